@@ -1,0 +1,172 @@
+"""The tree of errors, and the HTTP status of every code.
+
+    LtsError
+    ├── Refusal              the server says no: a code of product.md, "Choosing items for a request"
+    │   ├── Malformed        140, names the field at fault
+    │   ├── TooLarge         144
+    │   ├── CannotStore      150, with Retry-After
+    │   └── NotVerified      141, a lease or token that does not hold
+    ├── LicenseFileError     a licence file that is refused whole, says what to do
+    ├── TokenError           a JWS, key or certificate that cannot be read or does not verify
+    ├── AdminError           a wrong request of an administrator (portal, command line)
+    ├── ConfigError          every fault of lts.json at once
+    └── DataFolderError      the data folder or the database cannot be used
+        ├── DataFolderLocked another process holds it
+        └── DatabaseDamaged  named, never replaced by an empty one
+
+Raise these anywhere; only the edges (web, cli, jobs) log or translate them.
+"""
+
+from __future__ import annotations
+
+HTTP_STATUS: dict[int, int] = {
+    100: 503, 101: 404, 102: 403, 103: 403, 104: 403, 106: 403, 107: 403, 108: 403, 109: 403,
+    111: 403, 112: 403, 113: 403, 114: 403, 115: 403, 120: 403, 121: 404, 122: 403, 123: 400,
+    124: 403, 130: 429, 140: 400, 141: 403, 144: 413, 150: 503, 151: 403,
+}  # fmt: skip
+"""HTTP status of each refusal code (product.md, the table of refusals). 142 and 143 stand in results only."""
+
+TITLES: dict[int, str] = {
+    100: "This server is not serving clients now",
+    101: "No such handshake code",
+    102: "Session password wrong",
+    103: "Validation field does not match",
+    104: "The handshake code has no items",
+    106: "Product not licensed",
+    107: "Product version not licensed",
+    108: "Deployment type not licensed",
+    109: "Edition not licensed",
+    111: "License item expired",
+    112: "License item not yet effective",
+    113: "License item revoked or invalid",
+    114: "Validation field required",
+    115: "Charge way does not match",
+    120: "Quota used up",
+    121: "Organization unknown",
+    122: "Handshake code of another organization",
+    123: "Neither handshake code nor organization given",
+    124: "Module not licensed",
+    130: "Too many requests",
+    140: "Malformed request",
+    141: "Lease not of this server",
+    142: "Slot lies ahead",
+    143: "Slot too old",
+    144: "Request too large",
+    150: "Cannot store now",
+    151: "Device clone detected",
+}
+
+
+class LtsError(Exception):
+    """Root of all errors that LTS raises on purpose; `detail` is one sentence for people."""
+
+    code: int | str = "error"
+    status: int = 500
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+
+    @property
+    def title(self) -> str:
+        """Short name of the kind of error."""
+        return TITLES.get(self.code, "Request refused") if isinstance(self.code, int) else "Request refused"
+
+
+class Refusal(LtsError):
+    """A client's request is refused with one of the codes of product.md.
+
+    `retry_after` is in seconds; None where trying again later would not help by itself.
+    """
+
+    def __init__(
+        self, code: int, detail: str, *, field: str | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail, field=field)
+        self.code = code
+        self.status = HTTP_STATUS[code]
+        self.retry_after = retry_after
+
+
+class Malformed(Refusal):
+    """140: the request cannot be read; `field` names what is at fault."""
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(140, detail, field=field)
+
+
+class TooLarge(Refusal):
+    """144: a body or a list over its limit."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(144, detail)
+
+
+class CannotStore(Refusal):
+    """150: disk full, read-only or locked; nothing was acknowledged, try again."""
+
+    def __init__(self, detail: str = "The server cannot store this now; try again shortly.") -> None:
+        super().__init__(150, detail, retry_after=5)
+
+
+class NotVerified(Refusal):
+    """141: a lease that is not of this server or pair, or does not verify."""
+
+    def __init__(self, detail: str, *, field: str | None = "lease") -> None:
+        super().__init__(141, detail, field=field)
+
+
+class LicenseFileError(LtsError):
+    """A licence file is refused whole; nothing of it was stored. `code` is a short slug for programs."""
+
+    status = 400
+
+    def __init__(self, code: str, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail, field=field)
+        self.code = code
+
+
+class TokenError(LtsError):
+    """A JWS, key or certificate cannot be read or does not verify."""
+
+    code = "token"
+    status = 400
+
+
+class AdminError(LtsError):
+    """A wrong request of an administrator: `code` is a slug such as `no-such-code`."""
+
+    def __init__(self, code: str, detail: str, *, status: int = 400, field: str | None = None) -> None:
+        super().__init__(detail, field=field)
+        self.code = code
+        self.status = status
+
+
+class ConfigError(LtsError):
+    """The configuration cannot be used; `faults` lists every fault, each with file and line."""
+
+    code = "config"
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class DataFolderError(LtsError):
+    """The data folder or database cannot be used; names path, user and remedy."""
+
+    code = "data-folder"
+    status = 503
+
+
+class DataFolderLocked(DataFolderError):
+    """Another process holds the data folder."""
+
+    code = "data-folder-locked"
+
+
+class DatabaseDamaged(DataFolderError):
+    """The database is damaged or belongs to a newer program."""
+
+    code = "database-damaged"

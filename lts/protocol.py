@@ -1,0 +1,257 @@
+"""What client and server say to each other: slots, times, licence keys, leases and their chains.
+
+Shared by `lts/client` and the server; needs `cryptography` only (through lts.crypto). The server decodes
+requests with its own strict types in lts/web; the shapes are those of docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from lts.crypto import Jws, PublicKey, b64url, read_jws, strict_json, unb64url
+from lts.errors import TokenError
+
+SLOT_SECONDS = 180
+SLOTS_PER_DAY = 480
+DAY_SECONDS = 86_400
+REPORT_INTERVAL_SECONDS = 180
+MAX_COUNT = 1_000_000
+MAX_REPORT_SLOTS = 15_000
+NEVER = 253_402_300_800
+"""UTC seconds of year 10000: later than any time a lease can name."""
+
+_T = TypeVar("_T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
+)
+
+
+def slot_of(unix_seconds: float) -> int:
+    """Time slot of a moment (product.md, Words): floor(unix seconds / 180)."""
+    return int(unix_seconds // SLOT_SECONDS)
+
+
+def iso(unix_seconds: int) -> str:
+    """UTC seconds as `2026-11-25T02:03:04Z`; years 1 to 9999."""
+    moment = _EPOCH + timedelta(seconds=min(unix_seconds, NEVER - 1))
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+
+
+def parse_iso(text: str) -> int:
+    """UTC seconds of an RFC 3339 time with an offset. Raises ValueError with a sentence."""
+    match = _RFC3339.match(text)
+    if match is None:
+        raise ValueError("not a time such as 2026-11-25T02:03:04Z")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    leap = second == 60
+    moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=timezone.utc)
+    seconds = (moment - _EPOCH) // timedelta(seconds=1) + leap
+    zone = match.group(7)
+    if zone not in "Zz":
+        hours, minutes = int(zone[1:3]), int(zone[4:6])
+        if hours > 23 or minutes > 59:
+            raise ValueError("not a time such as 2026-11-25T02:03:04Z")
+        offset = hours * 3600 + minutes * 60
+        seconds -= offset if zone[0] == "+" else -offset
+    return seconds
+
+
+@dataclass(frozen=True)
+class LicenseKey:
+    """What an application embeds (interfaces.md): server URLs, organisation, handshake code, password."""
+
+    servers: tuple[str, ...]
+    organization_id: str | None
+    handshake_code: str | None
+    session_password: str | None
+    vendor_kid: str | None
+
+    def encode(self) -> str:
+        """The copy-safe one-line string, `LTS2…`."""
+        fields = {
+            "s": list(self.servers),
+            "o": self.organization_id,
+            "h": self.handshake_code,
+            "p": self.session_password,
+            "k": self.vendor_kid,
+        }
+        return "LTS2" + b64url(json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode())
+
+    @classmethod
+    def decode(cls, text: str) -> LicenseKey:
+        """Read a licence key string. Raises TokenError with what to do."""
+        text = text.strip()
+        if not text.startswith("LTS2"):
+            raise TokenError("Not a license key: it begins with LTS2. Copy it whole from the portal.")
+        try:
+            fields = strict_json(unb64url(text[4:]))
+        except (ValueError, TokenError) as error:
+            raise TokenError("The license key is damaged. Copy it whole from the portal.") from error
+        if not isinstance(fields, dict) or not _are_key_fields(fields):
+            raise TokenError("The license key is damaged. Copy it whole from the portal.")
+        return cls(
+            tuple(fields["s"]), fields.get("o"), fields.get("h"), fields.get("p"), fields.get("k")
+        )
+
+
+def _are_key_fields(fields: dict[str, Any]) -> bool:
+    servers = fields.get("s")
+    return (
+        isinstance(servers, list)
+        and bool(servers)
+        and all(isinstance(url, str) for url in servers)
+        and all(fields.get(name) is None or isinstance(fields[name], str) for name in "ohpk")
+    )
+
+
+@dataclass(frozen=True)
+class LeaseItem:
+    """One item of a lease, as its claims name it."""
+
+    item_id: str
+    license_id: str
+    product: str
+    modules: tuple[str, ...]
+    charge_way: str
+    instances: int
+    grace: bool
+    grant: int
+
+    def claims(self) -> dict[str, Any]:
+        """The JSON object that stands in the lease's `items`."""
+        return {
+            "itemId": self.item_id,
+            "licenseId": self.license_id,
+            "product": self.product,
+            "modules": list(self.modules),
+            "chargeWay": self.charge_way,
+            "instances": self.instances,
+            "grace": self.grace,
+            "grant": self.grant,
+        }
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The claims of a lease (interfaces.md). Times are UTC seconds."""
+
+    issuer: str
+    device: str
+    jti: str
+    issued_at: int
+    not_before: int
+    expires_at: int
+    handshake_code: str
+    items: tuple[LeaseItem, ...]
+    serial: int
+
+    def claims(self) -> dict[str, Any]:
+        """The JSON payload of the lease."""
+        return {
+            "iss": self.issuer,
+            "sub": self.device,
+            "jti": self.jti,
+            "iat": self.issued_at,
+            "nbf": self.not_before,
+            "exp": self.expires_at,
+            "hs": self.handshake_code,
+            "items": [item.claims() for item in self.items],
+            "serial": self.serial,
+        }
+
+    @classmethod
+    def from_claims(cls, claims: dict[str, Any]) -> Lease:
+        """Raises TokenError when a claim is missing or of the wrong type."""
+        try:
+            times = [_as(int, claims, name) for name in ("iat", "nbf", "exp", "serial")]
+            texts = [_as(str, claims, name) for name in ("iss", "sub", "jti", "hs")]
+            items = tuple(_lease_item(item) for item in _as(list, claims, "items"))
+        except (KeyError, TypeError) as error:
+            raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
+        return cls(
+            texts[0], texts[1], texts[2], times[0], times[1], times[2], texts[3], items, times[3]
+        )
+
+
+def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:
+    value = claims[name]
+    if type(value) is not kind:
+        raise TypeError(name)
+    return value
+
+
+def _lease_item(claims: Any) -> LeaseItem:
+    if not isinstance(claims, dict):
+        raise TypeError("items")
+    modules = _as(list, claims, "modules")
+    if not all(isinstance(module, str) for module in modules):
+        raise TypeError("modules")
+    return LeaseItem(
+        _as(str, claims, "itemId"),
+        _as(str, claims, "licenseId"),
+        _as(str, claims, "product"),
+        tuple(modules),
+        _as(str, claims, "chargeWay"),
+        _as(int, claims, "instances"),
+        _as(bool, claims, "grace"),
+        _as(int, claims, "grant"),
+    )
+
+
+def verify_chain(
+    certificates: list[str], vendor_key: PublicKey | None, issued_at: int
+) -> tuple[str, PublicKey]:
+    """Follow a certificate chain from the vendor's key down to the key that signs leases.
+
+    `issued_at` is the lease's `iat` in UTC seconds: a certificate must be valid then, not at the time of
+    checking (product.md, Licence file). With `vendor_key` None the chain must begin with a self-signed
+    certificate, which the caller pins. Returns (LTS UUID, key) of the last one. Raises TokenError.
+    """
+    if not certificates:
+        raise TokenError("The answer carries no certificate.")
+    key, subject = vendor_key, ""
+    for text in certificates:
+        jws = read_jws(text)
+        claims = jws.claims()
+        confirmation = claims.get("cnf")
+        certified = PublicKey.from_jwk(
+            confirmation.get("jwk") if isinstance(confirmation, dict) else None
+        )
+        if key is None:
+            if claims.get("iss") != claims.get("sub"):
+                raise TokenError("Without the vendor's key only a self-signed chain can be pinned.")
+            key = certified
+        _check_certificate(jws, claims, key, issued_at)
+        key, subject = certified, str(claims["sub"])
+    assert key is not None
+    return subject, key
+
+
+def _check_certificate(jws: Jws, claims: dict[str, Any], key: PublicKey, issued_at: int) -> None:
+    if jws.header.get("kid") != key.kid:
+        raise TokenError("A certificate is signed by another key than the one before it in the chain.")
+    jws.verify(key)
+    if not isinstance(claims.get("sub"), str) or not isinstance(claims.get("iat"), int):
+        raise TokenError("A certificate lacks its subject or time.")
+    end = claims.get("exp")
+    if end is not None and (not isinstance(end, int) or issued_at >= end):
+        raise TokenError("A certificate of the chain had ended when the lease was issued.")
+
+
+def verify_lease(lease: str, certificates: list[str], vendor_key: PublicKey | None) -> Lease:
+    """The lease's claims, believed: signed by the last key of the chain that begins at `vendor_key`.
+
+    Its end is not compared with any clock: that is the caller's rule. Raises TokenError.
+    """
+    jws = read_jws(lease)
+    claims = Lease.from_claims(jws.claims())
+    subject, key = verify_chain(certificates, vendor_key, claims.issued_at)
+    if jws.header.get("kid") != key.kid or claims.issuer != subject:
+        raise TokenError("The lease is not signed by the server that the chain certifies.")
+    jws.verify(key)
+    return claims
