@@ -1,0 +1,372 @@
+"""Who gets what: choosing a handshake code and its items for a request (product.md, "Choosing items").
+
+Pure: the caller brings the catalog, a look-up of each item's standing, and the time.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lts.errors import Refusal
+from lts.rules import domains
+from lts.rules.catalog import ACTIVE, Catalog, Code, CodeItem, LicenseItem
+from lts.rules.licensefile import ChargeWay, Item
+from lts.rules.seats import (
+    CONCURRENT_WAYS,
+    SEAT_WAYS,
+    UNIT_WAYS,
+    Seat,
+    grace_end,
+    grace_units,
+    in_expiry_grace,
+    lease_end,
+    seat_end,
+)
+
+STAGES = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
+"""Checks of one item in their order; 114 and 103 stand here for domain items only."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """An authorisation request, names in NFC, `device` the 16 bytes of its UUID. None = not sent."""
+
+    device: bytes
+    product: str
+    deployment_type: str
+    handshake_code: str | None = None
+    organization_id: str | None = None
+    session_password: str | None = None
+    version: str | None = None
+    edition: str | None = None
+    charge_way: str | None = None
+    modules: tuple[str, ...] = ()
+    instances: int = 1
+    domain: str | None = None
+    application_id: str | None = None
+    process_name: str | None = None
+    chain: str | None = None
+    client_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What an item's counters say for one device: units used, live seats, overdraft spent.
+
+    `seat` is the device's live grant in the item, if any, `in_code` whether it came by this code already;
+    `peak` is the highest grant number the device ever had there. `elders` counts the instances (devices)
+    whose unbroken lease of a concurrent item is older than this device's; it is read only once overused.
+    """
+
+    used: int = 0
+    code_used: int = 0
+    live: int = 0
+    code_live: int = 0
+    spent: int = 0
+    elders: int = 0
+    seat: Seat | None = None
+    peak: int = 0
+    in_code: bool = False
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One item of a decision. `new_grant` when the device had no live seat in it."""
+
+    item: LicenseItem
+    modules: tuple[str, ...]
+    grace: bool
+    seat: Seat
+    new_grant: bool
+    lease_end: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Granted items, or none and the code that refuses.
+
+    `tried` holds each item in the order it was looked at with the code that speaks against it, 0 = it fits.
+    """
+
+    granted: tuple[Granted, ...]
+    code: int
+    tried: tuple[tuple[LicenseItem, int], ...]
+
+    def refusal(self) -> Refusal:
+        """The error that refuses the request; names the first item that came as far."""
+        entry = next((entry for entry, code in self.tried if code == self.code), None)
+        return Refusal(self.code, explain(self.code, entry))
+
+
+StandingOf = Callable[[CodeItem], Standing]
+
+
+def find_code(catalog: Catalog, request: Request) -> Code:
+    """The handshake code a request names. Raises Refusal 123, 101, 121, 122."""
+    name, organization = request.handshake_code, request.organization_id
+    if name is None and organization is None:
+        raise Refusal(123, "Name a handshake code or an organization.", field="handshakeCode")
+    if name is not None:
+        code = catalog.codes.get(name)
+        if code is None:
+            raise Refusal(101, "This server has no such handshake code; copy it from the portal.")
+        if organization is not None and code.organization_id != organization:
+            raise Refusal(122, "The handshake code belongs to another organization.")
+        return code
+    default = catalog.defaults.get(organization or "")
+    if default is None:
+        raise Refusal(121, "This server does not know the organization, or it has no default code.")
+    return default
+
+
+def admit(code: Code, request: Request) -> None:
+    """Session password and validation fields. Raises Refusal 102, 114, 103, 104."""
+    if code.session_password is not None:
+        given = (request.session_password or "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(given, code.session_password.encode("utf-8")):
+            raise Refusal(102, "The session password is missing or wrong.", field="sessionPassword")
+    _check_validation(code, request)
+    if not code.items:
+        raise Refusal(104, "The handshake code has no license items; add some in the portal.")
+
+
+def _check_validation(code: Code, request: Request) -> None:
+    fields = (
+        (code.validation.domains, request.domain, domains.matches_any),
+        (code.validation.application_ids, request.application_id, _among),
+        (code.validation.process_names, request.process_name, _among),
+    )
+    bound = [(allowed, sent, test) for allowed, sent, test in fields if allowed]
+    if not bound:
+        return
+    sent_ones = [(allowed, sent, test) for allowed, sent, test in bound if sent is not None]
+    if not sent_ones:
+        raise Refusal(
+            114, "The handshake code is bound to an application; send its validation field.", field="validation"
+        )
+    if not any(test(sent, allowed) for allowed, sent, test in sent_ones if sent is not None):
+        raise Refusal(103, "The application is not one this handshake code is bound to.", field="validation")
+
+
+def _among(sent: str, allowed: tuple[str, ...]) -> bool:
+    return sent in allowed
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    entry: CodeItem
+    code: int
+    modules: tuple[str, ...]
+    standing: Standing | None
+
+
+def decide(
+    code: Code, request: Request, standing_of: StandingOf, now: int, item_now: int
+) -> Decision:
+    """Choose the items for a request that `admit` let in.
+
+    `now` is the clock, `item_now` the time for starts and ends of items (product.md, Clock), both UTC seconds.
+    """
+    outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
+    offered = frozenset(m for entry, fault in outer if not fault for m in entry.item.item.modules)
+    coverable = offered.issuperset(request.modules)
+    candidates = [
+        _candidate(entry, fault, request, coverable, standing_of, item_now) for entry, fault in outer
+    ]
+    candidates = _order(code, candidates, now, item_now)
+    chosen = _choose(candidates, request)
+    tried = tuple((c.entry.item, c.code) for c in candidates)
+    if chosen:
+        granted = tuple(
+            grant_item(c.entry.item, code.key, modules, c.standing, request.instances, now, item_now)
+            for c, modules in chosen
+            if c.standing is not None
+        )
+        return Decision(granted, 0, tried)
+    return Decision((), _furthest(candidates), tried)
+
+
+def _unfit(entry: LicenseItem, request: Request) -> int:
+    """The first of 106, 107, 109, 108, 115, 114, 103 that speaks against the item, else 0."""
+    item = entry.item
+    if item.product != request.product:
+        return 106
+    if request.version is not None and not _version_fits(item, request.version):
+        return 107
+    if request.edition is not None and item.editions and request.edition not in item.editions:
+        return 109
+    if item.deployment_types and request.deployment_type not in item.deployment_types:
+        return 108
+    if request.charge_way is not None and request.charge_way != item.charge_way:
+        return 115
+    if item.charge_way == ChargeWay.DOMAIN:
+        if request.domain is None:
+            return 114
+        if not domains.matches_any(request.domain, item.domains):
+            return 103
+    return 0
+
+
+def _version_fits(item: Item, version: str) -> bool:
+    return "*" in item.product_versions or version.split(".", 1)[0] in item.product_versions
+
+
+def _candidate(
+    entry: CodeItem,
+    fault: int,
+    request: Request,
+    coverable: bool,
+    standing_of: StandingOf,
+    item_now: int,
+) -> _Candidate:
+    if fault:
+        return _Candidate(entry, fault, (), None)
+    item = entry.item.item
+    wanted = request.modules or item.modules
+    covered = tuple(module for module in wanted if module in item.modules)
+    if len(covered) < len(wanted) and (not covered or not coverable):
+        return _Candidate(entry, 124, covered, None)
+    fault = item_fault(entry.item, item_now)
+    if fault:
+        return _Candidate(entry, fault, covered, None)
+    standing = standing_of(entry)
+    return _Candidate(entry, quota_fault(entry, standing, request.instances), covered, standing)
+
+
+def item_fault(entry: LicenseItem, item_now: int) -> int:
+    """113, 112 or 111 when the item authorises nobody at `item_now`, else 0."""
+    if entry.state != ACTIVE:
+        return 113
+    if item_now < entry.item.starts_at:
+        return 112
+    return 111 if item_now >= grace_end(entry.item) else 0
+
+
+def quota_fault(entry: CodeItem, standing: Standing, instances: int) -> int:
+    """120 when quota, grace, overdraft or cap leave no room for this device, else 0."""
+    item, cap = entry.item.item, entry.cap
+    way = item.charge_way
+    if way in UNIT_WAYS:
+        spent = standing.used >= item.quota + grace_units(item)
+        return 120 if spent or (cap is not None and standing.code_used >= cap) else 0
+    if way in SEAT_WAYS:
+        full = standing.seat is None and standing.live >= item.quota + grace_units(item)
+        capped = cap is not None and standing.code_live >= cap and not standing.in_code
+        return 120 if full or capped else 0
+    if way in CONCURRENT_WAYS:
+        return _concurrent_fault(entry, standing, instances)
+    return 0
+
+
+def _concurrent_fault(entry: CodeItem, standing: Standing, instances: int) -> int:
+    item, cap = entry.item.item, entry.cap
+    asked = instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
+    if asked > item.quota:
+        return 120
+    if cap is not None and not standing.in_code and standing.code_live + asked > cap:
+        return 120
+    overused = standing.spent >= item.overdraft
+    return 120 if overused and standing.elders + asked > item.quota else 0
+
+
+def in_quota_grace(item: Item, standing: Standing) -> bool:
+    """Whether the next use draws on the grace beyond the quota."""
+    if item.charge_way in UNIT_WAYS:
+        return standing.used >= item.quota
+    if item.charge_way in SEAT_WAYS:
+        return standing.seat.grace if standing.seat is not None else standing.live >= item.quota
+    return False
+
+
+def _order(code: Code, candidates: list[_Candidate], now: int, item_now: int) -> list[_Candidate]:
+    """A live seat first, then the code's order; without a manual one, items in grace stand behind."""
+
+    def behind(candidate: _Candidate) -> tuple[bool, bool]:
+        seated = candidate.standing is not None and candidate.standing.seat is not None
+        item = candidate.entry.item.item
+        seated = seated and item.charge_way in SEAT_WAYS
+        grace = in_expiry_grace(item, item_now) or (
+            candidate.standing is not None and in_quota_grace(item, candidate.standing)
+        )
+        return (not seated, grace and not code.manual_order and not seated)
+
+    return sorted(candidates, key=behind)
+
+
+def _choose(
+    candidates: list[_Candidate], request: Request
+) -> list[tuple[_Candidate, tuple[str, ...]]]:
+    fitting = [c for c in candidates if not c.code]
+    for candidate in fitting:
+        if not request.modules or len(candidate.modules) == len(request.modules):
+            return [(candidate, candidate.modules)]
+    chosen: list[tuple[_Candidate, tuple[str, ...]]] = []
+    missing = list(request.modules)
+    for candidate in fitting:
+        if chosen and candidate.entry.item.vendor != chosen[0][0].entry.item.vendor:
+            continue
+        useful = tuple(module for module in missing if module in candidate.modules)
+        if useful:
+            chosen.append((candidate, useful))
+            missing = [module for module in missing if module not in useful]
+    return chosen if chosen and not missing else []
+
+
+def _furthest(candidates: list[_Candidate]) -> int:
+    codes = [c.code or 124 for c in candidates]
+    return max(codes, key=STAGES.index)
+
+
+def grant_item(
+    entry: LicenseItem,
+    code_key: int,
+    modules: tuple[str, ...],
+    standing: Standing,
+    instances: int,
+    now: int,
+    item_now: int,
+) -> Granted:
+    """The seat and lease of an item that is granted or renewed at `now`."""
+    item, held = entry.item, standing.seat
+    quota_grace = in_quota_grace(item, standing)
+    if held is not None and item.charge_way in SEAT_WAYS:
+        quota_grace = quota_grace and standing.live > item.quota
+    concurrent = item.charge_way in CONCURRENT_WAYS
+    lease = lease_end(item, now, item_now)
+    end = seat_end(item, now, item_now) if item.charge_way in SEAT_WAYS else lease
+    codes = held.codes if held is not None else ()
+    seat = Seat(
+        grant=held.grant if held is not None else standing.peak + 1,
+        end=max(end, held.end if held is not None else 0),
+        grace=quota_grace and item.charge_way in SEAT_WAYS,
+        codes=codes if code_key in codes else (*codes, code_key),
+        since=(held.since if held is not None else now) if concurrent else 0,
+        instances=instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
+    )
+    grace = quota_grace or in_expiry_grace(item, item_now)
+    return Granted(entry, modules, grace, seat, held is None, lease)
+
+
+_SENTENCES = {
+    0: "fits",
+    103: "The application's domain is not one this item is for.",
+    106: "The handshake code has no item for this product; check the product name.",
+    107: "The license does not cover this major version of the product.",
+    108: "The license does not cover this deployment type.",
+    109: "The license does not cover this edition.",
+    111: "The license item and its grace days are over; import a renewed license file.",
+    112: "The license item has not started yet.",
+    113: "The license item is revoked or not valid on this server.",
+    114: "The item is for web sites; send validation.domain.",
+    115: "The item is not charged in the way asked for.",
+    120: "The quota of the license item and its grace are used up.",
+    124: "The license items do not cover all modules wanted.",
+}
+
+
+def explain(code: int, entry: LicenseItem | None) -> str:
+    """One sentence for people on a verdict; names the item where one is given and refused."""
+    sentence = _SENTENCES[code]
+    return sentence if entry is None or not code else f"{sentence} (item {entry.item.item_id})"

@@ -1,0 +1,82 @@
+"""Seats and how long they and their leases last (product.md, "Charge ways" and the paragraphs below)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lts.protocol import DAY_SECONDS, NEVER, SLOT_SECONDS, slot_of
+from lts.rules.licensefile import ChargeWay, Item
+
+SEAT_WAYS = frozenset({ChargeWay.DEVICE, ChargeWay.SERVER})
+UNIT_WAYS = frozenset({ChargeWay.SCAN, ChargeWay.PAGE})
+CONCURRENT_WAYS = frozenset({ChargeWay.CONCURRENT_DEVICE, ChargeWay.CONCURRENT_INSTANCE})
+DEFAULT_OFFLINE_DAYS = 7
+OVERDRAFT_PERIOD_SECONDS = 365 * DAY_SECONDS
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A device's place in an item: the seat (device, item, grant), or a concurrent item's live lease.
+
+    `since` and `end` are UTC seconds; `since` is when a concurrent item's unbroken lease began (0 for
+    others); `codes` are the keys of the handshake codes the device came by during this grant.
+    """
+
+    grant: int
+    end: int
+    grace: bool = False
+    closed: bool = False
+    codes: tuple[int, ...] = ()
+    since: int = 0
+    instances: int = 1
+
+    def live(self, now: int) -> bool:
+        """Whether the grant still holds at `now` (UTC seconds)."""
+        return not self.closed and self.end > now
+
+
+def grace_units(item: Item) -> int:
+    """Units or devices beyond the quota that are still allowed; rounded half up."""
+    return (item.quota * item.grace_quota + 50) // 100
+
+
+def grace_end(item: Item) -> int:
+    """UTC seconds at which an item authorises nobody any more (end of its expiry grace)."""
+    if item.expires_at is None:
+        return NEVER
+    return min(NEVER, item.expires_at + item.grace_days * DAY_SECONDS)
+
+
+def in_expiry_grace(item: Item, item_now: int) -> bool:
+    """Whether the item is past its end but within graceDays."""
+    return item.expires_at is not None and item.expires_at <= item_now < grace_end(item)
+
+
+def item_end(item: Item, item_now: int) -> int:
+    """End of the item for leases and seats: expiresAt, or the end of grace once in expiry grace."""
+    if item.expires_at is None:
+        return NEVER
+    return grace_end(item) if item.expires_at <= item_now else item.expires_at
+
+
+def seat_end(item: Item, now: int, item_now: int) -> int:
+    """End of a seat renewed at `now`: min(now + active period, end of item)."""
+    return min(now + item.active_period_seconds, item_end(item, item_now))
+
+
+def lease_end(item: Item, now: int, item_now: int) -> int:
+    """End of a lease given at `now` (product.md: "Lease end = …")."""
+    end = item_end(item, item_now)
+    offline = None if item.max_offline_days is None else item.max_offline_days * DAY_SECONDS
+    if item.charge_way in CONCURRENT_WAYS and offline is None:
+        return min((slot_of(now) + 2) * SLOT_SECONDS, end)
+    if item.charge_way in SEAT_WAYS:
+        period = item.active_period_seconds
+        offline = period if offline is None else min(offline, period)
+        return min(now + offline, seat_end(item, now, item_now))
+    return min(now + (DEFAULT_OFFLINE_DAYS * DAY_SECONDS if offline is None else offline), end)
+
+
+def overdraft_period(item: Item, unix_seconds: int) -> int:
+    """Number of the 365-day period, counted from startsAt, in which a moment lies."""
+    return (unix_seconds - item.starts_at) // OVERDRAFT_PERIOD_SECONDS

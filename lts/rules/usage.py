@@ -1,0 +1,94 @@
+"""What a report counts for (product.md, Charge ways: the paragraphs on reports, slots and types).
+
+Pure: turns the entries of a report and the claims of its lease into counts per item, slot and type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
+
+AHEAD_SECONDS = 600
+OLDEST_DAYS = 30
+PRESENCE = 0
+"""Type key of a sign of life: its count in a slot is the instances that ran (1 for a device)."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One well-formed slot of a report; `usage` holds the counts so far by type, `{}` a sign of life."""
+
+    slot: int
+    slot_text: str
+    usage: Mapping[str, int]
+    instances: int | None = None
+
+
+@dataclass(frozen=True)
+class BadEntry:
+    """One slot of a report that cannot be read; `field` names what is at fault."""
+
+    slot_text: str | None
+    field: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one entry: status counted, unchanged or rejected (with code and detail)."""
+
+    slot_text: str | None
+    status: str
+    code: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Count:
+    """A count of one slot: `position` of the item in the lease, `type_name` None for presence."""
+
+    position: int
+    slot: int
+    type_name: str | None
+    count: int
+
+
+def judge(entry: Entry | BadEntry, now: int) -> Result | None:
+    """The rejection of an entry (140, 142, 143), None when it counts. `now` in UTC seconds."""
+    if isinstance(entry, BadEntry):
+        return Result(entry.slot_text, "rejected", 140, f"{entry.field}: {entry.detail}")
+    if entry.slot > slot_of(now + AHEAD_SECONDS):
+        return Result(
+            entry.slot_text, "rejected", 142, "The slot lies over 10 minutes ahead; keep it and send it again."
+        )
+    if entry.slot < slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY:
+        return Result(entry.slot_text, "rejected", 143, "The slot is over 30 days old.")
+    return None
+
+
+def item_of_type(lease: Lease, type_name: str) -> int:
+    """Position in the lease of the item that a type is charged to: the one with that module, else the first."""
+    for position, item in enumerate(lease.items):
+        if type_name in item.modules:
+            return position
+    return 0
+
+
+def counts_of(lease: Lease, entry: Entry) -> list[Count]:
+    """All counts of an entry: presence for every item of the lease, and each type to its item."""
+    counts = [
+        Count(position, entry.slot, None, min(entry.instances or item.instances, item.instances))
+        for position, item in enumerate(lease.items)
+    ]
+    for type_name, count in entry.usage.items():
+        if count:
+            counts.append(Count(item_of_type(lease, type_name), entry.slot, type_name, count))
+    return counts
+
+
+def refuse_all_bad(entries: Sequence[Entry | BadEntry]) -> BadEntry | None:
+    """The first fault when no entry of a report is good (the answer is 400 then), else None."""
+    faults = [entry for entry in entries if isinstance(entry, BadEntry)]
+    return faults[0] if faults and len(faults) == len(entries) else None

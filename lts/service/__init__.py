@@ -1,0 +1,1 @@
+"""Use cases: each function is one thing somebody wants done, in one transaction."""

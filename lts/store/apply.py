@@ -1,0 +1,79 @@
+"""What each kind of change does to the tables.
+
+The one place where rows of derived tables change: live requests, a standby that follows and `lts verify`
+all come through here, so the same feed always gives the same tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lts.store import codes, devices, licenses, seats, usage
+from lts.store.records import (
+    Closed,
+    Code,
+    CodeRemoved,
+    Event,
+    Granted,
+    License,
+    Origin,
+    Record,
+    Refused,
+    Released,
+    Reported,
+    Setting,
+    Trust,
+    TypeNamed,
+)
+from lts.store.transaction import Transaction
+
+
+def _nothing(tx: Transaction, record: Any, time: int) -> None:
+    """Origins and events stand in the feed only."""
+
+
+def _granted(tx: Transaction, record: Granted, time: int) -> None:
+    devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
+    for seat in record.seats:
+        seats.put(tx, record.device, seat, time)
+    tx.tally(record.code, usage.GRANTED_TALLY, time // 3600)
+
+
+def _reported(tx: Transaction, record: Reported, time: int) -> usage.Grown:
+    devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
+    for seat in record.seats:
+        seats.put(tx, record.device, seat, time)
+    return usage.merge(tx, record, time)
+
+
+def _released(tx: Transaction, record: Released, time: int) -> None:
+    for item, grant in record.seats:
+        seats.close(tx, record.device, item, grant, time)
+
+
+def _refused(tx: Transaction, record: Refused, time: int) -> None:
+    for code, what, n in record.counts:
+        tx.tally(code, what, time // 3600, n)
+
+
+_APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
+    Origin: _nothing,
+    Event: _nothing,
+    Setting: lambda tx, record, time: codes.set_setting(tx, record),
+    Trust: lambda tx, record, time: codes.trust(tx, record),
+    License: licenses.put,
+    Code: lambda tx, record, time: codes.put(tx, record),
+    CodeRemoved: codes.remove,
+    TypeNamed: lambda tx, record, time: usage.name_type(tx, record),
+    Granted: _granted,
+    Reported: _reported,
+    Released: _released,
+    Refused: _refused,
+    Closed: lambda tx, record, time: usage.close_days(tx, record),
+}
+
+
+def apply(tx: Transaction, record: Record, time: int) -> Any:
+    """Change the tables as `record` says; `time` is the change's, UTC seconds."""
+    return _APPLY[type(record)](tx, record, time)

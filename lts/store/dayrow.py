@@ -1,0 +1,121 @@
+"""A device's day in one blob: counts by (branch, item, type) and slot of the day.
+
+Layout: msgpack list of [branch, item, type, width, first, data]. Width 1, 2 or 4 = bytes a count, `data`
+the counts from slot `first` on; width 0 = a bitmap of slots in which the count is 1 (presence); width −1 =
+a closed day, `first` the day's sum and no slots.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+import msgspec
+
+from lts.protocol import SLOTS_PER_DAY
+
+SeriesKey = tuple[int, int, int]
+"""(branch, item, type); type 0 is presence."""
+
+_TYPECODES = {1: "B", 2: "H", 4: "I"}
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[tuple[int, int, int, int, int, bytes]]).decode
+
+
+class Series:
+    """Counts of one (branch, item, type) over a day's 480 slots."""
+
+    __slots__ = ("bits", "closed_sum", "counts", "high", "low")
+
+    def __init__(self) -> None:
+        self.bits = 0
+        self.counts: array[int] | None = None
+        self.low = SLOTS_PER_DAY
+        self.high = -1
+        self.closed_sum: int | None = None
+
+    def get(self, slot: int) -> int:
+        """The count of a slot of the day, 0 where none was reported."""
+        return self.counts[slot] if self.counts is not None else self.bits >> slot & 1
+
+    def raise_to(self, slot: int, count: int) -> int:
+        """Keep the highest count; returns by how much it grew."""
+        grown = count - self.get(slot)
+        if grown <= 0:
+            return 0
+        if self.counts is None:
+            if count == 1:
+                self.bits |= 1 << slot
+                return 1
+            self._spread("B")
+        assert self.counts is not None
+        try:
+            self.counts[slot] = count
+        except OverflowError:
+            self._spread("H" if count < 65536 else "I")
+            self.counts[slot] = count
+        self.low = min(self.low, slot)
+        self.high = max(self.high, slot)
+        return grown
+
+    def slots(self) -> Iterator[tuple[int, int]]:
+        """(slot of the day, count) of every slot with a count."""
+        if self.counts is None:
+            return ((slot, 1) for slot in range(self.bits.bit_length()) if self.bits >> slot & 1)
+        return ((slot, count) for slot, count in enumerate(self.counts) if count)
+
+    def total(self) -> int:
+        """Sum over the day."""
+        if self.closed_sum is not None:
+            return self.closed_sum
+        return self.bits.bit_count() if self.counts is None else sum(self.counts)
+
+    def _spread(self, typecode: str) -> None:
+        wider = array(typecode, bytes(SLOTS_PER_DAY * array(typecode).itemsize))
+        for slot, count in self.slots():
+            wider[slot] = count
+            self.low = min(self.low, slot)
+            self.high = max(self.high, slot)
+        self.counts = wider
+
+
+def decode_day(data: bytes) -> dict[SeriesKey, Series]:
+    """The series of a stored row."""
+    day: dict[SeriesKey, Series] = {}
+    for branch, item, type_key, width, first, raw in _decode(data):
+        series = day[branch, item, type_key] = Series()
+        if width == 0:
+            series.bits = int.from_bytes(raw, "little") << first
+        elif width < 0:
+            series.closed_sum = first
+        else:
+            counts = array(_TYPECODES[width])
+            counts.frombytes(bytes(first * width) + raw + bytes(SLOTS_PER_DAY * width - first * width - len(raw)))
+            series.counts = counts
+            series.low, series.high = first, first + len(raw) // width - 1
+    return day
+
+
+def encode_day(day: dict[SeriesKey, Series]) -> bytes:
+    """The blob of a row."""
+    return _encode([(*key, *_encode_series(series)) for key, series in day.items()])
+
+
+def _encode_series(series: Series) -> tuple[int, int, bytes]:
+    if series.closed_sum is not None:
+        return -1, series.closed_sum, b""
+    if series.counts is None:
+        first = ((series.bits & -series.bits).bit_length() - 1) if series.bits else 0
+        bits = series.bits >> first
+        return 0, first, bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    width = series.counts.itemsize
+    return width, series.low, series.counts[series.low : series.high + 1].tobytes()
+
+
+def close_day(data: bytes) -> bytes:
+    """The row with its slots summed up, for days past the time of late reports."""
+    day = decode_day(data)
+    for series in day.values():
+        if series.closed_sum is None:
+            series.closed_sum, series.counts, series.bits = series.total(), None, 0
+    return encode_day(day)

@@ -1,0 +1,80 @@
+"""Devices: who they are, when they were last heard, and the state of their chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apsw
+import msgspec
+
+from lts.rules.chain import ChainState, plain_lag, plain_state
+from lts.store import sql
+from lts.store.transaction import Transaction
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ChainState).decode
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as stored; `contact` in UTC seconds."""
+
+    key: int
+    uuid: bytes
+    contact: int
+    chain: ChainState
+
+
+def pack_chain(state: ChainState) -> tuple[int, int, bytes | None]:
+    """(given, lag, blob): the blob only for a chain that is not plain."""
+    lag = plain_lag(state)
+    if lag is not None:
+        return state.given, lag, None
+    return state.given, 0, _encode(state)
+
+
+def unpack_chain(given: int, lag: int, blob: bytes | None) -> ChainState:
+    """Inverse of `pack_chain`."""
+    return plain_state(given, lag) if blob is None else _decode(blob)
+
+
+def find(db: apsw.Connection, uuid: bytes) -> Device | None:
+    """The device with this UUID (16 bytes)."""
+    row = sql.first(
+        db,
+        "SELECT id, contact, given, lag, chain FROM devices"
+        " WHERE substr(uuid, 1, 4) = substr(?1, 1, 4) AND uuid = ?1",
+        (uuid,),
+    )
+    return None if row is None else Device(row[0], uuid, row[1], unpack_chain(row[2], row[3], row[4]))
+
+
+def uuid_of(db: apsw.Connection, key: int) -> bytes | None:
+    """The UUID behind a device number."""
+    uuid: bytes | None = sql.value(db, "SELECT uuid FROM devices WHERE id = ?", (key,))
+    return uuid
+
+
+def page(db: apsw.Connection, after: int, limit: int) -> Iterator[Device]:
+    """Devices in the order they were first seen, after a device number."""
+    for key, uuid, contact, given, lag, chain in sql.each(
+        db,
+        "SELECT id, uuid, contact, given, lag, chain FROM devices WHERE id > ? ORDER BY id LIMIT ?",
+        (after, limit),
+    ):
+        yield Device(key, bytes(uuid), contact, unpack_chain(given, lag, chain))
+
+
+def put(
+    tx: Transaction, key: int, uuid: bytes | None, contact: int, chain: tuple[int, int, bytes | None]
+) -> None:
+    """A device was heard at `contact`; `uuid` given = it is new."""
+    if uuid is None:
+        tx.execute(
+            "UPDATE devices SET contact = max(contact, ?), given = ?, lag = ?, chain = ? WHERE id = ?",
+            (contact, *chain, key),
+        )
+        return
+    tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?)", (key, uuid, contact, *chain))
+    tx.next_device = max(tx.next_device, key + 1)

@@ -1,0 +1,80 @@
+"""The change feed: every change in order, chained by hash within its origin (architecture.md, The write path)."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apsw
+
+from lts.store import sql
+
+_HEADER = struct.Struct(">QQB")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of the feed; `time` in UTC seconds, `payload` msgpack of the kind's record."""
+
+    origin: int
+    serial: int
+    time: int
+    kind: int
+    payload: bytes
+    hash: bytes
+
+
+def first_hash(uuid: str, incarnation: str) -> bytes:
+    """What stands for "previous" before an origin's first change."""
+    return hashlib.sha256(f"LTS {uuid} {incarnation}".encode()).digest()
+
+
+def chain_hash(previous: bytes, serial: int, time: int, kind: int, payload: bytes) -> bytes:
+    """SHA-256 over the previous hash and the change."""
+    return hashlib.sha256(previous + _HEADER.pack(serial, time, kind) + payload).digest()
+
+
+def append(db: apsw.Connection, rows: list[tuple[int, int, int, int, bytes, bytes]]) -> None:
+    """Write rows (origin, serial, time, kind, payload, hash)."""
+    db.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def head(db: apsw.Connection, origin: int) -> tuple[int, bytes, int] | None:
+    """(serial, hash, time) of an origin's newest change, None when it has none."""
+    row = sql.first(
+        db, "SELECT serial, hash, time FROM changes WHERE origin = ? ORDER BY serial DESC LIMIT 1", (origin,)
+    ) or sql.first(
+        db, "SELECT last, hash, 0 FROM archives WHERE origin = ? ORDER BY first DESC LIMIT 1", (origin,)
+    )
+    return None if row is None else (int(row[0]), bytes(row[1]), int(row[2]))
+
+
+def after(db: apsw.Connection, origin: int, serial: int, limit: int) -> list[Change]:
+    """Up to `limit` changes of an origin after `serial` that are still in the database."""
+    return [Change(*row) for row in sql.rows(
+        db, "SELECT origin, serial, time, kind, payload, hash FROM changes WHERE origin = ? AND serial > ?"
+        " ORDER BY serial LIMIT ?", (origin, serial, limit))]  # fmt: skip
+
+
+def stored(db: apsw.Connection, origin: int, batch: int = 2000) -> Iterator[Change]:
+    """All changes of an origin still in the database, in order, read in batches."""
+    serial = 0
+    while rows := after(db, origin, serial, batch):
+        yield from rows
+        serial = rows[-1].serial
+
+
+def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Change]:
+    """The newest `limit` changes of some kinds, newest first."""
+    marks = ",".join("?" * len(kinds))
+    return [Change(*row) for row in sql.rows(
+        db, f"SELECT origin, serial, time, kind, payload, hash FROM changes WHERE kind IN ({marks})"  # noqa: S608 - marks only
+        " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
+
+
+def highest_time(db: apsw.Connection) -> int:
+    """UTC seconds of the newest change of any origin, 0 in an empty feed."""
+    heads = [head(db, row[0]) for row in sql.rows(db, "SELECT id FROM origins")]
+    return max((h[2] for h in heads if h is not None), default=0)

@@ -1,0 +1,70 @@
+"""Licence files as imported, and the numbers of their items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apsw
+
+from lts.store import sql, usage
+from lts.store.records import License
+from lts.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class StoredLicense:
+    """A licence's newest file. `items` maps item ids (of any revision) to their numbers."""
+
+    key: int
+    vendor: str
+    license_id: str
+    revision: int
+    digest: str
+    jws: str
+    imported_at: int
+    items: dict[str, int]
+
+
+def put(tx: Transaction, record: License, time: int) -> None:
+    """Apply a LICENSE change: keep the file, give new items their numbers."""
+    key = sql.value(
+        tx.db,
+        "INSERT INTO licenses (vendor, license_id, revision, digest) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (vendor, license_id) DO UPDATE SET revision = excluded.revision, digest = excluded.digest"
+        " RETURNING id",
+        (record.vendor, record.license_id, record.revision, record.digest),
+    )
+    tx.execute("INSERT INTO license_files VALUES (?, ?, ?, ?)", (key, record.revision, time, record.jws))
+    tx.db.executemany(
+        "INSERT INTO items (license, item_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(key, item_id) for item_id in record.item_ids],
+    )
+    tx.forget_catalog()
+    usage.load_overdraft(tx)
+
+
+def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
+    """Every licence with its newest file, in the order of first import."""
+    rows = sql.rows(
+        db,
+        "SELECT l.id, l.vendor, l.license_id, l.revision, l.digest, f.jws, f.time FROM licenses l"
+        " LEFT JOIN license_files f ON f.license = l.id AND f.revision = l.revision ORDER BY l.id",
+    )
+    for key, vendor, license_id, revision, digest, jws, time in rows:
+        items = {name: item for name, item in sql.rows(
+            db, "SELECT item_id, id FROM items WHERE license = ?", (key,))}  # fmt: skip
+        yield StoredLicense(key, vendor, license_id, revision, digest, jws or "", time or 0, items)
+
+
+def older_files(db: apsw.Connection, license_key: int) -> list[str]:
+    """All files of a licence, newest first (a revoked item is described by the last file that had it)."""
+    return [row[0] for row in sql.rows(
+        db, "SELECT jws FROM license_files WHERE license = ? ORDER BY revision DESC", (license_key,))]  # fmt: skip
+
+
+def item_keys(db: apsw.Connection, vendor: str, license_id: str) -> dict[str, int]:
+    """Numbers of a licence's items by item id."""
+    return {name: item for name, item in sql.rows(
+        db, "SELECT i.item_id, i.id FROM items i JOIN licenses l ON l.id = i.license"
+        " WHERE l.vendor = ? AND l.license_id = ?", (vendor, license_id))}  # fmt: skip

@@ -1,0 +1,197 @@
+"""The kinds of change and the shapes of their payloads (msgpack arrays, kept short: the feed is long).
+
+Device, code, item and type numbers are those of the origin that wrote the change. `time` stands in the
+change itself; ends and slots are relative to it. Changes of administrators carry who did it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+
+class Kind(IntEnum):
+    """What a change of the feed says."""
+
+    ORIGIN = 1
+    SETTING = 2
+    TRUST = 3
+    LICENSE = 4
+    CODE = 5
+    CODE_REMOVED = 6
+    EVENT = 7
+    TYPE = 8
+    GRANTED = 10
+    REPORTED = 11
+    RELEASED = 12
+    REFUSED = 13
+    CLOSED = 14
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """Base of all payloads."""
+
+
+class Origin(Record, frozen=True):
+    """The first change of an origin."""
+
+    uuid: str
+    incarnation: str
+    version: str
+
+
+class Setting(Record, frozen=True):
+    """A setting's new value (JSON), None = removed."""
+
+    actor: str
+    name: str
+    value: Any
+
+
+class Trust(Record, frozen=True):
+    """A vendor key that an administrator trusts from now on."""
+
+    actor: str
+    kid: str
+    pub: str
+
+
+class License(Record, frozen=True):
+    """A licence file, new or of a higher revision. `vendor` is the vendor's root key id."""
+
+    actor: str
+    vendor: str
+    license_id: str
+    revision: int
+    digest: str
+    item_ids: tuple[str, ...]
+    jws: str
+
+
+class Code(Record, frozen=True):
+    """The whole state of a handshake code after the change; `items` are (item, cap) in order of use."""
+
+    actor: str
+    code: int
+    organization: str
+    custom: str
+    is_default: bool
+    fields: dict[str, Any]
+    items: tuple[tuple[int, int | None], ...]
+
+
+class CodeRemoved(Record, frozen=True):
+    """A handshake code was removed; its history stays."""
+
+    actor: str
+    code: int
+
+
+class Event(Record, frozen=True):
+    """Something for the audit log that changes no table."""
+
+    actor: str
+    name: str
+    detail: dict[str, Any]
+
+
+class TypeNamed(Record, frozen=True):
+    """A usage type got its number."""
+
+    type: int
+    name: str
+
+
+class SeatRecord(Record, frozen=True):
+    """A grant's state. `lasts` = end − time; `age` = time − since for a concurrent item's lease, else −1."""
+
+    item: int
+    grant: int
+    lasts: int
+    flags: int
+    codes: tuple[int, ...]
+    age: int = -1
+    instances: int = 1
+
+
+class Granted(Record, frozen=True):
+    """An authorisation. `uuid` (16 bytes) only when the device is new; chain as in `devices`."""
+
+    device: int
+    uuid: bytes | None
+    code: int
+    given: int
+    lag: int
+    chain: bytes | None
+    seats: tuple[SeatRecord, ...]
+
+
+class Run(Record, frozen=True):
+    """Counts of consecutive slots; the first is slot_of(time) − back."""
+
+    item: int
+    type: int
+    back: int
+    counts: list[int]
+
+
+class Reported(Record, frozen=True):
+    """A report: counts so far, and the seats it renewed."""
+
+    device: int
+    uuid: bytes | None
+    code: int
+    branch: int
+    given: int
+    lag: int
+    chain: bytes | None
+    seats: tuple[SeatRecord, ...]
+    runs: tuple[Run, ...]
+
+
+class Released(Record, frozen=True):
+    """Grants that end now, as (item, grant)."""
+
+    device: int
+    seats: tuple[tuple[int, int], ...]
+    actor: str | None = None
+
+
+class Refused(Record, frozen=True):
+    """Refusals since the last such change: (code key or 0, refusal code, how many)."""
+
+    counts: tuple[tuple[int, int, int], ...]
+
+
+class Closed(Record, frozen=True):
+    """Day rows up to this day (days since 1970) keep their sums only."""
+
+    day: int
+
+
+SHAPES: dict[Kind, type[Record]] = {
+    Kind.ORIGIN: Origin,
+    Kind.SETTING: Setting,
+    Kind.TRUST: Trust,
+    Kind.LICENSE: License,
+    Kind.CODE: Code,
+    Kind.CODE_REMOVED: CodeRemoved,
+    Kind.EVENT: Event,
+    Kind.TYPE: TypeNamed,
+    Kind.GRANTED: Granted,
+    Kind.REPORTED: Reported,
+    Kind.RELEASED: Released,
+    Kind.REFUSED: Refused,
+    Kind.CLOSED: Closed,
+}
+KIND_OF: dict[type[Record], Kind] = {shape: kind for kind, shape in SHAPES.items()}
+_DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in SHAPES.items()}
+encode_payload = msgspec.msgpack.Encoder().encode
+
+
+def decode_payload(kind: int, payload: bytes) -> Record:
+    """The payload of a stored change. Raises ValueError when it is not of its kind's shape."""
+    record: Record = _DECODERS[Kind(kind)].decode(payload)
+    return record

@@ -1,0 +1,82 @@
+"""Tables and numbered migrations; each runs in one transaction (architecture.md, Failure: upgrade).
+
+Every table but `changes`, `heads`, `archives` and `meta` is what replaying the change feed gives, so `lts
+verify` can rebuild and compare it. Integers for devices, items, codes and types keep rows short.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x4C545332  # "LTS2"
+
+V1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- The change feed: one row a change, chained by SHA-256 within its origin.
+CREATE TABLE origins (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, incarnation TEXT NOT NULL,
+    UNIQUE (uuid, incarnation));
+CREATE TABLE changes (origin INTEGER, serial INTEGER, time INTEGER NOT NULL, kind INTEGER NOT NULL,
+    payload BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (origin, serial)) WITHOUT ROWID;
+CREATE TABLE heads (origin INTEGER, serial INTEGER, time INTEGER NOT NULL, hash BLOB NOT NULL,
+    signature BLOB NOT NULL, PRIMARY KEY (origin, serial)) WITHOUT ROWID;
+CREATE TABLE archives (origin INTEGER, first INTEGER, last INTEGER NOT NULL, file TEXT NOT NULL,
+    digest BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (origin, first)) WITHOUT ROWID;
+
+-- Licences: the signed files are the truth, these rows only number them.
+CREATE TABLE licenses (id INTEGER PRIMARY KEY, vendor TEXT NOT NULL, license_id TEXT NOT NULL,
+    revision INTEGER NOT NULL, digest TEXT NOT NULL, UNIQUE (vendor, license_id));
+CREATE TABLE license_files (license INTEGER, revision INTEGER, time INTEGER NOT NULL, jws TEXT NOT NULL,
+    PRIMARY KEY (license, revision)) WITHOUT ROWID;
+CREATE TABLE items (id INTEGER PRIMARY KEY, license INTEGER NOT NULL, item_id TEXT NOT NULL,
+    UNIQUE (license, item_id));
+
+-- Handshake codes; `fields` is JSON (custom name, order, password sealed, validation, note).
+CREATE TABLE codes (id INTEGER PRIMARY KEY, organization TEXT NOT NULL, custom TEXT NOT NULL,
+    is_default INTEGER NOT NULL, removed INTEGER, fields TEXT NOT NULL);
+CREATE TABLE code_items (code INTEGER, item INTEGER, position INTEGER NOT NULL, cap INTEGER,
+    PRIMARY KEY (code, item)) WITHOUT ROWID;
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE trusted (kid TEXT PRIMARY KEY, pub TEXT NOT NULL) WITHOUT ROWID;
+
+-- Devices and their seats. `lag` is given - newest returned token; `chain` only where that is not all.
+CREATE TABLE devices (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL, contact INTEGER NOT NULL,
+    given INTEGER NOT NULL, lag INTEGER NOT NULL, chain BLOB);
+CREATE INDEX devices_by_uuid ON devices (substr(uuid, 1, 4));
+CREATE TABLE seats (device INTEGER, item INTEGER, grants INTEGER NOT NULL, ends INTEGER NOT NULL,
+    flags INTEGER NOT NULL, codes, PRIMARY KEY (device, item)) WITHOUT ROWID;
+CREATE TABLE leases (item INTEGER, device INTEGER, grants INTEGER NOT NULL, ends INTEGER NOT NULL,
+    flags INTEGER NOT NULL, codes, since INTEGER NOT NULL, instances INTEGER NOT NULL,
+    PRIMARY KEY (item, device)) WITHOUT ROWID;
+
+-- Usage: a device's day packed in one row (35 days; then its sums), hourly rollups for ever.
+CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE usage_days (day INTEGER, device INTEGER, code INTEGER, data BLOB NOT NULL,
+    PRIMARY KEY (day, device, code)) WITHOUT ROWID;
+CREATE TABLE usage_hours (code INTEGER, item INTEGER, type INTEGER, hour INTEGER, units INTEGER NOT NULL,
+    PRIMARY KEY (code, item, type, hour)) WITHOUT ROWID;
+CREATE TABLE activity (scope INTEGER, id INTEGER, day INTEGER, data BLOB NOT NULL,
+    PRIMARY KEY (scope, id, day)) WITHOUT ROWID;
+CREATE TABLE tallies (code INTEGER, what INTEGER, hour INTEGER, n INTEGER NOT NULL,
+    PRIMARY KEY (code, what, hour)) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1,)
+"""Scripts in order; the database's user_version is how many have run."""
+
+DERIVED_TABLES = (
+    "licenses",
+    "license_files",
+    "items",
+    "codes",
+    "code_items",
+    "settings",
+    "trusted",
+    "devices",
+    "seats",
+    "leases",
+    "types",
+    "usage_days",
+    "usage_hours",
+    "activity",
+    "tallies",
+)
+"""Tables that a replay of the feed must give again, row by row."""

@@ -1,0 +1,31 @@
+"""Reading rows with types that a checker can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+
+Row = tuple[Any, ...]
+
+
+def rows(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> list[Row]:
+    """All rows at once."""
+    return db.execute(sql, values).fetchall()
+
+
+def each(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> Iterator[Row]:
+    """Rows as they come."""
+    yield from db.execute(sql, values)
+
+
+def first(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> Row | None:
+    """The first row, None when there is none."""
+    return db.execute(sql, values).fetchone()
+
+
+def value(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> Any:
+    """The first column of the first row, None when there is none."""
+    row = db.execute(sql, values).fetchone()
+    return None if row is None else row[0]

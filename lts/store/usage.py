@@ -1,0 +1,211 @@
+"""Usage: packed day rows, hourly rollups, activity by slot, and the sums that quotas are held against."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from dataclasses import dataclass
+
+import apsw
+
+from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, slot_of
+from lts.rules.seats import CONCURRENT_WAYS, overdraft_period
+from lts.rules.usage import PRESENCE
+from lts.store import sql
+from lts.store.counters import Counters
+from lts.store.dayrow import Series, SeriesKey, close_day, decode_day, encode_day
+from lts.store.records import Closed, Reported, Run, TypeNamed
+from lts.store.transaction import Transaction
+
+SLOTS_PER_HOUR = 20
+MAX_TYPES = 2000
+OTHER_TYPE = "(other)"
+ITEM, CODE = 0, 1
+GRANTED_TALLY, REPORTED_TALLY = 0, 1
+DEVICES_OF_DAY = SLOTS_PER_DAY
+
+
+@dataclass
+class Grown:
+    """Slots in which a report raised a count: `units` of any type, `presence` of the device."""
+
+    units: set[int]
+    presence: set[int]
+
+
+def type_key(tx: Transaction, name: str, time: int) -> int:
+    """The number of a usage type, given at first use; past 2,000 names all others count as "(other)"."""
+    key = tx.types.get(name)
+    if key is None:
+        if len(tx.types) >= MAX_TYPES and name != OTHER_TYPE:
+            return type_key(tx, OTHER_TYPE, time)
+        key = len(tx.types) + 1
+        tx.emit(TypeNamed(key, name), time)
+    return key
+
+
+def name_type(tx: Transaction, record: TypeNamed) -> None:
+    """Apply a TYPE change."""
+    tx.execute("INSERT INTO types VALUES (?, ?)", (record.type, record.name))
+    tx.types = {**tx.types, record.name: record.type}
+
+
+def merge(tx: Transaction, record: Reported, time: int) -> Grown:
+    """Apply the counts of a report: the highest count of each slot is kept, sums grow by the difference."""
+    grown = Grown(set(), set())
+    newest = slot_of(time)
+    by_day: defaultdict[int, list[tuple[Run, int, int]]] = defaultdict(list)
+    for run in record.runs:
+        for offset, count in enumerate(run.counts):
+            slot = newest - run.back + offset
+            by_day[slot // SLOTS_PER_DAY].append((run, slot, count))
+    for day, counts in by_day.items():
+        _merge_day(tx, record, day, counts, grown)
+    tx.tally(record.code, REPORTED_TALLY, time // 3600)
+    return grown
+
+
+def _merge_day(
+    tx: Transaction, record: Reported, day: int, counts: list[tuple[Run, int, int]], grown: Grown
+) -> None:
+    rows = {
+        code: decode_day(data)
+        for code, data in sql.rows(
+            tx.db, "SELECT code, data FROM usage_days WHERE day = ? AND device = ?", (day, record.device)
+        )
+    }
+    own = rows.setdefault(record.code, {})
+    presence = _Presence(tx, record.code, day, rows)
+    units: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+    for run, slot, count in counts:
+        key: SeriesKey = (record.branch, run.item, run.type)
+        series = own.get(key)
+        if series is None:
+            series = own[key] = Series()
+        elif series.closed_sum is not None:
+            continue
+        slot_of_day = slot - day * SLOTS_PER_DAY
+        if run.type == PRESENCE:
+            if presence.raise_to(series, run.item, slot_of_day, count):
+                grown.presence.add(slot)
+            continue
+        rise = series.raise_to(slot_of_day, count)
+        if rise:
+            units[run.item, run.type, slot // SLOTS_PER_HOUR] += rise
+            grown.units.add(slot)
+    _add_units(tx, record.code, units)
+    tx.execute(
+        "INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, record.device, record.code, encode_day(own))
+    )
+
+
+def _add_units(tx: Transaction, code: int, units: dict[tuple[int, int, int], int]) -> None:
+    for (item, type_number, hour), rise in units.items():
+        tx.add_units(code, item, type_number, hour, rise)
+        tx.counters.add(("item", item, 0), rise)
+        tx.counters.add(("code", code, item), rise)
+
+
+class _Presence:
+    """Activity of one device's day: distinct over all its codes and branches for an item, over the code's
+    items for a code."""
+
+    def __init__(
+        self, tx: Transaction, code: int, day: int, rows: dict[int, dict[SeriesKey, Series]]
+    ) -> None:
+        self._tx = tx
+        self._code = code
+        self._day = day
+        self._of_item: defaultdict[int, list[Series]] = defaultdict(list)
+        self._of_code: list[Series] = []
+        for row_code, row in rows.items():
+            for (_, item, type_number), series in row.items():
+                if type_number == PRESENCE:
+                    self._learn(item, row_code, series)
+
+    def _learn(self, item: int, code: int, series: Series) -> None:
+        self._of_item[item].append(series)
+        if code == self._code:
+            self._of_code.append(series)
+
+    def raise_to(self, series: Series, item: int, slot: int, count: int) -> bool:
+        """Raise one slot and the activity with it; whether it grew."""
+        same_item = self._of_item[item]
+        new_in_item, new_in_code = not same_item, not self._of_code
+        if not any(one is series for one in same_item):
+            self._learn(item, self._code, series)
+        before = max(one.get(slot) for one in same_item)
+        code_before = any(one.get(slot) for one in self._of_code)
+        if not series.raise_to(slot, count):
+            return False
+        after = max(one.get(slot) for one in same_item)
+        self._move(ITEM, item, slot, after - before, new_in_item)
+        self._move(CODE, self._code, slot, int(not code_before), new_in_code)
+        if after > before:
+            _spend_overdraft(self._tx, item, self._day, slot, after - before)
+        return True
+
+    def _move(self, scope: int, key: int, slot: int, more: int, new_device: bool) -> None:
+        if more or new_device:
+            counts = self._tx.activity((scope, key, self._day))
+            counts[slot] += more
+            counts[DEVICES_OF_DAY] += new_device
+
+
+def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: int) -> None:
+    entry = tx.catalog.items.get(item_key)
+    if entry is None or entry.item.charge_way not in CONCURRENT_WAYS:
+        return
+    active = tx.activity((ITEM, item_key, day))[slot]
+    quota = entry.item.quota
+    excess = max(0, active - quota) - max(0, active - more - quota)
+    if excess:
+        moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
+        tx.counters.add(("overdraft", item_key, overdraft_period(entry.item, moment)), excess)
+
+
+def close_days(tx: Transaction, record: Closed) -> int:
+    """Apply a CLOSED change: rows up to its day keep their sums only. Returns how many rows."""
+    rows = sql.rows(
+        tx.db,
+        "SELECT day, device, code, data FROM usage_days WHERE day <= ? AND day > ?",
+        (record.day, _closed_day(tx.db)),
+    )
+    tx.db.executemany(
+        "UPDATE usage_days SET data = ? WHERE day = ? AND device = ? AND code = ?",
+        [(close_day(data), day, device, code) for day, device, code, data in rows],
+    )
+    tx.execute("INSERT OR REPLACE INTO settings VALUES ('closedDay', ?)", (str(record.day),))
+    return len(rows)
+
+
+def _closed_day(db: apsw.Connection) -> int:
+    return int(sql.value(db, "SELECT value FROM settings WHERE name = 'closedDay'") or -1)
+
+
+def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
+    """Fill the unit sums from the rollups at start; returns the types by name."""
+    for code, item, units in sql.rows(db, "SELECT code, item, sum(units) FROM usage_hours GROUP BY 1, 2"):
+        counters.sums["item", item, 0] += units
+        counters.sums["code", code, item] += units
+    return {name: key for key, name in sql.rows(db, "SELECT id, name FROM types")}
+
+
+def load_overdraft(tx: Transaction) -> None:
+    """Recompute the overdraft spent by every concurrent item from its activity (start, changed quota)."""
+    tx.write_gathered()
+    sums = tx.counters.sums
+    for key in [key for key in sums if key[0] == "overdraft"]:
+        tx.counters.add(key, -sums[key])
+    for entry in tx.catalog.items.values():
+        if entry.item.charge_way in CONCURRENT_WAYS:
+            for day, data in sql.rows(
+                tx.db, "SELECT day, data FROM activity WHERE scope = 0 AND id = ?", (entry.key,)
+            ):
+                counts = array("I", data)
+                for slot in range(SLOTS_PER_DAY):
+                    excess = counts[slot] - entry.item.quota
+                    if excess > 0:
+                        moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
+                        period = overdraft_period(entry.item, moment)
+                        tx.counters.add(("overdraft", entry.key, period), excess)
