@@ -1,0 +1,194 @@
+"""Authorising a device: decide in the writer's transaction, then sign the lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from lts.errors import Refusal
+from lts.protocol import DAY_SECONDS, Lease, LeaseItem
+from lts.rules import authorize as rules
+from lts.rules import chain
+from lts.rules.authorize import Decision, Granted, Request
+from lts.rules.catalog import Code
+from lts.rules.licensefile import ChargeWay
+from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
+from lts.service.context import Context, request_id
+from lts.service.refusals import RefusedRequest
+from lts.service.standing import standing_of
+from lts.store import devices, records, seats
+from lts.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Authorized:
+    """What the device gets; times in UTC seconds."""
+
+    lease: str
+    certificates: tuple[str, ...]
+    items: tuple[LeaseItem, ...]
+    expires_at: int
+    renew_after: int
+    chain: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision made durable: `serial` of its change (0 when refused) and the device's new chain token."""
+
+    code: Code
+    decision: Decision
+    serial: int
+    token: str
+    certificates: tuple[str, ...] = ()
+
+
+def authorize(ctx: Context, request: Request, now: int) -> Authorized:
+    """One authorisation (product.md, Choosing items), durable when it returns. `now` in UTC seconds.
+
+    Raises Refusal with the codes of product.md; a refused request changes nothing.
+    """
+    item_now = ctx.clock.item_time(now)
+    try:
+        decided = ctx.store.write(lambda tx: _decide(tx, ctx, request, now, item_now))
+    except Refusal as refusal:
+        _note(ctx, request, now, refusal, None)
+        raise
+    if not decided.decision.granted:
+        refusal = decided.decision.refusal()
+        _note(ctx, request, now, refusal, decided)
+        raise refusal
+    lease = make_lease(ctx, request.device, decided.code, decided.decision.granted, decided.serial, now)
+    return Authorized(
+        ctx.leases.sign(lease),
+        decided.certificates,
+        lease.items,
+        lease.expires_at,
+        renew_after(lease),
+        decided.token,
+    )
+
+
+def renew_after(lease: Lease) -> int:
+    """When a client should authorise again: half-way, but within a day."""
+    return lease.issued_at + min((lease.expires_at - lease.issued_at) // 2, DAY_SECONDS)
+
+
+def _decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now: int) -> Decided:
+    code = rules.find_code(tx.catalog, request)
+    rules.admit(code, request)
+    device = devices.find(tx.db, request.device)
+    step = chain_step(ctx, device, request.device, request.chain)
+    if step.cloned:
+        raise Refusal(
+            151, "Two devices use this device's identity; ask the administrator, or make a new identity for one."
+        )
+    look_up = standing_of(tx, code, device.key if device else None, now)
+    decision = rules.decide(code, request, look_up, now, item_now)
+    if not decision.granted:
+        return Decided(code, decision, 0, "")
+    key = device.key if device else tx.next_device
+    tx.emit(
+        records.Granted(
+            key,
+            None if device else request.device,
+            code.key,
+            *devices.pack_chain(step.state),
+            seat_records(decision.granted, now),
+        ),
+        now,
+    )
+    vendor = decision.granted[0].item.vendor
+    token = next_token(ctx, request.device, step)
+    return Decided(code, decision, tx.serial, token, tx.catalog.certificates.get(vendor, ()))
+
+
+def chain_step(
+    ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None
+) -> chain.Step:
+    """Advance a device's chain by the token it sent."""
+    token = chain.decode_token(ctx.chain_key, uuid, text) if text is not None else None
+    return chain.step(device.chain if device else None, token)
+
+
+def next_token(ctx: Context, uuid: bytes, step: chain.Step) -> str:
+    """The token that goes out with the answer."""
+    token = chain.Token(step.number, step.parent, step.branch)
+    return chain.encode_token(ctx.chain_key, uuid, token)
+
+
+def seat_records(granted: tuple[Granted, ...], now: int) -> tuple[records.SeatRecord, ...]:
+    """The feed's form of the seats of a decision; items without seats have none."""
+    return tuple(
+        seats.record(g.item.key, g.seat, now, g.item.item.charge_way in CONCURRENT_WAYS)
+        for g in granted
+        if has_seat(g.item.item.charge_way)
+    )
+
+
+def has_seat(charge_way: str) -> bool:
+    """Whether items of this charge way give seats or live leases."""
+    return charge_way in SEAT_WAYS or charge_way in CONCURRENT_WAYS
+
+
+def make_lease(
+    ctx: Context, device: bytes, code: Code, granted: tuple[Granted, ...], serial: int, now: int
+) -> Lease:
+    """The lease over the granted items; it ends with the first of them."""
+    return Lease(
+        issuer=ctx.leases.issuer,
+        device=str(UUID(bytes=device)),
+        jti=f"{ctx.identity.incarnation[:8]}-{serial}",
+        issued_at=now,
+        not_before=now,
+        expires_at=min(g.lease_end for g in granted),
+        handshake_code=code.name,
+        items=tuple(_lease_item(g) for g in granted),
+        serial=serial,
+    )
+
+
+def _lease_item(granted: Granted) -> LeaseItem:
+    item = granted.item.item
+    return LeaseItem(
+        item_id=item.item_id,
+        license_id=granted.item.license_id,
+        product=item.product,
+        modules=granted.modules,
+        charge_way=item.charge_way,
+        instances=granted.seat.instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
+        grace=granted.grace,
+        grant=granted.seat.grant if has_seat(item.charge_way) else 0,
+    )
+
+
+def _note(
+    ctx: Context, request: Request, now: int, refusal: Refusal, decided: Decided | None
+) -> None:
+    if not isinstance(refusal.code, int) or refusal.code in (100, 130, 140, 150):
+        return
+    asked = {
+        "device": str(UUID(bytes=request.device)),
+        "product": request.product,
+        "version": request.version,
+        "edition": request.edition,
+        "deploymentType": request.deployment_type,
+        "chargeWay": request.charge_way,
+        "modules": list(request.modules),
+        "instances": request.instances,
+        "client": request.client_name,
+    }
+    tried = decided.decision.tried if decided else ()
+    code = decided.code if decided else ctx.store.catalog.codes.get(request.handshake_code or "")
+    ctx.refusals.note(
+        code.key if code else 0,
+        RefusedRequest(
+            now,
+            request_id.get(),
+            refusal.code,
+            refusal.detail,
+            code.name if code else request.handshake_code,
+            asked,
+            tuple((entry.item.item_id, verdict) for entry, verdict in tried),
+        ),
+    )

@@ -1,0 +1,186 @@
+"""Building the catalog from the stored licence files and codes.
+
+The signed files are the truth: each is verified here, at start and after every change, so that an edited
+row is never honoured (product.md, Licence file).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import MappingProxyType
+
+import apsw
+
+from lts.crypto import SigningKey, b64url, jws_header, read_jws, sign_jws, unb64url
+from lts.errors import LtsError, TokenError
+from lts.rules import licensefile
+from lts.rules.catalog import (
+    ACTIVE,
+    INVALID,
+    REVOKED,
+    Catalog,
+    Code,
+    CodeItem,
+    LicenseItem,
+    Validation,
+    default_order,
+)
+from lts.rules.licensefile import License
+from lts.service.identity import Identity
+from lts.service.trust import TrustStore
+from lts.service.vault import Vault
+from lts.store import codes, licenses
+from lts.store.codes import StoredCode
+from lts.store.licenses import StoredLicense
+
+PASSWORD_PURPOSE = "session-password"
+
+
+def builder(trust: TrustStore, identity: Identity, vault: Vault) -> Callable[[apsw.Connection], Catalog]:
+    """The function that the store calls whenever licences, codes or settings changed."""
+    verified: dict[str, License] = {}
+
+    def read(jws: str) -> License:
+        """A stored file, verified against the trust store; each text is parsed once."""
+        parsed = verified.get(jws)
+        if parsed is None:
+            parsed = licensefile.parse(jws)
+            key = trust.get(parsed.vendor_kid)
+            if key is None:
+                raise TokenError("The vendor's key is not in the trust store.")
+            licensefile.verify(parsed, key)
+            verified[jws] = parsed
+        elif trust.get(parsed.vendor_kid) is None:
+            raise TokenError("The vendor's key is not in the trust store.")
+        return parsed
+
+    def build(db: apsw.Connection) -> Catalog:
+        items: dict[int, LicenseItem] = {}
+        vendors: dict[str, str] = {}
+        chains: dict[str, tuple[str, ...]] = {}
+        for stored in licenses.newest(db):
+            found = _items_of(db, stored, read, identity)
+            items.update(found)
+            for entry in found.values():
+                vendors.setdefault(entry.organization_id, entry.vendor)
+            _learn_chain(chains, stored, read, identity)
+        own = self_signed(identity)
+        for entry in items.values():
+            chains.setdefault(entry.vendor, (own,))
+        every = [_code(stored_code, items, vault) for stored_code in codes.all_codes(db)]
+        present = [code for code in every if not code.removed]
+        return Catalog(
+            MappingProxyType(items),
+            MappingProxyType({code.name: code for code in present}),
+            MappingProxyType({code.key: code for code in every}),
+            MappingProxyType({code.organization_id: code for code in present if code.is_default}),
+            MappingProxyType(vendors),
+            MappingProxyType(chains),
+            MappingProxyType(codes.settings(db)),
+        )
+
+    return build
+
+
+def _items_of(
+    db: apsw.Connection, stored: StoredLicense, read: Callable[[str], License], identity: Identity
+) -> dict[int, LicenseItem]:
+    """The licence's items of all revisions; those missing in the newest or revoked by it count as revoked."""
+    state, reason = ACTIVE, None
+    try:
+        newest = read(stored.jws)
+        reason = binding_fault(newest, identity)
+    except LtsError as error:
+        reason = error.detail
+        newest = None
+    if reason is not None:
+        state = INVALID
+    current = {item.item_id for item in newest.items} - set(newest.revokes) if newest else set()
+    found: dict[int, LicenseItem] = {}
+    for jws in licenses.older_files(db, stored.key):
+        try:
+            license_file = read(jws)
+        except LtsError:
+            continue
+        for item in license_file.items:
+            key = stored.items.get(item.item_id)
+            if key is None or key in found:
+                continue
+            own_state = state if newest is None or item.item_id in current else REVOKED
+            found[key] = LicenseItem(
+                key, stored.license_id, stored.vendor, license_file.organization_id, item, own_state, reason
+            )
+    return found
+
+
+def binding_fault(license_file: License, identity: Identity) -> str | None:
+    """Why a licence is not one of this server, None when it is bound to it."""
+    bound = [server.uuid for server in license_file.servers]
+    if identity.uuid in bound:
+        return None
+    return (
+        f"The license is bound to {' and '.join(bound) or 'no server'}, this server is {identity.uuid}; ask the"
+        " vendor to activate it for this server."
+    )
+
+
+def _learn_chain(
+    chains: dict[str, tuple[str, ...]], stored: StoredLicense, read: Callable[[str], License], identity: Identity
+) -> None:
+    """Remember the vendor's certificate for this server's key, from any of its valid licences."""
+    try:
+        license_file = read(stored.jws)
+        for text in license_file.certificates:
+            claims = read_jws(text).claims()
+            confirmed = claims.get("cnf")
+            if claims.get("sub") == identity.uuid and confirmed == {"jwk": identity.key.public.jwk}:
+                chains[stored.vendor] = (text,)
+    except LtsError:
+        return
+
+
+def self_signed(identity: Identity) -> str:
+    """The certificate a server gives itself when the vendor had no key of it (product.md, Licence file)."""
+    return self_signed_certificate(identity.uuid, identity.key)
+
+
+def self_signed_certificate(uuid: str, key: SigningKey) -> str:
+    """Self-signed certificate: `iss` = `sub` = LTS UUID, `cnf.jwk` the key itself; valid from 1970."""
+    claims = {"iss": uuid, "sub": uuid, "cnf": {"jwk": key.public.jwk}, "iat": 0}
+    payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
+    return sign_jws(jws_header(key.public, "lts-certificate+jws"), payload, key)
+
+
+def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Code:
+    fields = stored.fields
+    entries = [CodeItem(items[key], cap) for key, cap in stored.items if key in items]
+    manual = bool(fields.get("manualOrder"))
+    validation = fields.get("validation") or {}
+    return Code(
+        stored.key,
+        stored.organization,
+        stored.custom,
+        tuple(entries) if manual else default_order(entries),
+        stored.is_default,
+        manual,
+        _unseal(fields.get("password"), vault),
+        Validation(
+            tuple(validation.get("domains", ())),
+            tuple(validation.get("applicationIds", ())),
+            tuple(validation.get("processNames", ())),
+        ),
+        str(fields.get("note", "")),
+        stored.removed is not None,
+    )
+
+
+def _unseal(sealed: str | None, vault: Vault) -> str | None:
+    if sealed is None:
+        return None
+    return vault.unseal(unb64url(sealed), PASSWORD_PURPOSE)
+
+
+def seal_password(vault: Vault, password: str) -> str:
+    """A session password as it stands in the database."""
+    return b64url(vault.seal(password, PASSWORD_PURPOSE))

@@ -1,0 +1,233 @@
+"""Handshake codes: list, add, edit, order, remove, and the license key string (product.md, Portal)."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from lts.errors import AdminError
+from lts.protocol import LicenseKey
+from lts.rules.authorize import item_fault
+from lts.rules.catalog import Catalog, Code, LicenseItem
+from lts.service.catalog import seal_password
+from lts.service.context import Context
+from lts.store import codes, records
+from lts.store.transaction import Transaction
+
+MAX_NAME = 100
+MAX_VALUES = 200
+_FIELDS = ("domains", "applicationIds", "processNames")
+
+
+@dataclass
+class Draft:
+    """A code about to be stored; `key` None = new; `items` are (item number, cap) in order of use."""
+
+    key: int | None
+    organization_id: str
+    custom: str
+    is_default: bool
+    fields: dict[str, Any]
+    items: list[tuple[int, int | None]]
+
+
+def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
+    """NFC and trimmed; refuses control, invisible and over-long names. Raises AdminError."""
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name:
+        raise AdminError("empty-name", f"{what} must not be empty.")
+    if len(name) > limit:
+        raise AdminError("long-name", f"{what} is longer than {limit} characters.")
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for char in name):
+        raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
+    return name
+
+
+def clean_custom(text: str) -> str:
+    """The custom part of a code's name."""
+    return clean_name(text, "The handshake code's name")
+
+
+def find(catalog: Catalog, name: str) -> Code:
+    """The code of this name. Raises AdminError."""
+    code = catalog.codes.get(unicodedata.normalize("NFC", name).strip())
+    if code is None:
+        raise AdminError("no-such-code", f"There is no handshake code {name!r}.", status=404)
+    return code
+
+
+def item_state(entry: LicenseItem, item_now: int) -> int:
+    """113, 112, 111 or 0, see rules.authorize.item_fault."""
+    return item_fault(entry, item_now)
+
+
+def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
+    """Store a draft as the code's new state; returns its number. Raises AdminError when the name is taken."""
+    name = f"{draft.organization_id}-{draft.custom}"
+    other = tx.catalog.codes.get(name)
+    if other is not None and other.key != draft.key:
+        raise AdminError("code-exists", f"The handshake code {name} exists already.", status=409)
+    key = draft.key if draft.key is not None else codes.next_key(tx.db)
+    record = records.Code(
+        actor, key, draft.organization_id, draft.custom, draft.is_default, draft.fields, tuple(draft.items)
+    )
+    tx.emit(record, now)
+    return key
+
+
+def draft_of(tx: Transaction, code: Code) -> Draft:
+    """The stored state of a code, to be changed and stored again."""
+    stored = next(one for one in codes.all_codes(tx.db) if one.key == code.key)
+    return Draft(code.key, code.organization_id, code.custom, code.is_default, dict(stored.fields), list(stored.items))
+
+
+def add(ctx: Context, organization_id: str, changes: dict[str, Any], actor: str, now: int) -> str:
+    """A new code; `changes` as in `edit`, with `custom`. Returns its name. Raises AdminError."""
+
+    def operation(tx: Transaction) -> str:
+        if organization_id not in tx.catalog.vendors:
+            raise AdminError(
+                "no-such-organization", f"No license of organization {organization_id} is imported yet.", status=404
+            )
+        first = organization_id not in tx.catalog.defaults
+        draft = Draft(None, organization_id, clean_custom(str(changes.get("custom", ""))), first, {}, [])
+        _change(tx, ctx, draft, {"items": [], **changes})
+        emit_code(tx, draft, actor, now)
+        return f"{organization_id}-{draft.custom}"
+
+    return ctx.store.write(operation)
+
+
+def edit(ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int) -> str:
+    """Change a code: any of custom, note, password (None removes, absent keeps), validation {domains,
+    applicationIds, processNames}, items [{id, cap}] in order, manualOrder, isDefault (true only).
+
+    Returns the code's (new) name. Raises AdminError.
+    """
+
+    def operation(tx: Transaction) -> str:
+        draft = draft_of(tx, find(tx.catalog, name))
+        _change(tx, ctx, draft, changes)
+        emit_code(tx, draft, actor, now)
+        return f"{draft.organization_id}-{draft.custom}"
+
+    return ctx.store.write(operation)
+
+
+def remove(ctx: Context, name: str, actor: str, now: int) -> None:
+    """Remove a code; its history stays. The default can go only as the last one. Raises AdminError."""
+
+    def operation(tx: Transaction) -> None:
+        code = find(tx.catalog, name)
+        siblings = [c for c in tx.catalog.codes.values() if c.organization_id == code.organization_id]
+        if code.is_default and len(siblings) > 1:
+            raise AdminError(
+                "default-code", "This is the organization's default code; make another one the default first."
+            )
+        tx.emit(records.CodeRemoved(actor, code.key), now)
+
+    ctx.store.write(operation)
+
+
+def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]) -> None:
+    unknown = set(changes) - {"custom", "note", "password", "validation", "items", "manualOrder", "isDefault"}
+    if unknown:
+        raise AdminError("unknown-field", f"Unknown field {sorted(unknown)[0]!r}.", field=sorted(unknown)[0])
+    if "custom" in changes:
+        draft.custom = clean_custom(str(changes["custom"]))
+    if "note" in changes:
+        note = str(changes["note"] or "").strip()
+        draft.fields["note"] = clean_name(note, "The note", 500) if note else ""
+    if "password" in changes:
+        _change_password(ctx, draft, changes["password"])
+    if "validation" in changes:
+        draft.fields["validation"] = _validation(changes["validation"])
+    if "items" in changes:
+        draft.items = _items(tx, draft.organization_id, changes["items"])
+    if "manualOrder" in changes:
+        draft.fields["manualOrder"] = bool(changes["manualOrder"])
+    if changes.get("isDefault"):
+        draft.is_default = True
+
+
+def _change_password(ctx: Context, draft: Draft, password: Any) -> None:
+    if password is None:
+        draft.fields.pop("password", None)
+    elif not isinstance(password, str) or not 1 <= len(password) <= 256:
+        raise AdminError("bad-password", "A session password has 1 to 256 characters.", field="password")
+    else:
+        draft.fields["password"] = seal_password(ctx.vault, password)
+
+
+def _validation(given: Any) -> dict[str, list[str]]:
+    if not isinstance(given, dict) or set(given) - set(_FIELDS):
+        raise AdminError("bad-validation", f"validation holds lists named {', '.join(_FIELDS)}.", field="validation")
+    cleaned: dict[str, list[str]] = {}
+    for name in _FIELDS:
+        values = given.get(name) or []
+        if not isinstance(values, list) or len(values) > MAX_VALUES:
+            raise AdminError("bad-validation", f"{name} is a list of up to {MAX_VALUES} texts.", field="validation")
+        cleaned[name] = [clean_name(str(value), "A validation value", 253) for value in values]
+    return cleaned
+
+
+def _items(tx: Transaction, organization_id: str, given: Any) -> list[tuple[int, int | None]]:
+    if not isinstance(given, list):
+        raise AdminError("bad-items", "items is a list of {id, cap}.", field="items")
+    chosen: dict[int, int | None] = {}
+    for entry in given:
+        key = entry.get("id") if isinstance(entry, dict) else None
+        cap = entry.get("cap") if isinstance(entry, dict) else None
+        item = tx.catalog.items.get(key) if isinstance(key, int) else None
+        if item is None or item.organization_id != organization_id:
+            raise AdminError("no-such-item", f"There is no license item {key!r} of this organization.", field="items")
+        if cap is not None and (type(cap) is not int or not 0 <= cap <= 10**12):
+            raise AdminError("bad-cap", "A cap is a whole number, or nothing for no cap.", field="items")
+        chosen[item.key] = cap
+    return list(chosen.items())
+
+
+def describe(ctx: Context) -> list[dict[str, Any]]:
+    """All codes with their items in order of use; never the session password itself."""
+    catalog = ctx.store.catalog
+    return [describe_code(code) for code in sorted(catalog.codes.values(), key=lambda c: c.key)]
+
+
+def describe_code(code: Code) -> dict[str, Any]:
+    """One code as the portal and the command line show it."""
+    return {
+        "name": code.name,
+        "organizationId": code.organization_id,
+        "custom": code.custom,
+        "isDefault": code.is_default,
+        "manualOrder": code.manual_order,
+        "hasPassword": code.session_password is not None,
+        "note": code.note,
+        "validation": {
+            "domains": list(code.validation.domains),
+            "applicationIds": list(code.validation.application_ids),
+            "processNames": list(code.validation.process_names),
+        },
+        "items": [
+            {"id": e.item.key, "itemId": e.item.item.item_id, "licenseId": e.item.license_id, "cap": e.cap}
+            for e in code.items
+        ],
+    }
+
+
+def license_key(ctx: Context, name: str) -> str:
+    """The license key string of a code (interfaces.md); its URLs are the configured ones, never a request's."""
+    catalog = ctx.store.catalog
+    code = find(catalog, name)
+    vendor = catalog.vendors.get(code.organization_id)
+    key = LicenseKey(tuple(server_urls(ctx)), code.organization_id, code.name, code.session_password, vendor)
+    return key.encode()
+
+
+def server_urls(ctx: Context) -> list[str]:
+    """URLs for clients: set in the portal, else `publicUrl`, else this server's own address."""
+    urls = ctx.store.catalog.settings.get("serverUrls")
+    if isinstance(urls, list) and urls:
+        return [str(url) for url in urls]
+    return [ctx.public_url]

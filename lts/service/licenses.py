@@ -1,0 +1,244 @@
+"""Importing licence files: preview, then all or nothing in one transaction (product.md, Licence file)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+from lts.errors import AdminError, LicenseFileError, LtsError
+from lts.rules import licensefile
+from lts.rules.catalog import Catalog, Code
+from lts.rules.licensefile import License
+from lts.rules.seats import SEAT_WAYS, grace_units
+from lts.service import handshakes
+from lts.service.catalog import binding_fault
+from lts.service.context import Context
+from lts.service.trust import fingerprint
+from lts.store import licenses, records, seats
+from lts.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where new items go: a new code (named or by default), an existing code, or none (`items_only`)."""
+
+    new_code: str | None = None
+    to_code: str | None = None
+    items_only: bool = False
+    make_default: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would do. `trusted` False: an administrator has to confirm `fingerprint` first."""
+
+    license: License
+    trusted: bool
+    fingerprint: str
+    status: str
+    added: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    over_quota: dict[str, int] = field(default_factory=dict)
+    handshake_code: str | None = None
+
+
+def preview(ctx: Context, data: bytes, choice: Choice, now: int) -> Preview:
+    """Read and check a file, and say what importing it would change. Raises LicenseFileError, AdminError."""
+    return ctx.store.write(lambda tx: _preview(tx, ctx, licensefile.read(data), choice, now)[0])
+
+
+def import_license(
+    ctx: Context, data: bytes, choice: Choice, actor: str, now: int, confirmed: str | None = None
+) -> Preview:
+    """Import a licence file; `confirmed` is the fingerprint of an unknown vendor key that the administrator
+    accepts. Returns what was done (status "already-imported" when nothing). Raises LicenseFileError, AdminError.
+    """
+    license_file = licensefile.read(data)
+    if ctx.trust.get(license_file.vendor_kid) is None:
+        _trust_confirmed(ctx, license_file, confirmed, actor, now)
+    return ctx.store.write(lambda tx: _import(tx, ctx, license_file, choice, actor, now))
+
+
+def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None, actor: str, now: int) -> None:
+    shown = fingerprint(license_file.vendor_kid)
+    if confirmed is None:
+        raise AdminError(
+            "unknown-vendor",
+            f"The file is signed by a vendor key that this server does not know. Compare its fingerprint {shown}"
+            " with the vendor's, then confirm it.",
+            status=409,
+        )
+    if _plain(confirmed) != _plain(shown) and confirmed != license_file.vendor_kid:
+        raise AdminError("wrong-fingerprint", f"The fingerprint given is not that of the file's key ({shown}).")
+    pub = ctx.trust.add_key(license_file.vendor_name, license_file.vendor_key)
+    ctx.store.write(lambda tx: tx.emit(records.Trust(actor, license_file.vendor_kid, pub), now))
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text if char.isalnum()).lower()
+
+
+def _preview(
+    tx: Transaction, ctx: Context, new: License, choice: Choice, now: int
+) -> tuple[Preview, License | None]:
+    trusted = ctx.trust.get(new.vendor_kid) is not None
+    _check_bound(new, ctx)
+    vendor = ctx.trust.root(new.vendor_kid) if trusted else new.vendor_kid
+    owner = tx.catalog.vendors.get(new.organization_id)
+    if owner is not None and owner != vendor:
+        raise LicenseFileError(
+            "other-vendor",
+            f"Organization {new.organization_id} belongs to another vendor on this server; ask the vendor for a"
+            " license of your own organization.",
+        )
+    old = stored_license(tx.db, vendor, new.license_id)
+    difference = licensefile.compare(old, new)
+    known = licenses.item_keys(tx.db, vendor, new.license_id)
+    target = _target(tx.catalog, new, known, choice)
+    return (
+        Preview(
+            new,
+            trusted,
+            fingerprint(new.vendor_kid),
+            difference.status,
+            difference.added,
+            difference.renewed,
+            difference.revoked,
+            difference.unchanged,
+            _over_quota(tx, known, new, now),
+            target,
+        ),
+        old,
+    )
+
+
+def _check_bound(new: License, ctx: Context) -> None:
+    if new.license_status != "Activated":
+        raise LicenseFileError(
+            "not-activated",
+            "The license file is new and bound to no server; ask the vendor to activate it with this server's"
+            " activation request.",
+        )
+    fault = binding_fault(new, ctx.identity)
+    if fault is not None:
+        raise LicenseFileError("other-server", fault)
+
+
+def stored_license(db: apsw.Connection, vendor: str, license_id: str) -> License | None:
+    """The licence's newest stored file, None when this server has none of it."""
+    for stored in licenses.newest(db):
+        if (stored.vendor, stored.license_id) == (vendor, license_id):
+            return licensefile.parse(stored.jws)
+    return None
+
+
+def _over_quota(tx: Transaction, known: dict[str, int], new: License, now: int) -> dict[str, int]:
+    over: dict[str, int] = {}
+    for item in new.items:
+        key = known.get(item.item_id)
+        if key is not None and item.charge_way in SEAT_WAYS:
+            excess = seats.live(tx, key, 0, now) - item.quota - grace_units(item)
+            if excess > 0:
+                over[item.item_id] = excess
+    return over
+
+
+def _target(catalog: Catalog, new: License, known: dict[str, int], choice: Choice) -> str | None:
+    """Name of the code that will hold the new items, None for import only. Raises AdminError."""
+    if choice.items_only:
+        return None
+    if choice.to_code is not None:
+        code = handshakes.find(catalog, choice.to_code)
+        if code.organization_id != new.organization_id:
+            raise AdminError("other-organization", "The handshake code belongs to another organization.")
+        return code.name
+    custom = handshakes.clean_custom(choice.new_code if choice.new_code is not None else new.license_id)
+    name = f"{new.organization_id}-{custom}"
+    if name in catalog.codes and choice.new_code is not None and not known:
+        raise AdminError("code-exists", f"The handshake code {name} exists already; choose it or another name.")
+    return name
+
+
+def _import(
+    tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int
+) -> Preview:
+    outcome, old = _preview(tx, ctx, new, choice, now)
+    if outcome.status == "already-imported":
+        return outcome
+    vendor = ctx.trust.root(new.vendor_kid)
+    ids = tuple(item.item_id for item in new.items)
+    known = set(licenses.item_keys(tx.db, vendor, new.license_id))
+    record = records.License(actor, vendor, new.license_id, new.revision, new.digest, ids, new.jws)
+    tx.emit(record, now)
+    keys = licenses.item_keys(tx.db, vendor, new.license_id)
+    fresh = [keys[item_id] for item_id in ids if item_id not in known]
+    if outcome.handshake_code is not None and fresh:
+        _place(tx, new, outcome.handshake_code, fresh, choice.make_default, actor, now)
+    return outcome
+
+
+def _place(
+    tx: Transaction, new: License, name: str, items: list[int], make_default: bool, actor: str, now: int
+) -> None:
+    code: Code | None = tx.catalog.codes.get(name)
+    first = new.organization_id not in tx.catalog.defaults
+    if code is None:
+        custom = name[len(new.organization_id) + 1 :]
+        handshakes.emit_code(
+            tx,
+            handshakes.Draft(None, new.organization_id, custom, first or make_default, {}, [(i, None) for i in items]),
+            actor,
+            now,
+        )
+        return
+    draft = handshakes.draft_of(tx, code)
+    draft.items.extend((item, None) for item in items)
+    draft.is_default = draft.is_default or make_default
+    handshakes.emit_code(tx, draft, actor, now)
+
+
+def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
+    """All license items with their state and use, for the portal and the command line."""
+    item_now = ctx.clock.item_time(now)
+    return ctx.store.write(lambda tx: [_describe(tx, key, now, item_now) for key in tx.catalog.items])
+
+
+def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, Any]:
+    entry = tx.catalog.items[key]
+    item = entry.item
+    used = seats.live(tx, key, 0, now) if item.charge_way in SEAT_WAYS else tx.counters.sums.get(("item", key, 0), 0)
+    state = entry.state
+    if state == "active":
+        state = {112: "pending", 111: "expired"}.get(handshakes.item_state(entry, item_now), state)
+    return {
+        "id": key,
+        "itemId": item.item_id,
+        "licenseId": entry.license_id,
+        "organizationId": entry.organization_id,
+        "description": item.description,
+        "product": item.product,
+        "modules": list(item.modules),
+        "chargeWay": item.charge_way,
+        "quota": item.quota,
+        "grace": grace_units(item),
+        "used": used,
+        "startsAt": item.starts_at,
+        "expiresAt": item.expires_at,
+        "state": state,
+        "reason": entry.reason,
+        "handshakeCodes": [c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)],
+    }
+
+
+def show(data: bytes) -> License:
+    """Read a file without a server. Raises LicenseFileError."""
+    try:
+        return licensefile.read(data)
+    except LicenseFileError:
+        raise
+    except LtsError as error:
+        raise LicenseFileError("unreadable", error.detail) from error

@@ -1,0 +1,50 @@
+"""Giving seats back: by the device itself, or by an administrator."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from lts.errors import AdminError
+from lts.protocol import Lease
+from lts.service.context import Context
+from lts.store import devices, records, seats
+from lts.store.transaction import Transaction
+
+
+def release(ctx: Context, lease_text: str, now: int) -> None:
+    """Close the grants of a lease for good; again = nothing happens. Raises NotVerified, CannotStore."""
+    lease = ctx.leases.verify(lease_text)
+    ctx.store.write(lambda tx: _release(tx, lease, now))
+
+
+def _release(tx: Transaction, lease: Lease, now: int) -> None:
+    device = devices.find(tx.db, UUID(lease.device).bytes)
+    code = tx.catalog.code_named(lease.handshake_code)
+    if device is None or code is None:
+        return
+    held = dict(seats.of_device(tx.db, device.key))
+    closing = []
+    for claim in lease.items:
+        item = tx.catalog.item_of(code.organization_id, claim.license_id, claim.item_id)
+        seat = held.get(item.key) if item else None
+        if item and seat and seat.grant == claim.grant and not seat.closed:
+            closing.append((item.key, seat.grant))
+    if closing:
+        tx.emit(records.Released(device.key, tuple(closing)), now)
+
+
+def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now: int) -> int:
+    """An administrator frees a device's seat in an item at once; the device's lease may run to its end.
+
+    Returns the UTC second at which the grant would have ended. Raises AdminError when there is no live seat.
+    """
+
+    def operation(tx: Transaction) -> int:
+        device = devices.find(tx.db, UUID(device_uuid).bytes)
+        seat = dict(seats.of_device(tx.db, device.key)).get(item_key) if device else None
+        if device is None or seat is None or not seat.live(now):
+            raise AdminError("no-live-seat", "The device holds no live seat in this item.", status=404)
+        tx.emit(records.Released(device.key, ((item_key, seat.grant),), actor), now)
+        return seat.end
+
+    return ctx.store.write(operation)

@@ -1,0 +1,172 @@
+"""Recording a report: counts first, then renewal where an authorisation would grant the same now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from lts.errors import Malformed, NotVerified
+from lts.protocol import Lease, LeaseItem, slot_of
+from lts.rules import authorize as rules
+from lts.rules import usage
+from lts.rules.authorize import Granted
+from lts.rules.catalog import Code, CodeItem, LicenseItem
+from lts.rules.chain import Step
+from lts.rules.usage import BadEntry, Entry, Result
+from lts.service.authorize import chain_step, has_seat, make_lease, next_token, seat_records
+from lts.service.context import Context
+from lts.service.standing import standing_of
+from lts.store import devices, records
+from lts.store import usage as stored
+from lts.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What the client is told: a result for each entry in order, and a renewed lease or None."""
+
+    results: list[Result]
+    durable: str
+    lease: str | None
+    chain: str
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    grown: stored.Grown
+    renewed: tuple[Granted, ...]
+    code: Code
+    serial: int
+    token: str
+
+
+def record(
+    ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int
+) -> Reported:
+    """Count what a device used (product.md, Charge ways), durable when it returns. `now` in UTC seconds.
+
+    Raises NotVerified (141), Malformed when no entry is good, CannotStore.
+    """
+    lease = ctx.leases.verify(lease_text)
+    fault = usage.refuse_all_bad(entries)
+    if fault is not None:
+        raise Malformed(fault.detail, field=fault.field)
+    rejected = [usage.judge(entry, now) for entry in entries]
+    good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
+    item_now = ctx.clock.item_time(now)
+    recorded = ctx.store.write(lambda tx: _record(tx, ctx, lease, chain, good, now, item_now))
+    results = [r or _result(e, recorded.grown) for e, r in zip(entries, rejected, strict=True)]
+    renewed = None
+    if recorded.renewed:
+        device = UUID(lease.device).bytes
+        renewed = ctx.leases.sign(
+            make_lease(ctx, device, recorded.code, recorded.renewed, recorded.serial, now)
+        )
+    return Reported(results, "single", renewed, recorded.token)
+
+
+def _result(entry: Entry | BadEntry, grown: stored.Grown) -> Result:
+    assert isinstance(entry, Entry)
+    slots = grown.units if entry.usage else grown.presence
+    return Result(entry.slot_text, "counted" if entry.slot in slots else "unchanged")
+
+
+def _record(
+    tx: Transaction,
+    ctx: Context,
+    lease: Lease,
+    chain: str | None,
+    entries: list[Entry],
+    now: int,
+    item_now: int,
+) -> _Recorded:
+    code = tx.catalog.code_named(lease.handshake_code)
+    items = [tx.catalog.item_of(code.organization_id, i.license_id, i.item_id) for i in lease.items] if code else []
+    if code is None or not items or any(item is None for item in items):
+        raise NotVerified("This server holds no longer the handshake code or items of the lease. Authorize again.")
+    held = [item for item in items if item is not None]
+    uuid = UUID(lease.device).bytes
+    device = devices.find(tx.db, uuid)
+    step = chain_step(ctx, device, uuid, chain)
+    renewed = renewal(tx, lease, code, held, device, step, now, item_now)
+    runs = _runs(tx, lease, held, entries, now)
+    grown: stored.Grown = tx.emit(
+        records.Reported(
+            device.key if device else tx.next_device,
+            None if device else uuid,
+            code.key,
+            step.usage_branch,
+            *devices.pack_chain(step.state),
+            seat_records(renewed, now),
+            runs,
+        ),
+        now,
+    )
+    return _Recorded(grown, renewed, code, tx.serial, next_token(ctx, uuid, step))
+
+
+def renewal(
+    tx: Transaction,
+    lease: Lease,
+    code: Code,
+    items: list[LicenseItem],
+    device: devices.Device | None,
+    step: Step,
+    now: int,
+    item_now: int,
+) -> tuple[Granted, ...]:
+    """The lease's items granted again, all or none: only live grants, and only what an authorisation would
+    grant now (product.md: "A report renews a lease only if …")."""
+    if device is None or step.cloned or code.removed:
+        return ()
+    look_up = standing_of(tx, code, device.key, now)
+    granted = []
+    for claim, item in zip(lease.items, items, strict=True):
+        entry = next((entry for entry in code.items if entry.item.key == item.key), None)
+        if entry is None or rules.item_fault(item, item_now):
+            return ()
+        renewed = _renew_item(look_up(entry), claim, entry, code, now, item_now)
+        if renewed is None:
+            return ()
+        granted.append(renewed)
+    return tuple(granted)
+
+
+def _renew_item(
+    standing: rules.Standing, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int
+) -> Granted | None:
+    needs_seat = has_seat(entry.item.item.charge_way)
+    if needs_seat and (standing.seat is None or standing.seat.grant != claim.grant):
+        return None
+    if rules.quota_fault(entry, standing, claim.instances):
+        return None
+    return rules.grant_item(
+        entry.item, code.key, claim.modules, standing, claim.instances, now, item_now
+    )
+
+
+def _runs(
+    tx: Transaction, lease: Lease, items: list[LicenseItem], entries: list[Entry], now: int
+) -> tuple[records.Run, ...]:
+    """The counts of all entries as runs of consecutive slots by (item, type); the highest of a slot stays."""
+    series: dict[tuple[int, int], dict[int, int]] = {}
+    for entry in entries:
+        for count in usage.counts_of(lease, entry):
+            number = usage.PRESENCE
+            if count.type_name is not None:
+                number = stored.type_key(tx, count.type_name, now)
+            slots = series.setdefault((items[count.position].key, number), {})
+            slots[count.slot] = max(count.count, slots.get(count.slot, 0))
+    newest = slot_of(now)
+    return tuple(run for key, slots in series.items() for run in _split(key, slots, newest))
+
+
+def _split(key: tuple[int, int], slots: dict[int, int], newest: int) -> list[records.Run]:
+    runs: list[records.Run] = []
+    expected = None
+    for slot in sorted(slots):
+        if slot != expected:
+            runs.append(records.Run(*key, newest - slot, []))
+        runs[-1].counts.append(slots[slot])
+        expected = slot + 1
+    return runs
