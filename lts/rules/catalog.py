@@ -87,6 +87,13 @@ class Catalog:
     """root key id of a vendor -> chain that a lease of its items carries."""
     settings: Mapping[str, object] = MappingProxyType({})
 
+    def code_named(self, name: str) -> Code | None:
+        """The code of this name, else the newest removed one: reports for a removed code still count."""
+        if name in self.codes:
+            return self.codes[name]
+        removed = [code for code in self.codes_by_key.values() if code.name == name]
+        return max(removed, key=lambda code: code.key, default=None)
+
     def item_of(self, organization_id: str, license_id: str, item_id: str) -> LicenseItem | None:
         """The item that a lease's claims name, None when this server does not hold it."""
         return self._by_name.get((organization_id, license_id, item_id))

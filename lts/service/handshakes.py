@@ -16,6 +16,8 @@ from lts.store import codes, records
 from lts.store.transaction import Transaction
 
 MAX_NAME = 100
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
 MAX_VALUES = 200
 _FIELDS = ("domains", "applicationIds", "processNames")
 
@@ -39,7 +41,8 @@ def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
         raise AdminError("empty-name", f"{what} must not be empty.")
     if len(name) > limit:
         raise AdminError("long-name", f"{what} is longer than {limit} characters.")
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for char in name):
+    visible = [char for char in name if char not in _JOINERS]
+    if not visible or any(unicodedata.category(char) in _INVISIBLE for char in visible):
         raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
     return name
 

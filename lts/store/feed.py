@@ -74,7 +74,12 @@ def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Cha
         " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
 
 
+def origins(db: apsw.Connection) -> list[int]:
+    """Numbers of all origins, in the order this database met them."""
+    return [row[0] for row in sql.rows(db, "SELECT id FROM origins ORDER BY id")]
+
+
 def highest_time(db: apsw.Connection) -> int:
     """UTC seconds of the newest change of any origin, 0 in an empty feed."""
-    heads = [head(db, row[0]) for row in sql.rows(db, "SELECT id FROM origins")]
+    heads = [head(db, origin) for origin in origins(db)]
     return max((h[2] for h in heads if h is not None), default=0)

@@ -45,16 +45,17 @@ def put(tx: Transaction, record: License, time: int) -> None:
 
 
 def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
-    """Every licence with its newest file, in the order of first import."""
+    """Every licence with the file of its highest revision, in the order of first import."""
     rows = sql.rows(
         db,
-        "SELECT l.id, l.vendor, l.license_id, l.revision, l.digest, f.jws, f.time FROM licenses l"
-        " LEFT JOIN license_files f ON f.license = l.id AND f.revision = l.revision ORDER BY l.id",
+        "SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws, max(f.time) FROM licenses l"
+        " JOIN license_files f ON f.license = l.id WHERE f.revision ="
+        " (SELECT max(revision) FROM license_files WHERE license = l.id) GROUP BY l.id ORDER BY l.id",
     )
     for key, vendor, license_id, revision, digest, jws, time in rows:
         items = {name: item for name, item in sql.rows(
             db, "SELECT item_id, id FROM items WHERE license = ?", (key,))}  # fmt: skip
-        yield StoredLicense(key, vendor, license_id, revision, digest, jws or "", time or 0, items)
+        yield StoredLicense(key, vendor, license_id, revision, digest, jws, time, items)
 
 
 def older_files(db: apsw.Connection, license_key: int) -> list[str]:

@@ -50,6 +50,7 @@ class Transaction:
         self.next_device = memory.next_device
         self.types = memory.types
         self.catalog_changed = False
+        self.housekeeping = False
         self._catalog: Catalog | None = memory.catalog
         self._rows: list[tuple[int, int, int, int, bytes, bytes]] = []
         self._hours: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
@@ -62,6 +63,11 @@ class Transaction:
         if self._catalog is None:
             self._catalog = self.memory.build_catalog(self.db)
         return self._catalog
+
+    @property
+    def must_commit(self) -> bool:
+        """Whether anything was written: changes, or housekeeping that the feed does not tell of."""
+        return bool(self._rows) or self.housekeeping
 
     @property
     def changes_made(self) -> int:

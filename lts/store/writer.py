@@ -133,7 +133,7 @@ class Writer:
         try:
             for waiting in group:
                 _run(waiting, tx)
-            if tx.changes_made:
+            if tx.must_commit:
                 tx.flush()
                 self._db.execute("COMMIT")
                 self.commits += 1
@@ -146,7 +146,7 @@ class Writer:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
             raise
-        if tx.changes_made and self._faulty:
+        if tx.must_commit and self._faulty:
             self._faulty = False
             self._on_fault(None)
 

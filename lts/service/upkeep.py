@@ -1,0 +1,202 @@
+"""Upkeep: verify, backup, restore, and the maintenance that the server's jobs run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from lts import __version__
+from lts.errors import AdminError, LtsError
+from lts.protocol import DAY_SECONDS
+from lts.rules import licensefile
+from lts.service.context import Context
+from lts.service.files import write_private
+from lts.service.trust import TrustStore
+from lts.store import archive, database, feed, licenses, replay
+from lts.store.records import Closed
+from lts.store.store import DATABASE, Store
+from lts.store.transaction import Transaction
+
+KEPT_DAYS = 35
+ARCHIVE_AFTER_SECONDS = DAY_SECONDS
+_SINGLE_FILES = ("identity.json", "server.key", "vault.key")
+_FOLDERS = ("trust", "archive")
+_MANIFEST = "backup.json"
+
+
+def archives_folder(data_dir: Path) -> Path:
+    """Where old stretches of the feed lie."""
+    return data_dir / "archive"
+
+
+def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = lambda n: None) -> list[str]:
+    """Every fault found: the feed's chain, all totals recomputed from it, the vendors' signatures.
+
+    Works while the server runs; `progress` is told the changes replayed so far.
+    """
+    path = data_dir / DATABASE
+    with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
+        faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
+    return faults + _license_faults(path, trust)
+
+
+def _license_faults(path: Path, trust: TrustStore) -> list[str]:
+    db = database.open_reader(path)
+    try:
+        stored_files = [(s, jws) for s in licenses.newest(db) for jws in licenses.older_files(db, s.key)]
+    finally:
+        db.close()
+    faults = []
+    for stored, jws in stored_files:
+        try:
+            parsed = licensefile.parse(jws)
+            key = trust.get(parsed.vendor_kid)
+            if key is None:
+                faults.append(f"licenses: {stored.license_id} is signed by a key that is not in the trust store.")
+            else:
+                licensefile.verify(parsed, key)
+        except LtsError as error:
+            faults.append(f"licenses: the stored file of {stored.license_id} does not hold: {error.detail}")
+    return faults
+
+
+def backup(store_path: Path, data_dir: Path, target: Path) -> int:
+    """A copy of the whole data folder as one file, made while the server runs; returns its bytes.
+
+    The file holds the server's private key: it is written for its owner only. Raises AdminError when the
+    target cannot be written.
+    """
+    partial = target.with_name(target.name + ".part")
+    try:
+        with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
+            copied = Path(folder) / DATABASE
+            reader = database.open_reader(store_path)
+            try:
+                database.copy(reader, copied)
+            finally:
+                reader.close()
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+                _write_zip(out, data_dir, copied)
+                out.flush()
+                os.fsync(out.fileno())
+        os.replace(partial, target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise AdminError("cannot-write", f"The backup {target} cannot be written: {error}.") from error
+    return target.stat().st_size
+
+
+def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path) -> None:
+    digests = {}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
+        files = [(DATABASE, copied)]
+        files += [(name, data_dir / name) for name in _SINGLE_FILES]
+        for folder in _FOLDERS:
+            files += [(f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()]
+        for name, path in files:
+            bundle.write(path, name)
+            digests[name] = _digest(path)
+        bundle.writestr(_MANIFEST, json.dumps({"program": f"lts {__version__}", "files": digests}, indent=1))
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def restore(source: Path, data_dir: Path) -> list[str]:
+    """Put a backup in place of the data folder's content; the server must be stopped and the folder locked.
+
+    What was there is kept in `replaced-N` beside. All is checked before anything is touched. Returns the
+    names restored. Raises AdminError.
+    """
+    try:
+        with zipfile.ZipFile(source) as bundle:
+            names = _checked_names(bundle, source)
+            with tempfile.TemporaryDirectory(prefix="restore-", dir=data_dir) as folder:
+                _unpack(bundle, names, Path(folder), source)
+                _swap(Path(folder), data_dir, names)
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise AdminError("bad-backup", f"{source} cannot be restored: {error}.") from error
+    return list(names)
+
+
+def _checked_names(bundle: zipfile.ZipFile, source: Path) -> dict[str, str]:
+    manifest = json.loads(bundle.read(_MANIFEST))
+    names: dict[str, str] = manifest["files"]
+    for name in names:
+        head, _, tail = name.rpartition("/")
+        plain = tail and "\\" not in tail and ":" not in tail and tail not in (".", "..")
+        if not plain or head not in ("", *_FOLDERS):
+            raise AdminError("bad-backup", f"{source} is not a backup of LTS.")
+    return names
+
+
+def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, source: Path) -> None:
+    for name, digest in names.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        write_private(path, bundle.read(name))
+        if _digest(path) != digest:
+            raise AdminError("bad-backup", f"{source} is damaged: {name} is not what was backed up.")
+
+
+def _swap(folder: Path, data_dir: Path, names: dict[str, str]) -> None:
+    number = 1
+    while (data_dir / f"replaced-{number}").exists():
+        number += 1
+    kept = data_dir / f"replaced-{number}"
+    kept.mkdir()
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *_SINGLE_FILES, *_FOLDERS):
+        if (data_dir / name).exists():
+            os.replace(data_dir / name, kept / name)
+    for name in names:
+        (data_dir / name).parent.mkdir(exist_ok=True)
+        os.replace(folder / name, data_dir / name)
+
+
+def archive_old_changes(store: Store, data_dir: Path, now: int) -> int:
+    """Move full stretches older than a day into archive files; returns how many changes were moved."""
+    folder = archives_folder(data_dir)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    moved = 0
+    with store.reader() as db:
+        origins = feed.origins(db)
+    for origin in origins:
+        while True:
+            with store.reader() as db:
+                stretch = archive.candidates(db, origin, now - ARCHIVE_AFTER_SECONDS)
+            if not stretch:
+                break
+            data = archive.pack(stretch)
+            name = archive.file_name(origin, stretch[0].serial, stretch[-1].serial)
+            write_private(folder / name, data)
+            digest = hashlib.sha256(data).digest()
+            store.write(lambda tx, s=stretch, n=name, d=digest: archive.replace(tx, s, n, d))  # type: ignore[misc]  # bound at once
+            moved += len(stretch)
+    return moved
+
+
+def close_old_days(ctx: Context, served_days: list[int], now: int) -> None:
+    """Day rows older than the 35th-last day on which this server ran keep their sums only.
+
+    `served_days` (days since 1970) are days the server ran, so that a jump of the clock closes nothing.
+    """
+    if len(served_days) <= KEPT_DAYS:
+        return
+    day = sorted(served_days)[-KEPT_DAYS] - 1
+    if day > int(str(ctx.store.catalog.settings.get("closedDay", -1))):
+        ctx.store.write(lambda tx: _close(tx, day, now))
+
+
+def _close(tx: Transaction, day: int, now: int) -> None:
+    tx.emit(Closed(day), now)
