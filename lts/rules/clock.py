@@ -1,0 +1,88 @@
+"""The server's clock, judged (product.md, Clock): highest time seen, steps back, jumps ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lts.protocol import DAY_SECONDS
+
+TOLERATED_BACK_SECONDS = 2 * 3600
+CONFIRM_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class ClockState:
+    """All in UTC seconds, `mono` in seconds of a clock that never steps.
+
+    `highest` is the highest confirmed time; `pending` a higher one not believed yet, first seen at
+    `pending_since` (mono); `stepped_back` whether a step back has been reported and still lasts.
+    """
+
+    highest: int
+    wall: int
+    mono: float
+    pending: int | None = None
+    pending_since: float = 0.0
+    stepped_back: bool = False
+
+
+@dataclass(frozen=True)
+class ClockEvent:
+    """`clock-back` or `clock-ahead`, by how many seconds."""
+
+    name: str
+    seconds: int
+
+
+def start(highest: int, wall: int, mono: float) -> tuple[ClockState, list[ClockEvent]]:
+    """The state at start; `highest` is the time of the last change, 0 on a first start."""
+    if not highest:
+        return ClockState(wall, wall, mono), []
+    return _judge(ClockState(highest, highest, mono), wall, mono, expected=highest)
+
+
+def observe(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list[ClockEvent]]:
+    """The clock was read: `wall` against what `mono` lets expect."""
+    return _judge(state, wall, mono, expected=state.wall + int(mono - state.mono))
+
+
+def _judge(
+    state: ClockState, wall: int, mono: float, expected: int
+) -> tuple[ClockState, list[ClockEvent]]:
+    events: list[ClockEvent] = []
+    back = state.highest - wall
+    stepped_back = back > TOLERATED_BACK_SECONDS
+    if stepped_back and not state.stepped_back:
+        events.append(ClockEvent("clock-back", back))
+    state = replace(state, wall=wall, mono=mono, stepped_back=stepped_back)
+    if state.pending is not None:
+        return _wait(state), events
+    if wall - expected > DAY_SECONDS and wall > state.highest:
+        events.append(ClockEvent("clock-ahead", wall - expected))
+        return replace(state, pending=wall, pending_since=mono), events
+    return replace(state, highest=max(state.highest, wall)), events
+
+
+def _wait(state: ClockState) -> ClockState:
+    """A jump is believed once the clock has stood by it for an hour, forgotten when it comes back."""
+    assert state.pending is not None
+    if state.wall < state.pending - TOLERATED_BACK_SECONDS:
+        return replace(state, pending=None, highest=max(state.highest, state.wall))
+    if state.mono - state.pending_since >= CONFIRM_SECONDS:
+        return accept(state)
+    return state
+
+
+def accept(state: ClockState) -> ClockState:
+    """An administrator or the peer agrees with the jump."""
+    return replace(state, pending=None, highest=max(state.highest, state.wall))
+
+
+def reset(state: ClockState) -> ClockState:
+    """`lts clock reset`: the highest time seen was wrong, the clock now is right."""
+    return replace(state, pending=None, highest=state.wall, stepped_back=False)
+
+
+def item_time(state: ClockState, wall: int) -> int:
+    """Time for starts and ends of items: max(clock, highest seen − 2 h)."""
+    return max(wall, state.highest - TOLERATED_BACK_SECONDS)

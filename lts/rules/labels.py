@@ -1,0 +1,67 @@
+"""Machine labels: which count, and whether a machine is still the one it was (product.md, LTS UUID and trust).
+
+Pure: reading the labels from the machine is in lts/service/labels.py.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MACHINE_ID, PROCESSOR, MAC, BOARD, HOST = "machine-id", "processor-id", "mac", "board-serial", "host-id"
+UNIQUE = frozenset({MACHINE_ID, MAC, BOARD, HOST})
+"""Kinds that only one machine has; a processor id names a model."""
+FEW = 3
+_PLACEHOLDERS = re.compile(
+    r"^(?:|none|n/?a|null|unknown|default( string)?|to be filled.*|not (?:specified|applicable|available).*|"
+    r"system serial number|base ?board serial number|serial|(.)\2*|0?123456789.*|invalid|oem)$",
+    re.I,
+)
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a serial is one of those makers leave in when they have none."""
+    return bool(_PLACEHOLDERS.match(value.strip().strip(".-_"))) or len(value.strip()) < 4
+
+
+def is_physical_mac(address: str) -> bool:
+    """Globally administered, not multicast, not zero: an address burnt into an adapter."""
+    digits = re.sub(r"[^0-9a-fA-F]", "", address)
+    if len(digits) != 12 or int(digits, 16) in (0, (1 << 48) - 1):
+        return False
+    return int(digits[:2], 16) & 0b11 == 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`same`: the machine is the one that was known. `learnt`: labels to add to those known."""
+
+    same: bool
+    learnt: tuple[str, ...]
+    matching: int
+    known: int
+
+
+def kind(fingerprint: str) -> str:
+    """The kind in front of a fingerprint `kind:hash`."""
+    return fingerprint.split(":", 1)[0]
+
+
+def compare(known: tuple[str, ...], present: tuple[str, ...]) -> Verdict:
+    """Known label fingerprints against those present now.
+
+    The machine is the same when at least half of the known ones still match, one of them unique to a
+    machine; with no unique one known the binding is weak and the machine counts as the same.
+    """
+    matching = set(known) & set(present)
+    unique_known = [label for label in known if kind(label) in UNIQUE]
+    unique_match = any(kind(label) in UNIQUE for label in matching)
+    same = not unique_known or (2 * len(matching) >= len(known) and unique_match)
+    learnt = tuple(label for label in present if label not in known) if same else ()
+    return Verdict(same, learnt, len(matching), len(known))
+
+
+def binding(labels: tuple[str, ...]) -> str:
+    """`strong`, or `weak` when the labels are few or none is unique to the machine."""
+    unique = any(kind(label) in UNIQUE for label in labels)
+    return "strong" if unique and len(labels) >= FEW else "weak"

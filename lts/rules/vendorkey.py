@@ -1,0 +1,71 @@
+"""The vendor's public key file (`.pub`), and the succession from an old key to a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws, strict_json
+from lts.errors import TokenError
+
+
+@dataclass(frozen=True)
+class VendorKey:
+    """A vendor's key; `replaces` is the key id of the old key that signed the succession, if any.
+
+    `succession` is that signed statement; it holds only after `verify_succession` with the old key.
+    """
+
+    name: str
+    key: PublicKey
+    replaces: str | None
+    succession: str | None
+    text: str
+
+
+def build(name: str, key: SigningKey, now: int, old: SigningKey | None = None) -> str:
+    """The text of a `.pub` file, signed by the key itself; `old` signs that `key` takes its place."""
+    claims: dict[str, object] = {"name": name, "iat": now}
+    if old is not None:
+        statement = canonical_json({"sub": key.kid, "cnf": {"jwk": key.public.jwk}, "iat": now})
+        claims["replaces"] = sign_jws(jws_header(old.public, "lts-vendor-rotation+jws"), statement, old)
+    header = jws_header(key.public, "lts-vendor-key+jws", jwk=key.public.jwk)
+    return sign_jws(header, canonical_json(claims), key) + "\n"
+
+
+def describe(name: str, key: PublicKey) -> str:
+    """Text of a `.pub` file for a key known only by its public half (met in a licence file): not signed."""
+    return canonical_json({"name": name, "jwk": key.jwk}).decode("utf-8") + "\n"
+
+
+def read(data: bytes) -> VendorKey:
+    """A `.pub` file, its own signature checked. Raises TokenError."""
+    text = data.decode("utf-8-sig", "replace").strip()
+    if text.startswith("{"):
+        return _read_described(text)
+    jws = read_jws("".join(text.split()))
+    key = PublicKey.from_jwk(jws.header.get("jwk"))
+    jws.verify(key)
+    claims = jws.claims()
+    succession = claims.get("replaces")
+    if succession is not None and not isinstance(succession, str):
+        raise TokenError("The succession in the key file cannot be read.")
+    replaces = str(read_jws(succession).header.get("kid")) if succession else None
+    return VendorKey(str(claims.get("name", "")), key, replaces, succession, text)
+
+
+def _read_described(text: str) -> VendorKey:
+    try:
+        fields = strict_json(text)
+    except ValueError as error:
+        raise TokenError("The key file cannot be read.") from error
+    return VendorKey(str(fields.get("name", "")), PublicKey.from_jwk(fields.get("jwk")), None, None, text)
+
+
+def verify_succession(vendor_key: VendorKey, old: PublicKey) -> None:
+    """Raises TokenError unless `old` signed that `vendor_key` takes its place."""
+    if vendor_key.succession is None:
+        raise TokenError("The key file names no predecessor.")
+    jws = read_jws(vendor_key.succession)
+    jws.verify(old)
+    if jws.claims().get("cnf") != {"jwk": vendor_key.key.jwk}:
+        raise TokenError("The succession is for another key.")

@@ -1,0 +1,66 @@
+"""The clock that everything asks: wall time in whole UTC seconds, watched for steps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from lts.rules import clock as rules
+from lts.rules.clock import ClockEvent, ClockState
+
+
+def elapsed_seconds() -> float:
+    """Seconds that never step; suspend is included where the system has such a clock."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(boot) if boot is not None else time.monotonic()
+
+
+class Clock:
+    """Reads `wall` (UTC seconds) and judges it; `highest` is the time of the last change in the store."""
+
+    def __init__(
+        self,
+        highest: int = 0,
+        wall: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = elapsed_seconds,
+    ) -> None:
+        self._wall = wall
+        self._elapsed = elapsed
+        self._lock = threading.Lock()
+        self._state, self._events = rules.start(highest, int(wall()), elapsed())
+
+    @property
+    def state(self) -> ClockState:
+        """The judgement as of the last look."""
+        return self._state
+
+    def now(self) -> int:
+        """UTC seconds."""
+        return int(self._wall())
+
+    def elapsed(self) -> float:
+        """Seconds of the clock that never steps."""
+        return self._elapsed()
+
+    def item_time(self, now: int) -> int:
+        """Time for starts and ends of items at a request's `now`."""
+        return rules.item_time(self._state, now)
+
+    def look(self) -> list[ClockEvent]:
+        """Read the clock and judge it; returns what is new. Call it every few seconds."""
+        with self._lock:
+            self._state, events = rules.observe(self._state, self.now(), self._elapsed())
+            events = self._events + events
+            self._events = []
+            return events
+
+    def accept(self) -> None:
+        """Believe a jump ahead at once."""
+        with self._lock:
+            self._state = rules.accept(self._state)
+
+    def reset(self) -> None:
+        """Take back a wrong highest time."""
+        with self._lock:
+            self._state = rules.reset(self._state)

@@ -1,0 +1,164 @@
+"""The data folder: making it, holding it against a second process, and the command line's token."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from lts.errors import DataFolderError, DataFolderLocked
+from lts.service.files import write_private
+
+LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
+_NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"})
+
+
+class DataFolder:
+    """A data folder held by this process until `release`, or until the process ends however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+
+    @classmethod
+    def hold(cls, path: Path) -> DataFolder:
+        """Make the folder if need be, and lock it.
+
+        Raises DataFolderLocked naming the process that holds it, DataFolderError naming path and user.
+        """
+        _make(path)
+        folder = cls(path)
+        folder._lock()
+        return folder
+
+    def _lock(self) -> None:
+        path = self.path / LOCK
+        try:
+            file = path.open("ab")
+        except OSError as error:
+            raise DataFolderError(_not_writable(self.path, error)) from error
+        if not _try_lock(file):
+            file.close()
+            raise DataFolderLocked(_held_by(self.path))
+        self._file = file
+        self.announce(None)
+
+    def announce(self, address: str | None) -> None:
+        """Write who holds the folder and where it serves, for other processes to read."""
+        note = {"pid": os.getpid(), "address": address}
+        write_private(self.path / NOTE, json.dumps(note).encode("utf-8"))
+
+    def new_token(self) -> str:
+        """A new token for the command line, in a file only the owner can read."""
+        token = secrets.token_urlsafe(32)
+        write_private(self.path / TOKEN, token.encode("ascii"))
+        return token
+
+    def release(self) -> None:
+        """Let the folder go."""
+        for name in (NOTE, TOKEN):
+            (self.path / name).unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def running_server(path: Path) -> dict[str, Any] | None:
+    """{"pid", "address"} of the process that holds the folder, None when nobody does."""
+    lock = path / LOCK
+    if not lock.exists():
+        return None
+    try:
+        with lock.open("ab") as file:
+            if _try_lock(file):
+                return None
+    except PermissionError:
+        pass
+    return _note(path)
+
+
+def read_token(path: Path) -> str:
+    """The running server's token for the command line. Raises DataFolderError when it cannot be read."""
+    try:
+        return (path / TOKEN).read_text(encoding="ascii")
+    except OSError as error:
+        raise DataFolderError(
+            f"The server's token {path / TOKEN} cannot be read ({error.strerror}); run this as the user that runs"
+            " the server."
+        ) from error
+
+
+def _note(path: Path) -> dict[str, Any]:
+    try:
+        note = json.loads((path / NOTE).read_text(encoding="utf-8"))
+        return note if isinstance(note, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _held_by(path: Path) -> str:
+    note = _note(path)
+    where = f", serving {note['address']}" if note.get("address") else ""
+    return f"{path} is in use by another LTS (process {note.get('pid', 'unknown')}{where}); stop that one first."
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise DataFolderError(_not_writable(path, error)) from error
+
+
+def user_name() -> str:
+    """The user this process runs as, in words for a message."""
+    name = os.environ.get("USERNAME") or os.environ.get("USER")
+    number = f"uid {os.getuid()}" if hasattr(os, "getuid") else ""
+    return f"{name} ({number})" if name and number else name or number or "this user"
+
+
+def _not_writable(path: Path, error: OSError) -> str:
+    return (
+        f"The data folder {path} cannot be written by {user_name()} ({error.strerror}); give that user the rights,"
+        " or set dataDir to a folder of its own."
+    )
+
+
+def network_warning(path: Path) -> str | None:
+    """A warning when the folder lies on a network share, where SQLite's locks cannot be trusted."""
+    resolved = str(path.resolve())
+    if resolved.startswith("\\\\"):
+        return f"The data folder {path} lies on a network share; move it to a local disk."
+    mounts = [m for m in psutil.disk_partitions(all=True) if resolved.startswith(m.mountpoint)]
+    nearest = max(mounts, key=lambda m: len(m.mountpoint), default=None)
+    if nearest is not None and (nearest.fstype.lower() in _NETWORK_SYSTEMS or "remote" in nearest.opts):
+        return f"The data folder {path} lies on a network share ({nearest.fstype}); move it to a local disk."
+    return None

@@ -1,0 +1,100 @@
+"""Who this server is: LTS UUID, key and incarnation, kept in the data folder (product.md, LTS UUID and trust)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid as uuids
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lts.crypto import SigningKey
+from lts.errors import DataFolderError, TokenError
+from lts.rules import labels as rules
+from lts.service.files import write_private
+
+IDENTITY, KEY = "identity.json", "server.key"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """This server. `previous` are UUIDs it had before its folder was moved to another machine, newest last;
+    `events` are things for the audit log that happened while loading."""
+
+    uuid: str
+    key: SigningKey
+    labels: tuple[str, ...]
+    incarnation: str
+    previous: tuple[str, ...] = ()
+    events: tuple[tuple[str, dict[str, Any]], ...] = field(default=(), compare=False)
+
+    @property
+    def binding(self) -> str:
+        """`strong` or `weak`, as an activation request says it."""
+        return rules.binding(self.labels)
+
+
+def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> Identity:
+    """The identity kept in the data folder, or a new one in an empty folder.
+
+    A folder moved to another machine gets a new UUID with a new key. Raises DataFolderError when the
+    identity is damaged or one of its two files is missing.
+    """
+    path = folder / IDENTITY
+    present = read_labels()
+    if not path.exists():
+        if (folder / KEY).exists():
+            raise DataFolderError(f"{path} is missing beside {KEY}; restore it from a backup.")
+        return _save(folder, _new(present, ()))
+    stored = _load(folder)
+    verdict = rules.compare(stored.labels, present)
+    if not verdict.same:
+        moved = _new(present, (*stored.previous, stored.uuid))
+        event = ("labels-changed", {"oldUuid": stored.uuid, "newUuid": moved.uuid,
+                                    "matching": verdict.matching, "known": verdict.known})  # fmt: skip
+        return _save(folder, replace(moved, events=(event,)))
+    if verdict.learnt:
+        event = ("labels-learnt", {"count": len(verdict.learnt)})
+        return _save(folder, replace(stored, labels=(*stored.labels, *verdict.learnt), events=(event,)))
+    return stored
+
+
+def renew_incarnation(folder: Path) -> None:
+    """After a restore: what this server writes from now on is a new origin of the change feed."""
+    _save(folder, replace(_load(folder), incarnation=secrets.token_hex(8)))
+
+
+def _new(labels: tuple[str, ...], previous: tuple[str, ...]) -> Identity:
+    uuid = str(uuids.uuid4()).upper()
+    return Identity(uuid, SigningKey.generate(), labels, secrets.token_hex(8), previous)
+
+
+def _load(folder: Path) -> Identity:
+    path = folder / IDENTITY
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return Identity(
+            str(fields["uuid"]),
+            SigningKey.from_pem((folder / KEY).read_bytes()),
+            tuple(str(label) for label in fields["labels"]),
+            str(fields["incarnation"]),
+            tuple(str(uuid) for uuid in fields["previous"]),
+        )
+    except FileNotFoundError as error:
+        raise DataFolderError(f"{error.filename} is missing; restore it from a backup.") from error
+    except (OSError, ValueError, KeyError, TypeError, TokenError) as error:
+        raise DataFolderError(f"The server's identity in {folder} is damaged ({error}); restore a backup.") from error
+
+
+def _save(folder: Path, identity: Identity) -> Identity:
+    fields = {
+        "uuid": identity.uuid,
+        "labels": list(identity.labels),
+        "incarnation": identity.incarnation,
+        "previous": list(identity.previous),
+    }
+    write_private(folder / KEY, identity.key.to_pem())
+    write_private(folder / IDENTITY, json.dumps(fields, indent=2).encode("utf-8"))
+    return identity

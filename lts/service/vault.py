@@ -1,0 +1,53 @@
+"""The server's own secret: sealing what must be shown again, and deriving keys for tokens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from lts.errors import DataFolderError
+from lts.service.files import write_private
+
+FILE = "vault.key"
+_NONCE = 12
+
+
+class Vault:
+    """32 secret bytes. Sealed texts are AES-GCM, bound to a purpose."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    @classmethod
+    def load_or_create(cls, folder: Path, *, create: bool) -> Vault:
+        """From `vault.key` in the data folder. Raises DataFolderError when it is lost or damaged."""
+        path = folder / FILE
+        if not path.exists():
+            if not create:
+                raise DataFolderError(f"{path} is missing; without it stored secrets cannot be read: restore it.")
+            write_private(path, os.urandom(32))
+        secret = path.read_bytes()
+        if len(secret) != 32:
+            raise DataFolderError(f"{path} is damaged; restore it from a backup.")
+        return cls(secret)
+
+    def derive(self, label: str) -> bytes:
+        """A key of 32 bytes for one use (HKDF-SHA256)."""
+        return HKDF(hashes.SHA256(), 32, None, label.encode()).derive(self._secret)
+
+    def seal(self, text: str, purpose: str) -> bytes:
+        """Nonce and ciphertext of `text`."""
+        nonce = os.urandom(_NONCE)
+        return nonce + AESGCM(self._secret).encrypt(nonce, text.encode("utf-8"), purpose.encode())
+
+    def unseal(self, sealed: bytes, purpose: str) -> str:
+        """Inverse of `seal`. Raises DataFolderError when sealed by another vault or for another purpose."""
+        try:
+            return AESGCM(self._secret).decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode()).decode("utf-8")
+        except (InvalidTag, ValueError) as error:
+            raise DataFolderError("A stored secret was sealed with another vault.key; restore that file.") from error
