@@ -9,7 +9,9 @@
     ├── LicenseFileError     a licence file that is refused whole, says what to do
     ├── TokenError           a JWS, key or certificate that cannot be read or does not verify
     ├── AdminError           a wrong request of an administrator (portal, command line)
+    ├── HttpError            a request that HTTP itself refuses: no such path, method, encoding
     ├── ConfigError          every fault of lts.json at once
+    ├── ListenError          the address or port cannot be listened on, names the setting
     └── DataFolderError      the data folder or the database cannot be used
         ├── DataFolderLocked another process holds it
         └── DatabaseDamaged  named, never replaced by an empty one
@@ -151,6 +153,21 @@ class ConfigError(LtsError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class ListenError(LtsError):
+    """The server cannot listen on its address or port; names both and the setting to change."""
+
+    code = "listen"
+
+
+class HttpError(LtsError):
+    """A request refused by HTTP's own rules, before any rule of ours: `code` is a slug for programs."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
 
 
 class DataFolderError(LtsError):

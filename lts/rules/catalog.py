@@ -77,15 +77,15 @@ class Code:
 class Catalog:
     """Everything an authorisation reads of licences, codes and settings."""
 
-    items: Mapping[int, LicenseItem] = MappingProxyType({})
-    codes: Mapping[str, Code] = MappingProxyType({})
-    codes_by_key: Mapping[int, Code] = MappingProxyType({})
-    defaults: Mapping[str, Code] = MappingProxyType({})
-    vendors: Mapping[str, str] = MappingProxyType({})
+    items: Mapping[int, LicenseItem] = field(default_factory=lambda: MappingProxyType({}))
+    codes: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
+    codes_by_key: Mapping[int, Code] = field(default_factory=lambda: MappingProxyType({}))
+    defaults: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
+    vendors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """organisation id -> root key id of its vendor."""
-    certificates: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    certificates: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """root key id of a vendor -> chain that a lease of its items carries."""
-    settings: Mapping[str, object] = MappingProxyType({})
+    settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     def code_named(self, name: str) -> Code | None:
         """The code of this name, else the newest removed one: reports for a removed code still count."""

@@ -1,0 +1,182 @@
+"""waitress, made to fit: its own errors as problem documents with CORS, 204 without closing the connection,
+a client that sends too much reads the answer instead of a reset, and slow or idle connections end.
+
+Knows nothing of paths and rules, and does not listen: that is lts.web.listen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from secrets import token_hex
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, WSGITask
+
+from lts.errors import HttpError, LtsError, Malformed, TooLarge
+from lts.web import problems
+from lts.web.client_api import CORS
+
+DRAIN_SECONDS = 10.0
+DRAIN_BYTES = 64 << 20
+DRAIN_BYTES_SECONDS = 1.5
+"""How long what a refused client still sends is read and dropped; the shorter time holds once it is that much."""
+DRAIN_CHUNK = 256 << 10
+REQUEST_SECONDS = 30.0
+REQUEST_BYTES_PER_SECOND = 4096
+"""A request may take this long, and longer only for a body that comes at least this fast."""
+IDLE_SECONDS_WHEN_FULL = 5.0
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+    """Asks a client to go on only when a body is still to come."""
+
+    def received(self, data: bytes) -> int:
+        """See waitress; a request refused by its header must not be answered "100 Continue"."""
+        consumed: int = super().received(data)
+        if self.completed:
+            self.expect_continue = False
+        return consumed
+
+
+class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+    """Header and body leave in one piece; an answer without a body does not end the connection."""
+
+    wrote_header: bool
+
+    def set_close_on_finish(self) -> None:
+        """See waitress, which closes after every answer that has no Content-Length, as 204 never has."""
+        keep = self.version == "1.1" and not self.has_body
+        if keep and self.request.headers.get("CONNECTION", "").lower() != "close":
+            return
+        super().set_close_on_finish()
+
+    def write(self, data: bytes) -> None:
+        """See waitress, which sends the header by itself."""
+        if self.wrote_header or not data or len(data) != self.content_length or not self.has_body:
+            super().write(data)
+            return
+        self.channel.write_soon(self.build_response_header() + data)
+        self.wrote_header = True
+        self.content_bytes_written = len(data)
+
+
+class Refused(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """What waitress refuses by itself, in the words of the one error handler."""
+
+    def execute(self) -> None:
+        """Answer, then close once the client has had time to read it."""
+        error, identifier = self.request.error, token_hex(8)
+        status, body, headers = problems.problem(self._error(error), identifier)
+        self.status = problems.status_line(status)
+        self.response_headers.extend(headers)
+        self.response_headers += [("Content-Type", problems.CONTENT_TYPE), ("X-Request-Id", identifier)]
+        if "/api/v1/admin" not in getattr(self.request, "path", ""):
+            self.response_headers.extend(CORS)
+        self.channel.linger = True
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+    def _error(self, error: Any) -> Exception:
+        known: dict[int, LtsError] = {
+            400: Malformed(f"The HTTP request cannot be read: {error.body}."),
+            413: TooLarge(f"The body is larger than {self.channel.adj.max_request_body_size - 1} bytes."),
+            431: HttpError(431, "header-too-large", "The header of the request is too large."),
+            501: HttpError(501, "transfer-encoding", "Send the body as it is, or chunked."),
+        }
+        return known.get(error.code) or RuntimeError(error.body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """One connection."""
+
+    parser_class = Parser
+    task_class = Task
+    error_task_class = Refused
+    linger = False
+    """Whether the client may still be sending what was refused."""
+    _partial: Parser | None = None
+    _partial_since = 0.0
+    _drain_since = 0.0
+    _dropped = 0
+
+    def received(self, data: bytes) -> bool:
+        """See waitress; notes when a request began to arrive."""
+        taken: bool = super().received(data)
+        if self.request is not self._partial:
+            self._partial = self.request
+            self._partial_since = time.monotonic()
+        return taken
+
+    def readable(self) -> bool:
+        """See waitress."""
+        return bool(self._drain_since) or bool(super().readable())
+
+    def writable(self) -> bool:
+        """See waitress."""
+        return self.will_close if self._drain_since else bool(super().writable())
+
+    def handle_read(self) -> None:
+        """See waitress."""
+        if not self._drain_since:
+            super().handle_read()
+            return
+        try:
+            data = self.recv(DRAIN_CHUNK)
+        except OSError:
+            data = b""
+        self._dropped += len(data)
+        if not data or self._drained_enough():
+            self.handle_close()
+
+    def handle_write(self) -> None:
+        """See waitress; after a refusal the door is closed softly."""
+        if not self.linger or not self.close_when_flushed or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.total_outbufs_len or self.will_close:
+            return
+        self._drain_since = time.monotonic()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def overdue(self, full: bool) -> bool:
+        """Whether the connection should end: drained long enough, too slow, or idle with no room for others."""
+        if self._drain_since:
+            return self._drained_enough()
+        if self.requests:
+            return False
+        request, now = self.request, time.monotonic()
+        if request is None:
+            return full and time.time() - self.last_activity > IDLE_SECONDS_WHEN_FULL
+        allowed = REQUEST_SECONDS + request.body_bytes_received / REQUEST_BYTES_PER_SECOND
+        return now - self._partial_since > (IDLE_SECONDS_WHEN_FULL if full else allowed)
+
+    def _drained_enough(self) -> bool:
+        seconds = time.monotonic() - self._drain_since
+        return seconds > DRAIN_SECONDS or (self._dropped > DRAIN_BYTES and seconds > DRAIN_BYTES_SECONDS)
+
+    def at_rest(self, unfinished_counts: bool) -> bool:
+        """Whether nothing is under way; a request that has only arrived in part is, if it counts."""
+        busy = self.requests or self.total_outbufs_len or (unfinished_counts and self.request is not None)
+        return not busy
+
+
+class Acceptor(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+    """One listening socket and its connections."""
+
+    channel_class = Channel
+
+    def maintenance(self, now: float) -> None:
+        """See waitress; called every few seconds."""
+        super().maintenance(now)
+        full = len(self._map) > self.adj.connection_limit * 9 // 10
+        for channel in list(self.active_channels.values()):
+            if channel.overdue(full):
+                channel.will_close = True
