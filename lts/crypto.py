@@ -181,9 +181,7 @@ class SigningKey:
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
         """PKCS #8 PEM, encrypted when a passphrase is given."""
         encryption: serialization.KeySerializationEncryption = (
-            serialization.BestAvailableEncryption(passphrase)
-            if passphrase
-            else serialization.NoEncryption()
+            serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
         )
         return self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption

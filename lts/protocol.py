@@ -94,9 +94,7 @@ class LicenseKey:
             raise TokenError("The license key is damaged. Copy it whole from the portal.") from error
         if not isinstance(fields, dict) or not _are_key_fields(fields):
             raise TokenError("The license key is damaged. Copy it whole from the portal.")
-        return cls(
-            tuple(fields["s"]), fields.get("o"), fields.get("h"), fields.get("p"), fields.get("k")
-        )
+        return cls(tuple(fields["s"]), fields.get("o"), fields.get("h"), fields.get("p"), fields.get("k"))
 
 
 def _are_key_fields(fields: dict[str, Any]) -> bool:
@@ -173,9 +171,7 @@ class Lease:
             items = tuple(_lease_item(item) for item in _as(list, claims, "items"))
         except (KeyError, TypeError) as error:
             raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
-        return cls(
-            texts[0], texts[1], texts[2], times[0], times[1], times[2], texts[3], items, times[3]
-        )
+        return cls(texts[0], texts[1], texts[2], times[0], times[1], times[2], texts[3], items, times[3])
 
 
 def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:
@@ -219,9 +215,7 @@ def verify_chain(
         jws = read_jws(text)
         claims = jws.claims()
         confirmation = claims.get("cnf")
-        certified = PublicKey.from_jwk(
-            confirmation.get("jwk") if isinstance(confirmation, dict) else None
-        )
+        certified = PublicKey.from_jwk(confirmation.get("jwk") if isinstance(confirmation, dict) else None)
         if key is None:
             if claims.get("iss") != claims.get("sub"):
                 raise TokenError("Without the vendor's key only a self-signed chain can be pinned.")

@@ -31,7 +31,9 @@ def extract(data: bytes) -> str:
         raise LicenseFileError("too-large", "The file is larger than 1 MiB; a license file never is.")
     found = _ARMOUR.findall(_text(data))
     if len(found) > 1:
-        raise LicenseFileError("several-licenses", "The file holds more than one license; import them one by one.")
+        raise LicenseFileError(
+            "several-licenses", "The file holds more than one license; import them one by one."
+        )
     if not found:
         raise LicenseFileError(
             "no-license",

@@ -144,7 +144,9 @@ def _check_validation(code: Code, request: Request) -> None:
     sent_ones = [(allowed, sent, test) for allowed, sent, test in bound if sent is not None]
     if not sent_ones:
         raise Refusal(
-            114, "The handshake code is bound to an application; send its validation field.", field="validation"
+            114,
+            "The handshake code is bound to an application; send its validation field.",
+            field="validation",
         )
     if not any(test(sent, allowed) for allowed, sent, test in sent_ones if sent is not None):
         raise Refusal(103, "The application is not one this handshake code is bound to.", field="validation")
@@ -162,9 +164,7 @@ class _Candidate:
     standing: Standing | None
 
 
-def decide(
-    code: Code, request: Request, standing_of: StandingOf, now: int, item_now: int
-) -> Decision:
+def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item_now: int) -> Decision:
     """Choose the items for a request that `admit` let in.
 
     `now` is the clock, `item_now` the time for starts and ends of items (product.md, Clock), both UTC seconds.
@@ -295,9 +295,7 @@ def _order(code: Code, candidates: list[_Candidate], now: int, item_now: int) ->
     return sorted(candidates, key=behind)
 
 
-def _choose(
-    candidates: list[_Candidate], request: Request
-) -> list[tuple[_Candidate, tuple[str, ...]]]:
+def _choose(candidates: list[_Candidate], request: Request) -> list[tuple[_Candidate, tuple[str, ...]]]:
     fitting = [c for c in candidates if not c.code]
     for candidate in fitting:
         if not request.modules or len(candidate.modules) == len(request.modules):

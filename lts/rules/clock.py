@@ -46,9 +46,7 @@ def observe(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list
     return _judge(state, wall, mono, expected=state.wall + int(mono - state.mono))
 
 
-def _judge(
-    state: ClockState, wall: int, mono: float, expected: int
-) -> tuple[ClockState, list[ClockEvent]]:
+def _judge(state: ClockState, wall: int, mono: float, expected: int) -> tuple[ClockState, list[ClockEvent]]:
     events: list[ClockEvent] = []
     back = state.highest - wall
     stepped_back = back > TOLERATED_BACK_SECONDS

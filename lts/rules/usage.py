@@ -61,7 +61,10 @@ def judge(entry: Entry | BadEntry, now: int) -> Result | None:
         return Result(entry.slot_text, "rejected", 140, f"{entry.field}: {entry.detail}")
     if entry.slot > slot_of(now + AHEAD_SECONDS):
         return Result(
-            entry.slot_text, "rejected", 142, "The slot lies over 10 minutes ahead; keep it and send it again."
+            entry.slot_text,
+            "rejected",
+            142,
+            "The slot lies over 10 minutes ahead; keep it and send it again.",
         )
     if entry.slot < slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY:
         return Result(entry.slot_text, "rejected", 143, "The slot is over 30 days old.")

@@ -55,9 +55,9 @@ def authorize(ctx: Context, request: Request, now: int) -> Authorized:
         _note(ctx, request, now, refusal, None)
         raise
     if not decided.decision.granted:
-        refusal = decided.decision.refusal()
-        _note(ctx, request, now, refusal, decided)
-        raise refusal
+        refused = decided.decision.refusal()
+        _note(ctx, request, now, refused, decided)
+        raise refused
     lease = make_lease(ctx, request.device, decided.code, decided.decision.granted, decided.serial, now)
     return Authorized(
         ctx.leases.sign(lease),
@@ -81,7 +81,8 @@ def _decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now:
     step = chain_step(ctx, device, request.device, request.chain)
     if step.cloned:
         raise Refusal(
-            151, "Two devices use this device's identity; ask the administrator, or make a new identity for one."
+            151,
+            "Two devices use this device's identity; ask the administrator, or make a new identity for one.",
         )
     look_up = standing_of(tx, code, device.key if device else None, now)
     decision = rules.decide(code, request, look_up, now, item_now)
@@ -103,9 +104,7 @@ def _decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now:
     return Decided(code, decision, tx.serial, token, tx.catalog.certificates.get(vendor, ()))
 
 
-def chain_step(
-    ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None
-) -> chain.Step:
+def chain_step(ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None) -> chain.Step:
     """Advance a device's chain by the token it sent."""
     token = chain.decode_token(ctx.chain_key, uuid, text) if text is not None else None
     return chain.step(device.chain if device else None, token)
@@ -162,9 +161,7 @@ def _lease_item(granted: Granted) -> LeaseItem:
     )
 
 
-def _note(
-    ctx: Context, request: Request, now: int, refusal: Refusal, decided: Decided | None
-) -> None:
+def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: Decided | None) -> None:
     if not isinstance(refusal.code, int) or refusal.code in (100, 130, 140, 150):
         return
     asked = {

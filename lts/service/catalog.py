@@ -126,7 +126,10 @@ def binding_fault(license_file: License, identity: Identity) -> str | None:
 
 
 def _learn_chain(
-    chains: dict[str, tuple[str, ...]], stored: StoredLicense, read: Callable[[str], License], identity: Identity
+    chains: dict[str, tuple[str, ...]],
+    stored: StoredLicense,
+    read: Callable[[str], License],
+    identity: Identity,
 ) -> None:
     """Remember the vendor's certificate for this server's key, from any of its valid licences."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lts.config import Config
 from lts.service.clock import Clock
@@ -33,3 +33,7 @@ class Context:
     chain_key: bytes
     public_url: str
     """URL of this server for clients, unless the administrator set others."""
+    status: str = "serving"
+    """serving, standby or starting: what health says, and whether clients are answered."""
+    warnings: list[str] = field(default_factory=list)
+    """What an administrator should know, in sentences."""

@@ -61,10 +61,16 @@ def _verdicts(tx: Transaction, code: Code, request: Request, now: int, item_now:
 def _holders(tx: Transaction, entry: LicenseItem, now: int) -> dict[str, Any]:
     if entry.item.charge_way not in SEAT_WAYS:
         return {"used": tx.counters.sums.get(("item", entry.key, 0), 0)}
-    held = [(seat.end, device) for device, seat in seats.of_item(tx.db, entry.key, 0, 10_000) if seat.live(now)]
+    held = [
+        (seat.end, device) for device, seat in seats.of_item(tx.db, entry.key, 0, 10_000) if seat.live(now)
+    ]
     held.sort()
     shown = []
     for end, device in held[:HOLDERS_SHOWN]:
         uuid = devices.uuid_of(tx.db, device)
         shown.append({"device": str(UUID(bytes=uuid)) if uuid else "", "until": iso(end)})
-    return {"used": seats.live(tx, entry.key, 0, now), "holders": shown, "nextFree": shown[0]["until"] if shown else None}
+    return {
+        "used": seats.live(tx, entry.key, 0, now),
+        "holders": shown,
+        "nextFree": shown[0]["until"] if shown else None,
+    }

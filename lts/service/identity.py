@@ -45,8 +45,6 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
     path = folder / IDENTITY
     present = read_labels()
     if not path.exists():
-        if (folder / KEY).exists():
-            raise DataFolderError(f"{path} is missing beside {KEY}; restore it from a backup.")
         return _save(folder, _new(present, ()))
     stored = _load(folder)
     verdict = rules.compare(stored.labels, present)
@@ -85,7 +83,9 @@ def _load(folder: Path) -> Identity:
     except FileNotFoundError as error:
         raise DataFolderError(f"{error.filename} is missing; restore it from a backup.") from error
     except (OSError, ValueError, KeyError, TypeError, TokenError) as error:
-        raise DataFolderError(f"The server's identity in {folder} is damaged ({error}); restore a backup.") from error
+        raise DataFolderError(
+            f"The server's identity in {folder} is damaged ({error}); restore a backup."
+        ) from error
 
 
 def _save(folder: Path, identity: Identity) -> Identity:

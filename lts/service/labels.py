@@ -94,7 +94,11 @@ def _windows() -> Iterator[tuple[str, str]]:
 def _macs() -> Iterator[str]:
     for name, addresses in psutil.net_if_addrs().items():
         for address in addresses:
-            if address.family == psutil.AF_LINK and rules.is_physical_mac(address.address) and _is_fixed(name):
+            if (
+                address.family == psutil.AF_LINK
+                and rules.is_physical_mac(address.address)
+                and _is_fixed(name)
+            ):
                 yield address.address
 
 
@@ -102,7 +106,9 @@ def _is_fixed(name: str) -> bool:
     """Whether an adapter is a physical one that stays: not USB, bridge, tunnel or container."""
     if sys.platform != "linux":
         lowered = name.lower()
-        return not any(word in lowered for word in ("virtual", "vethernet", "vpn", "tap", "tun", "bluetooth", "usb"))
+        return not any(
+            word in lowered for word in ("virtual", "vethernet", "vpn", "tap", "tun", "bluetooth", "usb")
+        )
     device = Path("/sys/class/net") / name / "device"
     try:
         target = os.path.realpath(device) if device.exists() else ""

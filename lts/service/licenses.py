@@ -63,7 +63,9 @@ def import_license(
     return ctx.store.write(lambda tx: _import(tx, ctx, license_file, choice, actor, now))
 
 
-def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None, actor: str, now: int) -> None:
+def _trust_confirmed(
+    ctx: Context, license_file: License, confirmed: str | None, actor: str, now: int
+) -> None:
     shown = fingerprint(license_file.vendor_kid)
     if confirmed is None:
         raise AdminError(
@@ -73,7 +75,9 @@ def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None,
             status=409,
         )
     if _plain(confirmed) != _plain(shown) and confirmed != license_file.vendor_kid:
-        raise AdminError("wrong-fingerprint", f"The fingerprint given is not that of the file's key ({shown}).")
+        raise AdminError(
+            "wrong-fingerprint", f"The fingerprint given is not that of the file's key ({shown})."
+        )
     pub = ctx.trust.add_key(license_file.vendor_name, license_file.vendor_key)
     ctx.store.write(lambda tx: tx.emit(records.Trust(actor, license_file.vendor_kid, pub), now))
 
@@ -159,13 +163,13 @@ def _target(catalog: Catalog, new: License, known: dict[str, int], choice: Choic
     custom = handshakes.clean_custom(choice.new_code if choice.new_code is not None else new.license_id)
     name = f"{new.organization_id}-{custom}"
     if name in catalog.codes and choice.new_code is not None and not known:
-        raise AdminError("code-exists", f"The handshake code {name} exists already; choose it or another name.")
+        raise AdminError(
+            "code-exists", f"The handshake code {name} exists already; choose it or another name."
+        )
     return name
 
 
-def _import(
-    tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int
-) -> Preview:
+def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int) -> Preview:
     outcome, old = _preview(tx, ctx, new, choice, now)
     if outcome.status == "already-imported":
         return outcome
@@ -190,7 +194,9 @@ def _place(
         custom = name[len(new.organization_id) + 1 :]
         handshakes.emit_code(
             tx,
-            handshakes.Draft(None, new.organization_id, custom, first or make_default, {}, [(i, None) for i in items]),
+            handshakes.Draft(
+                None, new.organization_id, custom, first or make_default, {}, [(i, None) for i in items]
+            ),
             actor,
             now,
         )
@@ -210,7 +216,11 @@ def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
 def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, Any]:
     entry = tx.catalog.items[key]
     item = entry.item
-    used = seats.live(tx, key, 0, now) if item.charge_way in SEAT_WAYS else tx.counters.sums.get(("item", key, 0), 0)
+    used = (
+        seats.live(tx, key, 0, now)
+        if item.charge_way in SEAT_WAYS
+        else tx.counters.sums.get(("item", key, 0), 0)
+    )
     state = entry.state
     if state == "active":
         state = {112: "pending", 111: "expired"}.get(handshakes.item_state(entry, item_now), state)
@@ -230,7 +240,9 @@ def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, A
         "expiresAt": item.expires_at,
         "state": state,
         "reason": entry.reason,
-        "handshakeCodes": [c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)],
+        "handshakeCodes": [
+            c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)
+        ],
     }
 
 

@@ -81,9 +81,15 @@ def _record(
     item_now: int,
 ) -> _Recorded:
     code = tx.catalog.code_named(lease.handshake_code)
-    items = [tx.catalog.item_of(code.organization_id, i.license_id, i.item_id) for i in lease.items] if code else []
+    items = (
+        [tx.catalog.item_of(code.organization_id, i.license_id, i.item_id) for i in lease.items]
+        if code
+        else []
+    )
     if code is None or not items or any(item is None for item in items):
-        raise NotVerified("This server holds no longer the handshake code or items of the lease. Authorize again.")
+        raise NotVerified(
+            "This server holds no longer the handshake code or items of the lease. Authorize again."
+        )
     held = [item for item in items if item is not None]
     uuid = UUID(lease.device).bytes
     device = devices.find(tx.db, uuid)
@@ -140,9 +146,7 @@ def _renew_item(
         return None
     if rules.quota_fault(entry, standing, claim.instances):
         return None
-    return rules.grant_item(
-        entry.item, code.key, claim.modules, standing, claim.instances, now, item_now
-    )
+    return rules.grant_item(entry.item, code.key, claim.modules, standing, claim.instances, now, item_now)
 
 
 def _runs(

@@ -58,7 +58,9 @@ def _license_faults(path: Path, trust: TrustStore) -> list[str]:
             parsed = licensefile.parse(jws)
             key = trust.get(parsed.vendor_kid)
             if key is None:
-                faults.append(f"licenses: {stored.license_id} is signed by a key that is not in the trust store.")
+                faults.append(
+                    f"licenses: {stored.license_id} is signed by a key that is not in the trust store."
+                )
             else:
                 licensefile.verify(parsed, key)
         except LtsError as error:
@@ -98,7 +100,11 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path) -> None:
         files = [(DATABASE, copied)]
         files += [(name, data_dir / name) for name in _SINGLE_FILES]
         for folder in _FOLDERS:
-            files += [(f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()]
+            files += [
+                (f"{folder}/{path.name}", path)
+                for path in sorted((data_dir / folder).glob("*"))
+                if path.is_file()
+            ]
         for name, path in files:
             bundle.write(path, name)
             digests[name] = _digest(path)

@@ -29,9 +29,7 @@ class StoredCode:
 
 def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
     """Every code, removed ones too, in the order they were made."""
-    rows = sql.rows(
-        db, "SELECT id, organization, custom, is_default, removed, fields FROM codes ORDER BY id"
-    )
+    rows = sql.rows(db, "SELECT id, organization, custom, is_default, removed, fields FROM codes ORDER BY id")
     for key, organization, custom, is_default, removed, fields in rows:
         items = tuple(
             (item, cap)

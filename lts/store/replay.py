@@ -39,9 +39,7 @@ def compare(
         db.close()
 
 
-def _replay(
-    db: apsw.Connection, folder: Path, target: Path, progress: Callable[[int], None]
-) -> list[str]:
+def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[[int], None]) -> list[str]:
     copy = apsw.Connection(str(target))
     try:
         copy.execute("PRAGMA journal_mode = OFF").fetchall()
@@ -51,8 +49,12 @@ def _replay(
         memory = Memory(lambda _: Catalog(), apply)
         faults: list[str] = []
         done = 0
-        for origin, uuid, incarnation in sql.rows(db, "SELECT id, uuid, incarnation FROM origins ORDER BY id"):
-            done = _replay_origin(db, folder, copy, memory, (origin, uuid, incarnation), faults, done, progress)
+        for origin, uuid, incarnation in sql.rows(
+            db, "SELECT id, uuid, incarnation FROM origins ORDER BY id"
+        ):
+            done = _replay_origin(
+                db, folder, copy, memory, (origin, uuid, incarnation), faults, done, progress
+            )
         return faults
     finally:
         copy.close()

@@ -53,7 +53,9 @@ def of_device(db: apsw.Connection, device: int) -> Iterator[tuple[int, Seat]]:
     for row in sql.each(db, "SELECT item, grants, ends, flags, codes FROM seats WHERE device = ?", (device,)):
         yield row[0], _seat(row[1:])
     for row in sql.each(
-        db, "SELECT item, grants, ends, flags, codes, since, instances FROM leases WHERE device = ?", (device,)
+        db,
+        "SELECT item, grants, ends, flags, codes, since, instances FROM leases WHERE device = ?",
+        (device,),
     ):
         yield row[0], _seat(row[1:])
 
@@ -144,12 +146,14 @@ def _ends_in_slot(db: apsw.Connection, item: int, code: int, slot: int) -> Itera
 
 def elders(db: apsw.Connection, item: int, device: int, since: int, now: int) -> int:
     """Instances of an item's live leases that are older than one of `device` begun at `since`."""
-    return int(sql.value(
-        db,
-        "SELECT coalesce(sum(instances), 0) FROM leases WHERE item = ?1 AND ends > ?4 AND device <> ?2"
-        " AND flags & 2 = 0 AND (since < ?3 OR (since = ?3 AND device < ?2))",
-        (item, device, since, now),
-    ))
+    return int(
+        sql.value(
+            db,
+            "SELECT coalesce(sum(instances), 0) FROM leases WHERE item = ?1 AND ends > ?4 AND device <> ?2"
+            " AND flags & 2 = 0 AND (since < ?3 OR (since = ?3 AND device < ?2))",
+            (item, device, since, now),
+        )
+    )
 
 
 def live_leases(db: apsw.Connection, item: int, code: int, now: int) -> int:
@@ -157,7 +161,9 @@ def live_leases(db: apsw.Connection, item: int, code: int, now: int) -> int:
     return sum(
         instances
         for codes, instances in sql.each(
-            db, "SELECT codes, instances FROM leases WHERE item = ? AND ends > ? AND flags & 2 = 0", (item, now)
+            db,
+            "SELECT codes, instances FROM leases WHERE item = ? AND ends > ? AND flags & 2 = 0",
+            (item, now),
         )
         if not code or code in _unpack_codes(codes)
     )

@@ -25,10 +25,13 @@ class Selection:
 
 
 def _where(selection: Selection) -> tuple[str, tuple[int, ...]]:
-    parts, values = ["hour >= ?", "hour < ?"], [
-        selection.first_day * HOURS_PER_DAY,
-        (selection.last_day + 1) * HOURS_PER_DAY,
-    ]
+    parts, values = (
+        ["hour >= ?", "hour < ?"],
+        [
+            selection.first_day * HOURS_PER_DAY,
+            (selection.last_day + 1) * HOURS_PER_DAY,
+        ],
+    )
     for column, keys in (("code", selection.codes), ("item", selection.items)):
         if keys is not None:
             parts.append(f"{column} IN ({','.join('?' * len(keys))})")
@@ -61,7 +64,9 @@ def units_by_device(db: apsw.Connection, selection: Selection) -> dict[tuple[int
     return totals
 
 
-def activity(db: apsw.Connection, scope: int, key: int, first_day: int, last_day: int) -> dict[int, tuple[int, int]]:
+def activity(
+    db: apsw.Connection, scope: int, key: int, first_day: int, last_day: int
+) -> dict[int, tuple[int, int]]:
     """(active devices, highest concurrency of a slot) by day, for an item (scope 0) or a code (scope 1)."""
     found = {}
     for day, data in sql.each(

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import apsw
 
+from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import Catalog
-from lts.store import database, feed, seats, sql, usage
+from lts.store import database, feed, meta, seats, sql, usage
 from lts.store.apply import apply
 from lts.store.records import Origin
 from lts.store.transaction import BuildCatalog, Memory, Transaction
@@ -20,6 +21,18 @@ from lts.store.writer import Writer
 T = TypeVar("T")
 DATABASE = "lts.db"
 _READERS = 8
+
+
+def prepare(folder: Path, *, create: bool) -> bool:
+    """Check the database of a data folder, make it when `create`; whether it has been in use.
+
+    Raises what `database.open_writer` raises.
+    """
+    db = database.open_writer(folder / DATABASE, create=create)
+    try:
+        return bool(sql.value(db, "SELECT count(*) FROM origins"))
+    finally:
+        db.close()
 
 
 class Store:
@@ -37,17 +50,16 @@ class Store:
         now: int,
         *,
         version: str = "",
-        create: bool = True,
         on_fault: Callable[[Exception | None], None] = lambda error: None,
     ) -> None:
         self.path = folder / DATABASE
-        db = database.open_writer(self.path, create=create)
+        db = database.open_writer(self.path, create=False)
         self._memory = Memory(build_catalog, apply)
-        self.highest_time = feed.highest_time(db)
+        self.highest_time = meta.highest_time(db) or feed.highest_time(db)
+        self._served = meta.served_days(db)
         load_memory(db, self._memory, origin)
         self._writer = Writer(db, self._memory, on_fault)
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
-        self._open_readers = 0
         if not self._memory.serial:
             self.write(lambda tx: tx.emit(Origin(*origin, version), now))
 
@@ -78,6 +90,22 @@ class Store:
             usage.load_overdraft(tx)
 
         self.write(operation)
+
+    def keep_clock(self, highest: int, now: int) -> None:
+        """Remember the highest time seen (UTC seconds), and the day on which this server ran.
+
+        Written once a minute at most, and at once for a new day; a highest time taken back is kept too.
+        """
+        day = highest // DAY_SECONDS
+        if abs(highest - self.highest_time) < 60 and day in self._served:
+            return
+        self.write(lambda tx: meta.keep_clock(tx, highest, day))
+        self.highest_time = highest
+        self._served.add(day)
+
+    def served_days(self) -> list[int]:
+        """Days (since 1970) on which this server ran, as far as it believed its clock."""
+        return sorted(self._served)
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[apsw.Connection]:

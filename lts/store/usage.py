@@ -95,7 +95,8 @@ def _merge_day(
             grown.units.add(slot)
     _add_units(tx, record.code, units)
     tx.execute(
-        "INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, record.device, record.code, encode_day(own))
+        "INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)",
+        (day, record.device, record.code, encode_day(own)),
     )
 
 

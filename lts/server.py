@@ -1,0 +1,182 @@
+"""Composition: data folder, store, keys, jobs and web server, put together and taken apart in order."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lts import __version__, jobs
+from lts.config import Config
+from lts.errors import DataFolderError
+from lts.logs import handler
+from lts.service import datafolder, identity, labels
+from lts.service.catalog import builder
+from lts.service.clock import Clock
+from lts.service.context import Context
+from lts.service.datafolder import DataFolder
+from lts.service.leases import Leases
+from lts.service.refusals import Refusals
+from lts.service.trust import TrustStore
+from lts.service.vault import Vault
+from lts.store import records
+from lts.store.store import Store, prepare
+from lts.web.app import App
+from lts.web.listen import Listener
+
+log = logging.getLogger("lts.server")
+
+
+@dataclass
+class Opened:
+    """A data folder held and open: what the server serves, and the command line works on when none runs."""
+
+    ctx: Context
+    folder: DataFolder
+    token: str
+
+    def app(self, config: Config) -> App:
+        """The WSGI application over it."""
+        return App(self.ctx, config, self.token)
+
+
+@contextlib.contextmanager
+def opened(
+    config: Config,
+    *,
+    read_labels: Callable[[], tuple[str, ...]] = labels.fingerprints,
+    clock: Clock | None = None,
+) -> Iterator[Opened]:
+    """Open the data folder for this process. Raises DataFolderError and its kin; closes all at the end."""
+    folder = DataFolder.hold(config.data_dir)
+    try:
+        # The identity is written last: a first start that was killed half-way simply begins again.
+        fresh = not (folder.path / identity.IDENTITY).exists()
+        if prepare(folder.path, create=fresh) and fresh:
+            raise DataFolderError(
+                f"{folder.path / identity.IDENTITY} is missing though the database is in use; restore a backup."
+            )
+        vault = Vault.load_or_create(folder.path, create=fresh)
+        me = identity.load_or_create(folder.path, read_labels)
+        ctx = _context(config, folder.path, vault, me, clock)
+        try:
+            yield Opened(ctx, folder, folder.new_token())
+        finally:
+            with contextlib.suppress(Exception):
+                ctx.refusals.flush(ctx.store, ctx.clock.now())
+            ctx.store.close()
+    finally:
+        folder.release()
+
+
+def _context(
+    config: Config, path: Path, vault: Vault, me: identity.Identity, clock: Clock | None
+) -> Context:
+    trust = TrustStore(config.vendor_keys, path)
+    first_clock = clock or Clock()
+    warnings: list[str] = []
+    store = Store(
+        path,
+        (me.uuid, me.incarnation),
+        builder(trust, me, vault),
+        first_clock.now(),
+        version=__version__,
+        on_fault=lambda error: _storage_fault(warnings, error),
+    )
+    ctx = Context(
+        config=config,
+        store=store,
+        clock=clock or Clock(store.highest_time),
+        identity=me,
+        trust=trust,
+        vault=vault,
+        leases=Leases(me.uuid, me.key),
+        refusals=Refusals(),
+        chain_key=vault.derive("chain tokens"),
+        public_url=config.public_url or f"http://{_url_host(config.host)}:{config.port}{config.url_prefix}/",
+        warnings=warnings,
+    )
+    for name, detail in me.events:
+        store.write(lambda tx, n=name, d=detail: tx.emit(records.Event("system", n, d), ctx.clock.now()))  # type: ignore[misc]  # bound at once
+    if warning := datafolder.network_warning(path):
+        warnings.append(warning)
+    if me.previous:
+        warnings.append(
+            f"This data folder came from another machine: licenses bound to {me.previous[-1]} authorize nobody here."
+            f" Send the new UUID {me.uuid} to the vendor."
+        )
+    return ctx
+
+
+_FAULT = "Nothing can be stored now: "
+
+
+def _storage_fault(warnings: list[str], error: Exception | None) -> None:
+    warnings[:] = [warning for warning in warnings if not warning.startswith(_FAULT)]
+    if error is None:
+        log.warning("storing works again")
+    else:
+        log.error("nothing can be stored: %s", error)
+        warnings.append(
+            f"{_FAULT}{error}. Clients are told to try again; it goes on by itself once this is mended."
+        )
+
+
+def _url_host(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+class Server:
+    """A server over an opened data folder: `run` serves until `stop`."""
+
+    def __init__(
+        self, opened_folder: Opened, config: Config, wrap: Callable[[Any], Any] = lambda app: app
+    ) -> None:
+        self._opened = opened_folder
+        ctx = opened_folder.ctx
+        self.listener = Listener(wrap(opened_folder.app(config)), config)
+        host = _url_host(config.host)
+        self.url = f"http://{host}:{self.listener.port}{config.url_prefix}/"
+        if config.public_url is None:
+            ctx.public_url = self.url
+        opened_folder.folder.announce(f"http://{host}:{self.listener.port}{config.url_prefix}")
+        self._jobs = jobs.start(ctx)
+
+    def run(self) -> None:
+        """Serve in this thread until `stop`."""
+        try:
+            self.listener.run()
+        finally:
+            self._jobs.shutdown(wait=True)
+
+    def stop(self) -> None:
+        """End `run` from another thread or a signal handler."""
+        self.listener.stop()
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """SIGTERM, SIGINT and the closing of a Windows console end the server cleanly. Main thread only."""
+
+    def handle(number: int, frame: object) -> None:
+        threading.Thread(target=stop, name="lts-stop").start()
+
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP" if sys.platform != "win32" else "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, handle)
+
+
+def set_up_logging(config: Config) -> None:
+    """Log as the configuration says; a full pipe or closed console never blocks a worker."""
+    root = logging.getLogger()
+    root.handlers[:] = [handler(config.log)]
+    root.setLevel(config.log.level.upper())
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -1,0 +1,30 @@
+"""Facts about this database that are nobody else's: its clock and the days it served. Not in the feed."""
+
+from __future__ import annotations
+
+import json
+
+import apsw
+
+from lts.store import sql
+from lts.store.transaction import Transaction
+
+KEPT_DAYS = 100
+
+
+def highest_time(db: apsw.Connection) -> int:
+    """Highest confirmed time seen (UTC seconds), 0 when none was kept yet."""
+    return int(sql.value(db, "SELECT value FROM meta WHERE name = 'highestTime'") or 0)
+
+
+def served_days(db: apsw.Connection) -> set[int]:
+    """Days since 1970 on which the server ran, the last 100."""
+    return set(json.loads(sql.value(db, "SELECT value FROM meta WHERE name = 'servedDays'") or "[]"))
+
+
+def keep_clock(tx: Transaction, highest: int, day: int) -> None:
+    """Remember both."""
+    tx.housekeeping = True
+    days = sorted(served_days(tx.db) | {day})[-KEPT_DAYS:]
+    for name, value in (("highestTime", highest), ("servedDays", json.dumps(days))):
+        tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

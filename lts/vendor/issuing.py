@@ -1,0 +1,152 @@
+"""Making licence files: issue, activate, amend, revoke (product.md, Licence file). Pure: now comes from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws, strict_json
+from lts.errors import LicenseFileError
+from lts.protocol import iso
+from lts.rules import licensefile
+from lts.rules.activation import ActivationRequest
+from lts.rules.fields import Fields
+from lts.rules.licensefile import License
+
+Json = dict[str, Any]
+_SPEC_FIELDS = ("licenseId", "alias", "organizationId", "items")
+ITEM_FIELDS = (
+    "itemId", "description", "product", "productVersions", "editions", "deploymentTypes", "modules",
+    "chargeWay", "quota", "activePeriod", "domains", "startsAt", "expiresAt", "graceDays", "graceQuota",
+    "overdraft", "maxOfflineDays", "trial",
+)  # fmt: skip
+
+
+def _sign(payload: Json, key: SigningKey, name: str) -> License:
+    """The payload signed, and read back as strictly as a server will. Raises LicenseFileError."""
+    signed = {**payload, "vendor": {"name": name or "vendor", "keyId": key.kid}}
+    header = jws_header(key.public, "lts-license+jws", jwk=key.public.jwk)
+    return licensefile.parse(sign_jws(header, canonical_json(signed), key))
+
+
+def payload_of(license_file: License) -> Json:
+    """The payload as JSON, to be changed and signed anew."""
+    payload: Json = strict_json(license_file.payload)
+    return payload
+
+
+def issue(spec: Json, key: SigningKey, name: str, now: int) -> License:
+    """A new licence file, status New, from a spec (docs/vendor.md). Raises LicenseFileError naming the field."""
+    _check_spec(spec)
+    payload = {
+        **{field: spec[field] for field in _SPEC_FIELDS if field in spec},
+        "licenseTextVersion": licensefile.TEXT_VERSION,
+        "licenseStatus": "New",
+        "revision": 1,
+        "issuedAt": iso(now),
+        "revokes": [],
+    }
+    return _sign(payload, key, name)
+
+
+def _check_spec(spec: Any) -> None:
+    fields = Fields(spec, "the spec")
+    for field in _SPEC_FIELDS:
+        fields.get(field)
+    fields.refuse_unknown()
+    _check_items(fields)
+
+
+def _check_items(fields: Fields) -> None:
+    for entry in fields.objects("items"):
+        for field in ITEM_FIELDS:
+            entry.get(field)
+        entry.refuse_unknown()
+
+
+def activate(
+    license_file: License,
+    servers: Sequence[ActivationRequest | str],
+    key: SigningKey,
+    name: str,
+    now: int,
+    alias: str | None = None,
+) -> License:
+    """Bind a licence to one or two servers (a request, or a bare UUID without certificate).
+
+    An Activated file moves to the servers given, with a higher revision; its alias stays.
+    """
+    if not 1 <= len(servers) <= 2:
+        raise LicenseFileError("bad-servers", "Name one server, or a main and a standby.")
+    payload = payload_of(license_file)
+    again = license_file.license_status == "Activated"
+    entries, certificates = [], []
+    for server in servers:
+        if isinstance(server, str):
+            uuid = licensefile.normal_uuid(server)
+            if uuid is None:
+                raise LicenseFileError("bad-uuid", f"{server!r} is not an LTS UUID; copy it from the server.")
+            entries.append({"uuid": uuid})
+            continue
+        entries.append({"uuid": server.uuid, "key": server.key.jwk, "labels": list(server.labels)})
+        certificates.append(_certificate(license_file, server, key, now))
+    if len({entry["uuid"] for entry in entries}) != len(entries):
+        raise LicenseFileError("bad-servers", "The two servers have the same UUID.")
+    kept = license_file.alias if again and license_file.alias else alias or license_file.alias
+    payload.update(
+        licenseStatus="Activated",
+        alias=kept or licensefile.default_alias(license_file.license_id, now),
+        activatedAt=iso(now),
+        revision=license_file.revision + int(again),
+        servers=entries,
+        certificates=certificates,
+    )
+    return _sign(payload, key, name)
+
+
+def _certificate(license_file: License, server: ActivationRequest, key: SigningKey, now: int) -> str:
+    claims = {
+        "iss": key.kid,
+        "sub": server.uuid,
+        "cnf": {"jwk": server.key.jwk},
+        "iat": now,
+        "licenseId": license_file.license_id,
+        "organizationId": license_file.organization_id,
+    }
+    return sign_jws(jws_header(key.public, "lts-certificate+jws"), canonical_json(claims), key)
+
+
+def revoke(license_file: License, item_ids: Sequence[str], key: SigningKey, name: str) -> License:
+    """The next revision with some items revoked. Raises LicenseFileError for an unknown item."""
+    known = {item.item_id for item in license_file.items}
+    for item_id in item_ids:
+        if item_id not in known:
+            raise LicenseFileError("no-such-item", f"The license has no item {item_id!r}.")
+    payload = payload_of(license_file)
+    payload["revokes"] = sorted({*license_file.revokes, *item_ids})
+    payload["revision"] = license_file.revision + 1
+    return _sign(payload, key, name)
+
+
+def amend(license_file: License, changes: Json, key: SigningKey, name: str) -> License:
+    """The next revision with items changed or added: {"items": [{"itemId": …, fields to change}], "remove": [ids]}.
+
+    Raises LicenseFileError naming what is wrong.
+    """
+    fields = Fields(changes, "the changes")
+    fields.get("items")
+    removed = set(fields.texts("remove", optional=True))
+    fields.refuse_unknown()
+    if fields.get("items") is not None:
+        _check_items(fields)
+    payload = payload_of(license_file)
+    by_id: dict[str, Json] = {item["itemId"]: item for item in payload["items"]}
+    for change in changes.get("items") or []:
+        item_id = str(change.get("itemId"))
+        by_id[item_id] = {**by_id.get(item_id, {}), **change}
+    for item_id in removed:
+        if by_id.pop(item_id, None) is None:
+            raise LicenseFileError("no-such-item", f"The license has no item {item_id!r}.")
+    payload["items"] = list(by_id.values())
+    payload["revision"] = license_file.revision + 1
+    return _sign(payload, key, name)

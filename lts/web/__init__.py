@@ -1,0 +1,1 @@
+"""HTTP: translation only, each handler parses, calls one service function and translates the outcome."""

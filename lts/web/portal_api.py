@@ -1,0 +1,269 @@
+"""The administrators' API, `/api/v1/admin/…`: what the command line calls, and the portal will.
+
+For now it opens to the command line's token only (interfaces.md, Start).
+"""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, g, request
+
+from lts import __version__
+from lts.config import Config
+from lts.errors import AdminError
+from lts.protocol import iso
+from lts.rules import activation
+from lts.rules.authorize import Request
+from lts.rules.licensefile import License
+from lts.service import explain, handshakes, licenses, release, upkeep, usage
+from lts.service.context import Context
+from lts.service.licenses import Choice, Preview
+from lts.service.trust import fingerprint
+from lts.store import records
+from lts.web.addresses import is_loopback
+from lts.web.messages import device_of
+
+Json = dict[str, Any]
+
+
+def blueprint(ctx: Context, config: Config, cli_token: str) -> Blueprint:
+    """All administrators' calls; each needs the bearer token and comes from this machine."""
+    api = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
+
+    @api.before_request
+    def authenticate() -> None:
+        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
+        if not is_loopback(request.environ) or not hmac.compare_digest(given, f"Bearer {cli_token}".encode()):
+            raise AdminError("not-signed-in", "Sign in first.", status=401)
+        user = request.headers.get("X-LTS-User", "unknown")
+        g.actor = "cli:" + "".join(c for c in user if unicodedata.category(c)[0] != "C")[:64]
+
+    _license_calls(api, ctx)
+    _handshake_calls(api, ctx)
+    _question_calls(api, ctx, config)
+    _upkeep_calls(api, ctx)
+    return api
+
+
+def _body() -> Json:
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise AdminError("bad-body", "Send a JSON object.", field="body")
+    return body
+
+
+def _text(body: Json, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise AdminError("bad-field", f"{name} must be a text.", field=name)
+    return value
+
+
+def _choice() -> Choice:
+    flags = request.args
+    return Choice(
+        flags.get("newCode"),
+        flags.get("toCode"),
+        flags.get("itemsOnly") == "true",
+        flags.get("default") == "true",
+    )
+
+
+def _license_calls(api: Blueprint, ctx: Context) -> None:
+    @api.get("/licenses/items")
+    def items() -> Json:
+        return {"items": licenses.describe(ctx, ctx.clock.now())}
+
+    @api.post("/licenses/preview")
+    def preview() -> Json:
+        return preview_json(licenses.preview(ctx, request.get_data(), _choice(), ctx.clock.now()))
+
+    @api.post("/licenses")
+    def import_file() -> Json:
+        confirmed = request.args.get("fingerprint")
+        done = licenses.import_license(
+            ctx, request.get_data(), _choice(), g.actor, ctx.clock.now(), confirmed
+        )
+        return preview_json(done)
+
+    @api.post("/trust")
+    def trust() -> Json:
+        key = ctx.trust.add(request.get_data())
+        ctx.store.write(lambda tx: tx.emit(records.Trust(g.actor, key.key.kid, key.text), ctx.clock.now()))
+        return {"name": key.name, "keyId": key.key.kid, "fingerprint": fingerprint(key.key.kid)}
+
+    @api.get("/activation-request")
+    def activation_request() -> Json:
+        me = ctx.identity
+        return {"text": activation.build(me.uuid, me.key, me.labels, me.binding, ctx.clock.now())}
+
+
+def preview_json(preview: Preview) -> Json:
+    """A preview or import as the API tells it."""
+    return {
+        **license_json(preview.license),
+        "trusted": preview.trusted,
+        "fingerprint": preview.fingerprint,
+        "status": preview.status,
+        "added": preview.added,
+        "renewed": preview.renewed,
+        "revoked": preview.revoked,
+        "unchanged": preview.unchanged,
+        "overQuota": preview.over_quota,
+        "handshakeCode": preview.handshake_code,
+    }
+
+
+def license_json(license_file: License) -> Json:
+    """The head of a licence file."""
+    return {
+        "licenseId": license_file.license_id,
+        "alias": license_file.alias,
+        "organizationId": license_file.organization_id,
+        "revision": license_file.revision,
+        "vendor": license_file.vendor_name,
+        "servers": [server.uuid for server in license_file.servers],
+    }
+
+
+def _handshake_calls(api: Blueprint, ctx: Context) -> None:
+    @api.get("/handshakes")
+    def list_codes() -> Json:
+        return {"handshakeCodes": handshakes.describe(ctx)}
+
+    @api.post("/handshakes")
+    def add() -> Json:
+        body = _body()
+        organization = _text(body, "organizationId")
+        changes = {name: value for name, value in body.items() if name != "organizationId"}
+        return {"name": handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now())}
+
+    @api.patch("/handshakes/<path:name>")
+    def edit(name: str) -> Json:
+        return {"name": handshakes.edit(ctx, name, _body(), g.actor, ctx.clock.now())}
+
+    @api.delete("/handshakes/<path:name>")
+    def remove(name: str) -> Json:
+        handshakes.remove(ctx, name, g.actor, ctx.clock.now())
+        return {"removed": name}
+
+    @api.get("/license-key/<path:name>")
+    def key(name: str) -> Json:
+        return {"licenseKey": handshakes.license_key(ctx, name), "servers": handshakes.server_urls(ctx)}
+
+
+def _question_calls(api: Blueprint, ctx: Context, config: Config) -> None:
+    @api.get("/usage")
+    def usage_table() -> Json:
+        table = usage.usage(
+            ctx,
+            code=request.args.get("code"),
+            item=request.args.get("item"),
+            first=request.args.get("from"),
+            last=request.args.get("to"),
+            grouping=request.args.get("by", "type"),
+        )
+        rows = [{"group": group, "type": name, "units": n} for (group, name), n in table.rows.items()]
+        return {"by": table.grouping, "types": table.types, "rows": rows, "total": table.total, "zone": "UTC"}
+
+    @api.post("/explain")
+    def explain_request() -> Json:
+        return explain.explain(ctx, _request(_body()), ctx.clock.now())
+
+    @api.get("/why")
+    def why() -> Json:
+        return {"refused": [_refused(one) for one in ctx.refusals.latest()]}
+
+    @api.get("/status")
+    def status() -> Json:
+        me = ctx.identity
+        return {
+            "status": ctx.status,
+            "version": __version__,
+            "role": "single" if len(config.servers) == 1 else ctx.status,
+            "serverUuid": me.uuid,
+            "previousUuids": me.previous,
+            "binding": me.binding,
+            "url": ctx.public_url,
+            "time": iso(ctx.clock.now()),
+            "clock": {
+                "highest": iso(ctx.clock.state.highest),
+                "unconfirmed": ctx.clock.state.pending is not None,
+            },
+            "serial": ctx.store.serial,
+            "items": len(ctx.store.catalog.items),
+            "handshakeCodes": len(ctx.store.catalog.codes),
+            "warnings": [*ctx.warnings, *ctx.trust.warnings],
+        }
+
+
+def _refused(one: Any) -> Json:
+    return {
+        "time": iso(one.time),
+        "requestId": one.request_id,
+        "code": one.code,
+        "detail": one.detail,
+        "handshakeCode": one.handshake_code,
+        "asked": one.asked,
+        "items": [{"itemId": item, "code": verdict} for item, verdict in one.tried],
+    }
+
+
+def _request(body: Json) -> Request:
+    """An authorisation request for a dry run; what is not given is as a new desktop device would send it."""
+    modules = body.get("modules") or []
+    return Request(
+        device=device_of(_text(body, "deviceId")) if body.get("deviceId") else uuid4().bytes,
+        product=_text(body, "product"),
+        deployment_type=str(body.get("deploymentType") or "desktop"),
+        handshake_code=_text(body, "handshakeCode"),
+        session_password=body.get("sessionPassword"),
+        version=body.get("version"),
+        edition=body.get("edition"),
+        modules=tuple(str(module) for module in modules),
+        instances=int(body.get("instances") or 1),
+        domain=body.get("domain"),
+        application_id=body.get("applicationId"),
+        process_name=body.get("processName"),
+    )
+
+
+def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
+    @api.post("/seats/release")
+    def release_seat() -> Json:
+        body = _body()
+        item = body.get("item")
+        if type(item) is not int:
+            raise AdminError("bad-field", "item must be the item's number.", field="item")
+        device_of(_text(body, "deviceId"))
+        end = release.release_seat(ctx, _text(body, "deviceId"), item, g.actor, ctx.clock.now())
+        return {"leaseMayRunUntil": iso(end)}
+
+    @api.post("/backup")
+    def backup() -> Json:
+        target = Path(_text(_body(), "path"))
+        if not target.is_absolute():
+            raise AdminError("relative-path", "Give the backup's path from the root.", field="path")
+        data_dir = ctx.store.path.parent
+        return {"path": str(target), "bytes": upkeep.backup(ctx.store.path, data_dir, target)}
+
+    @api.post("/clock/reset")
+    def reset_clock() -> Json:
+        return _clock_call("clock-reset", ctx.clock.reset)
+
+    @api.post("/clock/accept")
+    def accept_clock() -> Json:
+        return _clock_call("clock-accepted", ctx.clock.accept)
+
+    def _clock_call(name: str, call: Callable[[], None]) -> Json:
+        before = ctx.clock.state.highest
+        call()
+        detail = {"before": iso(before), "after": iso(ctx.clock.state.highest)}
+        ctx.store.write(lambda tx: tx.emit(records.Event(g.actor, name, detail), ctx.clock.now()))
+        return detail

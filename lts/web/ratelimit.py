@@ -1,0 +1,73 @@
+"""Rate limits of devices and addresses (interfaces.md, rateLimits); memory holds only keys still paying."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+
+from lts.config import RateLimits
+from lts.errors import Refusal
+from lts.rules.ratelimit import admit
+
+SWEEP_SECONDS = 5.0
+
+
+class Limiter:
+    """So many requests a minute of each key."""
+
+    def __init__(self, per_minute: int, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = 60.0 / per_minute
+        self._burst = burst
+        self._clock = clock
+        self._due: dict[Hashable, float] = {}
+        self._lock = threading.Lock()
+        self._next_sweep = 0.0
+
+    def take(self, key: Hashable) -> float:
+        """Count one request; seconds to wait when it is one too many, else 0."""
+        now = self._clock()
+        with self._lock:
+            self._sweep(now)
+            due, wait = admit(self._due.get(key), now, self._interval, self._burst)
+            self._due[key] = due
+        return wait
+
+    def wait_of(self, key: Hashable) -> float:
+        """Seconds until a request of the key would be admitted, without counting one."""
+        now = self._clock()
+        return admit(self._due.get(key), now, self._interval, self._burst)[1]
+
+    def _sweep(self, now: float) -> None:
+        if now >= self._next_sweep:
+            self._due = {key: due for key, due in self._due.items() if due > now}
+            self._next_sweep = now + SWEEP_SECONDS
+
+
+class Limits:
+    """The limits of the client API. Raise Refusal 130 with Retry-After."""
+
+    def __init__(self, settings: RateLimits) -> None:
+        self._devices = Limiter(settings.device_requests_per_minute, settings.device_burst)
+        self._addresses = Limiter(settings.address_refusals_per_minute, settings.address_refusals_per_minute)
+
+    def device(self, device: Hashable) -> None:
+        """One request of a device."""
+        wait = self._devices.take(device)
+        if wait:
+            raise _too_many("device", wait)
+
+    def check_address(self, address: str) -> None:
+        """An address with too many refused requests waits."""
+        wait = self._addresses.wait_of(address)
+        if wait:
+            raise _too_many("address", wait)
+
+    def refused(self, address: str) -> None:
+        """A request of this address was refused."""
+        self._addresses.take(address)
+
+
+def _too_many(what: str, wait: float) -> Refusal:
+    seconds = int(wait) + 1
+    return Refusal(130, f"Too many requests from this {what}; wait {seconds} s.", retry_after=seconds)
