@@ -75,9 +75,7 @@ def opened(
         folder.release()
 
 
-def _context(
-    config: Config, path: Path, vault: Vault, me: identity.Identity, clock: Clock | None
-) -> Context:
+def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, clock: Clock | None) -> Context:
     trust = TrustStore(config.vendor_keys, path)
     first_clock = clock or Clock()
     warnings: list[str] = []

@@ -11,9 +11,9 @@ from typing import Any
 
 from lts.cli.output import read_bytes, read_json, write_text
 from lts.errors import AdminError
-from lts.rules import activation, licensefile
+from lts.rules import activation, licensefile, vendorkey
 from lts.rules.licensefile import License
-from lts.service.trust import fingerprint
+from lts.rules.vendorkey import fingerprint
 from lts.vendor import issuing, keys
 
 
@@ -25,7 +25,9 @@ def add_parsers(commands: Any) -> None:
     init.add_argument("folder", type=Path)
     init.add_argument("--name", required=True, help="the vendor's name, as customers see it")
     init.add_argument("--passphrase", action="store_true", help="ask for a passphrase that protects the key")
-    init.add_argument("--replaces", type=Path, metavar="OLD.key", help="the earlier key, which signs the succession")
+    init.add_argument(
+        "--replaces", type=Path, metavar="OLD.key", help="the earlier key, which signs the succession"
+    )
     issue = _signing(sub, "issue", _issue, "issue a license file from a spec")
     issue.add_argument("spec", type=Path)
     activate = _signing(sub, "activate", _activate, "bind a license file to a customer's server")
@@ -71,12 +73,14 @@ def _load_key(path: Path) -> Any:
 def _init(args: argparse.Namespace) -> int:
     passphrase = None
     if args.passphrase:
-        passphrase = (os.environ.get("LTS_VENDOR_PASSPHRASE") or getpass.getpass("New passphrase: ")).encode("utf-8")
+        passphrase = (os.environ.get("LTS_VENDOR_PASSPHRASE") or getpass.getpass("New passphrase: ")).encode(
+            "utf-8"
+        )
         if not passphrase:
             raise AdminError("empty-passphrase", "The passphrase is empty.")
     old = _load_key(args.replaces)[0] if args.replaces else None
     pub = keys.init(args.folder, args.name, int(time.time()), passphrase, old)
-    key = keys.vendorkey.read(pub.read_bytes())
+    key = vendorkey.read(pub.read_bytes())
     print(f"Keep {args.folder / keys.KEY_FILE} secret; give {pub} to customers.")
     print(f"Fingerprint: {fingerprint(key.key.kid)}")
     return 0
@@ -84,7 +88,9 @@ def _init(args: argparse.Namespace) -> int:
 
 def _write(license_file: License, output: Path) -> int:
     write_text(output, licensefile.render(license_file))
-    print(f"{output}: license {license_file.license_id}, {license_file.license_status}, revision {license_file.revision}")
+    print(
+        f"{output}: license {license_file.license_id}, {license_file.license_status}, revision {license_file.revision}"
+    )
     return 0
 
 
@@ -106,7 +112,9 @@ def _activate(args: argparse.Namespace) -> int:
         print("Note: this server's machine labels are few (binding: weak).")
     if args.uuid:
         print("Note: without a request the server certifies itself; clients must be told allow_pinned.")
-    return _write(issuing.activate(_read(args.file), servers, key, name, int(time.time()), args.alias), args.output)
+    return _write(
+        issuing.activate(_read(args.file), servers, key, name, int(time.time()), args.alias), args.output
+    )
 
 
 def _revoke(args: argparse.Namespace) -> int:

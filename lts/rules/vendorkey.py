@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 
 from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws, strict_json
@@ -59,6 +61,12 @@ def _read_described(text: str) -> VendorKey:
     except ValueError as error:
         raise TokenError("The key file cannot be read.") from error
     return VendorKey(str(fields.get("name", "")), PublicKey.from_jwk(fields.get("jwk")), None, None, text)
+
+
+def fingerprint(kid: str) -> str:
+    """A key id in a form people can compare: eight groups of four letters and digits."""
+    text = base64.b32encode(hashlib.sha256(kid.encode()).digest()[:20]).decode("ascii")
+    return "-".join(text[i : i + 4] for i in range(0, 32, 4))
 
 
 def verify_succession(vendor_key: VendorKey, old: PublicKey) -> None:

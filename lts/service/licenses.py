@@ -15,7 +15,7 @@ from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
 from lts.service.context import Context
-from lts.service.trust import fingerprint
+from lts.rules.vendorkey import fingerprint
 from lts.store import licenses, records, seats
 from lts.store.transaction import Transaction
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
 from pathlib import Path
 
@@ -12,12 +10,6 @@ from lts.errors import TokenError
 from lts.rules import vendorkey
 from lts.rules.vendorkey import VendorKey
 from lts.service.files import write_private
-
-
-def fingerprint(kid: str) -> str:
-    """A key id in a form people can compare: eight groups of four letters and digits."""
-    text = base64.b32encode(hashlib.sha256(kid.encode()).digest()[:20]).decode("ascii")
-    return "-".join(text[i : i + 4] for i in range(0, 32, 4))
 
 
 class TrustStore:

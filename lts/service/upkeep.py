@@ -46,6 +46,16 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     return faults + _license_faults(path, trust)
 
 
+def verify_backup(
+    source: Path, vendor_keys: Path, progress: Callable[[int], None] = lambda n: None
+) -> list[str]:
+    """The same for a backup file, unpacked beside it for the time. Raises AdminError when it is none."""
+    with tempfile.TemporaryDirectory(prefix="verify-", dir=source.parent) as folder:
+        target = Path(folder)
+        restore(source, target)
+        return verify(target, TrustStore(vendor_keys, target), progress)
+
+
 def _license_faults(path: Path, trust: TrustStore) -> list[str]:
     db = database.open_reader(path)
     try:

@@ -80,7 +80,8 @@ def activate(
         raise LicenseFileError("bad-servers", "Name one server, or a main and a standby.")
     payload = payload_of(license_file)
     again = license_file.license_status == "Activated"
-    entries, certificates = [], []
+    entries: list[Json] = []
+    certificates = []
     for server in servers:
         if isinstance(server, str):
             uuid = licensefile.normal_uuid(server)

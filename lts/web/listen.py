@@ -197,7 +197,9 @@ def _sentence(host: str, port: int, error: OSError) -> ListenError:
             f"The system does not let this user listen on port {port} of {host}: ports under 1024 need special "
             'rights, and some are reserved. Change "port" in lts.json, or use --port.'
         )
-    return ListenError(f'Cannot listen on {host}, port {port}: {error.strerror}. See "host" and "port" in lts.json.')
+    return ListenError(
+        f'Cannot listen on {host}, port {port}: {error.strerror}. See "host" and "port" in lts.json.'
+    )
 
 
 def _possible_connections(wanted: int) -> int:

@@ -24,7 +24,7 @@ from lts.rules.licensefile import License
 from lts.service import explain, handshakes, licenses, release, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
-from lts.service.trust import fingerprint
+from lts.rules.vendorkey import fingerprint
 from lts.store import records
 from lts.web.addresses import is_loopback
 from lts.web.messages import device_of

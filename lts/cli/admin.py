@@ -1,0 +1,122 @@
+"""How administrators' commands reach the services: over HTTP to a running server, else on the data folder.
+
+Both ways go through the same API (lts/web/portal_api.py), so a command does the same either way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
+
+from lts.config import Config
+from lts.errors import AdminError
+from lts.service import datafolder
+
+TIMEOUT_SECONDS = 600
+Json = dict[str, Any]
+
+
+class Session(Protocol):
+    """Calls the administrators' API."""
+
+    running: bool
+
+    def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
+        """The JSON answer. Raises AdminError with the server's code and sentence."""
+        ...
+
+
+def _full(path: str, query: dict[str, str | None]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"/api/v1/admin{path}" + (f"?{urlencode(given)}" if given else "")
+
+
+def _encode(body: Json | bytes | None) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body or {}).encode("utf-8")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def _headers(token: str) -> dict[str, str]:
+    user = _user().encode("ascii", "replace").decode("ascii")
+    return {"Authorization": f"Bearer {token}", "X-LTS-User": user}
+
+
+def _answer(status: int, data: bytes) -> Json:
+    try:
+        answer = json.loads(data)
+    except ValueError as error:
+        raise AdminError("bad-answer", "What answers at the server's address is not LTS.") from error
+    if status >= 400:
+        raise AdminError(
+            str(answer.get("code")), str(answer.get("detail")), status=status, field=answer.get("field")
+        )
+    result: Json = answer
+    return result
+
+
+class _Remote:
+    running = True
+
+    def __init__(self, address: str, token: str) -> None:
+        self._parts = urlsplit(address)
+        self._headers = _headers(token)
+
+    def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
+        connection = http.client.HTTPConnection(
+            self._parts.hostname or "127.0.0.1", self._parts.port, timeout=TIMEOUT_SECONDS
+        )
+        try:
+            connection.request(method, self._parts.path + _full(path, query), _encode(body), self._headers)
+            response = connection.getresponse()
+            return _answer(response.status, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise AdminError("unreachable", f"The running server does not answer ({error}).") from error
+        finally:
+            connection.close()
+
+
+class _Local:
+    running = False
+
+    def __init__(self, app: Any, token: str) -> None:
+        self._client = app.flask.test_client()
+        self._headers = _headers(token)
+
+    def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
+        response = self._client.open(
+            _full(path, query), method=method, data=_encode(body), headers=self._headers
+        )
+        return _answer(response.status_code, response.get_data())
+
+
+@contextlib.contextmanager
+def session(config: Config) -> Iterator[Session]:
+    """A session with the running server, or on the data folder when none runs."""
+    note = datafolder.running_server(config.data_dir)
+    if note is not None:
+        if not note.get("address"):
+            raise AdminError(
+                "starting", f"The data folder {config.data_dir} is in use, but no server answers yet."
+            )
+        yield _Remote(str(note["address"]), datafolder.read_token(config.data_dir))
+        return
+    if not config.data_dir.exists():
+        raise AdminError(
+            "no-data",
+            f"There is no data folder {config.data_dir} yet; start the server once, or name --data DIR.",
+        )
+    from lts.server import opened  # loads the whole server: only when there is none to ask
+
+    with opened(config) as here:
+        yield _Local(here.app(config), here.token)

@@ -1,0 +1,127 @@
+"""`lts authorize`, `lts report`, `lts release`: a real client, for trying and for scripts."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lts.cli.output import print_json, print_table
+from lts.client import Client
+from lts.errors import AdminError
+from lts.protocol import Lease, LicenseKey, iso, parse_iso, slot_of
+
+
+def add_parsers(commands: Any) -> None:
+    """Register the commands."""
+    for name, run, words in (
+        ("authorize", _authorize, "authorise a device, as an application would"),
+        ("report", _report, "report usage of a device"),
+        ("release", _release, "give a device's seat back"),
+    ):
+        parser = commands.add_parser(name, help=words)
+        parser.set_defaults(run=run)
+        _who(parser)
+        if name == "report":
+            parser.add_argument(
+                "--usage", action="append", default=[], metavar="TYPE=N", help="count so far in the slot"
+            )
+            parser.add_argument(
+                "--slot", help="begin of the slot, such as 2026-11-25T02:03:00Z (default: now)"
+            )
+
+
+def _who(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--key", help="license key string from the portal")
+    which.add_argument("--server", help="URL of the server, with --code")
+    parser.add_argument("--code", help="handshake code")
+    parser.add_argument("--password", help="session password of the code")
+    parser.add_argument("--device", help="device UUID (default: one kept in the state folder)")
+    parser.add_argument(
+        "--state", type=Path, default=Path.home() / ".lts-client", help="folder of the client's state"
+    )
+    parser.add_argument(
+        "--vendor-key", help="the vendor's public key (JWK x); without it the server is pinned"
+    )
+    parser.add_argument("--product", default="demo")
+    parser.add_argument("--version", dest="product_version")
+    parser.add_argument("--edition")
+    parser.add_argument("--deployment", default="desktop")
+    parser.add_argument("--modules", default="", metavar="A,B")
+    parser.add_argument("--instances", type=int, default=1)
+    parser.add_argument("--domain")
+    parser.add_argument("--json", action="store_true")
+
+
+def client_of(args: argparse.Namespace) -> Client:
+    """The client that the arguments describe; its state lies apart for each device named."""
+    key = args.key
+    if key is None:
+        if not args.code:
+            raise AdminError("usage", "Give --code with --server.")
+        key = LicenseKey((args.server,), None, args.code, args.password, None).encode()
+    state = args.state / args.device if args.device else args.state
+    return Client(
+        key,
+        product=args.product,
+        version=args.product_version,
+        edition=args.edition,
+        deployment_type=args.deployment,
+        modules=tuple(module for module in args.modules.split(",") if module),
+        instances=args.instances,
+        validation={"domain": args.domain} if args.domain else None,
+        vendor_key=args.vendor_key,
+        allow_pinned=args.vendor_key is None,
+        device_id=args.device,
+        state=state,
+    )
+
+
+def _authorize(args: argparse.Namespace) -> int:
+    client = client_of(args)
+    lease = client.authorize()
+    if args.json:
+        print_json({"deviceId": client.device_id, "lease": client.lease_text, "certificates": client.certificates,
+                    "claims": lease.claims()})  # fmt: skip
+        return 0
+    print(
+        f"Device {client.device_id} is authorised until {iso(lease.expires_at)} by code {lease.handshake_code}."
+    )
+    _print_items(lease)
+    return 0
+
+
+def _print_items(lease: Lease) -> None:
+    rows = [
+        (item.item_id, item.charge_way, ", ".join(item.modules) or "-", "grace" if item.grace else "")
+        for item in lease.items
+    ]
+    print_table(("Item", "Charge way", "Modules", ""), rows, "No items.")
+
+
+def _report(args: argparse.Namespace) -> int:
+    usage: dict[str, int] = {}
+    for text in args.usage:
+        name, sign, count = text.rpartition("=")
+        if not sign or not count.isdigit():
+            raise AdminError("usage", f"Write usage as TYPE=N, not {text!r}.")
+        usage[name] = int(count)
+    try:
+        slot = slot_of(parse_iso(args.slot)) if args.slot else None
+    except ValueError as error:
+        raise AdminError("usage", f"--slot is {error}.") from error
+    answer = client_of(args).report(usage, slot)
+    if args.json:
+        print_json(answer)
+        return 0
+    rows = [(r["slot"], r["status"], r.get("detail") or "") for r in answer["results"]]
+    print_table(("Slot", "Status", ""), rows, "Nothing was reported.")
+    return int(any(result["status"] == "rejected" for result in answer["results"]))
+
+
+def _release(args: argparse.Namespace) -> int:
+    client = client_of(args)
+    client.release()
+    print_json({"deviceId": client.device_id, "released": True}) if args.json else print("The seat is free.")
+    return 0

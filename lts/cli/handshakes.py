@@ -1,0 +1,156 @@
+"""`lts handshake …`: handshake codes, as in the portal."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+from urllib.parse import quote
+
+from lts.cli.admin import session
+from lts.cli.options import config_of
+from lts.cli.output import print_json, print_table
+from lts.errors import AdminError
+
+
+def add_parsers(commands: Any) -> None:
+    """Register the commands."""
+    handshake = commands.add_parser("handshake", help="handshake codes")
+    sub = handshake.add_subparsers(required=True, metavar="COMMAND")
+    listing = sub.add_parser("list", help="all codes with their items in order of use")
+    listing.set_defaults(run=_list)
+    listing.add_argument("--json", action="store_true")
+    add = sub.add_parser("add", help="make a code")
+    add.set_defaults(run=_add)
+    add.add_argument("organization")
+    add.add_argument("name", help="the part after the organization id")
+    _fields(add)
+    edit = sub.add_parser("edit", help="change a code")
+    edit.set_defaults(run=_edit)
+    edit.add_argument("code")
+    edit.add_argument("--rename", metavar="NAME")
+    _fields(edit)
+    remove = sub.add_parser("remove", help="remove a code; its history stays")
+    remove.set_defaults(run=_remove)
+    remove.add_argument("code")
+    order = sub.add_parser("order", help="set the order in which a code uses its items")
+    order.set_defaults(run=_order)
+    order.add_argument("code")
+    order.add_argument(
+        "items", nargs="*", type=int, metavar="NO", help="item numbers; none = the default order"
+    )
+    key = sub.add_parser("key", help="the license key string of a code")
+    key.set_defaults(run=_key)
+    key.add_argument("code")
+
+
+def _fields(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--item", action="append", metavar="NO[:CAP]", help="an item by its number, with a cap"
+    )
+    parser.add_argument("--password", help="session password; '' removes it")
+    parser.add_argument("--domain", action="append", help="only for this web domain")
+    parser.add_argument("--application", action="append", help="only for this application id")
+    parser.add_argument("--process", action="append", help="only for this process name")
+    parser.add_argument("--note")
+    parser.add_argument("--default", action="store_true", help="make it the organization's default code")
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if args.item is not None:
+        changes["items"] = [_item(text) for text in args.item]
+    if args.password is not None:
+        changes["password"] = args.password or None
+    if args.domain or args.application or args.process:
+        changes["validation"] = {
+            "domains": args.domain or [],
+            "applicationIds": args.application or [],
+            "processNames": args.process or [],
+        }
+    if args.note is not None:
+        changes["note"] = args.note
+    if args.default:
+        changes["isDefault"] = True
+    return changes
+
+
+def _item(text: str) -> dict[str, int | None]:
+    number, _, cap = text.partition(":")
+    try:
+        return {"id": int(number), "cap": int(cap) if cap else None}
+    except ValueError as error:
+        raise AdminError("usage", f"Write an item as NO or NO:CAP, not {text!r}.") from error
+
+
+def _list(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        codes = server.call("GET", "/handshakes")["handshakeCodes"]
+    if args.json:
+        print_json(codes)
+        return 0
+    rows = [
+        (
+            "*" if code["isDefault"] else "",
+            code["name"],
+            ", ".join(_named(item) for item in code["items"]) or "none",
+            "yes" if code["hasPassword"] else "",
+            code["note"],
+        )
+        for code in codes
+    ]
+    print_table(("", "Handshake code", "Items in order", "Password", "Note"), rows,
+                "No handshake codes yet. Importing a license file makes the first one.")  # fmt: skip
+    return 0
+
+
+def _named(item: dict[str, Any]) -> str:
+    cap = "" if item["cap"] is None else f" (cap {item['cap']})"
+    return f"{item['id']} {item['itemId']}{cap}"
+
+
+def _path(code: str) -> str:
+    return f"/handshakes/{quote(code, safe='')}"
+
+
+def _add(args: argparse.Namespace) -> int:
+    body = {"organizationId": args.organization, "custom": args.name, **_changes(args)}
+    with session(config_of(args)) as server:
+        print(server.call("POST", "/handshakes", body)["name"])
+    return 0
+
+
+def _edit(args: argparse.Namespace) -> int:
+    changes = _changes(args)
+    if args.rename:
+        changes["custom"] = args.rename
+    with session(config_of(args)) as server:
+        print(server.call("PATCH", _path(args.code), changes)["name"])
+    return 0
+
+
+def _remove(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        server.call("DELETE", _path(args.code))
+    print(f"{args.code} is removed; its history stays.")
+    return 0
+
+
+def _order(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        codes = server.call("GET", "/handshakes")["handshakeCodes"]
+        code = next((code for code in codes if code["name"] == args.code), None)
+        if code is None:
+            raise AdminError("no-such-code", f"There is no handshake code {args.code!r}.")
+        caps = {item["id"]: item["cap"] for item in code["items"]}
+        if args.items and set(args.items) != set(caps):
+            raise AdminError("usage", f"Name each item of the code once: {', '.join(map(str, caps))}.")
+        ordered = [{"id": number, "cap": caps[number]} for number in args.items or caps]
+        server.call("PATCH", _path(args.code), {"items": ordered, "manualOrder": bool(args.items)})
+    print("The order is set." if args.items else "The default order is set.")
+    return 0
+
+
+def _key(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        print(server.call("GET", f"/license-key/{quote(args.code, safe='')}")["licenseKey"])
+    return 0

@@ -1,0 +1,176 @@
+"""`lts license`, `lts trust`, `lts request`: licence files and vendor keys."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from lts.cli.admin import Session, session
+from lts.cli.options import config_of
+from lts.cli.output import print_json, print_table, read_bytes, write_text
+from lts.crypto import strict_json
+from lts.errors import AdminError
+from lts.protocol import iso
+from lts.rules import licensefile, vendorkey
+
+
+def add_parsers(commands: Any) -> None:
+    """Register the commands."""
+    license_ = commands.add_parser("license", help="show and import license files")
+    sub = license_.add_subparsers(required=True, metavar="COMMAND")
+    show = sub.add_parser("show", help="verify and print a license file; needs no server")
+    show.set_defaults(run=_show)
+    show.add_argument("file", type=Path)
+    show.add_argument("--json", action="store_true")
+    items = sub.add_parser("list", help="license items of the server")
+    items.set_defaults(run=_list)
+    items.add_argument("--json", action="store_true")
+    import_ = sub.add_parser("import", help="import a license file")
+    import_.set_defaults(run=_import)
+    import_.add_argument("file", type=Path)
+    import_.add_argument("--preview", action="store_true", help="only say what would change")
+    target = import_.add_mutually_exclusive_group()
+    target.add_argument("--new-code", metavar="NAME")
+    target.add_argument("--to-code", metavar="CODE")
+    target.add_argument("--items-only", action="store_true")
+    import_.add_argument("--default", action="store_true", help="make the code the organization's default")
+    import_.add_argument("--fingerprint", help="fingerprint of an unknown vendor key, confirmed by you")
+    import_.add_argument("--json", action="store_true")
+    trust = commands.add_parser("trust", help="trust a vendor's key")
+    trust.set_defaults(run=_trust)
+    trust.add_argument("file", type=Path)
+    agree = trust.add_mutually_exclusive_group()
+    agree.add_argument("--yes", action="store_true", help="do not ask")
+    agree.add_argument("--fingerprint", help="the fingerprint the vendor told you")
+    request = commands.add_parser("request", help="write this machine's activation request for the vendor")
+    request.set_defaults(run=_request)
+    request.add_argument("-o", "--output", type=Path, required=True)
+
+
+def _show(args: argparse.Namespace) -> int:
+    file = licensefile.read(read_bytes(args.file))
+    if args.json:
+        print_json({**strict_json(file.payload), "vendorKeyId": file.vendor_kid})
+        return 0
+    print(f"License {file.license_id} of organization {file.organization_id}, {file.license_status},"
+          f" revision {file.revision}")  # fmt: skip
+    print(f"Signed by {file.vendor_name}, fingerprint {vendorkey.fingerprint(file.vendor_kid)}")
+    print(f"Bound to {', '.join(server.uuid for server in file.servers) or 'no server yet'}")
+    rows = [
+        (
+            item.item_id,
+            item.product,
+            item.charge_way,
+            item.quota,
+            iso(item.starts_at)[:10],
+            "never" if item.expires_at is None else iso(item.expires_at)[:10],
+            "revoked" if item.item_id in file.revokes else "",
+        )
+        for item in file.items
+    ]
+    print_table(("Item", "Product", "Charge way", "Quota", "Starts", "Ends", ""), rows, "No items.")
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        items = server.call("GET", "/licenses/items")["items"]
+    if args.json:
+        print_json(items)
+        return 0
+    rows = [
+        (
+            i["id"],
+            i["itemId"],
+            i["product"],
+            i["chargeWay"],
+            f"{i['used']} of {i['quota']}",
+            "never" if i["expiresAt"] is None else iso(i["expiresAt"])[:10],
+            i["state"],
+            ", ".join(i["handshakeCodes"]),
+        )
+        for i in items
+    ]
+    head = ("No.", "Item", "Product", "Charge way", "Used", "Ends", "State", "Handshake codes")
+    print_table(head, rows, "No license items yet. Import a license file: lts license import FILE.lic")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    data = read_bytes(args.file)
+    query: dict[str, str | None] = {
+        "newCode": args.new_code,
+        "toCode": args.to_code,
+        "itemsOnly": "true" if args.items_only else None,
+        "default": "true" if args.default else None,
+        "fingerprint": args.fingerprint,
+    }
+    with session(config_of(args)) as server:
+        done = _call_import(server, data, args.preview, query)
+    if args.json:
+        print_json(done)
+        return 0
+    _tell(done, args.preview)
+    return 0
+
+
+def _call_import(server: Session, data: bytes, preview: bool, query: dict[str, str | None]) -> dict[str, Any]:
+    """Import; an unknown vendor key is confirmed at the terminal, when there is one."""
+    path = "/licenses/preview" if preview else "/licenses"
+    try:
+        return server.call("POST", path, data, **query)
+    except AdminError as error:
+        if error.code != "unknown-vendor" or not sys.stdin.isatty():
+            raise
+        print(error.detail)
+        if input("Is the fingerprint the vendor's? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise
+        shown = vendorkey.fingerprint(licensefile.read(data).vendor_kid)
+        return server.call("POST", path, data, **{**query, "fingerprint": shown})
+
+
+def _tell(done: dict[str, Any], preview: bool) -> None:
+    if done["status"] == "already-imported":
+        print(
+            f"License {done['licenseId']} revision {done['revision']} is imported already; nothing changed."
+        )
+        return
+    verb = "would be" if preview else "were"
+    print(f"License {done['licenseId']} revision {done['revision']} from {done['vendor']}:")
+    for name in ("added", "renewed", "revoked", "unchanged"):
+        if done[name]:
+            print(f"  {len(done[name])} {verb} {name}: {', '.join(done[name])}")
+    for item, excess in done["overQuota"].items():
+        print(f"  {item}: {excess} seats over the new quota go on until they end")
+    if not done["trusted"]:
+        print(f"  The vendor's key is not trusted yet; its fingerprint is {done['fingerprint']}")
+    if done["handshakeCode"]:
+        print(f"Handshake code: {done['handshakeCode']}")
+
+
+def _trust(args: argparse.Namespace) -> int:
+    data = read_bytes(args.file)
+    key = vendorkey.read(data)
+    shown = vendorkey.fingerprint(key.key.kid)
+    print(f"{key.name}: fingerprint {shown}")
+    if args.fingerprint and args.fingerprint.replace("-", "").upper() != shown.replace("-", ""):
+        raise AdminError("wrong-fingerprint", "The fingerprint given is another one; nothing was changed.")
+    if not args.yes and not args.fingerprint:
+        if not sys.stdin.isatty():
+            raise AdminError("confirm", "Compare the fingerprint with the vendor's, then add --yes.")
+        if input("Trust this key? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise AdminError("confirm", "Not trusted; nothing was changed.")
+    with session(config_of(args)) as server:
+        server.call("POST", "/trust", data)
+    print("The key is trusted.")
+    return 0
+
+
+def _request(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        text = server.call("GET", "/activation-request")["text"]
+    write_text(args.output, text)
+    print(f"{args.output}: send this file to the vendor.")
+    return 0

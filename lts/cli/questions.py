@@ -1,0 +1,146 @@
+"""`lts usage`, `lts status`, `lts explain`: questions to the server."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from typing import Any
+
+from lts.cli.admin import session
+from lts.cli.options import config_of
+from lts.cli.output import print_json, print_table
+
+
+def add_parsers(commands: Any) -> None:
+    """Register the commands."""
+    usage = commands.add_parser("usage", help="usage of a handshake code, a license item, or all")
+    usage.set_defaults(run=_usage)
+    what = usage.add_mutually_exclusive_group()
+    what.add_argument("--code")
+    what.add_argument("--item", help="item id or number")
+    usage.add_argument("--from", dest="first", metavar="DAY", help="first day, UTC, such as 2026-11-25")
+    usage.add_argument("--to", dest="last", metavar="DAY", help="last day, included")
+    usage.add_argument("--by", choices=("hour", "day", "type", "device"), default="type")
+    usage.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    status = commands.add_parser("status", help="role, licenses, warnings")
+    status.set_defaults(run=_status)
+    status.add_argument("--json", action="store_true")
+    explain = commands.add_parser("explain", help="dry run of an authorization: the verdict of each item")
+    explain.set_defaults(run=_explain)
+    explain.add_argument("--code", required=True)
+    explain.add_argument("--product", required=True)
+    explain.add_argument("--version", dest="product_version")
+    explain.add_argument("--edition")
+    explain.add_argument("--deployment", default="desktop")
+    explain.add_argument("--modules", default="", metavar="A,B")
+    explain.add_argument("--instances", type=int, default=1)
+    explain.add_argument("--device")
+    explain.add_argument("--password")
+    explain.add_argument("--domain")
+    explain.add_argument("--json", action="store_true")
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def csv_text(table: dict[str, Any]) -> str:
+    """The table as CSV with a BOM, so that a spreadsheet reads it as UTF-8."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(
+        [f"{table['by']} (UTC)" if table["by"] in ("hour", "day") else table["by"], "type", "units"]
+    )
+    for row in table["rows"]:
+        writer.writerow([safe_cell(row["group"]), safe_cell(row["type"]), row["units"]])
+    return "\ufeff" + out.getvalue()
+
+
+def _usage(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        query = {"code": args.code, "item": args.item, "from": args.first, "to": args.last, "by": args.by}
+        table = server.call("GET", "/usage", None, **query)
+    if args.format == "json":
+        print_json(table)
+    elif args.format == "csv":
+        sys.stdout.buffer.write(csv_text(table).encode("utf-8"))
+    else:
+        print_usage(table)
+    return 0
+
+
+def print_usage(table: dict[str, Any]) -> None:
+    """The table for people: a row a group, a column a type, and the total."""
+    cells = {(row["group"], row["type"]): row["units"] for row in table["rows"]}
+    groups = list(dict.fromkeys(row["group"] for row in table["rows"]))
+    types = list(table["types"])
+    rows: list[list[Any]] = [
+        [
+            group,
+            *(cells.get((group, name), 0) for name in types),
+            sum(cells.get((group, name), 0) for name in types),
+        ]
+        for group in groups
+    ]
+    if len(rows) > 1:
+        sums = [sum(cells.get((group, name), 0) for group in groups) for name in types]
+        rows.append(["total", *sums, table["total"]])
+    head = [f"{table['by'].capitalize()} (UTC)" if table["by"] in ("hour", "day") else "", *types, "Total"]
+    print_table(head, rows, "No usage yet.")
+
+
+def _status(args: argparse.Namespace) -> int:
+    config = config_of(args)
+    with session(config) as server:
+        status = {"running": server.running, **server.call("GET", "/status")}
+    if args.json:
+        print_json(status)
+        return 0
+    print(f"{'Running' if status['running'] else 'Stopped'}, {status['role']}, version {status['version']}")
+    print(f"LTS UUID        {status['serverUuid']} ({status['binding']} binding)")
+    if status["running"]:
+        print(f"URL             {status['url']}")
+    print(f"License items   {status['items']}")
+    print(f"Handshake codes {status['handshakeCodes']}")
+    for warning in status["warnings"]:
+        print(f"! {warning}")
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    body = {
+        "handshakeCode": args.code,
+        "product": args.product,
+        "version": args.product_version,
+        "edition": args.edition,
+        "deploymentType": args.deployment,
+        "modules": [module for module in args.modules.split(",") if module],
+        "instances": args.instances,
+        "deviceId": args.device,
+        "sessionPassword": args.password,
+        "domain": args.domain,
+    }
+    with session(config_of(args)) as server:
+        answer = server.call("POST", "/explain", body)
+    if args.json:
+        print_json(answer)
+        return 0
+    print(f"{answer['code'] or 'OK'}: {answer['detail']}")
+    rows = [
+        (
+            i["itemId"],
+            i["code"] or "fits",
+            f"{i['used']} of {i['quota']}+{i['grace']}",
+            i.get("nextFree") or "-",
+            i["detail"],
+        )
+        for i in answer["items"]
+    ]
+    print_table(("Item", "Verdict", "Used", "Next seat frees", ""), rows, "No item was looked at.")
+    return 0

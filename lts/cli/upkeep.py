@@ -1,0 +1,106 @@
+"""`lts backup`, `restore`, `verify`, `doctor`, `clock reset`: upkeep on the machine itself."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from lts.cli.admin import session
+from lts.cli.options import config_of
+from lts.errors import AdminError, DataFolderError, LtsError
+from lts.service import datafolder, doctor, identity, upkeep
+from lts.service.trust import TrustStore
+
+
+def add_parsers(commands: Any) -> None:
+    """Register the commands."""
+    backup = commands.add_parser(
+        "backup", help="copy the whole data folder into one file, also while serving"
+    )
+    backup.set_defaults(run=_backup)
+    backup.add_argument("output", type=Path)
+    restore = commands.add_parser("restore", help="put a backup in place of the data folder's content")
+    restore.set_defaults(run=_restore)
+    restore.add_argument("file", type=Path)
+    verify = commands.add_parser(
+        "verify", help="recompute every total from the change feed and check all signatures"
+    )
+    verify.set_defaults(run=_verify)
+    verify.add_argument("file", type=Path, nargs="?", help="a backup to check instead of the data folder")
+    check = commands.add_parser("doctor", help="check this installation and say what to mend")
+    check.set_defaults(run=_doctor)
+    clock = commands.add_parser("clock", help="the highest time the server has seen")
+    sub = clock.add_subparsers(required=True, metavar="COMMAND")
+    for name, words in (
+        ("reset", "take back a wrong highest time"),
+        ("accept", "believe a jump ahead at once"),
+    ):
+        one = sub.add_parser(name, help=words)
+        one.set_defaults(run=_clock, clock_call=name)
+
+
+def _backup(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        done = server.call("POST", "/backup", {"path": str(args.output.absolute())})
+    print(
+        f"{done['path']}: {done['bytes']:,} bytes. It holds the server's private key: keep it as safe as the server."
+    )
+    return 0
+
+
+def _restore(args: argparse.Namespace) -> int:
+    data_dir = config_of(args).data_dir
+    folder = datafolder.DataFolder.hold(data_dir)
+    try:
+        names = upkeep.restore(args.file.absolute(), data_dir)
+        identity.renew_incarnation(data_dir)
+    finally:
+        folder.release()
+    print(
+        f"{len(names)} files restored into {data_dir}; what was there is kept in its newest folder replaced-N."
+    )
+    return 0
+
+
+def _progress(done: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done:,} changes replayed", end="", file=sys.stderr, flush=True)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    config = config_of(args)
+    if args.file is not None:
+        faults = upkeep.verify_backup(args.file.absolute(), config.vendor_keys, _progress)
+    elif not config.data_dir.exists():
+        raise AdminError("no-data", f"There is no data folder {config.data_dir}.")
+    else:
+        faults = upkeep.verify(config.data_dir, TrustStore(config.vendor_keys, config.data_dir), _progress)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise DataFolderError(f"{len(faults)} faults found.")
+    print("Everything is as the change feed says; all signatures hold.")
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    try:
+        config = config_of(args)
+    except LtsError as error:
+        print(f"[!!] {error.detail}")
+        return 1
+    findings = doctor.examine(config)
+    for finding in findings:
+        print(f"[{'ok' if finding.good else '!!'}] {finding.words}")
+    return int(any(not finding.good for finding in findings))
+
+
+def _clock(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        done = server.call("POST", f"/clock/{args.clock_call}")
+    print(f"Highest time seen: {done['before']} before, {done['after']} now.")
+    return 0

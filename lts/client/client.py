@@ -1,0 +1,300 @@
+"""The client an application uses."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lts.client.errors import NotTrusted, Refused, Unreachable
+from lts.client.servers import Servers
+from lts.client.state import State, Waiting
+from lts.client.transport import HttpTransport, Transport
+from lts.crypto import PublicKey, read_jws, unb64url
+from lts.errors import TokenError
+from lts.protocol import (
+    MAX_REPORT_SLOTS,
+    REPORT_INTERVAL_SECONDS,
+    SLOT_SECONDS,
+    Lease,
+    LicenseKey,
+    iso,
+    parse_iso,
+    slot_of,
+    verify_chain,
+    verify_lease,
+)
+
+NAME = "lts-client-python/1.0"
+
+
+class Client:
+    """A licensed device.
+
+    `key` is the license key string from the portal; `vendor_key` the vendor's public key (JWK `x` text),
+    against which leases are verified; without it `allow_pinned` must be set, and the first server's own
+    certificate is pinned. `state` is a folder for identity and unsent usage (None = memory only).
+    `background` reports every 3 minutes from a thread of its own.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        product: str,
+        version: str | None = None,
+        edition: str | None = None,
+        deployment_type: str = "desktop",
+        modules: tuple[str, ...] = (),
+        charge_way: str | None = None,
+        instances: int = 1,
+        validation: dict[str, str] | None = None,
+        vendor_key: str | None = None,
+        allow_pinned: bool = False,
+        device_id: str | None = None,
+        state: Path | None = None,
+        transport: Transport | None = None,
+        clock: Callable[[], float] = time.time,
+        timeout: float = 5.0,
+        background: bool = False,
+    ) -> None:
+        self._license_key = LicenseKey.decode(key)
+        self._request: dict[str, Any] = {
+            "product": product,
+            "version": version,
+            "edition": edition,
+            "deploymentType": deployment_type,
+            "modules": list(modules),
+            "chargeWay": charge_way,
+            "instances": instances,
+            "validation": validation,
+        }
+        self._vendor_key = PublicKey(unb64url(vendor_key)) if vendor_key else None
+        if self._vendor_key is None and not allow_pinned:
+            raise NotTrusted(
+                "Give the vendor's public key, or allow_pinned=True to trust the first server met."
+            )
+        self._allow_pinned = allow_pinned
+        self._state = State(state)
+        self.device_id = self._state.device_id(device_id)
+        self._servers = Servers(self._license_key.servers, transport or HttpTransport(), timeout)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._lease: Lease | None = None
+        self.certificates: list[str] = []
+        self._restore()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        if background:
+            self._thread = threading.Thread(target=self._report_on, name="lts-client", daemon=True)
+            self._thread.start()
+
+    def __enter__(self) -> Client:
+        self.authorize()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def lease(self) -> Lease | None:
+        """The lease at hand, None before the first authorisation or once it has ended."""
+        lease = self._lease
+        return lease if lease is not None and self.now() < lease.expires_at else None
+
+    @property
+    def lease_text(self) -> str | None:
+        """The lease as the server signed it."""
+        return self._state.lease()
+
+    def now(self) -> int:
+        """UTC seconds by the server's clock as last heard, never before the lease was issued."""
+        offset = self._state.fact("offset") or 0
+        return max(int(self._clock() + offset), self._lease.issued_at if self._lease else 0)
+
+    def authorize(self) -> Lease:
+        """Get a lease, or keep the one at hand when no server answers. Raises Refused, Unreachable, NotTrusted."""
+        with self._lock:
+            chain = self._state.fact("chain")
+            body = {
+                **{name: value for name, value in self._request.items() if value is not None},
+                "handshakeCode": self._license_key.handshake_code,
+                "organizationId": self._license_key.organization_id,
+                "sessionPassword": self._license_key.session_password,
+                "deviceId": self.device_id,
+                "chain": chain,
+                "clientTime": iso(int(self._clock())),
+                "clientName": NAME,
+            }
+            try:
+                server, answer = self._servers.call("authorize", body)
+            except Unreachable:
+                if self.lease is not None:
+                    return self.lease
+                raise
+            self._take_time(answer)
+            self._take_lease(
+                server, str(answer.get("lease")), [str(c) for c in answer.get("certificates", [])]
+            )
+            self._state.replace_chain(chain, str(answer.get("chain")))
+            assert self._lease is not None
+            return self._lease
+
+    def allowed(self, module: str) -> bool:
+        """Whether the lease at hand covers a module now; asks no server."""
+        lease = self.lease
+        return lease is not None and any(module in item.modules for item in lease.items)
+
+    def use(self, type_name: str, count: int = 1) -> None:
+        """Count usage in the present slot; kept on disk before it returns. Raises Refused 111 without a lease."""
+        with self._lock:
+            lease = self.lease
+            if lease is None:
+                raise Refused(111, "There is no lease at hand; authorize first.", "-")
+            item = next((i for i in lease.items if type_name in i.modules), lease.items[0])
+            row = (lease.handshake_code, item.item_id, slot_of(self.now()), type_name, count, lease.jti)
+            self._state.count([row])
+
+    def flush(self) -> list[dict[str, Any]]:
+        """Report everything that waits, or a sign of life when nothing does; returns the server's results.
+
+        Raises Refused, Unreachable; what was not confirmed is kept for the next time.
+        """
+        with self._lock:
+            results = []
+            by_lease: dict[str, list[Waiting]] = {}
+            for entry in self._state.waiting(slot_of(self.now())):
+                by_lease.setdefault(entry.lease, []).append(entry)
+            for lease, entries in by_lease.items():
+                for begin in range(0, len(entries), MAX_REPORT_SLOTS):
+                    results += self._send(lease, entries[begin : begin + MAX_REPORT_SLOTS])
+            lease_text = self._state.lease()
+            if not by_lease and lease_text is not None:
+                results += self._send(lease_text, [])
+            return results
+
+    def report(
+        self, usage: dict[str, int], slot: int | None = None, instances: int | None = None
+    ) -> dict[str, Any]:
+        """Report the counts so far of one slot at once, without the outbox: for scripts. Returns the answer."""
+        entry: dict[str, Any] = {"slot": iso((slot_of(self.now()) if slot is None else slot) * SLOT_SECONDS), "usage": usage}
+        if instances is not None:
+            entry["instances"] = instances
+        with self._lock:
+            lease = self._state.lease()
+            if lease is None:
+                raise Refused(141, "There is no lease to report under; authorize first.", "-")
+            return self._post_report(lease, [entry])
+
+    def release(self) -> None:
+        """Report what waits, then give the seat back. Raises Refused, Unreachable."""
+        with self._lock:
+            lease = self._state.lease()
+            if lease is None:
+                return
+            if any(True for _ in self._state.waiting(slot_of(self.now()))):
+                self.flush()
+                lease = self._state.lease() or lease
+            self._servers.call("release", {"lease": lease})
+            self._state.keep("lease", None)
+            self._lease = None
+
+    def close(self) -> None:
+        """Stop the background thread, report what waits if a server answers, close the state."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        try:
+            if any(True for _ in self._state.waiting(slot_of(self.now()))):
+                self.flush()
+        except (Unreachable, Refused):
+            pass  # it is on disk and goes out with the next start
+        self._state.close()
+
+    def _send(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
+        sent = [{"slot": iso(entry.slot * SLOT_SECONDS), "usage": entry.usage} for entry in entries]
+        if not entries:
+            sent = [{"slot": iso(slot_of(self.now()) * SLOT_SECONDS), "usage": {}}]
+        answer = self._post_report(lease, sent)
+        results: list[dict[str, Any]] = list(answer.get("results", []))
+        for entry, result in zip(entries, results, strict=False):
+            if result.get("status") in ("counted", "unchanged"):
+                if answer.get("durable") != "local":
+                    self._state.confirm(entry)
+            elif result.get("code") != 142:
+                self._state.drop(entry)
+        return results
+
+    def _post_report(self, lease: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        chain = self._state.fact("chain")
+        server, answer = self._servers.call("report", {"lease": lease, "chain": chain, "reports": entries})
+        self._take_time(answer)
+        self._state.replace_chain(chain, str(answer.get("chain")))
+        renewed = answer.get("lease")
+        if isinstance(renewed, str) and self.certificates:
+            self._take_lease(server, renewed, self.certificates)
+        return answer
+
+    def _take_time(self, answer: dict[str, Any]) -> None:
+        try:
+            self._state.keep("offset", parse_iso(str(answer.get("serverTime"))) - int(self._clock()))
+        except ValueError as error:
+            raise Unreachable("The server's answer lacks its time; check the server's URL.") from error
+
+    def _take_lease(self, server: str, text: str, certificates: list[str]) -> None:
+        self._lease = self._verify(text, certificates)
+        self.certificates = certificates
+        self._state.keep("certificates", certificates)
+        self._state.remember_lease(self._lease.jti, server, text)
+
+    def _verify(self, text: str, certificates: list[str]) -> Lease:
+        try:
+            lease = self._verified(text, certificates)
+        except TokenError as error:
+            raise NotTrusted(f"The server's lease cannot be believed: {error.detail}") from error
+        if lease.device.lower() != self.device_id.lower():
+            raise NotTrusted("The server's lease is for another device.")
+        return lease
+
+    def _verified(self, text: str, certificates: list[str]) -> Lease:
+        if self._vendor_key is not None:
+            try:
+                return verify_lease(text, certificates, self._vendor_key)
+            except TokenError:
+                if not self._allow_pinned:
+                    raise
+        lease = verify_lease(text, certificates, None)
+        uuid, key = verify_chain(certificates, None, lease.issued_at)
+        pinned = self._state.fact(f"pin {uuid}")
+        if pinned is not None and pinned != key.x:
+            raise TokenError(f"The server {uuid} shows another key than the one pinned at first.")
+        self._state.keep(f"pin {uuid}", key.x)
+        return lease
+
+    def _restore(self) -> None:
+        """Take up the lease kept on disk, if it still verifies."""
+        text, certificates = self._state.lease(), self._state.fact("certificates")
+        if text is None or not isinstance(certificates, list):
+            return
+        try:
+            read_jws(text)
+            self._lease = self._verify(text, certificates)
+            self.certificates = certificates
+        except (NotTrusted, TokenError):
+            self._lease = None
+
+    def _report_on(self) -> None:
+        """Report every 3 minutes with some jitter, and authorise anew when the lease was not renewed."""
+        while not self._stop.wait(REPORT_INTERVAL_SECONDS * random.uniform(0.9, 1.1)):  # noqa: S311 - no secret
+            try:
+                self.flush()
+                if self.lease is None:
+                    self.authorize()
+            except (Refused, Unreachable, NotTrusted):
+                continue  # said by the next call that needs a lease; the outbox keeps what waits

@@ -1,0 +1,57 @@
+"""Main, then standby: which server answers a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lts.client.errors import Refused, Unreachable
+from lts.client.transport import Transport
+
+_TRY_OTHER = frozenset({100, 130, 150})
+
+
+class Servers:
+    """The servers of a license key in their order; the one that answered last is tried first."""
+
+    def __init__(self, urls: tuple[str, ...], transport: Transport, timeout: float) -> None:
+        self._urls = [url.rstrip("/") for url in urls]
+        self._transport = transport
+        self._timeout = timeout
+        self._last = 0
+
+    def call(self, name: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """(server URL, answer) of POST /api/v1/`name`. Raises Refused, Unreachable."""
+        order = [self._last, *(i for i in range(len(self._urls)) if i != self._last)]
+        fault: Refused | Unreachable | None = None
+        for index in order:
+            url = f"{self._urls[index]}/api/v1/{name}"
+            try:
+                answer = self._ask(url, body)
+            except Unreachable as error:
+                fault = fault or error
+                continue
+            except Refused as error:
+                if error.code not in _TRY_OTHER:
+                    raise
+                fault = error
+                continue
+            self._last = index
+            return self._urls[index], answer
+        assert fault is not None
+        raise fault
+
+    def _ask(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        status, answer = self._transport.post(url, body, self._timeout)
+        if status in (200, 204):
+            return answer
+        code = answer.get("code")
+        if type(code) is not int:
+            raise Unreachable(
+                f"{url} answered {status}, which is not an answer of LTS; check the server's URL."
+            )
+        raise Refused(
+            code,
+            str(answer.get("detail", "")),
+            str(answer.get("requestId", "-")),
+            str(answer["field"]) if "field" in answer else None,
+        )

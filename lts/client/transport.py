@@ -1,0 +1,69 @@
+"""Sending one request to one server over http.client, with short timeouts and TLS verified."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from lts.client.errors import Unreachable
+
+MAX_ANSWER_BYTES = 4 << 20
+
+
+class Transport(Protocol):
+    """What a client sends through; tests put their own in its place."""
+
+    def post(self, url: str, body: dict[str, Any], timeout: float) -> tuple[int, dict[str, Any]]:
+        """(HTTP status, JSON object of the answer, {} for none). Raises Unreachable."""
+        ...
+
+
+class HttpTransport:
+    """The real one. `ca_file` names certificates to trust beside the system's."""
+
+    def __init__(self, ca_file: str | None = None) -> None:
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
+
+    def post(self, url: str, body: dict[str, Any], timeout: float) -> tuple[int, dict[str, Any]]:
+        """POST as JSON; redirects are not followed, so that a lease is never asked for elsewhere."""
+        parts = urlsplit(url)
+        connection = self._connect(parts.scheme, parts.hostname or "", parts.port, timeout)
+        try:
+            payload = json.dumps(body, ensure_ascii=False).encode("utf-8")
+            connection.request("POST", parts.path, payload, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            data = answer.read(MAX_ANSWER_BYTES + 1)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"{url} cannot be reached ({error}).") from error
+        finally:
+            connection.close()
+        return answer.status, _object(url, answer.status, data)
+
+    def _connect(
+        self, scheme: str, host: str, port: int | None, timeout: float
+    ) -> http.client.HTTPConnection:
+        if scheme != "https":
+            return http.client.HTTPConnection(host, port, timeout=timeout)
+        if self._context is None:
+            self._context = ssl.create_default_context()
+            if self._ca_file:
+                self._context.load_verify_locations(self._ca_file)
+        return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._context)
+
+
+def _object(url: str, status: int, data: bytes) -> dict[str, Any]:
+    if status == 204:
+        return {}
+    try:
+        value = json.loads(data) if len(data) <= MAX_ANSWER_BYTES else None
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Unreachable(
+            f"{url} answered {status} with something that is not from LTS; check the server's URL."
+        )
+    return value
