@@ -183,9 +183,7 @@ class SigningKey:
         encryption: serialization.KeySerializationEncryption = (
             serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
         )
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-        )
+        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
     @property
     def kid(self) -> str:
@@ -235,9 +233,7 @@ def sign_jws(header: str, payload: bytes, key: SigningKey) -> str:
 
 def canonical_json(value: Any) -> bytes:
     """JSON with sorted keys and no blanks, UTF-8."""
-    return json.dumps(
-        value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False
-    ).encode("utf-8")
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
 def read_jws(token: str) -> Jws:

@@ -82,9 +82,7 @@ class Refusal(LtsError):
     `retry_after` is in seconds; None where trying again later would not help by itself.
     """
 
-    def __init__(
-        self, code: int, detail: str, *, field: str | None = None, retry_after: int | None = None
-    ) -> None:
+    def __init__(self, code: int, detail: str, *, field: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(detail, field=field)
         self.code = code
         self.status = HTTP_STATUS[code]

@@ -26,9 +26,7 @@ NEVER = 253_402_300_800
 
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
-)
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
 def slot_of(unix_seconds: float) -> int:
@@ -199,9 +197,7 @@ def _lease_item(claims: Any) -> LeaseItem:
     )
 
 
-def verify_chain(
-    certificates: list[str], vendor_key: PublicKey | None, issued_at: int
-) -> tuple[str, PublicKey]:
+def verify_chain(certificates: list[str], vendor_key: PublicKey | None, issued_at: int) -> tuple[str, PublicKey]:
     """Follow a certificate chain from the vendor's key down to the key that signs leases.
 
     `issued_at` is the lease's `iat` in UTC seconds: a certificate must be valid then, not at the time of

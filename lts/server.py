@@ -121,9 +121,7 @@ def _storage_fault(warnings: list[str], error: Exception | None) -> None:
         log.warning("storing works again")
     else:
         log.error("nothing can be stored: %s", error)
-        warnings.append(
-            f"{_FAULT}{error}. Clients are told to try again; it goes on by itself once this is mended."
-        )
+        warnings.append(f"{_FAULT}{error}. Clients are told to try again; it goes on by itself once this is mended.")
 
 
 def _url_host(host: str) -> str:
@@ -135,9 +133,7 @@ def _url_host(host: str) -> str:
 class Server:
     """A server over an opened data folder: `run` serves until `stop`."""
 
-    def __init__(
-        self, opened_folder: Opened, config: Config, wrap: Callable[[Any], Any] = lambda app: app
-    ) -> None:
+    def __init__(self, opened_folder: Opened, config: Config, wrap: Callable[[Any], Any] = lambda app: app) -> None:
         self._opened = opened_folder
         ctx = opened_folder.ctx
         self.listener = Listener(wrap(opened_folder.app(config)), config)

@@ -58,9 +58,7 @@ def _answer(status: int, data: bytes) -> Json:
     except ValueError as error:
         raise AdminError("bad-answer", "What answers at the server's address is not LTS.") from error
     if status >= 400:
-        raise AdminError(
-            str(answer.get("code")), str(answer.get("detail")), status=status, field=answer.get("field")
-        )
+        raise AdminError(str(answer.get("code")), str(answer.get("detail")), status=status, field=answer.get("field"))
     result: Json = answer
     return result
 
@@ -94,9 +92,7 @@ class _Local:
         self._headers = _headers(token)
 
     def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
-        response = self._client.open(
-            _full(path, query), method=method, data=_encode(body), headers=self._headers
-        )
+        response = self._client.open(_full(path, query), method=method, data=_encode(body), headers=self._headers)
         return _answer(response.status_code, response.get_data())
 
 
@@ -106,9 +102,7 @@ def session(config: Config) -> Iterator[Session]:
     note = datafolder.running_server(config.data_dir)
     if note is not None:
         if not note.get("address"):
-            raise AdminError(
-                "starting", f"The data folder {config.data_dir} is in use, but no server answers yet."
-            )
+            raise AdminError("starting", f"The data folder {config.data_dir} is in use, but no server answers yet.")
         yield _Remote(str(note["address"]), datafolder.read_token(config.data_dir))
         return
     if not config.data_dir.exists():

@@ -26,9 +26,7 @@ def add_parsers(commands: Any) -> None:
             parser.add_argument(
                 "--usage", action="append", default=[], metavar="TYPE=N", help="count so far in the slot"
             )
-            parser.add_argument(
-                "--slot", help="begin of the slot, such as 2026-11-25T02:03:00Z (default: now)"
-            )
+            parser.add_argument("--slot", help="begin of the slot, such as 2026-11-25T02:03:00Z (default: now)")
 
 
 def _who(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +36,8 @@ def _who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--code", help="handshake code")
     parser.add_argument("--password", help="session password of the code")
     parser.add_argument("--device", help="device UUID (default: one kept in the state folder)")
-    parser.add_argument(
-        "--state", type=Path, default=Path.home() / ".lts-client", help="folder of the client's state"
-    )
-    parser.add_argument(
-        "--vendor-key", help="the vendor's public key (JWK x); without it the server is pinned"
-    )
+    parser.add_argument("--state", type=Path, default=Path.home() / ".lts-client", help="folder of the client's state")
+    parser.add_argument("--vendor-key", help="the vendor's public key (JWK x); without it the server is pinned")
     parser.add_argument("--product", default="demo")
     parser.add_argument("--version", dest="product_version")
     parser.add_argument("--edition")
@@ -85,9 +79,7 @@ def _authorize(args: argparse.Namespace) -> int:
         print_json({"deviceId": client.device_id, "lease": client.lease_text, "certificates": client.certificates,
                     "claims": lease.claims()})  # fmt: skip
         return 0
-    print(
-        f"Device {client.device_id} is authorised until {iso(lease.expires_at)} by code {lease.handshake_code}."
-    )
+    print(f"Device {client.device_id} is authorised until {iso(lease.expires_at)} by code {lease.handshake_code}.")
     _print_items(lease)
     return 0
 

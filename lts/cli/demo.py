@@ -52,9 +52,7 @@ def _demo(args: argparse.Namespace) -> int:
     config = config_of(args)
     folder = Path(tempfile.mkdtemp(prefix="lts-demo-"))
     port = config.port if _is_free(config.host, config.port) else 0
-    config = replace(
-        config, data_dir=folder / "data", vendor_keys=folder / "trust", port=port, public_url=None
-    )
+    config = replace(config, data_dir=folder / "data", vendor_keys=folder / "trust", port=port, public_url=None)
     set_up_logging(replace(config, log=replace(config.log, level="warning")))
     with opened(config) as here:
         server = Server(here, config)
@@ -89,12 +87,8 @@ def _run(args: argparse.Namespace, config: Config, here: Opened, server: Server)
     _say(args, f"1. Server     {server.url}, LTS UUID {ctx.identity.uuid}")
     vendor = SigningKey.generate()
     issued = issuing.issue(_spec(now), vendor, "Demo Vendor", now)
-    request = activation.build(
-        ctx.identity.uuid, ctx.identity.key, ctx.identity.labels, ctx.identity.binding, now
-    )
-    activated = issuing.activate(
-        issued, [activation.read(request.encode("utf-8"))], vendor, "Demo Vendor", now
-    )
+    request = activation.build(ctx.identity.uuid, ctx.identity.key, ctx.identity.labels, ctx.identity.binding, now)
+    activated = issuing.activate(issued, [activation.read(request.encode("utf-8"))], vendor, "Demo Vendor", now)
     file = config.data_dir.parent / "demo.lic"
     file.write_text(licensefile.render(activated), encoding="utf-8")
     _say(args, f"2. License    {file} issued by Demo Vendor and activated for this server")
@@ -120,9 +114,7 @@ def _run(args: argparse.Namespace, config: Config, here: Opened, server: Server)
         )
         return
     print("5. Devices")
-    rows = [
-        (d["deviceId"], d["until"], ", ".join(f"{n} {t}" for t, n in d["reported"].items())) for d in devices
-    ]
+    rows = [(d["deviceId"], d["until"], ", ".join(f"{n} {t}" for t, n in d["reported"].items())) for d in devices]
     print_table(("Device", "Lease until", "Reported"), rows, "")
     for device in devices:
         print(f"\nLease of {device['deviceId']}:\n{device['lease']}")

@@ -35,18 +35,14 @@ def add_parsers(commands: Any) -> None:
     order = sub.add_parser("order", help="set the order in which a code uses its items")
     order.set_defaults(run=_order)
     order.add_argument("code")
-    order.add_argument(
-        "items", nargs="*", type=int, metavar="NO", help="item numbers; none = the default order"
-    )
+    order.add_argument("items", nargs="*", type=int, metavar="NO", help="item numbers; none = the default order")
     key = sub.add_parser("key", help="the license key string of a code")
     key.set_defaults(run=_key)
     key.add_argument("code")
 
 
 def _fields(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--item", action="append", metavar="NO[:CAP]", help="an item by its number, with a cap"
-    )
+    parser.add_argument("--item", action="append", metavar="NO[:CAP]", help="an item by its number, with a cap")
     parser.add_argument("--password", help="session password; '' removes it")
     parser.add_argument("--domain", action="append", help="only for this web domain")
     parser.add_argument("--application", action="append", help="only for this application id")

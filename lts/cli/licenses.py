@@ -133,9 +133,7 @@ def _call_import(server: Session, data: bytes, preview: bool, query: dict[str, s
 
 def _tell(done: dict[str, Any], preview: bool) -> None:
     if done["status"] == "already-imported":
-        print(
-            f"License {done['licenseId']} revision {done['revision']} is imported already; nothing changed."
-        )
+        print(f"License {done['licenseId']} revision {done['revision']} is imported already; nothing changed.")
         return
     verb = "would be" if preview else "were"
     print(f"License {done['licenseId']} revision {done['revision']} from {done['vendor']}:")

@@ -14,12 +14,8 @@ BASE = Path(__file__).resolve().parents[2]
 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """--config and --data, before or after the command."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="lts.json to use"
-    )
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="data folder to use"
-    )
+    parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="lts.json to use")
+    parser.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="data folder to use")
 
 
 def config_of(args: argparse.Namespace) -> Config:

@@ -54,9 +54,7 @@ def csv_text(table: dict[str, Any]) -> str:
     """The table as CSV with a BOM, so that a spreadsheet reads it as UTF-8."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(
-        [f"{table['by']} (UTC)" if table["by"] in ("hour", "day") else table["by"], "type", "units"]
-    )
+    writer.writerow([f"{table['by']} (UTC)" if table["by"] in ("hour", "day") else table["by"], "type", "units"])
     for row in table["rows"]:
         writer.writerow([safe_cell(row["group"]), safe_cell(row["type"]), row["units"]])
     return "\ufeff" + out.getvalue()

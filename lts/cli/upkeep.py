@@ -16,17 +16,13 @@ from lts.service.trust import TrustStore
 
 def add_parsers(commands: Any) -> None:
     """Register the commands."""
-    backup = commands.add_parser(
-        "backup", help="copy the whole data folder into one file, also while serving"
-    )
+    backup = commands.add_parser("backup", help="copy the whole data folder into one file, also while serving")
     backup.set_defaults(run=_backup)
     backup.add_argument("output", type=Path)
     restore = commands.add_parser("restore", help="put a backup in place of the data folder's content")
     restore.set_defaults(run=_restore)
     restore.add_argument("file", type=Path)
-    verify = commands.add_parser(
-        "verify", help="recompute every total from the change feed and check all signatures"
-    )
+    verify = commands.add_parser("verify", help="recompute every total from the change feed and check all signatures")
     verify.set_defaults(run=_verify)
     verify.add_argument("file", type=Path, nargs="?", help="a backup to check instead of the data folder")
     check = commands.add_parser("doctor", help="check this installation and say what to mend")
@@ -44,9 +40,7 @@ def add_parsers(commands: Any) -> None:
 def _backup(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         done = server.call("POST", "/backup", {"path": str(args.output.absolute())})
-    print(
-        f"{done['path']}: {done['bytes']:,} bytes. It holds the server's private key: keep it as safe as the server."
-    )
+    print(f"{done['path']}: {done['bytes']:,} bytes. It holds the server's private key: keep it as safe as the server.")
     return 0
 
 
@@ -58,9 +52,7 @@ def _restore(args: argparse.Namespace) -> int:
         identity.renew_incarnation(data_dir)
     finally:
         folder.release()
-    print(
-        f"{len(names)} files restored into {data_dir}; what was there is kept in its newest folder replaced-N."
-    )
+    print(f"{len(names)} files restored into {data_dir}; what was there is kept in its newest folder replaced-N.")
     return 0
 
 

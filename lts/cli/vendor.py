@@ -25,9 +25,7 @@ def add_parsers(commands: Any) -> None:
     init.add_argument("folder", type=Path)
     init.add_argument("--name", required=True, help="the vendor's name, as customers see it")
     init.add_argument("--passphrase", action="store_true", help="ask for a passphrase that protects the key")
-    init.add_argument(
-        "--replaces", type=Path, metavar="OLD.key", help="the earlier key, which signs the succession"
-    )
+    init.add_argument("--replaces", type=Path, metavar="OLD.key", help="the earlier key, which signs the succession")
     issue = _signing(sub, "issue", _issue, "issue a license file from a spec")
     issue.add_argument("spec", type=Path)
     activate = _signing(sub, "activate", _activate, "bind a license file to a customer's server")
@@ -73,9 +71,7 @@ def _load_key(path: Path) -> Any:
 def _init(args: argparse.Namespace) -> int:
     passphrase = None
     if args.passphrase:
-        passphrase = (os.environ.get("LTS_VENDOR_PASSPHRASE") or getpass.getpass("New passphrase: ")).encode(
-            "utf-8"
-        )
+        passphrase = (os.environ.get("LTS_VENDOR_PASSPHRASE") or getpass.getpass("New passphrase: ")).encode("utf-8")
         if not passphrase:
             raise AdminError("empty-passphrase", "The passphrase is empty.")
     old = _load_key(args.replaces)[0] if args.replaces else None
@@ -112,9 +108,7 @@ def _activate(args: argparse.Namespace) -> int:
         print("Note: this server's machine labels are few (binding: weak).")
     if args.uuid:
         print("Note: without a request the server certifies itself; clients must be told allow_pinned.")
-    return _write(
-        issuing.activate(_read(args.file), servers, key, name, int(time.time()), args.alias), args.output
-    )
+    return _write(issuing.activate(_read(args.file), servers, key, name, int(time.time()), args.alias), args.output)
 
 
 def _revoke(args: argparse.Namespace) -> int:

@@ -75,9 +75,7 @@ class Client:
         }
         self._vendor_key = PublicKey(unb64url(vendor_key)) if vendor_key else None
         if self._vendor_key is None and not allow_pinned:
-            raise NotTrusted(
-                "Give the vendor's public key, or allow_pinned=True to trust the first server met."
-            )
+            raise NotTrusted("Give the vendor's public key, or allow_pinned=True to trust the first server met.")
         self._allow_pinned = allow_pinned
         self._state = State(state)
         self.device_id = self._state.device_id(device_id)
@@ -139,9 +137,7 @@ class Client:
                     return self.lease
                 raise
             self._take_time(answer)
-            self._take_lease(
-                server, str(answer.get("lease")), [str(c) for c in answer.get("certificates", [])]
-            )
+            self._take_lease(server, str(answer.get("lease")), [str(c) for c in answer.get("certificates", [])])
             self._state.replace_chain(chain, str(answer.get("chain")))
             assert self._lease is not None
             return self._lease
@@ -179,11 +175,12 @@ class Client:
                 results += self._send(lease_text, [])
             return results
 
-    def report(
-        self, usage: dict[str, int], slot: int | None = None, instances: int | None = None
-    ) -> dict[str, Any]:
+    def report(self, usage: dict[str, int], slot: int | None = None, instances: int | None = None) -> dict[str, Any]:
         """Report the counts so far of one slot at once, without the outbox: for scripts. Returns the answer."""
-        entry: dict[str, Any] = {"slot": iso((slot_of(self.now()) if slot is None else slot) * SLOT_SECONDS), "usage": usage}
+        entry: dict[str, Any] = {
+            "slot": iso((slot_of(self.now()) if slot is None else slot) * SLOT_SECONDS),
+            "usage": usage,
+        }
         if instances is not None:
             entry["instances"] = instances
         with self._lock:
@@ -291,7 +288,7 @@ class Client:
 
     def _report_on(self) -> None:
         """Report every 3 minutes with some jitter, and authorise anew when the lease was not renewed."""
-        while not self._stop.wait(REPORT_INTERVAL_SECONDS * random.uniform(0.9, 1.1)):  # noqa: S311 - no secret
+        while not self._stop.wait(REPORT_INTERVAL_SECONDS * random.uniform(0.9, 1.1)):  # noqa: S311 - jitter, no secret
             try:
                 self.flush()
                 if self.lease is None:

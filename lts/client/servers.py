@@ -46,9 +46,7 @@ class Servers:
             return answer
         code = answer.get("code")
         if type(code) is not int:
-            raise Unreachable(
-                f"{url} answered {status}, which is not an answer of LTS; check the server's URL."
-            )
+            raise Unreachable(f"{url} answered {status}, which is not an answer of LTS; check the server's URL.")
         raise Refused(
             code,
             str(answer.get("detail", "")),

@@ -43,9 +43,7 @@ class HttpTransport:
             connection.close()
         return answer.status, _object(url, answer.status, data)
 
-    def _connect(
-        self, scheme: str, host: str, port: int | None, timeout: float
-    ) -> http.client.HTTPConnection:
+    def _connect(self, scheme: str, host: str, port: int | None, timeout: float) -> http.client.HTTPConnection:
         if scheme != "https":
             return http.client.HTTPConnection(host, port, timeout=timeout)
         if self._context is None:
@@ -63,7 +61,5 @@ def _object(url: str, status: int, data: bytes) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise Unreachable(
-            f"{url} answered {status} with something that is not from LTS; check the server's URL."
-        )
+        raise Unreachable(f"{url} answered {status} with something that is not from LTS; check the server's URL.")
     return value

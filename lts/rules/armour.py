@@ -13,9 +13,7 @@ from lts.errors import LicenseFileError
 MAX_BYTES = 1 << 20
 BEGIN = "-----BEGIN LTS LICENSE FILE-----"
 END = "-----END LTS LICENSE FILE-----"
-_ARMOUR = re.compile(
-    r"-{5}\s*BEGIN\s+LTS\s+LICENSE\s+FILE\s*-{5}(.*?)-{5}\s*END\s+LTS\s+LICENSE\s+FILE\s*-{5}", re.S
-)
+_ARMOUR = re.compile(r"-{5}\s*BEGIN\s+LTS\s+LICENSE\s+FILE\s*-{5}(.*?)-{5}\s*END\s+LTS\s+LICENSE\s+FILE\s*-{5}", re.S)
 _QUOTES = re.compile(r"(?m)^(?:[ \t]*[>|])+")
 _SOFT_BREAK = re.compile(r"=(?:\r\n|\r|\n)")
 
@@ -31,9 +29,7 @@ def extract(data: bytes) -> str:
         raise LicenseFileError("too-large", "The file is larger than 1 MiB; a license file never is.")
     found = _ARMOUR.findall(_text(data))
     if len(found) > 1:
-        raise LicenseFileError(
-            "several-licenses", "The file holds more than one license; import them one by one."
-        )
+        raise LicenseFileError("several-licenses", "The file holds more than one license; import them one by one.")
     if not found:
         raise LicenseFileError(
             "no-license",

@@ -172,9 +172,7 @@ def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item
     outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
     offered = frozenset(m for entry, fault in outer if not fault for m in entry.item.item.modules)
     coverable = offered.issuperset(request.modules)
-    candidates = [
-        _candidate(entry, fault, request, coverable, standing_of, item_now) for entry, fault in outer
-    ]
+    candidates = [_candidate(entry, fault, request, coverable, standing_of, item_now) for entry, fault in outer]
     candidates = _order(code, candidates, now, item_now)
     chosen = _choose(candidates, request)
     tried = tuple((c.entry.item, c.code) for c in candidates)

@@ -25,9 +25,7 @@ class Fields:
 
     def fault(self, name: str, what: str) -> LicenseFileError:
         """The error for a field."""
-        return LicenseFileError(
-            "bad-field", f"In {self.where}, {name} {what}.", field=f"{self.where}: {name}"
-        )
+        return LicenseFileError("bad-field", f"In {self.where}, {name} {what}.", field=f"{self.where}: {name}")
 
     def get(self, name: str) -> Any:
         """The raw value, None when absent."""

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any
 
 from lts.crypto import Jws, PublicKey, read_jws, strict_json
 from lts.errors import LicenseFileError, TokenError
@@ -158,9 +157,7 @@ def _license(fields: Fields, jws: Jws, text: str, key: PublicKey) -> License:
         raise LicenseFileError("text-version", f"License text version {version} is unknown; update LTS.")
     vendor = fields.object("vendor")
     if vendor.text("keyId") != key.kid:
-        raise LicenseFileError(
-            "bad-vendor", "The license names another vendor key than the one that signed it."
-        )
+        raise LicenseFileError("bad-vendor", "The license names another vendor key than the one that signed it.")
     status = fields.one_of("licenseStatus", ("New", "Activated"))
     activated_at = fields.time("activatedAt", optional=True)
     servers = tuple(_server(entry) for entry in fields.objects("servers", optional=True))
@@ -234,9 +231,7 @@ def _item(fields: Fields, item_id: str) -> Item:
             raise fields.fault("deploymentTypes", f"has the unknown type {name!r}")
     if way == ChargeWay.CONCURRENT_INSTANCE and deployment_types != ("server",):
         raise fields.fault("deploymentTypes", "must be server alone for concurrentInstance")
-    period = fields.one_of(
-        "activePeriod", tuple(PERIOD_DAYS), default="monthly" if way == "server" else "yearly"
-    )
+    period = fields.one_of("activePeriod", tuple(PERIOD_DAYS), default="monthly" if way == "server" else "yearly")
     return Item(
         item_id=item_id,
         description=fields.text("description", optional=True) or "",
@@ -253,9 +248,7 @@ def _item(fields: Fields, item_id: str) -> Item:
         expires_at=expires_at,
         grace_days=fields.integer("graceDays", 0, 3650, default=DEFAULT_GRACE_DAYS),
         grace_quota=fields.integer("graceQuota", 0, 100, default=DEFAULT_GRACE_QUOTA.get(way, 0)),
-        overdraft=fields.integer(
-            "overdraft", 0, MAX_QUOTA * OVERDRAFT_FACTOR, default=OVERDRAFT_FACTOR * quota
-        ),
+        overdraft=fields.integer("overdraft", 0, MAX_QUOTA * OVERDRAFT_FACTOR, default=OVERDRAFT_FACTOR * quota),
         max_offline_days=fields.integer("maxOfflineDays", 1, 3650, default=0) or None,
         trial=fields.boolean("trial", default=False),
     )

@@ -130,9 +130,7 @@ def has_seat(charge_way: str) -> bool:
     return charge_way in SEAT_WAYS or charge_way in CONCURRENT_WAYS
 
 
-def make_lease(
-    ctx: Context, device: bytes, code: Code, granted: tuple[Granted, ...], serial: int, now: int
-) -> Lease:
+def make_lease(ctx: Context, device: bytes, code: Code, granted: tuple[Granted, ...], serial: int, now: int) -> Lease:
     """The lease over the granted items; it ends with the first of them."""
     return Lease(
         issuer=ctx.leases.issuer,

@@ -34,7 +34,7 @@ from lts.store import codes, licenses
 from lts.store.codes import StoredCode
 from lts.store.licenses import StoredLicense
 
-PASSWORD_PURPOSE = "session-password"
+PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
 
 
 def builder(trust: TrustStore, identity: Identity, vault: Vault) -> Callable[[apsw.Connection], Catalog]:

@@ -15,9 +15,7 @@ from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.files import write_private
 
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
-_NETWORK_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"}
-)
+_NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"})
 
 
 class DataFolder:
@@ -106,9 +104,7 @@ def _note(path: Path) -> dict[str, Any]:
 def _held_by(path: Path) -> str:
     note = _note(path)
     where = f", serving {note['address']}" if note.get("address") else ""
-    return (
-        f"{path} is in use by another LTS (process {note.get('pid', 'unknown')}{where}); stop that one first."
-    )
+    return f"{path} is in use by another LTS (process {note.get('pid', 'unknown')}{where}); stop that one first."
 
 
 if sys.platform == "win32":

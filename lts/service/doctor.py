@@ -38,9 +38,7 @@ def _program(config: Config) -> Iterator[Finding]:
     if config.public_url is None:
         yield Finding(True, "publicUrl is not set: license keys name this server's own address")
     elif config.public_url.startswith("http://"):
-        yield Finding(
-            False, "publicUrl is http: browsers and phones need https, put a proxy with TLS in front"
-        )
+        yield Finding(False, "publicUrl is http: browsers and phones need https, put a proxy with TLS in front")
 
 
 def _folder(config: Config) -> Iterator[Finding]:
@@ -49,9 +47,7 @@ def _folder(config: Config) -> Iterator[Finding]:
         yield Finding(True, f"The data folder {path} does not exist yet; the first start makes it")
         return
     note = datafolder.running_server(path)
-    yield Finding(
-        True, f"Data folder {path}" + (f", served by process {note.get('pid')}" if note else ", not served")
-    )
+    yield Finding(True, f"Data folder {path}" + (f", served by process {note.get('pid')}" if note else ", not served"))
     if warning := datafolder.network_warning(path):
         yield Finding(False, warning)
     free = shutil.disk_usage(path).free

@@ -61,9 +61,7 @@ def _verdicts(tx: Transaction, code: Code, request: Request, now: int, item_now:
 def _holders(tx: Transaction, entry: LicenseItem, now: int) -> dict[str, Any]:
     if entry.item.charge_way not in SEAT_WAYS:
         return {"used": tx.counters.sums.get(("item", entry.key, 0), 0)}
-    held = [
-        (seat.end, device) for device, seat in seats.of_item(tx.db, entry.key, 0, 10_000) if seat.live(now)
-    ]
+    held = [(seat.end, device) for device, seat in seats.of_item(tx.db, entry.key, 0, 10_000) if seat.live(now)]
     held.sort()
     shown = []
     for end, device in held[:HOLDERS_SHOWN]:

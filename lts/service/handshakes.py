@@ -43,9 +43,7 @@ def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
         raise AdminError("long-name", f"{what} is longer than {limit} characters.")
     visible = [char for char in name if char not in _JOINERS]
     if not visible or any(unicodedata.category(char) in _INVISIBLE for char in visible):
-        raise AdminError(
-            "invisible-character", f"{what} holds a control or invisible character; type it anew."
-        )
+        raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
     return name
 
 
@@ -84,9 +82,7 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
 def draft_of(tx: Transaction, code: Code) -> Draft:
     """The stored state of a code, to be changed and stored again."""
     stored = next(one for one in codes.all_codes(tx.db) if one.key == code.key)
-    return Draft(
-        code.key, code.organization_id, code.custom, code.is_default, dict(stored.fields), list(stored.items)
-    )
+    return Draft(code.key, code.organization_id, code.custom, code.is_default, dict(stored.fields), list(stored.items))
 
 
 def add(ctx: Context, organization_id: str, changes: dict[str, Any], actor: str, now: int) -> str:
@@ -171,16 +167,12 @@ def _change_password(ctx: Context, draft: Draft, password: Any) -> None:
 
 def _validation(given: Any) -> dict[str, list[str]]:
     if not isinstance(given, dict) or set(given) - set(_FIELDS):
-        raise AdminError(
-            "bad-validation", f"validation holds lists named {', '.join(_FIELDS)}.", field="validation"
-        )
+        raise AdminError("bad-validation", f"validation holds lists named {', '.join(_FIELDS)}.", field="validation")
     cleaned: dict[str, list[str]] = {}
     for name in _FIELDS:
         values = given.get(name) or []
         if not isinstance(values, list) or len(values) > MAX_VALUES:
-            raise AdminError(
-                "bad-validation", f"{name} is a list of up to {MAX_VALUES} texts.", field="validation"
-            )
+            raise AdminError("bad-validation", f"{name} is a list of up to {MAX_VALUES} texts.", field="validation")
         cleaned[name] = [clean_name(str(value), "A validation value", 253) for value in values]
     return cleaned
 
@@ -194,9 +186,7 @@ def _items(tx: Transaction, organization_id: str, given: Any) -> list[tuple[int,
         cap = entry.get("cap") if isinstance(entry, dict) else None
         item = tx.catalog.items.get(key) if isinstance(key, int) else None
         if item is None or item.organization_id != organization_id:
-            raise AdminError(
-                "no-such-item", f"There is no license item {key!r} of this organization.", field="items"
-            )
+            raise AdminError("no-such-item", f"There is no license item {key!r} of this organization.", field="items")
         if cap is not None and (type(cap) is not int or not 0 <= cap <= 10**12):
             raise AdminError("bad-cap", "A cap is a whole number, or nothing for no cap.", field="items")
         chosen[item.key] = cap

@@ -83,9 +83,7 @@ def _load(folder: Path) -> Identity:
     except FileNotFoundError as error:
         raise DataFolderError(f"{error.filename} is missing; restore it from a backup.") from error
     except (OSError, ValueError, KeyError, TypeError, TokenError) as error:
-        raise DataFolderError(
-            f"The server's identity in {folder} is damaged ({error}); restore a backup."
-        ) from error
+        raise DataFolderError(f"The server's identity in {folder} is damaged ({error}); restore a backup.") from error
 
 
 def _save(folder: Path, identity: Identity) -> Identity:

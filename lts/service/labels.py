@@ -15,6 +15,7 @@ from lts.rules import labels as rules
 
 _SCRYPT = {"n": 1 << 12, "r": 8, "p": 1}
 MAX_MACS = 8
+_PROCESSOR_LINES = ("vendor_id", "cpu family", "model", "stepping", "CPU part", "CPU implementer")
 
 
 def fingerprints() -> tuple[str, ...]:
@@ -59,8 +60,11 @@ def _linux() -> Iterator[tuple[str, str]]:
     board = _read("/sys/class/dmi/id/board_serial")
     if board and not rules.is_placeholder(board):
         yield rules.BOARD, board
-    fields = [line.split(":", 1)[-1].strip() for line in _read("/proc/cpuinfo").splitlines()
-              if line.startswith(("vendor_id", "cpu family", "model", "stepping", "CPU part", "CPU implementer"))]  # fmt: skip
+    fields = [
+        line.split(":", 1)[-1].strip()
+        for line in _read("/proc/cpuinfo").splitlines()
+        if line.startswith(_PROCESSOR_LINES)
+    ]
     processor = "|".join(dict.fromkeys(fields)) or platform.processor()
     if processor:
         yield rules.PROCESSOR, processor
@@ -73,9 +77,7 @@ def _windows() -> Iterator[tuple[str, str]]:
 
     def registry(key: str, name: str) -> str:
         try:
-            with winreg.OpenKey(
-                winreg.HKEY_LOCAL_MACHINE, key, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY
-            ) as handle:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key, 0, winreg.KEY_READ | winreg.KEY_WOW64_64KEY) as handle:
                 return str(winreg.QueryValueEx(handle, name)[0])
         except OSError:
             return ""
@@ -94,11 +96,7 @@ def _windows() -> Iterator[tuple[str, str]]:
 def _macs() -> Iterator[str]:
     for name, addresses in psutil.net_if_addrs().items():
         for address in addresses:
-            if (
-                address.family == psutil.AF_LINK
-                and rules.is_physical_mac(address.address)
-                and _is_fixed(name)
-            ):
+            if address.family == psutil.AF_LINK and rules.is_physical_mac(address.address) and _is_fixed(name):
                 yield address.address
 
 
@@ -106,9 +104,7 @@ def _is_fixed(name: str) -> bool:
     """Whether an adapter is a physical one that stays: not USB, bridge, tunnel or container."""
     if sys.platform != "linux":
         lowered = name.lower()
-        return not any(
-            word in lowered for word in ("virtual", "vethernet", "vpn", "tap", "tun", "bluetooth", "usb")
-        )
+        return not any(word in lowered for word in ("virtual", "vethernet", "vpn", "tap", "tun", "bluetooth", "usb"))
     device = Path("/sys/class/net") / name / "device"
     try:
         target = os.path.realpath(device) if device.exists() else ""

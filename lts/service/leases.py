@@ -48,9 +48,7 @@ class Leases:
             jws = read_jws(text)
             lease = self._check(jws)
         except TokenError as error:
-            raise NotVerified(
-                f"The lease is not one of this server: {error.detail} Authorize again."
-            ) from error
+            raise NotVerified(f"The lease is not one of this server: {error.detail} Authorize again.") from error
         self._remember(text, lease)
         return lease
 

@@ -12,10 +12,10 @@ from lts.rules import licensefile
 from lts.rules.catalog import Catalog, Code
 from lts.rules.licensefile import License
 from lts.rules.seats import SEAT_WAYS, grace_units
+from lts.rules.vendorkey import fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
 from lts.service.context import Context
-from lts.rules.vendorkey import fingerprint
 from lts.store import licenses, records, seats
 from lts.store.transaction import Transaction
 
@@ -48,7 +48,7 @@ class Preview:
 
 def preview(ctx: Context, data: bytes, choice: Choice, now: int) -> Preview:
     """Read and check a file, and say what importing it would change. Raises LicenseFileError, AdminError."""
-    return ctx.store.write(lambda tx: _preview(tx, ctx, licensefile.read(data), choice, now)[0])
+    return ctx.store.write(lambda tx: _preview(tx, ctx, licensefile.read(data), choice, now))
 
 
 def import_license(
@@ -59,13 +59,12 @@ def import_license(
     """
     license_file = licensefile.read(data)
     if ctx.trust.get(license_file.vendor_kid) is None:
+        ctx.store.write(lambda tx: _preview(tx, ctx, license_file, choice, now))  # nothing is trusted for a bad file
         _trust_confirmed(ctx, license_file, confirmed, actor, now)
     return ctx.store.write(lambda tx: _import(tx, ctx, license_file, choice, actor, now))
 
 
-def _trust_confirmed(
-    ctx: Context, license_file: License, confirmed: str | None, actor: str, now: int
-) -> None:
+def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None, actor: str, now: int) -> None:
     shown = fingerprint(license_file.vendor_kid)
     if confirmed is None:
         raise AdminError(
@@ -75,9 +74,7 @@ def _trust_confirmed(
             status=409,
         )
     if _plain(confirmed) != _plain(shown) and confirmed != license_file.vendor_kid:
-        raise AdminError(
-            "wrong-fingerprint", f"The fingerprint given is not that of the file's key ({shown})."
-        )
+        raise AdminError("wrong-fingerprint", f"The fingerprint given is not that of the file's key ({shown}).")
     pub = ctx.trust.add_key(license_file.vendor_name, license_file.vendor_key)
     ctx.store.write(lambda tx: tx.emit(records.Trust(actor, license_file.vendor_kid, pub), now))
 
@@ -86,9 +83,7 @@ def _plain(text: str) -> str:
     return "".join(char for char in text if char.isalnum()).lower()
 
 
-def _preview(
-    tx: Transaction, ctx: Context, new: License, choice: Choice, now: int
-) -> tuple[Preview, License | None]:
+def _preview(tx: Transaction, ctx: Context, new: License, choice: Choice, now: int) -> Preview:
     trusted = ctx.trust.get(new.vendor_kid) is not None
     _check_bound(new, ctx)
     vendor = ctx.trust.root(new.vendor_kid) if trusted else new.vendor_kid
@@ -103,20 +98,17 @@ def _preview(
     difference = licensefile.compare(old, new)
     known = licenses.item_keys(tx.db, vendor, new.license_id)
     target = _target(tx.catalog, new, known, choice)
-    return (
-        Preview(
-            new,
-            trusted,
-            fingerprint(new.vendor_kid),
-            difference.status,
-            difference.added,
-            difference.renewed,
-            difference.revoked,
-            difference.unchanged,
-            _over_quota(tx, known, new, now),
-            target,
-        ),
-        old,
+    return Preview(
+        new,
+        trusted,
+        fingerprint(new.vendor_kid),
+        difference.status,
+        difference.added,
+        difference.renewed,
+        difference.revoked,
+        difference.unchanged,
+        _over_quota(tx, known, new, now),
+        target,
     )
 
 
@@ -163,14 +155,12 @@ def _target(catalog: Catalog, new: License, known: dict[str, int], choice: Choic
     custom = handshakes.clean_custom(choice.new_code if choice.new_code is not None else new.license_id)
     name = f"{new.organization_id}-{custom}"
     if name in catalog.codes and choice.new_code is not None and not known:
-        raise AdminError(
-            "code-exists", f"The handshake code {name} exists already; choose it or another name."
-        )
+        raise AdminError("code-exists", f"The handshake code {name} exists already; choose it or another name.")
     return name
 
 
 def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int) -> Preview:
-    outcome, old = _preview(tx, ctx, new, choice, now)
+    outcome = _preview(tx, ctx, new, choice, now)
     if outcome.status == "already-imported":
         return outcome
     vendor = ctx.trust.root(new.vendor_kid)
@@ -194,9 +184,7 @@ def _place(
         custom = name[len(new.organization_id) + 1 :]
         handshakes.emit_code(
             tx,
-            handshakes.Draft(
-                None, new.organization_id, custom, first or make_default, {}, [(i, None) for i in items]
-            ),
+            handshakes.Draft(None, new.organization_id, custom, first or make_default, {}, [(i, None) for i in items]),
             actor,
             now,
         )
@@ -216,11 +204,7 @@ def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
 def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, Any]:
     entry = tx.catalog.items[key]
     item = entry.item
-    used = (
-        seats.live(tx, key, 0, now)
-        if item.charge_way in SEAT_WAYS
-        else tx.counters.sums.get(("item", key, 0), 0)
-    )
+    used = seats.live(tx, key, 0, now) if item.charge_way in SEAT_WAYS else tx.counters.sums.get(("item", key, 0), 0)
     state = entry.state
     if state == "active":
         state = {112: "pending", 111: "expired"}.get(handshakes.item_state(entry, item_now), state)
@@ -240,9 +224,7 @@ def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, A
         "expiresAt": item.expires_at,
         "state": state,
         "reason": entry.reason,
-        "handshakeCodes": [
-            c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)
-        ],
+        "handshakeCodes": [c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)],
     }
 
 

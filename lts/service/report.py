@@ -40,9 +40,7 @@ class _Recorded:
     token: str
 
 
-def record(
-    ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int
-) -> Reported:
+def record(ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int) -> Reported:
     """Count what a device used (product.md, Charge ways), durable when it returns. `now` in UTC seconds.
 
     Raises NotVerified (141), Malformed when no entry is good, CannotStore.
@@ -59,9 +57,7 @@ def record(
     renewed = None
     if recorded.renewed:
         device = UUID(lease.device).bytes
-        renewed = ctx.leases.sign(
-            make_lease(ctx, device, recorded.code, recorded.renewed, recorded.serial, now)
-        )
+        renewed = ctx.leases.sign(make_lease(ctx, device, recorded.code, recorded.renewed, recorded.serial, now))
     return Reported(results, "single", renewed, recorded.token)
 
 
@@ -81,15 +77,9 @@ def _record(
     item_now: int,
 ) -> _Recorded:
     code = tx.catalog.code_named(lease.handshake_code)
-    items = (
-        [tx.catalog.item_of(code.organization_id, i.license_id, i.item_id) for i in lease.items]
-        if code
-        else []
-    )
+    items = [tx.catalog.item_of(code.organization_id, i.license_id, i.item_id) for i in lease.items] if code else []
     if code is None or not items or any(item is None for item in items):
-        raise NotVerified(
-            "This server holds no longer the handshake code or items of the lease. Authorize again."
-        )
+        raise NotVerified("This server holds no longer the handshake code or items of the lease. Authorize again.")
     held = [item for item in items if item is not None]
     uuid = UUID(lease.device).bytes
     device = devices.find(tx.db, uuid)

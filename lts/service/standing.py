@@ -24,9 +24,7 @@ def standing_of(tx: Transaction, code: Code, device: int | None, now: int) -> St
     return look_up
 
 
-def _held(
-    tx: Transaction, device: int | None, item: int, now: int, concurrent: bool
-) -> tuple[Seat | None, int]:
+def _held(tx: Transaction, device: int | None, item: int, now: int, concurrent: bool) -> tuple[Seat | None, int]:
     """(live grant or None, highest grant number) of a device in an item."""
     seat = seats.find(tx.db, device, item, concurrent) if device is not None else None
     if seat is None:
@@ -45,9 +43,7 @@ def _seat_standing(tx: Transaction, code: Code, item: int, device: int | None, n
     )
 
 
-def _concurrent_standing(
-    tx: Transaction, code: Code, entry: CodeItem, device: int | None, now: int
-) -> Standing:
+def _concurrent_standing(tx: Transaction, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
     item = entry.item
     seat, peak = _held(tx, device, item.key, now, True)
     spent = tx.counters.sums.get(("overdraft", item.key, overdraft_period(item.item, now)), 0)

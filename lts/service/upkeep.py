@@ -46,9 +46,7 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     return faults + _license_faults(path, trust)
 
 
-def verify_backup(
-    source: Path, vendor_keys: Path, progress: Callable[[int], None] = lambda n: None
-) -> list[str]:
+def verify_backup(source: Path, vendor_keys: Path, progress: Callable[[int], None] = lambda n: None) -> list[str]:
     """The same for a backup file, unpacked beside it for the time. Raises AdminError when it is none."""
     with tempfile.TemporaryDirectory(prefix="verify-", dir=source.parent) as folder:
         target = Path(folder)
@@ -68,9 +66,7 @@ def _license_faults(path: Path, trust: TrustStore) -> list[str]:
             parsed = licensefile.parse(jws)
             key = trust.get(parsed.vendor_kid)
             if key is None:
-                faults.append(
-                    f"licenses: {stored.license_id} is signed by a key that is not in the trust store."
-                )
+                faults.append(f"licenses: {stored.license_id} is signed by a key that is not in the trust store.")
             else:
                 licensefile.verify(parsed, key)
         except LtsError as error:
@@ -111,9 +107,7 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path) -> None:
         files += [(name, data_dir / name) for name in _SINGLE_FILES]
         for folder in _FOLDERS:
             files += [
-                (f"{folder}/{path.name}", path)
-                for path in sorted((data_dir / folder).glob("*"))
-                if path.is_file()
+                (f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()
             ]
         for name, path in files:
             bundle.write(path, name)

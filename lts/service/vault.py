@@ -29,9 +29,7 @@ class Vault:
         path = folder / FILE
         if not path.exists():
             if not create:
-                raise DataFolderError(
-                    f"{path} is missing; without it stored secrets cannot be read: restore it."
-                )
+                raise DataFolderError(f"{path} is missing; without it stored secrets cannot be read: restore it.")
             write_private(path, os.urandom(32))
         secret = path.read_bytes()
         if len(secret) != 32:
@@ -50,12 +48,6 @@ class Vault:
     def unseal(self, sealed: bytes, purpose: str) -> str:
         """Inverse of `seal`. Raises DataFolderError when sealed by another vault or for another purpose."""
         try:
-            return (
-                AESGCM(self._secret)
-                .decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode())
-                .decode("utf-8")
-            )
+            return AESGCM(self._secret).decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode()).decode("utf-8")
         except (InvalidTag, ValueError) as error:
-            raise DataFolderError(
-                "A stored secret was sealed with another vault.key; restore that file."
-            ) from error
+            raise DataFolderError("A stored secret was sealed with another vault.key; restore that file.") from error

@@ -119,16 +119,12 @@ def replace(tx: Transaction, changes: list[Change], name: str, digest: bytes) ->
     )
 
 
-def whole_feed(
-    db: apsw.Connection, folder: Path, origin: int
-) -> Iterator[tuple[int, int, int, bytes, bytes | None]]:
+def whole_feed(db: apsw.Connection, folder: Path, origin: int) -> Iterator[tuple[int, int, int, bytes, bytes | None]]:
     """(serial, time, kind, payload, stored hash or None) of an origin from its first change on.
 
     Raises DatabaseDamaged naming an archive that is lost or damaged.
     """
-    for name, digest in sql.rows(
-        db, "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first", (origin,)
-    ):
+    for name, digest in sql.rows(db, "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first", (origin,)):
         try:
             data = (folder / name).read_bytes()
         except OSError as error:

@@ -33,9 +33,7 @@ def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
     for key, organization, custom, is_default, removed, fields in rows:
         items = tuple(
             (item, cap)
-            for item, cap in sql.rows(
-                db, "SELECT item, cap FROM code_items WHERE code = ? ORDER BY position", (key,)
-            )
+            for item, cap in sql.rows(db, "SELECT item, cap FROM code_items WHERE code = ? ORDER BY position", (key,))
         )
         yield StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
 
@@ -100,4 +98,4 @@ def trust(tx: Transaction, record: Trust) -> None:
 
 def trusted(db: apsw.Connection) -> dict[str, str]:
     """Text of the vendor keys learnt, by key id."""
-    return {kid: pub for kid, pub in sql.rows(db, "SELECT kid, pub FROM trusted")}
+    return dict(sql.rows(db, "SELECT kid, pub FROM trusted"))

@@ -25,13 +25,9 @@ def open_writer(path: Path, *, create: bool) -> apsw.Connection:
     """
     fresh = not path.exists()
     if fresh and not create:
-        raise DatabaseDamaged(
-            f"{path} is missing though this data folder was in use; run `lts restore BACKUP`."
-        )
+        raise DatabaseDamaged(f"{path} is missing though this data folder was in use; run `lts restore BACKUP`.")
     if not fresh and path.stat().st_size == 0 and not create:
-        raise DatabaseDamaged(
-            f"{path} is empty though this data folder was in use; run `lts restore BACKUP`."
-        )
+        raise DatabaseDamaged(f"{path} is empty though this data folder was in use; run `lts restore BACKUP`.")
     try:
         db = apsw.Connection(str(path))
     except apsw.Error as error:

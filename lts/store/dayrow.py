@@ -90,9 +90,7 @@ def decode_day(data: bytes) -> dict[SeriesKey, Series]:
             series.closed_sum = first
         else:
             counts = array(_TYPECODES[width])
-            counts.frombytes(
-                bytes(first * width) + raw + bytes(SLOTS_PER_DAY * width - first * width - len(raw))
-            )
+            counts.frombytes(bytes(first * width) + raw + bytes(SLOTS_PER_DAY * width - first * width - len(raw)))
             series.counts = counts
             series.low, series.high = first, first + len(raw) // width - 1
     return day

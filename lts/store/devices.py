@@ -43,8 +43,7 @@ def find(db: apsw.Connection, uuid: bytes) -> Device | None:
     """The device with this UUID (16 bytes)."""
     row = sql.first(
         db,
-        "SELECT id, contact, given, lag, chain FROM devices"
-        " WHERE substr(uuid, 1, 4) = substr(?1, 1, 4) AND uuid = ?1",
+        "SELECT id, contact, given, lag, chain FROM devices WHERE substr(uuid, 1, 4) = substr(?1, 1, 4) AND uuid = ?1",
         (uuid,),
     )
     return None if row is None else Device(row[0], uuid, row[1], unpack_chain(row[2], row[3], row[4]))
@@ -66,9 +65,7 @@ def page(db: apsw.Connection, after: int, limit: int) -> Iterator[Device]:
         yield Device(key, bytes(uuid), contact, unpack_chain(given, lag, chain))
 
 
-def put(
-    tx: Transaction, key: int, uuid: bytes | None, contact: int, chain: tuple[int, int, bytes | None]
-) -> None:
+def put(tx: Transaction, key: int, uuid: bytes | None, contact: int, chain: tuple[int, int, bytes | None]) -> None:
     """A device was heard at `contact`; `uuid` given = it is new."""
     if uuid is None:
         tx.execute(

@@ -45,9 +45,7 @@ def head(db: apsw.Connection, origin: int) -> tuple[int, bytes, int] | None:
     """(serial, hash, time) of an origin's newest change, None when it has none."""
     row = sql.first(
         db, "SELECT serial, hash, time FROM changes WHERE origin = ? ORDER BY serial DESC LIMIT 1", (origin,)
-    ) or sql.first(
-        db, "SELECT last, hash, 0 FROM archives WHERE origin = ? ORDER BY first DESC LIMIT 1", (origin,)
-    )
+    ) or sql.first(db, "SELECT last, hash, 0 FROM archives WHERE origin = ? ORDER BY first DESC LIMIT 1", (origin,))
     return None if row is None else (int(row[0]), bytes(row[1]), int(row[2]))
 
 
@@ -70,7 +68,7 @@ def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Cha
     """The newest `limit` changes of some kinds, newest first."""
     marks = ",".join("?" * len(kinds))
     return [Change(*row) for row in sql.rows(
-        db, f"SELECT origin, serial, time, kind, payload, hash FROM changes WHERE kind IN ({marks})"  # noqa: S608 - marks only
+        db, f"SELECT origin, serial, time, kind, payload, hash FROM changes WHERE kind IN ({marks})"  # noqa: S608 - question marks only
         " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
 
 

@@ -53,8 +53,8 @@ def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
         " (SELECT max(revision) FROM license_files WHERE license = l.id) GROUP BY l.id ORDER BY l.id",
     )
     for key, vendor, license_id, revision, digest, jws, time in rows:
-        items = {name: item for name, item in sql.rows(
-            db, "SELECT item_id, id FROM items WHERE license = ?", (key,))}  # fmt: skip
+        items = dict(sql.rows(
+            db, "SELECT item_id, id FROM items WHERE license = ?", (key,)))  # fmt: skip
         yield StoredLicense(key, vendor, license_id, revision, digest, jws, time, items)
 
 
@@ -66,6 +66,6 @@ def older_files(db: apsw.Connection, license_key: int) -> list[str]:
 
 def item_keys(db: apsw.Connection, vendor: str, license_id: str) -> dict[str, int]:
     """Numbers of a licence's items by item id."""
-    return {name: item for name, item in sql.rows(
+    return dict(sql.rows(
         db, "SELECT i.item_id, i.id FROM items i JOIN licenses l ON l.id = i.license"
-        " WHERE l.vendor = ? AND l.license_id = ?", (vendor, license_id))}  # fmt: skip
+        " WHERE l.vendor = ? AND l.license_id = ?", (vendor, license_id)))  # fmt: skip

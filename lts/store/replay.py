@@ -20,9 +20,7 @@ BATCH = 2000
 FAULTS_NAMED = 20
 
 
-def compare(
-    path: Path, archives: Path, target: Path, progress: Callable[[int], None] = lambda n: None
-) -> list[str]:
+def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], None] = lambda n: None) -> list[str]:
     """Replay the feed of the database at `path` into a new one at `target` and compare, while it is in use.
 
     `archives` is the folder of old stretches; `progress` is told the changes done so far. Returns faults,
@@ -49,12 +47,8 @@ def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[
         memory = Memory(lambda _: Catalog(), apply)
         faults: list[str] = []
         done = 0
-        for origin, uuid, incarnation in sql.rows(
-            db, "SELECT id, uuid, incarnation FROM origins ORDER BY id"
-        ):
-            done = _replay_origin(
-                db, folder, copy, memory, (origin, uuid, incarnation), faults, done, progress
-            )
+        for origin, uuid, incarnation in sql.rows(db, "SELECT id, uuid, incarnation FROM origins ORDER BY id"):
+            done = _replay_origin(db, folder, copy, memory, (origin, uuid, incarnation), faults, done, progress)
         return faults
     finally:
         copy.close()
@@ -124,7 +118,7 @@ def _differences(db: apsw.Connection) -> list[str]:
             ("main", "replayed", "is not what the change feed says"),
             ("replayed", "main", "is missing or was changed"),
         ):
-            query = f"SELECT * FROM {here}.{table} EXCEPT SELECT * FROM {there}.{table} LIMIT {FAULTS_NAMED}"  # noqa: S608 - fixed names
+            query = f"SELECT * FROM {here}.{table} EXCEPT SELECT * FROM {there}.{table} LIMIT {FAULTS_NAMED}"  # noqa: S608 - names of our own tables
             found += [f"{table}: row {_show(row)} {words}." for row in sql.rows(db, query)]
     return found
 

@@ -32,9 +32,7 @@ def _unpack_codes(stored: Any) -> tuple[int, ...]:
 def _seat(row: tuple[Any, ...]) -> Seat:
     grants, ends, flags, codes = row[:4]
     since, instances = row[4:] if len(row) > 4 else (0, 1)
-    return Seat(
-        grants, ends, bool(flags & _GRACE), bool(flags & _CLOSED), _unpack_codes(codes), since, instances
-    )
+    return Seat(grants, ends, bool(flags & _GRACE), bool(flags & _CLOSED), _unpack_codes(codes), since, instances)
 
 
 def find(db: apsw.Connection, device: int, item: int, concurrent: bool) -> Seat | None:
@@ -64,8 +62,7 @@ def of_item(db: apsw.Connection, item: int, after: int, limit: int) -> Iterator[
     """(device key, newest grant) in an item, by device number; live or not."""
     for row in sql.each(
         db,
-        "SELECT device, grants, ends, flags, codes FROM seats WHERE item = ?1 AND device > ?2"
-        " ORDER BY device LIMIT ?3",
+        "SELECT device, grants, ends, flags, codes FROM seats WHERE item = ?1 AND device > ?2 ORDER BY device LIMIT ?3",
         (item, after, limit),
     ):
         yield row[0], _seat(row[1:])
@@ -104,7 +101,7 @@ def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> Non
         if seat is None or seat.grant != grant or seat.closed:
             continue
         tx.execute(
-            f"UPDATE {table} SET ends = ?, flags = flags | ? WHERE device = ? AND item = ?",  # noqa: S608 - two fixed names
+            f"UPDATE {table} SET ends = ?, flags = flags | ? WHERE device = ? AND item = ?",  # noqa: S608 - one of two fixed names
             (min(seat.end, time), _CLOSED, device, item),
         )
         if not concurrent:

@@ -43,7 +43,7 @@ def units_by(db: apsw.Connection, selection: Selection, grouping: str) -> dict[t
     """Units by (group, type): the group is the hour since 1970, the day since 1970, or 0 for all."""
     column = {"hour": "hour", "day": "hour / 24", "type": "0"}[grouping]
     where, values = _where(selection)
-    query = f"SELECT {column}, type, sum(units) FROM usage_hours WHERE {where} GROUP BY 1, 2"  # noqa: S608 - fixed columns
+    query = f"SELECT {column}, type, sum(units) FROM usage_hours WHERE {where} GROUP BY 1, 2"  # noqa: S608 - fixed columns and question marks
     return {(group, type_key): units for group, type_key, units in sql.rows(db, query, values)}
 
 
@@ -64,9 +64,7 @@ def units_by_device(db: apsw.Connection, selection: Selection) -> dict[tuple[int
     return totals
 
 
-def activity(
-    db: apsw.Connection, scope: int, key: int, first_day: int, last_day: int
-) -> dict[int, tuple[int, int]]:
+def activity(db: apsw.Connection, scope: int, key: int, first_day: int, last_day: int) -> dict[int, tuple[int, int]]:
     """(active devices, highest concurrency of a slot) by day, for an item (scope 0) or a code (scope 1)."""
     found = {}
     for day, data in sql.each(
@@ -88,7 +86,7 @@ def tallies(db: apsw.Connection, code: int, first_day: int, last_day: int) -> di
 
 def type_names(db: apsw.Connection) -> dict[int, str]:
     """Names of the usage types by number."""
-    return {key: name for key, name in sql.rows(db, "SELECT id, name FROM types")}
+    return dict(sql.rows(db, "SELECT id, name FROM types"))
 
 
 def days_with_usage(db: apsw.Connection) -> tuple[int, int] | None:

@@ -100,9 +100,7 @@ class Transaction:
         counts = self._activity.get(key)
         if counts is None:
             counts = self._activity[key] = array("I", bytes(4 * (SLOTS_PER_DAY + 1)))
-            row = self.execute(
-                "SELECT data FROM activity WHERE scope = ? AND id = ? AND day = ?", key
-            ).fetchone()
+            row = self.execute("SELECT data FROM activity WHERE scope = ? AND id = ? AND day = ?", key).fetchone()
             if row is not None:
                 counts = self._activity[key] = array("I", row[0])
         return counts

@@ -65,9 +65,7 @@ def merge(tx: Transaction, record: Reported, time: int) -> Grown:
     return grown
 
 
-def _merge_day(
-    tx: Transaction, record: Reported, day: int, counts: list[tuple[Run, int, int]], grown: Grown
-) -> None:
+def _merge_day(tx: Transaction, record: Reported, day: int, counts: list[tuple[Run, int, int]], grown: Grown) -> None:
     rows = {
         code: decode_day(data)
         for code, data in sql.rows(
@@ -111,9 +109,7 @@ class _Presence:
     """Activity of one device's day: distinct over all its codes and branches for an item, over the code's
     items for a code."""
 
-    def __init__(
-        self, tx: Transaction, code: int, day: int, rows: dict[int, dict[SeriesKey, Series]]
-    ) -> None:
+    def __init__(self, tx: Transaction, code: int, day: int, rows: dict[int, dict[SeriesKey, Series]]) -> None:
         self._tx = tx
         self._code = code
         self._day = day
@@ -200,9 +196,7 @@ def load_overdraft(tx: Transaction) -> None:
         tx.counters.add(key, -sums[key])
     for entry in tx.catalog.items.values():
         if entry.item.charge_way in CONCURRENT_WAYS:
-            for day, data in sql.rows(
-                tx.db, "SELECT day, data FROM activity WHERE scope = 0 AND id = ?", (entry.key,)
-            ):
+            for day, data in sql.rows(tx.db, "SELECT day, data FROM activity WHERE scope = 0 AND id = ?", (entry.key,)):
                 counts = array("I", data)
                 for slot in range(SLOTS_PER_DAY):
                     excess = counts[slot] - entry.item.quota

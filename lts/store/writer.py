@@ -112,7 +112,7 @@ class Writer:
             self._commit(group)
         except STORAGE_FAULTS as error:
             self._fail(group, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the group runs again one by one
             if len(group) == 1:
                 group[0].error = error
                 return

@@ -12,9 +12,7 @@ from lts.rules import vendorkey
 KEY_FILE, PUB_FILE = "vendor.key", "vendor.pub"
 
 
-def init(
-    folder: Path, name: str, now: int, passphrase: bytes | None = None, old: SigningKey | None = None
-) -> Path:
+def init(folder: Path, name: str, now: int, passphrase: bytes | None = None, old: SigningKey | None = None) -> Path:
     """Make `vendor.key` (owner only) and `vendor.pub` in a folder; returns the `.pub` path.
 
     `old` signs the succession from an earlier key. Raises AdminError rather than replace a key.

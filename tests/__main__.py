@@ -1,0 +1,55 @@
+"""`python3 -m tests`: sets itself up, then style, types, imports and every test; arguments go to pytest alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from lts.bootstrap import SetupError, ensure_venv, say
+
+CHECKED = ["lts", "tests", "bench", "tools", "run_lts.py"]
+
+
+def main() -> int:
+    """Exit code 0 when everything passed."""
+    if sys.version_info < (3, 10):
+        say("tests: Python 3.10 or newer is needed.")
+        return 1
+    try:
+        python = str(ensure_venv(".venv-tests", ROOT / "requirements" / "dev.txt"))
+    except SetupError as error:
+        say(f"tests: {error}")
+        return 1
+    checks = [
+        ("style", ["-m", "ruff", "check", *CHECKED]),
+        ("format", ["-m", "ruff", "format", "--check", "--quiet", *CHECKED]),
+        ("types", ["-m", "mypy"]),
+        ("imports", ["-m", "importlinter.cli", "lint", "--no-cache"]),
+    ]
+    arguments = sys.argv[1:]
+    failed = [] if arguments else [name for name, command in checks if _run(python, name, command)]
+    code = _run(python, "tests", ["-m", "pytest", *arguments])
+    if failed:
+        say(f"These checks failed before the tests: {', '.join(failed)}.")
+    return code or int(bool(failed))
+
+
+def _run(python: str, name: str, command: list[str]) -> int:
+    say(f"== {name}")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if name == "imports":
+        command = [
+            "-c",
+            "import sys; from importlinter.cli import lint_imports_command as c; c(sys.argv[1:])",
+            "--no-cache",
+        ]
+    return subprocess.run([python, *command], cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
