@@ -12,6 +12,7 @@ from lts.rules import usage
 from lts.rules.authorize import Granted
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
+from lts.rules.seats import UNIT_WAYS
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service.authorize import chain_step, has_seat, make_lease, next_token, seat_records
 from lts.service.context import Context
@@ -98,7 +99,19 @@ def _record(
         ),
         now,
     )
+    if _used_up(tx, code, held, now):
+        renewed = ()
     return _Recorded(grown, renewed, code, tx.serial, next_token(ctx, uuid, step))
+
+
+def _used_up(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> bool:
+    """Whether the report's own counts used up an item charged by units: an authorisation would be refused now."""
+    look_up = standing_of(tx, code, None, now)
+    return any(
+        entry.item.item.charge_way in UNIT_WAYS and rules.quota_fault(entry, look_up(entry), 1)
+        for entry in code.items
+        if any(entry.item.key == item.key for item in items)
+    )
 
 
 def renewal(

@@ -53,7 +53,7 @@ def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
         " (SELECT max(revision) FROM license_files WHERE license = l.id) GROUP BY l.id ORDER BY l.id",
     )
     for key, vendor, license_id, revision, digest, jws, time in rows:
-        items = dict(sql.rows(
+        items: dict[str, int] = dict(sql.rows(
             db, "SELECT item_id, id FROM items WHERE license = ?", (key,)))  # fmt: skip
         yield StoredLicense(key, vendor, license_id, revision, digest, jws, time, items)
 

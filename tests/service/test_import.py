@@ -1,0 +1,201 @@
+"""Importing: all or nothing, revisions, trust, binding (product.md, Licence file; cases.md, import)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lts.errors import AdminError, LicenseFileError, Refusal
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules import licensefile, vendorkey
+from lts.rules.licensefile import License
+from lts.service import licenses, upkeep
+from lts.service.licenses import Choice, Preview
+from lts.vendor import issuing
+from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
+
+
+def load(server: Lab, license_file: License, **more: object) -> Preview:
+    data = licensefile.render(license_file).encode()
+    return licenses.import_license(server.ctx, data, Choice(), "test", server.time.now, **more)  # type: ignore[arg-type]  # confirmed
+
+
+def first(server: Lab, *items: dict[str, object]) -> License:
+    return server.vendor.activate(server.vendor.issue(*(items or (item(),))), server.ctx)
+
+
+def test_the_first_import_makes_the_organizations_default_code(server: Lab) -> None:
+    done = load(server, first(server, item("a"), item("b")))
+    assert (done.status, done.added, done.handshake_code) == ("new", ("a", "b"), "216998-100")
+    code = server.ctx.store.catalog.codes["216998-100"]
+    assert code.is_default
+    assert {e.item.item.item_id for e in code.items} == {"a", "b"}
+
+
+def test_the_same_file_again_changes_nothing(server: Lab) -> None:
+    license_file = first(server)
+    load(server, license_file)
+    serial = server.ctx.store.serial
+    assert load(server, license_file).status == "already-imported"
+    assert server.ctx.store.serial == serial
+
+
+def test_a_renewal_takes_effect_at_once_and_an_older_file_never_does(server: Lab) -> None:
+    old = first(server, item(expiresAt=iso(NOON + DAY_SECONDS), graceDays=0))
+    load(server, old)
+    server.time.forward(2 * DAY_SECONDS)
+    with pytest.raises(Refusal):
+        server.authorize()
+    change = {"items": [{"itemId": "one", "expiresAt": iso(NOON + 400 * DAY_SECONDS)}]}
+    renewed = issuing.amend(old, change, server.vendor.key, "Vendor")
+    done = load(server, renewed)
+    assert (done.renewed, done.added) == (("one",), ())
+    server.authorize()
+    with pytest.raises(LicenseFileError) as caught:
+        load(server, old)
+    assert caught.value.code == "older-revision"
+    server.authorize()
+
+
+def test_an_equal_revision_with_another_content_is_refused_naming_both_digests(server: Lab) -> None:
+    issued = server.vendor.issue(item())
+    one = server.vendor.activate(issued, server.ctx)
+    two = server.vendor.activate(server.vendor.issue(item(quota=999)), server.ctx)
+    load(server, one)
+    with pytest.raises(LicenseFileError) as caught:
+        load(server, two)
+    assert one.digest[:16] in caught.value.detail
+    assert two.digest[:16] in caught.value.detail
+
+
+def test_a_revoked_item_stays_visible_and_authorizes_nobody(server: Lab) -> None:
+    old = first(server, item("a"), item("b", product="writer"))
+    load(server, old)
+    done = load(server, issuing.revoke(old, ["a"], server.vendor.key, "Vendor"))
+    assert done.revoked == ("a",)
+    with pytest.raises(Refusal) as caught:
+        server.authorize()
+    assert caught.value.code == 113
+    server.authorize(product="writer")
+    states = {i["itemId"]: i["state"] for i in licenses.describe(server.ctx, NOON)}
+    assert states == {"a": "revoked", "b": "active"}
+
+
+def test_an_item_missing_in_the_next_revision_counts_as_revoked(server: Lab) -> None:
+    old = first(server, item("a"), item("b", product="writer"))
+    load(server, old)
+    load(server, issuing.amend(old, {"remove": ["a"]}, server.vendor.key, "Vendor"))
+    with pytest.raises(Refusal) as caught:
+        server.authorize()
+    assert caught.value.code == 113
+
+
+def test_new_items_of_a_renewal_join_the_code_of_the_first_import(server: Lab) -> None:
+    old = first(server)
+    load(server, old)
+    new = issuing.amend(old, {"items": [item("two", product="writer")]}, server.vendor.key, "Vendor")
+    assert load(server, new).added == ("two",)
+    server.authorize(product="writer")
+
+
+def test_a_file_for_another_server_names_both_uuids(server: Lab) -> None:
+    other = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
+    bound = issuing.activate(server.vendor.issue(item()), [other], server.vendor.key, "Vendor", NOON)
+    with pytest.raises(LicenseFileError) as caught:
+        load(server, bound)
+    assert other in caught.value.detail
+    assert server.ctx.identity.uuid in caught.value.detail
+    assert not server.ctx.store.catalog.items
+
+
+def test_a_bare_uuid_in_lower_case_and_braces_is_this_server(server: Lab) -> None:
+    mine = "{" + server.ctx.identity.uuid.lower() + "}"
+    load(server, issuing.activate(server.vendor.issue(item()), [mine], server.vendor.key, "Vendor", NOON))
+    assert len(server.authorize().certificates) == 1
+
+
+def test_a_new_file_is_refused_until_it_is_activated(server: Lab) -> None:
+    with pytest.raises(LicenseFileError) as caught:
+        load(server, server.vendor.issue(item()))
+    assert caught.value.code == "not-activated"
+
+
+def test_an_unknown_vendor_is_importable_once_its_fingerprint_is_confirmed(server: Lab) -> None:
+    stranger = Vendor("Stranger")
+    license_file = stranger.activate(stranger.issue(item(), organization="7"), server.ctx)
+    shown = vendorkey.fingerprint(stranger.key.kid)
+    with pytest.raises(AdminError) as caught:
+        load(server, license_file)
+    assert shown in caught.value.detail
+    with pytest.raises(AdminError):
+        load(server, license_file, confirmed="wrong")
+    assert server.ctx.trust.get(stranger.key.kid) is None
+    load(server, license_file, confirmed=shown.lower())
+    server.authorize("7-100")
+
+
+def test_a_bad_file_of_an_unknown_vendor_leaves_no_trust_behind(server: Lab) -> None:
+    stranger = Vendor("Stranger")
+    bound = issuing.activate(
+        stranger.issue(item()), ["6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"], stranger.key, "Stranger", NOON
+    )
+    with pytest.raises(LicenseFileError):
+        load(server, bound, confirmed=vendorkey.fingerprint(stranger.key.kid))
+    assert server.ctx.trust.get(stranger.key.kid) is None
+
+
+def test_an_organization_belongs_to_the_vendor_of_its_first_license(server: Lab) -> None:
+    load(server, first(server))
+    stranger = Vendor("Stranger")
+    other = stranger.activate(stranger.issue(item(), license_id="5"), server.ctx)
+    with pytest.raises(LicenseFileError) as caught:
+        load(server, other, confirmed=vendorkey.fingerprint(stranger.key.kid))
+    assert caught.value.code == "other-vendor"
+
+
+def test_a_vendors_new_key_signed_by_the_old_one_is_the_same_vendor(server: Lab) -> None:
+    load(server, first(server))
+    successor = Vendor()
+    pub = vendorkey.build("Vendor", successor.key, NOON, server.vendor.key)
+    server.ctx.trust.add(pub.encode())
+    done = load(server, successor.activate(successor.issue(item("x"), license_id="5"), server.ctx))
+    assert done.status == "new"
+
+
+def test_one_bad_item_of_five_stores_nothing_and_is_named(server: Lab) -> None:
+    good = [item(f"i{n}") for n in range(5)]
+    payload = issuing.payload_of(first(server, *good))
+    payload["items"][2]["quota"] = -1
+    from lts.crypto import canonical_json, jws_header, sign_jws
+    from lts.rules import armour
+
+    key = server.vendor.key
+    text = sign_jws(jws_header(key.public, "lts-license+jws", jwk=key.public.jwk), canonical_json(payload), key)
+    with pytest.raises(LicenseFileError) as caught:
+        licenses.import_license(server.ctx, armour.wrap(text).encode(), Choice(), "test", NOON)
+    assert "item 3 (i2)" in caught.value.detail
+    assert not server.ctx.store.catalog.items
+    assert load(server, first(server, *good)).status == "new"
+
+
+def test_an_edited_row_is_never_honoured(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        server.load(item(quota=100))
+    import apsw
+
+    db = apsw.Connection(str(tmp_path / "data" / "lts.db"))
+    [(jws,)] = db.execute("SELECT jws FROM license_files").fetchall()
+    head, payload, signature = str(jws).split(".")
+    from lts.crypto import b64url, unb64url
+
+    changed = unb64url(payload).replace(b'"quota":100', b'"quota":999')
+    db.execute("UPDATE license_files SET jws = ?", (f"{head}.{b64url(changed)}.{signature}",))
+    db.close()
+    with lab(tmp_path, time, vendor) as server:
+        with pytest.raises(Refusal) as caught:
+            server.authorize()
+        assert caught.value.code in (106, 113, 104)
+        faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
+    assert any("100" in fault and fault.startswith("licenses") for fault in faults)

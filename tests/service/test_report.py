@@ -1,0 +1,165 @@
+"""Reports: each count once, on its own day, whatever is sent how often (cases.md, report)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from lts.errors import Malformed, NotVerified
+from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
+from lts.rules.usage import BadEntry, Entry
+from lts.service import handshakes, usage
+from lts.store import devices
+from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
+
+SLOT = slot_of(NOON)
+
+
+def test_the_same_report_counts_once_in_parallel_and_after_a_restart(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        lease = server.authorize(server.load(item())).lease
+        first = server.report(lease, {"QR": 3})
+        assert first.results[0].status == "counted"
+        with ThreadPoolExecutor(8) as pool:
+            again = list(pool.map(lambda _: server.report(lease, {"QR": 3}), range(8)))
+        assert {answer.results[0].status for answer in again} == {"unchanged"}
+    with lab(tmp_path, time, vendor) as server:
+        assert server.report(lease, {"QR": 3}).results[0].status == "unchanged"
+        assert server.report(lease, {"QR": 5}).results[0].status == "counted"
+        assert server.report(lease, {"QR": 4}).results[0].status == "unchanged"
+        assert server.used() == 5
+        assert usage.usage(server.ctx).total == 5
+
+
+def test_29_days_of_slots_in_one_call_land_each_on_its_day(server: Lab) -> None:
+    code = server.load(item(quota=10**6, expiresAt=iso(NOON + 10 * DAY_SECONDS), graceDays=0))
+    lease = server.authorize(code).lease
+    server.time.forward(29 * DAY_SECONDS)
+    first = SLOT
+    entries: list[Entry | BadEntry] = [entry(first + i, {"QR": 1}) for i in range(29 * SLOTS_PER_DAY)]
+    answer = server.report_many(lease, entries)
+    assert {result.status for result in answer.results} == {"counted"}
+    assert answer.lease is None, "the item has ended meanwhile"
+    by_day = usage.usage(server.ctx, grouping="day")
+    assert by_day.total == 29 * SLOTS_PER_DAY
+    full = [units for units in by_day.rows.values() if units == SLOTS_PER_DAY]
+    assert (len(by_day.groups), len(full)) == (30, 28)
+    assert by_day.rows["2026-11-25", "QR"] == SLOTS_PER_DAY // 2
+
+
+def test_slots_ahead_and_too_old_are_rejected_and_the_rest_counts(server: Lab) -> None:
+    lease = server.authorize(server.load(item())).lease
+    slots = [SLOT + 1, SLOT + 7, SLOT + SLOTS_PER_DAY, slot_of(4_070_908_800), 0, SLOT - 30 * SLOTS_PER_DAY - 1]
+    answer = server.report_many(lease, [entry(slot, {"QR": 1}) for slot in slots])
+    assert [(r.status, r.code) for r in answer.results] == [
+        ("counted", None), ("rejected", 142), ("rejected", 142), ("rejected", 142), ("rejected", 143), ("rejected", 143),
+    ]  # fmt: skip
+    assert server.used() == 1
+
+
+def test_types_go_to_the_item_that_covers_them_and_others_to_the_first(server: Lab) -> None:
+    code = server.load(item("a", modules=["QR"]), item("b", modules=["OCR"]))
+    lease = server.authorize(code, modules=("QR", "OCR")).lease
+    server.report(lease, {"OCR": 2, "QR": 3, "else": 5})
+    assert (server.used(1), server.used(2)) == (8, 2)
+
+
+def test_zero_is_unchanged_and_an_empty_usage_is_a_sign_of_life(server: Lab) -> None:
+    lease = server.authorize(server.load(item())).lease
+    assert server.report(lease, {"QR": 0}).results[0].status == "unchanged"
+    assert server.report(lease, {}, SLOT - 1).results[0].status == "counted"
+    assert server.report(lease, {}, SLOT - 1).results[0].status == "unchanged"
+    assert server.used() == 0
+
+
+def test_a_bad_entry_does_not_jam_the_others_but_all_bad_is_400(server: Lab) -> None:
+    lease = server.authorize(server.load(item())).lease
+    bad = BadEntry("2026-11-25T12:00:00Z", "reports[0].usage.QR", "not a number")
+    answer = server.report_many(lease, [bad, entry(SLOT, {"QR": 1})])
+    assert [(r.status, r.code) for r in answer.results] == [("rejected", 140), ("counted", None)]
+    with pytest.raises(Malformed) as caught:
+        server.report_many(lease, [bad])
+    assert caught.value.field == "reports[0].usage.QR"
+
+
+def test_a_report_for_a_removed_code_counts_where_it_belongs(server: Lab) -> None:
+    server.load(item())
+    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1}]}, "test", NOON)
+    lease = server.authorize(second).lease
+    handshakes.remove(server.ctx, second, "test", NOON)
+    answer = server.report(lease, {"QR": 4})
+    assert (answer.results[0].status, answer.lease) == ("counted", None)
+    assert usage.usage(server.ctx, code=second).total == 4
+    assert usage.usage(server.ctx, item="one").total == 4
+
+
+def test_a_foreign_or_damaged_lease_is_refused(server: Lab, tmp_path: Path) -> None:
+    lease = server.authorize(server.load(item())).lease
+    for text in ("", "a.b.c", lease[:-4] + "AAAA", lease.replace(".", "..", 1), "é" * 10):
+        with pytest.raises(NotVerified):
+            server.report(text, {"QR": 1})
+    (tmp_path / "b").mkdir()
+    with lab(tmp_path / "b") as other:
+        foreign = other.authorize(other.load(item())).lease
+    with pytest.raises(NotVerified):
+        server.report(foreign, {"QR": 1})
+    assert server.used() == 0
+
+
+def test_two_clones_with_one_identity_are_both_counted_and_flagged(server: Lab) -> None:
+    code, device = server.load(item()), str(uuid4())
+    start = server.authorize(code, device).chain
+    one = server.authorize(code, device, chain=start)
+    two = server.authorize(code, device, chain=start)
+    chains = {"one": one.chain, "two": two.chain}
+    for step in range(3):
+        slot = SLOT - step
+        for name, lease in (("one", one.lease), ("two", two.lease)):
+            answer = server.report(lease, {"QR": 2}, slot, chains[name])
+            assert answer.results[0].status == "counted"
+            chains[name] = answer.chain
+    assert server.used() == 12
+    with server.ctx.store.reader() as db:
+        found = devices.find(db, UUID(device).bytes)
+    assert found is not None
+    assert found.chain.forked
+
+
+def test_usage_by_device_hour_and_type_agree(server: Lab) -> None:
+    code = server.load(item(modules=["QR", "OCR"]))
+    for n in (1, 2, 3):
+        lease = server.authorize(code).lease
+        server.report(lease, {"QR": n, "OCR": 10 * n}, SLOT - 20 * n)
+    totals = {by: usage.usage(server.ctx, code=code, grouping=by) for by in ("type", "hour", "day", "device")}
+    assert {table.total for table in totals.values()} == {66}
+    assert len(totals["hour"].groups) == 3
+    assert len(totals["device"].groups) == 3
+    assert totals["type"].rows == {("all", "QR"): 6, ("all", "OCR"): 60}
+
+
+def test_concurrency_counts_a_device_once_over_codes(server: Lab) -> None:
+    first = server.load(item(way="concurrentDevice", quota=5))
+    second = handshakes.add(server.ctx, "216998", {"custom": "b", "items": [{"id": 1}]}, "test", NOON)
+    device = str(uuid4())
+    for code in (first, second):
+        server.report(server.authorize(code, device).lease, {"QR": 1})
+    server.report(server.authorize(second).lease, {})
+    with server.ctx.store.reader() as db:
+        from lts.store import statistics
+
+        day = SLOT // SLOTS_PER_DAY
+        assert statistics.activity(db, 0, 1, day, day) == {day: (2, 2)}
+        assert statistics.activity(db, 1, 1, day, day) == {day: (1, 1)}
+
+
+def test_a_report_ends_on_slot_boundaries_of_utc(server: Lab) -> None:
+    assert NOON % SLOT_SECONDS == 0
+    lease = server.authorize(server.load(item())).lease
+    midnight = (NOON // DAY_SECONDS) * DAY_SECONDS
+    server.report_many(lease, [entry(slot_of(midnight) - 1, {"QR": 1}), entry(slot_of(midnight), {"QR": 2})])
+    days = usage.usage(server.ctx, grouping="day")
+    assert days.rows == {("2026-11-24", "QR"): 1, ("2026-11-25", "QR"): 2}
