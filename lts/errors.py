@@ -160,9 +160,9 @@ class ListenError(LtsError):
 
 
 class HttpError(LtsError):
-    """A request refused by HTTP's own rules, before any rule of ours: `code` is a slug for programs."""
+    """A request refused by HTTP's own rules, before any rule of ours: `code` is a slug for programs (or 140, 144)."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: int | str, detail: str) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code

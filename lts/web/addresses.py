@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -11,41 +13,73 @@ _FORWARDING = (
     "HTTP_FORWARDED",
     "HTTP_X_REAL_IP",
     "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
     "HTTP_VIA",
 )
+_FOR = re.compile(r'(?:^|[;,])\s*for=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
+_PORT = re.compile(r"\A(?:\[([^\]]+)\]|([^:\[\]]+))(?::\d+)?\Z")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Addresses:
     """Knows the trusted proxies (networks as text)."""
 
-    def __init__(self, trusted: tuple[str, ...]) -> None:
+    def __init__(self, trusted: Iterable[str]) -> None:
         self._trusted = tuple(ipaddress.ip_network(network) for network in trusted)
         self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
 
     def client(self, environ: dict[str, Any]) -> str:
-        """The client's address: the last hop of X-Forwarded-For that is no trusted proxy, when the peer is one."""
+        """The client's address: the last hop that is no trusted proxy, if the peer is one; else the peer.
+
+        An IPv6 client is its /64 network, since it may choose freely within that.
+        """
         peer = str(environ.get("REMOTE_ADDR") or "")
-        forwarded: str | None = environ.get("HTTP_X_FORWARDED_FOR")
-        if not self._trusted or not forwarded or not self._is_trusted(peer):
-            return peer
-        for hop in reversed([part.strip() for part in forwarded.split(",")]):
+        if not self._trusted or not self._is_trusted(peer):
+            return _client_key(peer)
+        for hop in reversed(_hops(environ)):
             if not self._is_trusted(hop):
-                return hop[:64]
-        return peer
+                return _client_key(hop)
+        return _client_key(peer)
 
     def _look_up(self, text: str) -> bool:
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+        address = read_address(text)
+        return address is not None and any(address in network for network in self._trusted)
+
+
+def read_address(text: str) -> Address | None:
+    """The address in a text, an IPv4 one also where it is written in IPv6; None when it is none."""
+    try:
+        address = ipaddress.ip_address(text.split("%", 1)[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@lru_cache(maxsize=1024)
+def _client_key(text: str) -> str:
+    address = read_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+    return str(address) if address is not None else text[:64]
+
+
+def _hops(environ: dict[str, Any]) -> list[str]:
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+    if forwarded is not None:
+        hops = str(forwarded).split(",")
+    else:
+        hops = [hop.strip('"') for hop in _FOR.findall(str(environ.get("HTTP_FORWARDED") or ""))]
+    return [_without_port(hop.strip()) for hop in hops if hop.strip()]
+
+
+def _without_port(hop: str) -> str:
+    match = _PORT.match(hop)
+    return (match.group(1) or match.group(2)) if match else hop
 
 
 def is_loopback(environ: dict[str, Any]) -> bool:
     """Whether the request comes from this machine itself, with no forwarding header either."""
     if any(name in environ for name in _FORWARDING):
         return False
-    try:
-        return ipaddress.ip_address(str(environ.get("REMOTE_ADDR"))).is_loopback
-    except ValueError:
-        return False
+    address = read_address(str(environ.get("REMOTE_ADDR") or ""))
+    return address is not None and address.is_loopback

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable
-from typing import Any
-
 from secrets import token_hex
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from lts.config import Config
-from lts.errors import AdminError
+from lts.errors import AdminError, HttpError
 from lts.service.context import Context
-from lts.web import client_api, openapi, pages, portal_api, problems
+from lts.web import openapi, pages, portal_api, problems
 from lts.web.addresses import is_loopback
 from lts.web.client_api import ClientApi, Environ, StartResponse
-from lts.web.metrics import Metrics
+from lts.web.metrics import CONTENT_TYPE, Metrics
 
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none';"
@@ -31,7 +30,6 @@ class App:
     """WSGI entry. Paths answer with and without the prefix (`/lts`)."""
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
-        self._ctx = ctx
         self._prefix = config.url_prefix
         self.metrics = Metrics(ctx)
         self._clients = ClientApi(ctx, config, self.metrics)
@@ -41,13 +39,11 @@ class App:
         path: str = environ.get("PATH_INFO") or "/"
         prefix = self._prefix
         if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
-            path = path[len(prefix) :] or "/"
+            path = path[len(prefix) :]
             environ["PATH_INFO"] = path
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
         if path in self._clients.routes:
             return self._clients(environ, start_response, path)
-        if path == "/api/v1/health" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            return client_api.health(self._ctx, start_response)
         answer: Iterable[bytes] = self.flask.wsgi_app(environ, start_response)  # type: ignore[arg-type]  # same shape
         return answer
 
@@ -65,17 +61,16 @@ def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -
     app.register_error_handler(Exception, _problem)
 
     @app.get("/api/v1/openapi.json")
-    def openapi_document() -> dict[str, Any]:
-        return openapi.document()
+    def openapi_document() -> Response:
+        return Response(openapi.document_bytes(), mimetype="application/json")
 
     @app.get("/metrics")
     def metrics_page() -> Response:
-        bearer = request.headers.get("Authorization", "")
-        if not is_loopback(request.environ) and bearer != f"Bearer {cli_token}":
-            raise AdminError(
-                "not-allowed", "Metrics are shown on this machine only, or with a token.", status=403
-            )
-        return Response(metrics.page(), mimetype="text/plain")
+        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
+        known = hmac.compare_digest(given, f"Bearer {cli_token}".encode())
+        if not is_loopback(request.environ) and not known:
+            raise AdminError("not-allowed", "Metrics are shown on this machine only, or with a token.", status=403)
+        return Response(metrics.page(), content_type=CONTENT_TYPE)
 
     return app
 
@@ -90,22 +85,27 @@ def _secure(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     if request.path.startswith("/api/"):
         response.headers["Cache-Control"] = "no-store"
+    if request.path.startswith("/api/v1/") and not request.path.startswith("/api/v1/admin"):
+        response.headers.extend(problems.CORS)
     return response
 
 
-_SLUGS: dict[int, int | str] = {404: "not-found", 405: "method", 413: 144, 400: 140}
+_HTTP_CODES: dict[int, int | str] = {400: 140, 404: "not-found", 405: "method", 413: 144}
+_HTTP_WORDS = {
+    404: "There is nothing at this address; the API begins at api/v1/, its description is api/v1/openapi.json.",
+    405: "This address does not take the method; see the header Allow.",
+    413: "The body is too large.",
+}
 
 
 def _problem(error: Exception) -> Response:
     identifier = g.get("request_id", "-")
+    allow: list[tuple[str, str]] = []
     if isinstance(error, HTTPException) and error.code is not None:
         if error.code < 400:
             return Response(error.get_body(), error.code, error.get_headers())
-        slug = _SLUGS.get(error.code, "http")
-        known = AdminError(str(slug), error.description or error.name, status=error.code)
-        known.code = slug
-        status, body, headers = problems.problem(known, identifier)
-        headers += [("Allow", value) for name, value in error.get_headers() if name == "Allow"]
-    else:
-        status, body, headers = problems.problem(error, identifier)
-    return Response(body, status, headers, content_type=problems.CONTENT_TYPE)
+        allow = [("Allow", value) for name, value in error.get_headers() if name == "Allow"]
+        words = _HTTP_WORDS.get(error.code) or error.description or error.name
+        error = HttpError(error.code, _HTTP_CODES.get(error.code, "http"), words)
+    status, body, headers = problems.problem(error, identifier)
+    return Response(body, status, headers + allow, content_type=problems.CONTENT_TYPE)

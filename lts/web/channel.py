@@ -19,7 +19,14 @@ from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.web import problems
-from lts.web.client_api import CORS
+from lts.web.problems import CORS
+
+# Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
+_Parser: Any = HTTPRequestParser
+_WSGITask: Any = WSGITask
+_ErrorTask: Any = ErrorTask
+_HTTPChannel: Any = HTTPChannel
+_TcpWSGIServer: Any = TcpWSGIServer
 
 DRAIN_SECONDS = 10.0
 DRAIN_BYTES = 64 << 20
@@ -32,7 +39,7 @@ REQUEST_BYTES_PER_SECOND = 4096
 IDLE_SECONDS_WHEN_FULL = 5.0
 
 
-class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+class Parser(_Parser):  # type: ignore[misc]  # see above
     """Asks a client to go on only when a body is still to come."""
 
     def received(self, data: bytes) -> int:
@@ -43,7 +50,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
         return consumed
 
 
-class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+class Task(_WSGITask):  # type: ignore[misc]  # see above
     """Header and body leave in one piece; an answer without a body does not end the connection."""
 
     wrote_header: bool
@@ -65,7 +72,7 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         self.content_bytes_written = len(data)
 
 
-class Refused(ErrorTask):  # type: ignore[misc]  # waitress has no types
+class Refused(_ErrorTask):  # type: ignore[misc]  # see above
     """What waitress refuses by itself, in the words of the one error handler."""
 
     def execute(self) -> None:
@@ -92,7 +99,7 @@ class Refused(ErrorTask):  # type: ignore[misc]  # waitress has no types
         return known.get(error.code) or RuntimeError(error.body)
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     """One connection."""
 
     parser_class = Parser
@@ -168,7 +175,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return not busy
 
 
-class Acceptor(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
     """One listening socket and its connections."""
 
     channel_class = Channel

@@ -1,29 +1,30 @@
 """The client API as a plain WSGI application in front of Flask: the one place where speed buys a second door.
 
-POST /api/v1/authorize, /report, /release and GET /api/v1/health (interfaces.md, Client API).
+POST /api/v1/authorize, /report, /release and GET /api/v1/health (interfaces.md, Client API). Each call parses,
+calls one service function, translates the outcome.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
+import re
 import time
-import zlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from secrets import token_hex
+from typing import Any, NamedTuple
+from uuid import UUID
 
-import msgspec
-
-from lts import __version__
 from lts.config import Config
-from lts.errors import LtsError, Malformed, Refusal, TooLarge
-from lts.protocol import REPORT_INTERVAL_SECONDS, iso
-from lts.rules.usage import Result
+from lts.errors import CannotStore, HttpError, LtsError, Refusal
+from lts.rules.authorize import Request
 from lts.service import authorize, release, report
+from lts.service.authorize import Authorized
 from lts.service.context import Context, request_id
-from lts.web import messages, problems
+from lts.web import answers, messages, problems, reports
 from lts.web.addresses import Addresses
+from lts.web.body import read_body
 from lts.web.metrics import Metrics
+from lts.web.problems import CORS
 from lts.web.ratelimit import Limits
 
 log = logging.getLogger("lts.client")
@@ -31,24 +32,28 @@ Headers = list[tuple[str, str]]
 Environ = dict[str, Any]
 StartResponse = Callable[[str, Headers], Any]
 MAX_OTHER_BYTES = 1 << 20
-_ALLOWED_HEADERS = "Content-Type, Content-Encoding, Accept, X-Request-Id"
-CORS: Headers = [
-    ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id"),
-]
-_PREFLIGHT: Headers = [
-    *CORS,
-    ("Access-Control-Allow-Methods", "POST, OPTIONS"),
-    ("Access-Control-Allow-Headers", _ALLOWED_HEADERS),
-    ("Access-Control-Allow-Private-Network", "true"),
-    ("Access-Control-Max-Age", "86400"),
-]
+NOT_THE_CLIENTS_FAULT = (100, 130, 150)
+"""Refusals that do not count against the address they went to."""
+NOT_SERVING = {
+    "standby": "This is the standby server and the main one works; use the other server URL of the license key.",
+    "starting": "The server is starting; try again shortly.",
+}
 _JSON: Headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *CORS]
-_encode = msgspec.json.Encoder().encode
+_PROBLEM: Headers = [("Content-Type", problems.CONTENT_TYPE), ("Cache-Control", "no-store"), *CORS]
+_USUAL_HEADERS = "Content-Type, Content-Encoding, Accept, X-Request-Id"
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}\Z")
+_CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
+
+
+class Route(NamedTuple):
+    """A path's methods, and what answers with (status, body) from the WSGI environ and the client's address."""
+
+    methods: tuple[str, ...]
+    answer: Callable[[Environ, str], tuple[int, bytes]]
 
 
 class ClientApi:
-    """WSGI application for the paths in `routes`; `ctx` may be replaced when the server's role changes."""
+    """WSGI application for the paths in `routes` (without prefix)."""
 
     def __init__(self, ctx: Context, config: Config, metrics: Metrics) -> None:
         self._ctx = ctx
@@ -56,168 +61,140 @@ class ClientApi:
         self._addresses = Addresses(config.trusted_proxies)
         self._metrics = metrics
         self._max_report = config.max_request_bytes
-        self.routes: dict[str, Callable[[Environ, str], bytes]] = {
-            "/api/v1/authorize": self._authorize,
-            "/api/v1/report": self._report,
-            "/api/v1/release": self._release,
+        post = ("POST", "OPTIONS")
+        self.routes = {
+            "/api/v1/authorize": Route(post, self._authorize),
+            "/api/v1/report": Route(post, self._report),
+            "/api/v1/release": Route(post, self._release),
+            "/api/v1/health": Route(("GET", "HEAD", "OPTIONS"), self._health),
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
-        """Answer a request on `path` (without prefix)."""
-        method = environ["REQUEST_METHOD"]
-        if method == "OPTIONS":
-            start_response("204 No Content", [*_PREFLIGHT, ("Content-Length", "0")])
-            return [b""]
-        identifier = secrets.token_hex(8)
+        """Answer a request on `path`, one of `routes`."""
+        route, method = self.routes[path], environ["REQUEST_METHOD"]
+        identifier = token_hex(8)
         token = request_id.set(identifier)
         begun = time.perf_counter()
-        status = 200
+        code: int | str = 500
         try:
-            if method != "POST":
-                raise MethodNotAllowed("Use POST here.")
-            body = self.routes[path](environ, self._addresses.client(environ))
-            if path == "/api/v1/release":
-                status = 204
-            return _answer(start_response, status, body, _JSON, identifier)
-        except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer here
-            status, body, extra = problems.problem(error, identifier)
-            if isinstance(error, LtsError):
-                log.info("%s %s refused: %s %s", identifier, path, error.code, error.detail)
-            extra += [("Allow", "POST, OPTIONS")] if status == 405 else []
-            headers = [("Content-Type", problems.CONTENT_TYPE), ("Cache-Control", "no-store"), *CORS, *extra]
-            return _answer(start_response, status, body, headers, identifier)
+            if method == "OPTIONS":
+                code, body, headers = 204, b"", preflight(environ, route.methods)
+            elif method not in route.methods:
+                raise HttpError(405, "method", f"Use {route.methods[0]} here.")
+            else:
+                code, body = route.answer(environ, self._addresses.client(environ))
+                headers = _JSON if body else CORS
+            return _answer(start_response, int(code), body, headers, identifier, method)
+        except Exception as error:  # noqa: BLE001  # the edge: the last resort that becomes an answer
+            code, status, body, extra = self._refused(error, identifier, path, environ)
+            if status == 405:
+                extra = [*extra, ("Allow", ", ".join(route.methods))]
+            return _answer(start_response, status, body, [*_PROBLEM, *extra], identifier, method)
         finally:
-            self._metrics.observe(path, status, time.perf_counter() - begun)
+            self._metrics.observe(path[8:], code, time.perf_counter() - begun)
             request_id.reset(token)
 
-    def _authorize(self, environ: Environ, address: str) -> bytes:
-        with _Refusals(self._limits, address):
+    def _refused(
+        self, error: Exception, identifier: str, path: str, environ: Environ
+    ) -> tuple[int | str, int, bytes, Headers]:
+        if isinstance(error, LtsError) and error.status >= 500 and not isinstance(error, Refusal):
+            log.error("%s %s failed: %s", identifier, path, error.detail)
+            error = CannotStore()
+        status, body, extra = problems.problem(error, identifier)
+        code = error.code if isinstance(error, LtsError) else status
+        if isinstance(error, LtsError):
+            address = self._addresses.client(environ)
+            log.info("%s %s of %s refused: %s %s", identifier, path, address, code, error.detail)
+        return code, status, body, extra
+
+    def _authorize(self, environ: Environ, address: str) -> tuple[int, bytes]:
+        self._check_serving()
+        self._limits.check_address(address)
+        try:
             request = messages.read_authorize(read_body(environ, MAX_OTHER_BYTES))
             self._limits.device(request.device)
             now = self._ctx.clock.now()
-            done = authorize.authorize(self._ctx, request, now)
-        return _encode(
-            {
-                "lease": done.lease,
-                "certificates": done.certificates,
-                "items": [
-                    {
-                        "itemId": item.item_id,
-                        "chargeWay": item.charge_way,
-                        "modules": item.modules,
-                        "grace": item.grace,
-                    }
-                    for item in done.items
-                ],
-                "expiresAt": iso(done.expires_at),
-                "renewAfter": iso(done.renew_after),
-                "reportInterval": REPORT_INTERVAL_SECONDS,
-                "serverTime": iso(now),
-                "chain": done.chain,
-            }
-        )
+            done = self._grant(request, now)
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
+        return 200, answers.authorized(done, now)
 
-    def _report(self, environ: Environ, address: str) -> bytes:
-        with _Refusals(self._limits, address):
-            lease, chain, entries = messages.read_report(read_body(environ, self._max_report))
-            believed = self._ctx.leases.verify(lease)
-            self._limits.device(believed.device)
+    def _grant(self, request: Request, now: int) -> Authorized:
+        try:
+            return authorize.authorize(self._ctx, request, now)
+        except Refusal as refusal:
+            odd = messages.oddities(request.handshake_code or request.organization_id or "")
+            if refusal.code in (101, 121) and odd:
+                log.info("%s the unknown code holds %s", request_id.get(), odd)
+            raise
+
+    def _report(self, environ: Environ, address: str) -> tuple[int, bytes]:
+        self._check_serving()
+        try:
+            sent = reports.read_report(read_body(environ, self._max_report))
+            self._count_device(sent.lease)
             now = self._ctx.clock.now()
-            done = report.record(self._ctx, lease, chain, entries, now)
-        return _encode(
-            {
-                "results": [_result(result) for result in done.results],
-                "durable": done.durable,
-                "lease": done.lease,
-                "serverTime": iso(now),
-                "chain": done.chain,
-            }
-        )
+            done = report.record(self._ctx, sent.lease, sent.chain, sent.entries, now)
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
+        return 200, answers.reported(done, now)
 
-    def _release(self, environ: Environ, address: str) -> bytes:
-        with _Refusals(self._limits, address):
+    def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
+        self._check_serving()
+        try:
             lease = messages.read_release(read_body(environ, MAX_OTHER_BYTES))
-            self._limits.device(self._ctx.leases.verify(lease).device)
+            self._count_device(lease)
             release.release(self._ctx, lease, self._ctx.clock.now())
-        return b""
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
+        return 204, b""
+
+    def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
+        status = self._ctx.status
+        return (200 if status == "serving" else 503), answers.health(status)
+
+    def _check_serving(self) -> None:
+        if self._ctx.status != "serving":
+            raise Refusal(100, NOT_SERVING.get(self._ctx.status, NOT_SERVING["starting"]), retry_after=5)
+
+    def _count_device(self, lease: str) -> None:
+        """Only a lease that verifies counts against its device, so that nobody can block another's."""
+        self._limits.device(UUID(self._ctx.leases.verify(lease).device).bytes)
+
+    def _count_refusal(self, error: LtsError, address: str) -> None:
+        """A refusal counts against its address; one too many is told 130.
+
+        What is not refused is never held up: usage is counted however many neighbours were refused.
+        """
+        if error.code in NOT_THE_CLIENTS_FAULT or error.status >= 500:
+            return
+        self._limits.check_address(address)
+        self._limits.refused(address)
 
 
-class MethodNotAllowed(LtsError):
-    """405."""
-
-    code = "method"
-    status = 405
-
-
-class UnknownEncoding(LtsError):
-    """415: a Content-Encoding other than gzip or identity."""
-
-    code = "encoding"
-    status = 415
-
-
-class _Refusals:
-    """Counts a refusal against the address it came from, and lets an address with too many wait."""
-
-    def __init__(self, limits: Limits, address: str) -> None:
-        self._limits = limits
-        self._address = address
-
-    def __enter__(self) -> None:
-        self._limits.check_address(self._address)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Refusal) and error.code not in (100, 130, 150):
-            self._limits.refused(self._address)
-
-
-def _result(result: Result) -> dict[str, Any]:
-    return {"slot": result.slot_text, "status": result.status, "code": result.code, "detail": result.detail}
-
-
-def health(ctx: Context, start_response: StartResponse) -> Iterable[bytes]:
-    """GET /api/v1/health: 200 while clients are served; nothing secret."""
-    body = _encode({"status": ctx.status, "version": __version__})
-    return _answer(start_response, 200 if ctx.status == "serving" else 503, body, _JSON, secrets.token_hex(8))
+def preflight(environ: Environ, methods: tuple[str, ...]) -> Headers:
+    """Headers that answer a CORS preflight: any header that carries no credentials may be sent."""
+    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").split(",")[:30]
+    names = [name for name in map(str.strip, asked) if _HEADER_NAME.match(name)]
+    allowed = ", ".join(name for name in names if name.lower() not in _CREDENTIALS)
+    return [
+        *CORS,
+        ("Access-Control-Allow-Methods", ", ".join(methods)),
+        ("Access-Control-Allow-Headers", allowed or _USUAL_HEADERS),
+        ("Access-Control-Allow-Private-Network", "true"),
+        ("Access-Control-Max-Age", "86400"),
+        ("Allow", ", ".join(methods)),
+    ]
 
 
 def _answer(
-    start_response: StartResponse, status: int, body: bytes, headers: Headers, identifier: str
+    start_response: StartResponse, status: int, body: bytes, headers: Headers, identifier: str, method: str
 ) -> Iterable[bytes]:
-    start_response(
-        problems.status_line(status),
-        [*headers, ("Content-Length", str(len(body))), ("X-Request-Id", identifier)],
-    )
-    return [body]
-
-
-def read_body(environ: Environ, limit: int) -> bytes:
-    """The request's body, unzipped when it came as gzip; up to `limit` bytes.
-
-    Raises TooLarge, UnknownEncoding, Malformed.
-    """
-    length = environ.get("CONTENT_LENGTH") or "0"
-    if int(length) > limit:
-        raise TooLarge(f"The body is larger than {limit} bytes.")
-    body: bytes = environ["wsgi.input"].read(limit + 1)
-    if len(body) > limit:
-        raise TooLarge(f"The body is larger than {limit} bytes.")
-    encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
-    if encoding in ("", "identity"):
-        return body
-    if encoding not in ("gzip", "x-gzip"):
-        raise UnknownEncoding("Send the body as it is, or with Content-Encoding gzip.")
-    return _unzip(body, limit)
-
-
-def _unzip(body: bytes, limit: int) -> bytes:
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        plain = unzip.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise Malformed("The body is not gzip as its Content-Encoding says.", field="body") from error
-    if len(plain) > limit:
-        raise TooLarge(f"The body is larger than {limit} bytes once unzipped.")
-    if not unzip.eof:
-        raise Malformed("The gzip body ends early.", field="body")
-    return plain
+    headers = [*headers, ("X-Request-Id", identifier)]
+    if status != 204:
+        headers.append(("Content-Length", str(len(body))))
+    start_response(problems.status_line(status), headers)
+    return [body] if body and method != "HEAD" else []

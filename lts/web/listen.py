@@ -63,7 +63,7 @@ class Listener:
             ident="",
             log_socket_errors=False,
         )
-        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher: Any = ThreadedTaskDispatcher()  # the stubs take no float for its timeout
         self._dispatcher.set_thread_count(config.threads)
         self._acceptors = [
             Acceptor(
@@ -144,9 +144,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def _bind_all(host: str, port: int) -> list[socket.socket]:
-    found = socket.getaddrinfo(
-        None if host == "*" else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    found = socket.getaddrinfo(None if host == "*" else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     bound: list[socket.socket] = []
     missing: OSError | None = None
     try:
@@ -197,9 +195,7 @@ def _sentence(host: str, port: int, error: OSError) -> ListenError:
             f"The system does not let this user listen on port {port} of {host}: ports under 1024 need special "
             'rights, and some are reserved. Change "port" in lts.json, or use --port.'
         )
-    return ListenError(
-        f'Cannot listen on {host}, port {port}: {error.strerror}. See "host" and "port" in lts.json.'
-    )
+    return ListenError(f'Cannot listen on {host}, port {port}: {error.strerror}. See "host" and "port" in lts.json.')
 
 
 def _possible_connections(wanted: int) -> int:

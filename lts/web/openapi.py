@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -9,151 +10,135 @@ import msgspec
 
 from lts import __version__
 from lts.errors import HTTP_STATUS, TITLES
-from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS
-from lts.rules.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
-from lts.web.messages import AuthorizeMessage, ReleaseMessage
+from lts.protocol import MAX_REPORT_SLOTS
+from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
+from lts.web.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
+from lts.web.reports import MAX_TYPE_LENGTH, MAX_TYPES, ReportMessage
 
 Json = dict[str, Any]
-_UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_JWS = {"type": "string", "description": "Compact JWS"}
-_TIME = {"type": "string", "format": "date-time"}
+TYPES = (AuthorizeMessage, ReportMessage, ReleaseMessage, AuthorizeAnswer, ReportAnswer, HealthAnswer, Problem)
+_REFUSALS = {
+    "400": "Cannot be read; `field` names what is at fault (123, 140)",
+    "403": "Refused by the license, or the lease is not one of this server",
+    "404": "No such handshake code or organization (101, 121)",
+    "413": "Larger than the limit, also once unzipped (144)",
+    "415": "A Content-Encoding other than gzip",
+    "429": "Too many requests of this device, or refused ones of this address (130)",
+    "500": "A fault of the server; its log says more under the request id",
+    "503": "This server does not serve clients now (100), or cannot store (150)",
+}
+_LATER = ("429", "503")
+_RETRY = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer", "minimum": 0}}}
+_AUTHORIZE_EXAMPLE = {
+    "handshakeCode": "216998-100028117",
+    "deviceId": "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11",
+    "product": "barcode-reader",
+    "version": "8.2.5",
+    "edition": "javascript",
+    "deploymentType": "browser",
+    "chargeWay": "auto",
+    "modules": ["QR Code"],
+    "validation": {"domain": "demo.example.com"},
+    "chain": None,
+}
+_REPORT_EXAMPLE = {
+    "lease": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl",
+    "chain": None,
+    "reports": [{"slot": "2026-11-25T02:03:00Z", "usage": {"QR Code": 3, "1D barcode": 1}}],
+}
+_RELEASE_EXAMPLE = {"lease": _REPORT_EXAMPLE["lease"]}
 
 
-def _requests() -> Json:
-    _, schemas = msgspec.json.schema_components(
-        [AuthorizeMessage, ReleaseMessage], ref_template="#/components/schemas/{name}"
-    )
-    fields = schemas["AuthorizeMessage"]["properties"]
-    fields["deviceId"] = {"type": "string", "pattern": _UUID_PATTERN}
-    fields["deploymentType"] = {"type": "string", "enum": list(DEPLOYMENT_TYPES)}
-    fields["chargeWay"] = {"enum": [None, "auto", *CHARGE_WAYS], "default": None}
-    entry = {
-        "type": "object",
-        "required": ["slot", "usage"],
-        "properties": {
-            "slot": {**_TIME, "description": "Begin of the 3-minute slot, UTC"},
-            "usage": {
-                "type": "object",
-                "description": "Counts so far in the slot, by type",
-                "additionalProperties": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT},
-            },
-            "instances": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_COUNT},
-        },
-    }
-    schemas["ReportMessage"] = {
-        "type": "object",
-        "required": ["lease", "reports"],
-        "properties": {
-            "lease": _JWS,
-            "chain": {"type": ["string", "null"], "maxLength": 200},
-            "reports": {"type": "array", "maxItems": MAX_REPORT_SLOTS, "items": entry},
-        },
-    }
+def _schemas() -> Json:
+    _, schemas = msgspec.json.schema_components(TYPES, ref_template="#/components/schemas/{name}")
+    _state_rules(schemas)
     return schemas
 
 
-def _object(**properties: Any) -> Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
+def _state_rules(schemas: Json) -> None:
+    """What is checked beyond the types: rules between fields, and limits of lists and names."""
+    authorize = schemas["AuthorizeMessage"]
+    name = authorize["properties"]["product"]
+    authorize["anyOf"] = [
+        {"required": [field], "properties": {field: name}} for field in ("handshakeCode", "organizationId")
+    ]
+    authorize["properties"]["deviceId"]["not"] = {"pattern": "^([0-]*|[fF-]*)$"}
+    report = schemas["ReportMessage"]["properties"]["reports"]
+    report.update(minItems=1, maxItems=MAX_REPORT_SLOTS)
+    entry = schemas["ReportEntry"]["properties"]
+    entry["slot"]["format"] = "date-time"
+    type_name = {
+        "minLength": 1,
+        "maxLength": MAX_TYPE_LENGTH,
+        "pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+    }
+    entry["usage"].update(maxProperties=MAX_TYPES, propertyNames=type_name)
 
 
-def _answers() -> Json:
-    item = _object(
-        itemId={"type": "string"},
-        chargeWay={"enum": list(CHARGE_WAYS)},
-        modules={"type": "array", "items": {"type": "string"}},
-        grace={"type": "boolean"},
-    )
-    result = _object(
-        slot={"type": ["string", "null"]},
-        status={"enum": ["counted", "unchanged", "rejected"]},
-        code={"type": ["integer", "null"]},
-        detail={"type": ["string", "null"]},
-    )
-    chain = {"type": "string"}
+def _content(name: str, kind: str = "application/json", example: Json | None = None) -> Json:
+    content: Json = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+    if example is not None:
+        content["example"] = example
+    return {kind: content}
+
+
+def _refusals(*statuses: str) -> Json:
     return {
-        "Authorized": _object(
-            lease=_JWS,
-            certificates={"type": "array", "items": _JWS},
-            items={"type": "array", "items": item},
-            expiresAt=_TIME,
-            renewAfter=_TIME,
-            reportInterval={"type": "integer", "description": "Seconds"},
-            serverTime=_TIME,
-            chain=chain,
-        ),
-        "Reported": _object(
-            results={"type": "array", "items": result},
-            durable={"enum": ["both", "local", "single"]},
-            lease={"type": ["string", "null"]},
-            serverTime=_TIME,
-            chain=chain,
-        ),
-        "Health": _object(status={"enum": ["serving", "standby", "starting"]}, version={"type": "string"}),
-        "Problem": {
-            "type": "object",
-            "required": ["title", "status", "code", "detail", "requestId"],
-            "properties": {
-                "type": {"type": "string"},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "code": {"type": ["integer", "string"], "description": _codes()},
-                "detail": {"type": "string"},
-                "requestId": {"type": "string"},
-                "field": {"type": "string"},
-            },
-        },
+        status: {
+            "description": _REFUSALS[status],
+            "content": _content("Problem", "application/problem+json"),
+            **({"headers": _RETRY} if status in _LATER else {}),
+        }
+        for status in statuses
     }
 
 
-def _codes() -> str:
-    return "; ".join(f"{code}: {TITLES[code]}" for code in sorted(HTTP_STATUS))
-
-
-def _content(name: str, kind: str = "application/json") -> Json:
-    return {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-
-
-def _post(summary: str, body: str, answers: Json, refusals: tuple[int, ...]) -> Json:
-    problem = _content("Problem", "application/problem+json")
-    responses: Json = {**answers}
-    for status in refusals:
-        responses[str(status)] = {"description": "Refused", "content": problem}
+def _post(summary: str, body: str, example: Json, answer: Json) -> Json:
     return {
         "post": {
             "summary": summary,
-            "operationId": body,
-            "requestBody": {"required": True, "content": _content(body)},
-            "responses": responses,
+            "operationId": body.removesuffix("Message").lower(),
+            "requestBody": {"required": True, "content": _content(body, example=example)},
+            "responses": {**answer, **_refusals(*_REFUSALS)},
         }
     }
+
+
+def _health() -> Json:
+    answers = {
+        status: {"description": words, "content": _content("HealthAnswer")}
+        for status, words in (("200", "Clients are served"), ("503", "Clients are not served now"))
+    }
+    return {"get": {"summary": "Whether clients are served", "operationId": "health", "responses": answers}}
 
 
 @lru_cache(maxsize=1)
 def document() -> Json:
     """The document, OpenAPI 3.1."""
-    refusals = (400, 403, 404, 413, 415, 429, 503)
-    granted = {"200": {"description": "Granted", "content": _content("Authorized")}}
-    counted = {"200": {"description": "Counted", "content": _content("Reported")}}
-    released = {"204": {"description": "The seat is free"}}
-    health: Json = {
-        "get": {
-            "summary": "Whether clients are served",
-            "operationId": "Health",
-            "responses": {
-                status: {"description": words, "content": _content("Health")}
-                for status, words in (("200", "Serving"), ("503", "Not serving"))
-            },
-        }
-    }
+    codes = "; ".join(f"{code}: {TITLES[code]}" for code in sorted(HTTP_STATUS))
+    granted = {"200": {"description": "A lease", "content": _content("AuthorizeAnswer")}}
+    counted = {"200": {"description": "A result for each entry", "content": _content("ReportAnswer")}}
+    released = {"204": {"description": "The seat is free, again as often as asked"}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "LTS client API", "version": __version__},
-        "servers": [{"url": "."}, {"url": "/lts"}],
-        "paths": {
-            "/api/v1/authorize": _post("Get a lease", "AuthorizeMessage", granted, refusals),
-            "/api/v1/report": _post("Report usage", "ReportMessage", counted, refusals),
-            "/api/v1/release": _post("Give a seat back", "ReleaseMessage", released, refusals),
-            "/api/v1/health": health,
+        "info": {
+            "title": "LTS client API",
+            "version": __version__,
+            "description": "Bodies are JSON in UTF-8, plain or gzip: up to 1 MiB, of a report up to 4 MiB. "
+            f"Fields not named here are ignored. Codes of refusals: {codes}.",
         },
-        "components": {"schemas": {**_requests(), **_answers()}},
+        "servers": [{"url": "../.."}],
+        "paths": {
+            "/api/v1/authorize": _post("Get a lease", "AuthorizeMessage", _AUTHORIZE_EXAMPLE, granted),
+            "/api/v1/report": _post("Report usage", "ReportMessage", _REPORT_EXAMPLE, counted),
+            "/api/v1/release": _post("Give a seat back", "ReleaseMessage", _RELEASE_EXAMPLE, released),
+            "/api/v1/health": _health(),
+        },
+        "components": {"schemas": _schemas()},
     }
+
+
+@lru_cache(maxsize=1)
+def document_bytes() -> bytes:
+    """The document as JSON text."""
+    return json.dumps(document(), ensure_ascii=False).encode("utf-8")

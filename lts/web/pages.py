@@ -17,8 +17,8 @@ _PAGE = """<!doctype html>
 <h1>License Tracking Server</h1>
 <p>This server is running. Manage it with the command line: <code>lts license import FILE.lic</code>,
 <code>lts handshake list</code>, <code>lts usage</code>, <code>lts status</code>.</p>
-<p>Applications call it at <a href="{base}/api/v1/openapi.json">/api/v1</a>;
-its state is at <a href="{base}/api/v1/health">/api/v1/health</a>.</p>
+<p>Applications call it at <a href="../api/v1/openapi.json">/api/v1</a>;
+its state is at <a href="../api/v1/health">/api/v1/health</a>.</p>
 <p lang="zh">本服务器正在运行。请用命令行管理：<code>lts license import FILE.lic</code>、
 <code>lts handshake list</code>、<code>lts usage</code>、<code>lts status</code>。</p>
 </main>
@@ -28,19 +28,21 @@ its state is at <a href="{base}/api/v1/health">/api/v1/health</a>.</p>
 
 
 def blueprint() -> Blueprint:
-    """`/`, `/page/` and what the guide's URL names."""
+    """`/`, `/page/` and what the guide's URL names. Every link is relative: a proxy may strip the prefix."""
     pages = Blueprint("pages", __name__)
 
     @pages.get("/")
     def root() -> BaseResponse:
-        return redirect(f"{request.script_root}/page/")
+        # "/lts" has no slash to be relative to, so its own last part comes first.
+        missing = "" if request.environ["PATH_INFO"] else request.script_root.rpartition("/")[2] + "/"
+        return redirect(f"{missing}page/")
 
     @pages.get("/page")
     def without_slash() -> BaseResponse:
-        return redirect(f"{request.script_root}/page/")
+        return redirect("page/")
 
     @pages.get("/page/")
     def page() -> Response:
-        return Response(_PAGE.format(base=request.script_root), mimetype="text/html")
+        return Response(_PAGE, mimetype="text/html")
 
     return pages

@@ -21,10 +21,10 @@ from lts.protocol import iso
 from lts.rules import activation
 from lts.rules.authorize import Request
 from lts.rules.licensefile import License
+from lts.rules.vendorkey import fingerprint
 from lts.service import explain, handshakes, licenses, release, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
-from lts.rules.vendorkey import fingerprint
 from lts.store import records
 from lts.web.addresses import is_loopback
 from lts.web.messages import device_of
@@ -87,9 +87,7 @@ def _license_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/licenses")
     def import_file() -> Json:
         confirmed = request.args.get("fingerprint")
-        done = licenses.import_license(
-            ctx, request.get_data(), _choice(), g.actor, ctx.clock.now(), confirmed
-        )
+        done = licenses.import_license(ctx, request.get_data(), _choice(), g.actor, ctx.clock.now(), confirmed)
         return preview_json(done)
 
     @api.post("/trust")

@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from http import HTTPStatus
-from typing import Any
 
 from lts.errors import LtsError, Refusal
+from lts.web.answers import Problem, encode
 
 log = logging.getLogger("lts.web")
 CONTENT_TYPE = "application/problem+json"
+Headers = list[tuple[str, str]]
+CORS: Headers = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id"),
+]
+"""Stand on every answer to clients, refusals too, so that a web page can read why it was refused."""
 
 
-def problem(error: BaseException, request_id: str) -> tuple[int, bytes, list[tuple[str, str]]]:
+def problem(error: BaseException, request_id: str) -> tuple[int, bytes, Headers]:
     """(status, body, extra headers) for an error; one not raised on purpose is logged and told as 500."""
-    if isinstance(error, LtsError):
-        return _known(error, request_id)
-    log.error("request %s failed", request_id, exc_info=error)
-    document = {
-        "type": "about:blank",
-        "title": "Internal error",
-        "status": 500,
-        "code": "internal",
-        "detail": "The server has a fault; its log says more under this request id.",
-        "requestId": request_id,
-    }
-    return 500, _body(document), []
-
-
-def _known(error: LtsError, request_id: str) -> tuple[int, bytes, list[tuple[str, str]]]:
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": error.status,
-        "code": error.code,
-        "detail": error.detail,
-        "requestId": request_id,
-    }
-    if error.field is not None:
-        document["field"] = error.field
+    if not isinstance(error, LtsError):
+        log.error("%s failed", request_id, exc_info=error)
+        return 500, _body(500, "Internal error", "internal", _FAULT, request_id, None), []
     headers = []
     if isinstance(error, Refusal) and error.retry_after is not None:
         headers.append(("Retry-After", str(error.retry_after)))
-    return error.status, _body(document), headers
+    body = _body(error.status, error.title, error.code, error.detail, request_id, error.field)
+    return error.status, body, headers
 
 
-def _body(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+_FAULT = "The server has a fault; its log says more under this request id."
+
+
+def _body(status: int, title: str, code: int | str, detail: str, request_id: str, field: str | None) -> bytes:
+    return encode(
+        Problem("about:blank", title, status, code, _unicode(detail), request_id, _unicode(field) if field else None)
+    )
+
+
+def _unicode(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def status_line(status: int) -> str:
     """`404 Not Found`."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status} Status"
+    return _LINES.get(status) or f"{status} Status"
+
+
+_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}

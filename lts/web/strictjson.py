@@ -127,9 +127,7 @@ def _load(text: str) -> tuple[Any, bool]:
         return int(digits) if len(digits) <= MAX_DIGITS else fault("is too large a number")
 
     try:
-        value = json.loads(
-            text, object_pairs_hook=pairs, parse_constant=constant, parse_float=real, parse_int=whole
-        )
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=constant, parse_float=real, parse_int=whole)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Malformed(f"The body is not JSON: {error.msg} at {where}.", field=BODY) from error

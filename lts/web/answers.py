@@ -1,0 +1,105 @@
+"""What clients are told (interfaces.md, Client API): the answers' types, from which openapi.json is made too."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from lts import __version__
+from lts.protocol import REPORT_INTERVAL_SECONDS, iso
+from lts.service.authorize import Authorized
+from lts.service.report import Reported
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+JwsAnswer = Annotated[str, Meta(description="Compact JWS")]
+encode = msgspec.json.Encoder().encode
+
+
+class ItemAnswer(Struct, rename="camel", gc=False):
+    """One license item of a lease."""
+
+    item_id: str
+    charge_way: str
+    modules: tuple[str, ...]
+    grace: bool
+
+
+class AuthorizeAnswer(Struct, rename="camel"):
+    """200 of authorize."""
+
+    lease: JwsAnswer
+    certificates: tuple[JwsAnswer, ...]
+    items: list[ItemAnswer]
+    expires_at: Time
+    renew_after: Time
+    report_interval: Annotated[int, Meta(description="Seconds")]
+    server_time: Time
+    chain: str
+
+
+class ResultAnswer(Struct, gc=False):
+    """What became of one entry of a report."""
+
+    slot: str | None
+    status: Literal["counted", "unchanged", "rejected"]
+    code: int | None
+    detail: str | None
+
+
+class ReportAnswer(Struct, rename="camel"):
+    """200 of report: one result for each entry, in order."""
+
+    results: list[ResultAnswer]
+    durable: Literal["both", "local", "single"]
+    lease: JwsAnswer | None
+    server_time: Time
+    chain: str
+
+
+class HealthAnswer(Struct):
+    """200 or 503 of health."""
+
+    status: Literal["serving", "standby", "starting"]
+    version: str
+
+
+class Problem(Struct, rename="camel", omit_defaults=True):
+    """A refusal (RFC 9457). `code` is one of the table in docs/protocol.md, or a word where HTTP refuses."""
+
+    type: str
+    title: str
+    status: int
+    code: int | str
+    detail: str
+    request_id: str
+    field: str | None = None
+
+
+def authorized(done: Authorized, now: int) -> bytes:
+    """The body of a granted authorisation; `now` in UTC seconds."""
+    items = [ItemAnswer(i.item_id, i.charge_way, i.modules, i.grace) for i in done.items]
+    return encode(
+        AuthorizeAnswer(
+            done.lease,
+            done.certificates,
+            items,
+            iso(done.expires_at),
+            iso(done.renew_after),
+            REPORT_INTERVAL_SECONDS,
+            iso(now),
+            done.chain,
+        )
+    )
+
+
+def reported(done: Reported, now: int) -> bytes:
+    """The body of a recorded report; `now` in UTC seconds."""
+    results: list[Any] = [ResultAnswer(r.slot_text, r.status, r.code, r.detail) for r in done.results]  # type: ignore[arg-type]  # one of the three
+    return encode(ReportAnswer(results, done.durable, done.lease, iso(now), done.chain))  # type: ignore[arg-type]  # one of the three
+
+
+def health(status: str) -> bytes:
+    """The body of health."""
+    return encode(HealthAnswer(status, __version__))  # type: ignore[arg-type]  # one of the three

@@ -1,0 +1,194 @@
+"""Reading the body of POST /api/v1/report: one bad entry never jams the rest (interfaces.md, Client API).
+
+The fast way takes whole reports whose every entry is good; any doubt sends the body the careful way, which
+judges entry by entry. Both give the same entries.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from lts.errors import Malformed, TooLarge
+from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
+from lts.rules.usage import BadEntry, Entry
+from lts.web.messages import UNREADABLE, Instances, JwsText, Token, adds_up, careful, has_controls, words_of
+from lts.web.strictjson import Found, Tree, path_text, read_tree, shown
+
+MAX_TYPES = 200
+MAX_TYPE_LENGTH = 200
+MAX_SLOT_LENGTH = 40
+_KNOWN_SLOTS = 20_000
+_KNOWN_TYPES = 10_000
+_COUNT = f"must be a whole number from 0 to {MAX_COUNT}"
+
+Slot = Annotated[str, Meta(max_length=MAX_SLOT_LENGTH, description="A time in the 3-minute slot, RFC 3339 with offset")]
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+
+
+class ReportEntry(Struct, gc=False):
+    """One slot of a report: counts so far by type, `{}` a sign of life."""
+
+    slot: Slot
+    usage: dict[str, Count]
+    instances: Instances | None | UnsetType = UNSET
+
+
+class ReportMessage(Struct):
+    """Body of POST /api/v1/report."""
+
+    lease: JwsText
+    reports: list[ReportEntry]
+    chain: Token | None | UnsetType = UNSET
+
+
+class _Envelope(Struct):
+    lease: JwsText
+    reports: list[Any]
+    chain: Token | None | UnsetType = UNSET
+
+
+class Report(NamedTuple):
+    """What a report says; `entries` in the order sent."""
+
+    lease: str
+    chain: str | None
+    entries: list[Entry | BadEntry]
+
+
+_decode = msgspec.json.Decoder(ReportMessage).decode
+_known_types: set[str] = set()
+"""Type names already found good, in NFC and without colons: most entries need one subset check."""
+
+
+def read_report(body: bytes) -> Report:
+    """The report in a body.
+
+    Raises Malformed for a fault of the envelope, or of the first entry when none is good; TooLarge for
+    over 15,000 entries.
+    """
+    return _fast(body) or _careful(read_tree(body))
+
+
+def _fast(body: bytes) -> Report | None:
+    try:
+        message = _decode(body)
+        if not 0 < len(message.reports) <= MAX_REPORT_SLOTS:
+            return None
+        entries: list[Entry | BadEntry] = []
+        colons = 2 + message.lease.count(":")
+        for sent in message.reports:
+            usage, text, instances = sent.usage, sent.slot, sent.instances
+            if not usage.keys() <= _known_types and not _learn(usage):
+                return None
+            colons += 2 + len(usage) + text.count(":")
+            if instances is UNSET:
+                entries.append(Entry(_slot(text), text, usage))
+            else:
+                colons += 1
+                entries.append(Entry(_slot(text), text, usage, instances))
+    except (*UNREADABLE, ValueError):
+        return None
+    chain = message.chain
+    if chain is not UNSET:
+        colons += 1 + (chain or "").count(":")
+    return Report(message.lease, chain or None, entries) if adds_up(body, colons) else None
+
+
+@lru_cache(maxsize=_KNOWN_SLOTS)
+def _slot(text: str) -> int:
+    return slot_of(parse_iso(text))
+
+
+def _learn(usage: dict[str, int]) -> bool:
+    """Whether all types are good as they stand; they are remembered then."""
+    if len(usage) > MAX_TYPES or any(":" in name or _type_name(name) != name for name in usage):
+        return False
+    if len(_known_types) + len(usage) > _KNOWN_TYPES:
+        _known_types.clear()
+    _known_types.update(usage)
+    return True
+
+
+def _type_name(name: str) -> str | None:
+    """The name in NFC, None when it is none."""
+    if not 0 < len(name) <= MAX_TYPE_LENGTH or (not name.isprintable() and has_controls(name)):
+        return None
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _careful(tree: Tree) -> Report:
+    inside: dict[int, Found] = {}
+    outside: list[Found] = []
+    for found in tree.faults:
+        match found.path:
+            case ("reports", int(position), *_):
+                inside.setdefault(position, found)
+            case _:
+                outside.append(found)
+    envelope = careful(Tree(tree.value, tuple(outside)), _Envelope)
+    if not envelope.reports:
+        raise Malformed("reports is empty; send at least one slot.", field="reports")
+    if len(envelope.reports) > MAX_REPORT_SLOTS:
+        raise TooLarge(f"A report holds up to {MAX_REPORT_SLOTS} slots; send the rest in another one.")
+    entries = [_entry(sent, n, inside.get(n)) for n, sent in enumerate(envelope.reports)]
+    if all(isinstance(entry, BadEntry) for entry in entries):
+        first = entries[0]
+        assert isinstance(first, BadEntry)
+        raise Malformed(f"{first.field} {first.detail}.", field=first.field)
+    return Report(envelope.lease, envelope.chain or None, entries)
+
+
+class _Loose(Struct):
+    slot: Slot
+    usage: dict[str, Any]
+    instances: Instances | None | UnsetType = UNSET
+
+
+def _entry(sent: Any, position: int, found: Found | None) -> Entry | BadEntry:
+    where = f"reports[{position}]"
+    text = sent.get("slot") if isinstance(sent, dict) else None
+    text = text if isinstance(text, str) and len(text) <= MAX_SLOT_LENGTH and text.isprintable() else None
+    if found is not None:
+        return BadEntry(text, path_text(found.path), found.detail)
+    try:
+        entry = msgspec.convert(sent, _Loose)
+    except UNREADABLE as error:
+        return _refused(text, where, error)
+    try:
+        slot = _slot(entry.slot)
+    except ValueError as error:
+        return BadEntry(text, f"{where}.slot", f"is {error}")
+    usage = _usage(entry.usage, f"{where}.usage")
+    if isinstance(usage, tuple):
+        return BadEntry(text, *usage)
+    return Entry(slot, entry.slot, usage, entry.instances or None)
+
+
+def _refused(text: str | None, where: str, error: Exception) -> BadEntry:
+    detail, field = words_of(error)
+    if field == "body":
+        return BadEntry(text, where, detail.replace("The body: ", "").rstrip("."))
+    return BadEntry(text, f"{where}.{field}", detail.removeprefix(f"{field}: ").removeprefix(f"{field} ").rstrip("."))
+
+
+def _usage(sent: dict[str, Any], where: str) -> dict[str, int] | tuple[str, str]:
+    """The counts by type in NFC, or (field, fault)."""
+    if len(sent) > MAX_TYPES:
+        return where, f"names over {MAX_TYPES} types"
+    usage: dict[str, int] = {}
+    for name, count in sent.items():
+        field = f"{where}.{shown(name)}"
+        normal = _type_name(name)
+        if normal is None:
+            return field, f"is no type name: 1 to {MAX_TYPE_LENGTH} characters, no control characters"
+        if type(count) is not int or not 0 <= count <= MAX_COUNT:
+            return field, _COUNT
+        if normal in usage:
+            return field, "stands twice (in two spellings of one name)"
+        usage[normal] = count
+    return usage
