@@ -11,6 +11,8 @@ import apsw
 
 from lts.store import sql
 
+_COLUMNS = "origin, serial, time, kind, CAST(payload AS BLOB), CAST(hash AS BLOB)"
+"""Cast, so that a row edited into text is still read, and named by its hash."""
 _HEADER = struct.Struct(">QQB")
 
 
@@ -52,7 +54,7 @@ def head(db: apsw.Connection, origin: int) -> tuple[int, bytes, int] | None:
 def after(db: apsw.Connection, origin: int, serial: int, limit: int) -> list[Change]:
     """Up to `limit` changes of an origin after `serial` that are still in the database."""
     return [Change(*row) for row in sql.rows(
-        db, "SELECT origin, serial, time, kind, payload, hash FROM changes WHERE origin = ? AND serial > ?"
+        db, f"SELECT {_COLUMNS} FROM changes WHERE origin = ? AND serial > ?"
         " ORDER BY serial LIMIT ?", (origin, serial, limit))]  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Cha
     """The newest `limit` changes of some kinds, newest first."""
     marks = ",".join("?" * len(kinds))
     return [Change(*row) for row in sql.rows(
-        db, f"SELECT origin, serial, time, kind, payload, hash FROM changes WHERE kind IN ({marks})"  # noqa: S608 - question marks only
+        db, f"SELECT {_COLUMNS} FROM changes WHERE kind IN ({marks})"  # noqa: S608 - question marks only
         " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
 
 

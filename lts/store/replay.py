@@ -119,7 +119,10 @@ def _differences(db: apsw.Connection) -> list[str]:
             ("replayed", "main", "is missing or was changed"),
         ):
             query = f"SELECT * FROM {here}.{table} EXCEPT SELECT * FROM {there}.{table} LIMIT {FAULTS_NAMED}"  # noqa: S608 - names of our own tables
-            found += [f"{table}: row {_show(row)} {words}." for row in sql.rows(db, query)]
+            try:
+                found += [f"{table}: row {_show(row)} {words}." for row in sql.rows(db, query)]
+            except UnicodeDecodeError:
+                found.append(f"{table}: a row holds text that is none.")
     return found
 
 

@@ -173,6 +173,7 @@ def close_days(tx: Transaction, record: Closed) -> int:
         [(close_day(data), day, device, code) for day, device, code, data in rows],
     )
     tx.execute("INSERT OR REPLACE INTO settings VALUES ('closedDay', ?)", (str(record.day),))
+    tx.forget_catalog()
     return len(rows)
 
 

@@ -1,0 +1,147 @@
+"""`lts verify`, backup, restore, archives: every hand-made edit is named, every total comes back (issue's Must show)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
+from lts.service import handshakes, upkeep, usage
+from lts.store import archive
+from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
+
+SLOT = slot_of(NOON)
+
+
+def busy(server: Lab) -> None:
+    """Something in every table."""
+    code = server.load(item("scans", modules=["QR"]), item("seats", "device", 10, modules=["OCR"]),
+                       item("live", "concurrentDevice", 2, modules=["PDF"]))  # fmt: skip
+    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1}, {"id": 2, "cap": 3}]},
+                            "test", NOON)  # fmt: skip
+    for name, modules in ((code, ("QR", "OCR")), (second, ("OCR",)), (code, ("PDF",))):
+        done = server.authorize(name, modules=modules)
+        server.report_many(done.lease, [entry(SLOT - n, {modules[0]: n + 1}) for n in range(5)], done.chain)
+    handshakes.edit(server.ctx, second, {"password": "secret", "note": "a note"}, "test", NOON)
+
+
+def edit(folder: Path, statement: str) -> None:
+    db = apsw.Connection(str(folder / "data" / "lts.db"))
+    db.execute(statement)
+    assert db.changes() > 0, "the edit must hit a row"
+    db.close()
+
+
+def test_nothing_is_found_in_an_honest_database_even_while_it_serves(server: Lab, tmp_path: Path) -> None:
+    busy(server)
+    assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+
+
+EDITS = {
+    "licenses": "UPDATE licenses SET revision = revision + 1",
+    "license_files": "UPDATE license_files SET time = time - 1",
+    "items": "UPDATE items SET item_id = 'other' WHERE id = 1",
+    "codes": "UPDATE codes SET custom = 'stolen' WHERE id = 2",
+    "code_items": "UPDATE code_items SET cap = 1000 WHERE code = 2 AND item = 2",
+    "devices": "UPDATE devices SET contact = contact + 1 WHERE id = 1",
+    "seats": "UPDATE seats SET ends = ends + 1 WHERE device = 1",
+    "leases": "DELETE FROM leases",
+    "types": "UPDATE types SET name = 'x' WHERE id = 1",
+    "usage_days": "DELETE FROM usage_days WHERE device = 1",
+    "usage_hours": "UPDATE usage_hours SET units = units - 1 WHERE item = 1",
+    "activity": "UPDATE activity SET data = zeroblob(1924)",
+    "tallies": "UPDATE tallies SET n = n + 1",
+    "changes": "UPDATE changes SET payload = payload || x'00' WHERE serial = 9",
+    "changes: origin": "DELETE FROM changes WHERE serial = 7",
+}
+
+
+@pytest.mark.parametrize("table", EDITS)
+def test_a_row_edited_by_hand_is_named(tmp_path: Path, table: str) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        busy(server)
+    edit(tmp_path, EDITS[table])
+    faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
+    assert any(fault.startswith(table) for fault in faults), faults
+
+
+def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path: Path) -> None:
+    busy(server)
+    target = tmp_path / "backup dir é" / "lts.backup"
+    target.parent.mkdir()
+    assert upkeep.backup(server.ctx.store.path, tmp_path / "data", target) > 1000
+    assert upkeep.verify_backup(target, server.config.vendor_keys) == []
+    (tmp_path / "new").mkdir()
+    names = upkeep.restore(target, tmp_path / "new")
+    assert {"lts.db", "server.key", "vault.key", "identity.json"} <= set(names)
+    assert (tmp_path / "new" / "replaced-1").exists()
+
+
+def test_a_damaged_backup_is_refused_before_anything_is_touched(server: Lab, tmp_path: Path) -> None:
+    from lts.errors import AdminError
+
+    busy(server)
+    target = tmp_path / "lts.backup"
+    upkeep.backup(server.ctx.store.path, tmp_path / "data", target)
+    data = bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    target.write_bytes(data)
+    place = tmp_path / "new"
+    place.mkdir()
+    (place / "lts.db").write_bytes(b"precious")
+    with pytest.raises(AdminError):
+        upkeep.restore(target, place)
+    assert (place / "lts.db").read_bytes() == b"precious"
+    target.write_bytes(b"no zip")
+    with pytest.raises(AdminError):
+        upkeep.restore(target, place)
+
+
+def test_archived_changes_verify_and_a_lost_archive_is_named(
+    server: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "STRETCH", 4)
+    busy(server)
+    server.time.forward(2 * DAY_SECONDS)
+    server.authorize("216998-100")
+    moved = upkeep.archive_old_changes(server.ctx.store, tmp_path / "data", server.time.now)
+    assert moved >= 8
+    data = tmp_path / "data"
+    assert upkeep.verify(data, server.ctx.trust) == []
+    server.authorize("216998-100")
+    assert upkeep.verify(data, server.ctx.trust) == []
+    lost = sorted((data / "archive").iterdir())[0]
+    kept = lost.read_bytes()
+    lost.unlink()
+    assert any(lost.name in fault for fault in upkeep.verify(data, server.ctx.trust))
+    lost.write_bytes(kept[:-1] + b"\x00")
+    assert any(lost.name in fault for fault in upkeep.verify(data, server.ctx.trust))
+
+
+def test_closed_days_keep_their_sums_and_verify(server: Lab, tmp_path: Path) -> None:
+    busy(server)
+    before = {by: usage.usage(server.ctx, grouping=by).rows for by in ("device", "type")}
+    today = NOON // DAY_SECONDS
+    upkeep.close_old_days(server.ctx, list(range(today, today + 36)), NOON + 36 * DAY_SECONDS)
+    assert server.ctx.store.catalog.settings["closedDay"] == today
+    assert {by: usage.usage(server.ctx, grouping=by).rows for by in ("device", "type")} == before
+    assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+
+
+def test_a_jump_of_the_clock_closes_no_day(server: Lab) -> None:
+    busy(server)
+    upkeep.close_old_days(server.ctx, [NOON // DAY_SECONDS, NOON // DAY_SECONDS + 400], NOON + 400 * DAY_SECONDS)
+    assert "closedDay" not in server.ctx.store.catalog.settings
+
+
+def test_an_archive_holds_what_it_was_given(server: Lab) -> None:
+    busy(server)
+    with server.ctx.store.reader() as db:
+        from lts.store import feed
+
+        changes = list(feed.stored(db, 1))
+    assert [c[3] for c in archive.unpack(archive.pack(changes))] == [c.payload for c in changes]
+    assert len(changes) * SLOTS_PER_DAY > 0
