@@ -70,7 +70,7 @@ def _state_rules(schemas: Json) -> None:
     type_name = {
         "minLength": 1,
         "maxLength": MAX_TYPE_LENGTH,
-        "pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+        "pattern": f"^[^{CONTROLS}]*$",
     }
     entry["usage"].update(maxProperties=MAX_TYPES, propertyNames=type_name)
 
