@@ -40,12 +40,20 @@ class App:
         prefix = self._prefix
         if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
             path = path[len(prefix) :]
+            if not path:
+                return _add_slash(prefix, start_response)
             environ["PATH_INFO"] = path
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
         if path in self._clients.routes:
             return self._clients(environ, start_response, path)
         answer: Iterable[bytes] = self.flask.wsgi_app(environ, start_response)  # type: ignore[arg-type]  # same shape
         return answer
+
+
+def _add_slash(prefix: str, start_response: StartResponse) -> Iterable[bytes]:
+    """`/lts` to `/lts/`, relative, since the Host header and what a proxy adds are not to be relied upon."""
+    start_response("308 Permanent Redirect", [("Location", prefix.rpartition("/")[2] + "/"), ("Content-Length", "0")])
+    return []
 
 
 def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -> Flask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 _PAGE = """<!doctype html>
@@ -33,9 +33,7 @@ def blueprint() -> Blueprint:
 
     @pages.get("/")
     def root() -> BaseResponse:
-        # "/lts" has no slash to be relative to, so its own last part comes first.
-        missing = "" if request.environ["PATH_INFO"] else request.script_root.rpartition("/")[2] + "/"
-        return redirect(f"{missing}page/")
+        return redirect("page/")
 
     @pages.get("/page")
     def without_slash() -> BaseResponse:

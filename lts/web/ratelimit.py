@@ -38,6 +38,10 @@ class Limiter:
         now = self._clock()
         return admit(self._due.get(key), now, self._interval, self._burst)[1]
 
+    def __len__(self) -> int:
+        """Keys that are held."""
+        return len(self._due)
+
     def _sweep(self, now: float) -> None:
         if now >= self._next_sweep:
             self._due = {key: due for key, due in self._due.items() if due > now}

@@ -1,0 +1,50 @@
+"""Where a request comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from lts.web.addresses import Addresses, is_loopback
+
+ADDRESSES = Addresses(("10.0.0.0/8", "::1/128"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "client"),
+    [
+        ("192.0.2.1", {}, "192.0.2.1"),
+        ("192.0.2.1", {"HTTP_X_FORWARDED_FOR": "198.51.100.7"}, "192.0.2.1"),
+        ("10.0.0.1", {"HTTP_X_FORWARDED_FOR": "198.51.100.7"}, "198.51.100.7"),
+        ("::ffff:10.0.0.1", {"HTTP_X_FORWARDED_FOR": "198.51.100.7:4711"}, "198.51.100.7"),
+        ("10.0.0.1", {"HTTP_X_FORWARDED_FOR": "6.6.6.6, 198.51.100.7, 10.2.3.4"}, "198.51.100.7"),
+        ("10.0.0.1", {"HTTP_X_FORWARDED_FOR": "10.9.9.9"}, "10.0.0.1"),
+        ("10.0.0.1", {"HTTP_X_FORWARDED_FOR": " , "}, "10.0.0.1"),
+        ("10.0.0.1", {}, "10.0.0.1"),
+        ("10.0.0.1", {"HTTP_FORWARDED": 'for=6.6.6.6;proto=https, For="[2001:db8:1:2:3::4]:80"'}, "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:3::4", {}, "2001:db8:1:2::/64"),
+        ("10.0.0.1", {"HTTP_X_FORWARDED_FOR": "unknown"}, "unknown"),
+        ("", {}, ""),
+    ],
+)
+def test_the_client_is_the_last_hop_that_no_trusted_proxy_vouches_for(
+    peer: str, headers: dict[str, str], client: str
+) -> None:
+    assert ADDRESSES.client({"REMOTE_ADDR": peer, **headers}) == client
+
+
+@pytest.mark.parametrize(
+    ("environ", "loopback"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, True),
+        ({"REMOTE_ADDR": "127.8.8.8"}, True),
+        ({"REMOTE_ADDR": "::1"}, True),
+        ({"REMOTE_ADDR": "::ffff:127.0.0.1"}, True),
+        ({"REMOTE_ADDR": "192.0.2.1"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "127.0.0.1"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_FORWARDED": "for=_x"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_REAL_IP": ""}, False),
+        ({}, False),
+    ],
+)
+def test_loopback_means_no_forwarding_header_either(environ: dict[str, str], loopback: bool) -> None:
+    assert is_loopback(environ) is loopback
