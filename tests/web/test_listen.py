@@ -1,0 +1,260 @@
+"""Over real sockets: limits, odd but legal HTTP, slow clients, stopping."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lts.config import Config
+from lts.errors import ListenError
+from lts.web import channel
+from lts.web.listen import Listener, bind
+from tests.web.conftest import Answer, Served, Web, read
+
+PATH = "/lts/api/v1/authorize"
+MIB = 1 << 20
+
+
+def raw(served: Served, data: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
+    connection.sendall(data)
+    return connection
+
+
+def all_of(connection: socket.socket) -> bytes:
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    connection.close()
+    return b"".join(parts)
+
+
+def refused(answer: Answer, status: int, code: int | str) -> None:
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.json["code"] == code
+    assert answer.json["requestId"] == answer.headers["x-request-id"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread does, 20 seconds at most."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def asking(served: Served) -> bytes:
+    return json.dumps(served.web.asking()).encode()
+
+
+def test_one_connection_serves_request_after_request_also_after_an_answer_without_a_body(served: Served) -> None:
+    connection = served.connect()
+    lease = ""
+    for path in ("authorize", "release", "authorize", "health"):
+        method = "GET" if path == "health" else "POST"
+        body = {"lease": lease} if path == "release" else served.web.asking()
+        connection.request(method, f"/api/v1/{path}", json.dumps(body))
+        first = connection.sock
+        answer = read(connection)
+        assert answer.status == (204 if path == "release" else 200)
+        assert "server" not in answer.headers
+        assert connection.sock is first, "the connection was closed"
+        lease = answer.json["lease"] if path == "authorize" else lease
+    connection.close()
+
+
+def test_a_chunked_body_without_a_length_is_read_whole(served: Served) -> None:
+    data = asking(served)
+    connection = served.connect()
+    connection.request("POST", PATH, (data[i : i + 7] for i in range(0, len(data), 7)), encode_chunked=True)
+    assert read(connection).status == 200
+
+
+def test_a_client_that_expects_100_is_told_to_go_on_at_once(served: Served) -> None:
+    data = asking(served)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(data)}\r\n"
+    connection = raw(served, head.encode() + b"Expect: 100-continue\r\n\r\n")
+    assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+    connection.sendall(data)
+    assert all_of(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_expects_100_for_too_much_is_refused_before_it_sends(served: Served) -> None:
+    connection = raw(
+        served,
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {99 * MIB}\r\nExpect: 100-continue\r\n\r\n".encode(),
+    )
+    connection.shutdown(socket.SHUT_WR)
+    assert all_of(connection).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_expects_100_without_a_body_is_answered(served: Served) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    assert all_of(raw(served, head.encode())).startswith(b"HTTP/1.1 400 ")
+
+
+def test_http_1_0_is_answered_and_closed(served: Served) -> None:
+    data = asking(served)
+    answer = all_of(raw(served, f"POST {PATH} HTTP/1.0\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data))
+    assert answer.startswith(b"HTTP/1.0 200 ")
+    assert b'"lease"' in answer
+
+
+def test_gzip_is_read(served: Served) -> None:
+    assert served.ask("POST", PATH, gzip.compress(asking(served)), Content_Encoding="gzip").status == 200
+
+
+def test_a_gzip_bomb_is_refused(served: Served) -> None:
+    bomb = gzip.compress(bytes(300 * MIB), 1)
+    refused(served.ask("POST", "/api/v1/report", bomb, Content_Encoding="gzip"), 413, 144)
+
+
+def zeros(mebibytes: int) -> Iterator[bytes]:
+    block = bytes(MIB)
+    for _ in range(mebibytes):
+        yield block
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_300_mb_are_refused_readably_while_others_are_served(served: Served, chunked: bool) -> None:
+    big = served.connect()
+    headers = {} if chunked else {"Content-Length": str(300 * MIB)}
+    sending = threading.Thread(
+        target=lambda: big.request("POST", "/api/v1/report", zeros(300), headers, encode_chunked=chunked)
+    )
+    sending.start()
+    while sending.is_alive():
+        assert served.ask("GET", "/api/v1/health").status == 200
+    sending.join()
+    refused(read(big), 413, 144)
+
+
+def test_what_waitress_cannot_read_is_a_problem_too(served: Served) -> None:
+    for data, status in (
+        (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", b"400"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", b"431"),
+    ):
+        connection = raw(served, data)
+        connection.shutdown(socket.SHUT_WR)
+        answer = all_of(connection)
+        assert answer[9:12] == status
+        assert b"application/problem+json" in answer
+        assert b"Access-Control-Allow-Origin: *" in answer
+
+
+def test_cors_stands_on_every_kind_of_refusal(served: Served) -> None:
+    answers = [
+        served.ask("POST", PATH, b"{"),
+        served.ask("POST", PATH, json.dumps(served.web.asking(product="other"))),
+        served.ask("POST", PATH, json.dumps(served.web.asking(handshakeCode="x"))),
+        served.ask("GET", PATH),
+        served.ask("POST", PATH, b" " * (MIB + 1)),
+        served.ask("POST", PATH, b" " * (5 * MIB)),
+    ]
+    assert [answer.status for answer in answers] == [400, 403, 404, 405, 413, 413]
+    assert {answer.headers["access-control-allow-origin"] for answer in answers} == {"*"}
+
+
+def test_two_hundred_slow_clients_hold_up_nobody(served: Served) -> None:
+    slow = [
+        raw(served, f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode()) for _ in range(200)
+    ]
+    for connection in slow:
+        connection.sendall(b"{")
+        assert served.ask("POST", PATH, asking(served)).status == 200
+    for connection in slow:
+        connection.close()
+
+
+def test_a_request_that_trickles_is_ended_and_room_is_made_when_it_is_full(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = served.connect()
+    here.request("GET", "/api/v1/health")
+    read(here)
+    partial = raw(served, b"POST / HTTP/1.1\r\nContent-Le")
+    acceptor = served.listener._acceptors[0]
+    until(lambda: any(c.request for c in list(acceptor.active_channels.values())))
+    trickling = next(c for c in acceptor.active_channels.values() if c.request)
+    idle = next(c for c in acceptor.active_channels.values() if not c.request)
+    assert not trickling.overdue(full=False)
+    assert not idle.overdue(full=True)
+    monkeypatch.setattr(channel, "REQUEST_SECONDS", -1.0)
+    monkeypatch.setattr(channel, "IDLE_SECONDS_WHEN_FULL", -1.0)
+    assert trickling.overdue(full=False)
+    assert idle.overdue(full=True)
+    assert not idle.overdue(full=False)
+    partial.close()
+    here.close()
+
+
+def plain(answering: threading.Event, may_end: threading.Event) -> Any:
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        answering.set()
+        may_end.wait(10)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    return application
+
+
+def test_stopping_finishes_what_is_under_way_and_takes_nothing_new() -> None:
+    answering, may_end = threading.Event(), threading.Event()
+    listener = Listener(plain(answering, may_end), Config(None, port=0))
+    running = threading.Thread(target=listener.run)
+    running.start()
+    idle = socket.create_connection(("127.0.0.1", listener.port), timeout=20)
+    busy = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=20)
+    busy.request("GET", "/")
+    assert answering.wait(10)
+    listener.stop()
+    listener.stop()
+    assert idle.recv(1) == b"", "an idle connection is closed at once"
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", listener.port), timeout=20)
+    may_end.set()
+    assert read(busy).body == b"done"
+    running.join(10)
+    assert not running.is_alive()
+
+
+def test_a_taken_port_is_named_with_the_setting_to_change() -> None:
+    (taken,) = bind("127.0.0.1", 0)
+    port = taken.getsockname()[1]
+    with pytest.raises(ListenError) as caught:
+        bind("127.0.0.1", port)
+    taken.close()
+    assert f"Port {port}" in caught.value.detail
+    assert '"port" in lts.json' in caught.value.detail
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_host_that_is_not_this_machine_is_named(host: str) -> None:
+    with pytest.raises(ListenError) as caught:
+        bind(host, 0)
+    assert host in caught.value.detail
+    assert '"host"' in caught.value.detail
+
+
+def test_localhost_listens_on_one_port_for_all_its_addresses(web: Web) -> None:
+    listener = Listener(web.app, replace(web.config, host="localhost"))
+    assert {port for _, port in listener.addresses} == {listener.port}
+    assert "127.0.0.1" in {host for host, _ in listener.addresses}
+    listener.close()
+    (again,) = bind("127.0.0.1", listener.port)
+    again.close()
