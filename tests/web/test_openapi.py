@@ -1,0 +1,90 @@
+"""The OpenAPI document says what the server does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from lts.errors import HTTP_STATUS
+from lts.protocol import iso
+from lts.web import messages, openapi, reports
+from lts.web.client_api import ClientApi
+from tests.kit import NOON
+from tests.web.conftest import Served, Web
+
+SCHEMAS = openapi.document()["components"]["schemas"]
+# No check that valid data is accepted: JSON Schema takes 3.0 for an integer, we do not (product.md).
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
+REFUSED = ["400", "403", "404", "405", "413", "415"]
+schema = schemathesis.openapi.from_dict(
+    openapi.document(),
+    config=schemathesis.Config.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSED}}}),
+)
+
+
+@schema.parametrize()
+@settings(
+    max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck)
+)  # one server for all requests is meant
+def test_no_request_made_from_the_document_meets_anything_undocumented(case: Any, served: Served) -> None:
+    case.call_and_validate(checks=CHECKS, base_url=f"http://127.0.0.1:{served.port}/lts")
+
+
+def test_every_field_of_a_message_stands_in_the_document() -> None:
+    for kind in openapi.TYPES:
+        names = {field.encode_name for field in msgspec.structs.fields(kind)}
+        needed = {field.encode_name for field in msgspec.structs.fields(kind) if field.required}
+        assert set(SCHEMAS[kind.__name__]["properties"]) == names
+        assert set(SCHEMAS[kind.__name__].get("required", ())) == needed
+
+
+def test_every_path_is_described_and_every_described_path_is_answered(web: Web) -> None:
+    api = ClientApi(web.lab.ctx, web.config, web.app.metrics)
+    assert set(openapi.document()["paths"]) == set(api.routes)
+    for path, methods in openapi.document()["paths"].items():
+        assert {method.upper() for method in methods} <= set(api.routes[path].methods)
+
+
+def test_every_status_of_a_refusal_is_described() -> None:
+    for path in ("authorize", "report", "release"):
+        described = openapi.document()["paths"][f"/api/v1/{path}"]["post"]["responses"]
+        assert {str(status) for status in HTTP_STATUS.values()} <= set(described)
+
+
+def test_the_examples_are_read(web: Web) -> None:
+    def example(path: str) -> bytes:
+        content = openapi.document()["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["content"]
+        return json.dumps(content["application/json"]["example"]).encode()
+
+    assert messages.read_authorize(example("authorize")).modules == ("QR Code",)
+    assert reports.read_report(example("report")).entries[0].usage == {"QR Code": 3, "1D barcode": 1}
+    assert messages.read_release(example("release"))
+
+
+def test_answers_have_the_described_fields(web: Web) -> None:
+    granted = web.authorize().json
+    assert set(granted) == set(SCHEMAS["AuthorizeAnswer"]["required"])
+    counted = web.report([{"slot": iso(NOON), "usage": {}}], granted["lease"]).json
+    assert set(counted) == set(SCHEMAS["ReportAnswer"]["required"])
+    assert set(counted["results"][0]) == set(SCHEMAS["ResultAnswer"]["required"])
+    refused = web.authorize(instances=0).json
+    assert set(refused) == set(SCHEMAS["Problem"]["properties"])
