@@ -12,7 +12,7 @@ import pytest
 from lts.config import RateLimits
 from lts.errors import HTTP_STATUS, CannotStore, DataFolderError, Refusal
 from lts.protocol import iso
-from lts.web import client_api
+from lts.store import devices
 from tests.kit import NOON, Lab
 from tests.web.conftest import DEVICE, Answer, Web
 
@@ -101,9 +101,7 @@ def test_every_refusal_reaches_the_client_with_cors(
     def refuse(*_: Any) -> None:
         raise Refusal(code, "Because.", retry_after=7 if code in (130, 150) else None)
 
-    monkeypatch.setattr(client_api.authorize, "authorize", refuse)
-    monkeypatch.setattr(client_api.report, "record", refuse)
-    monkeypatch.setattr(client_api.release, "release", refuse)
+    monkeypatch.setattr(devices, "find", refuse)
     bodies = {
         "authorize": web.asking(),
         "report": {"lease": lease, "reports": [{"slot": iso(NOON), "usage": {}}]},
@@ -121,7 +119,7 @@ def test_an_unexpected_fault_is_500_without_details_and_stands_in_the_log(
     def break_down(*_: Any) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(client_api.authorize, "authorize", break_down)
+    monkeypatch.setattr(devices, "find", break_down)
     answer = web.authorize()
     document = problem(answer)
     assert (answer.status, document["code"]) == (500, "internal")
@@ -137,7 +135,7 @@ def test_a_store_that_fails_is_503_and_shows_no_path(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(client_api.authorize, "authorize", fail)
+    monkeypatch.setattr(devices, "find", fail)
     answer = web.authorize()
     assert (answer.status, problem(answer)["code"]) == (503, 150)
     assert "retry-after" in answer.headers
