@@ -1,23 +1,32 @@
 """Making the virtual environment that LTS runs in, from locked and hashed packages; standard library only.
 
-Says what it does on standard error, works offline once set up, and is safe against two starts at once.
+Says what it does on standard error, works offline once set up, and is safe against two starts at once. It knows
+nothing of what LTS does; run_lts.py and `python3 -m tests` share it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 STAMP = "lts-stamp.txt"
+"""Written last: an environment without it was left half made."""
 WAIT_SECONDS = 900
+NO_NETWORK = (
+    "NewConnectionError", "ConnectionError", "Temporary failure", "Max retries", "No route", "ProxyError",
+    "NameResolutionError", "ReadTimeoutError", "ConnectTimeoutError",
+)  # fmt: skip
+"""Words by which pip tells that it reached no index."""
 
 
 class SetupError(Exception):
@@ -51,8 +60,9 @@ def ensure_venv(name: str, lock: Path) -> Path:
 
 
 def _stamp(lock: Path) -> str:
+    """What the environment depends on. Not its place: it holds relative paths, so the folder may be moved."""
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    return f"{digest} {sys.version_info.major}.{sys.version_info.minor} {ROOT}"
+    return f"{digest} {sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _is_ready(venv: Path, stamp: str) -> bool:
@@ -64,62 +74,104 @@ def _is_ready(venv: Path, stamp: str) -> bool:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Only one process sets up at a time; a lock left by one that died is taken over."""
-    waited = 0.0
-    while True:
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            break
-        except FileExistsError:
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > WAIT_SECONDS:
-                    path.unlink()
-            if waited == 0:
-                say("Another start is setting up; waiting for it …")
-            if waited > WAIT_SECONDS:
-                raise SetupError(f"Another start seems stuck; delete {path} and try again.") from None
-            time.sleep(0.5)
-            waited += 0.5
-        except OSError as error:
-            raise SetupError(
-                f"The folder {ROOT} cannot be written ({error.strerror}); LTS keeps its packages there."
-            ) from error
+    """Only one process sets up at a time. The system drops the lock of a process that dies, however it dies."""
     try:
+        held = os.open(path, os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise SetupError(
+            f"The folder {ROOT} cannot be written by {_user()} ({error.strerror}); LTS keeps its packages there."
+        ) from error
+    try:
+        _wait_for(lambda: _try_lock(held), path)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _wait_for(try_lock: Callable[[], bool], path: Path) -> None:
+    given_up = time.monotonic() + WAIT_SECONDS
+    if try_lock():
+        return
+    say("Another start is setting up; waiting for it …")
+    while not try_lock():
+        if time.monotonic() > given_up:
+            raise SetupError(f"Another start holds {path} and seems stuck; end it and start again.")
+        time.sleep(0.2)
+
+
+def _try_lock(held: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(held, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # an id without a name, as in containers
+        return "this user"
 
 
 def _make(venv: Path, lock: Path) -> None:
     say(f"Setting up in {venv} (once) …")
-    shutil.rmtree(venv, ignore_errors=True)
+    _clear(venv)
     _create(venv)
     _install(venv, lock)
     _link(venv)
     say("Set up.")
 
 
-def _create(venv: Path) -> None:
-    command = [sys.executable, "-m", "venv", str(venv)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode == 0:
+def _clear(venv: Path) -> None:
+    """Remove an old or half-made environment, whole or not at all: one that runs on Windows cannot be renamed."""
+    if not venv.exists():
         return
-    shutil.rmtree(venv, ignore_errors=True)
+    aside = venv.with_name(f"{venv.name}-old-{os.getpid()}")
+    try:
+        venv.rename(aside)
+    except OSError as error:
+        raise SetupError(
+            f"{venv} is in use ({error.strerror}); stop the LTS that runs from it and start again."
+        ) from error
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run this Python on its own: neither PYTHONPATH nor a `venv.py` in the working folder may stand in the way."""
+    command = [sys.executable, "-I", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+
+
+def _create(venv: Path) -> None:
+    if _python("-c", "import venv, ensurepip").returncode:
+        _bring_venv_module()
+    done = _python("-m", "venv", str(venv))
+    if done.returncode:
+        shutil.rmtree(venv, ignore_errors=True)
+        raise SetupError(f"The environment {venv} could not be made: {_last_line(done.stdout + done.stderr)}")
+
+
+def _bring_venv_module() -> None:
+    """Debian keeps venv in a package of its own: install it as root, else say which it is."""
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+    if sys.platform != "win32" and os.geteuid() == 0 and shutil.which("apt-get"):
         say(f"Installing the system package {package} …")
-        for tried in (package, "python3-venv"):
-            if (
-                subprocess.run(["apt-get", "install", "-y", tried], stdout=subprocess.DEVNULL, check=False).returncode
-                == 0
-            ):
-                break
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode == 0:
-            return
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for words in (["update"], ["install", "-y", package], ["install", "-y", "python3-venv"]):
+            subprocess.run(["apt-get", *words], stdout=subprocess.DEVNULL, env=environment, check=False)
+            if _python("-c", "import venv, ensurepip").returncode == 0:
+                return
     raise SetupError(
-        f"Python's venv or pip is missing ({_last_line(done.stdout + done.stderr)}); install the system package"
-        f" {package} (Debian, Ubuntu: apt install {package}) and start again."
+        f"Python's venv or pip is missing; install the system package {package}"
+        f" (Debian, Ubuntu: apt install {package}) and start again."
     )
 
 
@@ -132,17 +184,21 @@ def _install(venv: Path, lock: Path) -> None:
     """pip with hashes required; a line for each package, so that nobody waits in the dark."""
     wanted = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line)
     command = [
-        str(python_of(venv)), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:",
+        str(python_of(venv)), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:",
         "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "-r", str(lock),
     ]  # fmt: skip
+    # pip set up to install for the user, or elsewhere, would refuse or miss the environment
+    environment = {**os.environ, "PIP_USER": "0", "PIP_TARGET": "", "PIP_PREFIX": ""}
     said, kept = 0, []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
     ) as pip:
         assert pip.stdout is not None
         for line in pip.stdout:
             kept.append(line)
-            if line.startswith("Collecting "):
+            if line.startswith("Ignoring "):  # meant for another system or Python
+                wanted -= 1
+            elif line.startswith("Collecting "):
                 said += 1
                 say(f"  [{said}/{wanted}] {line.split()[1]}")
             elif line.startswith("Installing collected"):
@@ -152,26 +208,32 @@ def _install(venv: Path, lock: Path) -> None:
 
 
 def _pip_fault(output: str) -> str:
+    """One sentence for what pip said."""
     if "DO NOT MATCH THE HASHES" in output:
         return "A downloaded package is not the one that was locked; it was not installed. Try again, or ask for help."
-    if any(word in output for word in ("NewConnectionError", "ConnectionError", "Temporary failure", "Max retries",
-                                       "No route", "ProxyError", "NameResolutionError")):  # fmt: skip
+    if any(word in output for word in NO_NETWORK):
         return "The package index cannot be reached; the first start needs the network (or a pip index of your own)."
+    if "No space left" in output:
+        return f"The disk that holds {ROOT} is full; free some space and start again."
     errors = [line for line in output.splitlines() if line.startswith("ERROR")]
     return f"The packages could not be installed: {errors[0][7:] if errors else _last_line(output)}"
 
 
 def _link(venv: Path) -> None:
-    """Make the project importable in the environment, and `lts` a command of it."""
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    out = subprocess.run([str(python_of(venv)), "-c", code], capture_output=True, check=True)
-    site = Path(os.fsdecode(out.stdout.strip()))
-    (site / "lts-project.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+    """Make the project importable in the environment, and `lts` a command of it.
+
+    The path is relative, hence ASCII: Pythons read a .pth file in different encodings, and the folder may be moved.
+    """
+    code = "import sysconfig; print(sysconfig.get_path('purelib', vars={'base': '.'}))"
+    out = subprocess.run([str(python_of(venv)), "-I", "-c", code], capture_output=True, text=True, check=True)
+    inside = Path(out.stdout.strip())
+    (venv / inside / "lts-project.pth").write_text("/".join([".."] * (len(inside.parts) + 1)) + "\n", encoding="ascii")
     if os.name == "nt":
         (venv / "Scripts" / "lts.cmd").write_text('@"%~dp0python.exe" -I -m lts.cli.main %*\r\n', encoding="ascii")
         return
     script = venv / "bin" / "lts"
-    script.write_text('#!/bin/sh\nexec "$(dirname "$0")/python" -I -m lts.cli.main "$@"\n', encoding="ascii")
+    here = '$(dirname "$(readlink -f "$0")")'  # follows a link such as /usr/local/bin/lts
+    script.write_text(f'#!/bin/sh\nexec "{here}/python" -I -m lts.cli.main "$@"\n', encoding="ascii")
     script.chmod(0o755)
 
 
@@ -181,7 +243,7 @@ def run(arguments: list[str]) -> int:
         python = ensure_venv(".venv", ROOT / "requirements" / "runtime.txt")
     except SetupError as error:
         say(f"lts: {error}")
-        return _end(1)
+        return _end(1, arguments)
     except KeyboardInterrupt:
         say("lts: stopped during set-up; start again to go on.")
         return 1
@@ -189,7 +251,7 @@ def run(arguments: list[str]) -> int:
     if os.name != "nt":
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606 - our own interpreter
-    return _end(_wait(command))
+    return _end(_wait(command), arguments)
 
 
 def _wait(command: list[str]) -> int:
@@ -202,19 +264,40 @@ def _wait(command: list[str]) -> int:
                 continue
 
 
-def _end(code: int) -> int:
+def _end(code: int, arguments: list[str]) -> int:
     """Keep the window of a double-click open after a failure, until a key is pressed."""
-    if code and os.name == "nt" and _owns_console():
+    if code and not arguments and _is_double_click():
         with contextlib.suppress(EOFError, KeyboardInterrupt):
             input("Press Enter to close this window.")
     return code
 
 
-def _owns_console() -> bool:
-    """Whether this window was opened for us alone: a double-click, not a shell or a service."""
+def _is_double_click() -> bool:
+    """Whether somebody sees this window and it was opened for us alone: neither a shell nor a service."""
     if sys.platform != "win32":
         return False
     import ctypes
 
-    processes = (ctypes.c_uint * 4)()
-    return bool(0 < ctypes.windll.kernel32.GetConsoleProcessList(processes, 4) <= 2)
+    kernel = ctypes.windll.kernel32
+    session = ctypes.c_ulong()
+    kernel.ProcessIdToSessionId(os.getpid(), ctypes.byref(session))
+    processes = (ctypes.c_ulong * 16)()
+    count = kernel.GetConsoleProcessList(processes, len(processes))
+    return is_window_of_our_own(session.value, [_program(kernel, process) for process in processes[:count]])
+
+
+def is_window_of_our_own(session: int, programs: list[str]) -> bool:
+    """Judge by the Windows session (0 is that of services) and the names of the programs in our console."""
+    return session != 0 and bool(programs) and all(name.lower().startswith("py") for name in programs)
+
+
+def _program(kernel: Any, process: int) -> str:
+    """File name of a Windows process, such as `py.exe`; empty when it may not be asked."""
+    import ctypes
+
+    handle = kernel.OpenProcess(0x1000, False, process)  # PROCESS_QUERY_LIMITED_INFORMATION
+    size = ctypes.c_ulong(1024)
+    name = ctypes.create_unicode_buffer(size.value)
+    found = kernel.QueryFullProcessImageNameW(handle, 0, name, ctypes.byref(size))
+    kernel.CloseHandle(handle)
+    return Path(name.value).name if found else ""

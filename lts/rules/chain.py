@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lts.crypto import b64url, unb64url
 from lts.errors import TokenError
@@ -20,8 +20,7 @@ ALTERNATIONS_TOLERATED = 2
 _MAC_BYTES = 9
 
 
-@dataclass(frozen=True)
-class ChainState:
+class ChainState(NamedTuple):
     """What the server remembers of a device's chain.
 
     `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0:
@@ -38,8 +37,7 @@ class ChainState:
     forked: bool = False
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One request on a chain: the state after it, its branch, and the number and parent of the new token."""
 
     state: ChainState
@@ -57,8 +55,7 @@ class Step:
         return self.branch + 1
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A token read back: it was issued as `number` in answer to `parent` on `branch`."""
 
     number: int
@@ -118,25 +115,25 @@ def _was_returned(state: ChainState, number: int) -> bool:
 def _open_branch(state: ChainState) -> Step:
     branch = min(len(state.tips), MAX_BRANCHES - 1)
     tips = (*state.tips[:branch], 0)
-    return _issue(replace(state, tips=tips, active=branch), branch, 0)
+    return _issue(state._replace(tips=tips, active=branch), branch, 0)
 
 
 def _first_return(state: ChainState, token: Token) -> Step:
-    state = replace(state, returned=state.returned | 1 << (state.given - token.number))
+    state = state._replace(returned=state.returned | 1 << (state.given - token.number))
     if token.parent == state.tips[token.branch]:
         state = _advance(_touch(state, token.branch), token.branch, token.number)
         return _issue(state, token.branch, token.number)
     branch = min(len(state.tips), MAX_BRANCHES - 1)
     home = token.branch if state.home is None else state.home
     tips = (*state.tips[:branch], token.number)
-    state = replace(state, tips=tips, active=branch, home=home, forked=True)
+    state = state._replace(tips=tips, active=branch, home=home, forked=True)
     return _issue(state, branch, token.number)
 
 
 def _advance(state: ChainState, branch: int, number: int) -> ChainState:
     tips = list(state.tips)
     tips[branch] = number
-    return replace(state, tips=tuple(tips))
+    return state._replace(tips=tuple(tips))
 
 
 def _touch(state: ChainState, branch: int) -> ChainState:
@@ -144,8 +141,7 @@ def _touch(state: ChainState, branch: int) -> ChainState:
     if branch == state.active:
         return state
     alternations = state.alternations + 1
-    return replace(
-        state,
+    return state._replace(
         active=branch,
         alternations=alternations,
         home=state.active if state.home is None else state.home,
@@ -157,7 +153,7 @@ def _issue(state: ChainState, branch: int, parent: int) -> Step:
     number = state.given + 1
     returned = (state.returned << 1) & ((1 << WINDOW) - 1)
     cloned = state.alternations > ALTERNATIONS_TOLERATED and branch != _oldest(state)
-    return Step(replace(state, given=number, returned=returned), branch, number, parent, cloned)
+    return Step(state._replace(given=number, returned=returned), branch, number, parent, cloned)
 
 
 def _oldest(state: ChainState) -> int:
@@ -167,8 +163,8 @@ def _oldest(state: ChainState) -> int:
 
 def plain_state(given: int, lag: int) -> ChainState:
     """State of a device that never lost an answer nor left its one branch: all up to given − lag came back."""
-    ages = range(lag, min(given, WINDOW))
-    return ChainState(given=given, tips=(given - lag,), returned=sum(1 << age for age in ages))
+    window = (1 << min(given, WINDOW)) - 1
+    return ChainState(given, (given - lag,), window & ~((1 << lag) - 1))
 
 
 def plain_lag(state: ChainState) -> int | None:

@@ -45,14 +45,8 @@ class Result:
     detail: str | None = None
 
 
-@dataclass(frozen=True)
-class Count:
-    """A count of one slot: `position` of the item in the lease, `type_name` None for presence."""
-
-    position: int
-    slot: int
-    type_name: str | None
-    count: int
+SeriesKey = tuple[int, str | None]
+"""(position of the item in the lease, type name; None for presence)."""
 
 
 def judge(entry: Entry | BadEntry, now: int) -> Result | None:
@@ -79,16 +73,26 @@ def item_of_type(lease: Lease, type_name: str) -> int:
     return 0
 
 
-def counts_of(lease: Lease, entry: Entry) -> list[Count]:
-    """All counts of an entry: presence for every item of the lease, and each type to its item."""
-    counts = [
-        Count(position, entry.slot, None, min(entry.instances or item.instances, item.instances))
-        for position, item in enumerate(lease.items)
-    ]
-    for type_name, count in entry.usage.items():
-        if count:
-            counts.append(Count(item_of_type(lease, type_name), entry.slot, type_name, count))
-    return counts
+def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, int]]:
+    """Counts by series and slot: presence for every item of the lease, and each type to its item.
+
+    A slot that stands twice keeps its highest count; zeros count nothing.
+    """
+    series: dict[SeriesKey, dict[int, int]] = {(position, None): {} for position in range(len(lease.items))}
+    presence = [(series[position, None], item.instances) for position, item in enumerate(lease.items)]
+    positions: dict[str, int] = {}
+    for entry in entries:
+        slot = entry.slot
+        for slots, most in presence:
+            instances = most if entry.instances is None else min(entry.instances, most)
+            slots[slot] = max(instances, slots.get(slot, 0))
+        for name, count in entry.usage.items():
+            if count:
+                if name not in positions:
+                    positions[name] = item_of_type(lease, name)
+                slots = series.setdefault((positions[name], name), {})
+                slots[slot] = max(count, slots.get(slot, 0))
+    return series
 
 
 def refuse_all_bad(entries: Sequence[Entry | BadEntry]) -> BadEntry | None:

@@ -18,6 +18,7 @@ from lts.service.refusals import RefusedRequest
 from lts.service.standing import standing_of
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
+from lts.store.writer import Waiting
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Authorized:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision made durable: `serial` of its change (0 when refused) and the device's new chain token."""
+    """A decision: `serial` of its change (0 when refused) and the device's new chain token."""
 
     code: Code
     decision: Decision
@@ -48,9 +49,19 @@ def authorize(ctx: Context, request: Request, now: int) -> Authorized:
 
     Raises Refusal with the codes of product.md; a refused request changes nothing.
     """
+    return finish(ctx, request, now, begin(ctx, request, now))
+
+
+def begin(ctx: Context, request: Request, now: int) -> Waiting[Decided]:
+    """Hand the decision to the writer without waiting; `finish` does the rest."""
     item_now = ctx.clock.item_time(now)
+    return ctx.store.submit(lambda tx: decide(tx, ctx, request, now, item_now))
+
+
+def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) -> Authorized:
+    """Wait for the decision to be durable, then sign the lease. Raises Refusal."""
     try:
-        decided = ctx.store.write(lambda tx: _decide(tx, ctx, request, now, item_now))
+        decided = waiting.result()
     except Refusal as refusal:
         _note(ctx, request, now, refusal, None)
         raise
@@ -74,7 +85,8 @@ def renew_after(lease: Lease) -> int:
     return lease.issued_at + min((lease.expires_at - lease.issued_at) // 2, DAY_SECONDS)
 
 
-def _decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now: int) -> Decided:
+def decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now: int) -> Decided:
+    """The operation behind an authorisation. Raises Refusal before it changes anything."""
     code = rules.find_code(tx.catalog, request)
     rules.admit(code, request)
     device = devices.find(tx.db, request.device)

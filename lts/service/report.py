@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -46,6 +47,16 @@ def record(ctx: Context, lease_text: str, chain: str | None, entries: list[Entry
 
     Raises NotVerified (141), Malformed when no entry is good, CannotStore.
     """
+    return begin(ctx, lease_text, chain, entries, now)()
+
+
+def begin(
+    ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int
+) -> Callable[[], Reported]:
+    """Check the report and hand its counts to the writer without waiting; the result waits and signs.
+
+    Raises NotVerified, Malformed.
+    """
     lease = ctx.leases.verify(lease_text)
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
@@ -53,7 +64,18 @@ def record(ctx: Context, lease_text: str, chain: str | None, entries: list[Entry
     rejected = [usage.judge(entry, now) for entry in entries]
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     item_now = ctx.clock.item_time(now)
-    recorded = ctx.store.write(lambda tx: _record(tx, ctx, lease, chain, good, now, item_now))
+    waiting = ctx.store.submit(lambda tx: _record(tx, ctx, lease, chain, good, now, item_now))
+    return lambda: _finish(ctx, lease, entries, rejected, waiting.result(), now)
+
+
+def _finish(
+    ctx: Context,
+    lease: Lease,
+    entries: list[Entry | BadEntry],
+    rejected: list[Result | None],
+    recorded: _Recorded,
+    now: int,
+) -> Reported:
     results = [r or _result(e, recorded.grown) for e, r in zip(entries, rejected, strict=True)]
     renewed = None
     if recorded.renewed:
@@ -156,16 +178,12 @@ def _runs(
     tx: Transaction, lease: Lease, items: list[LicenseItem], entries: list[Entry], now: int
 ) -> tuple[records.Run, ...]:
     """The counts of all entries as runs of consecutive slots by (item, type); the highest of a slot stays."""
-    series: dict[tuple[int, int], dict[int, int]] = {}
-    for entry in entries:
-        for count in usage.counts_of(lease, entry):
-            number = usage.PRESENCE
-            if count.type_name is not None:
-                number = stored.type_key(tx, count.type_name, now)
-            slots = series.setdefault((items[count.position].key, number), {})
-            slots[count.slot] = max(count.count, slots.get(count.slot, 0))
     newest = slot_of(now)
-    return tuple(run for key, slots in series.items() for run in _split(key, slots, newest))
+    runs: list[records.Run] = []
+    for (position, name), slots in usage.gather(lease, entries).items():
+        number = usage.PRESENCE if name is None else stored.type_key(tx, name, now)
+        runs.extend(_split((items[position].key, number), slots, newest))
+    return tuple(runs)
 
 
 def _split(key: tuple[int, int], slots: dict[int, int], newest: int) -> list[records.Run]:

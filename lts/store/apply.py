@@ -36,14 +36,14 @@ def _nothing(tx: Transaction, record: Any, time: int) -> None:
 def _granted(tx: Transaction, record: Granted, time: int) -> None:
     devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
     for seat in record.seats:
-        seats.put(tx, record.device, seat, time)
+        seats.put(tx, record.device, seat, time, known=record.uuid is None)
     tx.tally(record.code, usage.GRANTED_TALLY, time // 3600)
 
 
 def _reported(tx: Transaction, record: Reported, time: int) -> usage.Grown:
     devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
     for seat in record.seats:
-        seats.put(tx, record.device, seat, time)
+        seats.put(tx, record.device, seat, time, known=record.uuid is None)
     return usage.merge(tx, record, time)
 
 

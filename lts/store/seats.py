@@ -68,8 +68,8 @@ def of_item(db: apsw.Connection, item: int, after: int, limit: int) -> Iterator[
         yield row[0], _seat(row[1:])
 
 
-def put(tx: Transaction, device: int, record: SeatRecord, time: int) -> None:
-    """Store a grant's state and keep the counts; a renewal never moves an end back."""
+def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: bool) -> None:
+    """Store a grant's state and keep the counts; `known` False: the device is new, so it has none yet."""
     seat = Seat(
         record.grant,
         time + record.lasts,
@@ -80,7 +80,7 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int) -> None:
         record.instances,
     )
     concurrent = record.age >= 0
-    before = find(tx.db, device, record.item, concurrent)
+    before = find(tx.db, device, record.item, concurrent) if known else None
     if concurrent:
         row = (record.item, device, seat.grant, seat.end, record.flags, _pack_codes(seat.codes), seat.since,
                seat.instances)  # fmt: skip

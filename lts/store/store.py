@@ -16,7 +16,7 @@ from lts.store import database, feed, meta, seats, sql, usage
 from lts.store.apply import apply
 from lts.store.records import Origin
 from lts.store.transaction import BuildCatalog, Memory, Transaction
-from lts.store.writer import Writer
+from lts.store.writer import Waiting, Writer
 
 T = TypeVar("T")
 DATABASE = "lts.db"
@@ -81,6 +81,10 @@ class Store:
     def write(self, operation: Callable[[Transaction], T]) -> T:
         """See Writer.run."""
         return self._writer.run(operation)
+
+    def submit(self, operation: Callable[[Transaction], T]) -> Waiting[T]:
+        """See Writer.submit."""
+        return self._writer.submit(operation)
 
     def refresh_catalog(self) -> None:
         """Build the catalog anew (a vendor key came or went) without any change of the feed."""

@@ -131,22 +131,32 @@ class _Presence:
         new_in_item, new_in_code = not same_item, not self._of_code
         if not any(one is series for one in same_item):
             self._learn(item, self._code, series)
+        if len(same_item) == 1 and len(self._of_code) == 1:
+            before = series.get(slot)
+            if count <= before:
+                return False
+            series.raise_to(slot, count)
+            self._moved(item, slot, before, count, not before, new_in_item, new_in_code)
+            return True
         before = max(one.get(slot) for one in same_item)
         code_before = any(one.get(slot) for one in self._of_code)
         if not series.raise_to(slot, count):
             return False
         after = max(one.get(slot) for one in same_item)
-        self._move(ITEM, item, slot, after - before, new_in_item)
-        self._move(CODE, self._code, slot, int(not code_before), new_in_code)
-        if after > before:
-            _spend_overdraft(self._tx, item, self._day, slot, after - before)
+        self._moved(item, slot, before, after, not code_before, new_in_item, new_in_code)
         return True
 
-    def _move(self, scope: int, key: int, slot: int, more: int, new_device: bool) -> None:
-        if more or new_device:
-            counts = self._tx.activity((scope, key, self._day))
-            counts[slot] += more
-            counts[DEVICES_OF_DAY] += new_device
+    def _moved(
+        self, item: int, slot: int, before: int, after: int, new_slot: bool, new_in_item: bool, new_in_code: bool
+    ) -> None:
+        of_item = self._tx.activity((ITEM, item, self._day))
+        of_item[slot] += after - before
+        of_item[DEVICES_OF_DAY] += new_in_item
+        of_code = self._tx.activity((CODE, self._code, self._day))
+        of_code[slot] += new_slot
+        of_code[DEVICES_OF_DAY] += new_in_code
+        if after > before:
+            _spend_overdraft(self._tx, item, self._day, slot, after - before)
 
 
 def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: int) -> None:

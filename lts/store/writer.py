@@ -1,4 +1,4 @@
-"""One thread owns the writing connection and commits in groups (architecture.md, The write path).
+"""One writing connection, used by one thread at a time, commits in groups (architecture.md, The write path).
 
 An operation runs inside a transaction with others that waited; nobody gets an answer before the commit is
 durable. An operation refuses (LtsError) before it emits anything; any other failure after an emit undoes
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import apsw
 
@@ -31,19 +31,47 @@ STORAGE_FAULTS = (
 )
 
 
-class _Waiting:
-    __slots__ = ("done", "error", "operation", "result")
+class Waiting(Generic[T]):
+    """An operation handed to the writer."""
 
-    def __init__(self, operation: Callable[[Transaction], Any]) -> None:
+    __slots__ = ("_woken", "_writer", "done", "error", "operation", "outcome")
+
+    def __init__(self, writer: Writer, operation: Callable[[Transaction], T]) -> None:
+        self._writer = writer
+        self._woken = threading.Lock()
+        self._woken.acquire()
         self.operation = operation
-        self.result: Any = None
+        self.outcome: T | None = None
         self.error: BaseException | None = None
-        self.done = threading.Lock()
-        self.done.acquire()
+        self.done = False
+
+    def result(self) -> T:
+        """Wait until the operation is durable, and return what it returned.
+
+        Raises what the operation raised, or CannotStore (nothing of it is stored then).
+        """
+        if not self.done:
+            self._writer.work_off(self)
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.outcome)
+
+    def wait(self) -> None:
+        """Sleep until the operation is done, or this thread is to lead."""
+        self._woken.acquire()
+
+    def wake(self) -> None:
+        """End `wait`."""
+        self._woken.release()
 
 
 class Writer:
-    """Runs operations durably. `on_fault(error or None)` is told when storing fails and when it works again."""
+    """Runs operations durably, one group at a time, in the thread of one of those who wait (the leader).
+
+    A thread of its own would have to be woken for every group, and would fight for the interpreter with
+    those it works for (docs/decisions/0003-write-path.md). `on_fault(error or None)` is told when storing
+    fails and when it works again.
+    """
 
     def __init__(
         self,
@@ -55,59 +83,71 @@ class Writer:
         self._memory = memory
         self._on_fault = on_fault
         self._faulty = False
-        self._waiting: list[_Waiting] = []
-        self._wake = threading.Condition(threading.Lock())
+        self._queue: list[Waiting[Any]] = []
+        self._lock = threading.Lock()
+        self._led = False
         self._stopping = False
         self.commits = 0
         self.operations = 0
-        self._thread = threading.Thread(target=self._loop, name="lts-writer", daemon=True)
-        self._thread.start()
 
     @property
     def queue_depth(self) -> int:
         """Operations that wait for the next group."""
-        return len(self._waiting)
+        return len(self._queue)
 
     def run(self, operation: Callable[[Transaction], T]) -> T:
-        """Run `operation` and return its result once it is durable.
+        """Run `operation` and return its result once it is durable, see Waiting.result."""
+        return self.submit(operation).result()
 
-        Raises what the operation raised, or CannotStore (nothing of it is stored then).
-        """
-        waiting = _Waiting(operation)
-        with self._wake:
+    def submit(self, operation: Callable[[Transaction], T]) -> Waiting[T]:
+        """Hand `operation` over; whoever does so must ask for its result. Raises CannotStore when stopping."""
+        waiting = Waiting(self, operation)
+        with self._lock:
             if self._stopping:
                 raise CannotStore("The server is stopping.")
-            self._waiting.append(waiting)
-            self._wake.notify()
-        waiting.done.acquire()
-        if waiting.error is not None:
-            raise waiting.error
-        return waiting.result  # type: ignore[no-any-return]  # what the operation returned
+            self._queue.append(waiting)
+        return waiting
 
     def stop(self) -> None:
-        """Finish what waits, then end the thread and close the connection."""
-        with self._wake:
+        """Take nothing more, finish what waits, and close the connection."""
+        last = self.submit(lambda tx: None)
+        with self._lock:
             self._stopping = True
-            self._wake.notify()
-        self._thread.join()
+        last.result()
         with contextlib.suppress(apsw.Error):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._db.close()
 
-    def _loop(self) -> None:
-        while True:
-            with self._wake:
-                while not self._waiting and not self._stopping:
-                    self._wake.wait()
-                if not self._waiting:
-                    return
-                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            self._run_group(group)
-            self.operations += len(group)
-            for waiting in group:
-                waiting.done.release()
+    def work_off(self, waiting: Waiting[Any]) -> None:
+        """Return once `waiting` is done: lead the next group, or sleep while another thread leads."""
+        with self._lock:
+            if waiting.done:
+                return
+            leads = not self._led
+            self._led = True
+        if not leads:
+            waiting.wait()
+        while not waiting.done:
+            self._lead(waiting)
 
-    def _run_group(self, group: list[_Waiting]) -> None:
+    def _lead(self, leader: Waiting[Any]) -> None:
+        """Run what waits as one group, wake those it was for, and let one of those left lead next."""
+        with self._lock:
+            group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
+        self._run_group(group)
+        self.operations += len(group)
+        with self._lock:
+            for done in group:
+                done.done = True
+            following = self._queue[0] if self._queue and leader.done else None
+            self._led = following is not None or not leader.done
+        for done in group:
+            if done is not leader:
+                done.wake()
+        if following is not None:
+            following.wake()
+
+    def _run_group(self, group: list[Waiting[Any]]) -> None:
         try:
             self._commit(group)
         except STORAGE_FAULTS as error:
@@ -120,14 +160,14 @@ class Writer:
                 waiting.error = None
                 self._run_group([waiting])
 
-    def _fail(self, group: list[_Waiting], error: Exception) -> None:
+    def _fail(self, group: list[Waiting[Any]], error: Exception) -> None:
         self._faulty = True
         self._on_fault(error)
         for waiting in group:
             if waiting.error is None:
                 waiting.error = CannotStore()
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _commit(self, group: list[Waiting[Any]]) -> None:
         tx = Transaction(self._db, self._memory)
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -151,10 +191,10 @@ class Writer:
             self._on_fault(None)
 
 
-def _run(waiting: _Waiting, tx: Transaction) -> None:
+def _run(waiting: Waiting[Any], tx: Transaction) -> None:
     before = tx.changes_made
     try:
-        waiting.result = waiting.operation(tx)
+        waiting.outcome = waiting.operation(tx)
     except LtsError as error:
         if tx.changes_made != before:
             raise RuntimeError("An operation refused after it had emitted a change.") from error

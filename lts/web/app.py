@@ -35,6 +35,14 @@ class App:
         self._clients = ClientApi(ctx, config, self.metrics)
         self.flask = make_flask(ctx, config, self.metrics, cli_token)
 
+    def groups(self, method: str, path: str) -> bool:
+        """Whether a request is a client call that can be begun before it is answered (lts.web.dispatch)."""
+        return method == "POST" and path.removeprefix(self._prefix) in self._clients.begins
+
+    def begin(self, environ: Environ) -> None:
+        """Begin a client call; calling the application with the same environ finishes it."""
+        self._clients.begin(environ, environ["PATH_INFO"].removeprefix(self._prefix))
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"
         prefix = self._prefix

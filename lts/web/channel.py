@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from secrets import token_hex
 from typing import Any
 
@@ -54,6 +56,14 @@ class Task(_WSGITask):  # type: ignore[misc]  # see above
     """Header and body leave in one piece; an answer without a body does not end the connection."""
 
     wrote_header: bool
+    environ: dict[str, Any] | None
+
+    def get_environment(self) -> dict[str, Any]:
+        """See waitress; a request that was begun keeps the environ it was begun with."""
+        if self.environ is None:
+            self.environ = getattr(self.request, "begun", None)
+        environ: dict[str, Any] = super().get_environment()
+        return environ
 
     def set_close_on_finish(self) -> None:
         """See waitress, which closes after every answer that has no Content-Length, as 204 never has."""
@@ -120,13 +130,12 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
             self._partial_since = time.monotonic()
         return taken
 
-    def readable(self) -> bool:
-        """See waitress."""
-        return bool(self._drain_since) or bool(super().readable())
-
-    def writable(self) -> bool:
-        """See waitress."""
-        return self.will_close if self._drain_since else bool(super().writable())
+    def begin(self, application: Any) -> None:
+        """Begin the request that waits, see lts.web.dispatch."""
+        request = self.requests[0]
+        environ = Task(self, request).get_environment()
+        application.begin(environ)
+        request.begun = environ
 
     def handle_read(self) -> None:
         """See waitress."""
@@ -150,6 +159,9 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         if self.total_outbufs_len or self.will_close:
             return
         self._drain_since = time.monotonic()
+        # Only now, since these are asked of every connection at every turn of the loop.
+        self.readable = lambda: True
+        self.writable = lambda: bool(self.will_close)
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
 
@@ -179,6 +191,23 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
     """One listening socket and its connections."""
 
     channel_class = Channel
+    _held = threading.local()
+
+    def pull_trigger(self) -> None:
+        """See waitress; the loop is woken once for a group of answers."""
+        if getattr(self._held, "depth", 0):
+            return
+        super().pull_trigger()
+
+    @contextlib.contextmanager
+    def one_wake_up(self) -> Iterator[None]:
+        """What this thread answers within the block wakes the loop at its end."""
+        self._held.depth = 1
+        try:
+            yield
+        finally:
+            self._held.depth = 0
+            self.pull_trigger()
 
     def maintenance(self, now: float) -> None:
         """See waitress; called every few seconds."""

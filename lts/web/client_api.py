@@ -6,10 +6,12 @@ calls one service function, translates the outcome.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from secrets import token_hex
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,8 +20,10 @@ from lts.config import Config
 from lts.errors import CannotStore, HttpError, LtsError, Refusal
 from lts.rules.authorize import Request
 from lts.service import authorize, release, report
-from lts.service.authorize import Authorized
+from lts.service.authorize import Decided
 from lts.service.context import Context, request_id
+from lts.service.report import Reported
+from lts.store.writer import Waiting
 from lts.web import answers, messages, problems, reports
 from lts.web.addresses import Addresses
 from lts.web.body import read_body
@@ -52,8 +56,21 @@ class Route(NamedTuple):
     answer: Callable[[Environ, str], tuple[int, bytes]]
 
 
+Finish = Callable[[], tuple[int, bytes]]
+"""Waits for what a call began, and gives (status, body). Raises LtsError."""
+_BEGUN = "lts.begun"
+
+
+class Begun(NamedTuple):
+    """A call under way: its id and time of begin, and what finishes it."""
+
+    identifier: str
+    since: float
+    finish: Finish
+
+
 class ClientApi:
-    """WSGI application for the paths in `routes` (without prefix)."""
+    """WSGI application for the paths in `routes` (without prefix); those in `begins` can be begun ahead."""
 
     def __init__(self, ctx: Context, config: Config, metrics: Metrics) -> None:
         self._ctx = ctx
@@ -62,19 +79,35 @@ class ClientApi:
         self._metrics = metrics
         self._max_report = config.max_request_bytes
         post = ("POST", "OPTIONS")
+        self.begins: dict[str, Callable[[Environ, str], Finish]] = {
+            "/api/v1/authorize": self._authorize,
+            "/api/v1/report": self._report,
+        }
         self.routes = {
-            "/api/v1/authorize": Route(post, self._authorize),
-            "/api/v1/report": Route(post, self._report),
+            "/api/v1/authorize": Route(post, lambda environ, address: self._authorize(environ, address)()),
+            "/api/v1/report": Route(post, lambda environ, address: self._report(environ, address)()),
             "/api/v1/release": Route(post, self._release),
             "/api/v1/health": Route(("GET", "HEAD", "OPTIONS"), self._health),
         }
 
+    def begin(self, environ: Environ, path: str) -> None:
+        """Begin a POST on a path of `begins`; calling the application with this environ finishes it."""
+        identifier, since = token_hex(8), time.perf_counter()
+        token = request_id.set(identifier)
+        try:
+            finish = self.begins[path](environ, self._addresses.client(environ))
+        except Exception as error:  # noqa: BLE001  # answered where every error is
+            finish = partial(_raise, error)
+        finally:
+            request_id.reset(token)
+        environ[_BEGUN] = Begun(identifier, since, finish)
+
     def __call__(self, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
         """Answer a request on `path`, one of `routes`."""
         route, method = self.routes[path], environ["REQUEST_METHOD"]
-        identifier = token_hex(8)
+        begun: Begun | None = environ.get(_BEGUN)
+        identifier, since = (begun.identifier, begun.since) if begun else (token_hex(8), time.perf_counter())
         token = request_id.set(identifier)
-        begun = time.perf_counter()
         code: int | str = 500
         try:
             if method == "OPTIONS":
@@ -82,7 +115,7 @@ class ClientApi:
             elif method not in route.methods:
                 raise HttpError(405, "method", f"Use {route.methods[0]} here.")
             else:
-                code, body = route.answer(environ, self._addresses.client(environ))
+                code, body = begun.finish() if begun else route.answer(environ, self._addresses.client(environ))
                 headers = _JSON if body else CORS
             return _answer(start_response, int(code), body, headers, identifier, method)
         except Exception as error:  # noqa: BLE001  # the edge: the last resort that becomes an answer
@@ -91,7 +124,7 @@ class ClientApi:
                 extra = [*extra, ("Allow", ", ".join(route.methods))]
             return _answer(start_response, status, body, [*_PROBLEM, *extra], identifier, method)
         finally:
-            self._metrics.observe(path[8:], code, time.perf_counter() - begun)
+            self._metrics.observe(path[8:], code, time.perf_counter() - since)
             request_id.reset(token)
 
     def _refused(
@@ -107,49 +140,47 @@ class ClientApi:
             log.info("%s %s of %s refused: %s %s", identifier, path, address, code, error.detail)
         return code, status, body, extra
 
-    def _authorize(self, environ: Environ, address: str) -> tuple[int, bytes]:
+    def _authorize(self, environ: Environ, address: str) -> Finish:
         self._check_serving()
         self._limits.check_address(address)
-        try:
+        with self._counting(address):
             request = messages.read_authorize(read_body(environ, MAX_OTHER_BYTES))
             self._limits.device(request.device)
-            now = self._ctx.clock.now()
-            done = self._grant(request, now)
-        except LtsError as error:
-            self._count_refusal(error, address)
-            raise
-        return 200, answers.authorized(done, now)
+        now = self._ctx.clock.now()
+        waiting = authorize.begin(self._ctx, request, now)
+        return lambda: self._authorized(request, address, now, waiting)
 
-    def _grant(self, request: Request, now: int) -> Authorized:
+    def _authorized(self, request: Request, address: str, now: int, waiting: Waiting[Decided]) -> tuple[int, bytes]:
         try:
-            return authorize.authorize(self._ctx, request, now)
+            with self._counting(address):
+                done = authorize.finish(self._ctx, request, now, waiting)
         except Refusal as refusal:
             odd = messages.oddities(request.handshake_code or request.organization_id or "")
             if refusal.code in (101, 121) and odd:
                 log.info("%s the unknown code holds %s", request_id.get(), odd)
             raise
+        return 200, answers.authorized(done, now)
 
-    def _report(self, environ: Environ, address: str) -> tuple[int, bytes]:
+    def _report(self, environ: Environ, address: str) -> Finish:
         self._check_serving()
-        try:
+        with self._counting(address):
             sent = reports.read_report(read_body(environ, self._max_report))
             self._count_device(sent.lease)
             now = self._ctx.clock.now()
-            done = report.record(self._ctx, sent.lease, sent.chain, sent.entries, now)
-        except LtsError as error:
-            self._count_refusal(error, address)
-            raise
+            finish = report.begin(self._ctx, sent.lease, sent.chain, sent.entries, now)
+        return lambda: self._reported(finish, address, now)
+
+    def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:
+        with self._counting(address):
+            done = finish()
         return 200, answers.reported(done, now)
 
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._check_serving()
-        try:
+        with self._counting(address):
             lease = messages.read_release(read_body(environ, MAX_OTHER_BYTES))
             self._count_device(lease)
             release.release(self._ctx, lease, self._ctx.clock.now())
-        except LtsError as error:
-            self._count_refusal(error, address)
-            raise
         return 204, b""
 
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
@@ -164,6 +195,15 @@ class ClientApi:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""
         self._limits.device(UUID(self._ctx.leases.verify(lease).device).bytes)
 
+    @contextlib.contextmanager
+    def _counting(self, address: str) -> Iterator[None]:
+        """What is refused within the block counts against the address."""
+        try:
+            yield
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
+
     def _count_refusal(self, error: LtsError, address: str) -> None:
         """A refusal counts against its address; one too many is told 130.
 
@@ -173,6 +213,10 @@ class ClientApi:
             return
         self._limits.check_address(address)
         self._limits.refused(address)
+
+
+def _raise(error: Exception) -> tuple[int, bytes]:
+    raise error
 
 
 def preflight(environ: Environ, methods: tuple[str, ...]) -> Headers:

@@ -12,17 +12,20 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.task import ThreadedTaskDispatcher
 
 from lts.config import Config
 from lts.errors import ListenError
 from lts.web.channel import Acceptor
+from lts.web.dispatch import Dispatcher, Grouping
 
 STOP_SECONDS = 5.0
+SWITCH_SECONDS = 0.0002
+"""How long a thread may keep the interpreter from others: a page under way must not hold up client calls,
+which give it away at every step of the database (docs/decisions/0003-write-path.md)."""
 SLACK_BYTES = 64 << 10
 """What a body may have over the largest limit before waitress itself refuses it."""
 MAX_HEADER_BYTES = 32 << 10
@@ -43,6 +46,7 @@ class Listener:
 
     def __init__(self, application: Callable[..., Any], config: Config) -> None:
         """Bind all addresses of the configured host; port 0 takes a free one. Raises ListenError."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         logging.getLogger("waitress.queue").setLevel(logging.CRITICAL)
         self._sockets = bind(config.host, config.port)
         self._map: dict[int, Any] = {}
@@ -63,7 +67,7 @@ class Listener:
             ident="",
             log_socket_errors=False,
         )
-        self._dispatcher: Any = ThreadedTaskDispatcher()  # the stubs take no float for its timeout
+        self._dispatcher = Dispatcher(cast("Grouping", application) if hasattr(application, "groups") else None)
         self._dispatcher.set_thread_count(config.threads)
         self._acceptors = [
             Acceptor(
@@ -85,7 +89,7 @@ class Listener:
     @property
     def queue_depth(self) -> int:
         """Requests that wait for a thread."""
-        return len(self._dispatcher.queue)
+        return self._dispatcher.waiting
 
     @property
     def connections(self) -> int:

@@ -94,7 +94,9 @@ def test_an_item_works_from_its_start_to_the_end_of_its_grace_without_restart(se
     assert refused(server, code) == 111
 
 
-@pytest.mark.parametrize("end", ["2038-01-19T03:14:08Z", "2099-12-31T00:00:00Z", "9999-12-31T23:59:59Z", None, "permanent"])
+@pytest.mark.parametrize(
+    "end", ["2038-01-19T03:14:08Z", "2099-12-31T00:00:00Z", "9999-12-31T23:59:59Z", None, "permanent"]
+)
 def test_far_and_endless_items_authorize(server: Lab, end: str | None) -> None:
     code = server.load(item(expiresAt=end))
     assert server.authorize(code).expires_at == NOON + 7 * DAY_SECONDS

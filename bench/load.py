@@ -1,0 +1,183 @@
+"""The load generator: keep-alive connections over one poll loop, in a process of its own.
+
+Reads a JSON command a line from standard input, answers with a JSON line of figures.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+SLOT = 180
+
+
+class Pool:
+    """Devices that were authorised, with their newest lease and chain token."""
+
+    def __init__(self) -> None:
+        self.devices: list[str] = []
+        self.state: dict[str, tuple[str, str]] = {}
+        self.counts: dict[str, int] = {}
+        self.turn = 0
+
+    def next(self) -> str:
+        """Devices in turn, so that none comes near its rate limit."""
+        self.turn = (self.turn + 1) % len(self.devices)
+        return self.devices[self.turn]
+
+    def learn(self, device: str, answer: dict[str, Any]) -> None:
+        """Take what an authorisation or report gave."""
+        if device not in self.state:
+            self.devices.append(device)
+        lease = answer.get("lease") or self.state[device][0]
+        self.state[device] = (lease, answer["chain"])
+
+
+Request = tuple[bytes, str | None]
+"""Bytes to send, and the device whose answer is to be learnt."""
+
+
+def _post(path: str, body: dict[str, Any]) -> bytes:
+    data = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    return head.encode() + data
+
+
+class Traffic:
+    """Makes requests of one kind."""
+
+    def __init__(self, pool: Pool, code: str, slots: int) -> None:
+        self._pool = pool
+        self._code = code
+        self._slots = slots
+
+    def _authorization(self, device: str, chain: str | None) -> bytes:
+        return _post("/api/v1/authorize", {"handshakeCode": self._code, "deviceId": device, "product": "reader",
+                                           "deploymentType": "server", "modules": ["QR"], "chain": chain})  # fmt: skip
+
+    def hello(self) -> Request:
+        return b"GET /bench/hello HTTP/1.1\r\nHost: bench\r\n\r\n", None
+
+    def authorize(self) -> Request:
+        device = str(UUID(int=random.getrandbits(128), version=4))
+        return self._authorization(device, None), device
+
+    def renew(self) -> Request:
+        device = self._pool.next()
+        return self._authorization(device, self._pool.state[device][1]), device
+
+    def report(self) -> Request:
+        pool = self._pool
+        device = pool.next()
+        lease, chain = pool.state[device]
+        count = pool.counts[device] = pool.counts.get(device, 0) + 1
+        newest = int(time.time()) // SLOT
+        reports = [
+            {"slot": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime((newest - n) * SLOT)), "usage": {"QR": count}}
+            for n in range(self._slots)
+        ]
+        return _post("/api/v1/report", {"lease": lease, "chain": chain, "reports": reports}), device
+
+
+class Connection:
+    """One keep-alive connection with one request under way."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+        self.begun = 0.0
+        self.device: str | None = None
+
+    def send(self, request: Request) -> None:
+        """Send the next request."""
+        data, self.device = request
+        self.begun = time.perf_counter()
+        self.socket.sendall(data)
+
+    def answer(self) -> tuple[int, bytes] | None:
+        """(status, body) once it is whole."""
+        data = self.socket.recv(1 << 18)
+        if not data:
+            return 0, b""
+        self.buffer += data
+        head, split, body = self.buffer.partition(b"\r\n\r\n")
+        if not split:
+            return None
+        lowered = head.lower()
+        at = lowered.find(b"content-length:")
+        length = int(lowered[at + 15 :].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return None
+        self.buffer = body[length:]
+        return int(head[9:12]), body[:length]
+
+
+def run(
+    port: int, make: Callable[[], Request], pool: Pool, connections: int, seconds: float, limit: int
+) -> dict[str, Any]:
+    """Figures of one window: requests, errors, latencies in seconds."""
+    channels = {c.socket.fileno(): c for c in (Connection(port) for _ in range(connections))}
+    poll = select.epoll()
+    for number, channel in channels.items():
+        poll.register(number, select.EPOLLIN)
+        channel.send(make())
+    begun = time.perf_counter()
+    latencies: list[float] = []
+    errors: dict[str, int] = {}
+    busy = set(channels)
+    while busy:
+        for number, _ in poll.poll(10):
+            channel = channels[number]
+            got = channel.answer()
+            if got is None:
+                continue
+            now = time.perf_counter()
+            status, body = got
+            if status in (200, 204):
+                latencies.append(now - channel.begun)
+                if channel.device is not None:
+                    pool.learn(channel.device, json.loads(body))
+            else:
+                errors[f"{status} {body[:200]!r}"] = errors.get(f"{status} {body[:200]!r}", 0) + 1
+            if status == 0 or now - begun >= seconds or len(latencies) >= limit:
+                busy.discard(number)
+                poll.unregister(number)
+            else:
+                channel.send(make())
+    took = time.perf_counter() - begun
+    for channel in channels.values():
+        channel.socket.close()
+    latencies.sort()
+    return {
+        "requests": len(latencies),
+        "perSecond": len(latencies) / took,
+        "p50": latencies[len(latencies) // 2] if latencies else 0,
+        "p99": latencies[len(latencies) * 99 // 100] if latencies else 0,
+        "max": latencies[-1] if latencies else 0,
+        "errors": errors,
+    }
+
+
+def main() -> None:
+    """Answer commands until standard input ends."""
+    pool = Pool()
+    for line in sys.stdin:
+        command = json.loads(line)
+        traffic = Traffic(pool, command.get("code", ""), command.get("slots", 20))
+        figures = run(command["port"], getattr(traffic, command["kind"]), pool, command["connections"],
+                      command["seconds"], command.get("limit", 10**9))  # fmt: skip
+        print(json.dumps(figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()

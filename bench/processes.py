@@ -1,0 +1,101 @@
+"""The two processes of a run, and talking to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench.serve import config_for
+from lts.crypto import SigningKey
+from lts.rules import activation, licensefile, vendorkey
+from lts.server import opened
+from lts.service import licenses
+from lts.service.clock import Clock
+from lts.service.licenses import Choice
+from lts.vendor import issuing
+
+ROOT = Path(__file__).resolve().parents[1]
+QUOTA = 10**9
+LABELS = ("machine-id:bench", "mac:bench", "processor-id:bench")
+
+
+def prepare(folder: Path) -> str:
+    """A data folder with one code over an item of every kind used here; returns the code's name."""
+    now = int(time.time())
+    vendor = SigningKey.generate()
+    common = {"product": "reader", "modules": ["QR"], "quota": QUOTA, "startsAt": "2020-01-01T00:00:00Z",
+              "expiresAt": None}  # fmt: skip
+    spec = {"licenseId": "bench", "organizationId": "1", "items": [
+        {**common, "itemId": "devices", "chargeWay": "device", "activePeriod": "monthly"}]}  # fmt: skip
+    config = config_for(folder)
+    config.vendor_keys.mkdir(parents=True, exist_ok=True)
+    (config.vendor_keys / "bench.pub").write_text(vendorkey.build("Bench", vendor, now), encoding="utf-8")
+    with opened(config, read_labels=lambda: LABELS, clock=Clock()) as here:
+        me = here.ctx.identity
+        request = activation.read(activation.build(me.uuid, me.key, me.labels, me.binding, now).encode())
+        file = issuing.activate(issuing.issue(spec, vendor, "Bench", now), [request], vendor, "Bench", now)
+        licenses.import_license(here.ctx, licensefile.render(file).encode(), Choice(), "bench", now)
+    return "1-bench"
+
+
+class Process:
+    """A child that answers a line with a line."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment, cwd=ROOT,
+        )  # fmt: skip
+
+    def read(self) -> str:
+        """The next line."""
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            raise RuntimeError("A process of the bench ended early.")
+        return line.strip()
+
+    def ask(self, line: str) -> str:
+        """Send a line, read the answer."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(line + "\n")
+        self._child.stdin.flush()
+        return self.read()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+        self._child.wait(timeout=30)
+
+
+class Rig:
+    """A server and a load generator; `window` runs one kind of traffic for some seconds."""
+
+    def __init__(self, server: Process, load: Process, code: str) -> None:
+        self._server = server
+        self._load = load
+        self._code = code
+        self._port = int(server.read())
+
+    def window(self, kind: str, seconds: float = 3.0, connections: int = 64, **more: Any) -> dict[str, Any]:
+        """Figures of one window, see bench.load.run."""
+        command = {"kind": kind, "port": self._port, "code": self._code, "seconds": seconds,
+                   "connections": connections, **more}  # fmt: skip
+        figures: dict[str, Any] = json.loads(self._load.ask(json.dumps(command)))
+        return figures
+
+    def memory(self) -> int:
+        """Resident bytes of the server."""
+        return int(self._server.ask("memory"))
