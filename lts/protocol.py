@@ -146,6 +146,11 @@ class Lease:
     items: tuple[LeaseItem, ...]
     serial: int
 
+    @property
+    def device_bytes(self) -> bytes:
+        """The device's UUID as 16 bytes."""
+        return bytes.fromhex(self.device.replace("-", ""))
+
     def claims(self) -> dict[str, Any]:
         """The JSON payload of the lease."""
         return {

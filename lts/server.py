@@ -94,7 +94,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         identity=me,
         trust=trust,
         vault=vault,
-        leases=Leases(me.uuid, me.key),
+        leases=Leases(me.uuid, me.key, vault.derive("leases")),
         refusals=Refusals(),
         chain_key=vault.derive("chain tokens"),
         public_url=config.public_url or f"http://{_url_host(config.host)}:{config.port}{config.url_prefix}/",

@@ -6,7 +6,7 @@ Pure: turns the entries of a report and the claims of its lease into counts per 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
 
@@ -16,8 +16,7 @@ PRESENCE = 0
 """Type key of a sign of life: its count in a slot is the instances that ran (1 for a device)."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One well-formed slot of a report; `usage` holds the counts so far by type, `{}` a sign of life."""
 
     slot: int
@@ -26,8 +25,7 @@ class Entry:
     instances: int | None = None
 
 
-@dataclass(frozen=True)
-class BadEntry:
+class BadEntry(NamedTuple):
     """One slot of a report that cannot be read; `field` names what is at fault."""
 
     slot_text: str | None
@@ -35,8 +33,7 @@ class BadEntry:
     detail: str
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What became of one entry: status counted, unchanged or rejected (with code and detail)."""
 
     slot_text: str | None

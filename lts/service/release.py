@@ -18,7 +18,7 @@ def release(ctx: Context, lease_text: str, now: int) -> None:
 
 
 def _release(tx: Transaction, lease: Lease, now: int) -> None:
-    device = devices.find(tx.db, UUID(lease.device).bytes)
+    device = devices.find(tx.db, lease.device_bytes)
     code = tx.catalog.code_named(lease.handshake_code)
     if device is None or code is None:
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from lts.errors import Malformed, NotVerified
 from lts.protocol import Lease, LeaseItem, slot_of
@@ -47,17 +46,16 @@ def record(ctx: Context, lease_text: str, chain: str | None, entries: list[Entry
 
     Raises NotVerified (141), Malformed when no entry is good, CannotStore.
     """
-    return begin(ctx, lease_text, chain, entries, now)()
+    return begin(ctx, ctx.leases.verify(lease_text), chain, entries, now)()
 
 
 def begin(
-    ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int
+    ctx: Context, lease: Lease, chain: str | None, entries: list[Entry | BadEntry], now: int
 ) -> Callable[[], Reported]:
-    """Check the report and hand its counts to the writer without waiting; the result waits and signs.
+    """Hand the counts of a report under a verified lease to the writer; the result waits and signs.
 
-    Raises NotVerified, Malformed.
+    Raises Malformed when no entry is good.
     """
-    lease = ctx.leases.verify(lease_text)
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
         raise Malformed(fault.detail, field=fault.field)
@@ -79,7 +77,7 @@ def _finish(
     results = [r or _result(e, recorded.grown) for e, r in zip(entries, rejected, strict=True)]
     renewed = None
     if recorded.renewed:
-        device = UUID(lease.device).bytes
+        device = lease.device_bytes
         renewed = ctx.leases.sign(make_lease(ctx, device, recorded.code, recorded.renewed, recorded.serial, now))
     return Reported(results, "single", renewed, recorded.token)
 
@@ -104,7 +102,7 @@ def _record(
     if code is None or not items or any(item is None for item in items):
         raise NotVerified("This server holds no longer the handshake code or items of the lease. Authorize again.")
     held = [item for item in items if item is not None]
-    uuid = UUID(lease.device).bytes
+    uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain)
     renewed = renewal(tx, lease, code, held, device, step, now, item_now)

@@ -14,7 +14,7 @@ from lts.rules.usage import PRESENCE
 from lts.store import sql
 from lts.store.counters import Counters
 from lts.store.dayrow import Series, SeriesKey, close_day, decode_day, encode_day
-from lts.store.records import Closed, Reported, Run, TypeNamed
+from lts.store.records import Closed, Reported, TypeNamed
 from lts.store.transaction import Transaction
 
 SLOTS_PER_HOUR = 20
@@ -54,18 +54,25 @@ def merge(tx: Transaction, record: Reported, time: int) -> Grown:
     """Apply the counts of a report: the highest count of each slot is kept, sums grow by the difference."""
     grown = Grown(set(), set())
     newest = slot_of(time)
-    by_day: defaultdict[int, list[tuple[Run, int, int]]] = defaultdict(list)
+    by_day: defaultdict[int, list[_Piece]] = defaultdict(list)
     for run in record.runs:
-        for offset, count in enumerate(run.counts):
-            slot = newest - run.back + offset
-            by_day[slot // SLOTS_PER_DAY].append((run, slot, count))
-    for day, counts in by_day.items():
-        _merge_day(tx, record, day, counts, grown)
+        slot, counts = newest - run.back, run.counts
+        while counts:
+            day, begin = divmod(slot, SLOTS_PER_DAY)
+            by_day[day].append((run.item, run.type, begin, counts[: SLOTS_PER_DAY - begin]))
+            counts = counts[SLOTS_PER_DAY - begin :]
+            slot += SLOTS_PER_DAY - begin
+    for day, pieces in by_day.items():
+        _merge_day(tx, record, day, pieces, grown)
     tx.tally(record.code, REPORTED_TALLY, time // 3600)
     return grown
 
 
-def _merge_day(tx: Transaction, record: Reported, day: int, counts: list[tuple[Run, int, int]], grown: Grown) -> None:
+_Piece = tuple[int, int, int, list[int]]
+"""(item, type, first slot of the day, counts): the part of a run that lies in one day."""
+
+
+def _merge_day(tx: Transaction, record: Reported, day: int, pieces: list[_Piece], grown: Grown) -> None:
     rows = {
         code: decode_day(data)
         for code, data in sql.rows(
@@ -75,26 +82,27 @@ def _merge_day(tx: Transaction, record: Reported, day: int, counts: list[tuple[R
     own = rows.setdefault(record.code, {})
     presence = _Presence(tx, record.code, day, rows)
     units: defaultdict[tuple[int, int, int], int] = defaultdict(int)
-    for run, slot, count in counts:
-        key: SeriesKey = (record.branch, run.item, run.type)
-        series = own.get(key)
+    first = day * SLOTS_PER_DAY
+    for item, type_number, begin, counts in pieces:
+        series = own.get((record.branch, item, type_number))
         if series is None:
-            series = own[key] = Series()
+            series = own[record.branch, item, type_number] = Series()
         elif series.closed_sum is not None:
             continue
-        slot_of_day = slot - day * SLOTS_PER_DAY
-        if run.type == PRESENCE:
-            if presence.raise_to(series, run.item, slot_of_day, count):
-                grown.presence.add(slot)
+        if type_number == PRESENCE:
+            if not series.holds_ones(begin, counts):
+                for slot, count in enumerate(counts, begin):
+                    if presence.raise_to(series, item, slot, count):
+                        grown.presence.add(first + slot)
             continue
-        rise = series.raise_to(slot_of_day, count)
-        if rise:
-            units[run.item, run.type, slot // SLOTS_PER_HOUR] += rise
-            grown.units.add(slot)
+        for slot, count in enumerate(counts, begin):
+            rise = series.raise_to(slot, count)
+            if rise:
+                units[item, type_number, (first + slot) // SLOTS_PER_HOUR] += rise
+                grown.units.add(first + slot)
     _add_units(tx, record.code, units)
     tx.execute(
-        "INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)",
-        (day, record.device, record.code, encode_day(own)),
+        "INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, record.device, record.code, encode_day(own))
     )
 
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from secrets import token_hex
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from lts.config import Config
 from lts.errors import CannotStore, HttpError, LtsError, Refusal
+from lts.protocol import Lease
 from lts.rules.authorize import Request
 from lts.service import authorize, release, report
 from lts.service.authorize import Decided
@@ -165,9 +165,9 @@ class ClientApi:
         self._check_serving()
         with self._counting(address):
             sent = reports.read_report(read_body(environ, self._max_report))
-            self._count_device(sent.lease)
+            lease = self._count_device(sent.lease)
             now = self._ctx.clock.now()
-            finish = report.begin(self._ctx, sent.lease, sent.chain, sent.entries, now)
+            finish = report.begin(self._ctx, lease, sent.chain, sent.entries, now)
         return lambda: self._reported(finish, address, now)
 
     def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:
@@ -191,9 +191,11 @@ class ClientApi:
         if self._ctx.status != "serving":
             raise Refusal(100, NOT_SERVING.get(self._ctx.status, NOT_SERVING["starting"]), retry_after=5)
 
-    def _count_device(self, lease: str) -> None:
+    def _count_device(self, text: str) -> Lease:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""
-        self._limits.device(UUID(self._ctx.leases.verify(lease).device).bytes)
+        lease = self._ctx.leases.verify(text)
+        self._limits.device(lease.device_bytes)
+        return lease
 
     @contextlib.contextmanager
     def _counting(self, address: str) -> Iterator[None]:
