@@ -53,9 +53,8 @@ def head(db: apsw.Connection, origin: int) -> tuple[int, bytes, int] | None:
 
 def after(db: apsw.Connection, origin: int, serial: int, limit: int) -> list[Change]:
     """Up to `limit` changes of an origin after `serial` that are still in the database."""
-    return [Change(*row) for row in sql.rows(
-        db, f"SELECT {_COLUMNS} FROM changes WHERE origin = ? AND serial > ?"
-        " ORDER BY serial LIMIT ?", (origin, serial, limit))]  # fmt: skip
+    query = f"SELECT {_COLUMNS} FROM changes WHERE origin = ? AND serial > ? ORDER BY serial LIMIT ?"  # noqa: S608 - fixed
+    return [Change(*row) for row in sql.rows(db, query, (origin, serial, limit))]
 
 
 def stored(db: apsw.Connection, origin: int, batch: int = 2000) -> Iterator[Change]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from secrets import token_hex
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -92,7 +91,7 @@ def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -
 
 
 def _name_request() -> None:
-    g.request_id = token_hex(8)
+    g.request_id = problems.new_id()
 
 
 def _secure(response: Response) -> Response:

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from secrets import token_hex
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -87,7 +86,7 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
 
     def execute(self) -> None:
         """Answer, then close once the client has had time to read it."""
-        error, identifier = self.request.error, token_hex(8)
+        error, identifier = self.request.error, problems.new_id()
         status, body, headers = problems.problem(self._error(error), identifier)
         self.status = problems.status_line(status)
         self.response_headers.extend(headers)

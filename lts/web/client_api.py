@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from secrets import token_hex
 from typing import Any, NamedTuple
 
 from lts.config import Config
@@ -92,7 +91,7 @@ class ClientApi:
 
     def begin(self, environ: Environ, path: str) -> None:
         """Begin a POST on a path of `begins`; calling the application with this environ finishes it."""
-        identifier, since = token_hex(8), time.perf_counter()
+        identifier, since = problems.new_id(), time.perf_counter()
         token = request_id.set(identifier)
         try:
             finish = self.begins[path](environ, self._addresses.client(environ))
@@ -106,7 +105,7 @@ class ClientApi:
         """Answer a request on `path`, one of `routes`."""
         route, method = self.routes[path], environ["REQUEST_METHOD"]
         begun: Begun | None = environ.get(_BEGUN)
-        identifier, since = (begun.identifier, begun.since) if begun else (token_hex(8), time.perf_counter())
+        identifier, since = (begun.identifier, begun.since) if begun else (problems.new_id(), time.perf_counter())
         token = request_id.set(identifier)
         code: int | str = 500
         try:

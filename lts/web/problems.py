@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from http import HTTPStatus
+from secrets import token_hex
 
 from lts.errors import LtsError, Refusal
 from lts.web.answers import Problem, encode
@@ -16,6 +18,15 @@ CORS: Headers = [
     ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id"),
 ]
 """Stand on every answer to clients, refusals too, so that a web page can read why it was refused."""
+
+
+_START = token_hex(5)
+_numbers = itertools.count(1)
+
+
+def new_id() -> str:
+    """An id for a request: random for this start of the server, then counted."""
+    return f"{_START}{next(_numbers):06x}"
 
 
 def problem(error: BaseException, request_id: str) -> tuple[int, bytes, Headers]:

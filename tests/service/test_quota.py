@@ -36,8 +36,7 @@ def at_once(calls: list[Callable[[], Any]], threads: int = 16) -> list[Any]:
 
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(begin, call) for call in calls]
-        barrier_done = [future.result() for future in futures]
-    return barrier_done
+        return [future.result() for future in futures]
 
 
 def fill(server: Lab, code: str, count: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""`lts verify`, backup, restore, archives: every hand-made edit is named, every total comes back (issue's Must show)."""
+"""`lts verify`, backup, restore, archives: every hand-made edit is named, every total comes back."""
 
 from __future__ import annotations
 
