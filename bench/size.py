@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import statistics
 import tempfile
 import time
@@ -18,6 +19,7 @@ from lts.rules.usage import BadEntry, Entry
 from lts.server import opened
 from lts.service import authorize, report, usage
 from lts.service.clock import Clock
+from lts.service.context import Context
 from lts.store import archive, feed, sql
 
 
@@ -27,9 +29,28 @@ def _bytes(db: Any, *tables: str) -> int:
     return int(sql.value(db, f"SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name IN ({marks})", tables))
 
 
+def _a_day(ctx: Context, code: str, active: int) -> None:
+    """A full day of reports, a slot each, of so many devices in changing order with changing counts."""
+    rng = random.Random(1)
+    midnight = slot_of(time.time()) // SLOTS_PER_DAY * SLOTS_PER_DAY - SLOTS_PER_DAY
+    begin = midnight * SLOT_SECONDS
+    held = []
+    for _ in range(active):
+        request = Request(os.urandom(16), "reader", "server", code, modules=("QR",))
+        done = authorize.authorize(ctx, request, begin)
+        held.append([done.lease, done.chain])
+    for slot in range(midnight, midnight + SLOTS_PER_DAY):
+        rng.shuffle(held)
+        for number, state in enumerate(held):
+            now = slot * SLOT_SECONDS + number * SLOT_SECONDS // active
+            entries: list[Entry | BadEntry] = [Entry(slot, iso(slot * SLOT_SECONDS), {"QR": rng.randint(1, 40)})]
+            answer = report.record(ctx, state[0], state[1], entries, now)
+            state[0], state[1] = answer.lease or state[0], answer.chain
+
+
 def size(quick: bool) -> dict[str, Any]:
     """Bytes of database by what they hold."""
-    devices, active = (20_000, 50) if quick else (300_000, 200)
+    devices, active = (20_000, 5) if quick else (300_000, 60)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         code = prepare(folder)
@@ -39,22 +60,7 @@ def size(quick: bool) -> dict[str, Any]:
                 seat = _bytes(db, "devices", "devices_by_uuid", "seats") / devices
                 new = _bytes(db, "changes") / devices
             before = here.ctx.store.serial
-            now = int(time.time())
-            midnight = slot_of(now) // SLOTS_PER_DAY * SLOTS_PER_DAY
-            for _ in range(active):
-                request = Request(os.urandom(16), "reader", "server", code, modules=("QR",))
-                done = authorize.authorize(here.ctx, request, now)
-                for begin in range(0, SLOTS_PER_DAY, 1 if active <= 50 else 4):
-                    slots = range(begin, begin + (1 if active <= 50 else 4))
-                    entries: list[Entry | BadEntry] = [
-                        Entry(
-                            midnight - SLOTS_PER_DAY + s,
-                            iso((midnight - SLOTS_PER_DAY + s) * SLOT_SECONDS),
-                            {"QR": s % 7 + 1},
-                        )
-                        for s in slots
-                    ]
-                    report.record(here.ctx, done.lease, done.chain, entries, now)
+            _a_day(here.ctx, code, active)
             with here.ctx.store.reader() as db:
                 day = _bytes(db, "usage_days") / active
                 changes = feed.after(db, 1, before, 50_000)

@@ -206,8 +206,9 @@ def verify_chain(certificates: list[str], vendor_key: PublicKey | None, issued_a
     """Follow a certificate chain from the vendor's key down to the key that signs leases.
 
     `issued_at` is the lease's `iat` in UTC seconds: a certificate must be valid then, not at the time of
-    checking (product.md, Licence file). With `vendor_key` None the chain must begin with a self-signed
-    certificate, which the caller pins. Returns (LTS UUID, key) of the last one. Raises TokenError.
+    checking (product.md, Licence file). With `vendor_key` None nothing vouches for the first certificate
+    but itself, where it is self-signed: the caller pins the key. Returns (LTS UUID, key) of the last one.
+    Raises TokenError.
     """
     if not certificates:
         raise TokenError("The answer carries no certificate.")
@@ -217,11 +218,9 @@ def verify_chain(certificates: list[str], vendor_key: PublicKey | None, issued_a
         claims = jws.claims()
         confirmation = claims.get("cnf")
         certified = PublicKey.from_jwk(confirmation.get("jwk") if isinstance(confirmation, dict) else None)
-        if key is None:
-            if claims.get("iss") != claims.get("sub"):
-                raise TokenError("Without the vendor's key only a self-signed chain can be pinned.")
-            key = certified
-        _check_certificate(jws, claims, key, issued_at)
+        self_signed = claims.get("iss") == claims.get("sub")
+        if key is not None or self_signed:
+            _check_certificate(jws, claims, key or certified, issued_at)
         key, subject = certified, str(claims["sub"])
     assert key is not None
     return subject, key

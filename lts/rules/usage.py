@@ -46,8 +46,15 @@ SeriesKey = tuple[int, str | None]
 """(position of the item in the lease, type name; None for presence)."""
 
 
-def judge(entry: Entry | BadEntry, now: int) -> Result | None:
-    """The rejection of an entry (140, 142, 143), None when it counts. `now` in UTC seconds."""
+def judge_all(entries: Sequence[Entry | BadEntry], now: int) -> list[Result | None]:
+    """The rejection of each entry (140, 142, 143), None where it counts. `now` in UTC seconds."""
+    newest, oldest = slot_of(now + AHEAD_SECONDS), slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
+    return [
+        None if isinstance(entry, Entry) and oldest <= entry.slot <= newest else _judge(entry, now) for entry in entries
+    ]
+
+
+def _judge(entry: Entry | BadEntry, now: int) -> Result | None:
     if isinstance(entry, BadEntry):
         return Result(entry.slot_text, "rejected", 140, f"{entry.field}: {entry.detail}")
     if entry.slot > slot_of(now + AHEAD_SECONDS):
@@ -75,21 +82,34 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
 
     A slot that stands twice keeps its highest count; zeros count nothing.
     """
-    series: dict[SeriesKey, dict[int, int]] = {(position, None): {} for position in range(len(lease.items))}
-    presence = [(series[position, None], item.instances) for position, item in enumerate(lease.items)]
-    positions: dict[str, int] = {}
-    for entry in entries:
-        slot = entry.slot
-        for slots, most in presence:
-            instances = most if entry.instances is None else min(entry.instances, most)
-            slots[slot] = max(instances, slots.get(slot, 0))
-        for name, count in entry.usage.items():
+    series: dict[SeriesKey, dict[int, int]] = {}
+    for position, item in enumerate(lease.items):
+        most = item.instances
+        slots = dict.fromkeys((entry.slot for entry in entries), most)
+        if most > 1:
+            slots = _instances(entries, most)
+        series[position, None] = slots
+    by_name: dict[str, dict[int, int]] = {}
+    for slot, _, usage, _ in entries:
+        for name, count in usage.items():
             if count:
-                if name not in positions:
-                    positions[name] = item_of_type(lease, name)
-                slots = series.setdefault((positions[name], name), {})
-                slots[slot] = max(count, slots.get(slot, 0))
+                counts = by_name.get(name)
+                if counts is None:
+                    counts = by_name[name] = {}
+                if counts.get(slot, 0) < count:
+                    counts[slot] = count
+    for name, counts in by_name.items():
+        series[item_of_type(lease, name), name] = counts
     return series
+
+
+def _instances(entries: Sequence[Entry], most: int) -> dict[int, int]:
+    """The highest number of instances reported of each slot, at most the lease's, which is also the default."""
+    slots: dict[int, int] = {}
+    for entry in entries:
+        instances = most if entry.instances is None else min(entry.instances, most)
+        slots[entry.slot] = max(instances, slots.get(entry.slot, 0))
+    return slots
 
 
 def refuse_all_bad(entries: Sequence[Entry | BadEntry]) -> BadEntry | None:

@@ -13,6 +13,7 @@ import psutil
 
 from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.files import write_private
+from lts.store.database import user_name
 
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"})
@@ -136,13 +137,6 @@ def _make(path: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise DataFolderError(_not_writable(path, error)) from error
-
-
-def user_name() -> str:
-    """The user this process runs as, in words for a message."""
-    name = os.environ.get("USERNAME") or os.environ.get("USER")
-    number = f"uid {os.getuid()}" if hasattr(os, "getuid") else ""
-    return f"{name} ({number})" if name and number else name or number or "this user"
 
 
 def _not_writable(path: Path, error: OSError) -> str:

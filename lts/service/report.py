@@ -59,7 +59,7 @@ def begin(
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
         raise Malformed(fault.detail, field=fault.field)
-    rejected = [usage.judge(entry, now) for entry in entries]
+    rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     item_now = ctx.clock.item_time(now)
     waiting = ctx.store.submit(lambda tx: _record(tx, ctx, lease, chain, good, now, item_now))
@@ -84,8 +84,9 @@ def _finish(
 
 def _result(entry: Entry | BadEntry, grown: stored.Grown) -> Result:
     assert isinstance(entry, Entry)
-    slots = grown.units if entry.usage else grown.presence
-    return Result(entry.slot_text, "counted" if entry.slot in slots else "unchanged")
+    slot, text, counts, _ = entry
+    grew = slot in (grown.units if counts else grown.presence)
+    return Result(text, "counted" if grew else "unchanged", None, None)
 
 
 def _record(
@@ -185,6 +186,10 @@ def _runs(
 
 
 def _split(key: tuple[int, int], slots: dict[int, int], newest: int) -> list[records.Run]:
+    first, last = min(slots, default=0), max(slots, default=-1)
+    if last - first + 1 == len(slots):
+        counts = [slots[slot] for slot in range(first, last + 1)]
+        return [records.Run(*key, newest - first, counts)] if counts else []
     runs: list[records.Run] = []
     expected = None
     for slot in sorted(slots):

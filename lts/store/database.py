@@ -51,9 +51,15 @@ def open_writer(path: Path, *, create: bool) -> apsw.Connection:
     return db
 
 
+def user_name() -> str:
+    """The user this process runs as, in words for a message."""
+    name = os.environ.get("USERNAME") or os.environ.get("USER")
+    number = f"uid {os.geteuid()}" if hasattr(os, "geteuid") else ""
+    return f"{name} ({number})" if name and number else name or number or "this user"
+
+
 def _cannot_open(path: Path, error: Exception) -> str:
-    user = os.environ.get("USERNAME") or (f"uid {os.getuid()}" if hasattr(os, "getuid") else "this user")
-    return f"{path} cannot be written by {user} ({error}); check the rights of the file and of its folder."
+    return f"{path} cannot be written by {user_name()} ({error}); check the rights of the file and of its folder."
 
 
 def _prepare(db: apsw.Connection, path: Path) -> None:

@@ -63,6 +63,20 @@ class Series:
         self.high = max(self.high, slot)
         return grown
 
+    def raise_run(self, begin: int, counts: list[int]) -> list[tuple[int, int]]:
+        """`raise_to` for consecutive slots; the slots that grew, each with by how much."""
+        have = self.counts
+        if have is not None and max(counts) < 1 << 8 * have.itemsize:
+            rises = [(n, count - have[n]) for n, count in enumerate(counts, begin) if count > have[n]]
+            for slot, rise in rises:
+                have[slot] += rise
+        else:
+            found = ((n, self.raise_to(n, count)) for n, count in enumerate(counts, begin))
+            rises = [(slot, rise) for slot, rise in found if rise]
+        if rises and have is not None:
+            self.low, self.high = min(self.low, rises[0][0]), max(self.high, rises[-1][0])
+        return rises
+
     def slots(self) -> Iterator[tuple[int, int]]:
         """(slot of the day, count) of every slot with a count."""
         if self.counts is None:

@@ -95,11 +95,9 @@ def _merge_day(tx: Transaction, record: Reported, day: int, pieces: list[_Piece]
                     if presence.raise_to(series, item, slot, count):
                         grown.presence.add(first + slot)
             continue
-        for slot, count in enumerate(counts, begin):
-            rise = series.raise_to(slot, count)
-            if rise:
-                units[item, type_number, (first + slot) // SLOTS_PER_HOUR] += rise
-                grown.units.add(first + slot)
+        for slot, rise in series.raise_run(begin, counts):
+            units[item, type_number, (first + slot) // SLOTS_PER_HOUR] += rise
+            grown.units.add(first + slot)
     _add_units(tx, record.code, units)
     tx.execute(
         "INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, record.device, record.code, encode_day(own))

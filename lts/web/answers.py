@@ -96,7 +96,7 @@ def authorized(done: Authorized, now: int) -> bytes:
 
 def reported(done: Reported, now: int) -> bytes:
     """The body of a recorded report; `now` in UTC seconds."""
-    results: list[Any] = [ResultAnswer(r.slot_text, r.status, r.code, r.detail) for r in done.results]  # type: ignore[arg-type]  # one of the three
+    results: list[Any] = [ResultAnswer(*result) for result in done.results]  # type: ignore[arg-type]  # one of the three
     return encode(ReportAnswer(results, done.durable, done.lease, iso(now), done.chain))  # type: ignore[arg-type]  # one of the three
 
 
