@@ -74,19 +74,17 @@ def _finish(
     recorded: _Recorded,
     now: int,
 ) -> Reported:
-    results = [r or _result(e, recorded.grown) for e, r in zip(entries, rejected, strict=True)]
+    units, presence = recorded.grown.units, recorded.grown.presence
+    results = [
+        refusal
+        or Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
+        for entry, refusal in zip(entries, rejected, strict=True)
+    ]
     renewed = None
     if recorded.renewed:
         device = lease.device_bytes
         renewed = ctx.leases.sign(make_lease(ctx, device, recorded.code, recorded.renewed, recorded.serial, now))
     return Reported(results, "single", renewed, recorded.token)
-
-
-def _result(entry: Entry | BadEntry, grown: stored.Grown) -> Result:
-    assert isinstance(entry, Entry)
-    slot, text, counts, _ = entry
-    grew = slot in (grown.units if counts else grown.presence)
-    return Result(text, "counted" if grew else "unchanged", None, None)
 
 
 def _record(

@@ -38,10 +38,13 @@ class Series:
         """The count of a slot of the day, 0 where none was reported."""
         return self.counts[slot] if self.counts is not None else self.bits >> slot & 1
 
-    def holds_ones(self, begin: int, counts: list[int]) -> bool:
-        """Whether all of these counts are 1 and stand here already: what a report mostly says of presence."""
-        mask = ((1 << len(counts)) - 1) << begin
-        return self.counts is None and self.bits & mask == mask and max(counts) == 1
+    def raise_ones(self, begin: int, n: int) -> list[int]:
+        """Set `n` slots from `begin` on to 1 in a series that holds only ones; the slots that were not set."""
+        new = ((1 << n) - 1) << begin & ~self.bits
+        self.bits |= new
+        if new == ((1 << n) - 1) << begin:
+            return list(range(begin, begin + n))
+        return [slot for slot in range(begin, begin + n) if new >> slot & 1] if new else []
 
     def raise_to(self, slot: int, count: int) -> int:
         """Keep the highest count; returns by how much it grew."""

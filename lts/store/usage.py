@@ -90,10 +90,7 @@ def _merge_day(tx: Transaction, record: Reported, day: int, pieces: list[_Piece]
         elif series.closed_sum is not None:
             continue
         if type_number == PRESENCE:
-            if not series.holds_ones(begin, counts):
-                for slot, count in enumerate(counts, begin):
-                    if presence.raise_to(series, item, slot, count):
-                        grown.presence.add(first + slot)
+            grown.presence.update(first + slot for slot in presence.raise_run(series, item, begin, counts))
             continue
         for slot, rise in series.raise_run(begin, counts):
             units[item, type_number, (first + slot) // SLOTS_PER_HOUR] += rise
@@ -131,43 +128,51 @@ class _Presence:
         if code == self._code:
             self._of_code.append(series)
 
-    def raise_to(self, series: Series, item: int, slot: int, count: int) -> bool:
-        """Raise one slot and the activity with it; whether it grew."""
+    def raise_run(self, series: Series, item: int, begin: int, counts: list[int]) -> list[int]:
+        """Raise consecutive slots, and the activity with them; the slots that grew."""
         same_item = self._of_item[item]
         new_in_item, new_in_code = not same_item, not self._of_code
         if not any(one is series for one in same_item):
             self._learn(item, self._code, series)
-        if len(same_item) == 1 and len(self._of_code) == 1:
-            before = series.get(slot)
-            if count <= before:
-                return False
-            series.raise_to(slot, count)
-            self._moved(item, slot, before, count, not before, new_in_item, new_in_code)
-            return True
-        before = max(one.get(slot) for one in same_item)
-        code_before = any(one.get(slot) for one in self._of_code)
-        if not series.raise_to(slot, count):
-            return False
-        after = max(one.get(slot) for one in same_item)
-        self._moved(item, slot, before, after, not code_before, new_in_item, new_in_code)
-        return True
-
-    def _moved(
-        self, item: int, slot: int, before: int, after: int, new_slot: bool, new_in_item: bool, new_in_code: bool
-    ) -> None:
+        alone = len(same_item) == 1 and len(self._of_code) == 1
+        spends = self._spends(item)
+        plain = alone and not spends and series.counts is None and max(counts) == 1
+        if plain:
+            grown = series.raise_ones(begin, len(counts))
+        else:
+            grown = [slot for slot, count in enumerate(counts, begin) if count > series.get(slot)]
+        if not grown:
+            return grown
         of_item = self._tx.activity((ITEM, item, self._day))
-        of_item[slot] += after - before
-        of_item[DEVICES_OF_DAY] += new_in_item
         of_code = self._tx.activity((CODE, self._code, self._day))
-        of_code[slot] += new_slot
+        of_item[DEVICES_OF_DAY] += new_in_item
         of_code[DEVICES_OF_DAY] += new_in_code
-        if after > before:
-            _spend_overdraft(self._tx, item, self._day, slot, after - before)
+        if plain:
+            for slot in grown:
+                of_item[slot] += 1
+                of_code[slot] += 1
+            return grown
+        for slot in grown:
+            before = series.get(slot) if alone else max(one.get(slot) for one in same_item)
+            in_code = before if alone else any(one.get(slot) for one in self._of_code)
+            count = counts[slot - begin]
+            series.raise_to(slot, count)
+            if count > before:
+                of_item[slot] += count - before
+                if spends:
+                    _spend_overdraft(self._tx, item, self._day, slot, count - before)
+            of_code[slot] += not in_code
+        return grown
+
+    def _spends(self, item: int) -> bool:
+        """Whether activity of the item draws on an overdraft."""
+        entry = self._tx.catalog.items.get(item)
+        return entry is not None and entry.item.charge_way in CONCURRENT_WAYS
 
 
 def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: int) -> None:
     entry = tx.catalog.items.get(item_key)
-    if entry is None or entry.item.charge_way not in CONCURRENT_WAYS:
+    if entry is None:
         return
     active = tx.activity((ITEM, item_key, day))[slot]
     quota = entry.item.quota

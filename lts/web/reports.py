@@ -79,18 +79,21 @@ def _fast(body: bytes) -> Report | None:
         message = _decode(body)
         if not 0 < len(message.reports) <= MAX_REPORT_SLOTS:
             return None
-        entries: list[Entry | BadEntry] = []
-        colons = 2 + message.lease.count(":")
-        for sent in message.reports:
-            usage, text, instances = sent.usage, sent.slot, sent.instances
-            if not usage.keys() <= _known_types and not _learn(usage):
-                return None
-            colons += 2 + len(usage) + text.count(":")
-            if instances is UNSET:
-                entries.append(Entry(_slot(text), text, usage))
-            else:
-                colons += 1
-                entries.append(Entry(_slot(text), text, usage, instances))
+        usages = [sent.usage for sent in message.reports]
+        texts = [sent.slot for sent in message.reports]
+        instances = [sent.instances for sent in message.reports]
+        types = set().union(*usages)
+        if not types <= _known_types and not all(map(_learn, usages)):
+            return None
+        colons = 2 + message.lease.count(":") + 2 * len(texts) + sum(map(len, usages)) + "".join(texts).count(":")
+        if instances.count(UNSET) < len(instances):
+            colons += sum(n is not UNSET for n in instances)
+            instances = [None if n is UNSET else n for n in instances]
+        else:
+            instances = [None] * len(instances)
+        entries: list[Entry | BadEntry] = list(
+            map(Entry._make, zip(map(_slot, texts), texts, usages, instances, strict=True))
+        )
     except (*UNREADABLE, ValueError):
         return None
     chain = message.chain
