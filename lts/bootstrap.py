@@ -10,6 +10,7 @@ import contextlib
 import getpass
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,9 @@ NO_NETWORK = (
     "NameResolutionError", "ReadTimeoutError", "ConnectTimeoutError",
 )  # fmt: skip
 """Words by which pip tells that it reached no index."""
+
+
+_PACKAGE = re.compile(r"(?:Collecting|Obtaining dependency information for) (\S+)")
 
 
 class SetupError(Exception):
@@ -189,7 +193,8 @@ def _install(venv: Path, lock: Path) -> None:
     ]  # fmt: skip
     # pip set up to install for the user, or elsewhere, would refuse or miss the environment
     environment = {**os.environ, "PIP_USER": "0", "PIP_TARGET": "", "PIP_PREFIX": ""}
-    said, kept = 0, []
+    kept: list[str] = []
+    seen: set[str] = set()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
     ) as pip:
@@ -198,9 +203,9 @@ def _install(venv: Path, lock: Path) -> None:
             kept.append(line)
             if line.startswith("Ignoring "):  # meant for another system or Python
                 wanted -= 1
-            elif line.startswith("Collecting "):
-                said += 1
-                say(f"  [{said}/{wanted}] {line.split()[1]}")
+            elif (found := _PACKAGE.match(line)) and found[1] not in seen:
+                seen.add(found[1])
+                say(f"  [{len(seen)}/{wanted}] {found[1]}")
             elif line.startswith("Installing collected"):
                 say("  installing …")
     if pip.returncode != 0:

@@ -136,7 +136,10 @@ class Server:
     def __init__(self, opened_folder: Opened, config: Config, wrap: Callable[[Any], Any] = lambda app: app) -> None:
         self._opened = opened_folder
         ctx = opened_folder.ctx
-        self.listener = Listener(wrap(opened_folder.app(config)), config)
+        app = opened_folder.app(config)
+        self.listener = Listener(wrap(app), config)
+        app.metrics.gauges["lts_http_queue"] = ("Requests waiting for a thread", lambda: self.listener.queue_depth)
+        app.metrics.gauges["lts_http_connections"] = ("Open connections", lambda: self.listener.connections)
         host = _url_host(config.host)
         self.url = f"http://{host}:{self.listener.port}{config.url_prefix}/"
         if config.public_url is None:
