@@ -26,6 +26,7 @@ def start(ctx: Context) -> BackgroundScheduler:
         (watch_clock, 5),
         (flush_refusals, 10),
         (watch_trust, 5),
+        (sign_head, 600),
         (archive, 3600),
         (close_days, 3600),
     ):
@@ -71,6 +72,11 @@ def watch_trust(ctx: Context) -> None:
 def archive(ctx: Context) -> None:
     """Move old stretches of the change feed into archive files."""
     upkeep.archive_old_changes(ctx.store, ctx.store.path.parent, ctx.clock.now())
+
+
+def sign_head(ctx: Context) -> None:
+    """Sign the change feed's head once a day."""
+    upkeep.sign_head(ctx, ctx.clock.now())
 
 
 def close_days(ctx: Context) -> None:

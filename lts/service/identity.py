@@ -46,7 +46,7 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
     present = read_labels()
     if not path.exists():
         return _save(folder, _new(present, ()))
-    stored = _load(folder)
+    stored = load(folder)
     verdict = rules.compare(stored.labels, present)
     if not verdict.same:
         moved = _new(present, (*stored.previous, stored.uuid))
@@ -61,7 +61,7 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
 
 def renew_incarnation(folder: Path) -> None:
     """After a restore: what this server writes from now on is a new origin of the change feed."""
-    _save(folder, replace(_load(folder), incarnation=secrets.token_hex(8)))
+    _save(folder, replace(load(folder), incarnation=secrets.token_hex(8)))
 
 
 def _new(labels: tuple[str, ...], previous: tuple[str, ...]) -> Identity:
@@ -69,7 +69,8 @@ def _new(labels: tuple[str, ...], previous: tuple[str, ...]) -> Identity:
     return Identity(uuid, SigningKey.generate(), labels, secrets.token_hex(8), previous)
 
 
-def _load(folder: Path) -> Identity:
+def load(folder: Path) -> Identity:
+    """The identity kept in a data folder. Raises DataFolderError when it is missing or damaged."""
     path = folder / IDENTITY
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lts import __version__
-from lts.errors import AdminError, LtsError
+from lts.errors import AdminError, LtsError, TokenError
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
+from lts.service import identity
 from lts.service.context import Context
 from lts.service.files import write_private
 from lts.service.trust import TrustStore
@@ -43,7 +44,28 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     path = data_dir / DATABASE
     with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
         faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
-    return faults + _license_faults(path, trust)
+    return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
+
+
+def _head_faults(path: Path, data_dir: Path) -> list[str]:
+    """Signed heads of this server's own key that do not verify; older keys are gone with their UUIDs."""
+    me = identity.load(data_dir)
+    db = database.open_reader(path)
+    try:
+        origins = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
+        heads = feed.heads(db)
+    finally:
+        db.close()
+    faults = []
+    for head in heads:
+        uuid, incarnation = origins.get(head.origin, ("", ""))
+        if uuid != me.uuid:
+            continue
+        try:
+            me.key.public.verify(head.signature, feed.head_statement(uuid, incarnation, head.serial, head.hash))
+        except TokenError:
+            faults.append(f"heads: the signature of origin {head.origin} serial {head.serial} does not match.")
+    return faults
 
 
 def verify_backup(source: Path, vendor_keys: Path, progress: Callable[[int], None] = lambda n: None) -> list[str]:
@@ -194,6 +216,20 @@ def archive_old_changes(store: Store, data_dir: Path, now: int) -> int:
             store.write(lambda tx, s=stretch, n=name, d=digest: archive.replace(tx, s, n, d))  # type: ignore[misc]  # bound at once
             moved += len(stretch)
     return moved
+
+
+def sign_head(ctx: Context, now: int) -> None:
+    """Sign the feed's head once a day, so that its tail cannot be cut off or rewritten unnoticed."""
+    with ctx.store.reader() as db:
+        newest = max((head.time for head in feed.heads(db)), default=0)
+    if now // DAY_SECONDS > newest // DAY_SECONDS:
+        ctx.store.write(lambda tx: _sign(tx, ctx, now))
+
+
+def _sign(tx: Transaction, ctx: Context, now: int) -> None:
+    me = ctx.identity
+    signature = me.key.sign(feed.head_statement(me.uuid, me.incarnation, tx.serial, tx.head))
+    tx.keep_head(signature, now)
 
 
 def close_old_days(ctx: Context, served_days: list[int], now: int) -> None:

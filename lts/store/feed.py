@@ -65,12 +65,41 @@ def stored(db: apsw.Connection, origin: int, batch: int = 2000) -> Iterator[Chan
         serial = rows[-1].serial
 
 
+@dataclass(frozen=True)
+class Head:
+    """A head of the feed that the server signed: from `serial` back nothing can be changed unnoticed."""
+
+    origin: int
+    serial: int
+    time: int
+    hash: bytes
+    signature: bytes
+
+
+def heads(db: apsw.Connection) -> list[Head]:
+    """All signed heads, oldest first."""
+    return [Head(*row) for row in sql.rows(
+        db, "SELECT origin, serial, time, CAST(hash AS BLOB), CAST(signature AS BLOB) FROM heads"
+        " ORDER BY origin, serial")]  # fmt: skip
+
+
+def head_statement(uuid: str, incarnation: str, serial: int, digest: bytes) -> bytes:
+    """What the server signs of a head."""
+    return f"LTS head {uuid} {incarnation} {serial} {digest.hex()}".encode()
+
+
 def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Change]:
     """The newest `limit` changes of some kinds, newest first."""
     marks = ",".join("?" * len(kinds))
     return [Change(*row) for row in sql.rows(
         db, f"SELECT {_COLUMNS} FROM changes WHERE kind IN ({marks})"  # noqa: S608 - question marks only
         " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
+
+
+def origin_names(db: apsw.Connection) -> list[tuple[int, str, str]]:
+    """(number, LTS UUID, incarnation) of all origins."""
+    return [(key, uuid, incarnation) for key, uuid, incarnation in sql.rows(
+        db, "SELECT id, uuid, incarnation FROM origins ORDER BY id")]  # fmt: skip
 
 
 def origins(db: apsw.Connection) -> list[int]:

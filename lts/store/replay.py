@@ -9,7 +9,7 @@ import apsw
 
 from lts.errors import DatabaseDamaged
 from lts.rules.catalog import Catalog
-from lts.store import archive, database, sql
+from lts.store import archive, database, feed, sql
 from lts.store.apply import apply
 from lts.store.feed import chain_hash, first_hash
 from lts.store.records import decode_payload
@@ -47,7 +47,7 @@ def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[
         memory = Memory(lambda _: Catalog(), apply)
         faults: list[str] = []
         done = 0
-        for origin, uuid, incarnation in sql.rows(db, "SELECT id, uuid, incarnation FROM origins ORDER BY id"):
+        for origin, uuid, incarnation in feed.origin_names(db):
             done = _replay_origin(db, folder, copy, memory, (origin, uuid, incarnation), faults, done, progress)
         return faults
     finally:
@@ -66,6 +66,7 @@ def _replay_origin(
 ) -> int:
     key, uuid, incarnation = origin
     expected, previous = 1, first_hash(uuid, incarnation)
+    heads = {head.serial: head.hash for head in feed.heads(db) if head.origin == key}
     tx = _begin(copy, memory)
     try:
         for serial, time, kind, payload, stored in archive.whole_feed(db, folder, key):
@@ -75,6 +76,8 @@ def _replay_origin(
             if stored is not None and stored != previous:
                 faults.append(f"changes: the hash of origin {key} serial {serial} does not fit its content.")
                 previous = stored
+            if heads.pop(serial, previous) != previous:
+                faults.append(f"heads: the signed head of origin {key} serial {serial} is another one.")
             _apply_one(tx, key, serial, time, kind, payload, faults)
             expected = serial + 1
             done += 1
@@ -86,6 +89,9 @@ def _replay_origin(
                 break
     except DatabaseDamaged as error:
         faults.append(error.detail)
+    else:
+        if heads and len(faults) < FAULTS_NAMED:
+            faults.append(f"changes: origin {key} ends before serial {max(heads)}, whose head was signed.")
     _end(tx, copy)
     return done
 

@@ -82,6 +82,14 @@ class Transaction:
         self._rows.append((self.memory.origin, self.serial, time, int(kind), payload, self.head))
         return self.memory.apply(self, record, time)
 
+    def keep_head(self, signature: bytes, time: int) -> None:
+        """Remember that the server signed the feed as it stands in this transaction."""
+        self.housekeeping = True
+        self.execute(
+            "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?)",
+            (self.memory.origin, self.serial, time, self.head, signature),
+        )
+
     def forget_catalog(self) -> None:
         """A change touched licences, codes or settings: build the catalog anew when next asked for."""
         self._catalog = None

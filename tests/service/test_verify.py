@@ -137,6 +137,23 @@ def test_a_jump_of_the_clock_closes_no_day(server: Lab) -> None:
     assert "closedDay" not in server.ctx.store.catalog.settings
 
 
+def test_a_tail_cut_off_or_rewritten_after_a_signed_head_is_named(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        busy(server)
+        upkeep.sign_head(server.ctx, NOON)
+        upkeep.sign_head(server.ctx, NOON + 60)
+        assert server.rows("SELECT count(*) FROM heads") == [(1,)]
+        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        newest = server.ctx.store.serial
+    edit(tmp_path, f"DELETE FROM changes WHERE serial = {newest}")
+    assert any("head was signed" in fault for fault in upkeep.verify(tmp_path / "data", server.ctx.trust))
+    edit(tmp_path, "UPDATE heads SET serial = serial - 1")
+    faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
+    assert any("is another one" in fault for fault in faults)
+    assert any("signature" in fault for fault in faults)
+
+
 def test_an_archive_holds_what_it_was_given(server: Lab) -> None:
     busy(server)
     with server.ctx.store.reader() as db:
