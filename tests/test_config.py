@@ -1,0 +1,125 @@
+"""Configuration: strict, every fault at once, nothing silently defaulted (cases.md, install 69; standby 47)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lts import config
+from lts.config import Config
+from lts.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load(folder: Path, text: str | bytes, **more: Any) -> Config:
+    path = folder / "lts.json"
+    path.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
+    return config.load(None, folder, environ={}, **more)
+
+
+def faults(folder: Path, text: str | bytes) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text)
+    return caught.value.faults
+
+
+def test_the_sample_shows_every_key_with_its_default(tmp_path: Path) -> None:
+    sample = (ROOT / "lts.json.sample").read_text(encoding="utf-8")
+    assert list(json.loads(sample)) == list(config.KEYS)
+    shown, default = load(tmp_path, sample), config.load(None, tmp_path / "empty", environ={})
+    for field in fields(Config):
+        if field.name in ("source", "data_dir", "vendor_keys"):
+            continue
+        assert getattr(shown, field.name) == getattr(default, field.name), field.name
+    assert shown.data_dir == tmp_path / "data"
+
+
+def test_every_key_is_documented() -> None:
+    guide = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    sample = json.loads((ROOT / "lts.json.sample").read_text(encoding="utf-8"))
+    for key, value in sample.items():
+        for name in [f"{key}.{inner}" for inner in value] if isinstance(value, dict) else [key]:
+            assert f"`{name}`" in guide, name
+
+
+def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
+    assert load(tmp_path, b'\xef\xbb\xbf{\r\n"port": 50000\r\n}').port == 50000
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ('{\n"port": "48080"\n}', 2, "quotes"),
+        ('{\n"port": 70000}', 2, "65535"),
+        ('{\n"port": 1,\n}', 3, "comma"),
+        ('{\n\n"dataDir": "C:\\lts\\data"}', 3, "backslash"),
+        ('{"host": "x",\n"prot": 1}', 2, "not a setting"),
+        ('{"port": 1,\n"port": 2}', 1, "twice"),
+        ("[]", 1, "object"),
+        ("", 1, "not JSON"),
+        ('{"log": {"level": "loud"}}', 1, "level"),
+        ('{"rateLimits": {"deviceBurst": 0}}', 1, "deviceBurst"),
+        ('{"trustedProxies": ["10.0.0.0/99"]}', 1, "network"),
+        ('{"serverMode": "cluster"}', 1, "cluster"),
+        ('{"publicUrl": "ftp://x"}', 1, "http"),
+    ],
+)
+def test_a_fault_names_file_line_and_what_is_wrong(tmp_path: Path, text: str, line: int, word: str) -> None:
+    [fault] = faults(tmp_path, text)
+    assert str(tmp_path / "lts.json") in fault
+    assert f"line {line}:" in fault
+    assert word in fault
+
+
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+    assert len(faults(tmp_path, '{"port": "1", "host": 5, "typo": 1, "threads": 1}')) == 4
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    [fault] = faults(tmp_path, '{"host": "é"}'.encode(encoding))
+    assert "UTF-8" in fault
+
+
+@pytest.mark.parametrize(
+    ("servers", "word"),
+    [
+        (["self", "self"], "twice"),
+        (["https://a.example/lts/"], 'no "self"'),
+        ([], "one or two"),
+        (["self", "b.example/lts"], "http"),
+        (["self", "https://b/", "https://c/"], "one or two"),
+        ("self", "list"),
+    ],
+)
+def test_a_wrong_servers_setting_is_named(tmp_path: Path, servers: Any, word: str) -> None:
+    [fault] = faults(tmp_path, json.dumps({"servers": servers}))
+    assert word in fault
+
+
+def test_the_guides_settings_are_taken_with_or_without_a_slash(tmp_path: Path) -> None:
+    loaded = load(tmp_path, '{"servers": ["self", "https://standby.yoursite.com/lts"]}')
+    assert loaded.servers == ("self", "https://standby.yoursite.com/lts/")
+
+
+def test_a_missing_or_unreadable_file_that_was_named_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(tmp_path / "none.json", tmp_path, environ={})
+    assert "none.json" in caught.value.detail
+    with pytest.raises(ConfigError):
+        config.load(None, tmp_path, environ={"LTS_CONFIG": str(tmp_path / "other.json")})
+
+
+def test_the_command_line_wins_over_environment_and_file(tmp_path: Path) -> None:
+    path = tmp_path / "lts.json"
+    path.write_text('{"dataDir": "file", "port": 1}', encoding="utf-8")
+    assert config.load(None, tmp_path, environ={}).data_dir == tmp_path / "file"
+    named = {"LTS_DATA_DIR": str(tmp_path / "environment")}
+    assert config.load(None, tmp_path, environ=named).data_dir == tmp_path / "environment"
+    won = config.load(None, tmp_path, environ=named, data_dir=tmp_path / "line", port=2)
+    assert (won.data_dir, won.port) == (tmp_path / "line", 2)
