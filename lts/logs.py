@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import logging.handlers
 import queue
 import sys
+import threading
 import time
 
 from lts.config import Log
@@ -14,14 +16,38 @@ from lts.config import Log
 WAITING_LINES = 10_000
 
 
-class _Dropping(logging.handlers.QueueHandler):
-    """Drops lines when the writer cannot keep up, instead of waiting."""
+class Lines(logging.Handler):
+    """Hands lines to a thread of its own; drops them when it cannot keep up, instead of waiting."""
 
-    def enqueue(self, record: logging.LogRecord) -> None:
-        try:
-            self.queue.put_nowait(record)
-        except queue.Full:
-            pass
+    def __init__(self, target: logging.Handler) -> None:
+        super().__init__()
+        self._target = target
+        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(WAITING_LINES)
+        self._thread = threading.Thread(target=self._write, name="lts-log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a line; its text is made here, where its arguments still are what they were."""
+        record.msg, record.args = record.getMessage(), None
+        if record.exc_info:
+            record.exc_text = record.exc_text or _plain.formatException(record.exc_info)
+            record.exc_info = None
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(record)
+
+    def finish(self, seconds: float) -> bool:
+        """Write what waits, for so long at most; False when whatever reads the lines does not read them."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _write(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            self._target.handle(record)
+
+
+_plain = logging.Formatter()
 
 
 class _Json(logging.Formatter):
@@ -44,7 +70,7 @@ class _Text(logging.Formatter):
         super().__init__("%(asctime)sZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
 
 
-def handler(settings: Log) -> logging.Handler:
+def handler(settings: Log) -> Lines:
     """A handler that never blocks the thread that logs."""
     target: logging.Handler
     if settings.file is not None:
@@ -55,7 +81,4 @@ def handler(settings: Log) -> logging.Handler:
     else:
         target = logging.StreamHandler(sys.stderr)
     target.setFormatter(_Json() if settings.format == "json" else _Text())
-    lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING_LINES)
-    listener = logging.handlers.QueueListener(lines, target)
-    listener.start()
-    return _Dropping(lines)
+    return Lines(target)

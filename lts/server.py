@@ -15,7 +15,7 @@ from typing import Any
 from lts import __version__, jobs
 from lts.config import Config
 from lts.errors import DataFolderError
-from lts.logs import handler
+from lts.logs import Lines, handler
 from lts.service import datafolder, identity, labels
 from lts.service.catalog import builder
 from lts.service.clock import Clock
@@ -171,9 +171,11 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
             signal.signal(number, handle)
 
 
-def set_up_logging(config: Config) -> None:
+def set_up_logging(config: Config) -> Lines:
     """Log as the configuration says; a full pipe or closed console never blocks a worker."""
     root = logging.getLogger()
-    root.handlers[:] = [handler(config.log)]
+    lines = handler(config.log)
+    root.handlers[:] = [lines]
     root.setLevel(config.log.level.upper())
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    return lines

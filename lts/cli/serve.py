@@ -11,6 +11,9 @@ from typing import Any
 from lts.cli.options import config_of
 from lts.server import Server, opened, set_up_logging, stop_on_signals
 
+LOG_SECONDS = 1.0
+"""How long the last lines may take to be written."""
+
 
 def add_parsers(commands: Any) -> None:
     """Register the command."""
@@ -35,7 +38,7 @@ def has_desktop() -> bool:
 
 def _serve(args: argparse.Namespace) -> int:
     config = config_of(args)
-    set_up_logging(config)
+    log = set_up_logging(config)
     with opened(config) as here:
         server = Server(here, config)
         stop_on_signals(server.stop)
@@ -45,5 +48,7 @@ def _serve(args: argparse.Namespace) -> int:
         if has_desktop() and not args.no_browser:
             webbrowser.open(portal)
         server.run()
+    if not log.finish(LOG_SECONDS):
+        os._exit(0)  # nobody reads the console; an orderly exit would wait for it for ever
     print("LTS has stopped.", flush=True)
     return 0
