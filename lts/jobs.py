@@ -1,8 +1,13 @@
-"""Background jobs: APScheduler, each calling one service function, on elapsed time and in UTC."""
+"""Background jobs: APScheduler, each calling one service function, at intervals of elapsed time.
+
+APScheduler sleeps by the wall clock, so that a step back would hold up every job for as long as the step. A
+thread that counts elapsed seconds watches the clock, and sets the jobs' next times anew after a step.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import timezone
 
@@ -14,25 +19,56 @@ from lts.service.context import Context
 from lts.store import records
 
 log = logging.getLogger("lts.jobs")
+WATCH_SECONDS = 5.0
+STEP_SECONDS = 2.0
+"""A clock that differs by more from what elapsed time lets expect has stepped."""
 
 
-def start(ctx: Context) -> BackgroundScheduler:
-    """A running scheduler; `shutdown(wait=True)` it before the store is closed."""
-    scheduler = BackgroundScheduler(
-        timezone=timezone.utc,
-        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
-    )
-    for job, seconds in (
-        (watch_clock, 5),
-        (flush_refusals, 10),
-        (watch_trust, 5),
-        (sign_head, 600),
-        (archive, 3600),
-        (close_days, 3600),
-    ):
-        scheduler.add_job(_guarded(job, ctx), "interval", seconds=seconds, id=job.__name__)
-    scheduler.start()
-    return scheduler
+class Jobs:
+    """The running jobs; `stop` them before the store is closed."""
+
+    def __init__(self, ctx: Context, watch_seconds: float = WATCH_SECONDS) -> None:
+        self._ctx = ctx
+        self._watch_seconds = watch_seconds
+        self._scheduler = BackgroundScheduler(
+            timezone=timezone.utc,
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        self._seconds: dict[str, int] = {}
+        for job, seconds in (
+            (flush_refusals, 10),
+            (watch_trust, 5),
+            (sign_head, 600),
+            (archive, 3600),
+            (close_days, 3600),
+        ):
+            self.add(job, seconds)
+        self._scheduler.start()
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="lts-clock", daemon=True)
+        self._watcher.start()
+
+    def add(self, job: Callable[[Context], None], seconds: int) -> None:
+        """Run a job every so many seconds of elapsed time."""
+        self._seconds[job.__name__] = seconds
+        self._scheduler.add_job(_guarded(job, self._ctx), "interval", seconds=seconds, id=job.__name__)
+
+    def stop(self) -> None:
+        """End all jobs, waiting for those under way."""
+        self._stopping.set()
+        self._watcher.join()
+        self._scheduler.shutdown(wait=True)
+
+    def _watch(self) -> None:
+        clock, look = self._ctx.clock, _guarded(watch_clock, self._ctx)
+        offset = clock.now() - clock.elapsed()
+        while not self._stopping.wait(self._watch_seconds):
+            look()
+            before, offset = offset, clock.now() - clock.elapsed()
+            if abs(offset - before) > STEP_SECONDS:
+                log.warning("the clock stepped by %d s; jobs go on at their intervals", offset - before)
+                for name, seconds in self._seconds.items():
+                    self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
 
 
 def _guarded(job: Callable[[Context], None], ctx: Context) -> Callable[[], None]:
@@ -52,7 +88,7 @@ def _guarded(job: Callable[[Context], None], ctx: Context) -> Callable[[], None]
 def watch_clock(ctx: Context) -> None:
     """Judge the clock; a step back or a jump ahead goes to the audit log."""
     for event in ctx.clock.look():
-        log.warning("the clock stepped: %s by %d s", event.name, event.seconds)
+        log.warning("%s by %d s", event.name, event.seconds)
         record = records.Event("system", event.name, {"seconds": event.seconds})
         ctx.store.write(lambda tx, r=record: tx.emit(r, ctx.clock.now()))  # type: ignore[misc]  # bound at once
     ctx.store.keep_clock(ctx.clock.state.highest, ctx.clock.now())
@@ -69,14 +105,14 @@ def watch_trust(ctx: Context) -> None:
         ctx.store.refresh_catalog()
 
 
-def archive(ctx: Context) -> None:
-    """Move old stretches of the change feed into archive files."""
-    upkeep.archive_old_changes(ctx.store, ctx.store.path.parent, ctx.clock.now())
-
-
 def sign_head(ctx: Context) -> None:
     """Sign the change feed's head once a day."""
     upkeep.sign_head(ctx, ctx.clock.now())
+
+
+def archive(ctx: Context) -> None:
+    """Move old stretches of the change feed into archive files."""
+    upkeep.archive_old_changes(ctx.store, ctx.store.path.parent, ctx.clock.now())
 
 
 def close_days(ctx: Context) -> None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lts import __version__, jobs
+from lts import __version__
 from lts.config import Config
 from lts.errors import DataFolderError
+from lts.jobs import Jobs
 from lts.logs import Lines, handler
 from lts.service import datafolder, identity, labels
 from lts.service.catalog import builder
@@ -145,14 +146,14 @@ class Server:
         if config.public_url is None:
             ctx.public_url = self.url
         opened_folder.folder.announce(f"http://{host}:{self.listener.port}{config.url_prefix}")
-        self._jobs = jobs.start(ctx)
+        self._jobs = Jobs(ctx)
 
     def run(self) -> None:
         """Serve in this thread until `stop`."""
         try:
             self.listener.run()
         finally:
-            self._jobs.shutdown(wait=True)
+            self._jobs.stop()
 
     def stop(self) -> None:
         """End `run` from another thread or a signal handler."""

@@ -37,3 +37,5 @@ class Context:
     """serving, standby or starting: what health says, and whether clients are answered."""
     warnings: list[str] = field(default_factory=list)
     """What an administrator should know, in sentences."""
+    restored_noticed: bool = False
+    """Whether a lease has shown that an old database was put back."""

@@ -104,6 +104,7 @@ def _record(
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain)
+    _notice_restored(tx, ctx, lease, now)
     renewed = renewal(tx, lease, code, held, device, step, now, item_now)
     runs = _runs(tx, lease, held, entries, now)
     grown: stored.Grown = tx.emit(
@@ -121,6 +122,17 @@ def _record(
     if _used_up(tx, code, held, now):
         renewed = ()
     return _Recorded(grown, renewed, code, tx.serial, next_token(ctx, uuid, step))
+
+
+def _notice_restored(tx: Transaction, ctx: Context, lease: Lease, now: int) -> None:
+    """A lease of this origin with a serial it never reached: an old database was put back (architecture.md)."""
+    if lease.serial > tx.serial and lease.jti.startswith(ctx.identity.incarnation[:8]) and not ctx.restored_noticed:
+        ctx.restored_noticed = True
+        ctx.warnings.append(
+            "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats"
+            " since then are missing; restore the newest backup with lts restore."
+        )
+        tx.emit(records.Event("system", "database-restored", {"serial": lease.serial, "reached": tx.serial}), now)
 
 
 def _used_up(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> bool:

@@ -1,0 +1,113 @@
+"""The data folder on another machine, an old database put back, a clock that steps."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from lts.errors import Refusal
+from lts.jobs import Jobs
+from lts.rules import licensefile
+from lts.server import opened
+from lts.service import licenses, upkeep
+from lts.service.licenses import Choice
+from tests.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
+
+
+def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activation(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        server.authorize(server.load(item()))
+        old, issued = server.ctx.identity, vendor.issue(item())
+    other = ("mac:11", "machine-id:22", "processor-id:cc")
+    with opened(config_for(tmp_path), read_labels=lambda: other, clock=time.clock()) as here:
+        moved = Lab(here, time, vendor, config_for(tmp_path))
+        assert here.ctx.identity.uuid != old.uuid
+        assert here.ctx.identity.key.kid != old.key.kid
+        assert any(old.uuid in warning and here.ctx.identity.uuid in warning for warning in here.ctx.warnings)
+        with pytest.raises(Refusal) as caught:
+            moved.authorize()
+        assert caught.value.code == 113
+        again = vendor.activate(vendor.activate(issued, here.ctx), here.ctx)
+        licenses.import_license(here.ctx, licensefile.render(again).encode(), Choice(), "test", NOON)
+        moved.authorize()
+        assert upkeep.verify(tmp_path / "data", here.ctx.trust) == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LABELS,
+        ("mac:other", "machine-id:bb", "processor-id:cc"),
+        ("mac:aa", "machine-id:other", "processor-id:cc"),
+        ("mac:aa", "mac:more", "machine-id:bb", "processor-id:cc", "host-id:new"),
+    ],
+)
+def test_a_new_adapter_or_reinstalled_system_is_the_same_machine(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    with lab(tmp_path) as server:
+        uuid = server.ctx.identity.uuid
+    with opened(config_for(tmp_path), read_labels=lambda: labels, clock=FakeTime().clock()) as here:
+        assert here.ctx.identity.uuid == uuid
+    with opened(config_for(tmp_path), read_labels=lambda: labels, clock=FakeTime().clock()) as here:
+        assert here.ctx.identity.uuid == uuid, "what was learnt counts from now on"
+
+
+def test_an_old_database_put_back_shows_by_a_lease_it_never_gave(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        code = server.load(item())
+    shutil.copy(tmp_path / "data" / "lts.db", tmp_path / "old.db")
+    with lab(tmp_path, time, vendor) as server:
+        for _ in range(5):
+            lease = server.authorize(code).lease
+    shutil.copy(tmp_path / "old.db", tmp_path / "data" / "lts.db")
+    with lab(tmp_path, time, vendor) as server:
+        assert not server.ctx.warnings
+        assert server.report(lease, {"QR": 3}).results[0].status == "counted"
+        server.report(lease, {"QR": 3})
+        assert [w for w in server.ctx.warnings if "old copy" in w] == server.ctx.warnings
+        assert len(server.ctx.warnings) == 1
+        assert server.used() == 3
+
+
+def test_jobs_go_on_and_the_audit_log_tells_after_the_clock_stepped_back(server: Lab) -> None:
+    ran = threading.Event()
+
+    def tick(ctx: object) -> None:
+        ran.set()
+
+    jobs = Jobs(server.ctx, watch_seconds=0.02)
+    try:
+        server.time.wall -= 3 * 3600
+        for _ in range(500):
+            if server.rows("SELECT count(*) FROM changes WHERE kind = 7") == [(1,)]:
+                break
+            threading.Event().wait(0.01)
+        assert server.rows("SELECT count(*) FROM changes WHERE kind = 7") == [(1,)]
+        jobs.add(tick, 1)
+        assert ran.wait(10)
+    finally:
+        jobs.stop()
+
+
+def test_a_restored_backup_writes_a_new_origin_and_both_verify(tmp_path: Path) -> None:
+    from lts.service import identity
+    from lts.service.datafolder import DataFolder
+
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        server.authorize(server.load(item()))
+        upkeep.backup(server.ctx.store.path, tmp_path / "data", tmp_path / "b")
+    folder = DataFolder.hold(tmp_path / "data")
+    upkeep.restore(tmp_path / "b", tmp_path / "data")
+    identity.renew_incarnation(tmp_path / "data")
+    folder.release()
+    with lab(tmp_path, time, vendor) as server:
+        server.report(server.authorize("216998-100").lease, {"QR": 2})
+        assert server.rows("SELECT count(*) FROM origins") == [(2,)]
+        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+    with lab(tmp_path, time, vendor) as server:
+        assert server.used() == 2
