@@ -122,7 +122,7 @@ def _explain(args: argparse.Namespace) -> int:
         "instances": args.instances,
         "deviceId": args.device,
         "sessionPassword": args.password,
-        "domain": args.domain,
+        "validation": {"domain": args.domain} if args.domain else None,
     }
     with session(config_of(args)) as server:
         answer = server.call("POST", "/explain", body)

@@ -6,6 +6,7 @@ For now it opens to the command line's token only (interfaces.md, Start).
 from __future__ import annotations
 
 import hmac
+import json
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
 from lts.store import records
 from lts.web.addresses import is_loopback
-from lts.web.messages import device_of
+from lts.web.messages import device_of, read_authorize
 
 Json = dict[str, Any]
 
@@ -215,21 +216,8 @@ def _refused(one: Any) -> Json:
 
 def _request(body: Json) -> Request:
     """An authorisation request for a dry run; what is not given is as a new desktop device would send it."""
-    modules = body.get("modules") or []
-    return Request(
-        device=device_of(_text(body, "deviceId")) if body.get("deviceId") else uuid4().bytes,
-        product=_text(body, "product"),
-        deployment_type=str(body.get("deploymentType") or "desktop"),
-        handshake_code=_text(body, "handshakeCode"),
-        session_password=body.get("sessionPassword"),
-        version=body.get("version"),
-        edition=body.get("edition"),
-        modules=tuple(str(module) for module in modules),
-        instances=int(body.get("instances") or 1),
-        domain=body.get("domain"),
-        application_id=body.get("applicationId"),
-        process_name=body.get("processName"),
-    )
+    given = {"deviceId": str(uuid4()), "deploymentType": "desktop", **{k: v for k, v in body.items() if v is not None}}
+    return read_authorize(json.dumps(given).encode("utf-8", "surrogatepass"))
 
 
 def _upkeep_calls(api: Blueprint, ctx: Context) -> None:

@@ -1,0 +1,127 @@
+"""The administrators' API: wrong requests of any shape are refused with a sentence, never a 500."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.kit import Lab, item
+
+Call = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def call(server: Lab) -> Call:
+    """Calls the API with the command line's token: (status, JSON)."""
+    client = server.here.app(server.config).flask.test_client()
+    headers = {"Authorization": f"Bearer {server.here.token}", "X-LTS-User": "tester"}
+
+    def one(method: str, path: str, body: Any = None, data: bytes | None = None) -> tuple[int, Any]:
+        sent = {"data": data} if data is not None else {"json": body}
+        answer = client.open(f"/api/v1/admin{path}", method=method, headers=headers, **sent)
+        return answer.status_code, answer.get_json()
+
+    return one
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = ["custom", "items", "password", "validation", "note", "manualOrder", "isDefault", "organizationId", "product",
+         "handshakeCode", "modules", "instances", "sessionPassword", "item", "deviceId", "path"]  # fmt: skip
+BODIES = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=5) | JSON
+PATHS = [
+    ("POST", "/handshakes"),
+    ("PATCH", "/handshakes/216998-100"),
+    ("DELETE", "/handshakes/none"),
+    ("POST", "/explain"),
+    ("POST", "/seats/release"),
+    ("POST", "/licenses"),
+    ("POST", "/licenses/preview"),
+    ("POST", "/trust"),
+    ("GET", "/usage?by=week"),
+    ("GET", "/usage?from=yesterday"),
+    ("GET", "/usage?item=none"),
+    ("GET", "/nothing"),
+]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(PATHS), BODIES)
+def test_no_body_makes_a_500(server: Lab, call: Call, path: tuple[str, str], body: Any) -> None:
+    if not server.ctx.store.catalog.codes:
+        server.load(item())
+    status, answer = call(*path, body)
+    assert status < 500, answer
+    if status >= 400:
+        assert answer["detail"]
+        assert answer["code"]
+
+
+def test_changes_stand_in_the_feed_with_who_made_them(server: Lab, call: Call) -> None:
+    server.load(item())
+    assert call("POST", "/handshakes", {"organizationId": "216998", "custom": "two", "items": [{"id": 1}]})[0] == 200
+    assert call("PATCH", "/handshakes/216998-two", {"isDefault": True})[0] == 200
+    assert call("DELETE", "/handshakes/216998-100")[0] == 200
+    from lts.store import feed
+    from lts.store.records import Code, CodeRemoved, Kind, decode_payload
+
+    with server.ctx.store.reader() as db:
+        changes = feed.by_kind(db, (Kind.CODE, Kind.CODE_REMOVED), 10)
+    records = [decode_payload(change.kind, change.payload) for change in changes]
+    assert [type(record) for record in records] == [CodeRemoved, Code, Code, Code]
+    assert {record.actor for record in records[:3]} == {"cli:tester"}  # type: ignore[attr-defined]  # these have one
+
+
+def test_the_default_code_can_only_be_removed_last(server: Lab, call: Call) -> None:
+    server.load(item())
+    call("POST", "/handshakes", {"organizationId": "216998", "custom": "two"})
+    status, answer = call("DELETE", "/handshakes/216998-100")
+    assert (status, answer["code"]) == (400, "default-code")
+    assert call("DELETE", "/handshakes/216998-two")[0] == 200
+    assert call("DELETE", "/handshakes/216998-100")[0] == 200
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u200d\u200d", "a\u202eb", "x" * 101, "", "  ", "a\u0007"])
+def test_a_name_nobody_can_read_is_refused(server: Lab, call: Call, name: str) -> None:
+    server.load(item())
+    assert call("POST", "/handshakes", {"organizationId": "216998", "custom": name})[0] == 400
+
+
+def test_composed_and_decomposed_names_are_one(server: Lab, call: Call) -> None:
+    server.load(item())
+    assert call("POST", "/handshakes", {"organizationId": "216998", "custom": "caf\u00e9"})[0] == 200
+    status, answer = call("POST", "/handshakes", {"organizationId": "216998", "custom": "cafe\u0301"})
+    assert (status, answer["code"]) == (409, "code-exists")
+    assert call("POST", "/handshakes", {"organizationId": "216998", "custom": "👩‍💻 倉庫"})[0] == 200
+
+
+def test_the_password_is_never_shown_and_stays_when_not_touched(server: Lab, call: Call) -> None:
+    code = server.load(item())
+    call("PATCH", f"/handshakes/{code}", {"password": "s3cret"})
+    call("PATCH", f"/handshakes/{code}", {"note": "x"})
+    status, answer = call("GET", "/handshakes")
+    assert "s3cret" not in str(answer)
+    assert answer["handshakeCodes"][0]["hasPassword"] is True
+    assert b"s3cret" not in (server.config.data_dir / "lts.db").read_bytes()
+    call("PATCH", f"/handshakes/{code}", {"password": None})
+    assert call("GET", "/handshakes")[1]["handshakeCodes"][0]["hasPassword"] is False
+
+
+def test_explain_names_holders_and_when_a_seat_frees(server: Lab, call: Call) -> None:
+    code = server.load(item(way="device", quota=1, graceQuota=0))
+    server.authorize(code)
+    body = {"handshakeCode": code, "product": "reader", "deploymentType": "server"}
+    answer = call("POST", "/explain", body)[1]
+    assert answer["code"] == 120
+    assert len(answer["items"][0]["holders"]) == 1
+    assert answer["items"][0]["nextFree"] == "2027-11-25T12:00:00Z"
+    server.time.forward(1)
+    why = call("GET", "/why")[1]["refused"]
+    assert why == []
