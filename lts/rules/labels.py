@@ -13,23 +13,29 @@ UNIQUE = frozenset({MACHINE_ID, MAC, BOARD, HOST})
 """Kinds that only one machine has; a processor id names a model."""
 FEW = 3
 _PLACEHOLDERS = re.compile(
-    r"^(?:|none|n/?a|null|unknown|default( string)?|to be filled.*|not (?:specified|applicable|available).*|"
-    r"system serial number|base ?board serial number|serial|(.)\2*|0?123456789.*|invalid|oem)$",
-    re.I,
+    r"none|null|unknown|empty|invalid|standard|oem|xserial|default(?:string)?|tobefilled.*|not(?:specified|applicable|available).*|"
+    r".*serial(?:no|num|number)?|(.)\1*|0?123456789\w{0,7}"
 )
+_VIRTUAL_MAKERS = frozenset(
+    {
+        "000569", "000c29", "001c14", "005056", "00155d", "0003ff", "00163e", "001c42", "080027",
+    }
+)  # fmt: skip
+"""First half of addresses that hypervisors give out: of no adapter one could touch."""
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether a serial is one of those makers leave in when they have none."""
-    return bool(_PLACEHOLDERS.match(value.strip().strip(".-_"))) or len(value.strip()) < 4
+    """Whether a serial or id is one of those makers leave in when they have none; blanks and points do not matter."""
+    bare = re.sub(r"[\W_]", "", value).lower()
+    return len(bare) < 4 or bool(_PLACEHOLDERS.fullmatch(bare))
 
 
 def is_physical_mac(address: str) -> bool:
-    """Globally administered, not multicast, not zero: an address burnt into an adapter."""
-    digits = re.sub(r"[^0-9a-fA-F]", "", address)
-    if len(digits) != 12 or int(digits, 16) in (0, (1 << 48) - 1):
+    """Globally administered, not multicast, not zero, not a hypervisor's: an address burnt into an adapter."""
+    digits = re.sub(r"[:.-]", "", address).lower()
+    if not re.fullmatch(r"[0-9a-f]{12}", digits) or int(digits, 16) == 0:
         return False
-    return int(digits[:2], 16) & 0b11 == 0
+    return int(digits[:2], 16) & 0b11 == 0 and digits[:6] not in _VIRTUAL_MAKERS
 
 
 @dataclass(frozen=True)
