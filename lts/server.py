@@ -14,7 +14,7 @@ from typing import Any
 
 from lts import __version__
 from lts.config import Config
-from lts.errors import DataFolderError
+from lts.errors import CannotStore, DataFolderError
 from lts.jobs import Jobs
 from lts.logs import Lines, handler
 from lts.service import datafolder, identity, labels
@@ -69,8 +69,10 @@ def opened(
         try:
             yield Opened(ctx, folder, folder.new_token())
         finally:
-            with contextlib.suppress(Exception):
+            try:
                 ctx.refusals.flush(ctx.store, ctx.clock.now())
+            except CannotStore as error:
+                log.warning("the last refusals were not counted: %s", error.detail)
             ctx.store.close()
     finally:
         folder.release()

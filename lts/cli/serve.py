@@ -9,6 +9,7 @@ import webbrowser
 from typing import Any
 
 from lts.cli.options import config_of
+from lts.errors import ConfigError
 from lts.server import Server, opened, set_up_logging, stop_on_signals
 
 LOG_SECONDS = 1.0
@@ -38,6 +39,10 @@ def has_desktop() -> bool:
 
 def _serve(args: argparse.Namespace) -> int:
     config = config_of(args)
+    if len(config.servers) > 1:
+        raise ConfigError(
+            [f'{config.source}: servers names a pair, which this version cannot run yet; leave ["self"] alone.']
+        )
     log = set_up_logging(config)
     with opened(config) as here:
         server = Server(here, config)
