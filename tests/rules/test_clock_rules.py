@@ -1,0 +1,89 @@
+"""The clock judged: steps back, jumps ahead, the time that ends of items follow (product.md, Clock)."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lts.protocol import DAY_SECONDS
+from lts.rules import clock
+from lts.rules.clock import ClockEvent, ClockState
+
+T = 1_795_608_000
+HOUR = 3600
+
+
+def run(state: ClockState, *looks: tuple[int, float]) -> tuple[ClockState, list[ClockEvent]]:
+    """Look at the clock at (wall, mono), one after another."""
+    events: list[ClockEvent] = []
+    for wall, mono in looks:
+        state, more = clock.observe(state, wall, mono)
+        events += more
+    return state, events
+
+
+def test_time_that_passes_raises_nothing_and_moves_the_highest() -> None:
+    state, events = clock.start(0, T, 0.0)
+    state, more = run(state, (T + 5, 5.0), (T + 10, 10.0))
+    assert (events + more, state.highest) == ([], T + 10)
+
+
+def test_a_small_step_back_is_silent_and_a_large_one_is_told_once() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    assert run(state, (T - HOUR, 5.0))[1] == []
+    state, events = run(state, (T - 3 * HOUR, 5.0), (T - 3 * HOUR + 5, 10.0))
+    assert events == [ClockEvent("clock-back", 3 * HOUR)]
+    assert state.highest == T
+    state, events = run(state, (T + 15, 15.0), (T - 3 * HOUR, 20.0))
+    assert len(events) == 1
+
+
+def test_ends_of_items_follow_the_highest_time_less_two_hours() -> None:
+    state, _ = clock.start(T, T - 5 * HOUR, 0.0)
+    assert clock.item_time(state, T - 5 * HOUR) == T - 2 * HOUR
+    assert clock.item_time(state, T + 1) == T + 1
+
+
+def test_a_jump_ahead_is_believed_after_an_hour_by_elapsed_time() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    jump = T + 3 * DAY_SECONDS
+    state, events = run(state, (jump, 5.0))
+    assert events == [ClockEvent("clock-ahead", 3 * DAY_SECONDS - 5)]
+    assert (state.highest, state.pending) == (T, jump)
+    state, _ = run(state, (jump + 3599, 3604.0))
+    assert state.highest == T
+    state, _ = run(state, (jump + 3600, 3605.0))
+    assert (state.highest, state.pending) == (jump + 3600, None)
+
+
+def test_a_jump_that_is_taken_back_leaves_no_trace() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    state, _ = run(state, (T + 300 * DAY_SECONDS, 5.0), (T + 60, 60.0))
+    assert (state.highest, state.pending) == (T + 60, None)
+
+
+def test_a_long_stop_is_a_jump_at_start_until_an_administrator_accepts() -> None:
+    state, events = clock.start(T, T + 10 * DAY_SECONDS, 0.0)
+    assert [event.name for event in events] == ["clock-ahead"]
+    assert state.highest == T
+    assert clock.accept(state).highest == T + 10 * DAY_SECONDS
+
+
+def test_a_wrong_highest_time_can_be_taken_back() -> None:
+    state, _ = clock.start(T + 400 * DAY_SECONDS, T, 0.0)
+    assert clock.item_time(state, T) > T
+    assert clock.item_time(clock.reset(state), T) == T
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(-(10**7), 10**7)), max_size=30))
+def test_the_highest_never_falls_by_itself_and_is_never_made_up(steps: list[tuple[int, int]]) -> None:
+    state, _ = clock.start(0, T, 0.0)
+    mono, wall, seen = 0.0, T, {T}
+    for passed, step in steps:
+        mono += passed
+        wall = max(1, wall + passed + step)
+        seen.add(wall)
+        before = state.highest
+        state, _ = clock.observe(state, wall, mono)
+        assert state.highest >= before
+        assert state.highest in seen

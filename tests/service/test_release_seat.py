@@ -1,0 +1,32 @@
+"""An administrator frees a seat: it is free at once, the device's lease runs to its end (product.md)."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS
+from lts.service import release
+from tests.kit import NOON, Lab, item
+
+
+def test_a_seat_freed_by_an_administrator_is_free_at_once(server: Lab) -> None:
+    code, device = server.load(item(way="device", quota=1, graceQuota=0, activePeriod="monthly")), str(uuid4())
+    lease = server.authorize(code, device).lease
+    assert release.release_seat(server.ctx, device, 1, "cli:test", NOON) == NOON + 30 * DAY_SECONDS
+    assert server.live() == 0
+    assert server.report(lease, {"QR": 1}).lease is None
+    server.authorize(code)
+
+
+def test_a_seat_that_is_not_held_cannot_be_freed(server: Lab) -> None:
+    code, device = server.load(item(way="device", quota=1)), str(uuid4())
+    with pytest.raises(AdminError) as caught:
+        release.release_seat(server.ctx, device, 1, "cli:test", NOON)
+    assert caught.value.status == 404
+    server.authorize(code, device)
+    release.release_seat(server.ctx, device, 1, "cli:test", NOON)
+    with pytest.raises(AdminError):
+        release.release_seat(server.ctx, device, 1, "cli:test", NOON)
