@@ -186,7 +186,9 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
         "client": request.client_name,
     }
     tried = decided.decision.tried if decided else ()
-    code = decided.code if decided else ctx.store.catalog.codes.get(request.handshake_code or "")
+    catalog = ctx.store.catalog
+    named = catalog.codes.get(request.handshake_code) if request.handshake_code else None
+    code = decided.code if decided else named or catalog.defaults.get(request.organization_id or "")
     ctx.refusals.note(
         code.key if code else 0,
         RefusedRequest(

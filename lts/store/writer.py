@@ -34,7 +34,7 @@ STORAGE_FAULTS = (
 class Waiting(Generic[T]):
     """An operation handed to the writer."""
 
-    __slots__ = ("_woken", "_writer", "done", "error", "operation", "outcome")
+    __slots__ = ("_woken", "_writer", "done", "error", "operation", "outcome", "sleeps")
 
     def __init__(self, writer: Writer, operation: Callable[[Transaction], T]) -> None:
         self._writer = writer
@@ -44,6 +44,7 @@ class Waiting(Generic[T]):
         self.outcome: T | None = None
         self.error: BaseException | None = None
         self.done = False
+        self.sleeps = False
 
     def result(self) -> T:
         """Wait until the operation is durable, and return what it returned.
@@ -100,7 +101,7 @@ class Writer:
         return self.submit(operation).result()
 
     def submit(self, operation: Callable[[Transaction], T]) -> Waiting[T]:
-        """Hand `operation` over; whoever does so must ask for its result. Raises CannotStore when stopping."""
+        """Hand `operation` over; it is run at the latest with the next group. Raises CannotStore when stopping."""
         waiting = Waiting(self, operation)
         with self._lock:
             if self._stopping:
@@ -109,7 +110,9 @@ class Writer:
         return waiting
 
     def stop(self) -> None:
-        """Take nothing more, finish what waits, and close the connection."""
+        """Take nothing more, finish what waits, and close the connection; again does nothing."""
+        if self._stopping:
+            return
         last = self.submit(lambda tx: None)
         with self._lock:
             self._stopping = True
@@ -123,35 +126,43 @@ class Writer:
         with self._lock:
             if waiting.done:
                 return
-            leads = not self._led
+            waiting.sleeps = self._led
             self._led = True
-        if not leads:
+        if waiting.sleeps:
             waiting.wait()
         while not waiting.done:
             self._lead(waiting)
 
     def _lead(self, leader: Waiting[Any]) -> None:
-        """Run what waits as one group, wake those it was for, and let one of those left lead next."""
+        """Run what waits as one group, wake those it was for, and let one who still sleeps lead next.
+
+        An operation whose result nobody asks for (its client has gone) is run with the others, but never leads.
+        """
         with self._lock:
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
-        self._run_group(group)
-        self.operations += len(group)
-        with self._lock:
-            for done in group:
-                done.done = True
-            following = self._queue[0] if self._queue and leader.done else None
-            self._led = following is not None or not leader.done
-        for done in group:
-            if done is not leader:
-                done.wake()
-        if following is not None:
-            following.wake()
+        try:
+            self._run_group(group)
+        except BaseException:
+            self._fail(group, "The server is stopping.")
+            raise
+        finally:
+            self.operations += len(group)
+            with self._lock:
+                for done in group:
+                    done.done = True
+                following = next((one for one in self._queue if one.sleeps), None) if leader.done else None
+                self._led = following is not None or not leader.done
+            for done in (*group, *([following] if following else [])):
+                if done.sleeps and done is not leader:
+                    done.wake()
 
     def _run_group(self, group: list[Waiting[Any]]) -> None:
         try:
             self._commit(group)
         except STORAGE_FAULTS as error:
-            self._fail(group, error)
+            self._faulty = True
+            self._on_fault(error)
+            self._fail(group)
         except Exception as error:  # noqa: BLE001 - whatever it was, the group runs again one by one
             if len(group) == 1:
                 group[0].error = error
@@ -160,12 +171,10 @@ class Writer:
                 waiting.error = None
                 self._run_group([waiting])
 
-    def _fail(self, group: list[Waiting[Any]], error: Exception) -> None:
-        self._faulty = True
-        self._on_fault(error)
+    def _fail(self, group: list[Waiting[Any]], *words: str) -> None:
         for waiting in group:
             if waiting.error is None:
-                waiting.error = CannotStore()
+                waiting.error = CannotStore(*words)
 
     def _commit(self, group: list[Waiting[Any]]) -> None:
         tx = Transaction(self._db, self._memory)

@@ -1,0 +1,86 @@
+"""Operations run durably in groups, whoever leads, whatever some of them do (docs/decisions/0003)."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lts.errors import AdminError, CannotStore
+from lts.store.records import Event
+from lts.store.transaction import Transaction
+from tests.kit import NOON, Lab
+
+
+def note(name: str) -> Callable[[Transaction], str]:
+    """An operation that leaves a change."""
+
+    def operation(tx: Transaction) -> str:
+        tx.emit(Event("test", name, {}), NOON)
+        return name
+
+    return operation
+
+
+def refuse(tx: Transaction) -> None:
+    raise AdminError("no", "No.")
+
+
+def test_each_caller_gets_its_own_outcome(server: Lab) -> None:
+    def call(n: int) -> str:
+        if n % 7 == 3:
+            with pytest.raises(AdminError):
+                server.ctx.store.write(refuse)
+            return str(n)
+        return server.ctx.store.write(note(str(n)))
+
+    with ThreadPoolExecutor(32) as pool:
+        assert list(pool.map(call, range(500))) == [str(n) for n in range(500)]
+
+
+def test_operations_nobody_waits_for_are_run_and_hold_up_nobody(server: Lab) -> None:
+    before, rng, abandoned = server.ctx.store.serial, random.Random(1), []
+    lock = threading.Lock()
+
+    def call(n: int) -> None:
+        waiting = server.ctx.store.submit(note(str(n)))
+        if rng.random() < 0.5:
+            with lock:
+                abandoned.append(n)
+            return
+        assert waiting.result() == str(n)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(call, range(2000)))
+    server.ctx.store.write(note("last"))
+    assert abandoned
+    assert server.ctx.store.serial == before + 2001
+
+
+def test_a_result_may_be_asked_for_later_and_in_any_order(server: Lab) -> None:
+    waiting = [server.ctx.store.submit(note(str(n))) for n in range(10)]
+    assert [one.result() for one in reversed(waiting)] == [str(n) for n in reversed(range(10))]
+    assert waiting[3].result() == "3"
+
+
+def test_a_leader_that_is_interrupted_leaves_the_writer_working(server: Lab) -> None:
+    def interrupted(tx: Transaction) -> None:
+        raise KeyboardInterrupt
+
+    before = server.ctx.store.serial
+    other = server.ctx.store.submit(note("other"))
+    with pytest.raises(KeyboardInterrupt):
+        server.ctx.store.write(interrupted)
+    with pytest.raises(CannotStore):
+        other.result()
+    server.ctx.store.write(note("after"))
+    assert server.ctx.store.serial == before + 1
+
+
+def test_nothing_is_taken_once_it_stops(server: Lab) -> None:
+    server.ctx.store.close()
+    with pytest.raises(CannotStore):
+        server.ctx.store.write(note("late"))
