@@ -73,7 +73,10 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
                 if not self._calls:
                     return
                 group = [self._calls.popleft() for _ in range(min(GROUP, len(self._calls)))]
-            self._serve(group)
+            try:
+                self._serve(group)
+            except Exception:
+                self.logger.exception("a group of requests could not be served")
 
     def _serve(self, group: list[Any]) -> None:
         for channel in group:
