@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, verify_lease
 from lts.service import handshakes
 from lts.service.licenses import Choice
-from tests.kit import NOON, Lab, item
+from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 DEVICE = "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11"
 
@@ -160,3 +161,17 @@ def test_concurrent_instances_are_limited_by_what_is_asked(server: Lab) -> None:
     code = server.load(item(way="concurrentInstance", quota=4))
     assert refused(server, code, instances=5) == 120
     assert server.authorize(code, instances=4).items[0].instances == 4
+
+
+def test_an_order_set_by_hand_survives_a_restart_and_shares_one_quota(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        code = server.load(
+            item("a", expiresAt=iso(NOON + 10 * DAY_SECONDS)), item("b", expiresAt=iso(NOON + 300 * DAY_SECONDS))
+        )
+        server.report(server.authorize(code).lease, {"QR": 5})
+        handshakes.edit(server.ctx, code, {"items": [{"id": 2}, {"id": 1}], "manualOrder": True}, "test", NOON)
+    with lab(tmp_path, time, vendor) as server:
+        lease = server.authorize(code).lease
+        server.report(lease, {"QR": 5})
+        assert (server.used(1), server.used(2)) == (5, 5)

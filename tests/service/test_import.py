@@ -199,3 +199,44 @@ def test_an_edited_row_is_never_honoured(tmp_path: Path) -> None:
         assert caught.value.code in (106, 113, 104)
         faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
     assert any("100" in fault and fault.startswith("licenses") for fault in faults)
+
+
+def test_a_renewal_bought_as_a_new_license_joins_the_code_that_applications_use(server: Lab) -> None:
+    load(server, first(server, item(expiresAt=iso(NOON + 10 * DAY_SECONDS))))
+    code = "216998-100"
+    renewal = server.vendor.activate(
+        server.vendor.issue(item("next", expiresAt=iso(NOON + 400 * DAY_SECONDS)), license_id="200"), server.ctx
+    )
+    data = licensefile.render(renewal).encode()
+    done = licenses.import_license(server.ctx, data, Choice(to_code=code), "test", NOON)
+    assert done.handshake_code == code
+    assert server.authorize(code).items[0].item_id == "one"
+    server.time.forward(11 * DAY_SECONDS)
+    assert server.authorize(code).items[0].item_id == "next", "an item in grace comes after the others"
+
+
+def test_items_only_and_a_named_code_are_the_administrators_choice(server: Lab) -> None:
+    data = licensefile.render(first(server)).encode()
+    licenses.import_license(server.ctx, data, Choice(items_only=True), "test", NOON)
+    assert not server.ctx.store.catalog.codes
+    other = licensefile.render(server.vendor.activate(server.vendor.issue(item("b"), license_id="2"), server.ctx))
+    done = licenses.import_license(server.ctx, other.encode(), Choice(new_code="team"), "test", NOON)
+    assert done.handshake_code == "216998-team"
+    assert server.ctx.store.catalog.defaults["216998"].name == "216998-team"
+
+
+def test_a_preview_changes_nothing(server: Lab) -> None:
+    before = server.ctx.store.serial
+    shown = licenses.preview(server.ctx, licensefile.render(first(server)).encode(), Choice(), NOON)
+    assert (shown.status, shown.added, shown.trusted) == ("new", ("one",), True)
+    assert server.ctx.store.serial == before
+    assert not server.ctx.store.catalog.items
+
+
+def test_thousands_of_items_import_and_authorize(server: Lab) -> None:
+    items = [item(f"i{n}", product=f"p{n}") for n in range(3000)]
+    with pytest.raises(LicenseFileError) as caught:
+        server.load(*[item(f"i{n}", product=f"p{n}") for n in range(10_001)])
+    assert "items" in caught.value.detail
+    server.load(*items)
+    assert server.authorize(product="p2999").items[0].item_id == "i2999"
