@@ -24,7 +24,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.service import upkeep
+from lts.service import labels, upkeep
 from lts.service.trust import TrustStore
 from lts.store import database, devices, sql
 from lts.store.dayrow import decode_day
@@ -201,7 +201,6 @@ def kill_server(rounds: int, folder: Path) -> list[str]:
     with lab(folder, FakeTime(int(time.time())), vendor) as server:
         code = server.load(item(quota=10**9, startsAt="2020-01-01T00:00:00Z", expiresAt=None))
     identity = json.loads((folder / "data" / "identity.json").read_text(encoding="utf-8"))
-    from lts.service import labels
 
     identity["labels"] = list(labels.fingerprints())
     (folder / "data" / "identity.json").write_text(json.dumps(identity), encoding="utf-8")

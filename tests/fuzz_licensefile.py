@@ -9,6 +9,7 @@ import time
 
 from lts.errors import LicenseFileError
 from lts.rules import licensefile
+from tests.kit import Vendor, item
 
 
 def survives(text: str, rng: random.Random) -> bytes:
@@ -46,7 +47,6 @@ def mangled(data: bytes, rng: random.Random) -> bytes:
 
 def main() -> int:
     """Exit code 0 when nothing unexpected came out in the time given (60 s)."""
-    from tests.kit import Vendor, item
 
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     rng, until, tried = random.Random(), time.monotonic() + seconds, 0

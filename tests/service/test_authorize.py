@@ -9,7 +9,8 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, verify_lease
-from lts.service import handshakes
+from lts.rules.authorize import Request
+from lts.service import authorize, handshakes
 from lts.service.licenses import Choice
 from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
@@ -49,8 +50,6 @@ def test_each_refusal_has_its_own_code(server: Lab) -> None:
 
 def test_an_organization_alone_means_its_default_code(server: Lab) -> None:
     server.load(item())
-    from lts.rules.authorize import Request
-    from lts.service import authorize
 
     request = Request(bytes([1] * 16), "reader", "server", organization_id="216998")
     assert authorize.authorize(server.ctx, request, NOON).items[0].item_id == "one"

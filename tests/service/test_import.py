@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import apsw
 import pytest
 
+from lts.crypto import b64url, canonical_json, jws_header, sign_jws, unb64url
 from lts.errors import AdminError, LicenseFileError, Refusal
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import licensefile, vendorkey
+from lts.rules import armour, licensefile, vendorkey
 from lts.rules.licensefile import License
 from lts.service import licenses, upkeep
 from lts.service.licenses import Choice, Preview
@@ -167,8 +169,6 @@ def test_one_bad_item_of_five_stores_nothing_and_is_named(server: Lab) -> None:
     good = [item(f"i{n}") for n in range(5)]
     payload = issuing.payload_of(first(server, *good))
     payload["items"][2]["quota"] = -1
-    from lts.crypto import canonical_json, jws_header, sign_jws
-    from lts.rules import armour
 
     key = server.vendor.key
     text = sign_jws(jws_header(key.public, "lts-license+jws", jwk=key.public.jwk), canonical_json(payload), key)
@@ -183,12 +183,10 @@ def test_an_edited_row_is_never_honoured(tmp_path: Path) -> None:
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         server.load(item(quota=100))
-    import apsw
 
     db = apsw.Connection(str(tmp_path / "data" / "lts.db"))
     [(jws,)] = db.execute("SELECT jws FROM license_files").fetchall()
     head, payload, signature = str(jws).split(".")
-    from lts.crypto import b64url, unb64url
 
     changed = unb64url(payload).replace(b'"quota":100', b'"quota":999')
     db.execute("UPDATE license_files SET jws = ?", (f"{head}.{b64url(changed)}.{signature}",))

@@ -12,7 +12,8 @@ from lts.errors import Refusal
 from lts.jobs import Jobs
 from lts.rules import licensefile
 from lts.server import opened
-from lts.service import licenses, upkeep
+from lts.service import identity, licenses, upkeep
+from lts.service.datafolder import DataFolder
 from lts.service.licenses import Choice
 from tests.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 
@@ -94,8 +95,6 @@ def test_jobs_go_on_and_the_audit_log_tells_after_the_clock_stepped_back(server:
 
 
 def test_a_restored_backup_writes_a_new_origin_and_both_verify(tmp_path: Path) -> None:
-    from lts.service import identity
-    from lts.service.datafolder import DataFolder
 
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:

@@ -6,15 +6,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules import licensefile
-from lts.service import licenses, release
+from lts.service import handshakes, licenses, release
 from lts.service.licenses import Choice
+from lts.store import devices
 from lts.vendor import issuing
 from tests.kit import NOON, Lab, entry, item
 
@@ -66,10 +67,6 @@ def test_one_device_fifty_times_at_once_takes_one_seat_and_is_no_clone(server: L
         token = server.authorize(code, device, chain=token).chain
     assert server.live() == 1
     with server.ctx.store.reader() as db:
-        from uuid import UUID
-
-        from lts.store import devices
-
         found = devices.find(db, UUID(device).bytes)
     assert found is not None
     assert not found.chain.forked
@@ -133,7 +130,6 @@ def test_a_known_device_goes_on_when_the_quota_is_lowered_below_it(server: Lab) 
 
 
 def test_one_seat_serves_a_device_whatever_code_it_comes_by_and_a_cap_counts_it_in_each(server: Lab) -> None:
-    from lts.service import handshakes
 
     first = server.load(item(way="device", quota=10))
     second = handshakes.add(server.ctx, "216998", {"custom": "b", "items": [{"id": 1, "cap": 1}]}, "test", NOON)

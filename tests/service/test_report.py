@@ -12,7 +12,7 @@ from lts.errors import Malformed, NotVerified
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.service import handshakes, usage
-from lts.store import devices
+from lts.store import devices, statistics
 from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)
@@ -149,8 +149,6 @@ def test_concurrency_counts_a_device_once_over_codes(server: Lab) -> None:
         server.report(server.authorize(code, device).lease, {"QR": 1})
     server.report(server.authorize(second).lease, {})
     with server.ctx.store.reader() as db:
-        from lts.store import statistics
-
         day = SLOT // SLOTS_PER_DAY
         assert statistics.activity(db, 0, 1, day, day) == {day: (2, 2)}
         assert statistics.activity(db, 1, 1, day, day) == {day: (1, 1)}

@@ -7,9 +7,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service import handshakes, upkeep, usage
-from lts.store import archive
+from lts.store import archive, feed
 from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)
@@ -81,7 +82,6 @@ def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(server: Lab, tmp_path: Path) -> None:
-    from lts.errors import AdminError
 
     busy(server)
     target = tmp_path / "lts.backup"
@@ -157,8 +157,6 @@ def test_a_tail_cut_off_or_rewritten_after_a_signed_head_is_named(tmp_path: Path
 def test_an_archive_holds_what_it_was_given(server: Lab) -> None:
     busy(server)
     with server.ctx.store.reader() as db:
-        from lts.store import feed
-
         changes = list(feed.stored(db, 1))
     assert [c[3] for c in archive.unpack(archive.pack(changes))] == [c.payload for c in changes]
     assert len(changes) * SLOTS_PER_DAY > 0

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lts.store import feed
+from lts.store.records import Code, CodeRemoved, Kind, decode_payload
 from tests.kit import Lab, item
 
 Call = Callable[..., tuple[int, Any]]
@@ -69,8 +71,6 @@ def test_changes_stand_in_the_feed_with_who_made_them(server: Lab, call: Call) -
     assert call("POST", "/handshakes", {"organizationId": "216998", "custom": "two", "items": [{"id": 1}]})[0] == 200
     assert call("PATCH", "/handshakes/216998-two", {"isDefault": True})[0] == 200
     assert call("DELETE", "/handshakes/216998-100")[0] == 200
-    from lts.store import feed
-    from lts.store.records import Code, CodeRemoved, Kind, decode_payload
 
     with server.ctx.store.reader() as db:
         changes = feed.by_kind(db, (Kind.CODE, Kind.CODE_REMOVED), 10)
