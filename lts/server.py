@@ -137,7 +137,6 @@ class Server:
     """A server over an opened data folder: `run` serves until `stop`."""
 
     def __init__(self, opened_folder: Opened, config: Config, wrap: Callable[[Any], Any] = lambda app: app) -> None:
-        self._opened = opened_folder
         ctx = opened_folder.ctx
         app = opened_folder.app(config)
         self.listener = Listener(wrap(app), config)

@@ -73,13 +73,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Granted:
-    """One item of a decision. `new_grant` when the device had no live seat in it."""
+    """One item of a decision, with the device's seat after it; `lease_end` in UTC seconds."""
 
     item: LicenseItem
     modules: tuple[str, ...]
     grace: bool
     seat: Seat
-    new_grant: bool
     lease_end: int
 
 
@@ -342,7 +341,7 @@ def grant_item(
         instances=instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
     )
     grace = quota_grace or in_expiry_grace(item, item_now)
-    return Granted(entry, modules, grace, seat, held is None, lease)
+    return Granted(entry, modules, grace, seat, lease)
 
 
 _SENTENCES = {

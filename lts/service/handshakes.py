@@ -8,8 +8,7 @@ from typing import Any
 
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
-from lts.rules.authorize import item_fault
-from lts.rules.catalog import Catalog, Code, LicenseItem
+from lts.rules.catalog import Catalog, Code
 from lts.service.catalog import seal_password
 from lts.service.context import Context
 from lts.store import codes, records
@@ -58,11 +57,6 @@ def find(catalog: Catalog, name: str) -> Code:
     if code is None:
         raise AdminError("no-such-code", f"There is no handshake code {name!r}.", status=404)
     return code
-
-
-def item_state(entry: LicenseItem, item_now: int) -> int:
-    """113, 112, 111 or 0, see rules.authorize.item_fault."""
-    return item_fault(entry, item_now)
 
 
 def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 
 import apsw
 
-from lts.errors import AdminError, LicenseFileError, LtsError
+from lts.errors import AdminError, LicenseFileError
 from lts.rules import licensefile
+from lts.rules.authorize import item_fault
 from lts.rules.catalog import Catalog, Code
 from lts.rules.licensefile import License
 from lts.rules.seats import SEAT_WAYS, grace_units
@@ -207,7 +208,7 @@ def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, A
     used = seats.live(tx, key, 0, now) if item.charge_way in SEAT_WAYS else tx.counters.sums.get(("item", key, 0), 0)
     state = entry.state
     if state == "active":
-        state = {112: "pending", 111: "expired"}.get(handshakes.item_state(entry, item_now), state)
+        state = {112: "pending", 111: "expired"}.get(item_fault(entry, item_now), state)
     return {
         "id": key,
         "itemId": item.item_id,
@@ -226,13 +227,3 @@ def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, A
         "reason": entry.reason,
         "handshakeCodes": [c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)],
     }
-
-
-def show(data: bytes) -> License:
-    """Read a file without a server. Raises LicenseFileError."""
-    try:
-        return licensefile.read(data)
-    except LicenseFileError:
-        raise
-    except LtsError as error:
-        raise LicenseFileError("unreadable", error.detail) from error

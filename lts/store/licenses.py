@@ -22,7 +22,6 @@ class StoredLicense:
     revision: int
     digest: str
     jws: str
-    imported_at: int
     items: dict[str, int]
 
 
@@ -48,14 +47,14 @@ def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
     """Every licence with the file of its highest revision, in the order of first import."""
     rows = sql.rows(
         db,
-        "SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws, max(f.time) FROM licenses l"
+        "SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws FROM licenses l"
         " JOIN license_files f ON f.license = l.id WHERE f.revision ="
-        " (SELECT max(revision) FROM license_files WHERE license = l.id) GROUP BY l.id ORDER BY l.id",
+        " (SELECT max(revision) FROM license_files WHERE license = l.id) ORDER BY l.id",
     )
-    for key, vendor, license_id, revision, digest, jws, time in rows:
+    for key, vendor, license_id, revision, digest, jws in rows:
         items: dict[str, int] = dict(sql.rows(
             db, "SELECT item_id, id FROM items WHERE license = ?", (key,)))  # fmt: skip
-        yield StoredLicense(key, vendor, license_id, revision, digest, jws, time, items)
+        yield StoredLicense(key, vendor, license_id, revision, digest, jws, items)
 
 
 def older_files(db: apsw.Connection, license_key: int) -> list[str]:

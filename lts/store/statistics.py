@@ -77,19 +77,6 @@ def activity(db: apsw.Connection, scope: int, key: int, first_day: int, last_day
     return found
 
 
-def tallies(db: apsw.Connection, code: int, first_day: int, last_day: int) -> dict[tuple[int, int], int]:
-    """How many by (what, hour): what 0 = authorisations, 1 = reports, else refusals with that code."""
-    return {(what, hour): n for what, hour, n in sql.rows(
-        db, "SELECT what, hour, n FROM tallies WHERE code = ? AND hour >= ? AND hour < ?",
-        (code, first_day * HOURS_PER_DAY, (last_day + 1) * HOURS_PER_DAY))}  # fmt: skip
-
-
 def type_names(db: apsw.Connection) -> dict[int, str]:
     """Names of the usage types by number."""
     return dict(sql.rows(db, "SELECT id, name FROM types"))
-
-
-def days_with_usage(db: apsw.Connection) -> tuple[int, int] | None:
-    """First and last day with any usage, None when there is none."""
-    row = sql.first(db, "SELECT min(hour) / 24, max(hour) / 24 FROM usage_hours")
-    return None if row is None or row[0] is None else (int(row[0]), int(row[1]))
