@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         return result
     except LtsError as error:
         print(f"lts: {error.detail}", file=sys.stderr)
-        return 1
+        return 2 if error.code == "usage" else 1
     except KeyboardInterrupt:
         return 1
     except BrokenPipeError:

@@ -32,6 +32,10 @@ class Fields:
         self._asked.add(name)
         return self._value.get(name)
 
+    def has(self, name: str) -> bool:
+        """Whether the field stands there, be it null."""
+        return name in self._value
+
     def refuse_unknown(self) -> None:
         """Raises the fault for a field that nobody asked for."""
         for name in self._value:

@@ -24,6 +24,9 @@ ITEM_FIELDS = (
 
 def _sign(payload: Json, key: SigningKey, name: str) -> License:
     """The payload signed, and read back as strictly as a server will. Raises LicenseFileError."""
+    for entry in Fields(payload, "the license").objects("items"):
+        if not entry.has("expiresAt"):
+            raise entry.fault("expiresAt", "is missing; write a time, or null for never")
     signed = {**payload, "vendor": {"name": name or "vendor", "keyId": key.kid}}
     header = jws_header(key.public, "lts-license+jws", jwk=key.public.jwk)
     return licensefile.parse(sign_jws(header, canonical_json(signed), key))
