@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,8 @@ from lts.service.files import write_private
 from lts.store.database import user_name
 
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
+PATIENCE_SECONDS = 0.5
+"""A command that only looks whether a server runs holds the lock for an instant."""
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"})
 
 
@@ -43,9 +46,12 @@ class DataFolder:
             file = path.open("ab")
         except OSError as error:
             raise DataFolderError(_not_writable(self.path, error)) from error
-        if not _try_lock(file):
-            file.close()
-            raise DataFolderLocked(_held_by(self.path))
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not _try_lock(file):
+            if time.monotonic() > until:
+                file.close()
+                raise DataFolderLocked(_held_by(self.path))
+            time.sleep(0.05)
         self._file = file
         self.announce(None)
 
