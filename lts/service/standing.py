@@ -15,7 +15,7 @@ def standing_of(tx: Transaction, code: Code, device: int | None, now: int) -> St
     def look_up(entry: CodeItem) -> Standing:
         item = entry.item
         if item.item.charge_way in SEAT_WAYS:
-            return _seat_standing(tx, code, item.key, device, now)
+            return _seat_standing(tx, code, entry, device, now)
         if item.item.charge_way in CONCURRENT_WAYS:
             return _concurrent_standing(tx, code, entry, device, now)
         sums = tx.counters.sums
@@ -32,11 +32,12 @@ def _held(tx: Transaction, device: int | None, item: int, now: int, concurrent: 
     return (seat if seat.live(now) else None), seat.grant
 
 
-def _seat_standing(tx: Transaction, code: Code, item: int, device: int | None, now: int) -> Standing:
+def _seat_standing(tx: Transaction, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
+    item = entry.item.key
     seat, peak = _held(tx, device, item, now, False)
     return Standing(
         live=seats.live(tx, item, 0, now),
-        code_live=seats.live(tx, item, code.key, now),
+        code_live=seats.live(tx, item, code.key, now) if entry.cap is not None else 0,
         seat=seat,
         peak=peak,
         in_code=seat is not None and code.key in seat.codes,

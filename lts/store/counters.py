@@ -9,35 +9,44 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 
-from lts.protocol import slot_of
-
 SumKey = tuple[str, int, int]
 """("item", item, 0) units used; ("code", code, item) of which by a code; ("overdraft", item, period)."""
 SeatKey = tuple[int, int]
 """(item, 0) all live seats of an item; (item, code) those that came by a code."""
 
 
+HOUR_SECONDS = 3600
+
+
+def hour_of(unix_seconds: int) -> int:
+    """Hour since 1970 in which a moment lies."""
+    return unix_seconds // HOUR_SECONDS
+
+
 class SeatCounts:
-    """Live seats by the slot in which they end, so that an ended seat frees itself without a sweep."""
+    """Live seats by the hour in which they end, so that an ended seat frees itself without a sweep.
+
+    Hours keep the memory of a year's ends small; within the hour of now exact ends decide.
+    """
 
     def __init__(self) -> None:
-        self._slots: defaultdict[SeatKey, dict[int, int]] = defaultdict(dict)
+        self._hours: defaultdict[SeatKey, dict[int, int]] = defaultdict(dict)
         self._ahead: dict[SeatKey, tuple[int, int]] = {}
         self._ends: dict[tuple[SeatKey, int], list[int]] = {}
 
     def add(self, key: SeatKey, end: int, n: int = 1) -> None:
         """Count `n` (may be negative) seats that end at `end` (UTC seconds)."""
-        slot = slot_of(end)
-        slots = self._slots[key]
-        left = slots.get(slot, 0) + n
+        hour = hour_of(end)
+        hours = self._hours[key]
+        left = hours.get(hour, 0) + n
         if left:
-            slots[slot] = left
+            hours[hour] = left
         else:
-            slots.pop(slot, None)
+            hours.pop(hour, None)
         ahead = self._ahead.get(key)
-        if ahead is not None and slot > ahead[0]:
+        if ahead is not None and hour > ahead[0]:
             self._ahead[key] = (ahead[0], ahead[1] + n)
-        ends = self._ends.get((key, slot))
+        ends = self._ends.get((key, hour))
         if ends is not None:
             for _ in range(abs(n)):
                 if n > 0:
@@ -45,28 +54,28 @@ class SeatCounts:
                 else:
                     del ends[bisect_left(ends, end)]
 
-    def beyond_slot(self, key: SeatKey, now: int) -> int:
-        """Seats that end in a later slot than the one of `now`."""
-        slot = slot_of(now)
+    def beyond_hour(self, key: SeatKey, now: int) -> int:
+        """Seats that end in a later hour than the one of `now`."""
+        hour = hour_of(now)
         ahead = self._ahead.get(key)
-        if ahead is None or ahead[0] != slot:
-            count = sum(n for end_slot, n in self._slots[key].items() if end_slot > slot)
-            ahead = self._ahead[key] = (slot, count)
-            self._ends = {k: v for k, v in self._ends.items() if k[1] == slot}
+        if ahead is None or ahead[0] != hour:
+            count = sum(n for end_hour, n in self._hours[key].items() if end_hour > hour)
+            ahead = self._ahead[key] = (hour, count)
+            self._ends = {k: v for k, v in self._ends.items() if k[1] == hour}
         return ahead[1]
 
-    def ending_in_slot(self, key: SeatKey, now: int) -> int:
-        """Seats that end in the slot of `now`, before or after it."""
-        return self._slots[key].get(slot_of(now), 0)
+    def ending_in_hour(self, key: SeatKey, now: int) -> int:
+        """Seats that end in the hour of `now`, before or after it."""
+        return self._hours[key].get(hour_of(now), 0)
 
     def known_ends(self, key: SeatKey, now: int) -> int | None:
         """Of those, the ones that end after `now`; None when their ends have not been loaded."""
-        ends = self._ends.get((key, slot_of(now)))
+        ends = self._ends.get((key, hour_of(now)))
         return None if ends is None else len(ends) - bisect_right(ends, now)
 
     def learn_ends(self, key: SeatKey, now: int, ends: list[int]) -> None:
-        """Keep the exact ends (UTC seconds) of the seats that end in the slot of `now`."""
-        self._ends[key, slot_of(now)] = sorted(ends)
+        """Keep the exact ends (UTC seconds) of the seats that end in the hour of `now`."""
+        self._ends[key, hour_of(now)] = sorted(ends)
 
 
 class Counters:

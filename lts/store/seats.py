@@ -8,10 +8,9 @@ from typing import Any
 import apsw
 import msgspec
 
-from lts.protocol import SLOT_SECONDS, slot_of
 from lts.rules.seats import Seat
 from lts.store import sql
-from lts.store.counters import Counters, SeatKey
+from lts.store.counters import HOUR_SECONDS, Counters, SeatKey, hour_of
 from lts.store.records import SeatRecord
 from lts.store.transaction import Transaction
 
@@ -120,22 +119,22 @@ def live(tx: Transaction, item: int, code: int, now: int) -> int:
     """Live seats of an item at `now` (UTC seconds); `code` 0 = over all codes."""
     key: SeatKey = (item, code)
     seats = tx.counters.seats
-    count = seats.beyond_slot(key, now)
-    if not seats.ending_in_slot(key, now):
+    count = seats.beyond_hour(key, now)
+    if not seats.ending_in_hour(key, now):
         return count
     ending = seats.known_ends(key, now)
     if ending is None:
-        seats.learn_ends(key, now, list(_ends_in_slot(tx.db, item, code, slot_of(now))))
+        seats.learn_ends(key, now, list(_ends_in_hour(tx.db, item, code, hour_of(now))))
         ending = seats.known_ends(key, now) or 0
     return count + ending
 
 
-def _ends_in_slot(db: apsw.Connection, item: int, code: int, slot: int) -> Iterable[int]:
-    begin = slot * SLOT_SECONDS
+def _ends_in_hour(db: apsw.Connection, item: int, code: int, hour: int) -> Iterable[int]:
+    begin = hour * HOUR_SECONDS
     for ends, codes in sql.each(
         db,
         "SELECT ends, codes FROM seats WHERE item = ? AND ends >= ? AND ends < ? AND flags & ? = 0",
-        (item, begin, begin + SLOT_SECONDS, _CLOSED),
+        (item, begin, begin + HOUR_SECONDS, _CLOSED),
     ):
         if not code or code in _unpack_codes(codes):
             yield ends
@@ -168,14 +167,14 @@ def live_leases(db: apsw.Connection, item: int, code: int, now: int) -> int:
 
 def load(db: apsw.Connection, counters: Counters) -> None:
     """Fill the seat counts from the table at start."""
-    for item, codes, slot, n in sql.each(
+    for item, codes, hour, n in sql.each(
         db,
         "SELECT item, codes, ends / ?, count(*) FROM seats WHERE flags & ? = 0 GROUP BY 1, 2, 3",
-        (SLOT_SECONDS, _CLOSED),
+        (HOUR_SECONDS, _CLOSED),
     ):
-        counters.seats.add((item, 0), slot * SLOT_SECONDS, n)
+        counters.seats.add((item, 0), hour * HOUR_SECONDS, n)
         for code in _unpack_codes(codes):
-            counters.seats.add((item, code), slot * SLOT_SECONDS, n)
+            counters.seats.add((item, code), hour * HOUR_SECONDS, n)
 
 
 def record(item: int, seat: Seat, now: int, concurrent: bool) -> SeatRecord:
