@@ -1,0 +1,111 @@
+"""The trust store and the vault, and what `lts doctor` says of an installation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lts import jobs
+from lts.crypto import SigningKey
+from lts.errors import DataFolderError, Refusal
+from lts.rules import vendorkey
+from lts.service import doctor
+from lts.service.trust import TrustStore
+from lts.service.vault import Vault
+from tests.kit import NOON, Lab, Vendor, config_for, item
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+def test_a_key_put_into_the_folder_is_taken_at_once_and_one_taken_away_is_gone(tmp_path: Path) -> None:
+    store = TrustStore(tmp_path / "trust", tmp_path / "data")
+    vendor = Vendor()
+    assert store.get(vendor.key.kid) is None
+    write(tmp_path / "trust", "v.pub", vendor.pub.decode())
+    assert store.changed()
+    assert store.get(vendor.key.kid) == vendor.key.public
+    assert not store.changed()
+    (tmp_path / "trust" / "v.pub").unlink()
+    assert store.get(vendor.key.kid) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+def test_a_key_file_survives_an_editor_and_a_damaged_one_is_named(tmp_path: Path, encoding: str) -> None:
+    vendor = Vendor()
+    (tmp_path / "trust").mkdir()
+    text = vendor.pub.decode().replace("\n", "\r\n")
+    (tmp_path / "trust" / "v.pub").write_bytes(text.encode(encoding))
+    write(tmp_path / "trust", "broken.pub", "hello")
+    write(tmp_path / "trust", "changed.pub", vendor.pub.decode()[:-8] + "AAAAAAA\n")
+    store = TrustStore(tmp_path / "trust", tmp_path / "data")
+    assert list(store.keys()) == [vendor.key.kid]
+    assert [any(name in warning for warning in store.warnings) for name in ("broken.pub", "changed.pub")] == [
+        True,
+        True,
+    ]
+
+
+def test_successors_have_the_first_key_as_their_root_only_when_it_is_trusted(tmp_path: Path) -> None:
+    old, middle, new = (SigningKey.generate() for _ in range(3))
+    write(tmp_path / "trust", "2.pub", vendorkey.build("V", middle, NOON, old))
+    write(tmp_path / "trust", "3.pub", vendorkey.build("V", new, NOON, middle))
+    store = TrustStore(tmp_path / "trust", tmp_path / "data")
+    assert store.root(new.kid) == middle.kid
+    write(tmp_path / "trust", "1.pub", vendorkey.build("V", old, NOON))
+    assert {store.root(key.kid) for key in (old, middle, new)} == {old.kid}
+    assert store.root("unknown") == "unknown"
+
+
+def test_a_vendor_key_taken_away_ends_its_licenses_and_put_back_revives_them(server: Lab) -> None:
+    code = server.load(item())
+    path = server.config.vendor_keys / f"{server.vendor.key.kid}.pub"
+    kept = path.read_bytes()
+    path.unlink()
+    jobs.watch_trust(server.ctx)
+    with pytest.raises(Refusal):
+        server.authorize(code)
+    path.write_bytes(kept)
+    jobs.watch_trust(server.ctx)
+    server.authorize(code)
+
+
+def test_what_is_sealed_for_one_purpose_opens_for_no_other_and_in_no_other_vault(tmp_path: Path) -> None:
+    vault = Vault.load_or_create(tmp_path, create=True)
+    sealed = vault.seal("geheim é", "session-password")
+    assert b"geheim" not in sealed
+    assert Vault.load_or_create(tmp_path, create=False).unseal(sealed, "session-password") == "geheim é"
+    assert vault.derive("a") != vault.derive("b")
+    for other, purpose in ((vault, "mail"), (Vault(b"x" * 32), "session-password")):
+        with pytest.raises(DataFolderError):
+            other.unseal(sealed, purpose)
+    (tmp_path / "vault.key").write_bytes(b"short")
+    with pytest.raises(DataFolderError):
+        Vault.load_or_create(tmp_path, create=False)
+
+
+def words(findings: list[doctor.Finding], good: bool) -> str:
+    return " ".join(finding.words for finding in findings if finding.good is good)
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_good_installation(server: Lab) -> None:
+    server.load(item())
+    findings = doctor.examine(server.config)
+    assert words(findings, False) == ""
+    assert "served by process" in words(findings, True)
+    assert "1 vendor keys trusted" in words(findings, True)
+
+
+def test_the_doctor_names_a_damaged_database_a_broken_key_and_plain_http(tmp_path: Path) -> None:
+    config = replace(config_for(tmp_path), public_url="http://lts.example/")
+    config.data_dir.mkdir()
+    (config.data_dir / "lts.db").write_bytes(b"garbage" * 1000)
+    write(config.vendor_keys, "broken.pub", json.dumps({"x": 1}))
+    wrong = words(doctor.examine(config), False)
+    for part in ("lts restore", "broken.pub", "https"):
+        assert part in wrong
