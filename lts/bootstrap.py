@@ -30,7 +30,8 @@ NO_NETWORK = (
 """Words by which pip tells that it reached no index."""
 
 
-_PACKAGE = re.compile(r"(?:Collecting|Obtaining dependency information for) (\S+)")
+_PACKAGE = re.compile(r"(?:Collecting|Obtaining dependency information for|Processing) (?:\S*[\\/])?(\S+)")
+"""A package that pip begins with: from the index, or from a file."""
 
 
 class SetupError(Exception):

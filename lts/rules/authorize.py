@@ -364,4 +364,6 @@ _SENTENCES = {
 def explain(code: int, entry: LicenseItem | None) -> str:
     """One sentence for people on a verdict; names the item where one is given and refused."""
     sentence = _SENTENCES[code]
-    return sentence if entry is None or not code else f"{sentence} (item {entry.item.item_id})"
+    if entry is None or code in (0, 106, 124):  # these speak of the code as a whole
+        return sentence
+    return f"{sentence[:-1]} (item {entry.item.item_id})."
