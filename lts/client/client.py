@@ -169,7 +169,7 @@ class Client:
                 by_lease.setdefault(entry.lease, []).append(entry)
             for lease, entries in by_lease.items():
                 for begin in range(0, len(entries), MAX_REPORT_SLOTS):
-                    results += self._send(lease, entries[begin : begin + MAX_REPORT_SLOTS])
+                    results += self._send_or_keep(lease, entries[begin : begin + MAX_REPORT_SLOTS])
             lease_text = self._state.lease()
             if not by_lease and lease_text is not None:
                 results += self._send(lease_text, [])
@@ -213,6 +213,18 @@ class Client:
         except (Unreachable, Refused):
             pass  # it is on disk and goes out with the next start
         self._state.close()
+
+    def _send_or_keep(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
+        """Report under one lease; one that the server does not take (141) must not hold up the others."""
+        try:
+            return self._send(lease, entries)
+        except Refused as refusal:
+            if refusal.code != 141:
+                raise
+            return [
+                {"slot": iso(e.slot * SLOT_SECONDS), "status": "rejected", "code": 141, "detail": refusal.detail}
+                for e in entries
+            ]
 
     def _send(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
         sent = [{"slot": iso(entry.slot * SLOT_SECONDS), "usage": entry.usage} for entry in entries]

@@ -172,7 +172,7 @@ def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item
     offered = frozenset(m for entry, fault in outer if not fault for m in entry.item.item.modules)
     coverable = offered.issuperset(request.modules)
     candidates = [_candidate(entry, fault, request, coverable, standing_of, item_now) for entry, fault in outer]
-    candidates = _order(code, candidates, now, item_now)
+    candidates = _order(code, candidates, item_now)
     chosen = _choose(candidates, request)
     tried = tuple((c.entry.item, c.code) for c in candidates)
     if chosen:
@@ -277,13 +277,12 @@ def in_quota_grace(item: Item, standing: Standing) -> bool:
     return False
 
 
-def _order(code: Code, candidates: list[_Candidate], now: int, item_now: int) -> list[_Candidate]:
+def _order(code: Code, candidates: list[_Candidate], item_now: int) -> list[_Candidate]:
     """A live seat first, then the code's order; without a manual one, items in grace stand behind."""
 
     def behind(candidate: _Candidate) -> tuple[bool, bool]:
         seated = candidate.standing is not None and candidate.standing.seat is not None
         item = candidate.entry.item.item
-        seated = seated and item.charge_way in SEAT_WAYS
         grace = in_expiry_grace(item, item_now) or (
             candidate.standing is not None and in_quota_grace(item, candidate.standing)
         )

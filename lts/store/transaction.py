@@ -114,8 +114,10 @@ class Transaction:
         return counts
 
     def flush(self) -> None:
-        """Write what the batch gathered and its changes."""
+        """Write what the batch gathered and its changes; the last thing that may fail before the commit."""
         self.write_gathered()
+        if self.catalog_changed:
+            self._catalog = self.catalog
         feed.append(self.db, self._rows)
 
     def write_gathered(self) -> None:

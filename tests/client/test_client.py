@@ -184,6 +184,19 @@ def test_local_reports_are_kept_and_sent_again_until_both_have_them(served: Lab)
     assert served.used() == 2
 
 
+def test_usage_under_a_lease_the_server_no_longer_takes_holds_up_nothing_else(served: Lab) -> None:
+    served.load(item())
+    licensed = client(served)
+    licensed.authorize()
+    licensed.use("QR", 2)
+    licensed._state._db.execute("UPDATE leases SET lease = lease || 'x'")
+    served.time.forward(180)
+    licensed.authorize()
+    licensed.use("QR", 5)
+    assert sorted((r["status"], r.get("code")) for r in licensed.flush()) == [("counted", None), ("rejected", 141)]
+    assert served.used() == 5
+
+
 def test_slots_are_named_by_their_begin(served: Lab) -> None:
     served.load(item())
     licensed = client(served)

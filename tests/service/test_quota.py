@@ -201,3 +201,19 @@ def test_a_concurrent_lease_lasts_two_slots(server: Lab) -> None:
     assert done.expires_at == (slot_of(NOON) + 2) * SLOT_SECONDS
     server.time.forward(2 * SLOT_SECONDS)
     assert server.report_many(done.lease, [entry(slot_of(NOON), {"QR": 1})]).lease is None
+
+
+def test_a_device_stays_on_the_item_it_has_a_seat_or_lease_in_when_the_order_changes(server: Lab) -> None:
+    for way in ("device", "concurrentDevice"):
+        number = "1" if way == "device" else "2"
+        code = server.load(
+            item("a", way, 5, expiresAt=iso(NOON + 10 * DAY_SECONDS)), item("b", way, 5), license_id=number
+        )
+        device = str(uuid4())
+        first = server.authorize(code, device)
+        assert first.items[0].item_id == "a"
+        keys = {e.item.item.item_id: e.item.key for e in server.ctx.store.catalog.codes[code].items}
+        order = [{"id": keys["b"]}, {"id": keys["a"]}]
+        handshakes.edit(server.ctx, code, {"items": order, "manualOrder": True}, "test", NOON)
+        assert server.authorize(code, device).items[0].item_id == "a"
+        assert server.authorize(code).items[0].item_id == "b"

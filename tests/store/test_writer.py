@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lts.errors import AdminError, CannotStore
+from lts.service import handshakes, upkeep
 from lts.store.records import Event
 from lts.store.transaction import Transaction
-from tests.kit import NOON, Lab
+from tests.kit import NOON, Lab, item
 
 
 def note(name: str) -> Callable[[Transaction], str]:
@@ -84,3 +85,21 @@ def test_nothing_is_taken_once_it_stops(server: Lab) -> None:
     server.ctx.store.close()
     with pytest.raises(CannotStore):
         server.ctx.store.write(note("late"))
+
+
+def test_a_catalog_that_cannot_be_built_undoes_the_change_that_asked_for_it(
+    server: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = server.load(item())
+    before = (server.ctx.store.serial, server.ctx.store.catalog)
+
+    def broken(db: object) -> None:
+        raise ValueError("made up")
+
+    monkeypatch.setattr(server.ctx.store._memory, "build_catalog", broken)
+    with pytest.raises(ValueError, match="made up"):
+        handshakes.edit(server.ctx, code, {"note": "x"}, "test", NOON)
+    assert (server.ctx.store.serial, server.ctx.store.catalog) == before
+    monkeypatch.undo()
+    handshakes.edit(server.ctx, code, {"note": "y"}, "test", NOON)
+    assert upkeep.verify(server.config.data_dir, server.ctx.trust) == []
