@@ -1,4 +1,7 @@
-"""`python3 -m tests`: sets itself up, then style, types, imports and every test; arguments go to pytest alone."""
+"""`python3 -m tests`: sets itself up, then style, types, imports and every test; arguments go to pytest alone.
+
+`python3 -m tests --coverage` runs every test and says what they reach, as information.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,9 @@ def main() -> int:
         ("imports", ["-c", _LINT, "--no-cache"]),
     ]
     arguments = sys.argv[1:]
+    if arguments == ["--coverage"]:
+        code = _run(python, "tests", ["-m", "coverage", "run", "-m", "pytest"])
+        return _run(python, "coverage", ["-m", "coverage", "report"]) or code
     failed = [] if arguments else [name for name, command in checks if _run(python, name, command)]
     if failed:
         say(f"These checks failed: {', '.join(failed)}. The tests run all the same.")
