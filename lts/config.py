@@ -115,8 +115,9 @@ def _read(source: Path) -> dict[str, Any]:
     try:
         given = json.loads(text, object_pairs_hook=lambda pairs: _no_twins(pairs, faults))
     except json.JSONDecodeError as error:
-        hint = _hint(text, error)
-        raise ConfigError([f"{source}, line {error.lineno}: not JSON ({error.msg}){hint}."]) from error
+        at, hint = _hint(text, error)
+        line = text.count("\n", 0, at) + 1
+        raise ConfigError([f"{source}, line {line}: not JSON ({error.msg}){hint}."]) from error
     if not isinstance(given, dict):
         raise ConfigError([f"{source}, line 1: the file must hold one JSON object."])
     values = _check(given, _KEYS, faults)
@@ -139,13 +140,14 @@ def _text(source: Path) -> str:
         raise ConfigError([f"{source}, line {line}: not UTF-8; save it as UTF-8."]) from error
 
 
-def _hint(text: str, error: json.JSONDecodeError) -> str:
+def _hint(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
+    """Where the fault is, and what to do about the two that people make most."""
     if error.msg.startswith("Invalid \\escape"):
-        return "; in JSON a backslash is written twice: C:\\\\lts\\\\data"
+        return error.pos, "; in JSON a backslash is written twice: C:\\\\lts\\\\data"
     before = text[: error.pos].rstrip()
-    if before.endswith(",") or "trailing comma" in error.msg:
-        return "; there is a comma too many"
-    return ""
+    if before.endswith(","):
+        return len(before) - 1, "; there is a comma too many"
+    return error.pos, "; there is a comma too many" if "trailing comma" in error.msg else ""
 
 
 def _no_twins(pairs: list[tuple[str, Any]], faults: _Faults) -> dict[str, Any]:

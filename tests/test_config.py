@@ -56,7 +56,7 @@ def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
     [
         ('{\n"port": "48080"\n}', 2, "quotes"),
         ('{\n"port": 70000}', 2, "65535"),
-        ('{\n"port": 1,\n}', 3, "comma"),
+        ('{\n"port": 1,\n}', 2, "comma"),
         ('{\n\n"dataDir": "C:\\lts\\data"}', 3, "backslash"),
         ('{"host": "x",\n"prot": 1}', 2, "not a setting"),
         ('{"port": 1,\n"port": 2}', 1, "twice"),
