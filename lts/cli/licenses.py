@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lts.cli import license_show
 from lts.cli.admin import Session, session
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table, read_bytes, write_text
-from lts.crypto import strict_json
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules import licensefile, vendorkey
@@ -21,9 +21,12 @@ def add_parsers(commands: Any) -> None:
     license_ = commands.add_parser("license", help="show and import license files")
     sub = license_.add_subparsers(required=True, metavar="COMMAND")
     show = sub.add_parser("show", help="verify and print a license file; needs no server")
-    show.set_defaults(run=_show)
+    show.set_defaults(run=license_show.show)
     show.add_argument("file", type=Path)
     show.add_argument("--json", action="store_true")
+    show.add_argument(
+        "--trust", type=Path, metavar="FILE_OR_DIR", help="vendor keys (.pub) to believe, not the trust store's"
+    )
     items = sub.add_parser("list", help="license items of the server")
     items.set_defaults(run=_list)
     items.add_argument("--json", action="store_true")
@@ -47,31 +50,6 @@ def add_parsers(commands: Any) -> None:
     request = commands.add_parser("request", help="write this machine's activation request for the vendor")
     request.set_defaults(run=_request)
     request.add_argument("-o", "--output", type=Path, required=True)
-
-
-def _show(args: argparse.Namespace) -> int:
-    file = licensefile.read(read_bytes(args.file))
-    if args.json:
-        print_json({**strict_json(file.payload), "vendorKeyId": file.vendor_kid})
-        return 0
-    print(f"License {file.license_id} of organization {file.organization_id}, {file.license_status},"
-          f" revision {file.revision}")  # fmt: skip
-    print(f"Signed by {file.vendor_name}, fingerprint {vendorkey.fingerprint(file.vendor_kid)}")
-    print(f"Bound to {', '.join(server.uuid for server in file.servers) or 'no server yet'}")
-    rows = [
-        (
-            item.item_id,
-            item.product,
-            item.charge_way,
-            item.quota,
-            iso(item.starts_at)[:10],
-            "never" if item.expires_at is None else iso(item.expires_at)[:10],
-            "revoked" if item.item_id in file.revokes else "",
-        )
-        for item in file.items
-    ]
-    print_table(("Item", "Product", "Charge way", "Quota", "Starts", "Ends", ""), rows, "No items.")
-    return 0
 
 
 def _list(args: argparse.Namespace) -> int:

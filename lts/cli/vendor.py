@@ -12,9 +12,11 @@ from typing import Any
 from lts.cli.output import read_bytes, read_json, write_text
 from lts.errors import AdminError
 from lts.rules import activation, licensefile, vendorkey
+from lts.rules.activation import ActivationRequest
 from lts.rules.licensefile import License
 from lts.rules.vendorkey import fingerprint
 from lts.vendor import issuing, keys
+from lts.vendor.keys import KeyPair
 
 
 def add_parsers(commands: Any) -> None:
@@ -64,7 +66,7 @@ def _passphrase(path: Path) -> bytes | None:
     return (given or getpass.getpass(f"Passphrase of {path}: ")).encode("utf-8")
 
 
-def _load_key(path: Path) -> Any:
+def _load_key(path: Path) -> KeyPair:
     return keys.load(path, _passphrase(path))
 
 
@@ -74,7 +76,7 @@ def _init(args: argparse.Namespace) -> int:
         passphrase = (os.environ.get("LTS_VENDOR_PASSPHRASE") or getpass.getpass("New passphrase: ")).encode("utf-8")
         if not passphrase:
             raise AdminError("empty-passphrase", "The passphrase is empty.")
-    old = _load_key(args.replaces)[0] if args.replaces else None
+    old = _load_key(args.replaces).key if args.replaces else None
     pub = keys.init(args.folder, args.name, int(time.time()), passphrase, old)
     key = vendorkey.read(pub.read_bytes())
     print(f"Keep {args.folder / keys.KEY_FILE} secret; give {pub} to customers.")
@@ -91,8 +93,8 @@ def _write(license_file: License, output: Path) -> int:
 
 
 def _issue(args: argparse.Namespace) -> int:
-    key, name = _load_key(args.key)
-    return _write(issuing.issue(read_json(args.spec), key, name, int(time.time())), args.output)
+    mine = _load_key(args.key)
+    return _write(issuing.issue(read_json(args.spec), mine.key, mine.name, int(time.time())), args.output)
 
 
 def _read(path: Path) -> License:
@@ -100,22 +102,28 @@ def _read(path: Path) -> License:
 
 
 def _activate(args: argparse.Namespace) -> int:
-    key, name = _load_key(args.key)
-    servers: list[Any] = [activation.read(read_bytes(args.request)) if args.request else args.uuid]
-    if args.standby_request:
-        servers.append(activation.read(read_bytes(args.standby_request)))
-    if args.request and servers[0].binding == "weak":
-        print("Note: this server's machine labels are few (binding: weak).")
+    mine = _load_key(args.key)
+    servers = [_request(path) for path in (args.request, args.standby_request) if path]
     if args.uuid:
         print("Note: without a request the server certifies itself; clients must be told allow_pinned.")
-    return _write(issuing.activate(_read(args.file), servers, key, name, int(time.time()), args.alias), args.output)
+    named = [args.uuid, *servers] if args.uuid else servers
+    made = issuing.activate(_read(args.file), named, mine.key, mine.name, int(time.time()), args.alias, mine.pub)
+    return _write(made, args.output)
+
+
+def _request(path: Path) -> ActivationRequest:
+    request = activation.read(read_bytes(path))
+    if request.binding == "weak":
+        print(f"Note: the machine labels of server {request.uuid} are few (binding: weak).")
+    return request
 
 
 def _revoke(args: argparse.Namespace) -> int:
-    key, name = _load_key(args.key)
-    return _write(issuing.revoke(_read(args.file), args.item, key, name), args.output)
+    mine = _load_key(args.key)
+    return _write(issuing.revoke(_read(args.file), args.item, mine.key, mine.name, mine.pub), args.output)
 
 
 def _amend(args: argparse.Namespace) -> int:
-    key, name = _load_key(args.key)
-    return _write(issuing.amend(_read(args.file), read_json(args.changes), key, name), args.output)
+    mine = _load_key(args.key)
+    made = issuing.amend(_read(args.file), read_json(args.changes), mine.key, mine.name, mine.pub)
+    return _write(made, args.output)

@@ -1,6 +1,7 @@
 """The armour of a licence file: finding the signed text in whatever editors and mail programs left of it.
 
-Only the armour counts (product.md, Licence file); the readable summary around it is for eyes.
+Only the armour counts (product.md, Licence file); the readable summary around it is for eyes. What the signed
+text says, and whether it is believed, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from lts.errors import LicenseFileError
 MAX_BYTES = 1 << 20
 BEGIN = "-----BEGIN LTS LICENSE FILE-----"
 END = "-----END LTS LICENSE FILE-----"
-_ARMOUR = re.compile(r"-{5}\s*BEGIN\s+LTS\s+LICENSE\s+FILE\s*-{5}(.*?)-{5}\s*END\s+LTS\s+LICENSE\s+FILE\s*-{5}", re.S)
+# Begins and ends are looked for one by one: a pattern over both would take quadratic time on many begins.
+_BEGIN = re.compile(r"-{5}\s*BEGIN\s+LTS\s+LICENSE\s+FILE\s*-{5}")
+_END = re.compile(r"-{5}\s*END\s+LTS\s+LICENSE\s+FILE\s*-{5}")
 _QUOTES = re.compile(r"(?m)^(?:[ \t]*[>|])+")
-_SOFT_BREAK = re.compile(r"=(?:\r\n|\r|\n)")
+_BLANKS = re.compile(r"(?:(?!\n)[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff])+")
+_BREAKS = re.compile(r"(?:=(?:20|09)?){0,2}(?:\n|\Z)")  # with quoted-printable's marks; no compact JWS holds a "="
 
 
 def extract(data: bytes) -> str:
@@ -27,27 +31,30 @@ def extract(data: bytes) -> str:
         raise LicenseFileError("empty", "The file is empty; download the license file again.")
     if len(data) > MAX_BYTES:
         raise LicenseFileError("too-large", "The file is larger than 1 MiB; a license file never is.")
-    found = _ARMOUR.findall(_text(data))
-    if len(found) > 1:
+    text = _QUOTES.sub("", decode(data, "LTS LICENSE FILE").replace("\r", "\n"))
+    begins, ends = list(_BEGIN.finditer(text)), list(_END.finditer(text))
+    if len(begins) > 1 or len(ends) > 1:
         raise LicenseFileError("several-licenses", "The file holds more than one license; import them one by one.")
-    if not found:
+    if not begins or not ends or ends[0].start() < begins[0].end():
         raise LicenseFileError(
             "no-license",
             f'The file is not a license file: the line "{BEGIN}" or its end is missing. Use the file (.lic) as the'
             " vendor sent it.",
         )
-    body = _SOFT_BREAK.sub("", _QUOTES.sub("", found[0]))
-    return "".join(body.split()).replace("\u200b", "").replace("\ufeff", "")
+    return _BREAKS.sub("", _BLANKS.sub("", text[begins[0].end() : ends[0].start()]))
 
 
-def _text(data: bytes) -> str:
+def decode(data: bytes, mark: str = "") -> str:
+    """The text of a file that an editor may have saved as UTF-8 or UTF-16, with a byte order mark or without.
+
+    `mark` is an ASCII text that stands in the file: by it UTF-16 without a mark of its own is recognised.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
-    zeros_even, zeros_odd = data[0:200:2].count(0), data[1:200:2].count(0)
-    if zeros_odd > zeros_even and zeros_odd > 8:
-        return data.decode("utf-16-le", "replace")
-    if zeros_even > 8:
-        return data.decode("utf-16-be", "replace")
+    for encoding in ("utf-16-le", "utf-16-be") if mark else ():
+        at = data.find(mark.encode(encoding))
+        if at >= 0 and at % 2 == 0:  # at an odd place it is the other byte order
+            return data.decode(encoding, "replace")
     return data.decode("utf-8-sig", "replace")
 
 

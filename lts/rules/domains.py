@@ -9,7 +9,7 @@ from publicsuffixlist import PublicSuffixList
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList(accept_unknown=True)
+    return PublicSuffixList(accept_unknown=False)  # so that an intranet's own names are none
 
 
 @lru_cache(maxsize=4096)
@@ -27,8 +27,8 @@ def normalize(domain: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def is_public_suffix(domain: str) -> bool:
-    """Whether the (normalized) domain is a public suffix such as `co.uk`, under which anyone registers."""
-    return bool("." in domain and _suffixes().privatesuffix(domain) is None)
+    """Whether the (normalized) domain is a public suffix such as `com` or `co.uk`, under which anyone registers."""
+    return bool(_suffixes().publicsuffix(domain) == domain)
 
 
 def matches_any(domain: str, allowed: tuple[str, ...]) -> bool:

@@ -6,11 +6,13 @@ import unicodedata
 from typing import Any
 
 from lts.errors import LicenseFileError
-from lts.protocol import parse_iso
+from lts.protocol import NEVER, parse_iso
 
 MAX_TEXT = 500
 MAX_LIST = 1000
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
+_YEAR_1 = -62_135_596_800  # UTC seconds of 0001-01-01T00:00:00Z; with an offset a time can lie before
 
 
 class Fields:
@@ -55,8 +57,10 @@ class Fields:
         clean = unicodedata.normalize("NFC", value).strip()
         if len(clean) > limit:
             raise self.fault(name, f"is longer than {limit} characters")
-        if any(unicodedata.category(char) in _HIDDEN for char in clean):
+        if any(unicodedata.category(char) in _HIDDEN and char not in _JOINERS for char in clean):
             raise self.fault(name, "holds a control or invisible character")
+        if clean and not clean.strip(_JOINERS):
+            raise self.fault(name, "holds invisible characters only")
         return clean
 
     def texts(self, name: str, *, optional: bool = False, limit: int = MAX_TEXT) -> tuple[str, ...]:
@@ -107,7 +111,9 @@ class Fields:
             return None
         try:
             if isinstance(value, str):
-                return parse_iso(f"{value}T00:00:00Z" if len(value) == 10 else value)
+                seconds = parse_iso(f"{value}T00:00:00Z" if len(value) == 10 else value)
+                if _YEAR_1 <= seconds < NEVER:
+                    return seconds
         except ValueError:
             pass
         raise self.fault(name, "must be a time such as 2026-11-25T00:00:00Z")
@@ -123,4 +129,4 @@ class Fields:
             return []
         if not isinstance(value, list):
             raise self.fault(name, "must be a list")
-        return [Fields(entry, f"{name} {position}") for position, entry in enumerate(value, start=1)]
+        return [Fields(entry, f"{name.removesuffix('s')} {position}") for position, entry in enumerate(value, start=1)]

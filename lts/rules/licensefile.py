@@ -9,21 +9,22 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property
 
 from lts.crypto import Jws, PublicKey, read_jws, strict_json
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import armour, domains
-from lts.rules.fields import Fields
+from lts.rules.fields import MAX_TEXT, Fields
 
 TEXT_VERSION = "2.0"
+JWS_TYPE = "lts-license+jws"
 MAX_ITEMS = 10_000
 MAX_QUOTA = 10**12
 DEPLOYMENT_TYPES = ("browser", "mobile", "server", "desktop", "embedded")
 PERIOD_DAYS = {"yearly": 365, "quarterly": 90, "monthly": 30, "daily": 1}
 DEFAULT_GRACE_DAYS = 7
 OVERDRAFT_FACTOR = 1000
+_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _UUID = re.compile(r"\{?([0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})\}?")
 
 
@@ -43,7 +44,7 @@ CHARGE_WAYS = ("scan", "page", "device", "concurrentDevice", "concurrentInstance
 DEFAULT_GRACE_QUOTA = {"scan": 5, "page": 5, "device": 10, "server": 10}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A license item. Times are UTC seconds, `expires_at` None = never, `max_offline_days` None = unset;
     empty tuples of editions or deployment types mean any."""
@@ -73,7 +74,7 @@ class Item:
         return PERIOD_DAYS[self.active_period] * DAY_SECONDS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Server:
     """A server that a licence is bound to; `key` is unknown for a bare UUID."""
 
@@ -82,9 +83,10 @@ class Server:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class License:
-    """A licence file's payload. `jws` is the signed text; `payload` its exact bytes."""
+    """A licence file's payload. `jws` is the signed text, `payload` its exact bytes, `digest` their SHA-256 in
+    hexadecimal. Times are UTC seconds; `activated_at` None = not activated yet."""
 
     license_id: str
     alias: str
@@ -101,30 +103,30 @@ class License:
     certificates: tuple[str, ...]
     jws: str
     payload: bytes
+    digest: str
 
     @property
     def vendor_kid(self) -> str:
         """Key id of the vendor's key that signed the file."""
         return self.vendor_key.kid
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the signed payload, hexadecimal."""
-        return hashlib.sha256(self.payload).hexdigest()
-
 
 def read(data: bytes) -> License:
-    """A licence file whose signature matches the key named in it. Raises LicenseFileError."""
-    license_file = parse(armour.extract(data))
+    """A licence file whose signature matches the key named in it. Raises LicenseFileError.
+
+    The signature is checked before the content is looked at, so that an edited file is called edited.
+    """
+    text = armour.extract(data)
+    jws, key = _signed(text)
     try:
-        verify(license_file, license_file.vendor_key)
+        jws.verify(key)
     except TokenError as error:
         raise LicenseFileError(
             "bad-signature",
             "The license file was changed after the vendor signed it: the signature does not match. Use the"
             " original file.",
         ) from error
-    return license_file
+    return _content(jws, text, key)
 
 
 def verify(license_file: License, vendor_key: PublicKey) -> None:
@@ -137,18 +139,30 @@ def parse(jws_text: str) -> License:
 
     Raises LicenseFileError naming the item or field at fault.
     """
+    jws, key = _signed(jws_text)
+    return _content(jws, jws_text, key)
+
+
+def _signed(text: str) -> tuple[Jws, PublicKey]:
+    """The token and the key it names as its signer's."""
     try:
-        jws = read_jws(jws_text)
+        jws = read_jws(text)
         key = PublicKey.from_jwk(jws.header.get("jwk"))
     except TokenError as error:
         raise LicenseFileError(
             "damaged", "The license file is damaged or incomplete; use the original file."
         ) from error
+    if jws.header.get("typ") != JWS_TYPE:
+        raise LicenseFileError("no-license", "What the file holds is signed, but no license; use the original file.")
+    return jws, key
+
+
+def _content(jws: Jws, text: str, key: PublicKey) -> License:
     try:
         payload = strict_json(jws.payload)
     except ValueError as error:
         raise LicenseFileError("bad-payload", f"The license file cannot be read: {error}") from error
-    return _license(Fields(payload, "the license"), jws, jws_text, key)
+    return _license(Fields(payload, "the license"), jws, text, key)
 
 
 def _license(fields: Fields, jws: Jws, text: str, key: PublicKey) -> License:
@@ -163,6 +177,8 @@ def _license(fields: Fields, jws: Jws, text: str, key: PublicKey) -> License:
     servers = tuple(_server(entry) for entry in fields.objects("servers", optional=True))
     if status == "Activated" and (activated_at is None or not 1 <= len(servers) <= 2):
         raise LicenseFileError("bad-servers", "An activated license names one or two servers and its time.")
+    if len({server.uuid for server in servers}) != len(servers):
+        raise LicenseFileError("bad-servers", "The license names the same server twice.")
     return License(
         license_id=fields.text("licenseId"),
         alias=fields.text("alias", optional=True) or "",
@@ -179,6 +195,7 @@ def _license(fields: Fields, jws: Jws, text: str, key: PublicKey) -> License:
         certificates=fields.texts("certificates", optional=True, limit=4096),
         jws=text,
         payload=jws.payload,
+        digest=hashlib.sha256(jws.payload).hexdigest(),
     )
 
 
@@ -200,22 +217,28 @@ def _server(fields: Fields) -> Server:
     return Server(uuid, public, fields.texts("labels", optional=True))
 
 
+def item_entries(fields: Fields) -> list[Fields]:
+    """The entries of `items`, each of which names its position and itemId in a fault. Raises LicenseFileError."""
+    entries = fields.objects("items")
+    for entry in entries:
+        item_id = entry.get("itemId")
+        if isinstance(item_id, str) and item_id.isprintable() and 0 < len(item_id) <= MAX_TEXT:
+            entry.where += f" ({item_id})"
+    return entries
+
+
 def read_items(fields: Fields) -> tuple[Item, ...]:
     """The `items` of a payload or spec. Raises LicenseFileError naming the item."""
-    entries = fields.objects("items")
+    entries = item_entries(fields)
     if not 1 <= len(entries) <= MAX_ITEMS:
-        raise fields.fault("items", f"holds 1 to {MAX_ITEMS} items")
-    items = []
-    seen: set[str] = set()
-    for position, entry in enumerate(entries, start=1):
-        entry.where = f"item {position}"
+        raise fields.fault("items", f"must hold 1 to {MAX_ITEMS} items, not {len(entries)}")
+    items: dict[str, Item] = {}
+    for entry in entries:
         item_id = entry.text("itemId")
-        entry.where = f"item {position} ({item_id})"
-        if item_id in seen:
+        if item_id in items:
             raise entry.fault("itemId", "stands twice in the license")
-        seen.add(item_id)
-        items.append(_item(entry, item_id))
-    return tuple(items)
+        items[item_id] = _item(entry, item_id)
+    return tuple(items.values())
 
 
 def _item(fields: Fields, item_id: str) -> Item:
@@ -260,14 +283,14 @@ def _domains(fields: Fields, way: str) -> tuple[str, ...]:
         raise fields.fault("domains", "must name the domains of a domain item")
     for name in names:
         normal = domains.normalize(name)
-        if normal is None:
-            raise fields.fault("domains", f"has {name!r}, which is not a domain")
+        if normal is None or not _DOMAIN.fullmatch(normal) or ":" in name:
+            raise fields.fault("domains", f"has {name!r}, which is not a domain; write it as example.com")
         if domains.is_public_suffix(normal):
             raise fields.fault("domains", f"has {name!r}, under which anybody can register")
     return names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
     """What importing a file changes, as item ids. `status` is new, renewal or already-imported."""
 
@@ -339,4 +362,5 @@ def render(license_file: License) -> str:
         state = " (revoked)" if item.item_id in license_file.revokes else ""
         lines.append(f"  {item.item_id}: {item.product}, {item.charge_way} {item.quota}, until {end}{state}")
     lines += ["", "Only the signed block below counts. Do not change this file.", ""]
-    return "\n".join(lines) + "\n" + armour.wrap(license_file.jws)
+    summary = re.sub("-{5,}", "----", "\n".join(lines))  # no name may look like an armour
+    return summary + "\n" + armour.wrap(license_file.jws)

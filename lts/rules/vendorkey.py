@@ -1,4 +1,7 @@
-"""The vendor's public key file (`.pub`), and the succession from an old key to a new one."""
+"""The vendor's public key file (`.pub`), and the succession from an old key to a new one.
+
+Which keys are trusted is not decided here.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,13 @@ from dataclasses import dataclass
 
 from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws, strict_json
 from lts.errors import TokenError
+from lts.rules import armour
+
+KEY_TYPE = "lts-vendor-key+jws"
+SUCCESSION_TYPE = "lts-vendor-rotation+jws"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VendorKey:
     """A vendor's key; `replaces` is the key id of the old key that signed the succession, if any.
 
@@ -29,8 +36,8 @@ def build(name: str, key: SigningKey, now: int, old: SigningKey | None = None) -
     claims: dict[str, object] = {"name": name, "iat": now}
     if old is not None:
         statement = canonical_json({"sub": key.kid, "cnf": {"jwk": key.public.jwk}, "iat": now})
-        claims["replaces"] = sign_jws(jws_header(old.public, "lts-vendor-rotation+jws"), statement, old)
-    header = jws_header(key.public, "lts-vendor-key+jws", jwk=key.public.jwk)
+        claims["replaces"] = sign_jws(jws_header(old.public, SUCCESSION_TYPE), statement, old)
+    header = jws_header(key.public, KEY_TYPE, jwk=key.public.jwk)
     return sign_jws(header, canonical_json(claims), key) + "\n"
 
 
@@ -41,11 +48,13 @@ def describe(name: str, key: PublicKey) -> str:
 
 def read(data: bytes) -> VendorKey:
     """A `.pub` file, its own signature checked. Raises TokenError."""
-    text = data.decode("utf-8-sig", "replace").strip()
+    text = armour.decode(data).strip()
     if text.startswith("{"):
         return _read_described(text)
     jws = read_jws("".join(text.split()))
     key = PublicKey.from_jwk(jws.header.get("jwk"))
+    if jws.header.get("typ") != KEY_TYPE:
+        raise TokenError("What the file holds is signed, but no vendor key.")
     jws.verify(key)
     claims = jws.claims()
     succession = claims.get("replaces")
@@ -75,5 +84,6 @@ def verify_succession(vendor_key: VendorKey, old: PublicKey) -> None:
         raise TokenError("The key file names no predecessor.")
     jws = read_jws(vendor_key.succession)
     jws.verify(old)
-    if jws.claims().get("cnf") != {"jwk": vendor_key.key.jwk}:
+    # A server's certificate names a key under the vendor's signature too: the type tells them apart.
+    if jws.header.get("typ") != SUCCESSION_TYPE or jws.claims().get("cnf") != {"jwk": vendor_key.key.jwk}:
         raise TokenError("The succession is for another key.")

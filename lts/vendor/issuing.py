@@ -1,4 +1,9 @@
-"""Making licence files: issue, activate, amend, revoke (product.md, Licence file). Pure: now comes from outside."""
+"""Making licence files: issue, activate, amend, revoke (product.md, Licence file). Pure: now comes from outside.
+
+Files and keys on disk are lts.vendor.keys' affair. A file is changed only by the vendor who signed it: by the same
+key, or by the one that `pub`, the vendor's own public key file, proves to be its successor. Otherwise a customer could
+write a licence, sign it himself, and have it signed anew by asking for its activation.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws, strict_json
-from lts.errors import LicenseFileError
+from lts.errors import LicenseFileError, TokenError
 from lts.protocol import iso
-from lts.rules import licensefile
+from lts.rules import armour, licensefile, vendorkey
 from lts.rules.activation import ActivationRequest
 from lts.rules.fields import Fields
 from lts.rules.licensefile import License
+from lts.rules.vendorkey import VendorKey
 
 Json = dict[str, Any]
 _SPEC_FIELDS = ("licenseId", "alias", "organizationId", "items")
@@ -24,12 +30,37 @@ ITEM_FIELDS = (
 
 def _sign(payload: Json, key: SigningKey, name: str) -> License:
     """The payload signed, and read back as strictly as a server will. Raises LicenseFileError."""
-    for entry in Fields(payload, "the license").objects("items"):
+    for entry in licensefile.item_entries(Fields(payload, "the license")):
         if not entry.has("expiresAt"):
             raise entry.fault("expiresAt", "is missing; write a time, or null for never")
     signed = {**payload, "vendor": {"name": name or "vendor", "keyId": key.kid}}
-    header = jws_header(key.public, "lts-license+jws", jwk=key.public.jwk)
-    return licensefile.parse(sign_jws(header, canonical_json(signed), key))
+    header = jws_header(key.public, licensefile.JWS_TYPE, jwk=key.public.jwk)
+    try:
+        made = licensefile.parse(sign_jws(header, canonical_json(signed), key))
+    except UnicodeEncodeError as error:
+        raise LicenseFileError("bad-field", "A text holds half a character (a lone surrogate).") from error
+    if len(licensefile.render(made).encode("utf-8")) > armour.MAX_BYTES:
+        raise LicenseFileError(
+            "too-large", "The license file would be larger than 1 MiB; share the items out over several licenses."
+        )
+    return made
+
+
+def _check_own(license_file: License, key: SigningKey, pub: VendorKey | None) -> None:
+    """Raises LicenseFileError unless this vendor signed the file (see the module's docstring)."""
+    signer = license_file.vendor_key
+    try:
+        licensefile.verify(license_file, signer)
+        if signer != key.public:
+            if pub is None or pub.key != key.public:
+                raise TokenError("The vendor's public key file names no predecessor.")
+            vendorkey.verify_succession(pub, signer)
+    except TokenError as error:
+        raise LicenseFileError(
+            "other-vendor",
+            f"The license file is not signed by your key, nor by the one it replaces, but by the key with fingerprint"
+            f" {vendorkey.fingerprint(signer.kid)}. Use the file that you issued.",
+        ) from error
 
 
 def payload_of(license_file: License) -> Json:
@@ -61,7 +92,7 @@ def _check_spec(spec: Any) -> None:
 
 
 def _check_items(fields: Fields) -> None:
-    for entry in fields.objects("items"):
+    for entry in licensefile.item_entries(fields):
         for field in ITEM_FIELDS:
             entry.get(field)
         entry.refuse_unknown()
@@ -74,11 +105,13 @@ def activate(
     name: str,
     now: int,
     alias: str | None = None,
+    pub: VendorKey | None = None,
 ) -> License:
     """Bind a licence to one or two servers (a request, or a bare UUID without certificate).
 
-    An Activated file moves to the servers given, with a higher revision; its alias stays.
+    An Activated file moves to the servers given, with a higher revision; its alias stays. Raises LicenseFileError.
     """
+    _check_own(license_file, key, pub)
     if not 1 <= len(servers) <= 2:
         raise LicenseFileError("bad-servers", "Name one server, or a main and a standby.")
     payload = payload_of(license_file)
@@ -120,8 +153,11 @@ def _certificate(license_file: License, server: ActivationRequest, key: SigningK
     return sign_jws(jws_header(key.public, "lts-certificate+jws"), canonical_json(claims), key)
 
 
-def revoke(license_file: License, item_ids: Sequence[str], key: SigningKey, name: str) -> License:
+def revoke(
+    license_file: License, item_ids: Sequence[str], key: SigningKey, name: str, pub: VendorKey | None = None
+) -> License:
     """The next revision with some items revoked. Raises LicenseFileError for an unknown item."""
+    _check_own(license_file, key, pub)
     known = {item.item_id for item in license_file.items}
     for item_id in item_ids:
         if item_id not in known:
@@ -132,11 +168,12 @@ def revoke(license_file: License, item_ids: Sequence[str], key: SigningKey, name
     return _sign(payload, key, name)
 
 
-def amend(license_file: License, changes: Json, key: SigningKey, name: str) -> License:
+def amend(license_file: License, changes: Json, key: SigningKey, name: str, pub: VendorKey | None = None) -> License:
     """The next revision with items changed or added: {"items": [{"itemId": …, fields to change}], "remove": [ids]}.
 
-    Raises LicenseFileError naming what is wrong.
+    Raises LicenseFileError naming what is wrong; a revoked item cannot come back.
     """
+    _check_own(license_file, key, pub)
     fields = Fields(changes, "the changes")
     fields.get("items")
     removed = set(fields.texts("remove", optional=True))
@@ -147,6 +184,10 @@ def amend(license_file: License, changes: Json, key: SigningKey, name: str) -> L
     by_id: dict[str, Json] = {item["itemId"]: item for item in payload["items"]}
     for change in changes.get("items") or []:
         item_id = str(change.get("itemId"))
+        if item_id in license_file.revokes:
+            raise LicenseFileError(
+                "revoked-item", f"Item {item_id!r} is revoked and stays so; sell it anew under another itemId."
+            )
         by_id[item_id] = {**by_id.get(item_id, {}), **change}
     for item_id in removed:
         if by_id.pop(item_id, None) is None:

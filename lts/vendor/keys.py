@@ -1,42 +1,70 @@
-"""The vendor's key pair as files."""
+"""The vendor's key pair as files: `vendor.key` (private) and `vendor.pub` beside it. Makes no licences."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from lts.crypto import SigningKey
-from lts.errors import AdminError
+from lts.errors import AdminError, LicenseFileError
 from lts.rules import vendorkey
+from lts.rules.fields import Fields
+from lts.rules.vendorkey import VendorKey
 
 KEY_FILE, PUB_FILE = "vendor.key", "vendor.pub"
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A vendor's private key with what its `.pub` says: name ("" and None when there is no such file)."""
+
+    key: SigningKey
+    name: str
+    pub: VendorKey | None
+
+
 def init(folder: Path, name: str, now: int, passphrase: bytes | None = None, old: SigningKey | None = None) -> Path:
-    """Make `vendor.key` (owner only) and `vendor.pub` in a folder; returns the `.pub` path.
+    """Make `vendor.key` (owner only) and `vendor.pub` in a folder; returns the `.pub` path. `now` in UTC seconds.
 
     `old` signs the succession from an earlier key. Raises AdminError rather than replace a key.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / KEY_FILE
-    key = SigningKey.generate()
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        clean = Fields({"name": name}, "the vendor").text("name")
+    except LicenseFileError as error:
+        raise AdminError("bad-name", f"The vendor's name cannot be used: {error.detail}") from error
+    key = SigningKey.generate()
+    path, pub = folder / KEY_FILE, folder / PUB_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if pub.exists():
+            raise AdminError("key-exists", f"{pub} exists already; a key is never overwritten.")
+        _write_private(path, key.to_pem(passphrase))
+        pub.write_text(vendorkey.build(clean, key, now, old), encoding="utf-8", newline="\n")
     except FileExistsError as error:
-        raise AdminError("key-exists", f"{path} exists already; a key is never overwritten.") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key.to_pem(passphrase))
-    pub = folder / PUB_FILE
-    pub.write_text(vendorkey.build(name, key, now, old), encoding="utf-8", newline="\n")
+        raise AdminError("key-exists", f"{error.filename} exists already; a key is never overwritten.") from error
+    except OSError as error:
+        raise AdminError("cannot-write", f"{error.filename} cannot be written ({error.strerror}).") from error
     return pub
 
 
-def load(path: Path, passphrase: bytes | None = None) -> tuple[SigningKey, str]:
-    """The private key and the vendor's name (from the `.pub` beside it). Raises AdminError, TokenError."""
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
+    """The private key, and the vendor's name and succession from the `.pub` beside it.
+
+    Raises AdminError, TokenError.
+    """
+    pub_path = path.with_suffix(".pub")
     try:
         key = SigningKey.from_pem(path.read_bytes(), passphrase)
-        pub = path.with_suffix(".pub")
-        name = vendorkey.read(pub.read_bytes()).name if pub.exists() else ""
+        pub = vendorkey.read(pub_path.read_bytes()) if pub_path.exists() else None
     except OSError as error:
-        raise AdminError("cannot-read", f"{path} cannot be read ({error.strerror}).") from error
-    return key, name
+        raise AdminError("cannot-read", f"{error.filename} cannot be read ({error.strerror}).") from error
+    if pub is not None and pub.key != key.public:
+        raise AdminError("other-key", f"{pub_path} belongs to another key than {path}; put its own beside it.")
+    return KeyPair(key, pub.name if pub else "", pub)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lts.crypto import PublicKey, SigningKey, read_jws
+from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import AdminError, LicenseFileError, TokenError
 from lts.rules import activation, licensefile, vendorkey
 from lts.vendor import issuing, keys
@@ -100,13 +101,98 @@ def test_a_key_is_private_protected_by_its_passphrase_and_never_overwritten(tmp_
         keys.load(path)
     with pytest.raises(TokenError):
         keys.load(path, b"wrong")
-    key, name = keys.load(path, b"secret")
-    assert name == "Vendor é"
-    assert vendorkey.read(pub.read_bytes()).key == key.public
+    loaded = keys.load(path, b"secret")
+    assert loaded.name == "Vendor é"
+    assert vendorkey.read(pub.read_bytes()).key == loaded.key.public
     before = path.read_bytes()
     with pytest.raises(AdminError):
         keys.init(tmp_path / "v", "Other", NOON)
     assert path.read_bytes() == before
+
+
+def test_the_public_key_file_is_never_overwritten_nor_taken_from_another_key(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    keys.init(one, "V", NOON)
+    keys.init(two, "V", NOON)
+    (two / "vendor.pub").write_bytes((one / "vendor.pub").read_bytes())
+    with pytest.raises(AdminError) as caught:
+        keys.load(two / "vendor.key")
+    assert caught.value.code == "other-key"
+    (two / "vendor.key").unlink()
+    with pytest.raises(AdminError):
+        keys.init(two, "V", NOON)
+    assert not (two / "vendor.key").exists()
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 501, "\u200b"])
+def test_a_vendor_needs_a_name_that_people_can_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(AdminError):
+        keys.init(tmp_path / "v", name, NOON)
+    assert not (tmp_path / "v").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AdminError) as caught:
+        keys.init(tmp_path / "file" / "v", "V", NOON)
+    assert "file" in caught.value.detail
+
+
+def test_a_file_that_a_stranger_signed_is_never_signed_anew() -> None:
+    stranger = Vendor("Vendor")
+    forged = stranger.issue(item(quota=10**9))
+    for change in (
+        lambda: issuing.activate(forged, [UUID], VENDOR.key, "Vendor", NOON),
+        lambda: issuing.amend(forged, {"items": [item("x")]}, VENDOR.key, "Vendor"),
+        lambda: issuing.revoke(forged, ["one"], VENDOR.key, "Vendor"),
+    ):
+        with pytest.raises(LicenseFileError) as caught:
+            change()
+        assert caught.value.code == "other-vendor"
+        assert vendorkey.fingerprint(stranger.key.kid) in caught.value.detail
+
+
+def test_a_file_that_only_names_the_vendors_key_is_not_signed_anew() -> None:
+    stranger = SigningKey.generate()
+    header = jws_header(VENDOR.key.public, licensefile.JWS_TYPE, jwk=VENDOR.key.public.jwk)
+    forged = licensefile.parse(sign_jws(header, VENDOR.issue(item()).payload, stranger))
+    with pytest.raises(LicenseFileError) as caught:
+        issuing.activate(forged, [UUID], VENDOR.key, "Vendor", NOON)
+    assert caught.value.code == "other-vendor"
+
+
+def test_a_new_key_takes_over_the_files_of_the_key_it_replaces_and_no_others(tmp_path: Path) -> None:
+    old = VENDOR.issue(item("a"), item("b"))
+    keys.init(tmp_path, "Vendor", NOON, old=VENDOR.key)
+    new = keys.load(tmp_path / "vendor.key")
+    bound = issuing.activate(old, [request()], new.key, new.name, NOON, pub=new.pub)
+    assert (bound.vendor_kid, read_jws(bound.certificates[0]).header["kid"]) == (new.key.kid, new.key.kid)
+    assert issuing.revoke(bound, ["b"], new.key, new.name, new.pub).revision == 2
+    with pytest.raises(LicenseFileError):
+        issuing.activate(old, [UUID], new.key, new.name, NOON)
+    with pytest.raises(LicenseFileError):
+        issuing.activate(Vendor().issue(item()), [UUID], new.key, new.name, NOON, pub=new.pub)
+
+
+def test_a_revoked_item_does_not_come_back() -> None:
+    less = issuing.revoke(VENDOR.issue(item("a"), item("b")), ["b"], VENDOR.key, "Vendor")
+    with pytest.raises(LicenseFileError) as caught:
+        issuing.amend(less, {"items": [{"itemId": "b", "quota": 9}]}, VENDOR.key, "Vendor")
+    assert caught.value.code == "revoked-item"
+
+
+def test_a_license_too_large_for_any_server_is_not_made() -> None:
+    with pytest.raises(LicenseFileError) as caught:
+        VENDOR.issue(*[item(f"item-{number}") for number in range(4000)])
+    assert caught.value.code == "too-large"
+
+
+def test_a_fault_in_a_spec_names_the_item_by_position_and_id() -> None:
+    for wrong in ({"colour": 1}, {"quota": -1}, {"product": "\ud800"}):
+        with pytest.raises(LicenseFileError) as caught:
+            VENDOR.issue(item("a"), item("b", **wrong))
+        if "\ud800" not in wrong.values():
+            assert "item 2 (b)" in caught.value.detail
 
 
 def test_a_succession_holds_only_by_the_old_key() -> None:
@@ -120,20 +206,61 @@ def test_a_succession_holds_only_by_the_old_key() -> None:
         vendorkey.verify_succession(vendorkey.read(vendorkey.build("V", new, NOON).encode()), old.public)
 
 
+def test_a_servers_certificate_makes_its_key_no_successor_of_the_vendors() -> None:
+    server = SigningKey.generate()
+    bound = issuing.activate(VENDOR.issue(item()), [request(key=server)], VENDOR.key, "Vendor", NOON)
+    header = jws_header(server.public, vendorkey.KEY_TYPE, jwk=server.public.jwk)
+    claims = canonical_json({"name": "Vendor", "iat": NOON, "replaces": bound.certificates[0]})
+    made = vendorkey.read(sign_jws(header, claims, server).encode())
+    assert made.replaces == VENDOR.key.kid
+    with pytest.raises(TokenError):
+        vendorkey.verify_succession(made, VENDOR.key.public)
+
+
+def test_a_key_file_survives_an_editor_and_another_signed_text_is_none() -> None:
+    text = vendorkey.build("V", VENDOR.key, NOON)
+    assert vendorkey.read(text.replace("\n", "\r\n").encode("utf-16")).key == VENDOR.key.public
+    with pytest.raises(TokenError):
+        vendorkey.read(VENDOR.issue(item()).jws.encode())
+
+
 @pytest.mark.parametrize("text", [b"", b"{}", b'{"format": "LTS activation request"}', b"\xff", b"[" * 9999, b"null"])
 def test_what_is_no_activation_request_is_refused(text: bytes) -> None:
     with pytest.raises(LicenseFileError):
         activation.read(text)
 
 
-def test_a_changed_activation_request_is_refused() -> None:
-    text = activation.build(UUID, SigningKey.generate(), ("mac:1",), "strong", NOON)
-    outer = json.loads(text)
-    head, _, signature = outer["request"].split(".")
-    other = activation.build(UUID[:-1] + "9", SigningKey.generate(), (), "strong", NOON)
-    outer["request"] = f"{head}.{json.loads(other)['request'].split('.')[1]}.{signature}"
+def test_an_activation_request_says_who_asks_however_it_was_saved() -> None:
+    key = SigningKey.generate()
+    text = activation.build(UUID, key, ("mac:1", "board:2"), "weak", NOON)
+    for saved in (text, text.encode(), text.encode("utf-8-sig"), text.encode("utf-16"), text.encode("utf-16-be")):
+        assert activation.read(saved) == activation.ActivationRequest(UUID, key.public, ("mac:1", "board:2"), "weak")
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"uuid": UUID[:-1] + "9"}, {"request": VENDOR.issue(item()).jws}])
+def test_an_activation_request_of_another_kind_or_that_contradicts_itself_is_refused(change: dict[str, Any]) -> None:
+    outer = json.loads(activation.build(UUID, SigningKey.generate(), ("mac:1",), "strong", NOON))
     with pytest.raises(LicenseFileError):
-        activation.read(json.dumps(outer).encode())
+        activation.read(json.dumps({**outer, **change}))
+
+
+def outer_of(token: str) -> str:
+    """A request file around a token."""
+    return json.dumps({"format": activation.FORMAT, "version": 1, "uuid": UUID, "request": token})
+
+
+def test_a_request_needs_the_very_key_that_it_names_and_its_own_type() -> None:
+    mine, victim = SigningKey.generate(), SigningKey.generate()
+    claims = {"sub": UUID, "cnf": {"jwk": mine.public.jwk}, "labels": ["mac:1"], "binding": "strong", "iat": NOON}
+    header = jws_header(mine.public, activation.JWS_TYPE)
+    assert activation.read(outer_of(sign_jws(header, canonical_json(claims), mine))).key == mine.public
+    stolen = canonical_json({**claims, "cnf": {"jwk": victim.public.jwk}})
+    for token in (
+        sign_jws(header, stolen, mine),
+        sign_jws(jws_header(mine.public, "lts-lease+jws"), canonical_json(claims), mine),
+    ):
+        with pytest.raises(LicenseFileError):
+            activation.read(outer_of(token))
 
 
 def test_a_rendered_file_names_what_it_holds_for_eyes() -> None:
