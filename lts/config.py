@@ -121,9 +121,36 @@ def _read(source: Path) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ConfigError([f"{source}, line 1: the file must hold one JSON object."])
     values = _check(given, _KEYS, faults)
+    _check_pair(values, faults)
     if faults.found:
         raise ConfigError(faults.found)
     return values
+
+
+def _check_pair(values: dict[str, Any], faults: _Faults) -> None:
+    """What the settings of a pair say together."""
+    for url in values.get("servers", ()):
+        if url == "self":
+            continue
+        parts = urlsplit(url)
+        own = (values.get("host", Config.host), values.get("port", Config.port))
+        if url == values.get("public_url") or (parts.hostname, parts.port or 80) == own:
+            faults.add("servers", f'names this server itself ({url}) beside "self"; write the other server\'s URL')
+        elif parts.scheme == "http" and not _is_loopback(parts.hostname) and not values.get("allow_plain_http_peer"):
+            faults.add(
+                "servers",
+                f"names the other server by plain http ({url}); use https, or set allowPlainHttpPeer to true when"
+                " the network between the two is yours",
+            )
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _text(source: Path) -> str:

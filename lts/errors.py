@@ -9,6 +9,7 @@
     ├── LicenseFileError     a licence file that is refused whole, says what to do
     ├── TokenError           a JWS, key or certificate that cannot be read or does not verify
     ├── AdminError           a wrong request of an administrator (portal, command line)
+    ├── PeerError            the other server of the pair cannot be heard or believed
     ├── HttpError            a request that HTTP itself refuses: no such path, method, encoding
     ├── ConfigError          every fault of lts.json at once
     ├── ListenError          the address or port cannot be listened on, names the setting
@@ -139,6 +140,15 @@ class AdminError(LtsError):
 
     def __init__(self, code: str, detail: str, *, status: int = 400, field: str | None = None) -> None:
         super().__init__(detail, field=field)
+        self.code = code
+        self.status = status
+
+
+class PeerError(LtsError):
+    """Between the servers of a pair: `code` is a slug such as `peer-unreachable`, `status` what HTTP tells."""
+
+    def __init__(self, code: str, detail: str, *, status: int = 400) -> None:
+        super().__init__(detail)
         self.code = code
         self.status = status
 

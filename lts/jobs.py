@@ -16,7 +16,6 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from lts.errors import LtsError
 from lts.service import upkeep
 from lts.service.context import Context
-from lts.store import records
 
 log = logging.getLogger("lts.jobs")
 WATCH_SECONDS = 5.0
@@ -89,14 +88,14 @@ def watch_clock(ctx: Context) -> None:
     """Judge the clock; a step back or a jump ahead goes to the audit log."""
     for event in ctx.clock.look():
         log.warning("%s by %d s", event.name, event.seconds)
-        record = records.Event("system", event.name, {"seconds": event.seconds})
-        ctx.store.write(lambda tx, r=record: tx.emit(r, ctx.clock.now()))  # type: ignore[misc]  # bound at once
+        ctx.note_event(event.name, {"seconds": event.seconds})
     ctx.store.keep_clock(ctx.clock.state.highest, ctx.clock.now())
 
 
 def flush_refusals(ctx: Context) -> None:
     """Write the counts of refused requests."""
-    ctx.refusals.flush(ctx.store, ctx.clock.now())
+    if ctx.may_write:
+        ctx.refusals.flush(ctx.store, ctx.clock.now())
 
 
 def watch_trust(ctx: Context) -> None:
@@ -107,7 +106,8 @@ def watch_trust(ctx: Context) -> None:
 
 def sign_head(ctx: Context) -> None:
     """Sign the change feed's head once a day."""
-    upkeep.sign_head(ctx, ctx.clock.now())
+    if ctx.may_write:
+        upkeep.sign_head(ctx, ctx.clock.now())
 
 
 def archive(ctx: Context) -> None:
@@ -116,5 +116,7 @@ def archive(ctx: Context) -> None:
 
 
 def close_days(ctx: Context) -> None:
-    """Keep only the sums of day rows too old for late reports."""
-    upkeep.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
+    """Keep only the sums of day rows too old for late reports; in a pair while both have everything, so that what the
+    other one counted cannot come too late."""
+    if ctx.status == "serving" and (ctx.partner is None or ctx.partner.in_step):
+        upkeep.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())

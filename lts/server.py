@@ -15,6 +15,7 @@ from typing import Any
 from lts import __version__
 from lts.config import Config
 from lts.errors import CannotStore, DataFolderError
+from lts.heartbeat import Heartbeat
 from lts.jobs import Jobs
 from lts.logs import Lines, handler
 from lts.service import datafolder, identity, labels
@@ -23,10 +24,12 @@ from lts.service.clock import Clock
 from lts.service.context import Context
 from lts.service.datafolder import DataFolder
 from lts.service.leases import Leases
+from lts.service.pair import joining
+from lts.service.pair.node import Node
+from lts.service.pair.pinned import Delegation, PinnedFile
 from lts.service.refusals import Refusals
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
-from lts.store import records
 from lts.store.store import Store, prepare
 from lts.web.app import App
 from lts.web.listen import Listener
@@ -57,6 +60,8 @@ def opened(
     """Open the data folder for this process. Raises DataFolderError and its kin; closes all at the end."""
     folder = DataFolder.hold(config.data_dir)
     try:
+        if joining.install(folder.path):
+            log.warning("the copy of the other server's data is in place")
         # The identity is written last: a first start that was killed half-way simply begins again.
         fresh = not (folder.path / identity.IDENTITY).exists()
         if prepare(folder.path, create=fresh) and fresh:
@@ -70,7 +75,8 @@ def opened(
             yield Opened(ctx, folder, folder.new_token())
         finally:
             try:
-                ctx.refusals.flush(ctx.store, ctx.clock.now())
+                if ctx.may_write:
+                    ctx.refusals.flush(ctx.store, ctx.clock.now())
             except CannotStore as error:
                 log.warning("the last refusals were not counted: %s", error.detail)
             ctx.store.close()
@@ -80,20 +86,24 @@ def opened(
 
 def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, clock: Clock | None) -> Context:
     trust = TrustStore(config.vendor_keys, path)
-    first_clock = clock or Clock()
     warnings: list[str] = []
+    pinned = PinnedFile(path)
+    own_clock = clock or Clock(0)
+
+    def delegation() -> Delegation | None:
+        return pinned.delegation(own_clock.now())
+
     store = Store(
         path,
         (me.uuid, me.incarnation),
-        builder(trust, me, vault),
-        first_clock.now(),
-        version=__version__,
+        builder(trust, me, vault, delegation),
         on_fault=lambda error: _storage_fault(warnings, error),
     )
     ctx = Context(
         config=config,
         store=store,
         clock=clock or Clock(store.highest_time),
+        delegation=delegation,
         identity=me,
         trust=trust,
         vault=vault,
@@ -103,8 +113,12 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         public_url=config.public_url or f"http://{_url_host(config.host)}:{config.port}{config.url_prefix}/",
         warnings=warnings,
     )
+    if len(config.servers) > 1:
+        ctx.partner = Node(ctx, pinned)
+    else:
+        store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now())
     for name, detail in me.events:
-        store.write(lambda tx, n=name, d=detail: tx.emit(records.Event("system", n, d), ctx.clock.now()))  # type: ignore[misc]  # bound at once
+        ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):
         warnings.append(warning)
     if me.previous:
@@ -148,13 +162,27 @@ class Server:
             ctx.public_url = self.url
         opened_folder.folder.announce(f"http://{host}:{self.listener.port}{config.url_prefix}")
         self._jobs = Jobs(ctx)
+        self.reopen = False
+        """Whether the server ended only to open its data folder anew, with a first copy in place."""
+        self._heartbeat: Heartbeat | None = None
+        if isinstance(ctx.partner, Node):
+            ctx.partner.reopen = self._end_to_reopen
+            self._heartbeat = Heartbeat(ctx.partner)
 
     def run(self) -> None:
         """Serve in this thread until `stop`."""
+        if self._heartbeat is not None:
+            self._heartbeat.start()
         try:
             self.listener.run()
         finally:
+            if self._heartbeat is not None:
+                self._heartbeat.stop()
             self._jobs.stop()
+
+    def _end_to_reopen(self) -> None:
+        self.reopen = True
+        self.listener.stop()
 
     def stop(self) -> None:
         """End `run` from another thread or a signal handler."""

@@ -123,3 +123,32 @@ def test_the_command_line_wins_over_environment_and_file(tmp_path: Path) -> None
     assert config.load(None, tmp_path, environ=named).data_dir == tmp_path / "environment"
     won = config.load(None, tmp_path, environ=named, data_dir=tmp_path / "line", port=2)
     assert (won.data_dir, won.port) == (tmp_path / "line", 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"servers": ["https://a.example.com/", "https://b.example.com/"]}, 'no "self"'),
+        ({"servers": ["self", "self"]}, "twice"),
+        ({"servers": ["self", "ftp://b.example.com/"]}, "http or https"),
+        ({"servers": ["self", "http://standby.example.com/lts/"]}, "allowPlainHttpPeer"),
+        ({"servers": ["self", "https://www.example.com/lts"], "publicUrl": "https://www.example.com/lts/"}, "itself"),
+        ({"servers": ["http://127.0.0.1:48080/lts/", "self"]}, "itself"),
+        ({"servers": ["self", "https://a.example.com/", "https://b.example.com/"]}, "one or two"),
+    ],
+)
+def test_wrong_settings_of_a_pair_are_named_at_start(tmp_path: Path, settings: dict[str, Any], word: str) -> None:
+    (fault,) = faults(tmp_path, json.dumps(settings, indent=1))
+    assert "servers" in fault
+    assert word in fault
+
+
+@pytest.mark.parametrize("url", ["https://b.example.com", "https://b.example.com/lts", "http://127.0.0.1:9/lts/"])
+def test_the_other_servers_url_is_taken_with_and_without_a_slash(tmp_path: Path, url: str) -> None:
+    read = load(tmp_path, json.dumps({"servers": ["self", url]}))
+    assert read.servers == ("self", url.rstrip("/") + "/")
+
+
+def test_plain_http_to_the_other_server_is_allowed_when_the_administrator_says_so(tmp_path: Path) -> None:
+    settings = {"servers": ["http://main.example.com/lts/", "self"], "allowPlainHttpPeer": True}
+    assert load(tmp_path, json.dumps(settings)).servers[1] == "self"

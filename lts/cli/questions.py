@@ -11,6 +11,7 @@ from typing import Any
 from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
+from lts.cli.pair import print_pair
 
 
 def add_parsers(commands: Any) -> None:
@@ -106,6 +107,9 @@ def _status(args: argparse.Namespace) -> int:
         print(f"URL             {status['url']}")
     print(f"License items   {status['items']}")
     print(f"Handshake codes {status['handshakeCodes']}")
+    if status["pair"]:
+        print()
+        print_pair({**status["pair"], "faults": []})
     for warning in status["warnings"]:
         print(f"! {warning}")
     return 0

@@ -6,10 +6,11 @@ import argparse
 import os
 import sys
 import webbrowser
+from dataclasses import replace
 from typing import Any
 
 from lts.cli.options import config_of
-from lts.errors import ConfigError
+from lts.config import Config
 from lts.server import Server, opened, set_up_logging, stop_on_signals
 
 LOG_SECONDS = 1.0
@@ -37,22 +38,29 @@ def has_desktop() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
+    portal = f"{server.url}page/#/index.html"
+    print(f"LTS is running: {portal}", flush=True)
+    print(f"Data folder: {config.data_dir}. Stop with Ctrl-C.", flush=True)
+    if open_browser:
+        webbrowser.open(portal)
+
+
 def _serve(args: argparse.Namespace) -> int:
     config = config_of(args)
-    if len(config.servers) > 1:
-        raise ConfigError(
-            [f'{config.source}: servers names a pair, which this version cannot run yet; leave ["self"] alone.']
-        )
     log = set_up_logging(config)
-    with opened(config) as here:
-        server = Server(here, config)
-        stop_on_signals(server.stop)
-        portal = f"{server.url}page/#/index.html"
-        print(f"LTS is running: {portal}", flush=True)
-        print(f"Data folder: {config.data_dir}. Stop with Ctrl-C.", flush=True)
-        if has_desktop() and not args.no_browser:
-            webbrowser.open(portal)
-        server.run()
+    port = config.port
+    first = True
+    while True:
+        with opened(config) as here:
+            server = Server(here, replace(config, port=port))
+            stop_on_signals(server.stop)
+            if first:
+                _announce(server, config, open_browser=has_desktop() and not args.no_browser)
+            server.run()
+        if not server.reopen:
+            break
+        first, port = False, server.listener.port
     if not log.finish(LOG_SECONDS):
         os._exit(0)  # nobody reads the console; an orderly exit would wait for it for ever
     print("LTS has stopped.", flush=True)

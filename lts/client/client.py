@@ -84,6 +84,8 @@ class Client:
         self._lock = threading.RLock()
         self._lease: Lease | None = None
         self.certificates: list[str] = []
+        self._lease_server: str | None = None
+        self._moved = False
         self._restore()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -173,7 +175,17 @@ class Client:
             lease_text = self._state.lease()
             if not by_lease and lease_text is not None:
                 results += self._send(lease_text, [])
+            if self._moved:
+                self._follow_server()
             return results
+
+    def _follow_server(self) -> None:
+        """The other server of the pair answers now, and renews no lease of the first: get one of its own."""
+        try:
+            self.authorize()
+        except (Refused, Unreachable, NotTrusted):
+            return  # the lease at hand is good until it ends; the next report tries again
+        self._moved = False
 
     def report(self, usage: dict[str, int], slot: int | None = None, instances: int | None = None) -> dict[str, Any]:
         """Report the counts so far of one slot at once, without the outbox: for scripts. Returns the answer."""
@@ -248,6 +260,7 @@ class Client:
         renewed = answer.get("lease")
         if isinstance(renewed, str) and self.certificates:
             self._take_lease(server, renewed, self.certificates)
+        self._moved = renewed is None and server != self._lease_server
         return answer
 
     def _take_time(self, answer: dict[str, Any]) -> None:
@@ -257,6 +270,7 @@ class Client:
             raise Unreachable("The server's answer lacks its time; check the server's URL.") from error
 
     def _take_lease(self, server: str, text: str, certificates: list[str]) -> None:
+        self._lease_server = server
         self._lease = self._verify(text, certificates)
         self.certificates = certificates
         self._state.keep("certificates", certificates)

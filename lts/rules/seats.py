@@ -35,6 +35,23 @@ class Seat:
         return not self.closed and self.end > now
 
 
+def join(one: Seat, other: Seat) -> Seat:
+    """One state out of two of a device's seat in an item, in whatever order they arrive: the newer grant; of one
+    grant its latest renewal (architecture.md, The write path), and closed for good once it is closed."""
+    if one.grant != other.grant:
+        return one if one.grant > other.grant else other
+    later = max(one, other, key=lambda seat: (seat.end, seat.grace))
+    return Seat(
+        one.grant,
+        min((s.end for s in (one, other) if s.closed), default=later.end),
+        later.grace,
+        one.closed or other.closed,
+        one.codes if one.codes == other.codes else tuple(sorted({*one.codes, *other.codes})),
+        min(one.since, other.since),
+        later.instances if one.end != other.end else max(one.instances, other.instances),
+    )
+
+
 def grace_units(item: Item) -> int:
     """Units or devices beyond the quota that are still allowed; rounded half up."""
     return (item.quota * item.grace_quota + 50) // 100

@@ -59,7 +59,10 @@ def begin(ctx: Context, request: Request, now: int) -> Waiting[Decided]:
 
 
 def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) -> Authorized:
-    """Wait for the decision to be durable, then sign the lease. Raises Refusal."""
+    """Wait for the decision to be durable (on both servers, where the other is in step), then sign the lease.
+
+    Raises Refusal.
+    """
     try:
         decided = waiting.result()
     except Refusal as refusal:
@@ -69,6 +72,7 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
         refused = decided.decision.refusal()
         _note(ctx, request, now, refused, decided)
         raise refused
+    ctx.confirm(decided.serial)
     lease = make_lease(ctx, request.device, decided.code, decided.decision.granted, decided.serial, now)
     return Authorized(
         ctx.leases.sign(lease),
@@ -87,6 +91,7 @@ def renew_after(lease: Lease) -> int:
 
 def decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now: int) -> Decided:
     """The operation behind an authorisation. Raises Refusal before it changes anything."""
+    ctx.check_serving()
     code = rules.find_code(tx.catalog, request)
     rules.admit(code, request)
     device = devices.find(tx.db, request.device)

@@ -28,6 +28,7 @@ from lts.rules.catalog import (
 )
 from lts.rules.licensefile import License
 from lts.service.identity import Identity
+from lts.service.pair.pinned import Delegation
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from lts.store import codes, licenses
@@ -37,8 +38,14 @@ from lts.store.licenses import StoredLicense
 PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
 
 
-def builder(trust: TrustStore, identity: Identity, vault: Vault) -> Callable[[apsw.Connection], Catalog]:
-    """The function that the store calls whenever licences, codes or settings changed."""
+def builder(
+    trust: TrustStore,
+    identity: Identity,
+    vault: Vault,
+    delegation: Callable[[], Delegation | None] = lambda: None,
+) -> Callable[[apsw.Connection], Catalog]:
+    """The function that the store calls whenever licences, codes or settings changed. `delegation` is the main's
+    word for this server, where it is a standby: the main's licences then count as its own."""
     verified: dict[str, License] = {}
 
     def read(jws: str) -> License:
@@ -59,22 +66,25 @@ def builder(trust: TrustStore, identity: Identity, vault: Vault) -> Callable[[ap
         items: dict[int, LicenseItem] = {}
         vendors: dict[str, str] = {}
         chains: dict[str, tuple[str, ...]] = {}
+        held = delegation()
         for stored in licenses.newest(db):
-            found = _items_of(db, stored, read, identity)
+            found = _items_of(db, stored, read, identity, held)
             items.update(found)
             for entry in found.values():
                 vendors.setdefault(entry.organization_id, entry.vendor)
-            _learn_chain(chains, stored, read, identity)
-        own = self_signed(identity)
+            _learn_chain(chains, stored, read, identity, held)
+        own = (self_signed(identity),) if held is None else held.certificates
         for entry in items.values():
-            chains.setdefault(entry.vendor, (own,))
+            chains.setdefault(entry.vendor, own)
         every = [_code(stored_code, items, vault) for stored_code in codes.all_codes(db)]
         present = [code for code in every if not code.removed]
+        defaults = {code.organization_id: code for code in reversed(present)}
+        defaults.update({code.organization_id: code for code in present if code.is_default})
         return Catalog(
             MappingProxyType(items),
             MappingProxyType({code.name: code for code in present}),
             MappingProxyType({code.key: code for code in every}),
-            MappingProxyType({code.organization_id: code for code in present if code.is_default}),
+            MappingProxyType(defaults),
             MappingProxyType(vendors),
             MappingProxyType(chains),
             MappingProxyType(codes.settings(db)),
@@ -84,13 +94,17 @@ def builder(trust: TrustStore, identity: Identity, vault: Vault) -> Callable[[ap
 
 
 def _items_of(
-    db: apsw.Connection, stored: StoredLicense, read: Callable[[str], License], identity: Identity
+    db: apsw.Connection,
+    stored: StoredLicense,
+    read: Callable[[str], License],
+    identity: Identity,
+    held: Delegation | None,
 ) -> dict[int, LicenseItem]:
     """The licence's items of all revisions; those missing in the newest or revoked by it count as revoked."""
     state, reason = ACTIVE, None
     try:
         newest = read(stored.jws)
-        reason = binding_fault(newest, identity)
+        reason = binding_fault(newest, identity, held)
     except LtsError as error:
         reason = error.detail
         newest = None
@@ -114,10 +128,10 @@ def _items_of(
     return found
 
 
-def binding_fault(license_file: License, identity: Identity) -> str | None:
-    """Why a licence is not one of this server, None when it is bound to it."""
+def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:
+    """Why a licence is not one of this server, None when it is bound to it or to the main that let it stand in."""
     bound = [server.uuid for server in license_file.servers]
-    if identity.uuid in bound:
+    if identity.uuid in bound or (held is not None and held.main_uuid in bound):
         return None
     return (
         f"The license is bound to {' and '.join(bound) or 'no server'}, this server is {identity.uuid}; ask the"
@@ -130,8 +144,10 @@ def _learn_chain(
     stored: StoredLicense,
     read: Callable[[str], License],
     identity: Identity,
+    held: Delegation | None,
 ) -> None:
-    """Remember the vendor's certificate for this server's key, from any of its valid licences."""
+    """Remember the vendor's certificate for this server's key, from any of its valid licences; else the one for the
+    main's key, followed by the main's delegation."""
     try:
         license_file = read(stored.jws)
         for text in license_file.certificates:
@@ -139,8 +155,15 @@ def _learn_chain(
             confirmed = claims.get("cnf")
             if claims.get("sub") == identity.uuid and confirmed == {"jwk": identity.key.public.jwk}:
                 chains[stored.vendor] = (text,)
+            elif held is not None and claims.get("sub") == held.main_uuid and confirmed == _key_of(held):
+                chains.setdefault(stored.vendor, (text, *held.certificates[1:]))
     except LtsError:
         return
+
+
+def _key_of(held: Delegation) -> object:
+    """`cnf` of the main's own certificate: the key that signed the delegation."""
+    return read_jws(held.certificates[0]).claims().get("cnf")
 
 
 def self_signed(identity: Identity) -> str:

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from lts.config import Config
+from lts.errors import AdminError, Refusal
 from lts.service.clock import Clock
 from lts.service.identity import Identity
 from lts.service.leases import Leases
+from lts.service.pair.pinned import Delegation
 from lts.service.refusals import Refusals
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
+from lts.store import records
 from lts.store.store import Store
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """Id of the request under way, for the log and the "Why?" page."""
+_NOT_SERVING = {
+    "standby": "This is the standby server and the main one works; use the other server URL of the license key.",
+    "starting": "The server is starting; try again shortly.",
+}
+
+
+class Partner(Protocol):
+    """This server's place in a pair (lts.service.pair.node), None in a Context of a single server."""
+
+    settled: bool
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the other server takes this one's changes as they come."""
+        ...
+
+    def check(self) -> None:
+        """Whether clients may be answered this very moment. Raises Refusal 100."""
+        ...
+
+    def confirm(self, serial: int) -> str:
+        """Wait until the other server has changes up to `serial`: `both` or `local`. Raises Refusal 100."""
+        ...
 
 
 @dataclass
@@ -35,7 +63,52 @@ class Context:
     """URL of this server for clients, unless the administrator set others."""
     status: str = "serving"
     """serving, standby or starting: what health says, and whether clients are answered."""
+    partner: Partner | None = None
+    delegation: Callable[[], Delegation | None] = lambda: None
+    """The main's word for this server while it holds, where this one is a standby."""
     warnings: list[str] = field(default_factory=list)
     """What an administrator should know, in sentences."""
     restored_noticed: bool = False
     """Whether a lease has shown that an old database was put back."""
+    pending_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Events from before this server could write its own feed."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this server's own feed has begun: one of a pair first asks the other."""
+        return self.partner is None or self.partner.settled
+
+    def check_serving(self) -> None:
+        """Raises Refusal 100 unless this server serves clients."""
+        if self.status != "serving":
+            raise Refusal(100, _NOT_SERVING.get(self.status, _NOT_SERVING["starting"]), retry_after=1)
+        if self.partner is not None:
+            self.partner.check()
+
+    def check_in_charge(self) -> None:
+        """Raises AdminError unless settings may be changed here: in a pair, they flow from the server that serves."""
+        if self.status != "serving":
+            raise AdminError(
+                "not-in-charge",
+                "The other server of the pair serves clients now, or this one is not running; make changes on the one"
+                " that serves, they come here by themselves.",
+                status=409,
+            )
+
+    def confirm(self, serial: int) -> str:
+        """How durable the changes up to `serial` are: `single`, or see Partner. Raises Refusal 100."""
+        return "single" if self.partner is None else self.partner.confirm(serial)
+
+    def note_event(self, name: str, detail: dict[str, Any]) -> None:
+        """Something for the audit log, written at once or as soon as this server may write."""
+        if not self.may_write:
+            self.pending_events.append((name, detail))
+            return
+        record = records.Event("system", name, detail)
+        self.store.write(lambda tx: tx.emit(record, self.clock.now()))
+
+    def write_pending_events(self) -> None:
+        """Write what had to wait."""
+        pending, self.pending_events = self.pending_events, []
+        for name, detail in pending:
+            self.note_event(name, detail)

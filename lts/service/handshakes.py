@@ -65,7 +65,7 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
     other = tx.catalog.codes.get(name)
     if other is not None and other.key != draft.key:
         raise AdminError("code-exists", f"The handshake code {name} exists already.", status=409)
-    key = draft.key if draft.key is not None else codes.next_key(tx.db)
+    key = draft.key if draft.key is not None else tx.new_number("codes")
     record = records.Code(
         actor, key, draft.organization_id, draft.custom, draft.is_default, draft.fields, tuple(draft.items)
     )
@@ -225,8 +225,9 @@ def license_key(ctx: Context, name: str) -> str:
 
 
 def server_urls(ctx: Context) -> list[str]:
-    """URLs for clients: set in the portal, else `publicUrl`, else this server's own address."""
+    """URLs for clients, the main's first: set in the portal, else `publicUrl` or this server's own address, with the
+    other server's of a pair."""
     urls = ctx.store.catalog.settings.get("serverUrls")
     if isinstance(urls, list) and urls:
         return [str(url) for url in urls]
-    return [ctx.public_url]
+    return [ctx.public_url if url == "self" else url for url in ctx.config.servers]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterable
 
 import msgspec
 
-from lts.crypto import SigningKey, jws_header, read_jws, sign_jws, unb64url
+from lts.crypto import PublicKey, SigningKey, jws_header, read_jws, sign_jws, unb64url
 from lts.errors import NotVerified, TokenError
 from lts.protocol import Lease
 
@@ -17,7 +18,7 @@ _decode = msgspec.json.Decoder(dict).decode
 
 
 class Leases:
-    """Leases signed by this server's key.
+    """Leases signed by this server's key, or by that of the other server of its pair.
 
     The digests of those signed or verified lately are remembered (one to two times REMEMBERED, a few MiB),
     so that a device's reports under one lease cost a hash instead of a verification. `secret` keys them.
@@ -27,6 +28,7 @@ class Leases:
         self._issuer = issuer
         self._key = key
         self._secret = secret
+        self._keys = {key.kid: key.public}
         self._header = jws_header(key.public, "lts-lease+jws")
         self._young: set[bytes] = set()
         self._old: set[bytes] = set()
@@ -43,6 +45,10 @@ class Leases:
         self._remember(self._digest(text))
         return text
 
+    def believe(self, keys: Iterable[PublicKey]) -> None:
+        """Leases signed by these keys are believed too: those of the other server of a pair."""
+        self._keys = {**self._keys, **{key.kid: key for key in keys}}
+
     def verify(self, text: str) -> Lease:
         """The lease behind `text`. Raises NotVerified (141) when it is not of this server."""
         digest = self._digest(text)
@@ -51,7 +57,9 @@ class Leases:
         try:
             lease = self._signed(text)
         except TokenError as error:
-            raise NotVerified(f"The lease is not one of this server: {error.detail} Authorize again.") from error
+            raise NotVerified(
+                f"The lease is not one of this server or pair: {error.detail} Authorize again."
+            ) from error
         self._remember(digest)
         return lease
 
@@ -60,9 +68,10 @@ class Leases:
 
     def _signed(self, text: str) -> Lease:
         jws = read_jws(text)
-        if jws.header.get("kid") != self._key.kid:
+        key = self._keys.get(str(jws.header.get("kid")))
+        if key is None:
             raise TokenError("It is signed by another key.")
-        jws.verify(self._key.public)
+        jws.verify(key)
         return Lease.from_claims(jws.claims())
 
     def _remember(self, digest: bytes) -> None:

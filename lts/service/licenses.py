@@ -17,7 +17,7 @@ from lts.rules.vendorkey import fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
 from lts.service.context import Context
-from lts.store import licenses, records, seats
+from lts.store import codes, licenses, records, seats
 from lts.store.transaction import Transaction
 
 
@@ -120,7 +120,7 @@ def _check_bound(new: License, ctx: Context) -> None:
             "The license file is new and bound to no server; ask the vendor to activate it with this server's"
             " activation request.",
         )
-    fault = binding_fault(new, ctx.identity)
+    fault = binding_fault(new, ctx.identity, ctx.delegation())
     if fault is not None:
         raise LicenseFileError("other-server", fault)
 
@@ -166,14 +166,26 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
         return outcome
     vendor = ctx.trust.root(new.vendor_kid)
     ids = tuple(item.item_id for item in new.items)
-    known = set(licenses.item_keys(tx.db, vendor, new.license_id))
-    record = records.License(actor, vendor, new.license_id, new.revision, new.digest, ids, new.jws)
-    tx.emit(record, now)
+    _hand_on_trust(tx, ctx, new.vendor_kid, now)
     keys = licenses.item_keys(tx.db, vendor, new.license_id)
-    fresh = [keys[item_id] for item_id in ids if item_id not in known]
+    new_ids = [item_id for item_id in ids if item_id not in keys]
+    fresh = [number + tx.new_number("items") for number in range(len(new_ids))]
+    keys.update(zip(new_ids, fresh, strict=True))
+    numbered = tuple((item_id, keys[item_id]) for item_id in ids)
+    tx.emit(records.License(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
     if outcome.handshake_code is not None and fresh:
         _place(tx, new, outcome.handshake_code, fresh, choice.make_default, actor, now)
     return outcome
+
+
+def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
+    """A key from the trust folder stands in the feed as well, for a standby: it must believe the same licences."""
+    known = codes.trusted(tx.db)
+    key = ctx.trust.keys().get(kid)
+    while key is not None and key.key.kid not in known:
+        tx.emit(records.Trust("system", key.key.kid, key.text), now)
+        known[key.key.kid] = key.text
+        key = ctx.trust.keys().get(key.replaces or "")
 
 
 def _place(

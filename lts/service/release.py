@@ -14,14 +14,16 @@ from lts.store.transaction import Transaction
 def release(ctx: Context, lease_text: str, now: int) -> None:
     """Close the grants of a lease for good; again = nothing happens. Raises NotVerified, CannotStore."""
     lease = ctx.leases.verify(lease_text)
-    ctx.store.write(lambda tx: _release(tx, lease, now))
+    ctx.confirm(ctx.store.write(lambda tx: _release(tx, ctx, lease, now)))
 
 
-def _release(tx: Transaction, lease: Lease, now: int) -> None:
+def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:
+    """Returns the serial up to which the feed must be durable."""
+    ctx.check_serving()
     device = devices.find(tx.db, lease.device_bytes)
     code = tx.catalog.code_named(lease.handshake_code)
     if device is None or code is None:
-        return
+        return tx.serial
     held = dict(seats.of_device(tx.db, device.key))
     closing = []
     for claim in lease.items:
@@ -31,6 +33,7 @@ def _release(tx: Transaction, lease: Lease, now: int) -> None:
             closing.append((item.key, seat.grant))
     if closing:
         tx.emit(records.Released(device.key, tuple(closing)), now)
+    return tx.serial
 
 
 def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from lts.errors import Malformed, NotVerified
 from lts.protocol import Lease, LeaseItem, slot_of
@@ -20,6 +21,7 @@ from lts.service.standing import standing_of
 from lts.store import devices, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
+from lts.store.writer import Waiting
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,18 @@ def record(ctx: Context, lease_text: str, chain: str | None, entries: list[Entry
 
     Raises NotVerified (141), Malformed when no entry is good, CannotStore.
     """
-    return begin(ctx, ctx.leases.verify(lease_text), chain, entries, now)()
+    return begin(ctx, ctx.leases.verify(lease_text), chain, entries, now).finish()
 
 
-def begin(
-    ctx: Context, lease: Lease, chain: str | None, entries: list[Entry | BadEntry], now: int
-) -> Callable[[], Reported]:
-    """Hand the counts of a report under a verified lease to the writer; the result waits and signs.
+class Begun(NamedTuple):
+    """A report in the writer's hands; `finish` waits for it and signs."""
+
+    waiting: Waiting[Any]
+    finish: Callable[[], Reported]
+
+
+def begin(ctx: Context, lease: Lease, chain: str | None, entries: list[Entry | BadEntry], now: int) -> Begun:
+    """Hand the counts of a report under a verified lease to the writer.
 
     Raises Malformed when no entry is good.
     """
@@ -63,7 +70,7 @@ def begin(
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     item_now = ctx.clock.item_time(now)
     waiting = ctx.store.submit(lambda tx: _record(tx, ctx, lease, chain, good, now, item_now))
-    return lambda: _finish(ctx, lease, entries, rejected, waiting.result(), now)
+    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, waiting.result(), now))
 
 
 def _finish(
@@ -74,6 +81,7 @@ def _finish(
     recorded: _Recorded,
     now: int,
 ) -> Reported:
+    durable = ctx.confirm(recorded.serial)
     units, presence = recorded.grown.units, recorded.grown.presence
     results = [
         refusal
@@ -84,7 +92,7 @@ def _finish(
     if recorded.renewed:
         device = lease.device_bytes
         renewed = ctx.leases.sign(make_lease(ctx, device, recorded.code, recorded.renewed, recorded.serial, now))
-    return Reported(results, "single", renewed, recorded.token)
+    return Reported(results, durable, renewed, recorded.token)
 
 
 def _record(
@@ -96,6 +104,7 @@ def _record(
     now: int,
     item_now: int,
 ) -> _Recorded:
+    ctx.check_serving()
     code = tx.catalog.code_named(lease.handshake_code)
     items = [tx.catalog.item_of(code.organization_id, i.license_id, i.item_id) for i in lease.items] if code else []
     if code is None or not items or any(item is None for item in items):
@@ -105,7 +114,7 @@ def _record(
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain)
     _notice_restored(tx, ctx, lease, now)
-    renewed = renewal(tx, lease, code, held, device, step, now, item_now)
+    renewed = renewal(tx, lease, code, held, device, step, ctx.leases.issuer, now, item_now)
     runs = _runs(tx, lease, held, entries, now)
     grown: stored.Grown = tx.emit(
         records.Reported(
@@ -152,13 +161,14 @@ def renewal(
     items: list[LicenseItem],
     device: devices.Device | None,
     step: Step,
+    issuer: str,
     now: int,
     item_now: int,
 ) -> tuple[Granted, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorisation would
     grant now (product.md: "A report renews a lease only if …")."""
-    if device is None or step.cloned or code.removed:
-        return ()
+    if device is None or step.cloned or code.removed or lease.issuer != issuer:
+        return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
     look_up = standing_of(tx, code, device.key, now)
     granted = []
     for claim, item in zip(lease.items, items, strict=True):

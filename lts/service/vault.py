@@ -36,6 +36,10 @@ class Vault:
             raise DataFolderError(f"{path} is damaged; restore it from a backup.")
         return cls(secret)
 
+    def secret_for_standby(self) -> bytes:
+        """The secret itself, to be sealed for the other server of a pair: both must read the same tokens."""
+        return self._secret
+
     def derive(self, label: str) -> bytes:
         """A key of 32 bytes for one use (HKDF-SHA256)."""
         return HKDF(hashes.SHA256(), 32, None, label.encode()).derive(self._secret)

@@ -1,7 +1,8 @@
 """What each kind of change does to the tables.
 
 The one place where rows of derived tables change: live requests, a standby that follows and `lts verify`
-all come through here, so the same feed always gives the same tables.
+all come through here. Usage, seats and licences do not depend on the order in which the changes of two servers
+arrive; for settings lts.store.pair decides.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lts.store import codes, devices, licenses, seats, usage
+from lts.store import codes, devices, licenses, pair, seats, usage
 from lts.store.records import (
     Closed,
     Code,
     CodeRemoved,
+    Epoch,
     Event,
     Granted,
     License,
@@ -29,22 +31,26 @@ from lts.store.records import (
 from lts.store.transaction import Transaction
 
 
+def _origin(tx: Transaction, record: Origin, time: int) -> None:
+    tx.execute("UPDATE origins SET numbers = ? WHERE id = ?", (record.numbers, tx.writing[0]))
+
+
 def _nothing(tx: Transaction, record: Any, time: int) -> None:
-    """Origins and events stand in the feed only."""
+    """Events stand in the feed only."""
 
 
 def _granted(tx: Transaction, record: Granted, time: int) -> None:
-    devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
+    device, known = devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
     for seat in record.seats:
-        seats.put(tx, record.device, seat, time, known=record.uuid is None)
+        seats.put(tx, device, seat, time, known=known)
     tx.tally(record.code, usage.GRANTED_TALLY, time // 3600)
 
 
 def _reported(tx: Transaction, record: Reported, time: int) -> usage.Grown:
-    devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
+    device, known = devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
     for seat in record.seats:
-        seats.put(tx, record.device, seat, time, known=record.uuid is None)
-    return usage.merge(tx, record, time)
+        seats.put(tx, device, seat, time, known=known)
+    return usage.merge(tx, record, device, time)
 
 
 def _released(tx: Transaction, record: Released, time: int) -> None:
@@ -58,7 +64,8 @@ def _refused(tx: Transaction, record: Refused, time: int) -> None:
 
 
 _APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
-    Origin: _nothing,
+    Origin: _origin,
+    Epoch: lambda tx, record, time: pair.put_epoch(tx, record),
     Event: _nothing,
     Setting: lambda tx, record, time: codes.set_setting(tx, record),
     Trust: lambda tx, record, time: codes.trust(tx, record),
@@ -76,4 +83,6 @@ _APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
 
 def apply(tx: Transaction, record: Record, time: int) -> Any:
     """Change the tables as `record` says; `time` is the change's, UTC seconds."""
+    if tx.aliases:
+        record = pair.resolve(tx, record)
     return _APPLY[type(record)](tx, record, time)

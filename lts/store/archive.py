@@ -119,19 +119,25 @@ def replace(tx: Transaction, changes: list[Change], name: str, digest: bytes) ->
     )
 
 
-def whole_feed(db: apsw.Connection, folder: Path, origin: int) -> Iterator[tuple[int, int, int, bytes, bytes | None]]:
-    """(serial, time, kind, payload, stored hash or None) of an origin from its first change on.
+Entry = tuple[int, int, int, bytes, "bytes | None"]
+"""(serial, time, kind, payload, stored hash or None) of a change."""
+
+
+def feed_after(db: apsw.Connection, folder: Path, origin: int, serial: int = 0) -> Iterator[Entry]:
+    """All changes of an origin after a serial, from the archives and the database.
 
     Raises DatabaseDamaged naming an archive that is lost or damaged.
     """
-    for name, digest in sql.rows(db, "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first", (origin,)):
+    query = "SELECT file, digest FROM archives WHERE origin = ? AND last > ? ORDER BY first"
+    for name, digest in sql.rows(db, query, (origin, serial)):
         try:
             data = (folder / name).read_bytes()
         except OSError as error:
             raise DatabaseDamaged(f"The archive {name} of the change feed is lost; restore it.") from error
         if hashlib.sha256(data).digest() != digest:
             raise DatabaseDamaged(f"The archive {name} of the change feed was changed.")
-        for serial, time, kind, payload in unpack(data):
-            yield serial, time, kind, payload, None
-    for change in feed.stored(db, origin):
+        for number, time, kind, payload in unpack(data):
+            if number > serial:
+                yield number, time, kind, payload, None
+    for change in feed.stored(db, origin, after_serial=serial):
         yield change.serial, change.time, change.kind, change.payload, change.hash

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from lts.store import sql
+from lts.store import pair, sql
 from lts.store.records import Code, CodeRemoved, Setting, Trust
 from lts.store.transaction import Transaction
 
@@ -29,7 +29,11 @@ class StoredCode:
 
 def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
     """Every code, removed ones too, in the order they were made."""
-    rows = sql.rows(db, "SELECT id, organization, custom, is_default, removed, fields FROM codes ORDER BY id")
+    rows = sql.rows(
+        db,
+        "SELECT c.id, c.organization, c.custom, d.code IS NOT NULL, c.removed, c.fields FROM codes c"
+        " LEFT JOIN defaults d ON d.organization = c.organization AND d.code = c.id ORDER BY c.id",
+    )
     for key, organization, custom, is_default, removed, fields in rows:
         items = tuple(
             (item, cap)
@@ -38,43 +42,59 @@ def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
         yield StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
 
 
-def next_key(db: apsw.Connection) -> int:
-    """The number of the next code."""
-    return int(sql.value(db, "SELECT coalesce(max(id), 0) + 1 FROM codes"))
-
-
 def put(tx: Transaction, record: Code) -> None:
     """Apply a CODE change: the code's whole state. A new default takes the place of the old one."""
-    if record.is_default:
-        tx.execute("UPDATE codes SET is_default = 0 WHERE organization = ?", (record.organization,))
+    code = _number_here(tx, record)
+    if pair.decides(tx, f"code:{code}"):
+        _store(tx, code, record)
+    if record.is_default and pair.decides(tx, f"default:{record.organization}"):
+        tx.execute("INSERT OR REPLACE INTO defaults VALUES (?, ?)", (record.organization, code))
+    tx.forget_catalog()
+
+
+def _number_here(tx: Transaction, record: Code) -> int:
+    """The code's number; one that both servers made under the same name is one code."""
+    twin = sql.value(
+        tx.db,
+        "SELECT id FROM codes WHERE organization = ?1 AND custom = ?2 AND removed IS NULL AND id <> ?3"
+        " AND NOT EXISTS (SELECT 1 FROM codes WHERE id = ?3)",
+        (record.organization, record.custom, record.code),
+    )
+    if twin is None:
+        return record.code
+    pair.add_alias(tx, pair.CODE, record.code, twin)
+    return int(twin)
+
+
+def _store(tx: Transaction, code: int, record: Code) -> None:
     tx.execute(
-        "INSERT INTO codes VALUES (?, ?, ?, ?, NULL, ?) ON CONFLICT (id) DO UPDATE SET"
-        " organization = excluded.organization, custom = excluded.custom, is_default = excluded.is_default,"
-        " removed = NULL, fields = excluded.fields",
+        "INSERT INTO codes VALUES (?, ?, ?, NULL, ?) ON CONFLICT (id) DO UPDATE SET"
+        " organization = excluded.organization, custom = excluded.custom, removed = NULL, fields = excluded.fields",
         (
-            record.code,
+            code,
             record.organization,
             record.custom,
-            record.is_default,
             json.dumps(record.fields, sort_keys=True, ensure_ascii=False),
         ),
     )
-    tx.execute("DELETE FROM code_items WHERE code = ?", (record.code,))
+    tx.execute("DELETE FROM code_items WHERE code = ?", (code,))
     tx.db.executemany(
         "INSERT INTO code_items VALUES (?, ?, ?, ?)",
-        [(record.code, item, position, cap) for position, (item, cap) in enumerate(record.items)],
+        [(code, item, position, cap) for position, (item, cap) in enumerate(record.items)],
     )
-    tx.forget_catalog()
 
 
 def remove(tx: Transaction, record: CodeRemoved, time: int) -> None:
     """Apply a CODE_REMOVED change: the row stays as a mark, so that history keeps its name."""
-    tx.execute("UPDATE codes SET removed = ?, is_default = 0 WHERE id = ?", (time, record.code))
+    if pair.decides(tx, f"code:{record.code}"):
+        tx.execute("UPDATE codes SET removed = ? WHERE id = ?", (time, record.code))
     tx.forget_catalog()
 
 
 def set_setting(tx: Transaction, record: Setting) -> None:
     """Apply a SETTING change; a value of None removes it."""
+    if not pair.decides(tx, f"setting:{record.name}"):
+        return
     if record.value is None:
         tx.execute("DELETE FROM settings WHERE name = ?", (record.name,))
     else:

@@ -9,8 +9,8 @@ import apsw
 import msgspec
 
 from lts.rules.chain import ChainState, plain_lag, plain_state
-from lts.store import sql
-from lts.store.transaction import Transaction
+from lts.store import pair, sql
+from lts.store.transaction import NUMBERS, Transaction
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ChainState).decode
@@ -65,13 +65,22 @@ def page(db: apsw.Connection, after: int, limit: int) -> Iterator[Device]:
         yield Device(key, bytes(uuid), contact, unpack_chain(given, lag, chain))
 
 
-def put(tx: Transaction, key: int, uuid: bytes | None, contact: int, chain: tuple[int, int, bytes | None]) -> None:
-    """A device was heard at `contact`; `uuid` given = it is new."""
+def put(
+    tx: Transaction, key: int, uuid: bytes | None, contact: int, chain: tuple[int, int, bytes | None]
+) -> tuple[int, bool]:
+    """A device was heard at `contact`; `uuid` given = new to the server that says so. Of two states of its chain
+    the one that gave more tokens stays. Returns (its number here, whether it was known here)."""
+    if uuid is not None and tx.writing[0] != tx.origin and (twin := find(tx.db, uuid)) is not None:
+        pair.add_alias(tx, pair.DEVICE, key, twin.key)
+        key, uuid = twin.key, None
     if uuid is None:
         tx.execute(
-            "UPDATE devices SET contact = max(contact, ?), given = ?, lag = ?, chain = ? WHERE id = ?",
+            "UPDATE devices SET contact = max(contact, ?1), chain = iif((?2, ?3) >= (given, lag), ?4, chain),"
+            " lag = iif((?2, ?3) >= (given, lag), ?3, lag), given = max(given, ?2) WHERE id = ?5",
             (contact, *chain, key),
         )
-        return
+        return key, True
     tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?)", (key, uuid, contact, *chain))
-    tx.next_device = max(tx.next_device, key + 1)
+    if key >= tx.next_device and key < tx.numbers + NUMBERS:
+        tx.next_device = key + 1
+    return key, False

@@ -14,6 +14,10 @@ from lts.store import sql
 _COLUMNS = "origin, serial, time, kind, CAST(payload AS BLOB), CAST(hash AS BLOB)"
 """Cast, so that a row edited into text is still read, and named by its hash."""
 _HEADER = struct.Struct(">QQB")
+Row = tuple[int, int, int, int, bytes, bytes]
+"""(origin, serial, time, kind, payload, hash), see Change."""
+Vector = dict[int, int]
+"""Origin -> serial of the newest change of it that is meant."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ def chain_hash(previous: bytes, serial: int, time: int, kind: int, payload: byte
     return hashlib.sha256(previous + _HEADER.pack(serial, time, kind) + payload).digest()
 
 
-def append(db: apsw.Connection, rows: list[tuple[int, int, int, int, bytes, bytes]]) -> None:
-    """Write rows (origin, serial, time, kind, payload, hash)."""
+def append(db: apsw.Connection, rows: list[Row]) -> None:
+    """Write changes."""
     db.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
@@ -57,12 +61,32 @@ def after(db: apsw.Connection, origin: int, serial: int, limit: int) -> list[Cha
     return [Change(*row) for row in sql.rows(db, query, (origin, serial, limit))]
 
 
-def stored(db: apsw.Connection, origin: int, batch: int = 2000) -> Iterator[Change]:
-    """All changes of an origin still in the database, in order, read in batches."""
-    serial = 0
+def stored(db: apsw.Connection, origin: int, *, after_serial: int = 0, batch: int = 2000) -> Iterator[Change]:
+    """All changes of an origin after a serial that are still in the database, in order, read in batches."""
+    serial = after_serial
     while rows := after(db, origin, serial, batch):
         yield from rows
         serial = rows[-1].serial
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A stretch that this database took in one go: serials `first` to `last` (None = to the newest) of an origin."""
+
+    origin: int
+    first: int
+    last: int | None
+
+
+def turns(db: apsw.Connection) -> list[Turn]:
+    """All changes in the order in which this database took them, by stretches."""
+    found: list[Turn] = []
+    ends: dict[int, int] = {}
+    for origin, first in sql.rows(db, "SELECT origin, first FROM turns ORDER BY position DESC"):
+        end = ends.get(origin)
+        found.append(Turn(origin, first, None if end is None else end - 1))
+        ends[origin] = first
+    return found[::-1]
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,22 @@ def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Cha
     return [Change(*row) for row in sql.rows(
         db, f"SELECT {_COLUMNS} FROM changes WHERE kind IN ({marks})"  # noqa: S608 - question marks only
         " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
+
+
+def vector(db: apsw.Connection) -> Vector:
+    """How far this database has each origin."""
+    return {origin: newest[0] for origin in origins(db) if (newest := head(db, origin)) is not None}
+
+
+def hash_at(db: apsw.Connection, origin: int, serial: int) -> bytes | None:
+    """Hash of an origin's feed at a serial, None where it is archived or not reached."""
+    row = sql.first(
+        db,
+        "SELECT hash FROM changes WHERE origin = ?1 AND serial = ?2"
+        " UNION ALL SELECT hash FROM archives WHERE origin = ?1 AND last = ?2",
+        (origin, serial),
+    )
+    return None if row is None else bytes(row[0])
 
 
 def origin_names(db: apsw.Connection) -> list[tuple[int, str, str]]:

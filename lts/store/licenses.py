@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from lts.store import sql, usage
+from lts.store import pair, sql, usage
 from lts.store.records import License
 from lts.store.transaction import Transaction
 
@@ -26,19 +26,26 @@ class StoredLicense:
 
 
 def put(tx: Transaction, record: License, time: int) -> None:
-    """Apply a LICENSE change: keep the file, give new items their numbers."""
+    """Apply a LICENSE change: keep the file, give new items their numbers. The highest revision counts, of two
+    files of one revision (each imported on a server of its own) the one with the higher digest."""
     key = sql.value(
         tx.db,
-        "INSERT INTO licenses (vendor, license_id, revision, digest) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (vendor, license_id) DO UPDATE SET revision = excluded.revision, digest = excluded.digest"
-        " RETURNING id",
+        "INSERT INTO licenses (vendor, license_id, revision, digest) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (vendor, license_id) DO UPDATE SET digest = iif((?3, ?4) > (revision, digest), ?4, digest),"
+        " revision = max(revision, ?3) RETURNING id",
         (record.vendor, record.license_id, record.revision, record.digest),
     )
-    tx.execute("INSERT INTO license_files VALUES (?, ?, ?, ?)", (key, record.revision, time, record.jws))
-    tx.db.executemany(
-        "INSERT INTO items (license, item_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(key, item_id) for item_id in record.item_ids],
+    tx.execute(
+        "INSERT INTO license_files VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET time = ?3, jws = ?4"
+        " WHERE (SELECT digest FROM licenses WHERE id = ?1) = ?5",
+        (key, record.revision, time, record.jws, record.digest),
     )
+    known = item_keys(tx.db, record.vendor, record.license_id)
+    for item_id, number in record.items:
+        if item_id not in known:
+            tx.execute("INSERT INTO items VALUES (?, ?, ?)", (number, key, item_id))
+        elif known[item_id] != number:
+            pair.add_alias(tx, pair.ITEM, number, known[item_id])
     tx.forget_catalog()
     usage.load_overdraft(tx)
 

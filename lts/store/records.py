@@ -1,7 +1,8 @@
 """The kinds of change and the shapes of their payloads (msgpack arrays, kept short: the feed is long).
 
-Device, code, item and type numbers are those of the origin that wrote the change. `time` stands in the
-change itself; ends and slots are relative to it. Changes of administrators carry who did it.
+Device, code, item and type numbers are given once, each from the range of the origin that first named the thing,
+and never again (docs/decisions/0007-pair.md). `time` stands in the change itself; ends and slots are relative
+to it. Changes of administrators carry who did it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Kind(IntEnum):
     CODE_REMOVED = 6
     EVENT = 7
     TYPE = 8
+    EPOCH = 9
     GRANTED = 10
     REPORTED = 11
     RELEASED = 12
@@ -35,11 +37,23 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Origin(Record, frozen=True):
-    """The first change of an origin."""
+    """The first change of an origin; `numbers` begins the range from which it numbers things."""
 
     uuid: str
     incarnation: str
     version: str
+    numbers: int = 1
+
+
+class Epoch(Record, frozen=True):
+    """A server of a pair begins to serve. `key` is its public key (base64url), `knows` the feeds it has then as
+    (LTS UUID, incarnation, serial), `reason` one of start, take-over, hand-back, alone, promoted, merge."""
+
+    epoch: int
+    main: bool
+    reason: str
+    key: str
+    knows: tuple[tuple[str, str, int], ...]
 
 
 class Setting(Record, frozen=True):
@@ -59,14 +73,15 @@ class Trust(Record, frozen=True):
 
 
 class License(Record, frozen=True):
-    """A licence file, new or of a higher revision. `vendor` is the vendor's root key id."""
+    """A licence file, new or of a higher revision. `vendor` is the vendor's root key id, `items` are (item id,
+    number) of all its items."""
 
     actor: str
     vendor: str
     license_id: str
     revision: int
     digest: str
-    item_ids: tuple[str, ...]
+    items: tuple[tuple[str, int], ...]
     jws: str
 
 
@@ -180,6 +195,7 @@ SHAPES: dict[Kind, type[Record]] = {
     Kind.CODE_REMOVED: CodeRemoved,
     Kind.EVENT: Event,
     Kind.TYPE: TypeNamed,
+    Kind.EPOCH: Epoch,
     Kind.GRANTED: Granted,
     Kind.REPORTED: Reported,
     Kind.RELEASED: Released,

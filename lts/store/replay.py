@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -44,56 +44,87 @@ def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[
         copy.execute("PRAGMA synchronous = OFF")
         for script in MIGRATIONS:
             copy.execute(script)
-        memory = Memory(lambda _: Catalog(), apply)
-        faults: list[str] = []
-        done = 0
-        for origin, uuid, incarnation in feed.origin_names(db):
-            done = _replay_origin(db, folder, copy, memory, (origin, uuid, incarnation), faults, done, progress)
-        return faults
+        copy.executemany("INSERT INTO origins VALUES (?, ?, ?, ?)", sql.rows(db, "SELECT * FROM origins"))
+        return _Replay(db, folder, copy, progress).run()
     finally:
         copy.close()
 
 
-def _replay_origin(
-    db: apsw.Connection,
-    folder: Path,
-    copy: apsw.Connection,
-    memory: Memory,
-    origin: tuple[int, str, str],
-    faults: list[str],
-    done: int,
-    progress: Callable[[int], None],
-) -> int:
-    key, uuid, incarnation = origin
-    expected, previous = 1, first_hash(uuid, incarnation)
-    heads = {head.serial: head.hash for head in feed.heads(db) if head.origin == key}
-    tx = _begin(copy, memory)
-    try:
-        for serial, time, kind, payload, stored in archive.whole_feed(db, folder, key):
-            if serial != expected:
-                faults.append(f"changes: origin {key} lacks serial {expected} to {serial - 1}.")
-            previous = chain_hash(previous, serial, time, kind, payload)
-            if stored is not None and stored != previous:
-                faults.append(f"changes: the hash of origin {key} serial {serial} does not fit its content.")
-                previous = stored
-            if heads.pop(serial, previous) != previous:
-                faults.append(f"heads: the signed head of origin {key} serial {serial} is another one.")
-            _apply_one(tx, key, serial, time, kind, payload, faults)
-            expected = serial + 1
-            done += 1
-            if done % BATCH == 0:
-                _end(tx, copy)
-                progress(done)
-                tx = _begin(copy, memory)
-            if len(faults) >= FAULTS_NAMED:
-                break
-    except DatabaseDamaged as error:
-        faults.append(error.detail)
-    else:
-        if heads and len(faults) < FAULTS_NAMED:
-            faults.append(f"changes: origin {key} ends before serial {max(heads)}, whose head was signed.")
-    _end(tx, copy)
-    return done
+class _Replay:
+    """One run through all changes, in the order in which the database took them."""
+
+    def __init__(self, db: apsw.Connection, folder: Path, copy: apsw.Connection, progress: Callable[[int], None]):
+        self._db = db
+        self._copy = copy
+        self._progress = progress
+        self._memory = Memory(lambda _: Catalog(), apply)
+        self._origins = {key: _Chain(db, folder, key, *names) for key, *names in feed.origin_names(db)}
+        self._faults: list[str] = []
+
+    def run(self) -> list[str]:
+        """All faults, up to FAULTS_NAMED."""
+        tx = _begin(self._copy, self._memory)
+        done = 0
+        for turn in feed.turns(self._db):
+            chain = self._origins[turn.origin]
+            try:
+                for serial, time, kind, payload in chain.until(turn.last, self._faults):
+                    tx.writing = turn.origin, serial
+                    _apply_one(tx, turn.origin, serial, time, kind, payload, self._faults)
+                    done += 1
+                    if done % BATCH == 0:
+                        _end(tx, self._copy)
+                        self._progress(done)
+                        tx = _begin(self._copy, self._memory)
+                    if len(self._faults) >= FAULTS_NAMED:
+                        break
+            except DatabaseDamaged as error:
+                self._faults.append(error.detail)
+                chain.lost = True
+        _end(tx, self._copy)
+        if len(self._faults) < FAULTS_NAMED:
+            for chain in self._origins.values():
+                self._faults += chain.rest()
+        return self._faults
+
+
+class _Chain:
+    """An origin's changes read in order, each compared with its hash and with the heads that were signed."""
+
+    def __init__(self, db: apsw.Connection, folder: Path, key: int, uuid: str, incarnation: str):
+        self._key = key
+        self._entries = archive.feed_after(db, folder, key)
+        self._expected, self._previous = 1, first_hash(uuid, incarnation)
+        self._heads = {head.serial: head.hash for head in feed.heads(db) if head.origin == key}
+        self.lost = False
+
+    def until(self, last: int | None, faults: list[str]) -> Iterator[tuple[int, int, int, bytes]]:
+        """Up to serial `last` (None: all): serial, time, kind, payload. Raises DatabaseDamaged."""
+        while not self.lost and (last is None or self._expected <= last):
+            entry = next(self._entries, None)
+            if entry is None:
+                return
+            serial, time, kind, payload, stored = entry
+            if serial != self._expected:
+                faults.append(f"changes: origin {self._key} lacks serial {self._expected} to {serial - 1}.")
+            self._previous = chain_hash(self._previous, serial, time, kind, payload)
+            if stored is not None and stored != self._previous:
+                faults.append(f"changes: the hash of origin {self._key} serial {serial} does not fit its content.")
+                self._previous = stored
+            if self._heads.pop(serial, self._previous) != self._previous:
+                faults.append(f"heads: the signed head of origin {self._key} serial {serial} is another one.")
+            self._expected = serial + 1
+            yield serial, time, kind, payload
+
+    def rest(self) -> list[str]:
+        """Faults that show once everything was read."""
+        if self.lost:
+            return []
+        if next(self._entries, None) is not None:
+            return [f"turns: changes of origin {self._key} from serial {self._expected} on were taken in no turn."]
+        if self._heads:
+            return [f"changes: origin {self._key} ends before serial {max(self._heads)}, whose head was signed."]
+        return []
 
 
 def _begin(copy: apsw.Connection, memory: Memory) -> Transaction:

@@ -1,7 +1,7 @@
 """Tables and numbered migrations; each runs in one transaction (architecture.md, Failure: upgrade).
 
-Every table but `changes`, `heads`, `archives` and `meta` is what replaying the change feed gives, so `lts
-verify` can rebuild and compare it. Integers for devices, items, codes and types keep rows short.
+Every table but `origins`, `turns`, `changes`, `heads`, `archives` and `meta` is what replaying the change feed
+gives, so `lts verify` can rebuild and compare it. Integers for devices, items, codes and types keep rows short.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ V1 = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
 -- The change feed: one row a change, chained by SHA-256 within its origin.
+-- `numbers` is where an origin's own range of device, code, item and type numbers begins.
 CREATE TABLE origins (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, incarnation TEXT NOT NULL,
-    UNIQUE (uuid, incarnation));
+    numbers INTEGER NOT NULL DEFAULT 1, UNIQUE (uuid, incarnation));
 CREATE TABLE changes (origin INTEGER, serial INTEGER, time INTEGER NOT NULL, kind INTEGER NOT NULL,
     payload BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (origin, serial)) WITHOUT ROWID;
+-- The order in which this database took them: from `first` of `origin` on, until the next turn.
+CREATE TABLE turns (position INTEGER PRIMARY KEY, origin INTEGER NOT NULL, first INTEGER NOT NULL);
 CREATE TABLE heads (origin INTEGER, serial INTEGER, time INTEGER NOT NULL, hash BLOB NOT NULL,
     signature BLOB NOT NULL, PRIMARY KEY (origin, serial)) WITHOUT ROWID;
 CREATE TABLE archives (origin INTEGER, first INTEGER, last INTEGER NOT NULL, file TEXT NOT NULL,
@@ -31,11 +34,21 @@ CREATE TABLE items (id INTEGER PRIMARY KEY, license INTEGER NOT NULL, item_id TE
 
 -- Handshake codes; `fields` is JSON (custom name, order, password sealed, validation, note).
 CREATE TABLE codes (id INTEGER PRIMARY KEY, organization TEXT NOT NULL, custom TEXT NOT NULL,
-    is_default INTEGER NOT NULL, removed INTEGER, fields TEXT NOT NULL);
+    removed INTEGER, fields TEXT NOT NULL);
+CREATE TABLE defaults (organization TEXT PRIMARY KEY, code INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE code_items (code INTEGER, item INTEGER, position INTEGER NOT NULL, cap INTEGER,
     PRIMARY KEY (code, item)) WITHOUT ROWID;
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE trusted (kid TEXT PRIMARY KEY, pub TEXT NOT NULL) WITHOUT ROWID;
+
+-- The pair: epochs of each origin, which change decided a setting, what lost, one thing under two numbers.
+CREATE TABLE epochs (origin INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, main INTEGER NOT NULL,
+    server_key TEXT NOT NULL, knows BLOB NOT NULL);
+CREATE TABLE stamps (subject TEXT PRIMARY KEY, epoch INTEGER NOT NULL, main INTEGER NOT NULL,
+    origin INTEGER NOT NULL, serial INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE overruled (origin INTEGER, serial INTEGER, by_origin INTEGER NOT NULL, by_serial INTEGER NOT NULL,
+    PRIMARY KEY (origin, serial)) WITHOUT ROWID;
+CREATE TABLE aliases (what INTEGER, number INTEGER, ours INTEGER NOT NULL, PRIMARY KEY (what, number)) WITHOUT ROWID;
 
 -- Devices and their seats. `lag` is given - newest returned token; `chain` only where that is not all.
 CREATE TABLE devices (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL, contact INTEGER NOT NULL,
@@ -68,6 +81,11 @@ DERIVED_TABLES = (
     "items",
     "codes",
     "code_items",
+    "defaults",
+    "epochs",
+    "stamps",
+    "overruled",
+    "aliases",
     "settings",
     "trusted",
     "devices",

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from lts.rules.seats import Seat
+from lts.rules.seats import Seat, join
 from lts.store import sql
 from lts.store.counters import HOUR_SECONDS, Counters, SeatKey, hour_of
 from lts.store.records import SeatRecord
@@ -68,7 +68,7 @@ def of_item(db: apsw.Connection, item: int, after: int, limit: int) -> Iterator[
 
 
 def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: bool) -> None:
-    """Store a grant's state and keep the counts; `known` False: the device is new, so it has none yet."""
+    """Join a grant's state to what is stored and keep the counts; `known` False: the device has none yet."""
     seat = Seat(
         record.grant,
         time + record.lasts,
@@ -80,14 +80,17 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
     )
     concurrent = record.age >= 0
     before = find(tx.db, device, record.item, concurrent) if known else None
+    if before is not None:
+        seat = join(before, seat)
+    flags = (_GRACE if seat.grace else 0) | (_CLOSED if seat.closed else 0)
     if concurrent:
-        row = (record.item, device, seat.grant, seat.end, record.flags, _pack_codes(seat.codes), seat.since,
+        row = (record.item, device, seat.grant, seat.end, flags, _pack_codes(seat.codes), seat.since,
                seat.instances)  # fmt: skip
         tx.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         return
     tx.execute(
         "INSERT OR REPLACE INTO seats VALUES (?, ?, ?, ?, ?, ?)",
-        (device, record.item, seat.grant, seat.end, record.flags, _pack_codes(seat.codes)),
+        (device, record.item, seat.grant, seat.end, flags, _pack_codes(seat.codes)),
     )
     _count(tx.counters, record.item, before, -1)
     _count(tx.counters, record.item, seat, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -12,10 +13,10 @@ import apsw
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import Catalog
-from lts.store import database, feed, meta, seats, sql, usage
+from lts.store import database, feed, meta, pair, seats, sql, usage
 from lts.store.apply import apply
 from lts.store.records import Origin
-from lts.store.transaction import BuildCatalog, Memory, Transaction
+from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
 from lts.store.writer import Waiting, Writer
 
 T = TypeVar("T")
@@ -38,8 +39,8 @@ def prepare(folder: Path, *, create: bool) -> bool:
 class Store:
     """An open data folder's database.
 
-    `origin` is (LTS UUID, incarnation): the feed that this server writes. `now` (UTC seconds) dates its
-    first change. Raises what `database.open_writer` raises.
+    `origin` is (LTS UUID, incarnation): the feed that this server writes, begun by `begin_feed`. Raises what
+    `database.open_writer` raises.
     """
 
     def __init__(
@@ -47,9 +48,7 @@ class Store:
         folder: Path,
         origin: tuple[str, str],
         build_catalog: BuildCatalog,
-        now: int,
         *,
-        version: str = "",
         on_fault: Callable[[Exception | None], None] = lambda error: None,
     ) -> None:
         self.path = folder / DATABASE
@@ -58,10 +57,62 @@ class Store:
         self.highest_time = meta.highest_time(db) or feed.highest_time(db)
         self._served = meta.served_days(db)
         load_memory(db, self._memory, origin)
-        self._writer = Writer(db, self._memory, on_fault)
+        self._names: dict[int, tuple[str, str]] = {}
+        self._news = threading.Condition()
+        self._writer = Writer(db, self._memory, on_fault, self._tell)
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
-        if not self._memory.serial:
-            self.write(lambda tx: tx.emit(Origin(*origin, version), now))
+
+    def begin_feed(self, origin: tuple[str, str], version: str, now: int) -> None:
+        """Go on with the feed of this origin, or begin it: nothing may be written before (architecture.md, The
+        pair: a restored backup begins a new origin before its first write). `now` in UTC seconds.
+
+        The first origin of a database numbers things from 1, every other from a range of its own.
+        """
+
+        def operation(tx: Transaction) -> None:
+            if tx.origin_number(*origin) != tx.origin:
+                tx.begin_origin(*origin, _range_of(origin[1]))
+            elif not tx.serial:
+                begun = any(serial for serial, _ in tx.memory.heads.values())
+                tx.begin_origin(*origin, _range_of(origin[1]) if begun else 1)
+            if not tx.serial:
+                tx.emit(Origin(*origin, version, tx.numbers), now)
+
+        self.write(operation)
+
+    def _tell(self) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    def wait_for_news(self, known: feed.Vector, seconds: float) -> None:
+        """Sleep until the feed has gone beyond `known`, at most so long."""
+        with self._news:
+            self._news.wait_for(lambda: self.vector() != known, seconds)
+
+    def vector(self) -> feed.Vector:
+        """How far this server has each origin, as of the last commit."""
+        memory = self._memory
+        heads = {origin: serial for origin, (serial, _) in memory.heads.copy().items() if serial}
+        return {**heads, memory.origin: memory.serial} if memory.serial else heads
+
+    def positions(self) -> list[Position]:
+        """How far this server has every origin of which it has anything, as of the last commit."""
+        vector, memory = self.vector(), self._memory
+        if set(vector) - set(self._names):
+            with self.reader() as db:
+                self._names = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
+        heads = {**memory.heads, memory.origin: (memory.serial, memory.head)}
+        return [(*self._names[key], *heads[key]) for key in sorted(vector) if key in self._names]
+
+    @property
+    def origin(self) -> int:
+        """Number of the origin that this server writes."""
+        return self._memory.origin
+
+    @property
+    def epochs(self) -> dict[int, Epoch]:
+        """The epoch of each origin, as of the last commit."""
+        return self._memory.epochs
 
     @property
     def catalog(self) -> Catalog:
@@ -139,16 +190,30 @@ class Store:
         self._writer.stop()
 
 
+def _range_of(incarnation: str) -> int:
+    """Where the numbers of an origin begin: incarnations are random, so ranges do not meet."""
+    return (1 + int(incarnation[:6], 16)) * NUMBERS
+
+
 def load_memory(db: apsw.Connection, memory: Memory, origin: tuple[str, str]) -> None:
     """Fill the writer's memory from the tables; registers the origin when it is new."""
-    memory.origin = sql.value(
+    memory.origin, memory.numbers = sql.rows(
         db,
-        "INSERT INTO origins (uuid, incarnation) VALUES (?, ?) ON CONFLICT DO UPDATE SET uuid = uuid RETURNING id",
+        "INSERT INTO origins (uuid, incarnation) VALUES (?, ?) ON CONFLICT DO UPDATE SET uuid = uuid"
+        " RETURNING id, numbers",
         origin,
+    )[0]
+    for key, uuid, incarnation in feed.origin_names(db):
+        newest = feed.head(db, key)
+        memory.heads[key] = (newest[0], newest[1]) if newest else (0, feed.first_hash(uuid, incarnation))
+    memory.serial, memory.head = memory.heads.pop(memory.origin)
+    memory.next_device = sql.value(
+        db,
+        "SELECT coalesce(max(id), ?1 - 1) + 1 FROM devices WHERE id >= ?1 AND id < ?2",
+        (memory.numbers, memory.numbers + NUMBERS),
     )
-    newest = feed.head(db, memory.origin)
-    memory.serial, memory.head = (newest[0], newest[1]) if newest else (0, feed.first_hash(*origin))
-    memory.next_device = sql.value(db, "SELECT coalesce(max(id), 0) + 1 FROM devices")
+    memory.turn = sql.value(db, "SELECT origin FROM turns ORDER BY position DESC LIMIT 1") or 0
+    memory.epochs, memory.aliases = pair.load_epochs(db), pair.load_aliases(db)
     memory.catalog = memory.build_catalog(db)
     memory.types = usage.load(db, memory.counters)
     seats.load(db, memory.counters)

@@ -5,21 +5,41 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.catalog import Catalog
-from lts.store import feed
+from lts.store import feed, sql
 from lts.store.counters import Counters
-from lts.store.records import KIND_OF, Record, encode_payload
+from lts.store.records import KIND_OF, Record, decode_payload, encode_payload
 
 BuildCatalog = Callable[[apsw.Connection], Catalog]
 Apply = Callable[["Transaction", Record, int], Any]
 """Mutates the tables as a change says; `lts.store.apply.apply`, given from outside to keep imports one way."""
 ActivityKey = tuple[int, int, int]
 """(scope, id, day); scope 0 = item, 1 = code."""
+Head = tuple[int, bytes]
+"""(serial, hash) of an origin's newest change."""
+Position = tuple[str, str, int, bytes]
+"""(LTS UUID, incarnation, serial, hash): how far a server has an origin."""
+AliasKey = tuple[int, int]
+"""(what, number), see lts.store.aliases."""
+NUMBERS = 1 << 24
+"""How many things of a kind an origin can number."""
+
+
+class Epoch(NamedTuple):
+    """Since when an origin serves: its number, whether as main, and the serials it had of other origins then."""
+
+    number: int
+    main: bool
+    knows: dict[int, int]
+
+
+FIRST_EPOCH = Epoch(0, True, {})
+"""That of a server that never was one of a pair."""
 
 
 class Memory:
@@ -34,25 +54,41 @@ class Memory:
         self.origin = 0
         self.serial = 0
         self.head = b""
+        self.numbers = 1
         self.next_device = 1
+        self.turn = 0
+        self.heads: dict[int, Head] = {}
+        self.epochs: dict[int, Epoch] = {}
+        self.aliases: dict[AliasKey, int] = {}
 
 
 class Transaction:
-    """One open transaction of the writer. `batch_changes` are not durable until the writer has committed."""
+    """One open transaction of the writer; nothing in it is durable until the writer has committed.
+
+    `origin`, `serial` and `head` are this server's own; `writing` is (origin, serial) of the change being applied.
+    """
 
     def __init__(self, db: apsw.Connection, memory: Memory) -> None:
         self.db = db
         self.execute = db.execute
         self.memory = memory
         self.counters = memory.counters
+        self.origin = memory.origin
+        self.numbers = memory.numbers
         self.serial = memory.serial
         self.head = memory.head
         self.next_device = memory.next_device
         self.types = memory.types
+        self.epochs = memory.epochs
+        self.aliases = memory.aliases
+        self.writing = (memory.origin, memory.serial)
         self.catalog_changed = False
         self.housekeeping = False
         self._catalog: Catalog | None = memory.catalog
-        self._rows: list[tuple[int, int, int, int, bytes, bytes]] = []
+        self._heads: dict[int, Head] = {}
+        self._turn = memory.turn
+        self._turns: list[tuple[int, int]] = []
+        self._rows: list[feed.Row] = []
         self._hours: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
         self._tallies: defaultdict[tuple[int, int, int], int] = defaultdict(int)
         self._activity: dict[ActivityKey, array[int]] = {}
@@ -79,15 +115,81 @@ class Transaction:
         self.serial += 1
         kind, payload = KIND_OF[type(record)], encode_payload(record)
         self.head = feed.chain_hash(self.head, self.serial, time, kind, payload)
-        self._rows.append((self.memory.origin, self.serial, time, int(kind), payload, self.head))
+        self._append((self.origin, self.serial, time, int(kind), payload, self.head))
         return self.memory.apply(self, record, time)
+
+    def begin_origin(self, uuid: str, incarnation: str, numbers: int) -> None:
+        """From now on this server writes a feed of its own under this name; things get numbers from `numbers` on."""
+        self._heads[self.origin] = self.serial, self.head
+        self.origin = self.origin_number(uuid, incarnation)
+        self._heads.pop(self.origin, None)
+        self.execute("UPDATE origins SET numbers = ? WHERE id = ?", (numbers, self.origin))
+        self.numbers = self.next_device = numbers
+        self.serial, self.head = 0, feed.first_hash(uuid, incarnation)
+        self.housekeeping = True
+
+    def follow(self, origin: int, serial: int, time: int, kind: int, payload: bytes) -> bytes:
+        """Append the next change of another origin and apply it; returns the hash of that origin's feed.
+
+        Raises ValueError when it is not the next one, or of a kind or shape this program does not know.
+        """
+        have, head = self.head_of(origin)
+        if serial != have + 1 or origin == self.origin:
+            raise ValueError(f"serial {serial} follows {have} of origin {origin}")
+        record = decode_payload(kind, payload)
+        head = feed.chain_hash(head, serial, time, kind, payload)
+        self._heads[origin] = serial, head
+        self._append((origin, serial, time, kind, payload, head))
+        self.memory.apply(self, record, time)
+        return head
+
+    def _append(self, row: feed.Row) -> None:
+        origin, serial = self.writing = row[:2]
+        if origin != self._turn:
+            self._turn = origin
+            self._turns.append((origin, serial))
+        self._rows.append(row)
+
+    def head_of(self, origin: int) -> Head:
+        """(serial, hash) of the newest change of an origin."""
+        if origin == self.origin:
+            return self.serial, self.head
+        return self._heads.get(origin) or self.memory.heads[origin]
+
+    def origin_number(self, uuid: str, incarnation: str) -> int:
+        """The local number of an origin, given when it is met first."""
+        key: int = sql.value(
+            self.db,
+            "INSERT INTO origins (uuid, incarnation) VALUES (?, ?) ON CONFLICT DO UPDATE SET uuid = uuid RETURNING id",
+            (uuid, incarnation),
+        )
+        if key != self.origin and key not in self.memory.heads and key not in self._heads:
+            self._heads[key] = 0, feed.first_hash(uuid, incarnation)
+        return key
+
+    def positions(self) -> list[Position]:
+        """How far this database has every origin of which it has anything."""
+        heads = {**self.memory.heads, **self._heads, self.origin: (self.serial, self.head)}
+        names = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(self.db)}
+        return [(*names[key], serial, head) for key, (serial, head) in sorted(heads.items()) if serial]
+
+    @property
+    def epoch(self) -> Epoch:
+        """The epoch of the origin whose change is being applied."""
+        return self.epochs.get(self.writing[0], FIRST_EPOCH)
+
+    def new_number(self, table: str) -> int:
+        """The next number for a code, item or type, from this server's range."""
+        first = self.numbers
+        query = f"SELECT coalesce(max(id), ?1 - 1) + 1 FROM {table} WHERE id >= ?1 AND id < ?2"  # noqa: S608 - our own names
+        return int(sql.value(self.db, query, (first, first + NUMBERS)))
 
     def keep_head(self, signature: bytes, time: int) -> None:
         """Remember that the server signed the feed as it stands in this transaction."""
         self.housekeeping = True
         self.execute(
             "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?)",
-            (self.memory.origin, self.serial, time, self.head, signature),
+            (self.origin, self.serial, time, self.head, signature),
         )
 
     def forget_catalog(self) -> None:
@@ -118,6 +220,8 @@ class Transaction:
         self.write_gathered()
         if self.catalog_changed:
             self._catalog = self.catalog
+        if self._turns:
+            self.db.executemany("INSERT INTO turns (origin, first) VALUES (?, ?)", self._turns)
         feed.append(self.db, self._rows)
 
     def write_gathered(self) -> None:
@@ -145,8 +249,12 @@ class Transaction:
     def keep(self) -> None:
         """The commit is durable: make this transaction's memory the writer's."""
         memory = self.memory
+        memory.origin, memory.numbers = self.origin, self.numbers
         memory.serial, memory.head, memory.next_device = self.serial, self.head, self.next_device
-        memory.types = self.types
+        memory.types, memory.epochs, memory.aliases = self.types, self.epochs, self.aliases
+        memory.heads.update(self._heads)
+        memory.heads.pop(self.origin, None)
+        memory.turn = self._turn
         if self.catalog_changed:
             memory.catalog = self.catalog
         memory.counters.forget_undo()

@@ -11,7 +11,7 @@ import apsw
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.seats import CONCURRENT_WAYS, overdraft_period
 from lts.rules.usage import PRESENCE
-from lts.store import sql
+from lts.store import pair, sql
 from lts.store.counters import Counters
 from lts.store.dayrow import Series, SeriesKey, close_day, decode_day, encode_day
 from lts.store.records import Closed, Reported, TypeNamed
@@ -39,19 +39,23 @@ def type_key(tx: Transaction, name: str, time: int) -> int:
     if key is None:
         if len(tx.types) >= MAX_TYPES and name != OTHER_TYPE:
             return type_key(tx, OTHER_TYPE, time)
-        key = len(tx.types) + 1
+        key = tx.new_number("types")
         tx.emit(TypeNamed(key, name), time)
     return key
 
 
 def name_type(tx: Transaction, record: TypeNamed) -> None:
     """Apply a TYPE change."""
+    known = tx.types.get(record.name)
+    if known is not None:
+        pair.add_alias(tx, pair.TYPE, record.type, known)
+        return
     tx.execute("INSERT INTO types VALUES (?, ?)", (record.type, record.name))
     tx.types = {**tx.types, record.name: record.type}
 
 
-def merge(tx: Transaction, record: Reported, time: int) -> Grown:
-    """Apply the counts of a report: the highest count of each slot is kept, sums grow by the difference."""
+def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
+    """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
     grown = Grown(set(), set())
     newest = slot_of(time)
     by_day: defaultdict[int, list[_Piece]] = defaultdict(list)
@@ -63,7 +67,7 @@ def merge(tx: Transaction, record: Reported, time: int) -> Grown:
             counts = counts[SLOTS_PER_DAY - begin :]
             slot += SLOTS_PER_DAY - begin
     for day, pieces in by_day.items():
-        _merge_day(tx, record, day, pieces, grown)
+        _merge_day(tx, record, device, day, pieces, grown)
     tx.tally(record.code, REPORTED_TALLY, time // 3600)
     return grown
 
@@ -72,11 +76,11 @@ _Piece = tuple[int, int, int, list[int]]
 """(item, type, first slot of the day, counts): the part of a run that lies in one day."""
 
 
-def _merge_day(tx: Transaction, record: Reported, day: int, pieces: list[_Piece], grown: Grown) -> None:
+def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces: list[_Piece], grown: Grown) -> None:
     rows = {
         code: decode_day(data)
         for code, data in sql.rows(
-            tx.db, "SELECT code, data FROM usage_days WHERE day = ? AND device = ?", (day, record.device)
+            tx.db, "SELECT code, data FROM usage_days WHERE day = ? AND device = ?", (day, device)
         )
     }
     own = rows.setdefault(record.code, {})
@@ -96,9 +100,7 @@ def _merge_day(tx: Transaction, record: Reported, day: int, pieces: list[_Piece]
             units[item, type_number, (first + slot) // SLOTS_PER_HOUR] += rise
             grown.units.add(first + slot)
     _add_units(tx, record.code, units)
-    tx.execute(
-        "INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, record.device, record.code, encode_day(own))
-    )
+    tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, record.code, encode_day(own)))
 
 
 def _add_units(tx: Transaction, code: int, units: dict[tuple[int, int, int], int]) -> None:

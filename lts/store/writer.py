@@ -51,11 +51,15 @@ class Waiting(Generic[T]):
 
         Raises what the operation raised, or CannotStore (nothing of it is stored then).
         """
-        if not self.done:
-            self._writer.work_off(self)
+        self.settle()
         if self.error is not None:
             raise self.error
         return cast("T", self.outcome)
+
+    def settle(self) -> None:
+        """Wait until the operation is durable or has failed."""
+        if not self.done:
+            self._writer.work_off(self)
 
     def wait(self) -> None:
         """Sleep until the operation is done, or this thread is to lead."""
@@ -71,7 +75,7 @@ class Writer:
 
     A thread of its own would have to be woken for every group, and would fight for the interpreter with
     those it works for (docs/decisions/0003-write-path.md). `on_fault(error or None)` is told when storing
-    fails and when it works again.
+    fails and when it works again, `on_commit` after every commit.
     """
 
     def __init__(
@@ -79,8 +83,10 @@ class Writer:
         db: apsw.Connection,
         memory: Memory,
         on_fault: Callable[[Exception | None], None] = lambda error: None,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self._db = db
+        self._on_commit = on_commit
         self._memory = memory
         self._on_fault = on_fault
         self._faulty = False
@@ -186,8 +192,10 @@ class Writer:
                 tx.flush()
                 self._db.execute("COMMIT")
                 self.commits += 1
+                committed = True
             else:
                 self._db.execute("ROLLBACK")
+                committed = False
             tx.keep()
         except BaseException:
             tx.drop()
@@ -195,9 +203,11 @@ class Writer:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
             raise
-        if tx.must_commit and self._faulty:
-            self._faulty = False
-            self._on_fault(None)
+        if committed:
+            self._on_commit()
+            if self._faulty:
+                self._faulty = False
+                self._on_fault(None)
 
 
 def _run(waiting: Waiting[Any], tx: Transaction) -> None:

@@ -11,10 +11,13 @@ from werkzeug.exceptions import HTTPException
 from lts.config import Config
 from lts.errors import AdminError, HttpError
 from lts.service.context import Context
-from lts.web import openapi, pages, portal_api, problems
+from lts.service.pair.answering import Answering
+from lts.service.pair.node import Node
+from lts.web import openapi, pages, peer_api, portal_api, problems
 from lts.web.addresses import is_loopback
 from lts.web.client_api import ClientApi, Environ, StartResponse
 from lts.web.metrics import CONTENT_TYPE, Metrics
+from lts.web.peer_api import PeerApi
 
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none';"
@@ -29,6 +32,8 @@ class App:
     """WSGI entry. Paths answer with and without the prefix (`/lts`)."""
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
+        self._peer = PeerApi(Answering(ctx.partner)) if isinstance(ctx.partner, Node) else None
+        self._ctx = ctx
         self._prefix = config.url_prefix
         self.metrics = Metrics(ctx)
         self._clients = ClientApi(ctx, config, self.metrics)
@@ -42,6 +47,14 @@ class App:
         """Begin a client call; calling the application with the same environ finishes it."""
         self._clients.begin(environ, environ["PATH_INFO"].removeprefix(self._prefix))
 
+    def parks(self) -> bool:
+        """Whether answers wait for the standby, so that the next group begins meanwhile."""
+        return self._ctx.partner is not None and self._ctx.partner.in_step
+
+    def settle(self, environ: Environ) -> None:
+        """Wait until what a begun client call asked for is stored here."""
+        self._clients.settle(environ)
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"
         prefix = self._prefix
@@ -51,6 +64,8 @@ class App:
                 return _add_slash(prefix, start_response)
             environ["PATH_INFO"] = path
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+        if self._peer is not None and path.startswith(peer_api.PREFIX):
+            return self._peer(environ, start_response, path)
         if path in self._clients.routes:
             return self._clients(environ, start_response, path)
         answer: Iterable[bytes] = self.flask.wsgi_app(environ, start_response)  # type: ignore[arg-type]  # same shape

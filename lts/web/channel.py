@@ -136,6 +136,12 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         application.begin(environ)
         request.begun = environ
 
+    def settle(self, application: Any) -> None:
+        """Wait until what the begun request asked for is stored, see lts.web.dispatch."""
+        environ = getattr(self.requests[0], "begun", None)
+        if environ is not None:
+            application.settle(environ)
+
     def handle_read(self) -> None:
         """See waitress."""
         if not self._drain_since:

@@ -37,10 +37,6 @@ StartResponse = Callable[[str, Headers], Any]
 MAX_OTHER_BYTES = 1 << 20
 NOT_THE_CLIENTS_FAULT = (100, 130, 150)
 """Refusals that do not count against the address they went to."""
-NOT_SERVING = {
-    "standby": "This is the standby server and the main one works; use the other server URL of the license key.",
-    "starting": "The server is starting; try again shortly.",
-}
 _JSON: Headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *CORS]
 _PROBLEM: Headers = [("Content-Type", problems.CONTENT_TYPE), ("Cache-Control", "no-store"), *CORS]
 _USUAL_HEADERS = "Content-Type, Content-Encoding, Accept, X-Request-Id"
@@ -55,17 +51,22 @@ class Route(NamedTuple):
     answer: Callable[[Environ, str], tuple[int, bytes]]
 
 
-Finish = Callable[[], tuple[int, bytes]]
-"""Waits for what a call began, and gives (status, body). Raises LtsError."""
+class Call(NamedTuple):
+    """A call in the writer's hands; `finish` waits for it and gives (status, body). Raises LtsError."""
+
+    waiting: Waiting[Any] | None
+    finish: Callable[[], tuple[int, bytes]]
+
+
 _BEGUN = "lts.begun"
 
 
 class Begun(NamedTuple):
-    """A call under way: its id and time of begin, and what finishes it."""
+    """A call under way: its id and time of begin."""
 
     identifier: str
     since: float
-    finish: Finish
+    call: Call
 
 
 class ClientApi:
@@ -78,13 +79,13 @@ class ClientApi:
         self._metrics = metrics
         self._max_report = config.max_request_bytes
         post = ("POST", "OPTIONS")
-        self.begins: dict[str, Callable[[Environ, str], Finish]] = {
+        self.begins: dict[str, Callable[[Environ, str], Call]] = {
             "/api/v1/authorize": self._authorize,
             "/api/v1/report": self._report,
         }
         self.routes = {
-            "/api/v1/authorize": Route(post, lambda environ, address: self._authorize(environ, address)()),
-            "/api/v1/report": Route(post, lambda environ, address: self._report(environ, address)()),
+            "/api/v1/authorize": Route(post, lambda environ, address: self._authorize(environ, address).finish()),
+            "/api/v1/report": Route(post, lambda environ, address: self._report(environ, address).finish()),
             "/api/v1/release": Route(post, self._release),
             "/api/v1/health": Route(("GET", "HEAD", "OPTIONS"), self._health),
         }
@@ -94,12 +95,18 @@ class ClientApi:
         identifier, since = problems.new_id(), time.perf_counter()
         token = request_id.set(identifier)
         try:
-            finish = self.begins[path](environ, self._addresses.client(environ))
+            call = self.begins[path](environ, self._addresses.client(environ))
         except Exception as error:  # noqa: BLE001  # answered where every error is
-            finish = partial(_raise, error)
+            call = Call(None, partial(_raise, error))
         finally:
             request_id.reset(token)
-        environ[_BEGUN] = Begun(identifier, since, finish)
+        environ[_BEGUN] = Begun(identifier, since, call)
+
+    def settle(self, environ: Environ) -> None:
+        """Wait until what a begun call asked of the writer is durable here."""
+        begun: Begun = environ[_BEGUN]
+        if begun.call.waiting is not None:
+            begun.call.waiting.settle()
 
     def __call__(self, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
         """Answer a request on `path`, one of `routes`."""
@@ -114,7 +121,7 @@ class ClientApi:
             elif method not in route.methods:
                 raise HttpError(405, "method", f"Use {route.methods[0]} here.")
             else:
-                code, body = begun.finish() if begun else route.answer(environ, self._addresses.client(environ))
+                code, body = begun.call.finish() if begun else route.answer(environ, self._addresses.client(environ))
                 headers = _JSON if body else CORS
             return _answer(start_response, int(code), body, headers, identifier, method)
         except Exception as error:  # noqa: BLE001  # the edge: the last resort that becomes an answer
@@ -139,15 +146,15 @@ class ClientApi:
             log.info("%s %s of %s refused: %s %s", identifier, path, address, code, error.detail)
         return code, status, body, extra
 
-    def _authorize(self, environ: Environ, address: str) -> Finish:
-        self._check_serving()
+    def _authorize(self, environ: Environ, address: str) -> Call:
+        self._ctx.check_serving()
         self._limits.check_address(address)
         with self._counting(address):
             request = messages.read_authorize(read_body(environ, MAX_OTHER_BYTES))
             self._limits.device(request.device)
         now = self._ctx.clock.now()
         waiting = authorize.begin(self._ctx, request, now)
-        return lambda: self._authorized(request, address, now, waiting)
+        return Call(waiting, lambda: self._authorized(request, address, now, waiting))
 
     def _authorized(self, request: Request, address: str, now: int, waiting: Waiting[Decided]) -> tuple[int, bytes]:
         try:
@@ -160,14 +167,14 @@ class ClientApi:
             raise
         return 200, answers.authorized(done, now)
 
-    def _report(self, environ: Environ, address: str) -> Finish:
-        self._check_serving()
+    def _report(self, environ: Environ, address: str) -> Call:
+        self._ctx.check_serving()
         with self._counting(address):
             sent = reports.read_report(read_body(environ, self._max_report))
             lease = self._count_device(sent.lease)
             now = self._ctx.clock.now()
-            finish = report.begin(self._ctx, lease, sent.chain, sent.entries, now)
-        return lambda: self._reported(finish, address, now)
+            begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now)
+        return Call(begun.waiting, lambda: self._reported(begun.finish, address, now))
 
     def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:
         with self._counting(address):
@@ -175,7 +182,7 @@ class ClientApi:
         return 200, answers.reported(done, now)
 
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
-        self._check_serving()
+        self._ctx.check_serving()
         with self._counting(address):
             lease = messages.read_release(read_body(environ, MAX_OTHER_BYTES))
             self._count_device(lease)
@@ -185,10 +192,6 @@ class ClientApi:
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
-
-    def _check_serving(self) -> None:
-        if self._ctx.status != "serving":
-            raise Refusal(100, NOT_SERVING.get(self._ctx.status, NOT_SERVING["starting"]), retry_after=5)
 
     def _count_device(self, text: str) -> Lease:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""

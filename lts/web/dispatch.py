@@ -2,7 +2,8 @@
 
 A client call begins (is read, and handed to the store's writer) and then finishes (waits for the commit,
 signs, answers). Beginning a whole group before finishing any lets one commit serve all of it, and saves a
-change of threads for each. What belongs to a group, and how it begins, is the application's to say.
+change of threads for each. Where answers wait for the standby too, the next group is begun and stored meanwhile.
+What belongs to a group, and how it begins, is the application's to say.
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ class Grouping(Protocol):
 
     def begin(self, environ: dict[str, Any]) -> None:
         """Begin a request of a group; calling the application with the same environ then finishes it."""
+        ...
+
+    def parks(self) -> bool:
+        """Whether answers wait for another server: then the next group begins while one waits."""
+        ...
+
+    def settle(self, environ: dict[str, Any]) -> None:
+        """Wait until what a begun request asked for is stored here."""
         ...
 
 
@@ -66,24 +75,41 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
         return done
 
     def _serve_groups(self) -> None:
+        parked: list[Any] = []
         while True:
-            with self._ready:
-                while not self._calls and not self._ended:
-                    self._ready.wait()
-                if not self._calls:
-                    return
-                group = [self._calls.popleft() for _ in range(min(GROUP, len(self._calls)))]
+            group = self._take(wait=not parked)
+            if not group and not parked:
+                return
             try:
-                self._serve(group)
+                self._begin(group)
+                if parked:
+                    self._answer(parked)
+                parked = []
+                if group and self._application is not None and self._application.parks():
+                    parked = group
+                elif group:
+                    self._answer(group)
             except Exception:
+                parked = []
                 self.logger.exception("a group of requests could not be served")
 
-    def _serve(self, group: list[Any]) -> None:
+    def _take(self, *, wait: bool) -> list[Any]:
+        """The next group, empty when nothing waits; with `wait` only once the server ends."""
+        with self._ready:
+            while wait and not self._calls and not self._ended:
+                self._ready.wait()
+            return [self._calls.popleft() for _ in range(min(GROUP, len(self._calls)))]
+
+    def _begin(self, group: list[Any]) -> None:
         for channel in group:
             try:
                 channel.begin(self._application)
             except Exception:
                 self.logger.exception("a request could not begin; it is tried once more as a whole")
+        if group and self._application is not None and self._application.parks():
+            group[-1].settle(self._application)
+
+    def _answer(self, group: list[Any]) -> None:
         with group[0].server.one_wake_up():
             for channel in group:
                 try:

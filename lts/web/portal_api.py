@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, g, request
+from flask import Blueprint, Response, g, request
 
 from lts import __version__
 from lts.config import Config
@@ -26,6 +26,8 @@ from lts.rules.vendorkey import fingerprint
 from lts.service import explain, handshakes, licenses, release, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
+from lts.service.pair import report as pair_report
+from lts.service.pair.node import Node
 from lts.store import records
 from lts.web.addresses import is_loopback
 from lts.web.messages import device_of, read_authorize
@@ -45,11 +47,30 @@ def blueprint(ctx: Context, config: Config, cli_token: str) -> Blueprint:
         user = request.headers.get("X-LTS-User", "unknown")
         g.actor = "cli:" + "".join(c for c in user if unicodedata.category(c)[0] != "C")[:64]
 
+    @api.before_request
+    def only_in_charge() -> None:
+        if request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint not in _OF_THIS_SERVER:
+            ctx.check_in_charge()
+
+    @api.after_request
+    def make_durable(response: Response) -> Response:
+        if request.method not in ("GET", "HEAD", "OPTIONS") and response.status_code < 400:
+            response.headers["X-LTS-Durable"] = ctx.confirm(ctx.store.serial) if ctx.status == "serving" else "local"
+        return response
+
     _license_calls(api, ctx)
     _handshake_calls(api, ctx)
-    _question_calls(api, ctx, config)
+    _question_calls(api, ctx)
     _upkeep_calls(api, ctx)
+    _pair_calls(api, ctx)
     return api
+
+
+_OF_THIS_SERVER = {
+    f"admin.{name}"
+    for name in ("preview", "explain_request", "backup", "reset_clock", "accept_clock", "approve_peer", "promote")
+}
+"""Calls that change nothing that the two servers of a pair share, or that are about the pair itself."""
 
 
 def _body() -> Json:
@@ -157,7 +178,7 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         return {"licenseKey": handshakes.license_key(ctx, name), "servers": handshakes.server_urls(ctx)}
 
 
-def _question_calls(api: Blueprint, ctx: Context, config: Config) -> None:
+def _question_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/usage")
     def usage_table() -> Json:
         table = usage.usage(
@@ -181,11 +202,12 @@ def _question_calls(api: Blueprint, ctx: Context, config: Config) -> None:
 
     @api.get("/status")
     def status() -> Json:
-        me = ctx.identity
+        me, partner = ctx.identity, _node(ctx)
         return {
             "status": ctx.status,
             "version": __version__,
-            "role": "single" if len(config.servers) == 1 else ctx.status,
+            "role": partner.role if partner else "single",
+            "pair": pair_report.describe(partner) if partner else None,
             "serverUuid": me.uuid,
             "previousUuids": me.previous,
             "binding": me.binding,
@@ -198,7 +220,7 @@ def _question_calls(api: Blueprint, ctx: Context, config: Config) -> None:
             "serial": ctx.store.serial,
             "items": len(ctx.store.catalog.items),
             "handshakeCodes": len(ctx.store.catalog.codes),
-            "warnings": [*ctx.warnings, *ctx.trust.warnings],
+            "warnings": [*ctx.warnings, *ctx.trust.warnings, *(pair_report.warnings(partner) if partner else [])],
         }
 
 
@@ -253,3 +275,31 @@ def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
         detail = {"before": iso(before), "after": iso(ctx.clock.state.highest)}
         ctx.store.write(lambda tx: tx.emit(records.Event(g.actor, name, detail), ctx.clock.now()))
         return detail
+
+
+def _node(ctx: Context) -> Node | None:
+    return ctx.partner if isinstance(ctx.partner, Node) else None
+
+
+def _pair_calls(api: Blueprint, ctx: Context) -> None:
+    def node() -> Node:
+        found = _node(ctx)
+        if found is None:
+            raise AdminError("no-pair", 'This is a single server; a pair is made by "servers" in lts.json.', status=404)
+        return found
+
+    @api.get("/pair")
+    def pair() -> Json:
+        return pair_report.describe(node())
+
+    @api.post("/pair/approve")
+    def approve_peer() -> Json:
+        node().approve(_text(_body(), "fingerprint"))
+        ctx.note_event("pair-key-approved", {"actor": g.actor})
+        return pair_report.describe(node())
+
+    @api.post("/pair/promote")
+    def promote() -> Json:
+        node().promote()
+        ctx.note_event("pair-promoted", {"actor": g.actor})
+        return pair_report.describe(node())

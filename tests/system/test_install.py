@@ -113,13 +113,6 @@ def test_a_configuration_with_faults_stops_the_start(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_pair_is_refused_by_name_rather_than_served_as_two_single_servers(tmp_path: Path) -> None:
-    (tmp_path / "lts.json").write_text('{"servers": ["self", "https://standby.example.com/lts/"]}', encoding="utf-8")
-    done = lts("serve", "--config", tmp_path / "lts.json")
-    assert done.code == 1
-    assert "pair" in done.err
-
-
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_only_the_owner_can_read_keys_and_database(tmp_path: Path) -> None:
     server = Started(tmp_path / "data")

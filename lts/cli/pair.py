@@ -1,0 +1,78 @@
+"""`lts pair`, `lts promote`: the pair of main and standby."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from lts.cli.admin import session
+from lts.cli.options import config_of
+from lts.cli.output import print_json, print_table
+from lts.errors import AdminError
+
+
+def add_parsers(commands: Any) -> None:
+    """Register the commands."""
+    pair = commands.add_parser("pair", help="main and standby: roles, lag, fingerprints, history of take-overs")
+    pair.set_defaults(run=_pair)
+    pair.add_argument("--approve", metavar="FINGERPRINT", help="accept the other server's new key")
+    pair.add_argument("--json", action="store_true")
+    promote = commands.add_parser("promote", help="make this standby the main, when the old main is gone for good")
+    promote.set_defaults(run=_promote)
+    promote.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _pair(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        if args.approve:
+            found = server.call("POST", "/pair/approve", {"fingerprint": args.approve})
+        else:
+            found = server.call("GET", "/pair")
+    if args.json:
+        print_json(found)
+    else:
+        print_pair(found)
+    return 0
+
+
+def print_pair(found: dict[str, Any]) -> None:
+    """The state of the pair for people."""
+    peer = found["peer"]
+    doing = {"serving": "serves clients", "standby": "stands by", "starting": "is starting"}
+    print(f"This server     {found['role']}, {doing.get(found['status'], found['status'])}")
+    print(f"Fingerprint     {found['fingerprint']}")
+    print(f"Other server    {peer['url']}")
+    if peer["serverUuid"] is None:
+        print("                never met yet")
+    else:
+        seen = peer["lastContactSeconds"]
+        print(f"                {peer['role'] or 'unknown'}, {doing.get(peer['status'] or '', 'not heard yet')},"
+              f" last contact {'-' if seen is None else f'{seen:g} s ago'}")  # fmt: skip
+        print(f"                fingerprint {peer['fingerprint']}")
+    if peer["offeredFingerprint"]:
+        print(f"                NEW KEY     {peer['offeredFingerprint']}")
+    lag = found["lagChanges"]
+    print(f"In step         {'yes' if found['inStep'] else 'no'}, {'unknown' if lag is None else lag} changes apart")
+    if found["delegation"]:
+        print(f"Stands in       until {found['delegation']['until']} without word of the main")
+    for entry in found["overshoot"]:
+        print(f"Over quota      {entry['itemId']}: {entry['seats']} seats")
+    for fault in found["faults"]:
+        print(f"! {fault['detail']}")
+    rows = [(line["time"], line["event"], line.get("epoch", ""), line["serverUuid"]) for line in found["history"][:10]]
+    print_table(("Time (UTC)", "Event", "Epoch", "LTS UUID"), rows, "Nothing has happened yet.")
+
+
+def _promote(args: argparse.Namespace) -> int:
+    with session(config_of(args)) as server:
+        if not args.yes:
+            print(
+                "The old main must be gone for good: once this server is the main, the old one may never serve again."
+            )
+            if input("Make this server the main? Type yes: ").strip().lower() != "yes":
+                raise AdminError("not-confirmed", "Nothing was changed.")
+        found = server.call("POST", "/pair/promote", {})
+    print("This server is the main now. Licenses of the old main count here until they are activated for this server:")
+    print("send the vendor its activation request (lts request -o request.json).")
+    print_pair(found)
+    return 0

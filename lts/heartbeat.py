@@ -1,0 +1,66 @@
+"""The two threads of a server in a pair: one follows the other server, one beats.
+
+Both keep elapsed time, whatever the clock does (APScheduler sleeps by the clock, so they are none of its jobs).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from lts.errors import LtsError
+from lts.service.pair.caller import Send
+from lts.service.pair.following import Following
+from lts.service.pair.node import Node
+from lts.service.pair.sending import HttpSend
+
+log = logging.getLogger("lts.pair")
+BEAT_SECONDS = 0.5
+PAUSE_SECONDS = 0.5
+"""Between two tries when the other server did not answer."""
+
+
+class Heartbeat:
+    """The running threads; `stop` them before the store is closed."""
+
+    def __init__(self, node: Node, send: Send | None = None) -> None:
+        self._node = node
+        self._following = Following(node, send or HttpSend(node.url))
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(self._beat, BEAT_SECONDS), name="lts-beat", daemon=True),
+            threading.Thread(target=self._run, args=(self._follow, PAUSE_SECONDS), name="lts-follow", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin; the server listens by now, so that the other one can call back."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End both; a request under way is given up on after its timeout."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=8)
+
+    def _run(self, step: Callable[[], bool], pause: float) -> None:
+        while not self._stopping.is_set():
+            try:
+                again = step()
+            except LtsError as error:
+                log.warning("%s", error.detail)
+                again = False
+            except Exception:
+                log.exception("the pair's thread goes on")
+                again = False
+            if not again:
+                self._stopping.wait(pause)
+
+    def _beat(self) -> bool:
+        self._node.beat()
+        return False
+
+    def _follow(self) -> bool:
+        return self._following.step()

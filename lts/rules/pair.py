@@ -1,0 +1,101 @@
+"""The pair (architecture.md): what the two servers sign for each other, and when one of them serves.
+
+Pure: times are seconds of a clock that never steps (`elapsed`) or UTC seconds (`now`), as said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+from lts.crypto import PublicKey
+from lts.protocol import DAY_SECONDS
+
+PROTOCOL = 1
+"""Number of what the servers say to each other and of the feed's kinds; both sides must speak the same."""
+MAIN, STANDBY = "main", "standby"
+SERVING, REFUSING, STARTING = "serving", "standby", "starting"
+DELEGATION_SECONDS = 7 * DAY_SECONDS
+DELEGATION_RENEWED_SECONDS = 3600
+CLOCK_SLACK_SECONDS = 3600
+HAND_BACK_SECONDS = 3.0
+"""How long a main that was let serve may take to begin; after that it asks again."""
+IN_STEP_SECONDS = 1.0
+"""How long clients wait for the standby's acknowledgement (architecture.md, The pair: following)."""
+
+
+def request_statement(path: str, body: bytes, session: str, counter: int) -> bytes:
+    """What the caller signs; `path` is relative to the server's URL, since a proxy may strip a prefix."""
+    return f"LTS peer request\n{path}\n{hashlib.sha256(body).hexdigest()}\n{session}\n{counter}".encode()
+
+
+def answer_statement(session: str, counter: int, status: int, body: bytes) -> bytes:
+    """What the one who answers signs."""
+    return f"LTS peer answer\n{session}\n{counter}\n{status}\n{hashlib.sha256(body).hexdigest()}".encode()
+
+
+def delegation(main: str, standby: str, key: PublicKey, main_now: int, standby_now: int) -> dict[str, Any]:
+    """Claims of the certificate by which the main lets the standby's key sign leases (product.md, LTS UUID and
+    trust). It begins early enough for a standby whose clock is behind; times in UTC seconds."""
+    return {
+        "iss": main,
+        "sub": standby,
+        "cnf": {"jwk": key.jwk},
+        "iat": min(main_now, standby_now) - CLOCK_SLACK_SECONDS,
+        "exp": main_now + DELEGATION_SECONDS,
+    }
+
+
+def renew_delegation(until: int, main_now: int) -> bool:
+    """Whether a delegation that ends at `until` is old enough to be made anew."""
+    return until < main_now + DELEGATION_SECONDS - DELEGATION_RENEWED_SECONDS
+
+
+class Place(NamedTuple):
+    """Where a server stands, and what it knows of the other one. Elapsed seconds since the other was followed, since
+    an authentic word of it came, and since anything came from where it should be."""
+
+    role: str
+    status: str
+    joined: bool
+    stopped: bool
+    peer_serves: bool
+    since_followed: float
+    since_word: float
+    since_alive: float
+
+
+def serve_alone(place: Place, limit: float) -> str | None:
+    """Why a server that does not serve begins to, without the other one; None = it waits.
+
+    A standby takes over when nothing at all came for `limit` seconds, only if it was in step once, and never while
+    the pair is stopped: what answers wrongly is alive. A main serves when it could not follow the other for as long,
+    unless it has the other's word that that one serves.
+    """
+    if place.status == SERVING:
+        return None
+    if place.role == STANDBY:
+        return "take-over" if place.joined and not place.stopped and place.since_alive >= limit else None
+    other_serves = place.peer_serves and place.since_word < limit
+    return "alone" if place.since_followed >= limit and not other_serves else None
+
+
+def stall_limit(take_over_after: float) -> float:
+    """How long a server may have stood still (suspended) and still be sure that the other did not take over."""
+    return take_over_after / 2
+
+
+def gives_way(role: str, status: str, peer_status: str) -> bool:
+    """Whether a server that serves must stop, since both serve: the main resumes."""
+    return role == STANDBY and status == SERVING and peer_status == SERVING
+
+
+def role_fault(mine: str, theirs: str) -> str | None:
+    """What is wrong when both settings name the same server as main, as a sentence."""
+    if mine != theirs:
+        return None
+    where = "first" if mine == MAIN else "second"
+    return (
+        f'Both servers are configured as the {mine}: each has "self" as the {where} of its servers. On the standby,'
+        ' write "servers": ["https://main.example.com/lts/", "self"] and start it again.'
+    )

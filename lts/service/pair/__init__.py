@@ -1,0 +1,15 @@
+"""The pair of main and standby (architecture.md, The pair); nothing here runs on a single server.
+
+pinned      what this server remembers of the other one, in `pair.json`
+messages    what the two say to each other
+sessions    the answering side: who may speak
+caller      the asking side: hello, signed requests, verified answers
+sending     HTTP to the configured URL
+answering   what the other's requests get
+following   taking the other's changes
+joining     the first copy
+confirming  answers to clients wait for the standby
+charge      who serves: start, take-over, hand-back
+node        all of it together
+report      what administrators are shown
+"""

@@ -1,0 +1,152 @@
+"""What the other server's requests get (architecture.md, The pair)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from lts.crypto import PublicKey, unb64url
+from lts.errors import LtsError, PeerError
+from lts.rules import pair as rules
+from lts.rules.pair import SERVING
+from lts.rules.vendorkey import fingerprint
+from lts.service.pair import messages
+from lts.service.pair.giving import Giving
+from lts.service.pair.messages import News, Poll, Problem, Standing
+from lts.service.pair.node import Node
+from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions
+from lts.store import exchange, feed
+
+log = logging.getLogger("lts.pair")
+MAX_WAIT_SECONDS = 5.0
+MAX_CHANGES = 5000
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class _Batch(NamedTuple):
+    """Changes read for the other server; `own_serial` is how far it has this server's feed once it took them."""
+
+    given: list[exchange.Given]
+    origins: list[tuple[str, str]]
+    changes: list[messages.Change]
+    heads: list[messages.HeadAt]
+    complete: bool
+    own_serial: int
+
+
+class Answering:
+    """`answer` takes what came on a path under `api/v1/peer/`, and gives (status, headers, body)."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._sessions = Sessions(node.ctx.identity.key, lambda: node.pinned.now.key)
+        self._giving = Giving(node)
+        self._strangers: set[str] = set()
+        self._calls: dict[str, Callable[[bytes], bytes]] = {
+            messages.CHANGES: self._changes,
+            messages.GIVE_WAY: self._give_way,
+            messages.COPY: self._giving.offer,
+            messages.PART: self._giving.part,
+            messages.COPIED: self._giving.done,
+        }
+
+    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Never raises what the caller can cause."""
+        if path == messages.HELLO:
+            return self._hello(headers, body)
+        session, counter = headers.get(SESSION, ""), 0
+        try:
+            call = self._calls.get(path)
+            if call is None:
+                raise PeerError("peer-path", "There is no such call between servers.", status=404)
+            text = headers.get(COUNTER, "")
+            counter = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0
+            self._sessions.admit(path, headers, body)
+            self._refuse_when_parted()
+            status, answer = 200, call(body)
+        except LtsError as error:
+            status = error.status
+            answer = messages.encode(Problem(str(error.code), error.detail))
+        signature = self._sessions.sign(session, counter, status, answer)
+        return status, {SIGNATURE: signature}, answer
+
+    def _hello(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        try:
+            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._node.me())
+        except PeerError as error:
+            return error.status, {}, messages.encode(Problem(str(error.code), error.detail))
+        pinned = self._node.pinned.now.key
+        if pinned is not None and who.key != pinned and who.key not in self._strangers and len(self._strangers) < 100:
+            self._strangers.add(who.key)
+            kid = PublicKey(unb64url(who.key)).kid
+            log.warning("a server with the key %s called; it is not the one pinned and gets nothing", fingerprint(kid))
+        return 200, {SIGNATURE: signature}, answer
+
+    def _refuse_when_parted(self) -> None:
+        node = self._node
+        if node.promoted:
+            raise PeerError("peer-promoted", "This server was promoted to be the main in your place.", status=409)
+        if node.stopped:
+            raise PeerError("peer-stopped", "; ".join(node.peer.faults.values()), status=409)
+
+    def _changes(self, body: bytes) -> bytes:
+        node, poll = self._node, messages.decode(body, Poll)
+        node.heard(poll.state)
+        me = node.ctx.identity
+        known = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in poll.state.have}
+        node.confirming.asked(known.get((me.uuid, me.incarnation), 0))
+        given: int | None = None
+        try:
+            news, given = self._news(poll, known)
+            return messages.encode(news)
+        finally:
+            node.confirming.answered(given)
+
+    def _news(self, poll: Poll, known: dict[tuple[str, str], int]) -> tuple[News, int | None]:
+        node, store = self._node, self._node.ctx.store
+        state = node.state()
+        if poll.state.family != state.family:
+            return News(state=state, origins=[], changes=[], heads=[], complete=False), None
+        limit = min(max(poll.limit, 1), MAX_CHANGES)
+        before = store.vector()
+        batch = self._read(known, limit)
+        if not batch.given and poll.wait > 0:
+            store.wait_for_news(before, min(poll.wait, MAX_WAIT_SECONDS))
+            batch = self._read(known, limit)
+        certificates, until = node.certify(poll.certified_until)
+        news = News(
+            state=node.state(),
+            origins=batch.origins,
+            changes=batch.changes,
+            heads=batch.heads,
+            complete=batch.complete,
+            certificates=certificates,
+            until=until,
+        )
+        return news, batch.own_serial if batch.complete else None
+
+    def _read(self, known: dict[tuple[str, str], int], limit: int) -> _Batch:
+        store = self._node.ctx.store
+        with store.reader() as db:
+            names = feed.origin_names(db)
+            have = {key: known[uuid, incarnation] for key, uuid, incarnation in names if (uuid, incarnation) in known}
+            given, complete = exchange.since(db, self._node.archives, have, limit)
+        place = {key: index for index, (key, _, _) in enumerate(names)}
+        heads = {change[0]: (place[change[0]], change[1], change[5]) for change in given if change[5] is not None}
+        return _Batch(
+            given,
+            [(uuid, incarnation) for _, uuid, incarnation in names],
+            [(place[origin], serial, time, kind, payload) for origin, serial, time, kind, payload, _ in given],
+            list(heads.values()),
+            complete,
+            max((change[1] for change in given if change[0] == store.origin), default=have.get(store.origin, 0)),
+        )
+
+    def _give_way(self, body: bytes) -> bytes:
+        node = self._node
+        if node.role == rules.MAIN:
+            raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
+        if node.ctx.status == SERVING:
+            node.give_way("the main is back")
+        return messages.encode(Standing(node.state()))

@@ -1,0 +1,127 @@
+"""The asking side of the pair: hello, signed requests, verified answers.
+
+Each Caller is one line to the other server with a session of its own; one request at a time.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from lts.crypto import PublicKey, SigningKey, b64url, unb64url
+from lts.errors import PeerError, TokenError
+from lts.rules import pair as rules
+from lts.service.pair import messages
+from lts.service.pair.messages import Hello, Problem, Self, Welcome
+from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
+
+M = TypeVar("M")
+
+
+class Send(Protocol):
+    """Posts to a path under the other server's `api/v1/peer/`; (status, headers, body). Raises PeerError
+    `peer-unreachable`."""
+
+    def __call__(
+        self, path: str, headers: dict[str, str], body: bytes, timeout: float
+    ) -> tuple[int, Mapping[str, str], bytes]: ...
+
+
+class Caller:
+    """`believed` is told who answered a hello with a good signature, and raises PeerError if it is not the one."""
+
+    def __init__(self, send: Send, key: SigningKey, me: Callable[[], Self], believed: Callable[[Self], None]) -> None:
+        self._send = send
+        self._key = key
+        self._me = me
+        self._believed = believed
+        self._lock = threading.Lock()
+        self._session = ""
+        self._counter = 0
+        self._peer: PublicKey | None = None
+
+    def call(self, path: str, message: Any, kind: type[M], timeout: float) -> M:
+        """The other server's answer. Raises PeerError: `peer-unreachable` (nothing came), `peer-signature` (something
+        came that the pinned server did not sign), or what the other server refused with."""
+        with self._lock:
+            body = messages.encode(message)
+            for attempt in (1, 2):
+                if not self._session:
+                    self._say_hello(timeout)
+                try:
+                    return messages.decode(self._ask(path, body, timeout), kind)
+                except PeerError as error:
+                    self._session = ""
+                    if error.code != "peer-session" or attempt == 2:
+                        raise
+            raise AssertionError("unreachable")
+
+    def raw(self, path: str, message: Any, timeout: float) -> bytes:
+        """Like `call`, for an answer that is bytes."""
+        with self._lock:
+            if not self._session:
+                self._say_hello(timeout)
+            try:
+                return self._ask(path, messages.encode(message), timeout)
+            except PeerError:
+                self._session = ""
+                raise
+
+    def _say_hello(self, timeout: float) -> None:
+        nonce = secrets.token_urlsafe(18)
+        body = messages.encode(Hello(self._me(), nonce))
+        signature = b64url(self._key.sign(rules.request_statement(messages.HELLO, body, "", 0)))
+        status, headers, answer = self._send(messages.HELLO, {SIGNATURE: signature}, body, timeout)
+        if status != 200:
+            raise _not_a_peer(status, headers)
+        welcome = messages.decode(answer, Welcome)
+        peer = _key_of(welcome.me)
+        _verify(peer, headers, rules.answer_statement(nonce, 0, status, answer))
+        self._believed(welcome.me)
+        self._peer, self._session, self._counter = peer, welcome.session, 0
+
+    def _ask(self, path: str, body: bytes, timeout: float) -> bytes:
+        assert self._peer is not None
+        self._counter += 1
+        statement = rules.request_statement(path, body, self._session, self._counter)
+        headers = {
+            SESSION: self._session,
+            COUNTER: str(self._counter),
+            SIGNATURE: b64url(self._key.sign(statement)),
+        }
+        status, answered, answer = self._send(path, headers, body, timeout)
+        if SIGNATURE.lower() not in {name.lower() for name in answered}:
+            raise _not_a_peer(status, answered)
+        _verify(self._peer, answered, rules.answer_statement(self._session, self._counter, status, answer))
+        if status != 200:
+            problem = messages.decode(answer, Problem)
+            raise PeerError(problem.code, problem.detail, status=status)
+        return answer
+
+
+def _not_a_peer(status: int, headers: Mapping[str, str]) -> PeerError:
+    """An answer that no LTS gave: a proxy in front whose server is down, or another program at the URL."""
+    target = next((value for name, value in headers.items() if name.lower() == "location"), None)
+    if target is not None:
+        return PeerError("peer-unreachable", f"The other server's URL leads on to {target[:200]}; write that one.")
+    return PeerError("peer-unreachable", f"What answers at the other server's URL is not LTS (HTTP status {status}).")
+
+
+def _key_of(peer: Self) -> PublicKey:
+    try:
+        raw = unb64url(peer.key)
+    except (TokenError, UnicodeError) as error:
+        raise PeerError("peer-signature", "The other server names a key that is none.") from error
+    if len(raw) != 32:
+        raise PeerError("peer-signature", "The other server names a key that is none.")
+    return PublicKey(raw)
+
+
+def _verify(key: PublicKey, headers: Mapping[str, str], statement: bytes) -> None:
+    signature = next((value for name, value in headers.items() if name.lower() == SIGNATURE.lower()), "")
+    try:
+        key.verify(unb64url(signature), statement)
+    except (TokenError, UnicodeError) as error:
+        raise PeerError("peer-signature", "The other server's answer is not signed by its key.") from error

@@ -1,0 +1,221 @@
+"""Taking the other server's changes, and with them its place in the pair: one poll after another."""
+
+from __future__ import annotations
+
+import logging
+
+from lts.errors import DatabaseDamaged, PeerError
+from lts.rules import pair as rules
+from lts.rules.pair import MAIN, SERVING, STANDBY
+from lts.service.pair import joining, messages
+from lts.service.pair.caller import Caller, Send
+from lts.service.pair.messages import News, Poll, Standing, State
+from lts.service.pair.node import Node
+from lts.store import feed, pair, records
+from lts.store.records import Kind
+from lts.store.transaction import Position, Transaction
+
+log = logging.getLogger("lts.pair")
+WAIT_SECONDS = 2.0
+TIMEOUT_SECONDS = 4.0
+"""Beyond the time a request may wait for news; together well under the time after which a standby takes over."""
+LIMIT_REFUSING, LIMIT_SERVING = 5000, 200
+"""Changes taken in one commit: many while nobody waits, few while clients do."""
+_REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-session", "peer-replayed", "peer-path")
+
+
+_OF_SERVERS = (Kind.ORIGIN, Kind.EPOCH, Kind.EVENT)
+"""Changes that servers make by themselves."""
+
+
+def _overtaken(tx: Transaction) -> bool:
+    """Whether another origin's epoch is not below this server's own: what is set here must count for more again."""
+    own = tx.epochs.get(tx.origin)
+    return own is not None and pair.highest_epoch(tx.epochs, beside=tx.origin) >= own.number
+
+
+class Following:
+    """`step` asks the other server once and takes what it gives; returns whether to ask again at once."""
+
+    def __init__(self, node: Node, send: Send) -> None:
+        self._node = node
+        self._line = Caller(send, node.ctx.identity.key, node.me, node.believe)
+
+    def step(self) -> bool:
+        """Never raises what the other server or the network can cause; it becomes a fault of the pair."""
+        node = self._node
+        if node.promoted or node.pinned.now.retired:
+            return False
+        try:
+            news = self._ask()
+            again = self._take(news)
+            node.peer.followed = node.elapsed()
+            node.mend(
+                "peer-unreachable", "peer-signature", *_REFUSED_BY_PEER, "peer-message", "peer-feed", "peer-family"
+            )
+        except PeerError as error:
+            self._failed(error)
+            return False
+        return again
+
+    def _failed(self, error: PeerError) -> None:
+        node, code = self._node, str(error.code)
+        if code == "peer-unreachable":
+            node.peer.faults[code] = error.detail
+            return
+        if code == "peer-not-met":
+            node.peer.alive = node.elapsed()
+            return  # it calls this server's URL in its turn, within a second
+        node.peer.alive = node.elapsed()
+        node.mend("peer-unreachable")
+        if code == "peer-promoted":
+            node.retire()
+        elif code == "peer-not-pinned":
+            node.fault(
+                code,
+                "The other server has pinned another key than this server's. Compare the fingerprints and approve this"
+                " one over there: lts pair --approve FINGERPRINT.",
+            )
+        else:
+            node.fault(code, error.detail)
+
+    def _ask(self) -> News:
+        node = self._node
+        held = node.pinned.now.delegation
+        serving = node.ctx.status == SERVING
+        poll = Poll(
+            state=node.state(),
+            wait=WAIT_SECONDS if node.peer.met else 0.0,
+            limit=LIMIT_SERVING if serving else LIMIT_REFUSING,
+            certified_until=held.until if held is not None and node.role == STANDBY else 0,
+        )
+        return self._line.call(messages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
+
+    def _take(self, news: News) -> bool:
+        node = self._node
+        node.heard(news.state)
+        mine = node.state()
+        if mine.family != news.state.family and not self._join(mine, news.state):
+            return False
+        self._settle(news.state)
+        if news.certificates and node.role == STANDBY and node.peer.who is not None:
+            node.take_delegation(node.peer.who.uuid, news.certificates, news.until)
+        if news.changes:
+            self._store(news)
+        if not news.complete:
+            return bool(news.changes)
+        node.peer.in_step_at = node.elapsed()
+        node.note_merged()
+        if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
+            node.pinned.change(joined=True)
+        if node.role == MAIN and node.ctx.status != SERVING:
+            self._begin_to_serve(news.state)
+        return True
+
+    def _join(self, mine: State, theirs: State) -> bool:
+        """Two feeds that did not begin as one. Whether to go on (the other one will take a copy of this one's)."""
+        node = self._node
+        if theirs.family and mine.bare and (node.role == STANDBY or not theirs.bare):
+            joining.copy(node, self._line)
+            return False
+        if mine.family and not theirs.bare and not mine.bare:
+            raise node.fault(
+                "peer-family",
+                "Both servers hold licenses or devices, and these never belonged together. The standby must begin"
+                " empty: stop it, move its data folder away, start it again; what it held is imported at the main.",
+            )
+        node.mend("peer-family")
+        if node.role == MAIN and not theirs.family:
+            self._settle(theirs)
+            if node.ctx.status != SERVING:
+                node.serve("start")
+        elif node.role == MAIN and theirs.bare and node.ctx.status != SERVING:
+            self._settle(theirs)
+            node.serve("start")
+        node.peer.followed = node.elapsed()
+        return False
+
+    def _settle(self, theirs: State) -> None:
+        """Is this database the newest one of its feed? Rows the other one holds beyond it are taken back."""
+        node = self._node
+        if node.settled or not (node.state().family or node.role == MAIN):
+            return
+        me = node.ctx.identity
+        held = [p for p in theirs.have if p[:2] == (me.uuid, me.incarnation)]
+        node.settle(anew=any(self._is_beyond(position) for position in held))
+
+    def _is_beyond(self, position: Position) -> bool:
+        store = self._node.ctx.store
+        _, _, serial, digest = position
+        if serial > store.serial:
+            return True
+        with store.reader() as db:
+            here = feed.hash_at(db, store.origin, serial)
+        return here is not None and here != digest
+
+    def _store(self, news: News) -> None:
+        node = self._node
+        serving = node.ctx.status == SERVING
+        try:
+            taken = node.ctx.store.write(lambda tx: self._apply(tx, news, serving))
+        except (ValueError, KeyError, IndexError, DatabaseDamaged) as error:
+            raise node.fault(
+                "peer-feed", f"The other server's changes cannot be taken: {error}. See lts verify on both servers."
+            ) from error
+        if serving:
+            node.merged_changes += taken
+        kinds = {change[3] for change in news.changes}
+        if Kind.TRUST in kinds:
+            self._take_trust(news)
+        if Kind.EPOCH in kinds or Kind.ORIGIN in kinds:
+            node.learn_keys()
+
+    def _apply(self, tx: Transaction, news: News, serving: bool) -> int:
+        """Returns how many changes came that clients or administrators made."""
+        node = self._node
+        origins = [tx.origin_number(uuid, incarnation) for uuid, incarnation in news.origins]
+        heads = {(place, serial): digest for place, serial, digest in news.heads}
+        taken = 0
+        for place, serial, time, kind, payload in news.changes:
+            if serial <= tx.head_of(origins[place])[0]:
+                continue
+            digest = tx.follow(origins[place], serial, time, kind, payload)
+            if heads.get((place, serial), digest) != digest:
+                raise ValueError(f"the feed of {news.origins[place][0]} is another one from serial {serial} on")
+            taken += kind not in _OF_SERVERS
+        if serving and node.role == MAIN and _overtaken(tx):
+            node.begin_epoch(tx, "merge")
+        return taken
+
+    def _take_trust(self, news: News) -> None:
+        for _, _, _, kind, payload in news.changes:
+            if kind == Kind.TRUST:
+                record = records.decode_payload(kind, payload)
+                assert isinstance(record, records.Trust)
+                self._node.ctx.trust.add(record.pub.encode("utf-8"))
+        self._node.ctx.store.refresh_catalog()
+
+    def _begin_to_serve(self, theirs: State) -> None:
+        """The main has everything: let the other one give way if it serves, take the rest, and serve."""
+        node = self._node
+        if theirs.status != SERVING:
+            node.serve("start")
+            return
+        asked = node.elapsed()
+        standing = self._line.call(messages.GIVE_WAY, Standing(node.state()), Standing, TIMEOUT_SECONDS)
+        node.heard(standing.state)
+        while not self._has(standing.state.have):
+            news = self._ask_now()
+            self._store(news)
+            if not news.changes and not self._has(standing.state.have):
+                raise PeerError("peer-feed", "The other server did not give all that it had.")
+        if node.elapsed() - asked <= rules.HAND_BACK_SECONDS:
+            node.serve("hand-back")
+
+    def _ask_now(self) -> News:
+        poll = Poll(state=self._node.state(), wait=0.0, limit=LIMIT_REFUSING)
+        return self._line.call(messages.CHANGES, poll, News, TIMEOUT_SECONDS)
+
+    def _has(self, have: list[Position]) -> bool:
+        mine = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in self._node.ctx.store.positions()}
+        return all(mine.get((uuid, incarnation), 0) >= serial for uuid, incarnation, serial, _ in have)

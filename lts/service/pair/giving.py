@@ -1,0 +1,101 @@
+"""Giving the other server its first copy: the database as it is now, the archives, the secrets it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lts.errors import PeerError
+from lts.service.pair import messages
+from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
+from lts.service.pair.node import Node
+from lts.service.pair.secrecy import shared_key
+from lts.store import database
+from lts.store.store import DATABASE
+
+MAX_PART = 4 << 20
+_PREFIX = "copy-for-standby-"
+
+
+class Giving:
+    """One copy at a time; a new request ends the one before."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._lock = threading.Lock()
+        self._folder = node.ctx.store.path.parent
+        self._token = ""
+        self._files: dict[str, Path] = {}
+        self._clear()
+
+    def offer(self, body: bytes) -> bytes:
+        """Make the copy, which takes a while for a large database, and say what it consists of."""
+        request = messages.decode(body, CopyRequest)
+        with self._lock:
+            self._clear()
+            snapshot = self._folder / f"{_PREFIX}{secrets.token_hex(4)}.db"
+            reader = database.open_reader(self._node.ctx.store.path)
+            try:
+                database.copy(reader, snapshot)
+            finally:
+                reader.close()
+            archives = sorted(path for path in self._node.archives.glob("*.ltsa"))
+            self._files = {DATABASE: snapshot, **{f"archive/{path.name}": path for path in archives}}
+            self._token = secrets.token_urlsafe(18)
+            mine = X25519PrivateKey.generate()
+            public, sealed = self._seal(mine, request.key)
+            files = [CopyFile(name, path.stat().st_size, _digest(path)) for name, path in self._files.items()]
+            keys = [key.text for key in self._node.ctx.trust.keys().values()]
+            return messages.encode(CopyOffer(self._token, files, keys, public, sealed))
+
+    def _seal(self, mine: X25519PrivateKey, theirs: bytes) -> tuple[bytes, bytes]:
+        try:
+            key = shared_key(mine, X25519PublicKey.from_public_bytes(theirs))
+        except ValueError as error:
+            raise PeerError("peer-message", "The key for the secrets is none.") from error
+        nonce = os.urandom(12)
+        sealed = AESGCM(key).encrypt(nonce, self._node.ctx.vault.secret_for_standby(), b"vault.key")
+        return mine.public_key().public_bytes_raw(), nonce + sealed
+
+    def part(self, body: bytes) -> bytes:
+        """A piece of a file of the copy."""
+        request = messages.decode(body, PartRequest)
+        with self._lock:
+            path = self._files.get(request.name)
+            if request.token != self._token or path is None:
+                raise PeerError("peer-copy", "This copy is no more; ask for a new one.", status=404)
+            try:
+                with path.open("rb") as file:
+                    file.seek(max(request.offset, 0))
+                    return file.read(min(max(request.length, 0), MAX_PART))
+            except OSError as error:
+                raise PeerError(
+                    "peer-copy", f"{request.name} cannot be read ({error.strerror}).", status=503
+                ) from error
+
+    def done(self, body: bytes) -> bytes:
+        """The copy was taken."""
+        request = messages.decode(body, Done)
+        with self._lock:
+            if request.token == self._token:
+                self._clear()
+        return b""
+
+    def _clear(self) -> None:
+        for path in self._folder.glob(f"{_PREFIX}*"):
+            path.unlink(missing_ok=True)
+        self._token, self._files = "", {}
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.digest()

@@ -1,0 +1,116 @@
+"""The first copy, on the side that takes it: staged in `incoming`, put in place when the data folder is next opened.
+
+A crash at any moment leaves either the old folder, with a staging to be thrown away, or the copy in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lts.errors import PeerError
+from lts.service import identity, vault
+from lts.service.files import write_private
+from lts.service.pair import messages
+from lts.service.pair.caller import Caller
+from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
+from lts.service.pair.node import Node
+from lts.service.pair.secrecy import shared_key
+from lts.store.store import DATABASE
+
+log = logging.getLogger("lts.pair")
+INCOMING, READY, PLACING = "incoming", "ready", "placing"
+"""Folder of a staged copy; the mark that it is whole; the mark that what it replaces has been moved away."""
+PART_BYTES = 4 << 20
+PART_SECONDS = 30.0
+OFFER_SECONDS = 600.0
+
+
+def copy(node: Node, line: Caller) -> None:
+    """Take everything from the other server, then have the data folder opened anew. Raises PeerError."""
+    folder = node.ctx.store.path.parent / INCOMING
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    mine = X25519PrivateKey.generate()
+    request = CopyRequest(mine.public_key().public_bytes_raw())
+    offer = line.call(messages.COPY, request, CopyOffer, OFFER_SECONDS)
+    total = sum(file.size for file in offer.files)
+    log.warning("taking a copy of the other server's data: %d files, %.1f MiB", len(offer.files), total / (1 << 20))
+    write_private(folder / vault.FILE, _unseal(mine, offer))
+    for file in offer.files:
+        _take_file(node, line, folder, offer.token, file)
+    for text in offer.vendor_keys:
+        node.ctx.trust.add(text.encode("utf-8"))
+    line.raw(messages.COPIED, Done(offer.token), PART_SECONDS)
+    write_private(folder / READY, b"")
+    log.warning("the copy is complete; opening the data folder anew")
+    node.reopen()
+
+
+def _unseal(mine: X25519PrivateKey, offer: CopyOffer) -> bytes:
+    try:
+        key = shared_key(mine, X25519PublicKey.from_public_bytes(offer.key))
+        return AESGCM(key).decrypt(offer.sealed[:12], offer.sealed[12:], b"vault.key")
+    except (ValueError, InvalidTag) as error:
+        raise PeerError("peer-message", "The other server's secret cannot be read.") from error
+
+
+def _take_file(node: Node, line: Caller, folder: Path, token: str, file: CopyFile) -> None:
+    head, _, tail = file.name.rpartition("/")
+    if head not in ("", "archive") or not tail.replace("-", "").replace(".", "").isalnum() or tail.startswith("."):
+        raise PeerError("peer-message", f"The other server's copy holds a file {file.name!r}.")
+    path = folder / file.name
+    path.parent.mkdir(exist_ok=True)
+    digest = hashlib.sha256()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        done = 0
+        while done < file.size:
+            piece = line.raw(messages.PART, PartRequest(token, file.name, done, PART_BYTES), PART_SECONDS)
+            if not piece:
+                break
+            out.write(piece)
+            digest.update(piece)
+            done += len(piece)
+            node.peer.followed = node.peer.word = node.peer.alive = node.elapsed()
+        out.flush()
+        os.fsync(out.fileno())
+    if digest.digest() != file.sha256:
+        raise PeerError("peer-copy", f"{file.name} did not arrive whole; it is taken again.")
+
+
+def install(data_dir: Path) -> bool:
+    """Put a staged copy in place; what was there is kept in `replaced-N`. Call it with the folder held and nothing
+    open. Whether there was one."""
+    folder = data_dir / INCOMING
+    if (folder / READY).exists():
+        _move_away(data_dir)
+        os.replace(folder / READY, folder / PLACING)
+    if not (folder / PLACING).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    for path in folder.iterdir():
+        if path.name != PLACING:
+            os.replace(path, data_dir / path.name)
+    identity.renew_incarnation(data_dir)
+    (folder / PLACING).unlink()
+    folder.rmdir()
+    return True
+
+
+def _move_away(data_dir: Path) -> None:
+    number = 1
+    while (data_dir / f"replaced-{number}").exists():
+        number += 1
+    kept = data_dir / f"replaced-{number}"
+    kept.mkdir()
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "archive", vault.FILE):
+        if (data_dir / name).exists():
+            os.replace(data_dir / name, kept / name)

@@ -1,0 +1,146 @@
+"""What the two servers of a pair say to each other (msgpack; fields unknown to an older version are passed over)."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from lts.errors import PeerError
+from lts.store.transaction import Position
+
+M = TypeVar("M")
+Change = tuple[int, int, int, int, bytes]
+"""(place in `origins`, serial, time, kind, payload)."""
+HeadAt = tuple[int, int, bytes]
+"""(place in `origins`, serial, hash of that origin's feed there)."""
+
+HELLO, CHANGES, GIVE_WAY, COPY, PART, COPIED = "hello", "changes", "give-way", "copy", "copy-part", "copied"
+
+
+class Self(msgspec.Struct, kw_only=True):
+    """Who speaks: LTS UUID, public key (base64url), role, version and protocol, and what it is doing."""
+
+    uuid: str
+    key: str
+    role: str
+    version: str
+    protocol: int
+    status: str
+
+
+class Hello(msgspec.Struct):
+    """First words; `nonce` makes the answer's signature fresh."""
+
+    me: Self
+    nonce: str
+
+
+class Welcome(msgspec.Struct):
+    """The answer: a session for signed requests."""
+
+    me: Self
+    session: str
+
+
+class State(msgspec.Struct, kw_only=True):
+    """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `family` names the
+    origin with which its feed began, "" while there is none; `bare`: it holds no licence, code or device."""
+
+    status: str
+    role: str
+    epoch: int
+    now: int
+    family: str
+    bare: bool
+    have: list[Position]
+
+
+class Poll(msgspec.Struct, kw_only=True):
+    """Give me what I lack, or wait `wait` seconds for it; `certified_until` is the end of the caller's delegation."""
+
+    state: State
+    wait: float
+    limit: int
+    certified_until: int = 0
+
+
+class News(msgspec.Struct, kw_only=True):
+    """Changes in the order in which the sender took them; `heads` are hashes that must come out in applying them.
+    `complete`: there were no more. `certificates` renew the caller's delegation until `until`."""
+
+    state: State
+    origins: list[tuple[str, str]]
+    changes: list[Change]
+    heads: list[HeadAt]
+    complete: bool
+    certificates: list[str] = []
+    until: int = 0
+
+
+class Standing(msgspec.Struct):
+    """Where a server stands that was told to give way."""
+
+    state: State
+
+
+class CopyRequest(msgspec.Struct):
+    """I am empty: send me everything. `key` is an X25519 public key for the secrets."""
+
+    key: bytes
+
+
+class CopyFile(msgspec.Struct):
+    """A file of the copy; `name` is a path within the data folder, with `/`."""
+
+    name: str
+    size: int
+    sha256: bytes
+
+
+class CopyOffer(msgspec.Struct):
+    """The copy's files, the texts of the trusted vendor keys, and the vault's secret, sealed for the caller."""
+
+    token: str
+    files: list[CopyFile]
+    vendor_keys: list[str]
+    key: bytes
+    sealed: bytes
+
+
+class PartRequest(msgspec.Struct):
+    """A piece of a file of the copy."""
+
+    token: str
+    name: str
+    offset: int
+    length: int
+
+
+class Done(msgspec.Struct):
+    """The copy has been taken."""
+
+    token: str
+
+
+class Problem(msgspec.Struct):
+    """A refusal, signed like every answer."""
+
+    code: str
+    detail: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def encode(message: Any) -> bytes:
+    """The bytes of a message."""
+    return _encode(message)
+
+
+def decode(data: bytes, kind: type[M]) -> M:
+    """The message behind `data`. Raises PeerError."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise PeerError("peer-message", f"The other server sent what this version cannot read: {error}.") from error

@@ -1,0 +1,383 @@
+"""This server as one of a pair: what it knows of the other one, and who of the two serves.
+
+The rules are in lts/rules/pair.py; following and joining in modules beside. Two threads work on a node, one
+follows the other server, one beats (lts/heartbeat.py). Time is elapsed time: what a clock says decides nothing here.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lts import __version__
+from lts.crypto import PublicKey, canonical_json, jws_header, sign_jws, unb64url
+from lts.errors import AdminError, PeerError, Refusal
+from lts.rules import pair as rules
+from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
+from lts.rules.vendorkey import fingerprint
+from lts.service import identity
+from lts.service.catalog import self_signed
+from lts.service.context import Context
+from lts.service.pair.confirming import Confirming
+from lts.service.pair.messages import Self, State
+from lts.service.pair.pinned import Delegation, PinnedFile
+from lts.store import exchange, pair, records
+from lts.store.transaction import Transaction
+
+log = logging.getLogger("lts.pair")
+NOT_NOW = "This server does not answer clients just now; use the other server URL of the license key."
+SHARED_FAULTS = ("peer-key-changed", "peer-not-authentic", "peer-self", "peer-roles", "peer-family")
+"""Faults that stop the pair until an administrator has acted."""
+
+
+@dataclass
+class Peer:
+    """What is known of the other server since this one started. Elapsed seconds: when it was `followed`, when an
+    authentic `word` came, when anything that shows it `alive`; all begin with the start of this server."""
+
+    followed: float
+    word: float
+    alive: float
+    met: bool = False
+    serves: bool = False
+    who: Self | None = None
+    state: State | None = None
+    clock_offset: int = 0
+    in_step_at: float | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+class Node:
+    """See the module. `reopen` is called when a first copy lies ready and the data folder must be opened anew."""
+
+    def __init__(self, ctx: Context, pinned: PinnedFile, reopen: Callable[[], None] = lambda: None) -> None:
+        self.ctx = ctx
+        self.pinned = pinned
+        self.reopen = reopen
+        self.elapsed = ctx.clock.elapsed
+        config = ctx.config
+        self.url = next(url for url in config.servers if url != "self")
+        self._configured = MAIN if config.servers[0] == "self" else STANDBY
+        self.limit = float(config.take_over_after_seconds)
+        self.confirming = Confirming(self.elapsed)
+        now = self.elapsed()
+        self.peer = Peer(now, now, now)
+        self.settled = False
+        self.archives = ctx.store.path.parent / "archive"
+        self.changing = threading.RLock()
+        self._beat_at = self.elapsed()
+        self._bonded = pinned.delegation(ctx.clock.now()) is not None
+        self._family, self._bare = "", True
+        self.lost = False
+        self.merged_changes = 0
+        ctx.status = STARTING if self.role == MAIN else REFUSING
+        self.learn_keys()
+
+    # who this server is
+
+    @property
+    def promoted(self) -> bool:
+        """Whether this server was made the main for good, in place of the one at the configured URL."""
+        return self.pinned.now.promoted_at == self.url
+
+    @property
+    def role(self) -> str:
+        """main or standby."""
+        return MAIN if self.promoted else self._configured
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the other server takes this one's changes as they come."""
+        return self.confirming.in_step
+
+    def me(self) -> Self:
+        """Who speaks, for hellos."""
+        return Self(
+            uuid=self.ctx.identity.uuid,
+            key=self.ctx.identity.key.public.x,
+            role=self.role,
+            version=__version__,
+            protocol=rules.PROTOCOL,
+            status=self.ctx.status,
+        )
+
+    def state(self) -> State:
+        """Where this server stands."""
+        store = self.ctx.store
+        if self._bare:
+            with store.reader() as db:
+                self._family, self._bare = exchange.family(db), exchange.bare(db)
+        return State(
+            status=self.ctx.status,
+            role=self.role,
+            epoch=pair.highest_epoch(store.epochs),
+            now=self.ctx.clock.now(),
+            family=self._family,
+            bare=self._bare,
+            have=store.positions(),
+        )
+
+    # hearing the other one
+
+    def believe(self, who: Self) -> None:
+        """Who answered at the configured URL: pin its key at the first contact. Raises PeerError otherwise."""
+        pinned = self.pinned.now
+        if who.key == self.ctx.identity.key.public.x:
+            raise self.fault(
+                "peer-self", f"{self.url} leads to this server itself; write the other server's URL there."
+            )
+        if pinned.key is None:
+            log.info("first contact with %s, key %s", who.uuid, fingerprint(_kid(who.key)))
+            self.pinned.change(uuid=who.uuid, key=who.key, offered=None)
+            self.learn_keys()
+        elif who.key != pinned.key:
+            self.pinned.change(offered=who.key)
+            raise self.fault(
+                "peer-key-changed",
+                f"The server at {self.url} shows another key ({fingerprint(_kid(who.key))}) than the one first met"
+                f" ({fingerprint(_kid(pinned.key))}). Nothing is exchanged until an administrator has compared the"
+                " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
+            )
+        else:
+            self.mend("peer-key-changed", "peer-self")
+            if pinned.offered is not None:
+                self.pinned.change(offered=None)
+        self.peer.who = who
+        self.word(who.status)
+        if who.protocol != rules.PROTOCOL:
+            older = "other" if who.protocol < rules.PROTOCOL else "this"
+            raise self.fault(
+                "peer-version",
+                f"The other server runs LTS {who.version}, this one {__version__}, and they cannot follow each other;"
+                f" upgrade the {older} one.",
+            )
+        self.mend("peer-version")
+        roles = rules.role_fault(self.role, who.role)
+        if roles is not None:
+            raise self.fault("peer-roles", roles)
+        self.mend("peer-roles")
+
+    def word(self, status: str) -> None:
+        """An authentic word of the other server came in, with what it is doing."""
+        self.peer.word = self.peer.alive = self.elapsed()
+        self.peer.serves = status == SERVING
+        if self.lost:
+            self.lost = False
+            self.note("pair-found", {"url": self.url})
+
+    def heard(self, state: State) -> None:
+        """The other server said where it stands."""
+        self.word(state.status)
+        self.peer.met = True
+        self.peer.state = state
+        self.peer.clock_offset = state.now - self.ctx.clock.now()
+        clock = self.ctx.clock
+        if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
+            clock.accept()
+        if rules.gives_way(self.role, self.ctx.status, state.status):
+            self.give_way("both served")
+
+    def fault(self, code: str, detail: str) -> PeerError:
+        """Remember a fault of the pair, to be shown until it is mended; returned to be raised."""
+        if self.peer.faults.get(code) != detail:
+            log.error("%s: %s", code, detail)
+        self.peer.faults[code] = detail
+        if code in SHARED_FAULTS:
+            self.confirming.fall_out()
+        return PeerError(code, detail)
+
+    def mend(self, *codes: str) -> None:
+        """Faults that are no more."""
+        for code in codes:
+            self.peer.faults.pop(code, None)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the pair waits for an administrator."""
+        return self.pinned.now.retired or any(code in self.peer.faults for code in SHARED_FAULTS)
+
+    # writing this server's own feed
+
+    def settle(self, *, anew: bool) -> None:
+        """Go on with this server's feed, or begin a new one where the other server may know more of it than this
+        database does: a copy from before may have been put back. Nothing is written before."""
+        with self.changing:
+            if self.settled:
+                return
+            if anew and self.ctx.store.serial:
+                identity.renew_incarnation(self.ctx.store.path.parent)
+                self.ctx.identity = identity.load(self.ctx.store.path.parent)
+            me = self.ctx.identity
+            self.ctx.store.begin_feed((me.uuid, me.incarnation), __version__, self.ctx.clock.now())
+            self.settled = True
+        self.ctx.write_pending_events()
+
+    def note_merged(self) -> None:
+        """Everything that the other server took while this one served has come in."""
+        changes, self.merged_changes = self.merged_changes, 0
+        if changes:
+            self.note("pair-merged", {"changes": changes})
+
+    def note(self, name: str, detail: dict[str, Any]) -> None:
+        """For the audit log, by the server that serves."""
+        if self.ctx.status == SERVING:
+            self.ctx.note_event(name, detail)
+
+    def begin_epoch(self, tx: Transaction, reason: str) -> None:
+        """This server serves from here on, with all that it has now."""
+        knows = tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
+        number = pair.highest_epoch(tx.epochs) + 1
+        key = self.ctx.identity.key.public.x
+        tx.emit(records.Epoch(number, self.role == MAIN, reason, key, knows), self.ctx.clock.now())
+
+    # who serves
+
+    def serve(self, reason: str) -> None:
+        """Begin to serve clients: a new epoch, written down before the first answer."""
+        with self.changing:
+            if self.ctx.status == SERVING or self.pinned.now.retired:
+                return
+            self.settle(anew=not self.peer.met)
+            self.ctx.store.write(lambda tx: self.begin_epoch(tx, reason))
+            self.ctx.status = SERVING
+            self._beat_at = self.elapsed()
+        log.warning("serving clients from now on: %s", reason)
+
+    def give_way(self, why: str) -> None:
+        """Stop serving; what was taken before is stored when this returns."""
+        with self.changing:
+            if self.ctx.status != SERVING:
+                return
+            self.ctx.status = REFUSING if self.role == STANDBY else STARTING
+            self.ctx.store.write(lambda tx: None)
+        log.warning("no longer serving clients: %s", why)
+
+    def retire(self) -> None:
+        """The other server was promoted: this one serves no more."""
+        self.pinned.change(retired=True)
+        self.give_way("the other server was promoted")
+        self.fault(
+            "peer-promoted",
+            "The other server was promoted to be the main in this one's place. Set this one up as its standby, with"
+            " an empty data folder.",
+        )
+
+    def beat(self) -> None:
+        """Look around, about twice a second: was this process stopped for a while, is the other one gone?"""
+        now = self.elapsed()
+        stood_still, self._beat_at = now - self._beat_at > rules.stall_limit(self.limit), now
+        if stood_still and self.ctx.status == SERVING:
+            self.peer.followed = self.peer.word = self.peer.alive = now
+            self.give_way("this process stood still; the other server may have taken over")
+        if self.confirming.look():
+            log.warning("the other server follows no longer")
+        if self.promoted:
+            self.serve("start")
+        else:
+            self._look_for_the_other(now)
+        bonded = self.pinned.delegation(self.ctx.clock.now()) is not None
+        if bonded != self._bonded:
+            self._bonded = bonded
+            self.ctx.store.refresh_catalog()
+
+    def _look_for_the_other(self, now: float) -> None:
+        peer = self.peer
+        if not self.lost and now - peer.word >= self.limit:
+            self.lost = True
+            self.note("pair-lost", {"url": self.url})
+        place = Place(
+            self.role,
+            self.ctx.status,
+            self.pinned.now.joined,
+            self.stopped,
+            peer.serves,
+            now - peer.followed,
+            now - peer.word,
+            now - peer.alive,
+        )
+        reason = rules.serve_alone(place, self.limit)
+        if reason is not None:
+            self.serve(reason)
+
+    # what clients are told
+
+    def check(self) -> None:
+        """Whether clients may be answered this very moment. Raises Refusal 100."""
+        if self.ctx.status != SERVING or self.elapsed() - self._beat_at > rules.stall_limit(self.limit):
+            raise Refusal(100, NOT_NOW, retry_after=1)
+
+    def confirm(self, serial: int) -> str:
+        """`both` once the other server has this server's changes up to `serial`, else `local`. Raises Refusal 100
+        when this server may no longer answer; what was stored is kept, and sending it again counts nothing twice."""
+        both = self.confirming.wait(serial)
+        self.check()
+        return "both" if both else "local"
+
+    # delegation
+
+    def certify(self, until: int) -> tuple[list[str], int]:
+        """(certificates, end) for the standby when its delegation is old, else nothing."""
+        now, pinned = self.ctx.clock.now(), self.pinned.now
+        if self.role != MAIN or pinned.key is None or pinned.uuid is None or not rules.renew_delegation(until, now):
+            return [], 0
+        me = self.ctx.identity
+        claims = rules.delegation(
+            me.uuid, pinned.uuid, PublicKey(unb64url(pinned.key)), now, now + self.peer.clock_offset
+        )
+        header = jws_header(me.key.public, "lts-certificate+jws")
+        return [self_signed(me), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
+
+    def take_delegation(self, main_uuid: str, certificates: list[str], until: int) -> None:
+        """Keep the main's word for this server."""
+        if certificates:
+            self.pinned.change(delegation=Delegation(main_uuid, tuple(certificates), until))
+            self._bonded = True
+            self.ctx.store.refresh_catalog()
+
+    def learn_keys(self) -> None:
+        """Leases of every server that ever served in this pair are believed."""
+        with self.ctx.store.reader() as db:
+            keys = set(pair.server_keys(db))
+        if self.pinned.now.key is not None:
+            keys.add(self.pinned.now.key)
+        self.ctx.leases.believe(PublicKey(unb64url(key)) for key in keys)
+
+    # what administrators decide
+
+    def approve(self, given: str) -> None:
+        """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
+        offered = self.pinned.now.offered
+        if offered is None:
+            raise AdminError(
+                "nothing-to-approve", "The other server's key has not changed; there is nothing to approve."
+            )
+        if _plain(given) != _plain(fingerprint(_kid(offered))):
+            raise AdminError(
+                "wrong-fingerprint", f"The other server's new key has the fingerprint {fingerprint(_kid(offered))}."
+            )
+        self.pinned.change(key=offered, uuid=None, offered=None)
+        self.mend("peer-key-changed")
+        self.learn_keys()
+
+    def promote(self) -> None:
+        """Make this standby the main for good. Raises AdminError."""
+        if self.role == MAIN:
+            raise AdminError("is-main", "This server is the main already.")
+        if not self.pinned.now.joined:
+            raise AdminError("not-joined", "This standby never had everything of the main; it cannot take its place.")
+        self.pinned.change(promoted_at=self.url)
+        if self.ctx.status == SERVING:
+            self.ctx.store.write(lambda tx: self.begin_epoch(tx, "promoted"))
+        else:
+            self.serve("promoted")
+
+
+def _kid(key: str) -> str:
+    return PublicKey(unb64url(key)).kid
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text if char.isalnum()).lower()

@@ -1,0 +1,135 @@
+"""What administrators are shown of the pair: `lts status`, `lts pair` and the portal's Standby page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lts.crypto import PublicKey, unb64url
+from lts.protocol import iso
+from lts.rules import pair as rules
+from lts.rules.pair import SERVING, STANDBY
+from lts.rules.seats import SEAT_WAYS, grace_units
+from lts.rules.vendorkey import fingerprint
+from lts.service.pair.node import Node
+from lts.store import feed, pair, records, seats
+from lts.store.records import Kind
+from lts.store.transaction import Transaction
+
+Json = dict[str, Any]
+HISTORY = 200
+_EVENTS = ("pair-lost", "pair-found", "pair-merged", "pair-key-approved", "pair-promoted")
+
+
+def describe(node: Node) -> Json:
+    """Everything about the pair; times as RFC 3339, ages in seconds."""
+    peer, pinned, ctx = node.peer, node.pinned.now, node.ctx
+    elapsed = node.elapsed()
+    return {
+        "role": node.role,
+        "promoted": node.promoted,
+        "status": ctx.status,
+        "epoch": pair.highest_epoch(ctx.store.epochs),
+        "fingerprint": fingerprint(ctx.identity.key.kid),
+        "inStep": _in_step(node),
+        "lagChanges": _lag(node),
+        "lagSeconds": _lag_seconds(node),
+        "takeOverAfterSeconds": int(node.limit),
+        "peer": {
+            "url": node.url,
+            "serverUuid": pinned.uuid,
+            "fingerprint": _fingerprint(pinned.key),
+            "offeredFingerprint": _fingerprint(pinned.offered),
+            "role": peer.who.role if peer.who else None,
+            "version": peer.who.version if peer.who else None,
+            "status": peer.state.status if peer.state else None,
+            "lastContactSeconds": round(elapsed - peer.word, 1) if peer.met else None,
+            "clockOffsetSeconds": peer.clock_offset if peer.met else None,
+        },
+        "delegation": _delegation(node),
+        "faults": [{"code": code, "detail": detail} for code, detail in peer.faults.items()],
+        "overshoot": ctx.store.write(lambda tx: _overshoot(tx, ctx.clock.now())),
+        **_history(node),
+    }
+
+
+def warnings(node: Node) -> list[str]:
+    """Sentences for `lts status` and the portal's home page."""
+    found = list(node.peer.faults.values())
+    pinned, now = node.pinned.now, node.ctx.clock.now()
+    if node.peer.met and abs(node.peer.clock_offset) > rules.CLOCK_SLACK_SECONDS:
+        found.append(f"The clocks of the two servers differ by {abs(node.peer.clock_offset)} seconds; set them right.")
+    if node.ctx.status == SERVING and not node.confirming.in_step and not node.promoted:
+        found.append("The other server does not follow; what clients report is on this server only, until it does.")
+    held = pinned.delegation
+    if held is not None and node.ctx.status == SERVING and (node.role == STANDBY or node.promoted):
+        left = max(0, held.until - now) // 3600
+        found.append(
+            f"This server authorizes in the main's place for {left} more hours (until {iso(held.until)})."
+            + (" Send the vendor its activation request." if node.promoted else "")
+        )
+    return found
+
+
+def _fingerprint(key: str | None) -> str | None:
+    return fingerprint(PublicKey(unb64url(key)).kid) if key else None
+
+
+def _in_step(node: Node) -> bool:
+    if node.ctx.status == SERVING:
+        return node.confirming.in_step
+    at = node.peer.in_step_at
+    return at is not None and node.elapsed() - at < node.limit and not _lag(node)
+
+
+def _lag(node: Node) -> int | None:
+    """Changes that one of the two has and the other lacks, as far as this one knows; None before they met."""
+    state = node.peer.state
+    if state is None:
+        return None
+    theirs = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in state.have}
+    mine = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in node.ctx.store.positions()}
+    return sum(abs(theirs.get(name, 0) - mine.get(name, 0)) for name in {*theirs, *mine})
+
+
+def _lag_seconds(node: Node) -> float | None:
+    if _in_step(node) or not _lag(node):
+        return 0.0 if node.peer.met else None
+    return round(node.elapsed() - (node.peer.in_step_at or node.peer.word), 1)
+
+
+def _delegation(node: Node) -> Json | None:
+    held = node.pinned.now.delegation
+    if held is None:
+        return None
+    now = node.ctx.clock.now()
+    return {"mainUuid": held.main_uuid, "until": iso(held.until), "secondsLeft": max(0, held.until - now)}
+
+
+def _overshoot(tx: Transaction, now: int) -> list[Json]:
+    """Items with more live seats than quota and grace: both servers served for a while."""
+    found = []
+    for key, entry in tx.catalog.items.items():
+        if entry.item.charge_way in SEAT_WAYS:
+            excess = seats.live(tx, key, 0, now) - entry.item.quota - grace_units(entry.item)
+            if excess > 0:
+                found.append({"id": key, "itemId": entry.item.item_id, "seats": excess})
+    return found
+
+
+def _history(node: Node) -> Json:
+    with node.ctx.store.reader() as db:
+        names = {key: uuid for key, uuid, _ in feed.origin_names(db)}
+        changes = feed.by_kind(db, (Kind.EPOCH, Kind.EVENT), HISTORY)
+        lost = pair.overruled(db)
+    history: list[Json] = []
+    merged: list[Json] = []
+    for change in changes:
+        record = records.decode_payload(change.kind, change.payload)
+        line: Json = {"time": iso(change.time), "serverUuid": names[change.origin]}
+        if isinstance(record, records.Epoch):
+            history.append({**line, "event": record.reason, "epoch": record.epoch, "main": record.main})
+        elif isinstance(record, records.Event) and record.name in _EVENTS:
+            (merged if record.name == "pair-merged" else history).append(
+                {**line, "event": record.name, **record.detail}
+            )
+    return {"history": history, "merged": merged, "overruled": len(lost)}

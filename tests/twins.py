@@ -1,0 +1,266 @@
+"""Two real server processes as a pair, with a link between them that can be cut, delayed, or made deaf one way."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lts.service import datafolder, labels
+from tests.kit import FakeTime, Vendor, lab
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Link:
+    """A TCP proxy to one server. Faults hold for data one way each: `to` the server, or `back` from it."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self.mend()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def mend(self) -> None:
+        """No faults."""
+        self.refusing = False
+        self.deaf = {"to": False, "back": False}
+        self.delay = 0.0
+        self.loss = 0.0
+
+    def cut(self) -> None:
+        """End all connections and take no more."""
+        self.refusing = True
+        with self._lock:
+            for one in self._open:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """The end."""
+        self.cut()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.refusing:
+                client.close()
+                continue
+            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+        except OSError:
+            client.close()
+            return
+        with self._lock:
+            self._open |= {client, server}
+        try:
+            while True:
+                ready, _, _ = select.select([client, server], [], [], 30)
+                for source in ready:
+                    way, sink = ("to", server) if source is client else ("back", client)
+                    data = source.recv(1 << 16)
+                    if not data or random.random() < self.loss:
+                        return
+                    if self.delay:
+                        time.sleep(random.uniform(0, self.delay))
+                    if not self.deaf[way]:
+                        sink.sendall(data)
+        except (OSError, ValueError):
+            pass
+        finally:
+            with self._lock:
+                self._open -= {client, server}
+            client.close()
+            server.close()
+
+
+class Twin:
+    """One of the two servers: its folder, its configuration, and its process while it runs."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, servers: list[str], **more: Any) -> None:
+        """Write lts.json."""
+        settings = {"servers": servers, "port": self.port, "vendorKeys": str(self.folder / "trust"),
+                    "takeOverAfterSeconds": 5, "log": {"file": str(self.folder / "lts.log")}, **more}  # fmt: skip
+        (self.folder / "lts.json").write_text(json.dumps(settings), encoding="utf-8")
+
+    def start(self) -> None:
+        """Start the process; returns when it listens."""
+        command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--data", str(self.folder / "data"),
+                   "--config", str(self.folder / "lts.json")]  # fmt: skip
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode()
+        if "running" not in line:
+            raise RuntimeError(f"The server did not start: {line}{self.process.stdout.read().decode()}")
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, if it runs."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def stop(self) -> None:
+        """End in good order."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=20)
+            finally:
+                self.kill()
+
+    def health(self) -> str:
+        """serving, standby, starting, or down."""
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            connection.request("GET", "/api/v1/health")
+            status: str = json.loads(connection.getresponse().read())["status"]
+            connection.close()
+            return status
+        except (OSError, ValueError, http.client.HTTPException):
+            return "down"
+
+    def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """(status, answer) of a call of the administrators' API, as the command line makes it."""
+        token = datafolder.read_token(self.folder / "data")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            headers = {"Authorization": f"Bearer {token}", "X-LTS-User": "test"}
+            connection.request(method, f"/api/v1/admin{path}", json.dumps(body or {}), headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def pair(self) -> dict[str, Any]:
+        """What the server says of the pair."""
+        found: dict[str, Any] = self.admin("GET", "/pair")[1]
+        return found
+
+    def log(self) -> str:
+        """The log so far."""
+        path = self.folder / "lts.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def wait_until(what: Any, seconds: float, words: str) -> None:
+    """Poll until `what()` is true; AssertionError with `words` otherwise."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, f"not within {seconds} s: {words}"
+        time.sleep(0.05)
+
+
+class Twins:
+    """A main that holds a licence, an empty standby, and the links by which each reaches the other."""
+
+    def __init__(self, folder: Path, *items: dict[str, Any], **settings: Any) -> None:
+        self.vendor = Vendor()
+        self.main = Twin(folder / "main", free_port())
+        self.standby = Twin(folder / "standby", free_port())
+        for twin in (self.main, self.standby):
+            twin.folder.mkdir(parents=True)
+        with lab(self.main.folder, FakeTime(int(time.time())), self.vendor) as server:
+            self.code = server.load(*items)
+        _is_this_machine(self.main.folder)
+        self.to_main, self.to_standby = Link(self.main.port), Link(self.standby.port)
+        self.settings = settings
+        self.configure()
+
+    def configure(self) -> None:
+        """Write both configurations, as the guide has it."""
+        self.main.configure(["self", f"http://127.0.0.1:{self.to_standby.port}/lts/"], **self.settings)
+        self.standby.configure([f"http://127.0.0.1:{self.to_main.port}/lts/", "self"], **self.settings)
+
+    def start(self) -> None:
+        """Start both, and wait until the standby is in step."""
+        self.main.start()
+        self.standby.start()
+        wait_until(self.in_step, 60, "in step")
+
+    def in_step(self) -> bool:
+        """Whether the main serves, the standby stands by, and has everything."""
+        try:
+            return (
+                self.main.health() == "serving"
+                and self.standby.health() == "standby"
+                and self.main.pair()["inStep"]
+                and self.main.pair()["lagChanges"] == 0
+                and self.standby.pair()["inStep"]
+            )
+        except (OSError, KeyError, ValueError, http.client.HTTPException, datafolder.DataFolderError):
+            return False
+
+    def mend(self) -> None:
+        """No faults on the links."""
+        self.to_main.mend()
+        self.to_standby.mend()
+
+    def close(self) -> None:
+        """End both."""
+        for twin in (self.main, self.standby):
+            twin.signal(signal.SIGCONT)
+            twin.kill()
+        self.to_main.close()
+        self.to_standby.close()
+
+
+@contextlib.contextmanager
+def twins(folder: Path, *items: dict[str, Any], **settings: Any) -> Iterator[Twins]:
+    """See Twins; both processes are ended in the end."""
+    pair = Twins(folder, *items, **settings)
+    try:
+        yield pair
+    finally:
+        pair.close()
+
+
+def _is_this_machine(folder: Path) -> None:
+    """A folder made with a test's labels was made on this machine."""
+    path = folder / "data" / "identity.json"
+    identity = json.loads(path.read_text(encoding="utf-8"))
+    identity["labels"] = list(labels.fingerprints())
+    path.write_text(json.dumps(identity), encoding="utf-8")
