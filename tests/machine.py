@@ -1,18 +1,23 @@
-"""`python3 -m tests.machine [EXAMPLES]`: the long run of the state machine, 2,000 examples by default."""
+"""`python3 -m tests.machine [single|pair] [EXAMPLES]`: the long run of a state machine, 2,000 examples by default."""
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.service.test_machine import Machine
+from tests.service.test_pair_machine import PairMachine
 
 
 def main() -> int:
     """Exit code 0 when every example held."""
-    examples = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    logging.disable(logging.CRITICAL)
+    given = sys.argv[1:]
+    machine = PairMachine if "pair" in given else Machine
+    examples = next((int(word) for word in given if word.isdigit()), 2000)
     wanted = settings(
         max_examples=examples,
         stateful_step_count=30,
@@ -20,8 +25,8 @@ def main() -> int:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Machine, settings=wanted)
-    print(f"{examples} examples: quota never exceeded, totals equal, every database verified.")
+    run_state_machine_as_test(machine, settings=wanted)
+    print(f"{examples} examples of {machine.__name__}: totals equal, every database verified.")
     return 0
 
 

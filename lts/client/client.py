@@ -258,10 +258,19 @@ class Client:
         self._take_time(answer)
         self._state.replace_chain(chain, str(answer.get("chain")))
         renewed = answer.get("lease")
-        if isinstance(renewed, str) and self.certificates:
-            self._take_lease(server, renewed, self.certificates)
-        self._moved = renewed is None and server != self._lease_server
+        chain_of_signer = self._chain_of(renewed) if isinstance(renewed, str) else None
+        if isinstance(renewed, str) and chain_of_signer is not None:
+            self._take_lease(server, renewed, chain_of_signer)
+        self._moved = chain_of_signer is None and (renewed is not None or server != self._lease_server)
         return answer
+
+    def _chain_of(self, lease: str) -> list[str] | None:
+        """The certificates that came with the last authorisation by the key that signed this lease."""
+        try:
+            found = (self._state.fact("chains") or {}).get(read_jws(lease).header.get("kid"))
+        except TokenError as error:
+            raise NotTrusted(f"The server's lease cannot be believed: {error.detail}") from error
+        return found if isinstance(found, list) else None
 
     def _take_time(self, answer: dict[str, Any]) -> None:
         try:
@@ -274,6 +283,8 @@ class Client:
         self._lease = self._verify(text, certificates)
         self.certificates = certificates
         self._state.keep("certificates", certificates)
+        chains = self._state.fact("chains") or {}
+        self._state.keep("chains", {**chains, read_jws(text).header.get("kid"): certificates})
         self._state.remember_lease(self._lease.jti, server, text)
 
     def _verify(self, text: str, certificates: list[str]) -> Lease:

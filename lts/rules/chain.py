@@ -25,7 +25,8 @@ class ChainState(NamedTuple):
 
     `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0:
     none yet); bit i of `returned` stands for number given − i; `active` is the branch of the last request;
-    `home` the branch that counts as usage branch 0 once branches are told apart (None before that).
+    `home` the branch that counts as usage branch 0 once branches are told apart (None before that). Tokens up to
+    number `base` are from before the states of two servers were joined: they are not known any more.
     """
 
     given: int = 0
@@ -35,6 +36,7 @@ class ChainState(NamedTuple):
     home: int | None = None
     alternations: int = 0
     forked: bool = False
+    base: int = 0
 
 
 class Step(NamedTuple):
@@ -97,13 +99,26 @@ def step(state: ChainState | None, token: Token | None) -> Step:
     """
     if state is None:
         return _issue(ChainState(tips=(0,)), 0, 0)
-    if token is None or token.number > state.given or token.branch >= len(state.tips):
+    if token is None or not state.base < token.number <= state.given or token.branch >= len(state.tips):
         return _open_branch(state)
     seen = _was_returned(state, token.number)
     if not seen:
         return _first_return(state, token)
     branch = state.tips.index(token.number) if token.number in state.tips else token.branch
     return _issue(_touch(state, branch), branch, token.number)
+
+
+def join(here: ChainState, there: ChainState) -> ChainState:
+    """The state of a device's chain after another server's next state of it arrived.
+
+    A state follows another if it gave one token more. Where both servers gave tokens without knowing of each other,
+    all of those count as unknown from then on: they open a branch and are no alternation (product.md, "Device clone").
+    The outcome is the same in whatever order two servers' states arrive.
+    """
+    if there.given == here.given + 1 and there.base == here.base:
+        return there
+    given = max(here.given, there.given)
+    return ChainState(given, forked=here.forked or there.forked, base=given)
 
 
 def _was_returned(state: ChainState, number: int) -> bool:

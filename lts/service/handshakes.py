@@ -65,7 +65,9 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
     other = tx.catalog.codes.get(name)
     if other is not None and other.key != draft.key:
         raise AdminError("code-exists", f"The handshake code {name} exists already.", status=409)
-    key = draft.key if draft.key is not None else tx.new_number("codes")
+    key = draft.key
+    if key is None:
+        key = codes.removed_key(tx.db, draft.organization_id, draft.custom) or tx.new_number("codes")
     record = records.Code(
         actor, key, draft.organization_id, draft.custom, draft.is_default, draft.fields, tuple(draft.items)
     )

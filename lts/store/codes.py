@@ -53,28 +53,40 @@ def put(tx: Transaction, record: Code) -> None:
 
 
 def _number_here(tx: Transaction, record: Code) -> int:
-    """The code's number; one that both servers made under the same name is one code."""
-    twin = sql.value(
-        tx.db,
-        "SELECT id FROM codes WHERE organization = ?1 AND custom = ?2 AND removed IS NULL AND id <> ?3"
-        " AND NOT EXISTS (SELECT 1 FROM codes WHERE id = ?3)",
-        (record.organization, record.custom, record.code),
-    )
-    if twin is None:
+    """The code's number; one that both servers made under the same name, without knowing of it, is one code."""
+    if tx.writing[0] == tx.origin or sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ?", (record.code,)):
         return record.code
-    pair.add_alias(tx, pair.CODE, record.code, twin)
-    return int(twin)
+    for twin, origin, serial in sql.rows(
+        tx.db,
+        "SELECT id, born_origin, born_serial FROM codes WHERE organization = ? AND custom = ? ORDER BY id",
+        (record.organization, record.custom),
+    ):
+        if origin != tx.writing[0] and serial > tx.epoch.knows.get(origin, 0):
+            pair.add_alias(tx, pair.CODE, record.code, twin)
+            return int(twin)
+    return record.code
+
+
+def removed_key(db: apsw.Connection, organization: str, custom: str) -> int | None:
+    """Number of a removed code of this name: made again, it is the same code, and its history goes on."""
+    key: int | None = sql.value(
+        db,
+        "SELECT max(id) FROM codes WHERE organization = ? AND custom = ? AND removed IS NOT NULL",
+        (organization, custom),
+    )
+    return key
 
 
 def _store(tx: Transaction, code: int, record: Code) -> None:
     tx.execute(
-        "INSERT INTO codes VALUES (?, ?, ?, NULL, ?) ON CONFLICT (id) DO UPDATE SET"
+        "INSERT INTO codes VALUES (?, ?, ?, NULL, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
         " organization = excluded.organization, custom = excluded.custom, removed = NULL, fields = excluded.fields",
         (
             code,
             record.organization,
             record.custom,
             json.dumps(record.fields, sort_keys=True, ensure_ascii=False),
+            *tx.writing,
         ),
     )
     tx.execute("DELETE FROM code_items WHERE code = ?", (code,))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import apsw
 import msgspec
 
-from lts.rules.chain import ChainState, plain_lag, plain_state
+from lts.rules.chain import ChainState, join, plain_lag, plain_state
 from lts.store import pair, sql
 from lts.store.transaction import NUMBERS, Transaction
 
@@ -68,19 +68,34 @@ def page(db: apsw.Connection, after: int, limit: int) -> Iterator[Device]:
 def put(
     tx: Transaction, key: int, uuid: bytes | None, contact: int, chain: tuple[int, int, bytes | None]
 ) -> tuple[int, bool]:
-    """A device was heard at `contact`; `uuid` given = new to the server that says so. Of two states of its chain
-    the one that gave more tokens stays. Returns (its number here, whether it was known here)."""
+    """A device was heard at `contact`; `uuid` given = new to the server that says so. Returns (its number here, whether
+    it was known here)."""
     if uuid is not None and tx.writing[0] != tx.origin and (twin := find(tx.db, uuid)) is not None:
         pair.add_alias(tx, pair.DEVICE, key, twin.key)
         key, uuid = twin.key, None
     if uuid is None:
-        tx.execute(
-            "UPDATE devices SET contact = max(contact, ?1), chain = iif((?2, ?3) >= (given, lag), ?4, chain),"
-            " lag = iif((?2, ?3) >= (given, lag), ?3, lag), given = max(given, ?2) WHERE id = ?5",
-            (contact, *chain, key),
-        )
+        _advance(tx, key, contact, chain)
         return key, True
     tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?)", (key, uuid, contact, *chain))
     if key >= tx.next_device and key < tx.numbers + NUMBERS:
         tx.next_device = key + 1
     return key, False
+
+
+def _advance(tx: Transaction, key: int, contact: int, chain: tuple[int, int, bytes | None]) -> None:
+    """The usual case first: a plain chain that gave one token more."""
+    tx.execute(
+        "UPDATE devices SET contact = max(contact, ?1), given = ?2, lag = ?3, chain = ?4"
+        " WHERE id = ?5 AND given = ?2 - 1 AND chain IS NULL AND (?4 IS NULL OR ?6)",
+        (contact, *chain, key, tx.writing[0] == tx.origin),
+    )
+    if tx.db.changes():
+        return
+    row = sql.first(tx.db, "SELECT given, lag, chain FROM devices WHERE id = ?", (key,))
+    if row is None:
+        return
+    joined = pack_chain(join(unpack_chain(*row), unpack_chain(*chain)))
+    tx.execute(
+        "UPDATE devices SET contact = max(contact, ?1), given = ?2, lag = ?3, chain = ?4 WHERE id = ?5",
+        (contact, *joined, key),
+    )

@@ -32,9 +32,9 @@ CREATE TABLE license_files (license INTEGER, revision INTEGER, time INTEGER NOT 
 CREATE TABLE items (id INTEGER PRIMARY KEY, license INTEGER NOT NULL, item_id TEXT NOT NULL,
     UNIQUE (license, item_id));
 
--- Handshake codes; `fields` is JSON (custom name, order, password sealed, validation, note).
+-- Handshake codes; `fields` is JSON (order, password sealed, validation, note), `born_…` the change that made the code.
 CREATE TABLE codes (id INTEGER PRIMARY KEY, organization TEXT NOT NULL, custom TEXT NOT NULL,
-    removed INTEGER, fields TEXT NOT NULL);
+    removed INTEGER, fields TEXT NOT NULL, born_origin INTEGER NOT NULL, born_serial INTEGER NOT NULL);
 CREATE TABLE defaults (organization TEXT PRIMARY KEY, code INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE code_items (code INTEGER, item INTEGER, position INTEGER NOT NULL, cap INTEGER,
     PRIMARY KEY (code, item)) WITHOUT ROWID;

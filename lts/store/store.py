@@ -70,11 +70,9 @@ class Store:
         """
 
         def operation(tx: Transaction) -> None:
-            if tx.origin_number(*origin) != tx.origin:
-                tx.begin_origin(*origin, _range_of(origin[1]))
-            elif not tx.serial:
-                begun = any(serial for serial, _ in tx.memory.heads.values())
-                tx.begin_origin(*origin, _range_of(origin[1]) if begun else 1)
+            if tx.serial and tx.origin_number(*origin) == tx.origin:
+                return
+            tx.begin_origin(*origin, _range_of(origin[1]) if tx.positions() else 1)
             if not tx.serial:
                 tx.emit(Origin(*origin, version, tx.numbers), now)
 

@@ -11,7 +11,7 @@ from lts.service.pair import joining, messages
 from lts.service.pair.caller import Caller, Send
 from lts.service.pair.messages import News, Poll, Standing, State
 from lts.service.pair.node import Node
-from lts.store import feed, pair, records
+from lts.store import pair, records
 from lts.store.records import Kind
 from lts.store.transaction import Position, Transaction
 
@@ -35,10 +35,12 @@ def _overtaken(tx: Transaction) -> bool:
 
 
 class Following:
-    """`step` asks the other server once and takes what it gives; returns whether to ask again at once."""
+    """`step` asks the other server once and takes what it gives; returns whether to ask again at once. `wait` is for
+    how many seconds the other one may hold its answer back until there is news."""
 
-    def __init__(self, node: Node, send: Send) -> None:
+    def __init__(self, node: Node, send: Send, wait: float = WAIT_SECONDS) -> None:
         self._node = node
+        self._wait = wait
         self._line = Caller(send, node.ctx.identity.key, node.me, node.believe)
 
     def step(self) -> bool:
@@ -85,7 +87,7 @@ class Following:
         serving = node.ctx.status == SERVING
         poll = Poll(
             state=node.state(),
-            wait=WAIT_SECONDS if node.peer.met else 0.0,
+            wait=self._wait if node.peer.met else 0.0,
             limit=LIMIT_SERVING if serving else LIMIT_REFUSING,
             certified_until=held.until if held is not None and node.role == STANDBY else 0,
         )
@@ -97,7 +99,8 @@ class Following:
         mine = node.state()
         if mine.family != news.state.family and not self._join(mine, news.state):
             return False
-        self._settle(news.state)
+        if mine.family or node.role == MAIN:
+            node.settle()
         if news.certificates and node.role == STANDBY and node.peer.who is not None:
             node.take_delegation(node.peer.who.uuid, news.certificates, news.until)
         if news.changes:
@@ -125,33 +128,10 @@ class Following:
                 " empty: stop it, move its data folder away, start it again; what it held is imported at the main.",
             )
         node.mend("peer-family")
-        if node.role == MAIN and not theirs.family:
-            self._settle(theirs)
-            if node.ctx.status != SERVING:
-                node.serve("start")
-        elif node.role == MAIN and theirs.bare and node.ctx.status != SERVING:
-            self._settle(theirs)
+        if node.role == MAIN and theirs.bare:
             node.serve("start")
         node.peer.followed = node.elapsed()
         return False
-
-    def _settle(self, theirs: State) -> None:
-        """Is this database the newest one of its feed? Rows the other one holds beyond it are taken back."""
-        node = self._node
-        if node.settled or not (node.state().family or node.role == MAIN):
-            return
-        me = node.ctx.identity
-        held = [p for p in theirs.have if p[:2] == (me.uuid, me.incarnation)]
-        node.settle(anew=any(self._is_beyond(position) for position in held))
-
-    def _is_beyond(self, position: Position) -> bool:
-        store = self._node.ctx.store
-        _, _, serial, digest = position
-        if serial > store.serial:
-            return True
-        with store.reader() as db:
-            here = feed.hash_at(db, store.origin, serial)
-        return here is not None and here != digest
 
     def _store(self, news: News) -> None:
         node = self._node

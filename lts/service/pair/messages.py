@@ -19,7 +19,8 @@ HELLO, CHANGES, GIVE_WAY, COPY, PART, COPIED = "hello", "changes", "give-way", "
 
 
 class Self(msgspec.Struct, kw_only=True):
-    """Who speaks: LTS UUID, public key (base64url), role, version and protocol, and what it is doing."""
+    """Who speaks: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`: it
+    was made the main in place of the server it speaks to."""
 
     uuid: str
     key: str
@@ -27,6 +28,7 @@ class Self(msgspec.Struct, kw_only=True):
     version: str
     protocol: int
     status: str
+    promoted: bool = False
 
 
 class Hello(msgspec.Struct):

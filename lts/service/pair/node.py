@@ -24,8 +24,8 @@ from lts.service.context import Context
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.pinned import Delegation, PinnedFile
-from lts.store import exchange, pair, records
-from lts.store.transaction import Transaction
+from lts.store import exchange, feed, pair, records
+from lts.store.transaction import Position, Transaction
 
 log = logging.getLogger("lts.pair")
 NOT_NOW = "This server does not answer clients just now; use the other server URL of the license key."
@@ -102,6 +102,7 @@ class Node:
             version=__version__,
             protocol=rules.PROTOCOL,
             status=self.ctx.status,
+            promoted=self.promoted,
         )
 
     def state(self) -> State:
@@ -148,13 +149,15 @@ class Node:
         self.peer.who = who
         self.word(who.status)
         if who.protocol != rules.PROTOCOL:
-            older = "other" if who.protocol < rules.PROTOCOL else "this"
+            older = "the other" if who.protocol < rules.PROTOCOL else "this"
             raise self.fault(
                 "peer-version",
                 f"The other server runs LTS {who.version}, this one {__version__}, and they cannot follow each other;"
-                f" upgrade the {older} one.",
+                f" upgrade {older} one.",
             )
         self.mend("peer-version")
+        if who.promoted:
+            raise self.retire()
         roles = rules.role_fault(self.role, who.role)
         if roles is not None:
             raise self.fault("peer-roles", roles)
@@ -201,19 +204,31 @@ class Node:
 
     # writing this server's own feed
 
-    def settle(self, *, anew: bool) -> None:
-        """Go on with this server's feed, or begin a new one where the other server may know more of it than this
-        database does: a copy from before may have been put back. Nothing is written before."""
+    def settle(self) -> None:
+        """Go on with this server's feed, or begin a new one where the other server knows, or may know, more of it than
+        this database does: a copy from before may have been put back. Nothing is written before."""
         with self.changing:
             if self.settled:
                 return
-            if anew and self.ctx.store.serial:
+            if self.peer.state is None or any(self._is_beyond(position) for position in self.peer.state.have):
                 identity.renew_incarnation(self.ctx.store.path.parent)
                 self.ctx.identity = identity.load(self.ctx.store.path.parent)
             me = self.ctx.identity
             self.ctx.store.begin_feed((me.uuid, me.incarnation), __version__, self.ctx.clock.now())
             self.settled = True
         self.ctx.write_pending_events()
+
+    def _is_beyond(self, position: Position) -> bool:
+        """Whether the other server has of this server's feed what this database has not."""
+        me, store = self.ctx.identity, self.ctx.store
+        uuid, incarnation, serial, digest = position
+        if (uuid, incarnation) != (me.uuid, me.incarnation):
+            return False
+        if serial > store.serial:
+            return True
+        with store.reader() as db:
+            here = feed.hash_at(db, store.origin, serial)
+        return here is not None and here != digest
 
     def note_merged(self) -> None:
         """Everything that the other server took while this one served has come in."""
@@ -240,7 +255,7 @@ class Node:
         with self.changing:
             if self.ctx.status == SERVING or self.pinned.now.retired:
                 return
-            self.settle(anew=not self.peer.met)
+            self.settle()
             self.ctx.store.write(lambda tx: self.begin_epoch(tx, reason))
             self.ctx.status = SERVING
             self._beat_at = self.elapsed()
@@ -255,11 +270,11 @@ class Node:
             self.ctx.store.write(lambda tx: None)
         log.warning("no longer serving clients: %s", why)
 
-    def retire(self) -> None:
-        """The other server was promoted: this one serves no more."""
+    def retire(self) -> PeerError:
+        """The other server was promoted: this one serves no more. The fault is returned, to be raised."""
         self.pinned.change(retired=True)
         self.give_way("the other server was promoted")
-        self.fault(
+        return self.fault(
             "peer-promoted",
             "The other server was promoted to be the main in this one's place. Set this one up as its standby, with"
             " an empty data folder.",

@@ -1,0 +1,342 @@
+"""Two nodes of a pair in one process, stepped by hand, over a transport that loses, doubles, delays and reorders."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from lts.config import Config
+from lts.errors import PeerError
+from lts.protocol import SLOTS_PER_DAY
+from lts.server import opened
+from lts.service import upkeep
+from lts.service.clock import Clock
+from lts.service.pair.answering import Answering
+from lts.service.pair.confirming import Confirming
+from lts.service.pair.following import Following
+from lts.service.pair.node import Node
+from lts.store import codes, devices, feed, licenses, seats, sql
+from lts.store.dayrow import decode_day
+from tests.kit import NOON, FakeTime, Lab, Vendor
+
+URLS = {"main": "https://main.example.com/lts/", "standby": "https://standby.example.com/lts/"}
+LABELS = {"main": ("machine-id:aa", "mac:bb"), "standby": ("machine-id:cc", "mac:dd")}
+Late = tuple[str, dict[str, str], bytes]
+FATES = ("well", "request lost", "answer lost", "twice", "late")
+
+
+class SkewedTime(FakeTime):
+    """The shared time as one server's clock shows it."""
+
+    def __init__(self, time: FakeTime) -> None:
+        super().__init__()
+        self._time = time
+        self.skew = 0
+
+    @property
+    def now(self) -> int:
+        """UTC seconds by this server's clock."""
+        return int(self._time.wall) + self.skew
+
+
+class Stepping(Confirming):
+    """Where a thread would wait for the standby, the standby takes a step instead."""
+
+    def __init__(self, elapsed: Callable[[], float], pump: Callable[[], None]) -> None:
+        super().__init__(elapsed)
+        self._pump = pump
+        self._pumping = False
+
+    def wait(self, serial: int) -> bool:
+        """See Confirming."""
+        if self.in_step and self.serial < serial and not self._pumping:
+            self._pumping = True
+            try:
+                self._pump()
+            finally:
+                self._pumping = False
+            if self.serial < serial:
+                self.fall_out()
+        return self.serial >= serial
+
+
+@dataclass
+class Player:
+    """One of the two servers, open or not."""
+
+    name: str
+    folder: Path
+    vendor: Vendor
+    time: FakeTime
+    late: list[Late] = field(default_factory=list)
+    fate: str = "well"
+    other: Player = None  # type: ignore[assignment]  # set by Duet
+    linked: Callable[[], bool] = lambda: True
+    _stack: ExitStack = field(default_factory=ExitStack)
+    lab: Lab | None = None
+    answering: Answering | None = None
+    following: Following | None = None
+    must_reopen: bool = False
+
+    def __post_init__(self) -> None:
+        self.clock = SkewedTime(self.time)
+
+    @property
+    def config(self) -> Config:
+        """As the guide has it."""
+        servers = ("self", URLS["standby"]) if self.name == "main" else (URLS["main"], "self")
+        return Config(None, data_dir=self.folder / "data", vendor_keys=self.folder / "trust", servers=servers,
+                      public_url=URLS[self.name])  # fmt: skip
+
+    def open(self) -> None:
+        """Start the server."""
+        if self.lab is not None:
+            return
+        self._stack = ExitStack()
+        clock = Clock(0, lambda: self.clock.now, lambda: self.time.elapsed)
+        here = self._stack.enter_context(opened(self.config, read_labels=lambda: LABELS[self.name], clock=clock))
+        self.lab = Lab(here, self.clock, self.vendor, self.config)
+        self.node.reopen = lambda: setattr(self, "must_reopen", True)
+        self.node.confirming = Stepping(self.node.elapsed, self._pump)
+        self.answering = Answering(self.node)
+        self.following = Following(self.node, self.send, wait=0.0)
+        self.must_reopen = False
+
+    def close(self) -> None:
+        """The server is down."""
+        self._stack.close()
+        self.lab = None
+
+    @property
+    def node(self) -> Node:
+        """The open server's place in the pair."""
+        assert self.lab is not None
+        assert isinstance(self.lab.ctx.partner, Node)
+        return self.lab.ctx.partner
+
+    def _pump(self) -> None:
+        """The other server's next request comes in, twice: it takes what is new, then says that it has."""
+        if self.other.lab is not None:
+            self.other.follow()
+            self.other.follow()
+
+    def follow(self, fate: str = "well") -> bool:
+        """One poll of the other server; whether it succeeded."""
+        if self.lab is None:
+            return False
+        self.fate = fate
+        assert self.following is not None
+        before = self.node.peer.followed
+        self.node.peer.followed = -1.0
+        self.following.step()
+        done = self.node.peer.followed >= 0
+        if not done:
+            self.node.peer.followed = before
+        self.fate = "well"
+        if self.must_reopen:
+            self.close()
+            self.open()
+        return done
+
+    def beat(self) -> None:
+        """One look around."""
+        if self.lab is not None:
+            self.node.beat()
+
+    def send(
+        self, path: str, headers: dict[str, str], body: bytes, timeout: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """See caller.Send: the way to the other server."""
+        fate, self.fate = self.fate, "well"
+        if fate == "late":
+            self.late.append((path, headers, body))
+        if fate in ("request lost", "late") or not self.linked() or self.other.lab is None:
+            raise PeerError("peer-unreachable", "Nothing answers.")
+        assert self.other.answering is not None
+        answer = self.other.answering.answer(path, headers, body)
+        if fate == "twice" and self.other.answering is not None:
+            again = self.other.answering.answer(path, headers, body)[0]
+            assert path == "hello" or answer[0] != 200 or again == 409, f"{path} taken twice"
+        if fate == "answer lost":
+            raise PeerError("peer-unreachable", "Nothing came back.")
+        return answer
+
+    def deliver_late(self) -> None:
+        """What was held up arrives now, out of order."""
+        late, self.late = self.late[::-1], []
+        for path, headers, body in late:
+            if self.other.lab is not None and self.other.answering is not None:
+                self.other.answering.answer(path, headers, body)
+
+    def answers(self) -> bool:
+        """Whether clients are answered right now."""
+        if self.lab is None:
+            return False
+        try:
+            self.lab.ctx.check_serving()
+        except Exception:  # noqa: BLE001  # a refusal, whichever
+            return False
+        return True
+
+    def faults(self) -> list[str]:
+        """What lts verify says."""
+        assert self.lab is not None
+        return upkeep.verify(self.folder / "data", self.lab.ctx.trust)
+
+
+class Duet:
+    """Both, sharing a time that never steps."""
+
+    def __init__(self, folder: Path, vendor: Vendor | None = None) -> None:
+        self.folder = folder
+        self.vendor = vendor or Vendor()
+        self.time = FakeTime(NOON)
+        self.cut = False
+        self.main = Player("main", folder / "main", self.vendor, self.time)
+        self.standby = Player("standby", folder / "standby", self.vendor, self.time)
+        for player, other in ((self.main, self.standby), (self.standby, self.main)):
+            player.other = other
+            player.linked = lambda: not self.cut
+            (player.folder / "trust").mkdir(parents=True, exist_ok=True)
+        (self.main.folder / "trust" / "v.pub").write_bytes(self.vendor.pub)
+
+    @property
+    def players(self) -> tuple[Player, Player]:
+        """The main first."""
+        return self.main, self.standby
+
+    def open(self) -> None:
+        """Start both."""
+        for player in self.players:
+            player.open()
+
+    def close(self) -> None:
+        """End both."""
+        for player in self.players:
+            player.close()
+
+    def forward(self, seconds: float) -> None:
+        """Time passes for both, unwatched."""
+        self.time.forward(seconds)
+
+    def run(self, seconds: float) -> None:
+        """Time passes, with both beating and following as their threads would."""
+        passed = 0.0
+        while passed < seconds:
+            self.time.forward(0.5)
+            passed += 0.5
+            self.turn()
+
+    def turn(self) -> None:
+        """Each beats and follows once."""
+        for player in self.players:
+            player.beat()
+            player.follow()
+
+    def settle(self, turns: int = 200) -> None:
+        """Mended and up, let them go on until both have everything and the main serves."""
+        self.cut = False
+        self.open()
+        for _ in range(turns):
+            self.time.forward(0.5)
+            self.turn()
+            if self.in_step():
+                return
+        raise AssertionError("the two do not come to rest")
+
+    def in_step(self) -> bool:
+        """Whether the main serves, the standby stands by and has everything."""
+        main, standby = self.main, self.standby
+        if main.lab is None or standby.lab is None:
+            return False
+        return (
+            main.answers()
+            and standby.lab.ctx.status == "standby"
+            and main.node.confirming.in_step
+            and main.lab.ctx.store.positions() != []
+            and sorted(main.lab.ctx.store.positions()) == sorted(standby.lab.ctx.store.positions())
+        )
+
+
+def counts(lab: Lab) -> dict[tuple[str, int], int]:
+    """Units by (device UUID, slot), over all codes, items and types."""
+    found: dict[tuple[str, int], int] = {}
+    with lab.ctx.store.reader() as db:
+        for day, device, data in sql.each(db, "SELECT day, device, data FROM usage_days"):
+            uuid = devices.uuid_of(db, device)
+            assert uuid is not None
+            for (_, _, type_key), series in decode_day(data).items():
+                for slot, count in series.slots() if type_key else ():
+                    key = (str(UUID(bytes=uuid)), day * SLOTS_PER_DAY + slot)
+                    found[key] = found.get(key, 0) + count
+    return found
+
+
+def picture(lab: Lab) -> dict[str, Any]:
+    """Totals, seats and settings by their names, which must be the same on both servers."""
+    with lab.ctx.store.reader() as db:
+        items = {key: name for s in licenses.newest(db) for name, key in s.items.items()}
+        named = {
+            code.key: f"{code.organization}-{code.custom}#{code.removed is not None}" for code in codes.all_codes(db)
+        }
+        types = dict(sql.rows(db, "SELECT id, name FROM types"))
+        held = {}
+        for device, uuid in sql.rows(db, "SELECT id, uuid FROM devices"):
+            for item, seat in seats.of_device(db, device):
+                came = tuple(sorted(named[code] for code in seat.codes))
+                held[UUID(bytes=bytes(uuid)), items[item]] = (seat.grant, seat.end, seat.closed, seat.grace, came)
+        hours = {
+            (named[code], items[item], types[kind], hour): units
+            for code, item, kind, hour, units in sql.rows(db, "SELECT * FROM usage_hours")
+        }
+        active = {
+            (scope, items[key] if scope == 0 else named[key], day): bytes(data)
+            for scope, key, day, data in sql.rows(db, "SELECT * FROM activity")
+        }
+        settings = codes.settings(db)
+        written = [
+            (code.organization, code.custom, code.removed is None, code.is_default, code.fields,
+             [(items[item], cap) for item, cap in code.items])
+            for code in codes.all_codes(db)
+        ]  # fmt: skip
+        tallies = {
+            (named.get(code, code), what, hour): n for code, what, hour, n in sql.rows(db, "SELECT * FROM tallies")
+        }
+        files = sql.rows(db, "SELECT l.license_id, f.revision, f.jws FROM licenses l JOIN license_files f"
+                         " ON f.license = l.id ORDER BY 1, 2")  # fmt: skip
+        chains = {
+            bytes(uuid): tuple(row)
+            for uuid, *row in sql.rows(db, "SELECT uuid, contact, given, lag, chain FROM devices")
+        }
+        vector = {(uuid, inc): feed.head(db, key) for key, uuid, inc in feed.origin_names(db) if feed.head(db, key)}
+    return {"seats": held, "hours": hours, "activity": active, "settings": settings, "files": files,
+            "codes": sorted(written, key=str), "tallies": tallies, "chains": chains, "vector": vector}  # fmt: skip
+
+
+def template(folder: Path, *items: dict[str, Any]) -> Duet:
+    """A joined pair whose main holds a licence; closed, to be copied."""
+    duet = Duet(folder)
+    duet.main.open()
+    duet.run(16)
+    assert duet.main.lab is not None
+    duet.main.lab.load(*items)
+    duet.standby.open()
+    duet.settle()
+    duet.close()
+    return duet
+
+
+def copy_of(original: Duet, folder: Path) -> Duet:
+    """The same pair in another folder."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+    shutil.copytree(original.folder, folder)
+    duet = Duet(folder, original.vendor)
+    duet.time.wall, duet.time.elapsed = original.time.wall, original.time.elapsed
+    return duet

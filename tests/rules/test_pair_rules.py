@@ -1,0 +1,78 @@
+"""When a server of a pair serves without the other (architecture.md, The pair)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lts.crypto import SigningKey
+from lts.protocol import DAY_SECONDS
+from lts.rules import pair
+from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
+from tests.kit import NOON
+
+
+def place(**changes: Any) -> Place:
+    standing_by = Place(STANDBY, REFUSING, True, False, True, 100.0, 100.0, 100.0)
+    return standing_by._replace(**changes)
+
+
+def starting(**changes: Any) -> Place:
+    return Place(MAIN, STARTING, False, False, False, 100.0, 100.0, 100.0)._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        (place(), "take-over"),
+        (place(since_alive=14.9), None),
+        (place(joined=False), None),
+        (place(stopped=True), None),
+        (place(status=SERVING), None),
+        (place(since_followed=1000.0, since_word=1000.0, since_alive=1.0), None),
+        (starting(), "alone"),
+        (starting(since_followed=14.9), None),
+        (starting(since_word=1.0, since_alive=1.0), "alone"),
+        (starting(since_word=1.0, peer_serves=True), None),
+        (starting(since_word=20.0, peer_serves=True), "alone"),
+        (starting(stopped=True), "alone"),
+        (starting(status=SERVING), None),
+    ],
+)
+def test_who_serves_without_the_other(where: Place, reason: str | None) -> None:
+    assert pair.serve_alone(where, 15.0) == reason
+
+
+def test_only_a_standby_gives_way_when_both_serve() -> None:
+    assert pair.gives_way(STANDBY, SERVING, SERVING)
+    assert not pair.gives_way(MAIN, SERVING, SERVING)
+    assert not pair.gives_way(STANDBY, SERVING, STARTING)
+
+
+@pytest.mark.parametrize(("role", "word"), [(MAIN, "first"), (STANDBY, "second")])
+def test_two_of_one_role_are_named(role: str, word: str) -> None:
+    assert word in (pair.role_fault(role, role) or "")
+    assert pair.role_fault(MAIN, STANDBY) is None
+
+
+@pytest.mark.parametrize("skew", [-5 * 3600, 0, 5 * 3600])
+def test_a_delegation_holds_by_a_clock_that_is_hours_off(skew: int) -> None:
+    claims = pair.delegation("A", "B", SigningKey.generate().public, NOON, NOON + skew)
+    assert claims["iat"] < NOON + skew < claims["exp"]
+    assert claims["exp"] == NOON + 7 * DAY_SECONDS
+
+
+def test_a_delegation_is_renewed_when_an_hour_old() -> None:
+    fresh = NOON + pair.DELEGATION_SECONDS
+    assert not pair.renew_delegation(fresh, NOON + 3599)
+    assert pair.renew_delegation(fresh, NOON + 3601)
+    assert pair.renew_delegation(0, NOON)
+
+
+def test_every_part_of_a_request_is_signed() -> None:
+    base = ("changes", b"body", "session", 7)
+    signed = {pair.request_statement(*base)}
+    for changed in (("copy", *base[1:]), ("changes", b"bodY", *base[2:]), (*base[:2], "other", 7), (*base[:3], 8)):
+        signed.add(pair.request_statement(*changed))
+    assert len(signed) == 5

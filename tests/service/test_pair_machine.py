@@ -1,0 +1,247 @@
+"""A state machine of two nodes over a transport that loses, doubles, delays and reorders (architecture.md, The pair).
+
+`python3 -m tests.machine pair` runs 2,000 examples; here it is a short run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from lts.errors import AdminError, Refusal
+from lts.protocol import slot_of
+from lts.service import handshakes, release
+from tests.duet import FATES, Duet, Player, copy_of, counts, picture, template
+from tests.kit import item
+
+DEVICES = [str(UUID(int=n + 1)) for n in range(6)]
+QUOTA, GRACE = 3, 1
+Lease = tuple[str, str, str]
+"""(device, product, lease)."""
+Counted = tuple[str, str, int]
+"""(device, product, slot)."""
+
+
+@cache
+def _template() -> Duet:
+    seats = item("seats", "device", QUOTA, graceQuota=34, product="seats", modules=["S"])
+    return template(Path(tempfile.mkdtemp(prefix="duet-")), seats, item("scans", "scan", 10**6))
+
+
+both = st.sampled_from(["main", "standby"])
+fates = st.sampled_from(FATES)
+
+
+class PairMachine(RuleBasedStateMachine):
+    """What clients were told must be counted once on both when the two have met again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="duet-"))
+        self.duet = copy_of(_template(), self.folder)
+        self.sent: defaultdict[Counted, int] = defaultdict(int)
+        self.acknowledged: defaultdict[Counted, int] = defaultdict(int)
+        self.leases: list[Lease] = []
+        self.chains: dict[str, str] = {}
+        self.apart = False
+        self.kept: str | None = None
+
+    @initialize(skew=st.sampled_from([0, -5 * 3600, 5 * 3600]))
+    def begin(self, skew: int) -> None:
+        self.duet.standby.clock.skew = skew
+        self.duet.settle()
+
+    def player(self, name: str) -> Player:
+        return self.duet.main if name == "main" else self.duet.standby
+
+    # time and the network
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 9.0, 16.0]))
+    def run(self, seconds: float) -> None:
+        self.duet.run(seconds)
+
+    @rule(name=both, seconds=st.sampled_from([4.0, 8.0, 20.0]))
+    def stand_still(self, name: str, seconds: float) -> None:
+        """One process is stopped for a while; the other goes on."""
+        other = self.player(name).other
+        for _ in range(int(seconds * 2)):
+            self.duet.forward(0.5)
+            other.beat()
+            if other.lab is not None:
+                other.lab.ctx.clock.look()
+
+    @rule(name=both, fate=fates)
+    def follow(self, name: str, fate: str) -> None:
+        player = self.player(name)
+        if player.follow(fate) and fate == "well" and name == "standby":
+            assert not (self.duet.main.answers() and self.duet.standby.answers()), "both serve though linked"
+
+    @rule(name=both)
+    def beat(self, name: str) -> None:
+        self.player(name).beat()
+
+    @rule(name=both)
+    def late_ones_arrive(self, name: str) -> None:
+        self.player(name).deliver_late()
+
+    @rule()
+    def cut(self) -> None:
+        self.duet.cut = True
+        self.apart = True
+
+    @rule()
+    def mend(self) -> None:
+        self.duet.cut = False
+
+    @rule(name=both)
+    def goes_down(self, name: str) -> None:
+        self.player(name).close()
+        self.apart = True
+
+    @rule(name=both)
+    def comes_up(self, name: str) -> None:
+        self.player(name).open()
+
+    # an old copy of the database
+
+    @precondition(lambda self: self.kept is None and self.duet.in_step())
+    @rule(name=both)
+    def keep_a_copy(self, name: str) -> None:
+        player = self.player(name)
+        player.close()
+        shutil.copytree(player.folder / "data", self.folder / "kept")
+        player.open()
+        self.kept = name
+        self.apart = True
+
+    @precondition(lambda self: self.kept is not None)
+    @rule()
+    def put_the_copy_back(self) -> None:
+        """Everything is on the other server: an old database on one must lose nothing."""
+        assert self.kept is not None
+        self.duet.settle()
+        player = self.player(self.kept)
+        player.close()
+        for name in ("lts.db", "lts.db-wal", "lts.db-shm"):
+            (player.folder / "data" / name).unlink(missing_ok=True)
+            if (self.folder / "kept" / name).exists():
+                shutil.copy(self.folder / "kept" / name, player.folder / "data" / name)
+        self.kept = None
+        self.apart = True
+        shutil.rmtree(self.folder / "kept")
+        player.open()
+
+    # clients and administrators
+
+    @rule(name=both, device=st.sampled_from(DEVICES), product=st.sampled_from(["seats", "reader"]))
+    def authorize(self, name: str, device: str, product: str) -> None:
+        player = self.player(name)
+        if player.lab is None:
+            return
+        try:
+            done = player.lab.authorize(None, device, product=product, chain=self.chains.get(device))
+        except Refusal as refusal:
+            assert refusal.code in (100, 120, 113), refusal.detail
+            return
+        self.chains[device] = done.chain
+        self.leases.append((device, product, done.lease))
+
+    @precondition(lambda self: self.leases)
+    @rule(name=both, data=st.data(), count=st.integers(1, 300), back=st.integers(0, 2))
+    def report(self, name: str, data: st.DataObject, count: int, back: int) -> None:
+        player = self.player(name)
+        device, product, lease = data.draw(st.sampled_from(self.leases))
+        if player.lab is None:
+            return
+        slot = slot_of(self.duet.time.now) - back - (120 if self.duet.standby.clock.skew < 0 else 0)
+        key = (device, product, slot)
+        self.sent[key] = max(count, self.sent[key])
+        try:
+            done = player.lab.report(lease, {"QR": count}, slot, self.chains.get(device))
+        except Refusal as refusal:
+            assert refusal.code in (100, 141), refusal.detail
+            return
+        self.chains[device] = done.chain
+        if done.results[0].status in ("counted", "unchanged"):
+            self.acknowledged[key] = max(count, self.acknowledged[key])
+
+    @precondition(lambda self: self.leases)
+    @rule(name=both, data=st.data())
+    def give_back(self, name: str, data: st.DataObject) -> None:
+        player = self.player(name)
+        *_, lease = data.draw(st.sampled_from(self.leases))
+        if player.lab is None:
+            return
+        try:
+            release.release(player.lab.ctx, lease, player.clock.now)
+        except Refusal as refusal:
+            assert refusal.code in (100, 141), refusal.detail
+
+    @rule(name=both, custom=st.sampled_from(["a", "b"]), what=st.sampled_from(["add", "note", "default", "remove"]))
+    def change_a_code(self, name: str, custom: str, what: str) -> None:
+        player = self.player(name)
+        if player.lab is None or not player.answers():
+            return
+        ctx, now = player.lab.ctx, player.clock.now
+        try:
+            if what == "add":
+                handshakes.add(ctx, "216998", {"custom": custom}, name, now)
+            elif what == "remove":
+                handshakes.remove(ctx, f"216998-{custom}", name, now)
+            else:
+                change = {"note": f"by {name}"} if what == "note" else {"isDefault": True}
+                handshakes.edit(ctx, f"216998-{custom}", change, name, now)
+        except AdminError as error:
+            assert error.code in ("code-exists", "no-such-code", "default-code"), error.detail
+
+    # what must hold
+
+    @invariant()
+    def the_quota_holds(self) -> None:
+        for player in self.duet.players:
+            if player.lab is not None and player.lab.ctx.store.catalog.items:
+                limit = (QUOTA + GRACE) * (2 if self.apart else 1)
+                assert player.lab.live(1) <= limit
+
+    def teardown(self) -> None:
+        try:
+            if self.duet.main.lab is None and self.duet.standby.lab is None and not self.folder.exists():
+                return
+            self.duet.settle()
+            main, standby = self.duet.main.lab, self.duet.standby.lab
+            assert main is not None
+            assert standby is not None
+            for lab in (main, standby):
+                stored = counts(lab)
+                for key, sent in _by_slot(self.sent).items():
+                    assert _by_slot(self.acknowledged)[key] <= stored.pop(key, 0) <= sent, key
+                assert not stored, "counted but never sent"
+            one, other = picture(main), picture(standby)
+            for part in one:
+                assert one[part] == other[part], part
+            for player in self.duet.players:
+                assert player.faults() == [], player.name
+        finally:
+            self.duet.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _by_slot(counted: dict[Counted, int]) -> defaultdict[tuple[str, int], int]:
+    sums: defaultdict[tuple[str, int], int] = defaultdict(int)
+    for (device, _, slot), count in counted.items():
+        sums[device, slot] += count
+    return sums
+
+
+TestPairMachine = PairMachine.TestCase
+TestPairMachine.settings = settings(
+    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -1,0 +1,197 @@
+"""Main and standby as two real processes, with a link that can be cut (architecture.md, The pair)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lts.client import Client
+from lts.client.errors import NotTrusted, Refused, Unreachable
+from lts.crypto import SigningKey
+from lts.protocol import LicenseKey
+from lts.service import identity
+from tests import torture
+from tests.kit import item
+from tests.torture import FOREVER
+from tests.twins import ROOT, Twin, Twins, twins, wait_until
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Twins]:
+    """A pair in step, as the guide configures it; the standby takes over after 5 seconds."""
+    with twins(tmp_path, item(quota=10**9, **FOREVER)) as found:
+        found.start()
+        yield found
+
+
+def lts(twin: Twin, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command of the command line on a twin's folder."""
+    place = ["--data", str(twin.folder / "data"), "--config", str(twin.folder / "lts.json")]
+    return subprocess.run(
+        [sys.executable, "-m", "lts.cli.main", *words, *place],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=twin.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+class Loop(threading.Thread):
+    """An application that goes on using and reporting, whatever the servers do."""
+
+    def __init__(self, key: str, vendor: str, pause: float) -> None:
+        super().__init__(daemon=True)
+        self.client = Client(key, product="reader", deployment_type="server", vendor_key=vendor, timeout=2)
+        self.used = 0
+        self.gaps: list[tuple[float, float]] = []
+        self._pause = pause
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        """Authorise once, then use and flush."""
+        self.client.authorize()
+        last = time.monotonic()
+        while not self._end.wait(self._pause):
+            self.client.use("QR")
+            self.used += 1
+            try:
+                self.client.flush()
+            except (Refused, Unreachable, NotTrusted):
+                continue
+            now = time.monotonic()
+            self.gaps.append((now, now - last))
+            last = now
+
+    def end(self) -> None:
+        """Stop, and report what is left."""
+        self._end.set()
+        self.join(20)
+        self.client.flush()
+
+    def longest_gap(self, since: float) -> float:
+        """Seconds without an answer, the longest since a moment."""
+        return max((gap for at, gap in self.gaps if at >= since), default=0.0)
+
+
+def totals(twin: Twin) -> dict[str, int]:
+    """Units by device, as the statistics tell."""
+    rows = twin.admin("GET", "/usage?by=device")[1]["rows"]
+    return {row["group"]: row["units"] for row in rows}
+
+
+def test_clients_are_served_within_20_seconds_of_a_kill_and_come_back_without_a_gap(tmp_path: Path) -> None:
+    limits = {"deviceRequestsPerMinute": 10**6, "deviceBurst": 10**6}
+    with twins(tmp_path, item(quota=10**9, **FOREVER), takeOverAfterSeconds=15, rateLimits=limits) as pair:
+        pair.start()
+        key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
+        assert LicenseKey.decode(key).servers[1] == f"http://127.0.0.1:{pair.to_standby.port}/lts/"
+        loops = [Loop(key, pair.vendor.key.public.x, 0.05) for _ in range(3)]
+        for loop in loops:
+            loop.start()
+        time.sleep(1.5)
+        killed = time.monotonic()
+        pair.main.kill()
+        wait_until(lambda: pair.standby.health() == "serving", 20, "the standby serves")
+        time.sleep(2)
+        assert max(loop.longest_gap(killed) for loop in loops) < 20
+        back = time.monotonic()
+        pair.main.start()
+        wait_until(pair.in_step, 20, "the main serves again")
+        time.sleep(1.5)
+        for loop in loops:
+            loop.end()
+        assert max(loop.longest_gap(back) for loop in loops) < 1.0
+        wait_until(pair.in_step, 20, "in step")
+        told = {loop.client.device_id: loop.used for loop in loops}
+        assert totals(pair.main) == totals(pair.standby) == told
+
+
+def test_ten_rounds_of_torment(tmp_path: Path) -> None:
+    assert torture.rounds(tmp_path, 10, seed=20261125, quiet=True) == []
+
+
+def test_the_standby_of_a_killed_main_serves_with_leases_the_vendors_key_vouches_for(pair: Twins) -> None:
+    key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
+    main_uuid = pair.main.pair()["peer"]["serverUuid"]
+    pair.main.signal(signal.SIGSTOP)
+    wait_until(lambda: pair.standby.health() == "serving", 15, "the standby serves")
+    urls = (f"http://127.0.0.1:{pair.standby.port}/lts/",)
+    old = LicenseKey.decode(key)
+    only = LicenseKey(urls, old.organization_id, old.handshake_code, None, None).encode()
+    with Client(only, product="reader", deployment_type="server", vendor_key=pair.vendor.key.public.x) as client:
+        assert client.lease is not None
+        assert client.lease.issuer == main_uuid  # the UUID of the main's peer: the standby
+    pair.main.signal(signal.SIGCONT)
+    wait_until(pair.in_step, 20, "the main serves again")
+
+
+def test_a_changed_key_is_told_on_both_and_approved_by_its_fingerprint(pair: Twins) -> None:
+    pair.standby.stop()
+    folder = pair.standby.folder / "data"
+    known = identity.load(folder)
+    identity._save(folder, identity.Identity(known.uuid, SigningKey.generate(), known.labels, known.incarnation))
+    pair.standby.start()
+    wait_until(lambda: "another key" in lts(pair.main, "status").stdout, 15, "the main says so")
+    wait_until(lambda: "approve" in lts(pair.standby, "status").stdout, 15, "the standby says so")
+    time.sleep(6)
+    assert (pair.main.health(), pair.standby.health()) == ("serving", "standby")
+    shown = json.loads(lts(pair.standby, "pair", "--json").stdout)["fingerprint"]
+    assert lts(pair.main, "pair", "--approve", "AAAA-BBBB").returncode == 1
+    assert lts(pair.main, "pair", "--approve", shown).returncode == 0
+    wait_until(pair.in_step, 20, "in step again")
+
+
+def test_changes_are_made_where_clients_are_served_and_nowhere_else(pair: Twins) -> None:
+    done = lts(pair.standby, "handshake", "add", "216998", "extra")
+    assert done.returncode == 1, done.stdout
+    assert "on the one" in done.stderr
+    assert lts(pair.main, "handshake", "add", "216998", "extra").returncode == 0
+    assert "216998-extra" in lts(pair.standby, "handshake", "list").stdout
+    pair.standby.stop()
+    stopped = lts(pair.standby, "handshake", "add", "216998", "other")
+    assert stopped.returncode == 1
+    assert "running" in stopped.stderr
+
+
+def test_a_promoted_standby_stays_the_main(pair: Twins) -> None:
+    refused = lts(pair.main, "promote", "--yes")
+    assert refused.returncode == 1
+    pair.main.kill()
+    assert lts(pair.standby, "promote", "--yes").returncode == 0
+    assert pair.standby.health() == "serving"
+    assert "main, serves clients" in lts(pair.standby, "status").stdout
+    pair.main.start()
+    time.sleep(8)
+    assert pair.main.health() != "serving"
+    assert "promoted" in lts(pair.main, "status").stdout
+
+
+def test_the_peer_path_takes_no_nonsense(pair: Twins) -> None:
+    import http.client
+
+    def ask(method: str, path: str, body: bytes = b"", **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", pair.main.port, timeout=10)
+        try:
+            connection.request(method, path, body, headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    for path in ("hello", "changes", "copy", "copy-part", "copied", "give-way", "x", ""):
+        for body in (b"", b"\x00" * 100, b"{}", os.urandom(500)):
+            assert 400 <= ask("POST", f"/lts/api/v1/peer/{path}", body) < 500, path
+    assert ask("GET", "/lts/api/v1/peer/changes") == 405
+    assert ask("POST", "/lts/api/v1/peer/changes", bytes(2 << 20)) == 413
+    assert ask("POST", "/lts/api/v1/peer/changes", b"x", **{"Content-Encoding": "br"}) == 415
+    assert pair.in_step()
