@@ -1,6 +1,6 @@
 """`python3 -m bench [PART …] [--json] [--quick]`: ratios to a Flask hello world in the same server process.
 
-Parts: throughput, latency, sync, connections, slots, growth, size, statistics (default: all).
+Parts: throughput, connections, slots, sync, growth, size, statistics, pair, catch-up, first-copy (default: all).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import growth, size
+from bench import growth, pair, size
 from bench.processes import Process, Rig, prepare
 
 Figures = dict[str, Any]
@@ -94,7 +94,7 @@ def sync(quick: bool) -> Figures:
     rates = {}
     for name_of, group in (("grouped", "0"), ("each", "1")):
         with tempfile.TemporaryDirectory() as name:
-            server, load, code = _rig(Path(name), "0.003", group)
+            server, load, code = _rig(Path(name), "--sync", "0.003", "--group", group)
             with server, load:
                 rates[name_of] = Rig(server, load, code).window("authorize", 2 if quick else 6)["perSecond"]
     return {"ratio": round(rates["grouped"] / rates["each"], 2), **{k: round(v) for k, v in rates.items()}}
@@ -108,6 +108,9 @@ PARTS: dict[str, Callable[[bool], Figures]] = {
     "growth": growth.growth,
     "size": size.size,
     "statistics": size.statistics_time,
+    "pair": pair.in_step,
+    "catch-up": pair.catch_up,
+    "first-copy": pair.first_copy,
 }
 
 

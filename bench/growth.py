@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.processes import LABELS, Process, Rig, prepare
-from bench.serve import config_for
+from bench.processes import Process, Rig, prepare
+from bench.serve import LABELS, config_for
 from lts.rules.authorize import Request
 from lts.server import opened
 from lts.service import authorize

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bench.serve import config_for
+from bench.serve import LABELS, config_for
 from lts.crypto import SigningKey
 from lts.rules import activation, licensefile, vendorkey
 from lts.server import opened
@@ -22,7 +22,6 @@ from lts.vendor import issuing
 
 ROOT = Path(__file__).resolve().parents[1]
 QUOTA = 10**9
-LABELS = ("machine-id:bench", "mac:bench", "processor-id:bench")
 
 
 def prepare(folder: Path) -> str:

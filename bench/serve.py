@@ -1,10 +1,13 @@
 """The server under test: the real one, with a Flask hello world on /bench/hello in the same process.
 
-Says its port on standard output, then answers `memory` lines on standard input with resident bytes.
+Says its port on standard output, then answers lines on standard input: `memory` with resident bytes, `pair` with
+where a server of a pair stands.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 import threading
 from collections.abc import Iterable
@@ -18,6 +21,9 @@ from flask import Flask
 from lts.config import Config
 from lts.server import Server, opened, set_up_logging
 from lts.service.clock import Clock
+from lts.service.pair.node import Node
+
+LABELS = ("machine-id:bench", "mac:bench", "processor-id:bench")
 
 
 def hello_app() -> Flask:
@@ -39,6 +45,8 @@ class WithHello:
         self._hello = hello_app()
         self.groups = app.groups
         self.begin = app.begin
+        self.parks = app.parks
+        self.settle = app.settle
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == "/bench/hello":
@@ -53,31 +61,63 @@ def config_for(folder: Path) -> Config:
     return replace(base, log=replace(base.log, level="warning"))
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sync", type=float, default=0.0, help="seconds added to each sync")
+    parser.add_argument("--group", type=int, default=0, help="operations in a group, 0 = as the product has it")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--servers", default="self", help="the servers of a pair, with a comma between")
+    return parser.parse_args()
+
+
 def main() -> None:
-    """Serve the folder named on the command line until standard input ends."""
-    folder = Path(sys.argv[1])
-    sync_seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
-    group = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-    if sync_seconds:
+    """Serve a folder until standard input ends; a standby's folder is opened anew once its first copy is there."""
+    args = _arguments()
+    if args.sync:
         from bench.slowsync import install
 
-        install(sync_seconds)
-    if group:
+        install(args.sync)
+    if args.group:
         from lts.store import writer
 
-        writer.GROUP = group
-    config = config_for(folder)
+        writer.GROUP = args.group
+    config = replace(config_for(args.folder), port=args.port, servers=tuple(args.servers.split(",")))
     set_up_logging(config)
-    with opened(
-        config, read_labels=lambda: ("machine-id:bench", "mac:bench", "processor-id:bench"), clock=Clock()
-    ) as here:
-        server = Server(here, config, WithHello)
-        threading.Thread(target=server.run, daemon=True).start()
-        print(server.listener.port, flush=True)
-        for line in sys.stdin:
-            if line.strip() == "memory":
-                print(psutil.Process().memory_info().rss, flush=True)
-        server.stop()
+    ended = threading.Event()
+    current: list[Server] = []
+    threading.Thread(target=_answer_lines, args=(current, ended), daemon=True).start()
+    while not ended.is_set():
+        with opened(config, read_labels=lambda: LABELS, clock=Clock()) as here:
+            server = Server(here, config, WithHello)
+            current[:] = [server]
+            if config.port == 0 or len(config.servers) > 1:
+                print(server.listener.port, flush=True)
+            server.run()
+        if not server.reopen:
+            break
+        config = replace(config, port=server.listener.port)
+
+
+def _answer_lines(current: list[Server], ended: threading.Event) -> None:
+    for line in sys.stdin:
+        if line.strip() == "memory":
+            print(psutil.Process().memory_info().rss, flush=True)
+        elif line.strip() == "pair":
+            print(json.dumps(_standing(current)), flush=True)
+    ended.set()
+    current[0].stop()
+
+
+def _standing(current: list[Server]) -> dict[str, Any]:
+    node = current[0].ctx.partner if current else None
+    if not isinstance(node, Node):
+        return {}
+    return {
+        "status": node.ctx.status,
+        "inStep": node.confirming.in_step,
+        "serial": sum(node.ctx.store.vector().values()),
+    }
 
 
 if __name__ == "__main__":

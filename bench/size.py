@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.growth import fill
-from bench.processes import LABELS, prepare
-from bench.serve import config_for
+from bench.processes import prepare
+from bench.serve import LABELS, config_for
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.authorize import Request
 from lts.rules.usage import BadEntry, Entry

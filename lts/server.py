@@ -151,7 +151,7 @@ class Server:
     """A server over an opened data folder: `run` serves until `stop`."""
 
     def __init__(self, opened_folder: Opened, config: Config, wrap: Callable[[Any], Any] = lambda app: app) -> None:
-        ctx = opened_folder.ctx
+        ctx = self.ctx = opened_folder.ctx
         app = opened_folder.app(config)
         self.listener = Listener(wrap(app), config)
         app.metrics.gauges["lts_http_queue"] = ("Requests waiting for a thread", lambda: self.listener.queue_depth)

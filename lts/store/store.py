@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +14,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import Catalog
 from lts.store import database, feed, meta, pair, seats, sql, usage
 from lts.store.apply import apply
+from lts.store.recent import Recent
 from lts.store.records import Origin
 from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
 from lts.store.writer import Waiting, Writer
@@ -58,8 +58,8 @@ class Store:
         self._served = meta.served_days(db)
         load_memory(db, self._memory, origin)
         self._names: dict[int, tuple[str, str]] = {}
-        self._news = threading.Condition()
-        self._writer = Writer(db, self._memory, on_fault, self._tell)
+        self.recent = Recent()
+        self._writer = Writer(db, self._memory, on_fault, self.recent.add)
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
 
     def begin_feed(self, origin: tuple[str, str], version: str, now: int) -> None:
@@ -78,15 +78,6 @@ class Store:
 
         self.write(operation)
 
-    def _tell(self) -> None:
-        with self._news:
-            self._news.notify_all()
-
-    def wait_for_news(self, known: feed.Vector, seconds: float) -> None:
-        """Sleep until the feed has gone beyond `known`, at most so long."""
-        with self._news:
-            self._news.wait_for(lambda: self.vector() != known, seconds)
-
     def vector(self) -> feed.Vector:
         """How far this server has each origin, as of the last commit."""
         memory = self._memory
@@ -95,12 +86,16 @@ class Store:
 
     def positions(self) -> list[Position]:
         """How far this server has every origin of which it has anything, as of the last commit."""
-        vector, memory = self.vector(), self._memory
-        if set(vector) - set(self._names):
+        vector, memory, names = self.vector(), self._memory, self.origin_names()
+        heads = {**memory.heads, memory.origin: (memory.serial, memory.head)}
+        return [(*names[key], *heads[key]) for key in sorted(vector) if key in names]
+
+    def origin_names(self) -> dict[int, tuple[str, str]]:
+        """(LTS UUID, incarnation) of every origin by its number here."""
+        if self._memory.origin not in self._names or not self._names.keys() >= self._memory.heads.keys():
             with self.reader() as db:
                 self._names = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
-        heads = {**memory.heads, memory.origin: (memory.serial, memory.head)}
-        return [(*self._names[key], *heads[key]) for key in sorted(vector) if key in self._names]
+        return self._names
 
     @property
     def origin(self) -> int:

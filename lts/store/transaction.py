@@ -88,7 +88,7 @@ class Transaction:
         self._heads: dict[int, Head] = {}
         self._turn = memory.turn
         self._turns: list[tuple[int, int]] = []
-        self._rows: list[feed.Row] = []
+        self.rows: list[feed.Row] = []
         self._hours: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
         self._tallies: defaultdict[tuple[int, int, int], int] = defaultdict(int)
         self._activity: dict[ActivityKey, array[int]] = {}
@@ -103,12 +103,12 @@ class Transaction:
     @property
     def must_commit(self) -> bool:
         """Whether anything was written: changes, or housekeeping that the feed does not tell of."""
-        return bool(self._rows) or self.housekeeping
+        return bool(self.rows) or self.housekeeping
 
     @property
     def changes_made(self) -> int:
         """How many changes this transaction holds."""
-        return len(self._rows)
+        return len(self.rows)
 
     def emit(self, record: Record, time: int) -> Any:
         """Append a change of this server and apply it; returns what applying it says."""
@@ -148,7 +148,7 @@ class Transaction:
         if origin != self._turn:
             self._turn = origin
             self._turns.append((origin, serial))
-        self._rows.append(row)
+        self.rows.append(row)
 
     def head_of(self, origin: int) -> Head:
         """(serial, hash) of the newest change of an origin."""
@@ -222,7 +222,7 @@ class Transaction:
             self._catalog = self.catalog
         if self._turns:
             self.db.executemany("INSERT INTO turns (origin, first) VALUES (?, ?)", self._turns)
-        feed.append(self.db, self._rows)
+        feed.append(self.db, self.rows)
 
     def write_gathered(self) -> None:
         """Write rollups and activity to their tables, so that queries see them."""

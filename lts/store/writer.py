@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 import apsw
 
 from lts.errors import CannotStore, LtsError
+from lts.store.feed import Row
 from lts.store.transaction import Memory, Transaction
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class Writer:
 
     A thread of its own would have to be woken for every group, and would fight for the interpreter with
     those it works for (docs/decisions/0003-write-path.md). `on_fault(error or None)` is told when storing
-    fails and when it works again, `on_commit` after every commit.
+    fails and when it works again, `on_commit` what a commit wrote to the feed.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Writer:
         db: apsw.Connection,
         memory: Memory,
         on_fault: Callable[[Exception | None], None] = lambda error: None,
-        on_commit: Callable[[], None] = lambda: None,
+        on_commit: Callable[[list[Row]], None] = lambda rows: None,
     ) -> None:
         self._db = db
         self._on_commit = on_commit
@@ -204,7 +205,7 @@ class Writer:
                     self._db.execute("ROLLBACK")
             raise
         if committed:
-            self._on_commit()
+            self._on_commit(tx.rows)
             if self._faulty:
                 self._faulty = False
                 self._on_fault(None)

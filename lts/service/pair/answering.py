@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from lts.crypto import PublicKey, unb64url
@@ -21,13 +21,15 @@ from lts.store import exchange, feed
 log = logging.getLogger("lts.pair")
 MAX_WAIT_SECONDS = 5.0
 MAX_CHANGES = 5000
+_ALL = 1 << 62
 Answer = tuple[int, dict[str, str], bytes]
 
 
 class _Batch(NamedTuple):
     """Changes read for the other server; `own_serial` is how far it has this server's feed once it took them."""
 
-    given: list[exchange.Given]
+    have: feed.Vector
+    given: Sequence[exchange.Given]
     origins: list[tuple[str, str]]
     changes: list[messages.Change]
     heads: list[messages.HeadAt]
@@ -96,6 +98,8 @@ class Answering:
         me = node.ctx.identity
         known = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in poll.state.have}
         node.confirming.asked(known.get((me.uuid, me.incarnation), 0))
+        if poll.state.writes and node.pinned.now.uuid is not None:
+            known[node.pinned.now.uuid, poll.state.writes] = _ALL  # it has its own, however much it writes meanwhile
         given: int | None = None
         try:
             news, given = self._news(poll, known)
@@ -109,10 +113,9 @@ class Answering:
         if poll.state.family != state.family:
             return News(state=state, origins=[], changes=[], heads=[], complete=False), None
         limit = min(max(poll.limit, 1), MAX_CHANGES)
-        before = store.vector()
         batch = self._read(known, limit)
         if not batch.given and poll.wait > 0:
-            store.wait_for_news(before, min(poll.wait, MAX_WAIT_SECONDS))
+            store.recent.wait(batch.have, min(poll.wait, MAX_WAIT_SECONDS))
             batch = self._read(known, limit)
         certificates, until = node.certify(poll.certified_until)
         news = News(
@@ -128,15 +131,19 @@ class Answering:
 
     def _read(self, known: dict[tuple[str, str], int], limit: int) -> _Batch:
         store = self._node.ctx.store
-        with store.reader() as db:
-            names = feed.origin_names(db)
-            have = {key: known[uuid, incarnation] for key, uuid, incarnation in names if (uuid, incarnation) in known}
-            given, complete = exchange.since(db, self._node.archives, have, limit)
-        place = {key: index for index, (key, _, _) in enumerate(names)}
+        names = store.origin_names()
+        have = {key: known[name] for key, name in names.items() if name in known}
+        given: Sequence[exchange.Given] | None = store.recent.since(have, limit)
+        complete = given is not None
+        if given is None:
+            with store.reader() as db:
+                given, complete = exchange.since(db, self._node.archives, have, limit)
+        place = {key: index for index, key in enumerate(names)}
         heads = {change[0]: (place[change[0]], change[1], change[5]) for change in given if change[5] is not None}
         return _Batch(
+            have,
             given,
-            [(uuid, incarnation) for _, uuid, incarnation in names],
+            list(names.values()),
             [(place[origin], serial, time, kind, payload) for origin, serial, time, kind, payload, _ in given],
             list(heads.values()),
             complete,

@@ -46,13 +46,15 @@ class Welcome(msgspec.Struct):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `family` names the
-    origin with which its feed began, "" while there is none; `bare`: it holds no licence, code or device."""
+    """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
+    incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
+    there is none; `bare`: it holds no licence, code or device."""
 
     status: str
     role: str
     epoch: int
     now: int
+    writes: str
     family: str
     bare: bool
     have: list[Position]

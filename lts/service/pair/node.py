@@ -74,6 +74,7 @@ class Node:
         self.lost = False
         self.merged_changes = 0
         ctx.status = STARTING if self.role == MAIN else REFUSING
+        ctx.store.recent.listen(ctx.store.vector())
         self.learn_keys()
 
     # who this server is
@@ -116,6 +117,7 @@ class Node:
             role=self.role,
             epoch=pair.highest_epoch(store.epochs),
             now=self.ctx.clock.now(),
+            writes=self.ctx.identity.incarnation if self.settled else "",
             family=self._family,
             bare=self._bare,
             have=store.positions(),
@@ -144,8 +146,7 @@ class Node:
             )
         else:
             self.mend("peer-key-changed", "peer-self")
-            if pinned.offered is not None:
-                self.pinned.change(offered=None)
+            self.pinned.change(uuid=who.uuid, offered=None)
         self.peer.who = who
         self.word(who.status)
         if who.protocol != rules.PROTOCOL:
