@@ -166,6 +166,10 @@ class Server:
         """Whether the server ended only to open its data folder anew, with a first copy in place."""
         self._heartbeat: Heartbeat | None = None
         if isinstance(ctx.partner, Node):
+            app.metrics.gauges["lts_pair_in_step"] = (
+                "1 while the other server takes this one's changes as they come",
+                lambda: int(ctx.partner is not None and ctx.partner.in_step),
+            )
             ctx.partner.reopen = self._end_to_reopen
             self._heartbeat = Heartbeat(ctx.partner)
 

@@ -19,7 +19,7 @@ DELEGATION_SECONDS = 7 * DAY_SECONDS
 DELEGATION_RENEWED_SECONDS = 3600
 CLOCK_SLACK_SECONDS = 3600
 HAND_BACK_SECONDS = 3.0
-"""How long a main that was let serve may take to begin; after that it asks again."""
+"""How old the other server's word that it does not serve may be when a main begins to; else it asks again."""
 IN_STEP_SECONDS = 1.0
 """How long clients wait for the standby's acknowledgement (architecture.md, The pair: following)."""
 
@@ -83,6 +83,12 @@ def serve_alone(place: Place, limit: float) -> str | None:
 def stall_limit(take_over_after: float) -> float:
     """How long a server may have stood still (suspended) and still be sure that the other did not take over."""
     return take_over_after / 2
+
+
+def fresh_word(age: float, limit: float) -> bool:
+    """Whether a main may serve on the other's word that it does not, asked for `age` seconds ago: by no means may the
+    other have taken over since, which it does after `limit` seconds without a word."""
+    return age <= min(HAND_BACK_SECONDS, limit / 2)
 
 
 def gives_way(role: str, status: str, peer_status: str) -> bool:

@@ -18,6 +18,7 @@ from lts.rules import licensefile
 from lts.service import identity
 from lts.service.context import Context
 from lts.service.files import write_private
+from lts.service.pair import pinned
 from lts.service.trust import TrustStore
 from lts.store import archive, database, feed, licenses, replay
 from lts.store.records import Closed
@@ -127,6 +128,7 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path) -> None:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         files = [(DATABASE, copied)]
         files += [(name, data_dir / name) for name in _SINGLE_FILES]
+        files += [(pinned.FILE, data_dir / pinned.FILE)] if (data_dir / pinned.FILE).exists() else []
         for folder in _FOLDERS:
             files += [
                 (f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()
@@ -188,7 +190,7 @@ def _swap(folder: Path, data_dir: Path, names: dict[str, str]) -> None:
         number += 1
     kept = data_dir / f"replaced-{number}"
     kept.mkdir()
-    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *_SINGLE_FILES, *_FOLDERS):
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *_SINGLE_FILES, pinned.FILE, *_FOLDERS):
         if (data_dir / name).exists():
             os.replace(data_dir / name, kept / name)
     for name in names:

@@ -76,3 +76,9 @@ def test_every_part_of_a_request_is_signed() -> None:
     for changed in (("copy", *base[1:]), ("changes", b"bodY", *base[2:]), (*base[:2], "other", 7), (*base[:3], 8)):
         signed.add(pair.request_statement(*changed))
     assert len(signed) == 5
+
+
+def test_a_main_serves_only_on_a_fresh_word_of_the_other() -> None:
+    assert pair.fresh_word(2.9, 15.0)
+    assert not pair.fresh_word(3.1, 15.0)
+    assert not pair.fresh_word(2.6, 5.0)

@@ -15,7 +15,7 @@ from lts.service.pair import messages
 from lts.service.pair.giving import Giving
 from lts.service.pair.messages import News, Poll, Problem, Standing
 from lts.service.pair.node import Node
-from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions
+from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions, number_in
 from lts.store import exchange, feed
 
 log = logging.getLogger("lts.pair")
@@ -62,8 +62,7 @@ class Answering:
             call = self._calls.get(path)
             if call is None:
                 raise PeerError("peer-path", "There is no such call between servers.", status=404)
-            text = headers.get(COUNTER, "")
-            counter = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0
+            counter = number_in(headers.get(COUNTER, ""))
             self._sessions.admit(path, headers, body)
             self._refuse_when_parted()
             status, answer = 200, call(body)

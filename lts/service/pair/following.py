@@ -49,8 +49,8 @@ class Following:
         if node.promoted or node.pinned.now.retired:
             return False
         try:
-            news = self._ask()
-            again = self._take(news)
+            asked = node.elapsed()
+            again = self._take(self._ask(), asked)
             node.peer.followed = node.elapsed()
             node.mend(
                 "peer-unreachable", "peer-signature", *_REFUSED_BY_PEER, "peer-message", "peer-feed", "peer-family"
@@ -87,13 +87,13 @@ class Following:
         serving = node.ctx.status == SERVING
         poll = Poll(
             state=node.state(),
-            wait=self._wait if node.peer.met else 0.0,
+            wait=self._wait if node.peer.met and (serving or node.role == STANDBY) else 0.0,
             limit=LIMIT_SERVING if serving else LIMIT_REFUSING,
             certified_until=held.until if held is not None and node.role == STANDBY else 0,
         )
         return self._line.call(messages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
 
-    def _take(self, news: News) -> bool:
+    def _take(self, news: News, asked: float) -> bool:
         node = self._node
         node.heard(news.state)
         mine = node.state()
@@ -112,7 +112,7 @@ class Following:
         if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
             node.pinned.change(joined=True)
         if node.role == MAIN and node.ctx.status != SERVING:
-            self._begin_to_serve(news.state)
+            self._begin_to_serve(news.state, asked)
         return True
 
     def _join(self, mine: State, theirs: State) -> bool:
@@ -175,11 +175,13 @@ class Following:
                 self._node.ctx.trust.add(record.pub.encode("utf-8"))
         self._node.ctx.store.refresh_catalog()
 
-    def _begin_to_serve(self, theirs: State) -> None:
+    def _begin_to_serve(self, theirs: State, asked: float) -> None:
         """The main has everything: let the other one give way if it serves, take the rest, and serve."""
         node = self._node
+        limit = min(node.limit, theirs.limit)
         if theirs.status != SERVING:
-            node.serve("start")
+            if rules.fresh_word(node.elapsed() - asked, limit):
+                node.serve("start")
             return
         asked = node.elapsed()
         standing = self._line.call(messages.GIVE_WAY, Standing(node.state()), Standing, TIMEOUT_SECONDS)
@@ -189,7 +191,7 @@ class Following:
             self._store(news)
             if not news.changes and not self._has(standing.state.have):
                 raise PeerError("peer-feed", "The other server did not give all that it had.")
-        if node.elapsed() - asked <= rules.HAND_BACK_SECONDS:
+        if rules.fresh_word(node.elapsed() - asked, limit):
             node.serve("hand-back")
 
     def _ask_now(self) -> News:

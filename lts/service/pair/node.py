@@ -120,6 +120,7 @@ class Node:
             writes=self.ctx.identity.incarnation if self.settled else "",
             family=self._family,
             bare=self._bare,
+            limit=self.limit,
             have=store.positions(),
         )
 
@@ -284,7 +285,7 @@ class Node:
     def beat(self) -> None:
         """Look around, about twice a second: was this process stopped for a while, is the other one gone?"""
         now = self.elapsed()
-        stood_still, self._beat_at = now - self._beat_at > rules.stall_limit(self.limit), now
+        stood_still, self._beat_at = now - self._beat_at > self._stall_limit(), now
         if stood_still and self.ctx.status == SERVING:
             self.peer.followed = self.peer.word = self.peer.alive = now
             self.give_way("this process stood still; the other server may have taken over")
@@ -320,9 +321,13 @@ class Node:
 
     # what clients are told
 
+    def _stall_limit(self) -> float:
+        other = self.peer.state.limit if self.peer.state is not None else self.limit
+        return rules.stall_limit(min(self.limit, other))
+
     def check(self) -> None:
         """Whether clients may be answered this very moment. Raises Refusal 100."""
-        if self.ctx.status != SERVING or self.elapsed() - self._beat_at > rules.stall_limit(self.limit):
+        if self.ctx.status != SERVING or self.elapsed() - self._beat_at > self._stall_limit():
             raise Refusal(100, NOT_NOW, retry_after=1)
 
     def confirm(self, serial: int) -> str:

@@ -6,6 +6,7 @@ counter higher than the one before and a signature by the pinned key. No clock t
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import threading
 from collections import OrderedDict
@@ -19,18 +20,20 @@ from lts.service.pair.messages import Hello, Self, Welcome
 
 SESSION, COUNTER, SIGNATURE = "LTS-Peer-Session", "LTS-Peer-Counter", "LTS-Peer-Signature"
 MAX_SESSIONS = 16
-_COUNTERS = 1 << 53
 
 
 class Sessions:
-    """Sessions given out by this server. Asked for and unused ones never push out a live one."""
+    """Sessions given out by this server. Nothing is kept of one before its first good request, so that whoever says
+    hello over and over takes no place from the other server."""
 
     def __init__(self, key: SigningKey, pinned: Callable[[], str | None]) -> None:
         self._key = key
         self._pinned = pinned
+        self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._offered: OrderedDict[str, str] = OrderedDict()
-        self._live: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._given = 0
+        self._counters: OrderedDict[int, int] = OrderedDict()
+        self._ended = 0
 
     def welcome(self, body: bytes, signature: str, me: Self) -> tuple[bytes, str, Self]:
         """(answer, its signature, who called) to a hello. Anybody is told who this server is, and nothing more.
@@ -39,48 +42,56 @@ class Sessions:
         """
         hello = messages.decode(body, Hello)
         _verify(hello.me.key, signature, rules.request_statement(messages.HELLO, body, "", 0))
-        session = secrets.token_urlsafe(18)
         with self._lock:
-            self._offered[session] = hello.me.key
-            _shorten(self._offered)
+            self._given += 1
+            session = self._name(self._given, hello.me.key)
         answer = messages.encode(Welcome(me, session))
         return answer, self.sign(hello.nonce, 0, 200, answer), hello.me
 
     def admit(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[str, int]:
         """(session, counter) of a request that may be answered. Raises PeerError: 401 when the caller should say
-        hello again, 403 when it is not the pinned server."""
-        session = headers.get(SESSION, "")
-        text = headers.get(COUNTER, "")
-        counter = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else -1
-        with self._lock:
-            key, last = self._live.get(session) or (self._offered.get(session, ""), 0)
-        if not key:
-            raise PeerError("peer-session", "The session is not known; say hello again.", status=401)
-        _verify(key, headers.get(SIGNATURE, ""), rules.request_statement(path, body, session, counter))
+        hello again, 403 when it is not the pinned server, 409 when the request was sent before."""
+        session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
+        number = number_in(session.partition(".")[0])
         pinned = self._pinned()
         if pinned is None:
             raise PeerError("peer-not-met", "This server has not reached the other at its URL yet.", status=403)
-        if key != pinned:
-            raise PeerError(
-                "peer-not-pinned", "This server's key is not the one that the other has pinned.", status=403
-            )
+        if not hmac.compare_digest(session.encode(), self._name(number, pinned).encode()):
+            if self._is_ours(session, number):
+                words = "This server's key is not the one that the other has pinned."
+                raise PeerError("peer-not-pinned", words, status=403)
+            raise PeerError("peer-session", "The session is not known; say hello again.", status=401)
+        _verify(pinned, headers.get(SIGNATURE, ""), rules.request_statement(path, body, session, counter))
         with self._lock:
-            key, last = self._live.get(session) or (self._offered.pop(session, key), 0)
-            if not last < counter < _COUNTERS:
+            if number <= self._ended:
+                raise PeerError("peer-session", "The session has ended; say hello again.", status=401)
+            if not self._counters.get(number, 0) < counter:
                 raise PeerError("peer-replayed", "The request was sent before.", status=409)
-            self._live[session] = key, counter
-            self._live.move_to_end(session)
-            _shorten(self._live)
+            self._counters[number] = counter
+            self._counters.move_to_end(number)
+            if len(self._counters) > MAX_SESSIONS:
+                self._ended = max(self._ended, self._counters.popitem(last=False)[0])
         return session, counter
 
     def sign(self, session: str, counter: int, status: int, body: bytes) -> str:
         """The signature that goes with an answer."""
         return b64url(self._key.sign(rules.answer_statement(session, counter, status, body)))
 
+    def _name(self, number: int, key: str) -> str:
+        """`number.mark.proof`: the mark shows that this server gave it, the proof to whom."""
+        return f"{number}.{self._mac(f'{number}')}.{self._mac(f'{number} {key}')}"
 
-def _shorten(sessions: OrderedDict[str, object] | OrderedDict[str, str] | OrderedDict[str, tuple[str, int]]) -> None:
-    while len(sessions) > MAX_SESSIONS:
-        sessions.popitem(last=False)
+    def _is_ours(self, session: str, number: int) -> bool:
+        mark = session.split(".")[1:2]
+        return bool(mark) and hmac.compare_digest(mark[0].encode(), self._mac(f"{number}").encode())
+
+    def _mac(self, text: str) -> str:
+        return b64url(hmac.digest(self._secret, text.encode(), "sha256")[:12])
+
+
+def number_in(text: str) -> int:
+    """A whole number under 2^53 in a header, 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def _verify(key: str, signature: str, statement: bytes) -> None:
