@@ -17,7 +17,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.service import identity
 from lts.service.context import Context
-from lts.service.files import write_private
+from lts.service.files import file_digest, write_private
 from lts.service.pair import pinned
 from lts.service.trust import TrustStore
 from lts.store import archive, database, feed, licenses, replay
@@ -135,16 +135,8 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path) -> None:
             ]
         for name, path in files:
             bundle.write(path, name)
-            digests[name] = _digest(path)
+            digests[name] = file_digest(path).hex()
         bundle.writestr(_MANIFEST, json.dumps({"program": f"lts {__version__}", "files": digests}, indent=1))
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def restore(source: Path, data_dir: Path) -> list[str]:
@@ -180,7 +172,7 @@ def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, source
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         write_private(path, bundle.read(name))
-        if _digest(path) != digest:
+        if file_digest(path).hex() != digest:
             raise AdminError("bad-backup", f"{source} is damaged: {name} is not what was backed up.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import threading
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lts.errors import PeerError
+from lts.service.files import file_digest
 from lts.service.pair import messages
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
 from lts.service.pair.node import Node
@@ -50,7 +50,7 @@ class Giving:
             self._token = secrets.token_urlsafe(18)
             mine = X25519PrivateKey.generate()
             public, sealed = self._seal(mine, request.key)
-            files = [CopyFile(name, path.stat().st_size, _digest(path)) for name, path in self._files.items()]
+            files = [CopyFile(name, path.stat().st_size, file_digest(path)) for name, path in self._files.items()]
             keys = [key.text for key in self._node.ctx.trust.keys().values()]
             return messages.encode(CopyOffer(self._token, files, keys, public, sealed))
 
@@ -91,11 +91,3 @@ class Giving:
         for path in self._folder.glob(f"{_PREFIX}*"):
             path.unlink(missing_ok=True)
         self._token, self._files = "", {}
-
-
-def _digest(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.digest()
