@@ -119,8 +119,12 @@ class PublicKey:
         """From `{"kty": "OKP", "crv": "Ed25519", "x": …}` (RFC 8037). Raises TokenError."""
         if not isinstance(jwk, dict) or jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519":
             raise TokenError("Not an Ed25519 key (JWK with kty OKP, crv Ed25519).")
-        x = jwk.get("x")
-        raw = unb64url(x) if isinstance(x, str) else b""
+        return cls.from_x(jwk.get("x"))
+
+    @classmethod
+    def from_x(cls, x: Any) -> PublicKey:
+        """From a JWK's `x`, base64url of the key. Raises TokenError."""
+        raw = unb64url(x) if isinstance(x, str) and x.isascii() else b""
         if len(raw) != 32:
             raise TokenError("The key's x is not 32 bytes of base64url.")
         return cls(raw)

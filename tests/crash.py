@@ -8,6 +8,7 @@ Each round draws on what the rounds before left, and the database is verified at
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -20,7 +21,7 @@ import threading
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID, uuid4
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
@@ -139,26 +140,36 @@ def _read_books(reading: int, books: Books, killer: threading.Timer) -> None:
     killer.cancel()
 
 
+def launch(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A server process over a folder's `data` and `lts.json`, and the line in which it says that it listens."""
+    command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--data", str(folder / "data"),
+               "--config", str(folder / "lts.json"), *more]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    if "running" not in line:
+        raise RuntimeError(f"The server did not start: {line}{process.stdout.read().decode()}")
+    threading.Thread(target=_read_on, args=(process.stdout,), daemon=True).start()
+    return process, line
+
+
+def _read_on(output: IO[bytes]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        output.read()
+
+
 class Running:
     """A real server process on a folder."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--data", str(folder / "data"),
-                   "--config", str(folder / "lts.json"), "--port", str(port)]  # fmt: skip
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().decode()
-        if "running" not in line:
-            raise RuntimeError(f"The server did not start: {line}")
+        self.process, line = launch(folder, "--port", str(port))
         self.port = int(line.split(":")[3].split("/")[0])
 
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 def post(port: int, call: str, body: dict[str, Any]) -> dict[str, Any]:

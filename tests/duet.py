@@ -89,6 +89,10 @@ class Player:
 
     @property
     def config(self) -> Config:
+        """What the server starts with."""
+        return self.made_config()
+
+    def made_config(self) -> Config:
         """As the guide has it."""
         servers = ("self", URLS["standby"]) if self.name == "main" else (URLS["main"], "self")
         return Config(None, data_dir=self.folder / "data", vendor_keys=self.folder / "trust", servers=servers,

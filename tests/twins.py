@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import random
 import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from lts.service import datafolder, labels
+from tests.crash import ROOT as ROOT
+from tests.crash import launch
 from tests.kit import FakeTime, Vendor, lab
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def free_port() -> int:
@@ -120,15 +118,7 @@ class Twin:
 
     def start(self) -> None:
         """Start the process; returns when it listens."""
-        command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--data", str(self.folder / "data"),
-                   "--config", str(self.folder / "lts.json")]  # fmt: skip
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().decode()
-        if "running" not in line:
-            raise RuntimeError(f"The server did not start: {line}{self.process.stdout.read().decode()}")
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        self.process, _ = launch(self.folder)
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, if it runs."""

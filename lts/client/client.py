@@ -14,7 +14,7 @@ from lts.client.errors import NotTrusted, Refused, Unreachable
 from lts.client.servers import Servers
 from lts.client.state import State, Waiting
 from lts.client.transport import HttpTransport, Transport
-from lts.crypto import PublicKey, read_jws, unb64url
+from lts.crypto import PublicKey, read_jws
 from lts.errors import TokenError
 from lts.protocol import (
     MAX_REPORT_SLOTS,
@@ -73,7 +73,7 @@ class Client:
             "instances": instances,
             "validation": validation,
         }
-        self._vendor_key = PublicKey(unb64url(vendor_key)) if vendor_key else None
+        self._vendor_key = PublicKey.from_x(vendor_key) if vendor_key else None
         if self._vendor_key is None and not allow_pinned:
             raise NotTrusted("Give the vendor's public key, or allow_pinned=True to trust the first server met.")
         self._allow_pinned = allow_pinned

@@ -78,6 +78,15 @@ def fingerprint(kid: str) -> str:
     return "-".join(text[i : i + 4] for i in range(0, 32, 4))
 
 
+def is_fingerprint(given: str, kid: str) -> bool:
+    """Whether what somebody typed is the fingerprint of a key id; case, blanks and hyphens do not matter."""
+    return _plain(given) == _plain(fingerprint(kid))
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text if char.isalnum()).lower()
+
+
 def verify_succession(vendor_key: VendorKey, old: PublicKey) -> None:
     """Raises TokenError unless `old` signed that `vendor_key` takes its place."""
     if vendor_key.succession is None:

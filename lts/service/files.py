@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -40,3 +41,15 @@ def file_digest(path: Path) -> bytes:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.digest()
+
+
+def keep_replaced(folder: Path, names: Iterable[str]) -> None:
+    """Move what there is of these names in `folder` into a new `replaced-N` beside it. Raises OSError."""
+    number = 1
+    while (folder / f"replaced-{number}").exists():
+        number += 1
+    kept = folder / f"replaced-{number}"
+    kept.mkdir()
+    for name in names:
+        if (folder / name).exists():
+            os.replace(folder / name, kept / name)

@@ -13,7 +13,7 @@ from lts.rules.authorize import item_fault
 from lts.rules.catalog import Catalog, Code
 from lts.rules.licensefile import License
 from lts.rules.seats import SEAT_WAYS, grace_units
-from lts.rules.vendorkey import fingerprint
+from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
 from lts.service.context import Context
@@ -74,14 +74,10 @@ def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None,
             " with the vendor's, then confirm it.",
             status=409,
         )
-    if _plain(confirmed) != _plain(shown) and confirmed != license_file.vendor_kid:
+    if not is_fingerprint(confirmed, license_file.vendor_kid) and confirmed != license_file.vendor_kid:
         raise AdminError("wrong-fingerprint", f"The fingerprint given is not that of the file's key ({shown}).")
     pub = ctx.trust.add_key(license_file.vendor_name, license_file.vendor_key)
     ctx.store.write(lambda tx: tx.emit(records.Trust(actor, license_file.vendor_kid, pub), now))
-
-
-def _plain(text: str) -> str:
-    return "".join(char for char in text if char.isalnum()).lower()
 
 
 def _preview(tx: Transaction, ctx: Context, new: License, choice: Choice, now: int) -> Preview:

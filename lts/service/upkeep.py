@@ -17,12 +17,12 @@ from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.service import identity
 from lts.service.context import Context
-from lts.service.files import file_digest, write_private
+from lts.service.files import file_digest, keep_replaced, write_private
 from lts.service.pair import pinned
 from lts.service.trust import TrustStore
 from lts.store import archive, database, feed, licenses, replay
 from lts.store.records import Closed
-from lts.store.store import DATABASE, Store
+from lts.store.store import DATABASE, DATABASE_FILES, Store
 from lts.store.transaction import Transaction
 
 KEPT_DAYS = 35
@@ -177,14 +177,7 @@ def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, source
 
 
 def _swap(folder: Path, data_dir: Path, names: dict[str, str]) -> None:
-    number = 1
-    while (data_dir / f"replaced-{number}").exists():
-        number += 1
-    kept = data_dir / f"replaced-{number}"
-    kept.mkdir()
-    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *_SINGLE_FILES, pinned.FILE, *_FOLDERS):
-        if (data_dir / name).exists():
-            os.replace(data_dir / name, kept / name)
+    keep_replaced(data_dir, (*DATABASE_FILES, *_SINGLE_FILES, pinned.FILE, *_FOLDERS))
     for name in names:
         (data_dir / name).parent.mkdir(exist_ok=True)
         os.replace(folder / name, data_dir / name)

@@ -120,11 +120,6 @@ def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Cha
         " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
 
 
-def vector(db: apsw.Connection) -> Vector:
-    """How far this database has each origin."""
-    return {origin: newest[0] for origin in origins(db) if (newest := head(db, origin)) is not None}
-
-
 def hash_at(db: apsw.Connection, origin: int, serial: int) -> bytes | None:
     """Hash of an origin's feed at a serial, None where it is archived or not reached."""
     row = sql.first(

@@ -21,6 +21,8 @@ from lts.store.writer import Waiting, Writer
 
 T = TypeVar("T")
 DATABASE = "lts.db"
+DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+"""The database with the journals that belong to it while it is open, or after a crash."""
 _READERS = 8
 
 

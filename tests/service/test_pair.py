@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -19,6 +20,7 @@ from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
 from lts.service import handshakes, identity, licenses, upkeep
+from lts.service.files import keep_replaced
 from lts.service.licenses import Choice
 from lts.service.pair import joining, messages, report
 from lts.service.pair.caller import Caller
@@ -26,6 +28,7 @@ from lts.service.pair.messages import CopyRequest, News, Poll
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
 from lts.store import archive, records
 from lts.store import pair as stored_pair
+from lts.store.store import DATABASE_FILES
 from tests.duet import Duet, Player, copy_of, counts, picture, template
 from tests.kit import NOON, ORGANIZATION, Lab, Vendor, item
 
@@ -327,12 +330,17 @@ def test_an_answer_that_another_key_signed_is_no_answer_but_a_sign_of_life(duet:
     assert "peer-signature" in duet.standby.node.peer.faults
 
 
+def give_new_key(player: Player) -> None:
+    """The server starts with another key than before."""
+    player.close()
+    known = identity.load(player.folder / "data")
+    changed = identity.Identity(known.uuid, SigningKey.generate(), known.labels, known.incarnation)
+    identity._save(player.folder / "data", changed)
+    player.open()
+
+
 def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
-    folder = duet.standby.folder / "data"
-    duet.standby.close()
-    known = identity.load(folder)
-    identity._save(folder, identity.Identity(known.uuid, SigningKey.generate(), known.labels, known.incarnation))
-    duet.standby.open()
+    give_new_key(duet.standby)
     duet.run(30)
     codes = [set(player.node.peer.faults) for player in duet.players]
     assert "peer-key-changed" in codes[0]
@@ -350,11 +358,7 @@ def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
 
 
 def test_a_main_with_a_new_key_is_no_reason_to_take_over(duet: Duet) -> None:
-    folder = duet.main.folder / "data"
-    duet.main.close()
-    known = identity.load(folder)
-    identity._save(folder, identity.Identity(known.uuid, SigningKey.generate(), known.labels, known.incarnation))
-    duet.main.open()
+    give_new_key(duet.main)
     duet.run(10)
     assert "peer-key-changed" in duet.standby.node.peer.faults
     duet.main.close()
@@ -392,33 +396,15 @@ def test_a_change_of_a_kind_not_known_stops_following_and_breaks_nothing(duet: D
 @pytest.mark.parametrize("role", ["main", "standby"])
 def test_two_servers_of_one_role_are_told_so(duet: Duet, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
     duet.close()
-    other = duet.standby if role == "main" else duet.main
-    right = other.config.servers
-    monkeypatch.setattr(type(other), "config", property(lambda self: _turned(self, other, right)))
+    first = role == "main"
+    servers = ("self", "https://x.example.com/") if first else ("https://x.example.com/", "self")
+    monkeypatch.setattr(Player, "config", property(lambda self: replace(self.made_config(), servers=servers)))
     duet.open()
     duet.run(20)
     for player in duet.players:
         assert "peer-roles" in player.node.peer.faults or "peer-stopped" in player.node.peer.faults
-    assert lab(other).ctx.status != SERVING or role == "main"
-
-
-def _turned(player: Player, other: Player, right: tuple[str, ...]) -> Any:
-    from dataclasses import replace
-
-    from lts.config import Config
-
-    servers = ("self", right[0] if right[1] == "self" else right[1]) if player is duet_main(player) else right
-    if player is other:
-        url = next(u for u in right if u != "self")
-        servers = ("self", url) if right[1] == "self" else (url, "self")
-    else:
-        servers = ("self", "https://x.example.com/") if player.name == "main" else ("https://x.example.com/", "self")
-    base = Config(None, data_dir=player.folder / "data", vendor_keys=player.folder / "trust")
-    return replace(base, servers=servers)
-
-
-def duet_main(player: Player) -> Player:
-    return player if player.name == "main" else player.other
+    other = duet.standby if first else duet.main
+    assert lab(other).ctx.status != SERVING or first
 
 
 def test_a_url_that_leads_to_the_server_itself_is_named(duet: Duet) -> None:
@@ -453,19 +439,29 @@ def test_a_standby_with_licenses_of_its_own_keeps_them_and_says_what_to_do(tmp_p
     duet.close()
 
 
-def test_an_old_database_put_back_on_the_main_gets_back_what_the_standby_holds(duet: Duet) -> None:
+def keep_database(duet: Duet) -> Path:
+    """A copy of the main's database as it is now."""
     duet.main.close()
-    kept = duet.folder / "kept"
-    shutil.copytree(duet.main.folder / "data", kept)
+    kept = shutil.copy(duet.main.folder / "data" / "lts.db", duet.folder / "kept.db")
     duet.main.open()
     duet.settle()
+    return Path(kept)
+
+
+def put_back(kept: Path, duet: Duet) -> None:
+    """The closed main has its old database again."""
+    for name in DATABASE_FILES:
+        (duet.main.folder / "data" / name).unlink(missing_ok=True)
+    shutil.copy(kept, duet.main.folder / "data" / "lts.db")
+
+
+def test_an_old_database_put_back_on_the_main_gets_back_what_the_standby_holds(duet: Duet) -> None:
+    kept = keep_database(duet)
     lease = lab(duet.main).authorize(None, DEVICE).lease
     lab(duet.main).report(lease, {"QR": 8})
     duet.turn()
     duet.main.close()
-    for name in ("lts.db", "lts.db-wal", "lts.db-shm"):
-        (duet.main.folder / "data" / name).unlink(missing_ok=True)
-    shutil.copy(kept / "lts.db", duet.main.folder / "data" / "lts.db")
+    put_back(kept, duet)
     duet.main.open()
     duet.settle()
     assert list(counts(lab(duet.main)).values()) == [8]
@@ -474,19 +470,13 @@ def test_an_old_database_put_back_on_the_main_gets_back_what_the_standby_holds(d
 
 
 def test_an_old_database_that_served_alone_numbers_nothing_twice(duet: Duet) -> None:
-    duet.main.close()
-    kept = duet.folder / "kept"
-    shutil.copytree(duet.main.folder / "data", kept)
-    duet.main.open()
-    duet.settle()
+    kept = keep_database(duet)
     for number in range(3):
         lab(duet.main).report(lab(duet.main).authorize(None, str(UUID(int=100 + number))).lease, {"X": 1})
     duet.turn()
     duet.main.close()
     duet.standby.close()
-    for name in ("lts.db", "lts.db-wal", "lts.db-shm"):
-        (duet.main.folder / "data" / name).unlink(missing_ok=True)
-    shutil.copy(kept / "lts.db", duet.main.folder / "data" / "lts.db")
+    put_back(kept, duet)
     duet.main.open()
     duet.run(20)
     for number in range(3):
@@ -540,7 +530,7 @@ def test_a_copy_whose_placing_was_interrupted_is_placed_at_the_next_start(tmp_pa
     incoming = folder / joining.INCOMING
     assert (incoming / joining.READY).exists()
     if mark == joining.PLACING:
-        joining._move_away(folder)
+        keep_replaced(folder, (*DATABASE_FILES, "archive", "vault.key"))
         (incoming / joining.READY).rename(incoming / joining.PLACING)
         (incoming / "vault.key").rename(folder / "vault.key")
     duet.settle()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from lts.crypto import PublicKey, unb64url
+from lts.crypto import PublicKey
 from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import SERVING
@@ -80,7 +80,7 @@ class Answering:
         pinned = self._node.pinned.now.key
         if pinned is not None and who.key != pinned and who.key not in self._strangers and len(self._strangers) < 100:
             self._strangers.add(who.key)
-            kid = PublicKey(unb64url(who.key)).kid
+            kid = PublicKey.from_x(who.key).kid
             log.warning("a server with the key %s called; it is not the one pinned and gets nothing", fingerprint(kid))
         return 200, {SIGNATURE: signature}, answer
 
@@ -95,7 +95,7 @@ class Answering:
         node, poll = self._node, messages.decode(body, Poll)
         node.heard(poll.state)
         me = node.ctx.identity
-        known = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in poll.state.have}
+        known = messages.serials(poll.state.have)
         node.confirming.asked(known.get((me.uuid, me.incarnation), 0))
         if poll.state.writes and node.pinned.now.uuid is not None:
             known[node.pinned.now.uuid, poll.state.writes] = _ALL  # it has its own, however much it writes meanwhile

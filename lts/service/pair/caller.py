@@ -45,29 +45,27 @@ class Caller:
     def call(self, path: str, message: Any, kind: type[M], timeout: float) -> M:
         """The other server's answer. Raises PeerError: `peer-unreachable` (nothing came), `peer-signature` (something
         came that the pinned server did not sign), or what the other server refused with."""
-        with self._lock:
-            body = messages.encode(message)
-            for attempt in (1, 2):
-                if not self._session:
-                    self._say_hello(timeout)
-                try:
-                    return messages.decode(self._ask(path, body, timeout), kind)
-                except PeerError as error:
-                    self._session = ""
-                    if error.code != "peer-session" or attempt == 2:
-                        raise
-            raise AssertionError("unreachable")
+        return messages.decode(self.raw(path, message, timeout), kind)
 
     def raw(self, path: str, message: Any, timeout: float) -> bytes:
-        """Like `call`, for an answer that is bytes."""
+        """Like `call`, for an answer that is bytes. A session that has ended is begun anew, once."""
+        body = messages.encode(message)
         with self._lock:
-            if not self._session:
-                self._say_hello(timeout)
             try:
-                return self._ask(path, messages.encode(message), timeout)
-            except PeerError:
-                self._session = ""
-                raise
+                return self._in_session(path, body, timeout)
+            except PeerError as error:
+                if error.code != "peer-session":
+                    raise
+            return self._in_session(path, body, timeout)
+
+    def _in_session(self, path: str, body: bytes, timeout: float) -> bytes:
+        if not self._session:
+            self._say_hello(timeout)
+        try:
+            return self._ask(path, body, timeout)
+        except PeerError:
+            self._session = ""
+            raise
 
     def _say_hello(self, timeout: float) -> None:
         nonce = secrets.token_urlsafe(18)
@@ -111,12 +109,9 @@ def _not_a_peer(status: int, headers: Mapping[str, str]) -> PeerError:
 
 def _key_of(peer: Self) -> PublicKey:
     try:
-        raw = unb64url(peer.key)
-    except (TokenError, UnicodeError) as error:
+        return PublicKey.from_x(peer.key)
+    except TokenError as error:
         raise PeerError("peer-signature", "The other server names a key that is none.") from error
-    if len(raw) != 32:
-        raise PeerError("peer-signature", "The other server names a key that is none.")
-    return PublicKey(raw)
 
 
 def _verify(key: PublicKey, headers: Mapping[str, str], statement: bytes) -> None:

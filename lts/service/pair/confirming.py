@@ -26,7 +26,6 @@ class Confirming:
         self._asking = 0
         self._heard = 0.0
         self.in_step = False
-        self.in_step_since = 0.0
 
     def asked(self, serial: int) -> None:
         """A request came: the other server has everything up to `serial` (0 = nothing of this feed)."""
@@ -37,7 +36,7 @@ class Confirming:
             self._serial = serial
             given, self._given = self._given, None
             if given is not None and serial >= given[0] and now - given[1] <= IN_STEP_SECONDS and not self.in_step:
-                self.in_step, self.in_step_since = True, now
+                self.in_step = True
             self._acknowledged.notify_all()
 
     def answered(self, serial: int | None) -> None:

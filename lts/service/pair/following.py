@@ -65,10 +65,9 @@ class Following:
         if code == "peer-unreachable":
             node.peer.faults[code] = error.detail
             return
-        if code == "peer-not-met":
-            node.peer.alive = node.elapsed()
-            return  # it calls this server's URL in its turn, within a second
         node.peer.alive = node.elapsed()
+        if code == "peer-not-met":
+            return  # it calls this server's URL in its turn, within a second
         node.mend("peer-unreachable")
         if code == "peer-promoted":
             node.retire()
@@ -82,6 +81,7 @@ class Following:
             node.fault(code, error.detail)
 
     def _ask(self) -> News:
+        """A poll. A main that is about to serve does not wait for news."""
         node = self._node
         held = node.pinned.now.delegation
         serving = node.ctx.status == SERVING
@@ -187,17 +187,13 @@ class Following:
         standing = self._line.call(messages.GIVE_WAY, Standing(node.state()), Standing, TIMEOUT_SECONDS)
         node.heard(standing.state)
         while not self._has(standing.state.have):
-            news = self._ask_now()
+            news = self._ask()
             self._store(news)
             if not news.changes and not self._has(standing.state.have):
                 raise PeerError("peer-feed", "The other server did not give all that it had.")
         if rules.fresh_word(node.elapsed() - asked, limit):
             node.serve("hand-back")
 
-    def _ask_now(self) -> News:
-        poll = Poll(state=self._node.state(), wait=0.0, limit=LIMIT_REFUSING)
-        return self._line.call(messages.CHANGES, poll, News, TIMEOUT_SECONDS)
-
     def _has(self, have: list[Position]) -> bool:
-        mine = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in self._node.ctx.store.positions()}
-        return all(mine.get((uuid, incarnation), 0) >= serial for uuid, incarnation, serial, _ in have)
+        mine = messages.serials(self._node.ctx.store.positions())
+        return all(mine.get(name, 0) >= serial for name, serial in messages.serials(have).items())

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from lts.errors import PeerError
 from lts.service.files import file_digest
-from lts.service.pair import messages
+from lts.service.pair import messages, secrecy
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
 from lts.service.pair.node import Node
-from lts.service.pair.secrecy import shared_key
 from lts.store import database
 from lts.store.store import DATABASE
 
@@ -48,20 +43,10 @@ class Giving:
             archives = sorted(path for path in self._node.archives.glob("*.ltsa"))
             self._files = {DATABASE: snapshot, **{f"archive/{path.name}": path for path in archives}}
             self._token = secrets.token_urlsafe(18)
-            mine = X25519PrivateKey.generate()
-            public, sealed = self._seal(mine, request.key)
+            public, sealed = secrecy.seal(self._node.ctx.vault.secret_for_standby(), request.key)
             files = [CopyFile(name, path.stat().st_size, file_digest(path)) for name, path in self._files.items()]
             keys = [key.text for key in self._node.ctx.trust.keys().values()]
             return messages.encode(CopyOffer(self._token, files, keys, public, sealed))
-
-    def _seal(self, mine: X25519PrivateKey, theirs: bytes) -> tuple[bytes, bytes]:
-        try:
-            key = shared_key(mine, X25519PublicKey.from_public_bytes(theirs))
-        except ValueError as error:
-            raise PeerError("peer-message", "The key for the secrets is none.") from error
-        nonce = os.urandom(12)
-        sealed = AESGCM(key).encrypt(nonce, self._node.ctx.vault.secret_for_standby(), b"vault.key")
-        return mine.public_key().public_bytes_raw(), nonce + sealed
 
     def part(self, body: bytes) -> bytes:
         """A piece of a file of the copy."""

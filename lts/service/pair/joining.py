@@ -11,19 +11,14 @@ import os
 import shutil
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from lts.errors import PeerError
 from lts.service import identity, vault
-from lts.service.files import write_private
-from lts.service.pair import messages
+from lts.service.files import keep_replaced, write_private
+from lts.service.pair import messages, secrecy
 from lts.service.pair.caller import Caller
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
 from lts.service.pair.node import Node
-from lts.service.pair.secrecy import shared_key
-from lts.store.store import DATABASE
+from lts.store.store import DATABASE_FILES
 
 log = logging.getLogger("lts.pair")
 INCOMING, READY, PLACING = "incoming", "ready", "placing"
@@ -38,12 +33,12 @@ def copy(node: Node, line: Caller) -> None:
     folder = node.ctx.store.path.parent / INCOMING
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    mine = X25519PrivateKey.generate()
-    request = CopyRequest(mine.public_key().public_bytes_raw())
+    mine = secrecy.new_key()
+    request = CopyRequest(secrecy.public_part(mine))
     offer = line.call(messages.COPY, request, CopyOffer, OFFER_SECONDS)
     total = sum(file.size for file in offer.files)
     log.warning("taking a copy of the other server's data: %d files, %.1f MiB", len(offer.files), total / (1 << 20))
-    write_private(folder / vault.FILE, _unseal(mine, offer))
+    write_private(folder / vault.FILE, secrecy.unseal(mine, offer.key, offer.sealed))
     for file in offer.files:
         _take_file(node, line, folder, offer.token, file)
     for text in offer.vendor_keys:
@@ -52,14 +47,6 @@ def copy(node: Node, line: Caller) -> None:
     write_private(folder / READY, b"")
     log.warning("the copy is complete; opening the data folder anew")
     node.reopen()
-
-
-def _unseal(mine: X25519PrivateKey, offer: CopyOffer) -> bytes:
-    try:
-        key = shared_key(mine, X25519PublicKey.from_public_bytes(offer.key))
-        return AESGCM(key).decrypt(offer.sealed[:12], offer.sealed[12:], b"vault.key")
-    except (ValueError, InvalidTag) as error:
-        raise PeerError("peer-message", "The other server's secret cannot be read.") from error
 
 
 def _take_file(node: Node, line: Caller, folder: Path, token: str, file: CopyFile) -> None:
@@ -91,7 +78,7 @@ def install(data_dir: Path) -> bool:
     open. Whether there was one."""
     folder = data_dir / INCOMING
     if (folder / READY).exists():
-        _move_away(data_dir)
+        keep_replaced(data_dir, (*DATABASE_FILES, "archive", vault.FILE))
         os.replace(folder / READY, folder / PLACING)
     if not (folder / PLACING).exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -103,14 +90,3 @@ def install(data_dir: Path) -> bool:
     (folder / PLACING).unlink()
     folder.rmdir()
     return True
-
-
-def _move_away(data_dir: Path) -> None:
-    number = 1
-    while (data_dir / f"replaced-{number}").exists():
-        number += 1
-    kept = data_dir / f"replaced-{number}"
-    kept.mkdir()
-    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "archive", vault.FILE):
-        if (data_dir / name).exists():
-            os.replace(data_dir / name, kept / name)

@@ -52,8 +52,6 @@ class State(msgspec.Struct, kw_only=True):
     alone."""
 
     status: str
-    role: str
-    epoch: int
     now: int
     writes: str
     family: str
@@ -88,6 +86,11 @@ class Standing(msgspec.Struct):
     """Where a server stands that was told to give way."""
 
     state: State
+
+
+def serials(have: list[Position]) -> dict[tuple[str, str], int]:
+    """Serial by (LTS UUID, incarnation)."""
+    return {(uuid, incarnation): serial for uuid, incarnation, serial, _ in have}
 
 
 class CopyRequest(msgspec.Struct):

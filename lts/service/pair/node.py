@@ -13,23 +13,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lts import __version__
-from lts.crypto import PublicKey, canonical_json, jws_header, sign_jws, unb64url
+from lts.crypto import PublicKey, canonical_json, jws_header, sign_jws
 from lts.errors import AdminError, PeerError, Refusal
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
-from lts.rules.vendorkey import fingerprint
+from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service import identity
 from lts.service.catalog import self_signed
 from lts.service.context import Context
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.pinned import Delegation, PinnedFile
+from lts.service.upkeep import archives_folder
 from lts.store import exchange, feed, pair, records
 from lts.store.transaction import Position, Transaction
 
 log = logging.getLogger("lts.pair")
 NOT_NOW = "This server does not answer clients just now; use the other server URL of the license key."
-SHARED_FAULTS = ("peer-key-changed", "peer-not-authentic", "peer-self", "peer-roles", "peer-family")
+SHARED_FAULTS = ("peer-key-changed", "peer-self", "peer-roles", "peer-family")
 """Faults that stop the pair until an administrator has acted."""
 
 
@@ -66,7 +67,7 @@ class Node:
         now = self.elapsed()
         self.peer = Peer(now, now, now)
         self.settled = False
-        self.archives = ctx.store.path.parent / "archive"
+        self.archives = archives_folder(ctx.store.path.parent)
         self.changing = threading.RLock()
         self._beat_at = self.elapsed()
         self._bonded = pinned.delegation(ctx.clock.now()) is not None
@@ -114,8 +115,6 @@ class Node:
                 self._family, self._bare = exchange.family(db), exchange.bare(db)
         return State(
             status=self.ctx.status,
-            role=self.role,
-            epoch=pair.highest_epoch(store.epochs),
             now=self.ctx.clock.now(),
             writes=self.ctx.identity.incarnation if self.settled else "",
             family=self._family,
@@ -345,9 +344,7 @@ class Node:
         if self.role != MAIN or pinned.key is None or pinned.uuid is None or not rules.renew_delegation(until, now):
             return [], 0
         me = self.ctx.identity
-        claims = rules.delegation(
-            me.uuid, pinned.uuid, PublicKey(unb64url(pinned.key)), now, now + self.peer.clock_offset
-        )
+        claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, now + self.peer.clock_offset)
         header = jws_header(me.key.public, "lts-certificate+jws")
         return [self_signed(me), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
 
@@ -364,7 +361,7 @@ class Node:
             keys = set(pair.server_keys(db))
         if self.pinned.now.key is not None:
             keys.add(self.pinned.now.key)
-        self.ctx.leases.believe(PublicKey(unb64url(key)) for key in keys)
+        self.ctx.leases.believe(PublicKey.from_x(key) for key in keys)
 
     # what administrators decide
 
@@ -375,7 +372,7 @@ class Node:
             raise AdminError(
                 "nothing-to-approve", "The other server's key has not changed; there is nothing to approve."
             )
-        if _plain(given) != _plain(fingerprint(_kid(offered))):
+        if not is_fingerprint(given, _kid(offered)):
             raise AdminError(
                 "wrong-fingerprint", f"The other server's new key has the fingerprint {fingerprint(_kid(offered))}."
             )
@@ -397,8 +394,4 @@ class Node:
 
 
 def _kid(key: str) -> str:
-    return PublicKey(unb64url(key)).kid
-
-
-def _plain(text: str) -> str:
-    return "".join(char for char in text if char.isalnum()).lower()
+    return PublicKey.from_x(key).kid

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lts.crypto import PublicKey, unb64url
+from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules import pair as rules
 from lts.rules.pair import SERVING, STANDBY
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
+from lts.service.pair.messages import serials
 from lts.service.pair.node import Node
 from lts.store import feed, pair, records, seats
 from lts.store.records import Kind
@@ -71,7 +72,7 @@ def warnings(node: Node) -> list[str]:
 
 
 def _fingerprint(key: str | None) -> str | None:
-    return fingerprint(PublicKey(unb64url(key)).kid) if key else None
+    return fingerprint(PublicKey.from_x(key).kid) if key else None
 
 
 def _in_step(node: Node) -> bool:
@@ -86,8 +87,7 @@ def _lag(node: Node) -> int | None:
     state = node.peer.state
     if state is None:
         return None
-    theirs = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in state.have}
-    mine = {(uuid, incarnation): serial for uuid, incarnation, serial, _ in node.ctx.store.positions()}
+    theirs, mine = serials(state.have), serials(node.ctx.store.positions())
     return sum(abs(theirs.get(name, 0) - mine.get(name, 0)) for name in {*theirs, *mine})
 
 

@@ -96,9 +96,6 @@ def number_in(text: str) -> int:
 
 def _verify(key: str, signature: str, statement: bytes) -> None:
     try:
-        raw = unb64url(key)
-        if len(raw) != 32:
-            raise TokenError("Not a key.")
-        PublicKey(raw).verify(unb64url(signature), statement)
+        PublicKey.from_x(key).verify(unb64url(signature), statement)
     except (TokenError, UnicodeError) as error:
         raise PeerError("peer-signature", "The request is not signed as it must be.", status=403) from error
