@@ -65,6 +65,7 @@ class LtsError(Exception):
 
     code: int | str = "error"
     status: int = 500
+    retry_after: int | None = None
 
     def __init__(self, detail: str, *, field: str | None = None) -> None:
         super().__init__(detail)
@@ -138,10 +139,13 @@ class TokenError(LtsError):
 class AdminError(LtsError):
     """A wrong request of an administrator: `code` is a slug such as `no-such-code`."""
 
-    def __init__(self, code: str, detail: str, *, status: int = 400, field: str | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, *, status: int = 400, field: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(detail, field=field)
         self.code = code
         self.status = status
+        self.retry_after = retry_after
 
 
 class PeerError(LtsError):

@@ -16,14 +16,14 @@ from typing import Any
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
 from lts.cli.questions import print_usage
-from lts.cli.serve import add_address
+from lts.cli.serve import add_address, portal_url
 from lts.client import Client
 from lts.config import Config
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation, licensefile, vendorkey
 from lts.server import Opened, Server, opened, set_up_logging, stop_on_signals
-from lts.service import handshakes, licenses, usage
+from lts.service import handshakes, licenses, sessions, usage
 from lts.service.licenses import Choice
 from lts.vendor import issuing
 
@@ -61,7 +61,8 @@ def _demo(args: argparse.Namespace) -> int:
         try:
             _run(args, config, here, server)
             if not args.exit:
-                _say(args, f"The server goes on at {server.url}page/#/index.html until Ctrl-C.")
+                portal = portal_url(server.url, sessions.setup_code(server.ctx))
+                _say(args, f"The server goes on at {portal} until Ctrl-C.")
                 _say(args, f"Command line on its data: lts status --data {config.data_dir}")
                 stopped = threading.Event()
                 stop_on_signals(stopped.set)

@@ -12,6 +12,7 @@ from typing import Any
 from lts.cli.options import config_of
 from lts.config import Config
 from lts.server import Server, opened, set_up_logging, stop_on_signals
+from lts.service import sessions
 
 LOG_SECONDS = 1.0
 """How long the last lines may take to be written."""
@@ -38,9 +39,18 @@ def has_desktop() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def portal_url(server_url: str, setup_code: str | None = None) -> str:
+    """Address of the portal; the set-up code stands in the fragment, which no server or proxy ever sees."""
+    portal = f"{server_url}page/#/index.html"
+    return portal if setup_code is None else f"{portal}?setup={setup_code}"
+
+
 def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
-    portal = f"{server.url}page/#/index.html"
+    code = sessions.setup_code(server.ctx)
+    portal = portal_url(server.url, code)
     print(f"LTS is running: {portal}", flush=True)
+    if code is not None:
+        print("Open this address to set the password; the code in it works once.", flush=True)
     print(f"Data folder: {config.data_dir}. Stop with Ctrl-C.", flush=True)
     if open_browser:
         webbrowser.open(portal)

@@ -1,7 +1,7 @@
 """Tables and numbered migrations; each runs in one transaction (architecture.md, Failure: upgrade).
 
-Every table but `origins`, `turns`, `changes`, `heads`, `archives` and `meta` is what replaying the change feed
-gives, so `lts verify` can rebuild and compare it. Integers for devices, items, codes and types keep rows short.
+Every table but `origins`, `turns`, `changes`, `heads`, `archives`, `sessions` and `meta` is what replaying the change
+feed gives, so `lts verify` can rebuild and compare it. Integers for devices, items, codes and types keep rows short.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ APPLICATION_ID = 0x4C545332  # "LTS2"
 
 V1 = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- Browsers signed in here: of the cookie only a digest, of the password a mark that changes with it.
+CREATE TABLE sessions (id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, user TEXT NOT NULL, mark BLOB NOT NULL,
+    begun INTEGER NOT NULL, seen INTEGER NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL) WITHOUT ROWID;
 
 -- The change feed: one row a change, chained by SHA-256 within its origin.
 -- `numbers` is where an origin's own range of device, code, item and type numbers begins.

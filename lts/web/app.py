@@ -18,6 +18,7 @@ from lts.web.addresses import is_loopback
 from lts.web.client_api import ClientApi, Environ, StartResponse
 from lts.web.metrics import CONTENT_TYPE, Metrics
 from lts.web.peer_api import PeerApi
+from lts.web.signin import SignIn
 
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none';"
@@ -84,7 +85,9 @@ def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -
     app.config["MAX_CONTENT_LENGTH"] = 2 << 20
     app.config["MAX_FORM_MEMORY_SIZE"] = 2 << 20
     app.json.sort_keys = False  # type: ignore[attr-defined]  # DefaultJSONProvider's setting
-    app.register_blueprint(portal_api.blueprint(ctx, config, cli_token))
+    gate = SignIn(ctx, config, cli_token)
+    gate.install(app)
+    app.register_blueprint(portal_api.blueprint(ctx, gate))
     app.register_blueprint(pages.blueprint())
     app.before_request(_name_request)
     app.after_request(_secure)

@@ -1,13 +1,11 @@
-"""The administrators' API, `/api/v1/admin/…`: what the command line calls, and the portal will.
+"""The administrators' API, `/api/v1/admin/…`: what the portal, the command line and programs with a token call.
 
-For now it opens to the command line's token only (interfaces.md, Start).
+Who may is said by lts.web.signin; calls about accounts are in lts.web.account_api.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from uuid import uuid4
 from flask import Blueprint, Response, g, request
 
 from lts import __version__
-from lts.config import Config
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules import activation
@@ -29,35 +26,39 @@ from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.store import records
-from lts.web.addresses import is_loopback
+from lts.web import account_api
+from lts.web.jsonbody import body_text, json_body
 from lts.web.messages import device_of, read_authorize
+from lts.web.signin import SAFE, SignIn
 
 Json = dict[str, Any]
 
 
-def blueprint(ctx: Context, config: Config, cli_token: str) -> Blueprint:
-    """All administrators' calls; each needs the bearer token and comes from this machine."""
+def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
+    """All administrators' calls."""
     api = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 
     @api.before_request
     def authenticate() -> None:
-        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
-        if not is_loopback(request.environ) or not hmac.compare_digest(given, f"Bearer {cli_token}".encode()):
-            raise AdminError("not-signed-in", "Sign in first.", status=401)
-        user = request.headers.get("X-LTS-User", "unknown")
-        g.actor = "cli:" + "".join(c for c in user if unicodedata.category(c)[0] != "C")[:64]
+        if request.endpoint in account_api.OPEN:
+            return
+        account = g.account = gate.account()
+        g.actor = account.actor
+        if request.method not in SAFE and not account.may_change and request.endpoint not in _OF_READERS:
+            raise AdminError("read-only", "Your user may look at everything, and change nothing.", status=403)
 
     @api.before_request
     def only_in_charge() -> None:
-        if request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint not in _OF_THIS_SERVER:
+        if request.method not in SAFE and request.endpoint not in _OF_THIS_SERVER:
             ctx.check_in_charge()
 
     @api.after_request
     def make_durable(response: Response) -> Response:
-        if request.method not in ("GET", "HEAD", "OPTIONS") and response.status_code < 400:
+        if request.method not in SAFE and response.status_code < 400:
             response.headers["X-LTS-Durable"] = ctx.confirm(ctx.store.serial) if ctx.status == "serving" else "local"
         return response
 
+    account_api.add_calls(api, ctx, gate)
     _license_calls(api, ctx)
     _handshake_calls(api, ctx)
     _question_calls(api, ctx)
@@ -69,22 +70,10 @@ def blueprint(ctx: Context, config: Config, cli_token: str) -> Blueprint:
 _OF_THIS_SERVER = {
     f"admin.{name}"
     for name in ("preview", "explain_request", "backup", "reset_clock", "accept_clock", "approve_peer", "promote")
-}
+} | account_api.HERE
 """Calls that change nothing that the two servers of a pair share, or that are about the pair itself."""
-
-
-def _body() -> Json:
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
-        raise AdminError("bad-body", "Send a JSON object.", field="body")
-    return body
-
-
-def _text(body: Json, name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise AdminError("bad-field", f"{name} must be a text.", field=name)
-    return value
+_OF_READERS = {"admin.preview", "admin.explain_request"} | account_api.OWN
+"""Calls with a body that a user who may only read can make."""
 
 
 def _choice() -> Choice:
@@ -159,14 +148,14 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/handshakes")
     def add() -> Json:
-        body = _body()
-        organization = _text(body, "organizationId")
+        body = json_body()
+        organization = body_text(body, "organizationId")
         changes = {name: value for name, value in body.items() if name != "organizationId"}
         return {"name": handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now())}
 
     @api.patch("/handshakes/<path:name>")
     def edit(name: str) -> Json:
-        return {"name": handshakes.edit(ctx, name, _body(), g.actor, ctx.clock.now())}
+        return {"name": handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now())}
 
     @api.delete("/handshakes/<path:name>")
     def remove(name: str) -> Json:
@@ -175,6 +164,8 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.get("/license-key/<path:name>")
     def key(name: str) -> Json:
+        if not g.account.may_change:
+            raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
         return {"licenseKey": handshakes.license_key(ctx, name), "servers": handshakes.server_urls(ctx)}
 
 
@@ -194,7 +185,7 @@ def _question_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/explain")
     def explain_request() -> Json:
-        return explain.explain(ctx, _request(_body()), ctx.clock.now())
+        return explain.explain(ctx, _request(json_body()), ctx.clock.now())
 
     @api.get("/why")
     def why() -> Json:
@@ -245,17 +236,17 @@ def _request(body: Json) -> Request:
 def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/seats/release")
     def release_seat() -> Json:
-        body = _body()
+        body = json_body()
         item = body.get("item")
         if type(item) is not int:
             raise AdminError("bad-field", "item must be the item's number.", field="item")
-        device_of(_text(body, "deviceId"))
-        end = release.release_seat(ctx, _text(body, "deviceId"), item, g.actor, ctx.clock.now())
+        device_of(body_text(body, "deviceId"))
+        end = release.release_seat(ctx, body_text(body, "deviceId"), item, g.actor, ctx.clock.now())
         return {"leaseMayRunUntil": iso(end)}
 
     @api.post("/backup")
     def backup() -> Json:
-        target = Path(_text(_body(), "path"))
+        target = Path(body_text(json_body(), "path"))
         if not target.is_absolute():
             raise AdminError("relative-path", "Give the backup's path from the root.", field="path")
         data_dir = ctx.store.path.parent
@@ -294,7 +285,7 @@ def _pair_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/pair/approve")
     def approve_peer() -> Json:
-        node().approve(_text(_body(), "fingerprint"))
+        node().approve(body_text(json_body(), "fingerprint"))
         ctx.note_event("pair-key-approved", {"actor": g.actor})
         return pair_report.describe(node())
 

@@ -7,7 +7,7 @@ import logging
 from http import HTTPStatus
 from secrets import token_hex
 
-from lts.errors import LtsError, Refusal
+from lts.errors import LtsError
 from lts.web.answers import Problem, encode
 
 log = logging.getLogger("lts.web")
@@ -35,7 +35,7 @@ def problem(error: BaseException, request_id: str) -> tuple[int, bytes, Headers]
         log.error("%s failed", request_id, exc_info=error)
         return 500, _body(500, "Internal error", "internal", _FAULT, request_id, None), []
     headers = []
-    if isinstance(error, Refusal) and error.retry_after is not None:
+    if error.retry_after is not None:
         headers.append(("Retry-After", str(error.retry_after)))
     body = _body(error.status, error.title, error.code, error.detail, request_id, error.field)
     return error.status, body, headers

@@ -38,6 +38,11 @@ class Limiter:
         now = self._clock()
         return admit(self._due.get(key), now, self._interval, self._burst)[1]
 
+    def forget(self, key: Hashable) -> None:
+        """The key owes nothing any more."""
+        with self._lock:
+            self._due.pop(key, None)
+
     def __len__(self) -> int:
         """Keys that are held."""
         return len(self._due)

@@ -1,0 +1,70 @@
+"""Who may do what in the portal, and what makes a password good enough (product.md, Portal: Security)."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+OWNER = "admin"
+"""The user that always exists once the server is set up, and cannot be renamed."""
+ADMINISTRATOR, READER = "administrator", "reader"
+ROLES = (ADMINISTRATOR, READER)
+MIN_PASSWORD, MAX_PASSWORD = 10, 256
+MIN_DIFFERENT = 5
+IDLE_SECONDS = 12 * 3600
+"""A session that nobody used for so long has ended."""
+LONGEST_SECONDS = 30 * 86400
+SEEN_SECONDS = 60
+"""How old "last used" of a session or token may be before it is written again."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who calls: `actor` stands in the audit log, `session` is the id of the browser's session, None for a token."""
+
+    name: str
+    role: str
+    actor: str
+    session: str | None = None
+
+    @property
+    def may_change(self) -> bool:
+        """Whether more than reading is allowed."""
+        return self.role == ADMINISTRATOR
+
+    # what Flask-Login asks of a user
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """The name, for Flask-Login."""
+        return self.name
+
+
+def normal_password(text: str) -> str:
+    """One form of the same characters, however they were typed (RFC 8265, 4.2)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def password_fault(password: str, user: str) -> tuple[str, str] | None:
+    """(code, sentence) of what is wrong with a new password of `user`, None when nothing is."""
+    if len(password) < MIN_PASSWORD:
+        return "short-password", f"Use at least {MIN_PASSWORD} characters; a few words that you remember are best."
+    if len(password) > MAX_PASSWORD:
+        return "long-password", f"Use at most {MAX_PASSWORD} characters."
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in password):
+        return "control-character", "The password holds a control character; type it again."
+    if len(set(password)) < MIN_DIFFERENT or user.casefold() in (password.casefold(), password.casefold()[::-1]):
+        return "weak-password", "This password is guessed at once; use a few words that you remember."
+    return None
+
+
+def session_ended(begun: int, seen: int, now: int) -> bool:
+    """Whether a session begun and last used then has run out (UTC seconds)."""
+    return now - seen > IDLE_SECONDS or now - begun > LONGEST_SECONDS
+
+
+def plain_code(text: str) -> bytes:
+    """A set-up code as typed, without blanks, hyphens and case."""
+    return "".join(char for char in text.upper() if char.isalnum()).encode("utf-8", "replace")

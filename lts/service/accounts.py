@@ -1,0 +1,233 @@
+"""Users, their passwords and the API tokens: settings of the server, so that a standby knows them too.
+
+A user is the setting `user:NAME` = {role, password (Argon2id hash), since}, a token `token:ID` = {name, role, digest,
+since}. Nothing here ever gives a password, hash or token back, but a token once, when it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from lts.errors import AdminError
+from lts.protocol import iso
+from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
+from lts.rules.catalog import Catalog
+from lts.service.context import Context
+from lts.service.handshakes import clean_name
+from lts.store import records
+from lts.store import sessions as stored
+from lts.store.transaction import Transaction
+
+Json = dict[str, Any]
+USER, TOKEN = "user:", "token:"
+MAX_USERS = 200
+_hasher = PasswordHasher()
+_few_at_once = threading.BoundedSemaphore(2)
+"""Each hash takes 64 MiB and some tenths of a second: a flood of sign-ins must neither fill memory nor processor."""
+_NOBODY = _hasher.hash(secrets.token_hex(16))
+"""Compared where there is no such user, so that the time taken does not tell."""
+
+
+def users_of(catalog: Catalog) -> dict[str, Json]:
+    """Stored users by name."""
+    return _settings(catalog, USER)
+
+
+def _settings(catalog: Catalog, prefix: str) -> dict[str, Json]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in catalog.settings.items()
+        if name.startswith(prefix) and isinstance(value, dict)
+    }
+
+
+def is_set_up(catalog: Catalog) -> bool:
+    """Whether the owner has a password."""
+    return OWNER in users_of(catalog)
+
+
+def hash_password(password: str) -> str:
+    """Argon2id hash of a password that has been checked."""
+    with _few_at_once:
+        return _hasher.hash(normal_password(password))
+
+
+def _matches(user: Json | None, password: str) -> bool:
+    try:
+        with _few_at_once:
+            _hasher.verify(str(user["password"]) if user else _NOBODY, normal_password(password))
+    except (VerificationError, InvalidHashError):
+        return False
+    return user is not None
+
+
+def checked_new_password(password: Any, user: str) -> str:
+    """The password when it is good enough. Raises AdminError naming the field."""
+    if not isinstance(password, str):
+        raise AdminError("bad-field", "password must be a text.", field="password")
+    fault = password_fault(normal_password(password), user)
+    if fault is not None:
+        raise AdminError(*fault, field="password")
+    return password
+
+
+def check_password(ctx: Context, name: str, password: str) -> None:
+    """Raises AdminError 403 unless this is the user's password; takes as long where there is no such user."""
+    if not _matches(users_of(ctx.store.catalog).get(name), password[:1024]):
+        raise AdminError("wrong-password", "The user name or the password is wrong.", status=403, field="password")
+
+
+def set_up(ctx: Context, code: str, password: str, now: int) -> None:
+    """Give the owner a password, once, by the one-time code. Raises AdminError."""
+    if is_set_up(ctx.store.catalog):
+        raise _done_before()
+    hashed = hash_password(checked_new_password(password, OWNER))
+
+    def operation(tx: Transaction) -> None:
+        if is_set_up(tx.catalog):
+            raise _done_before()
+        known = stored.setup_code(tx.db)
+        if known is None or not hmac.compare_digest(plain_code(code), plain_code(known)):
+            raise AdminError(
+                "wrong-setup-code",
+                "The set-up code is not right; `lts setup-code` shows it on the server's machine.",
+                status=403,
+                field="code",
+            )
+        value = {"role": ADMINISTRATOR, "password": hashed, "since": now}
+        tx.emit(records.Setting(OWNER, USER + OWNER, value), now)
+        stored.keep_setup_code(tx, None)
+
+    ctx.store.write(operation)
+
+
+def _done_before() -> AdminError:
+    return AdminError("set-up-before", "This server is set up already; sign in.", status=409)
+
+
+def reset(ctx: Context, actor: str, now: int) -> None:
+    """Take the owner's password away: all its sessions end, and a new set-up code is made when asked for."""
+
+    def operation(tx: Transaction) -> None:
+        if is_set_up(tx.catalog):
+            tx.emit(records.Setting(actor, USER + OWNER, None), now)
+        stored.keep_setup_code(tx, None)
+
+    ctx.store.write(operation)
+
+
+def describe_users(ctx: Context) -> list[Json]:
+    """All users, the owner first."""
+    users = users_of(ctx.store.catalog)
+    return [
+        {"name": name, "role": user["role"], "since": iso(user["since"]), "owner": name == OWNER}
+        for name, user in sorted(users.items(), key=lambda entry: (entry[0] != OWNER, entry[0]))
+    ]
+
+
+def _role(role: Any) -> str:
+    if role not in ROLES:
+        raise AdminError("bad-role", f"role is one of {', '.join(ROLES)}.", field="role")
+    return str(role)
+
+
+def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now: int) -> str:
+    """A new user; returns the name as stored. Raises AdminError."""
+    cleaned = clean_name(name, "The user name", 64)
+    value = {"role": _role(role), "password": hash_password(checked_new_password(password, cleaned)), "since": now}
+
+    def operation(tx: Transaction) -> None:
+        users = users_of(tx.catalog)
+        if cleaned.casefold() in {known.casefold() for known in users} | {OWNER}:
+            raise AdminError("user-exists", f"There is a user {cleaned} already.", status=409, field="name")
+        if len(users) >= MAX_USERS:
+            raise AdminError("too-many-users", f"There may be {MAX_USERS} users; remove one first.", status=409)
+        tx.emit(records.Setting(actor, USER + cleaned, value), now)
+
+    ctx.store.write(operation)
+    return cleaned
+
+
+def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> None:
+    """Change role or password (both optional) of a user; the owner's role stays. Raises AdminError."""
+    new: Json = {}
+    if changes.get("role") is not None:
+        new["role"] = _role(changes["role"])
+        if name == OWNER and new["role"] != ADMINISTRATOR:
+            raise AdminError("owner", f"{OWNER} stays an administrator.", status=409, field="role")
+    if changes.get("password") is not None:
+        new["password"] = hash_password(checked_new_password(changes["password"], name))
+
+    def operation(tx: Transaction) -> None:
+        user = users_of(tx.catalog).get(name)
+        if user is None:
+            raise _no_such_user(name)
+        tx.emit(records.Setting(actor, USER + name, {**user, **new}), now)
+
+    ctx.store.write(operation)
+
+
+def remove_user(ctx: Context, name: str, actor: str, now: int) -> None:
+    """Remove a user; its sessions end. The owner stays. Raises AdminError."""
+    if name == OWNER:
+        raise AdminError("owner", f"{OWNER} cannot be removed.", status=409)
+
+    def operation(tx: Transaction) -> None:
+        if name not in users_of(tx.catalog):
+            raise _no_such_user(name)
+        tx.emit(records.Setting(actor, USER + name, None), now)
+
+    ctx.store.write(operation)
+
+
+def _no_such_user(name: str) -> AdminError:
+    return AdminError("no-such-user", f"There is no user {name!r}.", status=404)
+
+
+def describe_tokens(ctx: Context) -> list[Json]:
+    """All API tokens, without what would let anybody use one."""
+    tokens = _settings(ctx.store.catalog, TOKEN)
+    return [
+        {"id": key, "name": token["name"], "role": token["role"], "since": iso(token["since"])}
+        for key, token in sorted(tokens.items(), key=lambda entry: (entry[1]["since"], entry[0]))
+    ]
+
+
+def add_token(ctx: Context, name: str, role: Any, actor: str, now: int) -> Json:
+    """A new API token; its text is given this once. Raises AdminError."""
+    cleaned, role = clean_name(name, "The token's name", 64), _role(role)
+    key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    value = {"name": cleaned, "role": role, "digest": hashlib.sha256(secret.encode()).hexdigest(), "since": now}
+    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, TOKEN + key, value), now))
+    return {"id": key, "name": cleaned, "role": role, "token": f"lts_{key}_{secret}"}
+
+
+def remove_token(ctx: Context, key: str, actor: str, now: int) -> None:
+    """End a token. Raises AdminError."""
+
+    def operation(tx: Transaction) -> None:
+        if TOKEN + key not in tx.catalog.settings:
+            raise AdminError("no-such-token", "There is no such token.", status=404)
+        tx.emit(records.Setting(actor, TOKEN + key, None), now)
+
+    ctx.store.write(operation)
+
+
+def account_of_token(catalog: Catalog, text: str) -> Account | None:
+    """Who calls with an API token, None for one that is not known."""
+    kind, _, rest = text.partition("_")
+    key, _, secret = rest.partition("_")
+    token = _settings(catalog, TOKEN).get(key) if kind == "lts" else None
+    if token is None:
+        return None
+    digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+    if not hmac.compare_digest(digest, str(token["digest"])):
+        return None
+    return Account(str(token["name"]), str(token["role"]), f"token:{token['name']}")

@@ -1,0 +1,134 @@
+"""Sessions of browsers, and the one-time code of the first visit.
+
+A session belongs to this server alone and lives in its database, so that it survives a restart. It ends when it is
+ended, unused for long, or when the user's password changed, on whichever server of a pair that was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from lts.errors import AdminError, CannotStore
+from lts.protocol import iso
+from lts.rules.accounts import SEEN_SECONDS, Account, session_ended
+from lts.service import accounts
+from lts.service.context import Context
+from lts.store import sessions as stored
+from lts.store.sessions import StoredSession
+from lts.store.transaction import Transaction
+
+KEPT_EACH = 50
+"""Sessions of one user; the one unused for longest makes room."""
+_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A session that begins: `secret` goes into the cookie and is kept nowhere else."""
+
+    account: Account
+    secret: str
+
+
+def csrf_of(secret: str) -> str:
+    """What a page sends back in a header to show that it is our own."""
+    return hashlib.sha256(f"csrf {secret}".encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(f"session {secret}".encode("utf-8", "replace")).digest()
+
+
+def _mark(user: dict[str, Any]) -> bytes:
+    return hashlib.sha256(str(user["password"]).encode()).digest()[:16]
+
+
+def begin(ctx: Context, name: str, address: str, agent: str, now: int) -> Begun:
+    """A new session of a user whose password has been checked. Raises AdminError, CannotStore."""
+    secret, key = secrets.token_urlsafe(32), secrets.token_hex(8)
+
+    def operation(tx: Transaction) -> Account:
+        user = accounts.users_of(tx.catalog).get(name)
+        if user is None:
+            raise AdminError("not-signed-in", "Sign in first.", status=401)
+        _sweep(tx, name, now)
+        stored.put(tx, StoredSession(key, _digest(secret), name, _mark(user), now, now, address[:64], agent[:200]))
+        return Account(name, str(user["role"]), name, key)
+
+    return Begun(ctx.store.write(operation), secret)
+
+
+def _sweep(tx: Transaction, name: str, now: int) -> None:
+    users = accounts.users_of(tx.catalog)
+    kept = 0
+    for session in stored.all_sessions(tx.db):
+        kept += session.user == name
+        if not _holds(session, users, now) or (session.user == name and kept >= KEPT_EACH):
+            stored.remove(tx, session.id)
+
+
+def _holds(session: StoredSession, users: dict[str, Any], now: int) -> bool:
+    user = users.get(session.user)
+    ended = session_ended(session.begun, session.seen, now)
+    return user is not None and not ended and hmac.compare_digest(session.mark, _mark(user))
+
+
+def find(ctx: Context, secret: str, now: int) -> Account | None:
+    """Whose session a cookie is, None when it has ended."""
+    with ctx.store.reader() as db:
+        session = stored.find(db, _digest(secret))
+    users = accounts.users_of(ctx.store.catalog)
+    if session is None or not _holds(session, users, now):
+        return None
+    if now - session.seen > SEEN_SECONDS:
+        with contextlib.suppress(CannotStore):  # a full disk must not keep anybody from reading what is wrong
+            ctx.store.write(lambda tx: stored.touch(tx, session.id, now))
+    return Account(session.user, str(users[session.user]["role"]), session.user, session.id)
+
+
+def describe(ctx: Context, account: Account, now: int) -> list[dict[str, Any]]:
+    """Sessions that hold: an administrator sees all, others their own."""
+    users = accounts.users_of(ctx.store.catalog)
+    with ctx.store.reader() as db:
+        every = stored.all_sessions(db)
+    return [
+        {
+            "id": session.id,
+            "user": session.user,
+            "since": iso(session.begun),
+            "lastUsed": iso(session.seen),
+            "address": session.address,
+            "agent": session.agent,
+            "current": session.id == account.session,
+        }
+        for session in every
+        if _holds(session, users, now) and (account.may_change or session.user == account.name)
+    ]
+
+
+def end(ctx: Context, account: Account, key: str, now: int) -> None:
+    """End a session: one's own, or as an administrator anybody's. Raises AdminError when there is none."""
+    if key not in {session["id"] for session in describe(ctx, account, now)}:
+        raise AdminError("no-such-session", "There is no such session, or it has ended.", status=404)
+    ctx.store.write(lambda tx: stored.remove(tx, key))
+
+
+def setup_code(ctx: Context) -> str | None:
+    """The one-time code of the first visit, made when it is first asked for; None once the password is set."""
+
+    def operation(tx: Transaction) -> str | None:
+        if accounts.is_set_up(tx.catalog):
+            return None
+        code = stored.setup_code(tx.db)
+        if code is None:
+            letters = [secrets.choice(_LETTERS) for _ in range(16)]
+            code = "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
+            stored.keep_setup_code(tx, code)
+        return code
+
+    return ctx.store.write(operation)

@@ -1,0 +1,160 @@
+"""Who calls the administrators' API: the command line, an API token, or a browser that has signed in.
+
+A browser's session is a cookie that scripts cannot read, sent to our own pages only; whatever changes something needs
+besides a header that only our own pages can know (interfaces.md, Portal API). Flask-Login carries the account
+through the request.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import unicodedata
+from typing import Any
+
+from flask import Flask, Request, Response, g, request
+from flask_login import LoginManager, current_user
+
+from lts.config import Config
+from lts.errors import AdminError
+from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
+from lts.service import accounts, sessions
+from lts.service.context import Context
+from lts.service.sessions import Begun
+from lts.web.addresses import Addresses, is_loopback
+from lts.web.ratelimit import Limiter
+
+log = logging.getLogger("lts.signin")
+CSRF_HEADER = "X-LTS-CSRF"
+BEFORE_SIGN_IN = "sign-in"
+"""What the header holds while there is no session: other sites cannot send such a header at all."""
+SAFE = ("GET", "HEAD", "OPTIONS")
+TRIES_A_MINUTE, TRIES_AT_ONCE = 6, 8
+ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE = 60, 60
+
+
+class SignIn:
+    """Finds the account of a request, keeps the cookies, slows guessing down."""
+
+    def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
+        self._ctx = ctx
+        self._cli = f"Bearer {cli_token}".encode()
+        self._addresses = Addresses(config.trusted_proxies)
+        self._cookie = f"lts-{ctx.identity.uuid[:8].lower()}"
+        self._known_key = ctx.vault.derive("known browsers")
+        self._tries = Limiter(TRIES_A_MINUTE, TRIES_AT_ONCE)
+        self._all_tries = Limiter(ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE)
+
+    def install(self, app: Flask) -> None:
+        """Let Flask-Login ask us; it keeps no cookie of its own."""
+        manager = LoginManager()
+        manager.session_protection = None
+        manager.request_loader(self._load)
+        manager.init_app(app)
+
+    def account(self) -> Account:
+        """Who calls. Raises AdminError 401, or 403 for a forged request."""
+        if not current_user.is_authenticated:
+            if not accounts.is_set_up(self._ctx.store.catalog):
+                raise AdminError("set-up-needed", "Set the password first, with the one-time set-up code.", status=401)
+            raise AdminError("not-signed-in", "Sign in first.", status=401)
+        found: Account = current_user._get_current_object()
+        if found.session is not None:
+            self.check_origin(sessions.csrf_of(self._secret(request)))
+        return found
+
+    def check_origin(self, expected: str = BEFORE_SIGN_IN) -> None:
+        """Whether a request that changes something comes from our own page. Raises AdminError 403."""
+        if request.method in SAFE:
+            return
+        given = request.headers.get(CSRF_HEADER, "").encode("utf-8", "replace")
+        site = request.headers.get("Sec-Fetch-Site", "same-origin")
+        if site not in ("same-origin", "none") or not hmac.compare_digest(given, expected.encode()):
+            raise AdminError("cross-site", "This request did not come from the portal's own page.", status=403)
+
+    def begin(self, name: str, password: str) -> Begun:
+        """Sign in. Raises AdminError 403, 429."""
+        self.check_guessing(name)
+        try:
+            accounts.check_password(self._ctx, name, password)
+        except AdminError:
+            log.warning("%s: a sign-in failed, from %s", g.request_id, self._addresses.client(request.environ))
+            raise
+        for key in self._keys(name):
+            self._tries.forget(key)
+        return self.open(name)
+
+    def open(self, name: str) -> Begun:
+        """A session for a user whose right is proven."""
+        agent = request.headers.get("User-Agent", "")
+        clean = "".join(char for char in agent if unicodedata.category(char)[0] != "C")
+        address = self._addresses.client(request.environ)
+        return sessions.begin(self._ctx, name, address, clean, self._ctx.clock.now())
+
+    def set_cookies(self, response: Response, begun: Begun) -> None:
+        """The session's cookie, and one by which a browser that once signed in has tries of its own."""
+        common: dict[str, Any] = {
+            "path": (request.environ.get("SCRIPT_NAME") or "") + "/",
+            "secure": _is_https(request),
+            "httponly": True,
+            "samesite": "Strict",
+        }
+        response.set_cookie(self._cookie, begun.secret, max_age=LONGEST_SECONDS, **common)
+        known = f"{begun.account.session}.{self._known_mac(begun.account.name, str(begun.account.session))}"
+        response.set_cookie(f"{self._cookie}-known", known, max_age=365 * 86400, **common)
+
+    def drop_cookie(self, response: Response) -> None:
+        """Signed out."""
+        response.delete_cookie(self._cookie, path=(request.environ.get("SCRIPT_NAME") or "") + "/")
+
+    def csrf(self) -> str | None:
+        """The header's value for the session of this request, None for a token."""
+        secret = self._secret(request)
+        return sessions.csrf_of(secret) if secret else None
+
+    def _load(self, incoming: Request) -> Account | None:
+        given = incoming.headers.get("Authorization", "").encode("utf-8", "replace")
+        if given:
+            if is_loopback(incoming.environ) and hmac.compare_digest(given, self._cli):
+                user = incoming.headers.get("X-LTS-User", "unknown")
+                name = "".join(c for c in user if unicodedata.category(c)[0] != "C")[:64]
+                return Account(name, ADMINISTRATOR, f"cli:{name}")
+            token = given.decode("utf-8", "replace").removeprefix("Bearer ").strip()
+            return accounts.account_of_token(self._ctx.store.catalog, token)
+        secret = self._secret(incoming)
+        return sessions.find(self._ctx, secret, self._ctx.clock.now()) if secret else None
+
+    def _secret(self, incoming: Request) -> str:
+        return incoming.cookies.get(self._cookie, "")
+
+    def check_guessing(self, name: str) -> None:
+        """Count a try at a secret. Raises AdminError 429.
+
+        Each browser that has signed in before, and each address, has tries of its own; all others together have
+        a limit too, which the owner's browser never meets.
+        """
+        keys = self._keys(name)
+        wait = self._tries.take(keys[0])
+        if keys[0][0] == "address" and not is_loopback(request.environ):
+            wait = max(wait, self._all_tries.take("all"))
+        if wait:
+            seconds = int(wait) + 1
+            raise AdminError("slow-down", f"Too many tries; wait {seconds} s.", status=429, retry_after=seconds)
+
+    def _keys(self, name: str) -> list[tuple[str, str]]:
+        address = ("address", self._addresses.client(request.environ))
+        session, _, mac = request.cookies.get(f"{self._cookie}-known", "").partition(".")
+        if session and hmac.compare_digest(mac.encode(), self._known_mac(name, session).encode()):
+            return [("browser", session), address]
+        return [address]
+
+    def _known_mac(self, name: str, session: str) -> str:
+        text = f"{name}\0{session}".encode("utf-8", "replace")
+        return hmac.new(self._known_key, text, "sha256").hexdigest()[:32]
+
+
+def _is_https(incoming: Request) -> bool:
+    """Whether the browser speaks https, with us or with a proxy. Said falsely it harms only who says it."""
+    said = incoming.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+    origin = incoming.headers.get("Origin", "")
+    return incoming.scheme == "https" or said == "https" or origin.startswith("https://")
