@@ -18,6 +18,7 @@ from lts.errors import CannotStore, DataFolderError
 from lts.heartbeat import Heartbeat
 from lts.jobs import Jobs
 from lts.logs import Lines, handler
+from lts.rules.notices import ERROR, Notice
 from lts.service import datafolder, identity, labels
 from lts.service.catalog import builder
 from lts.service.clock import Clock
@@ -86,7 +87,7 @@ def opened(
 
 def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, clock: Clock | None) -> Context:
     trust = TrustStore(config.vendor_keys, path)
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     pinned = PinnedFile(path)
     own_clock = clock or Clock(0)
 
@@ -120,25 +121,28 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     for name, detail in me.events:
         ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):
-        warnings.append(warning)
+        warnings.append(Notice("network-folder", warning, params={"folder": str(path)}))
     if me.previous:
-        warnings.append(
-            f"This data folder came from another machine: licenses bound to {me.previous[-1]} authorize nobody here."
+        old = me.previous[-1]
+        sentence = (
+            f"This data folder came from another machine: licenses bound to {old} authorize nobody here."
             f" Send the new UUID {me.uuid} to the vendor."
         )
+        warnings.append(Notice("moved", sentence, ERROR, {"old": old, "new": me.uuid}))
     return ctx
 
 
-_FAULT = "Nothing can be stored now: "
-
-
-def _storage_fault(warnings: list[str], error: Exception | None) -> None:
-    warnings[:] = [warning for warning in warnings if not warning.startswith(_FAULT)]
+def _storage_fault(warnings: list[Notice], error: Exception | None) -> None:
+    warnings[:] = [warning for warning in warnings if warning.code != "cannot-store"]
     if error is None:
         log.warning("storing works again")
     else:
         log.error("nothing can be stored: %s", error)
-        warnings.append(f"{_FAULT}{error}. Clients are told to try again; it goes on by itself once this is mended.")
+        sentence = (
+            f"Nothing can be stored now: {error}. Clients are told to try again; it goes on by itself once this is"
+            " mended."
+        )
+        warnings.append(Notice("cannot-store", sentence, ERROR, {"reason": str(error)}))
 
 
 def _url_host(host: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from typing import Any
 
@@ -12,6 +10,7 @@ from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
 from lts.cli.pair import print_pair
+from lts.service.usage import usage_csv
 
 
 def add_parsers(commands: Any) -> None:
@@ -43,24 +42,6 @@ def add_parsers(commands: Any) -> None:
     explain.add_argument("--json", action="store_true")
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def csv_text(table: dict[str, Any]) -> str:
-    """The table as CSV with a BOM, so that a spreadsheet reads it as UTF-8."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([f"{table['by']} (UTC)" if table["by"] in ("hour", "day") else table["by"], "type", "units"])
-    for row in table["rows"]:
-        writer.writerow([safe_cell(row["group"]), safe_cell(row["type"]), row["units"]])
-    return "\ufeff" + out.getvalue()
-
-
 def _usage(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         query = {"code": args.code, "item": args.item, "from": args.first, "to": args.last, "by": args.by}
@@ -68,7 +49,7 @@ def _usage(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json(table)
     elif args.format == "csv":
-        sys.stdout.buffer.write(csv_text(table).encode("utf-8"))
+        sys.stdout.buffer.write(usage_csv(table).encode("utf-8"))
     else:
         print_usage(table)
     return 0

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from lts.config import Config
 from lts.errors import AdminError, Refusal
+from lts.rules.notices import Notice
 from lts.service.clock import Clock
 from lts.service.identity import Identity
 from lts.service.leases import Leases
@@ -66,11 +67,11 @@ class Context:
     partner: Partner | None = None
     delegation: Callable[[], Delegation | None] = lambda: None
     """The main's word for this server while it holds, where this one is a standby."""
-    warnings: list[str] = field(default_factory=list)
-    """What an administrator should know, in sentences."""
+    warnings: list[Notice] = field(default_factory=list)
+    """What an administrator should know."""
     restored_noticed: bool = False
     """Whether a lease has shown that an old database was put back."""
-    pending_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    pending_events: list[records.Event] = field(default_factory=list)
     """Events from before this server could write its own feed."""
 
     @property
@@ -99,16 +100,16 @@ class Context:
         """How durable the changes up to `serial` are: `single`, or see Partner. Raises Refusal 100."""
         return "single" if self.partner is None else self.partner.confirm(serial)
 
-    def note_event(self, name: str, detail: dict[str, Any]) -> None:
+    def note_event(self, name: str, detail: dict[str, Any], actor: str = "system") -> None:
         """Something for the audit log, written at once or as soon as this server may write."""
+        record = records.Event(actor, name, detail)
         if not self.may_write:
-            self.pending_events.append((name, detail))
+            self.pending_events.append(record)
             return
-        record = records.Event("system", name, detail)
         self.store.write(lambda tx: tx.emit(record, self.clock.now()))
 
     def write_pending_events(self) -> None:
         """Write what had to wait."""
         pending, self.pending_events = self.pending_events, []
-        for name, detail in pending:
-            self.note_event(name, detail)
+        for record in pending:
+            self.note_event(record.name, record.detail, record.actor)

@@ -85,4 +85,4 @@ def _trust(config: Config) -> Iterator[Finding]:
         return
     yield Finding(True, f"{len(keys)} vendor keys trusted")
     for warning in store.warnings:
-        yield Finding(False, warning)
+        yield Finding(False, warning.detail)

@@ -15,6 +15,8 @@ from lts.store import codes, records
 from lts.store.transaction import Transaction
 
 MAX_NAME = 100
+SERVER_URLS = "serverUrls"
+"""Setting: URLs for license keys."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
 MAX_VALUES = 200
@@ -229,7 +231,7 @@ def license_key(ctx: Context, name: str) -> str:
 def server_urls(ctx: Context) -> list[str]:
     """URLs for clients, the main's first: set in the portal, else `publicUrl` or this server's own address, with the
     other server's of a pair."""
-    urls = ctx.store.catalog.settings.get("serverUrls")
+    urls = ctx.store.catalog.settings.get(SERVER_URLS)
     if isinstance(urls, list) and urls:
         return [str(url) for url in urls]
     return [ctx.public_url if url == "self" else url for url in ctx.config.servers]

@@ -10,9 +10,9 @@ import apsw
 from lts.errors import AdminError, LicenseFileError
 from lts.rules import licensefile
 from lts.rules.authorize import item_fault
-from lts.rules.catalog import Catalog, Code
+from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.licensefile import License
-from lts.rules.seats import SEAT_WAYS, grace_units
+from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace, overdraft_period
 from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
@@ -213,10 +213,6 @@ def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
 def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, Any]:
     entry = tx.catalog.items[key]
     item = entry.item
-    used = seats.live(tx, key, 0, now) if item.charge_way in SEAT_WAYS else tx.counters.sums.get(("item", key, 0), 0)
-    state = entry.state
-    if state == "active":
-        state = {112: "pending", 111: "expired"}.get(item_fault(entry, item_now), state)
     return {
         "id": key,
         "itemId": item.item_id,
@@ -224,14 +220,42 @@ def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, A
         "organizationId": entry.organization_id,
         "description": item.description,
         "product": item.product,
+        "productVersions": list(item.product_versions),
+        "editions": list(item.editions),
+        "deploymentTypes": list(item.deployment_types),
         "modules": list(item.modules),
+        "domains": list(item.domains),
         "chargeWay": item.charge_way,
         "quota": item.quota,
         "grace": grace_units(item),
-        "used": used,
+        "graceDays": item.grace_days,
+        "activePeriod": item.active_period,
+        "maxOfflineDays": item.max_offline_days,
+        "trial": item.trial,
+        **_use(tx, entry, now),
         "startsAt": item.starts_at,
         "expiresAt": item.expires_at,
-        "state": state,
+        "state": _state(entry, item_now),
         "reason": entry.reason,
         "handshakeCodes": [c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)],
     }
+
+
+def _state(entry: LicenseItem, item_now: int) -> str:
+    """active, grace (past its end, still allowed), pending, expired, revoked or invalid."""
+    if entry.state != ACTIVE:
+        return entry.state
+    state = {112: "pending", 111: "expired"}.get(item_fault(entry, item_now), ACTIVE)
+    return "grace" if state == ACTIVE and in_expiry_grace(entry.item, item_now) else state
+
+
+def _use(tx: Transaction, entry: LicenseItem, now: int) -> dict[str, Any]:
+    """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
+    item, key = entry.item, entry.key
+    if item.charge_way in SEAT_WAYS:
+        return {"used": seats.live(tx, key, 0, now)}
+    if item.charge_way in CONCURRENT_WAYS:
+        spent = tx.counters.sums.get(("overdraft", key, overdraft_period(item, now)), 0)
+        used = seats.live_leases(tx.db, key, 0, now)
+        return {"used": used, "overdraft": item.overdraft, "overdraftSpent": spent}
+    return {"used": tx.counters.sums.get(("item", key, 0), 0)}

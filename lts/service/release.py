@@ -47,7 +47,10 @@ def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now:
         seat = dict(seats.of_device(tx.db, device.key)).get(item_key) if device else None
         if device is None or seat is None or not seat.live(now):
             raise AdminError("no-live-seat", "The device holds no live seat in this item.", status=404)
-        tx.emit(records.Released(device.key, ((item_key, seat.grant),), actor), now)
+        tx.emit(records.Released(device.key, ((item_key, seat.grant),)), now)
+        entry = tx.catalog.items.get(item_key)
+        detail = {"subject": device_uuid, "item": entry.item.item_id if entry else f"#{item_key}"}
+        tx.emit(records.Event(actor, "seat-released", detail), now)
         return seat.end
 
     return ctx.store.write(operation)

@@ -13,6 +13,7 @@ from lts.rules import usage
 from lts.rules.authorize import Granted
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
+from lts.rules.notices import ERROR, Notice
 from lts.rules.seats import UNIT_WAYS
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service.authorize import chain_step, has_seat, make_lease, next_token, seat_records
@@ -138,8 +139,12 @@ def _notice_restored(tx: Transaction, ctx: Context, lease: Lease, now: int) -> N
     if lease.serial > tx.serial and lease.jti.startswith(ctx.identity.incarnation[:8]) and not ctx.restored_noticed:
         ctx.restored_noticed = True
         ctx.warnings.append(
-            "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats"
-            " since then are missing; restore the newest backup with lts restore."
+            Notice(
+                "database-restored",
+                "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats"
+                " since then are missing; restore the newest backup with lts restore.",
+                ERROR,
+            )
         )
         tx.emit(records.Event("system", "database-restored", {"serial": lease.serial, "reached": tx.serial}), now)
 

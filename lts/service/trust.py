@@ -8,6 +8,7 @@ from pathlib import Path
 from lts.crypto import PublicKey
 from lts.errors import TokenError
 from lts.rules import vendorkey
+from lts.rules.notices import Notice
 from lts.rules.vendorkey import VendorKey
 from lts.service.files import write_private
 
@@ -22,7 +23,7 @@ class TrustStore:
         self._stamp: tuple[tuple[str, int, int], ...] | None = None
         self._keys: dict[str, VendorKey] = {}
         self._roots: dict[str, str] = {}
-        self.warnings: list[str] = []
+        self.warnings: list[Notice] = []
 
     def get(self, kid: str) -> PublicKey | None:
         """The trusted key with this id, None when there is none."""
@@ -78,7 +79,8 @@ class TrustStore:
                 key = vendorkey.read(Path(name).read_bytes())
                 found[key.key.kid] = key
             except (OSError, TokenError) as error:
-                self.warnings.append(f"{name} is not a vendor key and is passed over ({error}).")
+                sentence = f"{name} is not a vendor key and is passed over ({error})."
+                self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": name}))
         self._keys, self._stamp = found, stamp
         self._roots = {kid: _root(kid, found) for kid in found}
 

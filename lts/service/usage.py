@@ -1,28 +1,38 @@
-"""Usage tables for the portal and the command line: one source, so that all of them agree."""
+"""Usage for the portal and the command line: one source, so that pie, chart, table, CSV and API agree."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import apsw
 
 from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS
+from lts.rules.catalog import Catalog
+from lts.rules.spreadsheet import csv_text
 from lts.service import handshakes
 from lts.service.context import Context
 from lts.store import devices, statistics
-from lts.store.statistics import Selection
+from lts.store.statistics import HOURS_PER_DAY, Activity, Selection
+from lts.store.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
 
-GROUPINGS = ("type", "hour", "day", "device")
+Json = dict[str, Any]
+BY_TALLY = ("authorizations", "reports")
+GROUPINGS = ("type", "hour", "day", "device", *BY_TALLY)
+GRANTED, REPORTS = "granted", "reports"
 _EPOCH = date(1970, 1, 1)
 MAX_DAY = 200_000
 
 
 @dataclass(frozen=True)
 class UsageTable:
-    """Units by group and type. `groups` are RFC 3339 hours or days (UTC), device UUIDs, or "all";
-    `rows` map (group, type name) to units; `total` is their sum."""
+    """Units by group and type. `groups` are RFC 3339 hours or days (UTC), device UUIDs, or "all"; `rows` map (group,
+    type name) to units; `total` is their sum. Grouped by authorizations or reports the groups are days, and the types
+    are "granted" and refusal codes, or "reports"."""
 
     grouping: str
     groups: tuple[str, ...]
@@ -42,17 +52,20 @@ def usage(
 ) -> UsageTable:
     """Usage of a handshake code or license item (None = all) over days `first`…`last`, both included, UTC.
 
-    `item` is an item id, or its number. Raises AdminError.
+    `item` is an item id, its number, or `#` and its number. Raises AdminError.
     """
     if grouping not in GROUPINGS:
         raise AdminError("bad-grouping", f"Group by one of {', '.join(GROUPINGS)}.", field="by")
     with ctx.store.reader() as db:
-        selection = _selection(ctx, db, code, item, first, last)
-        names = statistics.type_names(db)
-        if grouping == "device":
+        selection = _selection(ctx, code, item, first, last)
+        names: dict[int, str] = {}
+        if grouping in BY_TALLY:
+            units, names = _tallies(db, selection, grouping)
+        elif grouping == "device":
             units = statistics.units_by_device(db, selection)
         else:
             units = statistics.units_by(db, selection, grouping)
+        names = names or statistics.type_names(db)
         labels = {group: _label(db, grouping, group) for group in sorted({group for group, _ in units})}
     rows: dict[tuple[str, str], int] = {}
     for (group, type_key), count in units.items():
@@ -61,9 +74,35 @@ def usage(
     return UsageTable(grouping, tuple(labels.values()), types, rows, sum(rows.values()))
 
 
-def _selection(
-    ctx: Context, db: apsw.Connection, code: str | None, item: str | None, first: str | None, last: str | None
-) -> Selection:
+def _tallies(
+    db: apsw.Connection, selection: Selection, grouping: str
+) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
+    """(counts by (day, what), names of what)."""
+    _check_tallied(selection)
+    wanted = {
+        key: n
+        for key, n in statistics.tallies_by(db, selection, "day").items()
+        if (key[1] == REPORTED_TALLY) == (grouping == "reports")
+    }
+    names = {what: GRANTED if what == GRANTED_TALLY else str(what) for _, what in wanted}
+    return wanted, {**names, REPORTED_TALLY: REPORTS}
+
+
+def _check_tallied(selection: Selection) -> None:
+    if selection.items is not None:
+        raise AdminError(
+            "per-code-only", "Authorizations and reports are counted per handshake code; choose a code.", field="by"
+        )
+
+
+def usage_csv(table: Json) -> str:
+    """A usage table, as the API tells it, as CSV."""
+    by = table["by"]
+    head = [f"{by} (UTC)" if by in ("hour", "day") else "day (UTC)" if by in BY_TALLY else by, "type", "units"]
+    return csv_text(head, [(row["group"], row["type"], row["units"]) for row in table["rows"]])
+
+
+def _selection(ctx: Context, code: str | None, item: str | None, first: str | None, last: str | None) -> Selection:
     catalog = ctx.store.catalog
     codes = None
     if code is not None:
@@ -71,7 +110,7 @@ def _selection(
         codes = tuple(c.key for c in catalog.codes_by_key.values() if c.name == found.name)
     items = None
     if item is not None:
-        items = tuple(e.key for e in catalog.items.values() if item in (e.item.item_id, str(e.key)))
+        items = _item_keys(catalog, item)
         codes = codes or tuple(catalog.codes_by_key)
         if not items:
             raise AdminError("no-such-item", f"There is no license item {item!r}.", status=404, field="item")
@@ -82,19 +121,145 @@ def _selection(
     return Selection(codes, items, first_day, last_day)
 
 
+def _item_keys(catalog: Catalog, item: str) -> tuple[int, ...]:
+    named = tuple(entry.key for entry in catalog.items.values() if entry.item.item_id == item)
+    return named or tuple(key for key in catalog.items if item in (str(key), f"#{key}"))
+
+
 def _day(text: str, field: str) -> int:
     try:
-        return (date.fromisoformat(text) - _EPOCH).days
-    except ValueError as error:
-        raise AdminError("bad-day", "A day is written as 2026-11-25 (UTC).", field=field) from error
+        if len(text) == len("2026-11-25"):
+            return (date.fromisoformat(text) - _EPOCH).days
+    except ValueError:
+        pass
+    raise AdminError("bad-day", "A day is written as 2026-11-25 (UTC).", field=field)
+
+
+def day_text(day: int) -> str:
+    """A day since 1970 as it is written."""
+    return str(_EPOCH + timedelta(days=day))
+
+
+def _hour_text(hour: int) -> str:
+    return f"{day_text(hour // HOURS_PER_DAY)}T{hour % HOURS_PER_DAY:02}:00Z"
 
 
 def _label(db: apsw.Connection, grouping: str, group: int) -> str:
     if grouping == "hour":
-        return f"{_EPOCH + timedelta(days=group // 24)}T{group % 24:02}:00Z"
-    if grouping == "day":
-        return str(_EPOCH + timedelta(days=group))
+        return _hour_text(group)
+    if grouping == "day" or grouping in BY_TALLY:
+        return day_text(group)
     if grouping == "device":
         uuid = devices.uuid_of(db, group)
         return str(UUID(bytes=uuid)) if uuid else f"#{group}"
     return "all"
+
+
+def overview(
+    ctx: Context,
+    now: int,
+    *,
+    code: str | None = None,
+    item: str | None = None,
+    first: str | None = None,
+    last: str | None = None,
+) -> Json:
+    """Everything the statistics page draws: units by type of all history and of the period, and the days that have
+    anything. Devices and concurrency are null without a code or item, authorizations and reports for an item.
+
+    Raises AdminError.
+    """
+    with ctx.store.reader() as db:
+        chosen = _selection(ctx, code, item, first, last)
+        names = statistics.type_names(db)
+        everything = statistics.units_by(db, Selection(chosen.codes, chosen.items, 0, MAX_DAY), "type")
+        lines = _lines(db, chosen, "day", names)
+        first_day = statistics.first_day(db, chosen)
+    today = now // DAY_SECONDS
+    period = _sum_types(lines.values())
+    return {
+        "zone": "UTC",
+        "today": day_text(today),
+        "firstDay": None if first_day is None else day_text(first_day),
+        "from": day_text(chosen.first_day if first is not None else min(first_day or today, today)),
+        "to": day_text(chosen.last_day) if last is not None else day_text(max([today, *lines])),
+        "all": {names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: -e[1])},
+        "period": dict(sorted(period.items(), key=lambda entry: -entry[1])),
+        "days": [{"day": day_text(day), **line} for day, line in sorted(lines.items())],
+    }
+
+
+def hours(ctx: Context, day: str, *, code: str | None = None, item: str | None = None) -> Json:
+    """The hours of a day that have anything, as `overview` tells days. Raises AdminError."""
+    with ctx.store.reader() as db:
+        chosen = _selection(ctx, code, item, day, day)
+        lines = _lines(db, chosen, "hour", statistics.type_names(db))
+    period = _sum_types(lines.values())
+    return {
+        "zone": "UTC",
+        "day": day,
+        "units": dict(sorted(period.items(), key=lambda entry: -entry[1])),
+        "hours": [{"hour": hour % HOURS_PER_DAY, **line} for hour, line in sorted(lines.items())],
+    }
+
+
+def _sum_types(lines: Any) -> dict[str, int]:
+    sums: defaultdict[str, int] = defaultdict(int)
+    for line in lines:
+        for name, units in line["units"].items():
+            sums[name] += units
+    return sums
+
+
+def _lines(db: apsw.Connection, chosen: Selection, grouping: str, names: dict[int, str]) -> dict[int, Json]:
+    """What each day or hour since 1970 had."""
+    units: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for (group, key), count in statistics.units_by(db, chosen, grouping).items():
+        units[group][names[key]] = count
+    activity = _activity(db, chosen, grouping)
+    counted = chosen.items is None
+    tallies: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    if counted:
+        for (group, what), count in statistics.tallies_by(db, chosen, grouping).items():
+            tallies[group][what] = count
+    per_subject = chosen.codes is not None
+    found = {}
+    for group in {*units, *activity, *tallies}:
+        active = activity.get(group, Activity(0, 0))
+        tally = tallies[group]
+        found[group] = {
+            "units": units.get(group, {}),
+            "devices": active.devices if per_subject and grouping == "day" else None,
+            "concurrent": active.peak if per_subject else None,
+            "authorizations": tally.get(GRANTED_TALLY, 0) if counted else None,
+            "reports": tally.get(REPORTED_TALLY, 0) if counted else None,
+            "refused": {str(k): n for k, n in tally.items() if k not in (GRANTED_TALLY, REPORTED_TALLY)}
+            if counted
+            else None,
+        }
+    return found
+
+
+def _activity(db: apsw.Connection, chosen: Selection, grouping: str) -> dict[int, Activity]:
+    if chosen.items is not None:
+        scope, keys = ITEM, chosen.items
+    elif chosen.codes is not None:
+        scope, keys = CODE, chosen.codes
+    else:
+        return {}
+    return statistics.activity(db, scope, keys, chosen.first_day, chosen.last_day, by_hour=grouping == "hour")
+
+
+def subjects(ctx: Context) -> Json:
+    """What there are statistics of: handshake codes, removed ones too, and license items."""
+    catalog = ctx.store.catalog
+    names = {code.name: code.removed for code in catalog.codes_by_key.values()}
+    names.update(dict.fromkeys(catalog.codes, False))
+    items = catalog.items.values()
+    return {
+        "handshakeCodes": [{"name": name, "removed": removed} for name, removed in sorted(names.items())],
+        "items": [
+            {"id": e.key, "itemId": e.item.item_id, "licenseId": e.license_id, "description": e.item.description}
+            for e in items
+        ],
+    }

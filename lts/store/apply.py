@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lts.store import codes, devices, licenses, pair, seats, usage
+from lts.store import audit, codes, devices, licenses, pair, seats, usage
 from lts.store.records import (
     Closed,
     Code,
@@ -36,7 +36,7 @@ def _origin(tx: Transaction, record: Origin, time: int) -> None:
 
 
 def _nothing(tx: Transaction, record: Any, time: int) -> None:
-    """Events stand in the feed only."""
+    """Events stand in the audit log only."""
 
 
 def _granted(tx: Transaction, record: Granted, time: int) -> None:
@@ -85,4 +85,6 @@ def apply(tx: Transaction, record: Record, time: int) -> Any:
     """Change the tables as `record` says; `time` is the change's, UTC seconds."""
     if tx.aliases:
         record = pair.resolve(tx, record)
+    if isinstance(record, audit.AUDITED):
+        audit.note(tx, record, time)
     return _APPLY[type(record)](tx, record, time)

@@ -112,14 +112,6 @@ def head_statement(uuid: str, incarnation: str, serial: int, digest: bytes) -> b
     return f"LTS head {uuid} {incarnation} {serial} {digest.hex()}".encode()
 
 
-def by_kind(db: apsw.Connection, kinds: tuple[int, ...], limit: int) -> list[Change]:
-    """The newest `limit` changes of some kinds, newest first."""
-    marks = ",".join("?" * len(kinds))
-    return [Change(*row) for row in sql.rows(
-        db, f"SELECT {_COLUMNS} FROM changes WHERE kind IN ({marks})"  # noqa: S608 - question marks only
-        " ORDER BY time DESC, origin, serial DESC LIMIT ?", (*kinds, limit))]  # fmt: skip
-
-
 def hash_at(db: apsw.Connection, origin: int, serial: int) -> bytes | None:
     """Hash of an origin's feed at a serial, None where it is archived or not reached."""
     row = sql.first(

@@ -171,7 +171,6 @@ class Released(Record, frozen=True):
 
     device: int
     seats: tuple[tuple[int, int], ...]
-    actor: str | None = None
 
 
 class Refused(Record, frozen=True):

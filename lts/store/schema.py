@@ -44,6 +44,9 @@ CREATE TABLE code_items (code INTEGER, item INTEGER, position INTEGER NOT NULL, 
     PRIMARY KEY (code, item)) WITHOUT ROWID;
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE trusted (kid TEXT PRIMARY KEY, pub TEXT NOT NULL) WITHOUT ROWID;
+-- Who did what when, newest found first; `detail` is JSON without secrets.
+CREATE TABLE audit (time INTEGER, origin INTEGER, serial INTEGER, actor TEXT NOT NULL, action TEXT NOT NULL,
+    subject TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (time, origin, serial)) WITHOUT ROWID;
 
 -- The pair: epochs of each origin, which change decided a setting, what lost, one thing under two numbers.
 CREATE TABLE epochs (origin INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, main INTEGER NOT NULL,
@@ -92,6 +95,7 @@ DERIVED_TABLES = (
     "aliases",
     "settings",
     "trusted",
+    "audit",
     "devices",
     "seats",
     "leases",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable
 
 from flask import Flask, Response, g, request
@@ -13,16 +14,17 @@ from lts.errors import AdminError, HttpError
 from lts.service.context import Context
 from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
-from lts.web import openapi, pages, peer_api, portal_api, problems
+from lts.web import openapi, peer_api, portal_api, problems, static_files
 from lts.web.addresses import is_loopback
 from lts.web.client_api import ClientApi, Environ, StartResponse
 from lts.web.metrics import CONTENT_TYPE, Metrics
 from lts.web.peer_api import PeerApi
 from lts.web.signin import SignIn
 
+_SLASHES = re.compile("/{2,}")
 _SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none';"
-    " form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -58,6 +60,8 @@ class App:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"
+        if "//" in path:  # what proxies make of a slash too many
+            path = environ["PATH_INFO"] = _SLASHES.sub("/", path)
         prefix = self._prefix
         if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
             path = path[len(prefix) :]
@@ -88,7 +92,7 @@ def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -
     gate = SignIn(ctx, config, cli_token)
     gate.install(app)
     app.register_blueprint(portal_api.blueprint(ctx, gate))
-    app.register_blueprint(pages.blueprint())
+    app.register_blueprint(static_files.blueprint(static_files.Assets()))
     app.before_request(_name_request)
     app.after_request(_secure)
     app.register_error_handler(Exception, _problem)

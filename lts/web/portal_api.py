@@ -5,33 +5,35 @@ Who may is said by lts.web.signin; calls about accounts are in lts.web.account_a
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from flask import Blueprint, Response, g, request
 
 from lts import __version__
 from lts.errors import AdminError
-from lts.protocol import iso
+from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation
-from lts.rules.authorize import Request
 from lts.rules.licensefile import License
+from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import explain, handshakes, licenses, release, upkeep, usage
+from lts.service import attention, handshakes, licenses, serverurls, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.store import records
-from lts.web import account_api
+from lts.web import account_api, records_api, statistics_api
 from lts.web.jsonbody import body_text, json_body
-from lts.web.messages import device_of, read_authorize
+from lts.web.listing import asked_page, download
 from lts.web.signin import SAFE, SignIn
 
 Json = dict[str, Any]
+GLANCE_DAYS = 14
+"""Days of usage on the home page."""
 
 
 def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
@@ -61,7 +63,10 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
     account_api.add_calls(api, ctx, gate)
     _license_calls(api, ctx)
     _handshake_calls(api, ctx)
-    _question_calls(api, ctx)
+    _server_url_calls(api, ctx)
+    _status_calls(api, ctx)
+    records_api.add_calls(api, ctx)
+    statistics_api.add_calls(api, ctx)
     _upkeep_calls(api, ctx)
     _pair_calls(api, ctx)
     return api
@@ -89,7 +94,12 @@ def _choice() -> Choice:
 def _license_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/licenses/items")
     def items() -> Json:
-        return {"items": licenses.describe(ctx, ctx.clock.now())}
+        states = set(request.args.getlist("state"))
+        every = licenses.describe(ctx, ctx.clock.now())
+        wanted = [item for item in every if not states or item["state"] in states]
+        shown, found = page_of(wanted, asked_page(), _text_of_item, _ITEM_COLUMNS)
+        counts = Counter(item["state"] for item in every)
+        return {"items": shown, "found": found, "states": counts}
 
     @api.post("/licenses/preview")
     def preview() -> Json:
@@ -108,9 +118,24 @@ def _license_calls(api: Blueprint, ctx: Context) -> None:
         return {"name": key.name, "keyId": key.key.kid, "fingerprint": fingerprint(key.key.kid)}
 
     @api.get("/activation-request")
-    def activation_request() -> Json:
+    def activation_request() -> Json | Response:
         me = ctx.identity
-        return {"text": activation.build(me.uuid, me.key, me.labels, me.binding, ctx.clock.now())}
+        text = activation.build(me.uuid, me.key, me.labels, me.binding, ctx.clock.now())
+        if request.args.get("format") == "file":
+            return download(f"lts-{me.uuid}.json", text.encode("utf-8"), "application/json")
+        return {"text": text}
+
+
+def _text_of_item(item: Json) -> str:
+    names = ("itemId", "licenseId", "description", "product", "chargeWay", "organizationId")
+    return "\n".join([*(str(item[name]) for name in names), *item["modules"], *item["handshakeCodes"]])
+
+
+_ITEM_COLUMNS: dict[str, Callable[[Json], Any]] = {
+    **{name: itemgetter(name) for name in ("itemId", "licenseId", "product", "chargeWay", "startsAt", "expiresAt",
+                                           "state", "quota")},
+    "used": lambda item: item["used"] / item["quota"] if item["quota"] else None,
+}  # fmt: skip
 
 
 def preview_json(preview: Preview) -> Json:
@@ -169,81 +194,57 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         return {"licenseKey": handshakes.license_key(ctx, name), "servers": handshakes.server_urls(ctx)}
 
 
-def _question_calls(api: Blueprint, ctx: Context) -> None:
-    @api.get("/usage")
-    def usage_table() -> Json:
-        table = usage.usage(
-            ctx,
-            code=request.args.get("code"),
-            item=request.args.get("item"),
-            first=request.args.get("from"),
-            last=request.args.get("to"),
-            grouping=request.args.get("by", "type"),
-        )
-        rows = [{"group": group, "type": name, "units": n} for (group, name), n in table.rows.items()]
-        return {"by": table.grouping, "types": table.types, "rows": rows, "total": table.total, "zone": "UTC"}
+def _server_url_calls(api: Blueprint, ctx: Context) -> None:
+    @api.get("/server-urls")
+    def server_urls() -> Json:
+        return serverurls.describe(ctx)
 
-    @api.post("/explain")
-    def explain_request() -> Json:
-        return explain.explain(ctx, _request(json_body()), ctx.clock.now())
+    @api.put("/server-urls")
+    def set_server_urls() -> Json:
+        serverurls.change(ctx, json_body().get("urls"), g.actor, ctx.clock.now())
+        return serverurls.describe(ctx)
 
-    @api.get("/why")
-    def why() -> Json:
-        return {"refused": [_refused(one) for one in ctx.refusals.latest()]}
 
+def _status_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/status")
     def status() -> Json:
-        me, partner = ctx.identity, _node(ctx)
+        return {**_status(ctx), "warnings": [notice.detail for notice in attention.troubles(ctx)]}
+
+    @api.get("/home")
+    def home() -> Json:
+        now = ctx.clock.now()
+        first = usage.day_text(now // DAY_SECONDS - GLANCE_DAYS + 1)
         return {
-            "status": ctx.status,
-            "version": __version__,
-            "role": partner.role if partner else "single",
-            "pair": pair_report.describe(partner) if partner else None,
-            "serverUuid": me.uuid,
-            "previousUuids": me.previous,
-            "binding": me.binding,
-            "url": ctx.public_url,
-            "time": iso(ctx.clock.now()),
-            "clock": {
-                "highest": iso(ctx.clock.state.highest),
-                "unconfirmed": ctx.clock.state.pending is not None,
-            },
-            "serial": ctx.store.serial,
-            "items": len(ctx.store.catalog.items),
-            "handshakeCodes": len(ctx.store.catalog.codes),
-            "warnings": [*ctx.warnings, *ctx.trust.warnings, *(pair_report.warnings(partner) if partner else [])],
+            **_status(ctx),
+            "attention": [vars(notice) for notice in attention.notices(ctx, now)],
+            "usage": usage.overview(ctx, now, first=first),
         }
 
 
-def _refused(one: Any) -> Json:
+def _status(ctx: Context) -> Json:
+    me, partner, catalog = ctx.identity, _node(ctx), ctx.store.catalog
     return {
-        "time": iso(one.time),
-        "requestId": one.request_id,
-        "code": one.code,
-        "detail": one.detail,
-        "handshakeCode": one.handshake_code,
-        "asked": one.asked,
-        "items": [{"itemId": item, "code": verdict} for item, verdict in one.tried],
+        "status": ctx.status,
+        "version": __version__,
+        "role": partner.role if partner else "single",
+        "pair": pair_report.describe(partner) if partner else None,
+        "serverUuid": me.uuid,
+        "previousUuids": me.previous,
+        "binding": me.binding,
+        "url": ctx.public_url,
+        "time": iso(ctx.clock.now()),
+        "clock": {
+            "highest": iso(ctx.clock.state.highest),
+            "unconfirmed": ctx.clock.state.pending is not None,
+        },
+        "serial": ctx.store.serial,
+        "items": len(catalog.items),
+        "handshakeCodes": len(catalog.codes),
+        "organizations": list(catalog.vendors),
     }
 
 
-def _request(body: Json) -> Request:
-    """An authorisation request for a dry run; what is not given is as a new desktop device would send it."""
-    given = {"deviceId": str(uuid4()), "deploymentType": "desktop", **{k: v for k, v in body.items() if v is not None}}
-    return read_authorize(json.dumps(given).encode("utf-8", "surrogatepass"))
-
-
 def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
-    @api.post("/seats/release")
-    def release_seat() -> Json:
-        body = json_body()
-        item = body.get("item")
-        if type(item) is not int:
-            raise AdminError("bad-field", "item must be the item's number.", field="item")
-        device_of(body_text(body, "deviceId"))
-        end = release.release_seat(ctx, body_text(body, "deviceId"), item, g.actor, ctx.clock.now())
-        return {"leaseMayRunUntil": iso(end)}
-
     @api.post("/backup")
     def backup() -> Json:
         target = Path(body_text(json_body(), "path"))
@@ -286,11 +287,11 @@ def _pair_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/pair/approve")
     def approve_peer() -> Json:
         node().approve(body_text(json_body(), "fingerprint"))
-        ctx.note_event("pair-key-approved", {"actor": g.actor})
+        ctx.note_event("pair-key-approved", {}, g.actor)
         return pair_report.describe(node())
 
     @api.post("/pair/promote")
     def promote() -> Json:
         node().promote()
-        ctx.note_event("pair-promoted", {"actor": g.actor})
+        ctx.note_event("pair-promoted", {}, g.actor)
         return pair_report.describe(node())

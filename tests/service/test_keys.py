@@ -45,7 +45,7 @@ def test_a_key_file_survives_an_editor_and_a_damaged_one_is_named(tmp_path: Path
     write(tmp_path / "trust", "changed.pub", vendor.pub.decode()[:-8] + "AAAAAAA\n")
     store = TrustStore(tmp_path / "trust", tmp_path / "data")
     assert list(store.keys()) == [vendor.key.kid]
-    assert [any(name in warning for warning in store.warnings) for name in ("broken.pub", "changed.pub")] == [
+    assert [any(name in warning.detail for warning in store.warnings) for name in ("broken.pub", "changed.pub")] == [
         True,
         True,
     ]

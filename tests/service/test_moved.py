@@ -28,7 +28,9 @@ def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activ
         moved = Lab(here, time, vendor, config_for(tmp_path))
         assert here.ctx.identity.uuid != old.uuid
         assert here.ctx.identity.key.kid != old.key.kid
-        assert any(old.uuid in warning and here.ctx.identity.uuid in warning for warning in here.ctx.warnings)
+        assert any(
+            old.uuid in warning.detail and here.ctx.identity.uuid in warning.detail for warning in here.ctx.warnings
+        )
         with pytest.raises(Refusal) as caught:
             moved.authorize()
         assert caught.value.code == 113
@@ -69,7 +71,7 @@ def test_an_old_database_put_back_shows_by_a_lease_it_never_gave(tmp_path: Path)
         assert not server.ctx.warnings
         assert server.report(lease, {"QR": 3}).results[0].status == "counted"
         server.report(lease, {"QR": 3})
-        assert [w for w in server.ctx.warnings if "old copy" in w] == server.ctx.warnings
+        assert [w for w in server.ctx.warnings if "old copy" in w.detail] == server.ctx.warnings
         assert len(server.ctx.warnings) == 1
         assert server.used() == 3
 

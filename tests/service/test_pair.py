@@ -247,7 +247,7 @@ def test_leases_of_the_acting_standby_verify_by_the_vendors_key_alone(duet: Duet
 
 def test_a_delegation_that_has_ended_authorizes_nobody_and_is_counted_down(duet: Duet) -> None:
     acting = fail_over(duet)
-    assert any("more hours" in line for line in report.warnings(duet.standby.node))
+    assert any("more hours" in notice.detail for notice in report.notices(duet.standby.node))
     duet.forward(7 * DAY_SECONDS)
     duet.standby.beat()
     duet.run(17)
@@ -345,7 +345,7 @@ def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
     codes = [set(player.node.peer.faults) for player in duet.players]
     assert "peer-key-changed" in codes[0]
     assert codes[1] & {"peer-not-pinned", "peer-stopped"}
-    assert all(report.warnings(player.node) for player in duet.players)
+    assert all(report.notices(player.node) for player in duet.players)
     assert duet.main.answers()
     assert not duet.standby.answers()
     new = fingerprint(lab(duet.standby).ctx.identity.key.kid)

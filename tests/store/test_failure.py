@@ -44,7 +44,7 @@ def test_a_full_or_failing_disk_refuses_with_150_and_recovers_by_itself(
             assert caught.value.retry_after
         with pytest.raises(CannotStore):
             server.report(lease, {"QR": 5})
-        assert any("Nothing can be stored" in warning for warning in server.ctx.warnings)
+        assert any("Nothing can be stored" in warning.detail for warning in server.ctx.warnings)
         with pytest.raises(Refusal) as refused:
             server.authorize("nothing")
         assert refused.value.code == 101, "what needs no disk is still answered"

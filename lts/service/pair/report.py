@@ -7,18 +7,20 @@ from typing import Any
 from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules import pair as rules
+from lts.rules.notices import ERROR, Notice
 from lts.rules.pair import SERVING, STANDBY
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
 from lts.service.pair.messages import serials
 from lts.service.pair.node import Node
-from lts.store import feed, pair, records, seats
-from lts.store.records import Kind
+from lts.store import audit, pair, seats
 from lts.store.transaction import Transaction
 
 Json = dict[str, Any]
 HISTORY = 200
 _EVENTS = ("pair-lost", "pair-found", "pair-merged", "pair-key-approved", "pair-promoted")
+_REASONS = ("start", "take-over", "hand-back", "alone", "promoted", "merge")
+_HISTORY = (*_EVENTS, *(f"serves-{reason}" for reason in _REASONS))
 
 
 def describe(node: Node) -> Json:
@@ -53,21 +55,24 @@ def describe(node: Node) -> Json:
     }
 
 
-def warnings(node: Node) -> list[str]:
-    """Sentences for `lts status` and the portal's home page."""
-    found = list(node.peer.faults.values())
+def notices(node: Node) -> list[Notice]:
+    """What `lts status` and the portal's home page say of the pair."""
+    found = [Notice(code, detail, ERROR) for code, detail in node.peer.faults.items()]
     pinned, now = node.pinned.now, node.ctx.clock.now()
-    if node.peer.met and abs(node.peer.clock_offset) > rules.CLOCK_SLACK_SECONDS:
-        found.append(f"The clocks of the two servers differ by {abs(node.peer.clock_offset)} seconds; set them right.")
+    off = abs(node.peer.clock_offset) if node.peer.met else 0
+    if off > rules.CLOCK_SLACK_SECONDS:
+        sentence = f"The clocks of the two servers differ by {off} seconds; set them right."
+        found.append(Notice("pair-clocks", sentence, params={"seconds": off}))
     if node.ctx.status == SERVING and not node.confirming.in_step and not node.promoted:
-        found.append("The other server does not follow; what clients report is on this server only, until it does.")
+        sentence = "The other server does not follow; what clients report is on this server only, until it does."
+        found.append(Notice("pair-not-following", sentence))
     held = pinned.delegation
     if held is not None and node.ctx.status == SERVING and (node.role == STANDBY or node.promoted):
         left = max(0, held.until - now) // 3600
-        found.append(
-            f"This server authorizes in the main's place for {left} more hours (until {iso(held.until)})."
-            + (" Send the vendor its activation request." if node.promoted else "")
-        )
+        sentence = f"This server authorizes in the main's place for {left} more hours (until {iso(held.until)})."
+        code = "pair-delegation-promoted" if node.promoted else "pair-delegation"
+        sentence += " Send the vendor its activation request." if node.promoted else ""
+        found.append(Notice(code, sentence, params={"hours": left, "until": iso(held.until)}))
     return found
 
 
@@ -118,18 +123,11 @@ def _overshoot(tx: Transaction, now: int) -> list[Json]:
 
 def _history(node: Node) -> Json:
     with node.ctx.store.reader() as db:
-        names = {key: uuid for key, uuid, _ in feed.origin_names(db)}
-        changes = feed.by_kind(db, (Kind.EPOCH, Kind.EVENT), HISTORY)
+        lines = audit.lines(db, audit.Wanted(actions=_HISTORY), 0, HISTORY)
         lost = pair.overruled(db)
     history: list[Json] = []
     merged: list[Json] = []
-    for change in changes:
-        record = records.decode_payload(change.kind, change.payload)
-        line: Json = {"time": iso(change.time), "serverUuid": names[change.origin]}
-        if isinstance(record, records.Epoch):
-            history.append({**line, "event": record.reason, "epoch": record.epoch, "main": record.main})
-        elif isinstance(record, records.Event) and record.name in _EVENTS:
-            (merged if record.name == "pair-merged" else history).append(
-                {**line, "event": record.name, **record.detail}
-            )
+    for line in lines:
+        told = {"time": iso(line.time), "serverUuid": line.server, "event": line.action.removeprefix("serves-")}
+        (merged if line.action == "pair-merged" else history).append({**told, **line.detail})
     return {"history": history, "merged": merged, "overruled": len(lost)}

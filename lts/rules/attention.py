@@ -1,0 +1,76 @@
+"""Which license items and server URLs an administrator should look at."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules.notices import ERROR, HINT, WARNING, Notice
+from lts.rules.seats import CONCURRENT_WAYS
+from lts.rules.serverurls import is_local
+
+Json = dict[str, Any]
+SOON_DAYS = 30
+NEARLY = 80
+"""Percent of a quota from which on it is told."""
+
+
+def items_notices(items: list[Json], now: int) -> list[Notice]:
+    """`items` as lts.service.licenses.describe tells them; only those that some handshake code uses count as missed."""
+    found = []
+    for item in items:
+        found += _state(item, now) if item["state"] != "active" else _end(item, now)
+        if item["state"] in ("active", "grace"):
+            found += _quota(item)
+    return found
+
+
+def _named(item: Json, **more: str | int) -> dict[str, str | int]:
+    return {"item": item["itemId"], "license": item["licenseId"], "id": item["id"], **more}
+
+
+def _state(item: Json, now: int) -> list[Notice]:
+    if item["state"] == "grace":
+        end = item["expiresAt"] + item["graceDays"] * DAY_SECONDS
+        sentence = f"License item {item['itemId']} has ended and works in grace until {iso(end)}."
+        return [Notice("item-in-grace", sentence, ERROR, _named(item, until=iso(end)))]
+    if item["state"] == "expired" and item["handshakeCodes"] and now - item["expiresAt"] < SOON_DAYS * DAY_SECONDS:
+        sentence = f"License item {item['itemId']} has expired; ask the vendor for a renewal."
+        return [Notice("item-expired", sentence, ERROR, _named(item))]
+    if item["state"] == "invalid":
+        sentence = f"License item {item['itemId']} authorizes nobody: {item['reason']}"
+        return [Notice("item-invalid", sentence, ERROR, _named(item, reason=str(item["reason"])))]
+    return []
+
+
+def _end(item: Json, now: int) -> list[Notice]:
+    end = item["expiresAt"]
+    if end is None or end - now > SOON_DAYS * DAY_SECONDS:
+        return []
+    days = (end - now) // DAY_SECONDS
+    sentence = f"License item {item['itemId']} ends in {days} days."
+    return [Notice("item-ends", sentence, WARNING, _named(item, days=days, until=iso(end)))]
+
+
+def _quota(item: Json) -> list[Notice]:
+    concurrent = item["chargeWay"] in CONCURRENT_WAYS
+    used, quota = (item["overdraftSpent"], item["overdraft"]) if concurrent else (item["used"], item["quota"])
+    if item["chargeWay"] == "domain" or not quota or used * 100 < quota * NEARLY:
+        return []
+    percent = used * 100 // quota
+    what = "overdraft" if concurrent else "quota"
+    sentence = f"License item {item['itemId']} has used {percent} % of its {what}."
+    level = ERROR if used >= quota else WARNING
+    return [Notice(f"{what}-nearly-used", sentence, level, _named(item, percent=percent))]
+
+
+def url_notices(urls: list[str]) -> list[Notice]:
+    """What is wrong with URLs that applications get in their license keys."""
+    if any(is_local(url) for url in urls):
+        sentence = "License keys name this server as localhost: applications on other machines cannot reach it."
+        return [Notice("url-local", sentence, HINT)]
+    if any(urlsplit(url).scheme == "http" for url in urls):
+        sentence = "License keys name a server by http: browsers and phones refuse it from pages that use https."
+        return [Notice("url-http", sentence, HINT)]
+    return []

@@ -1,0 +1,34 @@
+"""What needs an administrator's attention, worst first: for the portal's home page and `lts status`."""
+
+from __future__ import annotations
+
+from lts.protocol import iso
+from lts.rules.attention import items_notices, url_notices
+from lts.rules.notices import ERROR, LEVELS, WARNING, Notice
+from lts.service import handshakes, licenses
+from lts.service.context import Context
+from lts.service.pair import report as pair_report
+from lts.service.pair.node import Node
+
+
+def notices(ctx: Context, now: int) -> list[Notice]:
+    """All of them at `now` (UTC seconds)."""
+    found = troubles(ctx)
+    if ctx.clock.state.pending is not None:
+        time = iso(ctx.clock.state.pending)
+        sentence = f"The clock went far ahead, to {time}; it is believed in an hour, or once you accept it."
+        found.append(Notice("clock-unconfirmed", sentence, WARNING, {"time": time}))
+    if ctx.clock.state.stepped_back:
+        time = iso(ctx.clock.state.highest)
+        sentence = f"The clock was set back; the highest time seen is {time}. Set it right, or run lts clock reset."
+        found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
+    found += items_notices(licenses.describe(ctx, now), now)
+    if ctx.store.catalog.codes:
+        found += url_notices(handshakes.server_urls(ctx))
+    return sorted(found, key=lambda notice: LEVELS.index(notice.level))
+
+
+def troubles(ctx: Context) -> list[Notice]:
+    """Those of the server itself, without looking at licenses."""
+    pair = pair_report.notices(ctx.partner) if isinstance(ctx.partner, Node) else []
+    return [*ctx.warnings, *ctx.trust.warnings, *pair]

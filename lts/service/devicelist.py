@@ -1,0 +1,88 @@
+"""Devices for administrators: find them, see their seats and last contact, and whether they look cloned."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import apsw
+
+from lts.errors import AdminError
+from lts.protocol import iso
+from lts.rules.catalog import Catalog
+from lts.rules.chain import ALTERNATIONS_TOLERATED
+from lts.rules.paging import Page
+from lts.rules.seats import Seat
+from lts.service.context import Context
+from lts.store import devicelist, devices, seats
+from lts.store.devicelist import SORTS, Wanted
+from lts.store.devices import Device
+
+Json = dict[str, Any]
+_HEX = frozenset("0123456789abcdef")
+SHOWN = 50
+
+
+def find(ctx: Context, page: Page, item: int | None, live_only: bool, forked_only: bool, now: int) -> Json:
+    """A page of devices; `page.text` is the beginning of a UUID. Raises AdminError."""
+    sort = page.sort or "contact"
+    if sort not in SORTS:
+        raise AdminError("bad-sort", f"Sort by one of {', '.join(SORTS)}.", field="sort")
+    low, high = _range(page.text)
+    wanted = Wanted(low, high, item, live_only, forked_only, now)
+    with ctx.store.reader() as db:
+        found = devicelist.find(db, wanted, sort, page.descending or not page.sort, page.offset, page.size or SHOWN)
+        total = devicelist.count(db, wanted)
+        rows = [_describe(db, ctx.store.catalog, device, now) for device in found]
+    return {"devices": rows, "found": total}
+
+
+def _range(text: str) -> tuple[bytes | None, bytes | None]:
+    """First and last UUID that begin as typed, (None, None) for all. Raises AdminError."""
+    digits = text.lower().replace("-", "").replace("{", "").replace("}", "").strip()
+    if not digits:
+        return None, None
+    if len(digits) > 32 or set(digits) - _HEX:
+        raise AdminError(
+            "bad-device", "Search by the beginning of a device's UUID: digits and letters a to f.", field="q"
+        )
+    return bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
+
+
+def one(ctx: Context, uuid: UUID, now: int) -> Json:
+    """A device with its seats. Raises AdminError 404."""
+    with ctx.store.reader() as db:
+        device = devices.find(db, uuid.bytes)
+        if device is None:
+            raise AdminError("no-such-device", f"There is no device {uuid}.", status=404)
+        return _describe(db, ctx.store.catalog, device, now)
+
+
+def _describe(db: apsw.Connection, catalog: Catalog, device: Device, now: int) -> Json:
+    chain = device.chain
+    return {
+        "deviceId": str(UUID(bytes=device.uuid)),
+        "lastContact": iso(device.contact),
+        "clone": {
+            "flagged": chain.forked,
+            "refused": chain.forked and chain.alternations > ALTERNATIONS_TOLERATED,
+            "copies": len(chain.tips) if chain.forked else 1,
+        },
+        "seats": [_seat(catalog, key, seat, now) for key, seat in seats.of_device(db, device.key)],
+    }
+
+
+def _seat(catalog: Catalog, key: int, seat: Seat, now: int) -> Json:
+    entry = catalog.items.get(key)
+    codes = [catalog.codes_by_key[code].name for code in seat.codes if code in catalog.codes_by_key]
+    return {
+        "item": key,
+        "itemId": entry.item.item_id if entry else f"#{key}",
+        "chargeWay": entry.item.charge_way if entry else None,
+        "handshakeCodes": codes,
+        "until": iso(seat.end),
+        "live": seat.live(now),
+        "released": seat.closed,
+        "grace": seat.grace,
+        "instances": seat.instances,
+    }

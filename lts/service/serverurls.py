@@ -1,0 +1,36 @@
+"""Set Server URL: what license keys name as the servers (product.md, Portal)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lts.errors import AdminError
+from lts.rules.attention import url_notices
+from lts.rules.serverurls import MAX_URLS, clean_url
+from lts.service import handshakes
+from lts.service.context import Context
+from lts.store import records
+
+SETTING = handshakes.SERVER_URLS
+
+
+def describe(ctx: Context) -> dict[str, Any]:
+    """The URLs in license keys, whether they were set in the portal, and what is wrong with them."""
+    urls = handshakes.server_urls(ctx)
+    return {
+        "urls": urls,
+        "set": bool(ctx.store.catalog.settings.get(SETTING)),
+        "notices": [notice.code for notice in url_notices(urls)],
+    }
+
+
+def change(ctx: Context, urls: Any, actor: str, now: int) -> None:
+    """Set the main's URL and maybe the standby's; an empty list goes back to the configured ones. Raises AdminError."""
+    if not isinstance(urls, list) or len(urls) > MAX_URLS:
+        raise AdminError("bad-url", "urls is a list: the main's URL, then the standby's if there is one.", field="urls")
+    cleaned = [clean_url(url) for url in urls]
+    if len(set(cleaned)) != len(cleaned):
+        raise AdminError("same-url", "Main and standby have the same URL.", field="urls")
+    value = cleaned or None
+    if value != ctx.store.catalog.settings.get(SETTING):
+        ctx.store.write(lambda tx: tx.emit(records.Setting(actor, SETTING, value), now))

@@ -1,0 +1,140 @@
+"""Who did what when: a line for each change made by a person or by the server itself, kept for ever.
+
+Lines are made where changes are applied, so that those of the other server of a pair stand here too. They never hold
+a password, hash, token or license file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from lts.store import sql
+from lts.store.records import Code, CodeRemoved, Epoch, Event, License, Record, Setting, Trust
+from lts.store.transaction import Transaction
+
+Json = dict[str, Any]
+SYSTEM = "system"
+_SECRET_SETTINGS = {"user": ("role",), "token": ("name", "role")}
+"""Settings that hold secrets by the beginning of their names, with the fields that may be told."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line; `server` is the LTS UUID of the server on which it was done, `time` UTC seconds."""
+
+    time: int
+    server: str
+    actor: str
+    action: str
+    subject: str
+    detail: Json
+    overruled: bool
+
+
+def note(tx: Transaction, record: Record, time: int) -> None:
+    """Keep the line of a change that is about to be applied."""
+    actor, action, subject, detail = _LINES[type(record)](tx, record)
+    text = json.dumps(detail, ensure_ascii=False, sort_keys=True)
+    tx.execute("INSERT OR REPLACE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)",
+               (time, *tx.writing, actor, action, subject, text))  # fmt: skip
+
+
+_Parts = tuple[str, str, str, Json]
+
+
+def _setting(tx: Transaction, record: Setting) -> _Parts:
+    kind, _, subject = record.name.partition(":")
+    known = sql.value(tx.db, "SELECT 1 FROM settings WHERE name = ?", (record.name,)) is not None
+    if kind in _SECRET_SETTINGS:
+        change = "removed" if record.value is None else "edited" if known else "added"
+        told = {name: record.value[name] for name in _SECRET_SETTINGS[kind]} if record.value is not None else {}
+        return record.actor, f"{kind}-{change}", subject, told
+    return record.actor, "setting-changed", record.name, {"value": record.value}
+
+
+def _code(tx: Transaction, record: Code) -> _Parts:
+    known = sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ? AND removed IS NULL", (record.code,)) is not None
+    fields = {name: value for name, value in record.fields.items() if name != "password"}
+    detail = {
+        **fields,
+        "hasPassword": "password" in record.fields,
+        "isDefault": record.is_default,
+        "items": [{"item": _item_name(tx, key), "cap": cap} for key, cap in record.items],
+    }
+    return record.actor, "code-edited" if known else "code-added", f"{record.organization}-{record.custom}", detail
+
+
+def _item_name(tx: Transaction, key: int) -> str:
+    return str(sql.value(tx.db, "SELECT item_id FROM items WHERE id = ?", (key,)) or f"#{key}")
+
+
+def _code_removed(tx: Transaction, record: CodeRemoved) -> _Parts:
+    name = sql.value(tx.db, "SELECT organization || '-' || custom FROM codes WHERE id = ?", (record.code,))
+    return record.actor, "code-removed", str(name or f"#{record.code}"), {}
+
+
+def _license(tx: Transaction, record: License) -> _Parts:
+    detail = {"revision": record.revision, "digest": record.digest, "items": [name for name, _ in record.items]}
+    return record.actor, "license-imported", record.license_id, detail
+
+
+_LINES: dict[type[Record], Callable[[Transaction, Any], _Parts]] = {
+    Setting: _setting,
+    Code: _code,
+    CodeRemoved: _code_removed,
+    License: _license,
+    Trust: lambda tx, record: (record.actor, "vendor-trusted", record.kid, {}),
+    Event: lambda tx, record: (record.actor, record.name, str(record.detail.get("subject", "")), record.detail),
+    Epoch: lambda tx, record: (SYSTEM, f"serves-{record.reason}", "", {"epoch": record.epoch, "main": record.main}),
+}
+AUDITED = tuple(_LINES)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines: `text` anywhere in actor, subject or detail; `actions` (empty = all); times in UTC seconds."""
+
+    text: str = ""
+    actions: tuple[str, ...] = ()
+    since: int = 0
+    until: int = 1 << 62
+
+
+def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+    parts, values = ["a.time >= ?", "a.time < ?"], [wanted.since, wanted.until]
+    if wanted.text:
+        parts.append(
+            "instr(lower(a.actor || char(10) || a.action || char(10) || a.subject || char(10) || a.detail), ?)"
+        )
+    if wanted.actions:
+        parts.append(f"a.action IN ({','.join('?' * len(wanted.actions))})")
+    texts = (wanted.text.lower(),) if wanted.text else ()
+    return " AND ".join(parts), (*values, *texts, *wanted.actions)
+
+
+def lines(db: apsw.Connection, wanted: Wanted, offset: int, limit: int) -> list[Line]:
+    """Lines, newest first."""
+    where, values = _where(wanted)
+    query = f"""SELECT a.time, o.uuid, a.actor, a.action, a.subject, a.detail, l.serial IS NOT NULL FROM audit a
+        JOIN origins o ON o.id = a.origin LEFT JOIN overruled l ON l.origin = a.origin AND l.serial = a.serial
+        WHERE {where} ORDER BY a.time DESC, a.origin DESC, a.serial DESC LIMIT ? OFFSET ?"""  # noqa: S608 - fixed parts
+    return [
+        Line(time, uuid, actor, action, subject, json.loads(detail), bool(overruled))
+        for time, uuid, actor, action, subject, detail, overruled in sql.rows(db, query, (*values, limit, offset))
+    ]
+
+
+def count(db: apsw.Connection, wanted: Wanted) -> int:
+    """How many lines there are."""
+    where, values = _where(wanted)
+    return int(sql.value(db, f"SELECT count(*) FROM audit a WHERE {where}", values))  # noqa: S608 - fixed parts
+
+
+def actions(db: apsw.Connection) -> list[str]:
+    """Every action that stands in the log."""
+    return [row[0] for row in sql.rows(db, "SELECT DISTINCT action FROM audit ORDER BY 1")]

@@ -1,0 +1,59 @@
+"""Reading what part of a list is asked for, and answering it as JSON or as a CSV file."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from flask import Response, request
+
+from lts.errors import AdminError
+from lts.rules.paging import MAX_SIZE, Page
+from lts.rules.spreadsheet import Cell, csv_text
+
+MAX_TEXT = 200
+
+
+def asked_page() -> Page:
+    """`q`, `sort`, `order`, `page`, `size` of the query. Raises AdminError naming the field."""
+    args = request.args
+    text = args.get("q", "").strip()
+    if len(text) > MAX_TEXT:
+        raise AdminError("long-text", f"Search for at most {MAX_TEXT} characters.", field="q")
+    size = None if args.get("size") is None else number("size", 1, MAX_SIZE)
+    order = args.get("order", "asc")
+    if order not in ("asc", "desc"):
+        raise AdminError("bad-field", "order is asc or desc.", field="order")
+    page = 1 if args.get("page") is None else number("page", 1, 1_000_000)
+    return Page(unicodedata.normalize("NFC", text), args.get("sort", ""), order == "desc", page, size)
+
+
+def number(name: str, least: int, most: int) -> int:
+    """A whole number of the query. Raises AdminError naming it."""
+    text = request.args.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and least <= int(text) <= most):
+        raise AdminError("bad-field", f"{name} is a number from {least} to {most}.", field=name)
+    return int(text)
+
+
+def wants_csv() -> bool:
+    """Whether the list is to be a CSV file."""
+    form = request.args.get("format", "json")
+    if form not in ("json", "csv"):
+        raise AdminError("bad-field", "format is json or csv.", field="format")
+    return form == "csv"
+
+
+def csv_file(name: str, text: str) -> Response:
+    """A CSV file for download."""
+    return download(f"{name}.csv", text.encode("utf-8"), "text/csv; charset=utf-8")
+
+
+def csv_table(name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
+    """A CSV file of a table."""
+    return csv_file(name, csv_text(head, rows))
+
+
+def download(name: str, data: bytes, kind: str) -> Response:
+    """A file that a browser saves; `name` is plain ASCII."""
+    return Response(data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -1,0 +1,119 @@
+"""Calls about devices, refused requests and the audit log; part of the administrators' API."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import Blueprint, Response, g, request
+
+from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules.authorize import Request
+from lts.rules.paging import page_of
+from lts.service import auditlog, devicelist, explain, release
+from lts.service.context import Context
+from lts.service.refusals import RefusedRequest
+from lts.store.audit import Line
+from lts.web.jsonbody import body_text, json_body
+from lts.web.listing import asked_page, csv_table, number, wants_csv
+from lts.web.messages import device_of, read_authorize
+
+Json = dict[str, Any]
+FOR_EVER = 1 << 62
+
+
+def add_calls(api: Blueprint, ctx: Context) -> None:
+    """Register the calls."""
+    _device_calls(api, ctx)
+    _why_calls(api, ctx)
+
+    @api.get("/audit")
+    def audit() -> Json | Response:
+        page = asked_page()
+        actions = tuple(request.args.getlist("action"))
+        since, until = _day("from", 0), _day("to", FOR_EVER - DAY_SECONDS) + DAY_SECONDS
+        if wants_csv():
+            lines = auditlog.export(ctx, page.text, actions, since, until)
+            return csv_table("audit-log", _AUDIT_HEAD, [_audit_row(line) for line in lines])
+        return auditlog.search(ctx, page, actions, since, until)
+
+
+_AUDIT_HEAD = ("time (UTC)", "who", "what", "subject", "detail", "overruled", "server")
+
+
+def _audit_row(line: Line) -> tuple[str, ...]:
+    detail = json.dumps(line.detail, ensure_ascii=False, sort_keys=True)
+    overruled = "yes" if line.overruled else ""
+    return iso(line.time), line.actor, line.action, line.subject, detail, overruled, line.server
+
+
+def _day(name: str, default: int) -> int:
+    """UTC second at which a day of the query begins."""
+    text = request.args.get(name)
+    if not text:
+        return default
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp())
+    except ValueError as error:
+        raise AdminError("bad-day", "A day is written as 2026-11-25 (UTC).", field=name) from error
+
+
+def _device_calls(api: Blueprint, ctx: Context) -> None:
+    @api.get("/devices")
+    def list_devices() -> Json:
+        item = None if request.args.get("item") is None else number("item", 0, 1 << 62)
+        live, forked = (request.args.get(name) == "true" for name in ("live", "flagged"))
+        return devicelist.find(ctx, asked_page(), item, live, forked, ctx.clock.now())
+
+    @api.get("/devices/<uuid>")
+    def show_device(uuid: str) -> Json:
+        return devicelist.one(ctx, UUID(bytes=device_of(uuid)), ctx.clock.now())
+
+    @api.post("/seats/release")
+    def release_seat() -> Json:
+        body = json_body()
+        item = body.get("item")
+        if type(item) is not int:
+            raise AdminError("bad-field", "item must be the item's number.", field="item")
+        device_of(body_text(body, "deviceId"))
+        end = release.release_seat(ctx, body_text(body, "deviceId"), item, g.actor, ctx.clock.now())
+        return {"leaseMayRunUntil": iso(end)}
+
+
+def _why_calls(api: Blueprint, ctx: Context) -> None:
+    @api.post("/explain")
+    def explain_request() -> Json:
+        return explain.explain(ctx, _request(json_body()), ctx.clock.now())
+
+    @api.get("/why")
+    def why() -> Json:
+        wanted = request.args.get("code")
+        every = [one for one in ctx.refusals.latest() if wanted in (None, "", str(one.code))]
+        shown, found = page_of(every, asked_page(), _text_of, {"time": lambda one: one.time})
+        return {"refused": [_refused(one) for one in shown], "found": found}
+
+
+def _text_of(one: RefusedRequest) -> str:
+    asked = json.dumps(one.asked, ensure_ascii=False)
+    return f"{one.request_id}\n{one.code}\n{one.handshake_code or ''}\n{one.detail}\n{asked}"
+
+
+def _refused(one: RefusedRequest) -> Json:
+    return {
+        "time": iso(one.time),
+        "requestId": one.request_id,
+        "code": one.code,
+        "detail": one.detail,
+        "handshakeCode": one.handshake_code,
+        "asked": one.asked,
+        "items": [{"itemId": item, "code": verdict} for item, verdict in one.tried],
+    }
+
+
+def _request(body: Json) -> Request:
+    """An authorisation request for a dry run; what is not given is as a new desktop device would send it."""
+    given = {"deviceId": str(uuid4()), "deploymentType": "desktop", **{k: v for k, v in body.items() if v is not None}}
+    return read_authorize(json.dumps(given).encode("utf-8", "surrogatepass"))

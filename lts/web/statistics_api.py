@@ -1,0 +1,77 @@
+"""Calls about usage: tables, the statistics page's overview, a day's hours; part of the administrators' API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from lts.errors import AdminError
+from lts.rules.paging import Page, page_of
+from lts.service import usage
+from lts.service.context import Context
+from lts.service.usage import UsageTable
+from lts.web.listing import asked_page, csv_file, wants_csv
+
+Json = dict[str, Any]
+
+
+def add_calls(api: Blueprint, ctx: Context) -> None:
+    """Register the calls."""
+
+    @api.get("/usage")
+    def usage_table() -> Json | Response:
+        table = usage.usage(
+            ctx, **_subject(), first=_text("from"), last=_text("to"), grouping=request.args.get("by", "type")
+        )
+        if wants_csv():
+            return csv_file(f"usage-by-{table.grouping}", usage.usage_csv(_table_json(table, Page())))
+        return _table_json(table, asked_page())
+
+    @api.get("/statistics")
+    def statistics() -> Json:
+        return usage.overview(ctx, ctx.clock.now(), **_subject(), first=_text("from"), last=_text("to"))
+
+    @api.get("/statistics/hours")
+    def statistics_hours() -> Json:
+        day = _text("day")
+        if day is None:
+            raise AdminError("bad-day", "Name the day, such as 2026-11-25 (UTC).", field="day")
+        return usage.hours(ctx, day, **_subject())
+
+    @api.get("/statistics/subjects")
+    def statistics_subjects() -> Json:
+        return usage.subjects(ctx)
+
+
+def _text(name: str) -> str | None:
+    return request.args.get(name) or None
+
+
+def _subject() -> dict[str, str | None]:
+    return {"code": _text("code"), "item": _text("item")}
+
+
+def _table_json(table: UsageTable, page: Page) -> Json:
+    """Rows of the groups of a page; sums and total are those of all groups, whatever the page."""
+    cells: dict[str, dict[str, int]] = {group: {} for group in table.groups}
+    sums: dict[str, int] = dict.fromkeys(table.types, 0)
+    for (group, name), units in table.rows.items():
+        cells[group][name] = units
+        sums[name] += units
+    columns: dict[str, Any] = {"group": str, "total": lambda group: sum(cells[group].values())}
+    columns |= {f"type:{name}": _units_of(cells, name) for name in table.types}
+    shown, found = page_of(table.groups, page, str, columns)
+    return {
+        "by": table.grouping,
+        "types": table.types,
+        "rows": [{"group": g, "type": name, "units": n} for g in shown for name, n in cells[g].items()],
+        "groups": found,
+        "sums": sums,
+        "total": table.total,
+        "zone": "UTC",
+    }
+
+
+def _units_of(cells: dict[str, dict[str, int]], name: str) -> Any:
+    return lambda group: cells[group].get(name, 0)

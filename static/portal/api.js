@@ -1,0 +1,92 @@
+// Calls to the administrators' API. A session that has ended does not lose a call: it waits until somebody signed in.
+import { hasWords, t } from "./i18n.js";
+
+const BASE = "../api/v1/admin";
+let csrf = "sign-in";
+let signInAgain = null;
+
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem.detail || `HTTP ${status}`);
+    this.status = status;
+    this.code = String(problem.code ?? "http");
+    this.field = problem.field ?? null;
+    this.requestId = problem.requestId ?? null;
+  }
+
+  // One sentence in the reader's language; the server's own where this page has none.
+  get sentence() {
+    const key = `error.${this.code}`;
+    return hasWords(key) && t(key) ? t(key) : this.message;
+  }
+}
+
+// `handler` asks the user to sign in and resolves once that is done.
+export function onSignedOut(handler) {
+  signInAgain = handler;
+}
+
+export function address(path, query = {}) {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined && one !== "") params.append(name, one);
+    }
+  }
+  const text = params.toString();
+  return BASE + path + (text ? `?${text}` : "");
+}
+
+async function send(method, path, { query, body, file } = {}) {
+  const headers = {};
+  if (method !== "GET") headers["X-LTS-CSRF"] = csrf;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(address(path, query), {
+      method, headers, body: file ?? (body === undefined ? undefined : JSON.stringify(body)), credentials: "same-origin",
+    });
+  } catch {
+    throw new ApiError(0, { code: "unreachable", detail: t("error.unreachable") });
+  }
+  const text = await answer.text();
+  let found = null;
+  try {
+    found = text ? JSON.parse(text) : null;
+  } catch {
+    throw new ApiError(answer.status, { code: "not-json", detail: t("error.not-json") });
+  }
+  if (!answer.ok) throw new ApiError(answer.status, found ?? {});
+  if (found && typeof found.csrf === "string") csrf = found.csrf;
+  return found;
+}
+
+const OPEN = new Set(["/session", "/setup"]);
+
+async function call(method, path, options) {
+  try {
+    return await send(method, path, options);
+  } catch (error) {
+    if (error.status !== 401 || OPEN.has(path) || !signInAgain) throw error;
+    await signInAgain(error.code);
+    return send(method, path, options);
+  }
+}
+
+export const get = (path, query) => call("GET", path, { query });
+export const post = (path, body, query) => call("POST", path, { body, query });
+export const put = (path, body) => call("PUT", path, { body });
+export const patch = (path, body) => call("PATCH", path, { body });
+export const remove = (path) => call("DELETE", path);
+export const upload = (path, file, query) => call("POST", path, { file, query });
+
+export const session = () => send("GET", "/session");
+export function signIn(user, password) {
+  csrf = "sign-in";
+  return send("POST", "/session", { body: { user, password } });
+}
+export function setUp(code, password) {
+  csrf = "sign-in";
+  return send("POST", "/setup", { body: { code, password } });
+}
+export const signOut = () => send("DELETE", "/session");

@@ -1,0 +1,135 @@
+// The portal: who is signed in, the frame around every page, and which page is shown.
+import * as api from "./api.js";
+import { chooseLanguage, currentLanguage, hasWords, LANGUAGES, loadLanguage, t } from "./i18n.js";
+import { html, render, useEffect, useRef, useState } from "./lib.js";
+import { Button, Loading } from "./parts/basics.js";
+import { Icon } from "./parts/icon.js";
+import { link, takeSetupCode, useRoute } from "./route.js";
+import { recall, remember } from "./store.js";
+import { SetUp, SignIn, SignInAgain } from "./pages/signin.js";
+import { Home } from "./pages/home.js";
+
+const later = (load, name) => () => load().then((module) => module[name]);
+// Pages by the name in the address; all but the first one are loaded when they are opened.
+const PAGES = {
+  index: { icon: "home", page: async () => Home },
+  "license-items": { icon: "items", page: later(() => import("./pages/items.js"), "Items") },
+  "handshake-codes": { icon: "codes", page: later(() => import("./pages/codes.js"), "Codes") },
+  statistics: { icon: "statistics", page: later(() => import("./pages/statistics.js"), "Statistics") },
+  devices: { icon: "devices", page: later(() => import("./pages/devices.js"), "Devices") },
+  "usage-alerts": { icon: "alerts", page: later(() => import("./pages/alerts.js"), "Alerts") },
+  standby: { icon: "standby", page: later(() => import("./pages/standby.js"), "Standby") },
+  why: { icon: "why", page: later(() => import("./pages/why.js"), "Why") },
+  "audit-log": { icon: "audit", page: later(() => import("./pages/audit.js"), "Audit") },
+  security: { icon: "security", page: later(() => import("./pages/security.js"), "Security") },
+};
+const THEMES = ["auto", "light", "dark"];
+const THEME_ICONS = { auto: "auto", light: "sun", dark: "moon" };
+
+function setTheme(theme) {
+  remember("theme", theme);
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  window.dispatchEvent(new Event("lts-theme"));
+}
+
+function Preferences({ onLanguage }) {
+  const [theme, choose] = useState(recall("theme") ?? "auto");
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+  const others = Object.keys(LANGUAGES).filter((name) => name !== currentLanguage());
+  return html`<div class="preferences">
+    ${others.map((name) => html`<button type="button" class="button quiet" lang=${name} key=${name}
+      onClick=${() => chooseLanguage(name).then(onLanguage)}><${Icon} name="globe" /><span>${LANGUAGES[name]}</span></button>`)}
+    <${Button} kind="quiet" icon=${THEME_ICONS[theme]} label=${t("frame.theme", { theme: t(`frame.theme-${theme}`) })}
+      onClick=${() => { setTheme(next); choose(next); }} />
+  </div>`;
+}
+
+function Navigation({ current, onChosen }) {
+  return html`<ul>${Object.entries(PAGES).map(([name, { icon }]) => html`<li key=${name}>
+    <a href=${link(name)} aria-current=${name === current ? "page" : undefined} onClick=${onChosen}><${Icon} name=${icon} /><span>${t(`nav.${name}`)}</span></a></li>`)}</ul>`;
+}
+
+function Shell({ account, onSignedOut, onLanguage }) {
+  const route = useRoute();
+  const name = route.name in PAGES ? route.name : "index";
+  const [shown, setShown] = useState({ name: "index", View: Home });
+  const [menu, setMenu] = useState(false);
+  const main = useRef(null);
+  const first = useRef(true);
+  useEffect(() => {
+    let gone = false;
+    PAGES[name].page().then((View) => gone || setShown({ name, View }));
+    return () => { gone = true; };
+  }, [name]);
+  useEffect(() => {
+    setMenu(false);
+    if (first.current) first.current = false;
+    else main.current?.querySelector("h1")?.focus();
+    window.scrollTo(0, 0);
+  }, [shown.name]);
+  const signOut = async () => {
+    await api.signOut().catch(() => null); // ended or not: this page forgets it
+    onSignedOut();
+  };
+  const { View } = shown;
+  return html`<div class="shell">
+    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); main.current.querySelector("h1")?.focus(); }}>${t("frame.skip")}</a>
+    <header class="bar">
+      <${Button} kind="quiet menu-button" icon="menu" label=${t("frame.menu")} aria-expanded=${menu ? "true" : "false"} onClick=${() => setMenu(!menu)} />
+      <a class="brand" href=${link("index")}><span class="brand-mark" aria-hidden="true"></span><span>LTS</span></a>
+      <span class="bar-space"></span>
+      <${Preferences} onLanguage=${onLanguage} />
+      <span class="who"><${Icon} name="user" /><bdi>${account.user}</bdi>${account.role === "reader" && html`<span class="pill pill-plain">${t("role.reader")}</span>`}</span>
+      <${Button} kind="quiet" icon="out" label=${t("action.sign-out")} onClick=${signOut} />
+    </header>
+    <nav class=${`side${menu ? " side-open" : ""}`} aria-label=${t("frame.pages")}><${Navigation} current=${name} onChosen=${() => setMenu(false)} /></nav>
+    <main id="main" ref=${main}>${shown.name === name
+      ? html`<${View} key=${name} query=${route.query} account=${account} mayChange=${account.role === "administrator"} />`
+      : html`<${Loading} />`}</main>
+  </div>`;
+}
+
+function Portal({ setupCode }) {
+  const [account, setAccount] = useState(null);
+  const [view, setView] = useState("loading");
+  const [again, setAgain] = useState(null);
+  const [, redraw] = useState(0);
+  const onLanguage = () => redraw((n) => n + 1);
+  const look = async () => {
+    try {
+      setAccount(await api.session());
+      setView("shell");
+    } catch (error) {
+      setView(error.code === "set-up-needed" ? "set-up" : error.status === 401 ? "sign-in" : "unreachable");
+    }
+  };
+  useEffect(() => {
+    look();
+    let waiting = null;
+    api.onSignedOut((code) => {
+      waiting ??= new Promise((resolve) => {
+        setAgain({ code, done: (found) => { waiting = null; setAgain(null); setAccount(found); resolve(); } });
+      });
+      return waiting;
+    });
+  }, []);
+  const opened = (found) => { setAccount(found); setView("shell"); };
+  const preferences = html`<${Preferences} onLanguage=${onLanguage} />`;
+  if (view === "loading") return html`<div class="front"><${Loading} /></div>`;
+  if (view === "unreachable") {
+    return html`<main class="front"><div class="card"><h1>LTS</h1><p>${t("error.unreachable")}</p>
+      <${Button} kind="primary" onClick=${look}>${t("action.retry")}<//></div></main>`;
+  }
+  if (view === "set-up") return html`<${SetUp} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;
+  if (view === "sign-in") return html`<${SignIn} onDone=${opened} preferences=${preferences} />`;
+  return html`<${Shell} key=${currentLanguage()} account=${account} onLanguage=${onLanguage} onSignedOut=${() => { setAccount(null); setView("sign-in"); }} />
+    ${again && html`<${SignInAgain} user=${account.user} code=${again.code} onDone=${again.done} />`}`;
+}
+
+const setupCode = takeSetupCode();
+await loadLanguage();
+if (!hasWords("nav.index")) throw new Error("the words of the portal are missing");
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${Portal} setupCode=${setupCode} />`, root);

@@ -1,0 +1,70 @@
+// Words in the reader's language, figures and times as they are written there. Times are UTC everywhere.
+import { recall, remember } from "./store.js";
+
+export const LANGUAGES = { en: "English", zh: "简体中文" };
+const LOCALES = { en: "en-GB", zh: "zh-CN" };
+let words = {};
+let language = "en";
+
+function wanted() {
+  const kept = recall("language");
+  if (kept in LANGUAGES) return kept;
+  return navigator.languages.some((name) => name.toLowerCase().startsWith("zh")) && !navigator.language.startsWith("en")
+    ? "zh" : "en";
+}
+
+export async function loadLanguage(name = wanted()) {
+  const module = await import(`./i18n/${name}.js`);
+  words = module.words;
+  language = name;
+  document.documentElement.lang = LOCALES[name];
+  return name;
+}
+
+export async function chooseLanguage(name) {
+  remember("language", name);
+  await loadLanguage(name);
+}
+
+export const currentLanguage = () => language;
+export const hasWords = (key) => key in words;
+
+export function t(key, params = {}) {
+  const text = words[key];
+  if (text === undefined) throw new Error(`no words for ${key}`);
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = params[name];
+    return typeof value === "number" ? number(value) : String(value ?? "");
+  });
+}
+
+// Words for a code that the server may have and this page not yet: then the code itself.
+export const wordFor = (key, code) => (hasWords(key) ? t(key) : code);
+
+export const number = (value) => new Intl.NumberFormat(LOCALES[language]).format(value);
+export const percent = (part, whole) =>
+  whole ? new Intl.NumberFormat(LOCALES[language], { style: "percent", maximumFractionDigits: 1 }).format(part / whole) : "–";
+
+const DATE = { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" };
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" };
+const asDate = (value) => (typeof value === "number" ? new Date(value * 1000) : new Date(value));
+
+// A day, from seconds since 1970, an RFC 3339 text or a date.
+export const day = (value) => new Intl.DateTimeFormat(LOCALES[language], DATE).format(asDate(value));
+export const shortDay = (value) =>
+  new Intl.DateTimeFormat(LOCALES[language], { month: "short", day: "numeric", timeZone: "UTC" }).format(asDate(value));
+export const time = (value) => `${new Intl.DateTimeFormat(LOCALES[language], { ...DATE, ...CLOCK }).format(asDate(value))} UTC`;
+
+export function ago(value, now) {
+  const seconds = Math.max(0, Math.round((asDate(now) - asDate(value)) / 1000));
+  return duration(seconds, true);
+}
+
+const STEPS = [[60, "second"], [3600, "minute"], [86400, "hour"], [Infinity, "day"]];
+export function duration(seconds, past = false) {
+  const index = STEPS.findIndex(([end]) => Math.abs(seconds) < end);
+  const size = [1, 60, 3600, 86400][index];
+  const value = Math.round(seconds / size);
+  if (past) return new Intl.RelativeTimeFormat(LOCALES[language], { numeric: "auto" }).format(-value, STEPS[index][1]);
+  return new Intl.NumberFormat(LOCALES[language], { style: "unit", unit: STEPS[index][1], unitDisplay: "long" }).format(value);
+}

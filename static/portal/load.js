@@ -1,0 +1,62 @@
+// Reading from the server with a state that a page can draw: what came last stays while the next comes.
+import { get } from "./api.js";
+import { useCallback, useEffect, useRef, useState } from "./lib.js";
+
+export function useLoad(path, query = {}, { every = 0 } = {}) {
+  const [state, setState] = useState({ data: null, error: null, loading: true });
+  const key = path === null ? null : JSON.stringify([path, query]);
+  const newest = useRef(0);
+  const load = useCallback(async () => {
+    if (key === null) return;
+    const mine = ++newest.current;
+    setState((before) => ({ ...before, loading: true }));
+    try {
+      const data = await get(path, query);
+      if (mine === newest.current) setState({ data, error: null, loading: false });
+    } catch (error) {
+      if (mine === newest.current) setState((before) => ({ ...before, error, loading: false }));
+    }
+  }, [key]);
+  useEffect(() => {
+    load();
+    if (!every) return undefined;
+    const timer = setInterval(() => document.hidden || load(), every * 1000);
+    return () => clearInterval(timer);
+  }, [load, every]);
+  return { ...state, reload: load };
+}
+
+// A list that is searched, sorted and paged on the server.
+export function useList(path, { size = 25, sort = "", order = "asc", fixed = {} } = {}) {
+  const [asked, setAsked] = useState({ q: "", sort, order, page: 1 });
+  const [filters, setFilters] = useState({});
+  const query = { ...fixed, ...filters, ...asked, size };
+  const found = useLoad(path, query);
+  return {
+    ...found, asked, filters, size, query,
+    search: (q) => setAsked((before) => ({ ...before, q, page: 1 })),
+    filter: (changes) => { setFilters((before) => ({ ...before, ...changes })); setAsked((b) => ({ ...b, page: 1 })); },
+    sortBy: (column) => setAsked((before) => ({
+      ...before, page: 1, sort: column, order: before.sort === column && before.order === "asc" ? "desc" : "asc",
+    })),
+    turn: (page) => setAsked((before) => ({ ...before, page })),
+  };
+}
+
+// Something that the user asked for: `run` shows that it is under way, and keeps the error.
+export function useAction() {
+  const [state, setState] = useState({ busy: false, error: null });
+  const run = useCallback(async (work) => {
+    setState({ busy: true, error: null });
+    try {
+      const result = await work();
+      setState({ busy: false, error: null });
+      return { ok: true, result };
+    } catch (error) {
+      if (error.code === undefined) console.error(error);
+      setState({ busy: false, error });
+      return { ok: false, error };
+    }
+  }, []);
+  return { ...state, run, clear: () => setState({ busy: false, error: null }) };
+}

@@ -1,0 +1,78 @@
+// License Items: import a license file, see what each item holds and how much of it is used.
+import { day, number, percent, t, wordFor } from "../i18n.js";
+import { html, useState } from "../lib.js";
+import { useList } from "../load.js";
+import { Card, ChargeWay, Choice, Empty, Loaded, Page, Pill, Sent, UsedBar } from "../parts/basics.js";
+import { Pager, Search, Table } from "../parts/table.js";
+import { link } from "../route.js";
+import { Import } from "./import.js";
+
+const FILTERS = { all: [], active: ["active", "grace", "pending"], expired: ["expired"], revoked: ["revoked", "invalid"] };
+const KINDS = { active: "good", grace: "warn", pending: "plain", expired: "bad", revoked: "bad", invalid: "bad" };
+const CONCURRENT = ["concurrentDevice", "concurrentInstance"];
+
+function Used({ item }) {
+  if (item.chargeWay === "domain") return html`<span class="soft">${t("items.not-limited")}</span>`;
+  if (CONCURRENT.includes(item.chargeWay)) {
+    return html`<${UsedBar} used=${item.overdraftSpent} quota=${item.overdraft}
+      text=${html`${t("items.active-of", { used: item.used, quota: item.quota })}<br />${t("items.overdraft", { used: item.overdraftSpent, quota: item.overdraft })}`} />`;
+  }
+  return html`<${UsedBar} used=${item.used} quota=${item.quota} text=${html`${t("items.used-of", { used: item.used, quota: item.quota })} (${percent(item.used, item.quota)})`} />`;
+}
+
+const list = (values) => (values.length ? html`<${Sent}>${values.join(", ")}<//>` : t("items.any"));
+
+function Detail({ item }) {
+  const lines = [
+    ["items.description", item.description ? html`<${Sent}>${item.description}<//>` : "–"],
+    ["items.license", html`<${Sent}>${item.licenseId}<//>`],
+    ["items.organization", html`<${Sent}>${item.organizationId}<//>`],
+    ["items.versions", item.productVersions.includes("*") ? t("items.any") : list(item.productVersions)],
+    ["items.editions", list(item.editions)],
+    ["items.deployments", item.deploymentTypes.length ? item.deploymentTypes.map((name) => wordFor(`deployment.${name}`, name)).join(", ") : t("items.any")],
+    ["items.modules", list(item.modules)],
+    ["items.domains", item.domains.length ? list(item.domains) : "–"],
+    ["items.grace", t("items.grace-text", { units: item.grace, days: item.graceDays })],
+    ["items.period", ["device", "server"].includes(item.chargeWay) ? t(`period.${item.activePeriod}`) : "–"],
+    ["items.offline", item.maxOfflineDays === null ? t("items.offline-default") : t("items.days", { n: item.maxOfflineDays })],
+    ["nav.handshake-codes", item.handshakeCodes.length
+      ? item.handshakeCodes.map((name, i) => html`${i ? ", " : ""}<a href=${link("handshake-codes", { code: name })}><${Sent}>${name}<//></a>`)
+      : t("items.in-no-code")],
+  ];
+  return html`${item.reason && html`<p class="bad">${item.reason}</p>`}<dl class="facts">${lines.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${value}</dd></div>`)}</dl>
+    <p><a href=${link("statistics", { item: `#${item.id}` })}>${t("items.see-statistics")}</a>
+    ${["device", "server"].includes(item.chargeWay) && html` · <a href=${link("devices", { item: item.id })}>${t("items.see-devices")}</a>`}</p>`;
+}
+
+const COLUMNS = () => [
+  { label: t("items.item"), sort: "itemId", render: (item) => html`<strong><${Sent}>${item.itemId}<//></strong>${item.trial && html` <${Pill}>${t("items.trial")}<//>`}<br /><span class="soft small"><${Sent}>${item.description || item.product}<//></span>` },
+  { label: t("items.product"), sort: "product", render: (item) => html`<${Sent}>${item.product}<//>` },
+  { label: t("items.charge-way"), sort: "chargeWay", render: (item) => html`<${ChargeWay} way=${item.chargeWay} />` },
+  { label: t("items.used"), sort: "used", render: (item) => html`<${Used} item=${item} />` },
+  { label: t("items.starts"), sort: "startsAt", render: (item) => day(item.startsAt) },
+  { label: t("items.ends"), sort: "expiresAt", render: (item) => (item.expiresAt === null ? t("items.never") : day(item.expiresAt)) },
+  { label: t("items.state"), sort: "state", render: (item) => html`<${Pill} kind=${KINDS[item.state]}>${t(`state.${item.state}`)}<//>` },
+];
+
+export function Items({ mayChange }) {
+  const [filter, setFilter] = useState("all");
+  const items = useList("/licenses/items", { sort: "itemId" });
+  const choose = (name) => { setFilter(name); items.filter({ state: FILTERS[name] }); };
+  const count = (states, name) => FILTERS[name].reduce((sum, state) => sum + (states[state] ?? 0), 0);
+  return html`<${Page} title=${t("nav.license-items")} lead=${t("items.lead")}>
+    ${mayChange && html`<${Import} onImported=${items.reload} />`}
+    <${Card} title=${t("items.activated")}>
+      <${Loaded} of=${items}>${({ items: rows, found, states }) => {
+        const every = Object.values(states).reduce((sum, n) => sum + n, 0);
+        if (!every) return html`<${Empty} icon="items" title=${t("items.none")}><p>${t("items.none-hint")}</p><p><a href=${link("index")}>${t("items.none-link")}</a></p><//>`;
+        return html`<div class="tools">
+            <${Choice} label=${t("items.filter")} value=${filter} onChange=${choose} options=${Object.keys(FILTERS).map((name) => [name,
+              html`${t(`items.filter-${name}`)} <span class="count">${number(name === "all" ? every : count(states, name))}</span>`])} />
+            <${Search} list=${items} label=${t("items.search")} />
+          </div>
+          ${rows.length ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id}
+              expand=${(item) => html`<${Detail} item=${item} />`} busy=${items.loading} />`
+            : html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`}
+          <${Pager} list=${items} found=${found} />`;
+      }}<//><//><//>`;
+}

@@ -1,0 +1,105 @@
+// The one place that knows Chart.js: loaded when a page first draws a chart. A canvas says nothing to a screen reader,
+// so every chart has a label and its figures in a table beside it.
+import { html, useEffect, useRef, useState } from "../lib.js";
+import { number } from "../i18n.js";
+
+let loading = null;
+function library() {
+  loading ??= import("../../vendor/chart.js-4.6.1/chart.js").then(() => globalThis.Chart);
+  return loading;
+}
+
+export const SERIES = 8;
+// The colour of the n-th type, as a class of the style sheet and as a value for the canvas.
+export const colourClass = (index) => `series-${index % SERIES}`;
+const cssValue = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const colour = (index) => cssValue(`--series-${index % SERIES}`);
+
+function useTheme() {
+  const [count, setCount] = useState(0);
+  useEffect(() => {
+    const changed = () => setCount((n) => n + 1);
+    const media = matchMedia("(prefers-color-scheme: dark)");
+    media.addEventListener("change", changed);
+    window.addEventListener("lts-theme", changed);
+    return () => {
+      media.removeEventListener("change", changed);
+      window.removeEventListener("lts-theme", changed);
+    };
+  }, []);
+  return count;
+}
+
+function Canvas({ label, config, height, onPick }) {
+  const canvas = useRef(null);
+  const chart = useRef(null);
+  const theme = useTheme();
+  const pick = useRef(onPick);
+  pick.current = onPick;
+  useEffect(() => {
+    let gone = false;
+    library().then((Chart) => {
+      if (gone) return;
+      Chart.defaults.color = cssValue("--ink-soft");
+      Chart.defaults.borderColor = cssValue("--line");
+      Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+      Chart.defaults.animation = false;
+      const made = config();
+      made.options.onClick = (event, hits) => hits.length && pick.current?.(hits[0].index);
+      chart.current = new Chart(canvas.current, made);
+    });
+    return () => {
+      gone = true;
+      chart.current?.destroy();
+      chart.current = null;
+    };
+  }, [config, theme]);
+  return html`<div class="chart" style=${{ height: `${height}px` }}><canvas ref=${canvas} role="img" aria-label=${label}></canvas></div>`;
+}
+
+const tooltip = { callbacks: { label: (item) => ` ${item.dataset.label ?? item.label}: ${number(item.raw)}` } };
+
+// `parts`: [[name, units]] in the order of their colours.
+export function Doughnut({ label, parts }) {
+  const key = JSON.stringify(parts);
+  const config = useConfig(() => ({
+    type: "doughnut",
+    data: {
+      labels: parts.map(([name]) => name),
+      datasets: [{ data: parts.map(([, units]) => units), backgroundColor: parts.map((_, i) => colour(i)), borderColor: cssValue("--card"), borderWidth: 2 }],
+    },
+    options: { cutout: "68%", maintainAspectRatio: false, plugins: { legend: { display: false }, tooltip } },
+  }), key);
+  return html`<${Canvas} label=${label} config=${config} height=${150} />`;
+}
+
+// Bars over `labels`, one set of bars a series; `line` draws lines instead.
+export function Trend({ label, labels, series, line = false, height = 260, onPick }) {
+  const key = JSON.stringify([labels, series, line]);
+  const config = useConfig(() => ({
+    type: line ? "line" : "bar",
+    data: {
+      labels,
+      datasets: series.map(({ name, values, index }) => ({
+        label: name, data: values, backgroundColor: colour(index), borderColor: colour(index), borderWidth: line ? 2 : 0, pointRadius: 0, pointHitRadius: 12, maxBarThickness: 36, borderRadius: 2,
+      })),
+    },
+    options: {
+      maintainAspectRatio: false,
+      interaction: { mode: "index", intersect: false },
+      scales: {
+        x: { stacked: !line, grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 } },
+        y: { stacked: !line, beginAtZero: true, ticks: { precision: 0, callback: (value) => number(value) } },
+      },
+      plugins: { legend: { display: false }, tooltip },
+    },
+  }), key);
+  return html`<${Canvas} label=${label} config=${config} height=${height} onPick=${onPick} />`;
+}
+
+// The same function as long as what it draws is the same, so that a chart is not made anew for nothing.
+function useConfig(make, key) {
+  const held = useRef({ key: null, make: null });
+  if (held.current.key !== key) held.current = { key, make };
+  return held.current.make;
+}

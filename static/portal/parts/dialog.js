@@ -1,0 +1,43 @@
+// Dialogs on the browser's own <dialog>: it keeps the keyboard inside and gives Escape.
+import { html, useEffect, useId, useRef } from "../lib.js";
+import { useAction } from "../load.js";
+import { t } from "../i18n.js";
+import { Button, Fault } from "./basics.js";
+
+export function Dialog({ title, onClose, wide = false, closable = true, children }) {
+  const box = useRef(null);
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    box.current.showModal();
+    return () => before?.isConnected && before.focus();
+  }, []);
+  const cancel = (event) => {
+    event.preventDefault();
+    if (closable) onClose();
+  };
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${cancel}>
+    <div class="dialog-head"><h2 id=${id}>${title}</h2>
+      ${closable && html`<${Button} icon="close" kind="quiet" label=${t("action.close")} onClick=${onClose} />`}</div>
+    ${children}
+  </dialog>`;
+}
+
+// A form in a dialog: `save` does the work and throws what is wrong.
+export function FormDialog({ title, saveWord, save, onClose, onSaved, wide, danger = false, children }) {
+  const action = useAction();
+  const submit = async (event) => {
+    event.preventDefault();
+    const { ok, result } = await action.run(save);
+    if (ok) onSaved(result);
+  };
+  return html`<${Dialog} title=${title} onClose=${onClose} wide=${wide}>
+    <form onSubmit=${submit} novalidate>
+      <div class="dialog-body">${typeof children === "function" ? children(action.error) : children}
+        <${Fault} error=${action.error} /></div>
+      <div class="dialog-foot">
+        <${Button} onClick=${onClose}>${t("action.cancel")}<//>
+        <${Button} type="submit" kind=${danger ? "danger" : "primary"} busy=${action.busy}>${saveWord}<//>
+      </div>
+    </form><//>`;
+}

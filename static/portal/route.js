@@ -1,0 +1,43 @@
+// Addresses of pages: everything after the # of the URL, such as #/statistics.html?code=216998-1.
+import { useEffect, useState } from "./lib.js";
+
+export function readRoute() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const name = path.replace(/\.html$/, "") || "index";
+  return { name, query: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+export function link(name, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const text = new URLSearchParams(given).toString();
+  return `#/${name}.html${text ? `?${text}` : ""}`;
+}
+
+export function go(name, query) {
+  location.hash = link(name, query);
+}
+
+// Change what the page shows without a new entry in the browser's history.
+export function replaceQuery(query) {
+  history.replaceState(null, "", link(readRoute().name, query));
+  window.dispatchEvent(new Event("hashchange"));
+}
+
+export function useRoute() {
+  const [route, setRoute] = useState(readRoute);
+  useEffect(() => {
+    const changed = () => setRoute(readRoute());
+    window.addEventListener("hashchange", changed);
+    return () => window.removeEventListener("hashchange", changed);
+  }, []);
+  return route;
+}
+
+// The set-up code in the address that the server printed; taken out of it, so that no history or screenshot keeps it.
+export function takeSetupCode() {
+  const { name, query } = readRoute();
+  if (!("setup" in query)) return "";
+  const { setup, ...rest } = query;
+  history.replaceState(null, "", link(name, rest));
+  return setup;
+}
