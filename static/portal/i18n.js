@@ -1,16 +1,15 @@
 // Words in the reader's language, figures and times as they are written there. Times are UTC everywhere.
 import { recall, remember } from "./store.js";
 
-export const LANGUAGES = { en: "English", zh: "简体中文" };
-const LOCALES = { en: "en-GB", zh: "zh-CN" };
+export const LANGUAGES = { en: "English" };
+const LOCALES = { en: "en-GB" };
 let words = {};
 let language = "en";
 
 function wanted() {
   const kept = recall("language");
   if (kept in LANGUAGES) return kept;
-  return navigator.languages.some((name) => name.toLowerCase().startsWith("zh")) && !navigator.language.startsWith("en")
-    ? "zh" : "en";
+  return "en";
 }
 
 export async function loadLanguage(name = wanted()) {
