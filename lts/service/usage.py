@@ -114,8 +114,8 @@ def _selection(ctx: Context, code: str | None, item: str | None, first: str | No
         codes = codes or tuple(catalog.codes_by_key)
         if not items:
             raise AdminError("no-such-item", f"There is no license item {item!r}.", status=404, field="item")
-    first_day = _day(first, "from") if first is not None else 0
-    last_day = _day(last, "to") if last is not None else MAX_DAY
+    first_day = day_number(first, "from") if first is not None else 0
+    last_day = day_number(last, "to") if last is not None else MAX_DAY
     if first_day > last_day:
         raise AdminError("bad-range", "The first day lies after the last one.", field="from")
     return Selection(codes, items, first_day, last_day)
@@ -126,7 +126,8 @@ def _item_keys(catalog: Catalog, item: str) -> tuple[int, ...]:
     return named or tuple(key for key in catalog.items if item in (str(key), f"#{key}"))
 
 
-def _day(text: str, field: str) -> int:
+def day_number(text: str, field: str) -> int:
+    """The day since 1970 that is written as 2026-11-25. Raises AdminError naming the field."""
     try:
         if len(text) == len("2026-11-25"):
             return (date.fromisoformat(text) - _EPOCH).days
@@ -176,7 +177,6 @@ def overview(
         lines = _lines(db, chosen, "day", names)
         first_day = statistics.first_day(db, chosen)
     today = now // DAY_SECONDS
-    period = _sum_types(lines.values())
     return {
         "zone": "UTC",
         "today": day_text(today),
@@ -184,7 +184,7 @@ def overview(
         "from": day_text(chosen.first_day if first is not None else min(first_day or today, today)),
         "to": day_text(chosen.last_day) if last is not None else day_text(max([today, *lines])),
         "all": {names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: -e[1])},
-        "period": dict(sorted(period.items(), key=lambda entry: -entry[1])),
+        "period": _sum_types(lines.values()),
         "days": [{"day": day_text(day), **line} for day, line in sorted(lines.items())],
     }
 
@@ -194,21 +194,21 @@ def hours(ctx: Context, day: str, *, code: str | None = None, item: str | None =
     with ctx.store.reader() as db:
         chosen = _selection(ctx, code, item, day, day)
         lines = _lines(db, chosen, "hour", statistics.type_names(db))
-    period = _sum_types(lines.values())
     return {
         "zone": "UTC",
         "day": day,
-        "units": dict(sorted(period.items(), key=lambda entry: -entry[1])),
+        "units": _sum_types(lines.values()),
         "hours": [{"hour": hour % HOURS_PER_DAY, **line} for hour, line in sorted(lines.items())],
     }
 
 
 def _sum_types(lines: Any) -> dict[str, int]:
+    """Units by type over all lines, most first."""
     sums: defaultdict[str, int] = defaultdict(int)
     for line in lines:
         for name, units in line["units"].items():
             sums[name] += units
-    return sums
+    return dict(sorted(sums.items(), key=lambda entry: -entry[1]))
 
 
 def _lines(db: apsw.Connection, chosen: Selection, grouping: str, names: dict[int, str]) -> dict[int, Json]:

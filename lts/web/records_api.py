@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +15,7 @@ from lts.rules.paging import page_of
 from lts.service import auditlog, devicelist, explain, release
 from lts.service.context import Context
 from lts.service.refusals import RefusedRequest
+from lts.service.usage import day_number
 from lts.store.audit import Line
 from lts.web.jsonbody import body_text, json_body
 from lts.web.listing import asked_page, csv_table, number, wants_csv
@@ -55,10 +55,7 @@ def _day(name: str, default: int) -> int:
     text = request.args.get(name)
     if not text:
         return default
-    try:
-        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp())
-    except ValueError as error:
-        raise AdminError("bad-day", "A day is written as 2026-11-25 (UTC).", field=name) from error
+    return day_number(text, name) * DAY_SECONDS
 
 
 def _device_calls(api: Blueprint, ctx: Context) -> None:

@@ -87,9 +87,8 @@ class SignIn:
     def open(self, name: str) -> Begun:
         """A session for a user whose right is proven."""
         agent = request.headers.get("User-Agent", "")
-        clean = "".join(char for char in agent if unicodedata.category(char)[0] != "C")
         address = self._addresses.client(request.environ)
-        return sessions.begin(self._ctx, name, address, clean, self._ctx.clock.now())
+        return sessions.begin(self._ctx, name, address, _visible(agent), self._ctx.clock.now())
 
     def set_cookies(self, response: Response, begun: Begun) -> None:
         """The session's cookie, and one by which a browser that once signed in has tries of its own."""
@@ -117,7 +116,7 @@ class SignIn:
         if given:
             if is_loopback(incoming.environ) and hmac.compare_digest(given, self._cli):
                 user = incoming.headers.get("X-LTS-User", "unknown")
-                name = "".join(c for c in user if unicodedata.category(c)[0] != "C")[:64]
+                name = _visible(user)[:64]
                 return Account(name, ADMINISTRATOR, f"cli:{name}")
             token = given.decode("utf-8", "replace").removeprefix("Bearer ").strip()
             return accounts.account_of_token(self._ctx.store.catalog, token)
@@ -151,6 +150,11 @@ class SignIn:
     def _known_mac(self, name: str, session: str) -> str:
         text = f"{name}\0{session}".encode("utf-8", "replace")
         return hmac.new(self._known_key, text, "sha256").hexdigest()[:32]
+
+
+def _visible(text: str) -> str:
+    """What a client sent, without control and other invisible characters."""
+    return "".join(char for char in text if unicodedata.category(char)[0] != "C")
 
 
 def _is_https(incoming: Request) -> bool:

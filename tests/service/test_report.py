@@ -150,8 +150,8 @@ def test_concurrency_counts_a_device_once_over_codes(server: Lab) -> None:
     server.report(server.authorize(second).lease, {})
     with server.ctx.store.reader() as db:
         day = SLOT // SLOTS_PER_DAY
-        assert statistics.activity(db, 0, 1, day, day) == {day: statistics.Activity(2, 2)}
-        assert statistics.activity(db, 1, 1, day, day) == {day: statistics.Activity(1, 1)}
+        assert statistics.activity(db, 0, (1,), day, day) == {day: statistics.Activity(2, 2)}
+        assert statistics.activity(db, 1, (1,), day, day) == {day: statistics.Activity(1, 1)}
 
 
 def test_a_report_ends_on_slot_boundaries_of_utc(server: Lab) -> None:
