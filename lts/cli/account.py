@@ -37,8 +37,7 @@ def _setup_code(args: argparse.Namespace) -> int:
 
 def _reset(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        server.call("POST", "/password/reset")
-        answer = server.call("GET", "/setup-code")
+        answer = server.call("POST", "/password/reset")
     print("The password of admin is forgotten and its sessions have ended; everything else is as it was.")
     _show(answer["url"], answer["setupCode"])
     return 0

@@ -34,7 +34,7 @@ def find(ctx: Context, page: Page, item: int | None, live_only: bool, forked_onl
         found = devicelist.find(db, wanted, sort, page.descending or not page.sort, page.offset, page.size or SHOWN)
         total = devicelist.count(db, wanted)
         rows = [_describe(db, ctx.store.catalog, device, now) for device in found]
-    return {"devices": rows, "found": total}
+    return {"devices": rows, "found": total, "time": iso(now)}
 
 
 def _range(text: str) -> tuple[bytes | None, bytes | None]:

@@ -191,10 +191,13 @@ def _items(tx: Transaction, organization_id: str, given: Any) -> list[tuple[int,
     return list(chosen.items())
 
 
-def describe(ctx: Context) -> list[dict[str, Any]]:
-    """All codes with their items in order of use; never the session password itself."""
-    catalog = ctx.store.catalog
-    return [describe_code(code) for code in sorted(catalog.codes.values(), key=lambda c: c.key)]
+def describe(ctx: Context, *, keys: bool = False) -> list[dict[str, Any]]:
+    """All codes with their items in order of use; the session password stands in the license keys (`keys`) alone."""
+    found = []
+    for code in sorted(ctx.store.catalog.codes.values(), key=lambda c: c.key):
+        key = {"licenseKey": license_key(ctx, code.name)} if keys else {}
+        found.append({**describe_code(code), **key})
+    return found
 
 
 def describe_code(code: Code) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from lts.web.jsonbody import body_text, json_body
 from lts.web.signin import SignIn
 
 Json = dict[str, Any]
-OPEN = {"admin.sign_in", "admin.set_up"}
+OPEN = {"admin.sign_in", "admin.set_up", "admin.session"}
 """Calls that need no account."""
 OWN = {"admin.sign_out", "admin.change_password", "admin.end_session"}
 """Calls that a reader may make: they concern nobody else."""
@@ -30,7 +30,7 @@ def _opened(gate: SignIn, begun: Begun) -> Response:
 
 
 def _session_json(account: Account, csrf: str | None) -> Json:
-    return {"user": account.name, "role": account.role, "csrf": csrf}
+    return {"user": account.name, "role": account.role, "csrf": csrf, "setUpNeeded": False}
 
 
 def add_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
@@ -58,7 +58,10 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
 
     @api.get("/session")
     def session() -> Json:
-        return _session_json(g.account, gate.csrf())
+        account = gate.who()
+        if account is None:
+            return {"user": None, "role": None, "csrf": None, "setUpNeeded": not accounts.is_set_up(ctx.store.catalog)}
+        return _session_json(account, gate.csrf())
 
     @api.delete("/session")
     def sign_out() -> Response:
@@ -129,7 +132,7 @@ def _user_calls(api: Blueprint, ctx: Context) -> None:
         if not g.actor.startswith("cli:"):
             raise AdminError("not-allowed", "Run `lts password reset` on the server's machine.", status=403)
         accounts.reset(ctx, g.actor, ctx.clock.now())
-        return {"setupCode": sessions.setup_code(ctx)}
+        return {"setupCode": sessions.setup_code(ctx), "url": ctx.public_url}
 
     @api.get("/setup-code")
     def show_setup_code() -> Json:

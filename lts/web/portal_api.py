@@ -169,7 +169,9 @@ def license_json(license_file: License) -> Json:
 def _handshake_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/handshakes")
     def list_codes() -> Json:
-        return {"handshakeCodes": handshakes.describe(ctx)}
+        keys = request.args.get("keys") == "true" and g.account.may_change
+        shown, found = page_of(handshakes.describe(ctx, keys=keys), asked_page(), _text_of_code, _CODE_COLUMNS)
+        return {"handshakeCodes": shown, "found": found}
 
     @api.post("/handshakes")
     def add() -> Json:
@@ -192,6 +194,17 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         if not g.account.may_change:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
         return {"licenseKey": handshakes.license_key(ctx, name), "servers": handshakes.server_urls(ctx)}
+
+
+def _text_of_code(code: Json) -> str:
+    fields = (value for values in code["validation"].values() for value in values)
+    return "\n".join([code["name"], code["note"], *(entry["itemId"] for entry in code["items"]), *fields])
+
+
+_CODE_COLUMNS: dict[str, Callable[[Json], Any]] = {
+    "name": itemgetter("name"),
+    "items": lambda code: len(code["items"]),
+}
 
 
 def _server_url_calls(api: Blueprint, ctx: Context) -> None:

@@ -75,8 +75,8 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
         item = body.get("item")
         if type(item) is not int:
             raise AdminError("bad-field", "item must be the item's number.", field="item")
-        device_of(body_text(body, "deviceId"))
-        end = release.release_seat(ctx, body_text(body, "deviceId"), item, g.actor, ctx.clock.now())
+        device = str(UUID(bytes=device_of(body_text(body, "deviceId"))))
+        end = release.release_seat(ctx, device, item, g.actor, ctx.clock.now())
         return {"leaseMayRunUntil": iso(end)}
 
 

@@ -52,13 +52,17 @@ class SignIn:
         manager.request_loader(self._load)
         manager.init_app(app)
 
+    def who(self) -> Account | None:
+        """Who calls, None when nobody has signed in."""
+        return current_user._get_current_object() if current_user.is_authenticated else None
+
     def account(self) -> Account:
         """Who calls. Raises AdminError 401, or 403 for a forged request."""
-        if not current_user.is_authenticated:
+        found = self.who()
+        if found is None:
             if not accounts.is_set_up(self._ctx.store.catalog):
                 raise AdminError("set-up-needed", "Set the password first, with the one-time set-up code.", status=401)
             raise AdminError("not-signed-in", "Sign in first.", status=401)
-        found: Account = current_user._get_current_object()
         if found.session is not None:
             self.check_origin(sessions.csrf_of(self._secret(request)))
         return found

@@ -9,6 +9,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +25,8 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 """What files are sent as; a Windows registry may have other ideas."""
 FOR_EVER = "public, max-age=31536000, immutable"
 PAGE = "portal/index.html"
+START = "portal/app.js"
+_STATIC_IMPORT = re.compile(r'(?:from|import)\s*"(\.{1,2}/[^"]+\.js)"')
 _COMPRESS_FROM = 500
 
 
@@ -62,10 +66,21 @@ class Assets:
     @cached_property
     def page(self) -> Asset:
         """The portal's page, with the digest in its addresses and the modules that it needs at once named."""
-        modules = [name for name in self.files if name.startswith("portal/") and name.endswith(".js")]
-        links = "\n".join(f'<link rel="modulepreload" href="../static/{name}">' for name in modules)
+        links = "\n".join(f'<link rel="modulepreload" href="../static/{name}">' for name in self._needed_at_once())
         text = self.files[PAGE].data.decode("utf-8").replace("<!-- modules -->", links)
         return Asset(text.replace("../static/", f"../static/{self.digest}/").encode("utf-8"), "text/html")
+
+    def _needed_at_once(self) -> list[str]:
+        """The modules that the page's script imports, directly or not; those loaded later are not among them."""
+        found, waiting = [], [START]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.append(name)
+                text = self.files[name].data.decode("utf-8")
+                folder = posixpath.dirname(name)
+                waiting += [posixpath.normpath(f"{folder}/{each}") for each in _STATIC_IMPORT.findall(text)]
+        return found
 
 
 def blueprint(assets: Assets) -> Blueprint:

@@ -7,13 +7,15 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS
 from lts.rules.paging import Page, page_of
 from lts.service import usage
 from lts.service.context import Context
 from lts.service.usage import UsageTable
-from lts.web.listing import asked_page, csv_file, wants_csv
+from lts.web.listing import asked_page, csv_file, number, wants_csv
 
 Json = dict[str, Any]
+MOST_DAYS = 3660
 
 
 def add_calls(api: Blueprint, ctx: Context) -> None:
@@ -21,16 +23,14 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.get("/usage")
     def usage_table() -> Json | Response:
-        table = usage.usage(
-            ctx, **_subject(), first=_text("from"), last=_text("to"), grouping=request.args.get("by", "type")
-        )
+        table = usage.usage(ctx, **_subject(), **_range(ctx), grouping=request.args.get("by", "type"))
         if wants_csv():
             return csv_file(f"usage-by-{table.grouping}", usage.usage_csv(_table_json(table, Page())))
         return _table_json(table, asked_page())
 
     @api.get("/statistics")
     def statistics() -> Json:
-        return usage.overview(ctx, ctx.clock.now(), **_subject(), first=_text("from"), last=_text("to"))
+        return usage.overview(ctx, ctx.clock.now(), **_subject(), **_range(ctx))
 
     @api.get("/statistics/hours")
     def statistics_hours() -> Json:
@@ -46,6 +46,14 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
 
 def _text(name: str) -> str | None:
     return request.args.get(name) or None
+
+
+def _range(ctx: Context) -> dict[str, str | None]:
+    """The days asked for: `from` and `to`, or the last `days` of the server's own clock."""
+    if request.args.get("days") is None:
+        return {"first": _text("from"), "last": _text("to")}
+    today = ctx.clock.now() // DAY_SECONDS
+    return {"first": usage.day_text(today - number("days", 1, MOST_DAYS) + 1), "last": usage.day_text(today)}
 
 
 def _subject() -> dict[str, str | None]:

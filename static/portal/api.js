@@ -17,7 +17,7 @@ export class ApiError extends Error {
   // One sentence in the reader's language; the server's own where this page has none.
   get sentence() {
     const key = `error.${this.code}`;
-    return hasWords(key) && t(key) ? t(key) : this.message;
+    return hasWords(key) ? t(key) : this.message;
   }
 }
 

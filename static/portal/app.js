@@ -14,15 +14,21 @@ const later = (load, name) => () => load().then((module) => module[name]);
 const PAGES = {
   index: { icon: "home", page: async () => Home },
   "license-items": { icon: "items", page: later(() => import("./pages/items.js"), "Items") },
+  "handshake-codes": { icon: "codes", page: later(() => import("./pages/codes.js"), "Codes") },
+  statistics: { icon: "statistics", page: later(() => import("./pages/statistics.js"), "Statistics") },
+  devices: { icon: "devices", page: later(() => import("./pages/devices.js"), "Devices") },
+  "usage-alerts": { icon: "alerts", page: later(() => import("./pages/alerts.js"), "Alerts") },
+  standby: { icon: "standby", page: later(() => import("./pages/standby.js"), "Standby") },
+  why: { icon: "why", page: later(() => import("./pages/why.js"), "Why") },
+  "audit-log": { icon: "audit", page: later(() => import("./pages/audit.js"), "AuditLog") },
+  security: { icon: "security", page: later(() => import("./pages/security.js"), "Security") },
 };
 const THEMES = ["auto", "light", "dark"];
 const THEME_ICONS = { auto: "auto", light: "sun", dark: "moon" };
 
 function setTheme(theme) {
   remember("theme", theme);
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-  window.dispatchEvent(new Event("lts-theme"));
+  window.dispatchEvent(new CustomEvent("lts-theme-choice", { detail: theme }));
 }
 
 function Preferences({ onLanguage }) {
@@ -90,10 +96,11 @@ function Portal({ setupCode }) {
   const onLanguage = () => redraw((n) => n + 1);
   const look = async () => {
     try {
-      setAccount(await api.session());
-      setView("shell");
-    } catch (error) {
-      setView(error.code === "set-up-needed" ? "set-up" : error.status === 401 ? "sign-in" : "unreachable");
+      const found = await api.session();
+      setAccount(found);
+      setView(found.user !== null ? "shell" : found.setUpNeeded ? "set-up" : "sign-in");
+    } catch {
+      setView("unreachable");
     }
   };
   useEffect(() => {

@@ -1,15 +1,16 @@
 // Words in the reader's language, figures and times as they are written there. Times are UTC everywhere.
 import { recall, remember } from "./store.js";
 
-export const LANGUAGES = { en: "English" };
-const LOCALES = { en: "en-GB" };
+export const LANGUAGES = { en: "English", zh: "简体中文" };
+const LOCALES = { en: "en-GB", zh: "zh-CN" };
 let words = {};
 let language = "en";
 
 function wanted() {
   const kept = recall("language");
   if (kept in LANGUAGES) return kept;
-  return "en";
+  const asked = (navigator.languages ?? [navigator.language]).map((name) => name.slice(0, 2));
+  return asked.find((name) => name in LANGUAGES) ?? "en";
 }
 
 export async function loadLanguage(name = wanted()) {
@@ -26,12 +27,15 @@ export async function chooseLanguage(name) {
 }
 
 export const currentLanguage = () => language;
-export const hasWords = (key) => key in words;
+// An empty text stands for "as the server says it".
+export const hasWords = (key) => Boolean(words[key]);
 
 export function t(key, params = {}) {
   const text = words[key];
   if (text === undefined) throw new Error(`no words for ${key}`);
-  return text.replace(/\{(\w+)\}/g, (_, name) => {
+  // {n|code|codes}: the first word for one, the second for any other number
+  const chosen = text.replace(/\{(\w+)\|([^|}]*)\|([^}]*)\}/g, (_, name, one, more) => (params[name] === 1 ? one : more));
+  return chosen.replace(/\{(\w+)\}/g, (_, name) => {
     const value = params[name];
     return typeof value === "number" ? number(value) : String(value ?? "");
   });

@@ -27,9 +27,9 @@ export function useLoad(path, query = {}, { every = 0 } = {}) {
 }
 
 // A list that is searched, sorted and paged on the server.
-export function useList(path, { size = 25, sort = "", order = "asc", fixed = {} } = {}) {
-  const [asked, setAsked] = useState({ q: "", sort, order, page: 1 });
-  const [filters, setFilters] = useState({});
+export function useList(path, { size = 25, sort = "", order = "asc", fixed = {}, q = "", filters: first = {} } = {}) {
+  const [asked, setAsked] = useState({ q, sort, order, page: 1 });
+  const [filters, setFilters] = useState(first);
   const query = { ...fixed, ...filters, ...asked, size };
   const found = useLoad(path, query);
   return {

@@ -1,10 +1,19 @@
-// Sets the colours before the first paint; a classic script, since modules run later.
+// Sets the colours before the first paint; a classic script, since modules run later. The page tells a new choice by
+// the event "lts-theme-choice"; "lts-theme" tells the page that the colours have changed.
 (() => {
-  let theme = null;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  let choice = null;
   try {
-    theme = localStorage.getItem("lts-theme");
+    choice = localStorage.getItem("lts-theme");
   } catch {
     // storage may be blocked; the system's choice holds then
   }
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  const apply = () => {
+    const dark = choice === "dark" || (choice !== "light" && system.matches);
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    window.dispatchEvent(new Event("lts-theme"));
+  };
+  system.addEventListener("change", apply);
+  window.addEventListener("lts-theme-choice", (event) => { choice = event.detail; apply(); });
+  apply();
 })();

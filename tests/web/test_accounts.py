@@ -52,10 +52,21 @@ class Browser:
 
 def test_the_first_visit_sets_the_password_with_the_code_and_is_signed_in(server: Lab) -> None:
     browser = Browser(server)
-    assert browser.call("GET", "/session")[1]["code"] == "set-up-needed"
+    assert browser.call("GET", "/status")[1]["code"] == "set-up-needed"
     browser.set_up(server)
-    assert browser.call("GET", "/session")[1] == {"user": "admin", "role": "administrator", "csrf": browser.csrf}
+    assert browser.call("GET", "/session")[1] == {
+        "user": "admin", "role": "administrator", "csrf": browser.csrf, "setUpNeeded": False,
+    }  # fmt: skip
     assert sessions.setup_code(server.ctx) is None
+
+
+def test_a_page_asks_who_is_signed_in_without_an_error(server: Lab) -> None:
+    browser = Browser(server)
+    nobody = {"user": None, "role": None, "csrf": None}
+    assert browser.call("GET", "/session") == (200, {**nobody, "setUpNeeded": True})
+    browser.set_up(server)
+    browser.call("DELETE", "/session")
+    assert browser.call("GET", "/session") == (200, {**nobody, "setUpNeeded": False})
 
 
 def test_set_up_without_the_right_code_is_refused(server: Lab) -> None:
@@ -128,7 +139,7 @@ def test_sessions_survive_a_restart_and_hold_no_secret(tmp_path: Path) -> None:
         after = Browser(server)
         after.client = server.here.app(server.config).flask.test_client()
         after.client.set_cookie(cookie.key, cookie.value)
-        assert after.call("GET", "/session")[0] == 200
+        assert after.call("GET", "/status")[0] == 200
 
 
 def test_sessions_are_listed_and_ended_and_run_out(tmp_path: Path) -> None:
@@ -141,14 +152,14 @@ def test_sessions_are_listed_and_ended_and_run_out(tmp_path: Path) -> None:
         assert [entry["current"] for entry in listed].count(True) == 1
         key = next(entry["id"] for entry in listed if not entry["current"])
         assert one.call("DELETE", f"/sessions/{key}")[0] == 200
-        assert other.call("GET", "/session")[1]["code"] == "not-signed-in"
+        assert other.call("GET", "/status")[1]["code"] == "not-signed-in"
         assert one.call("DELETE", f"/sessions/{key}")[0] == 404
         time.forward(11 * 3600)
-        assert one.call("GET", "/session")[0] == 200
+        assert one.call("GET", "/status")[0] == 200
         time.forward(11 * 3600)
-        assert one.call("GET", "/session")[0] == 200
+        assert one.call("GET", "/status")[0] == 200
         time.forward(13 * 3600)
-        assert one.call("GET", "/session")[0] == 401
+        assert one.call("GET", "/status")[0] == 401
 
 
 def test_signing_out_ends_the_session(server: Lab) -> None:
@@ -164,8 +175,8 @@ def test_a_changed_password_ends_the_other_sessions(server: Lab) -> None:
     other.sign_in()
     assert one.call("POST", "/password", {"current": "wrong", "password": "another good one"})[0] == 403
     assert one.call("POST", "/password", {"current": PASSWORD, "password": "another good one"})[0] == 200
-    assert one.call("GET", "/session")[0] == 200
-    assert other.call("GET", "/session")[0] == 401
+    assert one.call("GET", "/status")[0] == 200
+    assert other.call("GET", "/status")[0] == 401
     assert other.sign_in()[0] == 403
 
 
@@ -175,7 +186,7 @@ def test_a_reset_keeps_everything_else_and_ends_old_sessions(server: Lab) -> Non
     browser.set_up(server)
     items = browser.call("GET", "/licenses/items")[1]
     accounts.reset(server.ctx, "cli:test", server.time.now)
-    assert browser.call("GET", "/session")[1]["code"] == "set-up-needed"
+    assert browser.call("GET", "/status")[1]["code"] == "set-up-needed"
     browser.csrf = "sign-in"
     browser.set_up(server, "a quite new password")
     assert browser.call("GET", "/licenses/items")[1] == items
@@ -204,7 +215,7 @@ def test_a_reader_looks_and_changes_nothing(server: Lab) -> None:
     assert reader.call("POST", "/password", {"current": "read only words", "password": "my own new words"})[0] == 200
     assert [entry["user"] for entry in reader.call("GET", "/sessions")[1]["sessions"]] == ["Ana"]
     assert owner.call("DELETE", "/users/Ana")[0] == 200
-    assert reader.call("GET", "/session")[0] == 401
+    assert reader.call("GET", "/status")[0] == 401
 
 
 def test_the_owner_stays(server: Lab) -> None:

@@ -19,13 +19,8 @@ function useTheme() {
   const [count, setCount] = useState(0);
   useEffect(() => {
     const changed = () => setCount((n) => n + 1);
-    const media = matchMedia("(prefers-color-scheme: dark)");
-    media.addEventListener("change", changed);
     window.addEventListener("lts-theme", changed);
-    return () => {
-      media.removeEventListener("change", changed);
-      window.removeEventListener("lts-theme", changed);
-    };
+    return () => window.removeEventListener("lts-theme", changed);
   }, []);
   return count;
 }

@@ -5,15 +5,15 @@ import { Button } from "./basics.js";
 import { Icon } from "./icon.js";
 
 function Head({ column, list }) {
-  if (!column.sort) return html`<th scope="col" role="columnheader" class=${column.num ? "num" : ""}>${column.label}</th>`;
+  if (!column.sort) return html`<th scope="col" role="columnheader" class=${column.kind ?? ""}>${column.label}</th>`;
   const active = list.asked.sort === column.sort;
   const direction = active ? (list.asked.order === "asc" ? "ascending" : "descending") : "none";
-  return html`<th scope="col" role="columnheader" class=${column.num ? "num" : ""} aria-sort=${direction}>
+  return html`<th scope="col" role="columnheader" class=${column.kind ?? ""} aria-sort=${direction}>
     <button type="button" class=${`sort sort-${direction}`} onClick=${() => list.sortBy(column.sort)}>${column.label}<${Icon} name=${
       direction === "ascending" ? "up" : direction === "descending" ? "down" : "sort"} /></button></th>`;
 }
 
-// `columns`: {label, render(row), sort?, num?}; `expand(row)` gives what a row shows when it is opened.
+// `columns`: {label, render(row), sort?, kind? = "num" or "wide"}; `expand(row)` gives what a row shows when it is opened.
 export function Table({ label, columns, rows, list, keyOf, expand, foot, busy = false }) {
   const [open, setOpen] = useState(null);
   const id = useId();
@@ -28,7 +28,7 @@ export function Table({ label, columns, rows, list, keyOf, expand, foot, busy = 
           <tr role="row" class=${shown ? "open" : ""}>${expand && html`<td role="cell" class="opener"><button type="button" class="expander"
               aria-expanded=${shown ? "true" : "false"} aria-controls=${`${id}-${key}`} aria-label=${t("action.details-of", { what: String(key) })}
               onClick=${() => setOpen(shown ? null : key)}><${Icon} name="chevron" /></button></td>`}
-            ${columns.map((column) => html`<td role="cell" key=${column.label} class=${column.num ? "num" : ""} data-label=${column.label}>${column.render(row)}</td>`)}</tr>
+            ${columns.map((column) => html`<td role="cell" key=${column.label} class=${column.kind ?? ""} data-label=${column.label}>${column.render(row)}</td>`)}</tr>
           ${shown && html`<tr role="row" class="detail" id=${`${id}-${key}`}><td role="cell" colspan=${columns.length + 1}>${expand(row)}</td></tr>`}
         <//>`;
       })}</tbody>
@@ -51,6 +51,7 @@ export function Search({ list, label, placeholder }) {
 export function Pager({ list, found }) {
   const pages = Math.max(1, Math.ceil(found / list.size));
   const { page } = list.asked;
+  if (!found) return null;
   const first = found ? (page - 1) * list.size + 1 : 0;
   return html`<nav class="pager" aria-label=${t("common.pages")}>
     <span role="status">${t("common.range", { first, last: Math.min(found, page * list.size), found })}</span>

@@ -1,0 +1,102 @@
+// Handshake Codes: what applications name, with the key string that goes into them.
+import { get, patch, remove } from "../api.js";
+import { t } from "../i18n.js";
+import { html, useState } from "../lib.js";
+import { useList, useLoad } from "../load.js";
+import { Button, Card, Copyable, Empty, Loaded, Notice, Page, Pill, Sent } from "../parts/basics.js";
+import { FormDialog } from "../parts/dialog.js";
+import { Icon } from "../parts/icon.js";
+import { Pager, Search, Table } from "../parts/table.js";
+import { link } from "../route.js";
+import { CodeForm } from "./code-form.js";
+import { ServerUrls, urlWarning } from "./server-urls.js";
+
+const SHOWN_ITEMS = 3;
+
+function Name({ code }) {
+  return html`<span class="code-name">${code.isDefault && html`<span class="star" title=${t("codes.default-hint")}><${Icon} name="star" filled /><span class="sr">${t("codes.default")}</span></span>`}
+    <strong><${Sent}>${code.name}<//></strong></span>
+    ${code.note && html`<div class="soft small"><${Sent}>${code.note}<//></div>`}`;
+}
+
+function Linked({ code }) {
+  if (!code.items.length) return html`<${Pill} kind="warn">${t("codes.no-items")}<//>`;
+  const more = code.items.length - SHOWN_ITEMS;
+  return html`<ol class="plain-list">${code.items.slice(0, SHOWN_ITEMS).map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//>${item.cap !== null && html` <span class="soft small">${t("codes.capped", { cap: item.cap })}</span>`}</li>`)}</ol>
+    ${more > 0 && html`<span class="soft small">${t("codes.more-items", { n: more })}</span>`}`;
+}
+
+const bound = (code) => Object.values(code.validation).some((values) => values.length);
+
+function Protection({ code }) {
+  return html`<span class="pills">${code.hasPassword && html`<${Pill}>${t("codes.password")}<//>`}
+    ${bound(code) && html`<${Pill}>${t("codes.validation")}<//>`}
+    ${!code.hasPassword && !bound(code) && html`<span class="soft">–</span>`}</span>`;
+}
+
+function Detail({ code }) {
+  const facts = [
+    ["codes.organization", html`<${Sent}>${code.organizationId}<//>`],
+    ["codes.order", code.manualOrder ? t("codes.order-manual") : t("codes.order-automatic")],
+    ["codes.domains", code.validation.domains], ["codes.applications", code.validation.applicationIds], ["codes.processes", code.validation.processNames],
+  ];
+  return html`<ol class="order-list">${code.items.map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//> <span class="soft"><${Sent}>${item.licenseId}<//></span>
+      ${item.cap !== null && html` · ${t("codes.capped", { cap: item.cap })}`}</li>`)}</ol>
+    <dl class="facts">${facts.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${Array.isArray(value) ? (value.length ? html`<${Sent}>${value.join(", ")}<//>` : t("codes.not-bound")) : value}</dd></div>`)}</dl>
+    <p><a href=${link("statistics", { code: code.name })}>${t("items.see-statistics")}</a></p>`;
+}
+
+function Actions({ code, act }) {
+  return html`<span class="actions">
+    ${!code.isDefault && html`<${Button} kind="quiet" icon="star" label=${t("codes.make-default", { name: code.name })} onClick=${() => act("default", code)} />`}
+    <${Button} kind="quiet" icon="edit" label=${t("codes.edit", { name: code.name })} onClick=${() => act("edit", code)} />
+    <${Button} kind="quiet" icon="remove" label=${t("codes.remove", { name: code.name })} onClick=${() => act("remove", code)} /></span>`;
+}
+
+const columns = (mayChange, act) => [
+  { label: t("codes.code"), sort: "name", render: (code) => html`<${Name} code=${code} />` },
+  { label: t("codes.items"), sort: "items", render: (code) => html`<${Linked} code=${code} />` },
+  { label: t("codes.protection"), render: (code) => html`<${Protection} code=${code} />` },
+  { label: t("codes.key"), kind: "wide", render: (code) => (code.licenseKey ? html`<${Copyable} value=${code.licenseKey} label=${t("codes.key-of", { name: code.name })} />` : html`<span class="soft">${t("codes.key-hidden")}</span>`) },
+  ...(mayChange ? [{ label: t("common.actions"), render: (code) => html`<${Actions} code=${code} act=${act} />` }] : []),
+];
+
+function Confirm({ asked, onClose, onDone }) {
+  const { what, code } = asked;
+  const path = `/handshakes/${encodeURIComponent(code.name)}`;
+  const save = () => (what === "remove" ? remove(path) : patch(path, { isDefault: true }));
+  return html`<${FormDialog} title=${t(`codes.${what}-title`)} saveWord=${t(`codes.${what}-do`)} danger=${what === "remove"} save=${save} onClose=${onClose} onSaved=${onDone}>
+    <p>${t(`codes.${what}-text`)}</p><p><strong><${Sent}>${code.name}<//></strong></p><//>`;
+}
+
+export function Codes({ query, mayChange }) {
+  const codes = useList("/handshakes", { sort: "name", fixed: { keys: true }, q: query.code ?? "" });
+  const urls = useLoad("/server-urls");
+  const [asked, setAsked] = useState(null);
+  const close = () => setAsked(null);
+  const done = () => { close(); codes.reload(); };
+  const act = async (what, code = null) => {
+    const { items } = what === "edit" || what === "add" ? await get("/licenses/items") : { items: [] };
+    setAsked({ what, code, items });
+  };
+  const warning = urls.data && urlWarning(urls.data);
+  const actions = mayChange && html`<${Button} icon="link" onClick=${() => act("urls")}>${t("urls.set")}<//>
+    <${Button} kind="primary" icon="plus" onClick=${() => act("add")}>${t("codes.add")}<//>`;
+  return html`<${Page} title=${t("nav.handshake-codes")} lead=${t("codes.lead")} actions=${actions}>
+    ${warning && html`<${Notice} level="warning">${warning} ${mayChange && html`<button type="button" class="link" onClick=${() => act("urls")}>${t("urls.set")}</button>`}<//>`}
+    <${Card}>
+      <${Loaded} of=${codes}>${({ handshakeCodes, found }) => html`
+        <div class="tools"><${Search} list=${codes} label=${t("codes.search")} /><span class="soft last">${t("codes.count", { n: found })}</span></div>
+        ${handshakeCodes.length
+          ? html`<${Table} label=${t("nav.handshake-codes")} columns=${columns(mayChange, act)} rows=${handshakeCodes} list=${codes} keyOf=${(code) => code.name}
+              expand=${(code) => html`<${Detail} code=${code} />`} busy=${codes.loading} />`
+          : codes.asked.q
+            ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+            : html`<${Empty} icon="codes" title=${t("codes.none")}><p>${t("codes.none-hint")}</p><p><a class="button" href=${link("license-items")}>${t("nav.license-items")}</a></p><//>`}
+        <${Pager} list=${codes} found=${found} />`}<//>
+      ${urls.data && html`<p class="hint">${t("urls.in-keys")} ${urls.data.urls.map((url, i) => html`${i ? ", " : ""}<${Sent} mono>${url}<//>`)}</p>`}
+    <//>
+    ${asked?.what === "urls" && html`<${ServerUrls} urls=${urls.data} onClose=${close} onSaved=${() => { urls.reload(); done(); }} />`}
+    ${(asked?.what === "add" || asked?.what === "edit") && html`<${CodeForm} code=${asked.code} items=${asked.items} onClose=${close} onSaved=${done} />`}
+    ${(asked?.what === "remove" || asked?.what === "default") && html`<${Confirm} asked=${asked} onClose=${close} onDone=${done} />`}<//>`;
+}

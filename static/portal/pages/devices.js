@@ -1,0 +1,77 @@
+// Devices: find one, see its seats and last contact, release a seat, see whether it looks copied.
+import { post } from "../api.js";
+import { ago, t, time, wordFor } from "../i18n.js";
+import { html, useState } from "../lib.js";
+import { useList, useLoad } from "../load.js";
+import { Button, Card, Check, Empty, Loaded, Notice, Page, Pill, Select, Sent } from "../parts/basics.js";
+import { FormDialog } from "../parts/dialog.js";
+import { Pager, Search, Table } from "../parts/table.js";
+import { link } from "../route.js";
+
+function Clone({ clone }) {
+  if (!clone.flagged) return html`<span class="soft">–</span>`;
+  return html`<${Pill} kind=${clone.refused ? "bad" : "warn"}>${t(clone.refused ? "devices.clone-refused" : "devices.clone-flagged")}<//>
+    <div class="soft small">${t("devices.copies", { n: clone.copies })}</div>`;
+}
+
+function Seats({ device }) {
+  const live = device.seats.filter((seat) => seat.live);
+  if (!live.length) return html`<span class="soft">${t("devices.no-seat")}</span>`;
+  return html`<ul class="plain-list">${live.map((seat) => html`<li key=${seat.item}><${Sent}>${seat.itemId}<//> <span class="soft small">${t("devices.until", { time: time(seat.until) })}</span>
+    ${seat.grace && html` <${Pill} kind="warn">${t("state.grace")}<//>`}</li>`)}</ul>`;
+}
+
+function seatState(seat) {
+  if (seat.live) return html`<${Pill} kind="good">${t("devices.live")}<//>`;
+  return html`<${Pill}>${t(seat.released ? "devices.released" : "devices.ended")}<//>`;
+}
+
+function Detail({ device, mayChange, onRelease }) {
+  if (!device.seats.length) return html`<p class="soft">${t("devices.never-seat")}</p>`;
+  return html`${device.clone.flagged && html`<${Notice} level="warning">${t("devices.clone-text")}<//>`}
+    <div class="table-wrap"><table class="dense"><thead><tr>${["devices.item", "items.charge-way", "nav.handshake-codes", "devices.seat", "devices.ends"].map((key) => html`<th scope="col" key=${key}>${t(key)}</th>`)}
+      ${mayChange && html`<th scope="col"><span class="sr">${t("common.actions")}</span></th>`}</tr></thead>
+    <tbody>${device.seats.map((seat) => html`<tr key=${seat.item}><th scope="row"><${Sent}>${seat.itemId}<//></th><td>${wordFor(`way.${seat.chargeWay}`, seat.chargeWay)}</td>
+      <td><${Sent}>${seat.handshakeCodes.join(", ")}<//></td><td>${seatState(seat)}${seat.instances > 1 && html` ${t("devices.instances", { n: seat.instances })}`}</td><td>${time(seat.until)}</td>
+      ${mayChange && html`<td>${seat.live && html`<${Button} onClick=${() => onRelease(seat)}>${t("devices.release")}<//>`}</td>`}</tr>`)}</tbody></table></div>`;
+}
+
+function Release({ device, seat, onClose, onDone }) {
+  const save = () => post("/seats/release", { deviceId: device.deviceId, item: seat.item });
+  return html`<${FormDialog} title=${t("devices.release-title")} saveWord=${t("devices.release")} danger save=${save} onClose=${onClose} onSaved=${onDone}>
+    <p>${t("devices.release-text")}</p>
+    <dl class="facts"><div><dt>${t("devices.device")}</dt><dd class="mono">${device.deviceId}</dd></div><div><dt>${t("devices.item")}</dt><dd><${Sent}>${seat.itemId}<//></dd></div></dl><//>`;
+}
+
+const columns = (now) => [
+  { label: t("devices.device"), sort: "uuid", kind: "wide", render: (device) => html`<span class="mono">${device.deviceId}</span>` },
+  { label: t("devices.contact"), sort: "contact", render: (device) => html`<span title=${time(device.lastContact)}>${now ? ago(device.lastContact, now) : time(device.lastContact)}</span>` },
+  { label: t("devices.seats"), kind: "wide", render: (device) => html`<${Seats} device=${device} />` },
+  { label: t("devices.clone"), render: (device) => html`<${Clone} clone=${device.clone} />` },
+];
+
+export function Devices({ query, mayChange }) {
+  const devices = useList("/devices", { sort: "contact", order: "desc", q: query.q ?? "", filters: query.item ? { item: query.item } : {} });
+  const subjects = useLoad("/statistics/subjects");
+  const [releasing, setReleasing] = useState(null);
+  const [released, setReleased] = useState(null);
+  const items = (subjects.data?.items ?? []).map((item) => [String(item.id), `${item.itemId} · ${item.description || item.licenseId}`]);
+  const filtered = devices.asked.q || Object.values(devices.filters).some(Boolean);
+  const done = (answer) => { setReleasing(null); setReleased(answer); devices.reload(); };
+  return html`<${Page} title=${t("nav.devices")} lead=${t("devices.lead")}>
+    ${released && html`<div role="status"><${Notice} level="done">${t("devices.released-text", { time: time(released.leaseMayRunUntil) })}<//></div>`}
+    <${Card}>
+      <div class="tools"><${Search} list=${devices} label=${t("devices.search")} placeholder=${t("devices.search-hint")} />
+        <${Select} hidden label=${t("devices.item")} value=${devices.filters.item ?? ""} options=${[["", t("devices.all-items")], ...items]} onChange=${(item) => devices.filter({ item })} />
+        <${Check} checked=${devices.filters.live ?? false} onChange=${(live) => devices.filter({ live: live || null })} label=${t("devices.only-live")} />
+        <${Check} checked=${devices.filters.flagged ?? false} onChange=${(flagged) => devices.filter({ flagged: flagged || null })} label=${t("devices.only-flagged")} /></div>
+      <${Loaded} of=${devices}>${({ devices: rows, found, time: now }) => html`${rows.length
+          ? html`<${Table} label=${t("nav.devices")} columns=${columns(now)} rows=${rows} list=${devices} keyOf=${(device) => device.deviceId} busy=${devices.loading}
+              expand=${(device) => html`<${Detail} device=${device} mayChange=${mayChange} onRelease=${(seat) => setReleasing({ device, seat })} />`} />`
+          : filtered ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+            : html`<${Empty} icon="devices" title=${t("devices.none")}><p>${t("devices.none-hint")}</p><p><a class="button" href=${link("handshake-codes")}>${t("nav.handshake-codes")}</a></p><//>`}
+        <${Pager} list=${devices} found=${found} />`}<//>
+      <p class="hint">${t("devices.identity-hint")}</p>
+    <//>
+    ${releasing && html`<${Release} ...${releasing} onClose=${() => setReleasing(null)} onDone=${done} />`}<//>`;
+}

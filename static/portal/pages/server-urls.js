@@ -1,0 +1,36 @@
+// Set Server URL: the addresses of the main and the standby server that stand in every license key.
+import { put } from "../api.js";
+import { hasWords, t } from "../i18n.js";
+import { html, useState } from "../lib.js";
+import { Notice, Text } from "../parts/basics.js";
+import { FormDialog } from "../parts/dialog.js";
+
+export const LOCAL = /^https?:\/\/(localhost|[^/]*\.localhost|127\.[\d.]+|0\.0\.0\.0|\[::1?\])(:\d+)?(\/|$)/i;
+
+// What is wrong with the addresses that license keys hold now, in words; null when nothing is.
+export const urlWarning = ({ notices }) => {
+  const key = notices.length ? `urls.now-${notices[0]}` : "";
+  return hasWords(key) ? t(key) : null;
+};
+
+function typedWarning(urls) {
+  const given = urls.map((url) => url.trim()).filter(Boolean);
+  if (given.some((url) => LOCAL.test(url))) return t("urls.url-local");
+  return given.some((url) => /^http:/i.test(url)) ? t("urls.url-http") : null;
+}
+
+export function ServerUrls({ urls, onClose, onSaved }) {
+  const [typed, setTyped] = useState([urls.urls[0] ?? "", urls.urls[1] ?? ""]);
+  const change = (index, url) => setTyped((before) => before.map((old, i) => (i === index ? url : old)));
+  const save = () => {
+    const [main, standby] = typed.map((url) => url.trim());
+    if (!main && standby) throw { code: "bad-url", field: "urls", sentence: t("urls.main-first") };
+    return put("/server-urls", { urls: [main, standby].filter(Boolean) });
+  };
+  const warning = typedWarning(typed);
+  return html`<${FormDialog} title=${t("urls.title")} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved}>
+    <p>${t("urls.lead")}</p>
+    <${Text} label=${t("urls.main")} type="url" inputmode="url" maxlength="500" value=${typed[0]} onInput=${(url) => change(0, url)} hint=${t("urls.main-hint")} placeholder="https://lts.example.com/lts/" />
+    <${Text} label=${t("urls.standby")} type="url" inputmode="url" maxlength="500" value=${typed[1]} onInput=${(url) => change(1, url)} hint=${t("urls.standby-hint")} />
+    ${warning && html`<div role="status"><${Notice} level="warning">${warning}<//></div>`}<//>`;
+}

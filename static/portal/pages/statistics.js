@@ -1,0 +1,75 @@
+// Statistics of a handshake code or a license item: how much of what, when, by whom. All days and hours are UTC.
+import { t } from "../i18n.js";
+import { html, useState } from "../lib.js";
+import { useLoad } from "../load.js";
+import { Card, Choice, Empty, Loaded, Page } from "../parts/basics.js";
+import { link, replaceQuery } from "../route.js";
+import { Shares } from "./stats-shares.js";
+import { Trends } from "./stats-trend.js";
+import { Day } from "./stats-day.js";
+import { Groups } from "./stats-table.js";
+
+const PRESETS = ["7", "30", "90", "all", "range"];
+const DATE = /^\d{4}-\d\d-\d\d$/;
+
+// What the API is asked, from what the address of the page says.
+export function asked(query) {
+  const subject = { code: query.code, item: query.item };
+  if (DATE.test(query.from ?? "") || DATE.test(query.to ?? "")) return { ...subject, from: query.from, to: query.to };
+  if (query.days === "all") return subject;
+  return { ...subject, days: PRESETS.includes(query.days) ? query.days : "30" };
+}
+
+const presetOf = (query) => (query.from || query.to ? "range" : PRESETS.includes(query.days) ? query.days : "30");
+
+function Subject({ query, subjects, onChange }) {
+  const value = query.code ? `code:${query.code}` : query.item ? `item:${query.item}` : "";
+  const present = subjects.handshakeCodes.filter((code) => !code.removed);
+  const removed = subjects.handshakeCodes.filter((code) => code.removed);
+  const option = (key, text) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`;
+  const choose = (text) => onChange({ code: null, item: null, ...(text ? { [text.slice(0, 4)]: text.slice(5) } : {}) });
+  return html`<div class="field"><label for="subject">${t("stats.subject")}</label>
+    <select id="subject" value=${value} onChange=${(e) => choose(e.target.value)}>
+      ${option("", t("stats.everything"))}
+      ${present.length > 0 && html`<optgroup label=${t("nav.handshake-codes")}>${present.map(({ name }) => option(`code:${name}`, name))}</optgroup>`}
+      ${subjects.items.length > 0 && html`<optgroup label=${t("nav.license-items")}>${subjects.items.map((item) => option(`item:#${item.id}`, `${item.itemId} · ${item.description || item.licenseId}`))}</optgroup>`}
+      ${removed.length > 0 && html`<optgroup label=${t("stats.removed-codes")}>${removed.map(({ name }) => option(`code:${name}`, name))}</optgroup>`}
+    </select></div>`;
+}
+
+function Period({ query, shown, onChange }) {
+  const preset = presetOf(query);
+  const choose = (name) => onChange(name === "range" ? { days: null, from: shown?.from, to: shown?.to } : { days: name, from: null, to: null });
+  const date = (name) => html`<div class="field"><label for=${`range-${name}`}>${t(`stats.${name}`)}</label><input id=${`range-${name}`} type="date" value=${query[name] ?? ""}
+    onChange=${(e) => DATE.test(e.target.value) && onChange({ [name]: e.target.value })} /></div>`;
+  return html`<${Choice} label=${t("stats.period")} value=${preset} onChange=${choose} options=${PRESETS.map((name) => [name, t(`stats.preset-${name}`)])} />
+    ${preset === "range" && html`<div class="range">${date("from")}${date("to")}</div>`}`;
+}
+
+export function Statistics({ query }) {
+  const subjects = useLoad("/statistics/subjects");
+  const wanted = asked(query);
+  const found = useLoad("/statistics", wanted);
+  const [day, setDay] = useState(null);
+  const change = (changes) => replaceQuery({ ...query, ...changes });
+  const shownDay = query.day ?? day ?? found.data?.today;
+  const pick = (name) => { setDay(name); change({ day: name }); };
+  const subject = { code: wanted.code, item: wanted.item };
+  return html`<${Page} title=${t("nav.statistics")} lead=${t("stats.lead")}>
+    <${Card} kind="filters">
+      ${subjects.data && html`<${Subject} query=${query} subjects=${subjects.data} onChange=${change} />`}
+      <${Period} query=${query} shown=${found.data} onChange=${change} />
+      <p class="zone">${t("stats.zone")}</p>
+    <//>
+    <${Loaded} of=${found}>${(data) => {
+      if (data.firstDay === null && !data.days.length) {
+        return html`<${Card}><${Empty} icon="statistics" title=${t("stats.none")}><p>${t("stats.none-hint")}</p><p><a class="button" href=${link("handshake-codes")}>${t("nav.handshake-codes")}</a></p><//><//>`;
+      }
+      const order = Object.keys(data.all);
+      return html`<div class=${found.loading ? "busy" : ""}>
+        <${Shares} data=${data} day=${shownDay} subject=${subject} order=${order} />
+        <${Trends} data=${data} subject=${subject} query=${query} change=${change} order=${order} onDay=${pick} />
+        <${Day} day=${shownDay} subject=${subject} order=${order} onDay=${pick} />
+        <${Groups} wanted=${wanted} query=${query} change=${change} onDay=${pick} /></div>`;
+    }}<//><//>`;
+}

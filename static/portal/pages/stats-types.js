@@ -1,0 +1,21 @@
+// Types of usage in the order and colours that all pictures of the page share: the most used first, the rest as one.
+import { SERIES } from "../parts/chart.js";
+import { t } from "../i18n.js";
+
+const SHOWN = SERIES - 1;
+
+export const sum = (units) => Object.values(units).reduce((total, n) => total + n, 0);
+
+// [[name, units]], as many as there are colours; names beyond those of `order` come at its end.
+export function parts(units, order) {
+  const names = [...order, ...Object.keys(units).filter((name) => !order.includes(name))];
+  if (names.length <= SERIES) return names.map((name) => [name, units[name] ?? 0]);
+  const rest = names.slice(SHOWN).reduce((total, name) => total + (units[name] ?? 0), 0);
+  return [...names.slice(0, SHOWN).map((name) => [name, units[name] ?? 0]), [t("stats.others", { n: names.length - SHOWN }), rest]];
+}
+
+// One series a type, over the lines of days or hours.
+export function series(lines, order) {
+  const cut = lines.map((line) => parts(line.units, order));
+  return (cut[0] ?? []).map(([name], index) => ({ name, index, values: cut.map((one) => one[index][1]) }));
+}
