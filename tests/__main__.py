@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lts.bootstrap import SetupError, ensure_venv, say
+from tests import programs
 
 _LINT = "import sys; from importlinter.cli import lint_imports_command as c; c(sys.argv[1:])"
 CHECKED = ["lts", "tests", "bench", "tools", "run_lts.py"]
@@ -29,6 +30,7 @@ def main() -> int:
     except SetupError as error:
         say(f"tests: {error}")
         return 1
+    programs.bring()
     checks = [
         ("style", ["-m", "ruff", "check", *CHECKED]),
         ("format", ["-m", "ruff", "format", "--check", "--quiet", *CHECKED]),

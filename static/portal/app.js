@@ -88,7 +88,8 @@ function Shell({ account, onSignedOut, onLanguage }) {
   </div>`;
 }
 
-function Portal({ setupCode }) {
+function Portal({ firstCode }) {
+  const [setupCode, setSetupCode] = useState(firstCode);
   const [account, setAccount] = useState(null);
   const [view, setView] = useState("loading");
   const [again, setAgain] = useState(null);
@@ -103,6 +104,12 @@ function Portal({ setupCode }) {
       setView("unreachable");
     }
   };
+  useEffect(() => {
+    // the printed address opened over a page of ours: the browser changes the part after the # alone
+    const changed = () => setSetupCode((before) => takeSetupCode() || before);
+    window.addEventListener("hashchange", changed);
+    return () => window.removeEventListener("hashchange", changed);
+  }, []);
   useEffect(() => {
     look();
     let waiting = null;
@@ -120,15 +127,15 @@ function Portal({ setupCode }) {
     return html`<main class="front"><div class="card"><h1>LTS</h1><p>${t("error.unreachable")}</p>
       <${Button} kind="primary" onClick=${look}>${t("action.retry")}<//></div></main>`;
   }
-  if (view === "set-up") return html`<${SetUp} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;
+  if (view === "set-up") return html`<${SetUp} key=${setupCode} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;
   if (view === "sign-in") return html`<${SignIn} onDone=${opened} preferences=${preferences} />`;
   return html`<${Shell} key=${currentLanguage()} account=${account} onLanguage=${onLanguage} onSignedOut=${() => { setAccount(null); setView("sign-in"); }} />
     ${again && html`<${SignInAgain} user=${account.user} code=${again.code} onDone=${again.done} />`}`;
 }
 
-const setupCode = takeSetupCode();
+const firstCode = takeSetupCode();
 await loadLanguage();
 if (!hasWords("nav.index")) throw new Error("the words of the portal are missing");
 const root = document.getElementById("app");
 root.replaceChildren();
-render(html`<${Portal} setupCode=${setupCode} />`, root);
+render(html`<${Portal} firstCode=${firstCode} />`, root);

@@ -34,7 +34,7 @@ export function AuditLog() {
       <${Select} hidden label=${t("audit.filter")} value=${audit.filters.action ?? ""} options=${[["", t("audit.all")], ...(audit.data?.actions ?? []).map((action) => [action, wordOf(action)])]} onChange=${(action) => audit.filter({ action })} />
       ${day("from")}${day("to")}</div>
     <${Loaded} of=${audit}>${({ lines, found }) => html`${lines.length
-        ? html`<${Table} label=${t("nav.audit-log")} columns=${columns()} rows=${lines.map((line, i) => ({ ...line, key: `${line.time} ${i}` }))} list=${audit} keyOf=${(line) => line.key} expand=${(line) => html`<${Detail} line=${line} />`} busy=${audit.loading} />`
+        ? html`<${Table} label=${t("nav.audit-log")} columns=${columns()} rows=${lines.map((line, i) => ({ ...line, key: `${line.time} ${i}` }))} list=${audit} keyOf=${(line) => line.key} nameOf=${(line) => `${wordOf(line.action)} ${line.subject}`} expand=${(line) => html`<${Detail} line=${line} />`} busy=${audit.loading} />`
         : filtered ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>` : html`<${Empty} icon="audit" title=${t("audit.none")} />`}
       <${Pager} list=${audit} found=${found} />`}<//><//><//>`;
 }

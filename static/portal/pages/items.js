@@ -70,7 +70,7 @@ export function Items({ mayChange }) {
               html`${t(`items.filter-${name}`)} <span class="count">${number(name === "all" ? every : count(states, name))}</span>`])} />
             <${Search} list=${items} label=${t("items.search")} />
           </div>
-          ${rows.length ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id}
+          ${rows.length ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id} nameOf=${(item) => item.itemId}
               expand=${(item) => html`<${Detail} item=${item} />`} busy=${items.loading} />`
             : html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`}
           <${Pager} list=${items} found=${found} />`;

@@ -32,7 +32,7 @@ export function Why({ query }) {
     <div class="tools"><${Search} list=${refused} label=${t("why.search")} />
       <${Select} hidden label=${t("why.filter")} value=${refused.filters.code ?? ""} options=${[["", t("why.all")], ...CODES.map((code) => [String(code), `${code} ${verdict(code)}`])]} onChange=${(code) => refused.filter({ code })} /></div>
     <${Loaded} of=${refused}>${({ refused: rows, found }) => html`${rows.length
-        ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => one.requestId} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
+        ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => one.requestId} nameOf=${(one) => `${time(one.time)} ${verdict(one.code)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
         : refused.asked.q || refused.filters.code ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
           : html`<${Empty} icon="check" title=${t("why.none")}><p>${t("why.none-hint")}</p><//>`}
       <${Pager} list=${refused} found=${found} />`}<//><//><//>`;

@@ -13,23 +13,23 @@ function Head({ column, list }) {
       direction === "ascending" ? "up" : direction === "descending" ? "down" : "sort"} /></button></th>`;
 }
 
-// `columns`: {label, render(row), sort?, kind? = "num" or "wide"}; `expand(row)` gives what a row shows when it is opened.
-export function Table({ label, columns, rows, list, keyOf, expand, foot, busy = false }) {
+// `nameOf(row)` tells a screen reader which row it is. `columns`: {label, render(row), sort?, kind? = "num" or "wide"}; `expand(row)` gives what a row shows when it is opened.
+export function Table({ label, columns, rows, list, keyOf, nameOf = keyOf, expand, foot, busy = false }) {
   const [open, setOpen] = useState(null);
   const id = useId();
   return html`<div class=${`table-wrap${busy ? " busy" : ""}`} role="region" aria-label=${label} tabindex="0">
     <table role="table" class="cards" aria-label=${label}>
       <thead role="rowgroup"><tr role="row">${expand && html`<th role="columnheader" class="opener"><span class="sr">${t("common.details")}</span></th>`}
         ${columns.map((column) => html`<${Head} key=${column.label} column=${column} list=${list} />`)}</tr></thead>
-      <tbody role="rowgroup">${rows.map((row) => {
+      <tbody role="rowgroup">${rows.map((row, index) => {
         const key = keyOf(row);
         const shown = open === key;
         return html`<${Fragment} key=${key}>
           <tr role="row" class=${shown ? "open" : ""}>${expand && html`<td role="cell" class="opener"><button type="button" class="expander"
-              aria-expanded=${shown ? "true" : "false"} aria-controls=${`${id}-${key}`} aria-label=${t("action.details-of", { what: String(key) })}
+              aria-expanded=${shown ? "true" : "false"} aria-controls=${shown ? `${id}-${index}` : undefined} aria-label=${t("action.details-of", { what: String(nameOf(row)) })}
               onClick=${() => setOpen(shown ? null : key)}><${Icon} name="chevron" /></button></td>`}
             ${columns.map((column) => html`<td role="cell" key=${column.label} class=${column.kind ?? ""} data-label=${column.label}>${column.render(row)}</td>`)}</tr>
-          ${shown && html`<tr role="row" class="detail" id=${`${id}-${key}`}><td role="cell" colspan=${columns.length + 1}>${expand(row)}</td></tr>`}
+          ${shown && html`<tr role="row" class="detail" id=${`${id}-${index}`}><td role="cell" colspan=${columns.length + 1}>${expand(row)}</td></tr>`}
         <//>`;
       })}</tbody>
       ${foot && html`<tfoot role="rowgroup">${foot}</tfoot>`}

@@ -1,0 +1,97 @@
+"""A person at the portal: a page of a real Chromium that notes every fault a browser would tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+
+from tests.needed import need
+
+PASSWORD = "a few good words"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+PAGES = ("index", "license-items", "handshake-codes", "statistics", "devices", "usage-alerts", "standby", "why",
+         "audit-log", "security")  # fmt: skip
+_NOTE_VIOLATIONS = (
+    "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
+)
+_QUIET = """() => document.querySelector('#app h1') && !document.querySelector('.loading, .busy')"""
+
+
+def chromium(playwright: Playwright) -> Browser:
+    """The system's Chromium, started."""
+    return playwright.chromium.launch(executable_path=need("chromium"), args=ARGUMENTS)
+
+
+class Visitor:
+    """`base` ends in /; `faults` must be empty at the end but for what a test has allowed."""
+
+    def __init__(self, browser: Browser, base: str, *, language: str = "en-GB", **options: Any) -> None:
+        options = {"viewport": {"width": 1280, "height": 900}, "locale": language, **options}
+        self.context = browser.new_context(**options)
+        self.context.add_init_script(_NOTE_VIOLATIONS)
+        self.context.set_default_timeout(15_000)
+        self.base = base
+        self.faults: list[str] = []
+        self.allowed: list[str] = []
+        self.page = self.watch(self.context.new_page())
+
+    def watch(self, page: Page) -> Page:
+        """Note the page's faults."""
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: (self.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        return page
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            text = f"{message.text} ({message.location.get('url', '')})"
+            if not any(part in text for part in self.allowed):
+                self.faults.append(text)
+
+    def open(self, name: str = "index", query: str = "") -> Page:
+        """A page of the portal, once it has settled."""
+        self.page.goto(f"{self.base}page/#/{name}.html{query}")
+        return self.settled()
+
+    def settled(self) -> Page:
+        """The page, once it has loaded what it shows."""
+        self.page.wait_for_function(_QUIET)
+        return self.page
+
+    def set_up(self, code: str) -> Page:
+        """The first visit: set the password with the code in the address."""
+        page = self.page
+        page.goto(f"{self.base}page/#/index.html?setup={code}")
+        page.get_by_label("New password").fill(PASSWORD)
+        page.get_by_label("Repeat the password").fill(PASSWORD)
+        page.get_by_role("button", name="Set the password").click()
+        page.get_by_role("heading", name="Home").wait_for()
+        return self.settled()
+
+    def sign_in(self, user: str = "admin", password: str = PASSWORD) -> Page:
+        """The sign-in form."""
+        page = self.page
+        page.goto(f"{self.base}page/#/index.html")
+        page.get_by_label("User").fill(user)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Home").wait_for()
+        return self.settled()
+
+    def check_accessibility(self) -> None:
+        """No serious or critical finding of axe on what is shown now."""
+        found = Axe().run(self.page).response["violations"]
+        grave = [
+            f"{one['id']}: {one['help']} {[node['html'][:200] for node in one['nodes'][:4]]}"
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert not grave, "\n".join(grave)
+
+    def close(self) -> None:
+        """Leave; fails when a browser had something to complain of."""
+        self.context.close()
+        assert not self.faults, "\n".join(self.faults)
