@@ -31,10 +31,10 @@ def browser() -> Iterator[Browser]:
 class Site:
     """A server with the portal on a free port of loopback."""
 
-    def __init__(self, here: Lab) -> None:
+    def __init__(self, here: Lab, port: int = 0) -> None:
         self.lab = here
         limits = RateLimits(1_000_000, 1_000_000, 1_000_000)
-        config = replace(here.config, rate_limits=limits, port=0)
+        config = replace(here.config, rate_limits=limits, port=port)
         self.app = App(here.ctx, config, "cli-token")
         self.listener = Listener(self.app, config)
         self.thread = threading.Thread(target=self.listener.run)

@@ -7,13 +7,14 @@ import { Card, Choice, Empty, Loaded, Sent } from "../parts/basics.js";
 import { Icon } from "../parts/icon.js";
 import { Pager, Table } from "../parts/table.js";
 import { link } from "../route.js";
+import { unitsOf } from "./stats-types.js";
 
 const GROUPINGS = ["day", "device", "authorizations", "reports"];
 
 function pivot(rows) {
   const lines = new Map();
   for (const { group, type, units } of rows) {
-    if (!lines.has(group)) lines.set(group, { group, units: {}, total: 0 });
+    if (!lines.has(group)) lines.set(group, { group, units: Object.create(null), total: 0 });
     const line = lines.get(group);
     line.units[type] = units;
     line.total += units;
@@ -34,7 +35,7 @@ function Figures({ by, wanted, onDay }) {
     if (!data.groups) return html`<${Empty} icon="statistics" title=${t("stats.none-in-period")} />`;
     const columns = [
       { label: by === "device" ? t("stats.group-device") : t("stats.day"), sort: "group", render: (line) => html`<${Group} by=${by} group=${line.group} onDay=${onDay} />` },
-      ...data.types.map((name) => ({ label: typeName(by, name), sort: `type:${name}`, kind: "num", render: (line) => number(line.units[name] ?? 0) })),
+      ...data.types.map((name) => ({ label: typeName(by, name), sort: `type:${name}`, kind: "num", render: (line) => number(unitsOf(line.units, name)) })),
       { label: t("stats.sum"), sort: "total", kind: "num", render: (line) => html`<strong>${number(line.total)}</strong>` },
     ];
     const foot = html`<tr role="row"><th scope="row" role="rowheader">${t("stats.sum-all", { n: data.groups })}</th>

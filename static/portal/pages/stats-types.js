@@ -6,12 +6,15 @@ const SHOWN = SERIES - 1;
 
 export const sum = (units) => Object.values(units).reduce((total, n) => total + n, 0);
 
+// Units of a type; a type may be called "constructor", which every object seems to have.
+export const unitsOf = (units, name) => (Object.hasOwn(units, name) ? units[name] : 0);
+
 // [[name, units]], as many as there are colours; names beyond those of `order` come at its end.
 export function parts(units, order) {
   const names = [...order, ...Object.keys(units).filter((name) => !order.includes(name))];
-  if (names.length <= SERIES) return names.map((name) => [name, units[name] ?? 0]);
-  const rest = names.slice(SHOWN).reduce((total, name) => total + (units[name] ?? 0), 0);
-  return [...names.slice(0, SHOWN).map((name) => [name, units[name] ?? 0]), [t("stats.others", { n: names.length - SHOWN }), rest]];
+  if (names.length <= SERIES) return names.map((name) => [name, unitsOf(units, name)]);
+  const rest = names.slice(SHOWN).reduce((total, name) => total + unitsOf(units, name), 0);
+  return [...names.slice(0, SHOWN).map((name) => [name, unitsOf(units, name)]), [t("stats.others", { n: names.length - SHOWN }), rest]];
 }
 
 // One series a type, over the lines of days or hours.
