@@ -68,10 +68,10 @@ def builder(
         chains: dict[str, tuple[str, ...]] = {}
         held = delegation()
         for stored in licenses.newest(db):
-            found = _items_of(db, stored, read, identity, held)
+            found, verified_items = _items_of(db, stored, read, identity, held)
             items.update(found)
-            for entry in found.values():
-                vendors.setdefault(entry.organization_id, entry.vendor)
+            for key in verified_items:
+                vendors.setdefault(found[key].organization_id, found[key].vendor)
             _learn_chain(chains, stored, read, identity, held)
         own = (self_signed(identity),) if held is None else held.certificates
         for entry in items.values():
@@ -99,8 +99,9 @@ def _items_of(
     read: Callable[[str], License],
     identity: Identity,
     held: Delegation | None,
-) -> dict[int, LicenseItem]:
-    """The licence's items of all revisions; those missing in the newest or revoked by it count as revoked."""
+) -> tuple[dict[int, LicenseItem], list[int]]:
+    """The licence's items of all revisions, and which of them stand in a verified file; those missing in the newest or
+    revoked by it count as revoked. Items of a file that is not verified are shown as invalid, with the reason."""
     state, reason = ACTIVE, None
     try:
         newest = read(stored.jws)
@@ -112,20 +113,29 @@ def _items_of(
         state = INVALID
     current = {item.item_id for item in newest.items} - set(newest.revokes) if newest else set()
     found: dict[int, LicenseItem] = {}
+    good: list[int] = []
     for jws in licenses.older_files(db, stored.key):
+        fault = None
         try:
             license_file = read(jws)
-        except LtsError:
-            continue
+        except LtsError as error:
+            fault = error.detail
+            try:
+                license_file = licensefile.parse(jws)
+            except LtsError:
+                continue
         for item in license_file.items:
             key = stored.items.get(item.item_id)
             if key is None or key in found:
                 continue
+            if fault is None:
+                good.append(key)
             own_state = state if newest is None or item.item_id in current else REVOKED
+            shown_state, shown_reason = (own_state, reason) if fault is None else (INVALID, fault)
             found[key] = LicenseItem(
-                key, stored.license_id, stored.vendor, license_file.organization_id, item, own_state, reason
+                key, stored.license_id, stored.vendor, license_file.organization_id, item, shown_state, shown_reason
             )
-    return found
+    return found, good
 
 
 def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:

@@ -97,7 +97,7 @@ class SignIn:
     def set_cookies(self, response: Response, begun: Begun) -> None:
         """The session's cookie, and one by which a browser that once signed in has tries of its own."""
         common: dict[str, Any] = {
-            "path": (request.environ.get("SCRIPT_NAME") or "") + "/",
+            "path": None,  # the folder of the address as the browser sees it: right behind any proxy
             "secure": _is_https(request),
             "httponly": True,
             "samesite": "Strict",
@@ -108,7 +108,7 @@ class SignIn:
 
     def drop_cookie(self, response: Response) -> None:
         """Signed out."""
-        response.delete_cookie(self._cookie, path=(request.environ.get("SCRIPT_NAME") or "") + "/")
+        response.delete_cookie(self._cookie, path=None)
 
     def csrf(self) -> str | None:
         """The header's value for the session of this request, None for a token."""

@@ -12,7 +12,7 @@ from lts import jobs
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, Refusal
 from lts.rules import vendorkey
-from lts.service import doctor
+from lts.service import doctor, licenses
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from tests.kit import NOON, Lab, Vendor, config_for, item
@@ -68,8 +68,12 @@ def test_a_vendor_key_taken_away_ends_its_licenses_and_put_back_revives_them(ser
     kept = path.read_bytes()
     path.unlink()
     jobs.watch_trust(server.ctx)
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as caught:
         server.authorize(code)
+    assert caught.value.code == 113
+    [shown] = licenses.describe(server.ctx, server.time.now)  # still to be seen, and why it works no more
+    assert shown["state"] == "invalid"
+    assert "trust store" in shown["reason"]
     path.write_bytes(kept)
     jobs.watch_trust(server.ctx)
     server.authorize(code)

@@ -130,7 +130,7 @@ def test_sessions_survive_a_restart_and_hold_no_secret(tmp_path: Path) -> None:
     with lab(tmp_path, time, vendor) as server:
         browser = Browser(server)
         browser.set_up(server)
-        cookie = browser.client.get_cookie(f"lts-{server.ctx.identity.uuid[:8].lower()}")
+        cookie = browser.client.get_cookie(f"lts-{server.ctx.identity.uuid[:8].lower()}", path="/api/v1/admin")
         assert cookie is not None
     for file in (tmp_path / "data").glob("lts.db*"):
         assert cookie.value.encode() not in file.read_bytes()
