@@ -1,6 +1,7 @@
 """`python3 -m tests`: sets itself up, then style, types, imports and every test; arguments go to pytest alone.
 
 `python3 -m tests --coverage` runs every test and says what they reach, as information.
+`python3 -m tests --screenshots` makes pictures of every page of the portal, in screenshots/.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def main() -> int:
     if arguments == ["--coverage"]:
         code = _run(python, "tests", ["-m", "coverage", "run", "-m", "pytest"])
         return _run(python, "coverage", ["-m", "coverage", "report"]) or code
+    if arguments == ["--screenshots"]:
+        return _run(python, "screenshots", ["-m", "tests.portal.pictures"])
     failed = [] if arguments else [name for name, command in checks if _run(python, name, command)]
     if failed:
         say(f"These checks failed: {', '.join(failed)}. The tests run all the same.")

@@ -49,11 +49,12 @@ _Parts = tuple[str, str, str, Json]
 
 def _setting(tx: Transaction, record: Setting) -> _Parts:
     kind, _, subject = record.name.partition(":")
-    known = sql.value(tx.db, "SELECT 1 FROM settings WHERE name = ?", (record.name,)) is not None
     if kind in _SECRET_SETTINGS:
-        change = "removed" if record.value is None else "edited" if known else "added"
-        told = {name: record.value[name] for name in _SECRET_SETTINGS[kind]} if record.value is not None else {}
-        return record.actor, f"{kind}-{change}", subject, told
+        before = sql.value(tx.db, "SELECT value FROM settings WHERE name = ?", (record.name,))
+        change = "removed" if record.value is None else "added" if before is None else "edited"
+        value = record.value if record.value is not None else json.loads(before or "{}")
+        told = {name: value[name] for name in _SECRET_SETTINGS[kind] if name in value}
+        return record.actor, f"{kind}-{change}", told.pop("name", subject), told
     return record.actor, "setting-changed", record.name, {"value": record.value}
 
 

@@ -137,7 +137,10 @@ def test_no_file_of_the_portal_names_another_place() -> None:
     for path in (FOLDER / "portal").rglob("*.*"):
         text = path.read_text(encoding="utf-8")
         for address in re.findall(r"https?://[^\s\"'`<)]+", text):
-            assert re.match(r"https?://([\w.]*example\.com|localhost|www\.w3\.org/2000/svg|\[\^)", address), (path.name, address)
+            assert re.match(r"https?://([\w.]*example\.com|localhost|www\.w3\.org/2000/svg|\[\^)", address), (
+                path.name,
+                address,
+            )
 
 
 def test_paths_are_found_from_any_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ export const words = {
   "audit.vendor-trusted": "trusted a vendor's key",
   "audit.what": "What",
   "audit.who": "Who",
-  "binding.full": "full",
+  "binding.strong": "strong",
   "binding.weak": "weak",
   "code.100": "Another server serves, or this one is starting",
   "code.101": "No such handshake code",

@@ -77,7 +77,7 @@ export const words = {
   "audit.vendor-trusted": "信任了供应商密钥",
   "audit.what": "操作",
   "audit.who": "操作者",
-  "binding.full": "完整",
+  "binding.strong": "强",
   "binding.weak": "弱",
   "code.100": "由另一台服务器提供服务，或本服务器正在启动",
   "code.101": "没有该握手码",

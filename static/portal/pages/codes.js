@@ -54,7 +54,7 @@ function Actions({ code, act }) {
 }
 
 const columns = (mayChange, act) => [
-  { label: t("codes.code"), sort: "name", render: (code) => html`<${Name} code=${code} />` },
+  { label: t("codes.code"), sort: "name", kind: "name", render: (code) => html`<${Name} code=${code} />` },
   { label: t("codes.items"), sort: "items", render: (code) => html`<${Linked} code=${code} />` },
   { label: t("codes.protection"), render: (code) => html`<${Protection} code=${code} />` },
   { label: t("codes.key"), kind: "wide", render: (code) => (code.licenseKey ? html`<${Copyable} value=${code.licenseKey} label=${t("codes.key-of", { name: code.name })} />` : html`<span class="soft">${t("codes.key-hidden")}</span>`) },

@@ -49,8 +49,8 @@ const COLUMNS = () => [
   { label: t("items.product"), sort: "product", render: (item) => html`<${Sent}>${item.product}<//>` },
   { label: t("items.charge-way"), sort: "chargeWay", render: (item) => html`<${ChargeWay} way=${item.chargeWay} />` },
   { label: t("items.used"), sort: "used", render: (item) => html`<${Used} item=${item} />` },
-  { label: t("items.starts"), sort: "startsAt", render: (item) => day(item.startsAt) },
-  { label: t("items.ends"), sort: "expiresAt", render: (item) => (item.expiresAt === null ? t("items.never") : day(item.expiresAt)) },
+  { label: t("items.starts"), sort: "startsAt", kind: "date", render: (item) => day(item.startsAt) },
+  { label: t("items.ends"), sort: "expiresAt", kind: "date", render: (item) => (item.expiresAt === null ? t("items.never") : day(item.expiresAt)) },
   { label: t("items.state"), sort: "state", render: (item) => html`<${Pill} kind=${KINDS[item.state]}>${t(`state.${item.state}`)}<//>` },
 ];
 

@@ -14,7 +14,7 @@ function Detail({ one }) {
   const asked = Object.entries(one.asked).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && !value.length));
   return html`<p><${Sent}>${one.detail}<//></p>
     ${one.items.length > 0 && html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map(({ itemId, code }, i) => html`<li key=${i}><strong><${Sent}>${itemId}<//></strong> <${Pill} kind="bad">${code}<//> ${verdict(code)}
-      <div class="soft small">${wordFor(`advice.${code}`, "")}</div></li>`)}</ol>`}
+      ${code !== one.code && html`<div class="soft small">${wordFor(`advice.${code}`, "")}</div>`}</li>`)}</ol>`}
     ${asked.length > 0 && html`<h3>${t("why.asked")}</h3><dl class="facts">${asked.map(([name, value]) => html`<div key=${name}><dt class="mono">${name}</dt><dd><${Sent}>${shown(value)}<//></dd></div>`)}</dl>`}
     <p class="hint">${t("why.request-id")} <span class="mono">${one.requestId}</span></p>`;
 }
@@ -32,7 +32,7 @@ export function Why({ query }) {
     <div class="tools"><${Search} list=${refused} label=${t("why.search")} />
       <${Select} hidden label=${t("why.filter")} value=${refused.filters.code ?? ""} options=${[["", t("why.all")], ...CODES.map((code) => [String(code), `${code} ${verdict(code)}`])]} onChange=${(code) => refused.filter({ code })} /></div>
     <${Loaded} of=${refused}>${({ refused: rows, found }) => html`${rows.length
-        ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => one.requestId} nameOf=${(one) => `${time(one.time)} ${verdict(one.code)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
+        ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => `${one.requestId} ${one.time} ${one.asked.device}`} nameOf=${(one) => `${time(one.time)} ${verdict(one.code)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
         : refused.asked.q || refused.filters.code ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
           : html`<${Empty} icon="check" title=${t("why.none")}><p>${t("why.none-hint")}</p><//>`}
       <${Pager} list=${refused} found=${found} />`}<//><//><//>`;

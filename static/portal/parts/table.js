@@ -13,7 +13,7 @@ function Head({ column, list }) {
       direction === "ascending" ? "up" : direction === "descending" ? "down" : "sort"} /></button></th>`;
 }
 
-// `nameOf(row)` tells a screen reader which row it is. `columns`: {label, render(row), sort?, kind? = "num" or "wide"}; `expand(row)` gives what a row shows when it is opened.
+// `nameOf(row)` tells a screen reader which row it is. `columns`: {label, render(row), sort?, kind? = "num", "wide", "name" or "date"}; `expand(row)` gives what a row shows when it is opened.
 export function Table({ label, columns, rows, list, keyOf, nameOf = keyOf, expand, foot, busy = false }) {
   const [open, setOpen] = useState(null);
   const id = useId();
@@ -28,7 +28,7 @@ export function Table({ label, columns, rows, list, keyOf, nameOf = keyOf, expan
           <tr role="row" class=${shown ? "open" : ""}>${expand && html`<td role="cell" class="opener"><button type="button" class="expander"
               aria-expanded=${shown ? "true" : "false"} aria-controls=${shown ? `${id}-${index}` : undefined} aria-label=${t("action.details-of", { what: String(nameOf(row)) })}
               onClick=${() => setOpen(shown ? null : key)}><${Icon} name="chevron" /></button></td>`}
-            ${columns.map((column) => html`<td role="cell" key=${column.label} class=${column.kind ?? ""} data-label=${column.label}>${column.render(row)}</td>`)}</tr>
+            ${columns.map((column) => html`<td role="cell" key=${column.label} class=${column.kind ?? ""} data-label=${column.label}><div class="cell">${column.render(row)}</div></td>`)}</tr>
           ${shown && html`<tr role="row" class="detail" id=${`${id}-${index}`}><td role="cell" colspan=${columns.length + 1}>${expand(row)}</td></tr>`}
         <//>`;
       })}</tbody>

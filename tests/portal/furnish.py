@@ -1,0 +1,64 @@
+"""A company's server as it may look after a month: something on every page."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lts.errors import Refusal
+from lts.protocol import DAY_SECONDS, iso, slot_of
+from lts.service import accounts, handshakes
+from tests.kit import NOON, Lab, item
+
+TYPES = ("QR", "Aztec", "Code 128", "EAN-13", "PDF417")
+WEEKEND = (5, 6)
+
+
+def furnish(lab: Lab, days: int = 4) -> str:
+    """Items in every state, codes with and without protection, usage of `days` days, devices, refused requests, a user.
+
+    Returns the handshake code of the shops.
+    """
+    code = lab.load(
+        item("scans-shops", quota=20_000, modules=list(TYPES), description="Scans of the shops"),
+        item("seats-counter", "device", 10, maxOfflineDays=3, description="Counters"),
+        item("servers", "concurrentDevice", 2, description="Servers of the warehouse"),
+        item("scans-2025", expiresAt="2026-11-24T13:00:00Z", description="Scans, last year's contract"),
+        item(
+            "scans-old", expiresAt="2026-10-01T00:00:00Z", startsAt="2025-10-01T00:00:00Z", description="First contract"
+        ),
+        item(
+            "next-year", startsAt="2027-01-01T00:00:00Z", expiresAt="2028-01-01T00:00:00Z", description="Next contract"
+        ),
+        item("trial", "page", 50, trial=True, expiresAt=iso(NOON + 9 * DAY_SECONDS), description="Trial of pages"),
+        license_id="100028117",
+    )
+    lab.load(item("web-site", "domain", 1, description="Scanner on the web site"), license_id="200", organization="300")
+    keys = {entry.item.item_id: key for key, entry in lab.ctx.store.catalog.items.items()}
+    handshakes.add(lab.ctx, "216998", {
+        "custom": "web-shop", "note": "Scanner of the web shop", "password": "s3cret of the shop",
+        "validation": {"domains": ["shop.example.com"]},
+        "items": [{"id": keys["scans-shops"], "cap": 5000}, {"id": keys["seats-counter"], "cap": None}],
+    }, "admin", NOON)  # fmt: skip
+    dice = random.Random(7)
+    for number in range(5):
+        got = lab.authorize(code, modules=("QR",), charge_way="scan")
+        for back in range(days):
+            day = NOON // DAY_SECONDS - back
+            if (day + 3) % 7 in WEEKEND:
+                continue
+            for hour in (9, 11, 12) if back == 0 else range(8, 18, 3):
+                slot = slot_of(day * DAY_SECONDS + hour * 3600 - 600 * number)
+                units = {name: dice.randint(0, 40 // (place + 1)) for place, name in enumerate(TYPES)}
+                lab.report(got.lease, units, slot)
+    lab.report(got.lease, {"<b>odd</b>": 1})
+    for _ in range(8):
+        lab.authorize(code, charge_way="device")
+    for asked in ({"product": "label-printer"}, {"modules": ("OCR",)}, {"charge_way": "server"}):
+        with pytest.raises(Refusal):
+            lab.authorize(code, **asked)
+    lab.ctx.refusals.flush(lab.ctx.store, NOON)
+    accounts.add_user(lab.ctx, "Ana", "reader", "words of a reader", "admin", NOON)
+    accounts.add_token(lab.ctx, "nightly report", "reader", "admin", NOON)
+    return code
