@@ -1,6 +1,7 @@
 """`python3 -m bench [PART …] [--json] [--quick]`: ratios to a Flask hello world in the same server process.
 
-Parts: throughput, connections, slots, sync, growth, size, statistics, pair, catch-up, first-copy (default: all).
+Parts: throughput, connections, slots, sync, growth, size, statistics, portal, browsers, pair, catch-up, first-copy
+(default: all).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import growth, pair, size
+from bench import growth, pair, portal, size
 from bench.processes import Process, Rig, prepare
 
 Figures = dict[str, Any]
@@ -108,6 +109,8 @@ PARTS: dict[str, Callable[[bool], Figures]] = {
     "growth": growth.growth,
     "size": size.size,
     "statistics": size.statistics_time,
+    "portal": portal.year,
+    "browsers": portal.browsers,
     "pair": pair.in_step,
     "catch-up": pair.catch_up,
     "first-copy": pair.first_copy,

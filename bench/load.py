@@ -172,6 +172,7 @@ def run(
         "requests": len(latencies),
         "perSecond": len(latencies) / took,
         "p50": latencies[len(latencies) // 2] if latencies else 0,
+        "p95": latencies[len(latencies) * 95 // 100] if latencies else 0,
         "p99": latencies[len(latencies) * 99 // 100] if latencies else 0,
         "max": latencies[-1] if latencies else 0,
         "errors": errors,

@@ -86,11 +86,11 @@ class Rig:
         self._server = server
         self._load = load
         self._code = code
-        self._port = int(server.read())
+        self.port = int(server.read())
 
     def window(self, kind: str, seconds: float = 3.0, connections: int = 64, **more: Any) -> dict[str, Any]:
         """Figures of one window, see bench.load.run."""
-        command = {"kind": kind, "port": self._port, "code": self._code, "seconds": seconds,
+        command = {"kind": kind, "port": self.port, "code": self._code, "seconds": seconds,
                    "connections": connections, **more}  # fmt: skip
         figures: dict[str, Any] = json.loads(self._load.ask(json.dumps(command)))
         return figures

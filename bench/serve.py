@@ -44,6 +44,7 @@ class WithHello:
         self._app = app
         self._hello = hello_app()
         self.groups = app.groups
+        self.is_page = app.is_page
         self.begin = app.begin
         self.parks = app.parks
         self.settle = app.settle

@@ -20,7 +20,7 @@ from lts.server import opened
 from lts.service import authorize, report, usage
 from lts.service.clock import Clock
 from lts.service.context import Context
-from lts.store import archive, feed, sql
+from lts.store import archive, feed, rollups, sql
 
 
 def _bytes(db: Any, *tables: str) -> int:
@@ -77,12 +77,12 @@ def statistics_time(quick: bool) -> dict[str, Any]:
         code = prepare(folder)
         with opened(config_for(folder), read_labels=lambda: LABELS, clock=Clock()) as here:
             hour = int(time.time()) // 3600
-            rows = [(1, 1, t, hour - h, 380) for h in range(8760) for t in (1, 2, 3)]
+            rows = {(1, 1, t, hour - h): 380 for h in range(8760) for t in (1, 2, 3)}
 
             def operation(tx: Any) -> None:
                 tx.housekeeping = True
                 tx.db.executemany("INSERT INTO types VALUES (?, ?)", [(t, f"type {t}") for t in (1, 2, 3)])
-                tx.db.executemany("INSERT INTO usage_hours VALUES (?, ?, ?, ?, ?)", rows)
+                rollups.add_units(tx.db, rows)
 
             here.ctx.store.write(operation)
             times: dict[str, list[float]] = {"code": [], "item": []}

@@ -11,13 +11,13 @@ from uuid import UUID
 import apsw
 
 from lts.errors import AdminError
-from lts.protocol import DAY_SECONDS
+from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
 from lts.rules.catalog import Catalog
 from lts.rules.spreadsheet import csv_text
 from lts.service import handshakes
 from lts.service.context import Context
 from lts.store import devices, statistics
-from lts.store.statistics import HOURS_PER_DAY, Activity, Selection
+from lts.store.statistics import Activity, Selection
 from lts.store.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
 
 Json = dict[str, Any]

@@ -118,6 +118,14 @@ def decode_day(data: bytes) -> dict[SeriesKey, Series]:
     return day
 
 
+def sums_of_day(data: bytes) -> list[tuple[int, int, int]]:
+    """(item, type, sum over the day) of each series of a stored row; rows of closed days are read without a Series."""
+    row = _decode(data)
+    if all(width < 0 for _, _, _, width, _, _ in row):
+        return [(item, type_key, units) for _, item, type_key, _, units, _ in row]
+    return [(item, type_key, series.total()) for (_, item, type_key), series in decode_day(data).items()]
+
+
 def encode_day(day: dict[SeriesKey, Series]) -> bytes:
     """The blob of a row."""
     return _encode([(*key, *_encode_series(series)) for key, series in day.items()])

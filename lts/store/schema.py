@@ -67,16 +67,20 @@ CREATE TABLE leases (item INTEGER, device INTEGER, grants INTEGER NOT NULL, ends
     flags INTEGER NOT NULL, codes, since INTEGER NOT NULL, instances INTEGER NOT NULL,
     PRIMARY KEY (item, device)) WITHOUT ROWID;
 
--- Usage: a device's day packed in one row (35 days; then its sums), hourly rollups for ever.
+-- Usage: a device's day packed in one row (35 days; then its sums), rollups by hour and by day for ever.
 CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE usage_days (day INTEGER, device INTEGER, code INTEGER, data BLOB NOT NULL,
     PRIMARY KEY (day, device, code)) WITHOUT ROWID;
 CREATE TABLE usage_hours (code INTEGER, item INTEGER, type INTEGER, hour INTEGER, units INTEGER NOT NULL,
     PRIMARY KEY (code, item, type, hour)) WITHOUT ROWID;
+CREATE TABLE usage_dates (code INTEGER, item INTEGER, type INTEGER, day INTEGER, units INTEGER NOT NULL,
+    PRIMARY KEY (code, item, type, day)) WITHOUT ROWID;
 CREATE TABLE activity (scope INTEGER, id INTEGER, day INTEGER, data BLOB NOT NULL,
     PRIMARY KEY (scope, id, day)) WITHOUT ROWID;
 CREATE TABLE tallies (code INTEGER, what INTEGER, hour INTEGER, n INTEGER NOT NULL,
     PRIMARY KEY (code, what, hour)) WITHOUT ROWID;
+CREATE TABLE tally_dates (code INTEGER, what INTEGER, day INTEGER, n INTEGER NOT NULL,
+    PRIMARY KEY (code, what, day)) WITHOUT ROWID;
 """
 
 MIGRATIONS: tuple[str, ...] = (V1,)
@@ -102,7 +106,9 @@ DERIVED_TABLES = (
     "types",
     "usage_days",
     "usage_hours",
+    "usage_dates",
     "activity",
     "tallies",
+    "tally_dates",
 )
 """Tables that a replay of the feed must give again, row by row."""

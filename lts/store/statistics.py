@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import apsw
 
-from lts.protocol import SLOTS_PER_DAY
+from lts.protocol import HOURS_PER_DAY, SLOTS_PER_DAY
 from lts.store import sql
-from lts.store.dayrow import decode_day
+from lts.store.dayrow import sums_of_day
 
-HOURS_PER_DAY = 24
 _SLOTS_PER_HOUR = SLOTS_PER_DAY // HOURS_PER_DAY
-_GROUPS = {"hour": "hour", "day": "hour / 24", "type": "0"}
+_GROUPS = {"hour": ("hour", HOURS_PER_DAY, "usage_hours", "tallies"),
+           "day": ("day", 1, "usage_dates", "tally_dates"),
+           "type": ("0", 1, "usage_dates", "tally_dates")}  # fmt: skip
+"""By grouping: the column, how many of its steps a day has, and the rollups that answer soonest."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,11 @@ class Selection:
     last_day: int
 
 
-def _where(selection: Selection) -> tuple[str, tuple[int, ...]]:
-    parts, values = (
-        ["hour >= ?", "hour < ?"],
-        [
-            selection.first_day * HOURS_PER_DAY,
-            (selection.last_day + 1) * HOURS_PER_DAY,
-        ],
-    )
+def _where(selection: Selection, steps: int = 1) -> tuple[str, tuple[int, ...]]:
+    """Of a rollup by day, or by hour with 24 `steps` a day."""
+    column = "day" if steps == 1 else "hour"
+    parts = [f"{column} >= ?", f"{column} < ?"]
+    values = [selection.first_day * steps, (selection.last_day + 1) * steps]
     for column, keys in (("code", selection.codes), ("item", selection.items)):
         if keys is not None:
             parts.append(f"{column} IN ({','.join('?' * len(keys))})")
@@ -43,9 +42,9 @@ def _where(selection: Selection) -> tuple[str, tuple[int, ...]]:
 
 def units_by(db: apsw.Connection, selection: Selection, grouping: str) -> dict[tuple[int, int], int]:
     """Units by (group, type): the group is the hour since 1970, the day since 1970, or 0 for all."""
-    column = _GROUPS[grouping]
-    where, values = _where(selection)
-    query = f"SELECT {column}, type, sum(units) FROM usage_hours WHERE {where} GROUP BY 1, 2"  # noqa: S608 - fixed columns and question marks
+    column, steps, table, _ = _GROUPS[grouping]
+    where, values = _where(selection, steps)
+    query = f"SELECT {column}, type, sum(units) FROM {table} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - fixed columns and question marks
     return {(group, type_key): units for group, type_key, units in sql.rows(db, query, values)}
 
 
@@ -59,25 +58,26 @@ def units_by_device(db: apsw.Connection, selection: Selection) -> dict[tuple[int
     ):
         if selection.codes is not None and code not in selection.codes:
             continue
-        for (_, item, type_key), series in decode_day(data).items():
+        for item, type_key, units in sums_of_day(data):
             if type_key and (selection.items is None or item in selection.items):
                 key = (device, type_key)
-                totals[key] = totals.get(key, 0) + series.total()
+                totals[key] = totals.get(key, 0) + units
     return totals
 
 
 def tallies_by(db: apsw.Connection, selection: Selection, grouping: str) -> dict[tuple[int, int], int]:
     """Authorizations, reports and refusals by (group, what), see lts.store.usage; `items` are not looked at."""
-    where, values = _where(Selection(selection.codes, None, selection.first_day, selection.last_day))
-    query = f"SELECT {_GROUPS[grouping]}, what, sum(n) FROM tallies WHERE {where} GROUP BY 1, 2"  # noqa: S608 - as above
+    column, steps, _, table = _GROUPS[grouping]
+    where, values = _where(Selection(selection.codes, None, selection.first_day, selection.last_day), steps)
+    query = f"SELECT {column}, what, sum(n) FROM {table} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - as above
     return {(group, what): n for group, what, n in sql.rows(db, query, values)}
 
 
 def first_day(db: apsw.Connection, selection: Selection) -> int | None:
     """The first day with usage of the codes and items, whatever the days of the selection."""
     where, values = _where(Selection(selection.codes, selection.items, 0, 1 << 40))
-    hour = sql.value(db, f"SELECT min(hour) FROM usage_hours WHERE {where}", values)  # noqa: S608 - as above
-    return None if hour is None else int(hour) // HOURS_PER_DAY
+    day = sql.value(db, f"SELECT min(day) FROM usage_dates WHERE {where}", values)  # noqa: S608 - as above
+    return None if day is None else int(day)
 
 
 @dataclass(frozen=True)

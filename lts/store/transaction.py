@@ -11,7 +11,7 @@ import apsw
 
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.catalog import Catalog
-from lts.store import feed, sql
+from lts.store import feed, rollups, sql
 from lts.store.counters import Counters
 from lts.store.records import KIND_OF, Record, decode_payload, encode_payload
 
@@ -227,16 +227,9 @@ class Transaction:
     def write_gathered(self) -> None:
         """Write rollups and activity to their tables, so that queries see them."""
         if self._hours:
-            self.db.executemany(
-                "INSERT INTO usage_hours VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET units = units + excluded.units",
-                [(*key, units) for key, units in self._hours.items()],
-            )
+            rollups.add_units(self.db, self._hours)
         if self._tallies:
-            self.db.executemany(
-                "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-                [(*key, n) for key, n in self._tallies.items()],
-            )
+            rollups.add_tallies(self.db, self._tallies)
         if self._activity:
             self.db.executemany(
                 "INSERT INTO activity VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET data = excluded.data",

@@ -206,7 +206,7 @@ def _closed_day(db: apsw.Connection) -> int:
 
 def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
     """Fill the unit sums from the rollups at start; returns the types by name."""
-    for code, item, units in sql.rows(db, "SELECT code, item, sum(units) FROM usage_hours GROUP BY 1, 2"):
+    for code, item, units in sql.rows(db, "SELECT code, item, sum(units) FROM usage_dates GROUP BY 1, 2"):
         counters.sums["item", item, 0] += units
         counters.sums["code", code, item] += units
     return {name: key for key, name in sql.rows(db, "SELECT id, name FROM types")}

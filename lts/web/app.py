@@ -31,6 +31,9 @@ _SECURITY = {
 }
 
 
+PORTAL = "/api/v1/admin/"
+
+
 class App:
     """WSGI entry. Paths answer with and without the prefix (`/lts`)."""
 
@@ -45,6 +48,10 @@ class App:
     def groups(self, method: str, path: str) -> bool:
         """Whether a request is a client call that can be begun before it is answered (lts.web.dispatch)."""
         return method == "POST" and path.removeprefix(self._prefix) in self._clients.begins
+
+    def is_page(self, method: str, path: str) -> bool:
+        """Whether a request is a page's reading of the portal's API."""
+        return method == "GET" and path.removeprefix(self._prefix).startswith(PORTAL)
 
     def begin(self, environ: Environ) -> None:
         """Begin a client call; calling the application with the same environ finishes it."""

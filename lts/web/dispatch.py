@@ -1,9 +1,12 @@
-"""Threads for requests: client calls are taken in groups, everything else one by one.
+"""Threads for requests: client calls are taken in groups, pages one after another, everything else by a pool.
 
 A client call begins (is read, and handed to the store's writer) and then finishes (waits for the commit,
 signs, answers). Beginning a whole group before finishing any lets one commit serve all of it, and saves a
 change of threads for each. Where answers wait for the standby too, the next group is begun and stored meanwhile.
 What belongs to a group, and how it begins, is the application's to say.
+
+What pages of the portal read is computed by one thread: however many browsers look at statistics, client calls share
+the interpreter with one of them (docs/decisions/0009-portal-cost.md).
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ class Grouping(Protocol):
         """Whether such a request belongs to a group."""
         ...
 
+    def is_page(self, method: str, path: str) -> bool:
+        """Whether such a request is one of those that wait for each other."""
+        ...
+
     def begin(self, environ: dict[str, Any]) -> None:
         """Begin a request of a group; calling the application with the same environ then finishes it."""
         ...
@@ -38,46 +45,77 @@ class Grouping(Protocol):
         ...
 
 
+class Lane:
+    """Requests that wait for a thread of their own."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[Any] = deque()
+        self._ready = threading.Condition(threading.Lock())
+        self._ended = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def put(self, task: Any) -> None:
+        """Add a request."""
+        with self._ready:
+            self._tasks.append(task)
+            self._ready.notify()
+
+    def take(self, most: int, *, wait: bool) -> list[Any]:
+        """Up to `most` requests, none when nothing waits; with `wait` none only once the server ends."""
+        with self._ready:
+            while wait and not self._tasks and not self._ended:
+                self._ready.wait()
+            return [self._tasks.popleft() for _ in range(min(most, len(self._tasks)))]
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        with self._ready:
+            self._ended = True
+            self._ready.notify_all()
+
+
 class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types for this
     """See waitress; `application` decides what is grouped."""
 
     def __init__(self, application: Grouping | None) -> None:
         super().__init__()
         self._application = application
-        self._calls: deque[Any] = deque()
-        self._ready = threading.Condition(threading.Lock())
-        self._ended = False
+        self._calls, self._pages = Lane(), Lane()
         if application is not None:
-            # One thread: measured, a second one only fights the first for the interpreter.
+            # One thread each: measured, a second one only fights the first for the interpreter.
             threading.Thread(target=self._serve_groups, name="lts-calls", daemon=True).start()
+            threading.Thread(target=self._serve_pages, name="lts-pages", daemon=True).start()
 
     @property
     def waiting(self) -> int:
         """Requests that wait for a thread."""
-        return len(self._calls) + len(self.queue)
+        return len(self._calls) + len(self._pages) + len(self.queue)
 
     def add_task(self, task: Any) -> None:
         """A channel has a whole request."""
-        request = task.requests[0]
-        if self._application is None or request.error or not self._application.groups(request.command, request.path):
+        request, application = task.requests[0], self._application
+        if application is None or request.error:
             super().add_task(task)
-            return
-        with self._ready:
-            self._calls.append(task)
-            self._ready.notify()
+        elif application.groups(request.command, request.path):
+            self._calls.put(task)
+        elif application.is_page(request.command, request.path):
+            self._pages.put(task)
+        else:
+            super().add_task(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """See waitress."""
-        with self._ready:
-            self._ended = True
-            self._ready.notify_all()
+        self._calls.end()
+        self._pages.end()
         done: bool = super().shutdown(cancel_pending, timeout)
         return done
 
     def _serve_groups(self) -> None:
         parked: list[Any] = []
         while True:
-            group = self._take(wait=not parked)
+            group = self._calls.take(GROUP, wait=not parked)
             if not group and not parked:
                 return
             try:
@@ -93,12 +131,12 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
                 parked = []
                 self.logger.exception("a group of requests could not be served")
 
-    def _take(self, *, wait: bool) -> list[Any]:
-        """The next group, empty when nothing waits; with `wait` only once the server ends."""
-        with self._ready:
-            while wait and not self._calls and not self._ended:
-                self._ready.wait()
-            return [self._calls.popleft() for _ in range(min(GROUP, len(self._calls)))]
+    def _serve_pages(self) -> None:
+        while pages := self._pages.take(1, wait=True):
+            try:
+                pages[0].service()
+            except Exception:
+                self.logger.exception("a page could not be answered")
 
     def _begin(self, group: list[Any]) -> None:
         for channel in group:

@@ -23,7 +23,7 @@ from lts.web.channel import Acceptor
 from lts.web.dispatch import Dispatcher, Grouping
 
 STOP_SECONDS = 5.0
-SWITCH_SECONDS = 0.0002
+SWITCH_SECONDS = 0.0001
 """How long a thread may keep the interpreter from others: a page under way must not hold up client calls,
 which give it away at every step of the database (docs/decisions/0003-write-path.md)."""
 SLACK_BYTES = 64 << 10

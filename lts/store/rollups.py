@@ -1,0 +1,31 @@
+"""Units, authorisations, reports and refusals summed by hour and by day: what statistics read. Written once a batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import apsw
+
+from lts.protocol import HOURS_PER_DAY
+
+_UNITS = "INSERT INTO {} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET units = units + excluded.units"
+_TALLIES = "INSERT INTO {} VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+
+
+def add_units(db: apsw.Connection, sums: Mapping[tuple[int, int, int, int], int]) -> None:
+    """`sums` are units by (code, item, type, hour since 1970)."""
+    days: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
+    for (code, item, type_key, hour), units in sums.items():
+        days[code, item, type_key, hour // HOURS_PER_DAY] += units
+    db.executemany(_UNITS.format("usage_hours"), [(*key, units) for key, units in sums.items()])
+    db.executemany(_UNITS.format("usage_dates"), [(*key, units) for key, units in days.items()])
+
+
+def add_tallies(db: apsw.Connection, sums: Mapping[tuple[int, int, int], int]) -> None:
+    """`sums` are counts by (code, what, hour since 1970)."""
+    days: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+    for (code, what, hour), n in sums.items():
+        days[code, what, hour // HOURS_PER_DAY] += n
+    db.executemany(_TALLIES.format("tallies"), [(*key, n) for key, n in sums.items()])
+    db.executemany(_TALLIES.format("tally_dates"), [(*key, n) for key, n in days.items()])
