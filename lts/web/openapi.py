@@ -1,4 +1,4 @@
-"""The OpenAPI document of the client API, made from the message types so that the two cannot differ."""
+"""The OpenAPI document: client calls, made from the message types so that the two cannot differ, and the portal's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 from lts import __version__
 from lts.errors import HTTP_STATUS, TITLES
 from lts.protocol import MAX_REPORT_SLOTS
+from lts.web import openapi_admin
 from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
 from lts.web.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
 from lts.web.reports import MAX_TYPE_LENGTH, MAX_TYPES, ReportMessage
@@ -122,7 +123,7 @@ def document() -> Json:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "LTS client API",
+            "title": "LTS API",
             "version": __version__,
             "description": "Bodies are JSON in UTF-8, plain or gzip: up to 1 MiB, of a report up to 4 MiB. "
             f"Fields not named here are ignored. Codes of refusals: {codes}.",
@@ -133,8 +134,9 @@ def document() -> Json:
             "/api/v1/report": _post("Report usage", "ReportMessage", _REPORT_EXAMPLE, counted),
             "/api/v1/release": _post("Give a seat back", "ReleaseMessage", _RELEASE_EXAMPLE, released),
             "/api/v1/health": _health(),
+            **openapi_admin.paths(),
         },
-        "components": {"schemas": _schemas()},
+        "components": {"schemas": _schemas(), "securitySchemes": openapi_admin.SECURITY},
     }
 
 

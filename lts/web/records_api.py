@@ -62,7 +62,7 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/devices")
     def list_devices() -> Json:
         item = None if request.args.get("item") is None else number("item", 0, 1 << 62)
-        live, forked = (request.args.get(name) == "true" for name in ("live", "flagged"))
+        live, forked = request.args.get("live") == "true", request.args.get("flagged") == "true"
         return devicelist.find(ctx, asked_page(), item, live, forked, ctx.clock.now())
 
     @api.get("/devices/<uuid>")

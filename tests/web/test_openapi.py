@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from lts.errors import HTTP_STATUS
 from lts.protocol import iso
-from lts.web import messages, openapi, reports
+from lts.web import messages, openapi, openapi_admin, reports
 from lts.web.client_api import ClientApi
 from tests.kit import NOON
 from tests.web.conftest import Served, Web
@@ -35,18 +37,30 @@ CHECKS = [
     unsupported_method,
 ]
 REFUSED = ["400", "403", "404", "405", "413", "415"]
+ADMIN = openapi_admin.paths()
 schema = schemathesis.openapi.from_dict(
     openapi.document(),
     config=schemathesis.Config.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSED}}}),
 )
 
 
-@schema.parametrize()
+@schema.exclude(tag="administration").parametrize()
 @settings(
     max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck)
 )  # one server for all requests is meant
 def test_no_request_made_from_the_document_meets_anything_undocumented(case: Any, served: Served) -> None:
     case.call_and_validate(checks=CHECKS, base_url=f"http://127.0.0.1:{served.port}/lts")
+
+
+HARMFUL = ["/backup$", "/pair/", "/setup$", "/session", "/password"]  # tried in tests of their own
+
+
+@schema.include(tag="administration").exclude(path_regex="|".join(HARMFUL)).parametrize()
+@settings(max_examples=30, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_nothing_sent_to_the_portal_is_a_fault_of_the_server(case: Any, served: Served) -> None:
+    headers = {"Authorization": "Bearer cli-token", "X-LTS-User": "fuzz"}
+    base = f"http://127.0.0.1:{served.port}/lts"
+    case.call_and_validate(checks=[not_a_server_error, status_code_conformance], base_url=base, headers=headers)
 
 
 def test_every_field_of_a_message_stands_in_the_document() -> None:
@@ -59,9 +73,26 @@ def test_every_field_of_a_message_stands_in_the_document() -> None:
 
 def test_every_path_is_described_and_every_described_path_is_answered(web: Web) -> None:
     api = ClientApi(web.lab.ctx, web.config, web.app.metrics)
-    assert set(openapi.document()["paths"]) == set(api.routes)
-    for path, methods in openapi.document()["paths"].items():
+    clients = {path: methods for path, methods in openapi.document()["paths"].items() if path not in ADMIN}
+    assert set(clients) == set(api.routes)
+    for path, methods in clients.items():
         assert {method.upper() for method in methods} <= set(api.routes[path].methods)
+
+
+def test_every_call_of_the_portal_is_described(web: Web) -> None:
+    served = set()
+    for rule in web.app.flask.url_map.iter_rules():
+        if rule.rule.startswith(openapi_admin.PREFIX):
+            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+            served |= {(method, path) for method in rule.methods or () if method not in ("HEAD", "OPTIONS")}
+    assert served == {(call.method, openapi_admin.PREFIX + call.path) for call in openapi_admin.CALLS}
+
+
+def test_every_field_of_a_query_is_described() -> None:
+    described = {name for call in openapi_admin.CALLS for name in call.query}
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(openapi_admin.__file__).parent.glob("*.py"))
+    read = re.findall(r'(?:args\.get(?:list)?|_text|_day|number|flags\.get)\("(\w+)"', text)
+    assert set(read) == described
 
 
 def test_every_status_of_a_refusal_is_described() -> None:

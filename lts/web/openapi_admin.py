@@ -1,0 +1,160 @@
+"""The administrators' calls in the OpenAPI document: a table of what each takes.
+
+Answers of 200 are JSON objects, unless `format` asks for a file; everything else is a Problem with a code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from lts.rules.accounts import ROLES
+from lts.rules.paging import MAX_SIZE
+from lts.service.usage import GROUPINGS
+
+Json = dict[str, Any]
+PREFIX = "/api/v1/admin"
+_TEXT, _NUMBER, _YES, _DAY = (
+    {"type": "string"},
+    {"type": "integer"},
+    {"enum": ["true"]},
+    {"type": "string", "format": "date"},
+)
+_OPTIONAL_TEXT = {"type": ["string", "null"]}
+_ROLE = {"enum": list(ROLES)}
+_TEXTS = {"type": "array", "items": _TEXT}
+_LIST = {"q": _TEXT, "sort": _TEXT, "order": {"enum": ["asc", "desc"]}, "page": {"type": "integer", "minimum": 1},
+         "size": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE}}  # fmt: skip
+_CSV = {"format": {"enum": ["json", "csv"]}}
+_SUBJECT = {"code": _TEXT, "item": _TEXT}
+_RANGE = {"from": _DAY, "to": _DAY, "days": {"type": "integer", "minimum": 1}}
+_PLACE = {"newCode": _TEXT, "toCode": _TEXT, "itemsOnly": _YES, "default": _YES}
+_CODE = {
+    "custom": _TEXT, "note": _OPTIONAL_TEXT, "password": _OPTIONAL_TEXT, "manualOrder": {"type": "boolean"},
+    "isDefault": {"type": "boolean"},
+    "validation": {"type": "object", "properties": {
+        "domains": _TEXTS, "applicationIds": _TEXTS, "processNames": _TEXTS}},
+    "items": {"type": "array", "items": {
+        "type": "object", "properties": {"id": _NUMBER, "cap": {"type": ["integer", "null"]}}, "required": ["id"]}},
+}  # fmt: skip
+_FILE = "text/plain"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call; `body` are the fields of a JSON object, of them `needed` must be there, or a file's media type."""
+
+    method: str
+    path: str
+    summary: str
+    query: Json = field(default_factory=dict)
+    body: Json | str | None = None
+    needed: tuple[str, ...] = ()
+    answer: str = "200"
+
+
+CALLS = (
+    Call("GET", "/session", "Who is signed in, and whether the password must be set first"),
+    Call("POST", "/session", "Sign in", body={"user": _TEXT, "password": _TEXT}, needed=("user", "password")),
+    Call("DELETE", "/session", "Sign out", answer="204"),
+    Call("POST", "/setup", "Set the password of admin with the one-time set-up code",
+         body={"code": _TEXT, "password": _TEXT}, needed=("code", "password")),
+    Call("GET", "/setup-code", "The set-up code; for the command line alone"),
+    Call("POST", "/password", "Change one's own password",
+         body={"current": _TEXT, "password": _TEXT}, needed=("current", "password")),
+    Call("POST", "/password/reset", "Forget the password of admin; for the command line alone"),
+    Call("GET", "/sessions", "Sessions that hold"),
+    Call("DELETE", "/sessions/{key}", "End a session"),
+    Call("GET", "/users", "Users"),
+    Call("POST", "/users", "Add a user",
+         body={"name": _TEXT, "role": _ROLE, "password": _TEXT}, needed=("name", "role", "password")),
+    Call("PATCH", "/users/{name}", "Change a user's role or password", body={"role": _ROLE, "password": _TEXT}),
+    Call("DELETE", "/users/{name}", "Remove a user"),
+    Call("GET", "/tokens", "API tokens, without what lets anybody use them"),
+    Call("POST", "/tokens", "Make an API token; it is answered this once",
+         body={"name": _TEXT, "role": _ROLE}, needed=("name", "role")),
+    Call("DELETE", "/tokens/{key}", "Remove an API token"),
+    Call("GET", "/home", "Who this server is, what needs attention, the last days' usage"),
+    Call("GET", "/status", "Who this server is and where it stands"),
+    Call("GET", "/activation-request", "What the vendor binds licenses to", {"format": {"enum": ["json", "file"]}}),
+    Call("GET", "/licenses/items", "License items", {**_LIST, "state": _TEXTS}),
+    Call("POST", "/licenses/preview", "What importing a license file would change", _PLACE, _FILE),
+    Call("POST", "/licenses", "Import a license file", {**_PLACE, "fingerprint": _TEXT}, _FILE),
+    Call("POST", "/trust", "Trust a vendor's key", body=_FILE),
+    Call("GET", "/handshakes", "Handshake codes; with `keys` the license keys, for administrators",
+         {**_LIST, "keys": _YES}),
+    Call("POST", "/handshakes", "Add a handshake code",
+         body={"organizationId": _TEXT, **_CODE}, needed=("organizationId", "custom")),
+    Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays", body=_CODE),
+    Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays"),
+    Call("GET", "/license-key/{name}", "The license key of a handshake code"),
+    Call("GET", "/server-urls", "The URLs in license keys"),
+    Call("PUT", "/server-urls", "Set the URLs in license keys: the main's, then the standby's",
+         body={"urls": _TEXTS}, needed=("urls",)),
+    Call("GET", "/usage", "Usage of a handshake code or a license item, grouped",
+         {**_SUBJECT, **_RANGE, **_LIST, **_CSV, "by": {"enum": list(GROUPINGS)}}),
+    Call("GET", "/statistics", "Units by type of all history and a period, and what each day had",
+         {**_SUBJECT, **_RANGE}),
+    Call("GET", "/statistics/hours", "What each hour of a day had", {**_SUBJECT, "day": _DAY}),
+    Call("GET", "/statistics/subjects", "What there are statistics of"),
+    Call("GET", "/devices", "Devices; `q` is the beginning of a UUID",
+         {**_LIST, "item": _NUMBER, "live": _YES, "flagged": _YES}),
+    Call("GET", "/devices/{uuid}", "A device with its seats"),
+    Call("POST", "/seats/release", "Free a device's seat in a license item",
+         body={"deviceId": _TEXT, "item": _NUMBER}, needed=("deviceId", "item")),
+    Call("GET", "/why", "The last refused requests with the verdict on each item", {**_LIST, "code": _NUMBER}),
+    Call("POST", "/explain", "A dry run of an authorisation: the verdict on each item", body={
+        "handshakeCode": _OPTIONAL_TEXT, "organizationId": _OPTIONAL_TEXT, "deviceId": _OPTIONAL_TEXT, "product": _TEXT,
+        "version": _OPTIONAL_TEXT, "edition": _OPTIONAL_TEXT, "deploymentType": _OPTIONAL_TEXT, "modules": _TEXTS,
+        "instances": _NUMBER}, needed=("product",)),
+    Call("GET", "/audit", "Who did what when, newest first",
+         {**_LIST, **_CSV, "action": _TEXTS, "from": _DAY, "to": _DAY}),
+    Call("GET", "/pair", "The two servers of a pair"),
+    Call("POST", "/pair/approve", "Approve the other server's key",
+         body={"fingerprint": _TEXT}, needed=("fingerprint",)),
+    Call("POST", "/pair/promote", "Let this standby take the main's place for good"),
+    Call("POST", "/backup", "Write a backup on the server's machine", body={"path": _TEXT}, needed=("path",)),
+    Call("POST", "/clock/accept", "Believe a clock that went far ahead"),
+    Call("POST", "/clock/reset", "Take back a wrong highest time"),
+)  # fmt: skip
+
+
+def paths() -> Json:
+    """The table as paths of the document."""
+    found: Json = {}
+    for call in CALLS:
+        found.setdefault(PREFIX + call.path, {})[call.method.lower()] = _operation(call)
+    return found
+
+
+def _operation(call: Call) -> Json:
+    in_path = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
+    done = {"description": "Done"}
+    if call.answer == "200":
+        done["content"] = {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": _TEXT}}  # type: ignore[assignment]
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    operation: Json = {
+        "summary": call.summary,
+        "operationId": re.sub(r"[^a-z]+", "-", f"{call.method}{call.path}".lower()).strip("-"),
+        "tags": ["administration"],
+        "security": [{"token": []}, {"session": []}],
+        "parameters": [
+            *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in in_path),
+            *({"name": name, "in": "query", "schema": schema} for name, schema in call.query.items()),
+        ],
+        "responses": {call.answer: done, "default": {"description": "A problem, with its code", "content": problem}},
+    }
+    if call.body is not None:
+        kind = call.body if isinstance(call.body, str) else "application/json"
+        schema = _TEXT if isinstance(call.body, str) else {
+            "type": "object", "properties": call.body, "required": list(call.needed)}  # fmt: skip
+        operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema}}}
+    return operation
+
+
+SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "description": "An API token of the Security page"},
+    "session": {"type": "apiKey", "in": "header", "name": "X-LTS-CSRF",
+                "description": "With the session's cookie; `csrf` of GET /session"},
+}  # fmt: skip
