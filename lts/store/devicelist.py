@@ -31,13 +31,13 @@ def _where(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
     if wanted.low is not None and wanted.high is not None:
         parts.append("substr(d.uuid, 1, 4) BETWEEN substr(?, 1, 4) AND substr(?, 1, 4) AND d.uuid BETWEEN ? AND ?")
         values += [wanted.low, wanted.high, wanted.low, wanted.high]
-    if wanted.item is not None:
-        live = " AND ends > ? AND flags & 2 = 0" if wanted.live_only else ""
-        holders = (
-            f"SELECT device FROM seats WHERE item = ?{live} UNION ALL SELECT device FROM leases WHERE item = ?{live}"  # noqa: S608 - fixed
-        )
+    if wanted.item is not None or wanted.live_only:
+        held = [("item = ?", wanted.item)] if wanted.item is not None else []
+        held += [("ends > ? AND flags & 2 = 0", wanted.now)] if wanted.live_only else []
+        condition = " AND ".join(text for text, _ in held)
+        holders = " UNION ALL ".join(f"SELECT device FROM {table} WHERE {condition}" for table in ("seats", "leases"))  # noqa: S608 - fixed parts
         parts.append(f"d.id IN ({holders})")
-        values += [wanted.item, wanted.now] * 2 if wanted.live_only else [wanted.item] * 2
+        values += [value for _, value in held] * 2
     if wanted.forked_only:
         parts.append("d.chain IS NOT NULL")
     return " AND ".join(parts), tuple(values)

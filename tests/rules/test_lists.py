@@ -1,0 +1,139 @@
+"""Pages of lists, files for spreadsheets, URLs of servers, and what needs attention."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS
+from lts.rules.attention import items_notices, url_notices
+from lts.rules.notices import ERROR, WARNING
+from lts.rules.paging import Page, page_of
+from lts.rules.serverurls import clean_url
+from lts.rules.spreadsheet import csv_text
+from tests.kit import NOON
+
+ROWS = [{"name": "Été", "n": 2}, {"name": "apple", "n": None}, {"name": "Berry", "n": 1}]
+COLUMNS = {"name": lambda row: row["name"].casefold(), "n": lambda row: row["n"]}
+
+
+def page(**asked: Any) -> list[str]:
+    rows, _ = page_of(ROWS, Page(**asked), lambda row: str(row["name"]), COLUMNS)
+    return [str(row["name"]) for row in rows]
+
+
+def test_a_page_is_searched_whatever_case_and_composition() -> None:
+    assert page(text="ÉTÉ") == page(text="e\u0301te\u0301") == ["Été"]
+    assert page(text="nothing") == []
+
+
+def test_rows_without_a_value_come_last_in_either_order() -> None:
+    assert page(sort="n") == ["Berry", "Été", "apple"]
+    assert page(sort="n", descending=True) == ["Été", "Berry", "apple"]
+
+
+def test_pages_cut_without_losing_or_doubling_a_row() -> None:
+    cut = [page(sort="name", number=number, size=1) for number in (1, 2, 3, 4)]
+    assert cut == [["apple"], ["Berry"], ["Été"], []]
+    assert page_of(ROWS, Page(size=1), lambda row: "", COLUMNS)[1] == 3
+
+
+def test_an_unknown_column_is_named() -> None:
+    with pytest.raises(AdminError, match="Sort by one of name, n"):
+        page(sort="id")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "=cmd|' /C calc'!A0", "＝1"])
+def test_no_text_is_a_formula_in_a_spreadsheet(text: str) -> None:
+    [_, [cell, number]] = csv.reader(io.StringIO(csv_text(["a", "b"], [(text, -5)]).lstrip("\ufeff"), newline=""))
+    assert cell.startswith("'")
+    assert cell.removeprefix("'") == text
+    assert number == "-5"
+
+
+def test_a_file_opens_readably() -> None:
+    text = csv_text(["who"], [("许可",), ('a "b", c',)])
+    assert text.startswith("\ufeff")
+    assert [row[0] for row in csv.reader(io.StringIO(text.lstrip("\ufeff")))] == ["who", "许可", 'a "b", c']
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://LTS.Example.com/lts", "https://lts.example.com/lts/"),
+        (" http://192.0.2.7:48080 ", "http://192.0.2.7:48080/"),
+        ("https://[2001:db8::1]:8443/lts//", "https://[2001:db8::1]:8443/lts/"),
+        ("https://lizenzen.müller.example/", "https://lizenzen.xn--mller-kva.example/"),
+    ],
+)
+def test_a_server_url_is_kept_in_one_form(given: str, kept: str) -> None:
+    assert clean_url(given) == kept
+    assert clean_url(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, 7, "", "lts.example.com", "ftp://lts.example.com", "javascript:alert(1)", "https://", "https://user:pw@host/",
+     "https://host/?a=1", "https://host/#/index.html", "https://host/lts/page/#/", "https://ho st/", "https://host\\evil",
+     "https://a..b/", "https://" + "a" * 64 + ".example", "https://host:99999/", "https://[::1/", "https://host/\n"],
+)  # fmt: skip
+def test_what_is_no_server_url_is_refused_with_an_example(given: object) -> None:
+    if given == "https://host/\n":
+        assert clean_url(given) == "https://host/"  # a line end of pasting
+        return
+    with pytest.raises(AdminError) as caught:
+        clean_url(given)
+    assert (caught.value.code, caught.value.field) == ("bad-url", "urls")
+
+
+@pytest.mark.parametrize(
+    ("urls", "codes"),
+    [
+        (["https://lts.example.com/lts/"], []),
+        (["http://lts.example.com/lts/"], ["url-http"]),
+        (["https://localhost/lts/"], ["url-local"]),
+        (["https://lts.example.com/", "http://127.0.0.1:48080/lts/"], ["url-local"]),
+        (["http://[::1]:48080/lts/"], ["url-local"]),
+        (["https://0.0.0.0/"], ["url-local"]),
+    ],
+)
+def test_urls_that_others_cannot_use_are_noticed(urls: list[str], codes: list[str]) -> None:
+    assert [notice.code for notice in url_notices(urls)] == codes
+
+
+def item(**more: Any) -> dict[str, Any]:
+    """An item in good order, as lts.service.licenses.describe tells it."""
+    return {
+        "id": 1, "itemId": "one", "licenseId": "100", "state": "active", "chargeWay": "scan", "quota": 100, "used": 0,
+        "overdraft": 0, "overdraftSpent": 0, "expiresAt": None, "graceDays": 7, "handshakeCodes": ["1-a"],
+        "reason": None, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"used": 79}, []),
+        ({"used": 80}, [("quota-nearly-used", WARNING)]),
+        ({"used": 100}, [("quota-nearly-used", ERROR)]),
+        ({"chargeWay": "domain", "used": 100}, []),
+        ({"chargeWay": "concurrentDevice", "used": 100, "overdraft": 10, "overdraftSpent": 9},
+         [("overdraft-nearly-used", WARNING)]),
+        ({"expiresAt": NOON + 31 * DAY_SECONDS}, []),
+        ({"expiresAt": NOON + 30 * DAY_SECONDS}, [("item-ends", WARNING)]),
+        ({"state": "grace", "expiresAt": NOON - 60}, [("item-in-grace", ERROR)]),
+        ({"state": "expired", "expiresAt": NOON - 8 * DAY_SECONDS}, [("item-expired", ERROR)]),
+        ({"state": "expired", "expiresAt": NOON - 40 * DAY_SECONDS}, []),
+        ({"state": "expired", "expiresAt": NOON - 60, "handshakeCodes": []}, []),
+        ({"state": "invalid", "reason": "bound elsewhere"}, [("item-invalid", ERROR)]),
+        ({"state": "pending", "used": 100}, []),
+        ({"state": "revoked", "used": 100}, []),
+    ],
+)  # fmt: skip
+def test_items_are_noticed_in_time(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert [(notice.code, notice.level) for notice in items_notices([item(**changes)], NOON)] == expected
