@@ -10,7 +10,7 @@ from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
 from lts.cli.pair import print_pair
-from lts.service.usage import usage_csv
+from lts.service.usage import GROUPINGS, usage_csv
 
 
 def add_parsers(commands: Any) -> None:
@@ -22,7 +22,7 @@ def add_parsers(commands: Any) -> None:
     what.add_argument("--item", help="item id or number")
     usage.add_argument("--from", dest="first", metavar="DAY", help="first day, UTC, such as 2026-11-25")
     usage.add_argument("--to", dest="last", metavar="DAY", help="last day, included")
-    usage.add_argument("--by", choices=("hour", "day", "type", "device"), default="type")
+    usage.add_argument("--by", choices=GROUPINGS, default="type")
     usage.add_argument("--format", choices=("table", "csv", "json"), default="table")
     status = commands.add_parser("status", help="role, licenses, warnings")
     status.set_defaults(run=_status)
