@@ -84,6 +84,16 @@ def test_every_code_that_the_server_can_answer_has_words() -> None:
     assert {f"code.{code}" for code in TITLES} - english.keys() == set()
 
 
+def test_every_line_of_the_audit_log_has_words() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lts").rglob("*.py"))
+    events = r'(?:note_event\(|\.note\(|ClockEvent\(|event = \(|Event\([\w".]+, )"([a-z-]+)"'
+    names = set(re.findall(events, text)) | {"clock-reset", "clock-accepted", "code-removed", "setting-changed"}
+    names |= {f"{what}-{change}" for what in ("user", "token") for change in ("added", "edited", "removed")}
+    names |= {f"serves-{reason}" for reason in ("start", "take-over", "hand-back", "alone", "promoted", "merge")}
+    assert len(names) > 25
+    assert {f"audit.{name}" for name in names} - words("en").keys() == set()
+
+
 def test_vendored_files_are_those_of_their_makers() -> None:
     manifest = json.loads((FOLDER / "vendor" / "manifest.json").read_text(encoding="utf-8"))
     listed = set()
