@@ -84,9 +84,10 @@ def test_the_code_may_be_typed_without_hyphens_in_lower_case(server: Lab) -> Non
 def test_of_many_browsers_that_set_up_at_once_one_succeeds(server: Lab) -> None:
     code = sessions.setup_code(server.ctx)
     found: list[int] = []
+    browsers = [Browser(server, REMOTE_ADDR=f"192.0.2.{number + 1}") for number in range(4)]
 
     def visit(number: int) -> None:
-        browser = Browser(server, REMOTE_ADDR=f"192.0.2.{number + 1}")
+        browser = browsers[number]
         found.append(browser.call("POST", "/setup", {"code": code, "password": f"{PASSWORD} {number}"})[0])
 
     threads = [threading.Thread(target=visit, args=(number,)) for number in range(4)]
