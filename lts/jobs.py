@@ -14,7 +14,7 @@ from datetime import timezone
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
-from lts.service import upkeep
+from lts.service import alerts, upkeep
 from lts.service.context import Context
 
 log = logging.getLogger("lts.jobs")
@@ -40,6 +40,7 @@ class Jobs:
             (sign_head, 600),
             (archive, 3600),
             (close_days, 3600),
+            (check_alerts, 600),
         ):
             self.add(job, seconds)
         self._scheduler.start()
@@ -120,3 +121,9 @@ def close_days(ctx: Context) -> None:
     other one counted cannot come too late."""
     if ctx.status == "serving" and (ctx.partner is None or ctx.partner.in_step):
         upkeep.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
+
+
+def check_alerts(ctx: Context) -> None:
+    """Look at what alerts watch, on the server that serves; the courier delivers what is news."""
+    if ctx.status == "serving" and ctx.may_write:
+        alerts.check(ctx, ctx.clock.now())

@@ -14,6 +14,7 @@ from typing import Any
 
 from lts import __version__
 from lts.config import Config
+from lts.courier import Courier
 from lts.errors import CannotStore, DataFolderError
 from lts.heartbeat import Heartbeat
 from lts.jobs import Jobs
@@ -166,6 +167,7 @@ class Server:
             ctx.public_url = self.url
         opened_folder.folder.announce(f"http://{host}:{self.listener.port}{config.url_prefix}")
         self._jobs = Jobs(ctx)
+        self._courier = Courier(ctx)
         self.reopen = False
         """Whether the server ended only to open its data folder anew, with a first copy in place."""
         self._heartbeat: Heartbeat | None = None
@@ -186,6 +188,7 @@ class Server:
         finally:
             if self._heartbeat is not None:
                 self._heartbeat.stop()
+            self._courier.stop()
             self._jobs.stop()
 
     def _end_to_reopen(self) -> None:

@@ -72,6 +72,7 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
         refused = decided.decision.refusal()
         _note(ctx, request, now, refused, decided)
         raise refused
+    ctx.calls.note(decided.code.key, now, failed=False)
     ctx.confirm(decided.serial)
     lease = make_lease(ctx, request.device, decided.code, decided.decision.granted, decided.serial, now)
     return Authorized(
@@ -194,6 +195,8 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
     catalog = ctx.store.catalog
     named = catalog.codes.get(request.handshake_code) if request.handshake_code else None
     code = decided.code if decided else named or catalog.defaults.get(request.organization_id or "")
+    if code is not None:
+        ctx.calls.note(code.key, now, failed=True)
     ctx.refusals.note(
         code.key if code else 0,
         RefusedRequest(

@@ -14,6 +14,7 @@ from lts.service.clock import Clock
 from lts.service.identity import Identity
 from lts.service.leases import Leases
 from lts.service.pair.pinned import Delegation
+from lts.service.recentcalls import RecentCalls
 from lts.service.refusals import Refusals
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
@@ -67,6 +68,8 @@ class Context:
     partner: Partner | None = None
     delegation: Callable[[], Delegation | None] = lambda: None
     """The main's word for this server while it holds, where this one is a standby."""
+    calls: RecentCalls = field(default_factory=RecentCalls)
+    """Authorisations of the last hour."""
     warnings: list[Notice] = field(default_factory=list)
     """What an administrator should know."""
     restored_noticed: bool = False

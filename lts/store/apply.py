@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lts.store import audit, codes, devices, licenses, pair, seats, usage
+from lts.store import alerts, audit, codes, devices, licenses, pair, seats, usage
 from lts.store.records import (
+    Alerted,
     Closed,
     Code,
     CodeRemoved,
+    Delivered,
     Epoch,
     Event,
     Granted,
@@ -77,6 +79,8 @@ _APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
     Reported: _reported,
     Released: _released,
     Refused: _refused,
+    Alerted: alerts.put,
+    Delivered: alerts.deliver,
     Closed: lambda tx, record, time: usage.close_days(tx, record),
 }
 

@@ -19,7 +19,13 @@ from lts.store.transaction import Transaction
 
 Json = dict[str, Any]
 SYSTEM = "system"
-_SECRET_SETTINGS = {"user": ("role",), "token": ("name", "role")}
+_SECRET_SETTINGS = {
+    "user": ("role",),
+    "token": ("name", "role"),
+    "mail": ("host", "port", "security", "user", "from", "to", "cc", "bcc", "language"),
+    "webhook": ("name", "url"),
+    "calendar": (),
+}
 """Settings that hold secrets by the beginning of their names, with the fields that may be told."""
 
 

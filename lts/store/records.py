@@ -30,6 +30,8 @@ class Kind(IntEnum):
     RELEASED = 12
     REFUSED = 13
     CLOSED = 14
+    ALERTED = 15
+    DELIVERED = 16
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
@@ -185,6 +187,27 @@ class Closed(Record, frozen=True):
     day: int
 
 
+class Alerted(Record, frozen=True):
+    """A look at what alerts watch: `levels` are (key, level told, quota of then), level 0 = can be news again; `seen`
+    is how far each origin's events were looked at, as (LTS UUID, incarnation, serial); `message` is the id of a message
+    that tells `events` on `channels`, "" when nothing is news."""
+
+    levels: tuple[tuple[str, int, int], ...]
+    seen: tuple[tuple[str, str, int], ...]
+    message: str = ""
+    events: list[dict[str, Any]] = []
+    channels: tuple[str, ...] = ()
+
+
+class Delivered(Record, frozen=True):
+    """A message needs no further try on a channel: `outcome` is "sent" or "given up"."""
+
+    message: str
+    channel: str
+    outcome: str
+    detail: str
+
+
 SHAPES: dict[Kind, type[Record]] = {
     Kind.ORIGIN: Origin,
     Kind.SETTING: Setting,
@@ -200,6 +223,8 @@ SHAPES: dict[Kind, type[Record]] = {
     Kind.RELEASED: Released,
     Kind.REFUSED: Refused,
     Kind.CLOSED: Closed,
+    Kind.ALERTED: Alerted,
+    Kind.DELIVERED: Delivered,
 }
 KIND_OF: dict[type[Record], Kind] = {shape: kind for kind, shape in SHAPES.items()}
 _DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in SHAPES.items()}

@@ -57,6 +57,16 @@ CREATE TABLE overruled (origin INTEGER, serial INTEGER, by_origin INTEGER NOT NU
     PRIMARY KEY (origin, serial)) WITHOUT ROWID;
 CREATE TABLE aliases (what INTEGER, number INTEGER, ours INTEGER NOT NULL, PRIMARY KEY (what, number)) WITHOUT ROWID;
 
+-- Usage alerts: levels told, events looked at, messages and what became of them; attempts are this server's own.
+CREATE TABLE alert_levels (key TEXT PRIMARY KEY, level INTEGER NOT NULL, base INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE alert_seen (origin INTEGER PRIMARY KEY, serial INTEGER NOT NULL);
+CREATE TABLE messages (id TEXT PRIMARY KEY, time INTEGER NOT NULL, events TEXT NOT NULL, channels TEXT NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE deliveries (message TEXT, channel TEXT, outcome TEXT NOT NULL, time INTEGER NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY (message, channel)) WITHOUT ROWID;
+CREATE TABLE attempts (message TEXT, channel TEXT, tries INTEGER NOT NULL, next INTEGER NOT NULL, error TEXT NOT NULL,
+    rest TEXT NOT NULL, PRIMARY KEY (message, channel)) WITHOUT ROWID;
+
 -- Devices and their seats. `lag` is given - newest returned token; `chain` only where that is not all.
 CREATE TABLE devices (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL, contact INTEGER NOT NULL,
     given INTEGER NOT NULL, lag INTEGER NOT NULL, chain BLOB);
@@ -100,6 +110,10 @@ DERIVED_TABLES = (
     "settings",
     "trusted",
     "audit",
+    "alert_levels",
+    "alert_seen",
+    "messages",
+    "deliveries",
     "devices",
     "seats",
     "leases",

@@ -80,6 +80,11 @@ def first_day(db: apsw.Connection, selection: Selection) -> int | None:
     return None if day is None else int(day)
 
 
+def first_days(db: apsw.Connection) -> dict[int, int]:
+    """The first day with usage of each item."""
+    return dict(sql.rows(db, "SELECT item, min(day) FROM usage_dates GROUP BY item"))
+
+
 @dataclass(frozen=True)
 class Activity:
     """Devices that were active, and the highest number active in one slot."""

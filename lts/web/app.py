@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from lts.config import Config
 from lts.errors import AdminError, HttpError
 from lts.service.context import Context
 from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
-from lts.web import openapi, peer_api, portal_api, problems, static_files
+from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files
 from lts.web.addresses import is_loopback
 from lts.web.client_api import ClientApi, Environ, StartResponse
 from lts.web.metrics import CONTENT_TYPE, Metrics
@@ -107,6 +107,13 @@ def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -
     @app.get("/api/v1/openapi.json")
     def openapi_document() -> Response:
         return Response(openapi.document_bytes(), mimetype="application/json")
+
+    @app.get("/calendar/<key>.ics")
+    def calendar_page(key: str) -> Response:
+        found = alerts_api.calendar_of(ctx, key)
+        if found is None:
+            raise NotFound
+        return found
 
     @app.get("/metrics")
     def metrics_page() -> Response:

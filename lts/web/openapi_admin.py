@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lts.rules.accounts import ROLES
+from lts.rules.alertwords import BOTH
 from lts.rules.paging import MAX_SIZE
+from lts.service.alertsettings import SECURITIES
 from lts.service.usage import GROUPINGS
 
 Json = dict[str, Any]
@@ -26,6 +28,7 @@ _ROLE = {"enum": list(ROLES)}
 _TEXTS = {"type": "array", "items": _TEXT}
 _LIST = {"q": _TEXT, "sort": _TEXT, "order": {"enum": ["asc", "desc"]}, "page": {"type": "integer", "minimum": 1},
          "size": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE}}  # fmt: skip
+_PAGE = {name: _LIST[name] for name in ("page", "size")}
 _CSV = {"format": {"enum": ["json", "csv"]}}
 _SUBJECT = {"code": _TEXT, "item": _TEXT}
 _RANGE = {"from": _DAY, "to": _DAY, "days": {"type": "integer", "minimum": 1}}
@@ -37,6 +40,11 @@ _CODE = {
         "domains": _TEXTS, "applicationIds": _TEXTS, "processNames": _TEXTS}},
     "items": {"type": "array", "items": {
         "type": "object", "properties": {"id": _NUMBER, "cap": {"type": ["integer", "null"]}}, "required": ["id"]}},
+}  # fmt: skip
+_MAIL = {
+    "host": _TEXT, "port": _NUMBER, "security": {"enum": list(SECURITIES)}, "caFile": _OPTIONAL_TEXT,
+    "user": _OPTIONAL_TEXT, "password": _TEXT, "from": _TEXT, "to": _OPTIONAL_TEXT, "cc": _OPTIONAL_TEXT,
+    "bcc": _OPTIONAL_TEXT, "language": {"enum": list(BOTH)},
 }  # fmt: skip
 _FILE = "text/plain"
 
@@ -110,6 +118,19 @@ CALLS = (
         "instances": _NUMBER}, needed=("product",)),
     Call("GET", "/audit", "Who did what when, newest first",
          {**_LIST, **_CSV, "action": _TEXTS, "from": _DAY, "to": _DAY}),
+    Call("GET", "/alerts", "Who is told by mail and webhooks, and at which levels"),
+    Call("GET", "/alerts/history", "What was told, and what became of it", _PAGE),
+    Call("PUT", "/alerts/mail", "Set the mail sender and receivers; a password that is not sent stays", body=_MAIL,
+         needed=("host", "port", "security", "from", "to")),
+    Call("DELETE", "/alerts/mail", "Send no mail"),
+    Call("POST", "/alerts/test", "Send a test mail, with these settings or, for {}, the stored ones", body=_MAIL),
+    Call("PUT", "/alerts/levels", "Set levels in percent", body={"levels": {"type": "object"}}, needed=("levels",)),
+    Call("POST", "/alerts/webhooks", "Add a webhook; its secret is answered this once",
+         body={"name": _TEXT, "url": _TEXT}, needed=("name", "url")),
+    Call("DELETE", "/alerts/webhooks/{key}", "Remove a webhook"),
+    Call("POST", "/alerts/webhooks/{key}/test", "Tell a webhook a test message"),
+    Call("POST", "/alerts/calendar", "The address of the calendar; `renew` makes another one",
+         body={"renew": {"type": "boolean"}}),
     Call("GET", "/pair", "The two servers of a pair"),
     Call("POST", "/pair/approve", "Approve the other server's key",
          body={"fingerprint": _TEXT}, needed=("fingerprint",)),

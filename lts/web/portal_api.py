@@ -20,13 +20,13 @@ from lts.rules import activation
 from lts.rules.licensefile import License
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import attention, handshakes, licenses, serverurls, upkeep, usage
+from lts.service import attention, forecasts, handshakes, licenses, serverurls, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.store import records
-from lts.web import account_api, records_api, statistics_api
+from lts.web import account_api, alerts_api, records_api, statistics_api
 from lts.web.jsonbody import body_text, json_body
 from lts.web.listing import asked_page, download
 from lts.web.signin import SAFE, SignIn
@@ -67,15 +67,16 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
     _status_calls(api, ctx)
     records_api.add_calls(api, ctx)
     statistics_api.add_calls(api, ctx)
+    alerts_api.add_calls(api, ctx)
     _upkeep_calls(api, ctx)
     _pair_calls(api, ctx)
     return api
 
 
 _OF_THIS_SERVER = {
-    f"admin.{name}"
-    for name in ("preview", "explain_request", "backup", "reset_clock", "accept_clock", "approve_peer", "promote")
-} | account_api.HERE
+    "admin.preview", "admin.explain_request", "admin.backup", "admin.reset_clock", "admin.accept_clock",
+    "admin.approve_peer", "admin.promote", "admin.test_mail", "admin.test_webhook",
+} | account_api.HERE  # fmt: skip
 """Calls that change nothing that the two servers of a pair share, or that are about the pair itself."""
 _OF_READERS = {"admin.preview", "admin.explain_request"} | account_api.OWN
 """Calls with a body that a user who may only read can make."""
@@ -95,7 +96,12 @@ def _license_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/licenses/items")
     def items() -> Json:
         states = set(request.args.getlist("state"))
-        every = licenses.describe(ctx, ctx.clock.now())
+        now = ctx.clock.now()
+        every = licenses.describe(ctx, now)
+        last_days = forecasts.last_days(ctx, every, now)
+        for item in every:
+            last = last_days.get(item["id"])
+            item["usedUpOn"] = None if last is None else usage.day_text(last)
         wanted = [item for item in every if not states or item["state"] in states]
         shown, found = page_of(wanted, asked_page(), _text_of_item, _ITEM_COLUMNS)
         counts = Counter(item["state"] for item in every)

@@ -1,13 +1,24 @@
-// Usage Alerts: what an administrator should look at now.
-import { t } from "../i18n.js";
+// Usage Alerts: who is told of what, how, and what was told.
 import { html } from "../lib.js";
+import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { Card, Loaded, Notice, Page } from "../parts/basics.js";
+import { Card, Loaded, Page } from "../parts/basics.js";
 import { Attention } from "./home.js";
+import { Calendar } from "./alerts-calendar.js";
+import { History } from "./alerts-history.js";
+import { Levels } from "./alerts-levels.js";
+import { Mail } from "./alerts-mail.js";
+import { Webhooks } from "./alerts-webhooks.js";
 
-export function Alerts() {
+export function Alerts({ mayChange }) {
   const home = useLoad("/home", {}, { every: 60 });
+  const alerts = useLoad("/alerts");
   return html`<${Page} title=${t("nav.usage-alerts")} lead=${t("alerts.lead")}>
-    <${Notice} level="hint">${t("alerts.no-mail")}<//>
-    <${Card} title=${t("alerts.now")}><${Loaded} of=${home}>${(found) => html`<${Attention} notices=${found.attention} />`}<//><//><//>`;
+    <${Card} title=${t("alerts.now")}><${Loaded} of=${home}>${(found) => html`<${Attention} notices=${found.attention} />`}<//><//>
+    <${Loaded} of=${alerts}>${(found) => html`
+      <${Mail} mail=${found.mail} mayChange=${mayChange} onChanged=${alerts.reload} />
+      <${Levels} levels=${found.levels} mayChange=${mayChange} onChanged=${alerts.reload} />
+      <${Webhooks} webhooks=${found.webhooks} mayChange=${mayChange} onChanged=${alerts.reload} />`}<//>
+    <${History} />
+    ${mayChange && html`<${Calendar} />`}<//>`;
 }

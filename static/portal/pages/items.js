@@ -17,7 +17,7 @@ function Used({ item }) {
     return html`<${UsedBar} used=${item.overdraftSpent} quota=${item.overdraft}
       text=${html`${t("items.active-of", { used: item.used, quota: item.quota })}<br />${t("items.overdraft", { used: item.overdraftSpent, quota: item.overdraft })}`} />`;
   }
-  return html`<${UsedBar} used=${item.used} quota=${item.quota} text=${html`${t("items.used-of", { used: item.used, quota: item.quota })} (${percent(item.used, item.quota)})`} />`;
+  return html`<${UsedBar} used=${item.used} quota=${item.quota} text=${html`${t("items.used-of", { used: item.used, quota: item.quota })} (${percent(item.used, item.quota)})${item.usedUpOn ? html`<br /><span class="soft small">${t("items.used-up-on", { day: day(item.usedUpOn) })}</span>` : null}`} />`;
 }
 
 const list = (values) => (values.length ? html`<${Sent}>${values.join(", ")}<//>` : t("items.any"));

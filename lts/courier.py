@@ -1,0 +1,43 @@
+"""The thread that delivers messages: mail servers may be slow or silent, and neither clients nor jobs wait for them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from lts.errors import LtsError
+from lts.service import outbox
+from lts.service.context import Context
+from lts.service.smtp import Sender
+
+log = logging.getLogger("lts.courier")
+LOOK_SECONDS = 10.0
+STOP_SECONDS = 2.0
+
+
+class Courier:
+    """Looks for messages that are due, in a thread of its own, until `stop`."""
+
+    def __init__(self, ctx: Context, look_seconds: float = LOOK_SECONDS) -> None:
+        self._ctx = ctx
+        self._look_seconds = look_seconds
+        self._sender = Sender()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lts-courier", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a mail under way is broken off, and sent again later."""
+        self._stopping.set()
+        self._sender.cancel()
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._look_seconds):
+            try:
+                if self._ctx.status == "serving" and self._ctx.may_write:
+                    outbox.deliver(self._ctx, self._ctx.clock.now(), self._sender)
+            except LtsError as error:
+                log.warning("messages wait: %s", error.detail)
+            except Exception:
+                log.exception("messages could not be delivered")

@@ -1,0 +1,81 @@
+"""Mail addresses as administrators type them (RFC 5322, the part that people use)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from email.headerregistry import Address
+
+from lts.errors import AdminError
+
+MOST_ADDRESSES = 100
+_PIECES = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^,;；，、\n\r\t"<>])+')
+_NAMED = re.compile(r"^(.*?)<([^<>]*)>$")
+_LOCAL = re.compile(r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
+_LABEL = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$")
+
+
+@dataclass(frozen=True)
+class MailAddress:
+    """A display name, maybe empty, and an address in ASCII."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return str(Address(self.name, addr_spec=self.address)) if self.name else self.address
+
+    @property
+    def typed(self) -> str:
+        """As it stands in a form."""
+        return f'"{self.name}" <{self.address}>' if self.name else self.address
+
+
+def read_addresses(text: object, field: str) -> list[MailAddress]:
+    """Addresses separated by semicolons, commas, blanks or line ends, each once. Raises AdminError naming `field`."""
+    if not isinstance(text, str):
+        raise _wrong("Addresses are a text.", field)
+    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\r\n\t" for char in text):
+        raise _wrong("The addresses hold a control character; type them anew.", field)
+    found: dict[str, MailAddress] = {}
+    for piece in _PIECES.findall(text):
+        for address in _read_piece(piece.strip(), field):
+            found.setdefault(address.address.lower(), address)
+    if len(found) > MOST_ADDRESSES:
+        raise _wrong(f"At most {MOST_ADDRESSES} addresses.", field)
+    return list(found.values())
+
+
+def read_address(text: object, field: str) -> MailAddress:
+    """Exactly one address. Raises AdminError."""
+    found = read_addresses(text, field)
+    if len(found) != 1:
+        raise _wrong("Give one address, such as lts@example.com.", field)
+    return found[0]
+
+
+def _read_piece(piece: str, field: str) -> list[MailAddress]:
+    if not piece:
+        return []
+    if named := _NAMED.match(piece):
+        name = unicodedata.normalize("NFC", " ".join(named[1].replace('"', " ").split()))
+        return [MailAddress(name[:100], _clean(named[2].strip(), field))]
+    return [MailAddress("", _clean(word, field)) for word in piece.split()]
+
+
+def _clean(text: str, field: str) -> str:
+    local, _, domain = text.rpartition("@")
+    try:
+        host = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
+    except UnicodeError:
+        host = ""
+    literal = re.fullmatch(r"\[[0-9A-Fa-f.:]+\]", host)
+    good_host = literal or (host and len(host) <= 253 and all(_LABEL.match(part) for part in host.split(".")))
+    if not _LOCAL.match(local) or len(local) > 64 or not good_host:
+        raise _wrong(f"{text[:100]!r} is not a mail address such as name@example.com.", field)
+    return f"{local}@{host.lower()}"
+
+
+def _wrong(sentence: str, field: str) -> AdminError:
+    return AdminError("bad-address", sentence, field=field)

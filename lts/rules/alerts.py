@@ -1,0 +1,194 @@
+"""When an administrator is told of something (product.md, Usage alerts): what is watched, and which is news.
+
+A level is news once. It can be news again when the value has fallen under it by SLACK points, or the quota has grown.
+Of several levels reached at once the highest is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS
+from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS
+
+Json = dict[str, Any]
+SLACK = 5
+"""Points that a value must fall under a level before that level can be news again."""
+QUOTA_LEVELS, DAILY_LEVELS, FAILURE_LEVELS = (60, 80, 100), (100,), (10, 20, 40, 60, 80, 100)
+DEFAULT_LEVELS: Mapping[str, tuple[int, ...]] = {
+    "scan": QUOTA_LEVELS, "page": QUOTA_LEVELS, "device": QUOTA_LEVELS, "deviceDaily": DAILY_LEVELS,
+    "server": QUOTA_LEVELS, "concurrentDevice": QUOTA_LEVELS, "concurrentInstance": QUOTA_LEVELS,
+    "failures": FAILURE_LEVELS,
+}  # fmt: skip
+"""Percent by what is watched; the end of grace is watched besides."""
+FEWEST_CALLS = 20
+"""Authorisations of the last hour from which on their failures are looked at."""
+END_DAYS = (30, 14, 7, 1)
+FORECAST_DAYS = 14
+FORECAST_OVER = 21
+"""A forecast that was told is over when the item lasts for more days than this."""
+GRACE_STAGE = len(END_DAYS) + 1
+MOST_LEVELS, HIGHEST_LEVEL = 10, 1000
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something watched: `value` against `base` in percent reaches `levels` (ascending). `key` names it for good;
+    `params` are what is told of it."""
+
+    key: str
+    kind: str
+    value: int
+    base: int
+    levels: tuple[int, ...]
+    slack: int = SLACK
+    params: Json = field(default_factory=dict)
+
+    def reaches(self, level: int) -> bool:
+        """Whether the value is at a level or above."""
+        return self.value * 100 >= level * self.base
+
+    def holds(self, level: int) -> bool:
+        """Whether the value is less than `slack` points under a level."""
+        return self.reaches(level) or self.value * 100 > (level - self.slack) * self.base
+
+
+@dataclass(frozen=True)
+class Told:
+    """The highest level of a measure that was told and is no news now, with the quota of then."""
+
+    level: int = 0
+    base: int = 0
+
+
+NOTHING = Told()
+
+
+def judge(measure: Measure, told: Told) -> tuple[Told, int | None]:
+    """What is told of a measure afterwards, and the level that is news, None when nothing is."""
+    kept = 0
+    if measure.base <= told.base or not told.level:
+        kept = max((n for n in measure.levels if n <= told.level and measure.holds(n)), default=0)
+    reached = max((n for n in measure.levels if measure.reaches(n)), default=0)
+    if reached > kept:
+        return Told(reached, measure.base), reached
+    return (Told(kept, max(told.base, measure.base)) if kept else NOTHING), None
+
+
+def _named(item: Json, **more: Any) -> Json:
+    return {"item": item["itemId"], "license": item["licenseId"], "id": item["id"], **more}
+
+
+def _key(kind: str, item: Json) -> str:
+    return f"{kind}:{item['licenseId']}:{item['itemId']}"
+
+
+def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
+    """Quotas of scan, page, device and server items, overdrafts of concurrent ones; `items` as
+    lts.service.licenses.describe tells them."""
+    found = []
+    for item in items:
+        way, quota = item["chargeWay"], item["quota"]
+        if item["state"] not in ("active", "grace") or way == "domain" or not quota:
+            continue
+        if way in CONCURRENT_WAYS:
+            used, total = max(0, item["overdraftSpent"]), item["overdraft"]
+            if total:
+                params = _named(item, used=used, quota=total, chargeWay=way)
+                found.append(Measure(_key("overdraft", item), "overdraft", used, total, levels[way], params=params))
+            continue
+        daily = way == "device" and item["activePeriod"] == "daily"
+        end_of_grace = (quota + item["grace"]) * 100 // quota
+        every = {*levels["deviceDaily" if daily else way], *([] if daily else [end_of_grace])}
+        params = _named(item, used=item["used"], quota=quota, grace=item["grace"], chargeWay=way)
+        found.append(Measure(_key("quota", item), "quota", item["used"], quota, tuple(sorted(every)), params=params))
+    return found
+
+
+def failure_measures(calls: Mapping[str, tuple[int, int]], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
+    """Failed of all authorisations of the last 60 minutes by handshake code; `calls` are (failed, all)."""
+    found = []
+    for code, (failed, every) in calls.items():
+        if every >= FEWEST_CALLS or not every:  # between, it stays as it was
+            params = {"code": code, "failed": failed, "all": every}
+            key = f"failures:{code}"
+            found.append(Measure(key, "failures", failed, max(1, every), levels["failures"], params=params))
+    return found
+
+
+def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
+    """Items that end soon or are in grace; those whose renewal lasts longer are silent."""
+    found = []
+    for item in items:
+        end = item["expiresAt"]
+        if end is None or item["state"] not in ("active", "grace"):
+            continue
+        days = max(0, (end - now + DAY_SECONDS - 1) // DAY_SECONDS)
+        stage = GRACE_STAGE if end <= now else sum(days <= limit for limit in END_DAYS)
+        if renewed(item, items):
+            stage = 0
+        params = _named(item, days=days, expiresAt=end, graceEnds=end + item["graceDays"] * DAY_SECONDS)
+        kind = "grace" if stage == GRACE_STAGE else "ends"
+        found.append(_stage(_key("ends", item), kind, stage, GRACE_STAGE, params))
+    return found
+
+
+def _stage(key: str, kind: str, stage: int, most: int, params: Json) -> Measure:
+    return Measure(key, kind, stage, 100, tuple(range(1, most + 1)), slack=0, params=params)
+
+
+def renewed(item: Json, items: Sequence[Json]) -> bool:
+    """Whether in every handshake code that uses an item another one takes over before it ends, and lasts longer."""
+    return all(any(_takes_over(other, item, code) for other in items) for code in item["handshakeCodes"])
+
+
+def _takes_over(other: Json, item: Json, code: str) -> bool:
+    lasts = other["expiresAt"] is None or other["expiresAt"] > item["expiresAt"]
+    return (
+        other["id"] != item["id"]
+        and code in other["handshakeCodes"]
+        and other["state"] in ("active", "pending")
+        and other["startsAt"] <= item["expiresAt"]
+        and lasts
+        and (other["product"], other["chargeWay"]) == (item["product"], item["chargeWay"])
+        and all(_covers(other[name], item[name]) for name in ("productVersions", "editions", "deploymentTypes"))
+        and set(item["modules"]) <= set(other["modules"])
+    )
+
+
+def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    """Whether a list of what is allowed (empty or "*" = anything) allows all that another one does."""
+    anything = not wide or "*" in wide
+    return anything or (bool(narrow) and "*" not in narrow and set(narrow) <= set(wide))
+
+
+def forecast_measures(items: Sequence[Json], last_days: Mapping[int, int], today: int) -> list[Measure]:
+    """Count items that run out within FORECAST_DAYS; `last_days` are days since 1970 by the number of the item."""
+    found = []
+    for item in items:
+        if item["chargeWay"] not in UNIT_WAYS or item["state"] not in ("active", "grace"):
+            continue
+        last = last_days.get(item["id"])
+        left = FORECAST_OVER + 1 if last is None else last - today
+        if FORECAST_DAYS < left <= FORECAST_OVER:
+            continue  # as it was
+        params = _named(item, days=max(0, left), day=last, used=item["used"], quota=item["quota"])
+        found.append(_stage(_key("forecast", item), "forecast", int(left <= FORECAST_DAYS), 1, params))
+    return found
+
+
+def clean_levels(given: object) -> dict[str, list[int]]:
+    """Levels as an administrator gave them, in order, each once. Raises AdminError."""
+    if not isinstance(given, dict) or set(given) - set(DEFAULT_LEVELS):
+        raise AdminError("bad-levels", f"levels has lists for {', '.join(DEFAULT_LEVELS)}.", field="levels")
+    cleaned = {}
+    for name, levels in given.items():
+        good = isinstance(levels, list) and len(levels) <= MOST_LEVELS
+        if not good or any(type(n) is not int or not 1 <= n <= HIGHEST_LEVEL for n in levels):
+            sentence = f"{name}: up to {MOST_LEVELS} whole percentages from 1 to {HIGHEST_LEVEL}; none switches it off."
+            raise AdminError("bad-levels", sentence, field=name)
+        cleaned[name] = sorted(set(levels))
+    return cleaned

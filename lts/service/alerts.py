@@ -1,0 +1,107 @@
+"""Looking at what alerts watch: everything newly met goes into one message (product.md, Usage alerts).
+
+The server that serves looks every 10 minutes. What is told and what was looked at is written together with the message,
+so that neither a restart nor a take-over tells anything twice or never. A rule that fails does not stop the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from lts.protocol import DAY_SECONDS
+from lts.rules import alerts as rules
+from lts.rules.alerts import NOTHING, Measure
+from lts.rules.alertwords import PAGES
+from lts.rules.notices import Notice
+from lts.service import alertsettings, forecasts, licenses
+from lts.service.context import Context
+from lts.store import alerts as stored
+from lts.store import records
+from lts.store.transaction import Transaction
+
+Json = dict[str, Any]
+log = logging.getLogger("lts.alerts")
+MAIL, WEBHOOK = "mail", "webhook:"
+EVENTS = ("pair-lost", "serves-take-over", "serves-hand-back", "serves-promoted", "clock-back", "clock-ahead",
+          "labels-changed", "database-restored")  # fmt: skip
+"""Lines of the audit log that are told once each."""
+_FAILED = "alert-rule-failed"
+
+
+def channels_of(ctx: Context) -> tuple[str, ...]:
+    """Where messages go now."""
+    mail = (MAIL,) if alertsettings.mail_of(ctx) is not None else ()
+    return (*mail, *(WEBHOOK + hook.id for hook in alertsettings.webhooks_of(ctx)))
+
+
+def check(ctx: Context, now: int) -> str | None:
+    """Look at everything once; the id of the message that was made, None when nothing is news."""
+    measures = _measures(ctx, now)
+    channels = channels_of(ctx)
+    key = f"{now:x}-{secrets.token_hex(6)}"
+
+    def operation(tx: Transaction) -> str | None:
+        told = stored.told(tx.db)
+        levels, events = [], []
+        for measure in measures:
+            before = told.get(measure.key, NOTHING)
+            after, level = rules.judge(measure, before)
+            if after != before:
+                levels.append((measure.key, after.level, after.base))
+            if level is not None:
+                events.append({"kind": measure.kind, "level": level, "params": measure.params})
+        first = not stored.begun(tx.db)
+        lines = [] if first else stored.unseen(tx.db, EVENTS)
+        events += [{"kind": line.action, "level": 0, "params": {**line.detail, "time": line.time}} for line in lines]
+        if not (levels or lines or first):
+            return None
+        seen = tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
+        message = key if events else ""
+        record = records.Alerted(
+            tuple(levels), seen if lines or first else (), message, events, channels if events else ()
+        )
+        tx.emit(record, now)
+        return message or None
+
+    return ctx.store.write(operation)
+
+
+def _measures(ctx: Context, now: int) -> list[Measure]:
+    levels, items = alertsettings.levels_of(ctx), licenses.describe(ctx, now)
+    catalog = ctx.store.catalog
+    looks: dict[str, Callable[[], list[Measure]]] = {
+        "quota": lambda: rules.quota_measures(items, levels),
+        "failures": lambda: rules.failure_measures(
+            {code.name: ctx.calls.of_last_hour(code.key, now) for code in catalog.codes.values()}, levels
+        ),
+        "ends": lambda: rules.end_measures(items, ctx.clock.item_time(now)),
+        "forecast": lambda: rules.forecast_measures(items, forecasts.last_days(ctx, items, now), now // DAY_SECONDS),
+    }
+    found: list[Measure] = []
+    failed = []
+    for name, look in looks.items():
+        try:
+            found += look()
+        except Exception:
+            log.exception("the alert rule %s failed; the others go on", name)
+            failed.append(name)
+    _note_failures(ctx, failed)
+    return found
+
+
+def _note_failures(ctx: Context, failed: list[str]) -> None:
+    ctx.warnings[:] = [warning for warning in ctx.warnings if warning.code != _FAILED]
+    if failed:
+        sentence = f"Alerts do not watch everything: {', '.join(failed)} failed; the log says why."
+        ctx.warnings.append(Notice(_FAILED, sentence, params={"rules": ", ".join(failed)}))
+
+
+def test_event(now: int) -> Json:
+    """What a test message tells."""
+    return {"kind": "test", "level": 0, "params": {"time": now}}
+
+
+assert set(EVENTS) <= set(PAGES)

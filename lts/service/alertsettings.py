@@ -1,0 +1,241 @@
+"""How alerts are sent: mail, levels, webhooks, calendar. Settings of the server, so that a standby sends them too.
+
+The mail password and webhook secrets are sealed with the vault's key, and never leave but to where they are for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lts.crypto import b64url, unb64url
+from lts.errors import AdminError
+from lts.rules.addresses import MailAddress, read_address, read_addresses
+from lts.rules.alerts import DEFAULT_LEVELS, clean_levels
+from lts.rules.alertwords import BOTH
+from lts.service.context import Context
+from lts.service.handshakes import clean_name
+from lts.store import records
+from lts.store.transaction import Transaction
+
+Json = dict[str, Any]
+MAIL, LEVELS, WEBHOOK, CALENDAR = "mail", "alertLevels", "webhook:", "calendar"
+SECURITIES = ("tls", "starttls", "none")
+MOST_WEBHOOKS = 10
+_PASSWORD, _SECRET = "mail-password", "webhook-secret"
+_FIELDS = ("host", "port", "security", "caFile", "user", "from", "to", "cc", "bcc", "language")
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """A sender and its receivers, the password in the clear."""
+
+    host: str
+    port: int
+    security: str
+    ca_file: str
+    user: str
+    password: str
+    sender: MailAddress
+    to: tuple[MailAddress, ...]
+    cc: tuple[MailAddress, ...]
+    bcc: tuple[MailAddress, ...]
+    language: str
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """All addresses, each once."""
+        return tuple(dict.fromkeys(one.address for one in (*self.to, *self.cc, *self.bcc)))
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An address that is told by HTTP, and the secret that signs what it is told."""
+
+    id: str
+    name: str
+    url: str
+    secret: str
+
+
+def mail_of(ctx: Context) -> MailSettings | None:
+    """The mail settings, None when mail is not set up."""
+    stored = ctx.store.catalog.settings.get(MAIL)
+    return _read_mail(ctx, stored) if isinstance(stored, dict) else None
+
+
+def _read_mail(ctx: Context, stored: Json) -> MailSettings:
+    sealed = stored.get("password")
+    return MailSettings(
+        stored["host"], stored["port"], stored["security"], stored["caFile"], stored["user"],
+        ctx.vault.unseal(unb64url(sealed), _PASSWORD) if sealed else "",
+        read_address(stored["from"], "from"),
+        tuple(read_addresses(stored["to"], "to")), tuple(read_addresses(stored["cc"], "cc")),
+        tuple(read_addresses(stored["bcc"], "bcc")), stored["language"],
+    )  # fmt: skip
+
+
+def describe_mail(ctx: Context) -> Json | None:
+    """The mail settings for a form: without the password."""
+    stored = ctx.store.catalog.settings.get(MAIL)
+    if not isinstance(stored, dict):
+        return None
+    return {**{name: stored[name] for name in _FIELDS}, "hasPassword": bool(stored.get("password"))}
+
+
+def clean_mail(ctx: Context, given: Json) -> Json:
+    """Mail settings as they are stored; a password that is not given stays. Raises AdminError naming the field."""
+    unknown = set(given) - {*_FIELDS, "password"}
+    if unknown:
+        raise AdminError("unknown-field", f"Unknown field {sorted(unknown)[0]!r}.", field=sorted(unknown)[0])
+    host = clean_name(str(given.get("host") or ""), "The mail server's name", 253)
+    if any(char.isspace() or char in "/@\\" for char in host):
+        raise AdminError("bad-host", "Give the mail server's name alone, such as mail.example.com.", field="host")
+    port, security = given.get("port"), given.get("security", "starttls")
+    if type(port) is not int or not 1 <= port <= 65535:
+        raise AdminError("bad-port", "The port is a number from 1 to 65535; usual ones are 587, 465, 25.", field="port")
+    if security not in SECURITIES:
+        raise AdminError("bad-security", f"Choose one of {', '.join(SECURITIES)}.", field="security")
+    language = given.get("language", "en")
+    if language not in BOTH:
+        raise AdminError("bad-language", f"Choose one of {', '.join(BOTH)}.", field="language")
+    lists = {name: read_addresses(given.get(name) or "", name) for name in ("to", "cc", "bcc")}
+    if not any(lists.values()):
+        raise AdminError("no-receivers", "Give at least one receiver.", field="to")
+    return {
+        "host": host, "port": port, "security": security, "caFile": _ca_file(str(given.get("caFile") or "").strip()),
+        "user": _line(given.get("user"), "user"), "from": read_address(given.get("from"), "from").typed,
+        **{name: "; ".join(one.typed for one in found) for name, found in lists.items()},
+        "language": language, **_password(ctx, given),
+    }  # fmt: skip
+
+
+def _line(value: object, field: str) -> str:
+    text = "" if value is None else value
+    if not isinstance(text, str) or len(text) > 256 or any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise AdminError("bad-field", f"{field} is a text of at most 256 characters in one line.", field=field)
+    return text
+
+
+def _password(ctx: Context, given: Json) -> Json:
+    if "password" not in given:
+        stored = ctx.store.catalog.settings.get(MAIL)
+        kept = stored.get("password") if isinstance(stored, dict) else None
+        return {"password": kept} if kept else {}
+    password = _line(given["password"], "password")
+    return {"password": b64url(ctx.vault.seal(password, _PASSWORD))} if password else {}
+
+
+def _ca_file(text: str) -> str:
+    if text and not Path(text).is_file():
+        raise AdminError("no-ca-file", f"There is no file {text!r} on the server's machine.", field="caFile")
+    return text
+
+
+def settings_for_test(ctx: Context, given: Json | None) -> MailSettings:
+    """Settings that are typed but not stored yet, or the stored ones. Raises AdminError."""
+    if given:
+        return _read_mail(ctx, clean_mail(ctx, given))
+    stored = mail_of(ctx)
+    if stored is None:
+        raise AdminError("no-mail", "Mail is not set up; fill in the sender first.", status=404)
+    return stored
+
+
+def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
+    """Set mail up, or switch it off (None). Raises AdminError."""
+    value = None if given is None else clean_mail(ctx, given)
+    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, MAIL, value), now))
+
+
+def levels_of(ctx: Context) -> Mapping[str, tuple[int, ...]]:
+    """Percent by what is watched."""
+    stored = ctx.store.catalog.settings.get(LEVELS)
+    own = {name: tuple(levels) for name, levels in stored.items()} if isinstance(stored, dict) else {}
+    return {**DEFAULT_LEVELS, **own}
+
+
+def change_levels(ctx: Context, given: object, actor: str, now: int) -> None:
+    """Levels for some of what is watched; the others stay. Raises AdminError."""
+    value = {name: list(levels) for name, levels in levels_of(ctx).items()} | clean_levels(given)
+    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, LEVELS, value), now))
+
+
+def webhooks_of(ctx: Context) -> list[Webhook]:
+    """All webhooks, oldest first."""
+    stored = {
+        name.removeprefix(WEBHOOK): value
+        for name, value in ctx.store.catalog.settings.items()
+        if name.startswith(WEBHOOK) and isinstance(value, dict)
+    }
+    return [
+        Webhook(key, value["name"], value["url"], ctx.vault.unseal(unb64url(value["secret"]), _SECRET))
+        for key, value in sorted(stored.items(), key=lambda entry: (entry[1]["since"], entry[0]))
+    ]
+
+
+def webhook(ctx: Context, key: str) -> Webhook:
+    """One webhook. Raises AdminError."""
+    found = next((hook for hook in webhooks_of(ctx) if hook.id == key), None)
+    if found is None:
+        raise AdminError("no-such-webhook", "There is no such webhook.", status=404)
+    return found
+
+
+def describe_webhooks(ctx: Context) -> list[Json]:
+    """All webhooks without their secrets."""
+    return [{"id": hook.id, "name": hook.name, "url": hook.url} for hook in webhooks_of(ctx)]
+
+
+def add_webhook(ctx: Context, name: object, url: object, actor: str, now: int) -> Json:
+    """A new webhook; its secret is given this once. Raises AdminError."""
+    cleaned, address = clean_name(str(name or ""), "The webhook's name", 64), clean_webhook_url(url)
+    key, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+    value = {"name": cleaned, "url": address, "secret": b64url(ctx.vault.seal(secret, _SECRET)), "since": now}
+
+    def operation(tx: Transaction) -> None:
+        if sum(setting.startswith(WEBHOOK) for setting in tx.catalog.settings) >= MOST_WEBHOOKS:
+            raise AdminError("too-many-webhooks", f"There are {MOST_WEBHOOKS} webhooks already.", status=409)
+        tx.emit(records.Setting(actor, WEBHOOK + key, value), now)
+
+    ctx.store.write(operation)
+    return {"id": key, "name": cleaned, "url": address, "secret": secret}
+
+
+def remove_webhook(ctx: Context, key: str, actor: str, now: int) -> None:
+    """Remove a webhook. Raises AdminError."""
+
+    def operation(tx: Transaction) -> None:
+        if WEBHOOK + key not in tx.catalog.settings:
+            raise AdminError("no-such-webhook", "There is no such webhook.", status=404)
+        tx.emit(records.Setting(actor, WEBHOOK + key, None), now)
+
+    ctx.store.write(operation)
+
+
+def clean_webhook_url(text: object) -> str:
+    """An http or https URL without a user. Raises AdminError."""
+    url = text.strip() if isinstance(text, str) else ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    plain = len(url) <= 1000 and not any(ord(char) <= 32 or ord(char) == 127 for char in url)
+    if not plain or not host or parts.scheme not in ("http", "https") or parts.username is not None or parts.fragment:
+        raise AdminError("bad-webhook-url", "Give a URL such as https://hooks.example.com/lts.", field="url")
+    return url
+
+
+def calendar_key(ctx: Context, actor: str, now: int, *, renew: bool = False) -> str:
+    """The secret in the address of the calendar, made when it is first asked for."""
+    stored = ctx.store.catalog.settings.get(CALENDAR)
+    if isinstance(stored, dict) and not renew:
+        return str(stored["key"])
+    value = {"key": secrets.token_urlsafe(24)}
+    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, CALENDAR, value), now))
+    return value["key"]

@@ -1,0 +1,31 @@
+"""When count items run out: the items page, alerts and the calendar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lts.protocol import DAY_SECONDS
+from lts.rules.forecast import WINDOW_DAYS, last_day
+from lts.rules.seats import UNIT_WAYS
+from lts.service.context import Context
+from lts.store import statistics
+from lts.store.statistics import Selection
+
+
+def last_days(ctx: Context, items: list[dict[str, Any]], now: int) -> dict[int, int]:
+    """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items of
+    which that can be said. `items` as lts.service.licenses.describe tells them."""
+    today = now // DAY_SECONDS
+    counted = [item for item in items if item["chargeWay"] in UNIT_WAYS and item["quota"]]
+    found = {}
+    with ctx.store.reader() as db:
+        first = statistics.first_days(db)
+        for item in counted:
+            chosen = Selection(None, (item["id"],), today - WINDOW_DAYS, today)
+            days: dict[int, int] = {}
+            for (day, _), units in statistics.units_by(db, chosen, "day").items():
+                days[day] = days.get(day, 0) + units
+            last = last_day(item["quota"], item["used"], days, first.get(item["id"], today), today)
+            if last is not None:
+                found[item["id"]] = last
+    return found

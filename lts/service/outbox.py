@@ -1,0 +1,151 @@
+"""Delivering messages: each on its channels, tried again until it was taken, by the server that serves.
+
+A message is marked as sent once the mail server or webhook took it. When the server is killed between the two it is
+sent again, with the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from lts.errors import LtsError
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules.alertmail import Server, render, title_of
+from lts.rules.paging import Page
+from lts.rules.serverurls import is_local
+from lts.service import alerts, alertsettings, handshakes, smtp, webhooks
+from lts.service.alertsettings import MailSettings
+from lts.service.context import Context
+from lts.service.smtp import Sender
+from lts.store import alerts as stored
+from lts.store import records
+from lts.store.alerts import GIVEN_UP, SENT, Attempt, Message
+
+Json = dict[str, Any]
+log = logging.getLogger("lts.outbox")
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 60, 1800
+GIVE_UP_SECONDS = 7 * DAY_SECONDS
+SHOWN = 25
+
+
+def deliver(ctx: Context, now: int, sender: Sender) -> int:
+    """Try every message that is due once; how many were delivered or given up."""
+    with ctx.store.reader() as db:
+        waiting = [
+            (message, channel, stored.attempt(db, message.id, channel)) for message, channel in stored.waiting(db)
+        ]
+    settled = 0
+    for message, channel, attempt in waiting:
+        if attempt is None or not now < attempt.next <= now + LONGEST_RETRY_SECONDS:
+            settled += _try(ctx, message, channel, attempt or Attempt(0, 0, "", ()), now, sender)
+    return settled
+
+
+def _try(ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: Sender) -> bool:
+    """One try; whether no further one is needed."""
+    try:
+        refused, rest, error = _send(ctx, message, channel, attempt, now, sender)
+    except LtsError as failure:
+        refused, rest, error = "", attempt.rest, failure.detail
+    if error and now - message.time < GIVE_UP_SECONDS:
+        wait = min(FIRST_RETRY_SECONDS << min(attempt.tries, 10), LONGEST_RETRY_SECONDS)
+        kept = Attempt(attempt.tries + 1, now + wait, error, rest)
+        ctx.store.write(lambda tx: stored.keep_attempt(tx, message.id, channel, kept))
+        log.warning("message %s was not delivered by %s, tried again in %d s: %s", message.id, channel, wait, error)
+        return False
+    outcome, detail = (GIVEN_UP, error) if error else (SENT, refused)
+
+    def operation(tx: Any) -> None:
+        tx.emit(records.Delivered(message.id, channel, outcome, detail), now)
+        stored.keep_attempt(tx, message.id, channel, None)
+
+    ctx.store.write(operation)
+    log.info("message %s: %s by %s %s", message.id, outcome, channel, detail)
+    return True
+
+
+def _send(
+    ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: Sender
+) -> tuple[str, tuple[str, ...], str]:
+    """(receivers refused for good, receivers to be tried again, why). Raises LtsError."""
+    if channel != alerts.MAIL:
+        hook = next((one for one in alertsettings.webhooks_of(ctx) if alerts.WEBHOOK + one.id == channel), None)
+        if hook is None:
+            return "the webhook was removed", (), ""
+        webhooks.post(hook, message.id, webhooks.body_of(message, ctx.identity.uuid), now)
+        return "", (), ""
+    settings = alertsettings.mail_of(ctx)
+    if settings is None:
+        return "mail was switched off", (), ""
+    receivers = attempt.rest or settings.receivers
+    accepted = _mail(ctx, settings, message, receivers, sender)
+    refused = "; ".join(f"{address}: {words}" for address, words in accepted.refused.items())
+    if len(accepted.refused) == len(receivers):
+        raise smtp.MailError(f"Every receiver was refused: {refused}")
+    later = "; ".join(f"{address}: {words}" for address, words in accepted.later.items())
+    return refused, tuple(accepted.later), later
+
+
+def _mail(
+    ctx: Context, settings: MailSettings, message: Message, receivers: tuple[str, ...], sender: Sender
+) -> smtp.Accepted:
+    mail = render(message.events, settings.language, Server(ctx.identity.uuid, portal_of(ctx)), message.time)
+    composed = smtp.compose(settings, mail, message.id, message.time)
+    return sender.send(settings, composed, receivers)
+
+
+def portal_of(ctx: Context) -> str:
+    """The URL under which others find the portal, "" when only this machine does."""
+    url = handshakes.server_urls(ctx)[0]
+    return "" if is_local(url) or not urlsplit(url).hostname else url
+
+
+def send_test(ctx: Context, settings: MailSettings, now: int) -> Json:
+    """A test mail at once. Raises MailError with the server's own words."""
+    message = Message(f"test-{now:x}", now, [alerts.test_event(now)], (alerts.MAIL,))
+    accepted = _mail(ctx, settings, message, settings.receivers, Sender())
+    refused = {**accepted.refused, **accepted.later}
+    if len(refused) == len(settings.receivers):
+        raise smtp.MailError("; ".join(f"{address}: {words}" for address, words in refused.items()))
+    return {"sentTo": [one for one in settings.receivers if one not in refused], "refused": refused}
+
+
+def test_webhook(ctx: Context, key: str, now: int) -> None:
+    """A test message to a webhook at once. Raises AdminError, WebhookError."""
+    hook = alertsettings.webhook(ctx, key)
+    message = Message(f"test-{now:x}", now, [alerts.test_event(now)], (alerts.WEBHOOK + key,))
+    webhooks.post(hook, message.id, webhooks.body_of(message, ctx.identity.uuid), now)
+
+
+def history(ctx: Context, page: Page) -> Json:
+    """What was told, newest first, and what became of it on each channel."""
+    names = {alerts.WEBHOOK + hook.id: hook.name for hook in alertsettings.webhooks_of(ctx)}
+    with ctx.store.reader() as db:
+        messages = stored.messages(db, page.offset, page.size or SHOWN)
+        found = []
+        for message in messages:
+            outcomes = stored.outcomes(db, message.id)
+            tries = {channel: stored.attempt(db, message.id, channel) for channel in message.channels}
+            found.append({
+                "id": message.id,
+                "time": iso(message.time),
+                "events": [{**event, "text": title_of(event, "en"), "textZh": title_of(event, "zh")}
+                           for event in message.events],
+                "channels": [_channel(channel, names, outcomes.get(channel), tries[channel])
+                             for channel in message.channels],
+            })  # fmt: skip
+        return {"messages": found, "found": stored.count(db)}
+
+
+def _channel(
+    channel: str, names: dict[str, str], outcome: tuple[str, int, str] | None, attempt: Attempt | None
+) -> Json:
+    told: Json = {"channel": channel, "name": names.get(channel), "outcome": "waiting", "time": None, "detail": "",
+                  "tries": 0, "next": None}  # fmt: skip
+    if outcome is not None:
+        told.update(outcome=outcome[0], time=iso(outcome[1]), detail=outcome[2])
+    elif attempt is not None:
+        told.update(tries=attempt.tries, next=iso(attempt.next), detail=attempt.error)
+    return told

@@ -1,0 +1,38 @@
+"""How many authorisations of a handshake code failed in the last 60 minutes (product.md, Usage alerts).
+
+Kept in memory by the minute: a restart or take-over begins to count anew, and says nothing until there are enough.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+
+MINUTES = 60
+_Minute = list[int]
+"""[minute since 1970, failed, all]."""
+
+
+class RecentCalls:
+    """Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._codes: defaultdict[int, deque[_Minute]] = defaultdict(lambda: deque(maxlen=MINUTES))
+
+    def note(self, code: int, now: int, *, failed: bool) -> None:
+        """An authorisation of a code (its number) was answered."""
+        minute = now // 60
+        with self._lock:
+            minutes = self._codes[code]
+            if not minutes or minutes[-1][0] != minute:
+                minutes.append([minute, 0, 0])
+            minutes[-1][1] += failed
+            minutes[-1][2] += 1
+
+    def of_last_hour(self, code: int, now: int) -> tuple[int, int]:
+        """(failed, all) of a code."""
+        first = now // 60 - MINUTES + 1
+        with self._lock:
+            counted = [one for one in self._codes.get(code, ()) if first <= one[0] <= now // 60]
+        return sum(one[1] for one in counted), sum(one[2] for one in counted)

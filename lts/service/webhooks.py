@@ -1,0 +1,96 @@
+"""Telling a webhook: one POST of JSON, signed; no redirect is followed, no metadata service reached."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import json
+import socket
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+from lts.errors import LtsError
+from lts.rules.alertmail import subject_of, title_of
+from lts.service.alertsettings import Webhook
+from lts.store.alerts import Message
+
+Json = dict[str, Any]
+STEP_SECONDS = 10.0
+SIGNATURE = "X-LTS-Signature"
+_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
+"""Beside link-local addresses, where machines in data centres are told their secrets."""
+
+
+class WebhookError(LtsError):
+    """A webhook did not take what it was told. `detail` says why."""
+
+    code = "webhook-failed"
+    status = 424
+
+
+def body_of(message: Message, server_uuid: str) -> bytes:
+    """What is posted: the events with their figures and an English sentence each."""
+    events = [{**event, "text": title_of(event, "en")} for event in message.events]
+    told = {"id": message.id, "time": message.time, "server": server_uuid, "subject": subject_of(events, "en")}
+    return json.dumps({**told, "events": events}, ensure_ascii=False).encode("utf-8")
+
+
+def signature(secret: str, time: int, body: bytes) -> str:
+    """`t=UTC seconds,v1=hex` of HMAC-SHA256 over "t.body": the receiver refuses old times and other bodies."""
+    mac = hmac.new(secret.encode(), f"{time}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={time},v1={mac}"
+
+
+def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
+    """Tell a webhook. Raises WebhookError."""
+    parts = urlsplit(hook.url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    target = parts.path or "/"
+    if parts.query:
+        target += f"?{parts.query}"
+    headers = {"Content-Type": "application/json", "User-Agent": "LTS", "X-LTS-Message": message_id,
+               SIGNATURE: signature(hook.secret, time, body)}  # fmt: skip
+    try:
+        connection = _connection(parts.scheme, host, port)
+        try:
+            connection.request("POST", target, body, headers)
+            answer = connection.getresponse()
+            words = answer.read(300)
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        raise WebhookError(f"{host}:{port} cannot be told: {' '.join(str(error).split())[:200]}") from error
+    if 300 <= answer.status < 400:
+        raise WebhookError(f"{host}:{port} answered {answer.status}: redirects are not followed; give the final URL.")
+    if not 200 <= answer.status < 300:
+        text = " ".join(words.decode("utf-8", "replace").split())[:200]
+        raise WebhookError(f"{host}:{port} answered {answer.status} {text}".rstrip())
+
+
+def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
+    """A connection to an address that was looked at: the name is not resolved a second time."""
+    address = _allowed_address(host, port)
+    plain = socket.create_connection((address, port), timeout=STEP_SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=STEP_SECONDS)
+    if scheme == "https":
+        try:
+            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise
+    else:
+        connection.sock = plain
+    return connection
+
+
+def _allowed_address(host: str, port: int) -> str:
+    for *_, (address, *_) in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        ip = ipaddress.ip_address(str(address).partition("%")[0])
+        plain = ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
+        if plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain in _METADATA:
+            raise WebhookError(f"{host} leads to {ip}, where no webhook is; give another URL.")
+        return str(address)
+    raise WebhookError(f"There is no host {host!r}.")

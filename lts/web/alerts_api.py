@@ -1,0 +1,90 @@
+"""Calls about usage alerts: mail, levels, webhooks, history, calendar; part of the administrators' API."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from lts.rules.calendar import calendar
+from lts.service import alertsettings, forecasts, licenses, outbox
+from lts.service.context import Context
+from lts.web.jsonbody import json_body
+from lts.web.listing import asked_page
+
+Json = dict[str, Any]
+
+
+def add_calls(api: Blueprint, ctx: Context) -> None:
+    """Register the calls."""
+    _mail_calls(api, ctx)
+    _webhook_calls(api, ctx)
+
+    @api.get("/alerts")
+    def alerts() -> Json:
+        return {
+            "mail": alertsettings.describe_mail(ctx),
+            "levels": alertsettings.levels_of(ctx),
+            "webhooks": alertsettings.describe_webhooks(ctx),
+        }
+
+    @api.get("/alerts/history")
+    def alert_history() -> Json:
+        return outbox.history(ctx, asked_page())
+
+    @api.put("/alerts/levels")
+    def set_levels() -> Json:
+        alertsettings.change_levels(ctx, json_body().get("levels"), g.actor, ctx.clock.now())
+        return {"levels": alertsettings.levels_of(ctx)}
+
+    @api.post("/alerts/calendar")
+    def calendar_address() -> Json:
+        renew = json_body().get("renew") is True
+        return {"path": f"calendar/{alertsettings.calendar_key(ctx, g.actor, ctx.clock.now(), renew=renew)}.ics"}
+
+
+def _mail_calls(api: Blueprint, ctx: Context) -> None:
+    @api.put("/alerts/mail")
+    def set_mail() -> Json:
+        alertsettings.change_mail(ctx, json_body(), g.actor, ctx.clock.now())
+        return {"mail": alertsettings.describe_mail(ctx)}
+
+    @api.delete("/alerts/mail")
+    def remove_mail() -> Json:
+        alertsettings.change_mail(ctx, None, g.actor, ctx.clock.now())
+        return {"mail": None}
+
+    @api.post("/alerts/test")
+    def test_mail() -> Json:
+        settings = alertsettings.settings_for_test(ctx, json_body() or None)
+        return outbox.send_test(ctx, settings, ctx.clock.now())
+
+
+def _webhook_calls(api: Blueprint, ctx: Context) -> None:
+    @api.post("/alerts/webhooks")
+    def add_webhook() -> Json:
+        body = json_body()
+        return alertsettings.add_webhook(ctx, body.get("name"), body.get("url"), g.actor, ctx.clock.now())
+
+    @api.delete("/alerts/webhooks/<key>")
+    def remove_webhook(key: str) -> Json:
+        alertsettings.remove_webhook(ctx, key, g.actor, ctx.clock.now())
+        return {"removed": key}
+
+    @api.post("/alerts/webhooks/<key>/test")
+    def test_webhook(key: str) -> Json:
+        outbox.test_webhook(ctx, key, ctx.clock.now())
+        return {"told": key}
+
+
+def calendar_of(ctx: Context, key: str) -> Response | None:
+    """The calendar for whoever knows its address, None for a wrong one."""
+    stored = ctx.store.catalog.settings.get(alertsettings.CALENDAR)
+    known = str(stored["key"]) if isinstance(stored, dict) else ""
+    if not known or not hmac.compare_digest(known.encode(), key.encode("utf-8", "replace")):
+        return None
+    now = ctx.clock.now()
+    items = licenses.describe(ctx, now)
+    text = calendar(items, forecasts.last_days(ctx, items, now), ctx.identity.uuid, now)
+    return Response(text.encode("utf-8"), content_type="text/calendar; charset=utf-8")

@@ -1,0 +1,29 @@
+// What was told, by which way it went, what waits and why.
+import { currentLanguage, t, time, wordFor } from "../i18n.js";
+import { html } from "../lib.js";
+import { useList } from "../load.js";
+import { Card, Empty, Loaded, Pill, Sent } from "../parts/basics.js";
+import { Pager, Table } from "../parts/table.js";
+
+const KINDS = { sent: "good", waiting: "warn", "given up": "bad" };
+const textOf = (event) => (currentLanguage() === "zh" ? event.textZh : event.text);
+
+function Channel({ channel }) {
+  const name = channel.channel === "mail" ? t("alerts.mail") : channel.name ?? t("alerts.webhook-gone");
+  return html`<li><${Sent}>${name}<//> <${Pill} kind=${KINDS[channel.outcome] ?? "plain"}>${wordFor(`alerts.outcome-${channel.outcome.replace(" ", "-")}`, channel.outcome)}<//>
+    ${channel.detail && html`<div class="soft small break"><${Sent}>${channel.detail}<//></div>`}
+    ${channel.next && html`<div class="soft small">${t("alerts.next-try", { n: channel.tries, time: time(channel.next) })}</div>`}</li>`;
+}
+
+const columns = () => [
+  { label: t("alerts.when"), kind: "date", render: (message) => time(message.time) },
+  { label: t("alerts.what"), kind: "wide", render: (message) => html`<ul class="plain-list">${message.events.map((event, i) => html`<li key=${i}><${Sent}>${textOf(event)}<//></li>`)}</ul>` },
+  { label: t("alerts.how"), kind: "wide", render: (message) => (message.channels.length ? html`<ul class="plain-list">${message.channels.map((channel) => html`<${Channel} key=${channel.channel} channel=${channel} />`)}</ul>` : html`<span class="soft">${t("alerts.nobody")}</span>`) },
+];
+
+export function History() {
+  const list = useList("/alerts/history", { size: 10 });
+  return html`<${Card} title=${t("alerts.history")}><${Loaded} of=${list}>${({ messages, found }) => (messages.length
+    ? html`<${Table} label=${t("alerts.history")} columns=${columns()} rows=${messages} list=${list} keyOf=${(message) => message.id} busy=${list.loading} /><${Pager} list=${list} found=${found} />`
+    : html`<${Empty} icon="check" title=${t("alerts.none")}><p>${t("alerts.none-hint")}</p><//>`)}<//><//>`;
+}

@@ -1,0 +1,37 @@
+// At which percentages is told, by the way of charging.
+import { put } from "../api.js";
+import { t } from "../i18n.js";
+import { html, useState } from "../lib.js";
+import { useAction } from "../load.js";
+import { Button, Card, Fault, Text } from "../parts/basics.js";
+
+const shown = (levels) => levels.join(", ");
+
+function read(texts) {
+  const found = {};
+  for (const [name, text] of Object.entries(texts)) {
+    const words = text.split(/[\s,;%]+/).filter(Boolean);
+    if (words.some((word) => !/^\d{1,4}$/.test(word))) throw { code: "bad-levels", field: name, sentence: t("alerts.bad-levels") };
+    found[name] = words.map(Number);
+  }
+  return found;
+}
+
+export function Levels({ levels, mayChange, onChanged }) {
+  const [texts, setTexts] = useState(null);
+  const action = useAction();
+  const save = async (event) => {
+    event.preventDefault();
+    const { ok } = await action.run(async () => put("/alerts/levels", { levels: read(texts) }));
+    if (ok) { setTexts(null); onChanged(); }
+  };
+  const edit = () => setTexts(Object.fromEntries(Object.entries(levels).map(([name, values]) => [name, shown(values)])));
+  return html`<${Card} title=${t("alerts.levels")} actions=${mayChange && !texts && html`<${Button} icon="edit" onClick=${edit}>${t("alerts.change")}<//>`}>
+    <p class="hint">${t("alerts.levels-hint")}</p>
+    ${texts
+      ? html`<form onSubmit=${save} novalidate><div class="grid level-grid">${Object.keys(levels).map((name) => html`<${Text} key=${name} label=${t(`alerts.level-${name}`)} inputmode="numeric" maxlength="60"
+          value=${texts[name]} onInput=${(text) => setTexts((before) => ({ ...before, [name]: text }))} error=${action.error?.field === name ? action.error : null} />`)}</div>
+          ${action.error && !(action.error.field in levels) && html`<${Fault} error=${action.error} />`}
+          <div class="actions"><${Button} type="submit" kind="primary" busy=${action.busy}>${t("action.save")}<//><${Button} kind="quiet" onClick=${() => { setTexts(null); action.clear(); }}>${t("action.cancel")}<//></div></form>`
+      : html`<dl class="facts">${Object.entries(levels).map(([name, values]) => html`<div key=${name}><dt>${t(`alerts.level-${name}`)}</dt><dd>${values.length ? `${shown(values)} %` : t("alerts.level-off")}</dd></div>`)}</dl>`}<//>`;
+}

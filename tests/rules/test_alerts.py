@@ -1,0 +1,211 @@
+"""Which level is news: the rules of usage alerts as pure functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS
+from lts.rules import alerts
+from lts.rules.alerts import DEFAULT_LEVELS, NOTHING, Measure, Told, judge
+from lts.rules.forecast import last_day
+from tests.kit import NOON
+from tests.rules.test_lists import item as plain_item
+
+TODAY = NOON // DAY_SECONDS
+
+
+def item(**more: Any) -> dict[str, Any]:
+    """An item as lts.service.licenses.describe tells it."""
+    return plain_item(**{
+        "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": [], "modules": ["QR"],
+        "startsAt": NOON - 100 * DAY_SECONDS, "grace": 5, "activePeriod": "yearly", **more,
+    })  # fmt: skip
+
+
+def told_levels(*steps: tuple[int, int]) -> list[int | None]:
+    """What is news at each step of (used, quota) with the usual levels and 5 % grace."""
+    told, news = NOTHING, []
+    for used, quota in steps:
+        measure = Measure("k", "quota", used, quota, (60, 80, 100, 105))
+        told, level = judge(measure, told)
+        news.append(level)
+    return news
+
+
+def test_a_level_is_told_once_a_jump_at_its_highest_and_again_after_the_quota_grew() -> None:
+    assert told_levels((59, 100), (61, 100), (61, 100), (101, 100), (101, 200), (122, 200)) == [
+        None, 60, None, 100, None, 60,
+    ]  # fmt: skip
+
+
+def test_a_level_is_news_again_five_points_below() -> None:
+    assert told_levels((80, 100), (76, 100), (80, 100), (75, 100), (80, 100)) == [80, None, None, None, 80]
+    assert told_levels((80, 100), (74, 100), (80, 100)) == [80, None, 80]
+
+
+def test_falling_under_the_highest_level_keeps_the_lower_ones_told() -> None:
+    assert told_levels((101, 100), (82, 100), (85, 100), (100, 100)) == [100, None, None, 100]
+
+
+def test_a_level_still_exceeded_after_the_quota_grew_is_told_once_more() -> None:
+    assert told_levels((101, 100), (101, 110), (101, 110)) == [100, 80, None]
+
+
+def test_a_smaller_quota_tells_what_is_reached_now() -> None:
+    assert told_levels((61, 100), (61, 70), (61, 70)) == [60, 80, None]
+
+
+@given(st.lists(st.tuples(st.integers(0, 130), st.sampled_from([100, 200])), max_size=30))
+def test_the_same_value_twice_is_never_news_twice(steps: list[tuple[int, int]]) -> None:
+    doubled = [step for step in steps for _ in range(2)]
+    assert told_levels(*doubled)[1::2] == [None] * len(steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "levels"),
+    [
+        ({"chargeWay": "scan"}, (60, 80, 100, 105)),
+        ({"chargeWay": "device", "grace": 10}, (60, 80, 100, 110)),
+        ({"chargeWay": "device", "activePeriod": "daily", "grace": 10}, (100,)),
+        ({"chargeWay": "server", "grace": 0}, (60, 80, 100)),
+        ({"chargeWay": "concurrentDevice", "overdraft": 1000}, (60, 80, 100)),
+    ],
+)
+def test_levels_go_by_the_way_of_charging(changes: dict[str, Any], levels: tuple[int, ...]) -> None:
+    [measure] = alerts.quota_measures([item(**changes)], DEFAULT_LEVELS)
+    assert measure.levels == levels
+
+
+def test_domain_items_and_items_that_authorize_nobody_are_not_watched() -> None:
+    assert (
+        alerts.quota_measures([item(chargeWay="domain"), item(state="revoked"), item(state="pending")], DEFAULT_LEVELS)
+        == []
+    )
+
+
+def test_failures_are_looked_at_from_twenty_requests_on() -> None:
+    def news(told: Told, failed: int, every: int) -> tuple[Told, int | None]:
+        for measure in alerts.failure_measures({"1-a": (failed, every)}, DEFAULT_LEVELS):
+            return judge(measure, told)
+        return told, None
+
+    told, level = news(NOTHING, 19, 19)
+    assert level is None
+    told, level = news(told, 10, 20)
+    assert level == 40
+    told, level = news(told, 5, 10)  # too few to say anything: as it was
+    assert (told.level, level) == (40, None)
+    told, level = news(told, 0, 0)
+    assert told == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stage"),
+    [
+        (31 * DAY_SECONDS, 0),
+        (30 * DAY_SECONDS, 1),
+        (14 * DAY_SECONDS, 2),
+        (7 * DAY_SECONDS, 3),
+        (DAY_SECONDS, 4),
+        (60, 4),
+        (0, 5),
+    ],
+)
+def test_the_end_of_an_item_is_told_in_stages(seconds: int, stage: int) -> None:
+    state = "grace" if seconds <= 0 else "active"
+    [measure] = alerts.end_measures([item(expiresAt=NOON + seconds, state=state)], NOON)
+    assert measure.value == stage
+
+
+def renewal(**more: Any) -> dict[str, Any]:
+    return item(id=2, itemId="two", **more)
+
+
+@pytest.mark.parametrize(
+    ("other", "silent"),
+    [
+        ({"startsAt": NOON, "expiresAt": NOON + 400 * DAY_SECONDS}, True),
+        ({"startsAt": NOON, "expiresAt": None}, True),
+        (
+            {"startsAt": NOON + 11 * DAY_SECONDS, "expiresAt": NOON + 400 * DAY_SECONDS, "state": "pending"},
+            False,
+        ),  # a gap
+        ({"startsAt": NOON, "expiresAt": NOON + 9 * DAY_SECONDS}, False),  # ends sooner
+        ({"startsAt": NOON, "expiresAt": None, "handshakeCodes": ["1-b"]}, False),  # in another code
+        ({"startsAt": NOON, "expiresAt": None, "modules": ["Aztec"]}, False),
+        ({"startsAt": NOON, "expiresAt": None, "product": "writer"}, False),
+        ({"startsAt": NOON, "expiresAt": None, "state": "revoked"}, False),
+        ({"startsAt": NOON, "expiresAt": None, "productVersions": ["8"]}, False),
+        ({"startsAt": NOON, "expiresAt": None, "modules": ["QR", "Aztec"]}, True),
+    ],
+)
+def test_an_end_is_silent_only_when_a_renewal_takes_over_and_lasts_longer(other: dict[str, Any], silent: bool) -> None:
+    ending = item(expiresAt=NOON + 10 * DAY_SECONDS)
+    measure = alerts.end_measures([ending, renewal(**other)], NOON)[0]
+    assert (measure.value == 0) == silent
+
+
+def test_a_renewal_in_one_of_two_codes_is_not_enough() -> None:
+    ending = item(expiresAt=NOON + 10 * DAY_SECONDS, handshakeCodes=["1-a", "1-b"])
+    assert alerts.end_measures([ending, renewal(startsAt=NOON)], NOON)[0].value
+    other = item(id=3, itemId="three", startsAt=NOON, handshakeCodes=["1-b"])
+    assert not alerts.end_measures([ending, renewal(startsAt=NOON), other], NOON)[0].value
+
+
+def test_a_forecast_goes_by_the_last_four_weeks() -> None:
+    steady = dict.fromkeys(range(TODAY - 100, TODAY), 10)
+    assert last_day(1000, 500, steady, TODAY - 100, TODAY) == TODAY + 50
+    weekdays = {day: 14 for day in steady if day % 7 not in (0, 1)}
+    assert last_day(1000, 500, weekdays, TODAY - 100, TODAY) == TODAY + 50
+    assert last_day(1000, 500, {**steady, TODAY: 400}, TODAY - 100, TODAY) == TODAY + 50  # today is not over
+    assert last_day(1000, 1000, steady, TODAY - 100, TODAY) == TODAY
+
+
+def test_a_forecast_of_a_new_item_waits_for_three_days_and_then_goes_by_those() -> None:
+    assert last_day(1000, 20, {TODAY - 2: 10, TODAY - 1: 10}, TODAY - 2, TODAY) is None
+    assert last_day(1000, 30, dict.fromkeys(range(TODAY - 3, TODAY), 10), TODAY - 3, TODAY) == TODAY + 97
+
+
+def test_nothing_used_and_very_little_used_say_nothing() -> None:
+    assert last_day(1000, 10, {TODAY - 90: 10}, TODAY - 90, TODAY) is None
+    assert last_day(10**9, 10, {TODAY - 9: 10}, TODAY - 9, TODAY) is None
+
+
+def test_a_forecast_is_told_once_and_again_after_it_was_over() -> None:
+    def news(told: Told, left: int) -> tuple[Told, int | None]:
+        for measure in alerts.forecast_measures([item()], {1: TODAY + left}, TODAY):
+            return judge(measure, told)
+        return told, None
+
+    told, found = NOTHING, []
+    for left in (30, 14, 15, 13, 21, 14, 22, 14):
+        told, level = news(told, left)
+        found.append(level)
+    assert found == [None, 1, None, None, None, None, None, 1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        {"scan": "60"},
+        {"scan": [0]},
+        {"scan": [True]},
+        {"scan": [60.0]},
+        {"other": [60]},
+        {"scan": list(range(1, 12))},
+    ],
+)
+def test_wrong_levels_are_refused(wrong: object) -> None:
+    with pytest.raises(AdminError) as caught:
+        alerts.clean_levels(wrong)
+    assert caught.value.code == "bad-levels"
+
+
+def test_levels_are_kept_in_order_and_once() -> None:
+    assert alerts.clean_levels({"scan": [80, 60, 80], "page": []}) == {"scan": [60, 80], "page": []}
