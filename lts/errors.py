@@ -9,6 +9,7 @@
     ├── LicenseFileError     a licence file that is refused whole, says what to do
     ├── TokenError           a JWS, key or certificate that cannot be read or does not verify
     ├── AdminError           a wrong request of an administrator (portal, command line)
+    ├── DeliveryError        a mail server or webhook does not take a message
     ├── PeerError            the other server of the pair cannot be heard or believed
     ├── HttpError            a request that HTTP itself refuses: no such path, method, encoding
     ├── ConfigError          every fault of lts.json at once
@@ -146,6 +147,18 @@ class AdminError(LtsError):
         self.code = code
         self.status = status
         self.retry_after = retry_after
+
+
+class DeliveryError(LtsError):
+    """A message was not taken by a mail server or webhook. `detail` holds the other side's words and what to change;
+    `reached` says whether only this message was refused, or nothing gets there now."""
+
+    status = 424
+
+    def __init__(self, code: str, detail: str, *, reached: bool) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.reached = reached
 
 
 class PeerError(LtsError):

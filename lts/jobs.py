@@ -44,6 +44,7 @@ class Jobs:
         ):
             self.add(job, seconds)
         self._scheduler.start()
+        self._offset = ctx.clock.now() - ctx.clock.elapsed()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="lts-clock", daemon=True)
         self._watcher.start()
@@ -60,15 +61,17 @@ class Jobs:
         self._scheduler.shutdown(wait=True)
 
     def _watch(self) -> None:
-        clock, look = self._ctx.clock, _guarded(watch_clock, self._ctx)
-        offset = clock.now() - clock.elapsed()
         while not self._stopping.wait(self._watch_seconds):
-            look()
-            before, offset = offset, clock.now() - clock.elapsed()
-            if abs(offset - before) > STEP_SECONDS:
-                log.warning("the clock stepped by %d s; jobs go on at their intervals", offset - before)
-                for name, seconds in self._seconds.items():
-                    self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
+            self.look()
+
+    def look(self) -> None:
+        """Look at the clock; after a step of it the jobs go on at their intervals."""
+        _guarded(watch_clock, self._ctx)()
+        before, self._offset = self._offset, self._ctx.clock.now() - self._ctx.clock.elapsed()
+        if abs(self._offset - before) > STEP_SECONDS:
+            log.warning("the clock stepped by %d s; jobs go on at their intervals", self._offset - before)
+            for name, seconds in self._seconds.items():
+                self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
 
 
 def _guarded(job: Callable[[Context], None], ctx: Context) -> Callable[[], None]:

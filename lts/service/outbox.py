@@ -7,12 +7,14 @@ sent again, with the same Message-ID.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from lts.errors import LtsError
+from lts.errors import DeliveryError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.alertmail import Server, render, title_of
+from lts.rules.notices import WARNING, Notice
 from lts.rules.paging import Page
 from lts.rules.serverurls import is_local
 from lts.service import alerts, alertsettings, handshakes, smtp, webhooks
@@ -22,59 +24,84 @@ from lts.service.smtp import Sender
 from lts.store import alerts as stored
 from lts.store import records
 from lts.store.alerts import GIVEN_UP, SENT, Attempt, Message
+from lts.store.transaction import Transaction
 
 Json = dict[str, Any]
 log = logging.getLogger("lts.outbox")
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 60, 1800
+LATE_SECONDS = 1800
+"""How long a message may wait before the portal says so."""
 GIVE_UP_SECONDS = 7 * DAY_SECONDS
 SHOWN = 25
 
 
 def deliver(ctx: Context, now: int, sender: Sender) -> int:
-    """Try every message that is due once; how many were delivered or given up."""
+    """Try every message that is due once; how many were delivered or given up. Where nothing gets through, the other
+    messages of that channel wait as long, and are not tried one by one."""
     with ctx.store.reader() as db:
         waiting = [
-            (message, channel, stored.attempt(db, message.id, channel)) for message, channel in stored.waiting(db)
+            (message, channel, stored.attempt(db, message.id, channel) or Attempt(0, 0, "", ()))
+            for message, channel in stored.waiting(db)
         ]
     settled = 0
+    closed: dict[str, str] = {}
     for message, channel, attempt in waiting:
-        if attempt is None or not now < attempt.next <= now + LONGEST_RETRY_SECONDS:
-            settled += _try(ctx, message, channel, attempt or Attempt(0, 0, "", ()), now, sender)
+        if now < attempt.next <= now + LONGEST_RETRY_SECONDS or sender.cancelled:
+            continue
+        if channel in closed:
+            _wait(ctx, message, channel, replace(attempt, error=closed[channel]), now)
+            continue
+        failure = _try(ctx, message, channel, attempt, now, sender)
+        settled += failure is None
+        if failure is not None and not failure.reached:
+            closed[channel] = failure.detail
     return settled
 
 
-def _try(ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: Sender) -> bool:
-    """One try; whether no further one is needed."""
+def _try(
+    ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: Sender
+) -> DeliveryError | None:
+    """One try; why another one is needed, None when the message is settled."""
+    refused = ""
+    failure: DeliveryError | None = None
     try:
-        refused, rest, error = _send(ctx, message, channel, attempt, now, sender)
-    except LtsError as failure:
-        refused, rest, error = "", attempt.rest, failure.detail
-    if error and now - message.time < GIVE_UP_SECONDS:
-        wait = min(FIRST_RETRY_SECONDS << min(attempt.tries, 10), LONGEST_RETRY_SECONDS)
-        kept = Attempt(attempt.tries + 1, now + wait, error, rest)
-        ctx.store.write(lambda tx: stored.keep_attempt(tx, message.id, channel, kept))
-        log.warning("message %s was not delivered by %s, tried again in %d s: %s", message.id, channel, wait, error)
-        return False
-    outcome, detail = (GIVEN_UP, error) if error else (SENT, refused)
+        refused, rest, later = _send(ctx, message, channel, attempt, sender)
+        failure = smtp.MailError(later) if later else None
+        attempt = replace(attempt, rest=rest)
+    except DeliveryError as error:
+        failure = error
+    if failure is not None and sender.cancelled:
+        return failure
+    if failure is not None and now - message.time < GIVE_UP_SECONDS:
+        _wait(ctx, message, channel, replace(attempt, tries=attempt.tries + 1, error=failure.detail), now)
+        log.warning("message %s was not delivered by %s: %s", message.id, channel, failure.detail)
+        return failure
+    outcome, detail = (GIVEN_UP, failure.detail) if failure else (SENT, refused)
 
-    def operation(tx: Any) -> None:
+    def operation(tx: Transaction) -> None:
         tx.emit(records.Delivered(message.id, channel, outcome, detail), now)
         stored.keep_attempt(tx, message.id, channel, None)
 
     ctx.store.write(operation)
     log.info("message %s: %s by %s %s", message.id, outcome, channel, detail)
-    return True
+    return None
+
+
+def _wait(ctx: Context, message: Message, channel: str, attempt: Attempt, now: int) -> None:
+    wait = min(FIRST_RETRY_SECONDS << min(max(0, attempt.tries - 1), 10), LONGEST_RETRY_SECONDS)
+    kept = replace(attempt, next=now + wait)
+    ctx.store.write(lambda tx: stored.keep_attempt(tx, message.id, channel, kept))
 
 
 def _send(
-    ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: Sender
+    ctx: Context, message: Message, channel: str, attempt: Attempt, sender: Sender
 ) -> tuple[str, tuple[str, ...], str]:
-    """(receivers refused for good, receivers to be tried again, why). Raises LtsError."""
+    """(receivers refused for good, receivers to be tried again, why). Raises DeliveryError."""
     if channel != alerts.MAIL:
         hook = next((one for one in alertsettings.webhooks_of(ctx) if alerts.WEBHOOK + one.id == channel), None)
         if hook is None:
             return "the webhook was removed", (), ""
-        webhooks.post(hook, message.id, webhooks.body_of(message, ctx.identity.uuid), now)
+        webhooks.post(hook, message.id, webhooks.body_of(message, ctx.identity.uuid), ctx.clock.now())
         return "", (), ""
     settings = alertsettings.mail_of(ctx)
     if settings is None:
@@ -117,6 +144,19 @@ def test_webhook(ctx: Context, key: str, now: int) -> None:
     hook = alertsettings.webhook(ctx, key)
     message = Message(f"test-{now:x}", now, [alerts.test_event(now)], (alerts.WEBHOOK + key,))
     webhooks.post(hook, message.id, webhooks.body_of(message, ctx.identity.uuid), now)
+
+
+def notices(ctx: Context, now: int) -> list[Notice]:
+    """Messages that wait for long: an administrator who is not told anything should at least see that."""
+    with ctx.store.reader() as db:
+        waiting = [(message, channel) for message, channel in stored.waiting(db) if now - message.time > LATE_SECONDS]
+        if not waiting:
+            return []
+        attempt = stored.attempt(db, waiting[0][0].id, waiting[0][1])
+    why = attempt.error if attempt else "not tried yet"
+    sentence = f"{len(waiting)} alert messages wait since {iso(waiting[0][0].time)}: {why}"
+    params: dict[str, str | int] = {"n": len(waiting), "time": iso(waiting[0][0].time), "reason": why}
+    return [Notice("alert-undelivered", sentence, WARNING, params)]
 
 
 def history(ctx: Context, page: Page) -> Json:

@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 
-from lts.errors import LtsError
+from lts.errors import DeliveryError
 from lts.rules.addresses import MailAddress
 from lts.rules.alertmail import Mail
 from lts.service.alertsettings import MailSettings
@@ -24,13 +24,15 @@ STEP_SECONDS = 10.0
 WHOLE_SECONDS = 14.0
 """How long sending may take in all, however slowly the server speaks."""
 _TEMPORARY = range(400, 500)
+_OF_THE_MESSAGE = (smtplib.SMTPDataError, smtplib.SMTPSenderRefused, UnicodeError)
+"""What a server says of one mail; other mails may well be taken."""
 
 
-class MailError(LtsError):
-    """A mail was not taken. `detail` holds the server's own words, and what to change where that can be said."""
+class MailError(DeliveryError):
+    """A mail was not taken."""
 
-    code = "mail-failed"
-    status = 424
+    def __init__(self, detail: str, *, reached: bool = True) -> None:
+        super().__init__("mail-failed", detail, reached=reached)
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,11 @@ class Sender:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
-        self._cancelled = False
+        self.cancelled = False
 
     def cancel(self) -> None:
         """End what is under way; nothing more is sent."""
-        self._cancelled = True
+        self.cancelled = True
         self._close()
 
     def _close(self) -> None:
@@ -86,8 +88,8 @@ class Sender:
 
     def send(self, settings: MailSettings, message: EmailMessage, receivers: Sequence[str]) -> Accepted:
         """Hand the mail to the server for these receivers. Raises MailError."""
-        if self._cancelled:
-            raise MailError("The server is stopping.")
+        if self.cancelled:
+            raise MailError("The server is stopping.", reached=False)
         watch = threading.Timer(WHOLE_SECONDS, self._close)
         watch.daemon = True
         watch.start()
@@ -96,7 +98,7 @@ class Sender:
         except smtplib.SMTPRecipientsRefused as error:
             return _refusals(error.recipients)
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            raise MailError(_words(error, settings)) from error
+            raise MailError(_words(error, settings), reached=isinstance(error, _OF_THE_MESSAGE)) from error
         finally:
             watch.cancel()
             self._socket = None

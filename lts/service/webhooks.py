@@ -12,7 +12,7 @@ import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
-from lts.errors import LtsError
+from lts.errors import DeliveryError
 from lts.rules.alertmail import subject_of, title_of
 from lts.service.alertsettings import Webhook
 from lts.store.alerts import Message
@@ -24,11 +24,11 @@ _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_addre
 """Beside link-local addresses, where machines in data centres are told their secrets."""
 
 
-class WebhookError(LtsError):
-    """A webhook did not take what it was told. `detail` says why."""
+class WebhookError(DeliveryError):
+    """A webhook did not take what it was told."""
 
-    code = "webhook-failed"
-    status = 424
+    def __init__(self, detail: str, *, reached: bool = True) -> None:
+        super().__init__("webhook-failed", detail, reached=reached)
 
 
 def body_of(message: Message, server_uuid: str) -> bytes:
@@ -62,7 +62,8 @@ def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        raise WebhookError(f"{host}:{port} cannot be told: {' '.join(str(error).split())[:200]}") from error
+        why = " ".join(str(error).split())[:200]
+        raise WebhookError(f"{host}:{port} cannot be told: {why}", reached=False) from error
     if 300 <= answer.status < 400:
         raise WebhookError(f"{host}:{port} answered {answer.status}: redirects are not followed; give the final URL.")
     if not 200 <= answer.status < 300:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, slot_of
-from lts.service import accounts, handshakes
+from lts.rules.alertwords import BOTH
+from lts.service import accounts, alerts, alertsettings, handshakes
 from tests.kit import NOON, Lab, item
 
 TYPES = ("QR", "Aztec", "Code 128", "EAN-13", "PDF417")
@@ -61,4 +63,24 @@ def furnish(lab: Lab, days: int = 4) -> str:
     lab.ctx.refusals.flush(lab.ctx.store, NOON)
     accounts.add_user(lab.ctx, "Ana", "reader", "words of a reader", "admin", NOON)
     accounts.add_token(lab.ctx, "nightly report", "reader", "admin", NOON)
+    mail = {"host": "mail.example.com", "port": 587, "security": "starttls", "from": "LTS <lts@example.com>",
+            "to": "licenses@example.com", "cc": "", "user": "lts@example.com", "password": "no real one"}  # fmt: skip
+    alertsettings.change_mail(lab.ctx, mail, "admin", NOON)
+    alertsettings.add_webhook(lab.ctx, "chat of the operators", "https://hooks.example.com/lts", "admin", NOON)
+    alerts.check(lab.ctx, NOON)
     return code
+
+
+def every_event(language: str) -> list[dict[str, Any]]:
+    """One event of each kind that alerts tell, with figures."""
+    params = {"item": "scans-shops", "license": "100028117", "used": 8123, "quota": 10_000, "grace": 500, "code": "1-a",
+              "failed": 12, "all": 40, "days": 3, "expiresAt": NOON, "graceEnds": NOON, "day": 20782, "seconds": 9000,
+              "newUuid": "8A5CE193-1DE1-8312-8219-BDC51352571D"}  # fmt: skip
+    counted = {"quota": ("used", "quota"), "overdraft": ("used", "quota"), "forecast": ("used", "quota"),
+               "failures": ("failed", "all")}  # fmt: skip
+    events = []
+    for kind in BOTH[language]:
+        dropped = {"used", "quota", "failed", "all"} - set(counted.get(kind, ()))
+        told = {name: value for name, value in params.items() if name not in dropped}
+        events.append({"kind": kind, "level": 80, "params": told})
+    return events

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.kit import item, lab
+from lts.rules.alertmail import Server, render
+from tests.kit import NOON, item, lab
 from tests.portal.conftest import Site
-from tests.portal.furnish import furnish
+from tests.portal.furnish import every_event, furnish
 from tests.portal.visitor import PAGES, Visitor, chromium
 from tests.twins import twins
 
@@ -31,6 +32,7 @@ def main() -> int:
         browser = chromium(playwright)
         _portal(browser, Path(folder) / "portal")
         _pair(browser, Path(folder) / "pair")
+        _mails(browser)
         browser.close()
     print(f"{len(list(FOLDER.rglob('*.png')))} pictures in {FOLDER}")
     return 0
@@ -107,6 +109,15 @@ def _pair(browser: Browser, folder: Path) -> None:
             visitor.close()
         owner.page.goto("about:blank")
         owner.close()
+
+
+def _mails(browser: Browser) -> None:
+    for language, size in product(LANGUAGES, SIZES):
+        events = every_event(language)
+        page = browser.new_page(viewport=SIZES[size])
+        page.set_content(render(events, language, Server("8A5CE193", "https://lts.example.com/lts/"), NOON).html)
+        page.screenshot(path=FOLDER / f"{language}-light-{size}" / "6-mail.png", full_page=True)
+        page.close()
 
 
 if __name__ == "__main__":

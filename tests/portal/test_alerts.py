@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import expect
 
 from lts.rules.alertmail import Server, render
-from lts.rules.alertwords import BOTH
 from lts.service import alerts, alertsettings, outbox
 from lts.service.smtp import Sender
 from tests.kit import NOON, item
 from tests.portal.conftest import Site
+from tests.portal.furnish import every_event
 from tests.portal.visitor import Visitor
 from tests.postoffice import hook_receiver, post_office
 
@@ -141,16 +141,7 @@ def test_the_calendar_is_read_by_its_address_alone(site: Site, admin: Visitor) -
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_mail_looks_as_it_should(visit: Callable[..., Visitor], site: Site, language: str, tmp_path: Path) -> None:
-    params = {"item": "scans-shops", "license": "100028117", "used": 8123, "quota": 10_000, "grace": 500, "code": "1-a",
-              "failed": 12, "all": 40, "days": 3, "expiresAt": NOON, "graceEnds": NOON, "day": 20782, "seconds": 9000,
-              "newUuid": "8A5CE193-1DE1-8312-8219-BDC51352571D"}  # fmt: skip
-    figures = {"quota": ("used", "quota"), "overdraft": ("used", "quota"), "failures": ("failed", "all")}
-    events = []
-    for kind in BOTH[language]:
-        dropped = {"used", "quota", "failed", "all"} - set(
-            figures.get(kind, ("used", "quota") if kind == "forecast" else ())
-        )
-        events.append({"kind": kind, "level": 80, "params": {k: v for k, v in params.items() if k not in dropped}})
+    events = every_event(language)
     mail = render(events, language, Server("UUID", "https://lts.example.com/lts/"), NOON)
     for written in (mail.text, mail.html):  # every figure that a sentence names is there
         assert "{" not in written

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lts.courier import Courier
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, slot_of
 from lts.rules import alerts as rules
@@ -23,7 +24,7 @@ from lts.service import alerts, alertsettings, attention, licenses, outbox, smtp
 from lts.service.alertsettings import MailSettings
 from lts.service.licenses import Choice
 from lts.service.smtp import MailError, Sender, compose
-from lts.store import sql
+from lts.store import records, sql
 from lts.vendor import issuing
 from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
 from tests.postoffice import PostOffice, black_hole, hook_receiver, post_office
@@ -399,6 +400,57 @@ def test_a_message_that_nobody_takes_is_given_up_after_a_week(server: Lab) -> No
     channel = outbox.history(server.ctx, Page())["messages"][0]["channels"][0]
     assert channel["outcome"] == "given up"
     assert "cannot be reached" in channel["detail"]
+
+
+def test_what_waits_for_long_needs_attention(server: Lab) -> None:
+    server.load(item(quota=100))
+    set_mail(server, 1)
+    use(server, 61)
+    look(server)
+
+    def codes() -> list[str]:
+        return [notice.code for notice in attention.notices(server.ctx, server.time.now)]
+
+    assert "alert-undelivered" not in codes()
+    server.time.forward(3600)
+    assert "alert-undelivered" in codes()
+
+
+def test_a_closed_door_is_tried_once_and_a_refused_mail_keeps_no_other_from_it(server: Lab) -> None:
+    now = server.time.now
+    events = [alerts.test_event(now)]
+    for number in range(5):
+        record = records.Alerted((), (), f"m{number}", events, ("mail",))
+        server.ctx.store.write(lambda tx, record=record: tx.emit(record, now))
+    with black_hole() as port:
+        set_mail(server, port)
+        begun = time.monotonic()
+        assert outbox.deliver(server.ctx, now, Sender()) == 0
+        assert time.monotonic() - begun < 20
+    with post_office() as office:
+        set_mail(server, office.port)
+        office.data_answer = "554 no"
+        server.time.forward(120)
+        assert outbox.deliver(server.ctx, server.time.now, Sender()) == 0
+        office.data_answer = None
+        server.time.forward(3600)
+        assert outbox.deliver(server.ctx, server.time.now, Sender()) == 5
+        assert len(office.mails) == 5
+
+
+def test_a_stopping_server_breaks_a_mail_off_and_counts_no_try(server: Lab) -> None:
+    server.load(item(quota=100))
+    use(server, 61)
+    with black_hole() as port:
+        set_mail(server, port)
+        alerts.check(server.ctx, server.time.now)
+        courier = Courier(server.ctx, look_seconds=0.01)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        courier.stop()
+        assert time.monotonic() - begun < 2
+    with server.ctx.store.reader() as db:
+        assert sql.value(db, "SELECT count(*) FROM attempts") == 0
 
 
 def test_without_receivers_it_stands_in_the_history_alone(server: Lab) -> None:

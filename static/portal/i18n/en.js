@@ -509,6 +509,7 @@ export const words = {
   "nav.usage-alerts": "Usage Alerts",
   "nav.why": "Why?",
   "notice.alert-rule-failed": "",
+  "notice.alert-undelivered": "",
   "notice.cannot-store": "",
   "notice.clock-back": "",
   "notice.clock-unconfirmed": "",

@@ -509,6 +509,7 @@ export const words = {
   "nav.usage-alerts": "用量提醒",
   "nav.why": "为何被拒？",
   "notice.alert-rule-failed": "提醒未能检查全部内容：{rules} 失败；原因见日志。",
+  "notice.alert-undelivered": "自 {time} 起有 {n} 条提醒未能送达：{reason}",
   "notice.cannot-store": "无法写入数据：{reason}",
   "notice.clock-back": "时钟被调回；见过的最晚时间为 {time}。请校正时钟，或运行 lts clock reset。",
   "notice.clock-unconfirmed": "时钟大幅超前至 {time}；一小时后或经您确认后才采信。",
