@@ -11,6 +11,7 @@ from lts.errors import AdminError
 
 MOST_ADDRESSES = 100
 _PIECES = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^,;；，、\n\r\t"<>])+')
+_NEEDS_QUOTES = re.compile(r"[,;；，、@]")
 _NAMED = re.compile(r"^(.*?)<([^<>]*)>$")
 _LOCAL = re.compile(r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
 _LABEL = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$")
@@ -29,7 +30,8 @@ class MailAddress:
     @property
     def typed(self) -> str:
         """As it stands in a form."""
-        return f'"{self.name}" <{self.address}>' if self.name else self.address
+        name = f'"{self.name}"' if _NEEDS_QUOTES.search(self.name) else self.name
+        return f"{name} <{self.address}>" if name else self.address
 
 
 def read_addresses(text: object, field: str) -> list[MailAddress]:

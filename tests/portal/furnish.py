@@ -80,7 +80,8 @@ def every_event(language: str) -> list[dict[str, Any]]:
                "failures": ("failed", "all")}  # fmt: skip
     events = []
     for kind in BOTH[language]:
-        dropped = {"used", "quota", "failed", "all"} - set(counted.get(kind, ()))
+        of_items = kind in ("quota", "overdraft", "forecast", "ends", "grace")
+        dropped = {"used", "quota", "failed", "all"} - set(counted.get(kind, ())) | (set() if of_items else {"license"})
         told = {name: value for name, value in params.items() if name not in dropped}
         events.append({"kind": kind, "level": 80, "params": told})
     return events
