@@ -10,7 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lts.client import machine
 from lts.client.errors import NotTrusted, Refused, Unreachable
+from lts.client.instances import Held, Instances
+from lts.client.journal import Journal
 from lts.client.servers import Servers
 from lts.client.state import State, Waiting
 from lts.client.transport import HttpTransport, Transport
@@ -30,6 +33,8 @@ from lts.protocol import (
 )
 
 NAME = "lts-client-python/1.0"
+MAX_COUNT = 1_000_000
+MOST_TYPES = 10_000
 
 
 class Client:
@@ -38,7 +43,9 @@ class Client:
     `key` is the license key string from the portal; `vendor_key` the vendor's public key (JWK `x` text),
     against which leases are verified; without it `allow_pinned` must be set, and the first server's own
     certificate is pinned. `state` is a folder for identity and unsent usage (None = memory only).
-    `background` reports every 3 minutes from a thread of its own.
+    `background` reports every 3 minutes from a thread of its own. A request takes `timeout` seconds at most, and
+    a call that tries several servers `start_timeout` in all. `bound` ties the identity to this machine: a copy of the
+    state on another one becomes a device of its own (for servers and desktops; labels leave the machine hashed alone).
     """
 
     def __init__(
@@ -60,6 +67,8 @@ class Client:
         transport: Transport | None = None,
         clock: Callable[[], float] = time.time,
         timeout: float = 5.0,
+        start_timeout: float = 10.0,
+        bound: bool = False,
         background: bool = False,
     ) -> None:
         self._license_key = LicenseKey.decode(key)
@@ -78,11 +87,16 @@ class Client:
             raise NotTrusted("Give the vendor's public key, or allow_pinned=True to trust the first server met.")
         self._allow_pinned = allow_pinned
         self._state = State(state)
-        self.device_id = self._state.device_id(device_id)
-        self._servers = Servers(self._license_key.servers, transport or HttpTransport(), timeout)
+        self._journal = Journal(self._state.folder)
+        self._entries: dict[str, bytes] = {}
+        self.device_id = self._state.device_id(device_id, machine.label() if bound else None)
+        self._servers = Servers(self._license_key.servers, transport or HttpTransport(), timeout, start_timeout)
+        self._instances = Instances(instances)
         self._clock = clock
         self._lock = threading.RLock()
         self._lease: Lease | None = None
+        self._offset = int(self._state.fact("offset") or 0)
+        self._seen = int(self._state.fact("seen") or 0)
         self.certificates: list[str] = []
         self._lease_server: str | None = None
         self._moved = False
@@ -114,9 +128,16 @@ class Client:
         return self._state.lease()
 
     def now(self) -> int:
-        """UTC seconds by the server's clock as last heard, never before the lease was issued."""
-        offset = self._state.fact("offset") or 0
-        return max(int(self._clock() + offset), self._lease.issued_at if self._lease else 0)
+        """UTC seconds by the server's clock as last heard. A local clock that was set back gains nothing: it is never
+        earlier than the latest time seen."""
+        now = max(int(self._clock()) + self._offset, self._lease.issued_at if self._lease else 0, self._seen)
+        self._seen = now
+        return now
+
+    @property
+    def storage_fault(self) -> str | None:
+        """Why usage is kept in memory alone, and would be lost with this process; None when all is well."""
+        return self._state.fault or self._journal.fault
 
     def authorize(self) -> Lease:
         """Get a lease, or keep the one at hand when no server answers. Raises Refused, Unreachable, NotTrusted."""
@@ -150,14 +171,35 @@ class Client:
         return lease is not None and any(module in item.modules for item in lease.items)
 
     def use(self, type_name: str, count: int = 1) -> None:
-        """Count usage in the present slot; kept on disk before it returns. Raises Refused 111 without a lease."""
-        with self._lock:
-            lease = self.lease
-            if lease is None:
-                raise Refused(111, "There is no lease at hand; authorize first.", "-")
-            item = next((i for i in lease.items if type_name in i.modules), lease.items[0])
-            row = (lease.handshake_code, item.item_id, slot_of(self.now()), type_name, count, lease.jti)
-            self._state.count([row])
+        """Count usage in the present slot. What returned survives a kill; nothing waits for the network.
+
+        Raises Refused 111 without a lease, ValueError for a count that is no whole number from 1 to 1,000,000.
+        """
+        if type(count) is not int or not 0 < count <= MAX_COUNT:
+            raise ValueError(f"count is a whole number from 1 to {MAX_COUNT}, not {count!r}.")
+        now, lease = self.now(), self._lease
+        if lease is None or now >= lease.expires_at:
+            raise Refused(111, "There is no lease at hand; authorize first.", "-")
+        entry = self._entries.get(type_name) or self._entry(lease, type_name)
+        self._journal.add(now // SLOT_SECONDS, count, entry)
+
+    def _entry(self, lease: Lease, type_name: str) -> bytes:
+        item = next((i for i in lease.items if type_name in i.modules), lease.items[0])
+        made = self._journal.entry(lease.jti, lease.handshake_code, item.item_id, type_name)
+        if len(self._entries) < MOST_TYPES:
+            self._entries[type_name] = made
+        return made
+
+    def acquire(self, count: int = 1) -> Held:
+        """Take instances out of those that the lease grants, to be given back by `release` of what is returned, or at
+        the end of a `with`. Reports say the most that were taken at once in each slot.
+
+        Raises Refused 111 without a lease, Refused 120 when all are taken.
+        """
+        now, lease = self.now(), self._lease
+        if lease is None or now >= lease.expires_at:
+            raise Refused(111, "There is no lease at hand; authorize first.", "-")
+        return self._instances.acquire(count, max(item.instances for item in lease.items), now // SLOT_SECONDS)
 
     def flush(self) -> list[dict[str, Any]]:
         """Report everything that waits, or a sign of life when nothing does; returns the server's results.
@@ -165,6 +207,7 @@ class Client:
         Raises Refused, Unreachable; what was not confirmed is kept for the next time.
         """
         with self._lock:
+            self._absorb()
             results = []
             by_lease: dict[str, list[Waiting]] = {}
             for entry in self._state.waiting(slot_of(self.now())):
@@ -178,6 +221,12 @@ class Client:
             if self._moved:
                 self._follow_server()
             return results
+
+    def _absorb(self) -> None:
+        """What `use` left behind goes into the outbox."""
+        self._state.absorb(self._journal)
+        self._journal.renew()
+        self._state.keep("seen", self.now())
 
     def _follow_server(self) -> None:
         """The other server of the pair answers now, and renews no lease of the first: get one of its own."""
@@ -207,6 +256,7 @@ class Client:
             lease = self._state.lease()
             if lease is None:
                 return
+            self._absorb()
             if any(True for _ in self._state.waiting(slot_of(self.now()))):
                 self.flush()
                 lease = self._state.lease() or lease
@@ -219,12 +269,16 @@ class Client:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
-        try:
-            if any(True for _ in self._state.waiting(slot_of(self.now()))):
-                self.flush()
-        except (Unreachable, Refused):
-            pass  # it is on disk and goes out with the next start
-        self._state.close()
+        with self._lock:
+            self._absorb()
+            try:
+                if any(True for _ in self._state.waiting(slot_of(self.now()))):
+                    self.flush()
+            except (Unreachable, Refused, NotTrusted):
+                pass  # it is on disk and goes out with the next start
+            self._journal.close()
+            self._state.forget_journal(self._journal.path)
+            self._state.close()
 
     def _send_or_keep(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
         """Report under one lease; one that the server does not take (141) must not hold up the others."""
@@ -239,9 +293,12 @@ class Client:
             ]
 
     def _send(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
-        sent = [{"slot": iso(entry.slot * SLOT_SECONDS), "usage": entry.usage} for entry in entries]
-        if not entries:
-            sent = [{"slot": iso(slot_of(self.now()) * SLOT_SECONDS), "usage": {}}]
+        present = slot_of(self.now())
+        counted = [(entry.slot, entry.usage) for entry in entries] or [(present, {})]
+        sent = [
+            {"slot": iso(slot * SLOT_SECONDS), "usage": usage, **self._instances.of(slot, present)}
+            for slot, usage in counted
+        ]
         answer = self._post_report(lease, sent)
         results: list[dict[str, Any]] = list(answer.get("results", []))
         for entry, result in zip(entries, results, strict=False):
@@ -274,18 +331,22 @@ class Client:
 
     def _take_time(self, answer: dict[str, Any]) -> None:
         try:
-            self._state.keep("offset", parse_iso(str(answer.get("serverTime"))) - int(self._clock()))
+            told = parse_iso(str(answer.get("serverTime")))
+            self._offset = told - int(self._clock())
+            self._seen = told
+            self._state.keep("offset", self._offset)
         except ValueError as error:
             raise Unreachable("The server's answer lacks its time; check the server's URL.") from error
 
     def _take_lease(self, server: str, text: str, certificates: list[str]) -> None:
         self._lease_server = server
         self._lease = self._verify(text, certificates)
+        self._entries = {}
         self.certificates = certificates
         self._state.keep("certificates", certificates)
         chains = self._state.fact("chains") or {}
         self._state.keep("chains", {**chains, read_jws(text).header.get("kid"): certificates})
-        self._state.remember_lease(self._lease.jti, server, text)
+        self._state.remember_lease(self._lease.jti, server, text, self.now())
 
     def _verify(self, text: str, certificates: list[str]) -> Lease:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from lts.client.errors import Refused, Unreachable
@@ -11,22 +12,28 @@ _TRY_OTHER = frozenset({100, 130, 150})
 
 
 class Servers:
-    """The servers of a license key in their order; the one that answered last is tried first."""
+    """The servers of a license key in their order; the one that answered last is tried first. A try takes `timeout`
+    seconds at most, all tries of a call `whole`."""
 
-    def __init__(self, urls: tuple[str, ...], transport: Transport, timeout: float) -> None:
+    def __init__(self, urls: tuple[str, ...], transport: Transport, timeout: float, whole: float) -> None:
         self._urls = [url.rstrip("/") for url in urls]
         self._transport = transport
         self._timeout = timeout
+        self._whole = whole
         self._last = 0
 
     def call(self, name: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """(server URL, answer) of POST /api/v1/`name`. Raises Refused, Unreachable."""
         order = [self._last, *(i for i in range(len(self._urls)) if i != self._last)]
         fault: Refused | Unreachable | None = None
+        end = time.monotonic() + self._whole
         for index in order:
+            left = end - time.monotonic()
+            if fault is not None and left <= 0:
+                break
             url = f"{self._urls[index]}/api/v1/{name}"
             try:
-                answer = self._ask(url, body)
+                answer = self._ask(url, body, min(self._timeout, left))
             except Unreachable as error:
                 fault = fault or error
                 continue
@@ -40,8 +47,8 @@ class Servers:
         assert fault is not None
         raise fault
 
-    def _ask(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
-        status, answer = self._transport.post(url, body, self._timeout)
+    def _ask(self, url: str, body: dict[str, Any], timeout: float) -> dict[str, Any]:
+        status, answer = self._transport.post(url, body, timeout)
         if status in (200, 204):
             return answer
         code = answer.get("code")

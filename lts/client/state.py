@@ -5,21 +5,28 @@ SQLite survives kill -9 at any moment and lets several processes share the state
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lts.client.journal import Journal, files, is_over, read
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leases (jti TEXT PRIMARY KEY, server TEXT NOT NULL, lease TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leases (jti TEXT PRIMARY KEY, server TEXT NOT NULL, lease TEXT NOT NULL,
+    kept INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (code TEXT, item TEXT, slot INTEGER, type TEXT, jti TEXT NOT NULL,
     count INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (code, item, slot, type)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS journals (name TEXT PRIMARY KEY, read_to INTEGER NOT NULL) WITHOUT ROWID;
 """
 KEPT_SLOTS = 30 * 480
+LEASES_KEPT_SECONDS = 2 * 86400
 
 
 @dataclass(frozen=True)
@@ -33,27 +40,89 @@ class Waiting:
 
 
 class State:
-    """The state in a folder, or in memory with None."""
+    """The state in a folder, or in memory with None.
+
+    A folder that cannot be written never stops the application: the state is kept in memory then, and `fault` says why.
+    """
 
     def __init__(self, folder: Path | None) -> None:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        path = ":memory:" if folder is None else str(folder / "client.db")
-        self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        if folder is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        self.folder = folder
+        self.fault: str | None = None
+        try:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            self._db = _open(folder)
+        except (OSError, sqlite3.Error) as error:
+            self.folder, self.fault = None, str(error)
+            self._db = _open(None)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    def device_id(self, wanted: str | None) -> str:
-        """The device's identity: the one wanted, else the one kept, else a new random one."""
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction. One that the disk does not take is undone and noted: memory goes on."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+            self.fault = None if self.folder is not None else self.fault
+        except sqlite3.OperationalError as error:
+            self.fault = str(error)
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def absorb(self, own: Journal) -> None:
+        """Take what `use` left behind into the outbox, of processes that were killed too; each line once."""
+        counted, done = own.take_memory(), False
+        with self._writing():
+            total = Counter(counted)
+            for path in files(self.folder) if self.folder is not None else []:
+                row = self._db.execute("SELECT read_to FROM journals WHERE name = ?", (path.name,)).fetchone()
+                found, read_to = read(path, row[0] if row else 0)
+                total += found
+                if is_over(path, read_to):
+                    path.unlink(missing_ok=True)
+                    self._db.execute("DELETE FROM journals WHERE name = ?", (path.name,))
+                else:
+                    self._db.execute("INSERT OR REPLACE INTO journals VALUES (?, ?)", (path.name, read_to))
+            self._db.executemany(
+                "INSERT INTO outbox (code, item, slot, type, count, jti) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                [(code, item, slot, name, n, jti) for (jti, code, item, slot, name), n in total.items()],
+            )
+            done = True
+        if not done or (self.fault is not None and self.folder is not None):
+            own.put_back(counted)
+
+    def forget_journal(self, path: Path | None) -> None:
+        """This process ends: its journal is read to the end, and goes."""
+        if path is None:
+            return
+        with self._writing():
+            row = self._db.execute("SELECT read_to FROM journals WHERE name = ?", (path.name,)).fetchone()
+            if row is not None and path.exists() and path.stat().st_size <= row[0]:
+                self._db.execute("DELETE FROM journals WHERE name = ?", (path.name,))
+                path.unlink()
+
+    def device_id(self, wanted: str | None, machine: str | None = None) -> str:
+        """The device's identity: the one wanted, else the one kept, else a new random one. One that was bound to a
+        `machine` (a hash) is left behind on another, with its lease and chain; usage that waits stays."""
         if wanted is not None:
             return wanted
-        self._db.execute("INSERT OR IGNORE INTO facts VALUES ('device', ?)", (json.dumps(str(uuid.uuid4())),))
+        if machine is not None:
+            with self._writing():
+                if self.fact("machine") not in (None, machine):
+                    self._db.execute("DELETE FROM facts WHERE name IN ('device', 'lease', 'chain', 'certificates')")
+                self._put("machine", machine)
+        with self._writing():
+            made = json.dumps(str(uuid.uuid4()))
+            self._db.execute("INSERT OR IGNORE INTO facts VALUES ('device', ?)", (made,))
         return str(self.fact("device"))
 
     def fact(self, name: str) -> Any:
@@ -63,45 +132,44 @@ class State:
 
     def keep(self, name: str, value: Any) -> None:
         """Keep a value durably."""
+        with self._writing():
+            self._put(name, value)
+
+    def _put(self, name: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
     def replace_chain(self, sent: str | None, new: str) -> None:
         """Take a new chain token only if the kept one is still the one that was sent: parallel requests
         must not bring back an older branch (docs/protocol.md)."""
-        self._db.execute("BEGIN IMMEDIATE")
-        if self.fact("chain") == sent:
-            self.keep("chain", new)
-        self._db.execute("COMMIT")
+        with self._writing():
+            if self.fact("chain") == sent:
+                self._put("chain", new)
 
-    def remember_lease(self, jti: str, server: str, lease: str) -> None:
-        """Keep a lease for as long as usage waits under it; it becomes the present one."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("INSERT OR IGNORE INTO leases VALUES (?, ?, ?)", (jti, server, lease))
-        self.keep("lease", jti)
-        self._db.execute("DELETE FROM leases WHERE jti <> ? AND jti NOT IN (SELECT jti FROM outbox)", (jti,))
-        self._db.execute("COMMIT")
+    def remember_lease(self, jti: str, server: str, lease: str, now: int) -> None:
+        """Keep a lease for as long as usage waits under it; it becomes the present one. Other processes may still count
+        under the one before, so each is kept for two days at least (`now` in UTC seconds)."""
+        with self._writing():
+            self._db.execute("INSERT OR IGNORE INTO leases VALUES (?, ?, ?, ?)", (jti, server, lease, now))
+            self._put("lease", jti)
+            self._db.execute(
+                "DELETE FROM leases WHERE kept < ? AND jti <> ? AND jti NOT IN (SELECT jti FROM outbox)",
+                (now - LEASES_KEPT_SECONDS, jti),
+            )
 
     def lease(self) -> str | None:
         """The present lease."""
         row = self._db.execute("SELECT lease FROM leases WHERE jti = ?", (self.fact("lease"),)).fetchone()
         return None if row is None else str(row[0])
 
-    def count(self, rows: list[tuple[str, str, int, str, int, str]]) -> None:
-        """Add counts (code, item, slot, type, count, jti) to the outbox; durable when it returns."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
-            "INSERT INTO outbox (code, item, slot, type, count, jti) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET count = count + excluded.count",
-            rows,
-        )
-        self._db.execute("COMMIT")
-
     def waiting(self, newest_slot: int) -> Iterator[Waiting]:
         """Counts the server has not confirmed as they stand now, by lease and slot, oldest first."""
-        self._db.execute("DELETE FROM outbox WHERE slot < ?", (newest_slot - KEPT_SLOTS,))
+        with self._writing():
+            self._db.execute("DELETE FROM outbox WHERE slot < ?", (newest_slot - KEPT_SLOTS,))
         rows = self._db.execute(
-            "SELECT o.jti, l.lease, o.slot, o.type, o.count FROM outbox o JOIN leases l ON l.jti = o.jti"
-            " WHERE o.count > o.sent ORDER BY o.jti, o.slot"
+            "SELECT o.jti, coalesce(l.lease, p.lease), o.slot, o.type, o.count FROM outbox o"
+            " LEFT JOIN leases l ON l.jti = o.jti LEFT JOIN leases p ON p.jti = ?"
+            " WHERE o.count > o.sent AND coalesce(l.lease, p.lease) IS NOT NULL ORDER BY o.jti, o.slot",
+            (self.fact("lease"),),
         ).fetchall()
         grouped: dict[tuple[str, int], Waiting] = {}
         for jti, lease, slot, type_name, count in rows:
@@ -111,13 +179,23 @@ class State:
 
     def confirm(self, waiting: Waiting) -> None:
         """The server holds these counts: remember how far, so that only growth is sent again."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
-            "UPDATE outbox SET sent = max(sent, ?) WHERE jti = ? AND slot = ? AND type = ?",
-            [(count, waiting.jti, waiting.slot, name) for name, count in waiting.usage.items()],
-        )
-        self._db.execute("COMMIT")
+        with self._writing():
+            self._db.executemany(
+                "UPDATE outbox SET sent = max(sent, ?) WHERE jti = ? AND slot = ? AND type = ?",
+                [(count, waiting.jti, waiting.slot, name) for name, count in waiting.usage.items()],
+            )
 
     def drop(self, waiting: Waiting) -> None:
         """The server will never take these counts."""
-        self._db.execute("DELETE FROM outbox WHERE jti = ? AND slot = ?", (waiting.jti, waiting.slot))
+        with self._writing():
+            self._db.execute("DELETE FROM outbox WHERE jti = ? AND slot = ?", (waiting.jti, waiting.slot))
+
+
+def _open(folder: Path | None) -> sqlite3.Connection:
+    path = ":memory:" if folder is None else str(folder / "client.db")
+    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    if folder is not None:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+    db.executescript(_SCHEMA)
+    return db
