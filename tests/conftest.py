@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.kit import Lab, lab
+from tests.portal.visitor import chromium
 
 
 @pytest.fixture
@@ -15,3 +17,12 @@ def server(tmp_path: Path) -> Iterator[Lab]:
     """An open server with a trusted vendor and nothing imported."""
     with lab(tmp_path) as here:
         yield here
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; each visitor has a profile of its own."""
+    with sync_playwright() as playwright:
+        started = chromium(playwright)
+        yield started
+        started.close()

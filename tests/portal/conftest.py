@@ -9,23 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from lts.config import RateLimits
 from lts.service import sessions
 from lts.web.app import App
 from lts.web.listen import Listener
 from tests.kit import Lab, lab
-from tests.portal.visitor import Visitor, chromium
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; each visitor has a profile of its own."""
-    with sync_playwright() as playwright:
-        started = chromium(playwright)
-        yield started
-        started.close()
+from tests.portal.visitor import Visitor
 
 
 class Site:

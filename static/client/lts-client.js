@@ -1,0 +1,538 @@
+// The client library for web pages: authorise, count, report, release (docs/protocol.md). One ES module, no dependency.
+//
+//   import { LtsClient } from "./lts-client.js";
+//   const client = await LtsClient.open(LICENSE_KEY, { product: "barcode-reader", vendorKey: VENDOR_KEY });
+//   await client.authorize();
+//   if (client.allowed("QR Code")) client.use("QR Code", 3);
+//
+// Identity, lease and unsent usage live in IndexedDB, shared by all tabs of an origin. Where the browser keeps nothing
+// (a private window, a frame with blocked storage) they live in memory, each visit is a device of its own, and
+// `storageFault` says so. Leases are verified with WebCrypto, which browsers have on https and localhost alone.
+
+const NAME = "lts-client-js/1.0";
+const SLOT = 180;
+const KEPT_SLOTS = 30 * 480;
+const LEASES_KEPT = 2 * 86400;
+const MOST_SLOTS = 15000;
+const MAX_COUNT = 1000000;
+const TRY_OTHER = new Set([100, 130, 150]);
+const ADVICE = {
+  100: "Try again shortly; the other server of the pair takes over by itself.", 101: "Copy the license key again from the portal.",
+  102: "Check the session password of the handshake code.", 103: "Add this domain to the handshake code, or use another code.",
+  104: "Ask the administrator to link license items to the handshake code.", 106: "Check the product's name, or ask for a license of this product.",
+  107: "Ask for a license of this version.", 108: "Ask for a license of this type of deployment.", 109: "Ask for a license of this edition.",
+  111: "Ask the administrator to import a renewed license file.", 112: "Wait for the license to start.",
+  113: "Ask the administrator: the license was revoked or is not valid on the server.", 114: "Send the domain that the handshake code is bound to.",
+  115: "Ask for any charge way.", 120: "Ask the administrator to free a seat or to enlarge the license.", 121: "Name a handshake code.",
+  122: "Use a handshake code of this organization.", 123: "Name a handshake code or an organization.", 124: "Ask for a license that covers this module.",
+  130: "Send less often; the server says when to go on.", 140: "This is a fault of the page; the field at fault is named.", 141: "Authorize anew.",
+  144: "Report in smaller parts.", 150: "Try again shortly; nothing was lost.", 151: "Two devices use one identity; clear this site's data on one of them.",
+};
+
+export class LtsError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = new.target.name;
+  }
+}
+// The server said no: `code` of the table in docs/protocol.md, `number` = -20000 - code.
+export class Refused extends LtsError {
+  constructor(code, message, requestId = "-", field = null) {
+    super(message);
+    Object.assign(this, { code, number: -20000 - code, requestId, field, advice: ADVICE[code] ?? "" });
+  }
+}
+// No server answered as one; the lease at hand goes on until its end.
+export class Unreachable extends LtsError {}
+// An answer that does not verify against the vendor's key.
+export class NotTrusted extends LtsError {}
+
+const bytesOf = (text) => {
+  if (!/^[\w-]*$/.test(text)) throw new NotTrusted("Not base64url text.");
+  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
+};
+const textOf = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+const isText = (value) => typeof value === "string";
+// crypto.randomUUID is there on https alone
+const newUuid = () => [...crypto.getRandomValues(new Uint8Array(16))]
+  .map((byte, i) => (i === 6 ? (byte & 15) | 64 : i === 8 ? (byte & 63) | 128 : byte).toString(16).padStart(2, "0"))
+  .join("").replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+const iso = (slot) => new Date(slot * SLOT * 1000).toISOString().replace(".000", "");
+
+function readKey(text) {
+  const wrong = () => new LtsError("The license key is damaged or none at all. Copy it whole from the portal.");
+  if (!isText(text) || !text.trim().startsWith("LTS2")) throw wrong();
+  let fields;
+  try {
+    fields = JSON.parse(textOf(bytesOf(text.trim().slice(4))));
+  } catch {
+    throw wrong();
+  }
+  const good = fields && Array.isArray(fields.s) && fields.s.length && fields.s.every(isText) && ["o", "h", "p", "k"].every((name) => fields[name] == null || isText(fields[name]));
+  if (!good) throw wrong();
+  return fields;
+}
+
+// --- leases and certificates (RFC 7515, RFC 8037) ---
+
+function readJws(text) {
+  try {
+    const [head, payload, signature] = text.split(".");
+    const header = JSON.parse(textOf(bytesOf(head)));
+    const claims = JSON.parse(textOf(bytesOf(payload)));
+    if (header.alg !== "EdDSA" || !claims || typeof claims !== "object" || text.split(".").length !== 3) throw new Error();
+    return { header, claims, signed: new TextEncoder().encode(`${head}.${payload}`), signature: bytesOf(signature) };
+  } catch {
+    throw new NotTrusted("The server's answer holds no signed token.");
+  }
+}
+
+async function keyOf(x) {
+  const subtle = globalThis.crypto?.subtle;
+  if (!subtle) throw new NotTrusted("This page is not served by https, hence the browser verifies no signatures.");
+  if (!isText(x) || !/^[\w-]{43}$/.test(x)) throw new NotTrusted("Not an Ed25519 key (JWK x).");
+  const kid = base64url(await subtle.digest("SHA-256", new TextEncoder().encode(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`)));
+  const key = await subtle.importKey("jwk", { kty: "OKP", crv: "Ed25519", x }, { name: "Ed25519" }, false, ["verify"]);
+  return { x, kid, verify: (jws) => subtle.verify({ name: "Ed25519" }, key, jws.signature, jws.signed) };
+}
+
+async function check(jws, key, words) {
+  if (jws.header.kid !== key.kid || !(await key.verify(jws))) throw new NotTrusted(words);
+}
+
+// The lease's claims, believed. Without a vendor's key the first certificate vouches for itself, and its key is pinned.
+export async function verifyLease(text, certificates, vendorKey = null) {
+  const lease = readJws(text);
+  const { claims } = lease;
+  const items = Array.isArray(claims.items) ? claims.items : [];
+  if (![claims.iss, claims.sub, claims.jti, claims.hs].every(isText) || ![claims.iat, claims.exp].every(Number.isInteger) || !items.length) throw new NotTrusted("The lease lacks a claim.");
+  if (!Array.isArray(certificates) || !certificates.length) throw new NotTrusted("The answer carries no certificate.");
+  let key = vendorKey ? await keyOf(vendorKey) : null;
+  let subject = "";
+  for (const one of certificates) {
+    const jws = readJws(one);
+    const { iss, sub, iat, exp, cnf } = jws.claims;
+    const next = await keyOf(cnf?.jwk?.x);
+    if (key || iss === sub) {
+      await check(jws, key ?? next, "A certificate is not signed by the key before it in the chain.");
+      if (!isText(sub) || !Number.isInteger(iat)) throw new NotTrusted("A certificate lacks its subject or time.");
+      if (exp !== undefined && exp !== null && !(claims.iat < exp)) throw new NotTrusted("A certificate had ended when the lease was issued.");
+    }
+    key = next;
+    subject = sub;
+  }
+  if (claims.iss !== subject) throw new NotTrusted("The lease is not of the server that the chain certifies.");
+  await check(lease, key, "The lease is not signed by the server that the chain certifies.");
+  return { claims, kid: lease.header.kid, pin: { uuid: subject, x: key.x } };
+}
+
+// --- what is kept: IndexedDB, or memory where that is blocked ---
+
+const STORES = ["facts", "leases", "outbox"];
+const done = (request) => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+
+class Memory {
+  constructor() {
+    this.stores = Object.fromEntries(STORES.map((name) => [name, new Map()]));
+    this.queue = Promise.resolve();
+  }
+
+  // One after another, as transactions are.
+  run(work) {
+    const of = (name) => {
+      const store = this.stores[name];
+      return { get: async (key) => store.get(key), put: async (key, value) => void store.set(key, value), drop: async (key) => void store.delete(key), all: async () => [...store] };
+    };
+    const result = this.queue.then(() => work(of));
+    this.queue = result.catch(() => null);
+    return result;
+  }
+}
+
+class Database {
+  constructor(db) {
+    this.db = db;
+  }
+
+  static async open(name) {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () => STORES.forEach((store) => request.result.createObjectStore(store));
+    const db = await new Promise((resolve, reject) => {
+      request.onblocked = () => reject(new Error("another version is open"));
+      done(request).then(resolve, reject);
+    });
+    db.onversionchange = () => db.close();
+    return new Database(db);
+  }
+
+  async run(work) {
+    const transaction = this.db.transaction(STORES, "readwrite", { durability: "strict" });
+    const ended = new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = () => reject(transaction.error ?? new Error("undone"));
+    });
+    ended.catch(() => null);
+    const of = (name) => {
+      const store = transaction.objectStore(name);
+      return {
+        get: (key) => done(store.get(key)), put: (key, value) => done(store.put(value, key)), drop: (key) => done(store.delete(key)),
+        all: async () => { const [keys, values] = await Promise.all([done(store.getAllKeys()), done(store.getAll())]); return keys.map((key, i) => [key, values[i]]); },
+      };
+    };
+    try {
+      const result = await work(of);
+      await ended;
+      return result;
+    } catch (error) {
+      try { transaction.abort(); } catch { /* it has ended already */ }
+      throw error;
+    }
+  }
+}
+
+export class LtsClient {
+  // Use `LtsClient.open`. `options` as in lts-client.d.ts.
+  constructor(key, options) {
+    this.key = readKey(key);
+    this.options = { deploymentType: "browser", storage: "lts-client", timeout: 5000, startTimeout: 10000, reportEvery: 180000, clock: () => Date.now(), fetch: (...a) => globalThis.fetch(...a), ...options };
+    if (!this.options.product) throw new LtsError("Name the product.");
+    if (!this.options.vendorKey && !this.options.allowPinned) throw new NotTrusted("Give the vendor's public key, or allowPinned: true to trust the first server met.");
+    this.storageFault = null;
+    this.claims = null;
+    this.offset = 0;
+    this.seen = 0;
+    this.last = 0;
+    this.moved = false;
+    this.pending = new Map();
+    this.busy = Promise.resolve();
+    this.saving = null;
+  }
+
+  static async open(key, options = {}) {
+    const client = new LtsClient(key, options);
+    try {
+      client.store = await Database.open(client.options.storage);
+    } catch (error) {
+      client.store = new Memory();
+      client.storageFault = `This browser keeps nothing for this page (${error.message}): each visit is a device of its own.`;
+    }
+    await client.#restore();
+    if (client.options.reportEvery) client.#reportOn();
+    return client;
+  }
+
+  async #restore() {
+    const kept = await this.store.run(async (of) => {
+      const facts = of("facts");
+      let device = await facts.get("device");
+      if (!device) await facts.put("device", (device = this.options.deviceId ?? newUuid()));
+      const jti = await facts.get("lease");
+      return { device, offset: await facts.get("offset"), seen: await facts.get("seen"), certificates: await facts.get("certificates"), lease: jti && (await of("leases").get(jti)) };
+    });
+    this.deviceId = this.options.deviceId ?? kept.device;
+    this.offset = kept.offset ?? 0;
+    this.seen = kept.seen ?? 0;
+    if (!kept.lease || !kept.certificates) return;
+    try {
+      this.claims = await this.#verify(kept.lease.text, kept.certificates);
+    } catch (error) {
+      if (!(error instanceof NotTrusted)) throw error;
+    }
+  }
+
+  // UTC seconds by the server's clock as last heard; a local clock that was set back gains nothing.
+  now() {
+    this.seen = Math.max(Math.floor(this.options.clock() / 1000) + this.offset, this.claims?.iat ?? 0, this.seen);
+    return this.seen;
+  }
+
+  // The claims of the lease at hand, null before the first authorisation or once it has ended.
+  get lease() {
+    return this.claims && this.now() < this.claims.exp ? this.claims : null;
+  }
+
+  // Whether the lease at hand covers a module now; asks no server.
+  allowed(module) {
+    return Boolean(this.lease?.items.some((item) => item.modules.includes(module)));
+  }
+
+  // Count usage in the present slot; waits for nothing. It is on its way to the disk when this returns, and there once
+  // `saved()` is done.
+  use(type, count = 1) {
+    if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) throw new RangeError(`count is a whole number from 1 to ${MAX_COUNT}.`);
+    const lease = this.lease;
+    if (!lease) throw new Refused(111, "There is no lease at hand; authorize first.");
+    const item = lease.items.find((one) => one.modules.includes(type)) ?? lease.items[0];
+    const key = JSON.stringify([lease.hs, item.itemId, Math.floor(this.now() / SLOT), type]);
+    const entry = this.pending.get(key) ?? { jti: lease.jti, count: 0 };
+    entry.count += count;
+    this.pending.set(key, entry);
+    this.saving ??= Promise.resolve().then(() => this.#save());
+  }
+
+  // Resolves once everything counted so far is on disk.
+  async saved() {
+    while (this.saving) await this.saving;
+  }
+
+  async #save() {
+    const taken = this.pending;
+    this.pending = new Map();
+    try {
+      await this.store.run(async (of) => {
+        const outbox = of("outbox");
+        for (const [key, { jti, count }] of taken) {
+          const before = (await outbox.get(key)) ?? { jti, count: 0, sent: 0 };
+          await outbox.put(key, { ...before, count: before.count + count });
+        }
+        await of("facts").put("seen", this.seen);
+      });
+      if (this.store instanceof Database) this.storageFault = null;
+    } catch (error) {
+      this.storageFault = `Usage is kept in memory alone (${error.message}).`;
+      for (const [key, { jti, count }] of taken) {
+        const later = this.pending.get(key) ?? { jti, count: 0 };
+        this.pending.set(key, { ...later, count: later.count + count });
+      }
+    } finally {
+      this.saving = null;
+    }
+  }
+
+  // Get a lease, or keep the one at hand when no server answers. Rejects with Refused, Unreachable, NotTrusted.
+  authorize() {
+    return this.#inTurn(() => this.#authorize());
+  }
+
+  #inTurn(work) {
+    const result = this.busy.then(work);
+    this.busy = result.catch(() => null);
+    return result;
+  }
+
+  async #authorize() {
+    const { product, version, edition, deploymentType, chargeWay, modules, validation } = this.options;
+    const chain = (await this.#fact("chain")) ?? null;
+    const asked = { product, version, edition, deploymentType, chargeWay, modules, validation: validation ?? { domain: globalThis.location?.hostname || null } };
+    const body = {
+      ...asked, handshakeCode: this.key.h ?? null, organizationId: this.key.o ?? null, sessionPassword: this.key.p ?? null,
+      deviceId: this.deviceId, chain, clientTime: new Date(this.options.clock()).toISOString(), clientName: NAME,
+    };
+    let found;
+    try {
+      found = await this.#call("authorize", body);
+    } catch (error) {
+      if (error instanceof Unreachable && this.lease) return this.lease;
+      throw error;
+    }
+    const [server, answer] = found;
+    if (!isText(answer.lease)) throw new Unreachable("The server's answer holds no lease; check the server's URL.");
+    await this.#take(server, answer, chain, answer.lease, answer.certificates);
+    return this.claims;
+  }
+
+  // Report everything that waits, or a sign of life; resolves to the server's results.
+  flush() {
+    return this.#inTurn(() => this.#flush());
+  }
+
+  async #flush() {
+    await this.saved();
+    const present = Math.floor(this.now() / SLOT);
+    const [waiting, lease] = await this.store.run(async (of) => {
+      const leases = of("leases");
+      const current = await leases.get(await of("facts").get("lease") ?? "");
+      const groups = new Map();
+      for (const [key, entry] of await of("outbox").all()) {
+        const [, , slot, type] = JSON.parse(key);
+        if (slot < present - KEPT_SLOTS) await of("outbox").drop(key);
+        else if (entry.count > entry.sent) {
+          const text = ((await leases.get(entry.jti)) ?? current)?.text;
+          if (!text) continue;
+          const slots = groups.get(text) ?? groups.set(text, new Map()).get(text);
+          const line = slots.get(slot) ?? slots.set(slot, { slot, usage: {}, keys: [] }).get(slot);
+          line.usage[type] = entry.count;
+          line.keys.push([key, entry.count]);
+        }
+      }
+      return [groups, current];
+    });
+    const results = [];
+    for (const [text, slots] of waiting) {
+      const lines = [...slots.values()].sort((a, b) => a.slot - b.slot);
+      for (let at = 0; at < lines.length; at += MOST_SLOTS) results.push(...(await this.#sendOrKeep(text, lines.slice(at, at + MOST_SLOTS))));
+    }
+    if (!waiting.size && lease) results.push(...(await this.#send(lease.text, [{ slot: present, usage: {}, keys: [] }])));
+    if (this.moved) await this.#authorize().then(() => { this.moved = false; }, () => null); // the lease at hand is good until it ends
+    return results;
+  }
+
+  // One lease that the server does not take must not hold up the others.
+  async #sendOrKeep(text, lines) {
+    try {
+      return await this.#send(text, lines);
+    } catch (error) {
+      if (error.code !== 141) throw error;
+      return lines.map(({ slot }) => ({ slot: iso(slot), status: "rejected", code: 141, detail: error.message }));
+    }
+  }
+
+  async #send(text, lines) {
+    const chain = (await this.#fact("chain")) ?? null;
+    const reports = lines.map(({ slot, usage }) => ({ slot: iso(slot), usage }));
+    const [server, answer] = await this.#call("report", { lease: text, chain, reports });
+    const results = Array.isArray(answer.results) ? answer.results : [];
+    await this.store.run(async (of) => {
+      const outbox = of("outbox");
+      for (const [i, { status, code }] of results.entries()) {
+        for (const [key, sent] of lines[i]?.keys ?? []) {
+          const entry = await outbox.get(key);
+          if (!entry) continue;
+          if (status === "counted" || status === "unchanged") {
+            if (answer.durable !== "local") await outbox.put(key, { ...entry, sent: Math.max(entry.sent, sent) });
+          } else if (code !== 142) await outbox.drop(key);
+        }
+      }
+    });
+    const known = isText(answer.lease) ? ((await this.#fact("chains")) ?? {})[readJws(answer.lease).header.kid] : null;
+    await this.#take(server, answer, chain, known ? answer.lease : null, known);
+    this.moved = !known && (isText(answer.lease) || server !== this.leaseServer);
+    return results;
+  }
+
+  // Report what waits, then give the seat back.
+  release() {
+    return this.#inTurn(async () => {
+      const lease = await this.store.run(async (of) => of("leases").get((await of("facts").get("lease")) ?? ""));
+      if (!lease) return;
+      await this.#flush();
+      await this.#call("release", { lease: lease.text });
+      await this.store.run((of) => of("facts").put("lease", ""));
+      this.claims = null;
+    });
+  }
+
+  // Stop reporting; what waits is on disk and goes out with the next visit.
+  async close() {
+    clearTimeout(this.timer);
+    this.stopped = true;
+    await this.saved();
+    this.store.db?.close();
+  }
+
+  #reportOn() {
+    const next = () => {
+      if (this.stopped) return;
+      this.timer = setTimeout(async () => {
+        try {
+          await this.flush();
+          if (!this.lease) await this.authorize();
+        } catch (error) {
+          if (!(error instanceof LtsError)) console.error(error); // ours are said by the next call that needs a lease
+        }
+        next();
+      }, this.options.reportEvery * (0.9 + Math.random() * 0.2));
+    };
+    next();
+  }
+
+  #fact(name) {
+    return this.store.run((of) => of("facts").get(name));
+  }
+
+  // What an answer brings: the server's time, the next chain token, maybe a lease.
+  async #take(server, answer, sentChain, text, certificates) {
+    const told = Date.parse(answer.serverTime) / 1000;
+    if (!Number.isInteger(told)) throw new Unreachable("The server's answer lacks its time; check the server's URL.");
+    this.offset = told - Math.floor(this.options.clock() / 1000);
+    this.seen = told;
+    const found = text ? await this.#verifyWhole(text, certificates) : null;
+    if (found) {
+      this.claims = found.claims;
+      this.leaseServer = server;
+    }
+    await this.store.run(async (of) => {
+      const facts = of("facts");
+      await facts.put("offset", this.offset);
+      await facts.put("seen", this.seen);
+      if (((await facts.get("chain")) ?? null) === sentChain) await facts.put("chain", answer.chain); // of parallel answers one wins
+      if (!found) return;
+      await facts.put("lease", found.claims.jti);
+      await facts.put("certificates", certificates);
+      await facts.put("chains", { ...(await facts.get("chains")), [found.kid]: certificates });
+      if (!this.options.vendorKey) await facts.put(`pin ${found.pin.uuid}`, found.pin.x);
+      const leases = of("leases");
+      const waits = new Set((await of("outbox").all()).map(([, entry]) => entry.jti));
+      for (const [jti, { kept }] of await leases.all()) if (kept < this.seen - LEASES_KEPT && !waits.has(jti)) await leases.drop(jti);
+      await leases.put(found.claims.jti, { text, kept: this.seen });
+    });
+  }
+
+  async #verify(text, certificates) {
+    return (await this.#verifyWhole(text, certificates)).claims;
+  }
+
+  async #verifyWhole(text, certificates) {
+    let found;
+    try {
+      found = await verifyLease(text, certificates, this.options.vendorKey ?? null);
+    } catch (error) {
+      if (!(error instanceof NotTrusted) || !this.options.vendorKey || !this.options.allowPinned) throw error;
+      found = await verifyLease(text, certificates, null);
+    }
+    if (found.claims.sub.toLowerCase() !== this.deviceId.toLowerCase()) throw new NotTrusted("The server's lease is for another device.");
+    const pinned = this.options.vendorKey ? null : await this.#fact(`pin ${found.pin.uuid}`);
+    if (pinned && pinned !== found.pin.x) throw new NotTrusted(`The server ${found.pin.uuid} shows another key than the one pinned at first.`);
+    return found;
+  }
+
+  // [server, answer] of POST /api/v1/`name`: main, then standby, with short timeouts.
+  async #call(name, body) {
+    const urls = this.key.s.map((url) => url.replace(/\/+$/, ""));
+    const order = [this.last, ...urls.keys()].filter((index, at, all) => all.indexOf(index) === at);
+    const end = Date.now() + this.options.startTimeout;
+    let fault = null;
+    for (const index of order) {
+      const left = end - Date.now();
+      if (fault && left <= 0) break;
+      try {
+        const answer = await this.#ask(`${urls[index]}/api/v1/${name}`, body, Math.max(1, Math.min(this.options.timeout, left)));
+        this.last = index;
+        return [urls[index], answer];
+      } catch (error) {
+        if (!(error instanceof Unreachable) && !TRY_OTHER.has(error.code)) throw error;
+        fault = error instanceof Refused || !fault ? error : fault;
+      }
+    }
+    throw fault;
+  }
+
+  async #ask(url, body, timeout) {
+    const text = JSON.stringify(body);
+    const keepalive = globalThis.document?.visibilityState === "hidden" && text.length < 60000;
+    let answer;
+    let found;
+    try {
+      answer = await this.options.fetch(url, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: text, redirect: "error", credentials: "omit", cache: "no-store", keepalive, signal: AbortSignal.timeout(timeout),
+      });
+      found = await answer.text();
+    } catch (error) {
+      throw new Unreachable(`${url} cannot be reached (${error.message}).`);
+    }
+    if (answer.status === 204) return {};
+    try {
+      found = JSON.parse(found);
+    } catch {
+      found = null;
+    }
+    const isObject = found && typeof found === "object" && !Array.isArray(found);
+    if (isObject && answer.status === 200) return found;
+    if (!isObject || !Number.isInteger(found.code)) throw new Unreachable(`${url} answered ${answer.status} with something that is not from LTS; check the server's URL.`);
+    throw new Refused(found.code, String(found.detail ?? ""), String(found.requestId ?? "-"), found.field ?? null);
+  }
+}
