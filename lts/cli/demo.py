@@ -51,7 +51,7 @@ def _say(args: argparse.Namespace, text: str) -> None:
 def _demo(args: argparse.Namespace) -> int:
     config = config_of(args)
     folder = Path(tempfile.mkdtemp(prefix="lts-demo-"))
-    port = config.port if _is_free(config.host, config.port) else 0
+    port = config.port if is_free(config.host, config.port) else 0
     config = replace(config, data_dir=folder / "data", vendor_keys=folder / "trust", port=port, public_url=None)
     set_up_logging(replace(config, log=replace(config.log, level="warning")))
     with opened(config) as here:
@@ -74,7 +74,8 @@ def _demo(args: argparse.Namespace) -> int:
     return 0
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there."""
     with contextlib.closing(socket.socket()) as probe:
         try:
             probe.bind((host, port))

@@ -118,7 +118,10 @@ def run(page: Page, code: str) -> Any:
     return page.evaluate(
         f"""async () => {{
             try {{ return await (async () => {{ {code} }})(); }}
-            catch ({{ name, code, number, message, advice }}) {{ return {{ error: name, code, number, message, advice }}; }}
+            catch (e) {{
+                const {{ name, code, number, message, advice }} = e;
+                return {{ error: name, code, number, message, advice }};
+            }}
         }}"""
     )
 
