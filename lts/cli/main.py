@@ -7,11 +7,26 @@ import contextlib
 import sys
 
 from lts import __version__
-from lts.cli import account, alerts, client, demo, handshakes, licenses, pair, questions, sandbox, serve, upkeep, vendor
+from lts.cli import (
+    account,
+    alerts,
+    client,
+    conformance,
+    demo,
+    handshakes,
+    licenses,
+    pair,
+    questions,
+    sandbox,
+    serve,
+    upkeep,
+    vendor,
+)
 from lts.cli.options import add_place
 from lts.errors import LtsError
 
-_MODULES = (serve, demo, sandbox, licenses, handshakes, questions, client, pair, alerts, account, upkeep, vendor)
+_MODULES = (serve, demo, licenses, handshakes, questions, pair, alerts, account, upkeep, vendor,
+            client, sandbox, conformance)  # fmt: skip
 
 
 def make_parser() -> argparse.ArgumentParser:

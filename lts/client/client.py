@@ -380,6 +380,7 @@ class Client:
         try:
             read_jws(text)
             self._lease = self._verify(text, certificates)
+            self._lease_server = self._state.lease_server()
             self.certificates = certificates
         except (NotTrusted, TokenError):
             self._lease = None

@@ -156,6 +156,11 @@ class State:
                 (now - LEASES_KEPT_SECONDS, jti),
             )
 
+    def lease_server(self) -> str | None:
+        """The URL of the server that gave the present lease."""
+        row = self._db.execute("SELECT server FROM leases WHERE jti = ?", (self.fact("lease"),)).fetchone()
+        return None if row is None else str(row[0])
+
     def lease(self) -> str | None:
         """The present lease."""
         row = self._db.execute("SELECT lease FROM leases WHERE jti = ?", (self.fact("lease"),)).fetchone()

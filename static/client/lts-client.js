@@ -212,6 +212,12 @@ export class LtsClient {
     this.saving = null;
   }
 
+  // What a license key holds: {s: URLs, o: organisation, h: handshake code, p: session password, k: vendor key id}.
+  static readKey(text) {
+    const { s, o = null, h = null, p = null, k = null } = readKey(text);
+    return { s, o, h, p, k };
+  }
+
   static async open(key, options = {}) {
     const client = new LtsClient(key, options);
     try {
@@ -239,6 +245,7 @@ export class LtsClient {
     if (!kept.lease || !kept.certificates) return;
     try {
       this.claims = await this.#verify(kept.lease.text, kept.certificates);
+      this.leaseServer = kept.lease.server;
     } catch (error) {
       if (!(error instanceof NotTrusted)) throw error;
     }
@@ -468,7 +475,7 @@ export class LtsClient {
       const leases = of("leases");
       const waits = new Set((await of("outbox").all()).map(([, entry]) => entry.jti));
       for (const [jti, { kept }] of await leases.all()) if (kept < this.seen - LEASES_KEPT && !waits.has(jti)) await leases.drop(jti);
-      await leases.put(found.claims.jti, { text, kept: this.seen });
+      await leases.put(found.claims.jti, { text, server, kept: this.seen });
     });
   }
 

@@ -1,0 +1,282 @@
+"""`python3 -m tools.vectors`: makes tests/vectors/*.json, the same each time: keys, leases, chains, scenarios.
+
+What each file holds stands in docs/protocol.md, Vectors. All keys are made of fixed bytes and are worth nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lts.crypto import SigningKey, jws_header, sign_jws
+from lts.protocol import LicenseKey, iso
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "tests" / "vectors"
+NOON = 1_795_608_000
+"""2026-11-25T12:00:00Z."""
+DAY = 86_400
+DEVICE, OTHER_DEVICE = "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11", "11111111-8c1d-4a0e-9a57-0c6a2f7a1b11"
+MAIN, STANDBY = "AAAAAAAA-0000-4000-8000-000000000001", "BBBBBBBB-0000-4000-8000-000000000002"
+CODE, PRODUCT = "216998-100", "reader"
+Json = dict[str, Any]
+
+
+def _key(number: int) -> SigningKey:
+    return SigningKey(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+
+
+VENDOR, OTHER_VENDOR, SERVER, SPARE, STRANGER = (_key(number) for number in (1, 2, 3, 4, 5))
+
+
+def jws(claims: Json, key: SigningKey, typ: str, **header: Any) -> str:
+    """A compact JWS."""
+    payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
+    return sign_jws(jws_header(key.public, typ, **header), payload, key)
+
+
+def certificate(signer: SigningKey, issuer: str, subject: str, subject_key: SigningKey, **more: Any) -> str:
+    """`signer` says that `subject` has `subject_key`."""
+    claims = {"iss": issuer, "sub": subject, "cnf": {"jwk": subject_key.public.jwk}, "iat": NOON - DAY, **more}
+    return jws(claims, signer, "lts-certificate+jws")
+
+
+def lease(number: int = 1, key: SigningKey = SERVER, **more: Any) -> str:
+    """A lease of the main server for a day."""
+    item = {"itemId": "one", "licenseId": "100", "product": PRODUCT, "modules": ["QR"], "chargeWay": "scan",
+            "instances": 1, "grace": False, "grant": 0}  # fmt: skip
+    claims = {"iss": MAIN, "sub": DEVICE, "jti": f"lease-{number}", "iat": NOON, "nbf": NOON, "exp": NOON + DAY,
+              "hs": CODE, "items": [item], "serial": number, **more}  # fmt: skip
+    return jws(claims, key, "lts-lease+jws")
+
+
+CHAIN = [certificate(VENDOR, VENDOR.kid, MAIN, SERVER)]
+SPARE_CHAIN = [*CHAIN, certificate(SERVER, MAIN, STANDBY, SPARE, exp=NOON + 7 * DAY)]
+PINNED = [certificate(SERVER, MAIN, MAIN, SERVER)]
+
+
+def _swapped(text: str, at: int) -> str:
+    return text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :]
+
+
+def verification() -> list[Json]:
+    """Leases with their chains: which are to be believed, given the vendor's key (null = none)."""
+    good = lease()
+    spare = lease(2, SPARE, iss=STANDBY)
+    head, payload, signature = good.split(".")
+    cases: list[tuple[str, str, list[str], SigningKey | None, bool]] = [
+        ("a lease of a server that the vendor certifies", good, CHAIN, VENDOR, True),
+        ("a lease of a standby that the main certifies", spare, SPARE_CHAIN, VENDOR, True),
+        ("a self-signed server, no vendor's key", good, PINNED, None, True),
+        ("a self-signed server, though there is a vendor's key", good, PINNED, VENDOR, False),
+        ("a server of another vendor", good, CHAIN, OTHER_VENDOR, False),
+        ("no certificate", good, [], VENDOR, False),
+        ("a lease signed by a stranger", lease(1, STRANGER), CHAIN, VENDOR, False),
+        ("a standby's lease with the main's chain alone", spare, CHAIN, VENDOR, False),
+        ("a lease in another server's name", lease(1, SERVER, iss=STANDBY), CHAIN, VENDOR, False),
+        ("a delegation that had ended when the lease was issued",
+         lease(2, SPARE, iss=STANDBY, iat=NOON + 8 * DAY, exp=NOON + 9 * DAY), SPARE_CHAIN, VENDOR, False),
+        ("a delegation that has ended since", lease(2, SPARE, iss=STANDBY, exp=NOON + 30 * DAY), SPARE_CHAIN, VENDOR, True),
+        ("a delegation by a stranger", spare,
+         [*CHAIN, certificate(STRANGER, MAIN, STANDBY, SPARE, exp=NOON + 7 * DAY)], VENDOR, False),
+        ("a changed payload", f"{head}.{_swapped(payload, 40)}.{signature}", CHAIN, VENDOR, False),
+        ("a changed signature", f"{head}.{payload}.{_swapped(signature, 20)}", CHAIN, VENDOR, False),
+        ("a changed certificate", good, [_swapped(CHAIN[0], len(CHAIN[0]) - 30)], VENDOR, False),
+        ("two parts", f"{head}.{payload}", CHAIN, VENDOR, False),
+        ("no token at all", "lease", CHAIN, VENDOR, False),
+    ]  # fmt: skip
+    return [
+        {
+            "name": name,
+            "lease": text,
+            "certificates": chain,
+            "vendorKey": key.public.x if key else None,
+            "believed": believed,
+        }
+        for name, text, chain, key, believed in cases
+    ]
+
+
+def license_keys() -> list[Json]:
+    """License key strings, with what they hold (null = refused)."""
+    whole = LicenseKey(
+        ("https://lts.example.com/lts/", "https://standby.example.com/lts/"),
+        "216998",
+        CODE,
+        "s3cret é 许可",
+        VENDOR.kid,
+    )
+    small = LicenseKey(("http://127.0.0.1:48080/lts/",), None, CODE, None, None)
+    text = whole.encode()
+    return [
+        {"name": "everything", "text": text, "fields": _fields(whole)},
+        {"name": "a server and a code", "text": small.encode(), "fields": _fields(small)},
+        {"name": "blanks and line ends around it", "text": f"  {text}\r\n", "fields": _fields(whole)},
+        {"name": "nothing", "text": "", "fields": None},
+        {"name": "another beginning", "text": "LTS1" + text[4:], "fields": None},
+        {"name": "cut off", "text": text[:-7], "fields": None},
+        {"name": "not base64url", "text": "LTS2" + "!" * 20, "fields": None},
+        {"name": "no server", "text": "LTS2eyJzIjpbXX0", "fields": None},
+        {"name": "a list", "text": "LTS2W10", "fields": None},
+    ]
+
+
+def _fields(key: LicenseKey) -> Json:
+    return {"s": list(key.servers), "o": key.organization_id, "h": key.handshake_code, "p": key.session_password,
+            "k": key.vendor_kid}  # fmt: skip
+
+
+def _authorized(number: int = 1, chain: str = "c1", at: int = NOON, **more: Any) -> Json:
+    return {"status": 200, "body": {"lease": lease(number, iat=at, nbf=at, **more), "certificates": CHAIN, "items": [],
+            "expiresAt": iso(at + DAY), "renewAfter": iso(at + DAY // 2), "reportInterval": 180, "serverTime": iso(at),
+            "chain": chain}}  # fmt: skip
+
+
+def _reported(
+    results: list[Json], chain: str = "c2", at: int = NOON, renewed: str | None = None, durable: str = "single"
+) -> Json:
+    return {
+        "status": 200,
+        "body": {"results": results, "durable": durable, "lease": renewed, "serverTime": iso(at), "chain": chain},
+    }
+
+
+def _refused(code: int, status: int = 403) -> Json:
+    return {"status": status, "body": {"type": "about:blank", "title": "Refused", "status": status, "code": code,
+            "detail": f"Refused with {code}.", "requestId": "r1"}}  # fmt: skip
+
+
+def _counted(slot: int, status: str = "counted", code: int | None = None) -> Json:
+    return {"slot": iso(slot), "status": status, "code": code, "detail": None}
+
+
+HTML = {"status": 200, "text": "<!doctype html><title>Welcome to our network</title>"}
+SILENCE: Json = {"status": 0}
+"""The answer is broken off."""
+_OPENING: Json = {"do": "authorize", "asks": [{"path": "authorize", "answer": _authorized()}], "result": {"ok": True}}
+
+
+def _asks(path: str, answer: Json, server: int = 0, **body: Any) -> Json:
+    return {"path": path, "server": server, "body": body, "answer": answer}
+
+
+def _report(count: int, answer: Json, slot: int = NOON, number: int = 1, **body: Any) -> Json:
+    return _asks("report", answer, lease=lease(number), reports=[{"slot": iso(slot), "usage": {"QR": count}}], **body)
+
+
+def scenarios() -> list[Json]:
+    """What a client must do, step by step: the calls made on it, the requests that must come, what it must say."""
+    return [
+        {"name": "authorises with what it was opened with, and sends each chain token back", "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(), handshakeCode=CODE, deviceId=DEVICE, product=PRODUCT,
+                                               chain=None)], "result": {"ok": True}},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2"), chain="c1")], "result": {"ok": True}},
+            {"do": "allowed", "module": "QR", "result": {"ok": True}},
+            {"do": "allowed", "module": "OCR", "result": {"ok": False}}]},
+        {"name": "reports the count so far of a slot, not the growth", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 3},
+            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]), chain="c1")]},
+            {"do": "use", "type": "QR", "count": 2},
+            {"do": "flush", "asks": [_report(5, _reported([_counted(NOON)], "c3"), chain="c2")]}]},
+        {"name": "reports again what was not confirmed", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 3},
+            {"do": "flush", "asks": [_report(3, SILENCE)], "result": {"error": "Unreachable"}},
+            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]))]}]},
+        {"name": "says that it lives when nothing waits", "steps": [
+            _OPENING,
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)]), reports=[{"usage": {}}])]}]},
+        {"name": "keeps a slot that is ahead (142) and drops one that is too old (143)", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 1},
+            {"do": "flush", "asks": [_report(1, _reported([_counted(NOON, "rejected", 142)]))]},
+            {"do": "flush", "asks": [_report(1, _reported([_counted(NOON, "rejected", 143)], "c3"))]},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)], "c4"), reports=[{"usage": {}}])]}]},
+        {"name": "keeps what one server of a pair has alone (durable local)", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 4},
+            {"do": "flush", "asks": [_report(4, _reported([_counted(NOON)], durable="local"))]},
+            {"do": "flush", "asks": [_report(4, _reported([_counted(NOON, "unchanged")], "c3", durable="both"))]},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)], "c4"), reports=[{"usage": {}}])]}]},
+        {"name": "sends usage with the lease under which it happened", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 3},
+            {"do": "clock", "now": NOON + 180},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2", NOON + 180))], "result": {"ok": True}},
+            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)], "c3", NOON + 180), number=1)]}]},
+        {"name": "counts each slot on its own", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 3}, {"do": "clock", "now": NOON + 200},
+            {"do": "use", "type": "QR", "count": 4},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON), _counted(NOON + 180)], at=NOON + 200), reports=[
+                {"slot": iso(NOON), "usage": {"QR": 3}}, {"slot": iso(NOON + 180), "usage": {"QR": 4}}])]}]},
+        {"name": "works offline until the lease ends, and not longer", "steps": [
+            _OPENING, {"do": "clock", "now": NOON + DAY - 1}, {"do": "allowed", "module": "QR", "result": {"ok": True}},
+            {"do": "clock", "now": NOON + DAY}, {"do": "allowed", "module": "QR", "result": {"ok": False}},
+            {"do": "use", "type": "QR", "count": 1, "result": {"error": "Refused", "code": 111}}]},
+        {"name": "gains nothing from a clock that is set back", "steps": [
+            _OPENING, {"do": "clock", "now": NOON + DAY}, {"do": "allowed", "module": "QR", "result": {"ok": False}},
+            {"do": "clock", "now": NOON}, {"do": "allowed", "module": "QR", "result": {"ok": False}}]},
+        {"name": "keeps lease, identity and unsent usage over a restart", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 3}, {"do": "reopen"},
+            {"do": "allowed", "module": "QR", "result": {"ok": True}},
+            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]), chain="c1")]}]},
+        {"name": "goes on with the lease at hand when no server answers", "steps": [
+            _OPENING,
+            {"do": "authorize", "asks": [_asks("authorize", SILENCE)], "result": {"ok": True}},
+            {"do": "authorize", "asks": [_asks("authorize", HTML)], "result": {"ok": True}}]},
+        {"name": "tells an answer that is not from LTS from a refusal", "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", HTML)], "result": {"error": "Unreachable"}},
+            {"do": "authorize", "asks": [_asks("authorize", {"status": 502, "text": "bad gateway"})], "result": {"error": "Unreachable"}},
+            {"do": "authorize", "asks": [_asks("authorize", _refused(106))], "result": {"error": "Refused", "code": 106}}]},
+        {"name": "asks the standby when the main does not serve", "servers": 2, "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", _refused(100, 503)), _asks("authorize", _authorized(), 1)],
+             "result": {"ok": True}}]},
+        {"name": "asks the standby when the main is gone", "servers": 2, "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", SILENCE), _asks("authorize", _authorized(), 1)], "result": {"ok": True}}]},
+        {"name": "does not ask the standby after a refusal by the license", "servers": 2, "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", _refused(120))], "result": {"error": "Refused", "code": 120}}]},
+        {"name": "believes no lease that does not verify, nor one of another device", "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", _with_lease(lease(1, STRANGER)))], "result": {"error": "NotTrusted"}},
+            {"do": "authorize", "asks": [_asks("authorize", _with_lease(lease(1, sub=OTHER_DEVICE)))], "result": {"error": "NotTrusted"}},
+            {"do": "allowed", "module": "QR", "result": {"ok": False}}]},
+        {"name": "follows the server's clock", "opened": {"now": NOON - 5000}, "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 1},
+            {"do": "flush", "asks": [_report(1, _reported([_counted(NOON)]))]}]},
+        {"name": "gives the seat back with its lease", "steps": [
+            _OPENING, {"do": "release", "asks": [{**_asks("report", _reported([_counted(NOON)])), "optional": True},
+                                                 _asks("release", {"status": 204}, lease=lease())]},
+            {"do": "allowed", "module": "QR", "result": {"ok": False}}]},
+    ]  # fmt: skip
+
+
+def _with_lease(text: str) -> Json:
+    answer = _authorized()
+    return {**answer, "body": {**answer["body"], "lease": text}}
+
+
+FILES: dict[str, Callable[[], Any]] = {
+    "license-keys.json": license_keys,
+    "verification.json": verification,
+    "scenarios.json": lambda: {
+        "vendorKey": VENDOR.public.x, "deviceId": DEVICE, "product": PRODUCT, "handshakeCode": CODE, "now": NOON,
+        "scenarios": scenarios(),
+    },
+}  # fmt: skip
+
+
+def text_of(name: str) -> str:
+    """A file's text."""
+    return json.dumps(FILES[name](), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def main() -> int:
+    """Write all files."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in FILES:
+        (FOLDER / name).write_text(text_of(name), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
