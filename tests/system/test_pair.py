@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,36 @@ def test_the_peer_path_takes_no_nonsense(pair: Twins) -> None:
     assert ask("POST", "/lts/api/v1/peer/changes", bytes(2 << 20)) == 413
     assert ask("POST", "/lts/api/v1/peer/changes", b"x", **{"Content-Encoding": "br"}) == 415
     assert pair.in_step()
+
+
+def test_the_client_library_goes_on_through_a_take_over_and_back(pair: Twins, tmp_path: Path) -> None:
+    key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
+    client = Client(key, product="reader", deployment_type="server", vendor_key=pair.vendor.key.public.x,
+                    state=tmp_path / "client", timeout=2.0)  # fmt: skip
+    used = 0
+
+    def work(until: Callable[[], bool], words: str) -> None:
+        """Use and report every moment, until something has happened."""
+        nonlocal used
+        end = time.monotonic() + 60
+        while not until():
+            assert time.monotonic() < end, words
+            client.use("QR")
+            used += 1
+            with contextlib.suppress(Refused, Unreachable):
+                client.flush()
+            time.sleep(0.3)
+
+    client.authorize()
+    work(lambda: used > 5, "the main counts")
+    pair.main.kill()
+    work(lambda: pair.standby.health() == "serving", "the standby takes over")
+    client.flush()
+    assert client.lease is not None
+    assert client.lease.issuer == pair.standby.admin("GET", "/status")[1]["serverUuid"]
+    pair.main.start()
+    work(lambda: pair.main.health() == "serving", "the main serves again")
+    wait_until(pair.in_step, 60, "in step")
+    client.close()
+    for twin in (pair.main, pair.standby):
+        assert twin.admin("GET", "/usage?by=type")[1]["total"] == used
