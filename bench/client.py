@@ -26,7 +26,7 @@ print(time.perf_counter() - begun)
 
 
 def client(quick: bool) -> dict[str, Any]:
-    """Microseconds of `use`, milliseconds of the import beyond cryptography, compressed bytes of the browser library."""
+    """Microseconds of `use`, milliseconds of the import beyond cryptography, packed bytes of the browser library."""
     uses, rounds = (2_000, 3) if quick else (50_000, 7)
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as state:
         code = prepare(Path(name))
