@@ -278,17 +278,23 @@ export class LtsClient {
     const entry = this.pending.get(key) ?? { jti: lease.jti, count: 0 };
     entry.count += count;
     this.pending.set(key, entry);
+    this.#saveSoon();
+  }
+
+  #saveSoon() {
     this.saving ??= Promise.resolve().then(() => this.#save());
   }
 
   // Resolves once everything counted so far is on disk.
   async saved() {
+    if (this.pending.size) this.#saveSoon();
     while (this.saving) await this.saving;
   }
 
   async #save() {
     const taken = this.pending;
     this.pending = new Map();
+    let good = false;
     try {
       await this.store.run(async (of) => {
         const outbox = of("outbox");
@@ -299,6 +305,7 @@ export class LtsClient {
         await of("facts").put("seen", this.seen);
       });
       if (this.store instanceof Database) this.storageFault = null;
+      good = true;
     } catch (error) {
       this.storageFault = `Usage is kept in memory alone (${error.message}).`;
       for (const [key, { jti, count }] of taken) {
@@ -307,6 +314,7 @@ export class LtsClient {
       }
     } finally {
       this.saving = null;
+      if (good && this.pending.size) this.#saveSoon(); // counted meanwhile
     }
   }
 
