@@ -19,6 +19,7 @@ from lts.errors import CannotStore, DataFolderError
 from lts.heartbeat import Heartbeat
 from lts.jobs import Jobs
 from lts.logs import Lines, handler
+from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
 from lts.service import datafolder, identity, labels
 from lts.service.catalog import builder
@@ -183,9 +184,11 @@ class Server:
         """Serve in this thread until `stop`."""
         if self._heartbeat is not None:
             self._heartbeat.start()
+        notify(READY, f"STATUS=Serving at {self.url}")
         try:
             self.listener.run()
         finally:
+            notify(STOPPING)
             if self._heartbeat is not None:
                 self._heartbeat.stop()
             self._courier.stop()

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-PROGRAMS = {"chromium": ("chromium", "chromium-browser"), "nginx": ("nginx",)}
+PROGRAMS = {"chromium": ("chromium", "chromium-browser"), "nginx": ("nginx",), "systemd": ("systemd-analyze",)}
 """Package of the system: names of its program."""
 FONTS = "fonts-noto-cjk"
 """Without it pictures of Chinese pages show boxes."""

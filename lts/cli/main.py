@@ -19,13 +19,14 @@ from lts.cli import (
     questions,
     sandbox,
     serve,
+    service,
     upkeep,
     vendor,
 )
 from lts.cli.options import add_place
 from lts.errors import LtsError
 
-_MODULES = (serve, demo, licenses, handshakes, questions, pair, alerts, account, upkeep, vendor,
+_MODULES = (serve, demo, licenses, handshakes, questions, pair, alerts, account, upkeep, service, vendor,
             client, sandbox, conformance)  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def situations() -> list[Situation]:
         Situation("half", "half an answer", mode="half"),
         Situation("redirect", "an answer that leads elsewhere", mode="redirect"),
         Situation("clock", "142: your clock and the server's disagree by a day", mode="clock"),
-        Situation("switch", "changes while it runs: see below", mode="switch"),
+        Situation("switch", "changes while it runs: POST /lts/sandbox/switch?mode=…", mode="switch"),
     ]
 
 

@@ -1,0 +1,88 @@
+"""Running as a service of the system: the unit's rights, and what the service manager is told."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lts.cli import service
+from lts.notify import notify
+from tests.needed import need
+from tests.system.lines import environment, lts
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
+EXPOSURE = 20
+"""Tenths; the issue of installing asks for 2.0."""
+
+
+def test_the_unit_is_right_and_hardened(tmp_path: Path) -> None:
+    analyze = need("systemd")
+    unit = tmp_path / "lts.service"
+    unit.write_text(service.unit_text([sys.executable, "-I", "-m", "lts.cli.main"]))
+    verified = subprocess.run(
+        [analyze, "verify", "--recursive-errors=yes", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert str(unit) not in verified.stderr, verified.stderr
+    judged = subprocess.run(
+        [analyze, "security", "--offline=yes", f"--threshold={EXPOSURE}", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert judged.returncode == 0, judged.stdout[-300:]
+
+
+def test_paths_with_blanks_stay_one_word(tmp_path: Path) -> None:
+    text = service.unit_text(["/opt/my lts/python"], Path("/etc/l t s.json"), Path("/var/lib/lts"))
+    [start] = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    assert start.startswith("'/opt/my lts/python' serve")
+    assert "'/etc/l t s.json'" in start
+
+
+def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Path) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(20)
+        command = [
+            sys.executable,
+            "-m",
+            "lts.cli.main",
+            "serve",
+            "--no-browser",
+            "--port",
+            "0",
+            "--data",
+            str(tmp_path / "d"),
+        ]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, env={**environment(), "NOTIFY_SOCKET": str(path)}
+        ) as server:
+            told = manager.recv(4096).decode().split("\n")
+            assert told[0] == "READY=1"
+            assert re.fullmatch(r"STATUS=Serving at http://127\.0\.0\.1:\d+/lts/", told[1])
+            server.terminate()
+            assert manager.recv(4096) == b"STOPPING=1"
+            assert server.wait(5) == 0
+
+
+def test_a_service_manager_that_is_gone_stops_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    assert not notify("READY=1")
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    assert not notify("READY=1")
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="here a service could be installed for real")
+def test_without_systemd_the_command_says_how_to_start_instead() -> None:
+    for call in ("install", "remove", "status"):
+        done = lts("service", call)
+        assert done.code == 1
+        assert done.err == "lts: This system does not run systemd; start LTS by `python3 run_lts.py`.\n"
+    assert os.environ.get("NOTIFY_SOCKET") is None
