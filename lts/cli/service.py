@@ -65,7 +65,9 @@ def _install(_: argparse.Namespace) -> int:
     if not CONFIG.exists():
         CONFIG.parent.mkdir(parents=True, exist_ok=True)
         CONFIG.write_text(_FIRST_CONFIG, encoding="utf-8")
-    UNIT.write_text(unit_text([sys.executable, "-I", "-m", "lts.cli.main"]), encoding="utf-8")
+    frozen = getattr(sys, "frozen", False)
+    command = [sys.executable] if frozen else [sys.executable, "-I", "-m", "lts.cli.main"]
+    UNIT.write_text(unit_text(command), encoding="utf-8")
     _run(systemctl, "daemon-reload")
     _run(systemctl, "enable", "--now", NAME)
     print(f"LTS runs as the service {NAME}, and starts at each boot. Configuration: {CONFIG}, data: {DATA}.")

@@ -1,0 +1,8 @@
+"""The program that PyInstaller freezes: the command line, which serves when it is given no command."""
+
+import sys
+
+from lts.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

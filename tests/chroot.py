@@ -1,0 +1,89 @@
+"""`python3 -m tests.chroot FOLDER`: the one-dir build serves where there is no Python, nor anything else but the C library.
+
+Needs root. Says how long it takes from the start to the first answer.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.twins import free_port
+
+MOST_SECONDS = 10
+
+
+def libraries(program: Path) -> set[Path]:
+    """The system's libraries that a program and what lies beside it are linked with."""
+    found: set[Path] = set()
+    for file in [program, *program.parent.rglob("*.so*")]:
+        listed = subprocess.run(["ldd", str(file)], capture_output=True, text=True, check=False).stdout
+        found |= {Path(path) for path in re.findall(r"(?:=> )?(/\S+) \(0x", listed)}
+    return {path for path in found if program.parent not in path.parents}
+
+
+def make_root(folder: Path, root: Path) -> None:
+    """A root with the build in /opt/lts, the C library, and nothing else."""
+    shutil.copytree(folder, root / "opt" / "lts", symlinks=True)
+    for library in libraries(folder / "lts"):
+        target = root / str(library).lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, target)
+    for name in ("dev", "proc", "tmp", "data"):
+        (root / name).mkdir()
+    subprocess.run(["mknod", str(root / "dev" / "null"), "c", "1", "3"], check=True)
+    subprocess.run(["mknod", "-m", "666", str(root / "dev" / "urandom"), "c", "1", "9"], check=True)
+
+
+def main() -> int:
+    """Exit code 0 when it serves."""
+    with tempfile.TemporaryDirectory() as name:
+        root, port = Path(name), free_port()
+        make_root(Path(sys.argv[1]).resolve(), root)
+        command = [
+            "chroot",
+            str(root),
+            "/opt/lts/lts",
+            "serve",
+            "--no-browser",
+            "--port",
+            str(port),
+            "--data",
+            "/data/lts",
+        ]
+        took = []
+        for number in range(3):
+            begun = time.monotonic()
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+                try:
+                    status = _first_answer(port, begun)
+                    took.append(time.monotonic() - begun)
+                finally:
+                    server.terminate()
+                    code = server.wait(10)
+            print(f"{'first' if not number else 'later'} start: {status} after {took[-1]:.2f} s, ended with {code}")
+            if status != "serving" or code != 0:
+                return 1
+    return 0
+
+
+def _first_answer(port: int, begun: float) -> str:
+    while time.monotonic() - begun < MOST_SECONDS:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", "/lts/api/v1/health")
+            return str(json.loads(connection.getresponse().read())["status"])
+        except (OSError, ValueError):
+            time.sleep(0.02)
+    return "no answer"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
