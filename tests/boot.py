@@ -1,6 +1,6 @@
 """`python3 -m tests.boot PACKAGE.deb`: the package in a booted system: installed, killed, stopped, upgraded, removed.
 
-Needs root, mmdebstrap and systemd-nspawn; takes a minute or two. The probe inside says a line for each thing that holds.
+Needs root, mmdebstrap and systemd-nspawn; takes a minute. The probe inside says a line for each thing that holds.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ from pathlib import Path
 
 PROBE = r"""#!/bin/bash
 exec > /probe.log 2>&1
-health() { for _ in $(seq 100); do curl -sf http://127.0.0.1:48080/lts/api/v1/health > /dev/null && return 0; sleep 0.1; done; return 1; }
+url=http://127.0.0.1:48080/lts/api/v1/health
+health() { for _ in $(seq 100); do curl -sf $url > /dev/null && return 0; sleep 0.1; done; return 1; }
+here="--data /var/lib/lts --config /etc/lts/lts.json"
+ms() { echo $(( ($(date +%s%N) - $1) / 1000000 )); }
 say() { if [ "$1" = 0 ]; then echo "PROBE ok $2"; else echo "PROBE FAIL $2"; fi; }
-uuid() { lts status --json --data /var/lib/lts --config /etc/lts/lts.json | grep -o '"serverUuid": "[^"]*"'; }
+uuid() { lts status --json $here | grep -o '"serverUuid": "[^"]*"'; }
 export DEBIAN_FRONTEND=noninteractive
 dpkg -i /lts.deb; say $? "installed"
 systemctl is-active --quiet lts; say $? "active once it is installed (notify)"
-begun=$(date +%s%N); health; say $? "answers"
+health; say $? "answers"
 systemctl is-enabled --quiet lts; say $? "enabled for the next boot"
-lts setup-code --data /var/lib/lts --config /etc/lts/lts.json | grep -q 'page/#/index.html?setup='; say $? "prints the address with the set-up code"
+lts setup-code $here | grep -q 'page/#/index.html?setup='; say $? "prints the address with the set-up code"
 [ "$(stat -c %a:%U /var/lib/lts)" = 700:lts ]; say $? "data belong to lts alone"
 before=$(uuid); [ -n "$before" ]; say $? "has a UUID"
 pid=$(systemctl show -p MainPID --value lts); kill -9 "$pid"; sleep 4; health; say $? "restarted after kill -9"
 [ "$(uuid)" = "$before" ]; say $? "the UUID stays after a kill"
-begun=$(date +%s%N); systemctl stop lts; took=$(( ($(date +%s%N) - begun) / 1000000 )); echo "PROBE stop took $took ms"
+begun=$(date +%s%N); systemctl stop lts; took=$(ms $begun); echo "PROBE stop took $took ms"
 [ "$took" -lt 5000 ]; say $? "stops in under 5 s"
 [ "$(systemctl show -p Result --value lts)" = success ]; say $? "stops cleanly"
-begun=$(date +%s%N); systemctl start lts; health; took=$(( ($(date +%s%N) - begun) / 1000000 )); echo "PROBE start to answer $took ms"
+begun=$(date +%s%N); systemctl start lts; health; echo "PROBE start to answer $(ms $begun) ms"
 echo '{"servers": ["self"], "port": 48080}' > /etc/lts/lts.json
 dpkg -i --force-confold /lts.deb; say $? "upgraded"
 health; say $? "answers after the upgrade"

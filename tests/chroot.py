@@ -1,4 +1,4 @@
-"""`python3 -m tests.chroot FOLDER`: the one-dir build serves where there is no Python, nor anything else but the C library.
+"""`python3 -m tests.chroot FOLDER`: the one-dir build serves where there is no Python, and nothing but the C library.
 
 Needs root. Says how long it takes from the start to the first answer.
 """

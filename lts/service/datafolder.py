@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import sys
@@ -16,6 +17,7 @@ from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.files import write_private
 from lts.store.database import user_name
 
+log = logging.getLogger("lts.datafolder")
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
 PATIENCE_SECONDS = 0.5
 """A command that only looks whether a server runs holds the lock for an instant."""
@@ -157,7 +159,12 @@ def network_warning(path: Path) -> str | None:
     resolved = str(path.resolve())
     if resolved.startswith("\\\\"):
         return f"The data folder {path} lies on a network share; move it to a local disk."
-    mounts = [m for m in psutil.disk_partitions(all=True) if resolved.startswith(m.mountpoint)]
+    try:
+        found = psutil.disk_partitions(all=True)
+    except (OSError, psutil.Error) as error:
+        log.warning("whether %s is a local disk cannot be found out: %s", path, error)
+        return None
+    mounts = [m for m in found if resolved.startswith(m.mountpoint)]
     nearest = max(mounts, key=lambda m: len(m.mountpoint), default=None)
     if nearest is not None and (nearest.fstype.lower() in _NETWORK_SYSTEMS or "remote" in nearest.opts):
         return f"The data folder {path} lies on a network share ({nearest.fstype}); move it to a local disk."

@@ -116,6 +116,10 @@ def _windows() -> Iterator[tuple[str, str]]:
     network = rf"SYSTEM\CurrentControlSet\Control\Network\{_NETWORK_CLASS}"
     connections = [rf"{network}\{one}\Connection" for one in subkeys(network)]
     on_board = {registry(one, "Name") for one in connections if registry(one, "PnpInstanceID").startswith("PCI\\")}
-    for name, addresses in psutil.net_if_addrs().items():
+    try:
+        adapters = psutil.net_if_addrs()
+    except (OSError, psutil.Error):
+        return
+    for name, addresses in adapters.items():
         if name in on_board:
             yield from ((rules.MAC, one.address) for one in addresses if one.family == psutil.AF_LINK)

@@ -92,3 +92,11 @@ def test_a_network_share_is_warned_of(
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: mounts)
     warning = datafolder.network_warning(tmp_path / "data")
     assert (warning is not None) is warned
+
+
+def test_a_system_that_names_no_mounts_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def none(**_: object) -> object:
+        raise FileNotFoundError(2, "No such file or directory", "/proc/self/mounts")
+
+    monkeypatch.setattr("psutil.disk_partitions", none)
+    assert datafolder.network_warning(tmp_path) is None
