@@ -249,7 +249,7 @@ def run(arguments: list[str]) -> int:
         python = ensure_venv(".venv", ROOT / "requirements" / "runtime.txt")
     except SetupError as error:
         say(f"lts: {error}")
-        return _end(1, arguments)
+        return end(1, arguments)
     except KeyboardInterrupt:
         say("lts: stopped during set-up; start again to go on.")
         return 1
@@ -257,7 +257,7 @@ def run(arguments: list[str]) -> int:
     if os.name != "nt":
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606 - our own interpreter
-    return _end(_wait(command), arguments)
+    return end(_wait(command), arguments)
 
 
 def _wait(command: list[str]) -> int:
@@ -270,7 +270,7 @@ def _wait(command: list[str]) -> int:
                 continue
 
 
-def _end(code: int, arguments: list[str]) -> int:
+def end(code: int, arguments: list[str]) -> int:
     """Keep the window of a double-click open after a failure, until a key is pressed."""
     if code and not arguments and _is_double_click():
         with contextlib.suppress(EOFError, KeyboardInterrupt):
@@ -294,7 +294,7 @@ def _is_double_click() -> bool:
 
 def is_window_of_our_own(session: int, programs: list[str]) -> bool:
     """Judge by the Windows session (0 is that of services) and the names of the programs in our console."""
-    return session != 0 and bool(programs) and all(name.lower().startswith("py") for name in programs)
+    return session != 0 and bool(programs) and all(name.lower().startswith(("py", "lts")) for name in programs)
 
 
 def _program(kernel: Any, process: int) -> str:

@@ -2,7 +2,8 @@
 
 import sys
 
+from lts.bootstrap import end
 from lts.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end(main(), sys.argv[1:]))

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from lts import config
+from lts.cli.place import base_folder
 from lts.config import Config
 
-BASE = Path(__file__).resolve().parents[2]
-"""Folder of the project: `lts.json` and the data folder lie here unless told otherwise."""
+BASE = base_folder()
+"""`lts.json` and the data folder lie here unless told otherwise."""
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
