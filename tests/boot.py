@@ -16,16 +16,15 @@ PROBE = r"""#!/bin/bash
 exec > /probe.log 2>&1
 url=http://127.0.0.1:48080/lts/api/v1/health
 health() { for _ in $(seq 100); do curl -sf $url > /dev/null && return 0; sleep 0.1; done; return 1; }
-here="--data /var/lib/lts --config /etc/lts/lts.json"
 ms() { echo $(( ($(date +%s%N) - $1) / 1000000 )); }
 say() { if [ "$1" = 0 ]; then echo "PROBE ok $2"; else echo "PROBE FAIL $2"; fi; }
-uuid() { lts status --json $here | grep -o '"serverUuid": "[^"]*"'; }
+uuid() { lts status --json | grep -o '"serverUuid": "[^"]*"'; }
 export DEBIAN_FRONTEND=noninteractive
 dpkg -i /lts.deb; say $? "installed"
 systemctl is-active --quiet lts; say $? "active once it is installed (notify)"
 health; say $? "answers"
 systemctl is-enabled --quiet lts; say $? "enabled for the next boot"
-lts setup-code $here | grep -q 'page/#/index.html?setup='; say $? "prints the address with the set-up code"
+lts setup-code | grep -q 'page/#/index.html?setup='; say $? "prints the address with the set-up code"
 [ "$(stat -c %a:%U /var/lib/lts)" = 700:lts ]; say $? "data belong to lts alone"
 before=$(uuid); [ -n "$before" ]; say $? "has a UUID"
 pid=$(systemctl show -p MainPID --value lts); kill -9 "$pid"; sleep 4; health; say $? "restarted after kill -9"
@@ -34,11 +33,17 @@ begun=$(date +%s%N); systemctl stop lts; took=$(ms $begun); echo "PROBE stop too
 [ "$took" -lt 5000 ]; say $? "stops in under 5 s"
 [ "$(systemctl show -p Result --value lts)" = success ]; say $? "stops cleanly"
 begun=$(date +%s%N); systemctl start lts; health; echo "PROBE start to answer $(ms $begun) ms"
-echo '{"servers": ["self"], "port": 48080}' > /etc/lts/lts.json
+sed -i 's/"port": 48080/"port":  48080/' /etc/lts/lts.json
 dpkg -i --force-confold /lts.deb; say $? "upgraded"
 health; say $? "answers after the upgrade"
 [ "$(uuid)" = "$before" ]; say $? "data survive the upgrade"
-grep -q 48080 /etc/lts/lts.json; say $? "the configuration survives the upgrade"
+grep -q "  48080" /etc/lts/lts.json; say $? "the configuration survives the upgrade"
+lts backup /root/b.lts && [ "$(stat -c %a:%U /root/b.lts)" = 600:root ]; say $? "a backup of the running service"
+systemctl stop lts; lts restore /root/b.lts; say $? "restored"
+[ -z "$(find /var/lib/lts ! -user lts)" ]; say $? "all that was restored belongs to lts"
+systemctl start lts; health; say $? "answers after the restore"
+setpriv --reuid=nobody --clear-groups lts status > /status 2>&1; cat /status
+grep -q "is not open to .*run this as root" /status; say $? "says who may look"
 dpkg -r lts; say $? "removed"
 systemctl is-active --quiet lts; [ $? != 0 ]; say $? "does not run any more"
 [ -f /var/lib/lts/lts.db ]; say $? "data survive the removal"

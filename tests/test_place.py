@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lts.cli.place import can_write, folder_of
+from lts.cli.place import POINTER, can_write, folder_of, lay_sample, read_pointer, write_pointer
 
 
 def chosen(tmp_path: Path, *, writable: bool, windows: bool = False, **environ: str) -> Path:
     program = tmp_path / "Programs" / "LTS 许可" / "LTS.exe"
     program.parent.mkdir(parents=True, exist_ok=True)
-    return folder_of(program, lambda _: writable, environ, windows=windows)
+    return folder_of(program.parent, lambda _: writable, environ, windows=windows)
 
 
 def test_data_lie_beside_the_program_where_that_can_be_written(tmp_path: Path) -> None:
@@ -47,3 +47,20 @@ def test_rights_are_tried(tmp_path: Path) -> None:
     assert can_write(tmp_path)
     assert not can_write(tmp_path / "missing")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_program_works_on_the_configuration_of_its_service(tmp_path: Path) -> None:
+    assert read_pointer(tmp_path) is None
+    write_pointer(tmp_path, Path("/etc/lts 许可"))
+    assert read_pointer(tmp_path) == Path("/etc/lts 许可")
+    (tmp_path / POINTER).write_bytes("\ufeffC:\\ProgramData\\LTS\r\n".encode())  # saved by an editor of Windows
+    assert read_pointer(tmp_path) == Path("C:\\ProgramData\\LTS")
+
+
+def test_the_sample_is_laid_once(tmp_path: Path) -> None:
+    lay_sample(tmp_path / "new")
+    sample = tmp_path / "new" / "lts.json.sample"
+    assert '"servers"' in sample.read_text()
+    sample.write_text("mine")
+    lay_sample(tmp_path / "new")
+    assert sample.read_text() == "mine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import traceback
 
 from lts import __version__
 from lts.cli import (
@@ -16,6 +17,7 @@ from lts.cli import (
     handshakes,
     licenses,
     pair,
+    portal,
     questions,
     sandbox,
     serve,
@@ -26,7 +28,7 @@ from lts.cli import (
 from lts.cli.options import add_place
 from lts.errors import LtsError
 
-_MODULES = (serve, demo, licenses, handshakes, questions, pair, alerts, account, upkeep, service, vendor,
+_MODULES = (serve, demo, portal, licenses, handshakes, questions, pair, alerts, account, upkeep, service, vendor,
             client, sandbox, conformance)  # fmt: skip
 
 
@@ -70,9 +72,11 @@ def main(argv: list[str] | None = None) -> int:
     except LtsError as error:
         print(f"lts: {error.detail}", file=sys.stderr)
         return 2 if error.code == "usage" else 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):
         return 1
-    except BrokenPipeError:
+    except Exception:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
+        traceback.print_exc()
+        print("lts: LTS itself is at fault; please report the lines above to its developers.", file=sys.stderr)
         return 1
 
 

@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+SAMPLE = "lts.json.sample"
+POINTER = "config-folder.txt"
+"""Beside a program that is installed as a service: names the folder of its `lts.json`, so that commands find it."""
 
 
 def base_folder() -> Path:
-    """The project's folder; of a frozen program (LTS.exe, the one-dir build) see `folder_of`."""
-    if not getattr(sys, "frozen", False):
+    """The folder that an installed service's pointer names; else the project's, of a frozen program `folder_of`."""
+    program = program_folder()
+    if (installed := read_pointer(program)) is not None:
+        return installed
+    if not is_frozen():
         return PROJECT
-    return folder_of(Path(sys.executable), can_write, os.environ, windows=sys.platform == "win32")
+    return folder_of(program, can_write, os.environ, windows=sys.platform == "win32")
+
+
+def is_frozen() -> bool:
+    """Whether this is LTS.exe or the one-dir build, which need no Python."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def program_folder() -> Path:
+    """The folder that holds the program: of a frozen one the executable's, else the project's."""
+    return Path(sys.executable).parent if is_frozen() else PROJECT
+
+
+def read_pointer(program: Path) -> Path | None:
+    """The configuration folder of the installed service, None where the program is not installed as one."""
+    try:
+        return Path((program / POINTER).read_text(encoding="utf-8-sig").strip())
+    except FileNotFoundError:
+        return None
+
+
+def write_pointer(program: Path, folder: Path) -> None:
+    """Make every command of this program work on the service's configuration. Raises OSError."""
+    (program / POINTER).write_text(f"{folder}\n", encoding="utf-8")
 
 
 def folder_of(program: Path, writable: Callable[[Path], bool], environ: Mapping[str, str], *, windows: bool) -> Path:
     """Beside the program, so that it can be carried along; in the user's own folder where that cannot be written. A
     folder that is in use already stays the one."""
-    beside = program.parent
     own = _user_folder(environ, windows=windows)
-    if any((beside / name).exists() for name in ("lts.json", "data")):
-        return beside
-    if own is not None and any((own / name).exists() for name in ("lts.json", "data")):
-        return own
-    return beside if own is None or writable(beside) else own
+    for folder in (program, own):
+        if folder is not None and any((folder / name).exists() for name in ("lts.json", "data")):
+            return folder
+    return program if own is None or writable(program) else own
 
 
 def _user_folder(environ: Mapping[str, str], *, windows: bool) -> Path | None:
@@ -47,3 +75,10 @@ def can_write(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def lay_sample(folder: Path) -> None:
+    """Put the sample configuration into a folder that has none, for the administrator to rename. Raises OSError."""
+    if not (folder / SAMPLE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / SAMPLE, folder / SAMPLE)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 import webbrowser
-from dataclasses import replace
 from typing import Any
 
-from lts.cli.options import config_of
+from lts.cli import console
+from lts.cli.options import BASE, config_of
+from lts.cli.place import is_frozen, lay_sample
+from lts.cli.runner import Runner
 from lts.config import Config
-from lts.server import Server, opened, set_up_logging, stop_on_signals
+from lts.server import Server, set_up_logging, stop_on_signals
 from lts.service import sessions
 
 LOG_SECONDS = 1.0
@@ -56,22 +59,29 @@ def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
         webbrowser.open(portal)
 
 
+def _lay_sample() -> None:
+    """A program that was carried along as one file brings the sample that the guide tells to rename."""
+    try:
+        lay_sample(BASE)
+    except OSError as error:
+        print(f"No sample configuration was put into {BASE} ({error.strerror}).", file=sys.stderr)
+
+
 def _serve(args: argparse.Namespace) -> int:
     config = config_of(args)
     log = set_up_logging(config)
-    port = config.port
-    first = True
-    while True:
-        with opened(config) as here:
-            server = Server(here, replace(config, port=port))
-            stop_on_signals(server.stop)
-            if first:
-                _announce(server, config, open_browser=has_desktop() and not args.no_browser)
-            server.run()
-        if not server.reopen:
-            break
-        first, port = False, server.listener.port
-    if not log.finish(LOG_SECONDS):
-        os._exit(0)  # nobody reads the console; an orderly exit would wait for it for ever
-    print("LTS has stopped.", flush=True)
+    if is_frozen():
+        _lay_sample()
+    finished = threading.Event()
+    open_browser = has_desktop() and not args.no_browser
+    runner = Runner(config, lambda server: _announce(server, config, open_browser=open_browser))
+    stop_on_signals(runner.stop)
+    console.watch(console.on_close(runner.stop, finished))
+    try:
+        runner.run()
+        if not log.finish(LOG_SECONDS):
+            os._exit(0)  # nobody reads the console; an orderly exit would wait for it for ever
+        print("LTS has stopped.", flush=True)
+    finally:
+        finished.set()
     return 0

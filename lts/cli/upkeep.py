@@ -11,6 +11,7 @@ from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.errors import AdminError, DataFolderError, LtsError
 from lts.service import datafolder, doctor, identity, upkeep
+from lts.service.files import move_private
 from lts.service.trust import TrustStore
 
 
@@ -39,8 +40,14 @@ def add_parsers(commands: Any) -> None:
 
 def _backup(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        done = server.call("POST", "/backup", {"path": str(args.output.absolute())})
-    print(f"{done['path']}: {done['bytes']:,} bytes. It holds the server's private key: keep it as safe as the server.")
+        done = server.call("POST", "/backup")
+    try:
+        move_private(Path(done["path"]), args.output)
+    except OSError as error:
+        raise AdminError(
+            "cannot-write", f"{args.output} cannot be written ({error.strerror}); the backup is {done['path']}."
+        ) from error
+    print(f"{args.output}: {done['bytes']:,} bytes. It holds the server's private key: keep it as safe as the server.")
     return 0
 
 

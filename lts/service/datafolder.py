@@ -14,7 +14,7 @@ from typing import IO, Any
 import psutil
 
 from lts.errors import DataFolderError, DataFolderLocked
-from lts.service.files import write_private
+from lts.service.files import give_to_owner, write_private
 from lts.store.database import user_name
 
 log = logging.getLogger("lts.datafolder")
@@ -69,9 +69,10 @@ class DataFolder:
         return token
 
     def release(self) -> None:
-        """Let the folder go."""
+        """Let the folder go; what root made in it goes to the folder's owner."""
         for name in (NOTE, TOKEN):
             (self.path / name).unlink(missing_ok=True)
+        give_to_owner(self.path)
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -79,15 +80,19 @@ class DataFolder:
 
 def running_server(path: Path) -> dict[str, Any] | None:
     """{"pid", "address"} of the process that holds the folder, None when nobody does."""
-    lock = path / LOCK
-    if not lock.exists():
-        return None
     try:
-        with lock.open("ab") as file:
+        (path / LOCK).stat()
+        with (path / LOCK).open("ab") as file:
             if _try_lock(file):
                 return None
-    except PermissionError:
-        pass
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        if not os.access(path, os.X_OK):
+            raise DataFolderError(
+                f"The data folder {path} is not open to {user_name()}; run this as root, or as the user that runs"
+                " the server."
+            ) from error
     return _note(path)
 
 

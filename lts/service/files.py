@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +24,33 @@ def write_private(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     os.replace(partial, path)
     sync_folder(path.parent)
+
+
+def move_private(source: Path, target: Path) -> None:
+    """Move a file, also to another disk, so that only its new owner can read it. Raises OSError."""
+    partial = target.with_name(target.name + ".part")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
+            shutil.copyfileobj(original, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+    source.unlink()
+
+
+def give_to_owner(folder: Path) -> None:
+    """What root made in a folder of the service's user belongs to that user, or the service could not use it."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return
+    owner = folder.stat()
+    if owner.st_uid != 0:
+        for path in folder.rglob("*"):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync_folder(folder: Path) -> None:

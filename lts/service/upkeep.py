@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,7 @@ from lts.store.transaction import Transaction
 
 KEPT_DAYS = 35
 ARCHIVE_AFTER_SECONDS = DAY_SECONDS
+BACKUPS = "backups"
 _SINGLE_FILES = ("identity.json", "server.key", "vault.key")
 _FOLDERS = ("trust", "archive")
 _MANIFEST = "backup.json"
@@ -97,14 +100,16 @@ def _license_faults(path: Path, trust: TrustStore) -> list[str]:
     return faults
 
 
-def backup(store_path: Path, data_dir: Path, target: Path) -> int:
-    """A copy of the whole data folder as one file, made while the server runs; returns its bytes.
+def backup(store_path: Path, data_dir: Path, now: int) -> Path:
+    """A copy of the whole data folder as one file in its `backups`, made while the server runs. `now` in UTC seconds.
 
-    The file holds the server's private key: it is written for its owner only. Raises AdminError when the
-    target cannot be written.
+    A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
+    machine. The file holds the private key: it is written for its owner only. Raises AdminError when there is no room.
     """
+    target = data_dir / BACKUPS / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{secrets.token_hex(4)}.lts"
     partial = target.with_name(target.name + ".part")
     try:
+        target.parent.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
             copied = Path(folder) / DATABASE
             reader = database.open_reader(store_path)
@@ -120,7 +125,7 @@ def backup(store_path: Path, data_dir: Path, target: Path) -> int:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise AdminError("cannot-write", f"The backup {target} cannot be written: {error}.") from error
-    return target.stat().st_size
+    return target
 
 
 def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path) -> None:

@@ -135,7 +135,7 @@ CALLS = (
     Call("POST", "/pair/approve", "Approve the other server's key",
          body={"fingerprint": _TEXT}, needed=("fingerprint",)),
     Call("POST", "/pair/promote", "Let this standby take the main's place for good"),
-    Call("POST", "/backup", "Write a backup on the server's machine", body={"path": _TEXT}, needed=("path",)),
+    Call("POST", "/backup", "Write a backup into the data folder's `backups`"),
     Call("POST", "/clock/accept", "Believe a clock that went far ahead"),
     Call("POST", "/clock/reset", "Take back a wrong highest time"),
 )  # fmt: skip

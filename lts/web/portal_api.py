@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -266,11 +265,8 @@ def _status(ctx: Context) -> Json:
 def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/backup")
     def backup() -> Json:
-        target = Path(body_text(json_body(), "path"))
-        if not target.is_absolute():
-            raise AdminError("relative-path", "Give the backup's path from the root.", field="path")
-        data_dir = ctx.store.path.parent
-        return {"path": str(target), "bytes": upkeep.backup(ctx.store.path, data_dir, target)}
+        path = upkeep.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now())
+        return {"path": str(path), "bytes": path.stat().st_size}
 
     @api.post("/clock/reset")
     def reset_clock() -> Json:

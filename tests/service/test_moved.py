@@ -101,9 +101,9 @@ def test_a_restored_backup_writes_a_new_origin_and_both_verify(tmp_path: Path) -
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         server.authorize(server.load(item()))
-        upkeep.backup(server.ctx.store.path, tmp_path / "data", tmp_path / "b")
+        bundle = upkeep.backup(server.ctx.store.path, tmp_path / "data", time.now)
     folder = DataFolder.hold(tmp_path / "data")
-    upkeep.restore(tmp_path / "b", tmp_path / "data")
+    upkeep.restore(bundle, tmp_path / "data")
     identity.renew_incarnation(tmp_path / "data")
     folder.release()
     with lab(tmp_path, time, vendor) as server:

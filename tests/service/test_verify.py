@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import apsw
@@ -71,9 +73,9 @@ def test_a_row_edited_by_hand_is_named(tmp_path: Path, table: str) -> None:
 
 def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path: Path) -> None:
     busy(server)
-    target = tmp_path / "backup dir é" / "lts.backup"
-    target.parent.mkdir()
-    assert upkeep.backup(server.ctx.store.path, tmp_path / "data", target) > 1000
+    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now)
+    assert target.parent == tmp_path / "data" / "backups"
+    assert os.name == "nt" or stat.S_IMODE(target.stat().st_mode) == 0o600
     assert upkeep.verify_backup(target, server.config.vendor_keys) == []
     (tmp_path / "new").mkdir()
     names = upkeep.restore(target, tmp_path / "new")
@@ -84,8 +86,7 @@ def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path
 def test_a_damaged_backup_is_refused_before_anything_is_touched(server: Lab, tmp_path: Path) -> None:
 
     busy(server)
-    target = tmp_path / "lts.backup"
-    upkeep.backup(server.ctx.store.path, tmp_path / "data", target)
+    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now)
     data = bytearray(target.read_bytes())
     data[len(data) // 2] ^= 0xFF
     target.write_bytes(data)

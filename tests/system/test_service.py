@@ -7,24 +7,28 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from lts.cli import service
+from lts import config
+from lts.cli import console, service_linux
+from lts.cli.service_sid import folder_rights, service_sid
 from lts.notify import notify
 from tests.needed import need
 from tests.system.lines import environment, lts
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
 EXPOSURE = 20
 """Tenths; the issue of installing asks for 2.0."""
 
 
+@linux
 def test_the_unit_is_right_and_hardened(tmp_path: Path) -> None:
     analyze = need("systemd")
     unit = tmp_path / "lts.service"
-    unit.write_text(service.unit_text([sys.executable, "-I", "-m", "lts.cli.main"]))
+    unit.write_text(service_linux.unit_text([sys.executable, "-I", "-m", "lts.cli.main"]))
     verified = subprocess.run(
         [analyze, "verify", "--recursive-errors=yes", str(unit)], capture_output=True, text=True, check=False
     )
@@ -38,13 +42,15 @@ def test_the_unit_is_right_and_hardened(tmp_path: Path) -> None:
     assert judged.returncode == 0, judged.stdout[-300:]
 
 
+@linux
 def test_paths_with_blanks_stay_one_word(tmp_path: Path) -> None:
-    text = service.unit_text(["/opt/my lts/python"], Path("/etc/l t s.json"), Path("/var/lib/lts"))
+    text = service_linux.unit_text(["/opt/my lts/python"], Path("/etc/l t s.json"))
     [start] = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
     assert start.startswith("'/opt/my lts/python' serve")
     assert "'/etc/l t s.json'" in start
 
 
+@linux
 def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -72,6 +78,7 @@ def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Pa
             assert server.wait(5) == 0
 
 
+@linux
 def test_a_service_manager_that_is_gone_stops_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     assert not notify("READY=1")
@@ -80,9 +87,36 @@ def test_a_service_manager_that_is_gone_stops_nobody(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="here a service could be installed for real")
+@linux
 def test_without_systemd_the_command_says_how_to_start_instead() -> None:
     for call in ("install", "remove", "status"):
         done = lts("service", call)
         assert done.code == 1
-        assert done.err == "lts: This system does not run systemd; start LTS by `python3 run_lts.py`.\n"
+        assert done.err == "lts: This system does not run systemd; start LTS by `lts serve`.\n"
     assert os.environ.get("NOTIFY_SOCKET") is None
+
+
+def test_the_services_configuration_keeps_data_where_services_do(tmp_path: Path) -> None:
+    (tmp_path / "lts.json").write_text(service_linux.configuration())
+    assert config.load(None, tmp_path, environ={}).data_dir == Path("/var/lib/lts")
+
+
+def test_a_services_account_on_windows_has_the_identity_that_windows_computes() -> None:
+    # the one that is published: of the service TrustedInstaller
+    known = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
+    assert service_sid("TrustedInstaller") == known
+    assert folder_rights("TrustedInstaller") == f"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;{known})"
+
+
+@pytest.mark.parametrize(("event", "ours"), [(0, False), (1, False), (2, True), (5, True), (6, True)])
+def test_a_closed_console_window_waits_for_the_servers_end(event: int, ours: bool) -> None:
+    finished = threading.Event()
+    stopped: list[int] = []
+
+    def stop() -> None:
+        stopped.append(event)
+        threading.Timer(0.05, finished.set).start()
+
+    assert console.on_close(stop, finished)(event) == ours
+    assert stopped == [event] * ours
+    assert finished.is_set() == ours

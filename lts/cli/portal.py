@@ -1,0 +1,30 @@
+"""`lts portal`: opens the portal of the running server in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import webbrowser
+from typing import Any
+
+from lts.cli.admin import session
+from lts.cli.options import config_of
+from lts.cli.serve import has_desktop, portal_url
+from lts.errors import AdminError
+
+
+def add_parsers(commands: Any) -> None:
+    """Register the command."""
+    commands.add_parser("portal", help="open the portal in the browser").set_defaults(run=_portal)
+
+
+def _portal(args: argparse.Namespace) -> int:
+    config = config_of(args)
+    with session(config) as server:
+        if not server.running:
+            raise AdminError("not-running", f"No LTS serves {config.data_dir}; start it first.")
+        answer = server.call("GET", "/setup-code")
+    url = portal_url(answer["url"], answer["setupCode"])
+    print(url, flush=True)
+    if has_desktop():
+        webbrowser.open(url)
+    return 0
