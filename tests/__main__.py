@@ -36,6 +36,7 @@ def main() -> int:
         ("style", ["-m", "ruff", "check", *CHECKED]),
         ("format", ["-m", "ruff", "format", "--check", "--quiet", *CHECKED]),
         ("types", ["-m", "mypy"]),
+        ("types on Windows", ["-m", "mypy", "--platform", "win32", "-p", "lts"]),
         ("imports", ["-c", _LINT, "--no-cache"]),
     ]
     arguments = sys.argv[1:]

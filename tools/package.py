@@ -1,11 +1,16 @@
-"""`python -m tools.package [OUT]`: the one-dir build, a tarball, a .deb and SHA256SUMS for this machine's system.
+"""`python3 -m tools.package [OUT] [--twice] [--try]`: every package that this machine can make, and SHA256SUMS.
 
-Needs PyInstaller beside the runtime's packages (requirements/package.txt); the .deb also `dpkg-deb`.
+The one-dir build and the one-file build by PyInstaller (deploy/pyinstaller/lts.spec); of the one-dir build a tarball
+and a .deb on Linux, a .zip and an installer on Windows. Makes an environment of its own from requirements/package.txt
+unless PyInstaller is there. `--twice` builds again and compares; `--try` starts what was built (docs/developer.md).
 """
 
 from __future__ import annotations
 
+import argparse
+import gzip
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -13,54 +18,99 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
-from lts import __version__
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from lts import __version__
+from lts.bootstrap import ensure_venv
+
 DEBIAN = ROOT / "deploy" / "debian"
-EPOCH = "1795608000"
+WINDOWS = sys.platform == "win32"
+NAME = "LTS" if WINDOWS else "lts"
+EPOCH = 1795608000
 """Time of every file in a package (2026-11-25T12:00:00Z), so that the same sources give the same package."""
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+BESIDE = ("lts.json.sample", "LICENSE", "docs/administrator.md")
+"""What a person who opens the folder should find at once."""
 
 
-def build_folder(out: Path) -> Path:
-    """The one-dir build: a folder that needs no Python."""
+def build_programs(out: Path) -> tuple[Path, Path]:
+    """The folder of the one-dir build, and the one-file build; neither needs a Python."""
     with tempfile.TemporaryDirectory() as work:
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "PYTHONHASHSEED": "1"}
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "PYTHONHASHSEED": "1"}
         command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "--distpath", str(out),
                    "--workpath", work, str(ROOT / "deploy" / "pyinstaller" / "lts.spec")]  # fmt: skip
         subprocess.run(command, check=True, env=environment)
-    return out / "lts"
+    folder = out / NAME
+    for name in BESIDE:
+        shutil.copy(ROOT / name, folder)
+    return folder, out / ("LTS.exe" if WINDOWS else "lts-portable")
+
+
+def _release_name() -> str:
+    return f"lts-{__version__}-{'windows' if WINDOWS else sys.platform}-{platform.machine().lower()}"
 
 
 def build_tarball(folder: Path, out: Path) -> Path:
     """`lts-VERSION-linux-MACHINE.tar.gz` with one folder inside."""
-    name = f"lts-{__version__}-{sys.platform}-{platform.machine()}"
-    path = out / f"{name}.tar.gz"
+    path = out / f"{_release_name()}.tar.gz"
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
         member.uname = member.gname = "root"
-        member.mtime = int(EPOCH)
+        member.mtime = EPOCH
         return member
 
-    with tarfile.open(path, "w:gz", compresslevel=9) as archive:
-        archive.add(folder, name, filter=plain)
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile("", "wb", 9, file, EPOCH) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        archive.add(folder, _release_name(), filter=plain)
+    return path
+
+
+def build_zip(folder: Path, out: Path) -> Path:
+    """`lts-VERSION-windows-MACHINE.zip` with one folder inside."""
+    path = out / f"{_release_name()}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            member = zipfile.ZipInfo(
+                f"{_release_name()}/{file.relative_to(folder).as_posix()}", (2026, 11, 25, 12, 0, 0)
+            )
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, file.read_bytes())
+    return path
+
+
+def build_installer(folder: Path, out: Path) -> Path:
+    """`lts-VERSION-setup.exe`, by NSIS (makensis, of any system) from the one-dir build for Windows."""
+    path = out / f"lts-{__version__}-setup.exe"
+    values = [f"-DVERSION={__version__}", f"-DFOLDER={folder}", f"-DOUT={path}"]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)}
+    for file in folder.rglob("*"):
+        os.utime(file, (EPOCH, EPOCH))  # the installer keeps the times of its files
+    subprocess.run(["makensis", "-V2", *values, str(ROOT / "deploy" / "windows" / "lts.nsi")], check=True,
+                   env=environment)  # fmt: skip
     return path
 
 
 def build_deb(folder: Path, out: Path) -> Path:
     """`lts_VERSION_ARCH.deb`: the program in /opt/lts, its configuration in /etc/lts, a service of the user lts."""
+    from lts.cli import place, service_linux
+
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     path = out / f"lts_{__version__}_{architecture}.deb"
     with tempfile.TemporaryDirectory() as name:
         stage = Path(name)
         shutil.copytree(folder, stage / "opt" / "lts", symlinks=True)
+        place.write_pointer(stage / "opt" / "lts", service_linux.CONFIG.parent)
         placed = {
             "usr/lib/systemd/system/lts.service": ROOT / "deploy" / "systemd" / "lts.service",
             "usr/lib/sysusers.d/lts.conf": ROOT / "deploy" / "systemd" / "lts.sysusers",
-            "etc/lts/lts.json": DEBIAN / "lts.json",
             "usr/share/doc/lts/copyright": ROOT / "LICENSE",
             "usr/share/doc/lts/administrator.md": ROOT / "docs" / "administrator.md",
         }
@@ -68,13 +118,16 @@ def build_deb(folder: Path, out: Path) -> Path:
             (stage / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, stage / target)
             (stage / target).chmod(0o644)
+        (stage / "etc" / "lts").mkdir(parents=True)
+        for config in ("lts.json", place.SAMPLE):
+            (stage / "etc" / "lts" / config).write_text(service_linux.configuration(), encoding="utf-8")
         (stage / "usr" / "bin").mkdir(parents=True)
         (stage / "usr" / "bin" / "lts").symlink_to("/opt/lts/lts")
         _control(stage, architecture)
         for file in stage.rglob("*"):
-            os.utime(file, (int(EPOCH), int(EPOCH)), follow_symlinks=False)
+            os.utime(file, (EPOCH, EPOCH), follow_symlinks=False)
         subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Zxz", str(stage), str(path)], check=True,
-                       stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH})  # fmt: skip
+                       stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)})  # fmt: skip
     return path
 
 
@@ -91,26 +144,57 @@ def _control(stage: Path, architecture: str) -> None:
         (folder / script).chmod(0o755)
 
 
-def write_sums(out: Path, files: list[Path]) -> None:
-    """SHA256SUMS of the packages, as `sha256sum -c` reads it."""
-    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
-    (out / "SHA256SUMS").write_text("".join(lines), encoding="ascii")
+def build(out: Path) -> list[Path]:
+    """Everything that this machine can make, and SHA256SUMS of it, as `sha256sum -c` reads them."""
+    out.mkdir(parents=True, exist_ok=True)
+    print("building the programs …", flush=True)
+    folder, program = build_programs(out)
+    print("packing …", flush=True)
+    files = [program]
+    if WINDOWS:
+        files.append(build_zip(folder, out))
+        files += [build_installer(folder, out)] if shutil.which("makensis") else []
+    else:
+        files.append(build_tarball(folder, out))
+        files += [build_deb(folder, out)] if shutil.which("dpkg-deb") else []
+    sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+    (out / "SHA256SUMS").write_text(text, encoding="ascii")
+    return files
+
+
+def _build_again(files: list[Path]) -> bool:
+    with tempfile.TemporaryDirectory() as name:
+        again = build(Path(name))
+        same = {file.name: file.read_bytes() == other.read_bytes() for file, other in zip(files, again, strict=True)}
+    for file, is_same in same.items():
+        print(f"{file}: {'the same when built again' if is_same else 'NOT the same when built again'}")
+    return all(same.values())
+
+
+def _try(out: Path, files: list[Path]) -> bool:
+    """Start what was built, where this machine can: in a bare root, and the .deb in a booted system."""
+    tries = [["-m", "tests.chroot", str(out / NAME)]]
+    tries += [["-m", "tests.boot", str(file)] for file in files if file.suffix == ".deb"]
+    codes = [subprocess.run([sys.executable, *one], cwd=ROOT, check=False).returncode for one in tries]
+    return not any(codes)
 
 
 def main() -> int:
-    """Build everything that this machine can."""
-    out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "dist").resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    print("building the program …", flush=True)
-    folder = build_folder(out)
-    files = [build_tarball(folder, out)]
-    if shutil.which("dpkg-deb"):
-        print("building the .deb …", flush=True)
-        files.append(build_deb(folder, out))
-    write_sums(out, files)
+    """Exit code 0 when everything was built, and held."""
+    parser = argparse.ArgumentParser(prog="python3 -m tools.package")
+    parser.add_argument("out", nargs="?", type=Path, default=ROOT / "dist")
+    parser.add_argument("--twice", action="store_true", help="build again and compare")
+    parser.add_argument("--try", action="store_true", dest="tried", help="start what was built")
+    args = parser.parse_args()
+    if importlib.util.find_spec("PyInstaller") is None:
+        python = ensure_venv(".venv-package", ROOT / "requirements" / "package.txt")
+        return subprocess.run([str(python), "-m", "tools.package", *sys.argv[1:]], cwd=ROOT, check=False).returncode
+    files = build(args.out.resolve())
     for file in files:
         print(f"{file} {file.stat().st_size // 1024} KiB")
-    return 0
+    good = not args.twice or _build_again(files)
+    return 0 if (not args.tried or _try(args.out.resolve(), files)) and good else 1
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def _systemctl() -> str:
 
 
 def _check_root() -> None:
-    if os.geteuid() != 0:
+    if sys.platform != "win32" and os.geteuid() != 0:
         raise AdminError("not-root", "A service is installed by root: run the same with sudo.")
 
 

@@ -6,19 +6,24 @@ Runs as `NT SERVICE\\LTS`. What is pure stands in service_sid; the rest is one c
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lts import config as configuration
 from lts.cli import console
+from lts.cli.options import config_of
 from lts.cli.place import POINTER, lay_sample, program_folder, write_pointer
 from lts.cli.runner import Runner
+from lts.cli.serve import LOG_SECONDS
 from lts.cli.service_sid import account, folder_rights
+from lts.config import Config
 from lts.errors import AdminError, LtsError
 from lts.server import Server, set_up_logging
 
@@ -40,8 +45,6 @@ STOP_MILLISECONDS = 15_000
 WAIT_SECONDS = 60
 RESTART_MILLISECONDS = 2_000
 FORGIVEN_AFTER_SECONDS = 24 * 3600
-SPECIFIC_ERROR = 1066
-"""ERROR_SERVICE_SPECIFIC_ERROR: the service's own exit code says more."""
 _STATES = {
     win32service.SERVICE_RUNNING: "running",
     win32service.SERVICE_STOPPED: "stopped",
@@ -62,7 +65,8 @@ def install(command: list[str]) -> None:
     try:
         _make_folder(folder())
         write_pointer(program_folder(), folder())
-        _create(subprocess.list2cmdline([*command, "service", HOSTED]))
+        config = str(folder() / configuration.FILE)
+        _create(subprocess.list2cmdline([*command, "service", HOSTED, "--config", config]))
         win32serviceutil.StartService(NAME)
         win32serviceutil.WaitForServiceStatus(NAME, win32service.SERVICE_RUNNING, WAIT_SECONDS)
     except (pywintypes.error, OSError) as error:
@@ -135,17 +139,23 @@ def _create(command: str) -> None:
         )  # fmt: skip
         try:
             win32service.ChangeServiceConfig2(service, win32service.SERVICE_CONFIG_DESCRIPTION, DESCRIPTION)
-            again = [(win32service.SC_ACTION_RESTART, RESTART_MILLISECONDS)] * 3
-            win32service.ChangeServiceConfig2(
-                service,
-                win32service.SERVICE_CONFIG_FAILURE_ACTIONS,
-                {"ResetPeriod": FORGIVEN_AFTER_SECONDS, "RebootMsg": "", "Command": "", "Actions": again},
-            )
-            win32service.ChangeServiceConfig2(service, win32service.SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, True)
+            _restart_after_failure(service)
         finally:
             win32service.CloseServiceHandle(service)
     finally:
         win32service.CloseServiceHandle(manager)
+
+
+def _restart_after_failure(service: Any) -> None:
+    again = [(win32service.SC_ACTION_RESTART, RESTART_MILLISECONDS)] * 3
+    actions = {"ResetPeriod": FORGIVEN_AFTER_SECONDS, "RebootMsg": "", "Command": "", "Actions": again}
+    try:
+        win32service.ChangeServiceConfig2(service, win32service.SERVICE_CONFIG_FAILURE_ACTIONS, actions)
+        win32service.ChangeServiceConfig2(service, win32service.SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, True)
+    except pywintypes.error as error:
+        if error.winerror != winerror.ERROR_INVALID_LEVEL:
+            raise
+        print("This system cannot start a service again by itself after a failure.")
 
 
 def _sentence(error: Any) -> AdminError:
@@ -162,11 +172,13 @@ def _sentence(error: Any) -> AdminError:
     return AdminError("service-failed", f"Windows says: {words} See {folder() / 'lts.log'}, and the event log.")
 
 
-class Hosted(win32serviceutil.ServiceFramework):  # type: ignore[misc]  # pywin32 has no types
+class Hosted(win32serviceutil.ServiceFramework):
     """The service as Windows runs it."""
 
     _svc_name_ = NAME
     _svc_display_name_ = TITLE
+    settings: Callable[[], Config]
+    """Reads the configuration; given by `host`, since Windows makes the object."""
 
     def __init__(self, arguments: list[str]) -> None:
         super().__init__(arguments)
@@ -174,18 +186,26 @@ class Hosted(win32serviceutil.ServiceFramework):  # type: ignore[misc]  # pywin3
         self._stopped = threading.Event()
 
     def SvcRun(self) -> None:  # noqa: N802 - the name that pywin32 calls
-        """Serve until told to stop; a failure is told to Windows, which starts it again."""
+        """Serve until told to stop. What is raised tells Windows that the service failed, which starts it again."""
         try:
-            settings = configuration.load(None, folder())
+            settings = type(self).settings()
             lines = set_up_logging(settings)
-            self._runner = Runner(settings, self._serving)
+            try:
+                self._serve(settings)
+            finally:
+                lines.finish(LOG_SECONDS)
+        except LtsError as error:
+            servicemanager.LogErrorMsg(error.detail)  # also when there is no log yet
+            raise
+
+    def _serve(self, settings: Config) -> None:
+        self._runner = Runner(settings, self._serving)
+        try:
             if not self._stopped.is_set():
                 self._runner.run()
-            lines.finish(1.0)
         except LtsError as error:
             log.error("%s", error.detail)
-            servicemanager.LogErrorMsg(error.detail)
-            self.ReportServiceStatus(win32service.SERVICE_STOPPED, win32ExitCode=SPECIFIC_ERROR, svcExitCode=1)
+            raise
 
     def _serving(self, server: Server) -> None:
         log.info("serving at %s", server.url)
@@ -201,13 +221,14 @@ class Hosted(win32serviceutil.ServiceFramework):  # type: ignore[misc]  # pywin3
     SvcShutdown = SvcStop
 
 
-def host(_: argparse.Namespace) -> int:
+def host(args: argparse.Namespace) -> int:
     """Be the service: called by Windows, not by people."""
+    Hosted.settings = staticmethod(functools.partial(config_of, args))
     console.watch(lambda event: True)  # somebody who logs off ends no service
     servicemanager.Initialize(NAME, None)
     servicemanager.PrepareToHostSingle(Hosted)
     try:
-        servicemanager.StartServiceCtrlDispatcher()
+        servicemanager.StartServiceCtrlDispatcher()  # type: ignore[no-untyped-call]
     except win32service.error as error:
         if error.winerror != winerror.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT:
             raise

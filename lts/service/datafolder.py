@@ -117,8 +117,10 @@ def _note(path: Path) -> dict[str, Any]:
 
 def _held_by(path: Path) -> str:
     note = _note(path)
-    where = f", serving {note['address']}" if note.get("address") else ""
-    return f"{path} is in use by another LTS (process {note.get('pid', 'unknown')}{where}); stop that one first."
+    held = f"{path} is in use by another LTS (process {note.get('pid', 'unknown')})"
+    if note.get("address"):
+        return f"{held}. Its portal is at {note['address']}/page/#/index.html; stop it first to start one here."
+    return f"{held}; stop that one first."
 
 
 if sys.platform == "win32":

@@ -204,12 +204,10 @@ def _sentence(host: str, port: int, error: OSError) -> ListenError:
 
 def _possible_connections(wanted: int) -> int:
     """`wanted`, or what the system allows if that is less; each connection is an open file."""
-    if not hasattr(select, "poll"):
+    if sys.platform == "win32":
         return min(wanted, SELECT_LIMIT)
-    try:
-        import resource  # not on Windows
-    except ImportError:
-        return wanted
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + FILES_BESIDE_CONNECTIONS
     if soft == resource.RLIM_INFINITY or soft >= needed:
