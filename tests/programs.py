@@ -10,7 +10,17 @@ import shutil
 import subprocess
 import sys
 
-PROGRAMS = {"chromium": ("chromium", "chromium-browser"), "nginx": ("nginx",), "systemd": ("systemd-analyze",)}
+PROGRAMS = {
+    "chromium": ("chromium", "chromium-browser"),
+    "nginx": ("nginx",),
+    "systemd": ("systemd-analyze",),
+    "systemd-container": ("systemd-nspawn",),
+    "mmdebstrap": ("mmdebstrap",),
+    "wine": ("wine",),
+    "wine64": ("/usr/lib/wine/wine64",),
+    "gcc-mingw-w64-x86-64": ("x86_64-w64-mingw32-gcc",),
+    "nsis": ("makensis",),
+}
 """Package of the system: names of its program."""
 FONTS = "fonts-noto-cjk"
 """Without it pictures of Chinese pages show boxes."""
@@ -32,7 +42,7 @@ def bring() -> None:
     missing = [package for package in PROGRAMS if find(package) is None]
     if not missing or not may_install():
         return
-    print(f"tests: installing {', '.join(missing)} for the tests of the portal …", flush=True)
+    print(f"tests: installing {', '.join(missing)} for the tests …", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *missing, FONTS]):
         subprocess.run(["apt-get", *words], stdout=subprocess.DEVNULL, env=environment, check=False)

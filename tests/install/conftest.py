@@ -1,0 +1,46 @@
+"""What is built once for all tests of installing: the packages of this system, and those of Windows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.install.wine import ROOT, Wine, windows_path
+from tests.needed import need
+from tools.package import build_installer
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of what `python3 -m tools.package` makes on this system."""
+    out = tmp_path_factory.mktemp("packages")
+    command = [sys.executable, "-m", "tools.package", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def wine() -> Iterator[Wine]:
+    """A Windows, with Python for building."""
+    for program in ("wine", "wine64", "gcc-mingw-w64-x86-64"):
+        need(program)
+    one = Wine(ROOT / ".wine")
+    one.prepare()
+    yield one
+    one.end()
+
+
+@pytest.fixture(scope="session")
+def windows_packages(wine: Wine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of what `python3 -m tools.package` makes on Windows, and the installer."""
+    need("nsis")
+    out = tmp_path_factory.mktemp("windows packages")
+    done = wine.run(wine.python, "-m", "tools.package", windows_path(out), seconds=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    build_installer(out / "LTS", out)
+    return out
