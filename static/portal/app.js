@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { chooseLanguage, currentLanguage, hasWords, LANGUAGES, loadLanguage, t } from "./i18n.js";
 import { html, render, useEffect, useRef, useState } from "./lib.js";
-import { Button, Loading } from "./parts/basics.js";
+import { Button, Fault, Loading, Page } from "./parts/basics.js";
 import { Icon } from "./parts/icon.js";
 import { link, takeSetupCode, useRoute } from "./route.js";
 import { recall, remember } from "./store.js";
@@ -48,6 +48,12 @@ function Navigation({ current, onChosen }) {
     <a href=${link(name)} aria-current=${name === current ? "page" : undefined} onClick=${onChosen}><${Icon} name=${icon} /><span>${t(`nav.${name}`)}</span></a></li>`)}</ul>`;
 }
 
+// Browsers may keep a module's failure for as long as the document lives: only loading all anew helps, and that also
+// finds the files of a server that was upgraded meanwhile.
+function NotLoaded() {
+  return html`<${Page} title="LTS"><${Fault} error=${{ sentence: t("error.not-loaded") }} retry=${() => location.reload()} /><//>`;
+}
+
 function Shell({ account, onSignedOut, onLanguage }) {
   const route = useRoute();
   const name = route.name in PAGES ? route.name : "index";
@@ -57,7 +63,7 @@ function Shell({ account, onSignedOut, onLanguage }) {
   const first = useRef(true);
   useEffect(() => {
     let gone = false;
-    PAGES[name].page().then((View) => gone || setShown({ name, View }));
+    PAGES[name].page().then((View) => gone || setShown({ name, View }), () => gone || setShown({ name, View: NotLoaded }));
     return () => { gone = true; };
   }, [name]);
   useEffect(() => {

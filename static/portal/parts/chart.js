@@ -5,7 +5,7 @@ import { number } from "../i18n.js";
 
 let loading = null;
 function library() {
-  loading ??= import("../../vendor/chart.js-4.6.1/chart.js").then(() => globalThis.Chart);
+  loading ??= import("../../vendor/chart.js-4.6.1/chart.js").then(() => globalThis.Chart, () => { loading = null; });
   return loading;
 }
 
@@ -34,7 +34,7 @@ function Canvas({ label, config, height, onPick }) {
   useEffect(() => {
     let gone = false;
     library().then((Chart) => {
-      if (gone) return;
+      if (gone || !Chart) return; // without the library the table beside the chart has the figures
       Chart.defaults.color = cssValue("--ink-soft");
       Chart.defaults.borderColor = cssValue("--line");
       Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
