@@ -28,6 +28,7 @@ from lts import __version__
 from lts.bootstrap import ensure_venv
 
 DEBIAN = ROOT / "deploy" / "debian"
+PROXY = ROOT / "deploy" / "proxy"
 WINDOWS = sys.platform == "win32"
 NAME = "LTS" if WINDOWS else "lts"
 EPOCH = 1795608000
@@ -47,6 +48,7 @@ def build_programs(out: Path) -> tuple[Path, Path]:
     folder = out / NAME
     for name in BESIDE:
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(PROXY, folder / "proxy")
     return folder, out / ("LTS.exe" if WINDOWS else "lts-portable")
 
 
