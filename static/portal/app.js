@@ -98,6 +98,7 @@ function Portal({ firstCode }) {
   const [setupCode, setSetupCode] = useState(firstCode);
   const [account, setAccount] = useState(null);
   const [view, setView] = useState("loading");
+  const [fault, setFault] = useState(null);
   const [again, setAgain] = useState(null);
   const [, redraw] = useState(0);
   const onLanguage = () => redraw((n) => n + 1);
@@ -106,7 +107,8 @@ function Portal({ firstCode }) {
       const found = await api.session();
       setAccount(found);
       setView(found.user !== null ? "shell" : found.setUpNeeded ? "set-up" : "sign-in");
-    } catch {
+    } catch (error) {
+      setFault(error.sentence ?? t("error.page"));
       setView("unreachable");
     }
   };
@@ -130,7 +132,7 @@ function Portal({ firstCode }) {
   const preferences = html`<${Preferences} onLanguage=${onLanguage} />`;
   if (view === "loading") return html`<div class="front"><${Loading} /></div>`;
   if (view === "unreachable") {
-    return html`<main class="front"><div class="card"><h1>LTS</h1><p>${t("error.unreachable")}</p>
+    return html`<main class="front"><div class="card"><h1>LTS</h1><p role="alert">${fault}</p>
       <${Button} kind="primary" onClick=${look}>${t("action.retry")}<//></div></main>`;
   }
   if (view === "set-up") return html`<${SetUp} key=${setupCode} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;

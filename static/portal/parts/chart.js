@@ -4,8 +4,14 @@ import { html, useEffect, useRef, useState } from "../lib.js";
 import { number } from "../i18n.js";
 
 let loading = null;
+let failures = 0;
+// A browser keeps a module's failure under its address (HTML, "fetch a single module script"), hence another one.
 function library() {
-  loading ??= import("../../vendor/chart.js-4.6.1/chart.js").then(() => globalThis.Chart, () => { loading = null; });
+  const again = failures ? `?again=${failures}` : "";
+  loading ??= import(`../../vendor/chart.js-4.6.1/chart.js${again}`).then(() => globalThis.Chart, () => {
+    loading = null;
+    failures += 1;
+  });
   return loading;
 }
 
