@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import trustme
 
 from tests.needed import need
 from tests.twins import free_port, wait_until
 
+_ANY = ssl._create_unverified_context()
 _MAIN = """
 {user}
 worker_processes 1;
@@ -53,6 +58,8 @@ WAYS = {
     "root": "location / {{ proxy_pass http://lts;{headers} }}",
 }
 """How `proxy_pass` may stand: the prefix kept, stripped by its trailing slash, under another name, or none at all."""
+ODD_PATHS = ("", "page", "page/", "page/index.html", "/", "//page/")
+"""Under the prefix: what people type, and what proxies make of a slash too many (cases.md 48)."""
 PREFIXES = {"kept": "/lts/", "stripped": "/lts/", "renamed": "/license/", "root": "/"}
 
 
@@ -94,3 +101,25 @@ def running(command: list[str], is_up: Callable[[], bool], **options: Any) -> It
         finally:
             process.terminate()
             process.wait(10)
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Redirects are looked at, not followed."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def follow(url: str) -> list[str]:
+    """Every address on the way to a page; at most 5 redirects."""
+    seen = [url]
+    opener = urllib.request.build_opener(_Stay, urllib.request.HTTPSHandler(context=_ANY))
+    for _ in range(5):
+        try:
+            with opener.open(seen[-1], timeout=20) as answer:
+                assert answer.status == 200
+                return seen
+        except urllib.error.HTTPError as error:
+            assert error.code in (301, 302, 307, 308), (seen, error.code)
+            seen.append(urljoin(seen[-1], error.headers["Location"]))
+    raise AssertionError(f"a loop: {seen}")

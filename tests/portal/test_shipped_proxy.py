@@ -20,6 +20,7 @@ from lts.service.pair import joining
 from lts.web.channel import Acceptor
 from tests.kit import Lab, item, lab
 from tests.portal.conftest import Site
+from tests.portal.proxy import ODD_PATHS, follow
 from tests.portal.shipped import FOLDER, FRONTS, HOST, Front, front
 from tests.portal.visitor import PASSWORD, Visitor
 
@@ -130,6 +131,12 @@ def test_the_address_without_slash_keeps_scheme_host_and_port(proxy: Front) -> N
     answer = Answer(proxy, "GET", "/lts")
     assert answer.status == 308
     assert urljoin(f"https://{HOST}:{proxy.https}/lts", answer.headers["Location"]) == proxy.base
+
+
+def test_every_redirect_stays_under_the_prefix(proxy: Front) -> None:
+    for path in ODD_PATHS:
+        for address in follow(proxy.base + path):
+            assert address.startswith(proxy.base), address
 
 
 def test_nothing_else_goes_to_the_server(proxy: Front) -> None:
