@@ -64,6 +64,7 @@ def build_tarball(folder: Path, out: Path) -> Path:
         member.uid = member.gid = 0
         member.uname = member.gname = "root"
         member.mtime = EPOCH
+        member.mode = _mode(member.mode)
         return member
 
     with (
@@ -126,11 +127,18 @@ def build_deb(folder: Path, out: Path) -> Path:
         (stage / "usr" / "bin").mkdir(parents=True)
         (stage / "usr" / "bin" / "lts").symlink_to("/opt/lts/lts")
         _control(stage, architecture)
-        for file in stage.rglob("*"):
+        for file in [stage, *stage.rglob("*")]:
+            if not file.is_symlink():
+                file.chmod(_mode(file.stat().st_mode))
             os.utime(file, (EPOCH, EPOCH), follow_symlinks=False)
         subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Zxz", str(stage), str(path)], check=True,
                        stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)})  # fmt: skip
     return path
+
+
+def _mode(mode: int) -> int:
+    """Readable for all and changed by root alone, whatever the umask of whoever builds."""
+    return 0o755 if mode & 0o100 else 0o644
 
 
 def _control(stage: Path, architecture: str) -> None:
