@@ -5,14 +5,18 @@ Imported before anything is installed, hence the standard library alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 PROGRAMS = {
     "chromium": ("chromium", "chromium-browser"),
     "nginx": ("nginx",),
+    "caddy": ("caddy",),
     "systemd": ("systemd-analyze",),
     "systemd-container": ("systemd-nspawn",),
     "mmdebstrap": ("mmdebstrap",),
@@ -24,6 +28,8 @@ PROGRAMS = {
 """Package of the system: names of its program."""
 FONTS = "fonts-noto-cjk"
 """Without it pictures of Chinese pages show boxes."""
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""Asked by Debian's maintainer scripts before they start a service (invoke-rc.d(8)); 101 forbids it."""
 
 
 def find(package: str) -> str | None:
@@ -44,5 +50,20 @@ def bring() -> None:
         return
     print(f"tests: installing {', '.join(missing)} for the tests …", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update"], ["install", "-y", "--no-install-recommends", *missing, FONTS]):
-        subprocess.run(["apt-get", *words], stdout=subprocess.DEVNULL, env=environment, check=False)
+    with _no_service_starts():
+        for words in (["update"], ["install", "-y", "--no-install-recommends", *missing, FONTS]):
+            subprocess.run(["apt-get", *words], stdout=subprocess.DEVNULL, env=environment, check=False)
+
+
+@contextlib.contextmanager
+def _no_service_starts() -> Iterator[None]:
+    """Tests start servers on ports of their own; the packages' services must not take port 80."""
+    if POLICY.exists():  # the machine's owner has said what starts
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()

@@ -28,6 +28,7 @@ from lts import __version__
 from lts.bootstrap import ensure_venv
 
 DEBIAN = ROOT / "deploy" / "debian"
+PROXY = ROOT / "deploy" / "proxy"
 WINDOWS = sys.platform == "win32"
 NAME = "LTS" if WINDOWS else "lts"
 EPOCH = 1795608000
@@ -47,6 +48,7 @@ def build_programs(out: Path) -> tuple[Path, Path]:
     folder = out / NAME
     for name in BESIDE:
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(PROXY, folder / "proxy")
     return folder, out / ("LTS.exe" if WINDOWS else "lts-portable")
 
 
@@ -62,6 +64,7 @@ def build_tarball(folder: Path, out: Path) -> Path:
         member.uid = member.gid = 0
         member.uname = member.gname = "root"
         member.mtime = EPOCH
+        member.mode = _mode(member.mode)
         return member
 
     with (
@@ -124,11 +127,18 @@ def build_deb(folder: Path, out: Path) -> Path:
         (stage / "usr" / "bin").mkdir(parents=True)
         (stage / "usr" / "bin" / "lts").symlink_to("/opt/lts/lts")
         _control(stage, architecture)
-        for file in stage.rglob("*"):
+        for file in [stage, *stage.rglob("*")]:
+            if not file.is_symlink():
+                file.chmod(_mode(file.stat().st_mode))
             os.utime(file, (EPOCH, EPOCH), follow_symlinks=False)
         subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Zxz", str(stage), str(path)], check=True,
                        stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)})  # fmt: skip
     return path
+
+
+def _mode(mode: int) -> int:
+    """Readable for all and changed by root alone, whatever the umask of whoever builds."""
+    return 0o755 if mode & 0o100 else 0o644
 
 
 def _control(stage: Path, architecture: str) -> None:

@@ -2,6 +2,7 @@
 import { hasWords, t } from "./i18n.js";
 
 const BASE = "../api/v1/admin";
+const OF_PROXY = { 413: "proxy-limit", 502: "proxy-alone", 503: "proxy-alone", 504: "proxy-alone" };
 let csrf = "sign-in";
 let signInAgain = null;
 
@@ -37,6 +38,12 @@ export function address(path, query = {}) {
   return BASE + path + (text ? `?${text}` : "");
 }
 
+// Every refusal of the server is JSON; this one was made by what stands in front of it.
+function notOurs(status) {
+  const code = OF_PROXY[status] ?? "not-json";
+  return new ApiError(status, { code, detail: t(`error.${code}`) });
+}
+
 async function send(method, path, { query, body, file } = {}) {
   const headers = {};
   if (method !== "GET") headers["X-LTS-CSRF"] = csrf;
@@ -54,9 +61,9 @@ async function send(method, path, { query, body, file } = {}) {
   try {
     found = text ? JSON.parse(text) : null;
   } catch {
-    throw new ApiError(answer.status, { code: "not-json", detail: t("error.not-json") });
+    throw notOurs(answer.status);
   }
-  if (!answer.ok) throw new ApiError(answer.status, found ?? {});
+  if (!answer.ok) throw found ? new ApiError(answer.status, found) : notOurs(answer.status);
   if (found && typeof found.csrf === "string") csrf = found.csrf;
   return found;
 }

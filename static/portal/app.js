@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { chooseLanguage, currentLanguage, hasWords, LANGUAGES, loadLanguage, t } from "./i18n.js";
 import { html, render, useEffect, useRef, useState } from "./lib.js";
-import { Button, Loading } from "./parts/basics.js";
+import { Button, Fault, Loading, Page } from "./parts/basics.js";
 import { Icon } from "./parts/icon.js";
 import { link, takeSetupCode, useRoute } from "./route.js";
 import { recall, remember } from "./store.js";
@@ -48,6 +48,12 @@ function Navigation({ current, onChosen }) {
     <a href=${link(name)} aria-current=${name === current ? "page" : undefined} onClick=${onChosen}><${Icon} name=${icon} /><span>${t(`nav.${name}`)}</span></a></li>`)}</ul>`;
 }
 
+// Browsers may keep a module's failure for as long as the document lives: only loading all anew helps, and that also
+// finds the files of a server that was upgraded meanwhile.
+function NotLoaded() {
+  return html`<${Page} title="LTS"><${Fault} error=${{ sentence: t("error.not-loaded") }} retry=${() => location.reload()} /><//>`;
+}
+
 function Shell({ account, onSignedOut, onLanguage }) {
   const route = useRoute();
   const name = route.name in PAGES ? route.name : "index";
@@ -57,7 +63,7 @@ function Shell({ account, onSignedOut, onLanguage }) {
   const first = useRef(true);
   useEffect(() => {
     let gone = false;
-    PAGES[name].page().then((View) => gone || setShown({ name, View }));
+    PAGES[name].page().then((View) => gone || setShown({ name, View }), () => gone || setShown({ name, View: NotLoaded }));
     return () => { gone = true; };
   }, [name]);
   useEffect(() => {
@@ -92,6 +98,7 @@ function Portal({ firstCode }) {
   const [setupCode, setSetupCode] = useState(firstCode);
   const [account, setAccount] = useState(null);
   const [view, setView] = useState("loading");
+  const [fault, setFault] = useState(null);
   const [again, setAgain] = useState(null);
   const [, redraw] = useState(0);
   const onLanguage = () => redraw((n) => n + 1);
@@ -100,7 +107,8 @@ function Portal({ firstCode }) {
       const found = await api.session();
       setAccount(found);
       setView(found.user !== null ? "shell" : found.setUpNeeded ? "set-up" : "sign-in");
-    } catch {
+    } catch (error) {
+      setFault(error.sentence ?? t("error.page"));
       setView("unreachable");
     }
   };
@@ -124,7 +132,7 @@ function Portal({ firstCode }) {
   const preferences = html`<${Preferences} onLanguage=${onLanguage} />`;
   if (view === "loading") return html`<div class="front"><${Loading} /></div>`;
   if (view === "unreachable") {
-    return html`<main class="front"><div class="card"><h1>LTS</h1><p>${t("error.unreachable")}</p>
+    return html`<main class="front"><div class="card"><h1>LTS</h1><p role="alert">${fault}</p>
       <${Button} kind="primary" onClick=${look}>${t("action.retry")}<//></div></main>`;
   }
   if (view === "set-up") return html`<${SetUp} key=${setupCode} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;

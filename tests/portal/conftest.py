@@ -20,12 +20,12 @@ from tests.portal.visitor import Visitor
 
 
 class Site:
-    """A server with the portal on a free port of loopback."""
+    """A server with the portal on a free port of loopback; `settings` are those of Config."""
 
-    def __init__(self, here: Lab, port: int = 0) -> None:
+    def __init__(self, here: Lab, port: int = 0, **settings: Any) -> None:
         self.lab = here
         limits = RateLimits(1_000_000, 1_000_000, 1_000_000)
-        config = replace(here.config, rate_limits=limits, port=port)
+        config = replace(here.config, rate_limits=limits, port=port, **settings)
         self.app = App(here.ctx, config, "cli-token")
         self.listener = Listener(self.app, config)
         self.thread = threading.Thread(target=self.listener.run)

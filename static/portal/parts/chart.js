@@ -4,8 +4,14 @@ import { html, useEffect, useRef, useState } from "../lib.js";
 import { number } from "../i18n.js";
 
 let loading = null;
+let failures = 0;
+// A browser keeps a module's failure under its address (HTML, "fetch a single module script"), hence another one.
 function library() {
-  loading ??= import("../../vendor/chart.js-4.6.1/chart.js").then(() => globalThis.Chart);
+  const again = failures ? `?again=${failures}` : "";
+  loading ??= import(`../../vendor/chart.js-4.6.1/chart.js${again}`).then(() => globalThis.Chart, () => {
+    loading = null;
+    failures += 1;
+  });
   return loading;
 }
 
@@ -34,7 +40,7 @@ function Canvas({ label, config, height, onPick }) {
   useEffect(() => {
     let gone = false;
     library().then((Chart) => {
-      if (gone) return;
+      if (gone || !Chart) return; // without the library the table beside the chart has the figures
       Chart.defaults.color = cssValue("--ink-soft");
       Chart.defaults.borderColor = cssValue("--line");
       Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
