@@ -1,4 +1,4 @@
-"""`python3 -m tests.chroot FOLDER`: the one-dir build serves where there is no Python, and nothing but the C library.
+"""`python3 -m tests.install.bareroot FOLDER`: the one-dir build where there is no Python, only the C library.
 
 Needs root. Says how long it takes from the start to the first answer.
 """
@@ -42,34 +42,28 @@ def make_root(folder: Path, root: Path) -> None:
     subprocess.run(["mknod", "-m", "666", str(root / "dev" / "urandom"), "c", "1", "9"], check=True)
 
 
+def serve(root: Path, port: int) -> tuple[str, int, float]:
+    """Start the program in `root` and end it: status of its first answer, exit code, seconds to that answer."""
+    words = ["/opt/lts/lts", "serve", "--no-browser", "--port", str(port), "--data", "/data/lts"]
+    begun = time.monotonic()
+    with subprocess.Popen(["chroot", str(root), *words], stdout=subprocess.DEVNULL) as server:
+        try:
+            status = _first_answer(port, begun)
+            seconds = time.monotonic() - begun
+        finally:
+            server.terminate()
+            code = server.wait(10)
+    return status, code, seconds
+
+
 def main() -> int:
     """Exit code 0 when it serves."""
     with tempfile.TemporaryDirectory() as name:
-        root, port = Path(name), free_port()
-        make_root(Path(sys.argv[1]).resolve(), root)
-        command = [
-            "chroot",
-            str(root),
-            "/opt/lts/lts",
-            "serve",
-            "--no-browser",
-            "--port",
-            str(port),
-            "--data",
-            "/data/lts",
-        ]
-        took = []
-        for number in range(3):
-            begun = time.monotonic()
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-                try:
-                    status = _first_answer(port, begun)
-                    took.append(time.monotonic() - begun)
-                finally:
-                    server.terminate()
-                    code = server.wait(10)
-            print(f"{'first' if not number else 'later'} start: {status} after {took[-1]:.2f} s, ended with {code}")
-            if status != "serving" or code != 0:
+        make_root(Path(sys.argv[1]).resolve(), Path(name))
+        for _ in range(3):
+            status, code, seconds = serve(Path(name), free_port())
+            print(f"{status} after {seconds:.2f} s, ended with {code}")
+            if (status, code) != ("serving", 0):
                 return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""`python3 -m tests.boot PACKAGE.deb`: the package in a booted system: installed, killed, stopped, upgraded, removed.
+"""The packages in a booted system: installed, killed, upgraded, removed. `python3 -m tests.install.boot DEB DIR`.
 
 Needs root, mmdebstrap and systemd-nspawn; takes a minute. The probe inside says a line for each thing that holds.
 """
@@ -34,7 +34,10 @@ begun=$(date +%s%N); systemctl stop lts; took=$(ms $begun); echo "PROBE stop too
 [ "$(systemctl show -p Result --value lts)" = success ]; say $? "stops cleanly"
 begun=$(date +%s%N); systemctl start lts; health; echo "PROBE start to answer $(ms $begun) ms"
 sed -i 's/"port": 48080/"port":  48080/' /etc/lts/lts.json
-dpkg -i --force-confold /lts.deb; say $? "upgraded"
+dpkg-deb -R /lts.deb /next && sed -i 's/^Version: .*/&+next/' /next/DEBIAN/control
+dpkg-deb -b /next /next.deb
+dpkg -i --force-confold /next.deb; say $? "upgraded"
+dpkg-query -W -f '${Version}' lts | grep -q +next; say $? "the next version is there"
 health; say $? "answers after the upgrade"
 [ "$(uuid)" = "$before" ]; say $? "data survive the upgrade"
 grep -q "  48080" /etc/lts/lts.json; say $? "the configuration survives the upgrade"
@@ -50,7 +53,16 @@ systemctl is-active --quiet lts; [ $? != 0 ]; say $? "does not run any more"
 dpkg -P lts; say $? "purged"
 [ -f /var/lib/lts/lts.db ]; say $? "data survive the purge"
 [ ! -e /etc/lts/lts.json ] && [ ! -e /opt/lts ]; say $? "nothing else is left"
-systemd-analyze security --no-pager lts 2>/dev/null | tail -1
+userdel lts; rm -rf /var/lib/lts; [ ! -e /etc/systemd/system/lts.service ]; say $? "as before the package"
+/srv/lts/lts service install; say $? "lts service install, of the unpacked tarball"
+health; say $? "its service answers"
+/srv/lts/lts status | grep -q 48080; say $? "its commands find the service's data"
+[ "$(stat -c %a:%U /var/lib/lts)" = 700:lts ]; say $? "its data belong to lts alone"
+/srv/lts/lts service status; say $? "lts service status"
+echo "PROBE $(systemd-analyze security --no-pager lts 2>/dev/null | tail -1)"
+/srv/lts/lts service remove; say $? "lts service remove"
+/srv/lts/lts service status; [ $? != 0 ]; say $? "no service any more"
+[ -f /var/lib/lts/lts.db ] && [ -f /etc/lts/lts.json ]; say $? "its data and configuration stay"
 echo "PROBE done"
 systemctl poweroff
 """
@@ -65,28 +77,21 @@ WantedBy=multi-user.target
 PACKAGES = "systemd,systemd-sysv,dbus,curl,ca-certificates"
 
 
-def main() -> int:
-    """Exit code 0 when everything holds."""
-    deb = Path(sys.argv[1]).resolve()
-    for tool in ("mmdebstrap", "systemd-nspawn"):
-        if shutil.which(tool) is None:
-            print(f"{tool} is missing; install it by the system's package manager (mmdebstrap, systemd-container)")
-            return 1
+def boot(deb: Path, folder: Path) -> tuple[list[str], str]:
+    """Try a .deb, then the one-dir build: the probe's lines (`ok …`, `FAIL …`, figures, at last `done`), and its log."""
     _make_room()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"
-        print("making a system …", flush=True)
-        subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root)], check=True
-        )
+        made = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root)]
+        subprocess.run(made, check=True)
         shutil.copy(deb, root / "lts.deb")
+        shutil.copytree(folder, root / "srv" / "lts", symlinks=True)
         (root / "probe.sh").write_text(PROBE)
         (root / "probe.sh").chmod(0o755)
         units = root / "etc" / "systemd" / "system"
         (units / "probe.service").write_text(UNIT)
         (units / "multi-user.target.wants").mkdir(exist_ok=True)
         (units / "multi-user.target.wants" / "probe.service").symlink_to("../probe.service")
-        print("booting it …", flush=True)
         nspawn = f"systemd-nspawn -b -D {root} --private-network --register=no --keep-unit"
         # a console is wanted, hence `script`; its output is the container's
         booted = subprocess.run(
@@ -95,11 +100,7 @@ def main() -> int:
         )  # fmt: skip
         log = (root / "probe.log").read_text(errors="replace") if (root / "probe.log").exists() else ""
     lines = [line.strip() for line in re.findall(r"PROBE (.*)", log)]
-    print("\n".join(lines))
-    if "done" not in lines:
-        print(log[-3000:], booted.stdout[-2000:], booted.stderr[-1000:])
-        return 1
-    return int(any(line.startswith("FAIL") for line in lines))
+    return lines, log[-3000:] + booted.stdout[-2000:] + booted.stderr[-1000:]
 
 
 def _make_room() -> None:
@@ -108,6 +109,13 @@ def _make_room() -> None:
     if not place.is_mount() and not Path("/run/systemd/system").is_dir():
         place.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], check=True)
+
+
+def main() -> int:
+    """Exit code 0 when everything holds."""
+    lines, log = boot(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
+    print("\n".join(lines) if "done" in lines else log)
+    return int("done" not in lines or any(line.startswith("FAIL") for line in lines))
 
 
 if __name__ == "__main__":
