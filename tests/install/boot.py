@@ -78,7 +78,7 @@ PACKAGES = "systemd,systemd-sysv,dbus,curl,ca-certificates"
 
 
 def boot(deb: Path, folder: Path) -> tuple[list[str], str]:
-    """Try a .deb, then the one-dir build: the probe's lines (`ok …`, `FAIL …`, figures, at last `done`), and its log."""
+    """Try a .deb, then the one-dir build: the probe's lines (`ok …`, `FAIL …`, figures, then `done`), and its log."""
     _make_room()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"
