@@ -2,6 +2,7 @@
 
 `python3 -m tests --coverage` runs every test and says what they reach, as information.
 `python3 -m tests --screenshots` makes pictures of every page of the portal, in screenshots/.
+`python3 -m tests --doc-pictures` makes the guide's pictures anew, in docs/pictures/.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def main() -> int:
     if arguments == ["--coverage"]:
         code = _run(python, "tests", ["-m", "coverage", "run", "-m", "pytest"])
         return _run(python, "coverage", ["-m", "coverage", "report"]) or code
+    if arguments == ["--doc-pictures"]:
+        return _run(python, "pictures of the guide", ["-m", "tests.portal.docpictures"])
     if arguments == ["--screenshots"]:
         return _run(python, "screenshots", ["-m", "tests.portal.pictures"])
     failed = [] if arguments else [name for name, command in checks if _run(python, name, command)]

@@ -17,10 +17,10 @@ TYPES = ("QR", "Aztec", "Code 128", "EAN-13", "PDF417")
 WEEKEND = (5, 6)
 
 
-def furnish(lab: Lab, days: int = 4) -> str:
+def furnish(lab: Lab, days: int = 4, *, odd: bool = True) -> str:
     """Items in every state, codes with and without protection, usage of `days` days, devices, refused requests, a user.
 
-    Returns the handshake code of the shops.
+    `odd` adds a type that only a test would name. Returns the handshake code of the shops.
     """
     code = lab.load(
         item("scans-shops", quota=20_000, modules=list(TYPES), description="Scans of the shops"),
@@ -54,7 +54,8 @@ def furnish(lab: Lab, days: int = 4) -> str:
                 slot = slot_of(day * DAY_SECONDS + hour * 3600 - 600 * number)
                 units = {name: dice.randint(0, 40 // (place + 1)) for place, name in enumerate(TYPES)}
                 lab.report(got.lease, units, slot)
-    lab.report(got.lease, {"<b>odd</b>": 1})
+    if odd:
+        lab.report(got.lease, {"<b>odd</b>": 1})
     for _ in range(8):
         lab.authorize(code, charge_way="device")
     for asked in ({"product": "label-printer"}, {"modules": ("OCR",)}, {"charge_way": "server"}):
