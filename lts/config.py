@@ -60,6 +60,16 @@ class Config:
     take_over_after_seconds: int = 15
     allow_plain_http_peer: bool = False
 
+    @property
+    def url(self) -> str:
+        """The URL that applications use: `publicUrl`, else this machine's own."""
+        return self.public_url or self.own_url(self.port)
+
+    def own_url(self, port: int) -> str:
+        """The URL by which this machine itself reaches a server on `port`."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "*") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}{self.url_prefix}/"
+
 
 class _Faults:
     """Collects faults with the file and the line where a key stands."""

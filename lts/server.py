@@ -113,7 +113,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         leases=Leases(me.uuid, me.key, vault.derive("leases")),
         refusals=Refusals(),
         chain_key=vault.derive("chain tokens"),
-        public_url=config.public_url or f"http://{_url_host(config.host)}:{config.port}{config.url_prefix}/",
+        public_url=config.url,
         warnings=warnings,
     )
     if len(config.servers) > 1:
@@ -147,12 +147,6 @@ def _storage_fault(warnings: list[Notice], error: Exception | None) -> None:
         warnings.append(Notice("cannot-store", sentence, ERROR, {"reason": str(error)}))
 
 
-def _url_host(host: str) -> str:
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
-
-
 class Server:
     """A server over an opened data folder: `run` serves until `stop`."""
 
@@ -162,11 +156,10 @@ class Server:
         self.listener = Listener(wrap(app), config)
         app.metrics.gauges["lts_http_queue"] = ("Requests waiting for a thread", lambda: self.listener.queue_depth)
         app.metrics.gauges["lts_http_connections"] = ("Open connections", lambda: self.listener.connections)
-        host = _url_host(config.host)
-        self.url = f"http://{host}:{self.listener.port}{config.url_prefix}/"
+        self.url = config.own_url(self.listener.port)
         if config.public_url is None:
             ctx.public_url = self.url
-        opened_folder.folder.announce(f"http://{host}:{self.listener.port}{config.url_prefix}")
+        opened_folder.folder.announce(self.url.rstrip("/"))
         self._jobs = Jobs(ctx)
         self._courier = Courier(ctx)
         self.reopen = False

@@ -152,3 +152,17 @@ def test_the_other_servers_url_is_taken_with_and_without_a_slash(tmp_path: Path,
 def test_plain_http_to_the_other_server_is_allowed_when_the_administrator_says_so(tmp_path: Path) -> None:
     settings = {"servers": ["http://main.example.com/lts/", "self"], "allowPlainHttpPeer": True}
     assert load(tmp_path, json.dumps(settings)).servers[1] == "self"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:48080/lts/"),
+        ("0.0.0.0", "http://127.0.0.1:48080/lts/"),
+        ("::", "http://127.0.0.1:48080/lts/"),
+        ("::1", "http://[::1]:48080/lts/"),
+        ("lts.example.com", "http://lts.example.com:48080/lts/"),
+    ],
+)
+def test_the_url_by_which_this_machine_reaches_the_server(tmp_path: Path, host: str, url: str) -> None:
+    assert config.load(None, tmp_path, environ={}, host=host).url == url

@@ -9,7 +9,7 @@ from typing import Any
 from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.cli.serve import has_desktop, portal_url
-from lts.errors import AdminError
+from lts.errors import AdminError, DataFolderError
 
 
 def add_parsers(commands: Any) -> None:
@@ -19,11 +19,14 @@ def add_parsers(commands: Any) -> None:
 
 def _portal(args: argparse.Namespace) -> int:
     config = config_of(args)
-    with session(config) as server:
-        if not server.running:
-            raise AdminError("not-running", f"No LTS serves {config.data_dir}; start it first.")
-        answer = server.call("GET", "/setup-code")
-    url = portal_url(answer["url"], answer["setupCode"])
+    try:
+        with session(config) as server:
+            if not server.running:
+                raise AdminError("not-running", f"No LTS serves {config.data_dir}; start it first.")
+            answer = server.call("GET", "/setup-code")
+        url = portal_url(answer["url"], answer["setupCode"])
+    except DataFolderError:  # of a service; who may not read its data may see its portal all the same
+        url = portal_url(config.url)
     print(url, flush=True)
     if has_desktop():
         webbrowser.open(url)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import struct
 
+_READ = "0x1200a9"
+"""Read and traverse (FILE_GENERIC_READ | FILE_GENERIC_EXECUTE); BU are all users."""
+
 
 def account(name: str) -> str:
     """The virtual account of a service."""
@@ -19,7 +22,11 @@ def service_sid(name: str) -> str:
     return "S-1-5-80-" + "-".join(str(word) for word in struct.unpack("<5I", digest))
 
 
-def folder_rights(name: str) -> str:
-    """Who may do what with the data folder, in SDDL: the system, administrators and the service everything, nobody
-    else anything; inherited by all that is in it, not by what is above it."""
-    return "D:P" + "".join(f"(A;OICI;FA;;;{sid})" for sid in ("SY", "BA", service_sid(name)))
+def folder_rights(name: str) -> tuple[str, str]:
+    """Who may do what with the configuration's folder and with the data folder in it, in SDDL.
+
+    The configuration holds no secret: everybody may read it, administrators may change it. The data are for the
+    system, administrators and the service alone. Both rights hold for all that is inside, whatever holds above.
+    """
+    owners, own = "(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", service_sid(name)
+    return f"D:P{owners}(A;OICI;{_READ};;;{own})(A;OICI;{_READ};;;BU)", f"D:P{owners}(A;OICI;FA;;;{own})"

@@ -40,7 +40,8 @@ NAME, TITLE = "LTS", "License Tracking Server"
 DESCRIPTION = "Authorizes applications with the company's licenses and counts what they use."
 HOSTED = "run"
 """The word after `service` with which the system starts the program."""
-CONFIG = '{\r\n  "servers": ["self"],\r\n  "log": {"file": "lts.log"}\r\n}\r\n'
+DATA = "data"
+CONFIG = '{\r\n  "servers": ["self"],\r\n  "log": {"file": "data/lts.log"}\r\n}\r\n'
 STOP_MILLISECONDS = 15_000
 WAIT_SECONDS = 60
 RESTART_MILLISECONDS = 2_000
@@ -110,19 +111,18 @@ def _check_reachable(program: Path) -> None:
 
 def _make_folder(place: Path) -> None:
     """Make the folder for the service and administrators alone, with a configuration to begin with."""
-    place.mkdir(parents=True, exist_ok=True)
-    rights = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(
-        folder_rights(NAME), win32security.SDDL_REVISION_1
-    )
-    win32security.SetNamedSecurityInfo(
-        str(place),
-        win32security.SE_FILE_OBJECT,
-        win32security.DACL_SECURITY_INFORMATION | win32security.PROTECTED_DACL_SECURITY_INFORMATION,
-        None,
-        None,
-        rights.GetSecurityDescriptorDacl(),
-        None,
-    )
+    (place / DATA).mkdir(parents=True, exist_ok=True)
+    for path, text in zip((place, place / DATA), folder_rights(NAME), strict=True):
+        rights = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(text, win32security.SDDL_REVISION_1)
+        win32security.SetNamedSecurityInfo(
+            str(path),
+            win32security.SE_FILE_OBJECT,
+            win32security.DACL_SECURITY_INFORMATION | win32security.PROTECTED_DACL_SECURITY_INFORMATION,
+            None,
+            None,
+            rights.GetSecurityDescriptorDacl(),
+            None,
+        )
     if not (place / configuration.FILE).exists():
         (place / configuration.FILE).write_bytes(CONFIG.encode("ascii"))
     lay_sample(place)
@@ -169,7 +169,7 @@ def _sentence(error: Any) -> AdminError:
     if code == winerror.ERROR_SERVICE_DOES_NOT_EXIST:
         return AdminError("no-service", "The service is not installed.")
     words = getattr(error, "strerror", None) or str(error)
-    return AdminError("service-failed", f"Windows says: {words} See {folder() / 'lts.log'}, and the event log.")
+    return AdminError("service-failed", f"Windows says: {words} See {folder() / DATA / 'lts.log'}, and the event log.")
 
 
 class Hosted(win32serviceutil.ServiceFramework):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lts.protocol import iso
 from lts.rules.attention import items_notices, url_notices
-from lts.rules.notices import ERROR, LEVELS, WARNING, Notice
+from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service import handshakes, licenses, outbox
 from lts.service.context import Context
 from lts.service.pair import report as pair_report
@@ -27,6 +27,16 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     if ctx.store.catalog.codes:
         found += url_notices(handshakes.server_urls(ctx))
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))
+
+
+def note_proxy(ctx: Context, peer: str) -> None:
+    """Requests come through a proxy that the configuration does not name (docs: proxy and TLS)."""
+    if all(warning.code != "untrusted-proxy" for warning in ctx.warnings):
+        sentence = (
+            f"Requests come through {peer}, which says that it forwards them but is not among trustedProxies: all who"
+            " call through it count as one address. If it is your proxy, name it in lts.json."
+        )
+        ctx.warnings.append(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
 
 
 def troubles(ctx: Context) -> list[Notice]:

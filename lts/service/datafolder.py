@@ -88,11 +88,8 @@ def running_server(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        if not os.access(path, os.X_OK):
-            raise DataFolderError(
-                f"The data folder {path} is not open to {user_name()}; run this as root, or as the user that runs"
-                " the server."
-            ) from error
+        who = "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
+        raise DataFolderError(f"The data folder {path} is not open to {user_name()}; run this {who}.") from error
     return _note(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -22,10 +22,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Addresses:
-    """Knows the trusted proxies (networks as text)."""
+    """Knows the trusted proxies (networks as text); the first peer that forwards and is none of them is told once."""
 
-    def __init__(self, trusted: Iterable[str]) -> None:
+    def __init__(self, trusted: Iterable[str], tell: Callable[[str], None] = lambda peer: None) -> None:
         self._trusted = tuple(ipaddress.ip_network(network) for network in trusted)
+        self._tell: Callable[[str], None] | None = tell
         self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
 
     def client(self, environ: dict[str, Any]) -> str:
@@ -35,6 +36,9 @@ class Addresses:
         """
         peer = str(environ.get("REMOTE_ADDR") or "")
         if not self._trusted or not self._is_trusted(peer):
+            if self._tell is not None and "HTTP_X_FORWARDED_FOR" in environ:
+                tell, self._tell = self._tell, None
+                tell(_client_key(peer))
             return _client_key(peer)
         for hop in reversed(_hops(environ)):
             if not self._is_trusted(hop):

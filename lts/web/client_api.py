@@ -18,7 +18,7 @@ from lts.config import Config
 from lts.errors import CannotStore, HttpError, LtsError, Refusal
 from lts.protocol import Lease
 from lts.rules.authorize import Request
-from lts.service import authorize, release, report
+from lts.service import attention, authorize, release, report
 from lts.service.authorize import Decided
 from lts.service.context import Context, request_id
 from lts.service.report import Reported
@@ -75,7 +75,7 @@ class ClientApi:
     def __init__(self, ctx: Context, config: Config, metrics: Metrics) -> None:
         self._ctx = ctx
         self._limits = Limits(config.rate_limits)
-        self._addresses = Addresses(config.trusted_proxies)
+        self._addresses = Addresses(config.trusted_proxies, partial(attention.note_proxy, ctx))
         self._metrics = metrics
         self._max_report = config.max_request_bytes
         post = ("POST", "OPTIONS")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import logging
 import unicodedata
+from functools import partial
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -18,7 +19,7 @@ from flask_login import LoginManager, current_user
 from lts.config import Config
 from lts.errors import AdminError
 from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
-from lts.service import accounts, sessions
+from lts.service import accounts, attention, sessions
 from lts.service.context import Context
 from lts.service.sessions import Begun
 from lts.web.addresses import Addresses, is_loopback
@@ -39,7 +40,7 @@ class SignIn:
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         self._ctx = ctx
         self._cli = f"Bearer {cli_token}".encode()
-        self._addresses = Addresses(config.trusted_proxies)
+        self._addresses = Addresses(config.trusted_proxies, partial(attention.note_proxy, ctx))
         self._cookie = f"lts-{ctx.identity.uuid[:8].lower()}"
         self._known_key = ctx.vault.derive("known browsers")
         self._tries = Limiter(TRIES_A_MINUTE, TRIES_AT_ONCE)

@@ -47,6 +47,8 @@ systemctl stop lts; lts restore /root/b.lts; say $? "restored"
 systemctl start lts; health; say $? "answers after the restore"
 setpriv --reuid=nobody --clear-groups lts status > /status 2>&1; cat /status
 grep -q "is not open to .*run this as root" /status; say $? "says who may look"
+setpriv --reuid=nobody --clear-groups lts portal | grep -qx "http://127.0.0.1:48080/lts/page/#/index.html"
+say $? "shows everybody where the portal is"
 dpkg -r lts; say $? "removed"
 systemctl is-active --quiet lts; [ $? != 0 ]; say $? "does not run any more"
 [ -f /var/lib/lts/lts.db ]; say $? "data survive the removal"

@@ -140,7 +140,7 @@ def install(windows: Wine, windows_packages: Path) -> tuple[Path, Path, int]:
         shutil.rmtree(folder, ignore_errors=True)
     data.mkdir(parents=True)
     port = free_port()
-    (data / "lts.json").write_text(json.dumps({"servers": ["self"], "port": port, "log": {"file": "lts.log"}}))
+    (data / "lts.json").write_text(json.dumps({"servers": ["self"], "port": port, "log": {"file": "data/lts.log"}}))
     shutil.copytree(windows_packages / "LTS", program)
     windows.run(program / "LTS.exe", "service", "remove")  # of a test that failed
     return program / "LTS.exe", data, port
@@ -171,7 +171,7 @@ def test_a_service_is_made_started_stopped_and_taken_away(windows: Wine, windows
         health(port)
     assert (data / "data" / "lts.db").exists()
     assert windows.run(program, "service", "status").returncode == 1
-    log = (data / "lts.log").read_text(encoding="utf-8")
+    log = (data / "data" / "lts.log").read_text(encoding="utf-8")
     assert log.count("lts.service: serving at") == 2
     assert "ERROR" not in log
 
@@ -182,7 +182,7 @@ def test_a_service_that_cannot_serve_says_so_where_it_logs(windows: Wine, window
         done = windows.run(program, "service", "install")
         assert done.returncode == 1
         assert "lts.log" in done.stderr
-    assert f"Port {port}" in (data / "lts.log").read_text(encoding="utf-8")
+    assert f"Port {port}" in (data / "data" / "lts.log").read_text(encoding="utf-8")
     assert windows.run(program, "service", "remove").returncode == 0
 
 

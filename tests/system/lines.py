@@ -37,6 +37,7 @@ def lts(*arguments: object, data: Path | None = None, text: str | None = None) -
 
 
 def environment() -> dict[str, str]:
-    """The environment of child processes: the project importable, nothing else configured."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LTS_")}
+    """The environment of child processes: the project importable, nothing else configured, no browser to open."""
+    gone = ("LTS_", "DISPLAY", "WAYLAND_DISPLAY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(gone)}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}

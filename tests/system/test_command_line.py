@@ -94,6 +94,7 @@ def test_from_nothing_to_counted_usage_with_a_running_server(folder: Path) -> No
         assert (status["running"], status["items"]) == (True, 2)
         assert lts("backup", folder / "b.lts", data=data).code == 0
         assert lts("verify", data=data).code == 0
+        assert lts("portal", data=data).out.startswith(f"{url}page/#/index.html?setup=")
         second = lts("serve", "--no-browser", "--port", "0", data=data)
         assert second.code == 1
         assert str(data) in second.err

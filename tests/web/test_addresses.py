@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lts.service import attention
 from lts.web.addresses import Addresses, is_loopback
+from tests.web.conftest import Web
 
 ADDRESSES = Addresses(("10.0.0.0/8", "::1/128"))
 
@@ -48,3 +50,27 @@ def test_the_client_is_the_last_hop_that_no_trusted_proxy_vouches_for(
 )
 def test_loopback_means_no_forwarding_header_either(environ: dict[str, str], loopback: bool) -> None:
     assert is_loopback(environ) is loopback
+
+
+def test_a_proxy_that_is_not_trusted_is_told_once() -> None:
+    told: list[str] = []
+    addresses = Addresses((), told.append)
+    addresses.client({"REMOTE_ADDR": "192.0.2.9"})
+    assert told == []
+    for peer in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
+        addresses.client({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": "198.51.100.7"})
+    assert told == ["192.0.2.1"]
+    trusting = Addresses(("192.0.2.1/32",), told.append)
+    trusting.client({"REMOTE_ADDR": "192.0.2.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"})
+    assert told == ["192.0.2.1"]
+
+
+def test_an_administrator_is_told_of_a_proxy_that_is_not_trusted(web: Web) -> None:
+    def told() -> list[str]:
+        return [notice.code for notice in attention.notices(web.lab.ctx, web.lab.time.now)]
+
+    web.call("GET", "/api/v1/health", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="198.51.100.7")
+    assert "untrusted-proxy" not in told()
+    for _ in range(2):
+        web.call("POST", "/api/v1/authorize", {}, REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="198.51.100.7")
+        assert told().count("untrusted-proxy") == 1

@@ -539,6 +539,7 @@ export const words = {
   "notice.peer-self": "",
   "notice.peer-version": "",
   "notice.quota-nearly-used": "",
+  "notice.untrusted-proxy": "",
   "notice.url-http": "",
   "notice.url-local": "",
   "pair-event.alone": "Served alone",

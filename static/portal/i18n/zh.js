@@ -539,6 +539,7 @@ export const words = {
   "notice.peer-self": "servers 中另一台服务器的 URL 指向本服务器自身。",
   "notice.peer-version": "另一台服务器的版本不同；请更新两台服务器。",
   "notice.quota-nearly-used": "许可项 {item} 已使用 {percent}% 的配额。",
+  "notice.untrusted-proxy": "请求经由 {address} 转发，但它不在 trustedProxies 之列：经由它的所有客户端都算作同一个地址。如果它是您的代理，请写入 lts.json。",
   "notice.url-http": "许可密钥使用 http 地址：浏览器和手机会拒绝从 https 页面访问。",
   "notice.url-local": "许可密钥使用 localhost 地址：其他机器上的应用无法访问。",
   "pair-event.alone": "单独提供服务",
