@@ -39,14 +39,6 @@ def test_the_sample_shows_every_key_with_its_default(tmp_path: Path) -> None:
     assert shown.data_dir == tmp_path / "data"
 
 
-def test_every_key_is_documented() -> None:
-    guide = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    sample = json.loads((ROOT / "lts.json.sample").read_text(encoding="utf-8"))
-    for key, value in sample.items():
-        for name in [f"{key}.{inner}" for inner in value] if isinstance(value, dict) else [key]:
-            assert f"`{name}`" in guide, name
-
-
 def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
     assert load(tmp_path, b'\xef\xbb\xbf{\r\n"port": 50000\r\n}').port == 50000
 
