@@ -34,8 +34,10 @@ NAME = "LTS" if WINDOWS else "lts"
 EPOCH = 1795608000
 """Time of every file in a package (2026-11-25T12:00:00Z), so that the same sources give the same package."""
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-BESIDE = ("lts.json.sample", "LICENSE", "docs/administrator.md")
-"""What a person who opens the folder should find at once."""
+BESIDE = ("lts.json.sample", "LICENSE")
+"""What a person who opens the folder should find at once, with the folders `docs` and `proxy`."""
+GUIDE = ("administrator.md", "configuration.md", "admin", "pictures")
+"""Of docs/, what an administrator reads: its links lead to each other alone."""
 
 
 def build_programs(out: Path) -> tuple[Path, Path]:
@@ -49,7 +51,19 @@ def build_programs(out: Path) -> tuple[Path, Path]:
     for name in BESIDE:
         shutil.copy(ROOT / name, folder)
     shutil.copytree(PROXY, folder / "proxy")
+    copy_guide(folder / "docs")
     return folder, out / ("LTS.exe" if WINDOWS else "lts-portable")
+
+
+def copy_guide(target: Path) -> None:
+    """Put the administrator's guide with its pictures into a new folder."""
+    target.mkdir()
+    for name in GUIDE:
+        source = ROOT / "docs" / name
+        if source.is_dir():
+            shutil.copytree(source, target / name)
+        else:
+            shutil.copy(source, target)
 
 
 def _release_name() -> str:
@@ -115,7 +129,6 @@ def build_deb(folder: Path, out: Path) -> Path:
             "usr/lib/systemd/system/lts.service": ROOT / "deploy" / "systemd" / "lts.service",
             "usr/lib/sysusers.d/lts.conf": ROOT / "deploy" / "systemd" / "lts.sysusers",
             "usr/share/doc/lts/copyright": ROOT / "LICENSE",
-            "usr/share/doc/lts/administrator.md": ROOT / "docs" / "administrator.md",
         }
         for target, source in placed.items():
             (stage / target).parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +139,7 @@ def build_deb(folder: Path, out: Path) -> Path:
             (stage / "etc" / "lts" / config).write_text(service_linux.configuration(), encoding="utf-8")
         (stage / "usr" / "bin").mkdir(parents=True)
         (stage / "usr" / "bin" / "lts").symlink_to("/opt/lts/lts")
+        (stage / "usr" / "share" / "doc" / "lts" / "guide").symlink_to("/opt/lts/docs")
         _control(stage, architecture)
         for file in [stage, *stage.rglob("*")]:
             if not file.is_symlink():
@@ -184,8 +198,8 @@ def _build_again(files: list[Path]) -> bool:
 
 def _try(out: Path, files: list[Path]) -> bool:
     """Start what was built, where this machine can: in a bare root, and the .deb in a booted system."""
-    tries = [["-m", "tests.chroot", str(out / NAME)]]
-    tries += [["-m", "tests.boot", str(file)] for file in files if file.suffix == ".deb"]
+    tries = [["-m", "tests.install.bareroot", str(out / NAME)]]
+    tries += [["-m", "tests.install.boot", str(file), str(out / NAME)] for file in files if file.suffix == ".deb"]
     codes = [subprocess.run([sys.executable, *one], cwd=ROOT, check=False).returncode for one in tries]
     return not any(codes)
 

@@ -23,8 +23,10 @@ Section
     ${If} ${FileExists} "$INSTDIR\LTS.exe"
         nsExec::ExecToLog '"$INSTDIR\LTS.exe" service remove'
         Pop $0
+        RMDir /r "$INSTDIR\_internal"
+        RMDir /r "$INSTDIR\docs"
+        RMDir /r "$INSTDIR\proxy"
     ${EndIf}
-    RMDir /r "$INSTDIR\_internal"
     SetOutPath "$INSTDIR"
     File /r "${FOLDER}\*"
     WriteUninstaller "$INSTDIR\uninstall.exe"
@@ -52,10 +54,11 @@ Section "Uninstall"
     nsExec::ExecToLog '"$INSTDIR\LTS.exe" service remove'
     Pop $0
     RMDir /r "$INSTDIR\_internal"
+    RMDir /r "$INSTDIR\docs"
+    RMDir /r "$INSTDIR\proxy"
     Delete "$INSTDIR\LTS.exe"
     Delete "$INSTDIR\lts.json.sample"
     Delete "$INSTDIR\LICENSE"
-    Delete "$INSTDIR\administrator.md"
     Delete "$INSTDIR\config-folder.txt"
     Delete "$INSTDIR\uninstall.exe"
     RMDir "$INSTDIR"

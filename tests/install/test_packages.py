@@ -35,7 +35,14 @@ def test_the_same_folder_gives_the_same_tarball(packages: Path, tmp_path: Path) 
     assert again.read_bytes() == (packages / again.name).read_bytes()
     with tarfile.open(again) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"lts", "lts.json.sample", "LICENSE", "administrator.md"} <= names
+    assert {
+        "lts",
+        "lts.json.sample",
+        "LICENSE",
+        "docs/administrator.md",
+        "docs/admin/linux.md",
+        "proxy/nginx.conf",
+    } <= names
 
 
 def test_the_folder_serves_where_there_is_no_python(packages: Path, tmp_path: Path) -> None:
