@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 
 from lts.errors import DatabaseDamaged, DataFolderError
-from lts.store.schema import APPLICATION_ID, MIGRATIONS
+from lts.store.schema import APPLICATION_ID, FILLS, MIGRATIONS
 
 BUSY_MILLISECONDS = 15_000
 _WAL_PAGES = 4000
@@ -96,6 +96,8 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
         db.execute("BEGIN IMMEDIATE")
         try:
             db.execute(script)
+            if number in FILLS:
+                FILLS[number](db)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {number}")
             db.execute("COMMIT")
