@@ -5,6 +5,7 @@ Knows nothing of what the tables mean. One connection writes and checkpoints (ar
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import apsw
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.store.schema import APPLICATION_ID, FILLS, MIGRATIONS
 
+log = logging.getLogger("lts.database")
 BUSY_MILLISECONDS = 15_000
 _WAL_PAGES = 4000
 
@@ -91,7 +93,9 @@ def _check_identity(db: apsw.Connection, path: Path) -> None:
 def _migrate(db: apsw.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").get
     if 0 < version < len(MIGRATIONS):
-        copy(db, path.with_name(f"{path.stem}-schema{version}.db"))
+        kept = path.with_name(f"{path.stem}-schema{version}.db")
+        log.info("upgrading %s from schema %d to %d; it stays as it was in %s", path, version, len(MIGRATIONS), kept)
+        copy(db, kept)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         db.execute("BEGIN IMMEDIATE")
         try:
