@@ -20,7 +20,7 @@ from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
 from lts.server import opened
 from lts.service import datafolder
 from lts.service.clock import Clock
-from lts.store import rollups, sql
+from lts.store import deviceunits, rollups, sql
 from lts.store.dayrow import Series, encode_day
 from lts.store.transaction import Transaction
 
@@ -57,10 +57,12 @@ def _fill(tx: Transaction, days: range, devices: int, rng: random.Random) -> Non
             "INSERT INTO activity VALUES (?, ?, ?, ?)",
             [(s, k, day, slots.tobytes()) for s, k in ((0, item), (1, code))],
         )
-        row = encode_day({(0, item, n): _closed(24 * rng.randint(1, 9)) for n in range(1, TYPES + 1)})
+        units = {n: 24 * rng.randint(1, 9) for n in range(1, TYPES + 1)}
+        row = encode_day({(0, item, n): _closed(units[n]) for n in units})
         db.executemany(
             "INSERT INTO usage_days VALUES (?, ?, ?, ?)", [(day, n, code, row) for n in range(1, devices + 1)]
         )
+        deviceunits.add(db, {(code, d, item, n, day): units[n] for d in range(1, devices + 1) for n in units})
 
 
 def _closed(units: int) -> Series:
@@ -99,6 +101,7 @@ def questions(code: str) -> dict[str, str]:
         "table by authorizations": f"/usage?{subject}&days=365&by=authorizations&size=25",
         "table by device": f"/usage?{subject}&days=365&by=device&size=25",
         "table by device, 30 days": f"/usage?{subject}&days=30&by=device&size=25",
+        "table by device, most first": f"/usage?{subject}&days=365&by=device&size=25&sort=total&order=desc",
         "home": "/home",
         "devices": "/devices?size=25",
     }

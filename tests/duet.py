@@ -15,7 +15,7 @@ from lts.config import Config
 from lts.errors import PeerError
 from lts.protocol import SLOTS_PER_DAY
 from lts.server import opened
-from lts.service import upkeep
+from lts.service import upkeep, usage
 from lts.service.clock import Clock
 from lts.service.pair.answering import Answering
 from lts.service.pair.confirming import Confirming
@@ -319,8 +319,10 @@ def picture(lab: Lab) -> dict[str, Any]:
             for uuid, *row in sql.rows(db, "SELECT uuid, contact, given, lag, chain FROM devices")
         }
         vector = {(uuid, inc): feed.head(db, key) for key, uuid, inc in feed.origin_names(db) if feed.head(db, key)}
-    return {"seats": held, "hours": hours, "activity": active, "settings": settings, "files": files,
-            "codes": sorted(written, key=str), "tallies": tallies, "chains": chains, "vector": vector}  # fmt: skip
+    by_device = usage.usage(lab.ctx, grouping="device").rows
+    return {"seats": held, "hours": hours, "devices": by_device, "activity": active, "settings": settings,
+            "files": files, "codes": sorted(written, key=str), "tallies": tallies, "chains": chains,
+            "vector": vector}  # fmt: skip
 
 
 def template(folder: Path, *items: dict[str, Any]) -> Duet:

@@ -7,7 +7,6 @@ import contextlib
 import socket
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +15,14 @@ from typing import Any
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
 from lts.cli.questions import print_usage
+from lts.cli.runner import serving, until_stopped
 from lts.cli.serve import add_address, portal_url
 from lts.client import Client
 from lts.config import Config
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation, licensefile, vendorkey
-from lts.server import Opened, Server, opened, set_up_logging, stop_on_signals
+from lts.server import Opened, Server, opened, set_up_logging
 from lts.service import handshakes, licenses, sessions, usage
 from lts.service.licenses import Choice
 from lts.vendor import issuing
@@ -56,21 +56,14 @@ def _demo(args: argparse.Namespace) -> int:
     set_up_logging(replace(config, log=replace(config.log, level="warning")))
     with opened(config) as here:
         server = Server(here, config)
-        thread = threading.Thread(target=server.run, name="lts-demo")
-        thread.start()
-        try:
+        with until_stopped() as stopped, serving(server):
             _run(args, config, here, server)
             if not args.exit:
                 portal = portal_url(server.url, sessions.setup_code(server.ctx))
                 _say(args, f"The server goes on at {portal} until Ctrl-C.")
                 _say(args, f"Command line on its data: lts status --data {config.data_dir}")
-                stopped = threading.Event()
-                stop_on_signals(stopped.set)
                 while not stopped.wait(0.5):
                     pass
-        finally:
-            server.stop()
-            thread.join()
     return 0
 
 

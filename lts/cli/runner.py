@@ -1,12 +1,15 @@
-"""A server over a data folder, run until it is told to stop: in a console, or as a service of the system."""
+"""Servers that run until they are told to stop: over a data folder, or for as long as a command needs one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from lts.cli import console
 from lts.config import Config
-from lts.server import Server, opened
+from lts.server import Server, opened, stop_on_signals
 
 
 class Runner:
@@ -42,3 +45,27 @@ class Runner:
         self._stopped = True
         if self._server is not None:
             self._server.stop()
+
+
+@contextlib.contextmanager
+def serving(server: Server) -> Iterator[None]:
+    """Serve in a thread of its own while the block runs."""
+    thread = threading.Thread(target=server.run, name="lts-serve")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join()
+
+
+@contextlib.contextmanager
+def until_stopped() -> Iterator[threading.Event]:
+    """An event that Ctrl-C, a signal or a closed window sets; a closing window waits for the end of the block."""
+    stopped, finished = threading.Event(), threading.Event()
+    stop_on_signals(stopped.set)
+    console.watch(console.on_close(stopped.set, finished))
+    try:
+        yield stopped
+    finally:
+        finished.set()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +17,14 @@ from typing import Any
 from lts.cli.demo import is_free
 from lts.cli.options import config_of
 from lts.cli.output import print_table
+from lts.cli.runner import serving, until_stopped
 from lts.cli.serve import add_address
 from lts.config import RateLimits
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.rules import activation, licensefile, vendorkey
 from lts.rules.authorize import Request
-from lts.server import Opened, Server, opened, set_up_logging, stop_on_signals
+from lts.server import Opened, Server, opened, set_up_logging
 from lts.service import authorize, handshakes, licenses
 from lts.service.context import Context
 from lts.service.licenses import Choice
@@ -105,17 +105,10 @@ def _sandbox(args: argparse.Namespace) -> int:
             server = Server(here, config, lambda app: Sandbox(app, listed))
             vendor = _fill(here)
             listed += [_told(here.ctx, server.url, one, vendor) for one in situations()]
-            thread = threading.Thread(target=server.run, name="lts-sandbox")
-            thread.start()
-            try:
+            with until_stopped() as stopped, serving(server):
                 _say(args, server.url, vendor, listed)
-                stopped = threading.Event()
-                stop_on_signals(stopped.set)
                 while not stopped.wait(0.5):
                     pass
-            finally:
-                server.stop()
-                thread.join()
     return 0
 
 

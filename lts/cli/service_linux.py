@@ -44,7 +44,11 @@ def install(command: list[str]) -> None:
     write_pointer(program_folder(), CONFIG.parent)
     UNIT.write_text(unit_text(command), encoding="utf-8")
     _run(systemctl, "daemon-reload")
-    _run(systemctl, "enable", "--now", NAME)
+    _run(systemctl, "enable", NAME)
+    try:
+        _run(systemctl, "restart", NAME)  # also when an older program runs
+    except AdminError as error:
+        raise AdminError("service-failed", f"{error.detail} `journalctl -u {NAME}` says why.") from error
     print(f"LTS runs as the service {NAME}, and starts at each boot. Configuration: {CONFIG}, data: {DATA}.")
     print("`lts setup-code` prints the address of the portal, `journalctl -u lts` the log.")
 

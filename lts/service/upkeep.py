@@ -24,7 +24,7 @@ from lts.service.pair import pinned
 from lts.service.trust import TrustStore
 from lts.store import archive, database, feed, licenses, replay
 from lts.store.records import Closed
-from lts.store.store import DATABASE, DATABASE_FILES, Store
+from lts.store.store import DATABASE, DATABASE_FILES, Store, prepare
 from lts.store.transaction import Transaction
 
 KEPT_DAYS = 35
@@ -77,6 +77,7 @@ def verify_backup(source: Path, vendor_keys: Path, progress: Callable[[int], Non
     with tempfile.TemporaryDirectory(prefix="verify-", dir=source.parent) as folder:
         target = Path(folder)
         restore(source, target)
+        prepare(target, create=False)  # upgrades the backup of an older program
         return verify(target, TrustStore(vendor_keys, target), progress)
 
 

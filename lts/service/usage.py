@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 import apsw
 
@@ -66,7 +65,7 @@ def usage(
         else:
             units = statistics.units_by(db, selection, grouping)
         names = names or statistics.type_names(db)
-        labels = {group: _label(db, grouping, group) for group in sorted({group for group, _ in units})}
+        labels = _labels(db, grouping, sorted({group for group, _ in units}))
     rows: dict[tuple[str, str], int] = {}
     for (group, type_key), count in units.items():
         rows[labels[group], names[type_key]] = count
@@ -145,15 +144,18 @@ def _hour_text(hour: int) -> str:
     return f"{day_text(hour // HOURS_PER_DAY)}T{hour % HOURS_PER_DAY:02}:00Z"
 
 
-def _label(db: apsw.Connection, grouping: str, group: int) -> str:
-    if grouping == "hour":
-        return _hour_text(group)
-    if grouping == "day" or grouping in BY_TALLY:
-        return day_text(group)
+def _labels(db: apsw.Connection, grouping: str, groups: list[int]) -> dict[int, str]:
     if grouping == "device":
-        uuid = devices.uuid_of(db, group)
-        return str(UUID(bytes=uuid)) if uuid else f"#{group}"
-    return "all"
+        uuids = devices.uuids_of(db, groups)
+        return {group: _uuid_text(uuids[group]) if group in uuids else f"#{group}" for group in groups}
+    text = _hour_text if grouping == "hour" else (lambda _: "all") if grouping == "type" else day_text
+    return {group: text(group) for group in groups}
+
+
+def _uuid_text(uuid: bytes) -> str:
+    """As `str(UUID(bytes=uuid))`, in a fifth of its time: a table by device names thousands."""
+    text = uuid.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def overview(

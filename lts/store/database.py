@@ -5,14 +5,16 @@ Knows nothing of what the tables mean. One connection writes and checkpoints (ar
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import apsw
 
 from lts.errors import DatabaseDamaged, DataFolderError
-from lts.store.schema import APPLICATION_ID, MIGRATIONS
+from lts.store.schema import APPLICATION_ID, FILLS, MIGRATIONS
 
+log = logging.getLogger("lts.database")
 BUSY_MILLISECONDS = 15_000
 _WAL_PAGES = 4000
 
@@ -91,11 +93,15 @@ def _check_identity(db: apsw.Connection, path: Path) -> None:
 def _migrate(db: apsw.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").get
     if 0 < version < len(MIGRATIONS):
-        copy(db, path.with_name(f"{path.stem}-schema{version}.db"))
+        kept = path.with_name(f"{path.stem}-schema{version}.db")
+        log.info("upgrading %s from schema %d to %d; it stays as it was in %s", path, version, len(MIGRATIONS), kept)
+        copy(db, kept)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         db.execute("BEGIN IMMEDIATE")
         try:
             db.execute(script)
+            if number in FILLS:
+                FILLS[number](db)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {number}")
             db.execute("COMMIT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -12,6 +12,7 @@ from lts.rules.chain import ChainState, join, plain_lag, plain_state
 from lts.store import pair, sql
 from lts.store.transaction import NUMBERS, Transaction
 
+_ASKED_AT_ONCE = 1000
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ChainState).decode
 
@@ -53,6 +54,16 @@ def uuid_of(db: apsw.Connection, key: int) -> bytes | None:
     """The UUID behind a device number."""
     uuid: bytes | None = sql.value(db, "SELECT uuid FROM devices WHERE id = ?", (key,))
     return uuid
+
+
+def uuids_of(db: apsw.Connection, keys: Sequence[int]) -> dict[int, bytes]:
+    """The UUIDs behind device numbers, as far as they are known."""
+    found: dict[int, bytes] = {}
+    for begin in range(0, len(keys), _ASKED_AT_ONCE):
+        some = tuple(keys[begin : begin + _ASKED_AT_ONCE])
+        query = f"SELECT id, uuid FROM devices WHERE id IN ({','.join('?' * len(some))})"  # noqa: S608 - question marks
+        found.update(sql.rows(db, query, some))
+    return found
 
 
 def page(db: apsw.Connection, after: int, limit: int) -> Iterator[Device]:

@@ -31,7 +31,12 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
         apsw.Connection(str(target)).close()
         db.execute("ATTACH ? AS replayed", (str(target),))
         db.execute("BEGIN")
-        sql.value(db, "SELECT count(*) FROM meta")  # the view is fixed from here on
+        schema = sql.value(db, "PRAGMA user_version")  # the view is fixed from here on
+        if schema != len(MIGRATIONS):
+            return [
+                f"{path} has schema {schema}, this program compares schema {len(MIGRATIONS)}: an older one is upgraded"
+                " when the server starts, a newer one is for the newer program."
+            ]
         return _replay(db, archives, target, progress) + _differences(db)
     finally:
         db.close()

@@ -6,6 +6,12 @@ feed gives, so `lts verify` can rebuild and compare it. Integers for devices, it
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import apsw
+
+from lts.store import deviceunits
+
 APPLICATION_ID = 0x4C545332  # "LTS2"
 
 V1 = """
@@ -93,8 +99,18 @@ CREATE TABLE tally_dates (code INTEGER, what INTEGER, day INTEGER, n INTEGER NOT
     PRIMARY KEY (code, what, day)) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1,)
+_DAYS = ", ".join(f"d{n} INTEGER NOT NULL DEFAULT 0" for n in range(64))
+V2 = f"""
+-- Units by device, which were read from the day rows before: a row for 64 days, their sum and a column for each.
+CREATE TABLE usage_devices (code INTEGER, span INTEGER, device INTEGER, item INTEGER, type INTEGER,
+    units INTEGER NOT NULL, {_DAYS}, PRIMARY KEY (code, span, device, item, type)) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2)
 """Scripts in order; the database's user_version is how many have run."""
+
+FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill}
+"""What fills new tables from older ones, after the script of that number and in its transaction."""
 
 DERIVED_TABLES = (
     "licenses",
@@ -121,6 +137,7 @@ DERIVED_TABLES = (
     "usage_days",
     "usage_hours",
     "usage_dates",
+    "usage_devices",
     "activity",
     "tallies",
     "tally_dates",

@@ -1,4 +1,4 @@
-"""Questions about usage, answered from the hourly rollups, the activity and the day rows."""
+"""Questions about usage, answered from the rollups and the activity."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import apsw
 
 from lts.protocol import HOURS_PER_DAY, SLOTS_PER_DAY
-from lts.store import sql
-from lts.store.dayrow import sums_of_day
+from lts.store import deviceunits, sql
 
 _SLOTS_PER_HOUR = SLOTS_PER_DAY // HOURS_PER_DAY
 _GROUPS = {"hour": ("hour", HOURS_PER_DAY, "usage_hours", "tallies"),
@@ -28,54 +27,53 @@ class Selection:
     last_day: int
 
 
-def _where(selection: Selection, steps: int = 1) -> tuple[str, tuple[int, ...]]:
-    """Of a rollup by day, or by hour with 24 `steps` a day."""
-    column = "day" if steps == 1 else "hour"
-    parts = [f"{column} >= ?", f"{column} < ?"]
-    values = [selection.first_day * steps, (selection.last_day + 1) * steps]
-    for column, keys in (("code", selection.codes), ("item", selection.items)):
+def _where(selection: Selection, column: str, first: int, last: int) -> tuple[str, tuple[int, ...]]:
+    """The codes and items of a selection, and [first, last] of a column of time."""
+    parts, values = [f"{column} >= ?", f"{column} <= ?"], [first, last]
+    for name, keys in (("code", selection.codes), ("item", selection.items)):
         if keys is not None:
-            parts.append(f"{column} IN ({','.join('?' * len(keys))})")
+            parts.append(f"{name} IN ({','.join('?' * len(keys))})")
             values.extend(keys)
     return " AND ".join(parts), tuple(values)
+
+
+def _where_days(selection: Selection, steps: int = 1) -> tuple[str, tuple[int, ...]]:
+    """The rows of a rollup by day, or by hour with 24 `steps` a day."""
+    column = "day" if steps == 1 else "hour"
+    return _where(selection, column, selection.first_day * steps, (selection.last_day + 1) * steps - 1)
 
 
 def units_by(db: apsw.Connection, selection: Selection, grouping: str) -> dict[tuple[int, int], int]:
     """Units by (group, type): the group is the hour since 1970, the day since 1970, or 0 for all."""
     column, steps, table, _ = _GROUPS[grouping]
-    where, values = _where(selection, steps)
+    where, values = _where_days(selection, steps)
     query = f"SELECT {column}, type, sum(units) FROM {table} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - fixed columns and question marks
     return {(group, type_key): units for group, type_key, units in sql.rows(db, query, values)}
 
 
 def units_by_device(db: apsw.Connection, selection: Selection) -> dict[tuple[int, int], int]:
-    """Units by (device number, type), from the day rows and the sums they keep."""
-    totals: dict[tuple[int, int], int] = {}
-    for device, code, data in sql.each(
-        db,
-        "SELECT device, code, data FROM usage_days WHERE day >= ? AND day <= ?",
-        (selection.first_day, selection.last_day),
-    ):
-        if selection.codes is not None and code not in selection.codes:
-            continue
-        for item, type_key, units in sums_of_day(data):
-            if type_key and (selection.items is None or item in selection.items):
-                key = (device, type_key)
-                totals[key] = totals.get(key, 0) + units
-    return totals
+    """Units by (device number, type)."""
+    selects: list[str] = []
+    values: list[int] = []
+    for units, first, last in deviceunits.parts(selection.first_day, selection.last_day):
+        where, more = _where(selection, "span", first, last)
+        selects.append(f"SELECT device, type, {units} AS n FROM usage_devices WHERE {where}")  # noqa: S608 - as above
+        values.extend(more)
+    query = f"SELECT device, type, sum(n) FROM ({' UNION ALL '.join(selects)}) GROUP BY 1, 2"  # noqa: S608 - as above
+    return {(device, type_key): units for device, type_key, units in sql.rows(db, query, tuple(values)) if units}
 
 
 def tallies_by(db: apsw.Connection, selection: Selection, grouping: str) -> dict[tuple[int, int], int]:
     """Authorizations, reports and refusals by (group, what), see lts.store.usage; `items` are not looked at."""
     column, steps, _, table = _GROUPS[grouping]
-    where, values = _where(Selection(selection.codes, None, selection.first_day, selection.last_day), steps)
+    where, values = _where_days(Selection(selection.codes, None, selection.first_day, selection.last_day), steps)
     query = f"SELECT {column}, what, sum(n) FROM {table} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - as above
     return {(group, what): n for group, what, n in sql.rows(db, query, values)}
 
 
 def first_day(db: apsw.Connection, selection: Selection) -> int | None:
     """The first day with usage of the codes and items, whatever the days of the selection."""
-    where, values = _where(Selection(selection.codes, selection.items, 0, 1 << 40))
+    where, values = _where_days(Selection(selection.codes, selection.items, 0, 1 << 40))
     day = sql.value(db, f"SELECT min(day) FROM usage_dates WHERE {where}", values)  # noqa: S608 - as above
     return None if day is None else int(day)
 

@@ -11,7 +11,7 @@ import apsw
 
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.catalog import Catalog
-from lts.store import feed, rollups, sql
+from lts.store import deviceunits, feed, rollups, sql
 from lts.store.counters import Counters
 from lts.store.records import KIND_OF, Record, decode_payload, encode_payload
 
@@ -90,6 +90,7 @@ class Transaction:
         self._turns: list[tuple[int, int]] = []
         self.rows: list[feed.Row] = []
         self._hours: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
+        self._devices: defaultdict[deviceunits.Key, int] = defaultdict(int)
         self._tallies: defaultdict[tuple[int, int, int], int] = defaultdict(int)
         self._activity: dict[ActivityKey, array[int]] = {}
 
@@ -201,6 +202,10 @@ class Transaction:
         """Add to the hourly rollup; written once a batch."""
         self._hours[code, item, type_key, hour] += units
 
+    def add_device_units(self, key: deviceunits.Key, units: int) -> None:
+        """Add to a device's day; written once a batch."""
+        self._devices[key] += units
+
     def tally(self, code: int, what: int, hour: int, n: int = 1) -> None:
         """Count an authorisation (0), a report (1) or a refusal (its code) of an hour."""
         self._tallies[code, what, hour] += n
@@ -228,6 +233,7 @@ class Transaction:
         """Write rollups and activity to their tables, so that queries see them."""
         if self._hours:
             rollups.add_units(self.db, self._hours)
+            deviceunits.add(self.db, self._devices)
         if self._tallies:
             rollups.add_tallies(self.db, self._tallies)
         if self._activity:
@@ -236,6 +242,7 @@ class Transaction:
                 [(*key, counts.tobytes()) for key, counts in self._activity.items()],
             )
         self._hours.clear()
+        self._devices.clear()
         self._tallies.clear()
         self._activity.clear()
 

@@ -99,13 +99,14 @@ def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces:
         for slot, rise in series.raise_run(begin, counts):
             units[item, type_number, (first + slot) // SLOTS_PER_HOUR] += rise
             grown.units.add(first + slot)
-    _add_units(tx, record.code, units)
+    _add_units(tx, record.code, device, day, units)
     tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, record.code, encode_day(own)))
 
 
-def _add_units(tx: Transaction, code: int, units: dict[tuple[int, int, int], int]) -> None:
+def _add_units(tx: Transaction, code: int, device: int, day: int, units: dict[tuple[int, int, int], int]) -> None:
     for (item, type_number, hour), rise in units.items():
         tx.add_units(code, item, type_number, hour, rise)
+        tx.add_device_units((code, device, item, type_number, day), rise)
         tx.counters.add(("item", item, 0), rise)
         tx.counters.add(("code", code, item), rise)
 

@@ -23,17 +23,6 @@ _PAGE = b"""<!doctype html><meta charset=utf-8><title>App</title>
 MOST_BYTES = 12_000
 
 
-@pytest.fixture
-def served(server: Lab) -> Iterator[Lab]:
-    """The lab, listening."""
-    running = Server(server.here, server.config)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    yield server
-    running.stop()
-    thread.join()
-
-
 class Elsewhere:
     """An origin of its own, with the application's page; other paths answer as a test says."""
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +10,8 @@ import pytest
 
 from lts.client import Client, NotTrusted, Refused, Unreachable
 from lts.protocol import LicenseKey, parse_iso, slot_of
-from lts.server import Server
-from lts.service import handshakes
+from tests.client.conftest import client
 from tests.kit import Lab, Vendor, item
-
-
-@pytest.fixture
-def served(server: Lab) -> Iterator[Lab]:
-    """The lab, listening."""
-    running = Server(server.here, server.config)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    yield server
-    running.stop()
-    thread.join()
-
-
-def client(server: Lab, folder: Path | None = None, **more: Any) -> Client:
-    key = handshakes.license_key(server.ctx, "216998-100")
-    settings = {"product": "reader", "deployment_type": "server", "vendor_key": server.vendor.key.public.x,
-                "clock": lambda: server.time.wall, "state": folder}  # fmt: skip
-    return Client(key, **{**settings, **more})
 
 
 def test_use_counts_once_whatever_is_flushed_how_often(served: Lab, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,29 +23,12 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules.paging import Page
 from lts.server import Server
 from lts.service import devicelist, handshakes, usage
+from tests.client.conftest import client
 from tests.kit import NOON, Lab, item
 from tests.postoffice import black_hole
 from tests.system.lines import environment
 
 KILLS = 200
-
-
-@pytest.fixture
-def served(server: Lab) -> Iterator[Lab]:
-    """The lab, listening."""
-    running = Server(server.here, server.config)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    yield server
-    running.stop()
-    thread.join()
-
-
-def client(server: Lab, folder: Path | None = None, **more: Any) -> Client:
-    key = handshakes.license_key(server.ctx, "216998-100")
-    settings = {"product": "reader", "deployment_type": "server", "vendor_key": server.vendor.key.public.x,
-                "clock": lambda: server.time.wall, "state": folder}  # fmt: skip
-    return Client(key, **{**settings, **more})
 
 
 _APPLICATION = """

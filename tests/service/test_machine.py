@@ -205,6 +205,10 @@ class Machine(RuleBasedStateMachine):
         for (_, _, slot, _), count in self.model.counts.items():
             by_day[slot // SLOTS_PER_DAY] += count
         assert sorted(n for n in by_day.values() if n) == sorted(_sums(table.rows).values())
+        by_device: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for (device, _, _, name), count in self.model.counts.items():
+            by_device[device, name] += count
+        assert {key: n for key, n in by_device.items() if n} == usage.usage(self.server.ctx, grouping="device").rows
 
 
 def _sums(rows: dict[tuple[str, str], int]) -> dict[str, int]:

@@ -54,6 +54,7 @@ EDITS = {
     "types": "UPDATE types SET name = 'x' WHERE id = 1",
     "usage_days": "DELETE FROM usage_days WHERE device = 1",
     "usage_hours": "UPDATE usage_hours SET units = units - 1 WHERE item = 1",
+    "usage_devices": "UPDATE usage_devices SET units = units - 1, d10 = d10 - 1 WHERE device = 1",
     "activity": "UPDATE activity SET data = zeroblob(1924)",
     "tallies": "UPDATE tallies SET n = n + 1",
     "changes": "UPDATE changes SET payload = payload || x'00' WHERE serial = 9",
