@@ -25,6 +25,7 @@ from lts.vendor import issuing
 from tests.kit import Vendor, item
 from tests.system.lines import ROOT, environment
 from tests.web.test_static import words
+from tools.package import copy_guide
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
@@ -103,6 +104,15 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
         assert other.exists(), target
         assert not anchor or anchor in anchors(other), target
         assert shown, f"{target} has no words for those who cannot see it"
+
+
+def test_what_packages_carry_of_the_guide_leads_nowhere_else(tmp_path: Path) -> None:
+    copy_guide(tmp_path / "docs")
+    pages = list(tmp_path.rglob("*.md"))
+    assert len(pages) > len(GUIDE)
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)", prose(page)):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_every_picture_and_page_of_the_guide_is_reached() -> None:
