@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -45,7 +44,13 @@ def read_pointer(program: Path) -> Path | None:
 
 def write_pointer(program: Path, folder: Path) -> None:
     """Make every command of this program work on the service's configuration. Raises OSError."""
-    (program / POINTER).write_text(f"{folder}\n", encoding="utf-8")
+    write_public(program / POINTER, f"{folder}\n")
+
+
+def write_public(path: Path, text: str) -> None:
+    """Write what every user may read, whatever the umask of the one who installs. Raises OSError."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)
 
 
 def folder_of(program: Path, writable: Callable[[Path], bool], environ: Mapping[str, str], *, windows: bool) -> Path:
@@ -81,4 +86,4 @@ def lay_sample(folder: Path) -> None:
     """Put the sample configuration into a folder that has none, for the administrator to rename. Raises OSError."""
     if not (folder / SAMPLE).exists():
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PROJECT / SAMPLE, folder / SAMPLE)
+        write_public(folder / SAMPLE, (PROJECT / SAMPLE).read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lts.cli.place import POINTER, PROJECT, SAMPLE, program_folder, write_pointer
+from lts.cli.place import POINTER, PROJECT, SAMPLE, program_folder, write_pointer, write_public
 from lts.errors import AdminError
 
 TEMPLATE = PROJECT / "deploy" / "systemd" / "lts.service"
@@ -40,9 +40,11 @@ def install(command: list[str]) -> None:
     _make_user()
     if not CONFIG.exists():
         CONFIG.parent.mkdir(parents=True, exist_ok=True)
-        CONFIG.write_text(configuration(), encoding="utf-8")
+        CONFIG.parent.chmod(0o755)
+        write_public(CONFIG, configuration())
+        write_public(CONFIG.with_name(SAMPLE), configuration())
     write_pointer(program_folder(), CONFIG.parent)
-    UNIT.write_text(unit_text(command), encoding="utf-8")
+    write_public(UNIT, unit_text(command))
     _run(systemctl, "daemon-reload")
     _run(systemctl, "enable", NAME)
     try:

@@ -156,6 +156,8 @@ def restore(source: Path, data_dir: Path) -> list[str]:
             names = _checked_names(bundle, source)
             with tempfile.TemporaryDirectory(prefix="restore-", dir=data_dir) as folder:
                 _unpack(bundle, names, Path(folder), source)
+                if database.is_newer(Path(folder) / DATABASE):
+                    raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
                 _swap(Path(folder), data_dir, names)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise AdminError("bad-backup", f"{source} cannot be restored: {error}.") from error

@@ -78,6 +78,15 @@ def _prepare(db: apsw.Connection, path: Path) -> None:
     _migrate(db, path)
 
 
+def is_newer(path: Path) -> bool:
+    """Whether a database was written by a newer program than this one."""
+    db = open_reader(path)
+    try:
+        return bool(db.execute("PRAGMA user_version").get > len(MIGRATIONS))
+    finally:
+        db.close()
+
+
 def _check_identity(db: apsw.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").get
     application = db.execute("PRAGMA application_id").get

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,14 @@ def test_the_sample_is_laid_once(tmp_path: Path) -> None:
     sample.write_text("mine")
     lay_sample(tmp_path / "new")
     assert sample.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
+def test_what_everybody_reads_is_readable_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_pointer(tmp_path, Path("/etc/lts"))
+        lay_sample(tmp_path)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}

@@ -12,7 +12,8 @@ import pytest
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service import handshakes, upkeep, usage
-from lts.store import archive, feed
+from lts.store import archive, database, feed
+from lts.store.schema import MIGRATIONS
 from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)
@@ -82,6 +83,21 @@ def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path
     names = upkeep.restore(target, tmp_path / "new")
     assert {"lts.db", "server.key", "vault.key", "identity.json"} <= set(names)
     assert (tmp_path / "new" / "replaced-1").exists()
+
+
+def test_a_backup_of_a_newer_program_is_refused_before_anything_is_touched(
+    server: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now)
+    place = tmp_path / "new"
+    place.mkdir()
+    (place / "lts.db").write_bytes(b"precious")
+    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS[:-1])
+    with pytest.raises(AdminError, match="newer LTS"):
+        upkeep.restore(target, place)
+    assert (place / "lts.db").read_bytes() == b"precious"
+    monkeypatch.undo()
+    assert "lts.db" in upkeep.restore(target, place)
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(server: Lab, tmp_path: Path) -> None:

@@ -347,6 +347,7 @@ export const words = {
   "error.long-password": "",
   "error.long-text": "",
   "error.mail-failed": "",
+  "error.newer-backup": "",
   "error.no-ca-file": "",
   "error.no-license": "",
   "error.no-live-seat": "",

@@ -347,6 +347,7 @@ export const words = {
   "error.long-password": "密码最多 256 个字符。",
   "error.long-text": "搜索词过长。",
   "error.mail-failed": "邮件服务器未接收邮件：",
+  "error.newer-backup": "该备份由更新版本的 LTS 写成；请用该版本恢复。",
   "error.no-ca-file": "服务器所在机器上没有该文件。",
   "error.no-license": "文件中没有许可；请选择供应商提供的 .lic 文件。",
   "error.no-live-seat": "该设备在此许可项中没有有效席位。",
