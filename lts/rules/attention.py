@@ -74,3 +74,14 @@ def url_notices(urls: list[str]) -> list[Notice]:
         sentence = "License keys name a server by http: browsers and phones refuse it from pages that use https."
         return [Notice("url-http", sentence, HINT)]
     return []
+
+
+def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:
+    """A server works by the word of a main that does not serve; `for_good` when that main will not come back, so that
+    only an activation of this server helps (product.md, Standby). Times in UTC seconds."""
+    left = max(0, until - now) // 3600
+    told: dict[str, str | int] = {"hours": left, "until": iso(until)}
+    sentence = f"This server authorizes in the main's place for {left} more hours (until {iso(until)})."
+    if not for_good:
+        return Notice("pair-delegation", sentence, params=told)
+    return Notice("pair-delegation-promoted", f"{sentence} Send the vendor its activation request.", params=told)

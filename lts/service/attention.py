@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lts.protocol import iso
-from lts.rules.attention import items_notices, url_notices
+from lts.rules.attention import delegation_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service import handshakes, licenses, outbox
 from lts.service.context import Context
@@ -41,5 +41,11 @@ def note_proxy(ctx: Context, peer: str) -> None:
 
 def troubles(ctx: Context) -> list[Notice]:
     """Those of the server itself, without looking at licenses."""
-    pair = pair_report.notices(ctx.partner) if isinstance(ctx.partner, Node) else []
+    pair = pair_report.notices(ctx.partner) if isinstance(ctx.partner, Node) else _alone(ctx)
     return [*ctx.warnings, *ctx.trust.warnings, *pair]
+
+
+def _alone(ctx: Context) -> list[Notice]:
+    """A standby that was promoted and then made a single server still works by its main's word."""
+    held = ctx.delegation()
+    return [] if held is None else [delegation_notice(held.until, ctx.clock.now(), for_good=True)]

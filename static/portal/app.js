@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { chooseLanguage, currentLanguage, hasWords, LANGUAGES, loadLanguage, t } from "./i18n.js";
 import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { Button, Fault, Loading, Page } from "./parts/basics.js";
-import { Icon } from "./parts/icon.js";
+import { Brand, Icon } from "./parts/icon.js";
 import { link, takeSetupCode, useRoute } from "./route.js";
 import { recall, remember } from "./store.js";
 import { SetUp, SignIn, SignInAgain } from "./pages/signin.js";
@@ -81,7 +81,7 @@ function Shell({ account, onSignedOut, onLanguage }) {
     <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); main.current.querySelector("h1")?.focus(); }}>${t("frame.skip")}</a>
     <header class="bar">
       <${Button} kind="quiet menu-button" icon="menu" label=${t("frame.menu")} aria-expanded=${menu ? "true" : "false"} onClick=${() => setMenu(!menu)} />
-      <a class="brand" href=${link("index")}><span class="brand-mark" aria-hidden="true"></span><span>LTS</span></a>
+      <a class="brand" href=${link("index")}><${Brand} /><span>LTS</span></a>
       <span class="bar-space"></span>
       <${Preferences} onLanguage=${onLanguage} />
       <span class="who"><${Icon} name="user" /><bdi>${account.user}</bdi>${account.role === "reader" && html`<span class="pill pill-plain">${t("role.reader")}</span>`}</span>

@@ -12,9 +12,10 @@ from lts.errors import Refusal
 from lts.jobs import Jobs
 from lts.rules import licensefile
 from lts.server import opened
-from lts.service import identity, licenses, upkeep
+from lts.service import attention, identity, licenses, upkeep
 from lts.service.datafolder import DataFolder
 from lts.service.licenses import Choice
+from lts.service.pair.pinned import Delegation
 from tests.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 
 
@@ -112,3 +113,17 @@ def test_a_restored_backup_writes_a_new_origin_and_both_verify(tmp_path: Path) -
         assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
     with lab(tmp_path, time, vendor) as server:
         assert server.used() == 2
+
+
+def test_a_promoted_standby_made_a_single_server_still_says_how_long_it_may_authorize(
+    server: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str]:
+        return [notice.code for notice in attention.notices(server.ctx, server.time.now)]
+
+    assert "pair-delegation-promoted" not in told()
+    held = Delegation("a main's UUID", (), server.time.now + 7200)
+    monkeypatch.setattr(server.ctx, "delegation", lambda: held)
+    assert "pair-delegation-promoted" in told()
+    [notice] = [one for one in attention.notices(server.ctx, server.time.now) if "delegation" in one.code]
+    assert notice.params["hours"] == 2

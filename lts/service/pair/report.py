@@ -7,6 +7,7 @@ from typing import Any
 from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules import pair as rules
+from lts.rules.attention import delegation_notice
 from lts.rules.notices import ERROR, Notice
 from lts.rules.pair import SERVING, STANDBY
 from lts.rules.seats import SEAT_WAYS, grace_units
@@ -68,11 +69,7 @@ def notices(node: Node) -> list[Notice]:
         found.append(Notice("pair-not-following", sentence))
     held = pinned.delegation
     if held is not None and node.ctx.status == SERVING and (node.role == STANDBY or node.promoted):
-        left = max(0, held.until - now) // 3600
-        sentence = f"This server authorizes in the main's place for {left} more hours (until {iso(held.until)})."
-        code = "pair-delegation-promoted" if node.promoted else "pair-delegation"
-        sentence += " Send the vendor its activation request." if node.promoted else ""
-        found.append(Notice(code, sentence, params={"hours": left, "until": iso(held.until)}))
+        found.append(delegation_notice(held.until, now, for_good=node.promoted))
     return found
 
 

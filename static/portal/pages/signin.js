@@ -5,6 +5,7 @@ import { html, useEffect, useRef, useState } from "../lib.js";
 import { useAction } from "../load.js";
 import { Button, Fault, Notice, Text } from "../parts/basics.js";
 import { Dialog } from "../parts/dialog.js";
+import { Brand } from "../parts/icon.js";
 
 const MIN_PASSWORD = 10;
 
@@ -12,7 +13,7 @@ function Front({ title, lead, preferences, children }) {
   useEffect(() => { document.title = `${title} – LTS`; }, [title]);
   return html`<main class="front">
     <div class="card front-card">
-      <div class="front-brand"><span class="brand-mark" aria-hidden="true"></span>License Tracking Server</div>
+      <div class="front-brand"><${Brand} />License Tracking Server</div>
       <h1>${title}</h1>${lead && html`<p class="lead">${lead}</p>`}
       ${children}
     </div>

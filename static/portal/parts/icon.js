@@ -45,3 +45,7 @@ const PATHS = {
 export function Icon({ name, filled = false }) {
   return html`<svg class=${`icon${filled ? " icon-filled" : ""}`} viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>`;
 }
+
+// The product's mark, the same as the browser's tab shows; its name always stands beside it.
+const MARK = new URL("../icon.svg", import.meta.url).href;
+export const Brand = () => html`<img class="brand-mark" src=${MARK} alt="" />`;
