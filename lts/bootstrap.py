@@ -174,6 +174,11 @@ def _bring_venv_module() -> None:
             subprocess.run(["apt-get", *words], stdout=subprocess.DEVNULL, env=environment, check=False)
             if _python("-c", "import venv, ensurepip").returncode == 0:
                 return
+    if sys.platform == "win32":
+        raise SetupError(
+            "This Python lacks venv or pip, as the embeddable package does; install the full Python for Windows and"
+            " start again with that."
+        )
     raise SetupError(
         f"Python's venv or pip is missing; install the system package {package}"
         f" (Debian, Ubuntu: apt install {package}) and start again."

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def install(command: list[str]) -> None:
         config = str(folder() / configuration.FILE)
         _create(subprocess.list2cmdline([*command, "service", HOSTED, "--config", config]))
         win32serviceutil.StartService(NAME)
-        win32serviceutil.WaitForServiceStatus(NAME, win32service.SERVICE_RUNNING, WAIT_SECONDS)
+        _wait_until_started()
     except (pywintypes.error, OSError) as error:
         raise _sentence(error) from error
     print(f"LTS runs as the service {NAME}, and starts with Windows. Configuration and data: {folder()}.")
@@ -144,6 +145,17 @@ def _create(command: str) -> None:
             win32service.CloseServiceHandle(service)
     finally:
         win32service.CloseServiceHandle(manager)
+
+
+def _wait_until_started() -> None:
+    until = time.monotonic() + WAIT_SECONDS
+    while (state := win32serviceutil.QueryServiceStatus(NAME)[1]) != win32service.SERVICE_RUNNING:
+        if state == win32service.SERVICE_STOPPED or time.monotonic() > until:
+            raise AdminError(
+                "service-failed",
+                f"The service does not start; {folder() / DATA / 'lts.log'} says why, or the event log.",
+            )
+        time.sleep(0.1)
 
 
 def _restart_after_failure(service: Any) -> None:

