@@ -4,6 +4,7 @@ import { chooseLanguage, currentLanguage, hasWords, LANGUAGES, loadLanguage, t }
 import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { Button, Fault, Loading, Page } from "./parts/basics.js";
 import { Brand, Icon } from "./parts/icon.js";
+import { useAction } from "./load.js";
 import { link, takeSetupCode, useRoute } from "./route.js";
 import { recall, remember } from "./store.js";
 import { SetUp, SignIn, SignInAgain } from "./pages/signin.js";
@@ -35,9 +36,12 @@ function Preferences({ onLanguage }) {
   const [theme, choose] = useState(recall("theme") ?? "auto");
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
   const others = Object.keys(LANGUAGES).filter((name) => name !== currentLanguage());
+  const language = useAction();
+  const speak = async (name) => (await language.run(() => chooseLanguage(name))).ok && onLanguage();
   return html`<div class="preferences">
     ${others.map((name) => html`<button type="button" class="button quiet" lang=${name} key=${name}
-      onClick=${() => chooseLanguage(name).then(onLanguage)}><${Icon} name="globe" /><span>${LANGUAGES[name]}</span></button>`)}
+      onClick=${() => speak(name)}><${Icon} name="globe" /><span>${LANGUAGES[name]}</span></button>`)}
+    ${language.error && html`<${NotLoadedFault} />`}
     <${Button} kind="quiet" icon=${THEME_ICONS[theme]} label=${t("frame.theme", { theme: t(`frame.theme-${theme}`) })}
       onClick=${() => { setTheme(next); choose(next); }} />
   </div>`;
@@ -50,8 +54,12 @@ function Navigation({ current, onChosen }) {
 
 // Browsers may keep a module's failure for as long as the document lives: only loading all anew helps, and that also
 // finds the files of a server that was upgraded meanwhile.
+function NotLoadedFault() {
+  return html`<${Fault} error=${{ sentence: t("error.not-loaded") }} retry=${() => location.reload()} />`;
+}
+
 function NotLoaded() {
-  return html`<${Page} title="LTS"><${Fault} error=${{ sentence: t("error.not-loaded") }} retry=${() => location.reload()} /><//>`;
+  return html`<${Page} title="LTS"><${NotLoadedFault} /><//>`;
 }
 
 function Shell({ account, onSignedOut, onLanguage }) {

@@ -262,7 +262,7 @@ def test_a_proxy_alone_says_that_the_server_is_gone(
         page.get_by_role("navigation", name="Pages").get_by_role("link", name="Home").click()
         page.get_by_role("alert").get_by_text("cannot reach it. Is it running?").first.wait_for()
         page.get_by_role("navigation", name="Pages").get_by_role("link", name="Devices").click()  # not loaded before
-        page.get_by_role("alert").get_by_text("This page could not be loaded.").wait_for()
+        page.get_by_role("alert").get_by_text("This could not be loaded.").wait_for()
         with pytest.raises(Unreachable):
             client.authorize()
         again = Site(server, site.listener.port)

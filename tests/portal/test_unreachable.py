@@ -41,3 +41,13 @@ def test_charts_are_drawn_once_their_library_arrives(site: Site, admin: Visitor)
         admin.open("index")
         admin.open("statistics")
     assert arrived.value.ok
+
+
+def test_a_language_that_cannot_be_loaded_says_so_and_comes_with_the_next_try(admin: Visitor) -> None:
+    page = admin.page
+    fail_once(admin, "**/i18n/zh.js*")
+    admin.allowed.append("Failed to fetch dynamically imported module")
+    page.get_by_role("button", name="简体中文").click()
+    page.get_by_role("alert").get_by_text("This could not be loaded.").wait_for()
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("heading", name="首页").wait_for()

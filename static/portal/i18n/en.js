@@ -367,7 +367,7 @@ export const words = {
   "error.not-in-charge": "",
   "error.not-joined": "",
   "error.not-json": "The answer does not come from this server; look at the proxy in front of it.",
-  "error.not-loaded": "This page could not be loaded. Is the server running? After an upgrade, loading it again is enough.",
+  "error.not-loaded": "This could not be loaded. Is the server running? After an upgrade, loading the page again is enough.",
   "error.not-signed-in": "",
   "error.nothing-to-approve": "",
   "error.older-revision": "",

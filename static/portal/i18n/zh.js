@@ -367,7 +367,7 @@ export const words = {
   "error.not-in-charge": "另一台服务器正在提供服务；请在那里更改。",
   "error.not-joined": "两台服务器尚未连通过。",
   "error.not-json": "应答并非来自本服务器；请检查其前面的代理。",
-  "error.not-loaded": "此页面无法加载。服务器是否正在运行？如果服务器刚升级，重新加载即可。",
+  "error.not-loaded": "此内容无法加载。服务器是否正在运行？如果服务器刚升级，重新加载页面即可。",
   "error.not-signed-in": "请先登录。",
   "error.nothing-to-approve": "没有待批准的密钥。",
   "error.older-revision": "这是较旧的修订；已导入更新的文件。",
