@@ -27,11 +27,11 @@ export function useLoad(path, query = {}, { every = 0 } = {}) {
 }
 
 // A list that is searched, sorted and paged on the server.
-export function useList(path, { size = 25, sort = "", order = "asc", fixed = {}, q = "", filters: first = {} } = {}) {
+export function useList(path, { size = 25, sort = "", order = "asc", fixed = {}, q = "", filters: first = {}, every = 0 } = {}) {
   const [asked, setAsked] = useState({ q, sort, order, page: 1 });
   const [filters, setFilters] = useState(first);
   const query = { ...fixed, ...filters, ...asked, size };
-  const found = useLoad(path, query);
+  const found = useLoad(path, query, { every });
   return {
     ...found, asked, filters, size, query,
     search: (q) => setAsked((before) => ({ ...before, q, page: 1 })),

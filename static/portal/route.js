@@ -28,6 +28,7 @@ export function useRoute() {
   useEffect(() => {
     const changed = () => setRoute(readRoute());
     window.addEventListener("hashchange", changed);
+    changed(); // the address may have changed since the first drawing
     return () => window.removeEventListener("hashchange", changed);
   }, []);
   return route;

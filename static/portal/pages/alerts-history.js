@@ -22,7 +22,7 @@ const columns = () => [
 ];
 
 export function History() {
-  const list = useList("/alerts/history", { size: 10 });
+  const list = useList("/alerts/history", { size: 10, every: 60 });
   return html`<${Card} title=${t("alerts.history")}><${Loaded} of=${list}>${({ messages, found }) => (messages.length
     ? html`<${Table} label=${t("alerts.history")} columns=${columns()} rows=${messages} list=${list} keyOf=${(message) => message.id} busy=${list.loading} /><${Pager} list=${list} found=${found} />`
     : html`<${Empty} icon="check" title=${t("alerts.none")}><p>${t("alerts.none-hint")}</p><//>`)}<//><//>`;
