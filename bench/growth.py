@@ -12,6 +12,7 @@ from typing import Any
 from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
 from lts.rules.authorize import Request
+from lts.rules.likeness import Caller
 from lts.server import opened
 from lts.service import authorize
 from lts.service.clock import Clock
@@ -25,12 +26,12 @@ def fill(folder: Path, code: str, devices: int) -> None:
     now = int(time.time())
     with opened(config_for(folder), read_labels=lambda: LABELS, clock=Clock()) as here:
         for begin in range(0, devices, BATCH):
-            count = min(BATCH, devices - begin)
+            count, caller = min(BATCH, devices - begin), Caller(f"address {begin}", "bench")
 
-            def operation(tx: Transaction, count: int = count) -> None:
+            def operation(tx: Transaction, count: int = count, caller: Caller = caller) -> None:
                 for _ in range(count):
                     request = Request(os.urandom(16), "reader", "server", code, modules=("QR",))
-                    authorize.decide(tx, here.ctx, request, now, now)
+                    authorize.decide(tx, here.ctx, request, now, now, caller)
 
             here.ctx.store.write(operation)
 

@@ -44,7 +44,7 @@ def _fill(tx: Transaction, days: range, devices: int, rng: random.Random) -> Non
     db.executemany("INSERT INTO types VALUES (?, ?)", [(n, f"type {n}") for n in range(1, TYPES + 1)])
     contact = days[-1] * DAY_SECONDS
     db.executemany(
-        "INSERT INTO devices VALUES (?, ?, ?, 1, 0, NULL)",
+        "INSERT INTO devices VALUES (?1, ?2, ?3, 1, 0, NULL, ?1)",
         [(n, rng.randbytes(16), contact) for n in range(1, devices + 1)],
     )
     slots = array("I", [devices // 4] * SLOTS_PER_DAY + [devices])

@@ -113,6 +113,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         leases=Leases(me.uuid, me.key, vault.derive("leases")),
         refusals=Refusals(),
         chain_key=vault.derive("chain tokens"),
+        mark_key=vault.derive("device marks"),
         public_url=config.url,
         warnings=warnings,
     )

@@ -14,6 +14,7 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules import activation, licensefile, vendorkey
 from lts.rules.authorize import Request
 from lts.rules.licensefile import License
+from lts.rules.likeness import Caller
 from lts.rules.usage import BadEntry, Entry
 from lts.server import Opened, opened
 from lts.service import authorize, licenses, report
@@ -116,7 +117,9 @@ class Lab:
         )
         return done.handshake_code or ""
 
-    def authorize(self, code: str | None = None, device: str | None = None, **more: Any) -> Authorized:
+    def authorize(
+        self, code: str | None = None, device: str | None = None, caller: Caller | None = None, **more: Any
+    ) -> Authorized:
         """Authorise a device (a new one by default) for the product "reader"."""
         request = Request(
             device=UUID(device).bytes if device else uuid4().bytes,
@@ -125,7 +128,7 @@ class Lab:
             handshake_code=code or f"{ORGANIZATION}-100",
             **more,
         )
-        return authorize.authorize(self.ctx, request, self.time.now)
+        return authorize.authorize(self.ctx, request, self.time.now, caller)
 
     def report(
         self, lease: str, usage: dict[str, int] | None = None, slot: int | None = None, chain: str | None = None

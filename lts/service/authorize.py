@@ -8,10 +8,11 @@ from uuid import UUID
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, Lease, LeaseItem
 from lts.rules import authorize as rules
-from lts.rules import chain
+from lts.rules import chain, likeness
 from lts.rules.authorize import Decision, Granted, Request
 from lts.rules.catalog import Code
 from lts.rules.licensefile import ChargeWay
+from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
 from lts.service.context import Context, request_id
 from lts.service.refusals import RefusedRequest
@@ -44,18 +45,19 @@ class Decided:
     certificates: tuple[str, ...] = ()
 
 
-def authorize(ctx: Context, request: Request, now: int) -> Authorized:
-    """One authorisation (product.md, Choosing items), durable when it returns. `now` in UTC seconds.
+def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Authorized:
+    """One authorisation (product.md, Choosing items), durable when it returns. `now` in UTC seconds; of the `caller`
+    only a new device's mark is kept.
 
     Raises Refusal with the codes of product.md; a refused request changes nothing.
     """
-    return finish(ctx, request, now, begin(ctx, request, now))
+    return finish(ctx, request, now, begin(ctx, request, now, caller))
 
 
-def begin(ctx: Context, request: Request, now: int) -> Waiting[Decided]:
+def begin(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Waiting[Decided]:
     """Hand the decision to the writer without waiting; `finish` does the rest."""
     item_now = ctx.clock.item_time(now)
-    return ctx.store.submit(lambda tx: decide(tx, ctx, request, now, item_now))
+    return ctx.store.submit(lambda tx: decide(tx, ctx, request, now, item_now, caller))
 
 
 def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) -> Authorized:
@@ -90,7 +92,9 @@ def renew_after(lease: Lease) -> int:
     return lease.issued_at + min((lease.expires_at - lease.issued_at) // 2, DAY_SECONDS)
 
 
-def decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now: int) -> Decided:
+def decide(
+    tx: Transaction, ctx: Context, request: Request, now: int, item_now: int, caller: Caller | None = None
+) -> Decided:
     """The operation behind an authorisation. Raises Refusal before it changes anything."""
     ctx.check_serving()
     code = rules.find_code(tx.catalog, request)
@@ -114,6 +118,7 @@ def decide(tx: Transaction, ctx: Context, request: Request, now: int, item_now: 
             code.key,
             *devices.pack_chain(step.state),
             seat_records(decision.granted, now),
+            None if device or caller is None else likeness.mark(ctx.mark_key, caller),
         ),
         now,
     )

@@ -61,6 +61,8 @@ class Context:
     leases: Leases
     refusals: Refusals
     chain_key: bytes
+    mark_key: bytes
+    """For lts.rules.likeness; as the others, the same on both servers of a pair."""
     public_url: str
     """URL of this server for clients, unless the administrator set others."""
     status: str = "serving"

@@ -14,7 +14,7 @@ from lts.rules.chain import ALTERNATIONS_TOLERATED
 from lts.rules.paging import Page
 from lts.rules.seats import Seat
 from lts.service.context import Context
-from lts.store import devicelist, devices, seats
+from lts.store import devicelist, devices, marks, seats
 from lts.store.devicelist import SORTS, Wanted
 from lts.store.devices import Device
 
@@ -23,17 +23,27 @@ _HEX = frozenset("0123456789abcdef")
 SHOWN = 50
 
 
-def find(ctx: Context, page: Page, item: int | None, live_only: bool, forked_only: bool, now: int) -> Json:
-    """A page of devices; `page.text` is the beginning of a UUID. Raises AdminError."""
+def find(
+    ctx: Context,
+    page: Page,
+    item: int | None,
+    live_only: bool,
+    forked_only: bool,
+    now: int,
+    alike: UUID | None = None,
+) -> Json:
+    """A page of devices; `page.text` is the beginning of a UUID, `alike` a device that all look like. Raises
+    AdminError."""
     sort = page.sort or "contact"
     if sort not in SORTS:
         raise AdminError("bad-sort", f"Sort by one of {', '.join(SORTS)}.", field="sort")
     low, high = _range(page.text)
-    wanted = Wanted(low, high, item, live_only, forked_only, now)
     with ctx.store.reader() as db:
+        like = None if alike is None else _known(db, alike).key
+        wanted = Wanted(low, high, item, live_only, forked_only, now, like)
         found = devicelist.find(db, wanted, sort, page.descending or not page.sort, page.offset, page.size or SHOWN)
         total = devicelist.count(db, wanted)
-        rows = [_describe(db, ctx.store.catalog, device, now) for device in found]
+        rows = _describe(db, ctx.store.catalog, found, now)
     return {"devices": rows, "found": total, "time": iso(now)}
 
 
@@ -52,13 +62,22 @@ def _range(text: str) -> tuple[bytes | None, bytes | None]:
 def one(ctx: Context, uuid: UUID, now: int) -> Json:
     """A device with its seats. Raises AdminError 404."""
     with ctx.store.reader() as db:
-        device = devices.find(db, uuid.bytes)
-        if device is None:
-            raise AdminError("no-such-device", f"There is no device {uuid}.", status=404)
-        return _describe(db, ctx.store.catalog, device, now)
+        return _describe(db, ctx.store.catalog, [_known(db, uuid)], now)[0]
 
 
-def _describe(db: apsw.Connection, catalog: Catalog, device: Device, now: int) -> Json:
+def _known(db: apsw.Connection, uuid: UUID) -> Device:
+    device = devices.find(db, uuid.bytes)
+    if device is None:
+        raise AdminError("no-such-device", f"There is no device {uuid}.", status=404)
+    return device
+
+
+def _describe(db: apsw.Connection, catalog: Catalog, found: list[Device], now: int) -> list[Json]:
+    alike = marks.alike(db, [device.key for device in found])
+    return [_row(db, catalog, device, alike[device.key], now) for device in found]
+
+
+def _row(db: apsw.Connection, catalog: Catalog, device: Device, alike: int, now: int) -> Json:
     chain = device.chain
     return {
         "deviceId": str(UUID(bytes=device.uuid)),
@@ -68,6 +87,7 @@ def _describe(db: apsw.Connection, catalog: Catalog, device: Device, now: int) -
             "refused": chain.forked and chain.alternations > ALTERNATIONS_TOLERATED,
             "copies": len(chain.tips) if chain.forked else 1,
         },
+        "alike": alike,
         "seats": [_seat(catalog, key, seat, now) for key, seat in seats.of_device(db, device.key)],
     }
 

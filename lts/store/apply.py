@@ -42,7 +42,8 @@ def _nothing(tx: Transaction, record: Any, time: int) -> None:
 
 
 def _granted(tx: Transaction, record: Granted, time: int) -> None:
-    device, known = devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
+    chain = record.given, record.lag, record.chain
+    device, known = devices.put(tx, record.device, record.uuid, time, chain, record.mark)
     for seat in record.seats:
         seats.put(tx, device, seat, time, known=known)
     tx.tally(record.code, usage.GRANTED_TALLY, time // 3600)

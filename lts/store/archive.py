@@ -39,12 +39,23 @@ def pack(changes: list[Change]) -> bytes:
         "first": changes[0].serial,
         "times": times,
         "kinds": bytes(change.kind for change in changes),
-        "columns": {kind: _transpose(rows) for kind, rows in by_kind.items()},
+        "columns": {kind: _transpose(_padded(rows)) for kind, rows in by_kind.items()},
+        "lengths": {kind: [len(row) for row in rows] for kind, rows in by_kind.items() if _uneven(rows)},
     }
     data = _MAGIC + lzma.compress(_encode(body), preset=6)
     if [(c.serial, c.time, c.kind, c.payload) for c in changes] != list(unpack(data)):
         raise ValueError("A stretch of the change feed would not come back from its archive.")
     return data
+
+
+def _uneven(rows: list[list[Any]]) -> bool:
+    """Whether a newer program gave payloads of this kind a field more within the stretch."""
+    return len({len(row) for row in rows}) > 1
+
+
+def _padded(rows: list[list[Any]]) -> list[list[Any]]:
+    width = max(map(len, rows))
+    return [row + [None] * (width - len(row)) for row in rows]
 
 
 def _transpose(rows: list[list[Any]]) -> list[list[Any]]:
@@ -73,13 +84,19 @@ def _close(column: list[Any]) -> list[Any]:
     return [[next(inner) for _ in range(length)] for length in column[1]]
 
 
+def _payloads(columns: list[list[Any]], lengths: list[int] | None) -> Iterator[list[Any]]:
+    rows = _rows(columns)
+    return iter(rows) if lengths is None else (row[:length] for row, length in zip(rows, lengths, strict=True))
+
+
 def unpack(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """(serial, time, kind, payload) of each change of a file. Raises DatabaseDamaged."""
     try:
         if not data.startswith(_MAGIC):
             raise ValueError("not an archive")
         body = _decode(lzma.decompress(data[len(_MAGIC) :]))
-        payloads = {int(kind): iter(_rows(columns)) for kind, columns in body["columns"].items()}
+        lengths = body.get("lengths", {})
+        payloads = {kind: _payloads(columns, lengths.get(kind)) for kind, columns in body["columns"].items()}
         time = 0
         for offset, kind in enumerate(body["kinds"]):
             time += body["times"][offset]

@@ -15,7 +15,8 @@ SORTS = {"contact": "d.contact", "uuid": "d.uuid", "first": "d.id"}
 @dataclass(frozen=True)
 class Wanted:
     """Which devices: UUIDs in [low, high] (16 bytes each, None = all), those that ever held a seat or lease of an item,
-    those whose chain has forked; `now` (UTC seconds) for `live_only`."""
+    those whose chain has forked, those that look like a device (itself included); `now` (UTC seconds) for
+    `live_only`."""
 
     low: bytes | None = None
     high: bytes | None = None
@@ -23,6 +24,7 @@ class Wanted:
     live_only: bool = False
     forked_only: bool = False
     now: int = 0
+    alike: int | None = None
 
 
 def _where(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
@@ -40,6 +42,9 @@ def _where(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
         values += [value for _, value in held] * 2
     if wanted.forked_only:
         parts.append("d.chain IS NOT NULL")
+    if wanted.alike is not None:
+        parts.append("(d.id = ? OR d.mark = (SELECT mark FROM devices WHERE id = ?))")
+        values += [wanted.alike, wanted.alike]
     return " AND ".join(parts), tuple(values)
 
 

@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from lts.rules.chain import ChainState, join, plain_lag, plain_state
-from lts.store import pair, sql
+from lts.store import marks, pair, sql
 from lts.store.transaction import NUMBERS, Transaction
 
 _ASKED_AT_ONCE = 1000
@@ -77,17 +77,24 @@ def page(db: apsw.Connection, after: int, limit: int) -> Iterator[Device]:
 
 
 def put(
-    tx: Transaction, key: int, uuid: bytes | None, contact: int, chain: tuple[int, int, bytes | None]
+    tx: Transaction,
+    key: int,
+    uuid: bytes | None,
+    contact: int,
+    chain: tuple[int, int, bytes | None],
+    mark: int | None = None,
 ) -> tuple[int, bool]:
-    """A device was heard at `contact`; `uuid` given = new to the server that says so. Returns (its number here, whether
-    it was known here)."""
+    """A device was heard at `contact`; `uuid` given = new to the server that says so, with its mark. Returns (its
+    number here, whether it was known here)."""
     if uuid is not None and tx.writing[0] != tx.origin and (twin := find(tx.db, uuid)) is not None:
         pair.add_alias(tx, pair.DEVICE, key, twin.key)
         key, uuid = twin.key, None
+        if mark is not None:
+            marks.join(tx.db, key, mark)
     if uuid is None:
         _advance(tx, key, contact, chain)
         return key, True
-    tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?)", (key, uuid, contact, *chain))
+    tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", (key, uuid, contact, *chain, mark))
     if key >= tx.next_device and key < tx.numbers + NUMBERS:
         tx.next_device = key + 1
     return key, False

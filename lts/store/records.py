@@ -134,7 +134,8 @@ class SeatRecord(Record, frozen=True):
 
 
 class Granted(Record, frozen=True):
-    """An authorisation. `uuid` (16 bytes) only when the device is new; chain as in `devices`."""
+    """An authorisation. `uuid` (16 bytes) only when the device is new, `mark` (lts.rules.likeness) then where its
+    server makes marks; chain as in `devices`."""
 
     device: int
     uuid: bytes | None
@@ -143,6 +144,7 @@ class Granted(Record, frozen=True):
     lag: int
     chain: bytes | None
     seats: tuple[SeatRecord, ...]
+    mark: int | None = None
 
 
 class Run(Record, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import apsw
 
-from lts.store import deviceunits
+from lts.store import deviceunits, marks
 
 APPLICATION_ID = 0x4C545332  # "LTS2"
 
@@ -106,10 +106,15 @@ CREATE TABLE usage_devices (code INTEGER, span INTEGER, device INTEGER, item INT
     units INTEGER NOT NULL, {_DAYS}, PRIMARY KEY (code, span, device, item, type)) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2)
+V3 = """
+-- What devices that look alike have in common (lts.rules.likeness); NULL where nobody made one.
+ALTER TABLE devices ADD COLUMN mark INTEGER;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3)
 """Scripts in order; the database's user_version is how many have run."""
 
-FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill}
+FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill}
 """What fills new tables from older ones, after the script of that number and in its transaction."""
 
 DERIVED_TABLES = (

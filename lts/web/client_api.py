@@ -18,6 +18,7 @@ from lts.config import Config
 from lts.errors import CannotStore, HttpError, LtsError, Refusal
 from lts.protocol import Lease
 from lts.rules.authorize import Request
+from lts.rules.likeness import Caller
 from lts.service import attention, authorize, release, report
 from lts.service.authorize import Decided
 from lts.service.context import Context, request_id
@@ -153,7 +154,7 @@ class ClientApi:
             request = messages.read_authorize(read_body(environ, MAX_OTHER_BYTES))
             self._limits.device(request.device)
         now = self._ctx.clock.now()
-        waiting = authorize.begin(self._ctx, request, now)
+        waiting = authorize.begin(self._ctx, request, now, Caller(address, environ.get("HTTP_USER_AGENT", "")))
         return Call(waiting, lambda: self._authorized(request, address, now, waiting))
 
     def _authorized(self, request: Request, address: str, now: int, waiting: Waiting[Decided]) -> tuple[int, bytes]:

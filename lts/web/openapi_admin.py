@@ -23,6 +23,7 @@ _TEXT, _NUMBER, _YES, _DAY = (
     {"enum": ["true"]},
     {"type": "string", "format": "date"},
 )
+_UUID = {"type": "string", "format": "uuid"}
 _OPTIONAL_TEXT = {"type": ["string", "null"]}
 _ROLE = {"enum": list(ROLES)}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -106,9 +107,10 @@ CALLS = (
          {**_SUBJECT, **_RANGE}),
     Call("GET", "/statistics/hours", "What each hour of a day had", {**_SUBJECT, "day": _DAY}),
     Call("GET", "/statistics/subjects", "What there are statistics of"),
-    Call("GET", "/devices", "Devices; `q` is the beginning of a UUID",
-         {**_LIST, "item": _NUMBER, "live": _YES, "flagged": _YES}),
-    Call("GET", "/devices/{uuid}", "A device with its seats"),
+    Call("GET", "/devices", "Devices; `q` is the beginning of a UUID, `alike` a device that all look like; in the"
+         " answer `alike` is how many others look like that device",
+         {**_LIST, "item": _NUMBER, "live": _YES, "flagged": _YES, "alike": _UUID}),
+    Call("GET", "/devices/{uuid}", "A device with its seats; `alike` is how many others look like it"),
     Call("POST", "/seats/release", "Free a device's seat in a license item",
          body={"deviceId": _TEXT, "item": _NUMBER}, needed=("deviceId", "item")),
     Call("GET", "/why", "The last refused requests with the verdict on each item", {**_LIST, "code": _NUMBER}),

@@ -63,7 +63,9 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
     def list_devices() -> Json:
         item = None if request.args.get("item") is None else number("item", 0, 1 << 62)
         live, forked = request.args.get("live") == "true", request.args.get("flagged") == "true"
-        return devicelist.find(ctx, asked_page(), item, live, forked, ctx.clock.now())
+        like = request.args.get("alike")
+        alike = UUID(bytes=device_of(like)) if like else None
+        return devicelist.find(ctx, asked_page(), item, live, forked, ctx.clock.now(), alike)
 
     @api.get("/devices/<uuid>")
     def show_device(uuid: str) -> Json:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lts.protocol import LicenseKey, slot_of
+from lts.rules.likeness import Caller
 from lts.service import accounts, handshakes, sessions
 from lts.service.licenses import Choice
 from tests.kit import item, lab
@@ -411,3 +412,25 @@ def test_the_statistics_page_by_keyboard_alone(site: Site, admin: Visitor) -> No
     page.keyboard.press("Enter")
     page.get_by_text("Figures of the hours").wait_for()
     assert re.search(r"day=2026-11-25", page.url)
+
+
+def test_devices_that_look_alike_are_counted_shown_together_and_freed(site: Site, admin: Visitor) -> None:
+    code = site.lab.load(item("seats", "device", 5))
+    for caller in (Caller("192.0.2.7", "Browser"),) * 3 + (Caller("192.0.2.8", "Browser"),):
+        site.lab.authorize(code, caller=caller)
+    page = admin.open("devices")
+    rows = page.get_by_role("table", name="Devices").locator("tbody tr")
+    expect(rows).to_have_count(4)
+    expect(page.get_by_role("link", name="2 others look alike")).to_have_count(3)
+    page.get_by_role("link", name="2 others look alike").first.click()
+    expect(rows).to_have_count(3)
+    expect(page.get_by_role("status").first).to_contain_text("opened a private window")
+    admin.check_accessibility()
+    page.get_by_role("button", name="Details of").first.click()
+    page.get_by_role("button", name="Release seat").click()
+    page.get_by_role("dialog").get_by_role("button", name="Release seat").click()
+    expect(page.get_by_text("may run until")).to_contain_text("UTC")
+    page.get_by_role("link", name="Show all devices").click()
+    expect(rows).to_have_count(4)
+    page.go_back()
+    expect(rows).to_have_count(3)

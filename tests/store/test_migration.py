@@ -66,7 +66,8 @@ def turn_old(path: Path) -> None:
     db.execute("PRAGMA user_version = 1")
     db.execute("ATTACH ? AS new", (str(path.with_name("new.db")),))
     for (name,) in sql.rows(db, "SELECT name FROM sqlite_master WHERE type = 'table'"):
-        db.execute(f"INSERT INTO {name} SELECT * FROM new.{name}")
+        columns = ", ".join(column for (column,) in sql.rows(db, f"SELECT name FROM pragma_table_info('{name}')"))
+        db.execute(f"INSERT INTO {name} SELECT {columns} FROM new.{name}")
     db.close()
     path.with_name("new.db").unlink()
 

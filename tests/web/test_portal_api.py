@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit import Lab, item
+from tests.web.conftest import Web
 
 Call = Callable[..., tuple[int, Any]]
 
@@ -125,3 +127,21 @@ def test_explain_names_holders_and_when_a_seat_frees(server: Lab, call: Call) ->
     server.time.forward(1)
     why = call("GET", "/why")[1]["refused"]
     assert why == []
+
+
+def test_devices_of_one_address_and_kind_of_program_look_alike(web: Web, call: Call) -> None:
+    made = [str(uuid4()) for _ in range(4)]
+    for device, address, agent in (
+        (made[0], "192.0.2.7", "Browser/1.2"),
+        (made[1], "192.0.2.7", "Browser/2.0"),
+        (made[2], "192.0.2.7", "Other/1.2"),
+        (made[3], "192.0.2.8", "Browser/1.2"),
+    ):
+        environ = {"REMOTE_ADDR": address, "HTTP_USER_AGENT": agent}
+        assert web.call("POST", "/api/v1/authorize", web.asking(deviceId=device), **environ).status == 200
+    found = call("GET", "/devices")[1]["devices"]
+    assert {row["deviceId"]: row["alike"] for row in found} == dict(zip(made, (1, 1, 0, 0), strict=True))
+    answer = call("GET", f"/devices?alike={made[1]}")[1]
+    assert {row["deviceId"] for row in answer["devices"]} == set(made[:2])
+    assert call("GET", f"/devices?alike={uuid4()}")[0] == 404
+    assert call("GET", "/devices?alike=nobody")[0] == 400

@@ -43,24 +43,36 @@ function Release({ device, seat, onClose, onDone }) {
     <dl class="facts"><div><dt>${t("devices.device")}</dt><dd class="mono">${device.deviceId}</dd></div><div><dt>${t("devices.item")}</dt><dd><${Sent}>${seat.itemId}<//></dd></div></dl><//>`;
 }
 
+function Name({ device }) {
+  return html`<span class="mono">${device.deviceId}</span>
+    ${device.alike > 0 && html`<div class="small"><a href=${link("devices", { alike: device.deviceId })} title=${t("devices.alike-hint")}>${t("devices.alike", { n: device.alike })}</a></div>`}`;
+}
+
 const columns = (now) => [
-  { label: t("devices.device"), sort: "uuid", kind: "wide", render: (device) => html`<span class="mono">${device.deviceId}</span>` },
+  { label: t("devices.device"), sort: "uuid", kind: "wide", render: (device) => html`<${Name} device=${device} />` },
   { label: t("devices.contact"), sort: "contact", render: (device) => html`<span title=${time(device.lastContact)}>${now ? ago(device.lastContact, now) : time(device.lastContact)}</span>` },
   { label: t("devices.seats"), kind: "wide", render: (device) => html`<${Seats} device=${device} />` },
   { label: t("devices.clone"), render: (device) => html`<${Clone} clone=${device.clone} />` },
 ];
 
-export function Devices({ query, mayChange }) {
-  const devices = useList("/devices", { sort: "contact", order: "desc", q: query.q ?? "", filters: query.item ? { item: query.item } : {} });
+// Which devices look alike is asked by the address, so that "back" leads to the list from before.
+export function Devices(props) {
+  return html`<${List} key=${props.query.alike ?? ""} ...${props} />`;
+}
+
+function List({ query, mayChange }) {
+  const fixed = query.alike ? { alike: query.alike } : {};
+  const devices = useList("/devices", { sort: "contact", order: "desc", q: query.q ?? "", fixed, filters: query.item ? { item: query.item } : {} });
   const subjects = useLoad("/statistics/subjects");
   const [releasing, setReleasing] = useState(null);
   const [released, setReleased] = useState(null);
   const items = (subjects.data?.items ?? []).map((item) => [String(item.id), `${item.itemId} · ${item.description || item.licenseId}`]);
-  const filtered = devices.asked.q || Object.values(devices.filters).some(Boolean);
+  const filtered = query.alike || devices.asked.q || Object.values(devices.filters).some(Boolean);
   const done = (answer) => { setReleasing(null); setReleased(answer); devices.reload(); };
   return html`<${Page} title=${t("nav.devices")} lead=${t("devices.lead")}>
     ${released && html`<div role="status"><${Notice} level="done">${t("devices.released-text", { time: time(released.leaseMayRunUntil) })}<//></div>`}
     <${Card}>
+      ${query.alike && html`<div role="status"><${Notice}>${t("devices.alike-of", { device: query.alike })} ${t("devices.alike-hint")} <a href=${link("devices")}>${t("devices.alike-all")}</a><//></div>`}
       <div class="tools"><${Search} list=${devices} label=${t("devices.search")} placeholder=${t("devices.search-hint")} />
         <${Select} hidden label=${t("devices.item")} value=${devices.filters.item ?? ""} options=${[["", t("devices.all-items")], ...items]} onChange=${(item) => devices.filter({ item })} />
         <${Check} checked=${devices.filters.live ?? false} onChange=${(live) => devices.filter({ live: live || null })} label=${t("devices.only-live")} />

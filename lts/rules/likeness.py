@@ -1,0 +1,30 @@
+"""Which devices look alike: a mark of where a device's first authorisation came from and of what kind of program.
+
+A browser that forgets its identity comes back as a new device. Nothing can tell for sure that it is the old one; the
+mark tells an administrator which devices may be. It is a keyed hash too short to be turned back, and a network with one
+kind of browser has one mark. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import NamedTuple
+
+_VERSIONS = re.compile(r"[0-9]+(?:[._][0-9]+)*")
+_AGENT_CHARACTERS = 512
+
+
+class Caller(NamedTuple):
+    """Who sent a request, as far as HTTP says: its address (lts.web.addresses) and its User-Agent."""
+
+    address: str
+    agent: str = ""
+
+
+def mark(key: bytes, caller: Caller) -> int:
+    """32 bits, signed. Versions in the User-Agent do not count: a browser renews itself every few weeks."""
+    kind = _VERSIONS.sub("", caller.agent[:_AGENT_CHARACTERS])
+    text = f"{caller.address}\n{kind}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hmac.digest(key, text, hashlib.sha256)[:4], "big", signed=True)
