@@ -10,6 +10,7 @@ import logging
 import select
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -85,6 +86,8 @@ class Listener:
         self.port: int = self._sockets[0].getsockname()[1]
         self.addresses: list[tuple[str, int]] = [s.getsockname()[:2] for s in self._sockets]
         self._stopping = False
+        self._ending = threading.RLock()
+        """Held to wake the loop and to close what wakes it; a signal handler may come in between."""
 
     @property
     def queue_depth(self) -> int:
@@ -104,20 +107,24 @@ class Listener:
                 poll(1.0, self._map)
             self._finish(poll)
         finally:
-            self._stopping = True
-            wasyncore.close_all(self._map)
+            self._close_all()
 
     def stop(self) -> None:
         """Make `run` return; callable from any thread and from a signal handler, and more than once."""
-        if not self._stopping:
-            self._stopping = True
-            self._acceptors[0].pull_trigger()
+        with self._ending:
+            if not self._stopping:
+                self._stopping = True
+                self._acceptors[0].pull_trigger()
 
     def close(self) -> None:
         """Give the addresses back when `run` was never called."""
-        self._stopping = True
         self._dispatcher.shutdown(timeout=1)
-        wasyncore.close_all(self._map)
+        self._close_all()
+
+    def _close_all(self) -> None:
+        with self._ending:
+            self._stopping = True
+            wasyncore.close_all(self._map)
 
     def _finish(self, poll: Callable[[float, dict[int, Any]], None]) -> None:
         began = time.monotonic()

@@ -17,6 +17,7 @@ import pytest
 from lts.config import Config
 from lts.errors import ListenError
 from lts.web import channel
+from lts.web.channel import Acceptor
 from lts.web.listen import Listener, bind
 from tests.web.conftest import Answer, Served, Web, read
 
@@ -229,6 +230,24 @@ def test_stopping_finishes_what_is_under_way_and_takes_nothing_new() -> None:
         socket.create_connection(("127.0.0.1", listener.port), timeout=20)
     may_end.set()
     assert read(busy).body == b"done"
+    running.join(10)
+    assert not running.is_alive()
+
+
+def test_the_loop_that_ends_by_itself_leaves_the_one_who_stops_it_what_to_wake_it_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listener = Listener(plain(threading.Event(), threading.Event()), Config(None, port=0))
+    running = threading.Thread(target=listener.run)
+    running.start()
+    wake = Acceptor.pull_trigger
+
+    def late(acceptor: Acceptor) -> None:
+        running.join(1.5)  # the loop looks by itself each second
+        wake(acceptor)
+
+    monkeypatch.setattr(Acceptor, "pull_trigger", late)
+    listener.stop()
     running.join(10)
     assert not running.is_alive()
 
