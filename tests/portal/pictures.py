@@ -105,9 +105,9 @@ def _pair(browser: Browser, folder: Path) -> None:
             visitor.context.add_cookies(owner.context.cookies())
             visitor.open("standby")
             _take(visitor, place / "7-standby-pair.png")
-            visitor.page.goto("about:blank")
+            visitor.leave()
             visitor.close()
-        owner.page.goto("about:blank")
+        owner.leave()
         owner.close()
 
 

@@ -141,10 +141,11 @@ def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Vi
         page = other.open("standby")
         page.get_by_text("stands by").first.wait_for()
         other.allowed.append("503")  # while it takes over
-        main.page.goto("about:blank")
+        main.leave()
         pair.main.kill()
         page.get_by_text("The standby took over").wait_for(timeout=30_000)
         page.get_by_text("serves clients").first.wait_for()
         page.get_by_role("button", name="Promote").click()
         page.get_by_role("dialog").get_by_text("must never be started again").wait_for()
         other.check_accessibility()
+        other.leave()

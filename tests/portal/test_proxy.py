@@ -56,6 +56,7 @@ def test_every_address_stays_under_the_prefix(
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("heading", name="Sign in").wait_for()
         assert all(url.startswith((base, "blob:", "data:")) for url in asked), asked
+        visitor.leave()
 
 
 def test_a_forged_host_gets_into_no_key(site: Site, tmp_path: Path) -> None:

@@ -244,6 +244,7 @@ def test_a_proxy_with_too_small_a_limit_is_named_by_the_portal(
         visitor.set_up(site.setup_code)
         choose(visitor, tmp_path / "two.lic", license_of(site.lab, 100_000))
         visitor.page.get_by_role("alert").get_by_text(sentence).wait_for()
+        visitor.leave()
 
 
 @pytest.mark.parametrize("name", FRONTS)
@@ -269,4 +270,5 @@ def test_a_proxy_alone_says_that_the_server_is_gone(
         page.get_by_role("button", name="Try again").click()
         page.get_by_role("heading", name="Devices").wait_for()
         assert client.authorize().items
+        visitor.leave()
         again.stop()

@@ -98,7 +98,7 @@ def test_every_place_tells_the_same_totals_after_every_change(tmp_path: Path, vi
         admin = visit(site.base)
         admin.set_up(site.setup_code)
         told = change_and_check(site, admin)
-        admin.page.goto("about:blank")
+        admin.leave()
         site.stop()
     for query, units in told.items():  # the command line, on the data folder of the stopped server
         kind, _, subject = query.removeprefix("&").replace("%23", "#").partition("=")

@@ -392,11 +392,11 @@ def test_a_restart_keeps_the_session(tmp_path: Path, visit: Callable[..., Visito
         site.stop()
     with lab(tmp_path) as here:
         again = Site(here, port)
-        visitor.page.goto("about:blank")
+        visitor.leave()
         visitor.page.goto(f"{again.base}page/#/security.html")
         visitor.settled()
         expect(visitor.page.get_by_role("heading", name="Security")).to_be_visible()
-        visitor.page.goto("about:blank")
+        visitor.leave()
         again.stop()
 
 

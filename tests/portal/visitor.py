@@ -61,6 +61,10 @@ class Visitor:
         self.page.wait_for_function(_QUIET)
         return self.page
 
+    def leave(self) -> None:
+        """Close what is shown: before its server goes, which is a fault for a page that asks it again."""
+        self.page.goto("about:blank")
+
     def set_up(self, code: str) -> Page:
         """The first visit: set the password with the code in the address."""
         page = self.page
