@@ -25,6 +25,8 @@ Json = dict[str, Any]
 Drive = Callable[[Json], Json]
 """Sends a call to the client and gives its answer."""
 ANSWER_SECONDS = 30
+LOOK_SECONDS = 0.01
+"""How often a played server looks whether its scenario is over."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ def playing(played: Played, count: int) -> Iterator[list[str]]:
     """Real servers on loopback that answer as the scenario says; their URLs."""
     servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(played, number)) for number in range(count)]
     for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(LOOK_SECONDS,), daemon=True).start()
     try:
         yield [f"http://127.0.0.1:{server.server_port}/lts/" for server in servers]
     finally:
