@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,11 +118,16 @@ class Player:
         self.lab = None
 
     @property
+    def server(self) -> Lab:
+        """The open server."""
+        assert self.lab is not None
+        return self.lab
+
+    @property
     def node(self) -> Node:
         """The open server's place in the pair."""
-        assert self.lab is not None
-        assert isinstance(self.lab.ctx.partner, Node)
-        return self.lab.ctx.partner
+        assert isinstance(self.server.ctx.partner, Node)
+        return self.server.ctx.partner
 
     def _pump(self) -> None:
         """The other server's next request comes in, twice: it takes what is new, then says that it has."""
@@ -190,8 +195,7 @@ class Player:
 
     def faults(self) -> list[str]:
         """What lts verify says."""
-        assert self.lab is not None
-        return upkeep.verify(self.folder / "data", self.lab.ctx.trust)
+        return upkeep.verify(self.folder / "data", self.server.ctx.trust)
 
 
 class Duet:
@@ -325,13 +329,21 @@ def picture(lab: Lab) -> dict[str, Any]:
             "vector": vector}  # fmt: skip
 
 
+@contextlib.contextmanager
+def in_step(duet: Duet) -> Iterator[Duet]:
+    """Both open, the standby with all that the main has; closed at the end."""
+    duet.open()
+    duet.settle()
+    yield duet
+    duet.close()
+
+
 def template(folder: Path, *items: dict[str, Any]) -> Duet:
     """A joined pair whose main holds a licence; closed, to be copied."""
     duet = Duet(folder)
     duet.main.open()
     duet.run(16)
-    assert duet.main.lab is not None
-    duet.main.lab.load(*items)
+    duet.main.server.load(*items)
     duet.standby.open()
     duet.settle()
     duet.close()

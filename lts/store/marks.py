@@ -25,10 +25,10 @@ def join(db: apsw.Connection, key: int, mark: int) -> None:
 def fill(db: apsw.Connection) -> None:
     """Marks that the other server of a pair, upgraded first, had sent already (migration 3)."""
     query = "SELECT payload FROM changes WHERE kind = ? AND substr(payload, 1, 1) = ?"
+    same = "substr(uuid, 1, 4) = substr(?2, 1, 4) AND uuid = ?2"
     for (payload,) in sql.rows(db, query, (Kind.GRANTED, _EIGHT_FIELDS)):
         record = decode_payload(Kind.GRANTED, payload)
         if isinstance(record, Granted) and record.uuid is not None and record.mark is not None:
-            same = "substr(uuid, 1, 4) = substr(?2, 1, 4) AND uuid = ?2"
             db.execute(_JOIN + same, (record.mark, record.uuid))
 
 

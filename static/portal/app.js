@@ -2,9 +2,9 @@
 import * as api from "./api.js";
 import { chooseLanguage, currentLanguage, hasWords, LANGUAGES, loadLanguage, t } from "./i18n.js";
 import { html, render, useEffect, useRef, useState } from "./lib.js";
+import { useAction } from "./load.js";
 import { Button, Fault, Loading, Page } from "./parts/basics.js";
 import { Brand, Icon } from "./parts/icon.js";
-import { useAction } from "./load.js";
 import { link, takeSetupCode, useRoute } from "./route.js";
 import { recall, remember } from "./store.js";
 import { SetUp, SignIn, SignInAgain } from "./pages/signin.js";

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lts.service import alerts, alertsettings, outbox, upkeep
+from lts.service import alerts, alertsettings, outbox
 from lts.service.smtp import Sender
-from tests.duet import Duet, Player, template
+from tests.duet import Duet, Player, in_step, template
 from tests.kit import item
 from tests.postoffice import PostOffice, post_office
 
@@ -18,33 +18,26 @@ from tests.postoffice import PostOffice, post_office
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Duet]:
     """A pair in step, with an item of 100 units."""
-    made = template(tmp_path, item(quota=100))
-    made.open()
-    made.settle()
-    yield made
-    made.close()
+    with in_step(template(tmp_path, item(quota=100))) as made:
+        yield made
 
 
 def set_mail(player: Player, port: int) -> None:
     given: dict[str, Any] = {"host": "127.0.0.1", "port": port, "security": "none", "from": "lts@x.test",
                              "to": "ops@x.test", "user": "", "password": "s3cret"}  # fmt: skip
-    assert player.lab is not None
-    alertsettings.change_mail(player.lab.ctx, given, "test", player.lab.time.now)
+    alertsettings.change_mail(player.server.ctx, given, "test", player.server.time.now)
 
 
 def look(player: Player) -> None:
-    assert player.lab is not None
-    alerts.check(player.lab.ctx, player.lab.time.now)
+    alerts.check(player.server.ctx, player.server.time.now)
 
 
 def deliver(player: Player) -> None:
-    assert player.lab is not None
-    outbox.deliver(player.lab.ctx, player.lab.time.now, Sender())
+    outbox.deliver(player.server.ctx, player.server.time.now, Sender())
 
 
 def use_61(pair: Duet) -> None:
-    lab = pair.main.lab
-    assert lab is not None
+    lab = pair.main.server
     lab.report(lab.authorize("216998-100").lease, {"QR": 61})
 
 
@@ -76,8 +69,7 @@ def test_what_the_main_told_the_standby_does_not_tell_again_after_a_take_over(pa
         assert len(office.mails) == 3
         assert "The main server serves again" in subjects(office)[2]
         for player in pair.players:
-            assert player.lab is not None
-            assert upkeep.verify(player.folder / "data", player.lab.ctx.trust) == []
+            assert player.faults() == []
 
 
 def test_what_the_main_could_not_send_the_standby_sends_once(pair: Duet) -> None:

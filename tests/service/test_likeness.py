@@ -17,7 +17,7 @@ from lts.store import archive, marks, records
 from lts.store.feed import Change
 from lts.store.records import Granted, Kind, decode_payload, encode_payload
 from lts.store.transaction import Transaction
-from tests.duet import Duet, Player, picture, template
+from tests.duet import Duet, in_step, picture, template
 from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}) Gecko/20100101 Firefox/{0}"
@@ -60,17 +60,8 @@ def change(server: Lab, query: str) -> None:
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Duet]:
     """Main and standby in step, the main with a licence."""
-    made = template(tmp_path / "duet", item("seats", "device", 10))
-    made.open()
-    made.settle()
-    yield made
-    made.close()
-
-
-def opened(player: Player) -> Lab:
-    """A server of the pair."""
-    assert player.lab is not None
-    return player.lab
+    with in_step(template(tmp_path / "duet", item("seats", "device", 10))) as made:
+        yield made
 
 
 def test_a_browser_that_forgets_its_identity_is_counted_with_what_it_was_before(server: Lab) -> None:
@@ -122,14 +113,14 @@ def test_marks_of_two_servers_say_nothing_of_each_other() -> None:
 
 
 def test_the_standby_shows_them_too_and_goes_on_counting(duet: Duet) -> None:
-    first = come(opened(duet.main), CODE, OFFICE, 2)
+    first = come(duet.main.server, CODE, OFFICE, 2)
     duet.settle()
     duet.main.close()
     duet.run(17)
-    second = come(opened(duet.standby), CODE, OFFICE)
-    assert alike(opened(duet.standby)) == dict.fromkeys(first + second, 2)
+    second = come(duet.standby.server, CODE, OFFICE)
+    assert alike(duet.standby.server) == dict.fromkeys(first + second, 2)
     duet.settle()
-    assert alike(opened(duet.main)) == dict.fromkeys(first + second, 2)
+    assert alike(duet.main.server) == dict.fromkeys(first + second, 2)
     assert duet.main.faults() == duet.standby.faults() == []
 
 
@@ -140,13 +131,16 @@ def test_a_device_that_two_servers_met_from_two_places_has_one_mark_on_both(duet
     for number, device in enumerate(devices):
         for player in duet.players:
             come_from = Caller(f"{player.name} {number}")
-            opened(player).authorize(CODE, device=device, caller=come_from, charge_way="device")
+            player.server.authorize(CODE, device=device, caller=come_from, charge_way="device")
     duet.settle()
-    shown = [server.rows("SELECT hex(uuid), mark FROM devices ORDER BY 1") for server in map(opened, duet.players)]
+    shown = [
+        server.rows("SELECT hex(uuid), mark FROM devices ORDER BY 1")
+        for server in [player.server for player in duet.players]
+    ]
     assert shown[0] == shown[1]
     assert len(shown[0]) == len(devices)
     assert all(mark is not None for _, mark in shown[0])
-    assert picture(opened(duet.main)) == picture(opened(duet.standby))
+    assert picture(duet.main.server) == picture(duet.standby.server)
     assert duet.main.faults() == duet.standby.faults() == []
 
 

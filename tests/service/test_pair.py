@@ -29,7 +29,7 @@ from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
 from lts.store import archive, records
 from lts.store import pair as stored_pair
 from lts.store.store import DATABASE_FILES
-from tests.duet import Duet, Player, copy_of, counts, picture, template
+from tests.duet import Duet, Player, copy_of, counts, in_step, picture, template
 from tests.kit import NOON, ORGANIZATION, Lab, Vendor, item
 
 DEVICE = str(UUID(int=77))
@@ -44,16 +44,8 @@ def _template() -> Duet:
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Duet]:
     """Main and standby in step, the main with a licence."""
-    found = copy_of(_template(), tmp_path / "duet")
-    found.open()
-    found.settle()
-    yield found
-    found.close()
-
-
-def lab(player: Player) -> Lab:
-    assert player.lab is not None
-    return player.lab
+    with in_step(copy_of(_template(), tmp_path / "duet")) as found:
+        yield found
 
 
 def fail_over(duet: Duet) -> Lab:
@@ -61,7 +53,7 @@ def fail_over(duet: Duet) -> Lab:
     duet.main.close()
     duet.run(17)
     assert duet.standby.answers()
-    return lab(duet.standby)
+    return duet.standby.server
 
 
 def refused(call: Any, *given: Any, **named: Any) -> int:
@@ -75,31 +67,34 @@ def refused(call: Any, *given: Any, **named: Any) -> int:
 
 
 def test_a_standby_refuses_every_client_while_the_main_works(duet: Duet) -> None:
-    lease = lab(duet.main).authorize(None, DEVICE).lease
-    for call in (lambda: lab(duet.standby).authorize(None, DEVICE), lambda: lab(duet.standby).report(lease, {"QR": 1})):
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    for call in (
+        lambda: duet.standby.server.authorize(None, DEVICE),
+        lambda: duet.standby.server.report(lease, {"QR": 1}),
+    ):
         assert refused(call) == 100
-    assert lab(duet.main).report(lease, {"QR": 1}).durable == "both"
-    assert counts(lab(duet.standby)) == {(DEVICE, slot_of(int(duet.time.wall))): 1}
+    assert duet.main.server.report(lease, {"QR": 1}).durable == "both"
+    assert counts(duet.standby.server) == {(DEVICE, slot_of(int(duet.time.wall))): 1}
 
 
 def test_what_was_told_to_either_is_on_both_once(duet: Duet) -> None:
-    first = lab(duet.main).authorize(None, DEVICE)
-    lab(duet.main).report(first.lease, {"QR": 3})
+    first = duet.main.server.authorize(None, DEVICE)
+    duet.main.server.report(first.lease, {"QR": 3})
     acting = fail_over(duet)
     assert acting.report(first.lease, {"QR": 3}).results[0].status == "unchanged"
     done = acting.report(first.lease, {"QR": 5})
     assert (done.results[0].status, done.durable, done.lease) == ("counted", "local", None)
     duet.settle()
-    assert lab(duet.main).report(first.lease, {"QR": 5}).durable == "both"
-    assert list(counts(lab(duet.main)).values()) == [5]
-    assert picture(lab(duet.main)) == picture(lab(duet.standby))
+    assert duet.main.server.report(first.lease, {"QR": 5}).durable == "both"
+    assert list(counts(duet.main.server).values()) == [5]
+    assert picture(duet.main.server) == picture(duet.standby.server)
 
 
 def test_a_standby_that_never_was_in_step_does_not_take_over(tmp_path: Path) -> None:
     duet = Duet(tmp_path)
     duet.standby.open()
     duet.run(60)
-    assert lab(duet.standby).ctx.status == "standby"
+    assert duet.standby.server.ctx.status == "standby"
     duet.close()
 
 
@@ -115,16 +110,16 @@ def test_one_slow_answer_changes_nothing(duet: Duet) -> None:
 
 
 def test_a_process_that_stood_still_asks_before_it_answers(duet: Duet) -> None:
-    lease = lab(duet.main).authorize(None, DEVICE).lease
+    lease = duet.main.server.authorize(None, DEVICE).lease
     for _ in range(40):
         duet.forward(0.5)
         duet.standby.beat()
         duet.standby.node.peer.followed = 0.0
     duet.standby.beat()
     assert duet.standby.answers()
-    assert refused(lab(duet.main).report, lease, {"QR": 1}) == 100
+    assert refused(duet.main.server.report, lease, {"QR": 1}) == 100
     duet.main.beat()
-    assert lab(duet.main).ctx.status == "starting"
+    assert duet.main.server.ctx.status == "starting"
     duet.settle()
     assert duet.main.answers()
     assert not duet.standby.answers()
@@ -140,7 +135,7 @@ def test_an_answer_under_way_when_the_server_gave_way_is_no_200(duet: Duet) -> N
 def test_both_serving_merge_and_the_overshoot_is_shown(duet: Duet) -> None:
     duet.cut = True
     duet.run(20)
-    main, standby = lab(duet.main), lab(duet.standby)
+    main, standby = duet.main.server, duet.standby.server
     for number in (1, 2):
         main.authorize(None, str(UUID(int=number)), product="seats")
         standby.authorize(None, str(UUID(int=number + 10)), product="seats")
@@ -161,13 +156,13 @@ def test_names_made_on_both_sides_are_one_thing_afterwards(duet: Duet) -> None:
     duet.cut = True
     duet.run(20)
     for player in duet.players:
-        handshakes.add(lab(player).ctx, ORGANIZATION, {"custom": "new", "items": [{"id": 2}]}, player.name, NOON)
-        lease = lab(player).authorize("216998-new", DEVICE).lease
-        lab(player).report(lease, {"Brand new": 3 if player.name == "main" else 2})
+        handshakes.add(player.server.ctx, ORGANIZATION, {"custom": "new", "items": [{"id": 2}]}, player.name, NOON)
+        lease = player.server.authorize("216998-new", DEVICE).lease
+        player.server.report(lease, {"Brand new": 3 if player.name == "main" else 2})
     duet.settle()
-    assert picture(lab(duet.main)) == picture(lab(duet.standby))
-    assert list(counts(lab(duet.main)).values()) == [3]
-    assert len([code for code in lab(duet.main).ctx.store.catalog.codes.values() if code.custom == "new"]) == 1
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    assert list(counts(duet.main.server).values()) == [3]
+    assert len([code for code in duet.main.server.ctx.store.catalog.codes.values() if code.custom == "new"]) == 1
 
 
 # settings
@@ -175,11 +170,11 @@ def test_names_made_on_both_sides_are_one_thing_afterwards(duet: Duet) -> None:
 
 def test_settings_changed_on_both_merge_one_by_one_and_the_loser_is_kept_for_the_audit(duet: Duet) -> None:
     for custom in ("x", "y"):
-        handshakes.add(lab(duet.main).ctx, ORGANIZATION, {"custom": custom}, "admin", NOON)
+        handshakes.add(duet.main.server.ctx, ORGANIZATION, {"custom": custom}, "admin", NOON)
     duet.turn()
     duet.cut = True
     duet.run(20)
-    main, standby = lab(duet.main), lab(duet.standby)
+    main, standby = duet.main.server, duet.standby.server
     handshakes.edit(main.ctx, "216998-x", {"note": "by the main"}, "admin", NOON)
     handshakes.edit(main.ctx, "216998-y", {"note": "only here"}, "admin", NOON)
     handshakes.edit(standby.ctx, "216998-x", {"note": "by the standby"}, "admin", NOON)
@@ -196,22 +191,22 @@ def test_settings_changed_on_both_merge_one_by_one_and_the_loser_is_kept_for_the
 
 
 def test_a_default_moved_on_one_side_and_removed_on_the_other_leaves_exactly_one(duet: Duet) -> None:
-    handshakes.add(lab(duet.main).ctx, ORGANIZATION, {"custom": "y"}, "admin", NOON)
+    handshakes.add(duet.main.server.ctx, ORGANIZATION, {"custom": "y"}, "admin", NOON)
     duet.turn()
     duet.cut = True
     duet.run(20)
-    handshakes.edit(lab(duet.main).ctx, "216998-y", {"isDefault": True}, "admin", NOON)
-    handshakes.remove(lab(duet.standby).ctx, "216998-y", "admin", NOON)
+    handshakes.edit(duet.main.server.ctx, "216998-y", {"isDefault": True}, "admin", NOON)
+    handshakes.remove(duet.standby.server.ctx, "216998-y", "admin", NOON)
     duet.settle()
-    defaults = {p.name: lab(p).ctx.store.catalog.defaults[ORGANIZATION].name for p in duet.players}
+    defaults = {p.name: p.server.ctx.store.catalog.defaults[ORGANIZATION].name for p in duet.players}
     assert defaults["main"] == defaults["standby"]
-    assert picture(lab(duet.main)) == picture(lab(duet.standby))
+    assert picture(duet.main.server) == picture(duet.standby.server)
 
 
 def test_codes_passwords_and_later_imports_are_on_the_standby(duet: Duet) -> None:
-    ctx = lab(duet.main).ctx
+    ctx = duet.main.server.ctx
     handshakes.add(ctx, ORGANIZATION, {"custom": "p", "password": "secret", "items": [{"id": 2}]}, "admin", NOON)
-    lab(duet.main).load(item("late", "scan", 5, product="late"), license_id="200")
+    duet.main.server.load(item("late", "scan", 5, product="late"), license_id="200")
     duet.turn()
     acting = fail_over(duet)
     assert refused(acting.authorize, "216998-p", DEVICE, session_password="wrong") == 102
@@ -220,28 +215,28 @@ def test_codes_passwords_and_later_imports_are_on_the_standby(duet: Duet) -> Non
 
 
 def test_what_is_imported_at_the_acting_standby_is_on_the_main_afterwards(duet: Duet) -> None:
-    data = duet.vendor.file(lab(duet.main).ctx, item("late", "scan", 5, product="late"), license_id="300")
+    data = duet.vendor.file(duet.main.server.ctx, item("late", "scan", 5, product="late"), license_id="300")
     acting = fail_over(duet)
     licenses.import_license(acting.ctx, data, Choice(), "admin", int(duet.time.wall))
     acting.authorize("216998-300", DEVICE, product="late")
     duet.settle()
-    assert "216998-300" in lab(duet.main).ctx.store.catalog.codes
+    assert "216998-300" in duet.main.server.ctx.store.catalog.codes
 
 
 def test_the_server_that_does_not_serve_takes_no_settings(duet: Duet) -> None:
     with pytest.raises(AdminError, match="make changes on the one"):
-        lab(duet.standby).ctx.check_in_charge()
-    lab(duet.main).ctx.check_in_charge()
+        duet.standby.server.ctx.check_in_charge()
+    duet.main.server.ctx.check_in_charge()
 
 
 # trust
 
 
 def test_leases_of_the_acting_standby_verify_by_the_vendors_key_alone(duet: Duet) -> None:
-    main_uuid = lab(duet.main).ctx.identity.uuid
+    main_uuid = duet.main.server.ctx.identity.uuid
     done = fail_over(duet).authorize(None, DEVICE)
     lease = verify_lease(done.lease, list(done.certificates), duet.vendor.key.public)
-    assert lease.issuer == lab(duet.standby).ctx.identity.uuid != main_uuid
+    assert lease.issuer == duet.standby.server.ctx.identity.uuid != main_uuid
     assert len(done.certificates) == 2
 
 
@@ -253,7 +248,7 @@ def test_a_delegation_that_has_ended_authorizes_nobody_and_is_counted_down(duet:
     duet.run(17)
     assert refused(acting.authorize, None, DEVICE) == 113
     duet.settle()
-    lab(duet.main).authorize(None, DEVICE)
+    duet.main.server.authorize(None, DEVICE)
 
 
 def test_a_fake_standby_gets_nothing(duet: Duet) -> None:
@@ -326,7 +321,7 @@ def test_an_answer_that_another_key_signed_is_no_answer_but_a_sign_of_life(duet:
         duet.forward(0.5)
         duet.standby.beat()
         duet.standby.following.step()
-    assert lab(duet.standby).ctx.status == "standby"
+    assert duet.standby.server.ctx.status == "standby"
     assert "peer-signature" in duet.standby.node.peer.faults
 
 
@@ -348,7 +343,7 @@ def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
     assert all(report.notices(player.node) for player in duet.players)
     assert duet.main.answers()
     assert not duet.standby.answers()
-    new = fingerprint(lab(duet.standby).ctx.identity.key.kid)
+    new = fingerprint(duet.standby.server.ctx.identity.key.kid)
     assert report.describe(duet.main.node)["peer"]["offeredFingerprint"] == new
     with pytest.raises(AdminError, match="fingerprint"):
         duet.main.node.approve("AAAA")
@@ -383,14 +378,14 @@ def _newer(me: messages.Self) -> messages.Self:
 
 
 def test_a_change_of_a_kind_not_known_stops_following_and_breaks_nothing(duet: Duet) -> None:
-    before = lab(duet.standby).ctx.store.positions()
+    before = duet.standby.server.ctx.store.positions()
     news = News(state=duet.main.node.state(), origins=[p[:2] for p in before], changes=[(0, 10**6, NOON, 99, b"x")],
                 heads=[], complete=True)  # fmt: skip
     assert duet.standby.following is not None
     with pytest.raises(PeerError) as caught:
         duet.standby.following._store(news)
     assert caught.value.code == "peer-feed"
-    assert lab(duet.standby).ctx.store.positions() == before
+    assert duet.standby.server.ctx.store.positions() == before
 
 
 @pytest.mark.parametrize("role", ["main", "standby"])
@@ -404,7 +399,7 @@ def test_two_servers_of_one_role_are_told_so(duet: Duet, role: str, monkeypatch:
     for player in duet.players:
         assert "peer-roles" in player.node.peer.faults or "peer-stopped" in player.node.peer.faults
     other = duet.standby if first else duet.main
-    assert lab(other).ctx.status != SERVING or first
+    assert other.server.ctx.status != SERVING or first
 
 
 def test_a_url_that_leads_to_the_server_itself_is_named(duet: Duet) -> None:
@@ -426,16 +421,16 @@ def test_a_standby_with_licenses_of_its_own_keeps_them_and_says_what_to_do(tmp_p
     shutil.rmtree(duet.standby.folder / "data")
     (duet.main.folder / "data" / "pair.json").unlink()
     duet.standby.open()
-    lab(duet.standby).ctx.store.begin_feed(("S", "ab" * 8), "", NOON)
+    duet.standby.server.ctx.store.begin_feed(("S", "ab" * 8), "", NOON)
     other = Vendor()
     (duet.standby.folder / "trust" / "o.pub").write_bytes(other.pub)
-    data = other.file(lab(duet.standby).ctx, item("own", "scan", 5), license_id="7", organization="999")
-    licenses.import_license(lab(duet.standby).ctx, data, Choice(), "admin", NOON)
+    data = other.file(duet.standby.server.ctx, item("own", "scan", 5), license_id="7", organization="999")
+    licenses.import_license(duet.standby.server.ctx, data, Choice(), "admin", NOON)
     duet.main.open()
     duet.run(20)
     assert any("move its data folder away" in text for text in duet.standby.node.peer.faults.values())
     assert duet.main.answers()
-    assert "999-7" in lab(duet.standby).ctx.store.catalog.codes
+    assert "999-7" in duet.standby.server.ctx.store.catalog.codes
     duet.close()
 
 
@@ -457,22 +452,22 @@ def put_back(kept: Path, duet: Duet) -> None:
 
 def test_an_old_database_put_back_on_the_main_gets_back_what_the_standby_holds(duet: Duet) -> None:
     kept = keep_database(duet)
-    lease = lab(duet.main).authorize(None, DEVICE).lease
-    lab(duet.main).report(lease, {"QR": 8})
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.server.report(lease, {"QR": 8})
     duet.turn()
     duet.main.close()
     put_back(kept, duet)
     duet.main.open()
     duet.settle()
-    assert list(counts(lab(duet.main)).values()) == [8]
-    assert picture(lab(duet.main)) == picture(lab(duet.standby))
+    assert list(counts(duet.main.server).values()) == [8]
+    assert picture(duet.main.server) == picture(duet.standby.server)
     assert duet.main.faults() == duet.standby.faults() == []
 
 
 def test_an_old_database_that_served_alone_numbers_nothing_twice(duet: Duet) -> None:
     kept = keep_database(duet)
     for number in range(3):
-        lab(duet.main).report(lab(duet.main).authorize(None, str(UUID(int=100 + number))).lease, {"X": 1})
+        duet.main.server.report(duet.main.server.authorize(None, str(UUID(int=100 + number))).lease, {"X": 1})
     duet.turn()
     duet.main.close()
     duet.standby.close()
@@ -480,35 +475,35 @@ def test_an_old_database_that_served_alone_numbers_nothing_twice(duet: Duet) -> 
     duet.main.open()
     duet.run(20)
     for number in range(3):
-        lab(duet.main).report(lab(duet.main).authorize(None, str(UUID(int=200 + number))).lease, {"Y": 2})
+        duet.main.server.report(duet.main.server.authorize(None, str(UUID(int=200 + number))).lease, {"Y": 2})
     duet.settle()
-    assert sorted(counts(lab(duet.standby)).values()) == [1, 1, 1, 2, 2, 2]
-    assert picture(lab(duet.main)) == picture(lab(duet.standby))
+    assert sorted(counts(duet.standby.server).values()) == [1, 1, 1, 2, 2, 2]
+    assert picture(duet.main.server) == picture(duet.standby.server)
     assert duet.main.faults() == duet.standby.faults() == []
 
 
 def test_a_backup_restored_on_the_standby_catches_up(duet: Duet) -> None:
     folder = duet.standby.folder / "data"
-    bundle = upkeep.backup(lab(duet.standby).ctx.store.path, folder, int(duet.time.wall))
-    lab(duet.main).report(lab(duet.main).authorize(None, DEVICE).lease, {"QR": 2})
+    bundle = upkeep.backup(duet.standby.server.ctx.store.path, folder, int(duet.time.wall))
+    duet.main.server.report(duet.main.server.authorize(None, DEVICE).lease, {"QR": 2})
     duet.turn()
     duet.standby.close()
     upkeep.restore(bundle, folder)
     identity.renew_incarnation(folder)
     duet.standby.open()
     duet.settle()
-    assert picture(lab(duet.main)) == picture(lab(duet.standby))
+    assert picture(duet.main.server) == picture(duet.standby.server)
 
 
 def test_a_standby_long_away_is_served_from_the_archives(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "STRETCH", 10)
     duet.standby.close()
-    main = lab(duet.main)
+    main = duet.main.server
     for number in range(40):
         main.report(main.authorize(None, str(UUID(int=1000 + number))).lease, {"QR": 1})
     assert upkeep.archive_old_changes(main.ctx.store, main.ctx.store.path.parent, NOON + 9 * DAY_SECONDS) >= 50
     duet.settle()
-    assert len(counts(lab(duet.standby))) == 40
+    assert len(counts(duet.standby.server)) == 40
     assert duet.standby.faults() == []
 
 
@@ -535,7 +530,7 @@ def test_a_copy_whose_placing_was_interrupted_is_placed_at_the_next_start(tmp_pa
         (incoming / "vault.key").rename(folder / "vault.key")
     duet.settle()
     assert not incoming.exists()
-    assert picture(lab(duet.main)) == picture(lab(duet.standby))
+    assert picture(duet.main.server) == picture(duet.standby.server)
     duet.close()
 
 
@@ -584,8 +579,8 @@ def test_a_main_cannot_be_promoted_nor_a_standby_that_has_nothing(duet: Duet, tm
 def test_days_are_closed_only_while_both_have_everything(duet: Duet) -> None:
     from lts import jobs
 
-    ctx = lab(duet.main).ctx
-    lab(duet.main).report(lab(duet.main).authorize(None, DEVICE).lease, {"QR": 2})
+    ctx = duet.main.server.ctx
+    duet.main.server.report(duet.main.server.authorize(None, DEVICE).lease, {"QR": 2})
     duet.turn()
     ctx.store._served = set(range(NOON // DAY_SECONDS - 60, NOON // DAY_SECONDS + 60))
     duet.main.node.confirming.fall_out()
@@ -595,14 +590,14 @@ def test_days_are_closed_only_while_both_have_everything(duet: Duet) -> None:
     jobs.close_days(ctx)
     assert "closedDay" in ctx.store.catalog.settings
     duet.turn()
-    assert "closedDay" in lab(duet.standby).ctx.store.catalog.settings
+    assert "closedDay" in duet.standby.server.ctx.store.catalog.settings
 
 
 def test_the_key_of_a_delegation_is_the_standbys(duet: Duet) -> None:
     held = duet.standby.node.pinned.now.delegation
     assert held is not None
     _, key = _last(held.certificates)
-    assert key == lab(duet.standby).ctx.identity.key.public
+    assert key == duet.standby.server.ctx.identity.key.public
 
 
 def _last(certificates: tuple[str, ...]) -> tuple[str, PublicKey]:
