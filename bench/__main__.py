@@ -1,7 +1,7 @@
 """`python3 -m bench [PART …] [--json] [--quick]`: ratios to a Flask hello world in the same server process.
 
-Parts: throughput, connections, slots, sync, growth, size, statistics, portal, browsers, black-hole, client, pair,
-catch-up, first-copy (default: all).
+Parts: throughput, connections, slots, sync, growth, size, statistics, portal, browsers, black-hole, hostile, client,
+pair, catch-up, first-copy (default: all).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import alerts, client, growth, pair, portal, size
+from bench import alerts, client, growth, hostile, pair, portal, size
 from bench.processes import Process, Rig, prepare
 
 Figures = dict[str, Any]
@@ -112,6 +112,7 @@ PARTS: dict[str, Callable[[bool], Figures]] = {
     "portal": portal.year,
     "browsers": portal.browsers,
     "black-hole": alerts.black_hole,
+    "hostile": hostile.longest_waits,
     "client": client.client,
     "pair": pair.in_step,
     "catch-up": pair.catch_up,

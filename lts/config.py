@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lts.errors import ConfigError
+from lts.strictjson import TooDeep, parse
 
 FILE = "lts.json"
 SERVER_MODES = ("standby", "cluster")
@@ -80,9 +81,15 @@ class _Faults:
         self.found: list[str] = []
 
     def add(self, key: str, what: str) -> None:
+        """A fault of a setting."""
         match = re.search(rf'"{re.escape(key)}"\s*:', self._text)
         line = self._text.count("\n", 0, match.start()) + 1 if match else 1
         self.found.append(f"{self._path}, line {line}: {key} {what}.")
+
+    def keep(self, key: str, what: str, value: Any) -> Any:
+        """A fault of the text; `value` is looked at all the same, so that all faults are named at once."""
+        self.add(key, what)
+        return value
 
 
 def load(
@@ -123,7 +130,9 @@ def _read(source: Path) -> dict[str, Any]:
     text = _text(source)
     faults = _Faults(source, text)
     try:
-        given = json.loads(text, object_pairs_hook=lambda pairs: _no_twins(pairs, faults))
+        given = parse(text, faults.keep)
+    except TooDeep as error:
+        raise ConfigError([f"{source}: {error}"]) from error
     except json.JSONDecodeError as error:
         at, hint = _hint(text, error)
         line = text.count("\n", 0, at) + 1
@@ -185,15 +194,6 @@ def _hint(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
     if before.endswith(","):
         return len(before) - 1, "; there is a comma too many"
     return error.pos, "; there is a comma too many" if "trailing comma" in error.msg else ""
-
-
-def _no_twins(pairs: list[tuple[str, Any]], faults: _Faults) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            faults.add(key, "stands twice")
-        found[key] = value
-    return found
 
 
 _Check = Callable[[Any], Any]

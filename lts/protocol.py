@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from lts.crypto import Jws, PublicKey, b64url, read_jws, strict_json, unb64url
+from lts.crypto import Jws, PublicKey, b64url, read_jws, unb64url
 from lts.errors import TokenError
+from lts.strictjson import strict_json
 
 SLOT_SECONDS = 180
 SLOTS_PER_DAY = 480

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table, read_bytes
-from lts.crypto import strict_json
 from lts.errors import AdminError, TokenError
 from lts.protocol import iso
 from lts.rules import licensefile, vendorkey
 from lts.rules.licensefile import Item, License
 from lts.service.trust import TrustStore
+from lts.strictjson import strict_json
 
 
 def show(args: argparse.Namespace) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lts.crypto import strict_json
 from lts.errors import AdminError
+from lts.strictjson import strict_json
 
 
 def read_bytes(path: Path) -> bytes:

@@ -9,10 +9,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws, strict_json
+from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import LicenseFileError, TokenError
 from lts.rules import armour
 from lts.rules.licensefile import normal_uuid
+from lts.strictjson import strict_json
 
 FORMAT = "LTS activation request"
 VERSION = 1

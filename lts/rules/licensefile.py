@@ -10,11 +10,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from lts.crypto import Jws, PublicKey, read_jws, strict_json
+from lts.crypto import Jws, PublicKey, read_jws
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import armour, domains
 from lts.rules.fields import MAX_TEXT, Fields
+from lts.strictjson import strict_json
 
 TEXT_VERSION = "2.0"
 JWS_TYPE = "lts-license+jws"

@@ -9,9 +9,10 @@ import base64
 import hashlib
 from dataclasses import dataclass
 
-from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws, strict_json
+from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import TokenError
 from lts.rules import armour
+from lts.strictjson import strict_json
 
 KEY_TYPE = "lts-vendor-key+jws"
 SUCCESSION_TYPE = "lts-vendor-rotation+jws"

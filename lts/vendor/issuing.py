@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws, strict_json
+from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import iso
 from lts.rules import armour, licensefile, vendorkey
@@ -18,6 +18,7 @@ from lts.rules.activation import ActivationRequest
 from lts.rules.fields import Fields
 from lts.rules.licensefile import License
 from lts.rules.vendorkey import VendorKey
+from lts.strictjson import strict_json
 
 Json = dict[str, Any]
 _SPEC_FIELDS = ("licenseId", "alias", "organizationId", "items")

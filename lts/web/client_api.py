@@ -171,7 +171,9 @@ class ClientApi:
     def _report(self, environ: Environ, address: str) -> Call:
         self._ctx.check_serving()
         with self._counting(address):
-            sent = reports.read_report(read_body(environ, self._max_report))
+            body = read_body(environ, self._max_report)
+            self._check_unproven(address, body)
+            sent = reports.read_report(body)
             lease = self._count_device(sent.lease)
             now = self._ctx.clock.now()
             begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now)
@@ -185,7 +187,9 @@ class ClientApi:
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._ctx.check_serving()
         with self._counting(address):
-            lease = messages.read_release(read_body(environ, MAX_OTHER_BYTES))
+            body = read_body(environ, MAX_OTHER_BYTES)
+            self._check_unproven(address, body)
+            lease = messages.read_release(body)
             self._count_device(lease)
             release.release(self._ctx, lease, self._ctx.clock.now())
         return 204, b""
@@ -193,6 +197,18 @@ class ClientApi:
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
+
+    def _check_unproven(self, address: str, body: bytes) -> None:
+        """An address with too many refused requests gets no more work done, unless a lease vouches for the request.
+
+        Usage is counted however many neighbors were refused.
+        """
+        try:
+            self._limits.check_address(address)
+        except Refusal:
+            lease = messages.lease_in(body)
+            if lease is None or not self._ctx.leases.is_ours(lease):
+                raise
 
     def _count_device(self, text: str) -> Lease:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""

@@ -19,6 +19,8 @@ from waitress.task import ThreadedTaskDispatcher
 
 _Dispatcher: Any = ThreadedTaskDispatcher
 GROUP = 64
+GROUPED_BYTES = 64 << 10
+"""A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
 
 
 class Grouping(Protocol):
@@ -98,7 +100,7 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
         request, application = task.requests[0], self._application
         if application is None or request.error:
             super().add_task(task)
-        elif application.groups(request.command, request.path):
+        elif application.groups(request.command, request.path) and _is_quick(request):
             self._calls.put(task)
         elif application.is_page(request.command, request.path):
             self._pages.put(task)
@@ -154,3 +156,7 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
                     channel.service()
                 except Exception:
                     self.logger.exception("a request could not be answered")
+
+
+def _is_quick(request: Any) -> bool:
+    return request.body_bytes_received <= GROUPED_BYTES and "CONTENT_ENCODING" not in request.headers

@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from lts.errors import AdminError
-from lts.web.strictjson import path_text, read_tree
+from lts.web.bodytree import path_text, read_tree
 
 Json = dict[str, Any]
 

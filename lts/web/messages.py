@@ -2,7 +2,7 @@
 
 The message types here are also what openapi.json is made from. msgspec reads them fast; a body that it
 refuses, or whose count of colons does not add up (a key stands twice, or is new to this version), is read
-again by lts.web.strictjson, which finds the place. Reports are read in lts.web.reports.
+again by lts.web.bodytree, which finds the place. Reports are read in lts.web.reports.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lts.errors import Malformed
 from lts.protocol import MAX_COUNT
 from lts.rules.authorize import Request
 from lts.rules.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
-from lts.web.strictjson import BODY, Tree, path_text, read_tree
+from lts.web.bodytree import BODY, Tree, path_text, read_tree
 
 M = TypeVar("M")
 MAX_MODULES = 1000
@@ -74,8 +74,13 @@ class ReleaseMessage(Struct):
     lease: JwsText
 
 
+class _Proof(Struct):
+    lease: JwsText
+
+
 _decode_authorize = msgspec.json.Decoder(AuthorizeMessage).decode
 _decode_release = msgspec.json.Decoder(ReleaseMessage).decode
+_decode_proof = msgspec.json.Decoder(_Proof).decode
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What msgspec raises on a body that it does not take."""
 
@@ -110,6 +115,14 @@ _NO_VALIDATION = Validation()
 def read_release(body: bytes) -> str:
     """The lease in a body. Raises Malformed."""
     return _read(body, _decode_release, ReleaseMessage, lambda m: 1 + m.lease.count(":")).lease
+
+
+def lease_in(body: bytes) -> str | None:
+    """The lease that a body shows, at the least cost and without judging the rest; None when it shows none."""
+    try:
+        return _decode_proof(body).lease
+    except UNREADABLE:
+        return None
 
 
 def _read(body: bytes, decode: Callable[[bytes], M], kind: type[M], colons: Callable[[M], int]) -> M:

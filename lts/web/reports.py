@@ -6,6 +6,7 @@ judges entry by entry. Both give the same entries.
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
@@ -16,8 +17,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
 from lts.rules.usage import BadEntry, Entry
+from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
 from lts.web.messages import UNREADABLE, Instances, JwsText, Token, adds_up, careful, has_controls, words_of
-from lts.web.strictjson import Found, Tree, path_text, read_tree, shown
 
 MAX_TYPES = 200
 MAX_TYPE_LENGTH = 200
@@ -52,6 +53,10 @@ class _Envelope(Struct):
     chain: Token | None | UnsetType = UNSET
 
 
+class _Entries(Struct):
+    reports: list[msgspec.Raw]
+
+
 class Report(NamedTuple):
     """What a report says; `entries` in the order sent."""
 
@@ -61,6 +66,7 @@ class Report(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(ReportMessage).decode
+_decode_entries = msgspec.json.Decoder(_Entries).decode
 _known_types: set[str] = set()
 """Type names already found good, in NFC and without colons: most entries need one subset check."""
 
@@ -71,7 +77,18 @@ def read_report(body: bytes) -> Report:
     Raises Malformed for a fault of the envelope, or of the first entry when none is good; TooLarge for
     over 15,000 entries.
     """
-    return _fast(body) or _careful(read_tree(body))
+    read = _fast(body)
+    if read is not None:
+        return read
+    _check_number(body)
+    return _careful(read_tree(body))
+
+
+def _check_number(body: bytes) -> None:
+    """Count the entries of a body that is JSON, at little cost. Raises TooLarge."""
+    with contextlib.suppress(*UNREADABLE):
+        if len(_decode_entries(body).reports) > MAX_REPORT_SLOTS:
+            raise TooLarge(f"A report holds up to {MAX_REPORT_SLOTS} slots; send the rest in another one.")
 
 
 def _fast(body: bytes) -> Report | None:
@@ -136,8 +153,6 @@ def _careful(tree: Tree) -> Report:
     envelope = careful(Tree(tree.value, tuple(outside)), _Envelope)
     if not envelope.reports:
         raise Malformed("reports is empty; send at least one slot.", field="reports")
-    if len(envelope.reports) > MAX_REPORT_SLOTS:
-        raise TooLarge(f"A report holds up to {MAX_REPORT_SLOTS} slots; send the rest in another one.")
     entries = [_entry(sent, n, inside.get(n)) for n, sent in enumerate(envelope.reports)]
     if all(isinstance(entry, BadEntry) for entry in entries):
         first = entries[0]

@@ -14,6 +14,7 @@ from lts.config import RateLimits
 from lts.errors import HTTP_STATUS, CannotStore, DataFolderError, Refusal
 from lts.protocol import iso
 from lts.store import devices
+from lts.web import messages, reports
 from tests.kit import NOON, Lab
 from tests.web.conftest import DEVICE, Answer, Web
 
@@ -273,6 +274,24 @@ def test_only_refusals_count_against_an_address(server: Lab) -> None:
     assert web.report([{"slot": iso(NOON), "usage": {}}], "a.b.c").status == 429
     other = web.call("POST", "/api/v1/authorize", web.asking(), REMOTE_ADDR="192.0.2.7")
     assert other.status == 200
+
+
+@pytest.mark.parametrize("path", ["authorize", "report", "release"])
+def test_an_address_with_too_many_refusals_is_told_so_before_its_body_is_worked_on(
+    server: Lab, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=3))
+    lease = web.authorize().json["lease"]
+    assert [web.authorize(handshakeCode="x").status for _ in range(3)] == [404, 404, 404]
+
+    def worked_on(_body: bytes) -> None:
+        raise AssertionError("the body was read the careful way")
+
+    for module in (messages, reports):
+        monkeypatch.setattr(module, "read_tree", worked_on)
+    for body in (b'{"lease": "', b'{"lease": "a.b.c", "reports": 3}', b'{"lease": 3}', b"{}"):
+        assert web.call("POST", f"/api/v1/{path}", body).status == 429
+    assert web.call("POST", "/api/v1/release", {"lease": lease}).status == 204, "a lease vouches for its request"
 
 
 def test_a_standby_that_refuses_does_not_use_up_an_address(server: Lab) -> None:

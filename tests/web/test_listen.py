@@ -16,7 +16,7 @@ import pytest
 
 from lts.config import Config
 from lts.errors import ListenError
-from lts.web import channel
+from lts.web import channel, dispatch
 from lts.web.channel import Acceptor
 from lts.web.listen import Listener, bind
 from tests.web.conftest import Answer, Served, Web, read
@@ -116,6 +116,24 @@ def test_gzip_is_read(served: Served) -> None:
     assert served.ask("POST", PATH, gzip.compress(asking(served)), Content_Encoding="gzip").status == 200
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "grouped"),
+    [
+        (b'{"a": 1}', {}, True),
+        (b'{"a": "' + b"x" * dispatch.GROUPED_BYTES + b'"}', {}, False),
+        (gzip.compress(b'{"a": 1}'), {"Content_Encoding": "gzip"}, False),
+    ],
+)
+def test_a_large_or_packed_body_is_not_read_by_the_thread_that_serves_the_calls(
+    served: Served, monkeypatch: pytest.MonkeyPatch, body: bytes, headers: dict[str, str], grouped: bool
+) -> None:
+    begun: list[str] = []
+    begin = served.web.app.begin
+    monkeypatch.setattr(served.web.app, "begin", lambda environ: (begun.append("call"), begin(environ)))
+    assert served.ask("POST", "/api/v1/report", body, **headers).status == 400
+    assert bool(begun) == grouped
+
+
 def test_a_gzip_bomb_is_refused(served: Served) -> None:
     bomb = gzip.compress(bytes(300 * MIB), 1)
     refused(served.ask("POST", "/api/v1/report", bomb, Content_Encoding="gzip"), 413, 144)
@@ -128,7 +146,11 @@ def zeros(mebibytes: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_300_mb_are_refused_readably_while_others_are_served(served: Served, chunked: bool) -> None:
+def test_300_mb_are_refused_readably_while_others_are_served(
+    served: Served, chunked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "DRAIN_SECONDS", 120.0)  # on a busy machine sending takes its time
+    monkeypatch.setattr(channel, "DRAIN_BYTES_SECONDS", 120.0)
     big = served.connect()
     headers = {} if chunked else {"Content-Length": str(300 * MIB)}
     sending = threading.Thread(

@@ -13,8 +13,8 @@ from lts.errors import Malformed, TooLarge
 from lts.protocol import parse_iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.web import reports
+from lts.web.bodytree import read_tree
 from lts.web.reports import read_report
-from lts.web.strictjson import read_tree
 
 SLOT = "2026-11-25T02:03:00Z"
 

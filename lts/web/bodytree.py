@@ -11,13 +11,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from lts.errors import Malformed
+from lts.strictjson import MAX_DEPTH, NOT_JSON, TooDeep, parse
 
-MAX_DEPTH = 32
-MAX_DIGITS = 20
 BODY = "body"
 """The `field` of a fault that belongs to no member."""
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]*\Z")
 
 
@@ -77,66 +74,32 @@ def _text(body: bytes) -> str:
         raise Malformed("The body is empty; send a JSON object.", field=BODY)
     if body.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise Malformed("The body begins with a byte order mark; send UTF-8 without one.", field=BODY)
-    if _is_deep(body):
-        raise Malformed(f"The body is nested deeper than {MAX_DEPTH} levels.", field=BODY)
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed(f"The body is not UTF-8 (byte {error.start}).", field=BODY) from error
 
 
-def _is_deep(body: bytes) -> bool:
-    """Whether brackets are nested too deeply; bodies whose brackets do not match are left to the parser."""
-    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        if not brackets:
-            return False
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    opening = brackets.count(b"[") + brackets.count(b"{")
-    return opening > MAX_DEPTH or 0 < opening == len(brackets) - opening
-
-
 def _load(text: str) -> tuple[Any, bool]:
     """(value, whether there is a Fault in it)."""
     suspect: list[Fault] = []
-    wrong_words: list[str] = []
 
-    def fault(detail: str) -> Fault:
-        suspect.append(Fault(detail))
+    def fault(what: str, detail: str, _value: Any) -> Fault:
+        suspect.append(Fault(f"{what} {detail}" if detail == NOT_JSON else detail))
         return suspect[-1]
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(items)
-        if len(result) != len(items):
-            seen: set[str] = set()
-            for name, _ in items:
-                if name in seen:
-                    result[name] = fault("stands twice")
-                seen.add(name)
-        return result
-
-    def constant(word: str) -> Fault:
-        wrong_words.append(word)
-        return fault(f"{word} is not JSON")
-
-    def real(digits: str) -> float | Fault:
-        value = float(digits)
-        return fault("is too large a number") if value in (float("inf"), float("-inf")) else value
-
-    def whole(digits: str) -> int | Fault:
-        return int(digits) if len(digits) <= MAX_DIGITS else fault("is too large a number")
-
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=constant, parse_float=real, parse_int=whole)
+        value = parse(text, fault)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Malformed(f"The body is not JSON: {error.msg} at {where}.", field=BODY) from error
-    except RecursionError as error:
+    except TooDeep as error:
         raise Malformed(f"The body is nested deeper than {MAX_DEPTH} levels.", field=BODY) from error
-    if wrong_words:
-        found = next((f for f in _faults(value, ()) if f.detail.endswith("is not JSON")), None)
-        field = path_text(found.path) if found else BODY
-        raise Malformed(f"The body is not JSON: {wrong_words[0]} at {field}.", field=field)
+    wrong_word = next((found for found in suspect if found.detail.endswith(NOT_JSON)), None)
+    if wrong_word:
+        place = next((found for found in _faults(value, ()) if found.detail == wrong_word.detail), None)
+        field = path_text(place.path) if place else BODY
+        raise Malformed(f"The body is not JSON: {wrong_word.detail.removesuffix(NOT_JSON)}at {field}.", field=field)
     return value, bool(suspect)
 
 

@@ -1,0 +1,153 @@
+"""What one hostile request does to another client's authorizations: the longest wait it causes.
+
+Each request is as large as its kind may be. Under them one client authorizes again and again; what it waits at
+most is the figure. An attacker needs no right for any of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.processes import Process, prepare
+from lts.crypto import b64url
+
+ROOM = 64
+"""Left for what stands around the repeated part."""
+MIB = (1 << 20) - ROOM
+SETTLE_SECONDS = 1.0
+GIVE_UP_SECONDS = 120.0
+
+
+def endless_string(size: int) -> bytes:
+    """JSON whose only text is full of escaped quotes and never ends."""
+    return b'{"deviceId": "' + rb"\"" * (size // 2)
+
+
+def deep_lists(size: int) -> bytes:
+    """JSON lists in lists."""
+    return b"[" * size
+
+
+def twin_keys(size: int) -> bytes:
+    """A JSON object whose keys all stand twice."""
+    names = ",".join(f'"{number}":0' for number in range(size // 22))
+    return f"{{{names},{names}}}".encode()
+
+
+def late_twin(size: int) -> bytes:
+    """A JSON object whose last key stands twice."""
+    names = [f'"{number:x}":0' for number in range(size // 12)]
+    return f"{{{','.join([*names, names[-1]])}}}".encode()
+
+
+def many_lists(size: int) -> bytes:
+    """A report of thousands of entries, none of which is one."""
+    return b'{"lease":"x","reports":[' + b",".join([b'{"slot":[],"usage":[]}'] * (size // 23)) + b"]}"
+
+
+def token_header(size: int) -> bytes:
+    """A lease whose header holds as many names as fit, one of them twice."""
+    return json.dumps({"lease": f"{b64url(late_twin(size))}.e30.{b64url(bytes(64))}"[:262_144]}).encode()
+
+
+def empty_members(size: int) -> bytes:
+    """Gzip members without content, one after another."""
+    member = gzip.compress(b"", mtime=0)
+    return member * (size // len(member))
+
+
+Kind = tuple[str, Callable[[int], bytes], int, dict[str, str]]
+GZIP = {"Content-Encoding": "gzip"}
+KINDS: dict[str, Kind] = {
+    "endless string, 64 KiB": ("authorize", endless_string, 64 << 10, {}),
+    "deep lists, 1 MiB": ("authorize", deep_lists, MIB, {}),
+    "twin keys, 1 MiB": ("authorize", twin_keys, MIB, {}),
+    "late twin, 1 MiB": ("authorize", late_twin, MIB, {}),
+    "bad entries, 4 MiB": ("report", many_lists, 4 * MIB, {}),
+    "names in a token's header, 256 KiB": ("release", token_header, 190_000, {}),
+    "empty gzip members, 4 MiB": ("report", empty_members, 4 * MIB, GZIP),
+    "endless string, 1 MiB": ("authorize", endless_string, MIB, {}),
+}
+"""Path, maker, size in bytes and headers."""
+
+
+class Neighbor(threading.Thread):
+    """Another client, which authorizes one device again and again and remembers its longest wait."""
+
+    def __init__(self, port: int, code: str) -> None:
+        super().__init__(daemon=True)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_SECONDS)
+        self._body = {"handshakeCode": code, "product": "reader", "deploymentType": "server"}
+        self._ended = threading.Event()
+        self._number = 0
+        self._waits: list[float] = []
+
+    def longest(self) -> float:
+        """Seconds of the longest wait since the last time this was asked."""
+        waits, self._waits = self._waits, []
+        return max(waits, default=GIVE_UP_SECONDS)
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            self._number += 1
+            body = {**self._body, "deviceId": f"00000000-0000-4000-8000-{self._number:012x}"}
+            begun = time.perf_counter()
+            try:
+                self._connection.request("POST", "/api/v1/authorize", json.dumps(body))
+                answer = self._connection.getresponse()
+                answer.read()
+            except TimeoutError:
+                return
+            assert answer.status == 200, answer.status
+            self._waits.append(time.perf_counter() - begun)
+            self._ended.wait(0.005)
+
+    def end(self) -> None:
+        """Ask no more."""
+        self._ended.set()
+        self.join()
+
+
+def _ask(port: int, path: str, body: bytes, headers: dict[str, str]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_SECONDS)
+    try:
+        connection.request("POST", f"/api/v1/{path}", body, headers)
+        return connection.getresponse().status
+    except TimeoutError:
+        return 0
+    finally:
+        connection.close()
+
+
+def longest_waits(_quick: bool) -> dict[str, Any]:
+    """Milliseconds that another client waits at most, with nobody hostile and under each request, and its answer."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        code = prepare(Path(name))
+        with Process("bench.serve", name) as server:
+            port = int(server.read())
+            neighbor = Neighbor(port, code)
+            neighbor.start()
+            time.sleep(SETTLE_SECONDS * 3)
+            found["nobody hostile"] = {"longestMs": round(neighbor.longest() * 1000)}
+            for kind, (path, make, size, headers) in KINDS.items():
+                body = make(size)
+                neighbor.longest()
+                begun = time.perf_counter()
+                status = _ask(port, path, body, headers)
+                took = time.perf_counter() - begun
+                time.sleep(SETTLE_SECONDS)
+                longest = round(neighbor.longest() * 1000)
+                found[kind] = {"longestMs": longest, "answer": status, "tookMs": round(took * 1000)}
+                if status == 0:
+                    raise RuntimeError(f"{kind}: no answer within {GIVE_UP_SECONDS:.0f} s; so far {found}")
+            neighbor.end()
+    return found

@@ -1,0 +1,52 @@
+"""What work costs as its input grows: thread CPU at n and at 8n, so that other programs matter little."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+LARGER = 8
+MOST = 20
+"""How often the cost of n that of 8n may be: 8 in linear work, 64 in quadratic work; caches take a share."""
+LEAST_SECONDS = 0.002
+"""Below it the clock's own grain and the caches decide."""
+DEAR_SECONDS = 0.2
+"""A try this dear needs no larger input: quadratic work shows before it holds up the tests."""
+ROUNDS = 15
+
+
+def seconds(work: Callable[[Any], Any], given: Any) -> float:
+    """Thread CPU of one try; what the work raises is part of it."""
+    begun = time.thread_time()
+    with contextlib.suppress(Exception):
+        work(given)
+    return max(time.thread_time() - begun, LEAST_SECONDS)
+
+
+def assert_linear(make: Callable[[int], Any], work: Callable[[Any], Any], largest: int) -> None:
+    """`work` on what `make` gives for a size costs no more than linear work does, up to `largest`.
+
+    The least of some rounds counts: a busy machine makes single tries dearer, and no try cheaper than it is.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        largest = next((size for size in _up_to(largest) if seconds(work, make(size)) > DEAR_SECONDS), largest)
+        small, large = make(largest // LARGER), make(largest)
+        least_small = least_large = float("inf")
+        for _ in range(ROUNDS):
+            least_small = min(least_small, seconds(work, small))
+            least_large = min(least_large, seconds(work, large))
+            if least_large < least_small * MOST:
+                return
+    finally:
+        gc.enable()
+    raise AssertionError(f"{least_small * 1000:.1f} ms at n, {least_large * 1000:.1f} ms at {LARGER}n")
+
+
+def _up_to(largest: int) -> list[int]:
+    """Sizes that double, the last one `largest`."""
+    return [largest // share for share in (64, 32, 16, 8, 4, 2, 1)]

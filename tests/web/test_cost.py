@@ -1,0 +1,139 @@
+"""Bytes from outside cost work in proportion to their number, whatever they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from bench import hostile
+from lts.crypto import b64url, read_jws
+from lts.errors import Malformed, TokenError
+from lts.strictjson import strict_json
+from lts.web.body import MAX_MEMBERS, read_body
+from lts.web.bodytree import read_tree
+from lts.web.messages import lease_in, read_authorize, read_release
+from lts.web.reports import read_report
+from tests.cost import assert_linear
+
+MIB = 1 << 20
+READERS = (read_authorize, read_report, read_release, read_tree, strict_json, lease_in)
+
+
+def closed_string(size: int) -> bytes:
+    """A text full of escaped quotes that does end."""
+    return hostile.endless_string(size) + b'"}'
+
+
+def brackets_in_a_string(size: int) -> bytes:
+    """Brackets that nest nothing."""
+    return b'{"deviceId": "' + b"[" * size + b'"}'
+
+
+def objects_beside_each_other(size: int) -> bytes:
+    """A list of objects without depth."""
+    return b'{"reports": [' + b",".join([b'{"a":[{}]}'] * (size // 11)) + b"]}"
+
+
+def long_number(size: int) -> bytes:
+    """One number of many digits."""
+    return b'{"instances": ' + b"7" * size + b"}"
+
+
+def long_fraction(size: int) -> bytes:
+    """One number of many digits with a point in it."""
+    return b'{"instances": 0.' + b"7" * size + b"}"
+
+
+def backslashes(size: int) -> bytes:
+    """A text of backslashes."""
+    return b'{"deviceId": "' + b"\\" * size + b'"}'
+
+
+def half_surrogates(size: int) -> bytes:
+    """A text of halves of surrogate pairs."""
+    return b'{"deviceId": "' + rb"\ud800" * (size // 6) + b'"}'
+
+
+def open_objects(size: int) -> bytes:
+    """Objects in objects that never end."""
+    return b'{"a":' * (size // 5)
+
+
+def nothing_but_blanks(size: int) -> bytes:
+    """Blanks."""
+    return b" " * size
+
+
+BODIES = (
+    hostile.endless_string,
+    hostile.deep_lists,
+    hostile.twin_keys,
+    hostile.late_twin,
+    hostile.many_lists,
+    hostile.token_header,
+    closed_string,
+    brackets_in_a_string,
+    objects_beside_each_other,
+    long_number,
+    long_fraction,
+    backslashes,
+    half_surrogates,
+    open_objects,
+    nothing_but_blanks,
+)
+
+
+@pytest.mark.parametrize("make", BODIES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+def test_a_json_body_of_any_form_is_read_in_linear_time(
+    read: Callable[[bytes], Any], make: Callable[[int], bytes]
+) -> None:
+    assert_linear(make, read, MIB // 4)
+
+
+def test_a_token_whose_header_holds_very_many_names_is_refused_before_it_is_read() -> None:
+    header = b64url(hostile.late_twin(300_000))
+    with pytest.raises(TokenError, match="header is too large"):
+        read_jws(f"{header}.e30.{b64url(bytes(64))}")
+
+
+@pytest.mark.parametrize("make", [lambda n: ".".join(["e30"] * n), lambda n: "A" * n + ".e30.AA"])
+def test_a_token_of_any_form_is_taken_apart_in_linear_time(make: Callable[[int], str]) -> None:
+    assert_linear(make, read_jws, MIB)
+
+
+def unzip(body: bytes) -> bytes:
+    """What the client API reads of a gzip body."""
+    environ = {"HTTP_CONTENT_ENCODING": "gzip", "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body)}
+    return read_body(environ, 4 * MIB)
+
+
+def test_gzip_members_without_content_cost_linear_time() -> None:
+    assert_linear(hostile.empty_members, unzip, 4 * MIB)
+
+
+def test_a_gzip_body_may_have_some_members_and_no_more() -> None:
+    member = hostile.empty_members(30)
+    assert unzip(member * MAX_MEMBERS) == b""
+    with pytest.raises(Malformed, match="members"):
+        unzip(member * (MAX_MEMBERS + 1))
+
+
+def test_a_name_that_stands_twice_is_found_among_many() -> None:
+    names = [f'"{number}":{number}' for number in range(50_000)]
+    with pytest.raises(ValueError, match="'7' stands twice"):
+        strict_json(f"{{{','.join([*names, names[7]])}}}")
+
+
+@pytest.mark.parametrize("inside", ["{}", "[]", '{"a": 1}', '["["]'])
+def test_depth_is_that_of_the_deepest_value(inside: str) -> None:
+    fits = "[" * 31 + inside + "]" * 31
+    assert strict_json(fits) == json.loads(fits)
+    with pytest.raises(ValueError, match="deeper than 32"):
+        strict_json(f"[{fits}]")
+    flat = f"[{','.join([inside] * 100)}]"
+    assert strict_json(flat) == json.loads(flat)
