@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lts.bootstrap import SetupError, ensure_venv, say
-from tests import programs
+from tests.support import programs
 
 _LINT = "import sys; from importlinter.cli import lint_imports_command as c; c(sys.argv[1:])"
 CHECKED = ["lts", "tests", "bench", "tools", "run_lts.py"]

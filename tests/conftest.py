@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.kit import Lab, lab
-from tests.portal.visitor import chromium
+from tests.support.kit import Lab, lab
+from tests.support.visitor import chromium
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from lts.cli.runner import serving
 from lts.client import Client
 from lts.server import Server
 from lts.service import handshakes
-from tests.kit import Lab
+from tests.support.kit import Lab
 
 
 @pytest.fixture

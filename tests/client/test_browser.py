@@ -15,7 +15,7 @@ from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.server import Server
 from lts.service import handshakes, usage
 from lts.web.static_files import FOLDER
-from tests.kit import NOON, Lab, Vendor, item
+from tests.support.kit import NOON, Lab, Vendor, item
 
 LIBRARY = (FOLDER / "client" / "lts-client.js").read_bytes()
 _PAGE = b"""<!doctype html><meta charset=utf-8><title>App</title>

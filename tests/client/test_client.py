@@ -11,7 +11,7 @@ import pytest
 from lts.client import Client, NotTrusted, Refused, Unreachable
 from lts.protocol import LicenseKey, parse_iso, slot_of
 from tests.client.conftest import client
-from tests.kit import Lab, Vendor, item
+from tests.support.kit import Lab, Vendor, item
 
 
 def test_use_counts_once_whatever_is_flushed_how_often(served: Lab, tmp_path: Path) -> None:

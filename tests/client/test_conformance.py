@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from lts.conformance import differences, driver, run_all
 from lts.web.static_files import FOLDER
-from tests.system.lines import ROOT, environment, lts
+from tests.support.lines import ROOT, environment, lts
 from tools import client_package, vectors
 
 PYTHON = f"{sys.executable} {ROOT / 'examples' / 'driver.py'}"

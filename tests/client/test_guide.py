@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from lts.web.static_files import FOLDER
-from tests.system.lines import ROOT, environment
+from tests.support.lines import ROOT, environment
 from tools import client_package
 
 GUIDE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")

@@ -24,9 +24,9 @@ from lts.rules.paging import Page
 from lts.server import Server
 from lts.service import devicelist, handshakes, usage
 from tests.client.conftest import client
-from tests.kit import NOON, Lab, item
-from tests.postoffice import black_hole
-from tests.system.lines import environment
+from tests.support.kit import NOON, Lab, item
+from tests.support.lines import environment
+from tests.support.postoffice import black_hole
 
 KILLS = 200
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from lts.cli.sandbox import situations
 from lts.client import Client, Refused, Unreachable
-from tests.system.lines import environment
+from tests.support.lines import environment
 
 REFUSED = {"expired": 111, "not-begun": 112, "full": 120, "password": 102, "bound": 114, "other-module": 124,
            "no-code": 101, "clone": 151, "standby": 100, "full-disk": 150, "limited": 130}  # fmt: skip

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.twins import free_port
+from tests.support.ports import free_port
 
 MOST_SECONDS = 10
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.install.wine import ROOT, Wine, windows_path
-from tests.needed import need
+from tests.support.needed import need
 from tools.package import build_installer
 
 

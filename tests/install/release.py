@@ -14,9 +14,9 @@ from typing import Any
 
 from lts import __version__
 from lts.service import usage
-from tests.kit import Lab, lab
-from tests.portal.furnish import furnish
-from tests.system.lines import ROOT
+from tests.support.furnish import furnish
+from tests.support.kit import Lab, lab
+from tests.support.lines import ROOT
 
 FOLDER = ROOT / "tests" / "releases"
 EXPECTED = "expected.json"

@@ -15,9 +15,9 @@ import pytest
 
 from tests.install.bareroot import make_root, serve
 from tests.install.boot import boot
-from tests.needed import need
-from tests.system.lines import environment
-from tests.twins import free_port
+from tests.support.lines import environment
+from tests.support.needed import need
+from tests.support.ports import free_port
 from tools.package import build_tarball
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="packages for Linux")

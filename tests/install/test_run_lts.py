@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lts.service.datafolder import running_server
-from tests.system.lines import environment, lts
+from tests.support.lines import environment, lts
 
 
 class Started:

@@ -16,8 +16,8 @@ from lts import config
 from lts.cli import console, service_linux
 from lts.cli.service_sid import folder_rights, service_sid
 from lts.notify import notify
-from tests.needed import need
-from tests.system.lines import environment, lts
+from tests.support.lines import environment, lts
+from tests.support.needed import need
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
 EXPOSURE = 20

@@ -21,8 +21,8 @@ from lts.service import upkeep, usage
 from lts.store.schema import MIGRATIONS
 from lts.store.store import DATABASE
 from tests.install.release import EXPECTED, FOLDER, figures
-from tests.kit import FakeTime, Lab, lab
-from tests.system.lines import environment, lts
+from tests.support.kit import FakeTime, Lab, lab
+from tests.support.lines import environment, lts
 
 RELEASES = sorted(FOLDER.glob("*.zip"))
 KILLS = 12

@@ -18,7 +18,7 @@ import pytest
 
 from tests.install.console import Console, recorder
 from tests.install.wine import ROOT, Wine, windows_path
-from tests.twins import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows needs no wine")
 

@@ -15,8 +15,8 @@ from lts.config import RateLimits
 from lts.service import sessions
 from lts.web.app import App
 from lts.web.listen import Listener
-from tests.kit import Lab, lab
-from tests.portal.visitor import Visitor
+from tests.support.kit import Lab, lab
+from tests.support.visitor import Visitor
 
 
 class Site:

@@ -12,11 +12,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, sync_playwright
 
 from lts.service import serverurls
-from tests.kit import NOON, item, lab
 from tests.portal.conftest import Site
-from tests.portal.furnish import furnish
-from tests.portal.visitor import Visitor, chromium
-from tests.twins import twins
+from tests.support.furnish import furnish
+from tests.support.kit import NOON, item, lab
+from tests.support.twins import twins
+from tests.support.visitor import Visitor, chromium
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 WIDE: ViewportSize = {"width": 1320, "height": 900}

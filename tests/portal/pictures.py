@@ -13,11 +13,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from lts.rules.alertmail import Server, render
-from tests.kit import NOON, item, lab
 from tests.portal.conftest import Site
-from tests.portal.furnish import every_event, furnish
-from tests.portal.visitor import PAGES, Visitor, chromium
-from tests.twins import twins
+from tests.support.furnish import every_event, furnish
+from tests.support.kit import NOON, item, lab
+from tests.support.twins import twins
+from tests.support.visitor import PAGES, Visitor, chromium
 
 FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 SIZES = {"desktop": {"width": 1360, "height": 850}, "phone": {"width": 390, "height": 844}}

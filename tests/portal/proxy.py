@@ -16,8 +16,9 @@ from urllib.parse import urljoin
 
 import trustme
 
-from tests.needed import need
-from tests.twins import free_port, wait_until
+from tests.support.needed import need
+from tests.support.ports import free_port
+from tests.support.wait import wait_until
 
 _ANY = ssl._create_unverified_context()
 _MAIN = """

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import trustme
 
-from tests.needed import need
 from tests.portal.proxy import running, running_nginx
-from tests.twins import ROOT, free_port
+from tests.support.lines import ROOT
+from tests.support.needed import need
+from tests.support.ports import free_port
 
 FOLDER = ROOT / "deploy" / "proxy"
 NAME = "www.example.com"

@@ -11,11 +11,11 @@ from playwright.sync_api import expect
 from lts.rules.alertmail import Server, render
 from lts.service import alerts, alertsettings, outbox
 from lts.service.smtp import Sender
-from tests.kit import NOON, item
 from tests.portal.conftest import Site
-from tests.portal.furnish import every_event
-from tests.portal.visitor import Visitor
-from tests.postoffice import hook_receiver, post_office
+from tests.support.furnish import every_event
+from tests.support.kit import NOON, item
+from tests.support.postoffice import hook_receiver, post_office
+from tests.support.visitor import Visitor
 
 
 def test_mail_is_set_up_tried_and_told(site: Site, admin: Visitor) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from lts.rules import activation, licensefile
 from lts.vendor import issuing
-from tests.kit import Vendor, item
-from tests.portal.visitor import Visitor
-from tests.system.lines import environment, lts
+from tests.support.kit import Vendor, item
+from tests.support.lines import environment, lts
+from tests.support.visitor import Visitor
 
 ALWAYS = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
 

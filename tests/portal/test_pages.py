@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import item
 from tests.portal.conftest import Site
-from tests.portal.furnish import furnish
-from tests.portal.visitor import PAGES, Visitor
-from tests.twins import twins
+from tests.support.furnish import furnish
+from tests.support.kit import item
+from tests.support.twins import twins
+from tests.support.visitor import PAGES, Visitor
 
 _WIDER = """() => document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :
     ['the page', ...[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth)

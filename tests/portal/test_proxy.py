@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.kit import item
 from tests.portal.conftest import Site
 from tests.portal.proxy import ODD_PATHS, WAYS, follow, nginx
-from tests.portal.visitor import PAGES, Visitor
+from tests.support.kit import item
+from tests.support.visitor import PAGES, Visitor
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])

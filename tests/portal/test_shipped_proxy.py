@@ -18,11 +18,11 @@ from lts.client.transport import HttpTransport
 from lts.service import handshakes, serverurls
 from lts.service.pair import joining
 from lts.web.channel import Acceptor
-from tests.kit import Lab, item, lab
 from tests.portal.conftest import Site
 from tests.portal.proxy import ODD_PATHS, follow
 from tests.portal.shipped import FOLDER, FRONTS, HOST, Front, front
-from tests.portal.visitor import PASSWORD, Visitor
+from tests.support.kit import Lab, item, lab
+from tests.support.visitor import PASSWORD, Visitor
 
 LICENSE_LIMIT = 1 << 20
 OTHERS_LIMIT = 2 << 20

@@ -13,10 +13,10 @@ from playwright.sync_api import Page
 
 from lts.protocol import slot_of
 from lts.service import handshakes
-from tests.kit import NOON, item, lab
 from tests.portal.conftest import Site
-from tests.portal.visitor import Visitor
-from tests.system.lines import lts
+from tests.support.kit import NOON, item, lab
+from tests.support.lines import lts
+from tests.support.visitor import Visitor
 
 SLOT = slot_of(NOON)
 

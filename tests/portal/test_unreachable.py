@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Route
 
-from tests.kit import item
 from tests.portal.conftest import Site
-from tests.portal.visitor import Visitor
+from tests.support.kit import item
+from tests.support.visitor import Visitor
 
 
 def fail_once(visitor: Visitor, pattern: str) -> None:

@@ -13,9 +13,9 @@ from lts.protocol import LicenseKey, slot_of
 from lts.rules.likeness import Caller
 from lts.service import accounts, handshakes, sessions
 from lts.service.licenses import Choice
-from tests.kit import item, lab
 from tests.portal.conftest import Site
-from tests.portal.visitor import PASSWORD, Visitor
+from tests.support.kit import item, lab
+from tests.support.visitor import PASSWORD, Visitor
 
 SCRIPT = "<img src=x onerror=alert(1)>"
 QUOTES = "\"'><script>alert(2)</script>"

@@ -13,8 +13,8 @@ from lts.protocol import DAY_SECONDS
 from lts.rules import alerts
 from lts.rules.alerts import DEFAULT_LEVELS, NOTHING, Measure, Told, judge
 from lts.rules.forecast import last_day
-from tests.kit import NOON
 from tests.rules.test_lists import item as plain_item
+from tests.support.kit import NOON
 
 TODAY = NOON // DAY_SECONDS
 

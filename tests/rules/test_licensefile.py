@@ -17,8 +17,8 @@ from lts.protocol import iso
 from lts.rules import armour, domains, licensefile
 from lts.rules.licensefile import License
 from lts.vendor import issuing
-from tests.fuzz_licensefile import UUID, VENDOR, attempt, good, mangled, odd, signed, survives
-from tests.kit import NOON, item
+from tests.soak.fuzz_licensefile import UUID, VENDOR, attempt, good, mangled, odd, signed, survives
+from tests.support.kit import NOON, item
 
 FILE = VENDOR.issue(item("one"), item("two", "device", 5))
 TEXT = licensefile.render(FILE)

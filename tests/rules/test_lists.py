@@ -15,7 +15,7 @@ from lts.rules.notices import ERROR, WARNING
 from lts.rules.paging import Page, page_of
 from lts.rules.serverurls import clean_url
 from lts.rules.spreadsheet import csv_text
-from tests.kit import NOON
+from tests.support.kit import NOON
 
 ROWS = [{"name": "Été", "n": 2}, {"name": "apple", "n": None}, {"name": "Berry", "n": 1}]
 COLUMNS = {"name": lambda row: row["name"].casefold(), "n": lambda row: row["n"]}

@@ -10,7 +10,7 @@ from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS
 from lts.rules import pair
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
-from tests.kit import NOON
+from tests.support.kit import NOON
 
 
 def place(**changes: Any) -> Place:

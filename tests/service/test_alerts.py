@@ -26,8 +26,8 @@ from lts.service.licenses import Choice
 from lts.service.smtp import MailError, Sender, compose
 from lts.store import records, sql
 from lts.vendor import issuing
-from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
-from tests.postoffice import PostOffice, black_hole, hook_receiver, post_office
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
+from tests.support.postoffice import PostOffice, black_hole, hook_receiver, post_office
 
 PASSWORD = "geheim é 7"
 

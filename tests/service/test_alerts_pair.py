@@ -10,9 +10,9 @@ import pytest
 
 from lts.service import alerts, alertsettings, outbox
 from lts.service.smtp import Sender
-from tests.duet import Duet, Player, in_step, template
-from tests.kit import item
-from tests.postoffice import PostOffice, post_office
+from tests.support.duet import Duet, Player, in_step, template
+from tests.support.kit import item
+from tests.support.postoffice import PostOffice, post_office
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from lts.errors import DataFolderError, DataFolderLocked
 from lts.service import datafolder
 from lts.service.datafolder import DataFolder, read_token, running_server
-from tests.system.lines import environment
+from tests.support.lines import environment
 
 HOLD = """
 import sys, time

@@ -15,7 +15,7 @@ from lts.rules.licensefile import License
 from lts.service import licenses, upkeep
 from lts.service.licenses import Choice, Preview
 from lts.vendor import issuing
-from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 
 def load(server: Lab, license_file: License, **more: object) -> Preview:

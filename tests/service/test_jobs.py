@@ -13,7 +13,7 @@ import pytest
 from apscheduler.executors.debug import DebugExecutor
 
 from lts.jobs import Jobs
-from tests.kit import Lab
+from tests.support.kit import Lab
 
 EVERY = 600
 SPRING = int(real.datetime(2027, 3, 27, 22, 0, tzinfo=real.timezone.utc).timestamp())

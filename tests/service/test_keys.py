@@ -15,7 +15,7 @@ from lts.rules import vendorkey
 from lts.service import doctor, licenses
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
-from tests.kit import NOON, Lab, Vendor, config_for, item
+from tests.support.kit import NOON, Lab, Vendor, config_for, item
 
 
 def write(folder: Path, name: str, text: str) -> None:

@@ -17,8 +17,8 @@ from lts.store import archive, marks, records
 from lts.store.feed import Change
 from lts.store.records import Granted, Kind, decode_payload, encode_payload
 from lts.store.transaction import Transaction
-from tests.duet import Duet, in_step, picture, template
-from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
+from tests.support.duet import Duet, in_step, picture, template
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}) Gecko/20100101 Firefox/{0}"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/143.0.0.0 Safari/537.36"

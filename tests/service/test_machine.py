@@ -1,6 +1,6 @@
 """A state machine of authorise, report, release, import, expire and clock steps against a plain model.
 
-`python3 -m tests.machine` runs 2,000 examples; here it is a short run.
+`python3 -m tests.soak.machine` runs 2,000 examples; here it is a short run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lts.rules import licensefile
 from lts.service import licenses, release, upkeep, usage
 from lts.service.licenses import Choice
 from lts.vendor import issuing
-from tests.kit import NOON, Vendor, entry, item, lab
+from tests.support.kit import NOON, Vendor, entry, item, lab
 
 DEVICES = [str(UUID(int=n + 1)) for n in range(6)]
 SEATS, SCANS = 1, 2

@@ -16,7 +16,7 @@ from lts.service import attention, identity, licenses, upkeep
 from lts.service.datafolder import DataFolder
 from lts.service.licenses import Choice
 from lts.service.pair.pinned import Delegation
-from tests.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
+from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 
 
 def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activation(tmp_path: Path) -> None:

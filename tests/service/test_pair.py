@@ -29,8 +29,8 @@ from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
 from lts.store import archive, records
 from lts.store import pair as stored_pair
 from lts.store.store import DATABASE_FILES
-from tests.duet import Duet, Player, copy_of, counts, in_step, picture, template
-from tests.kit import NOON, ORGANIZATION, Lab, Vendor, item
+from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture, template
+from tests.support.kit import NOON, ORGANIZATION, Lab, Vendor, item
 
 DEVICE = str(UUID(int=77))
 

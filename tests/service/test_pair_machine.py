@@ -1,6 +1,6 @@
 """A state machine of two nodes over a transport that loses, doubles, delays and reorders (architecture.md, The pair).
 
-`python3 -m tests.machine pair` runs 2,000 examples; here it is a short run.
+`python3 -m tests.soak.machine pair` runs 2,000 examples; here it is a short run.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lts.errors import AdminError, Refusal
 from lts.protocol import slot_of
 from lts.service import handshakes, release
-from tests.duet import FATES, Duet, Player, copy_of, counts, picture, template
-from tests.kit import item
+from tests.support.duet import FATES, Duet, Player, copy_of, counts, picture, template
+from tests.support.kit import item
 
 DEVICES = [str(UUID(int=n + 1)) for n in range(6)]
 QUOTA, GRACE = 3, 1

@@ -17,7 +17,7 @@ from lts.service import handshakes, licenses, release
 from lts.service.licenses import Choice
 from lts.store import devices
 from lts.vendor import issuing
-from tests.kit import NOON, Lab, entry, item
+from tests.support.kit import NOON, Lab, entry, item
 
 
 def at_once(calls: list[Callable[[], Any]], threads: int = 16) -> list[Any]:

@@ -10,7 +10,7 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.paging import Page
 from lts.service import accounts, auditlog, devicelist, handshakes, serverurls
-from tests.kit import NOON, Lab, item
+from tests.support.kit import NOON, Lab, item
 
 LATER = 1 << 62
 

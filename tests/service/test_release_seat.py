@@ -9,7 +9,7 @@ import pytest
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.service import release
-from tests.kit import NOON, Lab, item
+from tests.support.kit import NOON, Lab, item
 
 
 def test_a_seat_freed_by_an_administrator_is_free_at_once(server: Lab) -> None:

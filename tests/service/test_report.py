@@ -13,7 +13,7 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.service import handshakes, usage
 from lts.store import devices, statistics
-from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)
 

@@ -14,7 +14,7 @@ from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service import handshakes, upkeep, usage
 from lts.store import archive, database, feed
 from lts.store.schema import MIGRATIONS
-from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)
 

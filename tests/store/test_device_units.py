@@ -18,7 +18,7 @@ from lts.store.dayrow import Series, encode_day, sums_of_day
 from lts.store.deviceunits import SPAN, Key
 from lts.store.schema import V2
 from lts.store.statistics import Selection, units_by, units_by_device
-from tests.kit import NOON, Lab, entry, item
+from tests.support.kit import NOON, Lab, entry, item
 
 TODAY = NOON // DAY_SECONDS
 DEVICES = [str(UUID(int=n + 1)) for n in range(4)]

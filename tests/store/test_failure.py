@@ -18,8 +18,8 @@ from lts.store import database
 from lts.store.records import Event
 from lts.store.schema import MIGRATIONS
 from lts.store.transaction import Transaction
-from tests.kit import LABELS, NOON, FakeTime, Vendor, config_for, item, lab
 from tests.store.faulty import Disk
+from tests.support.kit import LABELS, NOON, FakeTime, Vendor, config_for, item, lab
 
 
 @pytest.fixture

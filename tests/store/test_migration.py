@@ -16,7 +16,7 @@ from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service import handshakes, upkeep, usage
 from lts.store import database, schema, sql
 from lts.store.schema import APPLICATION_ID, MIGRATIONS
-from tests.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 ROOT = Path(__file__).parents[2]
 TODAY = NOON // DAY_SECONDS

@@ -13,7 +13,7 @@ from lts.errors import AdminError, CannotStore
 from lts.service import handshakes, upkeep
 from lts.store.records import Event
 from lts.store.transaction import Transaction
-from tests.kit import NOON, Lab, item
+from tests.support.kit import NOON, Lab, item
 
 
 def note(name: str) -> Callable[[Transaction], str]:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.system.lines import environment, lts
+from tests.support.lines import environment, lts
 
 SPEC = {
     "licenseId": "100",

@@ -1,4 +1,4 @@
-"""Short runs of tests.crash; the long ones are commands of their own."""
+"""Short runs of tests.soak.crash; the long ones are commands of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import crash
+from tests.soak import crash
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 

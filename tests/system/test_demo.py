@@ -11,7 +11,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 
 from lts.protocol import LicenseKey
-from tests.system.lines import lts
+from tests.support.lines import lts
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,12 @@ from lts.client.errors import NotTrusted, Refused, Unreachable
 from lts.crypto import SigningKey
 from lts.protocol import LicenseKey
 from lts.service import identity
-from tests import torture
-from tests.kit import item
-from tests.torture import FOREVER
-from tests.twins import ROOT, Twin, Twins, twins, wait_until
+from tests.soak import torture
+from tests.soak.torture import FOREVER
+from tests.support.kit import item
+from tests.support.lines import ROOT
+from tests.support.twins import Twin, Twins, twins
+from tests.support.wait import wait_until
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.lines import ROOT, Done, environment
+from tests.support.lines import ROOT, Done, environment
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_j
 from lts.errors import AdminError, LicenseFileError, TokenError
 from lts.rules import activation, licensefile, vendorkey
 from lts.vendor import issuing, keys
-from tests.kit import NOON, Vendor, item
+from tests.support.kit import NOON, Vendor, item
 
 VENDOR = Vendor()
 UUID = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from lts.config import RateLimits
 from lts.web.app import App
 from lts.web.listen import Listener
-from tests.kit import Lab, item
+from tests.support.kit import Lab, item
 
 # Other programs on the machine must not decide whether these tests pass.
 settings.register_profile("web", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,7 +10,7 @@ import pytest
 
 from lts.service import accounts, sessions
 from lts.store import feed, sql
-from tests.kit import FakeTime, Lab, Vendor, item, lab
+from tests.support.kit import FakeTime, Lab, Vendor, item, lab
 
 PASSWORD = "correct horse battery"
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}

@@ -15,7 +15,7 @@ from lts.errors import HTTP_STATUS, CannotStore, DataFolderError, Refusal
 from lts.protocol import iso
 from lts.store import devices
 from lts.web import messages, reports
-from tests.kit import NOON, Lab
+from tests.support.kit import NOON, Lab
 from tests.web.conftest import DEVICE, Answer, Web
 
 CALLS = ("authorize", "report", "release")

@@ -16,7 +16,7 @@ import pytest
 
 from lts.server import Server
 from lts.service import upkeep
-from tests.kit import Lab, item
+from tests.support.kit import Lab, item
 
 
 @pytest.fixture

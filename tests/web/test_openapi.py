@@ -23,7 +23,7 @@ from lts.errors import HTTP_STATUS
 from lts.protocol import iso
 from lts.web import messages, openapi, openapi_admin, reports
 from lts.web.client_api import ClientApi
-from tests.kit import NOON
+from tests.support.kit import NOON
 from tests.web.conftest import Served, Web
 
 SCHEMAS = openapi.document()["components"]["schemas"]

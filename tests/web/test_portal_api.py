@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit import Lab, item
+from tests.support.kit import Lab, item
 from tests.web.conftest import Web
 
 Call = Callable[..., tuple[int, Any]]

@@ -1,4 +1,4 @@
-"""`python3 -m tests.machine [single|pair] [EXAMPLES]`: the long run of a state machine, 2,000 examples by default."""
+"""`python3 -m tests.soak.machine [single|pair] [EXAMPLES]`: a state machine for long, 2,000 examples by default."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def may_install() -> bool:
 
 
 def bring() -> None:
-    """Install what is missing, where that is possible (tests.needed says what is still missing)."""
+    """Install what is missing, where that is possible (tests.support.needed says what is still missing)."""
     missing = [package for package in PROGRAMS if find(package) is None]
     if not missing or not may_install():
         return

@@ -18,6 +18,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from tests.support.ports import free_port
+
 
 @dataclass
 class PostOffice:
@@ -82,7 +84,7 @@ def post_office(
         def factory(self) -> SMTP:
             return SMTP(self.handler, enable_SMTPUTF8=True, **options)
 
-    port = port or _free_port()
+    port = port or free_port()
     controller = Here(office, hostname="127.0.0.1", port=port, ssl_context=context if security == "tls" else None)
     controller.start()
     office.port = port
@@ -90,12 +92,6 @@ def post_office(
         yield office
     finally:
         controller.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, slot_of
 from lts.rules.alertwords import BOTH
 from lts.service import accounts, alerts, alertsettings, handshakes
-from tests.kit import NOON, Lab, item
+from tests.support.kit import NOON, Lab, item
 
 TYPES = ("QR", "Aztec", "Code 128", "EAN-13", "PDF417")
 WEEKEND = (5, 6)

@@ -23,7 +23,7 @@ from lts.service.pair.following import Following
 from lts.service.pair.node import Node
 from lts.store import codes, devices, feed, licenses, seats, sql
 from lts.store.dayrow import decode_day
-from tests.kit import NOON, FakeTime, Lab, Vendor
+from tests.support.kit import NOON, FakeTime, Lab, Vendor
 
 URLS = {"main": "https://main.example.com/lts/", "standby": "https://standby.example.com/lts/"}
 LABELS = {"main": ("machine-id:aa", "mac:bb"), "standby": ("machine-id:cc", "mac:dd")}

@@ -1,4 +1,4 @@
-"""`python3 -m tests.torture [ROUNDS] [SEED]`: a real pair under load, tormented, 200 rounds by default.
+"""`python3 -m tests.soak.torture [ROUNDS] [SEED]`: a real pair under load, tormented, 200 rounds by default.
 
 Each round: kill -9, SIGSTOP, a cut, a one-way cut, delay or 20 % loss, at a random moment, on either side; then the two
 are let alone, and the invariants of architecture.md (The pair) must hold: every acknowledged report counted once on
@@ -23,9 +23,10 @@ from uuid import uuid4
 from lts.protocol import SLOT_SECONDS, iso, slot_of
 from lts.service import upkeep
 from lts.service.trust import TrustStore
-from tests.crash import Books
-from tests.kit import item
-from tests.twins import Twin, Twins, twins, wait_until
+from tests.soak.crash import Books
+from tests.support.kit import item
+from tests.support.twins import Twin, Twins, twins
+from tests.support.wait import wait_until
 
 CLIENTS = 6
 REST_SECONDS = 40

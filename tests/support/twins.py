@@ -17,17 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from lts.service import datafolder, labels
-from tests.crash import ROOT as ROOT
-from tests.crash import launch
-from tests.kit import FakeTime, Vendor, lab
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.support.kit import FakeTime, Vendor, lab
+from tests.support.lines import launch
+from tests.support.ports import free_port
+from tests.support.wait import wait_until
 
 
 class Link:
@@ -174,14 +167,6 @@ class Twin:
         """The log so far."""
         path = self.folder / "lts.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def wait_until(what: Any, seconds: float, words: str) -> None:
-    """Poll until `what()` is true; AssertionError with `words` otherwise."""
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, f"not within {seconds} s: {words}"
-        time.sleep(0.05)
 
 
 class Twins:

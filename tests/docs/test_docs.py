@@ -22,8 +22,8 @@ from lts import config
 from lts.cli.main import make_parser
 from lts.rules import activation, licensefile
 from lts.vendor import issuing
-from tests.kit import Vendor, item
-from tests.system.lines import ROOT, environment
+from tests.support.kit import Vendor, item
+from tests.support.lines import ROOT, environment
 from tests.web.test_static import words
 from tools.package import copy_guide
 

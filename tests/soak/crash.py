@@ -1,27 +1,25 @@
 """Kill -9 at random moments under load: no acknowledged report may be missing or doubled.
 
-    python3 -m tests.crash writer [ROUNDS]    the store's process, 1,000 rounds
-    python3 -m tests.crash server [ROUNDS]    the whole server over HTTP, 50 rounds
+    python3 -m tests.soak.crash writer [ROUNDS]    the store's process, 1,000 rounds
+    python3 -m tests.soak.crash server [ROUNDS]    the whole server over HTTP, 50 rounds
 
 Each round draws on what the rounds before left, and the database is verified at the end.
 """
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import UUID, uuid4
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
@@ -29,9 +27,9 @@ from lts.service import labels, upkeep
 from lts.service.trust import TrustStore
 from lts.store import database, devices, sql
 from lts.store.dayrow import decode_day
-from tests.kit import NOON, FakeTime, Lab, Vendor, item, lab
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
+from tests.support.lines import launch
 
-ROOT = Path(__file__).resolve().parents[1]
 THREADS = 4
 Key = tuple[str, int]
 """(device UUID, slot)."""
@@ -138,25 +136,6 @@ def _read_books(reading: int, books: Books, killer: threading.Timer) -> None:
             key = (device, int(slot))
             book[key] = max(book[key], int(count))
     killer.cancel()
-
-
-def launch(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], str]:
-    """A server process over a folder's `data` and `lts.json`, and the line in which it says that it listens."""
-    command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--data", str(folder / "data"),
-               "--config", str(folder / "lts.json"), *more]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
-    assert process.stdout is not None
-    line = process.stdout.readline().decode()
-    if "running" not in line:
-        raise RuntimeError(f"The server did not start: {line}{process.stdout.read().decode()}")
-    threading.Thread(target=_read_on, args=(process.stdout,), daemon=True).start()
-    return process, line
-
-
-def _read_on(output: IO[bytes]) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        output.read()
 
 
 class Running:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,25 @@ def lts(*arguments: object, data: Path | None = None, text: str | None = None) -
         input=text,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def launch(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A server process over a folder's `data` and `lts.json`, and the line in which it says that it listens."""
+    command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--data", str(folder / "data"),
+               "--config", str(folder / "lts.json"), *more]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env={**environment(), "PYTHONUNBUFFERED": "1"})  # fmt: skip
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    if "running" not in line:
+        raise RuntimeError(f"The server did not start: {line}{process.stdout.read().decode()}")
+    threading.Thread(target=_read_on, args=(process.stdout,), daemon=True).start()
+    return process, line
+
+
+def _read_on(output: IO[bytes]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        output.read()
 
 
 def environment() -> dict[str, str]:

@@ -12,8 +12,7 @@ import pytest
 from lts import config
 from lts.config import Config
 from lts.errors import ConfigError
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.lines import ROOT
 
 
 def load(folder: Path, text: str | bytes, **more: Any) -> Config:

@@ -1,4 +1,4 @@
-"""`python3 -m tests.fuzz_licensefile [--seconds N]`: only LicenseFileError may come out of a licence file.
+"""`python3 -m tests.soak.fuzz_licensefile [--seconds N]`: only LicenseFileError may come out of a licence file.
 
 Half of the files are damaged bytes; the others are honestly signed, but say things that no honest vendor says, so
 that the reading of the content is reached too.
@@ -18,7 +18,7 @@ from lts.crypto import canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError
 from lts.rules import armour, licensefile
 from lts.vendor import issuing
-from tests.kit import NOON, Vendor, item
+from tests.support.kit import NOON, Vendor, item
 
 VENDOR = Vendor()
 UUID = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
@@ -124,7 +124,7 @@ def attempt(data: bytes) -> bool:
 
 def main() -> int:
     """Exit code 0 when nothing unexpected came out in the time given."""
-    parser = argparse.ArgumentParser(prog="tests.fuzz_licensefile")
+    parser = argparse.ArgumentParser(prog="tests.soak.fuzz_licensefile")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     args = parser.parse_args()

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from lts.config import Config
-from tests.twins import ROOT
+from tests.support.lines import ROOT
 
 FILE = ROOT / "deploy" / "proxy" / "web.config"
 SERVER = Xml.parse(FILE).getroot().find("system.webServer")

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.programs import find, may_install
+from tests.support.programs import find, may_install
 
 
 def need(package: str) -> str:
