@@ -17,7 +17,7 @@ from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
 from lts.web.messages import lease_in, read_authorize, read_release
 from lts.web.reports import read_report
-from tests.cost import assert_linear
+from tests.support.cost import assert_linear
 
 MIB = 1 << 20
 READERS = (read_authorize, read_report, read_release, read_tree, strict_json, lease_in)
