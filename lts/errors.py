@@ -1,7 +1,7 @@
 """The tree of errors, and the HTTP status of every code.
 
     LtsError
-    ├── Refusal              the server says no: a code of product.md, "Choosing items for a request"
+    ├── Refusal              the server says no: a code of docs/design/authorizing.md, Refusal codes
     │   ├── Malformed        140, names the field at fault
     │   ├── TooLarge         144
     │   ├── CannotStore      150, with Retry-After
@@ -28,7 +28,7 @@ HTTP_STATUS: dict[int, int] = {
     111: 403, 112: 403, 113: 403, 114: 403, 115: 403, 120: 403, 121: 404, 122: 403, 123: 400,
     124: 403, 130: 429, 140: 400, 141: 403, 144: 413, 150: 503, 151: 403,
 }  # fmt: skip
-"""HTTP status of each refusal code (product.md, the table of refusals). 142 and 143 stand in results only."""
+"""HTTP status of each refusal code (docs/design/authorizing.md, Refusal codes). 142 and 143 stand in results only."""
 
 TITLES: dict[int, str] = {
     100: "This server is not serving clients now",
@@ -80,7 +80,7 @@ class LtsError(Exception):
 
 
 class Refusal(LtsError):
-    """A client's request is refused with one of the codes of product.md.
+    """A client's request is refused with one of the codes of docs/design/authorizing.md, Refusal codes.
 
     `retry_after` is in seconds; None where trying again later would not help by itself.
     """

@@ -32,7 +32,7 @@ _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d{1,
 
 
 def slot_of(unix_seconds: float) -> int:
-    """Time slot of a moment (product.md, Words): floor(unix seconds / 180)."""
+    """Time slot of a moment (docs/design/words.md, Time slots): floor(unix seconds / 180)."""
     return int(unix_seconds // SLOT_SECONDS)
 
 
@@ -63,7 +63,8 @@ def parse_iso(text: str) -> int:
 
 @dataclass(frozen=True)
 class LicenseKey:
-    """What an application embeds (interfaces.md): server URLs, organisation, handshake code, password."""
+    """What an application embeds (docs/design/surface.md, License key): server URLs, organisation, handshake code,
+    password."""
 
     servers: tuple[str, ...]
     organization_id: str | None
@@ -136,7 +137,7 @@ class LeaseItem:
 
 @dataclass(frozen=True)
 class Lease:
-    """The claims of a lease (interfaces.md). Times are UTC seconds."""
+    """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds."""
 
     issuer: str
     device: str
@@ -207,9 +208,9 @@ def _lease_item(claims: Any) -> LeaseItem:
 def verify_chain(certificates: list[str], vendor_key: PublicKey | None, issued_at: int) -> tuple[str, PublicKey]:
     """Follow a certificate chain from the vendor's key down to the key that signs leases.
 
-    `issued_at` is the lease's `iat` in UTC seconds: a certificate must be valid then, not at the time of
-    checking (product.md, Licence file). With `vendor_key` None nothing vouches for the first certificate
-    but itself, where it is self-signed: the caller pins the key. Returns (LTS UUID, key) of the last one.
+    `issued_at` is the lease's `iat` in UTC seconds: a certificate must be valid then, not at the time of checking
+    (docs/design/machine.md, Server key and certificates). With `vendor_key` None nothing vouches for the first
+    certificate but itself, where it is self-signed: the caller pins the key. Returns (LTS UUID, key) of the last one.
     Raises TokenError.
     """
     if not certificates:

@@ -1,1 +1,1 @@
-"""The rules of product.md as pure functions of (data, now): no clock, file, SQL or HTTP here."""
+"""The rules of docs/design as pure functions of (data, now): no clock, file, SQL or HTTP here."""

@@ -1,4 +1,4 @@
-"""Who may do what in the portal, and what makes a password good enough (product.md, Portal: Security)."""
+"""Who may do what in the portal, and what makes a password good enough (docs/design/administering.md, Accounts)."""
 
 from __future__ import annotations
 

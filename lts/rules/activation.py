@@ -1,4 +1,6 @@
-"""The activation request: what a vendor needs to bind a licence to a server (product.md, Licence file).
+"""The activation request: what a vendor needs to bind a licence to a server.
+
+See docs/design/license-files.md, Issue and activate.
 
 It proves that the server holds the key it names, and no more: whose server it is, the vendor must know.
 """

@@ -1,4 +1,6 @@
-"""When an administrator is told of something (product.md, Usage alerts): what is watched, and which is news.
+"""When an administrator is told of something: what is watched, and which is news.
+
+See docs/design/administering.md, Usage alerts.
 
 A level is news once. It can be news again when the value has fallen under it by SLACK points, or the quota has grown.
 Of several levels reached at once the highest is told.

@@ -1,7 +1,7 @@
 """The armour of a licence file: finding the signed text in whatever editors and mail programs left of it.
 
-Only the armour counts (product.md, Licence file); the readable summary around it is for eyes. What the signed
-text says, and whether it is believed, is decided elsewhere.
+Only the armour counts (docs/design/license-files.md, The file); the readable summary around it is for eyes. What the
+signed text says, and whether it is believed, is decided elsewhere.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def url_notices(urls: list[str]) -> list[Notice]:
 
 def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:
     """A server works by the word of a main that does not serve; `for_good` when that main will not come back, so that
-    only an activation of this server helps (product.md, Standby). Times in UTC seconds."""
+    only an activation of this server helps (docs/design/pair.md, Certificates). Times in UTC seconds."""
     left = max(0, until - now) // 3600
     told: dict[str, str | int] = {"hours": left, "until": iso(until)}
     sentence = f"This server authorizes in the main's place for {left} more hours (until {iso(until)})."

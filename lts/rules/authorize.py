@@ -1,4 +1,4 @@
-"""Who gets what: choosing a handshake code and its items for a request (product.md, "Choosing items").
+"""Who gets what: choosing a handshake code and its items for a request (docs/design/authorizing.md, Order of use).
 
 Pure: the caller brings the catalog, a look-up of each item's standing, and the time.
 """
@@ -26,7 +26,8 @@ from lts.rules.seats import (
 )
 
 STAGES = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
-"""Checks of one item in their order; 114 and 103 stand here for domain items only."""
+"""Checks of one item in their order (docs/design/authorizing.md, Checks of an item); 114 and 103 for domain
+items alone."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ StandingOf = Callable[[CodeItem], Standing]
 
 
 def find_code(catalog: Catalog, request: Request) -> Code:
-    """The handshake code a request names. Raises Refusal 123, 101, 121, 122."""
+    """The code a request names (docs/design/authorizing.md, Choosing the code). Raises Refusal 123, 101, 121, 122."""
     name, organization = request.handshake_code, request.organization_id
     if name is None and organization is None:
         raise Refusal(123, "Name a handshake code or an organization.", field="handshakeCode")
@@ -121,7 +122,7 @@ def find_code(catalog: Catalog, request: Request) -> Code:
 
 
 def admit(code: Code, request: Request) -> None:
-    """Session password and validation fields. Raises Refusal 102, 114, 103, 104."""
+    """Password and validation fields (docs/design/authorizing.md, Admission). Raises Refusal 102, 114, 103, 104."""
     if code.session_password is not None:
         given = (request.session_password or "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, code.session_password.encode("utf-8")):
@@ -166,7 +167,8 @@ class _Candidate:
 def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item_now: int) -> Decision:
     """Choose the items for a request that `admit` let in.
 
-    `now` is the clock, `item_now` the time for starts and ends of items (product.md, Clock), both UTC seconds.
+    `now` is the clock, `item_now` the time for starts and ends of items (docs/design/machine.md, Clock), both UTC
+    seconds.
     """
     outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
     offered = frozenset(m for entry, fault in outer if not fault for m in entry.item.item.modules)
@@ -242,7 +244,7 @@ def item_fault(entry: LicenseItem, item_now: int) -> int:
 
 
 def quota_fault(entry: CodeItem, standing: Standing, instances: int) -> int:
-    """120 when quota, grace, overdraft or cap leave no room for this device, else 0."""
+    """120 when quota, grace, overdraft or cap (docs/design/charging.md, Caps) leave no room for this device, else 0."""
     item, cap = entry.item.item, entry.cap
     way = item.charge_way
     if way in UNIT_WAYS:

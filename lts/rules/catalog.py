@@ -119,7 +119,7 @@ def _specificity(item: Item) -> tuple[int, int, int, int, int]:
 
 
 def default_order(items: list[CodeItem]) -> tuple[CodeItem, ...]:
-    """Order of use (product.md, Choosing items): nearest expiry, more specific, least restrictive."""
+    """Order of use (docs/design/authorizing.md, Order of use): nearest expiry, more specific, least restrictive."""
 
     def key(entry: CodeItem) -> tuple[object, ...]:
         item = entry.item.item

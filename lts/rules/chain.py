@@ -1,4 +1,4 @@
-"""Chain tokens and the detection of cloned devices (product.md, "Device clone").
+"""Chain tokens and the detection of cloned devices (docs/design/authorizing.md, Device clones).
 
 A token carries (number, parent, branch) under a keyed MAC, so nobody can make one up and the server need
 not keep those it gave out. Per device it keeps: how many it gave, the newest returned on each branch, and
@@ -111,9 +111,9 @@ def step(state: ChainState | None, token: Token | None) -> Step:
 def join(here: ChainState, there: ChainState) -> ChainState:
     """The state of a device's chain after another server's next state of it arrived.
 
-    A state follows another if it gave one token more. Where both servers gave tokens without knowing of each other,
-    all of those count as unknown from then on: they open a branch and are no alternation (product.md, "Device clone").
-    The outcome is the same in whatever order two servers' states arrive.
+    A state follows another if it gave one token more. Where both servers gave tokens without knowing of each other, all
+    of those count as unknown from then on: they open a branch and are no alternation (docs/design/authorizing.md,
+    Device clones). The outcome is the same in whatever order two servers' states arrive.
     """
     if there.given == here.given + 1 and there.base == here.base:
         return there

@@ -1,4 +1,4 @@
-"""The server's clock, judged (product.md, Clock): highest time seen, steps back, jumps ahead."""
+"""The server's clock, judged (docs/design/machine.md, Clock): highest time seen, steps back, jumps ahead."""
 
 from __future__ import annotations
 

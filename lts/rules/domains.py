@@ -32,7 +32,7 @@ def is_public_suffix(domain: str) -> bool:
 
 
 def matches_any(domain: str, allowed: tuple[str, ...]) -> bool:
-    """Whether `domain` is one of `allowed` or a subdomain of one (product.md, charge way `domain`)."""
+    """Whether `domain` is one of `allowed` or a subdomain of one (docs/design/authorizing.md, Admission)."""
     host = normalize(domain)
     return host is not None and any(_covers(normalize(one), host) for one in allowed)
 

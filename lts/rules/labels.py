@@ -1,4 +1,4 @@
-"""Machine labels: which count, and whether a machine is still the one it was (product.md, LTS UUID and trust).
+"""Machine labels: which count, and whether a machine is still the one it was (docs/design/machine.md, Machine labels).
 
 Pure: reading the labels from the machine is in lts/service/labels.py.
 """

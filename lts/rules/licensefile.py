@@ -1,4 +1,4 @@
-"""Licence files: their content, strictly read, and how a new revision compares (product.md, Licence file).
+"""Licence files: their content, strictly read, and how a new revision compares (docs/design/license-files.md, Payload).
 
 A file is believed only after `verify`; whether its vendor's key is trusted is the caller's rule.
 """
@@ -30,7 +30,7 @@ _UUID = re.compile(r"\{?([0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})\}
 
 
 class ChargeWay:
-    """Names of the charge ways (product.md, Charge ways)."""
+    """Names of the charge ways (docs/design/charging.md, Charge ways)."""
 
     SCAN = "scan"
     PAGE = "page"
@@ -303,7 +303,7 @@ class Difference:
 
 
 def compare(old: License | None, new: License) -> Difference:
-    """A file against the newest one held of the same licence (product.md, Import).
+    """A file against the newest one held of the same licence (docs/design/license-files.md, Import).
 
     Raises LicenseFileError for a lower revision, and for an equal one with another payload.
     """

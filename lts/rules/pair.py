@@ -1,4 +1,4 @@
-"""The pair (architecture.md): what the two servers sign for each other, and when one of them serves.
+"""The pair (docs/design/pair.md, Trust): what the two servers sign for each other, and when one of them serves.
 
 Pure: times are seconds of a clock that never steps (`elapsed`) or UTC seconds (`now`), as said.
 """
@@ -21,7 +21,7 @@ CLOCK_SLACK_SECONDS = 3600
 HAND_BACK_SECONDS = 3.0
 """How old the other server's word that it does not serve may be when a main begins to; else it asks again."""
 IN_STEP_SECONDS = 1.0
-"""How long clients wait for the standby's acknowledgement (architecture.md, The pair: following)."""
+"""How long clients wait for the standby's acknowledgement (docs/design/pair.md, Following)."""
 
 
 def request_statement(path: str, body: bytes, session: str, counter: int) -> bytes:
@@ -35,8 +35,8 @@ def answer_statement(session: str, counter: int, status: int, body: bytes) -> by
 
 
 def delegation(main: str, standby: str, key: PublicKey, main_now: int, standby_now: int) -> dict[str, Any]:
-    """Claims of the certificate by which the main lets the standby's key sign leases (product.md, LTS UUID and
-    trust). It begins early enough for a standby whose clock is behind; times in UTC seconds."""
+    """Claims of the certificate by which the main lets the standby's key sign leases (docs/design/pair.md,
+    Certificates). It begins early enough for a standby whose clock is behind; times in UTC seconds."""
     return {
         "iss": main,
         "sub": standby,
@@ -66,7 +66,8 @@ class Place(NamedTuple):
 
 
 def serve_alone(place: Place, limit: float) -> str | None:
-    """Why a server that does not serve begins to, without the other one; None = it waits.
+    """Why a server that does not serve begins to, without the other one (docs/design/pair.md, Taking over); None = it
+    waits.
 
     A standby takes over when nothing at all came for `limit` seconds, only if it was in step once, and never while
     the pair is stopped: what answers wrongly is alive. A main serves when it could not follow the other for as long,

@@ -1,4 +1,4 @@
-"""Seats and how long they and their leases last (product.md, "Charge ways" and the paragraphs below)."""
+"""Seats and how long they and their leases last (docs/design/charging.md, Seats)."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Seat:
 
 
 def join(one: Seat, other: Seat) -> Seat:
-    """One state out of two of a device's seat in an item, in whatever order they arrive: the newer grant; of one
-    grant its latest renewal (architecture.md, The write path), and closed for good once it is closed."""
+    """One state out of two of a device's seat in an item, in whatever order they arrive (docs/design/architecture.md,
+    Operations on usage): the newer grant; of one grant its latest renewal, and closed for good once it is closed."""
     if one.grant != other.grant:
         return one if one.grant > other.grant else other
     later = max(one, other, key=lambda seat: (seat.end, seat.grace))
@@ -53,7 +53,7 @@ def join(one: Seat, other: Seat) -> Seat:
 
 
 def grace_units(item: Item) -> int:
-    """Units or devices beyond the quota that are still allowed; rounded half up."""
+    """Units or devices beyond the quota that are still allowed (docs/design/charging.md, Grace); rounded half up."""
     return (item.quota * item.grace_quota + 50) // 100
 
 
@@ -82,7 +82,7 @@ def seat_end(item: Item, now: int, item_now: int) -> int:
 
 
 def lease_end(item: Item, now: int, item_now: int) -> int:
-    """End of a lease given at `now` (product.md: "Lease end = …")."""
+    """End of a lease given at `now` (docs/design/charging.md, End of a lease)."""
     end = item_end(item, item_now)
     offline = None if item.max_offline_days is None else item.max_offline_days * DAY_SECONDS
     if item.charge_way in CONCURRENT_WAYS and offline is None:
@@ -95,5 +95,5 @@ def lease_end(item: Item, now: int, item_now: int) -> int:
 
 
 def overdraft_period(item: Item, unix_seconds: int) -> int:
-    """Number of the 365-day period, counted from startsAt, in which a moment lies."""
+    """Number of the 365-day period (docs/design/charging.md, Overdraft), from startsAt on, in which a moment lies."""
     return (unix_seconds - item.starts_at) // OVERDRAFT_PERIOD_SECONDS

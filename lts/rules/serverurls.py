@@ -1,4 +1,7 @@
-"""URLs of the servers as they stand in license keys: the main's, then the standby's (product.md, Portal)."""
+"""URLs of the servers as they stand in license keys: the main's, then the standby's.
+
+See docs/design/administering.md, License keys and server URLs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report counts for (product.md, Charge ways: the paragraphs on reports, slots and types).
+"""What a report counts for (docs/design/charging.md, Reports).
 
 Pure: turns the entries of a report and the claims of its lease into counts per item, slot and type.
 """

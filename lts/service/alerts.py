@@ -1,4 +1,6 @@
-"""Looking at what alerts watch: everything newly met goes into one message (product.md, Usage alerts).
+"""Looking at what alerts watch: everything newly met goes into one message.
+
+See docs/design/administering.md, Usage alerts.
 
 The server that serves looks every 10 minutes. What is told and what was looked at is written together with the message,
 so that neither a restart nor a take-over tells anything twice or never. A rule that fails does not stop the others.

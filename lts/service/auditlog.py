@@ -1,4 +1,4 @@
-"""The audit log: who did what when, searched and exported (product.md, Portal)."""
+"""The audit log: who did what when, searched and exported (docs/design/administering.md, Audit log)."""
 
 from __future__ import annotations
 

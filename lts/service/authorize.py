@@ -46,10 +46,10 @@ class Decided:
 
 
 def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Authorized:
-    """One authorisation (product.md, Choosing items), durable when it returns. `now` in UTC seconds; of the `caller`
-    only a new device's mark is kept.
+    """One authorisation (docs/design/authorizing.md, Order of use), durable when it returns. `now` in UTC seconds; of
+    the `caller` only a new device's mark is kept.
 
-    Raises Refusal with the codes of product.md; a refused request changes nothing.
+    Raises Refusal with the codes of docs/design/authorizing.md, Refusal codes; a refused request changes nothing.
     """
     return finish(ctx, request, now, begin(ctx, request, now, caller))
 

@@ -1,7 +1,7 @@
 """Building the catalog from the stored licence files and codes.
 
 The signed files are the truth: each is verified here, at start and after every change, so that an edited
-row is never honoured (product.md, Licence file).
+row is never honoured (docs/design/license-files.md, Trust).
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ def _key_of(held: Delegation) -> object:
 
 
 def self_signed(identity: Identity) -> str:
-    """The certificate a server gives itself when the vendor had no key of it (product.md, Licence file)."""
+    """The certificate a server gives itself when the vendor had no key of it (docs/design/machine.md, Server key and
+    certificates)."""
     return self_signed_certificate(identity.uuid, identity.key)
 
 

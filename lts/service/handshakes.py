@@ -1,4 +1,7 @@
-"""Handshake codes: list, add, edit, order, remove, and the license key string (product.md, Portal)."""
+"""Handshake codes: list, add, edit, order, remove, and the license key string.
+
+See docs/design/administering.md, Handshake codes.
+"""
 
 from __future__ import annotations
 
@@ -223,7 +226,8 @@ def describe_code(code: Code) -> dict[str, Any]:
 
 
 def license_key(ctx: Context, name: str) -> str:
-    """The license key string of a code (interfaces.md); its URLs are the configured ones, never a request's."""
+    """The license key string of a code (docs/design/surface.md, License key); its URLs are the configured ones, never a
+    request's."""
     catalog = ctx.store.catalog
     code = find(catalog, name)
     vendor = catalog.vendors.get(code.organization_id)

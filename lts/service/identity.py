@@ -1,4 +1,4 @@
-"""Who this server is: LTS UUID, key and incarnation, kept in the data folder (product.md, LTS UUID and trust)."""
+"""Who this server is: LTS UUID, key and incarnation, kept in the data folder (docs/design/machine.md, LTS UUID)."""
 
 from __future__ import annotations
 

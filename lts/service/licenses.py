@@ -1,4 +1,4 @@
-"""Importing licence files: preview, then all or nothing in one transaction (product.md, Licence file)."""
+"""Importing licence files: preview, then all or nothing in one transaction (docs/design/license-files.md, Import)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How many authorisations of a handshake code failed in the last 60 minutes (product.md, Usage alerts).
+"""How many authorisations of a handshake code failed in the last 60 minutes.
+
+See docs/design/administering.md, Usage alerts.
 
 Kept in memory by the minute: a restart or take-over begins to count anew, and says nothing until there are enough.
 """

@@ -1,4 +1,4 @@
-"""Refused requests: counted for statistics, the last ones kept for "Why?" (product.md, Portal).
+"""Refused requests: counted for statistics, the last ones kept for "Why?" (docs/design/authorizing.md, Refusal codes).
 
 A refused request changes nothing durable by itself; the counts go to the feed every few seconds.
 """

@@ -45,7 +45,7 @@ class _Recorded:
 
 
 def record(ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int) -> Reported:
-    """Count what a device used (product.md, Charge ways), durable when it returns. `now` in UTC seconds.
+    """Count what a device used (docs/design/charging.md, Reports), durable when it returns. `now` in UTC seconds.
 
     Raises NotVerified (141), Malformed when no entry is good, CannotStore.
     """
@@ -135,7 +135,8 @@ def _record(
 
 
 def _notice_restored(tx: Transaction, ctx: Context, lease: Lease, now: int) -> None:
-    """A lease of this origin with a serial it never reached: an old database was put back (architecture.md)."""
+    """A lease of this origin with a serial it never reached: an old database was put back (docs/design/pair.md,
+    Restored and copied servers)."""
     if lease.serial > tx.serial and lease.jti.startswith(ctx.identity.incarnation[:8]) and not ctx.restored_noticed:
         ctx.restored_noticed = True
         ctx.warnings.append(
@@ -171,7 +172,7 @@ def renewal(
     item_now: int,
 ) -> tuple[Granted, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorisation would
-    grant now (product.md: "A report renews a lease only if …")."""
+    grant now (docs/design/charging.md, Renewal by report)."""
     if device is None or step.cloned or code.removed or lease.issuer != issuer:
         return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
     look_up = standing_of(tx, code, device.key, now)

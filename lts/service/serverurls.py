@@ -1,4 +1,7 @@
-"""Set Server URL: what license keys name as the servers (product.md, Portal)."""
+"""Set Server URL: what license keys name as the servers.
+
+See docs/design/administering.md, License keys and server URLs.
+"""
 
 from __future__ import annotations
 

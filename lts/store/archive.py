@@ -1,4 +1,6 @@
-"""Old stretches of the change feed as compressed files whose hash chain goes on (architecture.md).
+"""Old stretches of the change feed as compressed files whose hash chain goes on.
+
+See docs/design/architecture.md, The change feed.
 
 A file holds consecutive changes of one origin by columns: serials run on from `first`, times as steps,
 payloads transposed by kind. Hashes are left out: they are what recomputing the chain gives.

@@ -1,6 +1,7 @@
 """Opening the SQLite file: pragmas, damage, migrations, read-only connections, copies.
 
-Knows nothing of what the tables mean. One connection writes and checkpoints (architecture.md).
+Knows nothing of what the tables mean. One connection writes and checkpoints (docs/design/architecture.md, The write
+path).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The change feed: every change in order, chained by hash within its origin (architecture.md, The write path)."""
+"""The change feed: every change in order, chained by hash within its origin.
+
+See docs/design/architecture.md, The change feed.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the tables hold because of the pair: epochs, which change decided a setting, one thing under two numbers.
 
-The rules are those of architecture.md, "both serving": settings merge one by one, the higher epoch wins, then
+The rules are those of docs/design/pair.md, Both serving: settings merge one by one, the higher epoch wins, then
 the main. What does not depend on who wins (usage, seats, licences) needs nothing of this.
 """
 

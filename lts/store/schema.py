@@ -1,7 +1,8 @@
-"""Tables and numbered migrations; each runs in one transaction (architecture.md, Failure: upgrade).
+"""Tables and numbered migrations; each runs in one transaction (docs/design/architecture.md, Failure).
 
-Every table but `origins`, `turns`, `changes`, `heads`, `archives`, `sessions` and `meta` is what replaying the change
-feed gives, so `lts verify` can rebuild and compare it. Integers for devices, items, codes and types keep rows short.
+Every table but `origins`, `turns`, `changes`, `heads`, `archives`, `sessions`, `attempts` and `meta` is what replaying
+the change feed gives, so `lts verify` can rebuild and compare it. Integers for devices, items, codes and types keep
+rows short.
 """
 
 from __future__ import annotations

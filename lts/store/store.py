@@ -65,8 +65,8 @@ class Store:
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
 
     def begin_feed(self, origin: tuple[str, str], version: str, now: int) -> None:
-        """Go on with the feed of this origin, or begin it: nothing may be written before (architecture.md, The
-        pair: a restored backup begins a new origin before its first write). `now` in UTC seconds.
+        """Go on with the feed of this origin, or begin it: nothing may be written before (docs/design/pair.md,
+        Restored and copied servers). `now` in UTC seconds.
 
         The first origin of a database numbers things from 1, every other from a range of its own.
         """

@@ -25,7 +25,7 @@ Head = tuple[int, bytes]
 Position = tuple[str, str, int, bytes]
 """(LTS UUID, incarnation, serial, hash): how far a server has an origin."""
 AliasKey = tuple[int, int]
-"""(what, number), see lts.store.aliases."""
+"""(what, number), see lts.store.pair.add_alias."""
 NUMBERS = 1 << 24
 """How many things of a kind an origin can number."""
 

@@ -1,4 +1,6 @@
-"""One writing connection, used by one thread at a time, commits in groups (architecture.md, The write path).
+"""One writing connection, used by one thread at a time, commits in groups.
+
+See docs/design/architecture.md, The write path.
 
 An operation runs inside a transaction with others that waited; nobody gets an answer before the commit is
 durable. An operation refuses (LtsError) before it emits anything; any other failure after an emit undoes

@@ -1,4 +1,6 @@
-"""Making licence files: issue, activate, amend, revoke (product.md, Licence file). Pure: now comes from outside.
+"""Making licence files: issue, activate, amend, revoke. Pure: now comes from outside.
+
+See docs/design/license-files.md, Issue and activate.
 
 Files and keys on disk are lts.vendor.keys' affair. A file is changed only by the vendor who signed it: by the same
 key, or by the one that `pub`, the vendor's own public key file, proves to be its successor. Otherwise a customer could

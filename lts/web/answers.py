@@ -1,4 +1,7 @@
-"""What clients are told (interfaces.md, Client API): the answers' types, from which openapi.json is made too."""
+"""What clients are told: the answers' types, from which openapi.json is made too.
+
+See docs/design/surface.md, Client API.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The client API as a plain WSGI application in front of Flask: the one place where speed buys a second door.
 
-POST /api/v1/authorize, /report, /release and GET /api/v1/health (interfaces.md, Client API). Each call parses,
+POST /api/v1/authorize, /report, /release and GET /api/v1/health (docs/design/surface.md, Client API). Each call parses,
 calls one service function, translates the outcome.
 """
 

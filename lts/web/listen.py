@@ -26,7 +26,7 @@ from lts.web.dispatch import Dispatcher, Grouping
 STOP_SECONDS = 5.0
 SWITCH_SECONDS = 0.0001
 """How long a thread may keep the interpreter from others: a page under way must not hold up client calls,
-which give it away at every step of the database (docs/decisions/0003-write-path.md)."""
+which give it away at every step of the database (docs/decisions/0009-portal-cost.md)."""
 SLACK_BYTES = 64 << 10
 """What a body may have over the largest limit before waitress itself refuses it."""
 MAX_HEADER_BYTES = 32 << 10

@@ -1,4 +1,6 @@
-"""Strict reading of what clients send (interfaces.md, Client API): every fault is a Malformed naming its field.
+"""Strict reading of what clients send: every fault is a Malformed naming its field.
+
+See docs/design/surface.md, Client API.
 
 The message types here are also what openapi.json is made from. msgspec reads them fast; a body that it
 refuses, or whose count of colons does not add up (a key stands twice, or is new to this version), is read

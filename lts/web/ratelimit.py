@@ -1,4 +1,4 @@
-"""Rate limits of devices and addresses (interfaces.md, rateLimits); memory holds only keys still paying."""
+"""Rate limits of devices and addresses (docs/design/surface.md, Limits); memory holds only keys still paying."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reading the body of POST /api/v1/report: one bad entry never jams the rest (interfaces.md, Client API).
+"""Reading the body of POST /api/v1/report: one bad entry never jams the rest.
+
+See docs/design/charging.md, Entries of a report.
 
 The fast way takes whole reports whose every entry is good; any doubt sends the body the careful way, which
 judges entry by entry. Both give the same entries.

@@ -1,8 +1,8 @@
 """Who calls the administrators' API: the command line, an API token, or a browser that has signed in.
 
 A browser's session is a cookie that scripts cannot read, sent to our own pages only; whatever changes something needs
-besides a header that only our own pages can know (interfaces.md, Portal API). Flask-Login carries the account
-through the request.
+besides a header that only our own pages can know (docs/design/surface.md, Administrators' API). Flask-Login carries the
+account through the request.
 """
 
 from __future__ import annotations

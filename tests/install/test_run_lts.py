@@ -1,4 +1,4 @@
-"""Where and how the server is started (cases.md, install): folders, pipes, time zones, a second start."""
+"""Where and how the server is started (docs/design/surface.md, Start): folders, pipes, time zones, a second start."""
 
 from __future__ import annotations
 

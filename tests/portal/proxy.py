@@ -60,7 +60,7 @@ WAYS = {
 }
 """How `proxy_pass` may stand: the prefix kept, stripped by its trailing slash, under another name, or none at all."""
 ODD_PATHS = ("", "page", "page/", "page/index.html", "/", "//page/")
-"""Under the prefix: what people type, and what proxies make of a slash too many (cases.md 48)."""
+"""Under the prefix: what people type, and what proxies make of a slash too many."""
 PREFIXES = {"kept": "/lts/", "stripped": "/lts/", "renamed": "/license/", "root": "/"}
 
 

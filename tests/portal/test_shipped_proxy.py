@@ -168,7 +168,7 @@ def test_what_the_server_refuses_comes_in_its_own_words(proxy: Front, path: str)
 
 
 def test_an_enormous_upload_is_answered_and_not_cut_off(site: Site, tmp_path: Path) -> None:
-    """cases.md 6: the sender reads 413, not a reset. Not so behind Caddy, which reads no more once it has answered."""
+    """The sender reads 413, not a reset. Not so behind Caddy, which reads no more once it has answered."""
     with front("nginx", tmp_path / "front", site.listener.port) as proxy:
         refused = Answer(proxy, "POST", "/lts/api/v1/admin/licenses", bytes(ENORMOUS))
         assert (refused.status, refused.json["code"]) == (413, 144)

@@ -1,4 +1,7 @@
-"""Chain tokens: what is a fork, what an alternation, and what is harmless (product.md, Device clone)."""
+"""Chain tokens: what is a fork, what an alternation, and what is harmless.
+
+See docs/design/authorizing.md, Device clones.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock judged: steps back, jumps ahead, the time that ends of items follow (product.md, Clock)."""
+"""The clock judged: steps back, jumps ahead, the time that ends of items follow (docs/design/machine.md, Clock)."""
 
 from __future__ import annotations
 

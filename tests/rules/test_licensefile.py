@@ -1,4 +1,4 @@
-"""Licence files as editors, mail programs and people leave them (cases.md, import)."""
+"""Licence files as editors, mail programs and people leave them (docs/design/license-files.md, The file)."""
 
 from __future__ import annotations
 

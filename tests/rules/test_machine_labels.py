@@ -1,4 +1,4 @@
-"""When a machine is still the same one (product.md, LTS UUID and trust)."""
+"""When a machine is still the same one (docs/design/machine.md, Machine labels)."""
 
 from __future__ import annotations
 

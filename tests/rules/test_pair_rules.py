@@ -1,4 +1,4 @@
-"""When a server of a pair serves without the other (architecture.md, The pair)."""
+"""When a server of a pair serves without the other (docs/design/pair.md, Taking over)."""
 
 from __future__ import annotations
 

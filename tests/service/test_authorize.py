@@ -1,4 +1,7 @@
-"""Authorising: which item is used, which refusal comes, what a lease says (product.md, Choosing items)."""
+"""Authorising: which item is used, which refusal comes, what a lease says.
+
+See docs/design/authorizing.md, Checks of an item.
+"""
 
 from __future__ import annotations
 

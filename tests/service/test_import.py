@@ -1,4 +1,4 @@
-"""Importing: all or nothing, revisions, trust, binding (product.md, Licence file; cases.md, import)."""
+"""Importing: all or nothing, revisions, trust, binding (docs/design/license-files.md, Import)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Devices that look alike: a browser that forgot its identity, as an administrator sees it (cases.md, client 78)."""
+"""Devices that look alike: a browser that forgot its identity, as an administrator sees it.
+
+See docs/design/administering.md, Devices that look alike.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ END = NOON + 20 * DAY_SECONDS
 
 
 class Model:
-    """What product.md says, as plainly as can be: dictionaries and no database."""
+    """The rules (docs/design/charging.md, Charge ways) as plainly as can be: dictionaries and no database."""
 
     def __init__(self) -> None:
         self.now = NOON

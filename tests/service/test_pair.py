@@ -1,4 +1,4 @@
-"""The pair, two nodes in one process (cases.md, standby 43, 46, 47; architecture.md, The pair)."""
+"""The pair, two nodes in one process (docs/design/pair.md, Both serving)."""
 
 from __future__ import annotations
 

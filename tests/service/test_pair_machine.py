@@ -1,4 +1,6 @@
-"""A state machine of two nodes over a transport that loses, doubles, delays and reorders (architecture.md, The pair).
+"""A state machine of two nodes over a transport that loses, doubles, delays and reorders.
+
+See docs/design/pair.md, Invariants.
 
 `python3 -m tests.soak.machine pair` runs 2,000 examples; here it is a short run.
 """

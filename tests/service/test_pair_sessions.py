@@ -1,4 +1,4 @@
-"""Who may speak to a server of a pair, and that nothing is taken twice (architecture.md, The pair: trust)."""
+"""Who may speak to a server of a pair, and that nothing is taken twice (docs/design/pair.md, Trust)."""
 
 from __future__ import annotations
 

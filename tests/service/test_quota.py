@@ -1,4 +1,4 @@
-"""Seats and quotas (product.md, Charge ways; cases.md, quota)."""
+"""Seats and quotas (docs/design/charging.md, Charge ways)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An administrator frees a seat: it is free at once, the device's lease runs to its end (product.md)."""
+"""An administrator frees a seat: it is free at once, the device's lease runs to its end.
+
+See docs/design/charging.md, Seats.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports: each count once, on its own day, whatever is sent how often (cases.md, report)."""
+"""Reports: each count once, on its own day, whatever is sent how often (docs/design/charging.md, Reports)."""
 
 from __future__ import annotations
 

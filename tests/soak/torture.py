@@ -1,8 +1,8 @@
 """`python3 -m tests.soak.torture [ROUNDS] [SEED]`: a real pair under load, tormented, 200 rounds by default.
 
 Each round: kill -9, SIGSTOP, a cut, a one-way cut, delay or 20 % loss, at a random moment, on either side; then the two
-are let alone, and the invariants of architecture.md (The pair) must hold: every acknowledged report counted once on
-both, the same totals, seats and settings, no two answering at once while linked, the quota kept, lts verify passing.
+are let alone, and what is promised (docs/design/pair.md, Invariants) must hold: every acknowledged report counted once
+on both, the same totals, seats and settings, no two answering at once while linked, the quota kept, lts verify passing.
 """
 
 from __future__ import annotations

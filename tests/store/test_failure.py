@@ -1,4 +1,4 @@
-"""What goes wrong with disks and files (architecture.md, Failure; cases.md, install)."""
+"""What goes wrong with disks and files (docs/design/architecture.md, Failure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configuration: strict, every fault at once, nothing silently defaulted (cases.md, install 69; standby 47)."""
+"""Configuration: strict, every fault at once, nothing silently defaulted (docs/design/surface.md, Configuration)."""
 
 from __future__ import annotations
 

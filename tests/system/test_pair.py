@@ -1,4 +1,4 @@
-"""Main and standby as two real processes, with a link that can be cut (architecture.md, The pair)."""
+"""Main and standby as two real processes, with a link that can be cut (docs/design/pair.md, Invariants)."""
 
 from __future__ import annotations
 

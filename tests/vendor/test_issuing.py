@@ -1,4 +1,7 @@
-"""Making licence files: certificates, revisions, keys and their succession (product.md, Licence file)."""
+"""Making licence files: certificates, revisions, keys and their succession.
+
+See docs/design/license-files.md, Issue and activate.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ from tests.support.kit import NOON
 from tests.web.conftest import Served, Web
 
 SCHEMAS = openapi.document()["components"]["schemas"]
-# No check that valid data is accepted: JSON Schema takes 3.0 for an integer, we do not (product.md).
+# No check that valid data is accepted: JSON Schema takes 3.0 for an integer, we do not (docs/design/charging.md,
+# Entries of a report).
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

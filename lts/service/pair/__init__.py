@@ -1,4 +1,4 @@
-"""The pair of main and standby (architecture.md, The pair); nothing here runs on a single server.
+"""The pair of main and standby (docs/design/pair.md, What is promised); nothing here runs on a single server.
 
 pinned      what this server remembers of the other one, in `pair.json`
 messages    what the two say to each other

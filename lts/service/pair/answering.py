@@ -1,4 +1,4 @@
-"""What the other server's requests get (architecture.md, The pair)."""
+"""What the other server's requests get (docs/design/pair.md, Following)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answering side of the pair: who may speak, and that each request is new (architecture.md, The pair: trust).
+"""The answering side of the pair: who may speak, and that each request is new (docs/design/pair.md, Trust).
 
 A caller says hello and gets a session; its first good request makes the session live. Every request carries a
 counter higher than the one before and a signature by the pinned key. No clock takes part.
