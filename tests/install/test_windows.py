@@ -1,4 +1,4 @@
-"""LTS as Windows runs it, in wine: the double-click, the service, the installer (docs/decisions/0012)."""
+"""LTS as Windows runs it, in wine: the double-click, the service, the installer (docs/decisions/0012-packaging.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations run durably in groups, whoever leads, whatever some of them do (docs/decisions/0003)."""
+"""Operations run durably in groups, whoever leads, whatever some of them do (docs/decisions/0003-write-path.md)."""
 
 from __future__ import annotations
 
