@@ -1,6 +1,6 @@
 """What docstrings, comments and documents cite exists: documents, headings, decisions, modules, files and names.
 
-The form is told in docs/design/README.md, How to cite them. Links of the guides are looked at in tests/test_docs.py.
+The form is told in docs/design/README.md, How to cite them. Links of the guides are looked at in tests/docs/test_docs.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS, DECISIONS, DESIGN = ROOT / "docs", ROOT / "docs" / "decisions", ROOT / "docs" / "design"
 PACKAGES = ("lts", "tests", "bench", "tools")
 TREES = (*PACKAGES, "docs", "static", "deploy", "examples", "requirements")
