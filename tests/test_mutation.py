@@ -20,11 +20,18 @@ from tools.mutation.reach import KEPT
 from tools.mutation.trial import Copy
 
 PROGRAM = """
+    import functools
+
     CHILD = 18
 
 
+    @functools.cache
+    def limit():
+        return CHILD
+
+
     def ticket(age):
-        return 5 if age < CHILD else 10
+        return 5 if age < limit() else 10
 
 
     def nobody_asks(age):
@@ -88,19 +95,19 @@ def test_a_gap_is_told_from_what_the_tests_notice_and_the_project_stays_untouche
     found = run(root)
     assert {(m["after"], m["outcome"], m["tests"]) for m in found["mutants"]} == {
         ("CHILD = 19", "survived", 2),
-        ("return 5 if age <= CHILD else 10", "survived", 2),
-        ("return 5 if not (age < CHILD) else 10", "noticed", 2),
-        ("return 6 if age < CHILD else 10", "noticed", 2),
-        ("return 5 if age < CHILD else 11", "noticed", 2),
+        ("return 5 if age <= limit() else 10", "survived", 2),
+        ("return 5 if not (age < limit()) else 10", "noticed", 2),
+        ("return 6 if age < limit() else 10", "noticed", 2),
+        ("return 5 if age < limit() else 11", "noticed", 2),
         ("return age - 1", "not reached", 0),
         ("return age + 2", "not reached", 0),
     }
     said = capsys.readouterr().out.splitlines()
     assert said == [
-        "lts/fares.py:2  CHILD = 18 → CHILD = 19  (2 tests passed)",
-        "lts/fares.py:6  return 5 if age < CHILD else 10 → return 5 if age <= CHILD else 10  (2 tests passed)",
-        "lts/fares.py:10  return age + 1 → return age - 1  (not reached)",
-        "lts/fares.py:10  return age + 1 → return age + 2  (not reached)",
+        "lts/fares.py:4  CHILD = 18 → CHILD = 19  (2 tests passed)",
+        "lts/fares.py:13  return 5 if age < limit() else 10 → return 5 if age <= limit() else 10  (2 tests passed)",
+        "lts/fares.py:17  return age + 1 → return age - 1  (not reached)",
+        "lts/fares.py:17  return age + 1 → return age + 2  (not reached)",
         "seed 3: 7 mutants, 3 noticed, 4 survived (42.9 %)",
     ]
     assert contents(root) == before

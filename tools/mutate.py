@@ -31,7 +31,7 @@ SOURCES = ["lts", "tests"]
 """Where lines count for whether a test reaches something."""
 TESTS = ["tests/rules", "tests/store", "tests/service", "tests/client", "tests/vendor", "tests/web"]
 """Tests that may notice: the quick ones that run the program in their own process."""
-OPTIONS = ["--hypothesis-seed=0", "-p", "no:schemathesis", "--ignore=tests/web/test_openapi.py"]
+OPTIONS = ["-m", "not slow", "--hypothesis-seed=0", "-p", "no:schemathesis", "--ignore=tests/web/test_openapi.py"]
 """What pytest is told besides. The same examples for every mutant; and without schemathesis and its one long test,
 since merely to load it costs each mutant a second.
 """
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT, python: Path | N
     `root` is the project that is tried, `python` an interpreter with its tests' packages instead of the usual one.
     """
     asked = _parser().parse_args(arguments)
-    missing = [name for name in [*asked.only, *asked.tests] if not (root / name).exists()]
+    missing = [name for name in [*asked.only, *asked.tests] if not (root / name.split("::")[0]).exists()]
     if missing:
         return _fail(f"There is no {missing[0]} in {root}; name folders or files below it.")
     seed = random.SystemRandom().randrange(10_000) if asked.seed is None else asked.seed
@@ -61,14 +61,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT, python: Path | N
     except KeyboardInterrupt:
         return _fail(f"stopped after {len(verdicts)} of {len(mutants)} mutants; the project is as it was.")
     _tell(seed, verdicts)
-    if asked.json:
-        asked.json.write_text(json.dumps(_as_json(seed, verdicts), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return 0
+    return _write(asked.json, _as_json(seed, verdicts)) if asked.json else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m tools.mutate", description=(__doc__ or "").split("\n\n", 1)[1])
-    parser.add_argument("--sample", type=int, default=40, metavar="N", help="mutants to try (40)")
+    parser.add_argument("--sample", type=_number, default=40, metavar="N", help="mutants to try (40)")
     parser.add_argument("--seed", type=int, metavar="N", help="the same number gives the same mutants; else random")
     parser.add_argument(
         "--only", nargs="+", default=CHANGED, metavar="PATH", help=f"change these ({' '.join(CHANGED)})"
@@ -77,10 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout", type=float, default=30, metavar="S", help="seconds for a mutant beyond 4 times its tests (30)"
     )
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="mutants at once (2)")
+    parser.add_argument("--workers", type=_number, default=2, metavar="N", help="mutants at once (2)")
     parser.add_argument("--list", action="store_true", help="show the sample and try none")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every verdict there")
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("give a whole number from 1 on")
+    return int(text)
 
 
 def _fail(sentence: str) -> int:
@@ -110,6 +114,14 @@ def _tell(seed: int, verdicts: list[Verdict]) -> None:
     total, noticed = len(verdicts), len(verdicts) - len(survivors)
     share = f" ({100 * noticed / total:.1f} %)" if total else ""
     print(f"seed {seed}: {total} mutants, {noticed} noticed, {len(survivors)} survived{share}")
+
+
+def _write(file: Path, verdicts: dict[str, Any]) -> int:
+    try:
+        file.write_text(json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        return _fail(f"{file} cannot be written ({error.strerror}); name another file for --json.")
+    return 0
 
 
 def _as_json(seed: int, verdicts: list[Verdict]) -> dict[str, Any]:

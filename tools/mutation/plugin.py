@@ -6,8 +6,10 @@ not seen. Where to write and which folders count comes by the environment.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
@@ -18,21 +20,33 @@ import pytest
 from tools.mutation.trial import FOLDER, SOURCES
 
 ROOT = os.path.realpath(os.curdir)
+_CACHED = type(functools.lru_cache(lambda: None))
+_sources: list[str] = json.loads(os.environ[SOURCES])
 _seconds: dict[str, float] = defaultdict(float)
 _passed: set[str] = set()
 _failed: set[str] = set()
-_watch = coverage.Coverage(data_file=None, config_file=False, source=json.loads(os.environ[SOURCES]), messages=False)
+_watch = coverage.Coverage(data_file=None, config_file=False, source=_sources, messages=False)
 _watch.start()  # before anything of the program is imported
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Lines count for this test from its set-up to its tear-down."""
+    _forget()
     _watch.switch_context(item.nodeid)
     try:
         return (yield)
     finally:
         _watch.switch_context("")
+
+
+def _forget() -> None:
+    """Empty what functions of the program remember, or only the first test would run their lines."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in _sources:
+            for value in list(vars(module).values()):
+                if type(value) is _CACHED:
+                    value.cache_clear()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

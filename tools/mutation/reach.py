@@ -89,14 +89,14 @@ def _mentioned(node: ast.AST) -> Iterator[str]:
 
 
 def kept(root: Path, sources: list[str], tests: list[str]) -> Path:
-    """The file for a measuring run of these tests over these sources as they are now."""
+    """The file, below the root, for a measuring run of these tests over these sources as they are now."""
     digest = hashlib.sha256(json.dumps([sources, tests, sys.version]).encode())
     for folder in sources:
         for file in sorted((root / folder).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 digest.update(f"{file.relative_to(root).as_posix()}\n".encode())
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return root / KEPT / f"{digest.hexdigest()[:16]}.json"
+    return Path(KEPT) / f"{digest.hexdigest()[:16]}.json"
 
 
 def load(root: Path, file: Path) -> Reach | None:

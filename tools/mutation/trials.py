@@ -59,7 +59,7 @@ def try_all(root: Path, python: Path, mutants: list[Mutant], plan: Plan, tell: C
         chosen = {mutant: reached.tests(mutant) for mutant in mutants}
         _check_clean(first, [tests[0] for tests in chosen.values() if tests], plan)
         for _ in range(plan.workers - 1):
-            copies.put(open_ones.enter_context(contextlib.closing(Copy(root, python))))
+            copies.put(open_ones.enter_context(contextlib.closing(Copy(first.root, python))))
 
         def one(mutant: Mutant) -> Verdict:
             copy = copies.get()
@@ -75,12 +75,12 @@ def try_all(root: Path, python: Path, mutants: list[Mutant], plan: Plan, tell: C
 
 
 def _reached(root: Path, copy: Copy, plan: Plan) -> Reach:
-    file = reach.kept(root, plan.sources, plan.tests + plan.options)
-    found = reach.load(root, file)
+    file = root / reach.kept(copy.root, plan.sources, plan.tests + plan.options)
+    found = reach.load(copy.root, file)
     if found is None:
         say("Measuring which test reaches which line; this is done once for each state of the program …")
         reach.measure(copy, plan.sources, plan.tests, plan.options, file)
-        found = reach.load(root, file)
+        found = reach.load(copy.root, file)
         assert found is not None
     if found.failed:
         say(f"{len(found.failed)} tests failed without any change and are not asked: {', '.join(found.failed[:3])} …")
