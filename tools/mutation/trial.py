@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -75,7 +76,7 @@ class Copy:
                 raise Stopped
             self._process = process = subprocess.Popen(
                 command, cwd=self.root, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=os.name != "nt",
+                start_new_session=sys.platform != "win32",
             )  # fmt: skip
         try:
             code: int | None = process.wait(None if seconds == LASTING else seconds)
@@ -83,6 +84,7 @@ class Copy:
             code = None
         finally:
             _end(process)
+            self._process = None  # its number may soon be another's
         if self._closed:
             raise Stopped
         return code
@@ -91,8 +93,8 @@ class Copy:
         """End what runs in it, and remove it."""
         with self._lock:
             self._closed = True
-        if self._process is not None:
-            _end(self._process)
+        if (process := self._process) is not None:
+            _end(process)
         shutil.rmtree(self.place, ignore_errors=True)
 
 
@@ -106,7 +108,7 @@ def _not_copied(is_root: bool, found: list[str]) -> set[str]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process and all it started."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
     else:
         try:
