@@ -79,7 +79,8 @@ def _reached(root: Path, copy: Copy, plan: Plan) -> Reach:
     found = reach.load(copy.root, file)
     if found is None:
         say("Measuring which test reaches which line; this is done once for each state of the program …")
-        reach.measure(copy, plan.sources, plan.tests, plan.options, file)
+        spread = ["-n", str(plan.workers), "--dist", "loadgroup"]
+        reach.measure(copy, plan.sources, plan.tests, [*plan.options, *spread], file)
         found = reach.load(copy.root, file)
         assert found is not None
     if found.failed:
