@@ -44,23 +44,25 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(f"session {secret}".encode("utf-8", "replace")).digest()
 
 
-def _mark(user: dict[str, Any]) -> bytes:
+def mark_of(user: dict[str, Any]) -> bytes:
+    """What changes with a stored user's password, and tells nothing of it."""
     return hashlib.sha256(str(user["password"]).encode()).digest()[:16]
 
 
 def begin(ctx: Context, name: str, address: str, agent: str, now: int) -> Begun:
     """A new session of a user whose password has been checked. Raises AdminError, CannotStore."""
+    return ctx.store.write(lambda tx: start(tx, name, address, agent, now))
+
+
+def start(tx: Transaction, name: str, address: str, agent: str, now: int) -> Begun:
+    """The operation behind `begin`."""
+    user = accounts.users_of(tx.catalog).get(name)
+    if user is None:
+        raise AdminError("not-signed-in", "Sign in first.", status=401)
     secret, key = secrets.token_urlsafe(32), secrets.token_hex(8)
-
-    def operation(tx: Transaction) -> Account:
-        user = accounts.users_of(tx.catalog).get(name)
-        if user is None:
-            raise AdminError("not-signed-in", "Sign in first.", status=401)
-        _sweep(tx, name, now)
-        stored.put(tx, StoredSession(key, _digest(secret), name, _mark(user), now, now, address[:64], agent[:200]))
-        return Account(name, str(user["role"]), name, key)
-
-    return Begun(ctx.store.write(operation), secret)
+    _sweep(tx, name, now)
+    stored.put(tx, StoredSession(key, _digest(secret), name, mark_of(user), now, now, address[:64], agent[:200]))
+    return Begun(Account(name, str(user["role"]), name, key), secret)
 
 
 def _sweep(tx: Transaction, name: str, now: int) -> None:
@@ -75,7 +77,7 @@ def _sweep(tx: Transaction, name: str, now: int) -> None:
 def _holds(session: StoredSession, users: dict[str, Any], now: int) -> bool:
     user = users.get(session.user)
     ended = session_ended(session.begun, session.seen, now)
-    return user is not None and not ended and hmac.compare_digest(session.mark, _mark(user))
+    return user is not None and not ended and hmac.compare_digest(session.mark, mark_of(user))
 
 
 def find(ctx: Context, secret: str, now: int) -> Account | None:
@@ -118,6 +120,12 @@ def end(ctx: Context, account: Account, key: str, now: int) -> None:
     ctx.store.write(lambda tx: stored.remove(tx, key))
 
 
+def new_code() -> str:
+    """A one-time code of 80 random bits that people can type."""
+    letters = [secrets.choice(_LETTERS) for _ in range(16)]
+    return "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
+
+
 def setup_code(ctx: Context) -> str | None:
     """The one-time code of the first visit, made when it is first asked for; None once the password is set."""
 
@@ -126,8 +134,7 @@ def setup_code(ctx: Context) -> str | None:
             return None
         code = stored.setup_code(tx.db)
         if code is None:
-            letters = [secrets.choice(_LETTERS) for _ in range(16)]
-            code = "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
+            code = new_code()
             stored.keep_setup_code(tx, code)
         return code
 

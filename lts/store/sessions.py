@@ -1,7 +1,8 @@
-"""Sessions of browsers and the set-up code: facts of this server alone, which stand in no feed."""
+"""Sessions of browsers, the set-up code and the sign-in link: facts of this server alone, which stand in no feed."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import apsw
@@ -74,3 +75,31 @@ def keep_setup_code(tx: Transaction, code: str | None) -> None:
     tx.execute("DELETE FROM meta WHERE name = 'setupCode'")
     if code is not None:
         tx.execute("INSERT INTO meta VALUES ('setupCode', ?)", (code,))
+
+
+@dataclass(frozen=True)
+class StoredLink:
+    """The sign-in link: `digest` of its code, `mark` of the user's password when it was made; UTC seconds."""
+
+    digest: bytes
+    user: str
+    mark: bytes
+    until: int
+
+
+def link(db: apsw.Connection) -> StoredLink | None:
+    """The link kept, None when there is none or it was used."""
+    text = sql.value(db, "SELECT value FROM meta WHERE name = 'signInLink'")
+    if text is None:
+        return None
+    digest, user, mark, until = json.loads(text)
+    return StoredLink(bytes.fromhex(digest), user, bytes.fromhex(mark), until)
+
+
+def keep_link(tx: Transaction, made: StoredLink | None) -> None:
+    """Keep a link in place of the one before, None = it was used."""
+    tx.housekeeping = True
+    tx.execute("DELETE FROM meta WHERE name = 'signInLink'")
+    if made is not None:
+        text = json.dumps([made.digest.hex(), made.user, made.mark.hex(), made.until])
+        tx.execute("INSERT INTO meta VALUES ('signInLink', ?)", (text,))

@@ -15,11 +15,11 @@ from lts.web.jsonbody import body_text, json_body
 from lts.web.signin import SignIn
 
 Json = dict[str, Any]
-OPEN = {"admin.sign_in", "admin.set_up", "admin.session"}
+OPEN = {"admin.sign_in", "admin.use_link", "admin.set_up", "admin.session"}
 """Calls that need no account."""
 OWN = {"admin.sign_out", "admin.change_password", "admin.end_session"}
 """Calls that a reader may make: they concern nobody else."""
-HERE = {"admin.sign_in", "admin.sign_out", "admin.end_session"}
+HERE = {"admin.sign_in", "admin.use_link", "admin.sign_out", "admin.end_session"}
 """Calls that change nothing that the servers of a pair share."""
 
 
@@ -55,6 +55,11 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
         body = json_body()
         name, password = body_text(body, "user"), body_text(body, "password")
         return _opened(gate, gate.begin(name, password))
+
+    @api.post("/sign-in-link")
+    def use_link() -> Response:
+        gate.check_origin()
+        return _opened(gate, gate.open_link(body_text(json_body(), "code")))
 
     @api.get("/session")
     def session() -> Json:

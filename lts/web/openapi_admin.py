@@ -66,6 +66,8 @@ class Call:
 CALLS = (
     Call("GET", "/session", "Who is signed in, and whether the password must be set first"),
     Call("POST", "/session", "Sign in", body={"user": _TEXT, "password": _TEXT}, needed=("user", "password")),
+    Call("POST", "/sign-in-link", "Sign in with the one-time code of a link, on the server's own machine alone",
+         body={"code": _TEXT}, needed=("code",)),
     Call("DELETE", "/session", "Sign out", answer="204"),
     Call("POST", "/setup", "Set the password of admin with the one-time set-up code",
          body={"code": _TEXT, "password": _TEXT}, needed=("code", "password")),

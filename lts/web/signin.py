@@ -18,8 +18,8 @@ from flask_login import LoginManager, current_user
 
 from lts.config import Config
 from lts.errors import AdminError
-from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
-from lts.service import accounts, attention, sessions
+from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, OWNER, Account
+from lts.service import accounts, attention, sessions, signinlink
 from lts.service.context import Context
 from lts.service.sessions import Begun
 from lts.web.addresses import Addresses, is_loopback
@@ -91,9 +91,19 @@ class SignIn:
 
     def open(self, name: str) -> Begun:
         """A session for a user whose right is proven."""
-        agent = request.headers.get("User-Agent", "")
-        address = self._addresses.client(request.environ)
-        return sessions.begin(self._ctx, name, address, _visible(agent), self._ctx.clock.now())
+        return sessions.begin(self._ctx, name, *self._browser(), self._ctx.clock.now())
+
+    def open_link(self, code: str) -> Begun:
+        """A session by a sign-in link, on this machine alone. Raises AdminError 403, 429."""
+        if not is_loopback(request.environ):
+            sentence = "A sign-in link works only in a browser on the server's own machine; sign in with the password."
+            raise AdminError("sign-in-link-elsewhere", sentence, status=403)
+        self.check_guessing(OWNER)
+        return signinlink.use(self._ctx, code, *self._browser(), self._ctx.clock.now())
+
+    def _browser(self) -> tuple[str, str]:
+        """(address, User-Agent) of the browser."""
+        return self._addresses.client(request.environ), _visible(request.headers.get("User-Agent", ""))
 
     def set_cookies(self, response: Response, begun: Begun) -> None:
         """The session's cookie, and one by which a browser that once signed in has tries of its own."""

@@ -68,7 +68,7 @@ async function send(method, path, { query, body, file } = {}) {
   return found;
 }
 
-const OPEN = new Set(["/session", "/setup"]);
+const OPEN = new Set(["/session", "/setup", "/sign-in-link"]);
 
 async function call(method, path, options) {
   try {
@@ -91,6 +91,10 @@ export const session = () => send("GET", "/session");
 export function signIn(user, password) {
   csrf = "sign-in";
   return send("POST", "/session", { body: { user, password } });
+}
+export function useLink(code) {
+  csrf = "sign-in";
+  return send("POST", "/sign-in-link", { body: { code } });
 }
 export function setUp(code, password) {
   csrf = "sign-in";

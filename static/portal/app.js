@@ -5,7 +5,7 @@ import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { useAction } from "./load.js";
 import { Button, Fault, Loading, Page } from "./parts/basics.js";
 import { Brand, Icon } from "./parts/icon.js";
-import { link, takeSetupCode, useRoute } from "./route.js";
+import { link, takeCode, useRoute } from "./route.js";
 import { recall, remember } from "./store.js";
 import { SetUp, SignIn, SignInAgain } from "./pages/signin.js";
 import { Home } from "./pages/home.js";
@@ -102,7 +102,7 @@ function Shell({ account, onSignedOut, onLanguage }) {
   </div>`;
 }
 
-function Portal({ firstCode }) {
+function Portal({ firstCode, firstLink }) {
   const [setupCode, setSetupCode] = useState(firstCode);
   const [account, setAccount] = useState(null);
   const [view, setView] = useState("loading");
@@ -110,9 +110,11 @@ function Portal({ firstCode }) {
   const [again, setAgain] = useState(null);
   const [, redraw] = useState(0);
   const onLanguage = () => redraw((n) => n + 1);
-  const look = async () => {
+  const [refusedLink, setRefusedLink] = useState(null);
+  const look = async (signInCode = "") => {
+    const byLink = signInCode && await api.useLink(signInCode).catch((error) => { setRefusedLink(error); return null; });
     try {
-      const found = await api.session();
+      const found = byLink || await api.session();
       setAccount(found);
       setView(found.user !== null ? "shell" : found.setUpNeeded ? "set-up" : "sign-in");
     } catch (error) {
@@ -122,12 +124,16 @@ function Portal({ firstCode }) {
   };
   useEffect(() => {
     // the printed address opened over a page of ours: the browser changes the part after the # alone
-    const changed = () => setSetupCode((before) => takeSetupCode() || before);
+    const changed = () => {
+      const signInCode = takeCode("sign-in");
+      if (signInCode) look(signInCode);
+      setSetupCode((before) => takeCode("setup") || before);
+    };
     window.addEventListener("hashchange", changed);
     return () => window.removeEventListener("hashchange", changed);
   }, []);
   useEffect(() => {
-    look();
+    look(firstLink);
     let waiting = null;
     api.onSignedOut((code) => {
       waiting ??= new Promise((resolve) => {
@@ -136,22 +142,22 @@ function Portal({ firstCode }) {
       return waiting;
     });
   }, []);
-  const opened = (found) => { setAccount(found); setView("shell"); };
+  const opened = (found) => { setRefusedLink(null); setAccount(found); setView("shell"); };
   const preferences = html`<${Preferences} onLanguage=${onLanguage} />`;
   if (view === "loading") return html`<div class="front"><${Loading} /></div>`;
   if (view === "unreachable") {
     return html`<main class="front"><div class="card"><h1>LTS</h1><p role="alert">${fault}</p>
-      <${Button} kind="primary" onClick=${look}>${t("action.retry")}<//></div></main>`;
+      <${Button} kind="primary" onClick=${() => look()}>${t("action.retry")}<//></div></main>`;
   }
   if (view === "set-up") return html`<${SetUp} key=${setupCode} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;
-  if (view === "sign-in") return html`<${SignIn} onDone=${opened} preferences=${preferences} />`;
+  if (view === "sign-in") return html`<${SignIn} fault=${refusedLink} onDone=${opened} preferences=${preferences} />`;
   return html`<${Shell} key=${currentLanguage()} account=${account} onLanguage=${onLanguage} onSignedOut=${() => { setAccount(null); setView("sign-in"); }} />
     ${again && html`<${SignInAgain} user=${account.user} code=${again.code} onDone=${again.done} />`}`;
 }
 
-const firstCode = takeSetupCode();
+const firstCode = takeCode("setup"), firstLink = takeCode("sign-in");
 await loadLanguage();
 if (!hasWords("nav.index")) throw new Error("the words of the portal are missing");
 const root = document.getElementById("app");
 root.replaceChildren();
-render(html`<${Portal} firstCode=${firstCode} />`, root);
+render(html`<${Portal} firstCode=${firstCode} firstLink=${firstLink} />`, root);

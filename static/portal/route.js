@@ -34,11 +34,12 @@ export function useRoute() {
   return route;
 }
 
-// The set-up code in the address that the server printed; taken out of it, so that no history or screenshot keeps it.
-export function takeSetupCode() {
+// A one-time code in the address that the server printed: `setup` or `sign-in`; taken out of it, so that no history or
+// screenshot keeps it.
+export function takeCode(kind) {
   const { name, query } = readRoute();
-  if (!("setup" in query)) return "";
-  const { setup, ...rest } = query;
+  if (!(kind in query)) return "";
+  const { [kind]: code, ...rest } = query;
   history.replaceState(null, "", link(name, rest));
-  return setup;
+  return code;
 }

@@ -82,8 +82,9 @@ function SignInForm({ user = "admin", onDone }) {
   </form>`;
 }
 
-export function SignIn({ onDone, preferences }) {
-  return html`<${Front} title=${t("signin.title")} preferences=${preferences}><${SignInForm} onDone=${onDone} /><//>`;
+// `fault` is what the server said of a sign-in link in the address.
+export function SignIn({ fault = null, onDone, preferences }) {
+  return html`<${Front} title=${t("signin.title")} preferences=${preferences}><${Fault} error=${fault} /><${SignInForm} onDone=${onDone} /><//>`;
 }
 
 // Over the page that was open: what was typed there stays.
