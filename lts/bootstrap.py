@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 STAMP = "lts-stamp.txt"
 """Written last: an environment without it was left half made."""
+STARTED_AS = "LTS_STARTED_AS"
+"""Environment variable by which the program knows how it was called, as JSON: for commands that it prints."""
 WAIT_SECONDS = 900
 NO_NETWORK = (
     "NewConnectionError", "ConnectionError", "Temporary failure", "Max retries", "No route", "ProxyError",
@@ -259,6 +262,7 @@ def run(arguments: list[str]) -> int:
         say("lts: stopped during set-up; start again to go on.")
         return 1
     command = [str(python), "-I", "-m", "lts.cli.main", *arguments]
+    os.environ[STARTED_AS] = json.dumps(sys.orig_argv[: len(sys.orig_argv) - len(arguments)])
     if os.name != "nt":
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606 - our own interpreter

@@ -7,14 +7,15 @@ which is removed in the end.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import socket
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lts.cli.demo import is_free
 from lts.cli.options import config_of
 from lts.cli.output import print_table
 from lts.cli.runner import serving, until_stopped
@@ -93,10 +94,20 @@ def add_parsers(commands: Any) -> None:
     sandbox.add_argument("--json", action="store_true", help="keys as JSON on standard output, nothing else")
 
 
+def _is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there."""
+    with contextlib.closing(socket.socket()) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def _sandbox(args: argparse.Namespace) -> int:
     config = config_of(args)
     with tempfile.TemporaryDirectory(prefix="lts-sandbox-", ignore_cleanup_errors=True) as name:
-        port = config.port if is_free(config.host, config.port) else 0
+        port = config.port if _is_free(config.host, config.port) else 0
         config = replace(config, data_dir=Path(name) / "data", vendor_keys=Path(name) / "trust", port=port,
                          public_url=None, rate_limits=RateLimits(100_000, 100_000, 100_000))  # fmt: skip
         set_up_logging(replace(config, log=replace(config.log, level="error")))

@@ -42,9 +42,11 @@ def has_desktop() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def portal_url(server_url: str, setup_code: str | None = None) -> str:
-    """Address of the portal; the set-up code stands in the fragment, which no server or proxy ever sees."""
+def portal_url(server_url: str, setup_code: str | None = None, sign_in: str | None = None) -> str:
+    """Address of the portal; a one-time code stands in the fragment, which no server or proxy ever sees."""
     portal = f"{server_url}page/#/index.html"
+    if sign_in is not None:
+        return f"{portal}?sign-in={sign_in}"
     return portal if setup_code is None else f"{portal}?setup={setup_code}"
 
 
