@@ -1,57 +1,20 @@
-"""The command line's entry. Exit codes: 0 done, 1 failed with one plain sentence on stderr, 2 usage."""
+"""The command line's entry. Exit codes: 0 done, 1 failed with one plain sentence on stderr, 2 usage.
+
+Only the module of the command that is asked for is loaded (lts/cli/commands.py).
+"""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 import traceback
 
-from lts import __version__
-from lts.cli import (
-    account,
-    alerts,
-    client,
-    conformance,
-    demo,
-    handshakes,
-    licenses,
-    pair,
-    portal,
-    questions,
-    sandbox,
-    serve,
-    service,
-    upkeep,
-    vendor,
-)
-from lts.cli.options import add_place
+from lts.cli.commands import COMMANDS
+from lts.cli.parser import make_parser, nearest, overview_parser
 from lts.errors import LtsError
 
-_MODULES = (serve, demo, portal, licenses, handshakes, questions, pair, alerts, account, upkeep, service, vendor,
-            client, sandbox, conformance)  # fmt: skip
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog="lts", description="License Tracking Server")
-    parser.add_argument("--version", action="version", version=f"lts {__version__}")
-    add_place(parser)
-    commands = parser.add_subparsers(metavar="COMMAND")
-    for module in _MODULES:
-        module.add_parsers(commands)
-    for command in _leaves(parser):
-        if command is not parser:
-            add_place(command)
-    return parser
-
-
-def _leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
-    """The parsers of single commands, below groups such as `license`."""
-    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if not groups:
-        return [parser]
-    return [leaf for group in groups for child in group.choices.values() for leaf in _leaves(child)]
+_WITH_VALUE = ("--config", "--data")
+_ALONE = ("--help", "--version", "-h")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,16 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a console of any code page
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = make_parser()
-    if not arguments:
-        arguments = ["serve"]
-    args = parser.parse_args(arguments)
-    if not hasattr(args, "run"):
-        args = parser.parse_args(["serve", *arguments])
     try:
-        result: int = args.run(args)
-        return result
+        return _run(list(sys.argv[1:] if argv is None else argv))
     except LtsError as error:
         print(f"lts: {error.detail}", file=sys.stderr)
         return 2 if error.code == "usage" else 1
@@ -78,6 +33,33 @@ def main(argv: list[str] | None = None) -> int:
         traceback.print_exc()
         print("lts: LTS itself is at fault; please report the lines above to its developers.", file=sys.stderr)
         return 1
+
+
+def _run(arguments: list[str]) -> int:
+    place, rest = _split(arguments)
+    if rest and _is_one_of(rest[0], _ALONE):
+        overview_parser().parse_args(rest[:1])
+    name = rest.pop(0) if rest and not rest[0].startswith("-") else "serve"
+    if name not in COMMANDS:
+        overview_parser().error(f"there is no command {name!r}{nearest(name, COMMANDS)}")
+    args = make_parser([name]).parse_args([*place, name, *rest])
+    result: int = args.run(args)
+    return result
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """--config and --data in front of the command, and what follows them."""
+    at = 0
+    while at < len(arguments) and _is_one_of(arguments[at].partition("=")[0], _WITH_VALUE):
+        at += 1 if "=" in arguments[at] else 2
+    if at > len(arguments):  # the value is missing, as the command will say
+        at -= 2
+    return arguments[:at], arguments[at:]
+
+
+def _is_one_of(word: str, options: tuple[str, ...]) -> bool:
+    """Whether a word is one of these options, or the beginning of one, as argparse takes it too."""
+    return word in options or (len(word) > 2 and any(option.startswith(word) for option in options))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
 from lts.cli.pair import print_pair
-from lts.service.usage import GROUPINGS, usage_csv
+from lts.rules.usagetable import GROUPINGS, usage_csv
 
 
 def add_parsers(commands: Any) -> None:

@@ -7,15 +7,15 @@ import os
 import sys
 import threading
 import webbrowser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lts.cli import console
 from lts.cli.options import BASE, config_of
 from lts.cli.place import is_frozen, lay_sample
-from lts.cli.runner import Runner
-from lts.config import Config
-from lts.server import Server, set_up_logging, stop_on_signals
-from lts.service import sessions
+
+if TYPE_CHECKING:
+    from lts.config import Config
+    from lts.server import Server
 
 LOG_SECONDS = 1.0
 """How long the last lines may take to be written."""
@@ -51,6 +51,8 @@ def portal_url(server_url: str, setup_code: str | None = None, sign_in: str | No
 
 
 def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
+    from lts.service import sessions
+
     code = sessions.setup_code(server.ctx)
     portal = portal_url(server.url, code)
     print(f"LTS is running: {portal}", flush=True)
@@ -70,6 +72,9 @@ def _lay_sample() -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    from lts.cli.runner import Runner  # with it the whole server, which the commands that use this module do without
+    from lts.server import set_up_logging, stop_on_signals
+
     config = config_of(args)
     log = set_up_logging(config)
     if is_frozen():

@@ -10,9 +10,7 @@ from typing import Any
 from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.errors import AdminError, DataFolderError, LtsError
-from lts.service import datafolder, doctor, identity, upkeep
 from lts.service.files import move_private
-from lts.service.trust import TrustStore
 
 
 def add_parsers(commands: Any) -> None:
@@ -52,6 +50,8 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _restore(args: argparse.Namespace) -> int:
+    from lts.service import datafolder, identity, upkeep
+
     data_dir = config_of(args).data_dir
     folder = datafolder.DataFolder.hold(data_dir)
     try:
@@ -69,6 +69,9 @@ def _progress(done: int) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from lts.service import upkeep
+    from lts.service.trust import TrustStore
+
     config = config_of(args)
     if args.file is not None:
         faults = upkeep.verify_backup(args.file.absolute(), config.vendor_keys, _progress)
@@ -87,6 +90,8 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    from lts.service import doctor
+
     try:
         config = config_of(args)
     except LtsError as error:

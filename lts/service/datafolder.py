@@ -11,11 +11,9 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
-
 from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.files import give_to_owner, write_private
-from lts.store.database import user_name
+from lts.store.whoami import user_name
 
 log = logging.getLogger("lts.datafolder")
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
@@ -163,6 +161,8 @@ def network_warning(path: Path) -> str | None:
     resolved = str(path.resolve())
     if resolved.startswith("\\\\"):
         return f"The data folder {path} lies on a network share; move it to a local disk."
+    import psutil  # not at the top: each command looks for a running server, and only the server at its mounts
+
     try:
         found = psutil.disk_partitions(all=True)
     except (OSError, psutil.Error) as error:

@@ -12,7 +12,7 @@ import apsw
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
 from lts.rules.catalog import Catalog
-from lts.rules.spreadsheet import csv_text
+from lts.rules.usagetable import BY_TALLY, GROUPINGS
 from lts.service import handshakes
 from lts.service.context import Context
 from lts.store import devices, statistics
@@ -20,8 +20,6 @@ from lts.store.statistics import Activity, Selection
 from lts.store.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
 
 Json = dict[str, Any]
-BY_TALLY = ("authorizations", "reports")
-GROUPINGS = ("type", "hour", "day", "device", *BY_TALLY)
 GRANTED, REPORTS = "granted", "reports"
 _EPOCH = date(1970, 1, 1)
 MAX_DAY = 200_000
@@ -92,13 +90,6 @@ def _check_tallied(selection: Selection) -> None:
         raise AdminError(
             "per-code-only", "Authorizations and reports are counted per handshake code; choose a code.", field="by"
         )
-
-
-def usage_csv(table: Json) -> str:
-    """A usage table, as the API tells it, as CSV."""
-    by = table["by"]
-    head = [f"{by} (UTC)" if by in ("hour", "day") else "day (UTC)" if by in BY_TALLY else by, "type", "units"]
-    return csv_text(head, [(row["group"], row["type"], row["units"]) for row in table["rows"]])
 
 
 def _selection(ctx: Context, code: str | None, item: str | None, first: str | None, last: str | None) -> Selection:

@@ -14,6 +14,7 @@ import apsw
 
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.store.schema import APPLICATION_ID, FILLS, MIGRATIONS
+from lts.store.whoami import user_name
 
 log = logging.getLogger("lts.database")
 BUSY_MILLISECONDS = 15_000
@@ -52,13 +53,6 @@ def open_writer(path: Path, *, create: bool) -> apsw.Connection:
     if os.name == "posix" and fresh:
         path.chmod(0o600)
     return db
-
-
-def user_name() -> str:
-    """The user this process runs as, in words for a message."""
-    name = os.environ.get("USERNAME") or os.environ.get("USER")
-    number = f"uid {os.geteuid()}" if hasattr(os, "geteuid") else ""
-    return f"{name} ({number})" if name and number else name or number or "this user"
 
 
 def _cannot_open(path: Path, error: Exception) -> str:

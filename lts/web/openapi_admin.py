@@ -12,8 +12,8 @@ from typing import Any
 from lts.rules.accounts import ROLES
 from lts.rules.alertwords import BOTH
 from lts.rules.paging import MAX_SIZE
+from lts.rules.usagetable import GROUPINGS
 from lts.service.alertsettings import SECURITIES
-from lts.service.usage import GROUPINGS
 
 Json = dict[str, Any]
 PREFIX = "/api/v1/admin"

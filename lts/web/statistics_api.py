@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.rules.paging import Page, page_of
+from lts.rules.usagetable import usage_csv
 from lts.service import usage
 from lts.service.context import Context
 from lts.service.usage import UsageTable
@@ -25,7 +26,7 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
     def usage_table() -> Json | Response:
         table = usage.usage(ctx, **_subject(), **_range(ctx), grouping=request.args.get("by", "type"))
         if wants_csv():
-            return csv_file(f"usage-by-{table.grouping}", usage.usage_csv(_table_json(table, Page())))
+            return csv_file(f"usage-by-{table.grouping}", usage_csv(_table_json(table, Page())))
         return _table_json(table, asked_page())
 
     @api.get("/statistics")

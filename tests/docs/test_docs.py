@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from lts import config
-from lts.cli.main import make_parser
+from lts.cli.parser import make_parser
 from lts.rules import activation, licensefile
 from lts.vendor import issuing
 from tests.support.kit import Vendor, item
