@@ -51,10 +51,11 @@ def python_of(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def ensure_venv(name: str, lock: Path) -> Path:
+def ensure_venv(name: str, lock: Path, *, keep_pip: bool = True) -> Path:
     """The interpreter of the environment `name` beside the project, made or renewed when the lock file changed.
 
-    Raises SetupError.
+    Without `keep_pip` it holds the packages of the lock and nothing else: a renewed one is made from nothing, so pip
+    is never needed again. Raises SetupError.
     """
     venv = ROOT / name
     stamp = _stamp(lock)
@@ -62,7 +63,7 @@ def ensure_venv(name: str, lock: Path) -> Path:
         return python_of(venv)
     with _alone(ROOT / f"{name}.lock"):
         if not _is_ready(venv, stamp):
-            _make(venv, lock)
+            _make(venv, lock, keep_pip)
             (venv / STAMP).write_text(stamp, encoding="utf-8")
     return python_of(venv)
 
@@ -129,11 +130,13 @@ def _user() -> str:
         return "this user"
 
 
-def _make(venv: Path, lock: Path) -> None:
+def _make(venv: Path, lock: Path, keep_pip: bool) -> None:
     say(f"Setting up in {venv} (once) …")
     _clear(venv)
     _create(venv)
     _install(venv, lock)
+    if not keep_pip:
+        _remove_pip(venv)
     _link(venv)
     say("Set up.")
 
@@ -221,6 +224,16 @@ def _install(venv: Path, lock: Path) -> None:
         raise SetupError(_pip_fault("".join(kept)))
 
 
+def _remove_pip(venv: Path) -> None:
+    """pip takes itself away, and setuptools, which venv brings before Python 3.12. It may: it runs as a module."""
+    command = [str(python_of(venv)), "-I", "-m", "pip", "uninstall", "-y", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*command, "setuptools", "pip"], capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        say(f"pip stays in {venv}, which does no harm: {_last_line(done.stdout + done.stderr)}")
+
+
 def _pip_fault(output: str) -> str:
     """One sentence for what pip said."""
     if "DO NOT MATCH THE HASHES" in output:
@@ -254,7 +267,7 @@ def _link(venv: Path) -> None:
 def run(arguments: list[str]) -> int:
     """Set up if need be, then run the command line with these arguments; returns its exit code."""
     try:
-        python = ensure_venv(".venv", ROOT / "requirements" / "runtime.txt")
+        python = ensure_venv(".venv", ROOT / "requirements" / "runtime.txt", keep_pip=False)
     except SetupError as error:
         say(f"lts: {error}")
         return end(1, arguments)
