@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from datetime import timezone
 
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
@@ -19,6 +20,8 @@ from lts.service.context import Context
 
 log = logging.getLogger("lts.jobs")
 WATCH_SECONDS = 5.0
+WORKERS = 4
+"""Jobs that run at once; two of them may take long."""
 STEP_SECONDS = 2.0
 """A clock that differs by more from what elapsed time lets expect has stepped."""
 
@@ -31,6 +34,7 @@ class Jobs:
         self._watch_seconds = watch_seconds
         self._scheduler = BackgroundScheduler(
             timezone=timezone.utc,
+            executors={"default": ThreadPoolExecutor(WORKERS)},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         )
         self._seconds: dict[str, int] = {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lts import __version__
+from lts import __version__, memory
 from lts.config import Config
 from lts.courier import Courier
 from lts.errors import CannotStore, DataFolderError
@@ -179,6 +179,7 @@ class Server:
         if self._heartbeat is not None:
             self._heartbeat.start()
         notify(READY, f"STATUS=Serving at {self.url}")
+        memory.give_back()
         try:
             self.listener.run()
         finally:

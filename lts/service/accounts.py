@@ -9,11 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import threading
 from typing import Any
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from lts.errors import AdminError
 from lts.protocol import iso
@@ -21,6 +17,7 @@ from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_pass
 from lts.rules.catalog import Catalog
 from lts.service.context import Context
 from lts.service.handshakes import clean_name
+from lts.service.passwords import hashed, is_dated, matches
 from lts.store import records
 from lts.store import sessions as stored
 from lts.store.transaction import Transaction
@@ -28,11 +25,6 @@ from lts.store.transaction import Transaction
 Json = dict[str, Any]
 USER, TOKEN = "user:", "token:"
 MAX_USERS = 200
-_hasher = PasswordHasher()
-_few_at_once = threading.BoundedSemaphore(2)
-"""Each hash takes 64 MiB and some tenths of a second: a flood of sign-ins must neither fill memory nor processor."""
-_NOBODY = _hasher.hash(secrets.token_hex(16))
-"""Compared where there is no such user, so that the time taken does not tell."""
 
 
 def users_of(catalog: Catalog) -> dict[str, Json]:
@@ -53,21 +45,6 @@ def is_set_up(catalog: Catalog) -> bool:
     return OWNER in users_of(catalog)
 
 
-def hash_password(password: str) -> str:
-    """Argon2id hash of a password that has been checked."""
-    with _few_at_once:
-        return _hasher.hash(normal_password(password))
-
-
-def _matches(user: Json | None, password: str) -> bool:
-    try:
-        with _few_at_once:
-            _hasher.verify(str(user["password"]) if user else _NOBODY, normal_password(password))
-    except (VerificationError, InvalidHashError):
-        return False
-    return user is not None
-
-
 def checked_new_password(password: Any, user: str) -> str:
     """The password when it is good enough. Raises AdminError naming the field."""
     if not isinstance(password, str):
@@ -80,15 +57,34 @@ def checked_new_password(password: Any, user: str) -> str:
 
 def check_password(ctx: Context, name: str, password: str) -> None:
     """Raises AdminError 403 unless this is the user's password; takes as long where there is no such user."""
-    if not _matches(users_of(ctx.store.catalog).get(name), password[:1024]):
+    user = users_of(ctx.store.catalog).get(name)
+    if not matches(str(user["password"]) if user else None, password[:1024]):
         raise AdminError("wrong-password", "The user name or the password is wrong.", status=403, field="password")
+
+
+def renew_hash(ctx: Context, name: str, password: str, now: int) -> None:
+    """Hash the password, just found right, anew where its hash has the parameters of an earlier version.
+
+    The other sessions of the user end, as with any new hash. Only the server that serves does it: its settings are
+    those of both.
+    """
+    known = users_of(ctx.store.catalog).get(name)
+    if known is None or not is_dated(str(known["password"])) or not ctx.may_write or ctx.status != "serving":
+        return
+    new = {**known, "password": hashed(password[:1024])}
+
+    def operation(tx: Transaction) -> None:
+        if users_of(tx.catalog).get(name) == known:
+            tx.emit(records.Setting(name, USER + name, new), now)
+
+    ctx.store.write(operation)
 
 
 def set_up(ctx: Context, code: str, password: str, now: int) -> None:
     """Give the owner a password, once, by the one-time code. Raises AdminError."""
     if is_set_up(ctx.store.catalog):
         raise _done_before()
-    hashed = hash_password(checked_new_password(password, OWNER))
+    value = {"role": ADMINISTRATOR, "password": hashed(checked_new_password(password, OWNER)), "since": now}
 
     def operation(tx: Transaction) -> None:
         if is_set_up(tx.catalog):
@@ -101,7 +97,6 @@ def set_up(ctx: Context, code: str, password: str, now: int) -> None:
                 status=403,
                 field="code",
             )
-        value = {"role": ADMINISTRATOR, "password": hashed, "since": now}
         tx.emit(records.Setting(OWNER, USER + OWNER, value), now)
         stored.keep_setup_code(tx, None)
 
@@ -141,7 +136,7 @@ def _role(role: Any) -> str:
 def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now: int) -> str:
     """A new user; returns the name as stored. Raises AdminError."""
     cleaned = clean_name(name, "The user name", 64)
-    value = {"role": _role(role), "password": hash_password(checked_new_password(password, cleaned)), "since": now}
+    value = {"role": _role(role), "password": hashed(checked_new_password(password, cleaned)), "since": now}
 
     def operation(tx: Transaction) -> None:
         users = users_of(tx.catalog)
@@ -163,7 +158,7 @@ def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> N
         if name == OWNER and new["role"] != ADMINISTRATOR:
             raise AdminError("owner", f"{OWNER} stays an administrator.", status=409, field="role")
     if changes.get("password") is not None:
-        new["password"] = hash_password(checked_new_password(changes["password"], name))
+        new["password"] = hashed(checked_new_password(changes["password"], name))
 
     def operation(tx: Transaction) -> None:
         user = users_of(tx.catalog).get(name)

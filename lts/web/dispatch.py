@@ -11,13 +11,14 @@ the interpreter with one of them (docs/decisions/0009-portal-cost.md).
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from typing import Any, Protocol
 
-from waitress.task import ThreadedTaskDispatcher
+from lts.web.pool import Pool
 
-_Dispatcher: Any = ThreadedTaskDispatcher
+log = logging.getLogger("lts.web")
 GROUP = 64
 GROUPED_BYTES = 64 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
@@ -78,12 +79,12 @@ class Lane:
             self._ready.notify_all()
 
 
-class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types for this
-    """See waitress; `application` decides what is grouped."""
+class Dispatcher:
+    """What waitress asks of its own one; `application` decides what is grouped, the pool has up to `threads`."""
 
-    def __init__(self, application: Grouping | None) -> None:
-        super().__init__()
+    def __init__(self, application: Grouping | None, threads: int) -> None:
         self._application = application
+        self._pool = Pool(threads)
         self._calls, self._pages = Lane(), Lane()
         if application is not None:
             # One thread each: measured, a second one only fights the first for the interpreter.
@@ -93,26 +94,25 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
     @property
     def waiting(self) -> int:
         """Requests that wait for a thread."""
-        return len(self._calls) + len(self._pages) + len(self.queue)
+        return len(self._calls) + len(self._pages) + len(self._pool)
 
     def add_task(self, task: Any) -> None:
         """A channel has a whole request."""
         request, application = task.requests[0], self._application
         if application is None or request.error:
-            super().add_task(task)
+            self._pool.put(task)
         elif application.groups(request.command, request.path) and _is_quick(request):
             self._calls.put(task)
         elif application.is_page(request.command, request.path):
             self._pages.put(task)
         else:
-            super().add_task(task)
+            self._pool.put(task)
 
-    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """See waitress."""
+    def shutdown(self, timeout: float) -> None:
+        """Finish what is being served within so many seconds; what waits for the pool is dropped."""
         self._calls.end()
         self._pages.end()
-        done: bool = super().shutdown(cancel_pending, timeout)
-        return done
+        self._pool.end(timeout)
 
     def _serve_groups(self) -> None:
         parked: list[Any] = []
@@ -131,21 +131,21 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
                     self._answer(group)
             except Exception:
                 parked = []
-                self.logger.exception("a group of requests could not be served")
+                log.exception("a group of requests could not be served")
 
     def _serve_pages(self) -> None:
         while pages := self._pages.take(1, wait=True):
             try:
                 pages[0].service()
             except Exception:
-                self.logger.exception("a page could not be answered")
+                log.exception("a page could not be answered")
 
     def _begin(self, group: list[Any]) -> None:
         for channel in group:
             try:
                 channel.begin(self._application)
             except Exception:
-                self.logger.exception("a request could not begin; it is tried once more as a whole")
+                log.exception("a request could not begin; it is tried once more as a whole")
         if group and self._application is not None and self._application.parks():
             group[-1].settle(self._application)
 
@@ -155,7 +155,7 @@ class Dispatcher(_Dispatcher):  # type: ignore[misc]  # waitress has no types fo
                 try:
                     channel.service()
                 except Exception:
-                    self.logger.exception("a request could not be answered")
+                    log.exception("a request could not be answered")
 
 
 def _is_quick(request: Any) -> bool:

@@ -6,7 +6,6 @@ Serves whatever WSGI application it is given; how one connection behaves is in l
 from __future__ import annotations
 
 import errno
-import logging
 import select
 import socket
 import sys
@@ -48,12 +47,10 @@ class Listener:
     def __init__(self, application: Callable[..., Any], config: Config) -> None:
         """Bind all addresses of the configured host; port 0 takes a free one. Raises ListenError."""
         sys.setswitchinterval(SWITCH_SECONDS)
-        logging.getLogger("waitress.queue").setLevel(logging.CRITICAL)
         self._sockets = bind(config.host, config.port)
         self._map: dict[int, Any] = {}
         adjustments = Adjustments(
             sockets=self._sockets,
-            threads=config.threads,
             connection_limit=_possible_connections(config.connection_limit),
             asyncore_use_poll=True,
             channel_request_lookahead=0,
@@ -68,8 +65,8 @@ class Listener:
             ident="",
             log_socket_errors=False,
         )
-        self._dispatcher = Dispatcher(cast("Grouping", application) if hasattr(application, "groups") else None)
-        self._dispatcher.set_thread_count(config.threads)
+        grouping = cast("Grouping", application) if hasattr(application, "groups") else None
+        self._dispatcher = Dispatcher(grouping, config.threads)
         self._acceptors = [
             Acceptor(
                 application,

@@ -87,6 +87,7 @@ class SignIn:
             raise
         for key in self._keys(name):
             self._tries.forget(key)
+        accounts.renew_hash(self._ctx, name, password, self._ctx.clock.now())
         return self.open(name)
 
     def open(self, name: str) -> Begun:

@@ -1,0 +1,133 @@
+"""Threads for requests: they come when they are needed, and go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from lts.web.pool import Pool
+
+
+class Request:
+    """A request under way until `finish`."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.begun, self.finish = threading.Event(), threading.Event()
+        self.fails, self.canceled = fails, False
+
+    def service(self) -> None:
+        self.begun.set()
+        assert self.finish.wait(10)
+        if self.fails:
+            raise ValueError("a fault of the application")
+
+    def cancel(self) -> None:
+        self.canceled = True
+
+
+def finished() -> Request:
+    """A request that is answered at once."""
+    request = Request()
+    request.finish.set()
+    return request
+
+
+def in_time(condition: Callable[[], bool]) -> bool:
+    """Whether something becomes true within some seconds."""
+    until = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def test_no_thread_is_there_before_a_request_is_and_none_stays_that_has_nothing_to_do() -> None:
+    pool = Pool(8, idle_seconds=0.05)
+    assert pool.threads == 0
+    request = finished()
+    pool.put(request)
+    assert request.begun.wait(10)
+    assert in_time(lambda: pool.threads == 0)
+    again = finished()
+    pool.put(again)
+    assert again.begun.wait(10)
+
+
+def test_an_idle_thread_takes_the_next_request_instead_of_a_new_one() -> None:
+    pool = Pool(8)
+    for _ in range(20):
+        request = finished()
+        pool.put(request)
+        assert request.begun.wait(10)
+        assert in_time(lambda: pool._idle == 1)
+    assert pool.threads == 1
+    pool.end(5)
+
+
+def test_requests_at_once_have_a_thread_each_up_to_the_most_and_the_others_wait() -> None:
+    pool = Pool(3)
+    requests = [Request() for _ in range(5)]
+    for request in requests:
+        pool.put(request)
+    assert all(request.begun.wait(10) for request in requests[:3])
+    assert (pool.threads, len(pool)) == (3, 2)
+    assert not any(request.begun.is_set() for request in requests[3:])
+    requests[1].finish.set()
+    assert requests[3].begun.wait(10)
+    for request in requests:
+        request.finish.set()
+    assert requests[4].begun.wait(10)
+    pool.end(5)
+    assert pool.threads == 0
+
+
+def test_a_request_that_fails_takes_no_thread_along() -> None:
+    pool = Pool(1)
+    broken = Request(fails=True)
+    broken.finish.set()
+    pool.put(broken)
+    request = finished()
+    pool.put(request)
+    assert request.begun.wait(10)
+    pool.end(5)
+    assert pool.threads == 0
+
+
+def test_the_end_waits_for_what_is_under_way_and_cancels_what_waits() -> None:
+    pool = Pool(1)
+    under_way, waits = Request(), Request()
+    pool.put(under_way)
+    pool.put(waits)
+    assert under_way.begun.wait(10)
+    began = time.monotonic()
+    pool.end(0.2)
+    assert 0.2 <= time.monotonic() - began < 5
+    assert (waits.canceled, under_way.canceled) == (True, False)
+    under_way.finish.set()
+    assert in_time(lambda: pool.threads == 0)
+    assert not waits.begun.is_set()
+
+
+def test_many_requests_from_many_threads_are_each_served_once() -> None:
+    pool, served, lock = Pool(4, idle_seconds=0.001), [0], threading.Lock()
+
+    class Counted:
+        def service(self) -> None:
+            with lock:
+                served[0] += 1
+
+    def send() -> None:
+        for number in range(500):
+            pool.put(Counted())
+            if number % 50 == 0:
+                time.sleep(0.002)
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert in_time(lambda: served[0] == 2000)
+    assert in_time(lambda: pool.threads == 0)
