@@ -1,7 +1,7 @@
 """`python3 -m bench [PART …] [--json] [--quick]`: ratios to a Flask hello world in the same server process.
 
 Parts: throughput, connections, slots, sync, growth, size, statistics, portal, browsers, black-hole, hostile, client,
-pair, catch-up, first-copy (default: all).
+pair, catch-up, first-copy, budget (default: all).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import alerts, client, growth, hostile, pair, portal, size
+from bench import alerts, budget, client, growth, hostile, pair, portal, size
 from bench.processes import Process, Rig, prepare
 
 Figures = dict[str, Any]
@@ -117,6 +117,7 @@ PARTS: dict[str, Callable[[bool], Figures]] = {
     "pair": pair.in_step,
     "catch-up": pair.catch_up,
     "first-copy": pair.first_copy,
+    "budget": budget.budget,
 }
 
 
@@ -135,7 +136,8 @@ def main() -> int:
         print(f"… {name}", file=sys.stderr, flush=True)
         found[name] = PARTS[name](args.quick)
         if not args.json:
-            print(json.dumps({name: found[name]}, indent=2), flush=True)
+            told = budget.table(found[name]) if name == "budget" else json.dumps({name: found[name]}, indent=2)
+            print(told, flush=True)
     if args.json:
         print(json.dumps(found, indent=2))
     return 0
