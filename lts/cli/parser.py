@@ -30,8 +30,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse; but what nobody knows is an error here, where the options that there are are known."""
-        if args == [] and (listed := _listed(self)):
-            self.error(f"say which: {', '.join(listed)}")
+        if args == [] and (known := listed(self)):
+            self.error(f"say which: {', '.join(known)}")
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             option = next((word.partition("=")[0] for word in unknown if word.startswith("--")), None)
@@ -95,9 +95,9 @@ def _groups(parser: argparse.ArgumentParser) -> list[Any]:
     return [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
 
 
-def _listed(parser: argparse.ArgumentParser) -> list[str]:
-    """The commands that the help of a group such as `license` lists."""
-    return [listed.dest for group in _groups(parser) for listed in group._choices_actions]
+def listed(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """The commands that the help of a parser lists, with the line of each; none for a single command."""
+    return {one.dest: str(one.help) for group in _groups(parser) for one in group._choices_actions}
 
 
 def _leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lts.cli.commands import COMMANDS, GROUPS
-from lts.cli.parser import make_parser
+from lts.cli.parser import listed, make_parser
 from tests.system.lines import environment, lts
 
 HEAVY = {"flask", "waitress", "apscheduler", "apsw", "argon2", "msgspec", "psutil", "prometheus_client", "lts.server"}
@@ -30,10 +30,9 @@ def parsed(*arguments: str) -> str:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_command_is_brought_by_the_module_of_the_table_with_the_words_of_the_table(name: str) -> None:
-    listed = {one.dest: one.help for group in make_parser([name])._subparsers._group_actions  # type: ignore[union-attr]
-              for one in group._choices_actions}  # type: ignore[attr-defined]  # fmt: skip
-    assert listed[name] == COMMANDS[name].words
-    assert set(listed) == {other for other, one in COMMANDS.items() if one.module == COMMANDS[name].module}
+    found = listed(make_parser([name]))
+    assert found[name] == COMMANDS[name].words
+    assert set(found) == {other for other, one in COMMANDS.items() if one.module == COMMANDS[name].module}
 
 
 def test_the_help_lists_every_command_once_in_its_group() -> None:
