@@ -1,4 +1,4 @@
-"""What the server may cost, against what it costs: the figures of docs/design/budget.md, measured.
+"""What the server may cost (docs/design/budget.md, The figures), against what it costs.
 
 The page is read, so that a figure stands in one place. Times and memory are those of a server of the run-time
 environment in a process of its own, on a new data folder; they are the best of several starts, since other programs

@@ -1,4 +1,4 @@
-"""What is no matter of the machine's speed keeps to docs/design/budget.md."""
+"""What is no matter of the machine's speed keeps to the budget (docs/design/budget.md, The figures)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from bench import budget
 from lts import config
-from tests.system.lines import ROOT
+from tests.support.lines import ROOT
 
 
 def test_the_page_names_a_budget_for_every_figure_and_says_how_it_is_measured() -> None:

@@ -10,8 +10,8 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from lts.service import accounts, passwords, sessions
-from tests.kit import Lab
-from tests.system.lines import environment
+from tests.support.kit import Lab
+from tests.support.lines import environment
 from tests.web.test_accounts import Browser
 
 PASSWORD = "correct horse battery"

@@ -10,7 +10,7 @@ import pytest
 
 from lts.cli.commands import COMMANDS, GROUPS
 from lts.cli.parser import listed, make_parser
-from tests.system.lines import environment, lts
+from tests.support.lines import environment, lts
 
 HEAVY = {"flask", "waitress", "apscheduler", "apsw", "argon2", "msgspec", "psutil", "prometheus_client", "lts.server"}
 AFTER = "\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
