@@ -1,11 +1,22 @@
-"""Giving memory that was freed back to the system; a C library keeps megabytes of it otherwise."""
+"""How the C library treats large blocks of memory that are freed: it keeps megabytes of them unless it is told."""
 
 from __future__ import annotations
 
-import psutil
+import contextlib
+import ctypes
+import sys
+
+LARGE_BYTES = 1 << 20
+_M_MMAP_THRESHOLD = -3
+"""The parameter's number in <malloc.h>."""
 
 
-def give_back() -> None:
-    """Where the C library can be told (glibc, Windows, macOS); elsewhere nothing happens. Takes a few milliseconds."""
-    if hasattr(psutil, "heap_trim"):
-        psutil.heap_trim()
+def return_large_blocks() -> None:
+    """Have every block from 1 MiB on go back to the system when it is freed, in whichever thread.
+
+    glibc otherwise raises its own threshold with the first large block, and then keeps one in each thread's heap. Other
+    C libraries return them as they are, and lack the call.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)

@@ -61,6 +61,7 @@ def opened(
     clock: Clock | None = None,
 ) -> Iterator[Opened]:
     """Open the data folder for this process. Raises DataFolderError and its kin; closes all at the end."""
+    memory.return_large_blocks()
     folder = DataFolder.hold(config.data_dir)
     try:
         if joining.install(folder.path):
@@ -179,7 +180,6 @@ class Server:
         if self._heartbeat is not None:
             self._heartbeat.start()
         notify(READY, f"STATUS=Serving at {self.url}")
-        memory.give_back()
         try:
             self.listener.run()
         finally:

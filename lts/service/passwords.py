@@ -1,4 +1,4 @@
-"""Hashes of passwords: Argon2id, one at a time, in memory that is given back (docs/decisions/0016-budget.md).
+"""Hashes of passwords: Argon2id, one at a time (docs/decisions/0016-budget.md).
 
 Nothing is computed and no library loaded before the first password comes. Which passwords are good enough is said in
 lts/rules/accounts.py.
@@ -10,7 +10,6 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lts import memory
 from lts.rules.accounts import normal_password
 
 if TYPE_CHECKING:
@@ -35,10 +34,7 @@ def _hasher() -> PasswordHasher:
 def hashed(password: str) -> str:
     """Argon2id hash of a password that has been checked."""
     with _one_at_once:
-        try:
-            return _hasher().hash(normal_password(password))
-        finally:
-            memory.give_back()
+        return _hasher().hash(normal_password(password))
 
 
 def matches(stored: str | None, password: str) -> bool:
@@ -50,8 +46,6 @@ def matches(stored: str | None, password: str) -> bool:
             _hasher().verify(NOBODY if stored is None else stored, normal_password(password))
         except (VerificationError, InvalidHashError):
             return False
-        finally:
-            memory.give_back()
     return stored is not None
 
 
