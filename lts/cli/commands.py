@@ -39,7 +39,7 @@ COMMANDS = {
         "Administer", "lts.cli.upkeep", "copy the whole data folder into one file, also while serving"
     ),
     "vendor": Command("Sell", "lts.cli.vendor", "make keys and license files (for vendors)"),
-    "demo": Command("Develop", "lts.cli.demo", "see the main job in one go, on a new data folder"),
+    "demo": Command("Develop", "lts.cli.demo", "see a server with 60 days of history, on a new data folder"),
     "sandbox": Command("Develop", "lts.cli.sandbox", "a server that gives any answer on demand, for developers"),
     "authorize": Command("Develop", "lts.cli.client", "authorise a device, as an application would"),
     "report": Command("Develop", "lts.cli.client", "report usage of a device"),

@@ -13,6 +13,7 @@ from lts.cli.demo.today import Live
 from lts.cli.output import print_table
 from lts.cli.paste import command
 from lts.protocol import iso
+from lts.rules.usagetable import BY_TALLY
 from lts.service import usage
 from lts.service.context import Context
 from lts.service.usage import GRANTED, REPORTS
@@ -79,7 +80,7 @@ def show(ctx: Context, scene: Scene) -> None:
 
 
 def _what_happened(ctx: Context, scene: Scene) -> None:
-    tallies = {by: usage.usage(ctx, grouping=by) for by in usage.BY_TALLY}
+    tallies = {by: usage.usage(ctx, grouping=by) for by in BY_TALLY}
     granted = _sum(tallies["authorizations"], GRANTED)
     refused = tallies["authorizations"].total - granted
     print(f"{DAYS} days of a company's license server, played in {scene.seconds:.1f} s:")
