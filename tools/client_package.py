@@ -11,7 +11,7 @@ from pathlib import Path
 from lts import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ("__init__.py", "errors.py", "crypto.py", "protocol.py", "strictjson.py")
+SHARED = ("__init__.py", "py.typed", "errors.py", "crypto.py", "protocol.py", "strictjson.py")
 _PROJECT = f"""[build-system]
 requires = ["flit_core"]
 build-backend = "flit_core.buildapi"
