@@ -1,8 +1,9 @@
-"""`python3 -m tools.package [OUT] [--twice] [--try]`: every package that this machine can make, and SHA256SUMS.
+"""`python3 -m tools.package [OUT] [--twice] [--try] [--sign 'COMMAND {file}']`: every package of this machine.
 
 The one-dir build and the one-file build by PyInstaller (deploy/pyinstaller/lts.spec); of the one-dir build a tarball
-and a .deb on Linux, a .zip and an installer on Windows. Makes an environment of its own from requirements/package.txt
-unless PyInstaller is there. `--twice` builds again and compares; `--try` starts what was built (docs/developer.md).
+and a .deb on Linux, a .zip and an installer on Windows; of all of them SHA256SUMS. Makes an environment of its own from
+requirements/package.txt unless PyInstaller is there. `--twice` builds again and compares; `--try` starts what was
+built; `--sign` has somebody's own command sign it (docs/developer.md).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lts import __version__
-from lts.bootstrap import ensure_venv
+from lts.bootstrap import SetupError, ensure_venv
+from tools.signing import SigningError, line_for, parse, sign
 
 DEBIAN = ROOT / "deploy" / "debian"
 PROXY = ROOT / "deploy" / "proxy"
@@ -103,10 +105,14 @@ def build_zip(folder: Path, out: Path) -> Path:
     return path
 
 
-def build_installer(folder: Path, out: Path) -> Path:
-    """`lts-VERSION-setup.exe`, by NSIS (makensis, of any system) from the one-dir build for Windows."""
+def build_installer(folder: Path, out: Path, signing: str | None = None) -> Path:
+    """`lts-VERSION-setup.exe`, by NSIS (makensis, of any system) from the one-dir build for Windows.
+
+    `signing` is for the uninstaller, which makensis alone ever holds as a file.
+    """
     path = out / f"lts-{__version__}-setup.exe"
     values = [f"-DVERSION={__version__}", f"-DFOLDER={folder}", f"-DOUT={path}"]
+    values += [f"-DSIGN={line_for(signing, '%1')}"] if signing else []
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)}
     for file in folder.rglob("*"):
         os.utime(file, (EPOCH, EPOCH))  # the installer keeps the times of its files
@@ -168,19 +174,29 @@ def _control(stage: Path, architecture: str) -> None:
         (folder / script).chmod(0o755)
 
 
-def build(out: Path) -> list[Path]:
-    """Everything that this machine can make, and SHA256SUMS of it, as `sha256sum -c` reads them."""
+def build(out: Path, signing: str | None = None) -> list[Path]:
+    """Everything that this machine can make, and SHA256SUMS of it, as `sha256sum -c` reads them.
+
+    Programs for Windows are signed before they are packed, packages before they are summed up. Raises SigningError.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    (out / "SHA256SUMS").unlink(missing_ok=True)  # written last: without it the packages are not complete
     print("building the programs …", flush=True)
     folder, program = build_programs(out)
-    print("packing …", flush=True)
-    files = [program]
+    sign(signing, program)
     if WINDOWS:
-        files.append(build_zip(folder, out))
-        files += [build_installer(folder, out)] if shutil.which("makensis") else []
+        sign(signing, folder / "LTS.exe")
+    print("packing …", flush=True)
+    packages: list[Path] = []
+    if WINDOWS:
+        archive = build_zip(folder, out)
+        packages += [build_installer(folder, out, signing)] if shutil.which("makensis") else []
     else:
-        files.append(build_tarball(folder, out))
-        files += [build_deb(folder, out)] if shutil.which("dpkg-deb") else []
+        archive = build_tarball(folder, out)
+        packages += [build_deb(folder, out)] if shutil.which("dpkg-deb") else []
+    for package in packages:
+        sign(signing, package)
+    files = [program, archive, *packages]
     sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
     (out / "SHA256SUMS").write_text(text, encoding="ascii")
@@ -210,11 +226,23 @@ def main() -> int:
     parser.add_argument("out", nargs="?", type=Path, default=ROOT / "dist")
     parser.add_argument("--twice", action="store_true", help="build again and compare")
     parser.add_argument("--try", action="store_true", dest="tried", help="start what was built")
+    parser.add_argument("--sign", metavar="COMMAND", type=parse, help="runs on each file to sign, {file}")
     args = parser.parse_args()
-    if importlib.util.find_spec("PyInstaller") is None:
-        python = ensure_venv(".venv-package", ROOT / "requirements" / "package.txt")
-        return subprocess.run([str(python), "-m", "tools.package", *sys.argv[1:]], cwd=ROOT, check=False).returncode
-    files = build(args.out.resolve())
+    if args.sign and args.twice:
+        parser.error("a signature bears its time, so no two are the same; give --twice or --sign, not both")
+    try:
+        if importlib.util.find_spec("PyInstaller") is None:
+            python = ensure_venv(".venv-package", ROOT / "requirements" / "package.txt")
+            command = [str(python), "-m", "tools.package", *sys.argv[1:]]
+            return subprocess.run(command, cwd=ROOT, check=False).returncode
+        files = build(args.out.resolve(), args.sign)
+    except (SetupError, SigningError) as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        name = Path(error.cmd[0]).name
+        print(f"package: {name} ended with code {error.returncode}; the lines above say why.", file=sys.stderr)
+        return 1
     for file in files:
         print(f"{file} {file.stat().st_size // 1024} KiB")
     good = not args.twice or _build_again(files)

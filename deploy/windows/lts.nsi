@@ -1,5 +1,5 @@
 ; The installer: the program in Program Files, a service, shortcuts. Made by `python -m tools.package` with
-; -DVERSION=… -DFOLDER=(the one-dir build) -DOUT=(the file to make).
+; -DVERSION=… -DFOLDER=(the one-dir build) -DOUT=(the file to make); -DSIGN=(a command on %1) signs the uninstaller.
 Target amd64-unicode
 !include LogicLib.nsh
 
@@ -9,6 +9,9 @@ InstallDir "$PROGRAMFILES64\LTS"
 RequestExecutionLevel admin
 SetCompressor /SOLID lzma
 ShowInstDetails show
+!ifdef SIGN
+    !uninstfinalize `${SIGN}` = 0
+!endif
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\LTS"
 
 Page directory
