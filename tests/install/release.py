@@ -1,6 +1,7 @@
 """`python3 -m tests.install.release`: keeps a data folder of this version in tests/releases, before a release is made.
 
 Later versions are tried on the folders of all earlier ones (test_upgrade.py), so what was kept is never made anew.
+0.1.0-early is of a build before 0.1.0, at the first schema; such folders may be in use too.
 """
 
 from __future__ import annotations
