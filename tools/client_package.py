@@ -1,7 +1,11 @@
-"""`python3 -m tools.client_package OUT`: a wheel of the Python client alone, for applications that do not carry LTS."""
+"""`python3 -m tools.client_package [OUT]`: a wheel of the Python client alone, for applications that do not carry LTS.
+
+Sets itself up as the tests do; OUT is `dist` unless it is named.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -9,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from lts import __version__
+from lts.bootstrap import SetupError, ensure_venv, say
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ("__init__.py", "py.typed", "errors.py", "crypto.py", "protocol.py", "strictjson.py")
@@ -45,5 +50,19 @@ def build(out: Path) -> Path:
     return next(out.glob("lts_client-*.whl"))
 
 
+def main() -> int:
+    """Exit code 0 with the wheel's path printed."""
+    out = sys.argv[1] if len(sys.argv) > 1 else "dist"
+    if importlib.util.find_spec("flit_core") is not None:
+        print(build(Path(out)))
+        return 0
+    try:
+        python = ensure_venv(".venv-tests", ROOT / "requirements" / "dev.txt")
+    except SetupError as error:
+        say(f"client_package: {error}")
+        return 1
+    return subprocess.run([str(python), "-m", "tools.client_package", out], cwd=ROOT, check=False).returncode
+
+
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1] if len(sys.argv) > 1 else "dist")))
+    sys.exit(main())
