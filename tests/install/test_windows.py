@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
+if sys.platform == "win32":
+    pytest.skip("a Windows needs no wine; native_windows.py tries the packages there", allow_module_level=True)
+
 from tests.install.console import Console, recorder
 from tests.install.wine import ROOT, Wine, windows_path
 from tests.support.ports import free_port
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows needs no wine")
 
 
 @pytest.fixture(scope="module")

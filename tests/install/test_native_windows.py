@@ -1,0 +1,81 @@
+"""native_windows.py, which tries the packages on a real Windows, in wine: as far as wine goes.
+
+Without a display wine opens no console of its own that a program could write to: test_windows.py has the double-click.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.install import native_windows
+from tests.install.native_windows import Failure, becomes, expect
+from tests.install.wine import Wine, windows_path
+from tests.support.ports import free_port
+
+SCRIPT = Path(native_windows.__file__)
+
+
+def try_in(wine: Wine, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    return wine.run(wine.python, windows_path(SCRIPT), *words, seconds=600)
+
+
+@pytest.fixture
+def person(wine: Wine) -> Iterator[None]:
+    """Somebody who is there all the time: wine starts no services, and ends them, without."""
+    command = ["wine", str(wine.python), "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env=wine.environment) as there:  # fmt: skip
+        yield
+        assert there.stdin is not None
+        there.stdin.close()
+
+
+@pytest.fixture
+def port(wine: Wine, person: None) -> int:
+    """A free port, in the configuration that the installer finds; LTS was never installed."""
+    wine.run(wine.drive / "Program Files" / "LTS" / "LTS.exe", "service", "remove")  # of a test that failed
+    for folder in (wine.drive / "Program Files" / "LTS", wine.drive / "ProgramData" / "LTS"):
+        shutil.rmtree(folder, ignore_errors=True)
+    settings = wine.drive / "ProgramData" / "LTS"
+    settings.mkdir(parents=True)
+    free = free_port()
+    (settings / "lts.json").write_text(json.dumps({"port": free, "log": {"file": "data/lts.log"}}))
+    return free
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a Windows needs no wine")
+def test_the_installer_and_the_service_hold(wine: Wine, windows_packages: Path, port: int) -> None:
+    done = try_in(wine, windows_path(windows_packages), "installer", "--port", str(port))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the data stay: yes" in done.stdout
+    again = try_in(wine, windows_path(windows_packages), "installer", "--port", str(port))
+    assert again.returncode == 1
+    assert again.stdout.splitlines()[-1].startswith("LTS is not installed here: NO")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="tried where it would install")
+@pytest.mark.parametrize("words", [[], ["."], ["dist", "no-such-part"]])
+def test_it_does_nothing_without_a_windows(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT), *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1].partition("error: ")[2]) == (2, "this needs a Windows")
+
+
+def test_what_is_not_so_is_said_and_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
+    expect("the sky is up", True)
+    with pytest.raises(Failure, match="the sky is green: NO blue"):
+        expect("the sky is green", False, "blue")
+    assert capsys.readouterr().out == "the sky is up: yes\n"
+
+
+def test_it_waits_for_what_comes_and_no_longer_than_it_may() -> None:
+    answers = iter([None, None, "serving", "never asked"])
+    assert becomes(lambda: next(answers), "serving")
+    assert next(answers) == "never asked"
+    assert not becomes(lambda: None, "serving", seconds=0.3)
