@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import venv
@@ -11,28 +12,27 @@ from pathlib import Path
 from lts.bootstrap import python_of
 from tools import client_package
 
-PROGRAM = """from lts.client import Client
+ROOT = client_package.ROOT
+KEYS = 'LICENSE_KEY = VENDOR_KEY = ""\n'
+WRONG = '        license.use("QR Code", "three")\n'
 
 
-def count(client: Client) -> None:
-    client.use("QR Code", 3)
-    client.use("QR Code", "three")
-"""
-
-
-def test_an_installed_client_is_typed(tmp_path: Path) -> None:
+def test_an_installed_client_is_typed_and_the_readme_uses_it_well(tmp_path: Path) -> None:
+    [shown] = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
     wheel = client_package.build(tmp_path / "dist")
     theirs = tmp_path / "theirs"
     venv.create(theirs, with_pip=False)
     [site] = [path for path in theirs.rglob("site-packages") if not path.parent.is_symlink()]
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    (tmp_path / "program.py").write_text(f"{KEYS}{shown}{WRONG}", encoding="utf-8")
     # where it stands, mypy finds neither this project nor its settings
     command = [sys.executable, "-I", "-m", "mypy", "--no-incremental", "--python-executable", str(python_of(theirs))]
     done = subprocess.run(
         [*command, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
     faults = done.stdout.splitlines()[:-1]
-    assert [line.partition(" error: ")[0] for line in faults] == ["program.py:6:"], done.stdout + done.stderr
+    assert [line.partition(" error: ")[0] for line in faults] == [f"program.py:{len(shown.splitlines()) + 2}:"], (
+        done.stdout + done.stderr
+    )
     assert 'expected "int"' in faults[0]

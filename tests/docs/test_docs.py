@@ -28,7 +28,7 @@ from tests.web.test_static import words
 from tools.package import copy_guide
 
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 GUIDE = [DOCS / "administrator.md", *sorted((DOCS / "admin").glob("*.md"))]
 PROGRAM = re.compile(r"(?:.*[\\/])?(?:lts|lts\.cmd|LTS\.exe|lts-portable|run_lts\.py)")
 BEFORE = {"sudo", "exec", "&", "python3", "$"}
