@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Collection
 from pathlib import Path
 
+from lts.cli.files import read_file
 from lts.cli.options import config_of
-from lts.cli.output import print_json, print_table, read_bytes
+from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError, TokenError
 from lts.protocol import iso
-from lts.rules import licensefile, vendorkey
+from lts.rules import filekind, licensefile, vendorkey
 from lts.rules.licensefile import Item, License
 from lts.service.trust import TrustStore
 from lts.strictjson import strict_json
@@ -21,7 +22,7 @@ def show(args: argparse.Namespace) -> int:
 
     Raises LicenseFileError, AdminError.
     """
-    file = licensefile.read(read_bytes(args.file))
+    file = licensefile.read(read_file(args.file, filekind.LICENSE))
     trusted = file.vendor_kid in _trusted(args)
     shown = vendorkey.fingerprint(file.vendor_kid)
     if args.trust and not trusted:
@@ -42,13 +43,17 @@ def _trusted(args: argparse.Namespace) -> Collection[str]:
     """Key ids that are believed: those of --trust, else those of this machine's trust store."""
     if args.trust is None:
         config = config_of(args)
-        return TrustStore(config.vendor_keys, config.data_dir).keys()
+        try:
+            return TrustStore(config.vendor_keys, config.data_dir).keys()
+        except PermissionError as error:  # somebody who may not see the server's data may look at a file all the same
+            note(f"the trust store {error.filename} cannot be read by you, so it says nothing about the key.")
+            return ()
     path: Path = args.trust
     paths = sorted(path.glob("*.pub")) if path.is_dir() else [path]
     if not paths:
         raise AdminError("no-keys", f"The folder {path} holds no vendor key (*.pub).")
     try:
-        return [vendorkey.read(read_bytes(one)).key.kid for one in paths]
+        return [vendorkey.read(read_file(one, filekind.PUBLIC_KEY)).key.kid for one in paths]
     except TokenError as error:
         raise AdminError("bad-key", f"{path} holds a file that is no vendor key ({error.detail})") from error
 

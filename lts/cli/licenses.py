@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from lts.cli import license_show
+from lts.cli import ask, license_show
 from lts.cli.admin import Session, session
+from lts.cli.files import read_file, write_text
 from lts.cli.options import config_of
-from lts.cli.output import print_json, print_table, read_bytes, write_text
+from lts.cli.output import print_json, print_table
 from lts.errors import AdminError
 from lts.protocol import iso
-from lts.rules import licensefile, vendorkey
+from lts.rules import filekind, licensefile, vendorkey
 
 
 def add_parsers(commands: Any) -> None:
@@ -77,7 +77,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    data = read_bytes(args.file)
+    data = read_file(args.file, filekind.LICENSE)
     query: dict[str, str | None] = {
         "newCode": args.new_code,
         "toCode": args.to_code,
@@ -100,12 +100,10 @@ def _call_import(server: Session, data: bytes, preview: bool, query: dict[str, s
     try:
         return server.call("POST", path, data, **query)
     except AdminError as error:
-        if error.code != "unknown-vendor" or not sys.stdin.isatty():
-            raise
-        print(error.detail)
-        if input("Is the fingerprint the vendor's? [y/N] ").strip().lower() not in ("y", "yes"):
+        if error.code != "unknown-vendor":
             raise
         shown = vendorkey.fingerprint(licensefile.read(data).vendor_kid)
+        ask.confirm(error.detail, "Is the fingerprint the vendor's?", yes=False, instead=f"--fingerprint {shown}")
         return server.call("POST", path, data, **{**query, "fingerprint": shown})
 
 
@@ -127,17 +125,15 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
 
 
 def _trust(args: argparse.Namespace) -> int:
-    data = read_bytes(args.file)
+    data = read_file(args.file, filekind.PUBLIC_KEY)
     key = vendorkey.read(data)
     shown = vendorkey.fingerprint(key.key.kid)
     print(f"{key.name}: fingerprint {shown}")
     if args.fingerprint and args.fingerprint.replace("-", "").upper() != shown.replace("-", ""):
         raise AdminError("wrong-fingerprint", "The fingerprint given is another one; nothing was changed.")
-    if not args.yes and not args.fingerprint:
-        if not sys.stdin.isatty():
-            raise AdminError("confirm", "Compare the fingerprint with the vendor's, then add --yes.")
-        if input("Trust this key? [y/N] ").strip().lower() not in ("y", "yes"):
-            raise AdminError("confirm", "Not trusted; nothing was changed.")
+    told = "Compare the fingerprint with the vendor's: whoever holds this key can give this server licenses."
+    instead = "--yes, or --fingerprint with what the vendor told you"
+    ask.confirm(told, "Trust this key?", yes=args.yes or bool(args.fingerprint), instead=instead)
     with session(config_of(args)) as server:
         server.call("POST", "/trust", data)
     print("The key is trusted.")

@@ -1,39 +1,22 @@
-"""Reading and writing files, and printing tables, for all commands."""
+"""Printing for people and for programs, for all commands."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from lts.errors import AdminError
-from lts.strictjson import strict_json
+
+def note(text: str) -> None:
+    """What a person should know, out of the way of what a program reads on standard output."""
+    sys.stdout.flush()  # what was printed before it stands before it, in a log of both too
+    print(f"Note: {text}", file=sys.stderr)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file, `-` = standard input. Raises AdminError."""
-    try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise AdminError("cannot-read", f"{path} cannot be read ({error.strerror}).") from error
-
-
-def read_json(path: Path) -> Any:
-    """The JSON of a file. Raises AdminError."""
-    try:
-        return strict_json(read_bytes(path).removeprefix(b"\xef\xbb\xbf"))
-    except ValueError as error:
-        raise AdminError("bad-json", f"{path} cannot be read: {error}") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file. Raises AdminError."""
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise AdminError("cannot-write", f"{path} cannot be written ({error.strerror}).") from error
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """A number with its noun: `1 device`, `2 devices`."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def print_json(value: Any) -> None:

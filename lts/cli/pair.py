@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from lts.cli import ask
 from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
-from lts.errors import AdminError
 
 
 def add_parsers(commands: Any) -> None:
@@ -65,12 +65,9 @@ def print_pair(found: dict[str, Any]) -> None:
 
 def _promote(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        if not args.yes:
-            print(
-                "The old main must be gone for good: once this server is the main, the old one may never serve again."
-            )
-            if input("Make this server the main? Type yes: ").strip().lower() != "yes":
-                raise AdminError("not-confirmed", "Nothing was changed.")
+        server.call("GET", "/pair")  # a single server says so before anybody is asked
+        told = "The old main must be gone for good: once this server is the main, the old one may never serve again."
+        ask.confirm(told, "Make this server the main?", yes=args.yes)
         found = server.call("POST", "/pair/promote", {})
     print("This server is the main now. Licenses of the old main count here until they are activated for this server:")
     print("send the vendor its activation request (lts request -o request.json).")

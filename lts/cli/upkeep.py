@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from lts.cli.admin import session
+from lts.cli.files import check_kind, check_may_replace
 from lts.cli.options import config_of
+from lts.config import Config
 from lts.errors import AdminError, DataFolderError, LtsError
+from lts.rules import filekind
 from lts.service.files import move_private
 
 
@@ -37,6 +40,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def _backup(args: argparse.Namespace) -> int:
+    check_may_replace(args.output, filekind.BACKUP)
     with session(config_of(args)) as server:
         done = server.call("POST", "/backup")
     try:
@@ -52,6 +56,7 @@ def _backup(args: argparse.Namespace) -> int:
 def _restore(args: argparse.Namespace) -> int:
     from lts.service import datafolder, identity, upkeep
 
+    check_kind(args.file, filekind.BACKUP)
     data_dir = config_of(args).data_dir
     folder = datafolder.DataFolder.hold(data_dir)
     try:
@@ -69,16 +74,8 @@ def _progress(done: int) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from lts.service import upkeep
-    from lts.service.trust import TrustStore
-
     config = config_of(args)
-    if args.file is not None:
-        faults = upkeep.verify_backup(args.file.absolute(), config.vendor_keys, _progress)
-    elif not config.data_dir.exists():
-        raise AdminError("no-data", f"There is no data folder {config.data_dir}.")
-    else:
-        faults = upkeep.verify(config.data_dir, TrustStore(config.vendor_keys, config.data_dir), _progress)
+    faults = _faults(config) if args.file is None else _faults_of_backup(args.file, config)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     for fault in faults:
@@ -87,6 +84,32 @@ def _verify(args: argparse.Namespace) -> int:
         raise DataFolderError(f"{len(faults)} faults found.")
     print("Everything is as the change feed says; all signatures hold.")
     return 0
+
+
+def _faults(config: Config) -> list[str]:
+    from lts.service import datafolder, upkeep
+    from lts.service.trust import TrustStore
+
+    if not config.data_dir.exists():
+        raise AdminError("no-data", f"There is no data folder {config.data_dir}.")
+    try:
+        return upkeep.verify(config.data_dir, TrustStore(config.vendor_keys, config.data_dir), _progress)
+    except PermissionError as error:
+        raise DataFolderError(datafolder.not_open(config.data_dir)) from error
+
+
+def _faults_of_backup(file: Path, config: Config) -> list[str]:
+    from lts.service import upkeep
+
+    check_kind(file, filekind.BACKUP)
+    try:
+        return upkeep.verify_backup(file.absolute(), config.vendor_keys, _progress)
+    except PermissionError as error:
+        raise AdminError(
+            "cannot-unpack",
+            f"A backup is unpacked beside it to be checked, and {file.absolute().parent} cannot be written"
+            f" ({error.strerror}); copy it to a folder of your own.",
+        ) from error
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -99,8 +122,8 @@ def _doctor(args: argparse.Namespace) -> int:
         return 1
     findings = doctor.examine(config)
     for finding in findings:
-        print(f"[{'ok' if finding.good else '!!'}] {finding.words}")
-    return int(any(not finding.good for finding in findings))
+        print(f"[{finding.level}] {finding.words}")
+    return int(any(finding.level == doctor.FAULT for finding in findings))
 
 
 def _clock(args: argparse.Namespace) -> int:

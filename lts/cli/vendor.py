@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
+import json
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
 
-from lts.cli.output import read_bytes, read_json, write_text
-from lts.errors import AdminError
-from lts.rules import activation, licensefile, vendorkey
+from lts.cli import ask
+from lts.cli.files import read_file, read_json, write_text
+from lts.cli.paste import command
+from lts.rules import activation, filekind, licensefile, vendorkey
 from lts.rules.activation import ActivationRequest
 from lts.rules.licensefile import License
 from lts.rules.vendorkey import fingerprint
-from lts.vendor import issuing, keys
+from lts.vendor import issuing, keys, spec
 from lts.vendor.keys import KeyPair
+
+PASSPHRASE = "LTS_VENDOR_PASSPHRASE"  # noqa: S105 - the variable's name
+_CHANGES = """\
+CHANGES.json holds only what changes:
+
+  {"items": [{"itemId": "scans", "quota": 500}], "remove": ["desks"]}
+
+  items   items by their itemId: of one that is there, only the fields named change; another one is new
+  remove  itemIds that the license no longer holds
+"""
 
 
 def add_parsers(commands: Any) -> None:
@@ -24,81 +35,124 @@ def add_parsers(commands: Any) -> None:
     vendor = commands.add_parser("vendor", help="make keys and license files (for vendors)")
     sub = vendor.add_subparsers(required=True, metavar="COMMAND")
     init = _command(sub, "init", _init, "make the vendor's key pair")
-    init.add_argument("folder", type=Path)
+    init.add_argument("folder", type=Path, metavar="DIR", help="folder for vendor.key and vendor.pub")
     init.add_argument("--name", required=True, help="the vendor's name, as customers see it")
-    init.add_argument("--passphrase", action="store_true", help="ask for a passphrase that protects the key")
+    init.add_argument(
+        "--passphrase",
+        action="store_true",
+        help=f"protect the key by a passphrase, asked for, or taken from {PASSPHRASE}",
+    )
     init.add_argument("--replaces", type=Path, metavar="OLD.key", help="the earlier key, which signs the succession")
-    issue = _signing(sub, "issue", _issue, "issue a license file from a spec")
-    issue.add_argument("spec", type=Path)
+    spec_ = _command(sub, "spec", _spec, "print a spec to start from", _fields_of_spec())
+    spec_.add_argument("-o", "--output", type=Path, metavar="SPEC.json", help="a file instead of standard output")
+    issue = _signing(sub, "issue", _issue, "issue a license file from a spec", _fields_of_spec())
+    issue.add_argument("spec", type=Path, metavar="SPEC.json", help="what is sold; - reads standard input")
     activate = _signing(sub, "activate", _activate, "bind a license file to a customer's server")
-    activate.add_argument("file", type=Path)
+    activate.add_argument("file", type=Path, metavar="FILE.lic", help="a license file of yours, new or activated")
     which = activate.add_mutually_exclusive_group(required=True)
-    which.add_argument("--request", type=Path, help="the server's activation request")
+    which.add_argument("--request", type=Path, metavar="R.json", help="the server's activation request")
     which.add_argument("--uuid", help="the server's UUID alone (leases then need allow_pinned in the client)")
-    activate.add_argument("--standby-request", type=Path)
-    activate.add_argument("--alias")
+    activate.add_argument("--standby-request", type=Path, metavar="R2.json", help="activation request of its standby")
+    activate.add_argument("--alias", help="name that people see; fixed once activated")
     revoke = _signing(sub, "revoke", _revoke, "revoke items in the next revision")
-    revoke.add_argument("file", type=Path)
-    revoke.add_argument("--item", action="append", required=True, metavar="ID")
-    amend = _signing(sub, "amend", _amend, "change items in the next revision")
-    amend.add_argument("file", type=Path)
-    amend.add_argument("changes", type=Path)
+    revoke.add_argument("file", type=Path, metavar="FILE.lic", help="the license's newest file")
+    revoke.add_argument("--item", action="append", required=True, metavar="ID", help="an item; may be given again")
+    amend = _signing(sub, "amend", _amend, "change items in the next revision", _CHANGES + "\n" + _fields_of_items())
+    amend.add_argument("file", type=Path, metavar="FILE.lic", help="the license's newest file")
+    amend.add_argument("changes", type=Path, metavar="CHANGES.json", help="what changes; - reads standard input")
 
 
-def _command(sub: Any, name: str, run: Any, words: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = sub.add_parser(name, help=words)
+def _command(sub: Any, name: str, run: Any, words: str, more: str = "") -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = sub.add_parser(
+        name, help=words, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.set_defaults(run=run)
     return parser
 
 
-def _signing(sub: Any, name: str, run: Any, words: str) -> argparse.ArgumentParser:
-    parser = _command(sub, name, run, words)
-    parser.add_argument("--key", type=Path, required=True, metavar="VENDOR.key")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.lic")
+def _signing(sub: Any, name: str, run: Any, words: str, more: str = "") -> argparse.ArgumentParser:
+    parser = _command(sub, name, run, words, more)
+    parser.add_argument("--key", type=Path, required=True, metavar="VENDOR.key", help="the vendor's private key")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.lic", help="the file to write")
     return parser
 
 
-def _passphrase(path: Path) -> bytes | None:
-    """Asked for only when the key is protected; LTS_VENDOR_PASSPHRASE answers for scripts."""
-    given = os.environ.get("LTS_VENDOR_PASSPHRASE")
-    if b"ENCRYPTED" not in read_bytes(path):
-        return None
-    return (given or getpass.getpass(f"Passphrase of {path}: ")).encode("utf-8")
+def _fields_of_spec() -> str:
+    head = "The spec is a JSON object (* required; `lts vendor spec -o spec.json` writes one to start from):"
+    return "\n".join([head, "", *_described(spec.LICENSE_FIELDS), "", _fields_of_items()])
+
+
+def _fields_of_items() -> str:
+    return "\n".join(["A license item:", "", *_described(spec.ITEM_FIELDS)])
+
+
+def _described(fields: dict[str, str]) -> list[str]:
+    lines = []
+    for name, meaning in fields.items():
+        mark = "*" if name in spec.REQUIRED else " "
+        lines += textwrap.wrap(meaning, 100, initial_indent=f"  {mark} {name:<17}", subsequent_indent=" " * 21)
+    return lines
 
 
 def _load_key(path: Path) -> KeyPair:
-    return keys.load(path, _passphrase(path))
+    """The passphrase is asked for only when the key is protected."""
+    data = read_file(path, filekind.PRIVATE_KEY)
+    protected = b"ENCRYPTED" in data
+    return keys.load(path, ask.passphrase(f"Passphrase of {path}: ", PASSPHRASE) if protected else None)
+
+
+def _tell_next(*words: object) -> None:
+    """Say the next step, as it can be pasted."""
+    print(f"Next: {command(*words)}")
 
 
 def _init(args: argparse.Namespace) -> int:
-    passphrase = None
-    if args.passphrase:
-        passphrase = (os.environ.get("LTS_VENDOR_PASSPHRASE") or getpass.getpass("New passphrase: ")).encode("utf-8")
-        if not passphrase:
-            raise AdminError("empty-passphrase", "The passphrase is empty.")
     old = _load_key(args.replaces).key if args.replaces else None
+    passphrase = ask.passphrase("New passphrase: ", PASSPHRASE, new=True) if args.passphrase else None
     pub = keys.init(args.folder, args.name, int(time.time()), passphrase, old)
     key = vendorkey.read(pub.read_bytes())
     print(f"Keep {args.folder / keys.KEY_FILE} secret; give {pub} to customers.")
     print(f"Fingerprint: {fingerprint(key.key.kid)}")
+    print(f"Public key for your applications (vendor_key): {key.key.x}")
+    _tell_next("vendor", "spec", "-o", args.folder / "spec.json")
     return 0
 
 
-def _write(license_file: License, output: Path) -> int:
-    write_text(output, licensefile.render(license_file))
-    print(
-        f"{output}: license {license_file.license_id}, {license_file.license_status}, revision {license_file.revision}"
-    )
+def _spec(args: argparse.Namespace) -> int:
+    text = json.dumps(spec.sample(int(time.time())), indent=2) + "\n"
+    if args.output is None:
+        print(text, end="")
+        return 0
+    write_text(args.output, text)
+    print(f"{args.output}: change it to what you sell; `lts vendor spec --help` says what each field means.")
+    beside = args.output.parent / keys.KEY_FILE
+    key = beside if beside.exists() else keys.KEY_FILE
+    _tell_next("vendor", "issue", "--key", key, args.output, "-o", args.output.with_name("new.lic"))
+    return 0
+
+
+def _write(made: License, args: argparse.Namespace) -> int:
+    """Write the file and say what comes after it: binding for a new one, its way to the customer for a bound one."""
+    write_text(args.output, licensefile.render(made))
+    print(f"{args.output}: license {made.license_id}, {made.license_status}, revision {made.revision}")
+    if made.servers:
+        print("Send this file to the customer, who imports it in the portal or by the command below.")
+        _tell_next("license", "import", args.output)
+    else:
+        print("It works once it is bound to the customer's server: ask for its activation request, then run this.")
+        bound = args.output.with_name(f"{args.output.stem}-activated.lic")
+        _tell_next("vendor", "activate", "--key", args.key, args.output, "--request", "request.json", "-o", bound)
     return 0
 
 
 def _issue(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
-    return _write(issuing.issue(read_json(args.spec), mine.key, mine.name, int(time.time())), args.output)
+    made = issuing.issue(read_json(args.spec, filekind.SPEC), mine.key, mine.name, int(time.time()))
+    return _write(made, args)
 
 
 def _read(path: Path) -> License:
-    return licensefile.read(read_bytes(path))
+    return licensefile.read(read_file(path, filekind.LICENSE))
 
 
 def _activate(args: argparse.Namespace) -> int:
@@ -108,22 +162,25 @@ def _activate(args: argparse.Namespace) -> int:
         print("Note: without a request the server certifies itself; clients must be told allow_pinned.")
     named = [args.uuid, *servers] if args.uuid else servers
     made = issuing.activate(_read(args.file), named, mine.key, mine.name, int(time.time()), args.alias, mine.pub)
-    return _write(made, args.output)
+    return _write(made, args)
 
 
 def _request(path: Path) -> ActivationRequest:
-    request = activation.read(read_bytes(path))
+    request = activation.read(read_file(path, filekind.REQUEST))
     if request.binding == "weak":
-        print(f"Note: the machine labels of server {request.uuid} are few (binding: weak).")
+        print(
+            f"Note: server {request.uuid} knows its machine by few labels (binding: weak), so a copy of it on another"
+            " machine may go unnoticed; whether to accept that is yours."
+        )
     return request
 
 
 def _revoke(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
-    return _write(issuing.revoke(_read(args.file), args.item, mine.key, mine.name, mine.pub), args.output)
+    return _write(issuing.revoke(_read(args.file), args.item, mine.key, mine.name, mine.pub), args)
 
 
 def _amend(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
-    made = issuing.amend(_read(args.file), read_json(args.changes), mine.key, mine.name, mine.pub)
-    return _write(made, args.output)
+    changes = read_json(args.changes, filekind.CHANGES)
+    return _write(issuing.amend(_read(args.file), changes, mine.key, mine.name, mine.pub), args)

@@ -44,6 +44,11 @@ def extract(data: bytes) -> str:
     return _BREAKS.sub("", _BLANKS.sub("", text[begins[0].end() : ends[0].start()]))
 
 
+def is_license(data: bytes) -> bool:
+    """Whether the armour of a license begins somewhere in these bytes; cheap, and believes nothing."""
+    return _BEGIN.search(decode(data, "LTS LICENSE FILE")) is not None
+
+
 def decode(data: bytes, mark: str = "") -> str:
     """The text of a file that an editor may have saved as UTF-8 or UTF-16, with a byte order mark or without.
 

@@ -68,10 +68,16 @@ def _quota(item: Json) -> list[Notice]:
 def url_notices(urls: list[str]) -> list[Notice]:
     """What is wrong with URLs that applications get in their license keys."""
     if any(is_local(url) for url in urls):
-        sentence = "License keys name this server as localhost: applications on other machines cannot reach it."
+        sentence = (
+            "License keys name this server as localhost: applications on other machines cannot reach it. Set Server URL"
+            " on the portal's page Handshake Codes, or publicUrl in lts.json; then hand out the keys anew."
+        )
         return [Notice("url-local", sentence, HINT)]
     if any(urlsplit(url).scheme == "http" for url in urls):
-        sentence = "License keys name a server by http: browsers and phones refuse it from pages that use https."
+        sentence = (
+            "License keys name a server by http: browsers and phones refuse it from pages that use https. Put a proxy"
+            " with TLS in front, and name it by publicUrl or Set Server URL."
+        )
         return [Notice("url-http", sentence, HINT)]
     return []
 

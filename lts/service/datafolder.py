@@ -86,9 +86,14 @@ def running_server(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        who = "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
-        raise DataFolderError(f"The data folder {path} is not open to {user_name()}; run this {who}.") from error
+        raise DataFolderError(not_open(path)) from error
     return _note(path)
+
+
+def not_open(path: Path) -> str:
+    """What to do where this user may not read or write the data folder."""
+    who = "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
+    return f"The data folder {path} is not open to {user_name()}; run this {who}."
 
 
 def read_token(path: Path) -> str:

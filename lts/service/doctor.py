@@ -10,50 +10,48 @@ from dataclasses import dataclass
 import apsw
 
 from lts.config import Config
-from lts.errors import LtsError
-from lts.service import datafolder, labels
+from lts.errors import DataFolderError, LtsError
+from lts.rules import labels as rules
+from lts.rules.attention import url_notices
+from lts.service import datafolder, handshakes, identity, labels
 from lts.service.trust import TrustStore
-from lts.store import database
+from lts.store import codes, database
 from lts.store.store import DATABASE
 
 LOW_BYTES = 500 << 20
+OK, NOTE, FAULT = "ok", "note", "!!"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """One thing looked at: in order, worth knowing, or to be mended."""
 
-    good: bool
+    level: str
     words: str
 
 
 def examine(config: Config) -> list[Finding]:
     """Look at everything that can be looked at from outside, whether the server runs or not."""
-    return [*_program(config), *_folder(config), *_machine(), *_trust(config)]
+    return [*_program(config), *_folder(config), *_urls(config), _machine(config), *_trust(config)]
 
 
 def _program(config: Config) -> Iterator[Finding]:
-    yield Finding(True, f"Python {sys.version.split()[0]}, SQLite {apsw.sqlite_lib_version()}")
-    yield Finding(True, f"Configuration: {config.source or 'defaults, no lts.json'}")
-    if config.public_url is None:
-        yield Finding(True, "publicUrl is not set: license keys name this server's own address")
-    elif config.public_url.startswith("http://"):
-        yield Finding(False, "publicUrl is http: browsers and phones need https, put a proxy with TLS in front")
+    yield Finding(OK, f"Python {sys.version.split()[0]}, SQLite {apsw.sqlite_lib_version()}")
+    yield Finding(OK, f"Configuration: {config.source or 'defaults, no lts.json'}")
 
 
 def _folder(config: Config) -> Iterator[Finding]:
     path = config.data_dir
     if not path.exists():
-        yield Finding(True, f"The data folder {path} does not exist yet; the first start makes it")
+        yield Finding(OK, f"The data folder {path} does not exist yet; the first start makes it")
         return
     note = datafolder.running_server(path)
-    yield Finding(True, f"Data folder {path}" + (f", served by process {note.get('pid')}" if note else ", not served"))
+    yield Finding(OK, f"Data folder {path}" + (f", served by process {note.get('pid')}" if note else ", not served"))
     if warning := datafolder.network_warning(path):
-        yield Finding(False, warning)
+        yield Finding(FAULT, warning)
     free = shutil.disk_usage(path).free
-    yield Finding(
-        free > LOW_BYTES, f"{free >> 20:,} MiB free on its disk" + ("" if free > LOW_BYTES else "; make room")
-    )
+    enough = free > LOW_BYTES
+    yield Finding(OK if enough else FAULT, f"{free >> 20:,} MiB free on its disk" + ("" if enough else "; make room"))
     yield _database(config)
 
 
@@ -66,14 +64,46 @@ def _database(config: Config) -> Finding:
         finally:
             db.close()
     except apsw.Error as error:
-        return Finding(False, f"The database {path} cannot be read ({error}); run lts restore BACKUP")
-    return Finding(check == "ok", f"Database {path}: {check}")
+        return Finding(FAULT, f"The database {path} cannot be read ({error}); run lts restore BACKUP")
+    return Finding(OK if check == "ok" else FAULT, f"Database {path}: {check}")
 
 
-def _machine() -> Iterator[Finding]:
-    found = labels.fingerprints()
-    kinds = ", ".join(sorted({label.split(":")[0] for label in found})) or "none"
-    yield Finding(bool(found), f"{len(found)} machine labels can be read ({kinds})")
+def _urls(config: Config) -> Iterator[Finding]:
+    urls = _stored_urls(config) or [config.url if url == "self" else url for url in config.servers]
+    yield Finding(OK, f"License keys name {' and '.join(urls)}")
+    for notice in url_notices(urls):
+        level = FAULT if notice.code == "url-http" and config.public_url else NOTE
+        yield Finding(level, notice.detail)
+
+
+def _stored_urls(config: Config) -> list[str]:
+    """What was set in the portal; nothing when the database cannot be read, which is told by itself."""
+    try:
+        db = database.open_reader(config.data_dir / DATABASE)
+        try:
+            return list(map(str, codes.settings(db).get(handshakes.SERVER_URLS) or []))
+        finally:
+            db.close()
+    except apsw.Error:
+        return []
+
+
+def _machine(config: Config) -> Finding:
+    try:
+        known = identity.load(config.data_dir).labels
+    except DataFolderError:  # not made yet, or not open to this user: then those that it would begin with
+        known = labels.fingerprints()
+    kinds = ", ".join(sorted(set(map(rules.kind, known)))) or "none"
+    words = f"{len(known)} machine labels are known ({kinds})"
+    if rules.binding(known) == "strong":
+        return Finding(OK, words)
+    return Finding(
+        NOTE if known else FAULT,
+        f"The binding to this machine is weak: {words}, and {rules.FEW} are wanted, one of them unique to it. A vendor"
+        " may refuse to bind a license to it, and a copy of its data may work on another machine. In a container set"
+        " LTS_HOST_ID and let it read the host's /etc/machine-id; then start LTS again and send a new activation"
+        " request.",
+    )
 
 
 def _trust(config: Config) -> Iterator[Finding]:
@@ -81,8 +111,8 @@ def _trust(config: Config) -> Iterator[Finding]:
         store = TrustStore(config.vendor_keys, config.data_dir)
         keys = store.keys()
     except (OSError, LtsError) as error:
-        yield Finding(False, f"The vendor keys cannot be read: {error}")
+        yield Finding(FAULT, f"The vendor keys cannot be read: {error}")
         return
-    yield Finding(True, f"{len(keys)} vendor keys trusted")
+    yield Finding(OK, f"{len(keys)} vendor keys trusted")
     for warning in store.warnings:
-        yield Finding(False, warning.detail)
+        yield Finding(FAULT, warning.detail)

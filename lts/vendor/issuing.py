@@ -21,14 +21,9 @@ from lts.rules.fields import Fields
 from lts.rules.licensefile import License
 from lts.rules.vendorkey import VendorKey
 from lts.strictjson import strict_json
+from lts.vendor.spec import ITEM_FIELDS, LICENSE_FIELDS
 
 Json = dict[str, Any]
-_SPEC_FIELDS = ("licenseId", "alias", "organizationId", "items")
-ITEM_FIELDS = (
-    "itemId", "description", "product", "productVersions", "editions", "deploymentTypes", "modules",
-    "chargeWay", "quota", "activePeriod", "domains", "startsAt", "expiresAt", "graceDays", "graceQuota",
-    "overdraft", "maxOfflineDays", "trial",
-)  # fmt: skip
 
 
 def _sign(payload: Json, key: SigningKey, name: str) -> License:
@@ -76,7 +71,7 @@ def issue(spec: Json, key: SigningKey, name: str, now: int) -> License:
     """A new licence file, status New, from a spec (docs/vendor.md). Raises LicenseFileError naming the field."""
     _check_spec(spec)
     payload = {
-        **{field: spec[field] for field in _SPEC_FIELDS if field in spec},
+        **{field: spec[field] for field in LICENSE_FIELDS if field in spec},
         "licenseTextVersion": licensefile.TEXT_VERSION,
         "licenseStatus": "New",
         "revision": 1,
@@ -88,7 +83,7 @@ def issue(spec: Json, key: SigningKey, name: str, now: int) -> License:
 
 def _check_spec(spec: Any) -> None:
     fields = Fields(spec, "the spec")
-    for field in _SPEC_FIELDS:
+    for field in LICENSE_FIELDS:
         fields.get(field)
     fields.refuse_unknown()
     _check_items(fields)

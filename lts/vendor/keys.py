@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lts.crypto import SigningKey
 from lts.errors import AdminError, LicenseFileError
-from lts.rules import vendorkey
+from lts.rules import filekind, vendorkey
 from lts.rules.fields import Fields
 from lts.rules.vendorkey import VendorKey
 
@@ -62,9 +62,16 @@ def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
     pub_path = path.with_suffix(".pub")
     try:
         key = SigningKey.from_pem(path.read_bytes(), passphrase)
-        pub = vendorkey.read(pub_path.read_bytes()) if pub_path.exists() else None
+        pub = _read_pub(pub_path) if pub_path.exists() else None
     except OSError as error:
         raise AdminError("cannot-read", f"{error.filename} cannot be read ({error.strerror}).") from error
     if pub is not None and pub.key != key.public:
         raise AdminError("other-key", f"{pub_path} belongs to another key than {path}; put its own beside it.")
     return KeyPair(key, pub.name if pub else "", pub)
+
+
+def _read_pub(path: Path) -> VendorKey:
+    data = path.read_bytes()
+    if fault := filekind.mistaken(str(path), data, filekind.PUBLIC_KEY):
+        raise AdminError("wrong-file", fault)
+    return vendorkey.read(data)

@@ -1,0 +1,110 @@
+"""What a file is, told by its content, so that a wrong one is named instead of called damaged.
+
+Recognizing is cheap and believes nothing: signatures and contents are checked by whoever reads the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lts.crypto import read_jws
+from lts.errors import TokenError
+from lts.rules import activation, armour, licensefile, vendorkey
+from lts.strictjson import strict_json
+
+HEAD = 1 << 20
+"""Bytes from a file's beginning that are enough to tell what it is."""
+_ZIP, _SQLITE = b"PK\x03\x04", b"SQLite format 3\x00"
+_FIRST_IN_BACKUP = b"lts.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file: `words` name one that was found, `wanted` the one that should have been given."""
+
+    words: str
+    wanted: str
+
+
+PRIVATE_KEY = Kind("a vendor's private key, which nobody but the vendor may have",
+                   "the vendor's private key (vendor.key)")  # fmt: skip
+PUBLIC_KEY = Kind("a vendor's public key", "the vendor's public key (vendor.pub)")
+LICENSE = Kind("a license file", "a license file (.lic)")
+REQUEST = Kind("a server's activation request", "the server's activation request (lts request -o request.json)")
+BACKUP = Kind("a backup of a server", "a backup (a file that lts backup made)")
+SPEC = Kind("the spec of a license", "the spec of a license (lts vendor spec prints one)")
+CHANGES = Kind("a list of changes for lts vendor amend", 'a list of changes such as {"items": [{"itemId": …}]}')
+CONFIGURATION = Kind("the configuration of a server", "the configuration of a server (lts.json)")
+DATABASE = Kind("the database of a server", "the database of a server")
+LICENSE_KEY = Kind("a license key for an application", "a license key (LTS2…)")
+OTHER_KEY = Kind("a key or certificate of another program", "a key")
+OTHER_ARCHIVE = Kind("an archive that LTS did not make", "an archive")
+EMPTY = Kind("empty", "an empty file")
+
+
+def kind_of(data: bytes) -> Kind | None:
+    """The kind of a file by its content, or by its first `HEAD` bytes; None when it is none of those known."""
+    if not data.strip(b"\x00 \t\r\n"):
+        return EMPTY
+    if data.startswith(_ZIP):
+        return BACKUP if data[30 : 30 + len(_FIRST_IN_BACKUP)] == _FIRST_IN_BACKUP else OTHER_ARCHIVE
+    if data.startswith(_SQLITE):
+        return DATABASE
+    if armour.is_license(data[:HEAD]):
+        return LICENSE
+    return _kind_of_text(armour.decode(data).strip())
+
+
+def _kind_of_text(text: str) -> Kind | None:
+    if text.startswith("-----BEGIN"):
+        first = text.split("\n", 1)[0]
+        return PRIVATE_KEY if first.strip() in _PRIVATE else OTHER_KEY
+    if text.startswith("{"):
+        return _kind_of_json(text)
+    if text.startswith("LTS2"):
+        return LICENSE_KEY
+    return _kind_of_token("".join(text.split()))
+
+
+_PRIVATE = ("-----BEGIN PRIVATE KEY-----", "-----BEGIN ENCRYPTED PRIVATE KEY-----")
+
+
+def _kind_of_token(token: str) -> Kind | None:
+    try:
+        typ = read_jws(token).header.get("typ")
+    except TokenError:
+        return None
+    kinds = {vendorkey.KEY_TYPE: PUBLIC_KEY, licensefile.JWS_TYPE: LICENSE, activation.JWS_TYPE: REQUEST}
+    return kinds.get(typ) if isinstance(typ, str) else None
+
+
+def _kind_of_json(text: str) -> Kind | None:
+    try:
+        fields: Any = strict_json(text)
+    except (ValueError, RecursionError):
+        return None
+    if fields.get("format") == activation.FORMAT:
+        return REQUEST
+    names = set(fields)
+    if names & {"jwk", "kty"}:
+        return PUBLIC_KEY if "jwk" in names else OTHER_KEY
+    if names & {"licenseId", "organizationId"}:
+        return SPEC
+    if names & {"servers", "dataDir", "port", "host", "publicUrl"}:
+        return CONFIGURATION
+    return CHANGES if names and names <= {"items", "remove"} else None
+
+
+_LOOSE = (SPEC, CHANGES, LICENSE)
+"""Kinds of which people write or mail their own: a file that is nothing known goes to the reader, who says where."""
+
+
+def mistaken(name: str, data: bytes, wanted: Kind) -> str | None:
+    """One sentence when `data`, the content of the file called `name`, is something else than `wanted`."""
+    found = kind_of(data)
+    if found == wanted or (found is None and wanted in _LOOSE):
+        return None
+    if found is None:
+        return f"{name} is nothing that LTS knows; give {wanted.wanted}."
+    return f"{name} is {found.words}; give {wanted.wanted}."

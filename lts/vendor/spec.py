@@ -1,0 +1,63 @@
+"""The spec of a license: what each field means, and one to start from (docs/vendor.md, Issue). Signs nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES, PERIOD_DAYS
+
+LICENSE_FIELDS: dict[str, str] = {
+    "licenseId": "your number of the sale; with your key it names the license",
+    "organizationId": "the customer",
+    "alias": "a name for people; default LTS_{licenseId}_Date{activation date}",
+    "items": "list of license items, 1 to 10,000",
+}
+ITEM_FIELDS: dict[str, str] = {
+    "itemId": "unique within the license",
+    "description": "for people; default none",
+    "product": "exactly the name that the application sends",
+    "productVersions": 'major versions, such as ["8", "9"]; default ["*"], any',
+    "editions": "list of editions; default any",
+    "deploymentTypes": f"of {', '.join(DEPLOYMENT_TYPES)}; default any",
+    "modules": "features that an application asks for; default none",
+    "chargeWay": f"one of {', '.join(CHARGE_WAYS)}",
+    "quota": "units, devices, instances or servers; not for domain",
+    "activePeriod": f"of device items: {', '.join(PERIOD_DAYS)}; default yearly",
+    "domains": "of domain items: each covers its subdomains",
+    "startsAt": "such as 2026-12-01 or 2026-12-01T00:00:00Z (UTC)",
+    "expiresAt": "the same, or null for never",
+    "graceDays": "days after the end in which it goes on, marked; default 7",
+    "graceQuota": "percent beyond the quota; default 5 (scan, page), 10 (device, server), else 0",
+    "overdraft": "of concurrent items: what excess devices may spend in 365 days; default 1000 x quota",
+    "maxOfflineDays": "how long a lease lasts without contact; default 7, of device and server items the active period",
+    "trial": "true or false, shown to people; default false",
+}
+REQUIRED = ("licenseId", "organizationId", "items", "itemId", "product", "chargeWay", "quota", "startsAt", "expiresAt")
+
+
+def sample(now: int) -> dict[str, Any]:
+    """A spec with every field in use somewhere, valid from the day of `now` (UTC seconds) for a year."""
+    year = {"startsAt": _day(now), "expiresAt": _day(now + 365 * DAY_SECONDS)}
+    product = {"product": "example-product", "productVersions": ["*"]}
+    return {
+        "licenseId": "1001",
+        "organizationId": "customer-1",
+        "alias": "Example license",
+        "items": [
+            {"itemId": "scans", "description": "Scans for a year", **product, "editions": ["standard", "professional"],
+             "deploymentTypes": ["browser", "mobile", "desktop"], "modules": ["QR Code", "1D barcode"],
+             "chargeWay": "scan", "quota": 100_000, **year, "graceDays": 7, "graceQuota": 5, "maxOfflineDays": 7},
+            {"itemId": "desks", "description": "Named devices", **product, "deploymentTypes": ["desktop"],
+             "modules": ["QR Code"], "chargeWay": "device", "activePeriod": "quarterly", "quota": 25, **year},
+            {"itemId": "floating", "description": "Devices at once, on trial", **product, "modules": ["PDF"],
+             "chargeWay": "concurrentDevice", "quota": 10, "overdraft": 10_000, "trial": True, **year},
+            {"itemId": "site", "description": "A web site, for ever", **product, "deploymentTypes": ["browser"],
+             "modules": ["QR Code"], "chargeWay": "domain", "domains": ["example.com"],
+             **year, "expiresAt": None},
+        ],
+    }  # fmt: skip
+
+
+def _day(seconds: int) -> str:
+    return iso(seconds)[:10]

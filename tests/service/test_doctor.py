@@ -1,0 +1,79 @@
+"""`lts doctor`: what it says of the addresses in license keys and of the binding to the machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lts.cli.main import main
+from lts.config import Config
+from lts.service import doctor, labels, serverurls
+from tests.support import kit
+from tests.support.kit import Lab, config_for, lab
+
+
+def said(config: Config, level: str) -> str:
+    return "\n".join(one.words for one in doctor.examine(config) if one.level == level)
+
+
+def test_an_address_of_this_machine_alone_is_named_with_what_to_do(tmp_path: Path) -> None:
+    config = config_for(tmp_path)
+    for local in (None, "http://localhost:48080/lts/", "http://127.0.0.1/", "http://[::1]:5/", "http://0.0.0.0/"):
+        told = said(replace(config, public_url=local), doctor.NOTE)
+        assert "name this server as localhost" in told, local
+        assert "Set Server URL" in told
+        assert "publicUrl" in told
+    told = said(replace(config, public_url="https://lts.example.com/lts/"), doctor.OK)
+    assert "License keys name https://lts.example.com/lts/" in told
+    assert "localhost" not in said(replace(config, public_url="https://lts.example.com/lts/"), doctor.NOTE)
+
+
+def test_what_was_set_in_the_portal_counts_before_the_configuration(server: Lab) -> None:
+    serverurls.change(server.ctx, ["https://a.example/lts/", "http://127.0.0.1:9/lts/"], "test", server.time.now)
+    assert "License keys name https://a.example/lts/ and http://127.0.0.1:9/lts/" in said(server.config, doctor.OK)
+    assert "as localhost" in said(server.config, doctor.NOTE)
+    serverurls.change(server.ctx, ["https://a.example/lts/"], "test", server.time.now)
+    assert "as localhost" not in said(server.config, doctor.NOTE)
+
+
+@pytest.mark.parametrize(
+    ("known", "level"),
+    [
+        (("processor-id:a",), doctor.NOTE),
+        (("machine-id:a", "processor-id:b"), doctor.NOTE),
+        ((), doctor.FAULT),
+        (("machine-id:a", "processor-id:b", "mac:c"), doctor.OK),
+    ],
+)
+def test_a_weak_binding_says_what_it_means_and_what_to_do(
+    known: tuple[str, ...], level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "LABELS", known)
+    with lab(tmp_path):
+        pass
+    told = said(config_for(tmp_path), level)
+    assert f"{len(known)} machine labels are known" in told
+    weak = level != doctor.OK
+    assert ("The binding to this machine is weak" in told) == weak
+    assert ("LTS_HOST_ID" in told) == weak
+    assert ("A vendor may refuse" in told) == weak
+
+
+def test_before_the_first_start_it_is_said_of_the_labels_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "fingerprints", lambda: ("mac:a",))
+    assert "1 machine labels are known (mac), and 3 are wanted" in said(config_for(tmp_path), doctor.NOTE)
+
+
+def test_notes_are_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LTS_CONFIG", raising=False)
+    monkeypatch.setattr(labels, "fingerprints", lambda: ("mac:a",))
+    assert main(["doctor", "--data", str(tmp_path / "data")]) == 0
+    out = capsys.readouterr().out
+    assert out.count("[note]") == 2
+    assert "[!!]" not in out
