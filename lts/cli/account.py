@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lts.cli.admin import session
+from lts.cli import ask
+from lts.cli.admin import Session, session
 from lts.cli.options import config_of
+from lts.cli.output import counted
 from lts.cli.serve import portal_url
 
 
@@ -18,6 +20,7 @@ def add_parsers(commands: Any) -> None:
     calls = password.add_subparsers(dest="password_call", required=True)
     reset = calls.add_parser("reset", help="forget it, end its sessions, and show a new one-time code")
     reset.set_defaults(run=_reset)
+    reset.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _show(url: str, code: str) -> None:
@@ -35,8 +38,17 @@ def _setup_code(args: argparse.Namespace) -> int:
     return 0
 
 
+def _told(server: Session) -> str:
+    """What forgetting the password does to whom."""
+    open_ones = sum(one["user"] == "admin" for one in server.call("GET", "/sessions")["sessions"])
+    ending = counted(open_ones, "session of that user ends", "sessions of that user end")
+    return f"The password of admin is forgotten, {ending} at once; other users, API tokens and all data stay."
+
+
 def _reset(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
+        if not args.yes and server.call("GET", "/setup-code")["setupCode"] is None:
+            ask.confirm(_told(server), "Forget the password of admin?", yes=False)
         answer = server.call("POST", "/password/reset")
     print("The password of admin is forgotten and its sessions have ended; everything else is as it was.")
     _show(answer["url"], answer["setupCode"])

@@ -6,9 +6,10 @@ import argparse
 from typing import Any
 from urllib.parse import quote
 
+from lts.cli import ask
 from lts.cli.admin import session
 from lts.cli.options import config_of
-from lts.cli.output import print_json, print_table
+from lts.cli.output import counted, note, print_json, print_table
 from lts.errors import AdminError
 
 
@@ -21,7 +22,7 @@ def add_parsers(commands: Any) -> None:
     listing.add_argument("--json", action="store_true")
     add = sub.add_parser("add", help="make a code")
     add.set_defaults(run=_add)
-    add.add_argument("organization")
+    add.add_argument("organization", nargs="?", help="organization id; not needed when there is one organization")
     add.add_argument("name", help="the part after the organization id")
     _fields(add)
     edit = sub.add_parser("edit", help="change a code")
@@ -32,6 +33,7 @@ def add_parsers(commands: Any) -> None:
     remove = sub.add_parser("remove", help="remove a code; its history stays")
     remove.set_defaults(run=_remove)
     remove.add_argument("code")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
     order = sub.add_parser("order", help="set the order in which a code uses its items")
     order.set_defaults(run=_order)
     order.add_argument("code")
@@ -126,9 +128,21 @@ def _edit(args: argparse.Namespace) -> int:
 
 def _remove(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
+        if not args.yes:
+            use = server.call("GET", f"/handshake-use/{quote(args.code, safe='')}")
+            ask.confirm(_told(use), f"Remove {args.code}?", yes=False)
         server.call("DELETE", _path(args.code))
     print(f"{args.code} is removed; its history stays.")
     return 0
+
+
+def _told(use: dict[str, Any]) -> str:
+    """What removing a code does to whom."""
+    seats, reported = counted(use["seats"], "device holds", "devices hold"), counted(use["reported"], "device")
+    return (
+        f"Applications with a license key of {use['name']} are refused once it is removed: {seats} a seat by it,"
+        f" {reported} reported by it in the last {use['days']} days."
+    )
 
 
 def _order(args: argparse.Namespace) -> int:
@@ -148,5 +162,8 @@ def _order(args: argparse.Namespace) -> int:
 
 def _key(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        print(server.call("GET", f"/license-key/{quote(args.code, safe='')}")["licenseKey"])
+        answer = server.call("GET", f"/license-key/{quote(args.code, safe='')}")
+    print(answer["licenseKey"])
+    for notice in answer["notices"]:
+        note(notice)
     return 0

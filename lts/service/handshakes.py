@@ -86,23 +86,35 @@ def draft_of(tx: Transaction, code: Code) -> Draft:
     return Draft(code.key, code.organization_id, code.custom, code.is_default, dict(stored.fields), list(stored.items))
 
 
-def add(ctx: Context, organization_id: str, changes: dict[str, Any], actor: str, now: int) -> str:
-    """A new code; `changes` as in `edit`, with `custom`. Returns its name. Raises AdminError."""
+def add(ctx: Context, organization_id: str | None, changes: dict[str, Any], actor: str, now: int) -> str:
+    """A new code; `changes` as in `edit`, with `custom`. No organization named = the only one there is. Returns the
+    code's name. Raises AdminError."""
 
     def operation(tx: Transaction) -> str:
-        if organization_id not in tx.catalog.vendors:
-            raise AdminError(
-                "no-such-organization",
-                f"No license of organization {organization_id} is imported yet.",
-                status=404,
-            )
-        first = organization_id not in tx.catalog.defaults
-        draft = Draft(None, organization_id, clean_custom(str(changes.get("custom", ""))), first, {}, [])
+        owner = _organization(tx.catalog, organization_id)
+        first = owner not in tx.catalog.defaults
+        draft = Draft(None, owner, clean_custom(str(changes.get("custom", ""))), first, {}, [])
         _change(tx, ctx, draft, {"items": [], **changes})
         emit_code(tx, draft, actor, now)
-        return f"{organization_id}-{draft.custom}"
+        return f"{owner}-{draft.custom}"
 
     return ctx.store.write(operation)
+
+
+def _organization(catalog: Catalog, named: str | None) -> str:
+    """The organization that is named, else the only one. Raises AdminError."""
+    known = sorted(catalog.vendors)
+    if named is None and len(known) > 1:
+        raise AdminError(
+            "which-organization",
+            f"There are {len(known)} organizations: name one of {', '.join(known[:10])}.",
+            field="organizationId",
+        )
+    found = known[0] if named is None and known else named
+    if found not in catalog.vendors:
+        whose = "" if found is None else f" of organization {found}"
+        raise AdminError("no-such-organization", f"No license{whose} is imported yet; import one first.", status=404)
+    return str(found)
 
 
 def edit(ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int) -> str:

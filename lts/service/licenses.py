@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 
 from lts.errors import AdminError, LicenseFileError
-from lts.rules import licensefile
+from lts.rules import filekind, licensefile
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.licensefile import License
@@ -49,7 +49,7 @@ class Preview:
 
 def preview(ctx: Context, data: bytes, choice: Choice, now: int) -> Preview:
     """Read and check a file, and say what importing it would change. Raises LicenseFileError, AdminError."""
-    return ctx.store.write(lambda tx: _preview(tx, ctx, licensefile.read(data), choice, now))
+    return ctx.store.write(lambda tx: _preview(tx, ctx, _read(data), choice, now))
 
 
 def import_license(
@@ -58,11 +58,20 @@ def import_license(
     """Import a licence file; `confirmed` is the fingerprint of an unknown vendor key that the administrator
     accepts. Returns what was done (status "already-imported" when nothing). Raises LicenseFileError, AdminError.
     """
-    license_file = licensefile.read(data)
+    license_file = _read(data)
     if ctx.trust.get(license_file.vendor_kid) is None:
         ctx.store.write(lambda tx: _preview(tx, ctx, license_file, choice, now))  # nothing is trusted for a bad file
         _trust_confirmed(ctx, license_file, confirmed, actor, now)
     return ctx.store.write(lambda tx: _import(tx, ctx, license_file, choice, actor, now))
+
+
+def _read(data: bytes) -> License:
+    """The license file; another kind of file is named instead. Raises LicenseFileError."""
+    try:
+        return licensefile.read(data)
+    except LicenseFileError as error:
+        fault = filekind.mistaken("The file", data, filekind.LICENSE) if error.code == "no-license" else None
+        raise error if fault is None else LicenseFileError("wrong-file", fault) from error
 
 
 def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None, actor: str, now: int) -> None:

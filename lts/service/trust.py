@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lts.crypto import PublicKey
 from lts.errors import TokenError
-from lts.rules import vendorkey
+from lts.rules import filekind, vendorkey
 from lts.rules.notices import Notice
 from lts.rules.vendorkey import VendorKey
 from lts.service.files import write_private
@@ -44,7 +44,9 @@ class TrustStore:
             return self._keys
 
     def add(self, pub: bytes) -> VendorKey:
-        """Trust the key of a `.pub` text from now on. Raises TokenError."""
+        """Trust the key of a `.pub` text from now on. Raises TokenError, also naming another kind of file."""
+        if fault := filekind.mistaken("The file", pub, filekind.PUBLIC_KEY):
+            raise TokenError(fault)
         key = vendorkey.read(pub)
         self._write(key.key.kid, pub)
         return key

@@ -168,6 +168,17 @@ def live_leases(db: apsw.Connection, item: int, code: int, now: int) -> int:
     )
 
 
+def holders_by_code(db: apsw.Connection, code: int, now: int) -> set[int]:
+    """Numbers of the devices that hold a live seat or concurrent lease by a code; reads all that are live."""
+    query = "SELECT device, codes FROM {} WHERE ends > ? AND flags & 2 = 0"
+    return {
+        device
+        for table in ("seats", "leases")
+        for device, codes in sql.each(db, query.format(table), (now,))
+        if code in _unpack_codes(codes)
+    }
+
+
 def load(db: apsw.Connection, counters: Counters) -> None:
     """Fill the seat counts from the table at start."""
     for item, codes, hour, n in sql.each(

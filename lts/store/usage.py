@@ -44,6 +44,12 @@ def type_key(tx: Transaction, name: str, time: int) -> int:
     return key
 
 
+def devices_by_code(db: apsw.Connection, code: int, first_day: int) -> set[int]:
+    """Numbers of the devices that reported by a code on `first_day` (days since 1970, UTC) or later."""
+    query = "SELECT DISTINCT device FROM usage_days WHERE day >= ? AND code = ?"
+    return {device for (device,) in sql.each(db, query, (first_day, code))}
+
+
 def name_type(tx: Transaction, record: TypeNamed) -> None:
     """Apply a TYPE change."""
     known = tx.types.get(record.name)

@@ -16,10 +16,11 @@ from lts import __version__
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation
+from lts.rules.attention import url_notices
 from lts.rules.licensefile import License
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import attention, forecasts, handshakes, licenses, serverurls, upkeep, usage
+from lts.service import attention, codeuse, forecasts, handshakes, licenses, serverurls, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
@@ -181,7 +182,8 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/handshakes")
     def add() -> Json:
         body = json_body()
-        organization = body_text(body, "organizationId")
+        given = body.get("organizationId")
+        organization = None if given is None else body_text(body, "organizationId")
         changes = {name: value for name, value in body.items() if name != "organizationId"}
         return {"name": handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now())}
 
@@ -194,11 +196,17 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         handshakes.remove(ctx, name, g.actor, ctx.clock.now())
         return {"removed": name}
 
+    @api.get("/handshake-use/<path:name>")
+    def use(name: str) -> Json:
+        return codeuse.code_use(ctx, name, ctx.clock.now())
+
     @api.get("/license-key/<path:name>")
     def key(name: str) -> Json:
         if not g.account.may_change:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
-        return {"licenseKey": handshakes.license_key(ctx, name), "servers": handshakes.server_urls(ctx)}
+        urls = handshakes.server_urls(ctx)
+        notices = [notice.detail for notice in url_notices(urls)]
+        return {"licenseKey": handshakes.license_key(ctx, name), "servers": urls, "notices": notices}
 
 
 def _text_of_code(code: Json) -> str:

@@ -121,7 +121,7 @@ def test_the_same_commands_work_on_the_folder_of_a_stopped_server(folder: Path) 
     assert lts("handshake", "order", "216998-team", "2", "1", data=data).code == 0
     explained = lts("explain", "--code", "216998-team", "--product", "reader", "--version", "3", data=data)
     assert explained.out.startswith("OK")
-    assert lts("handshake", "remove", "216998-two", data=data).code == 0
+    assert lts("handshake", "remove", "216998-two", "--yes", data=data).code == 0
     assert lts("doctor", data=data).code == 0
     assert lts("clock", "reset", data=data).code == 0
     assert lts("verify", data=data).code == 0

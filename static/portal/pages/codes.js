@@ -53,20 +53,22 @@ function Actions({ code, act }) {
     <${Button} kind="quiet" icon="remove" label=${t("codes.remove", { name: code.name })} onClick=${() => act("remove", code)} /></span>`;
 }
 
-const columns = (mayChange, act) => [
+const columns = (mayChange, act, keyWarning) => [
   { label: t("codes.code"), sort: "name", kind: "name", render: (code) => html`<${Name} code=${code} />` },
   { label: t("codes.items"), sort: "items", render: (code) => html`<${Linked} code=${code} />` },
   { label: t("codes.protection"), render: (code) => html`<${Protection} code=${code} />` },
-  { label: t("codes.key"), kind: "wide", render: (code) => (code.licenseKey ? html`<${Copyable} value=${code.licenseKey} label=${t("codes.key-of", { name: code.name })} />` : html`<span class="soft">${t("codes.key-hidden")}</span>`) },
+  { label: t("codes.key"), kind: "wide", render: (code) => (code.licenseKey ? html`<${Copyable} value=${code.licenseKey} label=${t("codes.key-of", { name: code.name })} warning=${keyWarning} />` : html`<span class="soft">${t("codes.key-hidden")}</span>`) },
   ...(mayChange ? [{ label: t("common.actions"), render: (code) => html`<${Actions} code=${code} act=${act} />` }] : []),
 ];
 
 function Confirm({ asked, onClose, onDone }) {
   const { what, code } = asked;
   const path = `/handshakes/${encodeURIComponent(code.name)}`;
+  const use = useLoad(what === "remove" ? `/handshake-use/${encodeURIComponent(code.name)}` : null);
   const save = () => (what === "remove" ? remove(path) : patch(path, { isDefault: true }));
   return html`<${FormDialog} title=${t(`codes.${what}-title`)} saveWord=${t(`codes.${what}-do`)} danger=${what === "remove"} save=${save} onClose=${onClose} onSaved=${onDone}>
-    <p>${t(`codes.${what}-text`)}</p><p><strong><${Sent}>${code.name}<//></strong></p><//>`;
+    <p>${t(`codes.${what}-text`)}</p>${use.data && html`<p>${t("codes.remove-use", use.data)}</p>`}
+    <p><strong><${Sent}>${code.name}<//></strong></p><//>`;
 }
 
 export function Codes({ query, mayChange }) {
@@ -80,6 +82,7 @@ export function Codes({ query, mayChange }) {
     setAsked({ what, code, items });
   };
   const warning = urls.data && urlWarning(urls.data);
+  const keyWarning = urls.data?.notices.includes("url-local") ? t("urls.copied-url-local") : null;
   const actions = mayChange && html`<${Button} icon="link" onClick=${() => act("urls")}>${t("urls.set")}<//>
     <${Button} kind="primary" icon="plus" onClick=${() => act("add")}>${t("codes.add")}<//>`;
   return html`<${Page} title=${t("nav.handshake-codes")} lead=${t("codes.lead")} actions=${actions}>
@@ -88,7 +91,7 @@ export function Codes({ query, mayChange }) {
       <${Loaded} of=${codes}>${({ handshakeCodes, found }) => html`
         <div class="tools"><${Search} list=${codes} label=${t("codes.search")} /><span class="soft last">${t("codes.count", { n: found })}</span></div>
         ${handshakeCodes.length
-          ? html`<${Table} label=${t("nav.handshake-codes")} columns=${columns(mayChange, act)} rows=${handshakeCodes} list=${codes} keyOf=${(code) => code.name}
+          ? html`<${Table} label=${t("nav.handshake-codes")} columns=${columns(mayChange, act, keyWarning)} rows=${handshakeCodes} list=${codes} keyOf=${(code) => code.name}
               expand=${(code) => html`<${Detail} code=${code} />`} busy=${codes.loading} />`
           : codes.asked.q
             ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`

@@ -70,8 +70,10 @@ async function copyText(text, field) {
   return document.execCommand("copy"); // the only way from a page that was opened by plain http
 }
 
-// A value in a field that can be selected, with a button that copies it.
-export function Copyable({ value, label }) {
+const COPIED_MS = 2500, WARNED_MS = 12000;
+
+// A value in a field that can be selected, with a button that copies it; `warning` is said once it is copied.
+export function Copyable({ value, label, warning = null }) {
   const field = useRef(null);
   const [done, setDone] = useState(null);
   const copy = async () => {
@@ -82,12 +84,12 @@ export function Copyable({ value, label }) {
       field.current.select(); // the browser does not allow it: selected, so that the keyboard can copy
     }
     setDone(good ? "common.copied" : "common.selected");
-    setTimeout(() => setDone(null), 2500);
+    setTimeout(() => setDone(null), warning ? WARNED_MS : COPIED_MS);
   };
   return html`<div class="copyable">
     <input class="mono" readonly ref=${field} value=${value} aria-label=${label} onFocus=${(e) => e.target.select()} />
     <${Button} icon=${done === "common.copied" ? "check" : "copy"} onClick=${copy} label=${t("action.copy-what", { what: label })}>${t("action.copy")}<//>
-    <span class="copied" role="status">${done && t(done)}</span>
+    <span class=${`copied${warning ? " copied-warned" : ""}`} role="status">${done && t(done)}${done && warning && ` ${warning}`}</span>
   </div>`;
 }
 

@@ -1,0 +1,178 @@
+"""Commands that ask: what they say it does to whom, and what they do without anybody to answer."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lts.cli import ask
+from lts.cli.main import main
+from lts.errors import AdminError
+from lts.rules import licensefile
+from lts.service import accounts, handshakes, labels
+from lts.service.context import Context
+from tests.support.kit import Lab, item, lab
+
+Typed = Callable[[str], None]
+
+
+class Terminal(io.StringIO):
+    """A console in which some lines are typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The laboratory stands on this machine, as the commands do: else they would find a folder that was moved."""
+    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """`typed(lines)` makes a console with these lines; what is said there stands on its standard error."""
+
+    def sit_down(lines: str) -> None:
+        monkeypatch.setattr(sys, "stdin", Terminal(lines))
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+
+    return sit_down
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a stopped server with codes 216998-100 (default) and 216998-two, a seat by the latter, a password
+    and a session."""
+    monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("LTS_CONFIG", raising=False)
+    with lab(tmp_path) as here:
+        fill(here)
+    yield tmp_path / "data"
+
+
+def fill(here: Lab) -> None:
+    here.load(item("seats", "device", 5))
+    handshakes.add(here.ctx, "216998", {"custom": "two", "items": [{"id": 1, "cap": None}]}, "test", here.time.now)
+    for _ in range(2):
+        given = here.authorize("216998-two")
+    here.report(given.lease, {"QR": 3})
+
+
+def codes(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    capsys.readouterr()
+    assert main(["handshake", "list", "--json"]) == 0
+    return [code["name"] for code in json.loads(capsys.readouterr().out)]
+
+
+def test_removing_a_code_says_whom_it_stops_and_asks(
+    data: Path, typed: Typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed("n\n")
+    assert main(["handshake", "remove", "216998-two"]) == 1
+    err = capsys.readouterr().err
+    assert "2 devices hold a seat by it" in err
+    assert "1 device reported by it in the last 30 days" in err
+    assert "Remove 216998-two? [y/N]" in err
+    assert err.splitlines()[-1].endswith("lts: Nothing was changed.")
+    assert codes(capsys) == ["216998-100", "216998-two"]
+    typed("yes\n")
+    assert main(["handshake", "remove", "216998-two"]) == 0
+    assert codes(capsys) == ["216998-100"]
+
+
+def test_without_a_console_nothing_is_done_and_the_option_is_named(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["handshake", "remove", "216998-two"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(
+        "lts: Applications with a license key of 216998-two are refused once it is removed: 2 devices"
+    )
+    assert "--yes" in err
+    assert codes(capsys) == ["216998-100", "216998-two"]
+    assert main(["handshake", "remove", "216998-two", "--yes"]) == 0
+    assert codes(capsys) == ["216998-100"]
+
+
+def test_an_input_that_ends_is_no(data: Path, typed: Typed, capsys: pytest.CaptureFixture[str]) -> None:
+    typed("")
+    assert main(["handshake", "remove", "216998-two"]) == 1
+    assert len(codes(capsys)) == 2
+
+
+def set_password(ctx: Context, now: int) -> None:
+    from lts.service import sessions
+
+    accounts.set_up(ctx, sessions.setup_code(ctx) or "", "correct horse battery", now)
+    sessions.begin(ctx, "admin", "127.0.0.1", "browser", now)
+
+
+def test_resetting_the_password_asks_once_there_is_one(
+    data: Path, typed: Typed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["password", "reset"]) == 0  # nothing to forget: nothing to ask
+    with lab(tmp_path) as here:
+        set_password(here.ctx, here.time.now)
+    capsys.readouterr()
+    assert main(["password", "reset"]) == 1
+    assert "The password of admin is forgotten" in (err := capsys.readouterr().err)
+    assert "--yes" in err
+    typed("no\n")
+    assert main(["password", "reset"]) == 1
+    assert "Forget the password of admin? [y/N]" in capsys.readouterr().err
+    assert main(["password", "reset", "--yes"]) == 0
+    assert "Set-up code:" in capsys.readouterr().out
+
+
+def test_promoting_a_single_server_is_refused_before_anybody_is_asked(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["promote"]) == 1
+    assert "This is a single server" in capsys.readouterr().err
+
+
+def test_promoting_a_standby_needs_a_yes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lts.json").write_text('{"servers": ["http://127.0.0.1:9/lts/", "self"]}', encoding="utf-8")
+    monkeypatch.setenv("LTS_CONFIG", str(tmp_path / "lts.json"))
+    with lab(tmp_path):
+        pass
+    assert main(["promote"]) == 1
+    err = capsys.readouterr().err
+    assert "the old one may never serve again" in err
+    assert "--yes" in err
+
+
+def test_an_unknown_vendor_is_confirmed_at_the_console_or_by_its_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lab(tmp_path) as here:
+        (tmp_path / "a.lic").write_text(licensefile.render(here.vendor.activate(here.vendor.issue(item()), here.ctx)))
+    monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))  # without the trust folder of the laboratory
+    assert main(["license", "import", str(tmp_path / "a.lic")]) == 1
+    err = capsys.readouterr().err
+    assert "add --fingerprint " in err
+    typed("y\n")
+    assert main(["license", "import", str(tmp_path / "a.lic")]) == 0
+    assert "Is the fingerprint the vendor's? [y/N]" in capsys.readouterr().err
+
+
+def test_a_new_passphrase_is_typed_twice_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LTS_VENDOR_PASSPHRASE", raising=False)
+    answers = iter(["geheim é", "geheim é", "one", "other", ""])
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: next(answers))
+    assert ask.passphrase("New: ", "LTS_VENDOR_PASSPHRASE", new=True) == "geheim é".encode()
+    with pytest.raises(AdminError, match="differ"):
+        ask.passphrase("New: ", "LTS_VENDOR_PASSPHRASE", new=True)
+    with pytest.raises(AdminError, match="empty"):
+        ask.passphrase("New: ", "LTS_VENDOR_PASSPHRASE", new=True)
+    monkeypatch.setenv("LTS_VENDOR_PASSPHRASE", "given")
+    assert ask.passphrase("New: ", "LTS_VENDOR_PASSPHRASE", new=True) == b"given"
