@@ -6,6 +6,7 @@ POSTs to a URL. The servers that the client meets are played by this program, as
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -200,29 +201,49 @@ def driver(target: str) -> Iterator[Drive]:
     if target.startswith(("http://", "https://")):
         yield lambda call: _post(target, call)
         return
-    with subprocess.Popen(  # noqa: S603 - the command that its user names
-        shlex.split(target), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
+    with _started(target) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         to, back = process.stdin, process.stdout
 
         def drive(call: Json) -> Json:
-            to.write(json.dumps(call) + "\n")
-            to.flush()
-            return _object(back.readline(), call)
+            try:
+                to.write(json.dumps(call) + "\n")
+                to.flush()
+                answer = back.readline()
+            except OSError:  # of a driver that has ended
+                answer = ""
+                with contextlib.suppress(OSError):
+                    to.close()
+            if not answer:
+                raise AdminError("no-driver", f"The driver {target!r} ended instead of answering {call['do']}.")
+            return _object(answer, call)
 
         yield drive
-        to.close()
-        process.wait(ANSWER_SECONDS)
+        with contextlib.suppress(BrokenPipeError):  # it may have ended by itself
+            to.close()
+        try:
+            process.wait(ANSWER_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise AdminError("no-driver", f"The driver {target!r} goes on though its input has ended.") from error
+
+
+def _started(command: str) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - the command that its user names
+            shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+    except (OSError, ValueError, IndexError) as error:
+        raise AdminError("no-driver", f"The driver {command!r} cannot be started: {error}.") from error
 
 
 def _post(url: str, call: Json) -> Json:
-    asked = urllib.request.Request(url, json.dumps(call).encode(), {"Content-Type": "application/json"})  # noqa: S310 - http
     try:
+        asked = urllib.request.Request(url, json.dumps(call).encode(), {"Content-Type": "application/json"})  # noqa: S310 - http
         with urllib.request.urlopen(asked, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - http
             return _object(answer.read().decode("utf-8", "replace"), call)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise AdminError("no-driver", f"{url} does not answer: {error}") from error
 
 

@@ -6,16 +6,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lts.cli.output import print_json, print_table
+from lts.cli.files import read_file
+from lts.cli.options import add_deployment
+from lts.cli.output import note, print_json, print_table
 from lts.client import Client
 from lts.errors import AdminError
 from lts.protocol import Lease, LicenseKey, iso, parse_iso, slot_of
+from lts.rules import filekind, vendorkey
+
+PRODUCT = "demo"
+"""What a device asks for when the command does not say."""
 
 
 def add_parsers(commands: Any) -> None:
     """Register the commands."""
     for name, run, words in (
-        ("authorize", _authorize, "authorise a device, as an application would"),
+        ("authorize", _authorize, "authorize a device, as an application would"),
         ("report", _report, "report usage of a device"),
         ("release", _release, "give a device's seat back"),
     ):
@@ -37,15 +43,32 @@ def _who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password", help="session password of the code")
     parser.add_argument("--device", help="device UUID (default: one kept in the state folder)")
     parser.add_argument("--state", type=Path, default=Path.home() / ".lts-client", help="folder of the client's state")
-    parser.add_argument("--vendor-key", help="the vendor's public key (JWK x); without it the server is pinned")
-    parser.add_argument("--product", default="demo")
-    parser.add_argument("--version", dest="product_version")
-    parser.add_argument("--edition")
-    parser.add_argument("--deployment", default="desktop")
-    parser.add_argument("--modules", default="", metavar="A,B")
-    parser.add_argument("--instances", type=int, default=1)
-    parser.add_argument("--domain")
+    parser.add_argument(
+        "--vendor-key", metavar="X", help="the vendor's public key, or its .pub; without it the server is pinned"
+    )
+    parser.add_argument("--product", help=f"the product's name as the license has it (default: {PRODUCT})")
+    parser.add_argument("--version", dest="product_version", help="the product's version, such as 8.2.5")
+    parser.add_argument("--edition", help="the product's edition")
+    add_deployment(parser)
+    parser.add_argument("--modules", default="", metavar="A,B", help="features asked for (default: all)")
+    parser.add_argument("--instances", type=int, default=1, metavar="N", help="instances asked for (default: 1)")
+    parser.add_argument("--domain", help="web domain that the application runs on")
     parser.add_argument("--json", action="store_true")
+
+
+def _vendor_key(text: str | None) -> str | None:
+    """The public key's text, read from the vendor's `.pub` when a file is named. Raises AdminError."""
+    if text is None or not Path(text).is_file():
+        return text
+    return vendorkey.read(read_file(Path(text), filekind.PUBLIC_KEY)).key.x
+
+
+def _say_what_is_asked(args: argparse.Namespace) -> None:
+    if args.product is None:
+        note(
+            f"without --product it asks for the product {PRODUCT}, as a {args.deployment} application"
+            f" (--deployment {args.deployment})."
+        )
 
 
 def client_of(args: argparse.Namespace) -> Client:
@@ -58,14 +81,14 @@ def client_of(args: argparse.Namespace) -> Client:
     state = args.state / args.device if args.device else args.state
     return Client(
         key,
-        product=args.product,
+        product=args.product or PRODUCT,
         version=args.product_version,
         edition=args.edition,
         deployment_type=args.deployment,
         modules=tuple(module for module in args.modules.split(",") if module),
         instances=args.instances,
         validation={"domain": args.domain} if args.domain else None,
-        vendor_key=args.vendor_key,
+        vendor_key=_vendor_key(args.vendor_key),
         allow_pinned=args.vendor_key is None,
         device_id=args.device,
         state=state,
@@ -73,13 +96,17 @@ def client_of(args: argparse.Namespace) -> Client:
 
 
 def _authorize(args: argparse.Namespace) -> int:
+    _say_what_is_asked(args)
     client = client_of(args)
     lease = client.authorize()
     if args.json:
         print_json({"deviceId": client.device_id, "lease": client.lease_text, "certificates": client.certificates,
                     "claims": lease.claims()})  # fmt: skip
         return 0
-    print(f"Device {client.device_id} is authorised until {iso(lease.expires_at)} by code {lease.handshake_code}.")
+    print(
+        f"Device {client.device_id} is authorized for {args.product or PRODUCT} ({args.deployment}) until"
+        f" {iso(lease.expires_at)} by code {lease.handshake_code}."
+    )
     _print_items(lease)
     return 0
 

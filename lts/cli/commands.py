@@ -41,7 +41,7 @@ COMMANDS = {
     "vendor": Command("Sell", "lts.cli.vendor", "make keys and license files (for vendors)"),
     "demo": Command("Develop", "lts.cli.demo", "see a server with 60 days of history, on a new data folder"),
     "sandbox": Command("Develop", "lts.cli.sandbox", "a server that gives any answer on demand, for developers"),
-    "authorize": Command("Develop", "lts.cli.client", "authorise a device, as an application would"),
+    "authorize": Command("Develop", "lts.cli.client", "authorize a device, as an application would"),
     "report": Command("Develop", "lts.cli.client", "report usage of a device"),
     "release": Command("Develop", "lts.cli.client", "give a device's seat back"),
     "conformance": Command("Develop", "lts.cli.conformance", "drive a client through the vectors (docs/protocol.md)"),

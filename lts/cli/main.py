@@ -5,10 +5,10 @@ Only the module of the command that is asked for is loaded (lts/cli/commands.py)
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import traceback
 
+from lts.cli import streams
 from lts.cli.commands import COMMANDS
 from lts.cli.parser import make_parser, nearest, overview_parser
 from lts.errors import LtsError
@@ -19,20 +19,24 @@ _ALONE = ("--help", "--version", "-h")
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; without any, serve."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a console of any code page
+    streams.make_ready()
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except LtsError as error:
         print(f"lts: {error.detail}", file=sys.stderr)
         return 2 if error.code == "usage" else 1
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return 1
-    except Exception:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
+    except Exception as error:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
+        if isinstance(error, OSError) and (lost := streams.lost_output()):
+            if not isinstance(lost, BrokenPipeError):  # a reader that has seen enough
+                print(f"lts: The output cannot be written ({lost.strerror}).", file=sys.stderr)
+            return 1
         traceback.print_exc()
         print("lts: LTS itself is at fault; please report the lines above to its developers.", file=sys.stderr)
         return 1
+    finally:
+        streams.settle()
 
 
 def _run(arguments: list[str]) -> int:
@@ -44,6 +48,7 @@ def _run(arguments: list[str]) -> int:
         overview_parser().error(f"there is no command {name!r}{nearest(name, COMMANDS)}")
     args = make_parser([name]).parse_args([*place, name, *rest])
     result: int = args.run(args)
+    streams.write_out()
     return result
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from lts import config
+from lts.cli.output import note
 from lts.cli.place import base_folder
 from lts.config import Config
 
@@ -19,12 +21,34 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="data folder to use")
 
 
+def add_deployment(parser: argparse.ArgumentParser) -> None:
+    """--deployment, the deployment type that a device names."""
+    from lts.rules.licensefile import DEPLOYMENT_TYPES  # only few commands need it, and it loads much
+
+    default = "desktop"
+    words = f"deployment type (default: {default})"
+    parser.add_argument("--deployment", choices=DEPLOYMENT_TYPES, default=default, help=words)
+
+
 def config_of(args: argparse.Namespace) -> Config:
     """The configuration the arguments name. Raises ConfigError."""
-    return config.load(
-        getattr(args, "config", None),
+    named = getattr(args, "config", None)
+    found = config.load(
+        named,
         BASE,
         host=getattr(args, "host", None),
         port=getattr(args, "port", None),
         data_dir=getattr(args, "data", None),
     )
+    if named is None and not os.environ.get("LTS_CONFIG"):
+        _name_unused(found)
+    return found
+
+
+def _name_unused(found: Config) -> None:
+    """Say that an `lts.json` in the folder one stands in is not the one in use: it is never taken silently, since who
+    may write there would choose the server's data and whom it trusts (decision 0014)."""
+    here = Path(config.FILE)
+    if here.is_file() and not (found.source is not None and here.samefile(found.source)):
+        used = found.source or f"the defaults, since there is no {BASE / config.FILE}"
+        note(f"the {config.FILE} in this folder is not used, but {used}. To use it, add --config {config.FILE}.")

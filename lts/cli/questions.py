@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from lts.cli.admin import session
-from lts.cli.options import config_of
+from lts.cli.options import add_deployment, config_of
 from lts.cli.output import print_json, print_table
 from lts.cli.pair import print_pair
 from lts.rules.usagetable import GROUPINGS, usage_csv
@@ -33,7 +33,7 @@ def add_parsers(commands: Any) -> None:
     explain.add_argument("--product", required=True)
     explain.add_argument("--version", dest="product_version")
     explain.add_argument("--edition")
-    explain.add_argument("--deployment", default="desktop")
+    add_deployment(explain)
     explain.add_argument("--modules", default="", metavar="A,B")
     explain.add_argument("--instances", type=int, default=1)
     explain.add_argument("--device")

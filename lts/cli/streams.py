@@ -1,0 +1,53 @@
+"""The three standard streams as a command finds them: closed, a pipe that nobody reads, a disk that is full.
+
+What is printed, and which exit code a fault gives, is said by lts.cli.main.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+
+def make_ready() -> None:
+    """Put the null device in place of a stream that is closed, so that no file takes its number, and let every
+    console show what it can of any text."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a console of any code page
+
+
+def write_out() -> None:
+    """Write what is still in memory. Raises OSError, BrokenPipeError when the output cannot be written."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def settle() -> None:
+    """At the end of a command: what cannot be written is dropped, or the interpreter would complain of it."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop()
+
+
+def _drop() -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def lost_output() -> OSError | None:
+    """Why standard output cannot be written, tried by a line end; None when it can."""
+    try:
+        print(flush=True)
+    except OSError as error:
+        return error
+    except ValueError:  # closed meanwhile
+        return None
+    return None

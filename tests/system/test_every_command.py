@@ -1,0 +1,185 @@
+"""Every command, in places that commands are not made for: no traceback, an exit code of 0, 1 or 2, and words."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lts.cli.main import main
+from lts.cli.parser import make_parser
+from lts.rules import licensefile
+from tests.support.kit import Vendor, item, lab
+from tests.support.lines import environment
+
+FOREVER = {("serve",), ("demo",), ("sandbox",)}
+SYSTEM = {("service", "install"), ("service", "remove")}
+
+
+def leaves(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every single command, by its words."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield path
+    for group in groups:
+        for name, child in group.choices.items():
+            yield from leaves(child, (*path, name))
+
+
+LEAVES = sorted(leaves(make_parser()))
+ENDING = [leaf for leaf in LEAVES if leaf not in FOREVER | SYSTEM]
+
+
+def named(leaf: tuple[str, ...]) -> str:
+    return " ".join(leaf)
+
+
+def run_here(*words: str) -> int:
+    """The exit code of a command in this process."""
+    try:
+        return main(list(words))
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty folder, no data, and nobody at the keyboard."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("LTS_CONFIG", raising=False)
+    monkeypatch.delenv("LTS_VENDOR_PASSPHRASE", raising=False)
+    with Path(os.devnull).open(encoding="utf-8") as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+        yield
+
+
+@pytest.mark.parametrize("leaf", ENDING, ids=named)
+def test_a_command_without_arguments_or_data_says_what_is_missing(
+    leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run_here(*leaf)
+    out, err = capsys.readouterr()
+    assert code in (0, 1, 2)
+    assert "Traceback" not in err
+    assert "at fault" not in err
+    if code == 1 and leaf != ("doctor",):
+        assert len([line for line in err.splitlines() if line.startswith("lts: ")]) == 1, err
+        assert err.rstrip().endswith("."), err
+    assert out or err
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=named)
+def test_an_unknown_option_is_a_usage_error_and_help_is_none(
+    leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(*leaf, "--nonsense") == 2
+    assert run_here(*leaf, "--help") == 0
+    assert capsys.readouterr().out
+
+
+def lts(*words: str, **streams: object) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own, whose streams a test chooses."""
+    chosen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+    env = {**environment(), **{name: os.environ[name] for name in ("LTS_DATA_DIR", "HOME")}}
+    command = [sys.executable, "-m", "lts.cli.main", *words]
+    return subprocess.run(command, env=env, timeout=120, check=False, **chosen)  # type: ignore[call-overload,no-any-return]  # streams of any kind
+
+
+PRINTING = [("doctor",), ("vendor", "spec"), ("usage", "--format", "csv")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
+@pytest.mark.parametrize("words", PRINTING, ids=named)
+def test_a_full_disk_under_the_output_is_a_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
+    make_data(tmp_path)
+    with Path("/dev/full").open("wb") as full:
+        done = lts(*words, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == b"lts: The output cannot be written (No space left on device).\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("words", PRINTING, ids=named)
+def test_a_reader_that_has_seen_enough_is_no_fault(words: tuple[str, ...], tmp_path: Path) -> None:
+    make_data(tmp_path)
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as broken:
+        done = lts(*words, stdout=broken)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams by number")
+@pytest.mark.parametrize("words", PRINTING, ids=named)
+def test_closed_streams_take_nothing_and_give_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
+    make_data(tmp_path)
+    shell = 'exec "$@" <&- >&-'
+    env = {**environment(), **{name: os.environ[name] for name in ("LTS_DATA_DIR", "HOME")}}
+    command = ["sh", "-c", shell, "sh", sys.executable, "-m", "lts.cli.main", *words]
+    done = subprocess.run(command, env=env, stderr=subprocess.PIPE, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def make_data(folder: Path) -> None:
+    """A data folder, so that there is something to print."""
+    with lab(folder):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("false", "The driver 'false' ended instead of answering "),
+        ("there-is-no-such-program-here", "cannot be started"),
+        ("'unbalanced", "cannot be started"),
+        ("", "cannot be started"),
+        ("http://[", "does not answer"),
+    ],
+)
+def test_a_driver_that_is_none_is_a_sentence(target: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here("conformance", target) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("lts: ")
+    assert len(err.splitlines()) == 1
+    assert said in err
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can become somebody without rights")
+@pytest.mark.parametrize(
+    "words", [("verify",), ("license", "show"), ("doctor",), ("status",), ("clock", "reset")], ids=named
+)
+def test_somebody_without_rights_is_told_so(words: tuple[str, ...], tmp_path: Path) -> None:
+    make_data(tmp_path)
+    (tmp_path / "data").chmod(0o700)
+    if words == ("license", "show"):
+        path = tmp_path / "a.lic"
+        path.write_text(licensefile.render(Vendor().issue(item())), encoding="utf-8")
+        words = (*words, str(path))
+    # run once as root, so that all is loaded: Python's own files may not be open to everybody
+    code = (
+        "import contextlib, io, os, sys\n"
+        "from lts.cli.main import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        "    main(sys.argv[1:])\n"
+        "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    env = {**environment(), "LTS_DATA_DIR": str(tmp_path / "data")}
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", code, *words], env=env, capture_output=True, encoding="utf-8",
+                          stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    if words[0] == "license":
+        assert done.returncode == 0
+        assert "cannot be read by you" in done.stderr
+    else:
+        assert done.returncode == 1
+        assert "run this as root, or as the user that runs the server" in done.stderr
