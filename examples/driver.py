@@ -104,6 +104,9 @@ class Driver:
 
 def main() -> None:
     """Answer until standard input ends."""
+    if sys.argv[1:] or sys.stdin.isatty():
+        print('usage: lts conformance "python driver.py", which sends it a JSON object a line', file=sys.stderr)
+        sys.exit(2)
     driver = Driver()
     for line in sys.stdin:
         print(json.dumps(driver.handle(json.loads(line))), flush=True)

@@ -5,6 +5,7 @@ LICENSE_KEY=… VENDOR_KEY=… flask --app service run
 
 import atexit
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,25 @@ from flask import Flask, request
 
 from lts.client import Client, Refused, Unreachable
 
+USAGE = "Start it by: LICENSE_KEY=… VENDOR_KEY=… flask --app service run"
+
+
+def given(name: str) -> str:
+    """A setting from the environment; without it the service says how it is started, and ends."""
+    if not os.environ.get(name):
+        print(f"{name} is not set. {USAGE}", file=sys.stderr)
+        sys.exit(2)
+    return os.environ[name]
+
 
 def create_app(license_key: str | None = None, vendor_key: str | None = None, state: str = "service-state") -> Flask:
     """The service. It starts without a license server and answers 503 until one has authorised it."""
     app = Flask("service")
     client = Client(
-        license_key or os.environ["LICENSE_KEY"],
+        license_key or given("LICENSE_KEY"),
         product="demo",
         deployment_type="server",
-        vendor_key=vendor_key or os.environ["VENDOR_KEY"],
+        vendor_key=vendor_key or given("VENDOR_KEY"),
         state=Path(state),
         bound=True,
         background=True,
@@ -49,3 +60,8 @@ def create_app(license_key: str | None = None, vendor_key: str | None = None, st
         return {"licensedUntil": lease.expires_at if lease else None, "storage": client.storage_fault}
 
     return app
+
+
+if __name__ == "__main__":  # it is an application for Flask, and nothing by itself
+    print(USAGE, file=sys.stderr)
+    sys.exit(2)
