@@ -1,6 +1,6 @@
 """What docstrings, comments and documents cite exists: documents, headings, decisions, modules, files and names.
 
-The form is told in docs/design/README.md, How to cite them. Links of the guides are looked at in tests/docs/test_docs.py.
+The form is told in docs/design/README.md, How to cite them. tests/docs/test_docs.py looks at the links of the guides.
 """
 
 from __future__ import annotations
