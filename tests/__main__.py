@@ -1,5 +1,7 @@
-"""`python3 -m tests`: sets itself up, then style, types, imports and every test; arguments go to pytest alone.
+"""`python3 -m tests`: sets itself up, then style, types, imports and all tests that need nothing but Python's packages.
 
+`python3 -m tests --all` runs every test: it builds packages, starts other systems, and torments pairs of servers.
+`python3 -m tests tests/rules -k chain`: arguments go to pytest alone, which runs what they choose.
 `python3 -m tests --coverage` runs every test and says what they reach, as information.
 `python3 -m tests --screenshots` makes pictures of every page of the portal, in screenshots/.
 `python3 -m tests --doc-pictures` makes the guide's pictures anew, in docs/pictures/.
@@ -16,14 +18,23 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lts.bootstrap import SetupError, ensure_venv, say
-from tests.support import programs
 
-_LINT = "import sys; from importlinter.cli import lint_imports_command as c; c(sys.argv[1:])"
-CHECKED = ["lts", "tests", "bench", "tools", "run_lts.py"]
+PYTEST = ["-m", "pytest"]
+PARALLEL = ["-n", "auto", "--dist", "loadgroup"]
+BRING = "--bring"
+"""Programs of the system that the chosen tests need are installed (tests/support/needed.py)."""
+COMMANDS: dict[str, list[list[str]]] = {
+    "": [[*PYTEST, *PARALLEL, "-m", "not slow"]],
+    "--all": [[*PYTEST, *PARALLEL, BRING]],
+    "--coverage": [["-m", "coverage", "run", *PYTEST, BRING], ["-m", "coverage", "report"]],
+    "--screenshots": [["-m", "tests.portal.pictures"]],
+    "--doc-pictures": [["-m", "tests.portal.docpictures"]],
+}
+"""What to run with the environment's Python, one after another."""
 
 
 def main() -> int:
-    """Exit code 0 when everything passed."""
+    """Exit code 0 when everything passed, else that of the first command that failed."""
     if sys.version_info < (3, 10):
         say("tests: Python 3.10 or newer is needed.")
         return 1
@@ -32,33 +43,24 @@ def main() -> int:
     except SetupError as error:
         say(f"tests: {error}")
         return 1
-    programs.bring()
-    checks = [
-        ("style", ["-m", "ruff", "check", *CHECKED]),
-        ("format", ["-m", "ruff", "format", "--check", "--quiet", *CHECKED]),
-        ("types", ["-m", "mypy"]),
-        ("types on Windows", ["-m", "mypy", "--platform", "win32", "-p", "lts"]),
-        ("imports", ["-c", _LINT, "--no-cache"]),
-    ]
+    except KeyboardInterrupt:
+        say("tests: stopped during set-up; start again to go on.")
+        return 1
     arguments = sys.argv[1:]
-    if arguments == ["--coverage"]:
-        code = _run(python, "tests", ["-m", "coverage", "run", "-m", "pytest"])
-        return _run(python, "coverage", ["-m", "coverage", "report"]) or code
-    if arguments == ["--doc-pictures"]:
-        return _run(python, "pictures of the guide", ["-m", "tests.portal.docpictures"])
-    if arguments == ["--screenshots"]:
-        return _run(python, "screenshots", ["-m", "tests.portal.pictures"])
-    failed = [] if arguments else [name for name, command in checks if _run(python, name, command)]
-    if failed:
-        say(f"These checks failed: {', '.join(failed)}. The tests run all the same.")
-    code = _run(python, "tests", ["-m", "pytest", *arguments])
-    return code or int(bool(failed))
+    word = arguments[0] if arguments else ""
+    commands = COMMANDS.get(word) or [[*PYTEST, BRING, *arguments]]
+    codes = [_run([python, *command]) for command in commands]
+    return next((code for code in codes if code), 0)
 
 
-def _run(python: str, name: str, command: list[str]) -> int:
-    say(f"== {name}")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([python, *command], cwd=ROOT, env=environment, check=False).returncode
+def _run(command: list[str]) -> int:
+    """Run to the end; Ctrl-C reaches the command by itself, which ends in good order."""
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as child:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 if __name__ == "__main__":

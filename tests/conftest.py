@@ -1,4 +1,4 @@
-"""Fixtures of all tests."""
+"""Fixtures of all tests, and how pytest runs them: programs they need, time they have, their order."""
 
 from __future__ import annotations
 
@@ -6,10 +6,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.kit import Lab, lab
+from tests.support.needed import Needs
 from tests.support.visitor import chromium
+
+# Other programs on the machine must not decide whether a test passes.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """See tests/support/needed.py."""
+    parser.addoption("--bring", action="store_true", help="install programs of the system that chosen tests need")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See tests/support/needed.py."""
+    config.pluginmanager.register(Needs())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """After a failure, say how to have the same order again."""
+    if exitstatus:
+        seed = terminalreporter.config.getoption("randomly_seed", None)
+        terminalreporter.write_line(f"The order of the tests: --randomly-seed={seed} has it again.")
 
 
 @pytest.fixture
@@ -21,7 +44,7 @@ def server(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; each visitor has a profile of its own."""
+    """One Chromium for all tests, which say that they need it; each visitor has a profile of its own."""
     with sync_playwright() as playwright:
         started = chromium(playwright)
         yield started

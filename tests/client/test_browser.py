@@ -16,6 +16,7 @@ from lts.server import Server
 from lts.service import handshakes, usage
 from lts.web.static_files import FOLDER
 from tests.support.kit import NOON, Lab, Vendor, item
+from tests.support.wait import wait_until
 
 LIBRARY = (FOLDER / "client" / "lts-client.js").read_bytes()
 _PAGE = b"""<!doctype html><meta charset=utf-8><title>App</title>
@@ -89,7 +90,7 @@ def opened(profile: BrowserContext, origin: Elsewhere) -> Page:
 def start(page: Page, server: Lab, key: str | None = None, **options: Any) -> str:
     """Open a client on the page as `client`, whose clock is the lab's; its device."""
     given = {"product": "reader", "deploymentType": "server", "vendorKey": server.vendor.key.public.x, "reportEvery": 0,
-             "timeout": 2000, "now": server.time.wall * 1000, **options}  # fmt: skip
+             "timeout": 60_000, "now": server.time.wall * 1000, **options}  # fmt: skip
     text = key or handshakes.license_key(server.ctx, "216998-100")
     device: str = page.evaluate(
         """async ([key, options]) => {
@@ -305,9 +306,5 @@ def test_usage_is_reported_by_itself(served: Lab, origin: Elsewhere, profile: Br
     page = opened(profile, origin)
     start(page, served, reportEvery=100)
     run(page, "await client.authorize(); client.use('QR', 2);")
-    for _ in range(100):
-        if served.used() == 2:
-            break
-        page.wait_for_timeout(50)
-    assert served.used() == 2
+    wait_until(lambda: served.used() == 2, "the usage is counted")
     run(page, "await client.close()")

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page
 from lts.conformance import differences, driver, run_all
 from lts.web.static_files import FOLDER
 from tests.support.lines import ROOT, environment, lts
+from tests.support.wait import PATIENCE
 from tools import client_package, vectors
 
 PYTHON = f"{sys.executable} {ROOT / 'examples' / 'driver.py'}"
@@ -56,7 +57,7 @@ def test_the_browser_library_conforms(browser: Browser) -> None:
         def do_POST(self) -> None:
             back: queue.Queue[str] = queue.Queue()
             calls.put((self.rfile.read(int(self.headers["Content-Length"])).decode(), back))
-            self._send(back.get(timeout=30).encode(), "application/json")
+            self._send(back.get(timeout=PATIENCE).encode(), "application/json")
 
         def _send(self, body: bytes, kind: str) -> None:
             self.send_response(200)
@@ -84,7 +85,7 @@ def test_the_browser_library_conforms(browser: Browser) -> None:
 
     running = threading.Thread(target=conform)
     running.start()
-    while (call := calls.get(timeout=60)) is not None:
+    while (call := calls.get(timeout=PATIENCE)) is not None:
         text, back = call
         answer = page.evaluate("async (call) => (await import('./driver.js')).drive(call)", json.loads(text))
         back.put(json.dumps(answer))
@@ -140,7 +141,7 @@ def test_a_wrong_client_is_told_what_is_wrong(name: str, tmp_path: Path) -> None
         (tmp_path / source.relative_to(ROOT)).write_text(text, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "lts.cli.main", "conformance", f"env PYTHONPATH={tmp_path} {PYTHON}"],
-        capture_output=True, text=True, env=environment(), timeout=120, check=False,
+        capture_output=True, text=True, env=environment(), timeout=2 * PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "FAILED" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser
 
 from lts.web.static_files import FOLDER
 from tests.support.lines import ROOT, environment
+from tests.support.wait import PATIENCE
 from tools import client_package
 
 GUIDE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
@@ -29,6 +31,9 @@ def block(language: str) -> str:
     """The guide's only block of a language."""
     [found] = re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
     return str(found)
+
+
+pytestmark = pytest.mark.xdist_group("guide")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def sandbox() -> Iterator[dict[str, Any]]:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +67,12 @@ def python(installed: Path, code: str, folder: Path) -> subprocess.CompletedProc
     """A program of a user who has the client and cryptography, and no LTS."""
     begin = f"import sys; sys.path[:0] = [{str(installed)!r}]\n"
     return subprocess.run(
-        [sys.executable, "-I", "-c", begin + code], capture_output=True, text=True, cwd=folder, timeout=60, check=False
+        [sys.executable, "-I", "-c", begin + code],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=2 * PATIENCE,
+        check=False,
     )
 
 
@@ -114,7 +124,7 @@ def test_the_web_page_does_what_the_guide_says(sandbox: dict[str, Any], browser:
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(f"http://localhost:{server.server_port}/index.html")
-        page.get_by_text("licensed, counted").wait_for(timeout=15_000)
+        page.get_by_text("licensed, counted").wait_for(timeout=1000 * PATIENCE)
         assert not faults
         page.close()
     finally:
@@ -128,7 +138,7 @@ def test_the_command_line_example(sandbox: dict[str, Any], installed: Path, tmp_
         home = {"HOME": str(tmp_path / name), "USERPROFILE": str(tmp_path / name), "PYTHONPATH": str(installed)}
         (tmp_path / name).mkdir(exist_ok=True)
         return subprocess.run(
-            command, capture_output=True, text=True, env={**environment(), **home}, timeout=60, check=False
+            command, capture_output=True, text=True, env={**environment(), **home}, timeout=2 * PATIENCE, check=False
         )
 
     done = scanner("works")
@@ -141,7 +151,7 @@ def test_the_command_line_example(sandbox: dict[str, Any], installed: Path, tmp_
 
 def test_the_service_example(sandbox: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    import service
+    service = importlib.import_module("service")
 
     app = service.create_app(*keys(sandbox, "works"), state=str(tmp_path / "state")).test_client()
     assert app.post("/scan", data="hello").get_json() == {"characters": 5}

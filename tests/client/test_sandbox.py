@@ -15,10 +15,14 @@ from playwright.sync_api import Browser
 from lts.cli.sandbox import situations
 from lts.client import Client, Refused, Unreachable
 from tests.support.lines import environment
+from tests.support.wait import PATIENCE
 
 REFUSED = {"expired": 111, "not-begun": 112, "full": 120, "password": 102, "bound": 114, "other-module": 124,
            "no-code": 101, "clone": 151, "standby": 100, "full-disk": 150, "limited": 130}  # fmt: skip
 UNREACHABLE = {"slow", "offline", "portal", "half", "redirect"}
+
+
+pytestmark = pytest.mark.xdist_group("sandbox")
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +33,14 @@ def sandbox() -> Iterator[dict[str, Any]]:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def client_of(sandbox: dict[str, Any], name: str, **more: Any) -> Client:
     one = next(each for each in sandbox["situations"] if each["name"] == name)
     kind = "server" if name == "instances" else "desktop"
     return Client(one["licenseKey"], product="demo", vendor_key=one["vendorKey"], modules=tuple(one["modules"]),
-                  deployment_type=kind, timeout=1.0, **more)  # fmt: skip
+                  deployment_type=kind, timeout=1.0 if name == "slow" else PATIENCE, **more)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [one.name for one in situations()])
@@ -68,7 +72,7 @@ def test_every_situation_is_as_it_says(sandbox: dict[str, Any], name: str) -> No
 def test_the_switch_changes_while_an_application_runs(sandbox: dict[str, Any]) -> None:
     def switch(mode: str) -> None:
         asked = urllib.request.Request(f"{sandbox['url']}sandbox/switch?mode={mode}", method="POST")
-        assert json.load(urllib.request.urlopen(asked, timeout=10))["mode"] == mode
+        assert json.load(urllib.request.urlopen(asked, timeout=PATIENCE))["mode"] == mode
 
     client = client_of(sandbox, "switch")
     client.authorize()
@@ -108,6 +112,6 @@ def test_the_page_tries_every_situation(sandbox: dict[str, Any], browser: Browse
         row.get_by_role("button").click()
         refused = f"Refused {REFUSED[name]}" if name in REFUSED else None
         expected = refused or ("Unreachable" if name in UNREACHABLE else "authorised until")
-        row.get_by_text(expected).wait_for(timeout=15_000)
+        row.get_by_text(expected).wait_for(timeout=1000 * PATIENCE)
     assert not faults
     page.close()

@@ -24,6 +24,7 @@ from lts.rules import activation, licensefile
 from lts.vendor import issuing
 from tests.support.kit import Vendor, item
 from tests.support.lines import ROOT, environment
+from tests.support.wait import PATIENCE
 from tests.web.test_static import words
 from tools.package import copy_guide
 
@@ -181,7 +182,7 @@ class World:
         command = [sys.executable, "-m", "lts.cli.main", *arguments]
         return subprocess.run(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, encoding="utf-8",
-                              timeout=120, check=False)  # fmt: skip
+                              timeout=2 * PATIENCE, check=False)  # fmt: skip
 
     def start(self) -> None:
         """Serve, if it does not already."""
@@ -196,7 +197,7 @@ class World:
         """End the server, if it runs."""
         if self._server is not None:
             self._server.terminate()
-            assert self._server.wait(20) == 0
+            assert self._server.wait(PATIENCE) == 0
             assert self._server.stdout is not None
             self._server.stdout.close()
             self._server = None

@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 
 from tests.support.ports import free_port
-
-MOST_SECONDS = 10
+from tests.support.wait import PATIENCE
 
 
 def libraries(program: Path) -> set[Path]:
@@ -52,7 +51,7 @@ def serve(root: Path, port: int) -> tuple[str, int, float]:
             seconds = time.monotonic() - begun
         finally:
             server.terminate()
-            code = server.wait(10)
+            code = server.wait(PATIENCE)
     return status, code, seconds
 
 
@@ -69,7 +68,7 @@ def main() -> int:
 
 
 def _first_answer(port: int, begun: float) -> str:
-    while time.monotonic() - begun < MOST_SECONDS:
+    while time.monotonic() - begun < PATIENCE:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
             connection.request("GET", "/lts/api/v1/health")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.install.wine import ROOT, Wine, windows_path
-from tests.support.needed import need
 from tools.package import build_installer
 
 
@@ -27,8 +26,6 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def wine() -> Iterator[Wine]:
     """A Windows, with Python for building."""
-    for program in ("wine", "wine64", "gcc-mingw-w64-x86-64"):
-        need(program)
     one = Wine(ROOT / ".wine")
     one.prepare()
     yield one
@@ -38,7 +35,6 @@ def wine() -> Iterator[Wine]:
 @pytest.fixture(scope="session")
 def windows_packages(wine: Wine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of what `python3 -m tools.package` makes on Windows, and the installer."""
-    need("nsis")
     out = tmp_path_factory.mktemp("windows packages")
     done = wine.run(wine.python, "-m", "tools.package", windows_path(out), seconds=600)
     assert done.returncode == 0, done.stdout + done.stderr

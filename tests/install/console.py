@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.wait import PATIENCE
+
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
 """What a console draws with, and is no text."""
 COLUMNS = 400
@@ -50,7 +52,7 @@ class Console:
         """What stands on the screen."""
         return _CONTROL.sub("", self._read.decode("utf-8", "replace"))
 
-    def wait_for(self, words: str, seconds: float = 60) -> str:
+    def wait_for(self, words: str, seconds: float = 2 * PATIENCE) -> str:
         """Read until these words stand there; returns all. Fails when the program ends or says nothing."""
         until = time.monotonic() + seconds
         while words not in self.text:
@@ -62,7 +64,7 @@ class Console:
         """Press keys."""
         os.write(self._ours, keys)
 
-    def end(self, seconds: float = 30) -> int:
+    def end(self, seconds: float = 2 * PATIENCE) -> int:
         """Read to the program's end; returns its exit code."""
         until = time.monotonic() + seconds
         while self.process.poll() is None:

@@ -16,11 +16,15 @@ import pytest
 from tests.install.bareroot import make_root, serve
 from tests.install.boot import boot
 from tests.support.lines import environment
-from tests.support.needed import need
 from tests.support.ports import free_port
+from tests.support.wait import PATIENCE
 from tools.package import build_tarball
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="packages for Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("packages"),
+    pytest.mark.skipif(sys.platform != "linux", reason="packages for Linux"),
+]
 
 
 def test_the_sums_are_those_of_the_packages(packages: Path) -> None:
@@ -64,13 +68,12 @@ def test_the_one_file_keeps_its_data_beside_it(packages: Path, tmp_path: Path) -
         server.stdout.readline()
         assert str(folder / "data") in server.stdout.readline()
         server.terminate()
-        assert server.wait(10) == 0
+        assert server.wait(PATIENCE) == 0
     assert sorted(path.name for path in folder.iterdir()) == ["data", "lts-portable", "lts.json", "lts.json.sample"]
 
 
+@pytest.mark.needs("mmdebstrap", "systemd-container")
 def test_the_package_in_a_booted_system(packages: Path) -> None:
-    for program in ("mmdebstrap", "systemd-container"):
-        need(program)
     [deb] = packages.glob("*.deb")
     lines, log = boot(deb, packages / "lts")
     assert lines[-1:] == ["done"], log

@@ -18,6 +18,7 @@ from lts.cli.service_sid import folder_rights, service_sid
 from lts.notify import notify
 from tests.support.lines import environment, lts
 from tests.support.needed import need
+from tests.support.wait import PATIENCE
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
 EXPOSURE = 20
@@ -25,6 +26,7 @@ EXPOSURE = 20
 
 
 @linux
+@pytest.mark.needs("systemd")
 def test_the_unit_is_right_and_hardened(tmp_path: Path) -> None:
     analyze = need("systemd")
     unit = tmp_path / "lts.service"
@@ -55,7 +57,7 @@ def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Pa
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE)
         command = [
             sys.executable,
             "-m",
@@ -75,7 +77,7 @@ def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Pa
             assert re.fullmatch(r"STATUS=Serving at http://127\.0\.0\.1:\d+/lts/", told[1])
             server.terminate()
             assert manager.recv(4096) == b"STOPPING=1"
-            assert server.wait(5) == 0
+            assert server.wait(PATIENCE) == 0
 
 
 @linux

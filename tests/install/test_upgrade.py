@@ -23,6 +23,7 @@ from lts.store.store import DATABASE
 from tests.install.release import EXPECTED, FOLDER, figures
 from tests.support.kit import FakeTime, Lab, lab
 from tests.support.lines import environment, lts
+from tests.support.wait import wait_until
 
 RELEASES = sorted(FOLDER.glob("*.zip"))
 KILLS = 12
@@ -80,14 +81,15 @@ def test_an_upgrade_that_is_killed_begins_again_and_ends(tmp_path: Path) -> None
         pass
     dice = random.Random(1)
     command = [sys.executable, "-c", SLOW, str(path)]
-    for _ in range(KILLS):
+    kept = path.with_name(f"lts-schema{len(MIGRATIONS)}.db")
+    for number in range(KILLS):
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as upgrade:
             assert upgrade.stdout is not None
             assert upgrade.stdout.readline() == b"begins\n"
+            if number == KILLS - 1:
+                wait_until(kept.exists, "what was there before the upgrade is kept")
             time.sleep(dice.uniform(0, 0.8))
             upgrade.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-    kept = path.with_name(f"lts-schema{len(MIGRATIONS)}.db")
-    assert kept.exists()
     assert subprocess.run(command, capture_output=True, env=environment(), check=True).stdout.endswith(b"done\n")
     # the program from before says politely that it is too old, and touches nothing
     told = lts("serve", "--no-browser", "--port", "0", data=tmp_path / "data")

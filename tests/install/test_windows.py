@@ -22,6 +22,13 @@ if sys.platform == "win32":
 from tests.install.console import Console, recorder
 from tests.install.wine import ROOT, Wine, windows_path
 from tests.support.ports import free_port
+from tests.support.wait import PATIENCE
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("windows"),
+    pytest.mark.needs("wine", "wine64", "gcc-mingw-w64-x86-64", "nsis"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +54,7 @@ def carried(windows: Wine, windows_packages: Path) -> Path:
 
 
 def asked(port: int, path: str) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request("GET", path)
     return json.loads(connection.getresponse().read())
 
@@ -56,7 +63,7 @@ def health(port: int) -> Any:
     return asked(port, "/lts/api/v1/health")["status"]
 
 
-def eventually(ask: Callable[[], Any], seconds: float = 30) -> Any:
+def eventually(ask: Callable[[], Any], seconds: float = 2 * PATIENCE) -> Any:
     """The answer once there is one: wine's `net` waits neither for a start nor for a stop."""
     until = time.monotonic() + seconds
     while True:
@@ -81,7 +88,7 @@ def test_a_double_click_serves_opens_the_portal_and_ends_at_ctrl_c(
         assert r"Data folder: C:\My LTS\data." in text
         port = int(found[2])
         assert health(port) == "serving"
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("GET", "/lts/page/")
         page = connection.getresponse()
         assert (page.status, page.getheader("Content-Type")) == (200, "text/html; charset=utf-8")

@@ -17,6 +17,7 @@ from lts.web.app import App
 from lts.web.listen import Listener
 from tests.support.kit import Lab, lab
 from tests.support.visitor import Visitor
+from tests.support.wait import ended
 
 
 class Site:
@@ -40,8 +41,7 @@ class Site:
     def stop(self) -> None:
         """Stop serving."""
         self.listener.stop()
-        self.thread.join(10)
-        assert not self.thread.is_alive()
+        ended(self.thread)
 
 
 @pytest.fixture

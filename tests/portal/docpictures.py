@@ -15,6 +15,7 @@ from lts.service import serverurls
 from tests.portal.conftest import Site
 from tests.support.furnish import furnish
 from tests.support.kit import NOON, item, lab
+from tests.support.programs import bring
 from tests.support.twins import twins
 from tests.support.visitor import Visitor, chromium
 
@@ -28,6 +29,7 @@ URL, STANDBY_URL = "https://www.example.com/lts/", "https://standby.example.com/
 
 def main() -> int:
     """Exit code 0 when every picture is made, and none is too large for a page of text."""
+    bring(["chromium"])
     FOLDER.mkdir(exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = chromium(playwright)

@@ -10,23 +10,25 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Cookie, ViewportSize, sync_playwright
 
 from lts.rules.alertmail import Server, render
 from tests.portal.conftest import Site
 from tests.support.furnish import every_event, furnish
 from tests.support.kit import NOON, item, lab
+from tests.support.programs import bring
 from tests.support.twins import twins
 from tests.support.visitor import PAGES, Visitor, chromium
 
 FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
-SIZES = {"desktop": {"width": 1360, "height": 850}, "phone": {"width": 390, "height": 844}}
+SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1360, "height": 850}, "phone": {"width": 390, "height": 844}}
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
 SCHEMES = ("light", "dark")
 
 
 def main() -> int:
     """Exit code 0 when every picture is made."""
+    bring(["chromium"])
     FOLDER.mkdir(exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = chromium(playwright)
@@ -46,6 +48,13 @@ def _visitors(browser: Browser, base: str) -> list[tuple[Path, Visitor]]:
         visitor = Visitor(browser, base, language=LANGUAGES[language], color_scheme=scheme, viewport=SIZES[size])
         found.append((place, visitor))
     return found
+
+
+def _sign_in(visitor: Visitor, cookies: list[Cookie]) -> None:
+    """Be signed in as the user to whom these were given."""
+    visitor.context.add_cookies(
+        [{"name": one["name"], "value": one["value"], "domain": one["domain"], "path": one["path"]} for one in cookies]
+    )
 
 
 def _take(visitor: Visitor, path: Path) -> None:
@@ -71,7 +80,7 @@ def _portal(browser: Browser, folder: Path) -> None:
             visitor.page.goto(f"{site.base}page/")
             visitor.page.locator("h1").wait_for()
             _take(visitor, place / "0-sign-in.png")
-            visitor.context.add_cookies(cookies)
+            _sign_in(visitor, cookies)
             visitor.page.reload()
             for number, name in enumerate(PAGES, 1):
                 visitor.open(name)
@@ -102,7 +111,7 @@ def _pair(browser: Browser, folder: Path) -> None:
         owner = Visitor(browser, base)
         owner.set_up(pair.main.admin("GET", "/setup-code")[1]["setupCode"])
         for place, visitor in _visitors(browser, base):
-            visitor.context.add_cookies(owner.context.cookies())
+            _sign_in(visitor, owner.context.cookies())
             visitor.open("standby")
             _take(visitor, place / "7-standby-pair.png")
             visitor.leave()

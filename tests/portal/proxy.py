@@ -18,7 +18,7 @@ import trustme
 
 from tests.support.needed import need
 from tests.support.ports import free_port
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE, wait_until
 
 _ANY = ssl._create_unverified_context()
 _MAIN = """
@@ -96,12 +96,12 @@ def running(command: list[str], is_up: Callable[[], bool], **options: Any) -> It
     """A program in the foreground, from the moment it is up until the block ends."""
     with subprocess.Popen(command, **options) as process:
         try:
-            wait_until(lambda: process.poll() is not None or is_up(), 10, f"{command[0]} runs")
+            wait_until(lambda: process.poll() is not None or is_up(), f"{command[0]} runs")
             assert process.poll() is None, f"{command[0]} has ended"
             yield
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -117,7 +117,7 @@ def follow(url: str) -> list[str]:
     opener = urllib.request.build_opener(_Stay, urllib.request.HTTPSHandler(context=_ANY))
     for _ in range(5):
         try:
-            with opener.open(seen[-1], timeout=20) as answer:
+            with opener.open(seen[-1], timeout=PATIENCE) as answer:
                 assert answer.status == 200
                 return seen
         except urllib.error.HTTPError as error:

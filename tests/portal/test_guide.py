@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,9 @@ from lts.vendor import issuing
 from tests.support.kit import Vendor, item
 from tests.support.lines import environment, lts
 from tests.support.visitor import Visitor
+from tests.support.wait import PATIENCE
 
-ALWAYS = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
+ALWAYS: dict[str, Any] = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         assert found
         yield found[0]
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def test_the_guide_works_as_told(url: str, visit: Callable[..., Visitor], tmp_path: Path) -> None:

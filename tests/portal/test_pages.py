@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,7 +125,7 @@ def test_pages_of_an_empty_server_say_what_to_do_next(admin: Visitor) -> None:
 
 
 def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Visitor], tmp_path: Path) -> None:
-    always = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
+    always: dict[str, Any] = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
     with twins(tmp_path, item(**always)) as pair:
         pair.start()
         main = visit(f"http://127.0.0.1:{pair.main.port}/lts/")
@@ -143,7 +144,7 @@ def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Vi
         other.allowed.append("503")  # while it takes over
         main.leave()
         pair.main.kill()
-        page.get_by_text("The standby took over").wait_for(timeout=30_000)
+        page.get_by_text("The standby took over").wait_for()
         page.get_by_text("serves clients").first.wait_for()
         page.get_by_role("button", name="Promote").click()
         page.get_by_role("dialog").get_by_text("must never be started again").wait_for()

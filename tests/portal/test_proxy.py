@@ -15,6 +15,9 @@ from tests.portal.conftest import Site
 from tests.portal.proxy import ODD_PATHS, WAYS, follow, nginx
 from tests.support.kit import item
 from tests.support.visitor import PAGES, Visitor
+from tests.support.wait import PATIENCE
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("nginx")]
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
@@ -67,5 +70,5 @@ def test_a_forged_host_gets_into_no_key(site: Site, tmp_path: Path) -> None:
         with pytest.raises(
             urllib.error.HTTPError
         ) as refused:  # a call that a proxy forwards is nobody's on this machine
-            urllib.request.urlopen(asked, timeout=20)
+            urllib.request.urlopen(asked, timeout=PATIENCE)
         assert refused.value.code == 401

@@ -23,6 +23,9 @@ from tests.portal.proxy import ODD_PATHS, follow
 from tests.portal.shipped import FOLDER, FRONTS, HOST, Front, front
 from tests.support.kit import Lab, item, lab
 from tests.support.visitor import PASSWORD, Visitor
+from tests.support.wait import PATIENCE
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("nginx", "caddy")]
 
 LICENSE_LIMIT = 1 << 20
 OTHERS_LIMIT = 2 << 20
@@ -36,7 +39,7 @@ class Answer:
 
     def __init__(self, front: Front, method: str, path: str, body: bytes | None = None, **headers: str) -> None:
         context = ssl.create_default_context(cafile=str(front.ca_file))
-        connection = http.client.HTTPSConnection(HOST, front.https, timeout=20, context=context,
+        connection = http.client.HTTPSConnection(HOST, front.https, timeout=PATIENCE, context=context,
                                                  source_address=(SOMEBODY, 0))  # fmt: skip
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, {"Content-Type": "application/json", **sent})
@@ -119,7 +122,7 @@ def test_a_client_authorizes_reports_and_gives_back(proxy: Front, site: Site, tm
 
 
 def test_http_is_sent_to_https_with_method_and_address_kept(proxy: Front) -> None:
-    connection = http.client.HTTPConnection(HOST, proxy.http, timeout=20)
+    connection = http.client.HTTPConnection(HOST, proxy.http, timeout=PATIENCE)
     connection.request("POST", "/lts/page/?x=%2F1", b"{}")
     answer = connection.getresponse()
     assert answer.status == 308

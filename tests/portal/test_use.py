@@ -14,7 +14,7 @@ from lts.rules.likeness import Caller
 from lts.service import accounts, handshakes, sessions
 from lts.service.licenses import Choice
 from tests.portal.conftest import Site
-from tests.support.kit import item, lab
+from tests.support.kit import end_all_sessions, item, lab
 from tests.support.visitor import PASSWORD, Visitor
 
 SCRIPT = "<img src=x onerror=alert(1)>"
@@ -211,7 +211,7 @@ def test_a_dead_session_asks_to_sign_in_and_loses_nothing_typed(site: Site, admi
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name", exact=True).fill("kept")
     dialog.get_by_label("Note").fill("typed for a long while")
-    site.lab.ctx.store.write(lambda tx: (tx.execute("DELETE FROM sessions"), setattr(tx, "housekeeping", True)))
+    site.lab.ctx.store.write(end_all_sessions)
     admin.allowed.append("401")
     dialog.get_by_role("button", name="Save").click()
     again = page.get_by_role("dialog", name="Sign in again")

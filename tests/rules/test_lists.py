@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +18,11 @@ from lts.rules.serverurls import clean_url
 from lts.rules.spreadsheet import csv_text
 from tests.support.kit import NOON
 
-ROWS = [{"name": "Été", "n": 2}, {"name": "apple", "n": None}, {"name": "Berry", "n": 1}]
-COLUMNS = {"name": lambda row: row["name"].casefold(), "n": lambda row: row["n"]}
+ROWS: list[dict[str, Any]] = [{"name": "Été", "n": 2}, {"name": "apple", "n": None}, {"name": "Berry", "n": 1}]
+COLUMNS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "name": lambda row: row["name"].casefold(),
+    "n": lambda row: row["n"],
+}
 
 
 def page(**asked: Any) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,16 @@ from lts.rules import licensefile
 from lts.rules.alertmail import Server, render
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
-from lts.service import alerts, alertsettings, attention, licenses, outbox, smtp, upkeep
+from lts.service import alerts, alertsettings, attention, licenses, outbox, smtp, upkeep, webhooks
 from lts.service.alertsettings import MailSettings
 from lts.service.licenses import Choice
 from lts.service.smtp import MailError, Sender, compose
 from lts.store import records, sql
+from lts.store.transaction import Transaction
 from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 from tests.support.postoffice import PostOffice, black_hole, hook_receiver, post_office
+from tests.support.wait import PATIENCE, ended, in_time, wait_until
 
 PASSWORD = "geheim é 7"
 
@@ -72,7 +74,7 @@ def subjects(office: PostOffice) -> list[str]:
 def grown(server: Lab, quota: int) -> None:
     """The vendor's next revision, with another quota."""
     first: License = server.first  # type: ignore[attr-defined]
-    amended = issuing.amend(first, {"items": [{"itemId": "one", "quota": quota}]}, server.vendor.key, "Vendor", NOON)
+    amended = issuing.amend(first, {"items": [{"itemId": "one", "quota": quota}]}, server.vendor.key, "Vendor")
     server.first = amended  # type: ignore[attr-defined]
     licenses.import_license(server.ctx, licensefile.render(amended).encode(), Choice(), "test", server.time.now)
 
@@ -298,20 +300,19 @@ def test_script_and_line_ends_in_names_do_nothing(server: Lab) -> None:
 
 
 @pytest.mark.parametrize("words", [b"", b"220 hello\r\n"])
-def test_a_silent_server_is_told_of_in_time(server: Lab, words: bytes) -> None:
-    with black_hole(words) as port:
-        begun = time.monotonic()
-        sentence = refused(server, port=port)
-        assert time.monotonic() - begun < 20
-        assert "does not answer" in sentence
+def test_a_silent_server_is_told_of_in_time(server: Lab, words: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert smtp.STEP_SECONDS < smtp.WHOLE_SECONDS < 20
+    monkeypatch.setattr(smtp, "STEP_SECONDS", 0.5)
+    monkeypatch.setattr(smtp, "WHOLE_SECONDS", 2 * PATIENCE)
+    with black_hole(words) as hole:
+        assert "does not answer" in in_time(lambda: refused(server, port=hole.port))
 
 
 def test_a_server_that_drips_is_cut_off(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "STEP_SECONDS", 2 * PATIENCE)
     monkeypatch.setattr(smtp, "WHOLE_SECONDS", 1.0)
-    with black_hole(b"220-still\r\n") as port:
-        begun = time.monotonic()
-        assert "hung up within" in refused(server, port=port)
-        assert time.monotonic() - begun < 5
+    with black_hole(b"220-still\r\n") as hole:
+        assert "hung up within" in in_time(lambda: refused(server, port=hole.port))
 
 
 def test_the_password_is_sealed_and_an_untouched_form_keeps_it(server: Lab, tmp_path: Path) -> None:
@@ -367,13 +368,13 @@ def test_a_webhook_follows_no_redirect_and_reaches_no_metadata(server: Lab) -> N
     with hook_receiver() as hooks:
         made = alertsettings.add_webhook(server.ctx, "chat", hooks.url, "test", NOON)
         hooks.status, hooks.location = 302, "http://169.254.169.254/latest/meta-data/"
-        with pytest.raises(outbox.webhooks.WebhookError, match="redirects are not followed"):
+        with pytest.raises(webhooks.WebhookError, match="redirects are not followed"):
             outbox.test_webhook(server.ctx, made["id"], NOON)
         assert len(hooks.got) == 1
     for url in ("http://169.254.169.254/latest", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/", "http://0.0.0.0/",
                 "http://[fd00:ec2::254]/"):  # fmt: skip
         made = alertsettings.add_webhook(server.ctx, "meta", url, "test", NOON)
-        with pytest.raises(outbox.webhooks.WebhookError, match="no webhook is"):
+        with pytest.raises(webhooks.WebhookError, match="no webhook is"):
             outbox.test_webhook(server.ctx, made["id"], NOON)
     for wrong in (
         "file:///etc/passwd",
@@ -416,17 +417,19 @@ def test_what_waits_for_long_needs_attention(server: Lab) -> None:
     assert "alert-undelivered" in codes()
 
 
-def test_a_closed_door_is_tried_once_and_a_refused_mail_keeps_no_other_from_it(server: Lab) -> None:
+def test_a_closed_door_is_tried_once_and_a_refused_mail_keeps_no_other_from_it(
+    server: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = server.time.now
     events = [alerts.test_event(now)]
     for number in range(5):
-        record = records.Alerted((), (), f"m{number}", events, ("mail",))
-        server.ctx.store.write(lambda tx, record=record: tx.emit(record, now))
-    with black_hole() as port:
-        set_mail(server, port)
-        begun = time.monotonic()
+        alerted = records.Alerted((), (), f"m{number}", events, ("mail",))
+        server.ctx.store.write(functools.partial(Transaction.emit, record=alerted, time=now))
+    monkeypatch.setattr(smtp, "STEP_SECONDS", 0.5)
+    with black_hole() as hole:
+        set_mail(server, hole.port)
         assert outbox.deliver(server.ctx, now, Sender()) == 0
-        assert time.monotonic() - begun < 20
+        assert len(hole.taken) == 1
     with post_office() as office:
         set_mail(server, office.port)
         office.data_answer = "554 no"
@@ -438,17 +441,18 @@ def test_a_closed_door_is_tried_once_and_a_refused_mail_keeps_no_other_from_it(s
         assert len(office.mails) == 5
 
 
-def test_a_stopping_server_breaks_a_mail_off_and_counts_no_try(server: Lab) -> None:
+def test_a_stopping_server_breaks_a_mail_off_and_counts_no_try(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     server.load(item(quota=100))
     use(server, 61)
-    with black_hole() as port:
-        set_mail(server, port)
+    monkeypatch.setattr(smtp, "STEP_SECONDS", 2 * PATIENCE)
+    monkeypatch.setattr(smtp, "WHOLE_SECONDS", 2 * PATIENCE)
+    with black_hole() as hole:
+        set_mail(server, hole.port)
         alerts.check(server.ctx, server.time.now)
         courier = Courier(server.ctx, look_seconds=0.01)
-        time.sleep(0.5)
-        begun = time.monotonic()
+        wait_until(lambda: hole.taken, "a mail is under way")
         courier.stop()
-        assert time.monotonic() - begun < 2
+        ended(courier._thread)
     with server.ctx.store.reader() as db:
         assert sql.value(db, "SELECT count(*) FROM attempts") == 0
 

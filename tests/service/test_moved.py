@@ -17,6 +17,7 @@ from lts.service.datafolder import DataFolder
 from lts.service.licenses import Choice
 from lts.service.pair.pinned import Delegation
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
+from tests.support.wait import PATIENCE, wait_until
 
 
 def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activation(tmp_path: Path) -> None:
@@ -86,13 +87,9 @@ def test_jobs_go_on_and_the_audit_log_tells_after_the_clock_stepped_back(server:
     jobs = Jobs(server.ctx, watch_seconds=0.02)
     try:
         server.time.wall -= 3 * 3600
-        for _ in range(500):
-            if server.rows("SELECT count(*) FROM changes WHERE kind = 7") == [(1,)]:
-                break
-            threading.Event().wait(0.01)
-        assert server.rows("SELECT count(*) FROM changes WHERE kind = 7") == [(1,)]
+        wait_until(lambda: server.rows("SELECT count(*) FROM changes WHERE kind = 7") == [(1,)], "the log tells")
         jobs.add(tick, 1)
-        assert ran.wait(10)
+        assert ran.wait(PATIENCE)
     finally:
         jobs.stop()
 

@@ -18,6 +18,7 @@ from lts.service.licenses import Choice
 from lts.store import devices
 from lts.vendor import issuing
 from tests.support.kit import NOON, Lab, entry, item
+from tests.support.wait import PATIENCE
 
 
 def at_once(calls: list[Callable[[], Any]], threads: int = 16) -> list[Any]:
@@ -27,7 +28,7 @@ def at_once(calls: list[Callable[[], Any]], threads: int = 16) -> list[Any]:
     def begin(call: Callable[[], Any]) -> Any:
         if not barrier.broken:
             try:
-                barrier.wait(timeout=5)
+                barrier.wait(timeout=PATIENCE)
             except threading.BrokenBarrierError:
                 pass
         try:

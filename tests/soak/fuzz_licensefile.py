@@ -12,6 +12,7 @@ import random
 import re
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lts.crypto import canonical_json, jws_header, sign_jws
@@ -33,7 +34,7 @@ ODD: list[Any] = [
 
 def survives(text: str, rng: random.Random) -> bytes:
     """A file after changes that it must survive: mail, line ends, encodings."""
-    changes = [
+    changes: list[Callable[[str], str]] = [
         lambda t: t.replace("\n", "\r\n"),
         lambda t: t.replace("\n", "\r"),
         lambda t: re.sub(r"(?m)^", "> ", t),

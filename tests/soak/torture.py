@@ -29,9 +29,8 @@ from tests.support.twins import Twin, Twins, twins
 from tests.support.wait import wait_until
 
 CLIENTS = 6
-REST_SECONDS = 40
 QUOTA = 40
-FOREVER = {"startsAt": "2020-01-01T00:00:00Z", "expiresAt": None}
+FOREVER: dict[str, Any] = {"startsAt": "2020-01-01T00:00:00Z", "expiresAt": None}
 KINDS = ("kill", "stop", "cut", "deaf to main", "deaf to standby", "delay", "loss")
 
 
@@ -148,7 +147,7 @@ def let_alone(pair: Twins) -> None:
         twin.signal(signal.SIGCONT)
         if twin.process is None:
             twin.start()
-    wait_until(pair.in_step, REST_SECONDS, "both at rest")
+    wait_until(pair.in_step, "both at rest")
 
 
 def differences(pair: Twins, books: Books) -> list[str]:
@@ -188,7 +187,7 @@ def rounds(folder: Path, count: int, seed: int, quiet: bool = False) -> list[str
                 what = torment(pair, rng)
                 let_alone(pair)
                 clients.stop()
-                wait_until(pair.in_step, REST_SECONDS, "both at rest with no clients")
+                wait_until(pair.in_step, "both at rest with no clients")
                 found = differences(pair, clients.books)
                 if not quiet:
                     _tell(number, what, clients, found)

@@ -293,7 +293,7 @@ def picture(lab: Lab) -> dict[str, Any]:
         named = {
             code.key: f"{code.organization}-{code.custom}#{code.removed is not None}" for code in codes.all_codes(db)
         }
-        types = dict(sql.rows(db, "SELECT id, name FROM types"))
+        types: dict[int, str] = dict(sql.rows(db, "SELECT id, name FROM types"))
         held = {}
         for device, uuid in sql.rows(db, "SELECT id, uuid FROM devices"):
             for item, seat in seats.of_device(db, device):

@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from tests.support.wait import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -31,7 +33,7 @@ def lts(*arguments: object, data: Path | None = None, text: str | None = None) -
         text=True,
         encoding="utf-8",
         env=environment(),
-        timeout=120,
+        timeout=2 * PATIENCE,
         check=False,
         input=text,
     )

@@ -94,27 +94,35 @@ def post_office(
         controller.stop()
 
 
+@dataclass
+class Hole:
+    """A port, and the connections that it took."""
+
+    port: int
+    taken: list[socket.socket] = field(default_factory=list)
+
+
 @contextlib.contextmanager
-def black_hole(words: bytes = b"") -> Iterator[int]:
+def black_hole(words: bytes = b"") -> Iterator[Hole]:
     """A port that takes connections, says `words`, and then nothing."""
     listener = socket.create_server(("127.0.0.1", 0))
-    held: list[socket.socket] = []
+    hole = Hole(listener.getsockname()[1])
 
     def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
-                held.append(connection)
+                hole.taken.append(connection)
                 if words:
                     connection.sendall(words)
 
     threading.Thread(target=accept, daemon=True).start()
     try:
-        yield int(listener.getsockname()[1])
+        yield hole
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        for one in held:
+        for one in hole.taken:
             one.close()
 
 

@@ -1,7 +1,4 @@
-"""Programs of the system that tests drive: found, or brought by the package manager as root.
-
-Imported before anything is installed, hence the standard library alone.
-"""
+"""Programs of the system that tests drive: found, or brought by the package manager as root."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 PROGRAMS = {
@@ -28,6 +25,7 @@ PROGRAMS = {
 """Package of the system: names of its program."""
 FONTS = "fonts-noto-cjk"
 """Without it pictures of Chinese pages show boxes."""
+LOCK = Path("/run/lock/lts-tests-bring")
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Asked by Debian's maintainer scripts before they start a service (invoke-rc.d(8)); 101 forbids it."""
 
@@ -43,16 +41,37 @@ def may_install() -> bool:
     return sys.platform != "win32" and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def bring() -> None:
-    """Install what is missing, where that is possible (tests.support.needed says what is still missing)."""
-    missing = [package for package in PROGRAMS if find(package) is None]
-    if not missing or not may_install():
+def bring(packages: Collection[str]) -> None:
+    """Install what is missing of these, where that is possible: once, however many processes ask for it."""
+    if not _missing(packages) or not may_install():
         return
-    print(f"tests: installing {', '.join(missing)} for the tests …", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_service_starts():
-        for words in (["update"], ["install", "-y", "--no-install-recommends", *missing, FONTS]):
-            subprocess.run(["apt-get", *words], stdout=subprocess.DEVNULL, env=environment, check=False)
+    with _alone():
+        missing = _missing(packages)  # another process may have brought it meanwhile
+        if not missing:
+            return
+        print(f"tests: installing {', '.join(missing)} for the tests …", file=sys.stderr, flush=True)
+        more = [FONTS] if "chromium" in missing else []
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        with _no_service_starts():
+            for words in (["update"], ["install", "-y", "--no-install-recommends", *missing, *more]):
+                subprocess.run(["apt-get", *words], stdout=subprocess.DEVNULL, env=environment, check=False)
+
+
+def _missing(packages: Collection[str]) -> list[str]:
+    return sorted(package for package in packages if find(package) is None)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One process of this machine at a time; the system drops the lock of one that dies."""
+    if sys.platform == "win32":  # where nothing is installed
+        yield
+        return
+    import fcntl
+
+    with LOCK.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

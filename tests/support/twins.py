@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lts.errors import DataFolderError
 from lts.service import datafolder, labels
 from tests.support.kit import FakeTime, Vendor, lab
 from tests.support.lines import launch
 from tests.support.ports import free_port
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE, wait_until
 
 
 class Link:
@@ -131,14 +132,14 @@ class Twin:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
             try:
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=PATIENCE)
             finally:
                 self.kill()
 
     def health(self) -> str:
         """serving, standby, starting, or down."""
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
             connection.request("GET", "/api/v1/health")
             status: str = json.loads(connection.getresponse().read())["status"]
             connection.close()
@@ -149,7 +150,7 @@ class Twin:
     def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """(status, answer) of a call of the administrators' API, as the command line makes it."""
         token = datafolder.read_token(self.folder / "data")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             headers = {"Authorization": f"Bearer {token}", "X-LTS-User": "test"}
             connection.request(method, f"/api/v1/admin{path}", json.dumps(body or {}), headers)
@@ -194,7 +195,7 @@ class Twins:
         """Start both, and wait until the standby is in step."""
         self.main.start()
         self.standby.start()
-        wait_until(self.in_step, 60, "in step")
+        wait_until(self.in_step, "in step")
 
     def in_step(self) -> bool:
         """Whether the main serves, the standby stands by, and has everything."""
@@ -206,7 +207,7 @@ class Twins:
                 and self.main.pair()["lagChanges"] == 0
                 and self.standby.pair()["inStep"]
             )
-        except (OSError, KeyError, ValueError, http.client.HTTPException, datafolder.DataFolderError):
+        except (OSError, KeyError, ValueError, http.client.HTTPException, DataFolderError):
             return False
 
     def mend(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright
 
 from tests.support.needed import need
+from tests.support.wait import PATIENCE
 
 PASSWORD = "a few good words"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -32,7 +33,7 @@ class Visitor:
         options = {"viewport": {"width": 1280, "height": 900}, "locale": language, **options}
         self.context = browser.new_context(**options)
         self.context.add_init_script(_NOTE_VIOLATIONS)
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(1000 * PATIENCE)
         self.base = base
         self.faults: list[str] = []
         self.allowed: list[str] = []
@@ -42,8 +43,12 @@ class Visitor:
         """Note the page's faults."""
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._dismiss)
         return page
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

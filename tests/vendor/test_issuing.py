@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import AdminError, LicenseFileError, TokenError
 from lts.rules import activation, licensefile, vendorkey
+from lts.rules.licensefile import License
 from lts.vendor import issuing, keys
 from lts.vendor.spec import ITEM_FIELDS, LICENSE_FIELDS
 from tests.support.kit import NOON, Vendor, item
@@ -84,9 +86,10 @@ def test_each_change_is_the_next_revision_and_the_first_activation_is_none() -> 
 
 def test_wrong_changes_are_named() -> None:
     new = VENDOR.issue(item("a"))
-    for changes in ({"items": [{"itemId": "new"}]}, {"remove": ["x"]}, {"colour": 1}, [], {"items": [{"quota": 1}]}):
+    wrong: list[Any] = [{"items": [{"itemId": "new"}]}, {"remove": ["x"]}, {"colour": 1}, [], {"items": [{"quota": 1}]}]
+    for changes in wrong:
         with pytest.raises(LicenseFileError):
-            issuing.amend(new, changes, VENDOR.key, "Vendor")  # type: ignore[arg-type]  # wrong on purpose
+            issuing.amend(new, changes, VENDOR.key, "Vendor")
     with pytest.raises(LicenseFileError):
         issuing.revoke(new, ["x"], VENDOR.key, "Vendor")
     endless = item("a")
@@ -145,11 +148,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_file_that_a_stranger_signed_is_never_signed_anew() -> None:
     stranger = Vendor("Vendor")
     forged = stranger.issue(item(quota=10**9))
-    for change in (
+    attempts: list[Callable[[], License]] = [
         lambda: issuing.activate(forged, [UUID], VENDOR.key, "Vendor", NOON),
         lambda: issuing.amend(forged, {"items": [item("x")]}, VENDOR.key, "Vendor"),
         lambda: issuing.revoke(forged, ["one"], VENDOR.key, "Vendor"),
-    ):
+    ]
+    for change in attempts:
         with pytest.raises(LicenseFileError) as caught:
             change()
         assert caught.value.code == "other-vendor"

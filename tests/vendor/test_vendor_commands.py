@@ -76,8 +76,8 @@ def test_a_protected_key_and_its_successor_work_by_the_passphrase(
 ) -> None:
     monkeypatch.setenv("LTS_VENDOR_PASSPHRASE", "geheim é")
     new = folder / "next"
-    words = ("vendor", "init", new, "--name", "Vendor", "--passphrase", "--replaces", folder / "v/vendor.key")
-    assert lts(*words) == 0
+    begun = ("vendor", "init", new, "--name", "Vendor", "--passphrase", "--replaces", folder / "v/vendor.key")
+    assert lts(*begun) == 0
     assert b"ENCRYPTED" in (new / "vendor.key").read_bytes()
     out = folder / "out.lic"
     words = ("vendor", "activate", "--key", new / "vendor.key", folder / "new.lic", "--uuid", UUID, "-o", out)

@@ -11,16 +11,13 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from lts.config import RateLimits
 from lts.web.app import App
 from lts.web.listen import Listener
 from tests.support.kit import Lab, item
+from tests.support.wait import PATIENCE, ended
 
-# Other programs on the machine must not decide whether these tests pass.
-settings.register_profile("web", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("web")
 DEVICE = "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11"
 TOKEN = "cli-token"
 
@@ -104,8 +101,8 @@ class Served:
         self.port = listener.port
 
     def connect(self) -> http.client.HTTPConnection:
-        """A connection that gives up after 20 seconds."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        """A connection of its own."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """One request on a connection of its own."""
@@ -133,5 +130,4 @@ def served(web: Web) -> Iterator[Served]:
     thread.start()
     yield Served(web, listener)
     listener.stop()
-    thread.join(10)
-    assert not thread.is_alive()
+    ended(thread)

@@ -10,7 +10,7 @@ import pytest
 
 from lts.service import accounts, sessions
 from lts.store import feed, sql
-from tests.support.kit import FakeTime, Lab, Vendor, item, lab
+from tests.support.kit import FakeTime, Lab, Vendor, end_all_sessions, item, lab
 
 PASSWORD = "correct horse battery"
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
@@ -289,7 +289,7 @@ def test_an_unknown_user_is_told_the_same_as_a_wrong_password(server: Lab) -> No
 def test_a_dead_session_gets_a_json_401(server: Lab) -> None:
     browser = Browser(server)
     browser.set_up(server)
-    server.ctx.store.write(lambda tx: (tx.execute("DELETE FROM sessions"), setattr(tx, "housekeeping", True)))
+    server.ctx.store.write(end_all_sessions)
     status, answer = browser.call("PATCH", "/handshakes/x", {"note": "typed"})
     assert (status, answer["code"]) == (401, "not-signed-in")
     assert browser.answer.content_type == "application/problem+json"

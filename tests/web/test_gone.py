@@ -17,6 +17,7 @@ import pytest
 from lts.server import Server
 from lts.service import upkeep
 from tests.support.kit import Lab, item
+from tests.support.wait import PATIENCE
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def go_away(port: int, code: str) -> None:
 
 
 def stay(port: int, code: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("POST", "/lts/api/v1/authorize", body(code))
         return connection.getresponse().status

@@ -7,8 +7,7 @@ import http.client
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +18,7 @@ from lts.errors import ListenError
 from lts.web import channel, dispatch
 from lts.web.channel import Acceptor
 from lts.web.listen import Listener, bind
+from tests.support.wait import PATIENCE, ended, wait_until
 from tests.web.conftest import Answer, Served, Web, read
 
 PATH = "/lts/api/v1/authorize"
@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 
 def raw(served: Served, data: bytes) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE)
     connection.sendall(data)
     return connection
 
@@ -45,14 +45,6 @@ def refused(answer: Answer, status: int, code: int | str) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.json["code"] == code
     assert answer.json["requestId"] == answer.headers["x-request-id"]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread does, 20 seconds at most."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def asking(served: Served) -> bytes:
@@ -212,7 +204,7 @@ def test_a_request_that_trickles_is_ended_and_room_is_made_when_it_is_full(
     read(here)
     partial = raw(served, b"POST / HTTP/1.1\r\nContent-Le")
     acceptor = served.listener._acceptors[0]
-    until(lambda: any(c.request for c in list(acceptor.active_channels.values())))
+    wait_until(lambda: any(c.request for c in list(acceptor.active_channels.values())), "a request begins")
     trickling = next(c for c in acceptor.active_channels.values() if c.request)
     idle = next(c for c in acceptor.active_channels.values() if not c.request)
     assert not trickling.overdue(full=False)
@@ -229,7 +221,7 @@ def test_a_request_that_trickles_is_ended_and_room_is_made_when_it_is_full(
 def plain(answering: threading.Event, may_end: threading.Event) -> Any:
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         answering.set()
-        may_end.wait(10)
+        may_end.wait(PATIENCE)
         start_response("200 OK", [("Content-Length", "4")])
         return [b"done"]
 
@@ -241,19 +233,18 @@ def test_stopping_finishes_what_is_under_way_and_takes_nothing_new() -> None:
     listener = Listener(plain(answering, may_end), Config(None, port=0))
     running = threading.Thread(target=listener.run)
     running.start()
-    idle = socket.create_connection(("127.0.0.1", listener.port), timeout=20)
-    busy = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=20)
+    idle = socket.create_connection(("127.0.0.1", listener.port), timeout=PATIENCE)
+    busy = http.client.HTTPConnection("127.0.0.1", listener.port, timeout=PATIENCE)
     busy.request("GET", "/")
-    assert answering.wait(10)
+    assert answering.wait(PATIENCE)
     listener.stop()
     listener.stop()
     assert idle.recv(1) == b"", "an idle connection is closed at once"
     with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.1", listener.port), timeout=20)
+        socket.create_connection(("127.0.0.1", listener.port), timeout=PATIENCE)
     may_end.set()
     assert read(busy).body == b"done"
-    running.join(10)
-    assert not running.is_alive()
+    ended(running)
 
 
 def test_the_loop_that_ends_by_itself_leaves_the_one_who_stops_it_what_to_wake_it_with(
@@ -265,13 +256,13 @@ def test_the_loop_that_ends_by_itself_leaves_the_one_who_stops_it_what_to_wake_i
     wake = Acceptor.pull_trigger
 
     def late(acceptor: Acceptor) -> None:
-        running.join(1.5)  # the loop looks by itself each second
+        wait_until(lambda: not acceptor.accepting, "the loop ends: it looks by itself each second")
+        running.join(0.3)
         wake(acceptor)
 
     monkeypatch.setattr(Acceptor, "pull_trigger", late)
     listener.stop()
-    running.join(10)
-    assert not running.is_alive()
+    ended(running)
 
 
 def test_a_taken_port_is_named_with_the_setting_to_change() -> None:

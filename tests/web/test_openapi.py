@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from lts.errors import HTTP_STATUS
 from lts.protocol import iso
+from lts.rules.usage import Entry
 from lts.web import messages, openapi, openapi_admin, reports
 from lts.web.client_api import ClientApi
 from tests.support.kit import NOON
@@ -108,7 +109,9 @@ def test_the_examples_are_read(web: Web) -> None:
         return json.dumps(content["application/json"]["example"]).encode()
 
     assert messages.read_authorize(example("authorize")).modules == ("QR Code",)
-    assert reports.read_report(example("report")).entries[0].usage == {"QR Code": 3, "1D barcode": 1}
+    [entry] = reports.read_report(example("report")).entries
+    assert isinstance(entry, Entry)
+    assert entry.usage == {"QR Code": 3, "1D barcode": 1}
     assert messages.read_release(example("release"))
 
 

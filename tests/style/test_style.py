@@ -1,0 +1,31 @@
+"""Style, types and imports of the whole project, as its tools judge them; setup.cfg and pyproject.toml set them up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.lines import ROOT, environment
+
+CHECKED = ("lts", "tests", "bench", "tools", "run_lts.py")
+_LINT = "import sys; from importlinter.cli import lint_imports_command as lint; lint(sys.argv[1:])"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(["-m", "ruff", "check", *CHECKED], id="style"),
+        pytest.param(["-m", "ruff", "format", "--check", "--quiet", *CHECKED], id="format"),
+        pytest.param(["-m", "mypy"], id="types"),
+        pytest.param(["-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32", "-p", "lts"],
+                     id="types on Windows"),
+        pytest.param(["-c", _LINT, "--no-cache"], id="imports"),
+    ],
+)  # fmt: skip
+def test_the_sources_are_as_the_tools_want_them(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment(), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=False)  # fmt: skip
+    if done.returncode:
+        pytest.fail(done.stdout, pytrace=False)
