@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lts.server import opened
 from lts.service import alertsettings
 from lts.service.clock import Clock
 from lts.store import records
+from lts.store.transaction import Transaction
 
 MESSAGES = 20
 
@@ -48,7 +50,7 @@ def _fill(folder: Path, port: int) -> None:
         event = {"kind": "test", "level": 0, "params": {"time": now}}
         for number in range(MESSAGES):
             waiting = records.Alerted((), (), f"bench-{number}", [event], ("mail",))
-            here.ctx.store.write(lambda tx, waiting=waiting: tx.emit(waiting, now))  # type: ignore[misc]
+            here.ctx.store.write(partial(Transaction.emit, record=waiting, time=now))
 
 
 def black_hole(quick: bool) -> dict[str, Any]:

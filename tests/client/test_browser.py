@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +17,7 @@ from lts.server import Server
 from lts.service import handshakes, usage
 from lts.web.static_files import FOLDER
 from tests.support.kit import NOON, Lab, Vendor, item
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 LIBRARY = (FOLDER / "client" / "lts-client.js").read_bytes()
@@ -145,13 +147,14 @@ def test_identity_lease_and_unsent_usage_survive_a_reload_and_a_dead_server(
     server: Lab, origin: Elsewhere, profile: BrowserContext
 ) -> None:
     server.load(item())
-    running = Server(server.here, server.config)
+    port = free_port()
+    config = replace(server.config, port=port)
+    running = Server(server.here, config)
     thread = threading.Thread(target=running.run)
     thread.start()
     page = opened(profile, origin)
     device = start(page, server)
     run(page, "await client.authorize()")
-    port = running.listener.port
     running.stop()
     thread.join()
     run(page, "client.use('QR', 4); await client.saved()")
@@ -164,7 +167,7 @@ def test_identity_lease_and_unsent_usage_survive_a_reload_and_a_dead_server(
     assert run(page, "return client.allowed('QR')")
     assert run(page, "return (await client.authorize()).sub") == device  # the lease at hand goes on
     assert run(page, "await client.flush()")["error"] == "Unreachable"
-    again = Server(server.here, server.config.__class__(**{**vars(server.config), "port": port}))
+    again = Server(server.here, config)
     thread = threading.Thread(target=again.run)
     thread.start()
     try:

@@ -20,15 +20,14 @@ from tests.support.wait import PATIENCE
 class Started:
     """A server process; standard output is read up to its first line only."""
 
-    def __init__(self, data: Path, **more: object) -> None:
-        environment_ = {**environment(), **more.pop("environment", {})}  # type: ignore[dict-item]  # a dict of texts
+    def __init__(self, data: Path, *, folder: Path | None = None, **variables: str) -> None:
         command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--port", "0", "--data", str(data)]
-        self.process: subprocess.Popen[bytes] = subprocess.Popen(
+        self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment_,
-            **more,  # type: ignore[call-overload]  # cwd
+            env={**environment(), **variables},
+            cwd=folder,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
@@ -64,7 +63,7 @@ class Started:
 
 
 def test_it_starts_from_any_working_folder(tmp_path: Path) -> None:
-    server = Started(tmp_path / "data", cwd="/")
+    server = Started(tmp_path / "data", folder=Path("/"))
     assert server.get("/lts/api/v1/health") == 200
     assert server.end() == 0
     assert (tmp_path / "data" / "lts.db").exists()
@@ -72,7 +71,7 @@ def test_it_starts_from_any_working_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("zone", ["Not/AZone", "", ":/nowhere", "America/New_York"])
 def test_any_time_zone_will_do(tmp_path: Path, zone: str) -> None:
-    server = Started(tmp_path / "data", environment={"TZ": zone})
+    server = Started(tmp_path / "data", TZ=zone)
     assert server.get("/api/v1/health") == 200
     assert server.end() == 0
 

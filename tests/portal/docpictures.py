@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, FilePayload, FloatRect, Locator, Page, ViewportSize, sync_playwright
 
 from lts.service import serverurls
 from tests.portal.conftest import Site
@@ -98,8 +98,8 @@ def _portal(browser: Browser, folder: Path) -> None:
 
 def _import(visitor: Visitor, file: bytes) -> None:
     page = visitor.open("license-items")
-    chosen = {"name": "LTS_100031950.lic", "mimeType": "", "buffer": file}
-    page.locator("input[type=file]").set_input_files(chosen)  # type: ignore[arg-type]
+    chosen: FilePayload = {"name": "LTS_100031950.lic", "mimeType": "", "buffer": file}
+    page.locator("input[type=file]").set_input_files(chosen)
     page.get_by_role("region", name="What will change").wait_for()
     _take(page, "import", _card(page, "Import a license file"))
 

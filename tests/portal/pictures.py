@@ -10,7 +10,7 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from playwright.sync_api import Browser, Cookie, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Cookie, FilePayload, ViewportSize, sync_playwright
 
 from lts.rules.alertmail import Server, render
 from tests.portal.conftest import Site
@@ -89,8 +89,8 @@ def _portal(browser: Browser, folder: Path) -> None:
             _take(visitor, place / "4-statistics-code.png")
             visitor.open("license-items").locator(".expander").first.click()
             file = here.vendor.file(here.ctx, item("more", quota=5), license_id="300")
-            chosen = {"name": "LTS_300.lic", "mimeType": "", "buffer": file}
-            visitor.page.locator("input[type=file]").set_input_files(chosen)  # type: ignore[arg-type]
+            chosen: FilePayload = {"name": "LTS_300.lic", "mimeType": "", "buffer": file}
+            visitor.page.locator("input[type=file]").set_input_files(chosen)
             visitor.page.locator(".preview").wait_for()
             _take(visitor, place / "2-license-items-import.png")
             visitor.open("handshake-codes").locator("td .button:has(path[d^='M4 20l1-5'])").last.click()

@@ -128,7 +128,8 @@ def test_the_calendar_is_read_by_its_address_alone(site: Site, admin: Visitor) -
     page.get_by_role("button", name="Show the address").click()
     address = page.get_by_label("Address of the calendar", exact=True).input_value()
     assert address.startswith(site.base)
-    stranger = page.context.browser.new_context()  # type: ignore[union-attr]
+    assert page.context.browser is not None
+    stranger = page.context.browser.new_context()
     found = stranger.request.get(address)
     assert found.headers["content-type"] == "text/calendar; charset=utf-8"
     lines = found.body().decode().split("\r\n")

@@ -22,6 +22,7 @@ from tests.portal.conftest import Site
 from tests.portal.proxy import ODD_PATHS, follow
 from tests.portal.shipped import FOLDER, FRONTS, HOST, Front, front
 from tests.support.kit import Lab, item, lab
+from tests.support.ports import free_port
 from tests.support.visitor import PASSWORD, Visitor
 from tests.support.wait import PATIENCE
 
@@ -255,7 +256,7 @@ def test_a_proxy_alone_says_that_the_server_is_gone(
     visit: Callable[..., Visitor], server: Lab, tmp_path: Path, name: str
 ) -> None:
     server.load(item("one"))
-    site = Site(server)
+    site = Site(server, free_port())
     with front(name, tmp_path / "front", site.listener.port) as proxy:
         client = client_of(server, proxy)
         visitor = visit(proxy.base, ignore_https_errors=True)

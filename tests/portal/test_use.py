@@ -15,6 +15,7 @@ from lts.service import accounts, handshakes, sessions
 from lts.service.licenses import Choice
 from tests.portal.conftest import Site
 from tests.support.kit import end_all_sessions, item, lab
+from tests.support.ports import free_port
 from tests.support.visitor import PASSWORD, Visitor
 
 SCRIPT = "<img src=x onerror=alert(1)>"
@@ -385,10 +386,10 @@ def test_a_deep_link_survives_signing_in_and_reloading(site: Site, admin: Visito
 
 def test_a_restart_keeps_the_session(tmp_path: Path, visit: Callable[..., Visitor]) -> None:
     with lab(tmp_path) as here:
-        site = Site(here)
+        port = free_port()
+        site = Site(here, port)
         visitor = visit(site.base)
         visitor.set_up(site.setup_code)
-        port = site.listener.port
         site.stop()
     with lab(tmp_path) as here:
         again = Site(here, port)

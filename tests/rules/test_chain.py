@@ -149,9 +149,10 @@ def test_a_token_from_the_future_or_of_another_device_is_unknown() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=60))
 def test_no_sequence_of_old_tokens_breaks_the_state(picks: list[int]) -> None:
-    server, seen = Server(), [None]
+    server = Server()
+    seen: list[Token | None] = [None]
     for pick in picks:
-        seen.append(server.ask(seen[pick % len(seen)]))  # type: ignore[arg-type]  # Token or None
+        seen.append(server.ask(seen[pick % len(seen)]))
         assert server.state is not None
         assert 1 <= len(server.state.tips) <= 64
         assert server.state.returned >> 64 == 0

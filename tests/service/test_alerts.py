@@ -7,8 +7,9 @@ import hashlib
 import hmac
 import json
 import logging
+from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -32,6 +33,7 @@ from tests.support.postoffice import PostOffice, black_hole, hook_receiver, post
 from tests.support.wait import PATIENCE, ended, in_time, wait_until
 
 PASSWORD = "geheim é 7"
+DEVICE = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
 
 
 def mail_settings(port: int, **more: Any) -> dict[str, Any]:
@@ -59,8 +61,7 @@ def look(server: Lab) -> None:
 
 def use(server: Lab, total: int) -> None:
     """Report until so many units are used in all."""
-    got = getattr(server, "lease", None) or server.authorize()
-    server.lease = got  # type: ignore[attr-defined]
+    got = server.authorize(device=DEVICE)
     used = licenses.describe(server.ctx, server.time.now)[0]["used"]
     if total > used:
         server.time.forward(180)
@@ -71,26 +72,24 @@ def subjects(office: PostOffice) -> list[str]:
     return [str(mail["Subject"]) for mail in office.mails]
 
 
-def grown(server: Lab, quota: int) -> None:
-    """The vendor's next revision, with another quota."""
-    first: License = server.first  # type: ignore[attr-defined]
-    amended = issuing.amend(first, {"items": [{"itemId": "one", "quota": quota}]}, server.vendor.key, "Vendor")
-    server.first = amended  # type: ignore[attr-defined]
-    licenses.import_license(server.ctx, licensefile.render(amended).encode(), Choice(), "test", server.time.now)
+def body_of(mail: EmailMessage, kind: Literal["plain", "html"]) -> str:
+    """One of the two parts of a mail."""
+    part = mail.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
 
 
-def import_first(server: Lab, *items: dict[str, Any]) -> None:
-    server.first = server.vendor.activate(server.vendor.issue(*items), server.ctx)  # type: ignore[attr-defined]
-    file = licensefile.render(server.first).encode()  # type: ignore[attr-defined]
-    licenses.import_license(server.ctx, file, Choice(), "test", server.time.now)
+def bring(server: Lab, file: License) -> None:
+    """Import a file."""
+    licenses.import_license(server.ctx, licensefile.render(file).encode(), Choice(), "test", server.time.now)
 
 
 def test_one_run_gives_exactly_the_mails_that_the_rules_say(tmp_path: Path) -> None:
     clock, vendor = FakeTime(), Vendor()
     with post_office() as office:
         with lab(tmp_path, clock, vendor) as server:
-            import_first(server, item(quota=100))
-            first = server.first  # type: ignore[attr-defined]
+            first = vendor.activate(vendor.issue(item(quota=100)), server.ctx)
+            bring(server, first)
             set_mail(server, office.port)
             use(server, 59)
             look(server)
@@ -99,9 +98,7 @@ def test_one_run_gives_exactly_the_mails_that_the_rules_say(tmp_path: Path) -> N
             look(server)
             assert subjects(office) == ["[LTS] License item one has used 61 % of its quota (61 of 100)."]
             look(server)
-            lease = server.lease  # type: ignore[attr-defined]
         with lab(tmp_path, clock, vendor) as server:  # after a restart
-            server.first, server.lease = first, lease  # type: ignore[attr-defined]
             look(server)
             assert len(office.mails) == 1
             use(server, 101)
@@ -109,7 +106,7 @@ def test_one_run_gives_exactly_the_mails_that_the_rules_say(tmp_path: Path) -> N
             assert len(office.mails) == 2
             assert "101 %" in subjects(office)[1]
             look(server)
-            grown(server, 200)
+            bring(server, issuing.amend(first, {"items": [{"itemId": "one", "quota": 200}]}, vendor.key, "Vendor"))
             look(server)
             assert len(office.mails) == 2
             use(server, 122)
@@ -160,7 +157,7 @@ def test_all_that_is_new_goes_into_one_mail_and_a_failing_rule_stops_no_other(
             look(server)
         assert len(office.mails) == 1
         assert "(and 1 more)" in subjects(office)[0]
-        text = office.mails[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        text = body_of(office.mails[0], "plain")
         assert "used 80 %" in text
         assert "License item two ends in 6 days" in text
     assert "failures failed" in caplog.text
@@ -200,7 +197,7 @@ def test_what_happens_to_the_server_is_told_once_and_the_past_is_no_news(server:
         look(server)
         look(server)
         assert len(office.mails) == 1
-        text = office.mails[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        text = body_of(office.mails[0], "plain")
         assert "lost sight of each other" in text
         assert "set back by 7,300 seconds" in text
 
@@ -278,7 +275,7 @@ def test_names_of_any_letters_reach_the_mail_as_they_are(server: Lab) -> None:
         assert "倉庫 📦 é" in str(mail["Subject"])
         assert mail["From"].addresses[0].addr_spec == "lts@x.test"
         assert mail["From"].addresses[0].display_name == "Лицензии"
-        html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+        html = body_of(mail, "html")
         assert "许可项 倉庫 📦 é 已使用 61 % 的配额" in html
 
 
@@ -325,7 +322,9 @@ def test_the_password_is_sealed_and_an_untouched_form_keeps_it(server: Lab, tmp_
     for file in (tmp_path / "data").glob("lts.db*"):
         assert b"very s3cret" not in file.read_bytes()
     alertsettings.change_mail(server.ctx, mail_settings(587, user="u", password=""), "test", NOON)
-    assert alertsettings.describe_mail(server.ctx)["hasPassword"] is False  # type: ignore[index]
+    described = alertsettings.describe_mail(server.ctx)
+    assert described is not None
+    assert described["hasPassword"] is False
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -18,9 +19,9 @@ from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 
-def load(server: Lab, license_file: License, **more: object) -> Preview:
+def load(server: Lab, license_file: License, **more: Any) -> Preview:
     data = licensefile.render(license_file).encode()
-    return licenses.import_license(server.ctx, data, Choice(), "test", server.time.now, **more)  # type: ignore[arg-type]  # confirmed
+    return licenses.import_license(server.ctx, data, Choice(), "test", server.time.now, **more)
 
 
 def first(server: Lab, *items: dict[str, object]) -> License:

@@ -76,7 +76,8 @@ class Player:
     time: FakeTime
     late: list[Late] = field(default_factory=list)
     fate: str = "well"
-    other: Player = None  # type: ignore[assignment]  # set by Duet
+    other: Player = field(init=False)
+    """Set by Duet."""
     linked: Callable[[], bool] = lambda: True
     _stack: ExitStack = field(default_factory=ExitStack)
     lab: Lab | None = None
