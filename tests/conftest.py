@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
     """After a failure, say how to have the same order again."""
-    if exitstatus:
+    if exitstatus == pytest.ExitCode.TESTS_FAILED:
         seed = terminalreporter.config.getoption("randomly_seed", None)
         terminalreporter.write_line(f"The order of the tests: --randomly-seed={seed} has it again.")
 

@@ -51,6 +51,7 @@ for number in range(1, 10**9):
 """
 
 
+@pytest.mark.slow
 def test_what_use_returned_from_is_on_the_server_once_whenever_the_application_is_killed(
     tmp_path: Path, server: Lab
 ) -> None:

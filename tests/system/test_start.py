@@ -38,8 +38,13 @@ def start(place: Path, *arguments: str, python: str | None = None, **variables: 
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def test_the_first_start_sets_up_with_progress_and_the_next_needs_no_network(copy: Path) -> None:
-    first = start(copy, "--version")
+@pytest.fixture(scope="module")
+def first(copy: Path) -> Done:
+    """What the first start said."""
+    return start(copy, "--version")
+
+
+def test_the_first_start_sets_up_with_progress_and_the_next_needs_no_network(copy: Path, first: Done) -> None:
     assert first.code == 0, first.err
     assert first.out.startswith("lts ")
     assert "Setting up" in first.err
@@ -49,7 +54,8 @@ def test_the_first_start_sets_up_with_progress_and_the_next_needs_no_network(cop
     assert (copy / ".venv" / ("Scripts" if os.name == "nt" else "bin")).exists()
 
 
-def test_a_half_made_environment_is_made_anew(copy: Path) -> None:
+def test_a_half_made_environment_is_made_anew(copy: Path, first: Done) -> None:
+    assert first.code == 0, first.err
     (copy / ".venv" / "lts-stamp.txt").unlink()
     done = start(copy, "--version")
     assert done.code == 0, done.err
