@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE, wait_until
 from tools.mutate import ROOT, main
 from tools.mutation import candidates
 from tools.mutation.reach import KEPT
@@ -164,11 +164,11 @@ def test_a_run_that_is_ended_leaves_neither_copies_nor_processes(tmp_path: Path)
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "copies")}
     with subprocess.Popen([sys.executable, "-c", code, str(root)], env=environment) as process:
-        wait_until(lambda: process.poll() is not None or (at_work.exists() and at_work.read_text()), 120, "a test runs")
+        wait_until(lambda: process.poll() is not None or (at_work.exists() and at_work.read_text()), "a test runs")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 1
+        assert process.wait(PATIENCE) == 1
     assert list((tmp_path / "copies").iterdir()) == []
-    wait_until(lambda: not runs(int(at_work.read_text())), 10, "the test has ended")
+    wait_until(lambda: not runs(int(at_work.read_text())), "the test has ended")
 
 
 def test_the_same_seed_gives_the_same_sample_and_each_file_its_share() -> None:

@@ -121,7 +121,12 @@ def test_a_large_or_packed_body_is_not_read_by_the_thread_that_serves_the_calls(
 ) -> None:
     begun: list[str] = []
     begin = served.web.app.begin
-    monkeypatch.setattr(served.web.app, "begin", lambda environ: (begun.append("call"), begin(environ)))
+
+    def noted(environ: dict[str, Any]) -> Any:
+        begun.append("call")
+        return begin(environ)
+
+    monkeypatch.setattr(served.web.app, "begin", noted)
     assert served.ask("POST", "/api/v1/report", body, **headers).status == 400
     assert bool(begun) == grouped
 
