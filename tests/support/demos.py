@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.lines import environment
+from tests.support.wait import PATIENCE
 
-SECONDS = 120
+SECONDS = 2 * PATIENCE
 """How long a demo may take on a machine that is busy with other tests."""
+
+if sys.platform == "win32":
+    _CTRL_C, _GROUP = signal.CTRL_BREAK_EVENT, subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _CTRL_C, _GROUP = signal.SIGINT, 0
 
 
 class Running(NamedTuple):
@@ -46,14 +52,14 @@ def start(place: Path, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
         env={**environment(), **temporary},
-        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+        creationflags=_GROUP,
     )
 
 
 def interrupt(process: subprocess.Popen[str]) -> str:
     """Ctrl-C; what was printed after it. Fails when the process does not end by itself with 0."""
-    process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
-    rest, _ = process.communicate(timeout=30)
+    process.send_signal(_CTRL_C)
+    rest, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, rest
     return rest
 

@@ -43,6 +43,7 @@ def ended(started: Running, tmp_path_factory: pytest.TempPathFactory) -> Running
     assert str(running.folder) in interrupt(running.process)
     return running
 
+
 pytestmark = pytest.mark.xdist_group("demo")
 
 
