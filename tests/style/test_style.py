@@ -8,16 +8,15 @@ import sys
 import pytest
 
 from tests.support.lines import ROOT, environment
+from tools import style
 
-CHECKED = ("lts", "tests", "bench", "tools", "run_lts.py")
 _LINT = "import sys; from importlinter.cli import lint_imports_command as lint; lint(sys.argv[1:])"
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(["-m", "ruff", "check", *CHECKED], id="style"),
-        pytest.param(["-m", "ruff", "format", "--check", "--quiet", *CHECKED], id="format"),
+        *(pytest.param(["-m", "ruff", *words], id=words[0]) for words in style.commands([])),
         pytest.param(["-m", "mypy"], id="types"),
         pytest.param(["-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32", "-p", "lts"],
                      id="types on Windows"),

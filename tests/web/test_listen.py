@@ -115,11 +115,7 @@ def test_gzip_is_read(served: Served) -> None:
         (b'{"a": "' + b"x" * dispatch.GROUPED_BYTES + b'"}', {}, False),
         (gzip.compress(b'{"a": 1}'), {"Content_Encoding": "gzip"}, False),
     ],
-    ids=[
-        "small",
-        "large",
-        "packed",
-    ],  # a packed body holds the time: processes that share the tests out must name it alike
+    ids=["small", "large", "packed"],
 )
 def test_a_large_or_packed_body_is_not_read_by_the_thread_that_serves_the_calls(
     served: Served, monkeypatch: pytest.MonkeyPatch, body: bytes, headers: dict[str, str], grouped: bool
