@@ -12,6 +12,7 @@ import pytest
 from lts.cli import paste
 from lts.cli.main import main
 from lts.crypto import SigningKey
+from lts.errors import LicenseFileError
 from lts.rules import activation, licensefile
 from lts.vendor import issuing, spec
 from tests.support.kit import NOON, Vendor
@@ -36,7 +37,7 @@ def test_what_is_marked_required_is_required() -> None:
         if field != "items":
             less["items"] = less["items"][:1]
             less["items"][0].pop(field, None)
-        with pytest.raises(issuing.LicenseFileError, match=field):
+        with pytest.raises(LicenseFileError, match=field):
             issuing.issue(less, Vendor().key, "Vendor", NOON)
 
 
