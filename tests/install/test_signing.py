@@ -73,6 +73,7 @@ def assert_summed_up(out: Path, files: list[Path]) -> None:
     assert [digest for digest, _ in lines] == [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
+@pytest.mark.needs("nsis")
 def test_programs_for_windows_are_signed_before_they_are_packed(as_windows: None, built: Path, signer: Signer) -> None:
     files = package.build(built, signer.command)
     alone, packed, _uninstaller, installer = signer.files  # makensis names the uninstaller as it likes
@@ -111,6 +112,7 @@ def test_a_command_that_fails_ends_the_build_with_a_sentence_and_no_sums(
     assert not (built / "SHA256SUMS").exists()
 
 
+@pytest.mark.needs("nsis")
 def test_an_uninstaller_that_cannot_be_signed_ends_the_build(as_windows: None, built: Path, tmp_path: Path) -> None:
     refuses = tmp_path / "refuses.py"
     refuses.write_text("import sys; sys.exit(0 if sys.argv[1].endswith('LTS.exe') else 3)")
