@@ -36,7 +36,18 @@ def wine() -> Iterator[Wine]:
 def windows_packages(wine: Wine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of what `python3 -m tools.package` makes on Windows, and the installer."""
     out = tmp_path_factory.mktemp("windows packages")
-    done = wine.run(wine.python, "-m", "tools.package", windows_path(out), seconds=600)
+    done = wine.run(wine.python, "-m", "tools.package", windows_path(out), seconds=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     build_installer(out / "LTS", out)
     return out
+
+
+@pytest.fixture(scope="module")
+def windows(wine: Wine) -> Iterator[Wine]:
+    """A Windows that stays up between programs: wine ends services with the last program of a person."""
+    command = ["wine", str(wine.python), "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          env=wine.environment) as person:  # fmt: skip
+        yield wine
+        assert person.stdin is not None
+        person.stdin.close()

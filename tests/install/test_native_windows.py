@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,23 +26,12 @@ def try_in(wine: Wine, *words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def person(wine: Wine) -> Iterator[None]:
-    """Somebody who is there all the time: wine starts no services, and ends them, without."""
-    command = ["wine", str(wine.python), "-c", "import sys; sys.stdin.read()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          env=wine.environment) as there:  # fmt: skip
-        yield
-        assert there.stdin is not None
-        there.stdin.close()
-
-
-@pytest.fixture
-def port(wine: Wine, person: None) -> int:
+def port(windows: Wine) -> int:
     """A free port, in the configuration that the installer finds; LTS was never installed."""
-    wine.run(wine.drive / "Program Files" / "LTS" / "LTS.exe", "service", "remove")  # of a test that failed
-    for folder in (wine.drive / "Program Files" / "LTS", wine.drive / "ProgramData" / "LTS"):
+    windows.run(windows.drive / "Program Files" / "LTS" / "LTS.exe", "service", "remove")  # of a test that failed
+    for folder in (windows.drive / "Program Files" / "LTS", windows.drive / "ProgramData" / "LTS"):
         shutil.rmtree(folder, ignore_errors=True)
-    settings = wine.drive / "ProgramData" / "LTS"
+    settings = windows.drive / "ProgramData" / "LTS"
     settings.mkdir(parents=True)
     free = free_port()
     (settings / "lts.json").write_text(json.dumps({"port": free, "log": {"file": "data/lts.log"}}))
@@ -51,6 +39,9 @@ def port(wine: Wine, person: None) -> int:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a Windows needs no wine")
+@pytest.mark.slow
+@pytest.mark.xdist_group("windows")
+@pytest.mark.needs("wine", "wine64", "gcc-mingw-w64-x86-64", "nsis")
 def test_the_installer_and_the_service_hold(wine: Wine, windows_packages: Path, port: int) -> None:
     done = try_in(wine, windows_path(windows_packages), "installer", "--port", str(port))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,10 +7,9 @@ import json
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,6 @@ pytestmark = [
     pytest.mark.xdist_group("windows"),
     pytest.mark.needs("wine", "wine64", "gcc-mingw-w64-x86-64", "nsis"),
 ]
-
-
-@pytest.fixture(scope="module")
-def windows(wine: Wine) -> Iterator[Wine]:
-    """A Windows that stays up between programs: wine ends services with the last program of a person."""
-    command = ["wine", str(wine.python), "-c", "import sys; sys.stdin.read()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          env=wine.environment) as person:  # fmt: skip
-        yield wine
-        assert person.stdin is not None
-        person.stdin.close()
 
 
 @pytest.fixture
