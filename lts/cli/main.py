@@ -27,6 +27,10 @@ def main(argv: list[str] | None = None) -> int:
         return 2 if error.code == "usage" else 1
     except KeyboardInterrupt:
         return 1
+    except PermissionError as error:
+        who = "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
+        print(f"lts: {error.filename} is not open to you ({error.strerror}); run this {who}.", file=sys.stderr)
+        return 1
     except Exception as error:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
         if isinstance(error, OSError) and (lost := streams.lost_output()):
             if not isinstance(lost, BrokenPipeError):  # a reader that has seen enough

@@ -97,10 +97,13 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
 
 
 def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> None:
-    """A release: the grant is closed for good. Nothing happens when it is not the newest one."""
+    """A release: the grant is closed for good, at its first release. Nothing happens when it is not the newest one.
+
+    Two servers that are apart may both take a release; whichever comes first, the earlier time stands.
+    """
     for concurrent, table in ((False, "seats"), (True, "leases")):
         seat = find(tx.db, device, item, concurrent)
-        if seat is None or seat.grant != grant or seat.closed:
+        if seat is None or seat.grant != grant or (seat.closed and seat.end <= time):
             continue
         tx.execute(
             f"UPDATE {table} SET ends = ?, flags = flags | ? WHERE device = ? AND item = ?",  # noqa: S608 - one of two fixed names

@@ -19,7 +19,7 @@ from lts.protocol import DAY_SECONDS, slot_of, verify_lease
 from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
-from lts.service import handshakes, identity, licenses, upkeep
+from lts.service import handshakes, identity, licenses, release, upkeep
 from lts.service.files import keep_replaced
 from lts.service.licenses import Choice
 from lts.service.pair import joining, messages, report
@@ -149,6 +149,21 @@ def test_both_serving_merge_and_the_overshoot_is_shown(duet: Duet) -> None:
     assert report.describe(duet.main.node)["overshoot"] == [{"id": 1, "itemId": "seats", "seats": 2}]
     assert report.describe(duet.main.node)["merged"]
     assert refused(main.authorize, None, str(UUID(int=99)), product="seats") == 120
+    assert duet.main.faults() == duet.standby.faults() == []
+
+
+@pytest.mark.parametrize("skew", [-18_000, 18_000])
+def test_a_seat_given_back_to_both_while_they_are_apart_ended_at_the_earlier_time(duet: Duet, skew: int) -> None:
+    device = str(UUID(int=1))
+    lease = duet.main.server.authorize(None, device, product="seats").lease
+    duet.settle()
+    duet.standby.clock.skew = skew
+    duet.cut = True
+    duet.run(20)
+    for player in duet.players:
+        release.release(player.server.ctx, lease, player.clock.now)
+    duet.settle()
+    assert picture(duet.main.server) == picture(duet.standby.server)
     assert duet.main.faults() == duet.standby.faults() == []
 
 

@@ -169,7 +169,7 @@ def test_a_second_demo_finds_another_port_and_a_folder_of_its_own(started: Runni
 def test_what_ctrl_c_left_behind_verifies_and_can_be_served_later(ended: Running) -> None:
     data = ended.folder / "data"
     assert lts("verify", data=data).code == 0
-    done = lts("password", "reset", data=data)
+    done = lts("password", "reset", "--yes", data=data)
     assert done.code == 0, done.err
     assert "setup=" in done.out
 

@@ -155,9 +155,11 @@ def test_a_driver_that_is_none_is_a_sentence(target: str, said: str, capsys: pyt
 @pytest.mark.parametrize(
     "words", [("verify",), ("license", "show"), ("doctor",), ("status",), ("clock", "reset")], ids=named
 )
-def test_somebody_without_rights_is_told_so(words: tuple[str, ...], tmp_path: Path) -> None:
-    make_data(tmp_path)
-    (tmp_path / "data").chmod(0o700)
+@pytest.mark.parametrize("closed", ["house/data", "house"])
+def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str, tmp_path: Path) -> None:
+    (tmp_path / "house").mkdir()
+    make_data(tmp_path / "house")
+    (tmp_path / closed).chmod(0o700)
     if words == ("license", "show"):
         path = tmp_path / "a.lic"
         path.write_text(licensefile.render(Vendor().issue(item())), encoding="utf-8")
@@ -171,9 +173,10 @@ def test_somebody_without_rights_is_told_so(words: tuple[str, ...], tmp_path: Pa
         "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    env = {**environment(), "LTS_DATA_DIR": str(tmp_path / "data")}
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    env = {**environment(), "LTS_DATA_DIR": str(tmp_path / "house" / "data")}
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.name.startswith(("pytest-", "popen-", "test_")):
+            folder.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code, *words], env=env, capture_output=True, encoding="utf-8",
                           stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
