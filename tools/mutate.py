@@ -32,7 +32,8 @@ SOURCES = ["lts", "tests"]
 TESTS = ["tests/rules", "tests/store", "tests/service", "tests/client", "tests/vendor", "tests/web"]
 """Tests that may notice: the quick ones that run the program in their own process."""
 OPTIONS = [
-    "-m", "not slow", "--hypothesis-seed=0", "-p", "no:randomly", "-p", "no:schemathesis", "--ignore=tests/web/test_openapi.py",
+    "-m", "not slow", "--hypothesis-seed=0", "-p", "no:randomly", "-p", "no:schemathesis",
+    "--ignore=tests/web/test_openapi.py",
 ]  # fmt: skip
 """What pytest is told besides. The same examples and order for every mutant; and without schemathesis and its one long
 test, since merely to load it costs each mutant a second.
