@@ -43,7 +43,12 @@ def test_a_link_works_once(server: Lab, code: str) -> None:
 
 def test_of_many_browsers_that_follow_a_link_at_once_one_is_signed_in(server: Lab, code: str) -> None:
     found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(follow(server, code)[0])) for _ in range(4)]
+
+    def follow_it(browser: Browser) -> None:
+        found.append(browser.call("POST", "/sign-in-link", {"code": code})[0])
+
+    browsers = [Browser(server, **HERE) for _ in range(4)]
+    threads = [threading.Thread(target=follow_it, args=(browser,)) for browser in browsers]
     for thread in threads:
         thread.start()
     for thread in threads:
