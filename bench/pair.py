@@ -90,6 +90,22 @@ def in_step(quick: bool) -> dict[str, Any]:
     return figures
 
 
+def take_over(_quick: bool) -> dict[str, Any]:
+    """Seconds from kill -9 of a main to a standby that serves, and from the main's return to its serving again.
+
+    docs/design/pair.md, What is promised, says 20 for the first.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        both = Both(Path(name))
+        with both.stack:
+            main, standby = both.start_main(), both.start_standby()
+            both.wait(main, {"status": "serving", "inStep": True})
+            main.kill()
+            taken = both.wait(standby, {"status": "serving"})
+            returned = both.wait(both.start_main(), {"status": "serving"})
+    return {"takenOverAfterSeconds": round(taken, 1), "handedBackAfterSeconds": round(returned, 1)}
+
+
 def catch_up(quick: bool) -> dict[str, Any]:
     """A standby that was away for an hour of 200 changes a second, while the main serves."""
     changes = 20_000 if quick else 720_000

@@ -68,6 +68,11 @@ class Process:
         self._child.stdin.flush()
         return self.read()
 
+    def kill(self) -> None:
+        """Kill -9, or what Windows has for it."""
+        self._child.kill()
+        self._child.wait()
+
     def __enter__(self) -> Process:
         return self
 

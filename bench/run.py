@@ -1,7 +1,7 @@
 """What `python3 -m bench` measures: ratios to a Flask hello world in the same server process.
 
 Parts: throughput, connections, slots, sync, growth, size, statistics, portal, browsers, black-hole, hostile, client,
-pair, catch-up, first-copy, budget (default: all). Runs in the environment that bench/__main__.py sets up.
+pair, take-over, catch-up, first-copy, budget (default: all). Runs in the environment that bench/__main__.py sets up.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ PARTS: dict[str, Callable[[bool], Figures]] = {
     "hostile": hostile.longest_waits,
     "client": client.client,
     "pair": pair.in_step,
+    "take-over": pair.take_over,
     "catch-up": pair.catch_up,
     "first-copy": pair.first_copy,
     "budget": budget.budget,
