@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lts.errors import ConfigError
-from lts.strictjson import TooDeep, parse
+from lts.strictjson import TooDeep, is_unicode, parse
 
 FILE = "lts.json"
 SERVER_MODES = ("standby", "cluster")
@@ -139,6 +139,9 @@ def _read(source: Path) -> dict[str, Any]:
         raise ConfigError([f"{source}, line {line}: not JSON ({error.msg}){hint}."]) from error
     if not isinstance(given, dict):
         raise ConfigError([f"{source}, line 1: the file must hold one JSON object."])
+    for key in [key for key, value in given.items() if not is_unicode([key, value])]:
+        del given[key]
+        faults.add(key.encode("ascii", "backslashreplace").decode(), "holds half of a surrogate pair, which is no text")
     values = _check(given, _KEYS, faults)
     _check_pair(values, faults)
     if faults.found:

@@ -1,8 +1,9 @@
 """JSON, strictly read (RFC 8259): the one reader that refuses what json.loads lets through.
 
 Refused are names that stand twice in an object, NaN and Infinity, numbers that are infinite or over 20 digits, and
-more than 32 levels. Needs the standard library only, since the client library carries it. What a value means is for
-others to say. The work is linear in the text: nothing is looked for before the parser has read it.
+more than 32 levels; by `strict_json` also halves of surrogate pairs. Needs the standard library only, since the client
+library carries it. What a value means is for others to say. The work is linear in the text: nothing is looked for
+before the parser has read it.
 """
 
 from __future__ import annotations
@@ -29,9 +30,13 @@ class TooDeep(ValueError):
 def strict_json(data: bytes | str) -> Any:
     """The value in `data` (bytes are UTF-8). Raises ValueError with a sentence."""
     try:
-        return parse(data.decode("utf-8") if isinstance(data, bytes) else data, _refuse)
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        value = parse(text, _refuse)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"Not JSON: {error}.") from error
+    if "\\u" in text and not is_unicode(value):
+        raise ValueError("A text holds half of a surrogate pair.")
+    return value
 
 
 def parse(text: str, fault: Callable[[str, str, Any], Any]) -> Any:
@@ -69,6 +74,15 @@ def parse(text: str, fault: Callable[[str, str, Any], Any]) -> Any:
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
         raise TooDeep
     return value
+
+
+def is_unicode(value: Any) -> bool:
+    """Whether no text in a value read from JSON holds half of a surrogate pair, which UTF-8 cannot write."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse(what: str, detail: str, _value: Any) -> Any:

@@ -165,5 +165,5 @@ def _key(args: argparse.Namespace) -> int:
         answer = server.call("GET", f"/license-key/{quote(args.code, safe='')}")
     print(answer["licenseKey"])
     for notice in answer["notices"]:
-        note(notice)
+        note(notice["detail"])
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from lts.errors import AdminError
 from lts.rules.attention import url_notices
+from lts.rules.notices import Notice
 from lts.rules.serverurls import MAX_URLS, clean_url
 from lts.service import handshakes
 from lts.service.context import Context
@@ -19,12 +20,16 @@ SETTING = handshakes.SERVER_URLS
 
 def describe(ctx: Context) -> dict[str, Any]:
     """The URLs in license keys, whether they were set in the portal, and what is wrong with them."""
-    urls = handshakes.server_urls(ctx)
     return {
-        "urls": urls,
+        "urls": handshakes.server_urls(ctx),
         "set": bool(ctx.store.catalog.settings.get(SETTING)),
-        "notices": [notice.code for notice in url_notices(urls)],
+        "notices": [notice.code for notice in notices(ctx)],
     }
+
+
+def notices(ctx: Context) -> list[Notice]:
+    """What is wrong with the URLs that stand in license keys."""
+    return url_notices(handshakes.server_urls(ctx))
 
 
 def change(ctx: Context, urls: Any, actor: str, now: int) -> None:

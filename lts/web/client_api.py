@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lts.config import Config
-from lts.errors import CannotStore, HttpError, LtsError, Refusal
+from lts.errors import CannotStore, HttpError, LtsError, NotVerified, Refusal
 from lts.protocol import Lease
 from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
@@ -172,9 +172,9 @@ class ClientApi:
         self._ctx.check_serving()
         with self._counting(address):
             body = read_body(environ, self._max_report)
-            self._check_unproven(address, body)
+            vouched = self._check_address(address, body)
             sent = reports.read_report(body)
-            lease = self._count_device(sent.lease)
+            lease = vouched or self._count_device(sent.lease)
             now = self._ctx.clock.now()
             begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now)
         return Call(begun.waiting, lambda: self._reported(begun.finish, address, now))
@@ -188,9 +188,10 @@ class ClientApi:
         self._ctx.check_serving()
         with self._counting(address):
             body = read_body(environ, MAX_OTHER_BYTES)
-            self._check_unproven(address, body)
+            vouched = self._check_address(address, body)
             lease = messages.read_release(body)
-            self._count_device(lease)
+            if vouched is None:
+                self._count_device(lease)
             release.release(self._ctx, lease, self._ctx.clock.now())
         return 204, b""
 
@@ -198,17 +199,20 @@ class ClientApi:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
 
-    def _check_unproven(self, address: str, body: bytes) -> None:
+    def _check_address(self, address: str, body: bytes) -> Lease | None:
         """An address with too many refused requests gets no more work done, unless a lease vouches for the request.
 
-        Usage is counted however many neighbors were refused.
+        Usage is counted however many neighbors were refused. The lease's device pays before the body is worked on; it
+        is returned when it has. Raises Refusal 130.
         """
         try:
             self._limits.check_address(address)
-        except Refusal:
-            lease = messages.lease_in(body)
-            if lease is None or not self._ctx.leases.is_ours(lease):
-                raise
+        except Refusal as refusal:
+            try:
+                return self._count_device(messages.lease_in(body) or "")
+            except NotVerified:
+                raise refusal from None
+        return None
 
     def _count_device(self, text: str) -> Lease:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""

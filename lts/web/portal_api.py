@@ -16,7 +16,6 @@ from lts import __version__
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation
-from lts.rules.attention import url_notices
 from lts.rules.licensefile import License
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
@@ -204,9 +203,9 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
     def key(name: str) -> Json:
         if not g.account.may_change:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
-        urls = handshakes.server_urls(ctx)
-        notices = [notice.detail for notice in url_notices(urls)]
-        return {"licenseKey": handshakes.license_key(ctx, name), "servers": urls, "notices": notices}
+        notices = [vars(notice) for notice in serverurls.notices(ctx)]
+        servers = handshakes.server_urls(ctx)
+        return {"licenseKey": handshakes.license_key(ctx, name), "servers": servers, "notices": notices}
 
 
 def _text_of_code(code: Json) -> str:

@@ -297,6 +297,17 @@ def test_an_address_with_too_many_refusals_is_told_so_before_its_body_is_worked_
     assert web.call("POST", "/api/v1/release", {"lease": lease}).status == 204, "a lease vouches for its request"
 
 
+@pytest.mark.parametrize("path", ["report", "release"])
+def test_a_device_whose_lease_vouches_pays_before_its_body_is_worked_on(server: Lab, path: str) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=60, device_burst=3, address_refusals_per_minute=1))
+    lease = web.authorize().json["lease"]
+    assert web.authorize(handshakeCode="x").status == 404
+    body = b'{"lease": "%s", "usage": {"a": 1, "a": 1}}' % lease.encode()
+    assert [web.call("POST", f"/api/v1/{path}", body).status for _ in range(3)] == [429, 429, 429]
+    told = [problem(web.call("POST", f"/api/v1/{path}", body))["detail"] for _ in range(2)]
+    assert all("from this device" in detail for detail in told)
+
+
 def test_a_standby_that_refuses_does_not_use_up_an_address(server: Lab) -> None:
     web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=3))
     web.lab.ctx.status = "standby"

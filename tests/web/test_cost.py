@@ -129,6 +129,13 @@ def test_a_name_that_stands_twice_is_found_among_many() -> None:
         strict_json(f"{{{','.join([*names, names[7]])}}}")
 
 
+@pytest.mark.parametrize("text", [r'"\ud800"', r'{"\udfff": 1}', r'[["a\uDC00"]]'])
+def test_half_of_a_surrogate_pair_is_no_text(text: str) -> None:
+    with pytest.raises(ValueError, match="surrogate pair"):
+        strict_json(text)
+    assert strict_json(r'"\ud83d\udce6"') == "\U0001f4e6"
+
+
 @pytest.mark.parametrize("inside", ["{}", "[]", '{"a": 1}', '["["]'])
 def test_depth_is_that_of_the_deepest_value(inside: str) -> None:
     fits = "[" * 31 + inside + "]" * 31

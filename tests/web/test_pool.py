@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from lts.web.pool import Pool
 from tests.support.wait import PATIENCE, in_time, wait_until
 
@@ -12,15 +14,15 @@ from tests.support.wait import PATIENCE, in_time, wait_until
 class Request:
     """A request under way until `finish`."""
 
-    def __init__(self, *, fails: bool = False) -> None:
+    def __init__(self, fault: BaseException | None = None) -> None:
         self.begun, self.finish = threading.Event(), threading.Event()
-        self.fails, self.canceled = fails, False
+        self.fault, self.canceled = fault, False
 
     def service(self) -> None:
         self.begun.set()
         assert self.finish.wait(PATIENCE)
-        if self.fails:
-            raise ValueError("a fault of the application")
+        if self.fault is not None:
+            raise self.fault
 
     def cancel(self) -> None:
         self.canceled = True
@@ -51,7 +53,7 @@ def test_an_idle_thread_takes_the_next_request_instead_of_a_new_one() -> None:
         request = finished()
         pool.put(request)
         assert request.begun.wait(PATIENCE)
-        wait_until(lambda: pool._idle == 1, "the thread is idle again")
+        wait_until(lambda: len(pool._idle) == 1, "the thread is idle again")
     assert pool.threads == 1
     pool.end(PATIENCE)
 
@@ -73,9 +75,10 @@ def test_requests_at_once_have_a_thread_each_up_to_the_most_and_the_others_wait(
     assert pool.threads == 0
 
 
-def test_a_request_that_fails_takes_no_thread_along() -> None:
+@pytest.mark.parametrize("fault", [ValueError("a fault of the application"), SystemExit(1)], ids=["error", "exit"])
+def test_a_request_that_fails_takes_no_thread_along(fault: BaseException) -> None:
     pool = Pool(1)
-    broken = Request(fails=True)
+    broken = Request(fault)
     broken.finish.set()
     pool.put(broken)
     request = finished()
@@ -98,6 +101,66 @@ def test_the_end_waits_for_what_is_under_way_and_cancels_what_waits() -> None:
     under_way.finish.set()
     wait_until(lambda: pool.threads == 0, "no thread stays")
     assert not waits.begun.is_set()
+
+
+def test_one_request_after_another_keeps_one_thread_and_lets_the_others_go() -> None:
+    pool = Pool(4, idle_seconds=0.2)
+    burst = [Request() for _ in range(4)]
+    for request in burst:
+        pool.put(request)
+    assert all(request.begun.wait(PATIENCE) for request in burst)
+    for request in burst:
+        request.finish.set()
+
+    def one_more() -> bool:
+        request = finished()
+        pool.put(request)
+        return request.begun.wait(PATIENCE) and pool.threads == 1
+
+    wait_until(one_more, "one thread is left")
+    pool.end(PATIENCE)
+
+
+def test_without_room_for_a_thread_those_that_are_there_serve_and_with_none_the_request_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool, busy = Pool(4), Request()
+    pool.put(busy)
+    assert busy.begun.wait(PATIENCE)
+
+    def no_room(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_room)
+    waits = finished()
+    pool.put(waits)
+    busy.finish.set()
+    assert waits.begun.wait(PATIENCE)
+    alone, lost = Pool(4), Request()
+    alone.put(lost)
+    assert (lost.canceled, len(alone), alone.threads) == (True, 0, 0)
+    pool.end(PATIENCE)
+
+
+def test_what_comes_after_the_end_is_canceled_and_one_that_cannot_be_does_not_keep_the_others() -> None:
+    pool, under_way = Pool(1), Request()
+    pool.put(under_way)
+    assert under_way.begun.wait(PATIENCE)
+
+    class Stubborn(Request):
+        def cancel(self) -> None:
+            raise OSError("the connection is gone")
+
+    waits, late = Request(), Request()
+    for request in (Stubborn(), waits):
+        pool.put(request)
+    pool.end(0)
+    pool.put(late)
+    assert waits.canceled
+    assert late.canceled
+    assert len(pool) == 0
+    under_way.finish.set()
+    wait_until(lambda: pool.threads == 0, "no thread stays")
 
 
 def test_many_requests_from_many_threads_are_each_served_once() -> None:
