@@ -132,7 +132,7 @@ def _read(source: Path) -> dict[str, Any]:
     try:
         given = parse(text, faults.keep)
     except TooDeep as error:
-        raise ConfigError([f"{source}: {error}"]) from error
+        raise ConfigError([f"{source}, line 1: {str(error)[0].lower()}{str(error)[1:]}"]) from error
     except json.JSONDecodeError as error:
         at, hint = _hint(text, error)
         line = text.count("\n", 0, at) + 1

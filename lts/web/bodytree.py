@@ -5,14 +5,23 @@ The readers of messages use it when msgspec has refused a body or a quick count 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import threading
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from lts.errors import Malformed
 from lts.strictjson import MAX_DEPTH, NOT_JSON, TooDeep, parse
 
+MAX_VALUES = 20_000
+"""In a body; their number is guessed from the marks between them, so that it is known before the work."""
+MAX_FAULTS = 50_000
+LARGE_BYTES = 64 << 10
+"""Bodies over it are read one after another, so that their values do not fill the memory together."""
+_one_large = threading.Lock()
 BODY = "body"
 """The `field` of a fault that belongs to no member."""
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]*\Z")
@@ -38,18 +47,30 @@ class Tree(NamedTuple):
     faults: tuple[Found, ...]
 
 
-def read_tree(body: bytes) -> Tree:
-    """The JSON object in `body` (RFC 8259, UTF-8, at most 32 levels deep).
+def read_tree(body: bytes, entries: str | None = None, most: int = MAX_VALUES) -> Tree:
+    """The JSON object in `body` (RFC 8259, UTF-8, at most 32 levels deep, and of about `most` values).
 
-    Raises Malformed when it is not one; keys that stand twice, infinite or very long numbers and lone
-    surrogates become faults instead.
+    Raises Malformed when it is not one; keys that stand twice, infinite or very long numbers and lone surrogates
+    become faults instead. Told is the first fault, and of the member named `entries`, a list, the first of each entry.
     """
-    value, suspect = _load(_text(body))
-    if not isinstance(value, dict):
-        raise Malformed(f"The body is {_kind(value)}; send a JSON object.", field=BODY)
-    if suspect or b"\\ud" in body.lower():
-        return Tree(value, tuple(_faults(value, ())))
-    return Tree(value, ())
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > most:
+        raise Malformed(f"The body holds over {most} values; send fewer.", field=BODY)
+    with _one_large if len(body) > LARGE_BYTES else contextlib.nullcontext():
+        value, suspect = _load(_text(body))
+        if not isinstance(value, dict):
+            raise Malformed(f"The body is {_kind(value)}; send a JSON object.", field=BODY)
+        if suspect or b"\\ud" in body.lower():
+            return Tree(value, tuple(_first_faults(value, entries)))
+        return Tree(value, ())
+
+
+def _first_faults(value: dict[str, Any], entries: str | None) -> Iterator[Found]:
+    listed = value.get(entries) if entries else None
+    if isinstance(listed, list):
+        value = {name: member for name, member in value.items() if name != entries}
+        for position, entry in enumerate(listed):
+            yield from islice(_faults(entry, (str(entries), position)), 1)
+    yield from islice(_faults(value, ()), 1)
 
 
 def path_text(path: tuple[str | int, ...]) -> str:
@@ -85,6 +106,8 @@ def _load(text: str) -> tuple[Any, bool]:
     suspect: list[Fault] = []
 
     def fault(what: str, detail: str, _value: Any) -> Fault:
+        if len(suspect) == MAX_FAULTS:
+            raise Malformed(f"The body holds over {MAX_FAULTS} faults, such as that {what} {detail}.", field=BODY)
         suspect.append(Fault(f"{what} {detail}" if detail == NOT_JSON else detail))
         return suspect[-1]
 

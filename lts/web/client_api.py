@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lts.config import Config
-from lts.errors import CannotStore, HttpError, LtsError, NotVerified, Refusal
+from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal
 from lts.protocol import Lease
 from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
@@ -27,6 +27,7 @@ from lts.store.writer import Waiting
 from lts.web import answers, messages, problems, reports
 from lts.web.addresses import Addresses
 from lts.web.body import read_body
+from lts.web.bodytree import LARGE_BYTES
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
 from lts.web.ratelimit import Limits
@@ -172,7 +173,7 @@ class ClientApi:
         self._ctx.check_serving()
         with self._counting(address):
             body = read_body(environ, self._max_report)
-            vouched = self._check_address(address, body)
+            vouched = self._vouched(address, body)
             sent = reports.read_report(body)
             lease = vouched or self._count_device(sent.lease)
             now = self._ctx.clock.now()
@@ -188,7 +189,7 @@ class ClientApi:
         self._ctx.check_serving()
         with self._counting(address):
             body = read_body(environ, MAX_OTHER_BYTES)
-            vouched = self._check_address(address, body)
+            vouched = self._vouched(address, body)
             lease = messages.read_release(body)
             if vouched is None:
                 self._count_device(lease)
@@ -199,20 +200,25 @@ class ClientApi:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
 
-    def _check_address(self, address: str, body: bytes) -> Lease | None:
-        """An address with too many refused requests gets no more work done, unless a lease vouches for the request.
+    def _vouched(self, address: str, body: bytes) -> Lease | None:
+        """What needs a lease of ours before it is worked on: a body from an address with too many refused requests, and
+        a large one.
 
-        Usage is counted however many neighbors were refused. The lease's device pays before the body is worked on; it
-        is returned when it has. Raises Refusal 130.
+        Usage is counted however many neighbors were refused. The lease's device has paid when the lease is returned.
+        Raises Refusal 130, NotVerified, Malformed.
         """
+        limited = self._limits.wait_of_address(address) > 0
+        if not limited and len(body) <= LARGE_BYTES:
+            return None
+        text = messages.lease_in(body)
         try:
-            self._limits.check_address(address)
-        except Refusal as refusal:
-            try:
-                return self._count_device(messages.lease_in(body) or "")
-            except NotVerified:
-                raise refusal from None
-        return None
+            if text is not None:
+                return self._count_device(text)
+        except NotVerified:
+            if not limited:
+                raise
+        self._limits.check_address(address)
+        raise Malformed("The body shows no lease; a large one is read only under a lease.", field="lease")
 
     def _count_device(self, text: str) -> Lease:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""

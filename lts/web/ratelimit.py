@@ -66,9 +66,13 @@ class Limits:
         if wait:
             raise _too_many("device", wait)
 
+    def wait_of_address(self, address: str) -> float:
+        """Seconds that an address with too many refused requests has to wait, else 0."""
+        return self._addresses.wait_of(address)
+
     def check_address(self, address: str) -> None:
         """An address with too many refused requests waits."""
-        wait = self._addresses.wait_of(address)
+        wait = self.wait_of_address(address)
         if wait:
             raise _too_many("address", wait)
 
