@@ -36,6 +36,17 @@ def deep_lists(size: int) -> bytes:
     return b"[" * size
 
 
+def closed_lists(size: int) -> bytes:
+    """A report with a member of lists in lists, beside each other; a few kilobytes of gzip."""
+    return gzip.compress(b'{"lease":"x","reports":[],"a":[' + b"[[]]," * (size // 5) + b"0]}", mtime=0)
+
+
+def deep_faults(size: int) -> bytes:
+    """A report with a member of infinite numbers 27 lists deep; a few kilobytes of gzip."""
+    numbers = b",".join([b"1e999"] * (size // 6))
+    return gzip.compress(b'{"lease":"x","reports":[],"a":' + b"[" * 27 + numbers + b"]" * 27 + b"}", mtime=0)
+
+
 def twin_keys(size: int) -> bytes:
     """A JSON object whose keys all stand twice."""
     names = ",".join(f'"{number}":0' for number in range(size // 22))
@@ -64,8 +75,8 @@ def empty_members(size: int) -> bytes:
     return member * (size // len(member))
 
 
-Kind = tuple[str, Callable[[int], bytes], int, dict[str, str]]
 GZIP = {"Content-Encoding": "gzip"}
+Kind = tuple[str, Callable[[int], bytes], int, dict[str, str]]
 KINDS: dict[str, Kind] = {
     "endless string, 64 KiB": ("authorize", endless_string, 64 << 10, {}),
     "deep lists, 1 MiB": ("authorize", deep_lists, MIB, {}),
@@ -74,6 +85,8 @@ KINDS: dict[str, Kind] = {
     "bad entries, 4 MiB": ("report", many_lists, 4 * MIB, {}),
     "names in a token's header, 256 KiB": ("release", token_header, 190_000, {}),
     "empty gzip members, 4 MiB": ("report", empty_members, 4 * MIB, GZIP),
+    "lists in lists, 4 MiB": ("report", closed_lists, 4 * MIB, GZIP),
+    "deep faults, 4 MiB": ("report", deep_faults, 4 * MIB, GZIP),
     "endless string, 1 MiB": ("authorize", endless_string, MIB, {}),
 }
 """Path, maker, size in bytes and headers."""

@@ -15,6 +15,7 @@ from lts.errors import HTTP_STATUS, CannotStore, DataFolderError, Refusal
 from lts.protocol import iso
 from lts.store import devices
 from lts.web import messages, reports
+from lts.web.bodytree import LARGE_BYTES
 from tests.support.kit import NOON, Lab
 from tests.web.conftest import DEVICE, Answer, Web
 
@@ -295,6 +296,36 @@ def test_an_address_with_too_many_refusals_is_told_so_before_its_body_is_worked_
     for body in (b'{"lease": "', b'{"lease": "a.b.c", "reports": 3}', b'{"lease": 3}', b"{}"):
         assert web.call("POST", f"/api/v1/{path}", body).status == 429
     assert web.call("POST", "/api/v1/release", {"lease": lease}).status == 204, "a lease vouches for its request"
+
+
+@pytest.mark.parametrize("path", ["report", "release"])
+def test_a_large_body_is_read_under_a_lease_alone(web: Web, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = web.authorize().json["lease"]
+    filler = '"' + "x" * LARGE_BYTES + '"'
+    monkeypatch.setattr(reports, "read_report", lambda _body: pytest.fail("it was read"))
+    monkeypatch.setattr(messages, "read_release", lambda _body: pytest.fail("it was read"))
+    without = web.call("POST", f"/api/v1/{path}", f'{{"a": {filler}}}'.encode())
+    assert (without.status, problem(without)["field"]) == (400, "lease")
+    foreign = web.call("POST", f"/api/v1/{path}", f'{{"lease": "a.b.c", "a": {filler}}}'.encode())
+    assert (foreign.status, problem(foreign)["code"]) == (403, 141)
+    monkeypatch.undo()
+    ours = {"lease": lease, "reports": [{"slot": iso(NOON), "usage": {"QR": 1}}], "a": filler}
+    assert web.call("POST", f"/api/v1/{path}", ours).status in (200, 204)
+
+
+@pytest.mark.parametrize("odd", [r"\ud800", "1e999"])
+def test_a_neighbors_good_entry_is_counted_beside_an_odd_one_though_its_address_is_limited(
+    server: Lab, odd: str
+) -> None:
+    web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=1))
+    lease = web.authorize().json["lease"]
+    assert web.authorize(handshakeCode="x").status == 404
+    entry = f'{{"slot": "{iso(NOON)}", "usage": {{"QR": 1}}}}'
+    body = f'{{"lease": "{lease}", "reports": [{entry}, {{"slot": "{odd}", "usage": {{}}}}]}}'
+    assert [one["status"] for one in web.call("POST", "/api/v1/report", body.encode()).json["results"]] == [
+        "counted",
+        "rejected",
+    ]
 
 
 @pytest.mark.parametrize("path", ["report", "release"])

@@ -13,6 +13,7 @@ from bench import hostile
 from lts.crypto import b64url, read_jws
 from lts.errors import Malformed, TokenError
 from lts.strictjson import strict_json
+from lts.web import bodytree
 from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
 from lts.web.messages import lease_in, read_authorize, read_release
@@ -110,6 +111,45 @@ def unzip(body: bytes) -> bytes:
     """What the client API reads of a gzip body."""
     environ = {"HTTP_CONTENT_ENCODING": "gzip", "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body)}
     return read_body(environ, 4 * MIB)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": [' + b"[[]]," * 10_000 + b"0]}",
+        b'{"a": [' + b"1e999," * 20_000 + b"0]}",
+        b'{"a": {' + b",".join([b'"":0'] * 20_001) + b"}}",
+    ],
+    ids=["lists", "numbers", "names"],
+)
+@pytest.mark.parametrize("read", [read_authorize, read_release, read_tree], ids=lambda read: read.__name__)
+def test_a_body_of_very_many_values_is_refused_before_it_is_parsed(
+    read: Callable[[bytes], Any], body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodytree, "parse", lambda *_: pytest.fail("it was parsed"))
+    with pytest.raises(Malformed, match="over 20000 values"):
+        read(body)
+
+
+def test_a_report_may_hold_more_values_and_no_end_of_faults() -> None:
+    many = b'{"lease": "x", "reports": [' + b'{"slot": 3, "usage": {}},' * 14_999 + b"1e999]}"
+    with pytest.raises(Malformed, match="slot"):
+        read_report(many)
+    with pytest.raises(Malformed, match="over 50000 faults"):
+        read_report(b'{"lease": "x", "reports": [], "a": [' + b"1e999," * 60_000 + b"0]}")
+    with pytest.raises(Malformed, match="over 400000 values"):
+        read_report(b'{"lease": "x", "reports": [], "a": [' + b"[]," * 300_000 + b"0]}")
+
+
+def test_of_the_faults_of_a_body_the_first_is_told_and_of_a_list_of_entries_the_first_of_each() -> None:
+    body = b'{"a": [1e999, 1e999], "r": [[1e999, 1e999], 0, 1e999], "b": 1e999}'
+    assert [found.path for found in read_tree(body, "r").faults] == [("r", 0, 0), ("r", 2), ("a", 0)]
+    assert [found.path for found in read_tree(body).faults] == [("a", 0)]
+
+
+@pytest.mark.parametrize("make", [lambda n: b'"lease":' * (n // 8), lambda n: b'"lease"' + b" " * n])
+def test_a_lease_is_looked_for_in_linear_time(make: Callable[[int], bytes]) -> None:
+    assert_linear(make, lease_in, 4 * MIB)
 
 
 def test_gzip_members_without_content_cost_linear_time() -> None:
