@@ -153,7 +153,8 @@ class ClientApi:
         self._limits.check_address(address)
         with self._counting(address):
             request = messages.read_authorize(read_body(environ, MAX_OTHER_BYTES))
-            self._limits.device(request.device)
+            # whoever asks has not proven to be the device: another address must not use up what the device may ask
+            self._limits.device((request.device, address))
         now = self._ctx.clock.now()
         waiting = authorize.begin(self._ctx, request, now, Caller(address, environ.get("HTTP_USER_AGENT", "")))
         return Call(waiting, lambda: self._authorized(request, address, now, waiting))
@@ -167,6 +168,7 @@ class ClientApi:
             if refusal.code in (101, 121) and odd:
                 log.info("%s the unknown code holds %s", request_id.get(), odd)
             raise
+        self._limits.spend(request.device)
         return 200, answers.authorized(done, now)
 
     def _report(self, environ: Environ, address: str) -> Call:

@@ -66,6 +66,10 @@ class Limits:
         if wait:
             raise _too_many("device", wait)
 
+    def spend(self, device: Hashable) -> None:
+        """Count a request of a device that was answered already."""
+        self._devices.take(device)
+
     def wait_of_address(self, address: str) -> float:
         """Seconds that an address with too many refused requests has to wait, else 0."""
         return self._addresses.wait_of(address)

@@ -261,6 +261,18 @@ def test_a_device_that_asks_too_often_waits_and_no_other_does(server: Lab) -> No
     assert web.authorize(deviceId="6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b12").status == 200
 
 
+def test_who_only_knows_a_device_keeps_neither_its_requests_nor_its_reports_from_it(server: Lab) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=60, device_burst=3))
+    lease = web.authorize().json["lease"]
+    other = [
+        web.call("POST", "/api/v1/authorize", web.asking(handshakeCode="x"), REMOTE_ADDR="192.0.2.7").status
+        for _ in range(4)
+    ]
+    assert other == [404, 404, 404, 429]
+    assert web.authorize().status == 200
+    assert web.report([{"slot": iso(NOON), "usage": {}}], lease).status == 200
+
+
 def test_reports_count_against_the_device_of_their_lease(server: Lab) -> None:
     web = Web(server, RateLimits(device_requests_per_minute=60, device_burst=3))
     lease = web.authorize().json["lease"]
