@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from lts.rules.text import nfc
+
 OWNER = "admin"
 """The user that always exists once the server is set up, and cannot be renamed."""
 ADMINISTRATOR, READER = "administrator", "reader"
@@ -43,8 +45,8 @@ class Account:
 
 
 def normal_password(text: str) -> str:
-    """One form of the same characters, however they were typed (RFC 8265, 4.2)."""
-    return unicodedata.normalize("NFC", text)
+    """One form of the same characters, however they were typed (RFC 8265, 4.2); far too long ones stay as they are."""
+    return nfc(text, MAX_PASSWORD)
 
 
 def password_fault(password: str, user: str) -> tuple[str, str] | None:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 
 from lts.errors import AdminError
+from lts.rules.text import nfc
 
 MOST_ADDRESSES = 100
+_MAX_NAME = 100
+_MAX_DOMAIN = 253
 _PIECES = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^,;；，、\n\r\t"<>])+')
 _NEEDS_QUOTES = re.compile(r"[,;；，、@]")
 _NAMED = re.compile(r"^(.*?)<([^<>]*)>$")
@@ -61,19 +64,20 @@ def _read_piece(piece: str, field: str) -> list[MailAddress]:
     if not piece:
         return []
     if named := _NAMED.match(piece):
-        name = unicodedata.normalize("NFC", " ".join(named[1].replace('"', " ").split()))
-        return [MailAddress(name[:100], _clean(named[2].strip(), field))]
+        name = " ".join(named[1].replace('"', " ").split())[: 4 * _MAX_NAME]
+        return [MailAddress(nfc(name, _MAX_NAME)[:_MAX_NAME], _clean(named[2].strip(), field))]
     return [MailAddress("", _clean(word, field)) for word in piece.split()]
 
 
 def _clean(text: str, field: str) -> str:
     local, _, domain = text.rpartition("@")
+    domain = domain if len(domain) <= _MAX_DOMAIN else ""  # IDNA costs the square of the length
     try:
         host = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
     except UnicodeError:
         host = ""
     literal = re.fullmatch(r"\[[0-9A-Fa-f.:]+\]", host)
-    good_host = literal or (host and len(host) <= 253 and all(_LABEL.match(part) for part in host.split(".")))
+    good_host = literal or (host and len(host) <= _MAX_DOMAIN and all(_LABEL.match(part) for part in host.split(".")))
     if not _LOCAL.match(local) or len(local) > 64 or not good_host:
         raise _wrong(f"{text[:100]!r} is not a mail address such as name@example.com.", field)
     return f"{local}@{host.lower()}"

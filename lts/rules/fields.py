@@ -7,6 +7,7 @@ from typing import Any
 
 from lts.errors import LicenseFileError
 from lts.protocol import NEVER, parse_iso
+from lts.rules.text import nfc
 
 MAX_TEXT = 500
 MAX_LIST = 1000
@@ -54,7 +55,7 @@ class Fields:
         return self._clean(name, value, limit)
 
     def _clean(self, name: str, value: str, limit: int) -> str:
-        clean = unicodedata.normalize("NFC", value).strip()
+        clean = nfc(value.strip(), limit).strip()
         if len(clean) > limit:
             raise self.fault(name, f"is longer than {limit} characters")
         if any(unicodedata.category(char) in _HIDDEN and char not in _JOINERS for char in clean):

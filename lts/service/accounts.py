@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lts.errors import AdminError
 from lts.protocol import iso
@@ -21,6 +21,9 @@ from lts.service.passwords import hashed, is_dated, matches
 from lts.store import records
 from lts.store import sessions as stored
 from lts.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    import apsw
 
 Json = dict[str, Any]
 USER, TOKEN = "user:", "token:"
@@ -84,23 +87,30 @@ def set_up(ctx: Context, code: str, password: str, now: int) -> None:
     """Give the owner a password, once, by the one-time code. Raises AdminError."""
     if is_set_up(ctx.store.catalog):
         raise _done_before()
-    value = {"role": ADMINISTRATOR, "password": hashed(checked_new_password(password, OWNER)), "since": now}
+    checked_new_password(password, OWNER)
+    with ctx.store.reader() as db:
+        _check_setup_code(db, code)  # a stranger's guess costs no hash
+    value = {"role": ADMINISTRATOR, "password": hashed(password), "since": now}
 
     def operation(tx: Transaction) -> None:
         if is_set_up(tx.catalog):
             raise _done_before()
-        known = stored.setup_code(tx.db)
-        if known is None or not hmac.compare_digest(plain_code(code), plain_code(known)):
-            raise AdminError(
-                "wrong-setup-code",
-                "The set-up code is not right; `lts setup-code` shows it on the server's machine.",
-                status=403,
-                field="code",
-            )
+        _check_setup_code(tx.db, code)
         tx.emit(records.Setting(OWNER, USER + OWNER, value), now)
         stored.keep_setup_code(tx, None)
 
     ctx.store.write(operation)
+
+
+def _check_setup_code(db: apsw.Connection, code: str) -> None:
+    known = stored.setup_code(db)
+    if known is None or not hmac.compare_digest(plain_code(code), plain_code(known)):
+        raise AdminError(
+            "wrong-setup-code",
+            "The set-up code is not right; `lts setup-code` shows it on the server's machine.",
+            status=403,
+            field="code",
+        )
 
 
 def _done_before() -> AdminError:

@@ -12,12 +12,16 @@ from typing import Any
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
 from lts.rules.catalog import Catalog, Code
+from lts.rules.fields import MAX_TEXT
+from lts.rules.text import nfc
 from lts.service.catalog import seal_password
 from lts.service.context import Context
 from lts.store import codes, records
 from lts.store.transaction import Transaction
 
 MAX_NAME = 100
+_MAX_FULL_NAME = MAX_TEXT + 1 + MAX_NAME
+"""Of a code: organization, hyphen, custom part."""
 SERVER_URLS = "serverUrls"
 """Setting: URLs for license keys."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -40,7 +44,7 @@ class Draft:
 
 def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
     """NFC and trimmed; refuses control, invisible and over-long names. Raises AdminError."""
-    name = unicodedata.normalize("NFC", text).strip()
+    name = nfc(text.strip(), limit).strip()
     if not name:
         raise AdminError("empty-name", f"{what} must not be empty.")
     if len(name) > limit:
@@ -58,7 +62,7 @@ def clean_custom(text: str) -> str:
 
 def find(catalog: Catalog, name: str) -> Code:
     """The code of this name. Raises AdminError."""
-    code = catalog.codes.get(unicodedata.normalize("NFC", name).strip())
+    code = catalog.codes.get(nfc(name.strip(), _MAX_FULL_NAME).strip())
     if code is None:
         raise AdminError("no-such-code", f"There is no handshake code {name!r}.", status=404)
     return code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 from flask import Response, request
@@ -10,6 +9,7 @@ from flask import Response, request
 from lts.errors import AdminError
 from lts.rules.paging import MAX_SIZE, Page
 from lts.rules.spreadsheet import Cell, csv_text
+from lts.rules.text import nfc
 
 MAX_TEXT = 200
 
@@ -25,7 +25,7 @@ def asked_page() -> Page:
     if order not in ("asc", "desc"):
         raise AdminError("bad-field", "order is asc or desc.", field="order")
     page = 1 if args.get("page") is None else number("page", 1, 1_000_000)
-    return Page(unicodedata.normalize("NFC", text), args.get("sort", ""), order == "desc", page, size)
+    return Page(nfc(text, MAX_TEXT), args.get("sort", ""), order == "desc", page, size)
 
 
 def number(name: str, least: int, most: int) -> int:

@@ -301,3 +301,12 @@ def test_the_number_of_sessions_of_a_user_is_limited(server: Lab) -> None:
         sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", server.time.now)
     with server.ctx.store.reader() as db:
         assert sql.value(db, "SELECT count(*) FROM sessions") == sessions.KEPT_EACH
+
+
+def test_a_wrong_setup_code_costs_no_hash(monkeypatch: pytest.MonkeyPatch, server: Lab) -> None:
+    def refuse(password: str) -> str:
+        raise AssertionError(password)
+
+    assert sessions.setup_code(server.ctx)
+    monkeypatch.setattr(accounts, "hashed", refuse)
+    assert Browser(server).call("POST", "/setup", {"code": "AAAA-BBBB", "password": PASSWORD})[0] == 403

@@ -1,0 +1,70 @@
+"""Text of any length is put into one form in linear time, or refused for its length."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lts.errors import AdminError
+from lts.rules.accounts import MAX_PASSWORD, normal_password
+from lts.rules.addresses import read_address
+from lts.rules.catalog import Catalog
+from lts.rules.fields import Fields
+from lts.rules.serverurls import clean_url
+from lts.rules.text import nfc
+from lts.service import handshakes
+from lts.service.alertsettings import clean_webhook_url
+from tests.support.cost import assert_linear
+
+LARGEST = 120_000
+SETTLED = unicodedata.normalize("NFC", "e\u0301" * MAX_PASSWORD)
+
+
+def out_of_order(size: int) -> str:
+    """Combining characters that all have to change places."""
+    return "\u0345" * (size // 2) + "\u0316" * (size // 2)
+
+
+def in_an_address(text: str) -> object:
+    """Read as the name before a mail address."""
+    return read_address(f"{text} <a@example.com>", "to")
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "password": normal_password,
+    "license file": lambda text: Fields({"name": text}, "the file").text("name"),
+    "name": lambda text: handshakes.clean_name(text, "The name"),
+    "handshake code": lambda text: handshakes.find(Catalog(), text),
+    "name before an address": in_an_address,
+    "domain of an address": lambda text: read_address(f"a@{text}.com", "to"),
+    "webhook": lambda text: clean_webhook_url(f"https://{text}.com/"),
+    "server": lambda text: clean_url(f"https://{text}.com/"),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_combining_characters_in_any_order_cost_linear_time(read: Callable[[str], Any]) -> None:
+    assert_linear(out_of_order, read, LARGEST)
+
+
+def test_a_character_of_nfc_stands_for_four_at_most() -> None:
+    assert max(len(unicodedata.normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1)) == 4
+
+
+def test_a_text_within_its_limit_in_nfc_is_put_into_nfc() -> None:
+    longest = "\u03b1\u0313\u0300\u0345"
+    assert nfc(longest * 100, 100) == "\u1f82" * 100
+    assert nfc(longest * 100 + "a", 100) == longest * 100 + "a"
+
+
+def test_a_password_typed_in_parts_is_that_typed_in_wholes() -> None:
+    assert normal_password("e\u0301" * MAX_PASSWORD) == SETTLED
+
+
+def test_a_name_far_over_its_limit_is_told_to_be_long() -> None:
+    with pytest.raises(AdminError, match="longer than 100 characters"):
+        handshakes.clean_name(out_of_order(LARGEST), "The name")
