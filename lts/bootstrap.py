@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from lts import envfolder
+from lts.envfolder import STAMP
+
 ROOT = Path(__file__).resolve().parents[1]
-STAMP = "lts-stamp.txt"
-"""Written last: an environment without it was left half made."""
 STARTED_AS = "LTS_STARTED_AS"
 """Environment variable by which the program knows how it was called, as JSON: for commands that it prints."""
 WAIT_SECONDS = 900
@@ -52,19 +53,24 @@ def python_of(venv: Path) -> Path:
 
 
 def ensure_venv(name: str, lock: Path, *, keep_pip: bool = True) -> Path:
-    """The interpreter of the environment `name` beside the project, made or renewed when the lock file changed.
+    """The interpreter of the environment `name` beside the project, made or replaced when the lock file changed.
 
-    Without `keep_pip` it holds the packages of the lock and nothing else: a renewed one is made from nothing, so pip
-    is never needed again. Raises SetupError.
+    Without `keep_pip` it is the server's: it holds the packages of the lock and nothing else, and one that another
+    Python made serves as well. Else it is of this Python. A new one takes the place of the old one once it is whole
+    (docs/decisions/0017-environment.md). Raises SetupError.
     """
     venv = ROOT / name
     stamp = _stamp(lock)
-    if _is_ready(venv, stamp):
+    if _is_ready(venv, stamp, any_python=not keep_pip) and not envfolder.has_leftovers(venv):
         return python_of(venv)
     with _alone(ROOT / f"{name}.lock"):
-        if not _is_ready(venv, stamp):
-            _make(venv, lock, keep_pip)
-            (venv / STAMP).write_text(stamp, encoding="utf-8")
+        try:
+            envfolder.bring_back(venv)
+            if not _is_ready(venv, stamp, any_python=not keep_pip):
+                _replace(venv, lock, stamp, keep_pip)
+            envfolder.remove_leftovers(venv)
+        except OSError as error:
+            raise SetupError(f"The environment {venv} could not be made: {error.strerror or error}.") from error
     return python_of(venv)
 
 
@@ -74,11 +80,24 @@ def _stamp(lock: Path) -> str:
     return f"{digest} {sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _is_ready(venv: Path, stamp: str) -> bool:
+def _is_ready(venv: Path, stamp: str, *, any_python: bool) -> bool:
     try:
-        return (venv / STAMP).read_text(encoding="utf-8") == stamp and python_of(venv).exists()
+        found = (venv / STAMP).read_text(encoding="utf-8")
     except OSError:
         return False
+    if not python_of(venv).exists():
+        return False
+    return found == stamp or (any_python and found.split()[:1] == stamp.split()[:1] and _runs(venv, found))
+
+
+def _runs(venv: Path, stamp: str) -> bool:
+    """Whether the Python that made it is still there: a system's `python3` becomes another one with an upgrade."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([str(python_of(venv)), "-I", "-c", code], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0 and stamp.split()[1:] == done.stdout.split()
 
 
 @contextlib.contextmanager
@@ -130,29 +149,40 @@ def _user() -> str:
         return "this user"
 
 
-def _make(venv: Path, lock: Path, keep_pip: bool) -> None:
-    say(f"Setting up in {venv} (once) …")
-    _clear(venv)
-    _create(venv)
-    _install(venv, lock)
-    if not keep_pip:
-        _remove_pip(venv)
-    _link(venv)
+def _replace(venv: Path, lock: Path, stamp: str, keep_pip: bool) -> None:
+    """Make the environment beside the old one and put it into its place; one that waits there whole is taken."""
+    new = envfolder.new_of(venv)
+    if not _is_ready(new, stamp, any_python=not keep_pip):
+        say(f"Setting up in {venv} (once) …")
+        try:
+            _make(venv, lock, stamp, keep_pip)
+        except SetupError as error:
+            if not (venv / STAMP).exists():
+                raise
+            fault = str(error).rstrip(".")
+            raise SetupError(f"{fault}. The packages of the version that ran before are still there.") from error
+        finally:
+            if not (new / STAMP).exists():
+                envfolder.discard(new)
+    try:
+        envfolder.replace(venv)
+    except OSError as error:
+        raise SetupError(
+            f"LTS runs from {venv} ({error.strerror}); stop it and start again. The new packages are ready."
+        ) from error
     say("Set up.")
 
 
-def _clear(venv: Path) -> None:
-    """Remove an old or half-made environment, whole or not at all: one that runs on Windows cannot be renamed."""
-    if not venv.exists():
-        return
-    aside = venv.with_name(f"{venv.name}-old-{os.getpid()}")
-    try:
-        venv.rename(aside)
-    except OSError as error:
-        raise SetupError(
-            f"{venv} is in use ({error.strerror}); stop the LTS that runs from it and start again."
-        ) from error
-    shutil.rmtree(aside, ignore_errors=True)
+def _make(venv: Path, lock: Path, stamp: str, keep_pip: bool) -> None:
+    new = envfolder.new_of(venv)
+    envfolder.discard(new)
+    _create(new)
+    _install(new, lock)
+    if not keep_pip:
+        _remove_pip(new)
+    _link(new)
+    envfolder.name_place(python_of(new).parent, new, venv)
+    (new / STAMP).write_text(stamp, encoding="utf-8")
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -166,7 +196,6 @@ def _create(venv: Path) -> None:
         _bring_venv_module()
     done = _python("-m", "venv", str(venv))
     if done.returncode:
-        shutil.rmtree(venv, ignore_errors=True)
         raise SetupError(f"The environment {venv} could not be made: {_last_line(done.stdout + done.stderr)}")
 
 
@@ -239,7 +268,10 @@ def _pip_fault(output: str) -> str:
     if "DO NOT MATCH THE HASHES" in output:
         return "A downloaded package is not the one that was locked; it was not installed. Try again, or ask for help."
     if any(word in output for word in NO_NETWORK):
-        return "The package index cannot be reached; the first start needs the network (or a pip index of your own)."
+        return (
+            "The package index cannot be reached; the packages of this version need the network once"
+            " (or a pip index of your own)."
+        )
     if "No space left" in output:
         return f"The disk that holds {ROOT} is full; free some space and start again."
     errors = [line for line in output.splitlines() if line.startswith("ERROR")]

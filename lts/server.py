@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lts import __version__, memory
+from lts import __version__, envfolder, memory
 from lts.config import Config
 from lts.courier import Courier
 from lts.errors import CannotStore, DataFolderError
@@ -62,8 +62,7 @@ def opened(
 ) -> Iterator[Opened]:
     """Open the data folder for this process. Raises DataFolderError and its kin; closes all at the end."""
     memory.return_large_blocks()
-    folder = DataFolder.hold(config.data_dir)
-    try:
+    with envfolder.used(Path(sys.prefix)), _held(config.data_dir) as folder:
         if joining.install(folder.path):
             log.warning("the copy of the other server's data is in place")
         # The identity is written last: a first start that was killed half-way simply begins again.
@@ -84,6 +83,13 @@ def opened(
             except CannotStore as error:
                 log.warning("the last refusals were not counted: %s", error.detail)
             ctx.store.close()
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[DataFolder]:
+    folder = DataFolder.hold(path)
+    try:
+        yield folder
     finally:
         folder.release()
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lts import bootstrap
+from lts import bootstrap, envfolder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +59,7 @@ def test_a_changed_lock_makes_it_anew_though_it_has_no_pip(root: Path, capfd: py
     assert capfd.readouterr().err.count("Setting up") == 1
     python = bootstrap.ensure_venv("env", lock_of(root, "itsdangerous"), keep_pip=False)
     assert imported(python, "blinker", "itsdangerous", "pip") == [False, True, False]
-    assert [path.name for path in root.iterdir() if "old" in path.name] == []
+    assert left_in(root) == {"env", "env.lock"}
 
 
 def test_an_environment_for_work_on_the_project_keeps_pip(root: Path) -> None:
@@ -73,3 +77,155 @@ def test_a_pip_that_cannot_go_does_not_keep_the_server_from_starting(
     monkeypatch.setattr(bootstrap, "_install", break_pip)
     assert bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False).exists()
     assert "pip stays" in capfd.readouterr().err
+
+
+def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on pip finds neither an index that answers nor anything that it kept."""
+    for name, value in {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/none", "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "1",
+        "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+
+def left_in(root: Path) -> set[str]:
+    """Names in the project's folder but for the lock of packages."""
+    return {path.name for path in root.iterdir()} - {"lock.txt"}
+
+
+def test_a_first_set_up_without_network_leaves_nothing_and_tells_of_no_earlier_version(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_offline(monkeypatch)
+    with pytest.raises(bootstrap.SetupError) as fault:
+        bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+    assert "need the network once" in str(fault.value)
+    assert "before" not in str(fault.value)
+    assert left_in(root) == {"env.lock"}
+
+
+def test_a_changed_lock_without_network_leaves_the_version_that_ran_and_going_back_needs_none(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+    go_offline(monkeypatch)
+    with pytest.raises(bootstrap.SetupError, match=r"need the network once .* that ran before are still there\.$"):
+        bootstrap.ensure_venv("env", lock_of(root, "itsdangerous"), keep_pip=False)
+    assert imported(python, "blinker", "itsdangerous") == [True, False]
+    capfd.readouterr()
+    assert bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False) == python
+    assert capfd.readouterr().err == ""
+    assert left_in(root) == {"env", "env.lock"}
+
+
+@pytest.mark.parametrize("when", ["while making", "between the renames", "while removing"])
+def test_what_a_killed_set_up_left_is_tidied_at_the_next_start(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], when: str
+) -> None:
+    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+    go_offline(monkeypatch)
+    capfd.readouterr()
+    if when == "while making":
+        (root / "env-new" / "lib").mkdir(parents=True)
+    elif when == "between the renames":
+        shutil.copytree(root / "env", root / "env-new", symlinks=True)
+        (root / "env-new" / envfolder.STAMP).write_text("of another lock", encoding="utf-8")
+        (root / "env").rename(root / "env-before-7")
+    else:
+        (root / "env-before-7" / "lib").mkdir(parents=True)
+    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == python
+    assert imported(python, "blinker") == [True]
+    assert (capfd.readouterr().err, left_in(root)) == ("", {"env", "env.lock"})
+
+
+@contextlib.contextmanager
+def running_from(python: Path) -> Iterator[None]:
+    """A program that says that it runs from an environment, as the server does."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nfrom lts import envfolder\n"
+        "with envfolder.used(Path(sys.prefix)): print('ready', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([str(python), "-I", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline().strip() == b"ready"
+        yield
+        program.stdin.close()
+        assert program.wait(30) == 0
+
+
+def test_an_environment_that_lts_runs_from_stays_and_the_next_start_after_it_needs_no_network(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+    with running_from(python):
+        with pytest.raises(bootstrap.SetupError, match=r"LTS runs from .*stop it and start again"):
+            bootstrap.ensure_venv("env", lock_of(root, "itsdangerous"), keep_pip=False)
+        assert imported(python, "blinker", "itsdangerous") == [True, False]
+    go_offline(monkeypatch)
+    bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False)
+    assert imported(python, "blinker", "itsdangerous") == [False, True]
+    assert left_in(root) == {"env", "env.lock"}
+
+
+def test_a_swap_that_fails_brings_the_old_one_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == "env-new":
+            raise PermissionError(13, "held by a scanner")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(envfolder, "_PATIENCE_SECONDS", 0.5)
+    with pytest.raises(bootstrap.SetupError, match="held by a scanner"):
+        bootstrap.ensure_venv("env", lock_of(root, "itsdangerous"), keep_pip=False)
+    assert imported(python, "blinker") == [True]
+    assert left_in(root) == {"env", "env-new", "env.lock"}
+
+
+def as_python_3_99(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on another Python starts."""
+    stamp = bootstrap._stamp
+    monkeypatch.setattr(bootstrap, "_stamp", lambda lock: f"{stamp(lock).split()[0]} 3.99")
+
+
+def test_another_python_starts_the_server_from_the_environment_that_is_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+    capfd.readouterr()
+    as_python_3_99(monkeypatch)
+    go_offline(monkeypatch)
+    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == python
+    assert capfd.readouterr().err == ""
+
+
+def test_an_environment_whose_python_became_another_one_is_made_anew(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+    digest = (root / "env" / envfolder.STAMP).read_text(encoding="utf-8").split()[0]
+    (root / "env" / envfolder.STAMP).write_text(f"{digest} 3.98", encoding="utf-8")
+    capfd.readouterr()
+    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == python
+    assert "Setting up" in capfd.readouterr().err
+
+
+def test_an_environment_for_work_is_of_the_python_that_starts(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bootstrap.ensure_venv("env", lock_of(root, "blinker"))
+    capfd.readouterr()
+    as_python_3_99(monkeypatch)
+    bootstrap.ensure_venv("env", root / "lock.txt")
+    assert "Setting up" in capfd.readouterr().err
+
+
+def test_programs_of_packages_start_from_where_they_ended_up(root: Path) -> None:
+    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"))
+    name = "pip.exe" if sys.platform == "win32" else "pip3"
+    done = subprocess.run([str(python.parent / name), "--version"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("pip "), done.stderr
+    assert str(root / "env") in done.stdout
