@@ -153,7 +153,7 @@ def _replace(venv: Path, lock: Path, stamp: str, keep_pip: bool) -> None:
     """Make the environment beside the old one and put it into its place; one that waits there whole is taken."""
     new = envfolder.new_of(venv)
     if not _is_ready(new, stamp, any_python=not keep_pip):
-        say(f"Setting up in {venv} (once) …")
+        say(f"Setting up in {venv} (once for this version) …")
         try:
             _make(venv, lock, stamp, keep_pip)
         except SetupError as error:
@@ -167,16 +167,15 @@ def _replace(venv: Path, lock: Path, stamp: str, keep_pip: bool) -> None:
     try:
         envfolder.replace(venv)
     except OSError as error:
-        raise SetupError(
-            f"LTS runs from {venv} ({error.strerror}); stop it and start again. The new packages are ready."
-        ) from error
+        why = "" if isinstance(error, BlockingIOError) else f" ({error.strerror})"
+        raise SetupError(f"LTS runs from {venv}{why}; stop it and start again. The new packages are ready.") from error
     say("Set up.")
 
 
 def _make(venv: Path, lock: Path, stamp: str, keep_pip: bool) -> None:
     new = envfolder.new_of(venv)
     envfolder.discard(new)
-    _create(new)
+    _create(new, venv.name)
     _install(new, lock)
     if not keep_pip:
         _remove_pip(new)
@@ -191,10 +190,10 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
 
-def _create(venv: Path) -> None:
+def _create(venv: Path, prompt: str) -> None:
     if _python("-c", "import venv, ensurepip").returncode:
         _bring_venv_module()
-    done = _python("-m", "venv", str(venv))
+    done = _python("-m", "venv", "--prompt", prompt, str(venv))
     if done.returncode:
         raise SetupError(f"The environment {venv} could not be made: {_last_line(done.stdout + done.stderr)}")
 

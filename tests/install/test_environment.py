@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from lts import bootstrap, envfolder
+from lts.server import opened
+from tests.support.kit import LABELS, config_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,24 @@ def imported(python: Path, *names: str) -> list[bool]:
     code = f"import importlib.util as u; print([u.find_spec(n) is not None for n in {names!r}])"
     done = subprocess.run([str(python), "-I", "-c", code], capture_output=True, text=True, check=True)
     return [word == "True" for word in re.findall("True|False", done.stdout)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a server's environment that holds blinker; it may be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "ROOT", folder)
+        bootstrap.ensure_venv("env", lock_of(folder, "blinker"), keep_pip=False)
+    return folder
+
+
+@pytest.fixture
+def ran(root: Path, made: Path) -> Path:
+    """The interpreter of an environment that holds blinker, made by an earlier start."""
+    shutil.copytree(made / "env", root / "env", symlinks=True)
+    lock_of(root, "blinker")
+    return bootstrap.python_of(root / "env")
 
 
 @pytest.fixture
@@ -105,26 +125,23 @@ def test_a_first_set_up_without_network_leaves_nothing_and_tells_of_no_earlier_v
 
 
 def test_a_changed_lock_without_network_leaves_the_version_that_ran_and_going_back_needs_none(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
     go_offline(monkeypatch)
     with pytest.raises(bootstrap.SetupError, match=r"need the network once .* that ran before are still there\.$"):
         bootstrap.ensure_venv("env", lock_of(root, "itsdangerous"), keep_pip=False)
-    assert imported(python, "blinker", "itsdangerous") == [True, False]
+    assert imported(ran, "blinker", "itsdangerous") == [True, False]
     capfd.readouterr()
-    assert bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False) == python
+    assert bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False) == ran
     assert capfd.readouterr().err == ""
     assert left_in(root) == {"env", "env.lock"}
 
 
 @pytest.mark.parametrize("when", ["while making", "between the renames", "while removing"])
 def test_what_a_killed_set_up_left_is_tidied_at_the_next_start(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], when: str
+    root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], when: str
 ) -> None:
-    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
     go_offline(monkeypatch)
-    capfd.readouterr()
     if when == "while making":
         (root / "env-new" / "lib").mkdir(parents=True)
     elif when == "between the renames":
@@ -133,8 +150,8 @@ def test_what_a_killed_set_up_left_is_tidied_at_the_next_start(
         (root / "env").rename(root / "env-before-7")
     else:
         (root / "env-before-7" / "lib").mkdir(parents=True)
-    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == python
-    assert imported(python, "blinker") == [True]
+    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == ran
+    assert imported(ran, "blinker") == [True]
     assert (capfd.readouterr().err, left_in(root)) == ("", {"env", "env.lock"})
 
 
@@ -155,21 +172,19 @@ def running_from(python: Path) -> Iterator[None]:
 
 
 def test_an_environment_that_lts_runs_from_stays_and_the_next_start_after_it_needs_no_network(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
-    with running_from(python):
-        with pytest.raises(bootstrap.SetupError, match=r"LTS runs from .*stop it and start again"):
+    with running_from(ran):
+        with pytest.raises(bootstrap.SetupError, match=r"LTS runs from .*; stop it and start again"):
             bootstrap.ensure_venv("env", lock_of(root, "itsdangerous"), keep_pip=False)
-        assert imported(python, "blinker", "itsdangerous") == [True, False]
+        assert imported(ran, "blinker", "itsdangerous") == [True, False]
     go_offline(monkeypatch)
     bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False)
-    assert imported(python, "blinker", "itsdangerous") == [False, True]
+    assert imported(ran, "blinker", "itsdangerous") == [False, True]
     assert left_in(root) == {"env", "env.lock"}
 
 
-def test_a_swap_that_fails_brings_the_old_one_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
+def test_a_swap_that_fails_brings_the_old_one_back(root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rename = Path.rename
 
     def refuse(path: Path, target: Path) -> Path:
@@ -181,7 +196,7 @@ def test_a_swap_that_fails_brings_the_old_one_back(root: Path, monkeypatch: pyte
     monkeypatch.setattr(envfolder, "_PATIENCE_SECONDS", 0.5)
     with pytest.raises(bootstrap.SetupError, match="held by a scanner"):
         bootstrap.ensure_venv("env", lock_of(root, "itsdangerous"), keep_pip=False)
-    assert imported(python, "blinker") == [True]
+    assert imported(ran, "blinker") == [True]
     assert left_in(root) == {"env", "env-new", "env.lock"}
 
 
@@ -192,29 +207,27 @@ def as_python_3_99(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_python_starts_the_server_from_the_environment_that_is_there(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
     capfd.readouterr()
     as_python_3_99(monkeypatch)
     go_offline(monkeypatch)
-    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == python
+    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == ran
     assert capfd.readouterr().err == ""
 
 
 def test_an_environment_whose_python_became_another_one_is_made_anew(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    python = bootstrap.ensure_venv("env", lock_of(root, "blinker"), keep_pip=False)
     digest = (root / "env" / envfolder.STAMP).read_text(encoding="utf-8").split()[0]
     (root / "env" / envfolder.STAMP).write_text(f"{digest} 3.98", encoding="utf-8")
     capfd.readouterr()
-    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == python
+    assert bootstrap.ensure_venv("env", root / "lock.txt", keep_pip=False) == ran
     assert "Setting up" in capfd.readouterr().err
 
 
 def test_an_environment_for_work_is_of_the_python_that_starts(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bootstrap.ensure_venv("env", lock_of(root, "blinker"))
     capfd.readouterr()
@@ -229,3 +242,16 @@ def test_programs_of_packages_start_from_where_they_ended_up(root: Path) -> None
     done = subprocess.run([str(python.parent / name), "--version"], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("pip "), done.stderr
     assert str(root / "env") in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no folder that a program runs from is renamed there")
+def test_a_server_keeps_the_environment_that_it_runs_from_until_it_ends(
+    root: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(root / "env", root / "env-new", symlinks=True)
+    monkeypatch.setattr(sys, "prefix", str(root / "env"))
+    with opened(config_for(tmp_path / "data"), read_labels=lambda: LABELS), pytest.raises(BlockingIOError):
+        envfolder.replace(root / "env")
+    assert left_in(root) == {"env", "env-new"}
+    envfolder.replace(root / "env")
+    assert left_in(root) == {"env"}
