@@ -57,7 +57,10 @@ class PublicKey:
     @classmethod
     def from_x(cls, x: Any) -> PublicKey:
         """From a JWK's `x`, base64url of the key. Raises TokenError."""
-        raw = unb64url(x) if isinstance(x, str) and x.isascii() else b""
+        try:
+            raw = unb64url(x) if isinstance(x, str) and x.isascii() else b""
+        except TokenError:
+            raw = b""
         if len(raw) != 32:
             raise TokenError("The key's x is not 32 bytes of base64url.")
         return cls(raw)

@@ -10,7 +10,8 @@ from lts.cli.files import read_file
 from lts.cli.options import add_deployment
 from lts.cli.output import note, print_json, print_table
 from lts.client import Client
-from lts.errors import AdminError
+from lts.crypto import PublicKey
+from lts.errors import AdminError, TokenError
 from lts.protocol import Lease, LicenseKey, iso, parse_iso, slot_of
 from lts.rules import filekind, vendorkey
 
@@ -42,7 +43,9 @@ def _who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--code", help="handshake code")
     parser.add_argument("--password", help="session password of the code")
     parser.add_argument("--device", help="device UUID (default: one kept in the state folder)")
-    parser.add_argument("--state", type=Path, default=Path.home() / ".lts-client", help="folder of the client's state")
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="folder of the client's state (default: ~/.lts-client)"
+    )
     parser.add_argument(
         "--vendor-key", metavar="X", help="the vendor's public key, or its .pub; without it the server is pinned"
     )
@@ -58,8 +61,17 @@ def _who(parser: argparse.ArgumentParser) -> None:
 
 def _vendor_key(text: str | None) -> str | None:
     """The public key's text, read from the vendor's `.pub` when a file is named. Raises AdminError."""
-    if text is None or not Path(text).is_file():
-        return text
+    if text is None:
+        return None
+    if not Path(text).is_file():
+        try:
+            return PublicKey.from_x(text).x
+        except TokenError as error:
+            raise AdminError(
+                "usage",
+                f"--vendor-key is {text!r}, which is neither a file that is there nor a vendor's public key"
+                " (43 letters and digits, as `lts vendor init` printed them).",
+            ) from error
     return vendorkey.read(read_file(Path(text), filekind.PUBLIC_KEY)).key.x
 
 
@@ -71,6 +83,34 @@ def _say_what_is_asked(args: argparse.Namespace) -> None:
         )
 
 
+def _state_folder(args: argparse.Namespace) -> Path:
+    """Where the client keeps its state. Raises AdminError where nothing says which folder that is."""
+    try:
+        folder: Path = args.state or Path.home() / ".lts-client"
+    except RuntimeError as error:
+        raise AdminError(
+            "usage", "Your home folder is not known, so say where the client keeps its state: add --state DIR."
+        ) from error
+    return folder / args.device if args.device else folder
+
+
+def _check_kept(client: Client, folder: Path) -> None:
+    """Raises AdminError where the state cannot be kept: each call would be a new device, and take a seat."""
+    if fault := client.storage_fault:
+        raise AdminError(
+            "cannot-write",
+            f"The client's state cannot be kept in {folder} ({fault}), so nothing was asked for; name a folder that you"
+            " may write: --state DIR.",
+        )
+
+
+def _check_lease(client: Client, folder: Path) -> None:
+    """Raises AdminError where there is no lease to report under or to give back."""
+    if client.lease_text is None:
+        why = f", which cannot be used ({client.storage_fault})" if client.storage_fault else ""
+        raise AdminError("no-lease", f"There is no lease in {folder}{why}; `lts authorize` gets one.")
+
+
 def client_of(args: argparse.Namespace) -> Client:
     """The client that the arguments describe; its state lies apart for each device named."""
     key = args.key
@@ -78,7 +118,6 @@ def client_of(args: argparse.Namespace) -> Client:
         if not args.code:
             raise AdminError("usage", "Give --code with --server.")
         key = LicenseKey((args.server,), None, args.code, args.password, None).encode()
-    state = args.state / args.device if args.device else args.state
     return Client(
         key,
         product=args.product or PRODUCT,
@@ -91,13 +130,14 @@ def client_of(args: argparse.Namespace) -> Client:
         vendor_key=_vendor_key(args.vendor_key),
         allow_pinned=args.vendor_key is None,
         device_id=args.device,
-        state=state,
+        state=_state_folder(args),
     )
 
 
 def _authorize(args: argparse.Namespace) -> int:
     _say_what_is_asked(args)
     client = client_of(args)
+    _check_kept(client, _state_folder(args))
     lease = client.authorize()
     if args.json:
         print_json({"deviceId": client.device_id, "lease": client.lease_text, "certificates": client.certificates,
@@ -130,7 +170,9 @@ def _report(args: argparse.Namespace) -> int:
         slot = slot_of(parse_iso(args.slot)) if args.slot else None
     except ValueError as error:
         raise AdminError("usage", f"--slot is {error}.") from error
-    answer = client_of(args).report(usage, slot)
+    client = client_of(args)
+    _check_lease(client, _state_folder(args))
+    answer = client.report(usage, slot)
     if args.json:
         print_json(answer)
         return 0
@@ -141,6 +183,7 @@ def _report(args: argparse.Namespace) -> int:
 
 def _release(args: argparse.Namespace) -> int:
     client = client_of(args)
+    _check_lease(client, _state_folder(args))
     client.release()
     print_json({"deviceId": client.device_id, "released": True}) if args.json else print("The seat is free.")
     return 0

@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from lts.client.errors import words_of
+
 SUFFIX = ".use"
 ROTATE_BYTES = 1 << 20
 KEPT_SECONDS = 31 * 86400
@@ -47,7 +49,7 @@ class Journal:
             self._file = os.open(path, flags, 0o600)
             self.path = path
         except OSError as error:
-            self._file, self.path, self.fault = None, None, str(error)
+            self._file, self.path, self.fault = None, None, words_of(error)
 
     @staticmethod
     def entry(jti: str, code: str, item: str, type_name: str) -> bytes:
@@ -64,7 +66,7 @@ class Journal:
                     return
                 self.fault = "the disk is full"
             except OSError as error:
-                self.fault = str(error)
+                self.fault = words_of(error)
         jti, code, item, type_name = json.loads(entry)
         with self._lock:
             self._memory[jti, code, item, slot, type_name] += count

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lts.client.errors import words_of
 from lts.client.journal import Journal, files, is_over, read
 
 _SCHEMA = """
@@ -53,7 +54,7 @@ class State:
                 folder.mkdir(parents=True, exist_ok=True)
             self._db = _open(folder)
         except (OSError, sqlite3.Error) as error:
-            self.folder, self.fault = None, str(error)
+            self.folder, self.fault = None, words_of(error)
             self._db = _open(None)
 
     def close(self) -> None:

@@ -6,9 +6,9 @@ import http.client
 import json
 import ssl
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from lts.client.errors import Unreachable
+from lts.client.errors import Unreachable, words_of
 
 MAX_ANSWER_BYTES = 4 << 20
 
@@ -30,15 +30,15 @@ class HttpTransport:
 
     def post(self, url: str, body: dict[str, Any], timeout: float) -> tuple[int, dict[str, Any]]:
         """POST as JSON; redirects are not followed, so that a lease is never asked for elsewhere."""
-        parts = urlsplit(url)
-        connection = self._connect(parts.scheme, parts.hostname or "", parts.port, timeout)
+        parts, port = _split(url)
+        connection = self._connect(parts.scheme, parts.hostname or "", port, timeout)
         try:
             payload = json.dumps(body, ensure_ascii=False).encode("utf-8")
             connection.request("POST", parts.path, payload, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             data = answer.read(MAX_ANSWER_BYTES + 1)
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"{url} cannot be reached ({error}).") from error
+            raise Unreachable(f"{url} cannot be reached ({words_of(error)}).") from error
         finally:
             connection.close()
         return answer.status, _object(url, answer.status, data)
@@ -51,6 +51,18 @@ class HttpTransport:
             if self._ca_file:
                 self._context.load_verify_locations(self._ca_file)
         return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._context)
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of a server's URL and its port. Raises Unreachable for what is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Unreachable(f"{url} is not a URL ({error}); check the server's URL.") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Unreachable(f"{url} cannot be asked: the server's URL begins with http:// or https://.")
+    return parts, port
 
 
 def _object(url: str, status: int, data: bytes) -> dict[str, Any]:
