@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lts import plainfile
 from lts.errors import ConfigError
 from lts.strictjson import TooDeep, is_unicode, parse
 
@@ -177,7 +178,7 @@ def _is_loopback(host: str | None) -> bool:
 
 def _text(source: Path) -> str:
     try:
-        data = source.read_bytes()
+        data = plainfile.read(source)
     except OSError as error:
         raise ConfigError([f"{source} cannot be read ({error.strerror})."]) from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:200]:

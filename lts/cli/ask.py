@@ -25,6 +25,7 @@ def confirm(told: str, question: str, *, yes: bool, instead: str = "--yes") -> N
     shown = _console()
     if shown is None:
         raise AdminError("confirm", f"{told} Nothing was changed, since nobody can be asked here; add {instead}.")
+    sys.stdout.flush()  # what was printed before it stands before it, in a log of both too
     print(told, file=shown)
     print(f"{question} [y/N] ", end="", file=shown, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

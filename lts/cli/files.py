@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lts import plainfile
 from lts.errors import AdminError
 from lts.rules import armour, filekind
 from lts.rules.filekind import Kind
@@ -15,7 +16,7 @@ from lts.strictjson import strict_json
 def read_bytes(path: Path) -> bytes:
     """The content of a file, `-` = standard input. Raises AdminError."""
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return sys.stdin.buffer.read() if str(path) == "-" else plainfile.read(path)
     except OSError as error:
         raise AdminError("cannot-read", f"{path} cannot be read ({error.strerror}).") from error
 
@@ -30,8 +31,7 @@ def read_file(path: Path, wanted: Kind) -> bytes:
 
 def _head(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(filekind.HEAD)
+        return plainfile.read(path, filekind.HEAD)
     except OSError as error:
         raise AdminError("cannot-read", f"{path} cannot be read ({error.strerror}).") from error
 

@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except LtsError as error:
-        print(f"lts: {error.detail}", file=sys.stderr)
+        streams.complain(f"lts: {error.detail}")
         return 2 if error.code == "usage" else 1
     except KeyboardInterrupt:
         return 1

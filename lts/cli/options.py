@@ -10,6 +10,7 @@ from lts import config
 from lts.cli.output import note
 from lts.cli.place import base_folder
 from lts.config import Config
+from lts.errors import AdminError
 
 BASE = base_folder()
 """`lts.json` and the data folder lie here unless told otherwise."""
@@ -28,6 +29,12 @@ def add_deployment(parser: argparse.ArgumentParser) -> None:
     default = "desktop"
     words = f"deployment type (default: {default})"
     parser.add_argument("--deployment", choices=DEPLOYMENT_TYPES, default=default, help=words)
+
+
+def refuse_data(args: argparse.Namespace, command: str) -> None:
+    """For a command that works on a new data folder of its own. Raises AdminError when another one was named."""
+    if hasattr(args, "data"):
+        raise AdminError("usage", f"`lts {command}` makes a new data folder of its own; leave out --data.")
 
 
 def config_of(args: argparse.Namespace) -> Config:

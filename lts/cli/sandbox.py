@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lts.cli.options import config_of
+from lts.cli.options import config_of, refuse_data
 from lts.cli.output import print_table
 from lts.cli.runner import serving, until_stopped
 from lts.cli.serve import add_address
@@ -105,6 +105,7 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def _sandbox(args: argparse.Namespace) -> int:
+    refuse_data(args, "sandbox")
     config = config_of(args)
     with tempfile.TemporaryDirectory(prefix="lts-sandbox-", ignore_cleanup_errors=True) as name:
         port = config.port if _is_free(config.host, config.port) else 0

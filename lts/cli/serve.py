@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lts.config import Config
     from lts.server import Server
 
+HIGHEST_PORT = 65535
 LOG_SECONDS = 1.0
 """How long the last lines may take to be written."""
 
@@ -32,7 +33,14 @@ def add_parsers(commands: Any) -> None:
 def add_address(parser: argparse.ArgumentParser) -> None:
     """--host and --port."""
     parser.add_argument("--host")
-    parser.add_argument("--port", type=int)
+    parser.add_argument("--port", type=_port, metavar="PORT", help="port to listen on; 0 takes a free one")
+
+
+def _port(text: str) -> int:
+    """A port's number. Raises ArgumentTypeError."""
+    if not text.isascii() or not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {HIGHEST_PORT}, not {text!r}")
+    return int(text)
 
 
 def has_desktop() -> bool:

@@ -27,6 +27,13 @@ def write_out() -> None:
         sys.stdout.flush()
 
 
+def complain(words: str) -> None:
+    """A line on standard error, after what was printed before it, also where both go to one file or pipe."""
+    with contextlib.suppress(OSError, ValueError):  # standard output's own fault is found and told elsewhere
+        write_out()
+    print(words, file=sys.stderr)
+
+
 def settle() -> None:
     """At the end of a command: what cannot be written is dropped, or the interpreter would complain of it."""
     if sys.stdout is not None and not sys.stdout.closed:

@@ -77,7 +77,7 @@ class DataFolder:
 
 
 def running_server(path: Path) -> dict[str, Any] | None:
-    """{"pid", "address"} of the process that holds the folder, None when nobody does."""
+    """{"pid", "address"} of the process that holds the folder, None when nobody does. Raises DataFolderError."""
     try:
         (path / LOCK).stat()
         with (path / LOCK).open("ab") as file:
@@ -87,6 +87,14 @@ def running_server(path: Path) -> dict[str, Any] | None:
         return None
     except PermissionError as error:
         raise DataFolderError(not_open(path)) from error
+    except NotADirectoryError as error:
+        raise DataFolderError(
+            f"{path} is not a folder; set dataDir to the data folder, or name it by --data."
+        ) from error
+    except OSError as error:
+        raise DataFolderError(
+            f"{path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while no server runs."
+        ) from error
     return _note(path)
 
 

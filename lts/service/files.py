@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Iterable
@@ -27,10 +28,11 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def move_private(source: Path, target: Path) -> None:
-    """Move a file, also to another disk, so that only its new owner can read it. Raises OSError."""
-    partial = target.with_name(target.name + ".part")
+    """Move a file, also to another disk, so that only its new owner can read it; several may be moved to one place at
+    once, and the last one stays. Raises OSError."""
+    partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
             shutil.copyfileobj(original, file, 1 << 20)
             file.flush()
@@ -47,10 +49,14 @@ def give_to_owner(folder: Path) -> None:
     """What root made in a folder of the service's user belongs to that user, or the service could not use it."""
     if sys.platform == "win32" or os.geteuid() != 0:
         return
-    owner = folder.stat()
+    try:
+        owner = folder.stat()
+    except FileNotFoundError:  # deleted while it was in use: there is nothing left to give
+        return
     if owner.st_uid != 0:
         for path in folder.rglob("*"):
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from lts import plainfile
 from lts.crypto import PublicKey
 from lts.errors import TokenError
 from lts.rules import filekind, vendorkey
@@ -78,7 +79,7 @@ class TrustStore:
         self.warnings = []
         for name, _, _ in stamp:
             try:
-                key = vendorkey.read(Path(name).read_bytes())
+                key = vendorkey.read(plainfile.read(Path(name)))
                 found[key.key.kid] = key
             except (OSError, TokenError) as error:
                 sentence = f"{name} is not a vendor key and is passed over ({error})."

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lts import plainfile
 from lts.crypto import SigningKey
 from lts.errors import AdminError, LicenseFileError
 from lts.rules import filekind, vendorkey
@@ -61,7 +62,7 @@ def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
     """
     pub_path = path.with_suffix(".pub")
     try:
-        key = SigningKey.from_pem(path.read_bytes(), passphrase)
+        key = SigningKey.from_pem(plainfile.read(path), passphrase)
         pub = _read_pub(pub_path) if pub_path.exists() else None
     except OSError as error:
         raise AdminError("cannot-read", f"{error.filename} cannot be read ({error.strerror}).") from error
@@ -71,7 +72,7 @@ def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
 
 
 def _read_pub(path: Path) -> VendorKey:
-    data = path.read_bytes()
+    data = plainfile.read(path)
     if fault := filekind.mistaken(str(path), data, filekind.PUBLIC_KEY):
         raise AdminError("wrong-file", fault)
     return vendorkey.read(data)

@@ -19,7 +19,7 @@ from lts.cli.demo.past import Past
 from lts.cli.demo.pastclock import PastClock, begin_of
 from lts.cli.demo.screen import Scene
 from lts.cli.demo.today import Live
-from lts.cli.options import config_of
+from lts.cli.options import config_of, refuse_data
 from lts.cli.output import print_json
 from lts.cli.runner import serving, until_stopped
 from lts.cli.serve import has_desktop, portal_url
@@ -44,6 +44,7 @@ class Stage:
 def run(args: argparse.Namespace) -> int:
     """`lts demo`: 0 also when it was ended by Ctrl-C."""
     began = time.monotonic()
+    refuse_data(args, "demo")
     given = config_of(args)
     folder = Path(tempfile.mkdtemp(prefix="lts-demo-"))
     config = Config(None, host=given.host, port=given.port, data_dir=folder / "data", vendor_keys=folder / "trust",
