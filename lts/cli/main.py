@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 import traceback
 
-from lts.cli import streams
+from lts.cli import streams, systemfaults
 from lts.cli.commands import COMMANDS
 from lts.cli.parser import make_parser, nearest, overview_parser
-from lts.errors import LtsError
+from lts.errors import AdminError, LtsError
 
 _WITH_VALUE = ("--config", "--data")
 _ALONE = ("--help", "--version", "-h")
@@ -27,14 +27,13 @@ def main(argv: list[str] | None = None) -> int:
         return 2 if error.code == "usage" else 1
     except KeyboardInterrupt:
         return 1
-    except PermissionError as error:
-        who = "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
-        print(f"lts: {error.filename} is not open to you ({error.strerror}); run this {who}.", file=sys.stderr)
-        return 1
     except Exception as error:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
-        if isinstance(error, OSError) and (lost := streams.lost_output()):
+        if isinstance(error, OSError) and error.filename is None and (lost := streams.lost_output()):
             if not isinstance(lost, BrokenPipeError):  # a reader that has seen enough
                 print(f"lts: The output cannot be written ({lost.strerror}).", file=sys.stderr)
+            return 1
+        if isinstance(error, OSError) and (words := systemfaults.words_of(error)):
+            streams.complain(f"lts: {words}")
             return 1
         traceback.print_exc()
         print("lts: LTS itself is at fault; please report the lines above to its developers.", file=sys.stderr)
@@ -51,7 +50,10 @@ def _run(arguments: list[str]) -> int:
     if name not in COMMANDS:
         overview_parser().error(f"there is no command {name!r}{nearest(name, COMMANDS)}")
     args = make_parser([name]).parse_args([*place, name, *rest])
-    result: int = args.run(args)
+    try:
+        result: int = args.run(args)
+    except PermissionError as error:
+        raise AdminError("not-open", systemfaults.not_open(error, args)) from error
     streams.write_out()
     return result
 

@@ -10,7 +10,7 @@ from lts import config
 from lts.cli.output import note
 from lts.cli.place import base_folder
 from lts.config import Config
-from lts.errors import AdminError
+from lts.errors import AdminError, LtsError
 
 BASE = base_folder()
 """`lts.json` and the data folder lie here unless told otherwise."""
@@ -39,17 +39,31 @@ def refuse_data(args: argparse.Namespace, command: str) -> None:
 
 def config_of(args: argparse.Namespace) -> Config:
     """The configuration the arguments name. Raises ConfigError."""
-    named = getattr(args, "config", None)
-    found = config.load(
-        named,
+    found = _load(args)
+    if getattr(args, "config", None) is None and not os.environ.get("LTS_CONFIG"):
+        _name_unused(found)
+    return found
+
+
+def is_the_servers(path: Path, args: argparse.Namespace) -> bool:
+    """Whether a path is of the server that the arguments name: its data, its vendor keys or its configuration."""
+    try:
+        found = _load(args)
+    except (LtsError, OSError):  # the configuration itself is what cannot be read
+        return True
+    path = path.absolute()
+    folders = (found.data_dir, found.vendor_keys)
+    return path in (found.source, BASE / config.FILE) or any(path.is_relative_to(folder) for folder in folders)
+
+
+def _load(args: argparse.Namespace) -> Config:
+    return config.load(
+        getattr(args, "config", None),
         BASE,
         host=getattr(args, "host", None),
         port=getattr(args, "port", None),
         data_dir=getattr(args, "data", None),
     )
-    if named is None and not os.environ.get("LTS_CONFIG"):
-        _name_unused(found)
-    return found
 
 
 def _name_unused(found: Config) -> None:

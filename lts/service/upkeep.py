@@ -125,7 +125,9 @@ def backup(store_path: Path, data_dir: Path, now: int) -> Path:
         os.replace(partial, target)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise AdminError("cannot-write", f"The backup {target} cannot be written: {error}.") from error
+        raise AdminError(
+            "cannot-write", f"The backup {target} cannot be written ({error.strerror or error})."
+        ) from error
     return target
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 
 def user_name() -> str:
@@ -10,3 +11,9 @@ def user_name() -> str:
     name = os.environ.get("USERNAME") or os.environ.get("USER")
     number = f"uid {os.geteuid()}" if hasattr(os, "geteuid") else ""
     return f"{name} ({number})" if name and number else name or number or "this user"
+
+
+def rights_needed() -> str:
+    """What somebody does who may not read or write what is the server's."""
+    who = "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
+    return f"run this {who}"

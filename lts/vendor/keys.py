@@ -40,19 +40,28 @@ def init(folder: Path, name: str, now: int, passphrase: bytes | None = None, old
         folder.mkdir(parents=True, exist_ok=True)
         if pub.exists():
             raise AdminError("key-exists", f"{pub} exists already; a key is never overwritten.")
-        _write_private(path, key.to_pem(passphrase))
-        pub.write_text(vendorkey.build(clean, key, now, old), encoding="utf-8", newline="\n")
+        _write_new(path, key.to_pem(passphrase), 0o600)
+        try:
+            _write_new(pub, vendorkey.build(clean, key, now, old).encode("utf-8"), 0o666)
+        except OSError:
+            path.unlink()  # made this moment, and of no use to anybody yet
+            raise
     except FileExistsError as error:
         raise AdminError("key-exists", f"{error.filename} exists already; a key is never overwritten.") from error
     except OSError as error:
-        raise AdminError("cannot-write", f"{error.filename} cannot be written ({error.strerror}).") from error
+        raise AdminError("cannot-write", f"{error.filename or folder} cannot be written ({error.strerror}).") from error
     return pub
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that was not there, whole or not at all. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError:
+        path.unlink()
+        raise
 
 
 def load(path: Path, passphrase: bytes | None = None) -> KeyPair:

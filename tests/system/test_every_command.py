@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -151,6 +152,25 @@ def test_a_driver_that_is_none_is_a_sentence(target: str, said: str, capsys: pyt
     assert said in err
 
 
+def as_nobody(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command by somebody without rights, on the data in `house/data` of a folder."""
+    # run once as root, so that all is loaded: Python's own files may not be open to everybody
+    code = (
+        "import contextlib, io, os, sys\n"
+        "from lts.cli.main import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        "    main(sys.argv[1:])\n"
+        "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    env = {**environment(), "LTS_DATA_DIR": str(folder / "house" / "data")}
+    for place in (folder, *folder.parents):
+        if place.name.startswith(("pytest-", "popen-", "test_")):
+            place.chmod(0o755)
+    return subprocess.run([sys.executable, "-c", code, *words], env=env, capture_output=True, encoding="utf-8",
+                          stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can become somebody without rights")
 @pytest.mark.parametrize(
     "words", [("verify",), ("license", "show"), ("doctor",), ("status",), ("clock", "reset")], ids=named
@@ -164,21 +184,7 @@ def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str,
         path = tmp_path / "a.lic"
         path.write_text(licensefile.render(Vendor().issue(item())), encoding="utf-8")
         words = (*words, str(path))
-    # run once as root, so that all is loaded: Python's own files may not be open to everybody
-    code = (
-        "import contextlib, io, os, sys\n"
-        "from lts.cli.main import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
-        "    main(sys.argv[1:])\n"
-        "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    env = {**environment(), "LTS_DATA_DIR": str(tmp_path / "house" / "data")}
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.name.startswith(("pytest-", "popen-", "test_")):
-            folder.chmod(0o755)
-    done = subprocess.run([sys.executable, "-c", code, *words], env=env, capture_output=True, encoding="utf-8",
-                          stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip
+    done = as_nobody(tmp_path, *words)
     assert "Traceback" not in done.stderr, done.stderr
     if words[0] == "license":
         assert done.returncode == 0
@@ -186,3 +192,71 @@ def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str,
     else:
         assert done.returncode == 1
         assert "run this as root, or as the user that runs the server" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can become somebody without rights")
+@pytest.mark.parametrize(
+    "words", [("vendor", "spec", "-o"), ("vendor", "init", "--name", "V"), ("license", "show"), ("backup",)], ids=named
+)
+def test_of_a_folder_that_is_not_the_servers_nobody_is_told_to_become_root(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o700)
+    path = tmp_path / "closed" / "file"
+    path.write_bytes(b"")
+    done = as_nobody(tmp_path, *words, str(path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"lts: {path}")
+    assert "Permission denied" in done.stderr
+    assert "run this" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("status",), "data/lts.running"),
+        (("usage",), "data/lts.running"),
+        (("serve", "--no-browser", "--port", "0"), "data/lts.running"),
+        (("vendor", "init", "vendor", "--name", "V"), "vendor"),
+        (("vendor", "spec", "-o", "spec.json"), "spec.json"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_named_with_the_path(words: tuple[str, ...], path: str, tmp_path: Path) -> None:
+    make_data(tmp_path)
+    done = limited(*words)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"lts: ")
+    assert f"{path} cannot be written (File too large)".encode() in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_vendors_key_that_could_not_be_written_does_not_stand_in_the_way_of_the_next(tmp_path: Path) -> None:
+    words = ("vendor", "init", str(tmp_path / "vendor"), "--name", "V")
+    assert limited(*words).returncode == 1
+    assert lts(*words).returncode == 0
+
+
+def limited(*words: str) -> subprocess.CompletedProcess[bytes]:
+    """A command that may write into pipes, but not a byte into a file."""
+    import resource  # there is none on Windows
+
+    return lts(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE])
+@pytest.mark.parametrize("path", ["some/file", None])
+def test_a_fault_of_the_machine_is_a_sentence_whether_the_system_names_the_file_or_not(
+    number: int, path: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("lts.cli.vendor.write_text", fails)
+    assert run_here("vendor", "spec", "-o", "spec.json") == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"lts: {path or 'A file'} cannot be ")
+    assert ("free some space" in err) == (number in (errno.ENOSPC, errno.EDQUOT))
+    assert len(err.splitlines()) == 1

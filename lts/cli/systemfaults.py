@@ -1,0 +1,41 @@
+"""What the system refuses, in words for the person at the command line: a full disk, a path that is not open.
+
+Only faults that are the machine's and no fault of LTS are worded here; any other is for its developers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+from pathlib import Path
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_WRITABLE = _NO_ROOM | {errno.EROFS, errno.EFBIG}
+_BROKEN = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def words_of(error: OSError) -> str | None:
+    """A sentence about a fault of the machine, None for any other."""
+    path = error.filename or "A file"
+    if isinstance(error, PermissionError):
+        return _closed(error)
+    if error.errno in _NOT_WRITABLE:
+        more = "; free some space on its disk" if error.errno in _NO_ROOM else ""
+        return f"{path} cannot be written ({error.strerror}){more}."
+    if error.errno in _BROKEN:
+        return f"{path} cannot be read or written ({error.strerror})."
+    return None
+
+
+def not_open(error: PermissionError, args: argparse.Namespace) -> str:
+    """A sentence about a path that this user may not open; of the server's own, also who may."""
+    from lts.cli.options import is_the_servers
+    from lts.store.whoami import rights_needed
+
+    if error.filename is not None and is_the_servers(Path(error.filename), args):
+        return f"{_closed(error).removesuffix('.')}; {rights_needed()}."
+    return _closed(error)
+
+
+def _closed(error: PermissionError) -> str:
+    return f"{error.filename or 'A file'} is not open to you ({error.strerror})."
