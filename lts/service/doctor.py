@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import apsw
@@ -15,6 +16,7 @@ from lts.rules import labels as rules
 from lts.rules.attention import url_notices
 from lts.service import datafolder, handshakes, identity, labels
 from lts.service.trust import TrustStore
+from lts.service.vault import Vault
 from lts.store import codes, database
 from lts.store.store import DATABASE
 
@@ -52,20 +54,22 @@ def _folder(config: Config) -> Iterator[Finding]:
     free = shutil.disk_usage(path).free
     enough = free > LOW_BYTES
     yield Finding(OK if enough else FAULT, f"{free >> 20:,} MiB free on its disk" + ("" if enough else "; make room"))
-    yield _database(config)
+    database_file = path / DATABASE
+    if not (path / identity.IDENTITY).exists() and not os.path.lexists(database_file):
+        yield Finding(OK, f"The data folder {path} holds no server yet; the first start makes it")
+        return
+    yield _looked_at(f"Database {database_file}: ok", lambda: database.check(database_file))
+    yield _looked_at("The server's identity and its key can be read", lambda: identity.load(path))
+    yield _looked_at("The key of the stored secrets can be read", lambda: Vault.load(path))
 
 
-def _database(config: Config) -> Finding:
-    path = config.data_dir / DATABASE
+def _looked_at(words: str, look: Callable[[], object]) -> Finding:
+    """A finding `words`, or what keeps the server from starting."""
     try:
-        db = database.open_reader(path)
-        try:
-            check = db.execute("PRAGMA quick_check(1)").get
-        finally:
-            db.close()
-    except apsw.Error as error:
-        return Finding(FAULT, f"The database {path} cannot be read ({error}); run lts restore BACKUP")
-    return Finding(OK if check == "ok" else FAULT, f"Database {path}: {check}")
+        look()
+    except DataFolderError as error:
+        return Finding(FAULT, error.detail)
+    return Finding(OK, words)
 
 
 def _urls(config: Config) -> Iterator[Finding]:

@@ -94,7 +94,9 @@ def load(folder: Path) -> Identity:
         )
     except FileNotFoundError as error:
         raise DataFolderError(f"{error.filename} is missing; restore it from a backup.") from error
-    except (OSError, ValueError, KeyError, TypeError, TokenError) as error:
+    except OSError as error:
+        raise DataFolderError(f"{error.filename} cannot be read ({error.strerror}); restore a backup.") from error
+    except (ValueError, KeyError, TypeError, TokenError) as error:
         raise DataFolderError(f"The server's identity in {folder} is damaged ({error}); restore a backup.") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -43,12 +44,14 @@ def archives_folder(data_dir: Path) -> Path:
 def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = lambda n: None) -> list[str]:
     """Every fault found: the feed's chain, all totals recomputed from it, the vendors' signatures.
 
-    Works while the server runs; `progress` is told the changes replayed so far.
+    Works while the server runs; `progress` is told the changes replayed so far. Raises DatabaseDamaged,
+    DataFolderError where the database cannot be read at all.
     """
     path = data_dir / DATABASE
-    with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
-        faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
-    return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
+    with database.faults_told(path):
+        with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
+            faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
+        return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
 
 
 def _head_faults(path: Path, data_dir: Path) -> list[str]:
@@ -113,11 +116,8 @@ def backup(store_path: Path, data_dir: Path, now: int) -> Path:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
             copied = Path(folder) / DATABASE
-            reader = database.open_reader(store_path)
-            try:
+            with database.faults_told(store_path), contextlib.closing(database.open_reader(store_path)) as reader:
                 database.copy(reader, copied)
-            finally:
-                reader.close()
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
                 _write_zip(out, data_dir, copied)
                 out.flush()

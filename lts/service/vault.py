@@ -27,11 +27,20 @@ class Vault:
     def load_or_create(cls, folder: Path, *, create: bool) -> Vault:
         """From `vault.key` in the data folder. Raises DataFolderError when it is lost or damaged."""
         path = folder / FILE
-        if not path.exists():
-            if not create:
-                raise DataFolderError(f"{path} is missing; without it stored secrets cannot be read: restore it.")
+        if create and not path.exists():
             write_private(path, os.urandom(32))
-        secret = path.read_bytes()
+        return cls.load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Vault:
+        """From `vault.key` in the data folder. Raises DataFolderError when it is lost or damaged."""
+        path = folder / FILE
+        if not path.exists():
+            raise DataFolderError(f"{path} is missing; without it stored secrets cannot be read: restore it.")
+        try:
+            secret = path.read_bytes()
+        except OSError as error:
+            raise DataFolderError(f"{path} cannot be read ({error.strerror}); restore it from a backup.") from error
         if len(secret) != 32:
             raise DataFolderError(f"{path} is damaged; restore it from a backup.")
         return cls(secret)

@@ -6,8 +6,10 @@ path).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -28,31 +30,88 @@ def open_writer(path: Path, *, create: bool) -> apsw.Connection:
     False), DataFolderError when the file cannot be opened.
     """
     fresh = not path.exists()
-    if fresh and not create:
-        raise DatabaseDamaged(f"{path} is missing though this data folder was in use; run `lts restore BACKUP`.")
-    if not fresh and path.stat().st_size == 0 and not create:
-        raise DatabaseDamaged(f"{path} is empty though this data folder was in use; run `lts restore BACKUP`.")
-    try:
+    if not create:
+        _check_there(path)
+    with faults_told(path):
         db = apsw.Connection(str(path))
-    except apsw.Error as error:
-        raise DataFolderError(_cannot_open(path, error)) from error
-    try:
-        _prepare(db, path)
-    except apsw.NotADBError as error:
-        db.close()
-        raise DatabaseDamaged(f"{path} is not a database; run `lts restore BACKUP`.") from error
-    except (apsw.CorruptError, apsw.IOError) as error:
-        db.close()
-        raise DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.") from error
-    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.FullError) as error:
-        db.close()
-        raise DataFolderError(_cannot_open(path, error)) from error
-    except DataFolderError:
-        db.close()
-        raise
+        try:
+            _prepare(db, path)
+        except (apsw.Error, DataFolderError):
+            db.close()
+            raise
     if os.name == "posix" and fresh:
         path.chmod(0o600)
     return db
+
+
+def open_in_use(path: Path) -> apsw.Connection:
+    """A read-only connection to the database of a data folder that was in use, of any schema this program knows.
+
+    Raises what `open_writer` raises.
+    """
+    _check_there(path)
+    with faults_told(path):
+        db = open_reader(path)
+        try:
+            _check_identity(db, path)
+        except (apsw.Error, DataFolderError):
+            db.close()
+            raise
+    return db
+
+
+def check(path: Path) -> None:
+    """Read the whole database of a data folder that was in use. Raises what `open_writer` raises."""
+    with contextlib.closing(open_in_use(path)) as db, faults_told(path):
+        _quick_check(db, path)
+
+
+def _quick_check(db: apsw.Connection, path: Path) -> None:
+    found = db.execute("PRAGMA quick_check(1)").get
+    if found != "ok":
+        raise DatabaseDamaged(f"{path} is damaged ({found}); run `lts restore BACKUP`.")
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise DatabaseDamaged(f"{path} is missing though this data folder was in use; run `lts restore BACKUP`.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise DatabaseDamaged(f"{path} is empty though this data folder was in use; run `lts restore BACKUP`.")
+
+
+@contextlib.contextmanager
+def faults_told(path: Path) -> Iterator[None]:
+    """What SQLite says of the database at `path` in the block, as errors that say what to do.
+
+    Raises DatabaseDamaged, DataFolderError.
+    """
+    try:
+        yield
+    except apsw.NotADBError as error:
+        raise DatabaseDamaged(f"{path} is not a database; run `lts restore BACKUP`.") from error
+    except apsw.FullError as error:
+        raise DataFolderError(f"{path} cannot be written ({error}); free some space on its disk.") from error
+    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
+        raise DataFolderError(_cannot_open(path, error)) from error
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise DataFolderError(f"{path} is in use by another program ({error}); try again when that is done.") from error
+    except apsw.IOError as error:
+        raise _of_disk(path, error) from error
+    except apsw.Error as error:
+        raise DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.") from error
+
+
+_WRITING = frozenset({
+    apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_TRUNCATE,
+    apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP, apsw.SQLITE_IOERR_GETTEMPPATH,
+})  # fmt: skip
+"""Where a disk takes nothing: a database in the WAL also needs a few pages of shared memory beside it to be read."""
+
+
+def _of_disk(path: Path, error: apsw.IOError) -> DataFolderError:
+    if getattr(error, "extendedresult", 0) in _WRITING:
+        return DataFolderError(f"{path} cannot be written ({error}); free some space on its disk, or check the disk.")
+    return DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.")
 
 
 def _cannot_open(path: Path, error: Exception) -> str:
@@ -67,25 +126,22 @@ def _prepare(db: apsw.Connection, path: Path) -> None:
     db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}").fetchall()
     db.execute("PRAGMA cache_size = -32768")
     db.execute("PRAGMA temp_store = MEMORY")
-    check = db.execute("PRAGMA quick_check(1)").get if path.stat().st_size < 64 << 20 else "ok"
-    if check != "ok":
-        raise DatabaseDamaged(f"{path} is damaged ({check}); run `lts restore BACKUP`.")
+    if path.stat().st_size < 64 << 20:
+        _quick_check(db, path)
     _migrate(db, path)
 
 
 def is_newer(path: Path) -> bool:
     """Whether a database was written by a newer program than this one."""
-    db = open_reader(path)
-    try:
+    with faults_told(path), contextlib.closing(open_reader(path)) as db:
         return bool(db.execute("PRAGMA user_version").get > len(MIGRATIONS))
-    finally:
-        db.close()
 
 
 def _check_identity(db: apsw.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").get
     application = db.execute("PRAGMA application_id").get
-    if version and application != APPLICATION_ID:
+    holds_tables = "SELECT count(*) FROM sqlite_schema"
+    if application != APPLICATION_ID and (version or db.execute(holds_tables).get):
         raise DatabaseDamaged(f"{path} is the database of another program.")
     if version > len(MIGRATIONS):
         raise DatabaseDamaged(
@@ -123,7 +179,7 @@ def open_reader(path: Path) -> apsw.Connection:
 
 
 def copy(db: apsw.Connection, target: Path) -> None:
-    """A consistent copy of an open database, made while it is in use; `target` is replaced."""
+    """A consistent copy of an open database, made while it is in use; `target` is replaced. Raises apsw.Error."""
     partial = target.with_name(target.name + ".part")
     partial.unlink(missing_ok=True)
     destination = apsw.Connection(str(partial))

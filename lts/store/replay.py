@@ -24,9 +24,10 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
     """Replay the feed of the database at `path` into a new one at `target` and compare, while it is in use.
 
     `archives` is the folder of old stretches; `progress` is told the changes done so far. Returns faults,
-    each naming table and row or serial; none = everything is as the feed says.
+    each naming table and row or serial; none = everything is as the feed says. Raises DatabaseDamaged,
+    DataFolderError where the database cannot be read to its end.
     """
-    db = database.open_reader(path)
+    db = database.open_in_use(path)
     try:
         apsw.Connection(str(target)).close()
         db.execute("ATTACH ? AS replayed", (str(target),))

@@ -1,0 +1,125 @@
+"""A data folder with a file missing, damaged or of another program: `verify`, `status` and `doctor` say so alike."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from lts.cli.main import main
+from lts.service import labels
+from tests.support.kit import item, lab
+
+Said = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of a stopped server that was in use."""
+    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
+    monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("LTS_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with lab(tmp_path) as here:
+        here.load(item())
+    for name in ("lts.db-wal", "lts.db-shm"):
+        (tmp_path / "data" / name).unlink(missing_ok=True)
+    return tmp_path / "data"
+
+
+def half(path: Path) -> None:
+    """The first half of it."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def noise(path: Path) -> None:
+    """Bytes that mean nothing."""
+    path.write_bytes(random.Random(1).randbytes(4096))
+
+
+def holes(path: Path) -> None:
+    """A database whose pages, but the first, hold bytes that mean nothing."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + random.Random(1).randbytes(len(whole) - 4096))
+
+
+def empty(path: Path) -> None:
+    """No byte."""
+    path.write_bytes(b"")
+
+
+def folder(path: Path) -> None:
+    """A folder in its place."""
+    path.unlink()
+    path.mkdir()
+
+
+def loop(path: Path) -> None:
+    """A link to itself."""
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def foreign(path: Path) -> None:
+    """The database of another program, which never set a version."""
+    path.unlink()
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE guests (name TEXT)")
+    db.commit()
+    db.close()
+
+
+def newer(path: Path) -> None:
+    """What a newer program left behind."""
+    db = apsw.Connection(str(path))
+    db.execute("PRAGMA user_version = 999")
+    db.close()
+
+
+POSIX = pytest.param(loop, marks=pytest.mark.skipif(os.name != "posix", reason="links of POSIX"))
+DATABASES = [half, noise, holes, empty, Path.unlink, folder, POSIX, foreign, newer]
+
+
+@pytest.mark.parametrize("damage", DATABASES)
+def test_a_database_that_is_none_is_told_by_every_command(
+    damage: Callable[[Path], None], data: Path, capsys: Said
+) -> None:
+    path = data / "lts.db"
+    damage(path)
+    for command in ("verify", "status"):
+        assert main([command]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith(f"lts: {path} "), err
+        assert len(err.splitlines()) == 1
+    assert main(["doctor"]) == 1
+    assert f"[!!] {path} " in capsys.readouterr().out
+    if damage is foreign:
+        with sqlite3.connect(path) as db:
+            assert db.execute("SELECT name FROM sqlite_schema").fetchall() == [("guests",)]
+
+
+@pytest.mark.parametrize("name", ["identity.json", "server.key", "vault.key"])
+@pytest.mark.parametrize("damage", [noise, empty, Path.unlink, folder, POSIX])
+def test_doctor_finds_what_keeps_the_server_from_starting(
+    damage: Callable[[Path], None], name: str, data: Path, capsys: Said
+) -> None:
+    damage(data / name)
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert f"[!!] {data / name} " in out or f"[!!] The server's identity in {data} is damaged" in out, out
+    assert main(["status"]) == 1
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1, err
+
+
+def test_doctor_finds_nothing_in_a_folder_that_is_whole_or_new(data: Path, capsys: Said) -> None:
+    assert main(["doctor"]) == 0
+    assert f"[ok] Database {data / 'lts.db'}: ok" in capsys.readouterr().out
+    (data.parent / "new").mkdir()
+    assert main(["doctor", "--data", str(data.parent / "new")]) == 0
+    assert "holds no server yet" in capsys.readouterr().out
