@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.files import give_to_owner, write_private
-from lts.store.whoami import rights_needed, user_name
+from lts.store.whoami import user_name, who_may
 
 log = logging.getLogger("lts.datafolder")
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
@@ -100,7 +100,7 @@ def running_server(path: Path) -> dict[str, Any] | None:
 
 def not_open(path: Path) -> str:
     """What to do where this user may not read or write the data folder."""
-    return f"The data folder {path} is not open to {user_name()}; {rights_needed()}."
+    return f"The data folder {path} is not open to {user_name()}; run this {who_may()}."
 
 
 def read_token(path: Path) -> str:

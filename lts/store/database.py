@@ -81,12 +81,15 @@ def _check_there(path: Path) -> None:
 
 @contextlib.contextmanager
 def faults_told(path: Path) -> Iterator[None]:
-    """What SQLite says of the database at `path` in the block, as errors that say what to do.
+    """What SQLite says of the database at `path` in the block, as errors that say what to do. A statement that is wrong
+    stays as it is: that is a fault of this program.
 
     Raises DatabaseDamaged, DataFolderError.
     """
     try:
         yield
+    except apsw.CorruptError as error:
+        raise DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.") from error
     except apsw.NotADBError as error:
         raise DatabaseDamaged(f"{path} is not a database; run `lts restore BACKUP`.") from error
     except apsw.FullError as error:
@@ -97,8 +100,6 @@ def faults_told(path: Path) -> Iterator[None]:
         raise DataFolderError(f"{path} is in use by another program ({error}); try again when that is done.") from error
     except apsw.IOError as error:
         raise _of_disk(path, error) from error
-    except apsw.Error as error:
-        raise DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.") from error
 
 
 _WRITING = frozenset({

@@ -13,7 +13,6 @@ def user_name() -> str:
     return f"{name} ({number})" if name and number else name or number or "this user"
 
 
-def rights_needed() -> str:
-    """What somebody does who may not read or write what is the server's."""
-    who = "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
-    return f"run this {who}"
+def who_may() -> str:
+    """As whom one may read and write what is the server's, for a sentence that ends with it."""
+    return "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"
