@@ -61,6 +61,11 @@ TITLES: dict[int, str] = {
 }
 
 
+def words_of(error: Exception) -> str:
+    """Why something failed, in words for people: without the system's number and path."""
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
 class LtsError(Exception):
     """Root of all errors that LTS raises on purpose; `detail` is one sentence for people."""
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from lts.config import Config
-from lts.errors import AdminError
+from lts.errors import AdminError, words_of
 from lts.service import datafolder
 
 TIMEOUT_SECONDS = 600
@@ -79,7 +79,7 @@ class _Remote:
             response = connection.getresponse()
             return _answer(response.status, response.read())
         except (OSError, http.client.HTTPException) as error:
-            raise AdminError("unreachable", f"The running server does not answer ({error}).") from error
+            raise AdminError("unreachable", f"The running server does not answer ({words_of(error)}).") from error
         finally:
             connection.close()
 

@@ -39,11 +39,6 @@ _ADVICE = {
 }
 
 
-def words_of(error: Exception) -> str:
-    """Why something failed, in words for people: without the system's number and path."""
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-
-
 class ClientError(LtsError):
     """Root of the errors of the client library."""
 

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from lts.client.errors import words_of
+from lts.errors import words_of
 
 SUFFIX = ".use"
 ROTATE_BYTES = 1 << 20

@@ -8,7 +8,8 @@ import ssl
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from lts.client.errors import Unreachable, words_of
+from lts.client.errors import Unreachable
+from lts.errors import words_of
 
 MAX_ANSWER_BYTES = 4 << 20
 

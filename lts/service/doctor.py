@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import apsw
 
 from lts.config import Config
-from lts.errors import DataFolderError, LtsError
+from lts.errors import DataFolderError, LtsError, words_of
 from lts.rules import labels as rules
 from lts.rules.attention import url_notices
 from lts.service import datafolder, handshakes, identity, labels
@@ -115,7 +115,7 @@ def _trust(config: Config) -> Iterator[Finding]:
         store = TrustStore(config.vendor_keys, config.data_dir)
         keys = store.keys()
     except (OSError, LtsError) as error:
-        yield Finding(FAULT, f"The vendor keys cannot be read: {error}")
+        yield Finding(FAULT, f"The vendor keys cannot be read: {words_of(error)}")
         return
     yield Finding(OK, f"{len(keys)} vendor keys trusted")
     for warning in store.warnings:

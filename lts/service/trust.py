@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lts import plainfile
 from lts.crypto import PublicKey
-from lts.errors import TokenError
+from lts.errors import TokenError, words_of
 from lts.rules import filekind, vendorkey
 from lts.rules.notices import Notice
 from lts.rules.vendorkey import VendorKey
@@ -82,7 +82,7 @@ class TrustStore:
                 key = vendorkey.read(plainfile.read(Path(name)))
                 found[key.key.kid] = key
             except (OSError, TokenError) as error:
-                sentence = f"{name} is not a vendor key and is passed over ({error})."
+                sentence = f"{name} is not a vendor key and is passed over ({words_of(error)})."
                 self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": name}))
         self._keys, self._stamp = found, stamp
         self._roots = {kid: _root(kid, found) for kid in found}

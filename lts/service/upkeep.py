@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lts import __version__
-from lts.errors import AdminError, LtsError, TokenError
+from lts.errors import AdminError, LtsError, TokenError, words_of
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.service import identity
@@ -162,7 +162,7 @@ def restore(source: Path, data_dir: Path) -> list[str]:
                     raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
                 _swap(Path(folder), data_dir, names)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise AdminError("bad-backup", f"{source} cannot be restored: {error}.") from error
+        raise AdminError("bad-backup", f"{source} cannot be restored: {words_of(error)}.") from error
     return list(names)
 
 

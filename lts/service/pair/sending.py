@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from lts.errors import PeerError
+from lts.errors import PeerError, words_of
 
 MAX_ANSWER_BYTES = 64 << 20
 
@@ -37,8 +37,7 @@ class HttpSend:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> PeerError:
-        words = str(error) or type(error).__name__
-        return PeerError("peer-unreachable", f"{self._url.geturl()} cannot be reached ({words}).")
+        return PeerError("peer-unreachable", f"{self._url.geturl()} cannot be reached ({words_of(error)}).")
 
     def _post(
         self, path: str, headers: dict[str, str], body: bytes, timeout: float
