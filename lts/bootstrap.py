@@ -306,11 +306,28 @@ def run(arguments: list[str]) -> int:
         say("lts: stopped during set-up; start again to go on.")
         return 1
     command = [str(python), "-I", "-m", "lts.cli.main", *arguments]
-    os.environ[STARTED_AS] = json.dumps(sys.orig_argv[: len(sys.orig_argv) - len(arguments)])
+    os.environ[STARTED_AS] = json.dumps(started_as(sys.orig_argv[: len(sys.orig_argv) - len(arguments)]))
     if os.name != "nt":
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606 - our own interpreter
     return end(_wait(command), arguments)
+
+
+def started_as(words: list[str]) -> list[str]:
+    """How to call LTS again from any folder, given the words that called it: interpreter, its options, script.
+
+    The script gets its whole path. The interpreter keeps its name where the search path leads to it by that name.
+    """
+    name = Path(words[0]).name
+    python = name if _is_this_python(shutil.which(name)) else sys.executable
+    return [python, *words[1:-1], os.path.abspath(words[-1])]
+
+
+def _is_this_python(found: str | None) -> bool:
+    try:
+        return found is not None and os.path.samefile(found, sys.executable)
+    except OSError:  # a name in the search path that leads nowhere
+        return False
 
 
 def _wait(command: list[str]) -> int:

@@ -9,13 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from lts.bootstrap import STARTED_AS
+from lts.bootstrap import STARTED_AS, started_as
 from lts.cli import paste
 
 
 def test_it_is_called_as_it_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(STARTED_AS, json.dumps(["python3", "run_lts.py"]))
     assert paste.command("usage", "--by", "day") == "python3 run_lts.py usage --by day"
+
+
+def test_a_script_is_named_by_its_whole_path_and_python_by_its_name_where_that_leads_to_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = str(tmp_path / "run_lts.py")
+    python = Path(sys.executable)
+    monkeypatch.setenv("PATH", str(python.parent))
+    assert started_as([str(python), "-X", "utf8", "run_lts.py"]) == [python.name, "-X", "utf8", script]
+    assert started_as([python.name, script]) == [python.name, script]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert started_as([python.name, "run_lts.py"]) == [sys.executable, script]
 
 
 def test_otherwise_it_is_the_lts_of_its_environment_by_name_where_the_path_leads_to_it(
