@@ -325,7 +325,7 @@ def started_as(words: list[str]) -> list[str]:
 
 def _is_this_python(found: str | None) -> bool:
     try:
-        return found is not None and os.path.samefile(found, sys.executable)
+        return found is not None and Path(found).samefile(sys.executable)
     except OSError:  # a name in the search path that leads nowhere
         return False
 

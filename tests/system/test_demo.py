@@ -22,8 +22,9 @@ from joserfc.jwk import OKPKey
 
 from lts.protocol import LicenseKey
 from tests.support.demos import SECONDS, Running, begin, interrupt, start
-from tests.support.lines import environment, lts
+from tests.support.lines import ROOT, environment, lts
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -162,8 +163,38 @@ def test_the_printed_address_signs_in_once_and_on_this_machine_alone(started: Ru
 
 
 def test_a_second_demo_finds_another_port_and_a_folder_of_its_own(started: Running, ended: Running) -> None:
-    assert urlsplit(ended.link).port != urlsplit(started.link).port
+    taken, port = urlsplit(started.link).port, urlsplit(ended.link).port
+    assert port != taken
+    assert f"\nThis server listens on port {port}, since {taken} is not free.\n" in ended.text
     assert ended.folder != started.folder
+
+
+def test_served_again_it_has_the_address_that_its_license_key_names(started: Running, ended: Running) -> None:
+    for running in (started, ended):
+        [serve] = re.findall(r" serve (--data .*)", running.text)
+        [key] = re.findall(r"LTS2\S+", running.text)
+        [url] = LicenseKey.decode(key).servers
+        assert shlex.split(serve) == ["--data", str(running.folder / "data"), "--port", str(urlsplit(url).port)]
+        assert f"\nThis server listens on port {urlsplit(url).port}" in running.text
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Running]:
+    """A demo that no other test looks at, so that it may get a device more."""
+    running = begin(tmp_path)
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+def test_the_snippet_of_the_readme_works_with_the_keys_that_are_printed(fresh: Running, tmp_path: Path) -> None:
+    [snippet] = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    [key] = re.findall(r"LTS2\S+", fresh.text)
+    [vendor_key] = re.findall(r"vendor's public key, to embed with it: (\S+)", fresh.text)
+    filled = snippet.replace('"LTS2…"', repr(key)).replace('"…"', repr(vendor_key))
+    done = subprocess.run([sys.executable, "-c", filled], cwd=tmp_path, env=environment(), capture_output=True,
+                          text=True, encoding="utf-8", timeout=SECONDS, check=True)  # fmt: skip
+    assert done.stdout == "counted\n"
 
 
 def test_what_ctrl_c_left_behind_verifies_and_can_be_served_later(ended: Running) -> None:

@@ -105,7 +105,9 @@ def _go_on(
             if link is not None:
                 print(f"The portal, signed in: {link}", file=sys.stderr, flush=True)
         else:
-            screen.show(here.ctx, Scene(stage.folder, server.url, key, live, link, time.monotonic() - began))
+            scene = Scene(stage.folder, server.url, args.host, server.listener.port, stage.config.port, key,
+                          stage.vendor.public.x, live, link, time.monotonic() - began)  # fmt: skip
+            screen.show(here.ctx, scene)
         if link is not None:
             if has_desktop() and not args.no_browser and not args.json:
                 webbrowser.open(link)

@@ -12,6 +12,7 @@ from lts.cli.demo.company import CONTRACTS, DAYS, DEVICES, OFFICE, PRINTER, READ
 from lts.cli.demo.today import Live
 from lts.cli.output import print_table
 from lts.cli.paste import command
+from lts.config import Config
 from lts.protocol import iso
 from lts.rules.usagetable import BY_TALLY
 from lts.service import usage
@@ -46,12 +47,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to tell: `url` of the server, `key` is the license key of the stores, `link` signs in to the portal
-    (None = the server ends), `seconds` is how long all took."""
+    """What there is to tell: `url` of the server, `key` is the license key of the stores, `vendor_key` the vendor's
+    public key (JWK x), `link` signs in to the portal (None = the server ends), `seconds` is how long all took.
+
+    It listens on `port`, and was to listen on `wanted` (0 = any). `host` is what `--host` named.
+    """
 
     folder: Path
     url: str
+    host: str | None
+    port: int
+    wanted: int
     key: str
+    vendor_key: str
     live: list[Live]
     link: str | None
     seconds: float
@@ -61,15 +69,26 @@ class Scene:
         """The option that names the data folder."""
         return "--data", self.folder / "data"
 
+    @property
+    def address(self) -> tuple[str, ...]:
+        """The options that let `lts serve` have the address that the license key names."""
+        host = () if self.host is None else ("--host", self.host)
+        usual = self.port == self.wanted == Config.port
+        return host if usual else (*host, "--port", str(self.port))
+
 
 def show(ctx: Context, scene: Scene) -> None:
     """Print all of it on standard output."""
     _what_happened(ctx, scene)
     _usage(ctx)
-    print(f"\nLicense key of {STORES}, for an application to embed:\n  {scene.key}")
+    print()
+    if scene.port != Config.port:
+        print(f"This server listens on port {scene.port}{_why_not(scene)}.")
+    print(f"License key of {STORES}, for an application to embed:\n  {scene.key}")
+    print(f"The vendor's public key, to embed with it: {scene.vendor_key}")
     print(f"\nEverything lies in {scene.folder}")
     print("Delete that folder when you are done. To serve it again later, and to set its password:")
-    print(f"  {command('serve', *scene.place)}")
+    print(f"  {command('serve', *scene.place, *scene.address)}")
     print(f"  {command('password', 'reset', *scene.place)}")
     if scene.link is not None:
         print(f"\nThe portal, signed in (the address works once, within an hour, on this machine):\n  {scene.link}")
@@ -77,6 +96,10 @@ def show(ctx: Context, scene: Scene) -> None:
         print(f"\nFrom another window, while this one runs:\n{_commands(scene)}")
         print("\nCtrl-C ends the demo.")
     sys.stdout.flush()
+
+
+def _why_not(scene: Scene) -> str:
+    return "" if scene.wanted in (0, scene.port) else f", since {scene.wanted} is not free"
 
 
 def _what_happened(ctx: Context, scene: Scene) -> None:
@@ -116,7 +139,8 @@ def _right(cells: Iterable[str], widths: list[int]) -> list[str]:
 
 
 _TO_LOOK_AT = """\
-  Home           one item is used up, one nearly; one works in grace, a trial ends in days
+  Home           one item is used up and one nearly so; one is in its grace period,
+                 and a trial ends in a few days
   Statistics     by type, day, hour or device; as chart, table and CSV
   Usage Alerts   which levels were passed, and when
   Why?           each refused request, with the verdict on every item"""
