@@ -63,6 +63,12 @@ def keys(sandbox: dict[str, Any], name: str) -> tuple[str, str]:
     return next(one["licenseKey"] for one in sandbox["situations"] if one["name"] == name), sandbox["vendorKey"]
 
 
+def filled(code: str, license_key: str, vendor_key: str) -> str:
+    """A block with the two keys put in where the guide says so."""
+    assert code.count('"LTS2…"') == code.count('"…"') == 1
+    return code.replace('"LTS2…"', json.dumps(license_key)).replace('"…"', json.dumps(vendor_key))
+
+
 def python(installed: Path, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A program of a user who has the client and cryptography, and no LTS."""
     begin = f"import sys; sys.path[:0] = [{str(installed)!r}]\n"
@@ -84,9 +90,7 @@ def python(installed: Path, code: str, folder: Path) -> subprocess.CompletedProc
 def test_the_python_block_does_what_the_guide_says(
     sandbox: dict[str, Any], installed: Path, tmp_path: Path, situation: str, said: str
 ) -> None:
-    license_key, vendor_key = keys(sandbox, situation)
-    given = f"LICENSE_KEY, VENDOR_KEY = {license_key!r}, {vendor_key!r}\n"
-    done = python(installed, given + block("python"), tmp_path)
+    done = python(installed, filled(block("python"), *keys(sandbox, situation)), tmp_path)
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
 
@@ -104,11 +108,7 @@ print(json.dumps([[n, getattr(m, "__file__", None) or ""] for n, m in list(sys.m
 
 
 def test_the_web_page_does_what_the_guide_says(sandbox: dict[str, Any], browser: Browser, tmp_path: Path) -> None:
-    license_key, vendor_key = keys(sandbox, "works")
-    page_text = (
-        block("html").replace("LICENSE_KEY", json.dumps(license_key)).replace("VENDOR_KEY", json.dumps(vendor_key))
-    )
-    (tmp_path / "index.html").write_text(page_text, encoding="utf-8")
+    (tmp_path / "index.html").write_text(filled(block("html"), *keys(sandbox, "works")), encoding="utf-8")
     (tmp_path / "lts-client.js").write_bytes((FOLDER / "client" / "lts-client.js").read_bytes())
 
     class Quiet(SimpleHTTPRequestHandler):
