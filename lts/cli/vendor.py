@@ -139,7 +139,8 @@ def _write(made: License, args: argparse.Namespace) -> int:
         print("Send this file to the customer, who imports it in the portal or by the command below.")
         _tell_next("license", "import", args.output)
     else:
-        print("It works once it is bound to the customer's server: ask for its activation request, then run this.")
+        print("It works once it is bound to the customer's server: ask for the activation request that")
+        print("`lts request -o request.json` makes there, then run this.")
         bound = args.output.with_name(f"{args.output.stem}-activated.lic")
         _tell_next("vendor", "activate", "--key", args.key, args.output, "--request", "request.json", "-o", bound)
     return 0
@@ -170,7 +171,7 @@ def _request(path: Path) -> ActivationRequest:
     if request.binding == "weak":
         print(
             f"Note: server {request.uuid} knows its machine by few labels (binding: weak), so a copy of it on another"
-            " machine may go unnoticed; whether to accept that is yours."
+            " machine may go unnoticed; it is up to you whether to accept that."
         )
     return request
 
