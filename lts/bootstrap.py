@@ -107,7 +107,8 @@ def _alone(path: Path) -> Iterator[None]:
         held = os.open(path, os.O_CREAT | os.O_RDWR)
     except OSError as error:
         raise SetupError(
-            f"The folder {ROOT} cannot be written by {_user()} ({error.strerror}); LTS keeps its packages there."
+            f"The folder {ROOT} cannot be written by {_user()} ({error.strerror}), and LTS keeps its packages there; start"
+            " it as the user whose folder that is, or give this one the right to write."
         ) from error
     try:
         _wait_for(lambda: _try_lock(held), path)
@@ -144,7 +145,7 @@ def _try_lock(held: int) -> bool:
 
 def _user() -> str:
     try:
-        return getpass.getuser()
+        return f'the user "{getpass.getuser()}"'
     except (OSError, KeyError, ImportError):  # an id without a name, as in containers
         return "this user"
 

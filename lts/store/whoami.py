@@ -10,7 +10,10 @@ def user_name() -> str:
     """The user this process runs as, in words for a message."""
     name = os.environ.get("USERNAME") or os.environ.get("USER")
     number = f"uid {os.geteuid()}" if hasattr(os, "geteuid") else ""
-    return f"{name} ({number})" if name and number else name or number or "this user"
+    if not name:
+        return number or "this user"
+    quoted = f'the user "{name}"'  # who may be called "nobody"
+    return f"{quoted} ({number})" if number else quoted
 
 
 def who_may() -> str:

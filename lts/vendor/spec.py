@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES, PERIOD_DAYS
+from lts.rules.licensefile import (
+    CHARGE_WAYS,
+    DEFAULT_GRACE_DAYS,
+    DEFAULT_GRACE_QUOTA,
+    DEPLOYMENT_TYPES,
+    OVERDRAFT_FACTOR,
+    PERIOD_DAYS,
+)
+from lts.rules.seats import DEFAULT_OFFLINE_DAYS
+
+
+def _by_way(percents: Mapping[str, int]) -> str:
+    """Such as `5 (scan, page), else 0`."""
+    ways: dict[int, list[str]] = {}
+    for way, percent in percents.items():
+        ways.setdefault(percent, []).append(way)
+    return ", ".join([f"{percent} ({', '.join(names)})" for percent, names in ways.items()] + ["else 0"])
+
 
 LICENSE_FIELDS: dict[str, str] = {
     "licenseId": "your number of the sale; with your key it names the license",
@@ -27,12 +45,14 @@ ITEM_FIELDS: dict[str, str] = {
     "domains": "of domain items: each covers its subdomains",
     "startsAt": "such as 2026-12-01 or 2026-12-01T00:00:00Z (UTC)",
     "expiresAt": "the same, or null for never",
-    "graceDays": "days after the end in which it goes on, marked; default 7",
-    "graceQuota": "percent beyond the quota; default 5 (scan, page), 10 (device, server), else 0",
-    "overdraft": "of concurrent items: what excess devices may spend in 365 days; default 1000 x quota",
-    "maxOfflineDays": "how long a lease lasts without contact; default 7, of device and server items the active period",
+    "graceDays": f"days after the end in which it goes on, marked; default {DEFAULT_GRACE_DAYS}",
+    "graceQuota": f"percent beyond the quota; default {_by_way(DEFAULT_GRACE_QUOTA)}",
+    "overdraft": "of concurrent items: what excess devices may spend in 365 days;"
+                 f" default {OVERDRAFT_FACTOR} x quota",
+    "maxOfflineDays": f"how long a lease lasts without contact; default {DEFAULT_OFFLINE_DAYS}, of device and server"
+                      " items the active period",
     "trial": "true or false, shown to people; default false",
-}
+}  # fmt: skip
 REQUIRED = ("licenseId", "organizationId", "items", "itemId", "product", "chargeWay", "quota", "startsAt", "expiresAt")
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from lts import bootstrap, envfolder
 from lts.server import opened
+from lts.store.whoami import user_name
 from tests.support.kit import LABELS, config_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -255,3 +256,14 @@ def test_a_server_keeps_the_environment_that_it_runs_from_until_it_ends(
     assert left_in(root) == {"env", "env-new"}
     envfolder.replace(root / "env")
     assert left_in(root) == {"env"}
+
+
+def test_a_user_who_may_not_write_there_is_named_in_quotes_and_told_what_to_do(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "nobody")
+    (root / "env.lock").mkdir()  # so the lock can be opened by no one, root included
+    with pytest.raises(bootstrap.SetupError, match=r'cannot be written by the user "nobody" \(.*start it as the user'):
+        bootstrap.ensure_venv("env", lock_of(root, "blinker"))
+    assert user_name().startswith('the user "nobody"')
