@@ -107,8 +107,8 @@ def _alone(path: Path) -> Iterator[None]:
         held = os.open(path, os.O_CREAT | os.O_RDWR)
     except OSError as error:
         raise SetupError(
-            f"The folder {ROOT} cannot be written by {_user()} ({error.strerror}), and LTS keeps its packages there; start"
-            " it as the user whose folder that is, or give this one the right to write."
+            f"The folder {ROOT} cannot be written by {_user()} ({error.strerror}), and LTS keeps its packages there;"
+            " start it as the user whose folder that is, or give this one the right to write."
         ) from error
     try:
         _wait_for(lambda: _try_lock(held), path)

@@ -6,7 +6,7 @@ import { Card, Empty, Loaded, Page, Pill, Select, Sent } from "../parts/basics.j
 import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 
-const CODES = [100, 101, 102, 103, 104, 106, 107, 108, 109, 111, 112, 113, 114, 115, 120, 121, 122, 123, 124, 130, 140, 141, 150, 151];
+const CODES = [100, 101, 102, 103, 104, 106, 107, 108, 109, 111, 112, 113, 114, 115, 120, 121, 122, 123, 124, 130, 140, 141, 144, 150, 151];
 const verdict = (code) => wordFor(`code.${code}`, String(code));
 const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
 
