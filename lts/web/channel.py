@@ -20,6 +20,7 @@ from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.web import problems
+from lts.web.framing import Chunks, Unreadable, check_header
 from lts.web.problems import CORS
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
@@ -29,6 +30,7 @@ _ErrorTask: Any = ErrorTask
 _HTTPChannel: Any = HTTPChannel
 _TcpWSGIServer: Any = TcpWSGIServer
 
+HEADER_END = b"\r\n\r\n"
 DRAIN_SECONDS = 10.0
 DRAIN_BYTES = 64 << 20
 DRAIN_BYTES_SECONDS = 1.5
@@ -41,14 +43,56 @@ IDLE_SECONDS_WHEN_FULL = 5.0
 
 
 class Parser(_Parser):  # type: ignore[misc]  # see above
-    """Asks a client to go on only when a body is still to come."""
+    """Hands waitress only what lts.web.framing has checked; asks a client to go on only for a body still to come."""
+
+    body_rcv: Any
+    _head: bytearray | None = None
 
     def received(self, data: bytes) -> int:
         """See waitress; a request refused by its header must not be answered "100 Continue"."""
-        consumed: int = super().received(data)
+        if self.headers_finished or self.completed:
+            consumed: int = super().received(data)
+        else:
+            consumed = self._received_header(data)
         if self.completed:
             self.expect_continue = False
         return consumed
+
+    def _received_header(self, data: bytes) -> int:
+        """Keep the header until it is whole, so that each byte is looked at once however it drips in.
+
+        Lines without content before it are passed over all at once (RFC 9112, 2.2), as a request that is empty.
+        """
+        blank = len(data) - len(data.lstrip(b"\r\n"))
+        if blank and not self._head:
+            self.empty = self.completed = True
+            return blank
+        before = len(self._head or b"")
+        if self._head:
+            self._head += data
+        head = self._head or data
+        end = head.find(HEADER_END, max(0, before - len(HEADER_END) + 1))
+        if end < 0 and len(head) < self.adj.max_request_header_size:
+            self._head = self._head or bytearray(data)
+            return len(data)
+        stop = end + len(HEADER_END) if end >= 0 else len(head)
+        try:
+            super().received(bytes(head[:stop]))
+        except Unreadable as error:
+            self.error, self.completed = error, True
+            return len(data)
+        self._head = None
+        return len(data) if self.error else stop - before
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """See waitress. Raises Unreadable, also for what only fails within waitress."""
+        header = check_header(header_plus)
+        try:
+            super().parse_header(header)
+        except ValueError as error:
+            raise Unreadable("its target or its Content-Length is not valid") from error
+        if self.chunked:
+            self.body_rcv = Chunks(self.body_rcv.getbuf())
 
 
 class Task(_WSGITask):  # type: ignore[misc]  # see above
@@ -102,6 +146,7 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
         known: dict[int, LtsError] = {
             400: Malformed(f"The HTTP request cannot be read: {error.body}."),
             413: TooLarge(f"The body is larger than {self.channel.adj.max_request_body_size - 1} bytes."),
+            414: HttpError(414, "request-line-too-long", f"The HTTP request cannot be read: {error.body}."),
             431: HttpError(431, "header-too-large", "The header of the request is too large."),
             501: HttpError(501, "transfer-encoding", "Send the body as it is, or chunked."),
         }

@@ -118,5 +118,5 @@ def _answer(asset: Asset, caching: str) -> Response:
     if packed:
         response.headers["Content-Encoding"] = "gzip"
     response.set_etag(asset.etag + ("-gz" if packed else ""))
-    response.make_conditional(request.environ)
+    response.make_conditional({**request.environ, "HTTP_IF_MODIFIED_SINCE": ""})
     return response

@@ -8,14 +8,17 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from waitress.adjustments import Adjustments
 
 from bench import hostile
 from lts.crypto import b64url, read_jws
 from lts.errors import Malformed, TokenError
 from lts.strictjson import strict_json
-from lts.web import bodytree
+from lts.web import bodytree, framing
 from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
+from lts.web.channel import Parser
+from lts.web.listen import MAX_HEADER_BYTES
 from lts.web.messages import lease_in, read_authorize, read_release
 from lts.web.reports import read_report
 from tests.support.cost import assert_linear
@@ -184,3 +187,117 @@ def test_depth_is_that_of_the_deepest_value(inside: str) -> None:
         strict_json(f"[{fits}]")
     flat = f"[{','.join([inside] * 100)}]"
     assert strict_json(flat) == json.loads(flat)
+
+
+ADJUSTMENTS = Adjustments(max_request_header_size=MAX_HEADER_BYTES, max_request_body_size=5 * MIB)
+CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def parse(data: bytes, *, step: int = 64 << 10) -> list[Parser]:
+    """What a connection makes of `data` that comes in pieces of `step` bytes, up to the first refusal."""
+    found = [Parser(ADJUSTMENTS)]
+    for start in range(0, len(data), step):
+        piece = data[start : start + step]
+        while piece:
+            piece = piece[found[-1].received(piece) :]
+            if found[-1].error:
+                return found
+            if found[-1].completed:
+                found.append(Parser(ADJUSTMENTS))
+    return found
+
+
+def drip(data: bytes) -> list[Parser]:
+    """The same, byte by byte."""
+    return parse(data, step=1)
+
+
+def request(line: bytes, *headers: bytes) -> bytes:
+    """A request without a body."""
+    return b"\r\n".join([line, *headers, b"", b""])
+
+
+HEADERS: dict[str, Callable[[int], bytes]] = {
+    "digits after a scheme": lambda n: request(b"GET x://" + b"1" * n + b" X"),
+    "schemes": lambda n: request(b"GET " + b"x://" * (n // 4) + b" X"),
+    "long method": lambda n: request(b"G" * n + b" / X"),
+    "long target": lambda n: request(b"GET /" + b"a" * n + b" HTTP/1.1"),
+    "blanks in the request line": lambda n: request(b"GET /" + b" " * n + b"X"),
+    "blanks before a zero byte": lambda n: request(b"GET / HTTP/1.1", b"A:" + b" " * n + b"\0"),
+    "blanks before a value": lambda n: request(b"GET / HTTP/1.1", b"A:" + b" " * n + b"a"),
+    "blanks after a value": lambda n: request(b"GET / HTTP/1.1", b"A: a" + b" " * n),
+    "words before a zero byte": lambda n: request(b"GET / HTTP/1.1", b"A:" + b" a" * (n // 2) + b"\0"),
+    "long name": lambda n: request(b"GET / HTTP/1.1", b"a" * n),
+    "same names": lambda n: request(b"GET / HTTP/1.1", *[b"A:"] * (n // 4)),
+    "continued lines": lambda n: request(b"GET / HTTP/1.1", b"A:", *[b" "] * (n // 3)),
+    "codings": lambda n: request(b"GET / HTTP/1.1", b"Transfer-Encoding: " + b"chunked," * (n // 8)),
+    "long length": lambda n: request(b"GET / HTTP/1.1", b"Content-Length: " + b"9" * n),
+    "no end": lambda n: b"GET / HTTP/1.1\r\nA: " + b"a" * n,
+}
+CHUNKS: dict[str, Callable[[int], bytes]] = {
+    "long size": lambda n: CHUNKED + b"1" * n,
+    "quoted extension": lambda n: CHUNKED + b'1;a="' + b"x" * n,
+    "extensions": lambda n: CHUNKED + b"1" + b";a=b" * (n // 4) + b"\r\nx\r\n0\r\n\r\n",
+    "long trailer": lambda n: CHUNKED + b"0\r\n" + b"A: b\r\n" * (n // 6),
+    "unfinished trailer": lambda n: CHUNKED + b"0\r\n" + b"a" * n,
+    "tiny chunks": lambda n: CHUNKED + b"1\r\na\r\n" * (n // 6) + b"0\r\n\r\n",
+    "small chunks": lambda n: CHUNKED + (b"40\r\n" + b"a" * 64 + b"\r\n") * (n // 70) + b"0\r\n\r\n",
+    "large chunk": lambda n: CHUNKED + b"%x\r\n" % n + b"a" * n + b"\r\n0\r\n\r\n",
+    "empty lines": lambda n: b"\r\n" * (n // 2) + request(b"GET / HTTP/1.1"),
+}
+
+
+@pytest.mark.parametrize("make", HEADERS.values(), ids=HEADERS)
+@pytest.mark.parametrize("read", [parse, drip])
+def test_a_header_of_any_form_is_read_in_linear_time(
+    read: Callable[[bytes], Any], make: Callable[[int], bytes]
+) -> None:
+    assert_linear(make, read, MAX_HEADER_BYTES - 100)
+
+
+@pytest.mark.parametrize("make", CHUNKS.values(), ids=CHUNKS)
+def test_a_chunked_body_of_any_form_is_read_in_linear_time(make: Callable[[int], bytes]) -> None:
+    assert_linear(make, parse, 4 * MIB)
+    assert_linear(make, drip, MIB // 4)
+
+
+def test_a_chunked_body_is_the_same_however_it_comes() -> None:
+    body = bytes(range(256)) * 40
+    pieces = [body[start : start + 77] for start in range(0, len(body), 77)]
+    chunks = b"".join(b'%X;a="b"\r\n%b\r\n' % (len(piece), piece) for piece in pieces)
+    sent = CHUNKED + chunks + b"0\r\nA: b\r\nC: d\r\n\r\n"
+    for step in (1, 2, 3, 100, len(sent) * 2):
+        first, second, rest = parse(sent * 2, step=step)
+        assert first.get_body_stream().read() == second.get_body_stream().read() == body
+        assert first.headers["CONTENT_LENGTH"] == str(len(body))
+        assert not (first.error or second.error or rest.completed)
+
+
+LIMITS: dict[str, tuple[Callable[[int], bytes], int, int]] = {
+    "request line": (lambda n: request(b"GET /" + b"a" * (n - 14) + b" HTTP/1.1"), framing.REQUEST_LINE_BYTES, 414),
+    "header lines": (lambda n: request(b"GET / HTTP/1.1", *[b"A: b"] * n), framing.HEADER_LINES, 431),
+    "size line": (
+        lambda n: CHUNKED + b"1;" + b"a" * (n - 4) + b"\r\nx\r\n0\r\n\r\n",
+        framing.CHUNK_LINE_BYTES,
+        400,
+    ),
+    "trailer": (lambda n: CHUNKED + b"0\r\n" + b"a" * (n - 4) + b"\r\n\r\n", framing.TRAILER_BYTES, 400),
+    "tiny chunks": (
+        lambda n: CHUNKED + b"1\r\nx\r\n" * n + b"0\r\n\r\n",
+        framing.FREE_CHUNKS + framing.FREE_CHUNKS // framing.BYTES_PER_CHUNK,
+        400,
+    ),
+}
+"""What makes each, its limit and the answer beyond."""
+
+
+@pytest.mark.parametrize(("make", "most", "code"), LIMITS.values(), ids=LIMITS)
+@pytest.mark.parametrize("read", [parse, drip])
+def test_framing_may_be_so_large_and_no_larger(
+    read: Callable[[bytes], list[Parser]], make: Callable[[int], bytes], most: int, code: int
+) -> None:
+    taken, refused = read(make(most))[0], read(make(most + 1))[0]
+    assert taken.completed
+    assert not taken.error
+    assert refused.completed
+    assert refused.error.code == code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -176,6 +177,49 @@ def test_what_waitress_cannot_read_is_a_problem_too(served: Served) -> None:
         assert answer[9:12] == status
         assert b"application/problem+json" in answer
         assert b"Access-Control-Allow-Origin: *" in answer
+
+
+HEAD = b"POST / HTTP/1.1\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+UNREADABLE = {
+    "digits after a scheme": b"GET x://" + b"1" * 8000 + b" X\r\n\r\n",
+    "very many digits after a scheme": b"GET x://" + b"1" * 32_000 + b" X\r\n\r\n",
+    "long target": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n",
+    "control character in the target": b"GET /a\tb HTTP/1.1\r\n\r\n",
+    "open bracket": b"GET http://[/ HTTP/1.1\r\n\r\n",
+    "closing bracket": b"GET http://]a[/ HTTP/1.1\r\n\r\n",
+    "no address in brackets": b"GET http://[v]/ HTTP/1.1\r\n\r\n",
+    "not ASCII": b"GET http://\xff/ HTTP/1.1\r\n\r\n",
+    "blanks before a zero byte": HEAD + b"A:" + b" " * 32_000 + b"\0\r\n\r\n",
+    "continued line": HEAD + b"A: b\r\n c\r\n\r\n",
+    "bare LF": HEAD + b"A: b\nC: d\r\n\r\n",
+    "101 lines": HEAD + b"A: b\r\n" * 101 + b"\r\n",
+    "length of 5,000 digits": HEAD + b"Content-Length: " + b"0" * 5000 + b"\r\n\r\n",
+    "chunked twice": HEAD + b"Transfer-Encoding: chunked, Chunked\r\n\r\n",
+    "chunked in two lines": HEAD + b"Transfer-Encoding: chunked\r\nTRANSFER-ENCODING:chunked\r\n\r\n",
+    "long extension": CHUNKED + b'1;a="' + b"x" * 300,
+    "negative chunk": CHUNKED + b"-1\r\n",
+    "chunk without a size": CHUNKED + b"\r\n",
+    "bare LF after a size": CHUNKED + b"1\nx\r\n0\r\n\r\n",
+    "chunk longer than it says": CHUNKED + b"1\r\nxyz\r\n0\r\n\r\n",
+    "long trailer": CHUNKED + b"0\r\n" + b"A: b\r\n" * 1000,
+    "tiny chunks": CHUNKED + b"1\r\nx\r\n" * 2000,
+}
+STATUS = {"very many digits after a scheme": 414, "long target": 414, "101 lines": 431}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_is_no_http_is_refused_with_no_more_than_a_line_in_the_log_and_others_are_served(
+    served: Served, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = raw(served, UNREADABLE[kind])
+    connection.shutdown(socket.SHUT_WR)
+    answer = all_of(connection)
+    assert int(answer[9:12]) == STATUS.get(kind, 400)
+    assert b"application/problem+json" in answer
+    assert b"Access-Control-Allow-Origin: *" in answer
+    assert served.ask("POST", PATH, asking(served)).status == 200
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 def test_cors_stands_on_every_kind_of_refusal(served: Served) -> None:

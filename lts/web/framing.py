@@ -1,0 +1,152 @@
+"""Where a request begins and ends: its header and its chunks, checked in time linear in their bytes.
+
+waitress checks them with patterns that take quadratic time where they do not match, in the one thread that hears all
+connections. What passes here is harmless to them. Knows nothing of sockets, and reads no meaning but the framing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+REQUEST_LINE_BYTES = 8 << 10
+"""RFC 9112, 3: a server should support 8,000 bytes."""
+HEADER_LINES = 100
+CHUNK_LINE_BYTES = 256
+"""A chunk's size and its extensions, which nobody here reads."""
+TRAILER_BYTES = 4 << 10
+FREE_CHUNKS = 1000
+BYTES_PER_CHUNK = 64
+"""A body may have so many chunks, and more only as it has this many bytes for each: a chunk costs work."""
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(_TOKEN + rb" [^\x00-\x20\x7f]+(?: HTTP/[0-9]\.[0-9])?")
+_NAME = re.compile(_TOKEN)
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_BLANKS = b" \t"
+
+
+class Unreadable(ValueError):
+    """What is no HTTP request or too large a one; `code` is the status, `body` half a sentence, as in waitress."""
+
+    def __init__(self, body: str, code: int = 400) -> None:
+        super().__init__(body)
+        self.body = body
+        self.code = code
+
+
+def check_header(header: bytes) -> bytes:
+    """The request line and header lines, without blanks around values. Raises Unreadable.
+
+    A line that continues the one before is refused, as RFC 9112, 5.2 allows.
+    """
+    first, *lines = header.split(b"\r\n")
+    if len(first) > REQUEST_LINE_BYTES:
+        raise Unreadable(f"the request line is longer than {REQUEST_LINE_BYTES} bytes", 414)
+    if not _REQUEST_LINE.fullmatch(first := first.rstrip(_BLANKS)):
+        raise Unreadable("the request line is not valid")
+    if len(lines) > HEADER_LINES + 2:
+        raise Unreadable(f"it has more than {HEADER_LINES} header lines", 431)
+    fields = [_field(line) for line in lines if line]
+    _check_codings(fields)
+    return b"\r\n".join([first, *(name + b":" + value for name, value in fields), b"", b""])
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    name, colon, value = line.partition(b":")
+    if not colon or not _NAME.fullmatch(name):
+        raise Unreadable("a header line does not begin with a name and a colon")
+    if _CONTROL.search(value):
+        raise Unreadable("a header value holds control characters")
+    return name, value.strip(_BLANKS)
+
+
+def _check_codings(fields: list[tuple[bytes, bytes]]) -> None:
+    """RFC 9112, 6.1: a body is chunked once. waitress refuses every other coding."""
+    lists = [value.lower() for name, value in fields if name.lower() == b"transfer-encoding"]
+    codings = [coding.strip(_BLANKS) for one in lists for coding in one.split(b",")]
+    if codings.count(b"chunked") > 1:
+        raise Unreadable("its body is said to be chunked more than once")
+
+
+class Chunks:
+    """A chunked body (RFC 9112, 7.1), taken apart into `buffer` as it comes; what waitress asks of a receiver.
+
+    Extensions and trailers are dropped. `error` is set once the chunks are not valid, and then nothing more is taken.
+    """
+
+    def __init__(self, buffer: Any) -> None:
+        self.completed = False
+        self.error: Unreadable | None = None
+        self._buffer = buffer
+        self._left = 0
+        self._line = bytearray()
+        self._take: Callable[[Chunks, bytes], None] = Chunks._take_size
+        self._most = CHUNK_LINE_BYTES
+        """What the next line is for, and its limit in bytes."""
+        self._bytes = self._chunks = 0
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def getbuf(self) -> Any:
+        """The buffer with the body."""
+        return self._buffer
+
+    def getfile(self) -> Any:
+        """The body to read."""
+        return self._buffer.getfile()
+
+    def received(self, data: bytes) -> int:
+        """Take what belongs to this body; how many bytes that were, all of them after an error."""
+        at = 0
+        while at < len(data) and not self.completed:
+            try:
+                at = self._read_bytes(data, at) if self._left else self._read_line(data, at)
+            except Unreadable as error:
+                self.error = error
+                return len(data)
+        return at
+
+    def _read_bytes(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self._left]
+        self._buffer.append(piece)
+        self._left -= len(piece)
+        return at + len(piece)
+
+    def _read_line(self, data: bytes, at: int) -> int:
+        end = data.find(b"\n", at, at + self._most) + 1
+        self._line += data[at : end or at + self._most]
+        if len(self._line) > self._most or (not end and len(self._line) == self._most):
+            raise Unreadable("a chunk does not end where it should, or its size line or the trailer is too long")
+        if not end:
+            return len(data)
+        line = bytes(self._line)
+        self._line.clear()
+        if not line.endswith(b"\r\n"):
+            raise Unreadable("a line between chunks does not end with CR and LF")
+        self._take(self, line)
+        return end
+
+    def _take_size(self, line: bytes) -> None:
+        match = _CHUNK_LINE.fullmatch(line)
+        if not match:
+            raise Unreadable("the size of a chunk is not valid")
+        self._left = int(match[1], 16)
+        if not self._left:
+            self._take, self._most = Chunks._take_trailer, TRAILER_BYTES
+            return
+        self._chunks += 1
+        if self._chunks > FREE_CHUNKS + self._bytes // BYTES_PER_CHUNK:
+            raise Unreadable(f"it has too many chunks of less than {BYTES_PER_CHUNK} bytes")
+        self._bytes += self._left
+        self._take, self._most = Chunks._take_end, len(b"\r\n")
+
+    def _take_end(self, _line: bytes) -> None:
+        self._take, self._most = Chunks._take_size, CHUNK_LINE_BYTES
+
+    def _take_trailer(self, line: bytes) -> None:
+        self.completed = line == b"\r\n"
+        self._most -= len(line)
