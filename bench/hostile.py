@@ -9,10 +9,12 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,35 @@ def empty_members(size: int) -> bytes:
     return member * (size // len(member))
 
 
+def scheme_of_digits(size: int) -> bytes:
+    """A request whose target begins with a scheme and goes on in digits."""
+    return b"GET x://" + b"1" * size + b" X\r\n\r\n"
+
+
+def blanks_before_zero(size: int) -> bytes:
+    """A request with a header value of blanks before a zero byte."""
+    return b"GET / HTTP/1.1\r\nA:" + b" " * size + b"\0\r\n\r\n"
+
+
+def long_extension(size: int) -> bytes:
+    """A chunked request whose first chunk has one long extension."""
+    return CHUNKED + b'1;a="' + b"x" * size + b'"\r\n'
+
+
+def tiny_chunks(size: int) -> bytes:
+    """A request in chunks of a byte."""
+    return CHUNKED + b"1\r\na\r\n" * (size // 6)
+
+
+CHUNKED = b"POST /api/v1/report HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+RAW: dict[str, tuple[Callable[[int], bytes], int]] = {
+    "digits after a scheme, 8 KB": (scheme_of_digits, 8000),
+    "digits after a scheme, 32 KB": (scheme_of_digits, 32_000),
+    "blanks before a zero byte, 32 KB": (blanks_before_zero, 32_000),
+    "chunk extension, 4 MiB": (long_extension, 4 * MIB),
+    "chunks of a byte, 4 MiB": (tiny_chunks, 4 * MIB),
+}
+"""Requests that no client library sends: maker and size in bytes."""
 GZIP = {"Content-Encoding": "gzip"}
 Kind = tuple[str, Callable[[int], bytes], int, dict[str, str]]
 KINDS: dict[str, Kind] = {
@@ -140,6 +171,23 @@ def _ask(port: int, path: str, body: bytes, headers: dict[str, str]) -> int:
         connection.close()
 
 
+def _send(port: int, data: bytes) -> int:
+    with socket.create_connection(("127.0.0.1", port), timeout=GIVE_UP_SECONDS) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            return int(connection.recv(12)[-3:] or 0)
+        except TimeoutError:
+            return 0
+
+
+def _requests(port: int) -> Iterator[tuple[str, Callable[[], int]]]:
+    for kind, (path, make, size, headers) in KINDS.items():
+        yield kind, partial(_ask, port, path, make(size), headers)
+    for kind, (raw, size) in RAW.items():
+        yield kind, partial(_send, port, raw(size))
+
+
 def longest_waits(_quick: bool) -> dict[str, Any]:
     """Milliseconds that another client waits at most, with nobody hostile and under each request, and its answer."""
     found: dict[str, Any] = {}
@@ -151,11 +199,10 @@ def longest_waits(_quick: bool) -> dict[str, Any]:
             neighbor.start()
             time.sleep(SETTLE_SECONDS * 3)
             found["nobody hostile"] = {"longestMs": round(neighbor.longest() * 1000)}
-            for kind, (path, make, size, headers) in KINDS.items():
-                body = make(size)
+            for kind, send in _requests(port):
                 neighbor.longest()
                 begun = time.perf_counter()
-                status = _ask(port, path, body, headers)
+                status = send()
                 took = time.perf_counter() - begun
                 time.sleep(SETTLE_SECONDS)
                 longest = round(neighbor.longest() * 1000)

@@ -118,5 +118,6 @@ def _answer(asset: Asset, caching: str) -> Response:
     if packed:
         response.headers["Content-Encoding"] = "gzip"
     response.set_etag(asset.etag + ("-gz" if packed else ""))
+    # Files have no date of change, so that a date asked for is ignored, valid or not (RFC 9110, 13.1.3).
     response.make_conditional({**request.environ, "HTTP_IF_MODIFIED_SINCE": ""})
     return response

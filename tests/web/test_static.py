@@ -136,6 +136,23 @@ def test_files_are_sent_whole_packed_and_unchanged_ones_not_again(web: Web, pref
     assert (again.status, again.body) == (304, b"")
 
 
+@pytest.mark.parametrize("header", ["HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Mon, 01 Jan 2020 00:00:00 +99999999999999999999",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+        "Mon, 01 Jan 2020 99999999999999999999:00:00 GMT",
+        "Mon, 01 Jan 2999 00:00:00 GMT",
+        "yesterday",
+    ],
+)
+def test_a_date_of_change_asked_for_is_ignored_as_files_have_none(web: Web, header: str, date: str) -> None:
+    for path in ("/page/", "/static/portal/app.js"):
+        assert web.call("GET", path, HTTP_RANGE="bytes=0-9", **{header: date}).status == 200
+
+
 @pytest.mark.parametrize(
     "path", ["/static/../setup.cfg", "/static/%2e%2e/setup.cfg", "/static//etc/passwd", "/static/portal", "/static/"]
 )
