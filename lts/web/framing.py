@@ -119,7 +119,7 @@ class Chunks:
     def _read_line(self, data: bytes, at: int) -> int:
         end = data.find(b"\n", at, at + self._most) + 1
         self._line += data[at : end or at + self._most]
-        if len(self._line) > self._most or (not end and len(self._line) == self._most):
+        if len(self._line) + (not end) > self._most:
             raise Unreadable("a chunk does not end where it should, or its size line or the trailer is too long")
         if not end:
             return len(data)

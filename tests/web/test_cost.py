@@ -273,6 +273,23 @@ def test_a_chunked_body_is_the_same_however_it_comes() -> None:
         assert not (first.error or second.error or rest.completed)
 
 
+@pytest.mark.parametrize("inside", [b"\0", b"\x0b", b"\x1f", b"\x7f"])
+def test_a_control_character_in_a_header_never_reaches_the_patterns_of_waitress(inside: bytes) -> None:
+    assert framing.check_header(request(b"GET / HTTP/1.1", b"A: \t b\t\xff ")) == request(
+        b"GET / HTTP/1.1", b"A:b\t\xff"
+    )
+    with pytest.raises(framing.Unreadable, match="control"):
+        framing.check_header(request(b"GET / HTTP/1.1", b"A: b" + inside + b"c"))
+
+
+@pytest.mark.parametrize("header", [b"Content-Length: 99999999", b"A: \0"])
+def test_what_follows_a_refused_header_is_not_taken_for_the_next_request(header: bytes) -> None:
+    sent = request(b"POST / HTTP/1.1", header) + request(b"GET / HTTP/1.1")
+    refused = Parser(ADJUSTMENTS)
+    assert refused.received(sent) == len(sent)
+    assert refused.error
+
+
 LIMITS: dict[str, tuple[Callable[[int], bytes], int, int]] = {
     "request line": (lambda n: request(b"GET /" + b"a" * (n - 14) + b" HTTP/1.1"), framing.REQUEST_LINE_BYTES, 414),
     "header lines": (lambda n: request(b"GET / HTTP/1.1", *[b"A: b"] * n), framing.HEADER_LINES, 431),
