@@ -1,0 +1,84 @@
+"""Judging items (docs/design/authorizing.md, Checks of an item and Combining items): which check speaks first in an
+item, and which code is returned when several items fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from lts.protocol import DAY_SECONDS
+from lts.rules.authorize import Decision, Request, Standing, decide
+from lts.rules.catalog import REVOKED, Code, CodeItem, LicenseItem
+from lts.rules.licensefile import Item
+from tests.support.kit import NOON
+
+ORDER = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
+"""The table of the design, from the first check to the last."""
+GOOD = Item(
+    "good", "", "reader", ("8",), ("standard",), ("server",), ("QR",), "scan", 10, "yearly", (), NOON - DAY_SECONDS,
+    None, 7, 0, 0, None, False,
+)  # fmt: skip
+ASKED = Request(bytes(16), "reader", "server", version="8.2", edition="standard", modules=("QR",))
+SITE: dict[str, Any] = {"charge_way": "domain", "domains": ("example.org",)}
+FAULTS: dict[int, dict[str, Any]] = {
+    106: {"product": "writer"},
+    107: {"product_versions": ("7",)},
+    109: {"editions": ("professional",)},
+    108: {"deployment_types": ("mobile",)},
+    115: {"charge_way": "device"},
+    114: SITE,
+    103: SITE,
+    124: {"modules": ("OCR",)},
+    113: {},  # its state
+    112: {"starts_at": NOON + DAY_SECONDS},
+    111: {"expires_at": NOON - 8 * DAY_SECONDS},
+    120: {"quota": 0},
+}
+"""What is wrong with an item that a check speaks against."""
+PAIRS = [pair for pair in combinations(ORDER, 2) if pair != (114, 103)]  # a domain is sent, or it is not
+
+
+def asked(*codes: int) -> Request:
+    """The request in which these checks, and no others, may speak."""
+    domain = "example.com" if 103 in codes else None
+    way = None if 115 not in codes else "domain" if {114, 103} & {*codes} else "scan"
+    return replace(ASKED, domain=domain, charge_way=way)
+
+
+def bad(*codes: int, key: int = 1) -> CodeItem:
+    """An item that all these checks speak against."""
+    changes: dict[str, Any] = {name: value for code in codes for name, value in FAULTS[code].items()}
+    item = replace(GOOD, item_id=f"bad{key}", **changes)
+    held = LicenseItem(key, "1", "vendor", "o", item, **({"state": REVOKED} if 113 in codes else {}))
+    return CodeItem(held)
+
+
+def judged(request: Request, *items: CodeItem) -> Decision:
+    """The decision over a code of these items, in this order."""
+    return decide(Code(1, "o", "code", items, manual_order=True), request, lambda _: Standing(), NOON, NOON)
+
+
+@pytest.mark.parametrize("code", ORDER)
+def test_each_check_speaks_against_its_fault_alone(code: int) -> None:
+    assert judged(asked(code), bad(code)).code == code
+    if code != 115:
+        assert judged(asked(), bad()).granted
+
+
+@pytest.mark.parametrize(("earlier", "later"), PAIRS)
+def test_of_two_items_the_one_that_came_further_says_the_code(earlier: int, later: int) -> None:
+    request = asked(earlier, later)
+    items = bad(earlier, key=1), bad(later, key=2)
+    for order in (items, items[::-1]):
+        decision = judged(request, *order)
+        assert {entry.key: code for entry, code in decision.tried} == {1: earlier, 2: later}
+        assert decision.code == later
+        assert decision.refusal().code == later
+
+
+@pytest.mark.parametrize(("earlier", "later"), [pair for pair in PAIRS if not FAULTS[pair[0]].keys() & FAULTS[pair[1]]])
+def test_an_item_with_two_faults_is_judged_by_the_check_that_comes_first(earlier: int, later: int) -> None:
+    assert judged(asked(earlier, later), bad(earlier, later)).code == earlier
