@@ -1,4 +1,4 @@
-"""What a mail server that takes connections and says nothing does to authorisations: nothing, it should be."""
+"""What a mail server that takes connections and says nothing does to authorizations: nothing, it should be."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _fill(folder: Path, port: int) -> None:
 
 
 def black_hole(quick: bool) -> dict[str, Any]:
-    """p99 of authorisations while 20 mails wait for a silent server, against p99 with no mail; windows in turn."""
+    """p99 of authorizations while 20 mails wait for a silent server, against p99 with no mail; windows in turn."""
     pairs, seconds = (2, 2.0) if quick else (7, 4.0)
     with (
         silent_server() as (port, taken),

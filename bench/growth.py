@@ -22,7 +22,7 @@ BATCH = 5000
 
 
 def fill(folder: Path, code: str, devices: int) -> None:
-    """Authorise so many new devices through the same operation that a request runs, in large groups."""
+    """Authorize so many new devices through the same operation that a request runs, in large groups."""
     now = int(time.time())
     with opened(config_for(folder), read_labels=lambda: LABELS, clock=Clock()) as here:
         for begin in range(0, devices, BATCH):

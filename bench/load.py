@@ -19,7 +19,7 @@ SLOT = 180
 
 
 class Pool:
-    """Devices that were authorised, with their newest lease and chain token."""
+    """Devices that were authorized, with their newest lease and chain token."""
 
     def __init__(self) -> None:
         self.devices: list[str] = []
@@ -33,7 +33,7 @@ class Pool:
         return self.devices[self.turn]
 
     def learn(self, device: str, answer: dict[str, Any]) -> None:
-        """Take what an authorisation or report gave."""
+        """Take what an authorization or report gave."""
         if device not in self.state:
             self.devices.append(device)
         lease = answer.get("lease") or self.state[device][0]

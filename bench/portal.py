@@ -1,4 +1,4 @@
-"""What the portal costs: a year of statistics in hello worlds, and what 40 browsers do to authorisations."""
+"""What the portal costs: a year of statistics in hello worlds, and what 40 browsers do to authorizations."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def year(quick: bool) -> dict[str, Any]:
 
 
 def browsers(quick: bool) -> dict[str, Any]:
-    """p95 of authorisations while 40 browsers read statistics without a pause, against p95 with none."""
+    """p95 of authorizations while 40 browsers read statistics without a pause, against p95 with none."""
     devices, days = (50, 40) if quick else (DEVICES, DAYS)
     count, pairs, seconds = (8, 2, 1.0) if quick else (40, 5, 4.0)
     with tempfile.TemporaryDirectory() as name:

@@ -25,7 +25,7 @@ def given(name: str) -> str:
 
 
 def create_app(license_key: str | None = None, vendor_key: str | None = None, state: str = "service-state") -> Flask:
-    """The service. It starts without a license server and answers 503 until one has authorised it."""
+    """The service. It starts without a license server and answers 503 until one has authorized it."""
     app = Flask("service")
     client = Client(
         license_key or given("LICENSE_KEY"),

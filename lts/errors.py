@@ -6,7 +6,7 @@
     │   ├── TooLarge         144
     │   ├── CannotStore      150, with Retry-After
     │   └── NotVerified      141, a lease or token that does not hold
-    ├── LicenseFileError     a licence file that is refused whole, says what to do
+    ├── LicenseFileError     a license file that is refused whole, says what to do
     ├── TokenError           a JWS, key or certificate that cannot be read or does not verify
     ├── AdminError           a wrong request of an administrator (portal, command line)
     ├── DeliveryError        a mail server or webhook does not take a message
@@ -126,7 +126,7 @@ class NotVerified(Refusal):
 
 
 class LicenseFileError(LtsError):
-    """A licence file is refused whole; nothing of it was stored. `code` is a short slug for programs."""
+    """A license file is refused whole; nothing of it was stored. `code` is a short slug for programs."""
 
     status = 400
 

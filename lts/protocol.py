@@ -1,4 +1,4 @@
-"""What client and server say to each other: slots, times, licence keys, leases and their chains.
+"""What client and server say to each other: slots, times, license keys, leases and their chains.
 
 Shared by `lts/client` and the server; needs `cryptography` only (through lts.crypto). The server decodes
 requests with its own strict types in lts/web; the shapes are those of docs/protocol.md.
@@ -63,7 +63,7 @@ def parse_iso(text: str) -> int:
 
 @dataclass(frozen=True)
 class LicenseKey:
-    """What an application embeds (docs/design/surface.md, License key): server URLs, organisation, handshake code,
+    """What an application embeds (docs/design/surface.md, License key): server URLs, organization, handshake code,
     password."""
 
     servers: tuple[str, ...]
@@ -85,7 +85,7 @@ class LicenseKey:
 
     @classmethod
     def decode(cls, text: str) -> LicenseKey:
-        """Read a licence key string. Raises TokenError with what to do."""
+        """Read a license key string. Raises TokenError with what to do."""
         text = text.strip()
         if not text.startswith("LTS2"):
             raise TokenError("Not a license key: it begins with LTS2. Copy it whole from the portal.")

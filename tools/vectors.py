@@ -172,7 +172,7 @@ def _report(count: int, answer: Json, slot: int = NOON, number: int = 1, **body:
 def scenarios() -> list[Json]:
     """What a client must do, step by step: the calls made on it, the requests that must come, what it must say."""
     return [
-        {"name": "authorises with what it was opened with, and sends each chain token back", "steps": [
+        {"name": "authorizes with what it was opened with, and sends each chain token back", "steps": [
             {"do": "authorize", "asks": [_asks("authorize", _authorized(), handshakeCode=CODE, deviceId=DEVICE, product=PRODUCT,
                                                chain=None)], "result": {"ok": True}},
             {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2"), chain="c1")], "result": {"ok": True}},

@@ -1,7 +1,7 @@
 """Fetch the front-end libraries into static/vendor: `python -m tools.vendor_assets` (docs/developer.md).
 
 Each comes from its npm package by name and version (needs `npm`); only the files that are served are kept, with the
-licence. `static/vendor/manifest.json` names version, integrity of the package, and SHA-256 of every file as stored.
+license. `static/vendor/manifest.json` names version, integrity of the package, and SHA-256 of every file as stored.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from lts import plainfile
 from lts.errors import AdminError
-from lts.rules import armour, filekind
+from lts.rules import armor, filekind
 from lts.rules.filekind import Kind
 from lts.strictjson import strict_json
 
@@ -45,7 +45,7 @@ def check_kind(path: Path, wanted: Kind) -> None:
 def read_json(path: Path, wanted: Kind) -> Any:
     """The JSON of a file in UTF-8, or in UTF-16 with its mark as PowerShell writes it. Raises AdminError."""
     try:
-        return strict_json(armour.decode(read_file(path, wanted)))
+        return strict_json(armor.decode(read_file(path, wanted)))
     except ValueError as error:
         raise AdminError("bad-json", f"{path} cannot be read: {error}") from error
 

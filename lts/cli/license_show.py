@@ -1,4 +1,4 @@
-"""`lts license show`: verify a licence file and print it. Needs no server, and changes nothing."""
+"""`lts license show`: verify a license file and print it. Needs no server, and changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lts license`, `lts trust`, `lts request`: licence files and vendor keys."""
+"""`lts license`, `lts trust`, `lts request`: license files and vendor keys."""
 
 from __future__ import annotations
 

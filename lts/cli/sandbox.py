@@ -56,7 +56,7 @@ def _day(days: int) -> str:
 def situations() -> list[Situation]:
     """All there are; each with an item and a handshake code of its name."""
     return [
-        Situation("works", "authorised for 7 days; counts scans"),
+        Situation("works", "authorized for 7 days; counts scans"),
         Situation("devices", "a seat for 30 days", {"chargeWay": "device", "activePeriod": "monthly", "quota": 100}),
         Situation("instances", "up to 5 instances of a server", {"chargeWay": "concurrentInstance", "quota": 5}),
         Situation(

@@ -1,4 +1,4 @@
-"""The client library for Python applications: authorise, count, report, release (docs/protocol.md).
+"""The client library for Python applications: authorize, count, report, release (docs/protocol.md).
 
     from lts.client import Client
 

@@ -118,7 +118,7 @@ class Client:
 
     @property
     def lease(self) -> Lease | None:
-        """The lease at hand, None before the first authorisation or once it has ended."""
+        """The lease at hand, None before the first authorization or once it has ended."""
         lease = self._lease
         return lease if lease is not None and self.now() < lease.expires_at else None
 
@@ -322,7 +322,7 @@ class Client:
         return answer
 
     def _chain_of(self, lease: str) -> list[str] | None:
-        """The certificates that came with the last authorisation by the key that signed this lease."""
+        """The certificates that came with the last authorization by the key that signed this lease."""
         try:
             found = (self._state.fact("chains") or {}).get(read_jws(lease).header.get("kid"))
         except TokenError as error:
@@ -386,7 +386,7 @@ class Client:
             self._lease = None
 
     def _report_on(self) -> None:
-        """Report every 3 minutes with some jitter, and authorise anew when the lease was not renewed."""
+        """Report every 3 minutes with some jitter, and authorize anew when the lease was not renewed."""
         while not self._stop.wait(REPORT_INTERVAL_SECONDS * random.uniform(0.9, 1.1)):  # noqa: S311 - jitter, no secret
             try:
                 self.flush()

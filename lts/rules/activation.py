@@ -1,4 +1,4 @@
-"""The activation request: what a vendor needs to bind a licence to a server.
+"""The activation request: what a vendor needs to bind a license to a server.
 
 See docs/design/license-files.md, Issue and activate.
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import LicenseFileError, TokenError
-from lts.rules import armour
+from lts.rules import armor
 from lts.rules.licensefile import normal_uuid
 from lts.strictjson import strict_json
 
@@ -48,7 +48,7 @@ def build(uuid: str, key: SigningKey, labels: tuple[str, ...], binding: str, now
 def read(data: bytes | str) -> ActivationRequest:
     """Raises LicenseFileError when the file is no activation request or its signature does not match."""
     try:
-        outer, claims, key = _opened(data if isinstance(data, str) else armour.decode(data, FORMAT))
+        outer, claims, key = _opened(data if isinstance(data, str) else armor.decode(data, FORMAT))
     except (ValueError, TokenError) as error:
         raise LicenseFileError(
             "bad-request", f"The file is not a sound activation request ({error}); download it again."
@@ -64,7 +64,7 @@ def read(data: bytes | str) -> ActivationRequest:
 
 def _opened(text: str) -> tuple[dict[str, Any], dict[str, Any], PublicKey]:
     """The file's fields, the claims signed in it, and the key that signed them and that they name."""
-    if len(text) > armour.MAX_BYTES:
+    if len(text) > armor.MAX_BYTES:
         raise TokenError("It is larger than 1 MiB.")
     outer = strict_json(text.removeprefix("\ufeff"))
     if not isinstance(outer, dict) or outer.get("format") != FORMAT:

@@ -19,7 +19,7 @@ BAR = 24
 MOST_EVENTS = 100
 _TIMES = ("expiresAt", "graceEnds")
 _INK, _SOFT, _LINE, _GROUND = "#1a212d", "#5a6474", "#dfe2e9", "#f4f5f8"
-_COLOURS = ((100, "#ab2219"), (80, "#b97a10"), (0, "#3453c4"))
+_COLORS = ((100, "#ab2219"), (80, "#b97a10"), (0, "#3453c4"))
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def _html(event: Json, language: str, server: Server) -> str:
 
 def _bar(percent: int, word: str) -> str:
     filled = max(1, min(100, percent))
-    colour = next(colour for level, colour in _COLOURS if percent >= level)
-    cells = f'<td style="width:{filled}%;background:{colour};height:10px;border-radius:5px 0 0 5px"></td>'
+    color = next(color for level, color in _COLORS if percent >= level)
+    cells = f'<td style="width:{filled}%;background:{color};height:10px;border-radius:5px 0 0 5px"></td>'
     if filled < 100:
         cells += f'<td style="background:{_LINE};height:10px;border-radius:0 5px 5px 0"></td>'
     return (

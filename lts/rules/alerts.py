@@ -27,7 +27,7 @@ DEFAULT_LEVELS: Mapping[str, tuple[int, ...]] = {
 }  # fmt: skip
 """Percent by what is watched; the end of grace is watched besides."""
 FEWEST_CALLS = 20
-"""Authorisations of the last hour from which on their failures are looked at."""
+"""Authorizations of the last hour from which on their failures are looked at."""
 END_DAYS = (30, 14, 7, 1)
 FORECAST_DAYS = 14
 FORECAST_OVER = 21
@@ -111,7 +111,7 @@ def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]])
 
 
 def failure_measures(calls: Mapping[str, tuple[int, int]], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
-    """Failed of all authorisations of the last 60 minutes by handshake code; `calls` are (failed, all)."""
+    """Failed of all authorizations of the last 60 minutes by handshake code; `calls` are (failed, all)."""
     found = []
     for code, (failed, every) in calls.items():
         if every >= FEWEST_CALLS or not every:  # between, it stays as it was

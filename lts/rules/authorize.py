@@ -32,7 +32,7 @@ items alone."""
 
 @dataclass(frozen=True)
 class Request:
-    """An authorisation request, names in NFC, `device` the 16 bytes of its UUID. None = not sent."""
+    """An authorization request, names in NFC, `device` the 16 bytes of its UUID. None = not sent."""
 
     device: bytes
     product: str
@@ -235,7 +235,7 @@ def _candidate(
 
 
 def item_fault(entry: LicenseItem, item_now: int) -> int:
-    """113, 112 or 111 when the item authorises nobody at `item_now`, else 0."""
+    """113, 112 or 111 when the item authorizes nobody at `item_now`, else 0."""
     if entry.state != ACTIVE:
         return 113
     if item_now < entry.item.starts_at:

@@ -1,4 +1,4 @@
-"""The licences and handshake codes of a server as one immutable picture.
+"""The licenses and handshake codes of a server as one immutable picture.
 
 Built by lts/service/catalog.py after every commit that changes it; rules and requests only read it.
 Integer keys are those of the store.
@@ -75,14 +75,14 @@ class Code:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything an authorisation reads of licences, codes and settings."""
+    """Everything an authorization reads of licenses, codes and settings."""
 
     items: Mapping[int, LicenseItem] = field(default_factory=lambda: MappingProxyType({}))
     codes: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
     codes_by_key: Mapping[int, Code] = field(default_factory=lambda: MappingProxyType({}))
     defaults: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
     vendors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """organisation id -> root key id of its vendor."""
+    """organization id -> root key id of its vendor."""
     certificates: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """root key id of a vendor -> chain that a lease of its items carries."""
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))

@@ -10,7 +10,7 @@ from typing import Any
 
 from lts.crypto import read_jws
 from lts.errors import TokenError
-from lts.rules import activation, armour, licensefile, vendorkey
+from lts.rules import activation, armor, licensefile, vendorkey
 from lts.strictjson import strict_json
 
 HEAD = 1 << 20
@@ -51,9 +51,9 @@ def kind_of(data: bytes) -> Kind | None:
         return BACKUP if data[30 : 30 + len(_FIRST_IN_BACKUP)] == _FIRST_IN_BACKUP else OTHER_ARCHIVE
     if data.startswith(_SQLITE):
         return DATABASE
-    if armour.is_license(data[:HEAD]):
+    if armor.is_license(data[:HEAD]):
         return LICENSE
-    return _kind_of_text(armour.decode(data).strip())
+    return _kind_of_text(armor.decode(data).strip())
 
 
 def _kind_of_text(text: str) -> Kind | None:

@@ -1,4 +1,4 @@
-"""Licence files: their content, strictly read, and how a new revision compares (docs/design/license-files.md, Payload).
+"""License files: their content, strictly read, and how a new revision compares (docs/design/license-files.md, Payload).
 
 A file is believed only after `verify`; whether its vendor's key is trusted is the caller's rule.
 """
@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from lts.crypto import Jws, PublicKey, read_jws
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import armour, domains
+from lts.rules import armor, domains
 from lts.rules.fields import MAX_TEXT, Fields
 from lts.strictjson import strict_json
 
@@ -77,7 +77,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that a licence is bound to; `key` is unknown for a bare UUID."""
+    """A server that a license is bound to; `key` is unknown for a bare UUID."""
 
     uuid: str
     key: PublicKey | None
@@ -86,7 +86,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class License:
-    """A licence file's payload. `jws` is the signed text, `payload` its exact bytes, `digest` their SHA-256 in
+    """A license file's payload. `jws` is the signed text, `payload` its exact bytes, `digest` their SHA-256 in
     hexadecimal. Times are UTC seconds; `activated_at` None = not activated yet."""
 
     license_id: str
@@ -113,11 +113,11 @@ class License:
 
 
 def read(data: bytes) -> License:
-    """A licence file whose signature matches the key named in it. Raises LicenseFileError.
+    """A license file whose signature matches the key named in it. Raises LicenseFileError.
 
     The signature is checked before the content is looked at, so that an edited file is called edited.
     """
-    text = armour.extract(data)
+    text = armor.extract(data)
     jws, key = _signed(text)
     try:
         jws.verify(key)
@@ -303,7 +303,7 @@ class Difference:
 
 
 def compare(old: License | None, new: License) -> Difference:
-    """A file against the newest one held of the same licence (docs/design/license-files.md, Import).
+    """A file against the newest one held of the same license (docs/design/license-files.md, Import).
 
     Raises LicenseFileError for a lower revision, and for an equal one with another payload.
     """
@@ -347,7 +347,7 @@ def default_alias(license_id: str, activated_at: int) -> str:
 
 
 def render(license_file: License) -> str:
-    """The text of the file: a readable summary, then the armour."""
+    """The text of the file: a readable summary, then the armor."""
     lines = [
         "LTS license file",
         "",
@@ -363,5 +363,5 @@ def render(license_file: License) -> str:
         state = " (revoked)" if item.item_id in license_file.revokes else ""
         lines.append(f"  {item.item_id}: {item.product}, {item.charge_way} {item.quota}, until {end}{state}")
     lines += ["", "Only the signed block below counts. Do not change this file.", ""]
-    summary = re.sub("-{5,}", "----", "\n".join(lines))  # no name may look like an armour
-    return summary + "\n" + armour.wrap(license_file.jws)
+    summary = re.sub("-{5,}", "----", "\n".join(lines))  # no name may look like an armor
+    return summary + "\n" + armor.wrap(license_file.jws)

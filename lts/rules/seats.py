@@ -58,7 +58,7 @@ def grace_units(item: Item) -> int:
 
 
 def grace_end(item: Item) -> int:
-    """UTC seconds at which an item authorises nobody any more (end of its expiry grace)."""
+    """UTC seconds at which an item authorizes nobody any more (end of its expiry grace)."""
     if item.expires_at is None:
         return NEVER
     return min(NEVER, item.expires_at + item.grace_days * DAY_SECONDS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import TokenError
-from lts.rules import armour
+from lts.rules import armor
 from lts.strictjson import strict_json
 
 KEY_TYPE = "lts-vendor-key+jws"
@@ -43,13 +43,13 @@ def build(name: str, key: SigningKey, now: int, old: SigningKey | None = None) -
 
 
 def describe(name: str, key: PublicKey) -> str:
-    """Text of a `.pub` file for a key known only by its public half (met in a licence file): not signed."""
+    """Text of a `.pub` file for a key known only by its public half (met in a license file): not signed."""
     return canonical_json({"name": name, "jwk": key.jwk}).decode("utf-8") + "\n"
 
 
 def read(data: bytes) -> VendorKey:
     """A `.pub` file, its own signature checked. Raises TokenError."""
-    text = armour.decode(data).strip()
+    text = armor.decode(data).strip()
     if text.startswith("{"):
         return _read_described(text)
     jws = read_jws("".join(text.split()))

@@ -1,4 +1,4 @@
-"""Authorising a device: decide in the writer's transaction, then sign the lease."""
+"""Authorizing a device: decide in the writer's transaction, then sign the lease."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Decided:
 
 
 def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Authorized:
-    """One authorisation (docs/design/authorizing.md, Order of use), durable when it returns. `now` in UTC seconds; of
+    """One authorization (docs/design/authorizing.md, Order of use), durable when it returns. `now` in UTC seconds; of
     the `caller` only a new device's mark is kept.
 
     Raises Refusal with the codes of docs/design/authorizing.md, Refusal codes; a refused request changes nothing.
@@ -88,14 +88,14 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
 
 
 def renew_after(lease: Lease) -> int:
-    """When a client should authorise again: half-way, but within a day."""
+    """When a client should authorize again: half-way, but within a day."""
     return lease.issued_at + min((lease.expires_at - lease.issued_at) // 2, DAY_SECONDS)
 
 
 def decide(
     tx: Transaction, ctx: Context, request: Request, now: int, item_now: int, caller: Caller | None = None
 ) -> Decided:
-    """The operation behind an authorisation. Raises Refusal before it changes anything."""
+    """The operation behind an authorization. Raises Refusal before it changes anything."""
     ctx.check_serving()
     code = rules.find_code(tx.catalog, request)
     rules.admit(code, request)

@@ -1,7 +1,7 @@
-"""Building the catalog from the stored licence files and codes.
+"""Building the catalog from the stored license files and codes.
 
 The signed files are the truth: each is verified here, at start and after every change, so that an edited
-row is never honoured (docs/design/license-files.md, Trust).
+row is never honored (docs/design/license-files.md, Trust).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def builder(
     vault: Vault,
     delegation: Callable[[], Delegation | None] = lambda: None,
 ) -> Callable[[apsw.Connection], Catalog]:
-    """The function that the store calls whenever licences, codes or settings changed. `delegation` is the main's
-    word for this server, where it is a standby: the main's licences then count as its own."""
+    """The function that the store calls whenever licenses, codes or settings changed. `delegation` is the main's
+    word for this server, where it is a standby: the main's licenses then count as its own."""
     verified: dict[str, License] = {}
 
     def read(jws: str) -> License:
@@ -100,7 +100,7 @@ def _items_of(
     identity: Identity,
     held: Delegation | None,
 ) -> tuple[dict[int, LicenseItem], list[int]]:
-    """The licence's items of all revisions, and which of them stand in a verified file; those missing in the newest or
+    """The license's items of all revisions, and which of them stand in a verified file; those missing in the newest or
     revoked by it count as revoked. Items of a file that is not verified are shown as invalid, with the reason."""
     state, reason = ACTIVE, None
     try:
@@ -139,7 +139,7 @@ def _items_of(
 
 
 def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:
-    """Why a licence is not one of this server, None when it is bound to it or to the main that let it stand in."""
+    """Why a license is not one of this server, None when it is bound to it or to the main that let it stand in."""
     bound = [server.uuid for server in license_file.servers]
     if identity.uuid in bound or (held is not None and held.main_uuid in bound):
         return None
@@ -156,7 +156,7 @@ def _learn_chain(
     identity: Identity,
     held: Delegation | None,
 ) -> None:
-    """Remember the vendor's certificate for this server's key, from any of its valid licences; else the one for the
+    """Remember the vendor's certificate for this server's key, from any of its valid licenses; else the one for the
     main's key, followed by the main's delegation."""
     try:
         license_file = read(stored.jws)

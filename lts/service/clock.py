@@ -34,7 +34,7 @@ class Clock:
 
     @property
     def state(self) -> ClockState:
-        """The judgement as of the last look."""
+        """The judgment as of the last look."""
         return self._state
 
     def now(self) -> int:

@@ -71,7 +71,7 @@ class Context:
     delegation: Callable[[], Delegation | None] = lambda: None
     """The main's word for this server while it holds, where this one is a standby."""
     calls: RecentCalls = field(default_factory=RecentCalls)
-    """Authorisations of the last hour."""
+    """Authorizations of the last hour."""
     warnings: list[Notice] = field(default_factory=list)
     """What an administrator should know."""
     restored_noticed: bool = False

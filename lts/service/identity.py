@@ -73,7 +73,7 @@ def _new_uuid(labels: tuple[str, ...]) -> str:
     """A UUID (RFC 9562, version 8) made from the machine's labels and a random part.
 
     The random part keeps a new data folder on the same machine from being the old server again, with its
-    licences but without what it had counted; and it lets two servers live on one machine.
+    licenses but without what it had counted; and it lets two servers live on one machine.
     """
     raw = hashlib.sha256("\n".join(labels).encode() + secrets.token_bytes(16)).digest()[:16]
     number = int.from_bytes(raw, "big") & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62

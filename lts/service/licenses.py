@@ -1,4 +1,4 @@
-"""Importing licence files: preview, then all or nothing in one transaction (docs/design/license-files.md, Import)."""
+"""Importing license files: preview, then all or nothing in one transaction (docs/design/license-files.md, Import)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def preview(ctx: Context, data: bytes, choice: Choice, now: int) -> Preview:
 def import_license(
     ctx: Context, data: bytes, choice: Choice, actor: str, now: int, confirmed: str | None = None
 ) -> Preview:
-    """Import a licence file; `confirmed` is the fingerprint of an unknown vendor key that the administrator
+    """Import a license file; `confirmed` is the fingerprint of an unknown vendor key that the administrator
     accepts. Returns what was done (status "already-imported" when nothing). Raises LicenseFileError, AdminError.
     """
     license_file = _read(data)
@@ -131,7 +131,7 @@ def _check_bound(new: License, ctx: Context) -> None:
 
 
 def stored_license(db: apsw.Connection, vendor: str, license_id: str) -> License | None:
-    """The licence's newest stored file, None when this server has none of it."""
+    """The license's newest stored file, None when this server has none of it."""
     for stored in licenses.newest(db):
         if (stored.vendor, stored.license_id) == (vendor, license_id):
             return licensefile.parse(stored.jws)
@@ -184,7 +184,7 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
 
 
 def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
-    """A key from the trust folder stands in the feed as well, for a standby: it must believe the same licences."""
+    """A key from the trust folder stands in the feed as well, for a standby: it must believe the same licenses."""
     known = codes.trusted(tx.db)
     key = ctx.trust.keys().get(kid)
     while key is not None and key.key.kid not in known:

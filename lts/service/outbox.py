@@ -46,7 +46,7 @@ def deliver(ctx: Context, now: int, sender: Sender) -> int:
     settled = 0
     closed: dict[str, str] = {}
     for message, channel, attempt in waiting:
-        if now < attempt.next <= now + LONGEST_RETRY_SECONDS or sender.cancelled:
+        if now < attempt.next <= now + LONGEST_RETRY_SECONDS or sender.canceled:
             continue
         if channel in closed:
             _wait(ctx, message, channel, replace(attempt, error=closed[channel]), now)
@@ -70,7 +70,7 @@ def _try(
         attempt = replace(attempt, rest=rest)
     except DeliveryError as error:
         failure = error
-    if failure is not None and sender.cancelled:
+    if failure is not None and sender.canceled:
         return failure
     if failure is not None and now - message.time < GIVE_UP_SECONDS:
         _wait(ctx, message, channel, replace(attempt, tries=attempt.tries + 1, error=failure.detail), now)

@@ -1,4 +1,4 @@
-"""How many authorisations of a handshake code failed in the last 60 minutes.
+"""How many authorizations of a handshake code failed in the last 60 minutes.
 
 See docs/design/administering.md, Usage alerts.
 
@@ -23,7 +23,7 @@ class RecentCalls:
         self._codes: defaultdict[int, deque[_Minute]] = defaultdict(lambda: deque(maxlen=MINUTES))
 
     def note(self, code: int, now: int, *, failed: bool) -> None:
-        """An authorisation of a code (its number) was answered."""
+        """An authorization of a code (its number) was answered."""
         minute = now // 60
         with self._lock:
             minutes = self._codes[code]

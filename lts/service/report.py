@@ -1,4 +1,4 @@
-"""Recording a report: counts first, then renewal where an authorisation would grant the same now."""
+"""Recording a report: counts first, then renewal where an authorization would grant the same now."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _notice_restored(tx: Transaction, ctx: Context, lease: Lease, now: int) -> N
 
 
 def _used_up(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> bool:
-    """Whether the report's own counts used up an item charged by units: an authorisation would be refused now."""
+    """Whether the report's own counts used up an item charged by units: an authorization would be refused now."""
     look_up = standing_of(tx, code, None, now)
     return any(
         entry.item.item.charge_way in UNIT_WAYS and rules.quota_fault(entry, look_up(entry), 1)
@@ -171,7 +171,7 @@ def renewal(
     now: int,
     item_now: int,
 ) -> tuple[Granted, ...]:
-    """The lease's items granted again, all or none: only live grants, and only what an authorisation would
+    """The lease's items granted again, all or none: only live grants, and only what an authorization would
     grant now (docs/design/charging.md, Renewal by report)."""
     if device is None or step.cloned or code.removed or lease.issuer != issuer:
         return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew

@@ -71,11 +71,11 @@ class Sender:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
-        self.cancelled = False
+        self.canceled = False
 
     def cancel(self) -> None:
         """End what is under way; nothing more is sent."""
-        self.cancelled = True
+        self.canceled = True
         self._close()
 
     def _close(self) -> None:
@@ -88,7 +88,7 @@ class Sender:
 
     def send(self, settings: MailSettings, message: EmailMessage, receivers: Sequence[str]) -> Accepted:
         """Hand the mail to the server for these receivers. Raises MailError."""
-        if self.cancelled:
+        if self.canceled:
             raise MailError("The server is stopping.", reached=False)
         watch = threading.Timer(WHOLE_SECONDS, self._close)
         watch.daemon = True

@@ -53,7 +53,7 @@ class TrustStore:
         return key
 
     def add_key(self, name: str, key: PublicKey) -> str:
-        """Trust a key known from a licence file; returns the text kept for it."""
+        """Trust a key known from a license file; returns the text kept for it."""
         text = vendorkey.describe(name, key)
         self._write(key.kid, text.encode("utf-8"))
         return text

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 STEP_SECONDS = 10.0
 SIGNATURE = "X-LTS-Signature"
 _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
-"""Beside link-local addresses, where machines in data centres are told their secrets."""
+"""Beside link-local addresses, where machines in data centers are told their secrets."""
 
 
 class WebhookError(DeliveryError):

@@ -1,7 +1,7 @@
 """What each kind of change does to the tables.
 
 The one place where rows of derived tables change: live requests, a standby that follows and `lts verify`
-all come through here. Usage, seats and licences do not depend on the order in which the changes of two servers
+all come through here. Usage, seats and licenses do not depend on the order in which the changes of two servers
 arrive; for settings lts.store.pair decides.
 """
 

@@ -50,6 +50,6 @@ def family(db: apsw.Connection) -> str:
 
 
 def bare(db: apsw.Connection) -> bool:
-    """Whether the database holds nothing that anybody would miss: no licence, code or device."""
+    """Whether the database holds nothing that anybody would miss: no license, code or device."""
     query = "SELECT EXISTS (SELECT 1 FROM licenses) OR EXISTS (SELECT 1 FROM codes) OR EXISTS (SELECT 1 FROM devices)"
     return not sql.value(db, query)

@@ -1,4 +1,4 @@
-"""Licence files as imported, and the numbers of their items."""
+"""License files as imported, and the numbers of their items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lts.store.transaction import Transaction
 
 @dataclass(frozen=True)
 class StoredLicense:
-    """A licence's newest file. `items` maps item ids (of any revision) to their numbers."""
+    """A license's newest file. `items` maps item ids (of any revision) to their numbers."""
 
     key: int
     vendor: str
@@ -51,7 +51,7 @@ def put(tx: Transaction, record: License, time: int) -> None:
 
 
 def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
-    """Every licence with the file of its highest revision, in the order of first import."""
+    """Every license with the file of its highest revision, in the order of first import."""
     rows = sql.rows(
         db,
         "SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws FROM licenses l"
@@ -65,13 +65,13 @@ def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
 
 
 def older_files(db: apsw.Connection, license_key: int) -> list[str]:
-    """All files of a licence, newest first (a revoked item is described by the last file that had it)."""
+    """All files of a license, newest first (a revoked item is described by the last file that had it)."""
     return [row[0] for row in sql.rows(
         db, "SELECT jws FROM license_files WHERE license = ? ORDER BY revision DESC", (license_key,))]  # fmt: skip
 
 
 def item_keys(db: apsw.Connection, vendor: str, license_id: str) -> dict[str, int]:
-    """Numbers of a licence's items by item id."""
+    """Numbers of a license's items by item id."""
     return dict(sql.rows(
         db, "SELECT i.item_id, i.id FROM items i JOIN licenses l ON l.id = i.license"
         " WHERE l.vendor = ? AND l.license_id = ?", (vendor, license_id)))  # fmt: skip

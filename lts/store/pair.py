@@ -1,7 +1,7 @@
 """What the tables hold because of the pair: epochs, which change decided a setting, one thing under two numbers.
 
 The rules are those of docs/design/pair.md, Both serving: settings merge one by one, the higher epoch wins, then
-the main. What does not depend on who wins (usage, seats, licences) needs nothing of this.
+the main. What does not depend on who wins (usage, seats, licenses) needs nothing of this.
 """
 
 from __future__ import annotations

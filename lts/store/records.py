@@ -75,7 +75,7 @@ class Trust(Record, frozen=True):
 
 
 class License(Record, frozen=True):
-    """A licence file, new or of a higher revision. `vendor` is the vendor's root key id, `items` are (item id,
+    """A license file, new or of a higher revision. `vendor` is the vendor's root key id, `items` are (item id,
     number) of all its items."""
 
     actor: str
@@ -134,7 +134,7 @@ class SeatRecord(Record, frozen=True):
 
 
 class Granted(Record, frozen=True):
-    """An authorisation. `uuid` (16 bytes) only when the device is new, `mark` (lts.rules.likeness) then where its
+    """An authorization. `uuid` (16 bytes) only when the device is new, `mark` (lts.rules.likeness) then where its
     server makes marks; chain as in `devices`."""
 
     device: int

@@ -1,4 +1,4 @@
-"""Units, authorisations, reports and refusals summed by hour and by day: what statistics read. Written once a batch."""
+"""Units, authorizations, reports and refusals summed by hour and by day: what statistics read. Written once a batch."""
 
 from __future__ import annotations
 

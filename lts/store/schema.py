@@ -35,7 +35,7 @@ CREATE TABLE heads (origin INTEGER, serial INTEGER, time INTEGER NOT NULL, hash 
 CREATE TABLE archives (origin INTEGER, first INTEGER, last INTEGER NOT NULL, file TEXT NOT NULL,
     digest BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (origin, first)) WITHOUT ROWID;
 
--- Licences: the signed files are the truth, these rows only number them.
+-- Licenses: the signed files are the truth, these rows only number them.
 CREATE TABLE licenses (id INTEGER PRIMARY KEY, vendor TEXT NOT NULL, license_id TEXT NOT NULL,
     revision INTEGER NOT NULL, digest TEXT NOT NULL, UNIQUE (vendor, license_id));
 CREATE TABLE license_files (license INTEGER, revision INTEGER, time INTEGER NOT NULL, jws TEXT NOT NULL,

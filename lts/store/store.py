@@ -111,7 +111,7 @@ class Store:
 
     @property
     def catalog(self) -> Catalog:
-        """Licences and codes as of the last commit."""
+        """Licenses and codes as of the last commit."""
         return self._memory.catalog
 
     @property

@@ -96,7 +96,7 @@ class Transaction:
 
     @property
     def catalog(self) -> Catalog:
-        """Licences and codes as this transaction sees them."""
+        """Licenses and codes as this transaction sees them."""
         if self._catalog is None:
             self._catalog = self.memory.build_catalog(self.db)
         return self._catalog
@@ -194,7 +194,7 @@ class Transaction:
         )
 
     def forget_catalog(self) -> None:
-        """A change touched licences, codes or settings: build the catalog anew when next asked for."""
+        """A change touched licenses, codes or settings: build the catalog anew when next asked for."""
         self._catalog = None
         self.catalog_changed = True
 
@@ -207,7 +207,7 @@ class Transaction:
         self._devices[key] += units
 
     def tally(self, code: int, what: int, hour: int, n: int = 1) -> None:
-        """Count an authorisation (0), a report (1) or a refusal (its code) of an hour."""
+        """Count an authorization (0), a report (1) or a refusal (its code) of an hour."""
         self._tallies[code, what, hour] += n
 
     def activity(self, key: ActivityKey) -> array[int]:

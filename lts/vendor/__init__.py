@@ -1,1 +1,1 @@
-"""The vendor's side: keys and licence files. The server never loads this package."""
+"""The vendor's side: keys and license files. The server never loads this package."""

@@ -1,10 +1,10 @@
-"""Making licence files: issue, activate, amend, revoke. Pure: now comes from outside.
+"""Making license files: issue, activate, amend, revoke. Pure: now comes from outside.
 
 See docs/design/license-files.md, Issue and activate.
 
 Files and keys on disk are lts.vendor.keys' affair. A file is changed only by the vendor who signed it: by the same
 key, or by the one that `pub`, the vendor's own public key file, proves to be its successor. Otherwise a customer could
-write a licence, sign it himself, and have it signed anew by asking for its activation.
+write a license, sign it himself, and have it signed anew by asking for its activation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import iso
-from lts.rules import armour, licensefile, vendorkey
+from lts.rules import armor, licensefile, vendorkey
 from lts.rules.activation import ActivationRequest
 from lts.rules.fields import Fields
 from lts.rules.licensefile import License
@@ -37,7 +37,7 @@ def _sign(payload: Json, key: SigningKey, name: str) -> License:
         made = licensefile.parse(sign_jws(header, canonical_json(signed), key))
     except UnicodeEncodeError as error:
         raise LicenseFileError("bad-field", "A text holds half a character (a lone surrogate).") from error
-    if len(licensefile.render(made).encode("utf-8")) > armour.MAX_BYTES:
+    if len(licensefile.render(made).encode("utf-8")) > armor.MAX_BYTES:
         raise LicenseFileError(
             "too-large", "The license file would be larger than 1 MiB; share the items out over several licenses."
         )
@@ -68,7 +68,7 @@ def payload_of(license_file: License) -> Json:
 
 
 def issue(spec: Json, key: SigningKey, name: str, now: int) -> License:
-    """A new licence file, status New, from a spec (docs/vendor.md). Raises LicenseFileError naming the field."""
+    """A new license file, status New, from a spec (docs/vendor.md). Raises LicenseFileError naming the field."""
     _check_spec(spec)
     payload = {
         **{field: spec[field] for field in LICENSE_FIELDS if field in spec},
@@ -105,7 +105,7 @@ def activate(
     alias: str | None = None,
     pub: VendorKey | None = None,
 ) -> License:
-    """Bind a licence to one or two servers (a request, or a bare UUID without certificate).
+    """Bind a license to one or two servers (a request, or a bare UUID without certificate).
 
     An Activated file moves to the servers given, with a higher revision; its alias stays. Raises LicenseFileError.
     """

@@ -1,4 +1,4 @@
-"""The vendor's key pair as files: `vendor.key` (private) and `vendor.pub` beside it. Makes no licences."""
+"""The vendor's key pair as files: `vendor.key` (private) and `vendor.pub` beside it. Makes no licenses."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Problem(Struct, rename="camel", omit_defaults=True):
 
 
 def authorized(done: Authorized, now: int) -> bytes:
-    """The body of a granted authorisation; `now` in UTC seconds."""
+    """The body of a granted authorization; `now` in UTC seconds."""
     items = [ItemAnswer(i.item_id, i.charge_way, i.modules, i.grace) for i in done.items]
     return encode(
         AuthorizeAnswer(

@@ -240,7 +240,7 @@ class ClientApi:
     def _count_refusal(self, error: LtsError, address: str) -> None:
         """A refusal counts against its address; one too many is told 130.
 
-        What is not refused is never held up: usage is counted however many neighbours were refused.
+        What is not refused is never held up: usage is counted however many neighbors were refused.
         """
         if error.code in NOT_THE_CLIENTS_FAULT or error.status >= 500:
             return

@@ -117,7 +117,7 @@ CALLS = (
     Call("POST", "/seats/release", "Free a device's seat in a license item",
          body={"deviceId": _TEXT, "item": _NUMBER}, needed=("deviceId", "item")),
     Call("GET", "/why", "The last refused requests with the verdict on each item", {**_LIST, "code": _NUMBER}),
-    Call("POST", "/explain", "A dry run of an authorisation: the verdict on each item", body={
+    Call("POST", "/explain", "A dry run of an authorization: the verdict on each item", body={
         "handshakeCode": _OPTIONAL_TEXT, "organizationId": _OPTIONAL_TEXT, "deviceId": _OPTIONAL_TEXT, "product": _TEXT,
         "version": _OPTIONAL_TEXT, "edition": _OPTIONAL_TEXT, "deploymentType": _OPTIONAL_TEXT, "modules": _TEXTS,
         "instances": _NUMBER}, needed=("product",)),

@@ -160,7 +160,7 @@ def preview_json(preview: Preview) -> Json:
 
 
 def license_json(license_file: License) -> Json:
-    """The head of a licence file."""
+    """The head of a license file."""
     return {
         "licenseId": license_file.license_id,
         "alias": license_file.alias,

@@ -1,4 +1,4 @@
-// The client library for web pages: authorise, count, report, release (docs/protocol.md). One ES module, no dependency.
+// The client library for web pages: authorize, count, report, release (docs/protocol.md). One ES module, no dependency.
 //
 //   import { LtsClient } from "./lts-client.js";
 //   const client = await LtsClient.open(LICENSE_KEY, { product: "barcode-reader", vendorKey: VENDOR_KEY });
@@ -212,7 +212,7 @@ export class LtsClient {
     this.saving = null;
   }
 
-  // What a license key holds: {s: URLs, o: organisation, h: handshake code, p: session password, k: vendor key id}.
+  // What a license key holds: {s: URLs, o: organization, h: handshake code, p: session password, k: vendor key id}.
   static readKey(text) {
     const { s, o = null, h = null, p = null, k = null } = readKey(text);
     return { s, o, h, p, k };
@@ -257,7 +257,7 @@ export class LtsClient {
     return this.seen;
   }
 
-  // The claims of the lease at hand, null before the first authorisation or once it has ended.
+  // The claims of the lease at hand, null before the first authorization or once it has ended.
   get lease() {
     return this.claims && this.now() < this.claims.exp ? this.claims : null;
   }

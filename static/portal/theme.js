@@ -1,5 +1,5 @@
-// Sets the colours before the first paint; a classic script, since modules run later. The page tells a new choice by
-// the event "lts-theme-choice"; "lts-theme" tells the page that the colours have changed.
+// Sets the colors before the first paint; a classic script, since modules run later. The page tells a new choice by
+// the event "lts-theme-choice"; "lts-theme" tells the page that the colors have changed.
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
   let choice = null;

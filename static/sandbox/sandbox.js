@@ -1,4 +1,4 @@
-// A web page that uses licenses: each row is an application that authorises, counts a scan and reports it.
+// A web page that uses licenses: each row is an application that authorizes, counts a scan and reports it.
 import { LtsClient, LtsError } from "../client/lts-client.js";
 
 async function tryIt(situation, show) {
@@ -12,7 +12,7 @@ async function tryIt(situation, show) {
     const grace = lease.items.some((item) => item.grace) ? ", in grace" : "";
     client.use("QR Code");
     const [result] = await client.flush();
-    show(`authorised until ${new Date(lease.exp * 1000).toLocaleString()}${grace}; a scan is ${result.status}`);
+    show(`authorized until ${new Date(lease.exp * 1000).toLocaleString()}${grace}; a scan is ${result.status}`);
   } catch (error) {
     if (!(error instanceof LtsError)) throw error;
     show(`${error.name}${error.code ? ` ${error.code} (${error.number})` : ""}: ${error.message} ${error.advice ?? ""}`);

@@ -111,7 +111,7 @@ def test_the_page_tries_every_situation(sandbox: dict[str, Any], browser: Browse
         row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name, exact=True))
         row.get_by_role("button").click()
         refused = f"Refused {REFUSED[name]}" if name in REFUSED else None
-        expected = refused or ("Unreachable" if name in UNREACHABLE else "authorised until")
+        expected = refused or ("Unreachable" if name in UNREACHABLE else "authorized until")
         row.get_by_text(expected).wait_for(timeout=1000 * PATIENCE)
     assert not faults
     page.close()

@@ -169,7 +169,7 @@ def assert_known(arguments: list[str], span: str) -> None:
 
 
 class World:
-    """A data folder with its server, a vendor and an activated licence, as the guide's commands find them."""
+    """A data folder with its server, a vendor and an activated license, as the guide's commands find them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

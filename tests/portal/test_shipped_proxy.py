@@ -56,7 +56,7 @@ class Answer:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """A server that trusts the proxy on its machine, with one licence."""
+    """A server that trusts the proxy on its machine, with one license."""
     with lab(tmp_path) as here:
         here.load(item("one"))
         served = Site(here, trusted_proxies=("127.0.0.1",))
@@ -72,7 +72,7 @@ def proxy(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterato
 
 
 def license_of(here: Lab, size: int) -> bytes:
-    """A new licence, with blanks at its end up to that size."""
+    """A new license, with blanks at its end up to that size."""
     return here.vendor.file(here.ctx, item("two"), license_id="200").ljust(size)
 
 
@@ -85,7 +85,7 @@ def client_of(here: Lab, proxy: Front, **more: Any) -> Client:
 
 
 def choose(visitor: Visitor, path: Path, data: bytes) -> None:
-    """Choose a licence file on the page License Items."""
+    """Choose a license file on the page License Items."""
     path.write_bytes(data)
     visitor.open("license-items").get_by_label("License file").set_input_files(path)
 

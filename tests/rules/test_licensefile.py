@@ -1,4 +1,4 @@
-"""Licence files as editors, mail programs and people leave them (docs/design/license-files.md, The file)."""
+"""License files as editors, mail programs and people leave them (docs/design/license-files.md, The file)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lts.crypto import SigningKey, canonical_json
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import iso
-from lts.rules import armour, domains, licensefile
+from lts.rules import armor, domains, licensefile
 from lts.rules.licensefile import License
 from lts.vendor import issuing
 from tests.soak.fuzz_licensefile import UUID, VENDOR, attempt, good, mangled, odd, signed, survives
@@ -49,7 +49,7 @@ def test_any_encoding_an_editor_saves_in_reads_the_same(encoding: str) -> None:
         lambda t: t.replace("\n", "\u00a0\u200b\n"),
         lambda t: t.replace("BEGIN LTS ", "BEGIN LTS\n").replace("\n", "\n> "),
         lambda t: re.sub(r"(?m)^", "> ", t),
-        lambda t: re.sub(r"(.{30})", "\\1\n", t[t.index("-----BEGIN") + len(armour.BEGIN) :]).join([armour.BEGIN, ""]),
+        lambda t: re.sub(r"(.{30})", "\\1\n", t[t.index("-----BEGIN") + len(armor.BEGIN) :]).join([armor.BEGIN, ""]),
         lambda t: "Dear customer,\n\n" + t + "\nKind regards\n",
     ],
 )
@@ -65,11 +65,11 @@ def test_line_ends_wrapping_and_quoting_do_not_matter(change: Any) -> None:
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10, "no-license"),
         (b"x" * ((1 << 20) + 1), "too-large"),
         ((TEXT + TEXT).encode(), "several-licenses"),
-        ((armour.BEGIN + "\n" + TEXT).encode(), "several-licenses"),
-        (TEXT.replace(armour.END, "").encode(), "no-license"),
-        (f"{armour.END}\n{armour.BEGIN}\n".encode(), "no-license"),
+        ((armor.BEGIN + "\n" + TEXT).encode(), "several-licenses"),
+        (TEXT.replace(armor.END, "").encode(), "no-license"),
+        (f"{armor.END}\n{armor.BEGIN}\n".encode(), "no-license"),
         (TEXT.encode()[: len(TEXT) // 2], "no-license"),
-        (armour.wrap("a.b.c").encode(), "damaged"),
+        (armor.wrap("a.b.c").encode(), "damaged"),
     ],
 )
 def test_what_is_no_license_file_says_what_to_do(data: bytes, code: str) -> None:
@@ -83,8 +83,8 @@ def test_the_readable_part_is_for_eyes_only() -> None:
     assert same(TEXT.replace("until 2027", "until 3000").encode())
 
 
-def test_a_file_full_of_armour_lines_is_refused_without_ado() -> None:
-    lines = (armour.BEGIN + "\n") * ((1 << 20) // (len(armour.BEGIN) + 1))  # quadratic time would never end here
+def test_a_file_full_of_armor_lines_is_refused_without_ado() -> None:
+    lines = (armor.BEGIN + "\n") * ((1 << 20) // (len(armor.BEGIN) + 1))  # quadratic time would never end here
     with pytest.raises(LicenseFileError):
         licensefile.read(lines.encode())
 
@@ -95,7 +95,7 @@ def test_every_change_of_the_signed_part_is_called_a_change() -> None:
         other = "A" if payload[at] != "A" else "B"
         changed = f"{head}.{payload[:at]}{other}{payload[at + 1 :]}.{signature}"
         with pytest.raises(LicenseFileError) as caught:
-            licensefile.read(armour.wrap(changed).encode())
+            licensefile.read(armor.wrap(changed).encode())
         assert caught.value.code == "bad-signature"
 
 
@@ -108,10 +108,10 @@ def test_an_edited_file_is_refused_whatever_sensible_thing_it_says(change: str) 
         made["items"][0]["quota"] += 1
     else:
         made["items"].reverse()
-    other = armour.extract(signed(canonical_json(made))).split(".")
+    other = armor.extract(signed(canonical_json(made))).split(".")
     text = ".".join([FILE.jws.split(".")[0], other[1], FILE.jws.split(".")[2]])
     with pytest.raises(LicenseFileError) as caught:
-        licensefile.read(armour.wrap(text).encode())
+        licensefile.read(armor.wrap(text).encode())
     assert "signature does not match" in caught.value.detail
 
 
@@ -214,12 +214,12 @@ def test_duplicate_keys_deep_nesting_and_other_json_are_refused() -> None:
 
 
 def test_unknown_fields_of_a_newer_vendor_tool_are_ignored_but_a_specs_are_not() -> None:
-    made = payload(colour="red")
+    made = payload(color="red")
     made["future"] = {"a": 1}
     assert len(licensefile.read(signed(canonical_json(made))).items) == 2
     with pytest.raises(LicenseFileError) as caught:
-        issuing.issue({"licenseId": "1", "organizationId": "2", "items": [item(colour="red")]}, VENDOR.key, "V", NOON)
-    assert "colour" in caught.value.detail
+        issuing.issue({"licenseId": "1", "organizationId": "2", "items": [item(color="red")]}, VENDOR.key, "V", NOON)
+    assert "color" in caught.value.detail
 
 
 def test_defaults_are_those_of_the_rules() -> None:
@@ -289,8 +289,8 @@ def test_names_are_one_however_composed_and_keep_the_joiners_of_words() -> None:
         VENDOR.issue(item("caf\u00e9"), item("cafe\u0301"))
 
 
-def test_a_name_that_looks_like_an_armour_spoils_no_file() -> None:
-    made = VENDOR.issue(item(product=armour.BEGIN + armour.END))
+def test_a_name_that_looks_like_an_armor_spoils_no_file() -> None:
+    made = VENDOR.issue(item(product=armor.BEGIN + armor.END))
     assert licensefile.read(licensefile.render(made).encode()).digest == made.digest
 
 

@@ -1,4 +1,4 @@
-"""Authorising: which item is used, which refusal comes, what a lease says.
+"""Authorizing: which item is used, which refusal comes, what a lease says.
 
 See docs/design/authorizing.md, Checks of an item.
 """

@@ -11,7 +11,7 @@ import pytest
 from lts.crypto import b64url, canonical_json, jws_header, sign_jws, unb64url
 from lts.errors import AdminError, LicenseFileError, Refusal
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import armour, licensefile, vendorkey
+from lts.rules import armor, licensefile, vendorkey
 from lts.rules.licensefile import License
 from lts.service import licenses, upkeep
 from lts.service.licenses import Choice, Preview
@@ -174,13 +174,13 @@ def test_one_bad_item_of_five_stores_nothing_and_is_named(server: Lab) -> None:
     key = server.vendor.key
     text = sign_jws(jws_header(key.public, "lts-license+jws", jwk=key.public.jwk), canonical_json(payload), key)
     with pytest.raises(LicenseFileError) as caught:
-        licenses.import_license(server.ctx, armour.wrap(text).encode(), Choice(), "test", NOON)
+        licenses.import_license(server.ctx, armor.wrap(text).encode(), Choice(), "test", NOON)
     assert "item 3 (i2)" in caught.value.detail
     assert not server.ctx.store.catalog.items
     assert load(server, first(server, *good)).status == "new"
 
 
-def test_an_edited_row_is_never_honoured(tmp_path: Path) -> None:
+def test_an_edited_row_is_never_honored(tmp_path: Path) -> None:
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         server.load(item(quota=100))

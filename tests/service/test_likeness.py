@@ -30,7 +30,7 @@ OFFICE = Caller("192.0.2.7", FIREFOX.format("140.0"))
 
 
 def come(server: Lab, code: str, caller: Caller | None, count: int = 1) -> list[str]:
-    """New devices that authorise for a seat."""
+    """New devices that authorize for a seat."""
     made = [str(uuid4()) for _ in range(count)]
     for device in made:
         server.authorize(code, device=device, caller=caller, charge_way="device")
@@ -62,7 +62,7 @@ def change(server: Lab, query: str) -> None:
 
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Duet]:
-    """Main and standby in step, the main with a licence."""
+    """Main and standby in step, the main with a license."""
     with in_step(template(tmp_path / "duet", item("seats", "device", 10))) as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""A state machine of authorise, report, release, import, expire and clock steps against a plain model.
+"""A state machine of authorize, report, release, import, expire and clock steps against a plain model.
 
 `python3 -m tests.soak.machine` runs 2,000 examples; here it is a short run.
 """

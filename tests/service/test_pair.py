@@ -43,7 +43,7 @@ def _template() -> Duet:
 
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Duet]:
-    """Main and standby in step, the main with a licence."""
+    """Main and standby in step, the main with a license."""
     with in_step(copy_of(_template(), tmp_path / "duet")) as found:
         yield found
 

@@ -73,7 +73,7 @@ def stored_counts(path: Path) -> dict[Key, int]:
 
 
 def _work(server: Lab, code: str, seed: int, out: int) -> None:
-    """Authorise and report for ever, saying on `out` what is sent and what came back."""
+    """Authorize and report for ever, saying on `out` what is sent and what came back."""
     rng = random.Random(seed)
     while True:
         device = str(uuid4())

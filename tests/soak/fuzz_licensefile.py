@@ -1,4 +1,4 @@
-"""`python3 -m tests.soak.fuzz_licensefile [--seconds N]`: only LicenseFileError may come out of a licence file.
+"""`python3 -m tests.soak.fuzz_licensefile [--seconds N]`: only LicenseFileError may come out of a license file.
 
 Half of the files are damaged bytes; the others are honestly signed, but say things that no honest vendor says, so
 that the reading of the content is reached too.
@@ -17,7 +17,7 @@ from typing import Any
 
 from lts.crypto import canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError
-from lts.rules import armour, licensefile
+from lts.rules import armor, licensefile
 from lts.vendor import issuing
 from tests.support.kit import NOON, Vendor, item
 
@@ -27,7 +27,7 @@ ODD: list[Any] = [
     None, True, False, 0, -1, 1, 10**19, 1.5, 1e308, "", " ", "\u200b", "\u0000", "e\u0301", "x" * 501, "2.0", "New",
     "Activated", "server", "domain", "concurrentInstance", "daily", "permanent", "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00", "2026-02-30", "2026-11-25T23:59:60Z", "com", "co.uk", "xn--", "a..b", "\u3002", "*.x",
-    armour.BEGIN, UUID, "{" + UUID.lower() + "}", [], [[]], {}, [None], ["server"], ["a", "a"], ["x" * 64 + ".com"],
+    armor.BEGIN, UUID, "{" + UUID.lower() + "}", [], [[]], {}, [None], ["server"], ["a", "a"], ["x" * 64 + ".com"],
     {"kty": "OKP", "crv": "Ed25519", "x": "AA"}, {"name": "", "keyId": 1}, [{}], [{"uuid": UUID}] * 2,
 ]  # fmt: skip
 
@@ -50,8 +50,8 @@ def survives(text: str, rng: random.Random) -> bytes:
 
 
 def _rewrapped(text: str, width: int) -> str:
-    """The armour's lines joined and broken anew, with the soft breaks of quoted-printable."""
-    found = re.search(rf"(?s)({armour.BEGIN})(.*)({armour.END})", text)
+    """The armor's lines joined and broken anew, with the soft breaks of quoted-printable."""
+    found = re.search(rf"(?s)({armor.BEGIN})(.*)({armor.END})", text)
     if found is None or ">" in text:
         return text
     body = "".join(found.group(2).replace("=20", "").split())
@@ -83,7 +83,7 @@ def signed(payload: bytes, **header: Any) -> bytes:
     """A payload as no honest tool would make it, honestly signed; `header` replaces fields of its header."""
     key = VENDOR.key
     fields = {"typ": licensefile.JWS_TYPE, "jwk": key.public.jwk, **header}
-    return armour.wrap(sign_jws(jws_header(key.public, **fields), payload, key)).encode()
+    return armor.wrap(sign_jws(jws_header(key.public, **fields), payload, key)).encode()
 
 
 def odd(payload: dict[str, Any], rng: random.Random) -> bytes:
@@ -106,7 +106,7 @@ def odd(payload: dict[str, Any], rng: random.Random) -> bytes:
 
 
 def good() -> dict[str, Any]:
-    """An activated licence's payload with an item of every charge way."""
+    """An activated license's payload with an item of every charge way."""
     ways = ("scan", "device", "concurrentDevice", "concurrentInstance", "server", "domain")
     made = VENDOR.issue(*[item(way, way, 3, graceDays=7, trial=False) for way in ways])
     return issuing.payload_of(issuing.activate(made, [UUID], VENDOR.key, "Vendor", NOON))

@@ -35,7 +35,7 @@ KINDS = ("kill", "stop", "cut", "deaf to main", "deaf to standby", "delay", "los
 
 
 class Clients:
-    """Threads that authorise and report at whichever server answers, and keep books of what they were told."""
+    """Threads that authorize and report at whichever server answers, and keep books of what they were told."""
 
     def __init__(self, pair: Twins, books: Books) -> None:
         self._pair = pair

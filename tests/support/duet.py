@@ -340,7 +340,7 @@ def in_step(duet: Duet) -> Iterator[Duet]:
 
 
 def template(folder: Path, *items: dict[str, Any]) -> Duet:
-    """A joined pair whose main holds a licence; closed, to be copied."""
+    """A joined pair whose main holds a license; closed, to be copied."""
     duet = Duet(folder)
     duet.main.open()
     duet.run(16)

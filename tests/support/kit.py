@@ -1,4 +1,4 @@
-"""What tests build on: a vendor, licences, and an open server over a real data folder with a clock of its own."""
+"""What tests build on: a vendor, licenses, and an open server over a real data folder with a clock of its own."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def item(item_id: str = "one", way: str = "scan", quota: int = 100, **more: Any)
 
 
 class Vendor:
-    """A vendor with a key; makes licences for a server."""
+    """A vendor with a key; makes licenses for a server."""
 
     def __init__(self, name: str = "Vendor") -> None:
         self.name = name
@@ -86,18 +86,18 @@ class Vendor:
         return vendorkey.build(self.name, self.key, NOON).encode()
 
     def issue(self, *items: dict[str, Any], license_id: str = "100", organization: str = ORGANIZATION) -> License:
-        """A new licence over some items."""
+        """A new license over some items."""
         spec = {"licenseId": license_id, "organizationId": organization, "items": list(items)}
         return issuing.issue(spec, self.key, self.name, NOON)
 
     def activate(self, license_file: License, ctx: Context) -> License:
-        """The licence bound to a server by its activation request."""
+        """The license bound to a server by its activation request."""
         me = ctx.identity
         request = activation.build(me.uuid, me.key, me.labels, me.binding, NOON)
         return issuing.activate(license_file, [activation.read(request.encode())], self.key, self.name, NOON)
 
     def file(self, ctx: Context, *items: dict[str, Any], **more: str) -> bytes:
-        """An activated licence file."""
+        """An activated license file."""
         return licensefile.render(self.activate(self.issue(*items, **more), ctx)).encode()
 
 
@@ -112,7 +112,7 @@ class Lab:
         self.config = config
 
     def load(self, *items: dict[str, Any], choice: Choice | None = None, **more: str) -> str:
-        """Import a licence of these items; returns the handshake code."""
+        """Import a license of these items; returns the handshake code."""
         done = licenses.import_license(
             self.ctx, self.vendor.file(self.ctx, *items, **more), choice or Choice(), "test", self.time.now
         )
@@ -121,7 +121,7 @@ class Lab:
     def authorize(
         self, code: str | None = None, device: str | None = None, caller: Caller | None = None, **more: Any
     ) -> Authorized:
-        """Authorise a device (a new one by default) for the product "reader"."""
+        """Authorize a device (a new one by default) for the product "reader"."""
         request = Request(
             device=UUID(device).bytes if device else uuid4().bytes,
             product=more.pop("product", "reader"),

@@ -171,7 +171,7 @@ class Twin:
 
 
 class Twins:
-    """A main that holds a licence, an empty standby, and the links by which each reaches the other."""
+    """A main that holds a license, an empty standby, and the links by which each reaches the other."""
 
     def __init__(self, folder: Path, *items: dict[str, Any], **settings: Any) -> None:
         self.vendor = Vendor()

@@ -48,7 +48,7 @@ def serving(data: Path, *arguments: str) -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with blanks and other letters in its name, and a vendor's key and licence in it."""
+    """A folder with blanks and other letters in its name, and a vendor's key and license in it."""
     place = tmp_path / "with blank é 许可"
     place.mkdir()
     assert lts("vendor", "init", place / "vendor", "--name", "Vendor").code == 0

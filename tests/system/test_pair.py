@@ -64,7 +64,7 @@ class Loop(threading.Thread):
         self._end = threading.Event()
 
     def run(self) -> None:
-        """Authorise once, then use and flush."""
+        """Authorize once, then use and flush."""
         self.client.authorize()
         last = time.monotonic()
         while not self._end.wait(self._pause):

@@ -1,4 +1,4 @@
-"""Making licence files: certificates, revisions, keys and their succession.
+"""Making license files: certificates, revisions, keys and their succession.
 
 See docs/design/license-files.md, Issue and activate.
 """
@@ -86,7 +86,7 @@ def test_each_change_is_the_next_revision_and_the_first_activation_is_none() -> 
 
 def test_wrong_changes_are_named() -> None:
     new = VENDOR.issue(item("a"))
-    wrong: list[Any] = [{"items": [{"itemId": "new"}]}, {"remove": ["x"]}, {"colour": 1}, [], {"items": [{"quota": 1}]}]
+    wrong: list[Any] = [{"items": [{"itemId": "new"}]}, {"remove": ["x"]}, {"color": 1}, [], {"items": [{"quota": 1}]}]
     for changes in wrong:
         with pytest.raises(LicenseFileError):
             issuing.amend(new, changes, VENDOR.key, "Vendor")
@@ -196,7 +196,7 @@ def test_a_license_too_large_for_any_server_is_not_made() -> None:
 
 
 def test_a_fault_in_a_spec_names_the_item_by_position_and_id() -> None:
-    for wrong in ({"colour": 1}, {"quota": -1}, {"product": "\ud800"}):
+    for wrong in ({"color": 1}, {"quota": -1}, {"product": "\ud800"}):
         with pytest.raises(LicenseFileError) as caught:
             VENDOR.issue(item("a"), item("b", **wrong))
         if "\ud800" not in wrong.values():

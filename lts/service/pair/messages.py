@@ -48,7 +48,7 @@ class Welcome(msgspec.Struct):
 class State(msgspec.Struct, kw_only=True):
     """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
-    there is none; `bare`: it holds no licence, code or device; `limit`: after how many seconds it takes over or serves
+    there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
     alone."""
 
     status: str

@@ -420,7 +420,7 @@ export const words = {
   "frame.menu": "Menu",
   "frame.pages": "Pages",
   "frame.skip": "Skip to the page",
-  "frame.theme": "Colours: {theme}",
+  "frame.theme": "Colors: {theme}",
   "frame.theme-auto": "as the system",
   "frame.theme-dark": "dark",
   "frame.theme-light": "light",

@@ -9,7 +9,7 @@ import { series, sum } from "./stats-types.js";
 const DAY_MS = 86_400_000;
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 const clock = (hour) => `${String(hour).padStart(2, "0")}:00`;
-const neighbour = (day, step) => new Date(Date.parse(day) + step * DAY_MS).toISOString().slice(0, 10);
+const neighbor = (day, step) => new Date(Date.parse(day) + step * DAY_MS).toISOString().slice(0, 10);
 
 const refusedText = (refused) => Object.entries(refused).map(([code, n]) => `${wordFor(`code.${code}`, code)}: ${number(n)}`).join(", ");
 
@@ -27,9 +27,9 @@ function Table({ data }) {
 
 export function Day({ day, subject, order, onDay }) {
   const hours = useLoad("/statistics/hours", { ...subject, day });
-  const actions = html`<${Button} kind="quiet back" icon="chevron" label=${t("stats.day-before")} onClick=${() => onDay(neighbour(day, -1))} />
+  const actions = html`<${Button} kind="quiet back" icon="chevron" label=${t("stats.day-before")} onClick=${() => onDay(neighbor(day, -1))} />
     <input type="date" aria-label=${t("stats.choose-day")} value=${day} onChange=${(e) => e.target.value && onDay(e.target.value)} />
-    <${Button} kind="quiet" icon="chevron" label=${t("stats.day-after")} onClick=${() => onDay(neighbour(day, 1))} />`;
+    <${Button} kind="quiet" icon="chevron" label=${t("stats.day-after")} onClick=${() => onDay(neighbor(day, 1))} />`;
   return html`<${Card} title=${t("stats.day-title", { day: dayText(day) })} actions=${actions}>
     <${Loaded} of=${hours}>${(data) => {
       if (!data.hours.length) return html`<p class="soft">${t("stats.nothing-that-day")}</p>`;

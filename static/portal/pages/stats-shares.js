@@ -3,7 +3,7 @@ import { day as dayText, number, percent, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { useLoad } from "../load.js";
 import { Card, Fault, Loading, Sent } from "../parts/basics.js";
-import { colourClass, Doughnut } from "../parts/chart.js";
+import { colorClass, Doughnut } from "../parts/chart.js";
 import { parts, sum } from "./stats-types.js";
 
 function Share({ title, hint, units, order }) {
@@ -14,7 +14,7 @@ function Share({ title, hint, units, order }) {
       <div class="doughnut">${total > 0 ? html`<${Doughnut} label=${t("stats.pie", { what: title, total })} parts=${cut} />` : html`<div class="doughnut-empty"></div>`}
         <div class="doughnut-total"><strong>${number(total)}</strong><span class="small soft">${t("stats.units")}</span></div></div>
       <table class="legend" aria-label=${title}><tbody>${cut.filter(([, n]) => n > 0).map(([name, n]) => html`<tr key=${name}>
-        <th scope="row"><span class=${`swatch ${colourClass(cut.findIndex(([other]) => other === name))}`}></span><${Sent}>${name}<//></th><td class="num">${number(n)}</td><td class="num soft">${percent(n, total)}</td></tr>`)}</tbody></table>
+        <th scope="row"><span class=${`swatch ${colorClass(cut.findIndex(([other]) => other === name))}`}></span><${Sent}>${name}<//></th><td class="num">${number(n)}</td><td class="num soft">${percent(n, total)}</td></tr>`)}</tbody></table>
     </div><//>`;
 }
 

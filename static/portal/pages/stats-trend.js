@@ -2,7 +2,7 @@
 import { number, shortDay, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { Card, Choice, Sent } from "../parts/basics.js";
-import { colourClass, Trend } from "../parts/chart.js";
+import { colorClass, Trend } from "../parts/chart.js";
 import { series, sum } from "./stats-types.js";
 
 const DAY_MS = 86_400_000;
@@ -41,6 +41,6 @@ export function Trends({ data, subject, query, change, order, onDay }) {
       ${metric === "units" && html`<${Choice} label=${t("stats.split")} value=${split} onChange=${(name) => change({ split: name })} options=${SPLITS.map((name) => [name, t(`stats.split-${name}`)])} />`}
     </div>
     <${Trend} label=${t("stats.trend-label", { metric: t(`stats.metric-${metric}`), total })} labels=${lines.map((line) => shortDay(line.day))} series=${picture.series} line=${picture.line} onPick=${(i) => onDay(lines[i].day)} />
-    ${picture.series.length > 1 && html`<ul class="keys">${picture.series.map(({ name, index, values }) => html`<li key=${name}><span class=${`swatch ${colourClass(index)}`}></span><${Sent}>${name}<//> <span class="soft">${number(values.reduce((a, b) => a + b, 0))}</span></li>`)}</ul>`}
+    ${picture.series.length > 1 && html`<ul class="keys">${picture.series.map(({ name, index, values }) => html`<li key=${name}><span class=${`swatch ${colorClass(index)}`}></span><${Sent}>${name}<//> <span class="soft">${number(values.reduce((a, b) => a + b, 0))}</span></li>`)}</ul>`}
     <p class="hint">${single ? t("stats.pick-hint") : t("stats.pick-hint-all")}</p><//>`;
 }

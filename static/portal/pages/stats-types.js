@@ -1,4 +1,4 @@
-// Types of usage in the order and colours that all pictures of the page share: the most used first, the rest as one.
+// Types of usage in the order and colors that all pictures of the page share: the most used first, the rest as one.
 import { SERIES } from "../parts/chart.js";
 import { t } from "../i18n.js";
 
@@ -9,7 +9,7 @@ export const sum = (units) => Object.values(units).reduce((total, n) => total + 
 // Units of a type; a type may be called "constructor", which every object seems to have.
 export const unitsOf = (units, name) => (Object.hasOwn(units, name) ? units[name] : 0);
 
-// [[name, units]], as many as there are colours; names beyond those of `order` come at its end.
+// [[name, units]], as many as there are colors; names beyond those of `order` come at its end.
 export function parts(units, order) {
   const names = [...order, ...Object.keys(units).filter((name) => !order.includes(name))];
   if (names.length <= SERIES) return names.map((name) => [name, unitsOf(units, name)]);

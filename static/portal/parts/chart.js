@@ -16,10 +16,10 @@ function library() {
 }
 
 export const SERIES = 8;
-// The colour of the n-th type, as a class of the style sheet and as a value for the canvas.
-export const colourClass = (index) => `series-${index % SERIES}`;
+// The color of the n-th type, as a class of the style sheet and as a value for the canvas.
+export const colorClass = (index) => `series-${index % SERIES}`;
 const cssValue = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-export const colour = (index) => cssValue(`--series-${index % SERIES}`);
+export const color = (index) => cssValue(`--series-${index % SERIES}`);
 
 function useTheme() {
   const [count, setCount] = useState(0);
@@ -60,14 +60,14 @@ function Canvas({ label, config, height, onPick }) {
 
 const tooltip = { callbacks: { label: (item) => ` ${item.dataset.label ?? item.label}: ${number(item.raw)}` } };
 
-// `parts`: [[name, units]] in the order of their colours.
+// `parts`: [[name, units]] in the order of their colors.
 export function Doughnut({ label, parts }) {
   const key = JSON.stringify(parts);
   const config = useConfig(() => ({
     type: "doughnut",
     data: {
       labels: parts.map(([name]) => name),
-      datasets: [{ data: parts.map(([, units]) => units), backgroundColor: parts.map((_, i) => colour(i)), borderColor: cssValue("--card"), borderWidth: 2 }],
+      datasets: [{ data: parts.map(([, units]) => units), backgroundColor: parts.map((_, i) => color(i)), borderColor: cssValue("--card"), borderWidth: 2 }],
     },
     options: { cutout: "68%", maintainAspectRatio: false, plugins: { legend: { display: false }, tooltip } },
   }), key);
@@ -82,7 +82,7 @@ export function Trend({ label, labels, series, line = false, height = 260, onPic
     data: {
       labels,
       datasets: series.map(({ name, values, index }) => ({
-        label: name, data: values, backgroundColor: colour(index), borderColor: colour(index), borderWidth: line ? 2 : 0, pointRadius: 0, pointHitRadius: 12, maxBarThickness: 36, borderRadius: 2,
+        label: name, data: values, backgroundColor: color(index), borderColor: color(index), borderWidth: line ? 2 : 0, pointRadius: 0, pointHitRadius: 12, maxBarThickness: 36, borderRadius: 2,
       })),
     },
     options: {

@@ -1,6 +1,6 @@
-"""The armour of a licence file: finding the signed text in whatever editors and mail programs left of it.
+"""The armor of a license file: finding the signed text in whatever editors and mail programs left of it.
 
-Only the armour counts (docs/design/license-files.md, The file); the readable summary around it is for eyes. What the
+Only the armor counts (docs/design/license-files.md, The file); the readable summary around it is for eyes. What the
 signed text says, and whether it is believed, is decided elsewhere.
 """
 
@@ -23,7 +23,7 @@ _BREAKS = re.compile(r"(?:=(?:20|09)?){0,2}(?:\n|\Z)")  # with quoted-printable'
 
 
 def extract(data: bytes) -> str:
-    """The compact JWS within a licence file, whatever its encoding, line ends and wrapping.
+    """The compact JWS within a license file, whatever its encoding, line ends and wrapping.
 
     Raises LicenseFileError (empty, too-large, no-license, several-licenses) saying what to do.
     """
@@ -45,14 +45,14 @@ def extract(data: bytes) -> str:
 
 
 def is_license(data: bytes) -> bool:
-    """Whether the armour of a license begins somewhere in these bytes; cheap, and believes nothing."""
+    """Whether the armor of a license begins somewhere in these bytes; cheap, and believes nothing."""
     return _BEGIN.search(decode(data, "LTS LICENSE FILE")) is not None
 
 
 def decode(data: bytes, mark: str = "") -> str:
     """The text of a file that an editor may have saved as UTF-8 or UTF-16, with a byte order mark or without.
 
-    `mark` is an ASCII text that stands in the file: by it UTF-16 without a mark of its own is recognised.
+    `mark` is an ASCII text that stands in the file: by it UTF-16 without a mark of its own is recognized.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
@@ -64,5 +64,5 @@ def decode(data: bytes, mark: str = "") -> str:
 
 
 def wrap(jws: str) -> str:
-    """The armour around a compact JWS, in lines of 64 characters."""
+    """The armor around a compact JWS, in lines of 64 characters."""
     return "\n".join([BEGIN, *textwrap.wrap(jws, 64, break_on_hyphens=False), END]) + "\n"
