@@ -17,7 +17,7 @@ from lts.service.pair.node import Node
 from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files
 from lts.web.addresses import is_loopback
 from lts.web.client_api import ClientApi, Environ, StartResponse
-from lts.web.metrics import CONTENT_TYPE, Metrics
+from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 from lts.web.signin import SignIn
 
@@ -121,7 +121,9 @@ def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -
         known = hmac.compare_digest(given, f"Bearer {cli_token}".encode())
         if not is_loopback(request.environ) and not known:
             raise AdminError("not-allowed", "Metrics are shown on this machine only, or with a token.", status=403)
-        return Response(metrics.page(), content_type=CONTENT_TYPE)
+        from lts.web import metricspage  # its library is loaded for those who ask
+
+        return Response(metricspage.page(metrics), content_type=metricspage.CONTENT_TYPE)
 
     return app
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from lts.service.context import Context
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Seconds, the upper ends of all ranges but the last."""
 
@@ -48,9 +47,3 @@ class Metrics:
         with self._lock:
             buckets = {call: list(counts) for call, counts in self._buckets.items()}
             return Counts(dict(self._requests), buckets, dict(self._seconds))
-
-    def page(self) -> bytes:
-        """The figures in Prometheus' text format."""
-        from lts.web import metricspage  # its library is loaded for those who ask
-
-        return metricspage.page(self)

@@ -11,6 +11,8 @@ from prometheus_client.registry import Collector
 from lts.service.context import Context
 from lts.web.metrics import BOUNDS, Metrics
 
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
 
 def page(metrics: Metrics) -> bytes:
     """The figures in Prometheus' text format."""
