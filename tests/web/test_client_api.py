@@ -172,7 +172,7 @@ def test_another_method_is_405_and_names_the_right_ones(web: Web, method: str) -
 
 
 def test_an_unknown_client_path_is_a_problem_with_cors_and_a_portal_path_has_none(web: Web) -> None:
-    document = problem(web.call("GET", "/api/v1/authorize"))
+    document = problem(web.call("GET", "/api/v1/nothing-here"))
     assert (document["status"], document["code"]) == (404, "not-found")
     refused = web.call("GET", "/api/v1/admin/status")
     assert refused.status == 401
