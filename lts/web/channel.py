@@ -67,6 +67,9 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
         if blank and not self._head:
             self.empty = self.completed = True
             return blank
+        if data[:1].isspace() and not self._head:
+            self.error, self.completed = Unreadable("the request line is not valid"), True
+            return len(data)
         before = len(self._head or b"")
         if self._head:
             self._head += data

@@ -176,8 +176,8 @@ class ClientApi:
         with self._counting(address):
             body = read_body(environ, self._max_report)
             vouched = self._vouched(address, body)
-            sent = reports.read_report(body)
-            lease = vouched or self._count_device(sent.lease)
+            sent = reports.read_report(body) if vouched else reports.read_leaseless(body)
+            lease = self._lease_of(sent.lease, vouched)
             now = self._ctx.clock.now()
             begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now)
         return Call(begun.waiting, lambda: self._reported(begun.finish, address, now))
@@ -193,8 +193,7 @@ class ClientApi:
             body = read_body(environ, MAX_OTHER_BYTES)
             vouched = self._vouched(address, body)
             lease = messages.read_release(body)
-            if vouched is None:
-                self._count_device(lease)
+            self._lease_of(lease, vouched)
             release.release(self._ctx, lease, self._ctx.clock.now())
         return 204, b""
 
@@ -202,25 +201,29 @@ class ClientApi:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
 
-    def _vouched(self, address: str, body: bytes) -> Lease | None:
-        """What needs a lease of ours before it is worked on: a body from an address with too many refused requests, and
-        a large one.
+    def _vouched(self, address: str, body: bytes) -> tuple[str, Lease] | None:
+        """The lease that vouches for a body before it is worked on; its device has paid then.
 
-        Usage is counted however many neighbors were refused. The lease's device has paid when the lease is returned.
-        Raises Refusal 130, NotVerified, Malformed.
+        None where a small body from an address in good standing shows no lease at all. Usage is counted however many
+        neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
         """
         limited = self._limits.wait_of_address(address) > 0
-        if not limited and len(body) <= LARGE_BYTES:
-            return None
-        text = messages.lease_in(body)
-        try:
-            if text is not None:
-                return self._count_device(text)
-        except NotVerified:
-            if not limited:
-                raise
+        fault: NotVerified | None = None
+        for text in messages.leases_in(body):
+            try:
+                return text, self._count_device(text)
+            except NotVerified as error:
+                fault = fault or error
         self._limits.check_address(address)
-        raise Malformed("The body shows no lease; a large one is read only under a lease.", field="lease")
+        if fault is not None:
+            raise fault
+        if limited or len(body) > LARGE_BYTES:
+            raise Malformed("The body shows no lease; a large one is read only under a lease.", field="lease")
+        return None
+
+    def _lease_of(self, text: str, vouched: tuple[str, Lease] | None) -> Lease:
+        """The lease that a body was sent under, where another one may have vouched for it."""
+        return vouched[1] if vouched is not None and vouched[0] == text else self._count_device(text)
 
     def _count_device(self, text: str) -> Lease:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""

@@ -20,7 +20,7 @@ from lts.web.pool import Pool
 
 log = logging.getLogger("lts.web")
 GROUP = 64
-GROUPED_BYTES = 64 << 10
+GROUPED_BYTES = 16 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
 
 

@@ -64,11 +64,13 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_codings(fields: list[tuple[bytes, bytes]]) -> None:
-    """RFC 9112, 6.1: a body is chunked once. waitress refuses every other coding."""
+    """RFC 9112, 6.1: a body is chunked once, and of no announced length. waitress refuses every other coding."""
     lists = [value.lower() for name, value in fields if name.lower() == b"transfer-encoding"]
     codings = [coding.strip(_BLANKS) for one in lists for coding in one.split(b",")]
     if codings.count(b"chunked") > 1:
         raise Unreadable("its body is said to be chunked more than once")
+    if lists and (not any(codings) or any(name.lower() == b"content-length" for name, _ in fields)):
+        raise Unreadable("it says in two ways, or in none, where its body ends")
 
 
 class Chunks:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -78,6 +79,7 @@ class ReleaseMessage(Struct):
 
 _decode_authorize = msgspec.json.Decoder(AuthorizeMessage).decode
 _decode_release = msgspec.json.Decoder(ReleaseMessage).decode
+MAX_SHOWN = 3
 _LEASE = re.compile(rb'"lease"\s*:\s*"([A-Za-z0-9_.-]+)"')
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What msgspec raises on a body that it does not take."""
@@ -115,10 +117,9 @@ def read_release(body: bytes) -> str:
     return _read(body, _decode_release, ReleaseMessage, lambda m: 1 + m.lease.count(":")).lease
 
 
-def lease_in(body: bytes) -> str | None:
-    """The lease that a body shows, at the least cost and without judging the rest; None when it shows none."""
-    found = _LEASE.search(body)
-    return found[1].decode("ascii") if found else None
+def leases_in(body: bytes) -> Iterator[str]:
+    """What a body shows as a lease, at the least cost and without judging the rest: the first few of them."""
+    return (found[1].decode("ascii") for found in islice(_LEASE.finditer(body), MAX_SHOWN))
 
 
 def _read(body: bytes, decode: Callable[[bytes], M], kind: type[M], colons: Callable[[M], int]) -> M:

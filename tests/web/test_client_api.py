@@ -325,6 +325,35 @@ def test_a_large_body_is_read_under_a_lease_alone(web: Web, path: str, monkeypat
     assert web.call("POST", f"/api/v1/{path}", ours).status in (200, 204)
 
 
+@pytest.mark.parametrize("path", ["report", "release"])
+def test_a_body_under_a_lease_that_is_not_ours_is_not_worked_on_whatever_its_size(
+    web: Web, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "read_report", lambda _body: pytest.fail("it was read"))
+    monkeypatch.setattr(messages, "read_release", lambda _body: pytest.fail("it was read"))
+    body = b'{"lease": "a.b.c", "reports": [' + b",".join([b"{}"] * 15_000) + b"]}"
+    answer = web.call("POST", f"/api/v1/{path}", body)
+    assert (answer.status, problem(answer)["code"]) == (403, 141)
+
+
+def test_a_body_that_shows_no_lease_is_refused_before_its_entries_are_read(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "_entry", lambda *_: pytest.fail("an entry was read"))
+    answer = web.call("POST", "/api/v1/report", b'{"reports": [' + b",".join([b"{}"] * 5000) + b"]}")
+    assert (answer.status, problem(answer)["field"]) == (400, "lease")
+
+
+@pytest.mark.parametrize("filler", ["", "x" * LARGE_BYTES])
+def test_the_lease_that_counts_is_that_of_the_report_wherever_another_text_stands(web: Web, filler: str) -> None:
+    lease = web.authorize().json["lease"]
+    body = {"meta": {"lease": "old.old.old", "filler": filler}, "reports": [{"slot": iso(NOON), "usage": {"QR": 1}}]}
+    answer = web.call("POST", "/api/v1/report", {**body, "lease": lease})
+    assert [one["status"] for one in answer.json["results"]] == ["counted"]
+    foreign = web.call("POST", "/api/v1/report", {"meta": {"lease": lease}, **body, "lease": "a.b.c"})
+    assert (foreign.status, problem(foreign)["code"]) == (403, 141), "one lease does not vouch for another"
+
+
 @pytest.mark.parametrize("odd", [r"\ud800", "1e999"])
 def test_a_neighbors_good_entry_is_counted_beside_an_odd_one_though_its_address_is_limited(
     server: Lab, odd: str
