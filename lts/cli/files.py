@@ -51,9 +51,12 @@ def read_json(path: Path, wanted: Kind) -> Any:
 
 
 def check_may_replace(path: Path, new: Kind | None) -> None:
-    """Raises AdminError when a file of another kind is there: a key or a backup written over is gone for good."""
-    if not path.is_file():
+    """Raises AdminError when what is there may not go: a key or a backup written over is gone for good, and so is a
+    device, or a pipe that somebody reads."""
+    if not path.exists() or path.is_dir():  # a folder is told by the system when it is written
         return
+    if not path.is_file():
+        raise AdminError("no-file", f"{path} is a pipe or a device, not a file; name a file to write to.")
     old = filekind.kind_of(_head(path))
     if old not in (None, filekind.EMPTY, new):
         raise AdminError("other-file", f"{path} is {old.words}; name another file to write to.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NOT_WRITABLE = _NO_ROOM | {errno.EROFS, errno.EFBIG}
+_IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP})
 _BROKEN = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
@@ -22,6 +23,8 @@ def words_of(error: OSError) -> str | None:
     if error.errno in _NOT_WRITABLE:
         more = "; free some space on its disk" if error.errno in _NO_ROOM else ""
         return f"{path} cannot be written ({error.strerror}){more}."
+    if error.errno in _IN_THE_WAY:
+        return f"{path} cannot be used ({error.strerror}); move away what is in its place."
     if error.errno in _BROKEN:
         return f"{path} cannot be read or written ({error.strerror})."
     return None

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from lts import plainfile
 from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.files import give_to_owner, write_private
 from lts.store.whoami import user_name, who_may
@@ -43,6 +44,8 @@ class DataFolder:
     def _lock(self) -> None:
         path = self.path / LOCK
         try:
+            if path.exists():
+                plainfile.check(path)
             file = path.open("ab")
         except OSError as error:
             raise DataFolderError(_not_writable(self.path, error)) from error
@@ -79,7 +82,7 @@ class DataFolder:
 def running_server(path: Path) -> dict[str, Any] | None:
     """{"pid", "address"} of the process that holds the folder, None when nobody does. Raises DataFolderError."""
     try:
-        (path / LOCK).stat()
+        plainfile.check(path / LOCK)
         with (path / LOCK).open("ab") as file:
             if _try_lock(file):
                 return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lts import plainfile
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, TokenError
 from lts.rules import labels as rules
@@ -84,10 +85,10 @@ def load(folder: Path) -> Identity:
     """The identity kept in a data folder. Raises DataFolderError when it is missing or damaged."""
     path = folder / IDENTITY
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(plainfile.read(path).decode("utf-8"))
         return Identity(
             str(fields["uuid"]),
-            SigningKey.from_pem((folder / KEY).read_bytes()),
+            SigningKey.from_pem(plainfile.read(folder / KEY)),
             tuple(str(label) for label in fields["labels"]),
             str(fields["incarnation"]),
             tuple(str(uuid) for uuid in fields["previous"]),

@@ -23,6 +23,7 @@ from lts.service.context import Context
 from lts.service.files import file_digest, keep_replaced, write_private
 from lts.service.pair import pinned
 from lts.service.trust import TrustStore
+from lts.service.vault import Vault
 from lts.store import archive, database, feed, licenses, replay
 from lts.store.records import Closed
 from lts.store.store import DATABASE, DATABASE_FILES, Store, prepare
@@ -45,9 +46,10 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     """Every fault found: the feed's chain, all totals recomputed from it, the vendors' signatures.
 
     Works while the server runs; `progress` is told the changes replayed so far. Raises DatabaseDamaged,
-    DataFolderError where the database cannot be read at all.
+    DataFolderError where the database, or the key of what is sealed in it, cannot be read at all.
     """
     path = data_dir / DATABASE
+    Vault.load(data_dir)
     with database.faults_told(path):
         with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
             faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.files import write_private
 
@@ -38,7 +39,7 @@ class Vault:
         if not path.exists():
             raise DataFolderError(f"{path} is missing; without it stored secrets cannot be read: restore it.")
         try:
-            secret = path.read_bytes()
+            secret = plainfile.read(path)
         except OSError as error:
             raise DataFolderError(f"{path} cannot be read ({error.strerror}); restore it from a backup.") from error
         if len(secret) != 32:

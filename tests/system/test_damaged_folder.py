@@ -81,7 +81,14 @@ def newer(path: Path) -> None:
     db.close()
 
 
+def pipe(path: Path) -> None:
+    """A pipe that nobody writes to."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 POSIX = pytest.param(loop, marks=pytest.mark.skipif(os.name != "posix", reason="links of POSIX"))
+PIPE = pytest.param(pipe, marks=pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX"))
 DATABASES = [half, noise, holes, empty, Path.unlink, folder, POSIX, foreign, newer]
 
 
@@ -104,7 +111,7 @@ def test_a_database_that_is_none_is_told_by_every_command(
 
 
 @pytest.mark.parametrize("name", ["identity.json", "server.key", "vault.key"])
-@pytest.mark.parametrize("damage", [noise, empty, Path.unlink, folder, POSIX])
+@pytest.mark.parametrize("damage", [noise, empty, Path.unlink, folder, POSIX, PIPE])
 def test_doctor_finds_what_keeps_the_server_from_starting(
     damage: Callable[[Path], None], name: str, data: Path, capsys: Said
 ) -> None:
@@ -112,9 +119,10 @@ def test_doctor_finds_what_keeps_the_server_from_starting(
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert f"[!!] {data / name} " in out or f"[!!] The server's identity in {data} is damaged" in out, out
-    assert main(["status"]) == 1
-    err = capsys.readouterr().err
-    assert len(err.splitlines()) == 1, err
+    for command in ("status", "verify"):
+        assert main([command]) == 1, command
+        err = capsys.readouterr().err
+        assert len(err.splitlines()) == 1, err
 
 
 def test_doctor_finds_nothing_in_a_folder_that_is_whole_or_new(data: Path, capsys: Said) -> None:

@@ -76,6 +76,22 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(words: tuple[str, ...]
 
 
 @POSIX
+@pytest.mark.parametrize("words", [("backup",), ("request", "-o"), ("vendor", "spec", "-o")], ids=" ".join)
+def test_a_pipe_is_never_replaced_by_a_file(words: tuple[str, ...], data: Path, capsys: Said) -> None:
+    os.mkfifo("pipe")
+    assert run(*words, "pipe") == 1
+    assert "pipe is a pipe or a device, not a file" in capsys.readouterr().err
+    assert Path("pipe").is_fifo()
+
+
+@POSIX
+def test_a_note_whose_place_is_taken_by_a_folder_is_named(data: Path, capsys: Said) -> None:
+    (data / "lts.running").unlink(missing_ok=True)
+    (data / "lts.running").mkdir()
+    assert "move away what is in its place" in said_by(capsys, "status")
+
+
+@POSIX
 def test_a_pipe_among_the_trusted_keys_is_passed_over(data: Path, capsys: Said) -> None:
     (data / "trust").mkdir(exist_ok=True)
     os.mkfifo(data / "trust" / "a.pub")
@@ -94,6 +110,9 @@ def test_what_lies_in_the_place_of_the_lock_is_named(command: tuple[str, ...], d
     assert f"{data / 'lts.lock'} cannot be opened" in said_by(capsys, *command)
     (data / "lts.lock").rmdir()
     (data / "lts.lock").symlink_to("lts.lock")
+    assert f"{data / 'lts.lock'} cannot be opened" in said_by(capsys, *command)
+    (data / "lts.lock").unlink()
+    os.mkfifo(data / "lts.lock")
     assert f"{data / 'lts.lock'} cannot be opened" in said_by(capsys, *command)
 
 
