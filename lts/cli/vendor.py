@@ -125,10 +125,16 @@ def _spec(args: argparse.Namespace) -> int:
         return 0
     write_text(args.output, text)
     print(f"{args.output}: change it to what you sell; `lts vendor spec --help` says what each field means.")
-    beside = args.output.parent / keys.KEY_FILE
-    key = beside if beside.exists() else keys.KEY_FILE
-    _tell_next("vendor", "issue", "--key", key, args.output, "-o", args.output.with_name("new.lic"))
+    _tell_next(
+        "vendor", "issue", "--key", _key_near(args.output.parent), args.output, "-o", args.output.with_name("new.lic")
+    )
     return 0
+
+
+def _key_near(folder: Path) -> Path:
+    """Where a vendor's key lies: in a folder or one below it; the name of the guide where there is none."""
+    found = [folder / keys.KEY_FILE, *sorted(folder.glob(f"*/{keys.KEY_FILE}"))]
+    return next((key for key in found if key.is_file()), folder / "keys" / keys.KEY_FILE)
 
 
 def _write(made: License, args: argparse.Namespace) -> int:
