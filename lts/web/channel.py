@@ -63,13 +63,14 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
 
         Lines without content before it are passed over all at once (RFC 9112, 2.2), as a request that is empty.
         """
-        blank = len(data) - len(data.lstrip(b"\r\n"))
-        if blank and not self._head:
-            self.empty = self.completed = True
-            return blank
         if data[:1].isspace() and not self._head:
-            self.error, self.completed = Unreadable("the request line is not valid"), True
-            return len(data)
+            self.completed = True
+            blank = len(data) - len(data.lstrip(b"\r\n"))
+            if not blank:
+                self.error = Unreadable("the request line is not valid")
+                return len(data)
+            self.empty = True
+            return blank
         before = len(self._head or b"")
         if self._head:
             self._head += data

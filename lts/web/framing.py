@@ -21,7 +21,10 @@ BYTES_PER_CHUNK = 64
 """A body may have so many chunks, and more only as it has this many bytes for each: a chunk costs work."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(_TOKEN + rb" [^\x00-\x20\x7f]+(?: HTTP/[0-9]\.[0-9])?")
+_LINE = _TOKEN + rb" [^\x00-\x20\x7f]+(?: HTTP/[0-9]\.[0-9])?"
+_REQUEST_LINE = re.compile(_LINE)
+_PLAIN = re.compile(_LINE + rb"\r\n(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n")
+"""A whole header as nearly every client sends it."""
 _NAME = re.compile(_TOKEN)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
@@ -42,6 +45,8 @@ def check_header(header: bytes) -> bytes:
 
     A line that continues the one before is refused, as RFC 9112, 5.2 allows.
     """
+    if _is_plain(header):
+        return header
     first, *lines = header.split(b"\r\n")
     if len(first) > REQUEST_LINE_BYTES:
         raise Unreadable(f"the request line is longer than {REQUEST_LINE_BYTES} bytes", 414)
@@ -52,6 +57,18 @@ def check_header(header: bytes) -> bytes:
     fields = [_field(line) for line in lines if line]
     _check_codings(fields)
     return b"\r\n".join([first, *(name + b":" + value for name, value in fields), b"", b""])
+
+
+def _is_plain(header: bytes) -> bool:
+    """Whether a header can be left as it is: what every request would pay for is told at once."""
+    return (
+        len(header) <= REQUEST_LINE_BYTES
+        and header.count(b"\r\n") <= HEADER_LINES
+        and b"  " not in header
+        and b"\t" not in header
+        and b"transfer-encoding" not in header.lower()
+        and _PLAIN.fullmatch(header) is not None
+    )
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
