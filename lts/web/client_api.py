@@ -176,7 +176,10 @@ class ClientApi:
         with self._counting(address):
             body = read_body(environ, self._max_report)
             vouched = self._vouched(address, body)
-            sent = reports.read_report(body) if vouched else reports.read_leaseless(body)
+            if vouched is None:
+                text = reports.read_lease(body)
+                vouched = text, self._count_device(text)
+            sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
             now = self._ctx.clock.now()
             begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now)

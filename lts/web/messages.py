@@ -80,7 +80,7 @@ class ReleaseMessage(Struct):
 _decode_authorize = msgspec.json.Decoder(AuthorizeMessage).decode
 _decode_release = msgspec.json.Decoder(ReleaseMessage).decode
 MAX_SHOWN = 3
-_LEASE = re.compile(rb'"lease"\s*:\s*"([A-Za-z0-9_.-]+)"')
+_LEASE = re.compile(rb'"lease"\s*:\s*"([A-Za-z0-9_.-]{1,262144})"')
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What msgspec raises on a body that it does not take."""
 

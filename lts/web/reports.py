@@ -88,10 +88,9 @@ def read_report(body: bytes) -> Report:
     return _careful(read_tree(body, "reports", MAX_VALUES))
 
 
-def read_leaseless(body: bytes) -> Report:
-    """`read_report` of a body that shows no lease: it is looked at as a whole before its entries are."""
-    careful(read_tree(body), _Envelope)
-    return read_report(body)
+def read_lease(body: bytes) -> str:
+    """The lease of a report, however it is written, before anything is done with its entries. Raises Malformed."""
+    return careful(read_tree(body), _Envelope).lease
 
 
 def _check_number(body: bytes) -> None:

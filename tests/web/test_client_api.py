@@ -344,6 +344,15 @@ def test_a_body_that_shows_no_lease_is_refused_before_its_entries_are_read(
     assert (answer.status, problem(answer)["field"]) == (400, "lease")
 
 
+@pytest.mark.parametrize("member", [rb'"lea\u0073e": "a.b.c"', b'"lease": "a b"'])
+def test_a_lease_that_is_written_oddly_is_judged_before_the_entries_too(
+    web: Web, member: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "_entry", lambda *_: pytest.fail("an entry was read"))
+    answer = web.call("POST", "/api/v1/report", b"{" + member + b', "reports": [' + b",".join([b"{}"] * 5000) + b"]}")
+    assert (answer.status, problem(answer)["code"]) == (403, 141)
+
+
 @pytest.mark.parametrize("filler", ["", "x" * LARGE_BYTES])
 def test_the_lease_that_counts_is_that_of_the_report_wherever_another_text_stands(web: Web, filler: str) -> None:
     lease = web.authorize().json["lease"]
