@@ -45,9 +45,13 @@ def windows_packages(wine: Wine, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def windows(wine: Wine) -> Iterator[Wine]:
     """A Windows that stays up between programs: wine ends services with the last program of a person."""
-    command = ["wine", str(wine.python), "-c", "import sys; sys.stdin.read()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    command = ["wine", str(wine.python), "-c", "import sys; print('here', flush=True); sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env=wine.environment) as person:  # fmt: skip
+        # Wine's own services start with its first program and keep that one's streams open: wait until it is there,
+        # or they would hold those of a program that a test waits for.
+        assert person.stdout is not None
+        assert person.stdout.readline().strip() == b"here"
         yield wine
         assert person.stdin is not None
         person.stdin.close()
