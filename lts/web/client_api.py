@@ -210,7 +210,6 @@ class ClientApi:
         None where a small body from an address in good standing shows no lease at all. Usage is counted however many
         neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
         """
-        limited = self._limits.wait_of_address(address) > 0
         fault: NotVerified | None = None
         for text in messages.leases_in(body):
             try:
@@ -220,7 +219,7 @@ class ClientApi:
         self._limits.check_address(address)
         if fault is not None:
             raise fault
-        if limited or len(body) > LARGE_BYTES:
+        if len(body) > LARGE_BYTES:
             raise Malformed("The body shows no lease; a large one is read only under a lease.", field="lease")
         return None
 

@@ -70,13 +70,9 @@ class Limits:
         """Count a request of a device that was answered already."""
         self._devices.take(device)
 
-    def wait_of_address(self, address: str) -> float:
-        """Seconds that an address with too many refused requests has to wait, else 0."""
-        return self._addresses.wait_of(address)
-
     def check_address(self, address: str) -> None:
         """An address with too many refused requests waits."""
-        wait = self.wait_of_address(address)
+        wait = self._addresses.wait_of(address)
         if wait:
             raise _too_many("address", wait)
 
