@@ -66,8 +66,7 @@ class Wine:
         stamp, ready = hashlib.sha256(lock.read_bytes()).hexdigest() + PYTHON_SOURCE[2], self.folder / "ready"
         if ready.exists() and ready.read_text() == stamp:
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self._clear()
         print("making a Windows prefix …", flush=True)
         self.run("wineboot", "-i", check=True)
         subprocess.run(["wineserver", "-w"], env=self.environment, check=True)
@@ -81,6 +80,14 @@ class Wine:
         packages = self.folder / "python" / "Lib" / "site-packages" / "lts-tests.pth"
         packages.write_text("\n".join(paths) + "\n", encoding="ascii")
         ready.write_text(stamp)
+
+    def _clear(self) -> None:
+        """Empty the folder. It stays itself: it may be one that nobody can remove, kept between runs on a machine."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.prefix.exists():
+            self.end()
+        for found in self.folder.iterdir():
+            shutil.rmtree(found) if found.is_dir() and not found.is_symlink() else found.unlink()
 
     def _bring_random_bytes(self) -> None:
         source = self.folder / "random.c"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from lts.protocol import LicenseKey, slot_of
 from lts.rules.likeness import Caller
@@ -103,6 +103,25 @@ def test_the_order_of_use_is_set_by_keyboard_by_buttons_and_by_drag(site: Site, 
         page.get_by_label("Use them in the automatic order").check()
 
     assert edit(automatic) == first
+
+
+def test_a_form_closes_only_when_the_page_shows_what_it_saved(site: Site, admin: Visitor) -> None:
+    """Who opens it again at once would find, and save, what was there before."""
+    code = site.lab.load(item("one"))
+    page = admin.open("handshake-codes")
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name=f"Edit {code}").click()
+    dialog.get_by_label("Note").fill("for the shop")
+    held: list[Route] = []
+    page.route("**/api/v1/admin/handshakes?*", lambda route: held.append(route), times=1)
+    with page.expect_request("**/api/v1/admin/handshakes?*"):
+        dialog.get_by_role("button", name="Save").click()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert dialog.count() == 1
+    held[0].continue_()
+    dialog.wait_for(state="detached")
+    page.get_by_role("button", name=f"Edit {code}").click()
+    expect(dialog.get_by_label("Note")).to_have_value("for the shop")
 
 
 def test_default_and_removal_are_asked_first(site: Site, admin: Visitor) -> None:

@@ -22,8 +22,8 @@ export function Levels({ levels, mayChange, onChanged }) {
   const action = useAction();
   const save = async (event) => {
     event.preventDefault();
-    const { ok } = await action.run(async () => put("/alerts/levels", { levels: read(texts) }));
-    if (ok) { setTexts(null); onChanged(); }
+    const { ok } = await action.run(async () => { await put("/alerts/levels", { levels: read(texts) }); await onChanged(); });
+    if (ok) setTexts(null);
   };
   const edit = () => setTexts(Object.fromEntries(Object.entries(levels).map(([name, values]) => [name, shown(values)])));
   return html`<${Card} title=${t("alerts.levels")} actions=${mayChange && !texts && html`<${Button} icon="edit" onClick=${edit}>${t("alerts.change")}<//>`}>

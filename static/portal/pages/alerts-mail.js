@@ -34,8 +34,8 @@ function Form({ mail, onChanged, onClose }) {
   const save = async (event) => {
     event.preventDefault();
     testing.clear();
-    const { ok } = await saving.run(async () => put("/alerts/mail", told(state)));
-    if (ok) { onChanged(); onClose(); }
+    const { ok } = await saving.run(async () => { await put("/alerts/mail", told(state)); await onChanged(); });
+    if (ok) onClose();
   };
   return html`<form onSubmit=${save} novalidate>
     <div class="grid form-grid"><fieldset><legend>${t("alerts.sender")}</legend>

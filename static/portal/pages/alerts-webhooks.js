@@ -17,7 +17,7 @@ export function Webhooks({ webhooks, mayChange, onChanged }) {
   const [asked, setAsked] = useState(null);
   const [told, setTold] = useState(null);
   const action = useAction();
-  const close = () => { setAsked(null); onChanged(); };
+  const close = async () => { await onChanged(); setAsked(null); };
   const test = async (hook) => { setTold(null); const { ok } = await action.run(() => post(`/alerts/webhooks/${hook.id}/test`, {})); if (ok) setTold(hook.name); };
   return html`<${Card} title=${t("alerts.webhooks")} actions=${mayChange && html`<${Button} icon="plus" onClick=${() => setAsked({ what: "add" })}>${t("alerts.add-webhook")}<//>`}>
     <p class="hint">${t("alerts.webhooks-hint")}</p>

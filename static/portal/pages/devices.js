@@ -68,7 +68,7 @@ function List({ query, mayChange }) {
   const [released, setReleased] = useState(null);
   const items = (subjects.data?.items ?? []).map((item) => [String(item.id), `${item.itemId} · ${item.description || item.licenseId}`]);
   const filtered = query.alike || devices.asked.q || Object.values(devices.filters).some(Boolean);
-  const done = (answer) => { setReleasing(null); setReleased(answer); devices.reload(); };
+  const done = async (answer) => { await devices.reload(); setReleasing(null); setReleased(answer); };
   return html`<${Page} title=${t("nav.devices")} lead=${t("devices.lead")}>
     ${released && html`<div role="status"><${Notice} level="done">${t("devices.released-text", { time: time(released.leaseMayRunUntil) })}<//></div>`}
     <${Card}>

@@ -45,7 +45,7 @@ function Rows({ label, head, rows }) {
 
 function Sessions({ sessions }) {
   const action = useAction();
-  const end = async (id) => { await action.run(() => remove(`/sessions/${id}`)); sessions.reload(); };
+  const end = async (id) => { await action.run(() => remove(`/sessions/${id}`)); await sessions.reload(); };
   return html`<${Card} title=${t("security.sessions")}><p class="hint">${t("security.sessions-hint")}</p><${Fault} error=${action.error} />
     <${Loaded} of=${sessions}>${({ sessions: every }) => html`<${Rows} label=${t("security.sessions")}
       head=${[t("signin.user"), t("security.browser"), t("security.address"), t("security.since"), t("security.last-used"), t("common.actions")]}
@@ -77,7 +77,7 @@ function Users() {
   const users = useLoad("/users");
   const [asked, setAsked] = useState(null);
   const close = () => setAsked(null);
-  const done = () => { close(); users.reload(); };
+  const done = async () => { await users.reload(); close(); };
   return html`<${Card} title=${t("security.users")} actions=${html`<${Button} icon="plus" onClick=${() => setAsked({ what: "form", user: null })}>${t("security.add-user")}<//>`}>
     <p class="hint">${t("security.users-hint")}</p>
     <${Loaded} of=${users}>${({ users: every }) => html`<${Rows} label=${t("security.users")} head=${[t("signin.user"), t("security.role"), t("security.since"), t("common.actions")]}
@@ -99,7 +99,7 @@ function TokenForm({ onClose, onSaved }) {
 function Tokens() {
   const tokens = useLoad("/tokens");
   const [asked, setAsked] = useState(null);
-  const close = () => { setAsked(null); tokens.reload(); };
+  const close = async () => { await tokens.reload(); setAsked(null); };
   return html`<${Card} title=${t("security.tokens")} actions=${html`<${Button} icon="plus" onClick=${() => setAsked({ what: "form" })}>${t("security.add-token")}<//>`}>
     <p class="hint">${t("security.tokens-hint")}</p>
     <${Loaded} of=${tokens}>${({ tokens: every }) => (every.length ? html`<${Rows} label=${t("security.tokens")} head=${[t("security.token-name"), t("security.role"), t("security.since"), t("common.actions")]}

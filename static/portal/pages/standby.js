@@ -55,14 +55,14 @@ function Approve({ pair, mayChange, onDone }) {
   return html`<${Notice} level="warning"><strong>${t("standby.approve-title")}</strong><p>${t("standby.approve-text")}</p>
     <dl class="facts"><div><dt>${t("standby.offered")}</dt><dd class="mono break">${offered}</dd></div><div><dt>${t("standby.own")}</dt><dd class="mono break">${pair.fingerprint}</dd></div></dl>
     ${mayChange && html`<${Button} kind="primary" onClick=${() => setOpen(true)}>${t("standby.approve")}<//>`}
-    ${open && html`<${FormDialog} title=${t("standby.approve-title")} saveWord=${t("standby.approve")} save=${() => post("/pair/approve", { fingerprint: typed.trim() })} onClose=${() => setOpen(false)} onSaved=${() => { setOpen(false); onDone(); }}>
+    ${open && html`<${FormDialog} title=${t("standby.approve-title")} saveWord=${t("standby.approve")} save=${() => post("/pair/approve", { fingerprint: typed.trim() })} onClose=${() => setOpen(false)} onSaved=${async () => { await onDone(); setOpen(false); }}>
       <p>${t("standby.approve-how")}</p><${Text} label=${t("standby.fingerprint")} class="mono" maxlength="200" value=${typed} onInput=${setTyped} /><//>`}<//>`;
 }
 
 function Promote({ onDone }) {
   const [open, setOpen] = useState(false);
   return html`<${Button} onClick=${() => setOpen(true)}>${t("standby.promote")}<//>
-    ${open && html`<${FormDialog} title=${t("standby.promote-title")} saveWord=${t("standby.promote")} danger save=${() => post("/pair/promote", {})} onClose=${() => setOpen(false)} onSaved=${() => { setOpen(false); onDone(); }}>
+    ${open && html`<${FormDialog} title=${t("standby.promote-title")} saveWord=${t("standby.promote")} danger save=${() => post("/pair/promote", {})} onClose=${() => setOpen(false)} onSaved=${async () => { await onDone(); setOpen(false); }}>
       <p>${t("standby.promote-text")}</p><p>${t("standby.promote-after")} <a href=${link("index")}>${t("home.request")}</a></p><//>`}`;
 }
 

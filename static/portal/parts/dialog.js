@@ -23,13 +23,13 @@ export function Dialog({ title, onClose, wide = false, closable = true, children
   </dialog>`;
 }
 
-// A form in a dialog: `save` does the work and throws what is wrong.
+// A form in a dialog: `save` does the work and throws what is wrong; `onSaved` loads the page anew, then closes:
+// who opens the form again at once must not find, and save, what was there before.
 export function FormDialog({ title, saveWord, save, onClose, onSaved, wide, danger = false, children }) {
   const action = useAction();
   const submit = async (event) => {
     event.preventDefault();
-    const { ok, result } = await action.run(save);
-    if (ok) onSaved(result);
+    await action.run(async () => onSaved(await save()));
   };
   return html`<${Dialog} title=${title} onClose=${onClose} wide=${wide}>
     <form onSubmit=${submit} novalidate>
