@@ -10,7 +10,9 @@ from lts.web.bodytree import BODY
 
 _GZIP = 31
 MAX_MEMBERS = 16
-"""Of a gzip body (RFC 1952, section 2.2); each is handed on by copying what follows it. Programs send one."""
+"""Of a gzip body (RFC 1952, section 2.2). Programs send one."""
+_PIECE_BYTES = 65_536
+"""What is unzipped at a time: what follows a member is copied, so it must not be the rest of the body."""
 
 
 def read_body(environ: dict[str, Any], limit: int) -> bytes:
@@ -33,21 +35,29 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
 
 
 def _unzip(body: bytes, limit: int) -> bytes:
-    plain = b""
+    plain, place = bytearray(), 0
     for _ in range(MAX_MEMBERS):
-        unzip = zlib.decompressobj(wbits=_GZIP)
+        place = _unzip_member(body, place, plain, limit)
+        if place == len(body):
+            return bytes(plain)
+    raise Malformed(f"The gzip body has over {MAX_MEMBERS} members; send one.", field=BODY)
+
+
+def _unzip_member(body: bytes, place: int, plain: bytearray, limit: int) -> int:
+    """Add what the member that begins at `place` holds to `plain`; where the next one begins."""
+    unzip = zlib.decompressobj(wbits=_GZIP)
+    while not unzip.eof:
+        piece = body[place : place + _PIECE_BYTES]
+        if not piece:
+            raise Malformed("The gzip body ends early.", field=BODY)
         try:
-            plain += unzip.decompress(body, limit + 1 - len(plain))
+            plain += unzip.decompress(piece, limit + 1 - len(plain))
         except zlib.error as error:
             raise Malformed("The body is not gzip, as its Content-Encoding says.", field=BODY) from error
         if len(plain) > limit:
             raise _too_large(limit)
-        if not unzip.eof:
-            raise Malformed("The gzip body ends early.", field=BODY)
-        body = unzip.unused_data
-        if not body:
-            return plain
-    raise Malformed(f"The gzip body has over {MAX_MEMBERS} members; send one.", field=BODY)
+        place += len(piece) - len(unzip.unused_data)
+    return place
 
 
 def _too_large(limit: int) -> TooLarge:
