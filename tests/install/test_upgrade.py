@@ -74,6 +74,7 @@ print("done", flush=True)
 """A program whose next schema takes a few seconds to reach."""
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_is_killed_begins_again_and_ends(tmp_path: Path) -> None:
     expected = unpacked(RELEASES[-1], tmp_path)
     path = tmp_path / "data" / DATABASE

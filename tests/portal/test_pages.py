@@ -26,9 +26,8 @@ def furnished(site: Site) -> Site:
     return site
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible(furnished: Site, visit: Callable[..., Visitor], scheme: str) -> None:
-    visitor = visit(furnished.base, color_scheme=scheme)
+def test_every_page_is_accessible(furnished: Site, visit: Callable[..., Visitor]) -> None:
+    visitor = visit(furnished.base)
     visitor.page.goto(f"{furnished.base}page/")
     visitor.page.get_by_role("heading", name="Welcome to LTS").wait_for()
     visitor.check_accessibility()
@@ -46,9 +45,8 @@ def test_every_page_is_accessible(furnished: Site, visit: Callable[..., Visitor]
     visitor.check_accessibility()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_dialog_is_accessible(furnished: Site, visit: Callable[..., Visitor], scheme: str) -> None:
-    visitor = visit(furnished.base, color_scheme=scheme)
+def test_every_dialog_is_accessible(furnished: Site, visit: Callable[..., Visitor]) -> None:
+    visitor = visit(furnished.base)
     visitor.set_up(furnished.setup_code)
     for name, button in (
         ("handshake-codes", "Add code"), ("handshake-codes", "Edit 216998-100028117"),
@@ -124,6 +122,7 @@ def test_pages_of_an_empty_server_say_what_to_do_next(admin: Visitor) -> None:
         admin.check_accessibility()
 
 
+@pytest.mark.slow
 def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Visitor], tmp_path: Path) -> None:
     always: dict[str, Any] = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
     with twins(tmp_path, item(**always)) as pair:

@@ -91,8 +91,14 @@ class Visitor:
         return self.settled()
 
     def check_accessibility(self) -> None:
-        """No serious or critical finding of axe on what is shown now."""
-        found = Axe().run(self.page).response["violations"]
+        """No serious or critical finding of axe on what is shown now, light; in the dark only the colors differ."""
+        self._check_rules({})
+        self.page.emulate_media(color_scheme="dark")
+        self._check_rules({"runOnly": ["color-contrast"]})
+        self.page.emulate_media(color_scheme="light")
+
+    def _check_rules(self, options: dict[str, Any]) -> None:
+        found = Axe().run(self.page, options={"resultTypes": ["violations"], **options}).response["violations"]
         grave = [
             f"{one['id']}: {one['help']} {[node['html'][:200] for node in one['nodes'][:4]]}"
             for one in found
