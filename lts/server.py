@@ -33,6 +33,7 @@ from lts.service.pair.pinned import Delegation, PinnedFile
 from lts.service.refusals import Refusals
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
+from lts.store import pair
 from lts.store.store import Store, prepare
 from lts.web.app import App
 from lts.web.listen import Listener
@@ -128,6 +129,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         ctx.partner = Node(ctx, pinned)
     else:
         store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now())
+        store.write(lambda tx: pair.continue_others(tx, me.key.public.x, ctx.clock.now()))
     for name, detail in me.events:
         ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):

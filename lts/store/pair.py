@@ -1,7 +1,8 @@
 """What the tables hold because of the pair: epochs, which change decided a setting, one thing under two numbers.
 
-The rules are those of docs/design/pair.md, Both serving: settings merge one by one, the higher epoch wins, then
-the main. What does not depend on who wins (usage, seats, licenses) needs nothing of this.
+The rules are those of docs/design/pair.md, Both serving: settings merge one by one, the later in knowledge wins; among
+those that did not know of each other the higher epoch, then the main. What does not depend on who wins (usage, seats,
+licenses) needs nothing of this.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import apsw
 import msgspec
 
 from lts.store import records, sql
-from lts.store.transaction import AliasKey, Transaction
+from lts.store.transaction import FIRST_EPOCH, AliasKey, Transaction
 from lts.store.transaction import Epoch as Served
 
 DEVICE, CODE, ITEM, TYPE = 0, 1, 2, 3
@@ -25,18 +26,20 @@ def put_epoch(tx: Transaction, record: records.Epoch) -> None:
     """Apply an EPOCH change: from here on the origin's settings weigh as much as its epoch."""
     origin = tx.writing[0]
     knows = {tx.origin_number(uuid, incarnation): serial for uuid, incarnation, serial in record.knows}
-    tx.epochs = {**tx.epochs, origin: Served(record.epoch, record.main, knows)}
+    tx.epochs = {**tx.epochs, origin: Served(record.epoch, record.main, record.generation, knows)}
     tx.execute(
-        "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)",
-        (origin, record.epoch, record.main, record.key, _encode(sorted(knows.items()))),
+        "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?)",
+        (origin, record.epoch, record.main, record.key, _encode(sorted(knows.items())), record.generation),
     )
 
 
 def load_epochs(db: apsw.Connection) -> dict[int, Served]:
     """The epoch of each origin."""
     return {
-        origin: Served(epoch, bool(main), dict(_decode(knows)))
-        for origin, epoch, main, knows in sql.rows(db, "SELECT origin, epoch, main, knows FROM epochs")
+        origin: Served(epoch, bool(main), generation, dict(_decode(knows)))
+        for origin, epoch, main, generation, knows in sql.rows(
+            db, "SELECT origin, epoch, main, generation, knows FROM epochs"
+        )
     }
 
 
@@ -50,23 +53,43 @@ def highest_epoch(epochs: dict[int, Served], *, beside: int = 0) -> int:
     return max((epoch.number for origin, epoch in epochs.items() if origin != beside), default=0)
 
 
+def continue_others(tx: Transaction, key: str, now: int) -> None:
+    """A server without a partner goes on with a database in which others wrote (a restored copy, a moved folder, a
+    former server of a pair): from here on its changes are later than all that it has, `now` in UTC seconds.
+
+    `key` is its public key (base64url). Nothing is written where its changes are the latest already.
+    """
+    newest = max((tx.epochs.get(origin, FIRST_EPOCH).weight for origin in tx.others()), default=None)
+    if newest is None or tx.epochs.get(tx.origin, FIRST_EPOCH).weight > newest:
+        return
+    knows = tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
+    number, main, generation = newest
+    tx.emit(records.Epoch(number, main, "continued", key, knows, generation + 1), now)
+
+
 def decides(tx: Transaction, subject: str) -> bool:
     """Whether the change being applied decides `subject`; it is remembered if it does.
 
-    Of two changes that did not know of each other the loser stands in `overruled`, for the audit log.
+    Weights grow with what is known, so the later in knowledge wins, in whatever order two servers' changes arrive. Of
+    two that did not know of each other the loser stands in `overruled`, for the audit log. Raises RuntimeError where a
+    change of this server's own would be without effect: who serves, or continues others, weighs most, so there is none.
     """
     origin, serial = tx.writing
     epoch = tx.epoch
-    weight = (epoch.number, epoch.main)
-    row = sql.first(tx.db, "SELECT epoch, main, origin, serial FROM stamps WHERE subject = ?", (subject,))
-    if row is not None and row[2] != origin:
-        before, other, other_serial = (row[0], bool(row[1])), row[2], row[3]
-        if weight < before or (weight == before and _name(tx, origin) < _name(tx, other)):
+    row = sql.first(tx.db, "SELECT epoch, main, generation, origin, serial FROM stamps WHERE subject = ?", (subject,))
+    if row is not None and row[3] != origin:
+        before, other, other_serial = (row[0], bool(row[1]), row[2]), row[3], row[4]
+        if epoch.weight < before or (epoch.weight == before and _name(tx, origin) < _name(tx, other)):
+            if origin == tx.origin:
+                raise RuntimeError(f"{subject}: a change of this server would be without effect")
             _note_overruled(tx, (origin, serial), (other, other_serial))
             return False
-        if other_serial > epoch.knows.get(other, 0) and weight != (0, True):
+        if other_serial > epoch.knows.get(other, 0) and epoch is not FIRST_EPOCH:
             _note_overruled(tx, (other, other_serial), (origin, serial))
-    tx.execute("INSERT OR REPLACE INTO stamps VALUES (?, ?, ?, ?, ?)", (subject, *weight, origin, serial))
+    tx.execute(
+        "INSERT OR REPLACE INTO stamps (subject, epoch, main, generation, origin, serial) VALUES (?, ?, ?, ?, ?, ?)",
+        (subject, *epoch.weight, origin, serial),
+    )
     return True
 
 

@@ -48,14 +48,19 @@ class Origin(Record, frozen=True):
 
 
 class Epoch(Record, frozen=True):
-    """A server of a pair begins to serve. `key` is its public key (base64url), `knows` the feeds it has then as
-    (LTS UUID, incarnation, serial), `reason` one of start, take-over, hand-back, alone, promoted, merge."""
+    """A server of a pair begins to serve, or a server without a partner goes on with what another origin wrote.
+
+    `key` is its public key (base64url), `knows` the feeds it has then as (LTS UUID, incarnation, serial), `reason` one
+    of start, take-over, hand-back, alone, promoted, merge, continued. Who continues stays in the epoch of those it
+    knows; `generation` is above all of theirs.
+    """
 
     epoch: int
     main: bool
     reason: str
     key: str
     knows: tuple[tuple[str, str, int], ...]
+    generation: int = 0
 
 
 class Setting(Record, frozen=True):

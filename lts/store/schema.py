@@ -112,7 +112,13 @@ V3 = """
 ALTER TABLE devices ADD COLUMN mark INTEGER;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3)
+V4 = """
+-- Among the origins of one epoch, who went on with what others wrote (lts.store.pair.continue_others).
+ALTER TABLE epochs ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stamps ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4)
 """Scripts in order; the database's user_version is how many have run."""
 
 FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill}

@@ -31,14 +31,21 @@ NUMBERS = 1 << 24
 
 
 class Epoch(NamedTuple):
-    """Since when an origin serves: its number, whether as main, and the serials it had of other origins then."""
+    """Since when an origin serves: its number, whether as main, its place among those that continued one another, and
+    the serials it had of other origins then."""
 
     number: int
     main: bool
+    generation: int
     knows: dict[int, int]
 
+    @property
+    def weight(self) -> tuple[int, bool, int]:
+        """What decides between changes of two origins; above that of every origin it knows."""
+        return self.number, self.main, self.generation
 
-FIRST_EPOCH = Epoch(0, True, {})
+
+FIRST_EPOCH = Epoch(0, True, 0, {})
 """That of a server that never was one of a pair."""
 
 
@@ -173,6 +180,11 @@ class Transaction:
         heads = {**self.memory.heads, **self._heads, self.origin: (self.serial, self.head)}
         names = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(self.db)}
         return [(*names[key], serial, head) for key, (serial, head) in sorted(heads.items()) if serial]
+
+    def others(self) -> list[int]:
+        """Numbers of the other origins of which this database has anything."""
+        heads = {**self.memory.heads, **self._heads}
+        return [origin for origin, (serial, _) in heads.items() if serial and origin != self.origin]
 
     @property
     def epoch(self) -> Epoch:

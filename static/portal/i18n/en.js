@@ -145,6 +145,7 @@ export const words = {
   "audit.seat-released": "released a seat",
   "audit.server": "Server",
   "audit.serves-alone": "serves alone",
+  "audit.serves-continued": "goes on with the data of another record",
   "audit.serves-hand-back": "the main serves again",
   "audit.serves-merge": "serves after a merge",
   "audit.serves-promoted": "serves, promoted",

@@ -145,6 +145,7 @@ export const words = {
   "audit.seat-released": "释放了席位",
   "audit.server": "服务器",
   "audit.serves-alone": "单独提供服务",
+  "audit.serves-continued": "接续另一份记录的数据",
   "audit.serves-hand-back": "主服务器恢复服务",
   "audit.serves-merge": "合并后提供服务",
   "audit.serves-promoted": "提升后提供服务",
