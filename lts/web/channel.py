@@ -20,7 +20,7 @@ from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.web import problems
-from lts.web.framing import Chunks, Unreadable, check_header
+from lts.web.framing import Chunks, Unreadable, check_arrived, check_header
 from lts.web.problems import CORS
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
@@ -46,7 +46,10 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
     """Hands waitress only what lts.web.framing has checked; asks a client to go on only for a body still to come."""
 
     body_rcv: Any
+    rest = b""
+    """What came behind this request; it is read once this one is answered."""
     _head: bytearray | None = None
+    _line_known = False
 
     def received(self, data: bytes) -> int:
         """See waitress; a request refused by its header must not be answered "100 Continue"."""
@@ -54,9 +57,13 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
             consumed: int = super().received(data)
         else:
             consumed = self._received_header(data)
-        if self.completed:
-            self.expect_continue = False
-        return consumed
+        if not self.completed:
+            return consumed
+        self.expect_continue = False
+        if self.empty:
+            return consumed
+        self.rest = data[consumed:]
+        return len(data)
 
     def _received_header(self, data: bytes) -> int:
         """Keep the header until it is whole, so that each byte is looked at once however it drips in.
@@ -76,11 +83,12 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
             self._head += data
         head = self._head or data
         end = head.find(HEADER_END, max(0, before - len(HEADER_END) + 1))
-        if end < 0 and len(head) < self.adj.max_request_header_size:
-            self._head = self._head or bytearray(data)
-            return len(data)
         stop = end + len(HEADER_END) if end >= 0 else len(head)
         try:
+            if end < 0 and len(head) < self.adj.max_request_header_size:
+                self._line_known = check_arrived(head, before, self._line_known)
+                self._head = self._head or bytearray(data)
+                return len(data)
             super().received(bytes(head[:stop]))
         except Unreadable as error:
             self.error, self.completed = error, True
@@ -158,25 +166,45 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
 
 
 class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
-    """One connection."""
+    """One connection. Of many requests that come at once, one is read and answered before the next is looked at."""
 
     parser_class = Parser
     task_class = Task
     error_task_class = Refused
     linger = False
     """Whether the client may still be sending what was refused."""
+    _rest = b""
+    """What came behind the request under way."""
     _partial: Parser | None = None
     _partial_since = 0.0
     _drain_since = 0.0
     _dropped = 0
 
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.requests_lock = threading.RLock()
+
+    def readable(self) -> bool:
+        """See waitress; no more is read while something waits to be looked at."""
+        return not (self.will_close or self.close_when_flushed or self.requests or self._rest or self.total_outbufs_len)
+
     def received(self, data: bytes) -> bool:
         """See waitress; notes when a request began to arrive."""
-        taken: bool = super().received(data)
+        with self.requests_lock:  # another thread may serve the request before its rest is put aside
+            taken: bool = super().received(data)
+            self._rest = self.requests[-1].rest if self.requests else b""
         if self.request is not self._partial:
             self._partial = self.request
             self._partial_since = time.monotonic()
         return taken
+
+    def service(self) -> None:
+        """See waitress; afterwards the next request is looked at, behind those of other connections."""
+        rest = self.requests[0].rest
+        super().service()
+        if rest and self.connected:
+            self.received(rest)
+            self.server.pull_trigger()
 
     def begin(self, application: Any) -> None:
         """Begin the request that waits, see lts.web.dispatch."""
@@ -214,7 +242,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
             return
         self._drain_since = time.monotonic()
         # Only now, since these are asked of every connection at every turn of the loop.
-        self.readable = lambda: True
+        self.readable = lambda: True  # type: ignore[method-assign]
         self.writable = lambda: bool(self.will_close)
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
@@ -223,7 +251,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         """Whether the connection should end: drained long enough, too slow, or idle with no room for others."""
         if self._drain_since:
             return self._drained_enough()
-        if self.requests:
+        if self.requests or self._rest:
             return False
         request, now = self.request, time.monotonic()
         if request is None:
@@ -237,7 +265,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
 
     def at_rest(self, unfinished_counts: bool) -> bool:
         """Whether nothing is under way; a request that has only arrived in part is, if it counts."""
-        busy = self.requests or self.total_outbufs_len or (unfinished_counts and self.request is not None)
+        busy = self.requests or self._rest or self.total_outbufs_len or (unfinished_counts and self.request is not None)
         return not busy
 
 

@@ -29,6 +29,8 @@ _NAME = re.compile(_TOKEN)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _BLANKS = b" \t"
+_STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
+"""CR or LF by itself; a CR at the end may still get its LF."""
 
 
 class Unreadable(ValueError):
@@ -48,15 +50,40 @@ def check_header(header: bytes) -> bytes:
     if _is_plain(header):
         return header
     first, *lines = header.split(b"\r\n")
-    if len(first) > REQUEST_LINE_BYTES:
-        raise Unreadable(f"the request line is longer than {REQUEST_LINE_BYTES} bytes", 414)
-    if not _REQUEST_LINE.fullmatch(first := first.rstrip(_BLANKS)):
-        raise Unreadable("the request line is not valid")
+    first = _check_request_line(first)
     if len(lines) > HEADER_LINES + 2:
         raise Unreadable(f"it has more than {HEADER_LINES} header lines", 431)
     fields = [_field(line) for line in lines if line]
     _check_codings(fields)
     return b"\r\n".join([first, *(name + b":" + value for name, value in fields), b"", b""])
+
+
+def check_arrived(head: bytes | bytearray, before: int, line_known: bool) -> bool:
+    """Whether the request line of an unfinished header is whole; the first `before` bytes were looked at already.
+
+    What can never become a request is refused at once, so that nobody waits for its end: other protocols, lines that
+    end with LF alone. Each byte is looked at once. Raises Unreadable.
+    """
+    if _STRAY.search(head, max(0, before - 1)):
+        raise Unreadable("a line does not end with CR and LF")
+    if line_known:
+        return True
+    end = head.find(b"\r\n", max(0, before - 1))
+    if end >= 0:
+        _check_request_line(bytes(head[:end]))
+        return True
+    if not _NAME.match(head, 0, 1) or _CONTROL.search(head, before, len(head) - head.endswith(b"\r")):
+        raise Unreadable("it does not begin with a request line; this port speaks HTTP without TLS")
+    return False
+
+
+def _check_request_line(line: bytes) -> bytes:
+    """The line without blanks after it. Raises Unreadable."""
+    if len(line) > REQUEST_LINE_BYTES:
+        raise Unreadable(f"the request line is longer than {REQUEST_LINE_BYTES} bytes", 414)
+    if not _REQUEST_LINE.fullmatch(line := line.rstrip(_BLANKS)):
+        raise Unreadable("the request line is not valid")
+    return line
 
 
 def _is_plain(header: bytes) -> bool:

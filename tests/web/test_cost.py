@@ -206,7 +206,7 @@ def parse(data: bytes, *, step: int = 64 << 10) -> list[Parser]:
     for start in range(0, len(data), step):
         piece = data[start : start + step]
         while piece:
-            piece = piece[found[-1].received(piece) :]
+            piece = piece[found[-1].received(piece) :] or found[-1].rest
             if found[-1].error:
                 return found
             if found[-1].completed:
@@ -240,6 +240,8 @@ HEADERS: dict[str, Callable[[int], bytes]] = {
     "codings": lambda n: request(b"GET / HTTP/1.1", b"Transfer-Encoding: " + b"chunked," * (n // 8)),
     "long length": lambda n: request(b"GET / HTTP/1.1", b"Content-Length: " + b"9" * n),
     "no end": lambda n: b"GET / HTTP/1.1\r\nA: " + b"a" * n,
+    "no end of the request line": lambda n: b"GET /" + b"a" * n,
+    "no end of the lines": lambda n: b"GET / HTTP/1.1\r\n" + b"A:\r\n" * (n // 4),
 }
 CHUNKS: dict[str, Callable[[int], bytes]] = {
     "long size": lambda n: CHUNKED + b"1" * n,

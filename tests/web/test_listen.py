@@ -226,6 +226,78 @@ def test_what_is_no_http_is_refused_with_no_more_than_a_line_in_the_log_and_othe
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
+AT_ONCE = {
+    "bare LF": b"GET / HTTP/1.1\nHost: x\n\n",
+    "bare LF in a later line": b"GET / HTTP/1.1\r\nHost: x\n",
+    "CR alone": b"GET / HTTP/1.1\rHost: x\r\r",
+    "TLS": bytes.fromhex("16030100f8010000f403"),
+    "zero bytes": bytes(4),
+    "no name of a method": b'{"deviceId": "x"}',
+    "another protocol": b"SSH-2.0-x\r\n",
+    "control character in the request line": b"GET /\x07",
+    "long request line": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", AT_ONCE)
+def test_what_can_never_become_a_request_is_refused_without_waiting_for_its_end(served: Served, kind: str) -> None:
+    answer = all_of(raw(served, AT_ONCE[kind]))
+    assert int(answer[9:12]) == (414 if kind == "long request line" else 400)
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+def test_a_request_that_comes_in_pieces_is_taken_wherever_they_end(served: Served, step: int) -> None:
+    data = asking(served)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+    parser = channel.Parser(served.listener._acceptors[0].adj)
+    for start in range(0, len(head), step):
+        assert not parser.completed
+        parser.received(head[start : start + step])
+    parser.received(data)
+    assert parser.completed
+    assert not parser.error
+
+
+def pipelined(served: Served, number: int) -> bytes:
+    data = asking(served)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n".encode()
+    return (head + b"\r\n" + data) * number + b"GET /api/v1/health HTTP/1.1\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent_as", [1, 100_000])
+def test_requests_that_come_at_once_are_answered_in_their_order(served: Served, sent_as: int) -> None:
+    everything = pipelined(served, 60)
+    connection = raw(served, everything[:sent_as])
+    connection.sendall(everything[sent_as:])
+    answers = all_of(connection).split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"200"] * 61
+    assert all(b'"lease"' in answer for answer in answers[:-1])
+    assert b'"lease"' not in answers[-1]
+
+
+def test_of_requests_that_come_at_once_one_is_looked_at_a_turn(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[int] = []
+    begun: list[channel.Parser] = []
+    received, parse_header = channel.Channel.received, channel.Parser.parse_header
+
+    def turn(self: channel.Channel, data: bytes) -> bool:
+        before = len(begun)
+        taken = received(self, data)
+        turns.append(len(begun) - before)
+        return taken
+
+    def parsed(self: channel.Parser, header: bytes) -> None:
+        begun.append(self)
+        parse_header(self, header)
+
+    monkeypatch.setattr(channel.Channel, "received", turn)
+    monkeypatch.setattr(channel.Parser, "parse_header", parsed)
+    assert all_of(raw(served, pipelined(served, 40))).count(b"HTTP/1.1 200") == 41
+    assert len(begun) == 41
+    assert max(turns) == 1
+
+
 def test_cors_stands_on_every_kind_of_refusal(served: Served) -> None:
     answers = [
         served.ask("POST", PATH, b"{"),
