@@ -13,7 +13,7 @@ from lts.service.pair.node import Node
 
 def notices(ctx: Context, now: int) -> list[Notice]:
     """All of them at `now` (UTC seconds)."""
-    found = troubles(ctx)
+    found = [*troubles(ctx), *ctx.newcomers.notices(now)]
     if ctx.clock.state.pending is not None:
         time = iso(ctx.clock.state.pending)
         sentence = f"The clock went far ahead, to {time}; it is believed in an hour, or once you accept it."

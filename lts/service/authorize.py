@@ -54,6 +54,11 @@ def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = 
     return finish(ctx, request, now, begin(ctx, request, now, caller))
 
 
+def proves_device(ctx: Context, request: Request) -> bool:
+    """Whether a request shows a clone token that was given to its device."""
+    return request.chain is not None and chain.decode_token(ctx.chain_key, request.device, request.chain) is not None
+
+
 def begin(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Waiting[Decided]:
     """Hand the decision to the writer without waiting; `finish` does the rest."""
     item_now = ctx.clock.item_time(now)

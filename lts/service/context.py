@@ -13,6 +13,7 @@ from lts.rules.notices import Notice
 from lts.service.clock import Clock
 from lts.service.identity import Identity
 from lts.service.leases import Leases
+from lts.service.newcomers import Newcomers
 from lts.service.pair.pinned import Delegation
 from lts.service.recentcalls import RecentCalls
 from lts.service.refusals import Refusals
@@ -72,6 +73,8 @@ class Context:
     """The main's word for this server while it holds, where this one is a standby."""
     calls: RecentCalls = field(default_factory=RecentCalls)
     """Authorizations of the last hour."""
+    newcomers: Newcomers = field(default_factory=Newcomers)
+    """Addresses from which too many new devices asked."""
     warnings: list[Notice] = field(default_factory=list)
     """What an administrator should know."""
     restored_noticed: bool = False

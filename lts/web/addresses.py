@@ -45,6 +45,12 @@ class Addresses:
                 return _client_key(hop)
         return _client_key(peer)
 
+    def is_nobody(self, environ: dict[str, Any]) -> bool:
+        """Whether a request has no client's address: it comes from this machine itself, or from a trusted proxy that
+        says nothing of whom it speaks for."""
+        peer = str(environ.get("REMOTE_ADDR") or "")
+        return is_loopback(environ) or (self._is_trusted(peer) and self.client(environ) == _client_key(peer))
+
     def _look_up(self, text: str) -> bool:
         address = read_address(text)
         return address is not None and any(address in network for network in self._trusted)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from lts.errors import HttpError, Malformed, TooLarge
-from lts.web.bodytree import BODY
+from lts.web.bodytree import BODY, LARGE_BYTES
 
 _GZIP = 31
 MAX_MEMBERS = 16
@@ -15,11 +15,35 @@ _PIECE_BYTES = 65_536
 """What is unzipped at a time: what follows a member is copied, so it must not be the rest of the body."""
 
 
-def read_body(environ: dict[str, Any], limit: int) -> bytes:
-    """The body, at most `limit` bytes both as sent and unzipped.
+class Sent(NamedTuple):
+    """A body as it was sent; neither it nor what is in it has over `limit` bytes."""
 
-    Raises TooLarge, Malformed (damaged gzip, or in too many members), HttpError 415 for another Content-Encoding.
-    """
+    data: bytes
+    packed: bool
+    limit: int
+
+    def opening(self) -> bytes:
+        """Its first 64 KiB unpacked, as far as they can be read: what costs next to nothing whatever follows."""
+        start = self.data[:LARGE_BYTES]
+        if not self.packed:
+            return start
+        try:
+            return zlib.decompressobj(wbits=_GZIP).decompress(start, LARGE_BYTES)
+        except zlib.error:
+            return b""
+
+    def unpacked(self) -> bytes:
+        """All of it. Raises TooLarge, Malformed (damaged gzip, or in too many members)."""
+        return _unzip(self.data, self.limit) if self.packed else self.data
+
+
+def read_body(environ: dict[str, Any], limit: int) -> bytes:
+    """The body, at most `limit` bytes both as sent and unzipped. Raises what `receive` and `Sent.unpacked` raise."""
+    return receive(environ, limit).unpacked()
+
+
+def receive(environ: dict[str, Any], limit: int) -> Sent:
+    """The body as it was sent. Raises TooLarge, HttpError 415 for another Content-Encoding."""
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise HttpError(415, "content-encoding", "Send the body as it is, or with Content-Encoding: gzip.")
@@ -31,7 +55,7 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
     body: bytes = environ["wsgi.input"].read(wanted)
     if len(body) > limit:
         raise _too_large(limit)
-    return _unzip(body, limit) if encoding.endswith("gzip") else body
+    return Sent(body, encoding.endswith("gzip"), limit)
 
 
 def _unzip(body: bytes, limit: int) -> bytes:

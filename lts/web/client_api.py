@@ -26,7 +26,7 @@ from lts.service.report import Reported
 from lts.store.writer import Waiting
 from lts.web import answers, messages, problems, reports
 from lts.web.addresses import Addresses
-from lts.web.body import read_body
+from lts.web.body import Sent, read_body, receive
 from lts.web.bodytree import LARGE_BYTES
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
@@ -153,8 +153,7 @@ class ClientApi:
         self._limits.check_address(address)
         with self._counting(address):
             request = messages.read_authorize(read_body(environ, MAX_OTHER_BYTES))
-            # whoever asks has not proven to be the device: another address must not use up what the device may ask
-            self._limits.device((request.device, address))
+            self._count_asking(request, environ, address)
         now = self._ctx.clock.now()
         waiting = authorize.begin(self._ctx, request, now, Caller(address, environ.get("HTTP_USER_AGENT", "")))
         return Call(waiting, lambda: self._authorized(request, address, now, waiting))
@@ -168,14 +167,27 @@ class ClientApi:
             if refusal.code in (101, 121) and odd:
                 log.info("%s the unknown code holds %s", request_id.get(), odd)
             raise
-        self._limits.spend(request.device)
         return 200, answers.authorized(done, now)
+
+    def _count_asking(self, request: Request, environ: Environ, address: str) -> None:
+        """Count an authorization for the device it proves to come from, else for its address. Raises Refusal 130."""
+        if authorize.proves_device(self._ctx, request):
+            self._limits.device(request.device)
+            return
+        self._limits.named_device(request.device, address)
+        if self._addresses.is_nobody(environ):
+            return
+        code = request.handshake_code or request.organization_id or ""
+        try:
+            self._limits.unproven(address, code)
+        except Refusal:
+            self._ctx.newcomers.note(address, code, self._ctx.clock.now())
+            raise
 
     def _report(self, environ: Environ, address: str) -> Call:
         self._ctx.check_serving()
         with self._counting(address):
-            body = read_body(environ, self._max_report)
-            vouched = self._vouched(address, body)
+            body, vouched = self._opened(address, receive(environ, self._max_report))
             if vouched is None:
                 text = reports.read_lease(body)
                 vouched = text, self._count_device(text)
@@ -193,8 +205,7 @@ class ClientApi:
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._ctx.check_serving()
         with self._counting(address):
-            body = read_body(environ, MAX_OTHER_BYTES)
-            vouched = self._vouched(address, body)
+            body, vouched = self._opened(address, receive(environ, MAX_OTHER_BYTES))
             lease = messages.read_release(body)
             self._lease_of(lease, vouched)
             release.release(self._ctx, lease, self._ctx.clock.now())
@@ -203,6 +214,12 @@ class ClientApi:
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
+
+    def _opened(self, address: str, sent: Sent) -> tuple[bytes, tuple[str, Lease] | None]:
+        """A body and what vouches for it; from an address that must wait nothing is unpacked before a lease does."""
+        vouched = self._vouched(address, sent.opening()) if self._limits.must_wait(address) else None
+        body = sent.unpacked()
+        return body, vouched or self._vouched(address, body)
 
     def _vouched(self, address: str, body: bytes) -> tuple[str, Lease] | None:
         """The lease that vouches for a body before it is worked on; its device has paid then.

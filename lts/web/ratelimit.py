@@ -1,4 +1,7 @@
-"""Rate limits of devices and addresses (docs/design/surface.md, Limits); memory holds only keys still paying."""
+"""Rate limits of devices and addresses (docs/design/surface.md, Limits); memory holds only keys still paying.
+
+A request counts for the device that it proves to come from. What proves nothing counts for its address.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from lts.errors import Refusal
 from lts.rules.ratelimit import admit
 
 SWEEP_SECONDS = 5.0
+UNPROVEN_PER_MINUTE = 600
+UNPROVEN_BURST = 3000
+"""Of one address with one handshake code: the first start of a large company's devices behind one address."""
 
 
 class Limiter:
@@ -56,25 +62,39 @@ class Limiter:
 class Limits:
     """The limits of the client API. Raise Refusal 130 with Retry-After."""
 
-    def __init__(self, settings: RateLimits) -> None:
-        self._devices = Limiter(settings.device_requests_per_minute, settings.device_burst)
-        self._addresses = Limiter(settings.address_refusals_per_minute, settings.address_refusals_per_minute)
+    def __init__(self, settings: RateLimits, clock: Callable[[], float] = time.monotonic) -> None:
+        refusals = settings.address_refusals_per_minute
+        self._devices = Limiter(settings.device_requests_per_minute, settings.device_burst, clock)
+        self._addresses = Limiter(refusals, refusals, clock)
+        self._unproven = Limiter(UNPROVEN_PER_MINUTE, UNPROVEN_BURST, clock)
 
-    def device(self, device: Hashable) -> None:
-        """One request of a device."""
+    def device(self, device: bytes) -> None:
+        """One request that proved to come from a device."""
         wait = self._devices.take(device)
         if wait:
-            raise _too_many("device", wait)
+            raise _too_many("from this device", wait)
 
-    def spend(self, device: Hashable) -> None:
-        """Count a request of a device that was answered already."""
-        self._devices.take(device)
+    def named_device(self, device: bytes, address: str) -> None:
+        """One request that only names a device: no other address is held up by it, nor the device itself."""
+        wait = self._devices.take((device, address))
+        if wait:
+            raise _too_many("for this device", wait)
+
+    def unproven(self, address: str, code: str) -> None:
+        """One request of a device that is new, or does not prove to be known, with a handshake code."""
+        wait = self._unproven.take((address, code))
+        if wait:
+            raise _too_many("of devices that are new, or send no clone token, from this address", wait)
 
     def check_address(self, address: str) -> None:
         """An address with too many refused requests waits."""
         wait = self._addresses.wait_of(address)
         if wait:
-            raise _too_many("address", wait)
+            raise _too_many("from this address", wait)
+
+    def must_wait(self, address: str) -> bool:
+        """Whether `check_address` raises."""
+        return self._addresses.wait_of(address) > 0
 
     def refused(self, address: str) -> None:
         """A request of this address was refused."""
@@ -83,4 +103,4 @@ class Limits:
 
 def _too_many(what: str, wait: float) -> Refusal:
     seconds = int(wait) + 1
-    return Refusal(130, f"Too many requests from this {what}; wait {seconds} s.", retry_after=seconds)
+    return Refusal(130, f"Too many requests {what}; wait {seconds} s.", retry_after=seconds)

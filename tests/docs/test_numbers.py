@@ -19,6 +19,7 @@ from lts.rules.licensefile import (
 )
 from lts.rules.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
 from lts.vendor.spec import ITEM_FIELDS
+from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE
 from tests.docs.test_docs import DOCS
 
 CHARGING, FILES, ADMINISTERING, SURFACE, VENDOR, SETTINGS = (
@@ -104,6 +105,7 @@ def test_the_limits_per_minute_are_told_as_they_are() -> None:
         f"{limits.device_requests_per_minute} requests a minute of a device, {limits.device_burst} at once" in SURFACE
     )
     assert f"only refused requests count, {limits.address_refusals_per_minute} a minute" in SURFACE
+    assert f"{UNPROVEN_PER_MINUTE} a minute, {UNPROVEN_BURST:,} at once" in SURFACE
     assert numbers(row(SETTINGS, "rateLimits.deviceRequestsPerMinute"))[0] == limits.device_requests_per_minute
     assert numbers(row(SETTINGS, "rateLimits.deviceBurst"))[0] == limits.device_burst
     assert numbers(row(SETTINGS, "rateLimits.addressRefusalsPerMinute"))[0] == limits.address_refusals_per_minute

@@ -539,6 +539,7 @@ export const words = {
   "notice.item-expired": "",
   "notice.item-in-grace": "License item {item} has ended and works in grace until {until}.",
   "notice.item-invalid": "",
+  "notice.many-new-devices": "",
   "notice.moved": "",
   "notice.network-folder": "",
   "notice.not-a-vendor-key": "",

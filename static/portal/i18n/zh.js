@@ -539,6 +539,7 @@ export const words = {
   "notice.item-expired": "许可项 {item} 已过期；请向供应商续期。",
   "notice.item-in-grace": "许可项 {item} 已到期，宽限期至 {until}。",
   "notice.item-invalid": "许可项 {item} 不授权任何应用：{reason}",
+  "notice.many-new-devices": "一天之内，来自 {address} 的大量新设备以握手码 {code} 请求授权，其中一部分被要求等待。如果是您的设备，它们会自行继续；若经由代理，请将其写入 trustedProxies。否则请为该握手码设置会话密码，或改用新名称。",
   "notice.moved": "数据文件夹已移到另一台机器：LTS UUID 由 {old} 变为 {new}。请将新的激活请求发送给供应商。",
   "notice.network-folder": "数据文件夹 {folder} 位于网络共享上；请使用本机磁盘。",
   "notice.not-a-vendor-key": "信任文件夹中的 {file} 不是供应商密钥。",
