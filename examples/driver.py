@@ -38,7 +38,7 @@ class Driver:
         except LtsError:
             return None
         return {"s": list(key.servers), "o": key.organization_id, "h": key.handshake_code, "p": key.session_password,
-                "k": key.vendor_kid}  # fmt: skip
+                "k": key.vendor_kid, "f": key.fingerprint}  # fmt: skip
 
     def do_verify(self, call: Json) -> bool:
         try:

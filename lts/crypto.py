@@ -176,8 +176,10 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
-def read_jws(token: str) -> Jws:
-    """Take a compact JWS apart. Only alg EdDSA without `crit` is read. Raises TokenError."""
+def read_jws(token: str, typ: str | None) -> Jws:
+    """Take a compact JWS apart. Only alg EdDSA without `crit` is read, and of the header's `typ` only this one: a key
+    signs several kinds of tokens, and none may pass for another. None is for a caller that tells the kinds apart by
+    itself. Raises TokenError."""
     parts = token.split(".", 3)
     if len(parts) != 3 or not token.isascii():
         raise TokenError("Not a signed token (three parts with dots between).")
@@ -189,6 +191,8 @@ def read_jws(token: str) -> Jws:
         raise TokenError("The token's header cannot be read.") from error
     if not isinstance(header, dict) or header.get("alg") != "EdDSA" or "crit" in header:
         raise TokenError("The token is not signed with EdDSA.")
+    if typ is not None and header.get("typ") != typ:
+        raise TokenError(f"The token is of another type than {typ}.")
     signature = unb64url(parts[2])
     if len(signature) != 64:
         raise TokenError("The token's signature is not an Ed25519 signature.")

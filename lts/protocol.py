@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
 
 from lts.crypto import Jws, PublicKey, b64url, read_jws, unb64url
 from lts.errors import TokenError
@@ -25,6 +27,9 @@ MAX_COUNT = 1_000_000
 MAX_REPORT_SLOTS = 15_000
 NEVER = 253_402_300_800
 """UTC seconds of year 10000: later than any time a lease can name."""
+
+LEASE_TYPE, RECEIPT_TYPE, CERTIFICATE_TYPE = "lts-lease+jws", "lts-receipt+jws", "lts-certificate+jws"
+"""`typ` of the tokens that a client reads (docs/protocol.md, Tokens)."""
 
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -64,23 +69,26 @@ def parse_iso(text: str) -> int:
 @dataclass(frozen=True)
 class LicenseKey:
     """What an application embeds (docs/design/surface.md, License key): server URLs, organization, handshake code,
-    password."""
+    password. `fingerprint` has room for that of the servers' certificate; nothing sets it yet."""
 
     servers: tuple[str, ...]
     organization_id: str | None
     handshake_code: str | None
     session_password: str | None
     vendor_kid: str | None
+    fingerprint: str | None = None
 
     def encode(self) -> str:
         """The copy-safe one-line string, `LTS2…`."""
-        fields = {
+        fields: dict[str, Any] = {
             "s": list(self.servers),
             "o": self.organization_id,
             "h": self.handshake_code,
             "p": self.session_password,
             "k": self.vendor_kid,
         }
+        if self.fingerprint is not None:
+            fields["f"] = self.fingerprint
         return "LTS2" + b64url(json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode())
 
     @classmethod
@@ -95,7 +103,11 @@ class LicenseKey:
             raise TokenError("The license key is damaged. Copy it whole from the portal.") from error
         if not isinstance(fields, dict) or not _are_key_fields(fields):
             raise TokenError("The license key is damaged. Copy it whole from the portal.")
-        return cls(tuple(fields["s"]), fields.get("o"), fields.get("h"), fields.get("p"), fields.get("k"))
+        return cls(tuple(fields["s"]), *(fields.get(name) for name in _KEY_TEXTS))
+
+
+_KEY_TEXTS = "ohpkf"
+"""The fields of a license key beside its servers: each a text, or null. Others are ignored."""
 
 
 def _are_key_fields(fields: dict[str, Any]) -> bool:
@@ -104,8 +116,38 @@ def _are_key_fields(fields: dict[str, Any]) -> bool:
         isinstance(servers, list)
         and bool(servers)
         and all(isinstance(url, str) for url in servers)
-        and all(fields.get(name) is None or isinstance(fields[name], str) for name in "ohpk")
+        and all(fields.get(name) is None or isinstance(fields[name], str) for name in _KEY_TEXTS)
     )
+
+
+class FeedPlace(NamedTuple):
+    """Where a server's change feed stood (docs/design/architecture.md, The change feed): `origin` is the incarnation
+    that names it together with the LTS UUID, `head` the first eight hex digits of its hash at `serial`."""
+
+    origin: str
+    serial: int
+    head: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a server has signed of a report (docs/protocol.md, Receipts): `body` is the SHA-256 of the request's body
+    (base64url), `results` as `short_results` makes it, `durable` as in the answer."""
+
+    body: str
+    results: str
+    durable: str
+
+    def claims(self) -> dict[str, str]:
+        """The JSON object that stands in the claim `receipt`."""
+        return {"body": self.body, "results": self.results, "durable": self.durable}
+
+
+def short_results(results: Iterable[tuple[str, int | None]]) -> str:
+    """(status, code) of each entry in order as runs: `3c 1r142 2u` is three counted, one rejected with 142, two
+    unchanged (docs/protocol.md, Receipts)."""
+    runs = ((status, code, sum(1 for _ in run)) for (status, code), run in groupby(results))
+    return " ".join(f"{n}{status[0]}{'' if code is None else code}" for status, code, n in runs)
 
 
 @dataclass(frozen=True)
@@ -137,7 +179,11 @@ class LeaseItem:
 
 @dataclass(frozen=True)
 class Lease:
-    """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds."""
+    """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds.
+
+    `origin` and `head` are those of a FeedPlace; leases of 0.1.0 have neither. `receipt` is there where a report
+    renewed the lease.
+    """
 
     issuer: str
     device: str
@@ -148,6 +194,9 @@ class Lease:
     handshake_code: str
     items: tuple[LeaseItem, ...]
     serial: int
+    origin: str | None = None
+    head: str | None = None
+    receipt: Receipt | None = None
 
     @property
     def device_bytes(self) -> bytes:
@@ -156,7 +205,7 @@ class Lease:
 
     def claims(self) -> dict[str, Any]:
         """The JSON payload of the lease."""
-        return {
+        claims = {
             "iss": self.issuer,
             "sub": self.device,
             "jti": self.jti,
@@ -166,7 +215,12 @@ class Lease:
             "hs": self.handshake_code,
             "items": [item.claims() for item in self.items],
             "serial": self.serial,
+            "origin": self.origin,
+            "head": self.head,
         }
+        if self.receipt is not None:
+            claims["receipt"] = self.receipt.claims()
+        return claims
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any]) -> Lease:
@@ -175,9 +229,16 @@ class Lease:
             times = [_as(int, claims, name) for name in ("iat", "nbf", "exp", "serial")]
             texts = [_as(str, claims, name) for name in ("iss", "sub", "jti", "hs")]
             items = tuple(_lease_item(item) for item in _as(list, claims, "items"))
+            origin, head = (_as(str, claims, name) if claims.get(name) is not None else None for name in _PLACE)
+            receipt = _receipt(claims["receipt"]) if claims.get("receipt") is not None else None
         except (KeyError, TypeError) as error:
             raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
-        return cls(texts[0], texts[1], texts[2], times[0], times[1], times[2], texts[3], items, times[3])
+        return cls(
+            texts[0], texts[1], texts[2], times[0], times[1], times[2], texts[3], items, times[3], origin, head, receipt
+        )
+
+
+_PLACE = ("origin", "head")
 
 
 def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:
@@ -185,6 +246,12 @@ def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:
     if type(value) is not kind:
         raise TypeError(name)
     return value
+
+
+def _receipt(claims: Any) -> Receipt:
+    if not isinstance(claims, dict):
+        raise TypeError("receipt")
+    return Receipt(*(_as(str, claims, name) for name in ("body", "results", "durable")))
 
 
 def _lease_item(claims: Any) -> LeaseItem:
@@ -217,7 +284,7 @@ def verify_chain(certificates: list[str], vendor_key: PublicKey | None, issued_a
         raise TokenError("The answer carries no certificate.")
     key, subject = vendor_key, ""
     for text in certificates:
-        jws = read_jws(text)
+        jws = read_jws(text, CERTIFICATE_TYPE)
         claims = jws.claims()
         confirmation = claims.get("cnf")
         certified = PublicKey.from_jwk(confirmation.get("jwk") if isinstance(confirmation, dict) else None)
@@ -245,7 +312,7 @@ def verify_lease(lease: str, certificates: list[str], vendor_key: PublicKey | No
 
     Its end is not compared with any clock: that is the caller's rule. Raises TokenError.
     """
-    jws = read_jws(lease)
+    jws = read_jws(lease, LEASE_TYPE)
     claims = Lease.from_claims(jws.claims())
     subject, key = verify_chain(certificates, vendor_key, claims.issued_at)
     if jws.header.get("kid") != key.kid or claims.issuer != subject:

@@ -13,8 +13,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lts.crypto import SigningKey, jws_header, sign_jws
-from lts.protocol import LicenseKey, iso
+from lts.crypto import SigningKey, b64url, jws_header, sign_jws
+from lts.protocol import CERTIFICATE_TYPE, LEASE_TYPE, RECEIPT_TYPE, LicenseKey, iso
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "vectors"
@@ -43,16 +43,16 @@ def jws(claims: Json, key: SigningKey, typ: str, **header: Any) -> str:
 def certificate(signer: SigningKey, issuer: str, subject: str, subject_key: SigningKey, **more: Any) -> str:
     """`signer` says that `subject` has `subject_key`."""
     claims = {"iss": issuer, "sub": subject, "cnf": {"jwk": subject_key.public.jwk}, "iat": NOON - DAY, **more}
-    return jws(claims, signer, "lts-certificate+jws")
+    return jws(claims, signer, CERTIFICATE_TYPE)
 
 
-def lease(number: int = 1, key: SigningKey = SERVER, **more: Any) -> str:
+def lease(number: int = 1, key: SigningKey = SERVER, typ: str = LEASE_TYPE, **more: Any) -> str:
     """A lease of the main server for a day."""
     item = {"itemId": "one", "licenseId": "100", "product": PRODUCT, "modules": ["QR"], "chargeWay": "scan",
             "instances": 1, "grace": False, "grant": 0}  # fmt: skip
     claims = {"iss": MAIN, "sub": DEVICE, "jti": f"lease-{number}", "iat": NOON, "nbf": NOON, "exp": NOON + DAY,
-              "hs": CODE, "items": [item], "serial": number, **more}  # fmt: skip
-    return jws(claims, key, "lts-lease+jws")
+              "hs": CODE, "items": [item], "serial": number, "origin": "00112233445566aa", "head": "c0ffee00", **more}  # fmt: skip
+    return jws(claims, key, typ)
 
 
 CHAIN = [certificate(VENDOR, VENDOR.kid, MAIN, SERVER)]
@@ -87,6 +87,13 @@ def verification() -> list[Json]:
         ("a changed payload", f"{head}.{_swapped(payload, 40)}.{signature}", CHAIN, VENDOR, False),
         ("a changed signature", f"{head}.{payload}.{_swapped(signature, 20)}", CHAIN, VENDOR, False),
         ("a changed certificate", good, [_swapped(CHAIN[0], len(CHAIN[0]) - 30)], VENDOR, False),
+        ("a lease of 0.1.0", lease(1, origin=None, head=None), CHAIN, VENDOR, True),
+        ("claims that are new to the client", lease(1, newer={"deep": [1]}), CHAIN, VENDOR, True),
+        ("the type of a certificate on a lease", lease(1, typ=CERTIFICATE_TYPE), CHAIN, VENDOR, False),
+        ("the type of a receipt on a lease", lease(1, typ=RECEIPT_TYPE), CHAIN, VENDOR, False),
+        ("the type of a lease on a certificate", good,
+         [jws({"iss": VENDOR.kid, "sub": MAIN, "cnf": {"jwk": SERVER.public.jwk}, "iat": NOON - DAY}, VENDOR, LEASE_TYPE)],
+         VENDOR, False),
         ("two parts", f"{head}.{payload}", CHAIN, VENDOR, False),
         ("no token at all", "lease", CHAIN, VENDOR, False),
     ]  # fmt: skip
@@ -111,11 +118,24 @@ def license_keys() -> list[Json]:
         "s3cret é 许可",
         VENDOR.kid,
     )
+    fingerprint = LicenseKey(("https://10.0.0.7/lts/",), None, CODE, None, None, "sha256-of-a-certificate")
+    newer = "LTS2" + b64url(json.dumps({"s": ["http://127.0.0.1/"], "newer": {"deep": [1]}}).encode())
     small = LicenseKey(("http://127.0.0.1:48080/lts/",), None, CODE, None, None)
     text = whole.encode()
     return [
         {"name": "everything", "text": text, "fields": _fields(whole)},
         {"name": "a server and a code", "text": small.encode(), "fields": _fields(small)},
+        {"name": "a fingerprint", "text": fingerprint.encode(), "fields": _fields(fingerprint)},
+        {
+            "name": "a field that is new to the client",
+            "text": newer,
+            "fields": _fields(LicenseKey(("http://127.0.0.1/",), None, None, None, None)),
+        },
+        {
+            "name": "a fingerprint that is none",
+            "text": "LTS2" + b64url(b'{"s":["http://127.0.0.1/"],"f":1}'),
+            "fields": None,
+        },
         {"name": "blanks and line ends around it", "text": f"  {text}\r\n", "fields": _fields(whole)},
         {"name": "nothing", "text": "", "fields": None},
         {"name": "another beginning", "text": "LTS1" + text[4:], "fields": None},
@@ -128,22 +148,34 @@ def license_keys() -> list[Json]:
 
 def _fields(key: LicenseKey) -> Json:
     return {"s": list(key.servers), "o": key.organization_id, "h": key.handshake_code, "p": key.session_password,
-            "k": key.vendor_kid}  # fmt: skip
+            "k": key.vendor_kid, "f": key.fingerprint}  # fmt: skip
 
 
-def _authorized(number: int = 1, chain: str = "c1", at: int = NOON, **more: Any) -> Json:
+def _authorized(number: int = 1, clone: str = "c1", at: int = NOON, **more: Any) -> Json:
     return {"status": 200, "body": {"lease": lease(number, iat=at, nbf=at, **more), "certificates": CHAIN, "items": [],
             "expiresAt": iso(at + DAY), "renewAfter": iso(at + DAY // 2), "reportInterval": 180, "serverTime": iso(at),
-            "chain": chain}}  # fmt: skip
+            "cloneToken": clone, "chain": clone}}  # fmt: skip
 
 
 def _reported(
-    results: list[Json], chain: str = "c2", at: int = NOON, renewed: str | None = None, durable: str = "single"
+    results: list[Json], clone: str = "c2", at: int = NOON, renewed: str | None = None, durable: str = "single"
 ) -> Json:
     return {
         "status": 200,
-        "body": {"results": results, "durable": durable, "lease": renewed, "serverTime": iso(at), "chain": chain},
+        "body": {
+            "results": results,
+            "durable": durable,
+            "lease": renewed,
+            "serverTime": iso(at),
+            "cloneToken": clone,
+            "chain": clone,
+        },
     }
+
+
+def _older(answer: Json) -> Json:
+    """An answer as 0.1.0 gave it."""
+    return {**answer, "body": {name: value for name, value in answer["body"].items() if name != "cloneToken"}}
 
 
 def _refused(code: int, status: int = 403) -> Json:
@@ -172,17 +204,21 @@ def _report(count: int, answer: Json, slot: int = NOON, number: int = 1, **body:
 def scenarios() -> list[Json]:
     """What a client must do, step by step: the calls made on it, the requests that must come, what it must say."""
     return [
-        {"name": "authorizes with what it was opened with, and sends each chain token back", "steps": [
+        {"name": "authorizes with what it was opened with, and sends each clone token back", "steps": [
             {"do": "authorize", "asks": [_asks("authorize", _authorized(), handshakeCode=CODE, deviceId=DEVICE, product=PRODUCT,
-                                               chain=None)], "result": {"ok": True}},
-            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2"), chain="c1")], "result": {"ok": True}},
+                                               cloneToken=None)], "result": {"ok": True}},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2"), cloneToken="c1")], "result": {"ok": True}},
             {"do": "allowed", "module": "QR", "result": {"ok": True}},
             {"do": "allowed", "module": "OCR", "result": {"ok": False}}]},
+        {"name": "goes on with the clone token of a server of 0.1.0, which calls it chain", "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", _older(_authorized()), chain=None)], "result": {"ok": True}},
+            {"do": "flush", "asks": [_asks("report", _older(_reported([_counted(NOON)])), chain="c1")]},
+            {"do": "flush", "asks": [_asks("report", _older(_reported([_counted(NOON)], "c3")), chain="c2")]}]},
         {"name": "reports the count so far of a slot, not the growth", "steps": [
             _OPENING, {"do": "use", "type": "QR", "count": 3},
-            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]), chain="c1")]},
+            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]), cloneToken="c1")]},
             {"do": "use", "type": "QR", "count": 2},
-            {"do": "flush", "asks": [_report(5, _reported([_counted(NOON)], "c3"), chain="c2")]}]},
+            {"do": "flush", "asks": [_report(5, _reported([_counted(NOON)], "c3"), cloneToken="c2")]}]},
         {"name": "reports again what was not confirmed", "steps": [
             _OPENING, {"do": "use", "type": "QR", "count": 3},
             {"do": "flush", "asks": [_report(3, SILENCE)], "result": {"error": "Unreachable"}},
@@ -220,7 +256,7 @@ def scenarios() -> list[Json]:
         {"name": "keeps lease, identity and unsent usage over a restart", "steps": [
             _OPENING, {"do": "use", "type": "QR", "count": 3}, {"do": "reopen"},
             {"do": "allowed", "module": "QR", "result": {"ok": True}},
-            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]), chain="c1")]}]},
+            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]), cloneToken="c1")]}]},
         {"name": "goes on with the lease at hand when no server answers", "steps": [
             _OPENING,
             {"do": "authorize", "asks": [_asks("authorize", SILENCE)], "result": {"ok": True}},

@@ -20,6 +20,7 @@ from lts.client.transport import HttpTransport, Transport
 from lts.crypto import PublicKey, read_jws
 from lts.errors import TokenError
 from lts.protocol import (
+    LEASE_TYPE,
     MAX_REPORT_SLOTS,
     REPORT_INTERVAL_SECONDS,
     SLOT_SECONDS,
@@ -149,7 +150,7 @@ class Client:
                 "organizationId": self._license_key.organization_id,
                 "sessionPassword": self._license_key.session_password,
                 "deviceId": self.device_id,
-                "chain": chain,
+                **_token(chain),
                 "clientTime": iso(int(self._clock())),
                 "clientName": NAME,
             }
@@ -161,7 +162,7 @@ class Client:
                 raise
             self._take_time(answer)
             self._take_lease(server, str(answer.get("lease")), [str(c) for c in answer.get("certificates", [])])
-            self._state.replace_chain(chain, str(answer.get("chain")))
+            self._state.replace_chain(chain, _token_of(answer))
             assert self._lease is not None
             return self._lease
 
@@ -311,9 +312,9 @@ class Client:
 
     def _post_report(self, lease: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
         chain = self._state.fact("chain")
-        server, answer = self._servers.call("report", {"lease": lease, "chain": chain, "reports": entries})
+        server, answer = self._servers.call("report", {"lease": lease, **_token(chain), "reports": entries})
         self._take_time(answer)
-        self._state.replace_chain(chain, str(answer.get("chain")))
+        self._state.replace_chain(chain, _token_of(answer))
         renewed = answer.get("lease")
         chain_of_signer = self._chain_of(renewed) if isinstance(renewed, str) else None
         if isinstance(renewed, str) and chain_of_signer is not None:
@@ -324,7 +325,7 @@ class Client:
     def _chain_of(self, lease: str) -> list[str] | None:
         """The certificates that came with the last authorization by the key that signed this lease."""
         try:
-            found = (self._state.fact("chains") or {}).get(read_jws(lease).header.get("kid"))
+            found = (self._state.fact("chains") or {}).get(read_jws(lease, LEASE_TYPE).header.get("kid"))
         except TokenError as error:
             raise NotTrusted(f"The server's lease cannot be believed: {error.detail}") from error
         return found if isinstance(found, list) else None
@@ -345,7 +346,7 @@ class Client:
         self.certificates = certificates
         self._state.keep("certificates", certificates)
         chains = self._state.fact("chains") or {}
-        self._state.keep("chains", {**chains, read_jws(text).header.get("kid"): certificates})
+        self._state.keep("chains", {**chains, read_jws(text, LEASE_TYPE).header.get("kid"): certificates})
         self._state.remember_lease(self._lease.jti, server, text, self.now())
 
     def _verify(self, text: str, certificates: list[str]) -> Lease:
@@ -378,7 +379,7 @@ class Client:
         if text is None or not isinstance(certificates, list):
             return
         try:
-            read_jws(text)
+            read_jws(text, LEASE_TYPE)
             self._lease = self._verify(text, certificates)
             self._lease_server = self._state.lease_server()
             self.certificates = certificates
@@ -394,3 +395,12 @@ class Client:
                     self.authorize()
             except (Refused, Unreachable, NotTrusted):
                 continue  # said by the next call that needs a lease; the outbox keeps what waits
+
+
+def _token(token: str | None) -> dict[str, str | None]:
+    """The clone token as a request names it: servers of 0.1 know it as `chain`."""
+    return {"cloneToken": token, "chain": token}
+
+
+def _token_of(answer: dict[str, Any]) -> str:
+    return str(answer.get("cloneToken") or answer.get("chain"))

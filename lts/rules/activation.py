@@ -71,7 +71,7 @@ def _opened(text: str) -> tuple[dict[str, Any], dict[str, Any], PublicKey]:
         raise TokenError("It lacks its format.")
     if outer.get("version") != VERSION:
         raise TokenError("Its version is unknown; update LTS.")
-    jws = read_jws(str(outer.get("request")))
+    jws = read_jws(str(outer.get("request")), None)
     if jws.header.get("typ") != JWS_TYPE:
         raise TokenError("What it holds is signed, but no request.")
     claims = jws.claims()

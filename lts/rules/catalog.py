@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from lts.rules.certificates import Certificates, LicenseName
 from lts.rules.licensefile import Item
 
 ACTIVE, REVOKED, INVALID = "active", "revoked", "invalid"
@@ -29,6 +30,11 @@ class LicenseItem:
     item: Item
     state: str = ACTIVE
     reason: str | None = None
+
+    @property
+    def license_name(self) -> LicenseName:
+        """The license it stands in."""
+        return self.vendor, self.license_id
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,7 @@ class Catalog:
     defaults: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
     vendors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """organization id -> root key id of its vendor."""
-    certificates: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """root key id of a vendor -> chain that a lease of its items carries."""
+    certificates: Certificates = field(default_factory=Certificates)
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     def code_named(self, name: str) -> Code | None:

@@ -72,7 +72,7 @@ _PRIVATE = ("-----BEGIN PRIVATE KEY-----", "-----BEGIN ENCRYPTED PRIVATE KEY----
 
 def _kind_of_token(token: str) -> Kind | None:
     try:
-        typ = read_jws(token).header.get("typ")
+        typ = read_jws(token, None).header.get("typ")
     except TokenError:
         return None
     kinds = {vendorkey.KEY_TYPE: PUBLIC_KEY, licensefile.JWS_TYPE: LICENSE, activation.JWS_TYPE: REQUEST}

@@ -132,7 +132,7 @@ def read(data: bytes) -> License:
 
 def verify(license_file: License, vendor_key: PublicKey) -> None:
     """Raises TokenError when the file is not signed by `vendor_key`."""
-    read_jws(license_file.jws).verify(vendor_key)
+    read_jws(license_file.jws, JWS_TYPE).verify(vendor_key)
 
 
 def parse(jws_text: str) -> License:
@@ -147,7 +147,7 @@ def parse(jws_text: str) -> License:
 def _signed(text: str) -> tuple[Jws, PublicKey]:
     """The token and the key it names as its signer's."""
     try:
-        jws = read_jws(text)
+        jws = read_jws(text, None)
         key = PublicKey.from_jwk(jws.header.get("jwk"))
     except TokenError as error:
         raise LicenseFileError(

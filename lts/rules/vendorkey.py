@@ -52,7 +52,7 @@ def read(data: bytes) -> VendorKey:
     text = armor.decode(data).strip()
     if text.startswith("{"):
         return _read_described(text)
-    jws = read_jws("".join(text.split()))
+    jws = read_jws("".join(text.split()), None)
     key = PublicKey.from_jwk(jws.header.get("jwk"))
     if jws.header.get("typ") != KEY_TYPE:
         raise TokenError("What the file holds is signed, but no vendor key.")
@@ -61,7 +61,7 @@ def read(data: bytes) -> VendorKey:
     succession = claims.get("replaces")
     if succession is not None and not isinstance(succession, str):
         raise TokenError("The succession in the key file cannot be read.")
-    replaces = str(read_jws(succession).header.get("kid")) if succession else None
+    replaces = str(read_jws(succession, None).header.get("kid")) if succession else None
     return VendorKey(str(claims.get("name", "")), key, replaces, succession, text)
 
 
@@ -92,8 +92,8 @@ def verify_succession(vendor_key: VendorKey, old: PublicKey) -> None:
     """Raises TokenError unless `old` signed that `vendor_key` takes its place."""
     if vendor_key.succession is None:
         raise TokenError("The key file names no predecessor.")
-    jws = read_jws(vendor_key.succession)
-    jws.verify(old)
     # A server's certificate names a key under the vendor's signature too: the type tells them apart.
-    if jws.header.get("typ") != SUCCESSION_TYPE or jws.claims().get("cnf") != {"jwk": vendor_key.key.jwk}:
+    jws = read_jws(vendor_key.succession, SUCCESSION_TYPE)
+    jws.verify(old)
+    if jws.claims().get("cnf") != {"jwk": vendor_key.key.jwk}:
         raise TokenError("The succession is for another key.")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lts.errors import Refusal
-from lts.protocol import DAY_SECONDS, Lease, LeaseItem
+from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt
 from lts.rules import authorize as rules
 from lts.rules import chain, likeness
 from lts.rules.authorize import Decision, Granted, Request
 from lts.rules.catalog import Code
+from lts.rules.certificates import Chain
 from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
@@ -24,10 +25,11 @@ from lts.store.writer import Waiting
 
 @dataclass(frozen=True)
 class Authorized:
-    """What the device gets; times in UTC seconds."""
+    """What the device gets; times in UTC seconds. `chain` is its new clone token."""
 
     lease: str
     certificates: tuple[str, ...]
+    license_certificates: tuple[str, ...]
     items: tuple[LeaseItem, ...]
     expires_at: int
     renew_after: int
@@ -36,13 +38,13 @@ class Authorized:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision: `serial` of its change (0 when refused) and the device's new chain token."""
+    """A decision: the `place` of its change (None when refused) and the device's new clone token."""
 
     code: Code
     decision: Decision
-    serial: int
+    place: FeedPlace | None
     token: str
-    certificates: tuple[str, ...] = ()
+    certificates: Chain
 
 
 def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Authorized:
@@ -80,11 +82,13 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
         _note(ctx, request, now, refused, decided)
         raise refused
     ctx.calls.note(decided.code.key, now, failed=False)
-    ctx.confirm(decided.serial)
-    lease = make_lease(ctx, request.device, decided.code, decided.decision.granted, decided.serial, now)
+    assert decided.place is not None
+    ctx.confirm(decided.place.serial)
+    lease = make_lease(ctx, request.device, decided.code, decided.decision.granted, decided.place, now)
     return Authorized(
         ctx.leases.sign(lease),
-        decided.certificates,
+        decided.certificates.certificates,
+        decided.certificates.licenses,
         lease.items,
         lease.expires_at,
         renew_after(lease),
@@ -114,7 +118,7 @@ def decide(
     look_up = standing_of(tx, code, device.key if device else None, now)
     decision = rules.decide(code, request, look_up, now, item_now)
     if not decision.granted:
-        return Decided(code, decision, 0, "")
+        return Decided(code, decision, None, "", Chain())
     key = device.key if device else tx.next_device
     tx.emit(
         records.Granted(
@@ -127,9 +131,14 @@ def decide(
         ),
         now,
     )
-    vendor = decision.granted[0].item.vendor
     token = next_token(ctx, request.device, step)
-    return Decided(code, decision, tx.serial, token, tx.catalog.certificates.get(vendor, ()))
+    chain_of = tx.catalog.certificates.chain_of([g.item.license_name for g in decision.granted])
+    return Decided(code, decision, place_of(tx, ctx), token, chain_of)
+
+
+def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
+    """Where this server's feed stands in the transaction."""
+    return FeedPlace(ctx.identity.incarnation, tx.serial, tx.head[:4].hex())
 
 
 def chain_step(ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None) -> chain.Step:
@@ -158,18 +167,30 @@ def has_seat(charge_way: str) -> bool:
     return charge_way in SEAT_WAYS or charge_way in CONCURRENT_WAYS
 
 
-def make_lease(ctx: Context, device: bytes, code: Code, granted: tuple[Granted, ...], serial: int, now: int) -> Lease:
-    """The lease over the granted items; it ends with the first of them."""
+def make_lease(
+    ctx: Context,
+    device: bytes,
+    code: Code,
+    granted: tuple[Granted, ...],
+    place: FeedPlace,
+    now: int,
+    receipt: Receipt | None = None,
+) -> Lease:
+    """The lease over the granted items; it ends with the first of them. `receipt` is that of the report which renews
+    it."""
     return Lease(
         issuer=ctx.leases.issuer,
         device=str(UUID(bytes=device)),
-        jti=f"{ctx.identity.incarnation[:8]}-{serial}",
+        jti=f"{place.origin[:8]}-{place.serial}",
         issued_at=now,
         not_before=now,
         expires_at=min(g.lease_end for g in granted),
         handshake_code=code.name,
         items=tuple(_lease_item(g) for g in granted),
-        serial=serial,
+        serial=place.serial,
+        origin=place.origin,
+        head=place.head,
+        receipt=receipt,
     )
 
 

@@ -14,6 +14,7 @@ import apsw
 
 from lts.crypto import SigningKey, b64url, jws_header, read_jws, sign_jws, unb64url
 from lts.errors import LtsError, TokenError
+from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import licensefile
 from lts.rules.catalog import (
     ACTIVE,
@@ -26,6 +27,7 @@ from lts.rules.catalog import (
     Validation,
     default_order,
 )
+from lts.rules.certificates import Certificates, Certified, LicenseName
 from lts.rules.licensefile import License
 from lts.service.identity import Identity
 from lts.service.pair.pinned import Delegation
@@ -65,17 +67,15 @@ def builder(
     def build(db: apsw.Connection) -> Catalog:
         items: dict[int, LicenseItem] = {}
         vendors: dict[str, str] = {}
-        chains: dict[str, tuple[str, ...]] = {}
         held = delegation()
+        own: dict[LicenseName, str] = {}
+        of_main: dict[LicenseName, str] = {}
         for stored in licenses.newest(db):
             found, verified_items = _items_of(db, stored, read, identity, held)
             items.update(found)
             for key in verified_items:
                 vendors.setdefault(found[key].organization_id, found[key].vendor)
-            _learn_chain(chains, stored, read, identity, held)
-        own = (self_signed(identity),) if held is None else held.certificates
-        for entry in items.values():
-            chains.setdefault(entry.vendor, own)
+            _learn_certificates(own, of_main, stored, read, identity, held)
         every = [_code(stored_code, items, vault) for stored_code in codes.all_codes(db)]
         present = [code for code in every if not code.removed]
         defaults = {code.organization_id: code for code in reversed(present)}
@@ -86,7 +86,7 @@ def builder(
             MappingProxyType({code.key: code for code in every}),
             MappingProxyType(defaults),
             MappingProxyType(vendors),
-            MappingProxyType(chains),
+            _certificates(own, of_main, identity, held),
             MappingProxyType(codes.settings(db)),
         )
 
@@ -149,31 +149,44 @@ def binding_fault(license_file: License, identity: Identity, held: Delegation | 
     )
 
 
-def _learn_chain(
-    chains: dict[str, tuple[str, ...]],
+def _learn_certificates(
+    own: dict[LicenseName, str],
+    of_main: dict[LicenseName, str],
     stored: StoredLicense,
     read: Callable[[str], License],
     identity: Identity,
     held: Delegation | None,
 ) -> None:
-    """Remember the vendor's certificate for this server's key, from any of its valid licenses; else the one for the
-    main's key, followed by the main's delegation."""
+    """Note a license's certificates, where it is valid: for this server's key, and for that of the main which lets this
+    server stand in."""
     try:
-        license_file = read(stored.jws)
-        for text in license_file.certificates:
-            claims = read_jws(text).claims()
-            confirmed = claims.get("cnf")
-            if claims.get("sub") == identity.uuid and confirmed == {"jwk": identity.key.public.jwk}:
-                chains[stored.vendor] = (text,)
-            elif held is not None and claims.get("sub") == held.main_uuid and confirmed == _key_of(held):
-                chains.setdefault(stored.vendor, (text, *held.certificates[1:]))
+        for text in read(stored.jws).certificates:
+            claims = read_jws(text, CERTIFICATE_TYPE).claims()
+            subject, confirmed = claims.get("sub"), claims.get("cnf")
+            if subject == identity.uuid and confirmed == {"jwk": identity.key.public.jwk}:
+                own[stored.vendor, stored.license_id] = text
+            elif held is not None and subject == held.main_uuid and confirmed == _key_of(held):
+                of_main[stored.vendor, stored.license_id] = text
     except LtsError:
         return
 
 
+def _certificates(
+    own: dict[LicenseName, str], of_main: dict[LicenseName, str], identity: Identity, held: Delegation | None
+) -> Certificates:
+    if held is None:
+        return Certificates((_certified(own),), (self_signed(identity),))
+    return Certificates((_certified(own), _certified(of_main, held.certificates[1:])), held.certificates)
+
+
+def _certified(by_license: dict[LicenseName, str], rest: tuple[str, ...] = ()) -> Certified:
+    by_vendor = {vendor: text for (vendor, _), text in by_license.items()}
+    return Certified(MappingProxyType(by_license), MappingProxyType(by_vendor), rest)
+
+
 def _key_of(held: Delegation) -> object:
     """`cnf` of the main's own certificate: the key that signed the delegation."""
-    return read_jws(held.certificates[0]).claims().get("cnf")
+    return read_jws(held.certificates[0], CERTIFICATE_TYPE).claims().get("cnf")
 
 
 def self_signed(identity: Identity) -> str:
@@ -186,7 +199,7 @@ def self_signed_certificate(uuid: str, key: SigningKey) -> str:
     """Self-signed certificate: `iss` = `sub` = LTS UUID, `cnf.jwk` the key itself; valid from 1970."""
     claims = {"iss": uuid, "sub": uuid, "cnf": {"jwk": key.public.jwk}, "iat": 0}
     payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
-    return sign_jws(jws_header(key.public, "lts-certificate+jws"), payload, key)
+    return sign_jws(jws_header(key.public, CERTIFICATE_TYPE), payload, key)
 
 
 def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Code:

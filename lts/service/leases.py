@@ -10,7 +10,7 @@ import msgspec
 
 from lts.crypto import PublicKey, SigningKey, jws_header, read_jws, sign_jws, unb64url
 from lts.errors import NotVerified, TokenError
-from lts.protocol import Lease
+from lts.protocol import LEASE_TYPE, RECEIPT_TYPE, FeedPlace, Lease, Receipt
 
 REMEMBERED = 50_000
 _encode = msgspec.json.Encoder().encode
@@ -29,7 +29,8 @@ class Leases:
         self._key = key
         self._secret = secret
         self._keys = {key.kid: key.public}
-        self._header = jws_header(key.public, "lts-lease+jws")
+        self._header = jws_header(key.public, LEASE_TYPE)
+        self._receipt_header = jws_header(key.public, RECEIPT_TYPE)
         self._young: set[bytes] = set()
         self._old: set[bytes] = set()
         self._lock = threading.Lock()
@@ -44,6 +45,11 @@ class Leases:
         text = sign_jws(self._header, _encode(lease.claims()), self._key)
         self._remember(self._digest(text))
         return text
+
+    def sign_receipt(self, device: str, now: int, place: FeedPlace, receipt: Receipt) -> str:
+        """A receipt that no lease carries, as a compact JWS. `now` in UTC seconds."""
+        claims = {"iss": self._issuer, "sub": device, "iat": now, **place._asdict(), "receipt": receipt.claims()}
+        return sign_jws(self._receipt_header, _encode(claims), self._key)
 
     def believe(self, keys: Iterable[PublicKey]) -> None:
         """Leases signed by these keys are believed too: those of the other server of a pair."""
@@ -67,7 +73,7 @@ class Leases:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
 
     def _signed(self, text: str) -> Lease:
-        jws = read_jws(text)
+        jws = read_jws(text, LEASE_TYPE)
         key = self._keys.get(str(jws.header.get("kid")))
         if key is None:
             raise TokenError("It is signed by another key.")

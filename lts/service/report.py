@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lts.errors import Malformed, NotVerified
-from lts.protocol import Lease, LeaseItem, slot_of
+from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results, slot_of
 from lts.rules import authorize as rules
 from lts.rules import usage
 from lts.rules.authorize import Granted
@@ -16,7 +16,15 @@ from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.seats import UNIT_WAYS
 from lts.rules.usage import BadEntry, Entry, Result
-from lts.service.authorize import chain_step, has_seat, make_lease, next_token, seat_records
+from lts.service.authorize import (
+    chain_step,
+    has_seat,
+    make_lease,
+    next_token,
+    place_of,
+    renew_after,
+    seat_records,
+)
 from lts.service.context import Context
 from lts.service.standing import standing_of
 from lts.store import devices, records
@@ -27,12 +35,18 @@ from lts.store.writer import Waiting
 
 @dataclass(frozen=True)
 class Reported:
-    """What the client is told: a result for each entry in order, and a renewed lease or None."""
+    """What the client is told: a result for each entry in order, its new clone token, and a renewed lease with its
+    times (UTC seconds), or else a receipt, with the certificates of its key where they are not those of the lease
+    sent."""
 
     results: list[Result]
     durable: str
-    lease: str | None
     chain: str
+    lease: str | None = None
+    expires_at: int | None = None
+    renew_after: int | None = None
+    receipt: str | None = None
+    certificates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,16 +54,20 @@ class _Recorded:
     grown: stored.Grown
     renewed: tuple[Granted, ...]
     code: Code
-    serial: int
+    place: FeedPlace
     token: str
+    certificates: tuple[str, ...] | None
 
 
-def record(ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int) -> Reported:
-    """Count what a device used (docs/design/charging.md, Reports), durable when it returns. `now` in UTC seconds.
+def record(
+    ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
+) -> Reported:
+    """Count what a device used (docs/design/charging.md, Reports), durable when it returns. `now` in UTC seconds,
+    `body` the digest for the receipt (lts.protocol.Receipt).
 
     Raises NotVerified (141), Malformed when no entry is good, CannotStore.
     """
-    return begin(ctx, ctx.leases.verify(lease_text), chain, entries, now).finish()
+    return begin(ctx, ctx.leases.verify(lease_text), chain, entries, now, body).finish()
 
 
 class Begun(NamedTuple):
@@ -59,8 +77,10 @@ class Begun(NamedTuple):
     finish: Callable[[], Reported]
 
 
-def begin(ctx: Context, lease: Lease, chain: str | None, entries: list[Entry | BadEntry], now: int) -> Begun:
-    """Hand the counts of a report under a verified lease to the writer.
+def begin(
+    ctx: Context, lease: Lease, chain: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
+) -> Begun:
+    """Hand the counts of a report under a verified lease to the writer; see `record`.
 
     Raises Malformed when no entry is good.
     """
@@ -71,7 +91,7 @@ def begin(ctx: Context, lease: Lease, chain: str | None, entries: list[Entry | B
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     item_now = ctx.clock.item_time(now)
     waiting = ctx.store.submit(lambda tx: _record(tx, ctx, lease, chain, good, now, item_now))
-    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, waiting.result(), now))
+    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, waiting.result(), now, body))
 
 
 def _finish(
@@ -81,19 +101,22 @@ def _finish(
     rejected: list[Result | None],
     recorded: _Recorded,
     now: int,
+    body: str,
 ) -> Reported:
-    durable = ctx.confirm(recorded.serial)
+    durable = ctx.confirm(recorded.place.serial)
     units, presence = recorded.grown.units, recorded.grown.presence
     results = [
         refusal
         or Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
         for entry, refusal in zip(entries, rejected, strict=True)
     ]
-    renewed = None
-    if recorded.renewed:
-        device = lease.device_bytes
-        renewed = ctx.leases.sign(make_lease(ctx, device, recorded.code, recorded.renewed, recorded.serial, now))
-    return Reported(results, durable, renewed, recorded.token)
+    receipt = Receipt(body, short_results((result.status, result.code) for result in results), durable)
+    if not recorded.renewed:
+        signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
+        return Reported(results, durable, recorded.token, receipt=signed, certificates=recorded.certificates)
+    renewed = make_lease(ctx, lease.device_bytes, recorded.code, recorded.renewed, recorded.place, now, receipt)
+    text = ctx.leases.sign(renewed)
+    return Reported(results, durable, recorded.token, text, renewed.expires_at, renew_after(renewed))
 
 
 def _record(
@@ -131,7 +154,15 @@ def _record(
     )
     if _used_up(tx, code, held, now):
         renewed = ()
-    return _Recorded(grown, renewed, code, tx.serial, next_token(ctx, uuid, step))
+    certificates = _certificates(tx, ctx, lease, held)
+    return _Recorded(grown, renewed, code, place_of(tx, ctx), next_token(ctx, uuid, step), certificates)
+
+
+def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
+    """The chain of this server's key for who holds a lease by another one: an LTS UUID has one key."""
+    if lease.issuer == ctx.leases.issuer:
+        return None
+    return tx.catalog.certificates.chain_of([item.license_name for item in items]).certificates
 
 
 def _notice_restored(tx: Transaction, ctx: Context, lease: Lease, now: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError, TokenError
-from lts.protocol import iso
+from lts.protocol import CERTIFICATE_TYPE, iso
 from lts.rules import armor, licensefile, vendorkey
 from lts.rules.activation import ActivationRequest
 from lts.rules.fields import Fields
@@ -148,7 +148,7 @@ def _certificate(license_file: License, server: ActivationRequest, key: SigningK
         "licenseId": license_file.license_id,
         "organizationId": license_file.organization_id,
     }
-    return sign_jws(jws_header(key.public, "lts-certificate+jws"), canonical_json(claims), key)
+    return sign_jws(jws_header(key.public, CERTIFICATE_TYPE), canonical_json(claims), key)
 
 
 def revoke(

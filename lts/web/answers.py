@@ -17,6 +17,8 @@ from lts.service.report import Reported
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 JwsAnswer = Annotated[str, Meta(description="Compact JWS")]
+CloneToken = Annotated[str, Meta(description="Send it with the next request")]
+OldName = Annotated[str, Meta(description="The clone token by its name of 0.1, until 0.3")]
 encode = msgspec.json.Encoder().encode
 
 
@@ -34,12 +36,16 @@ class AuthorizeAnswer(Struct, rename="camel"):
 
     lease: JwsAnswer
     certificates: tuple[JwsAnswer, ...]
+    license_certificates: Annotated[
+        tuple[JwsAnswer, ...], Meta(description="Of the lease's licenses that the first certificate does not name")
+    ]
     items: list[ItemAnswer]
     expires_at: Time
     renew_after: Time
     report_interval: Annotated[int, Meta(description="Seconds")]
     server_time: Time
-    chain: str
+    clone_token: CloneToken
+    chain: OldName
 
 
 class ResultAnswer(Struct, gc=False):
@@ -57,8 +63,13 @@ class ReportAnswer(Struct, rename="camel"):
     results: list[ResultAnswer]
     durable: Literal["both", "local", "single"]
     lease: JwsAnswer | None
+    expires_at: Time | None
+    renew_after: Time | None
+    receipt: JwsAnswer | None
+    certificates: tuple[JwsAnswer, ...] | None
     server_time: Time
-    chain: str
+    clone_token: CloneToken
+    chain: OldName
 
 
 class HealthAnswer(Struct):
@@ -87,11 +98,13 @@ def authorized(done: Authorized, now: int) -> bytes:
         AuthorizeAnswer(
             done.lease,
             done.certificates,
+            done.license_certificates,
             items,
             iso(done.expires_at),
             iso(done.renew_after),
             REPORT_INTERVAL_SECONDS,
             iso(now),
+            done.chain,
             done.chain,
         )
     )
@@ -100,7 +113,20 @@ def authorized(done: Authorized, now: int) -> bytes:
 def reported(done: Reported, now: int) -> bytes:
     """The body of a recorded report; `now` in UTC seconds."""
     results: list[Any] = [ResultAnswer(*result) for result in done.results]  # type: ignore[arg-type]  # one of the three
-    return encode(ReportAnswer(results, done.durable, done.lease, iso(now), done.chain))  # type: ignore[arg-type]  # one of the three
+    return encode(
+        ReportAnswer(
+            results,
+            done.durable,  # type: ignore[arg-type]  # one of the three
+            done.lease,
+            None if done.expires_at is None else iso(done.expires_at),
+            None if done.renew_after is None else iso(done.renew_after),
+            done.receipt,
+            done.certificates,
+            iso(now),
+            done.chain,
+            done.chain,
+        )
+    )
 
 
 def health(status: str) -> bytes:

@@ -7,6 +7,7 @@ calls one service function, translates the outcome.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import re
 import time
@@ -15,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lts.config import Config
+from lts.crypto import b64url
 from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal
 from lts.protocol import Lease
 from lts.rules.authorize import Request
@@ -194,7 +196,8 @@ class ClientApi:
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
             now = self._ctx.clock.now()
-            begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now)
+            digest = b64url(hashlib.sha256(body).digest())
+            begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now, digest)
         return Call(begun.waiting, lambda: self._reported(begun.finish, address, now))
 
     def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:

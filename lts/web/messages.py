@@ -36,6 +36,8 @@ _SOME_TEXT = {"pattern": rf"^[^\s{CONTROLS}]([^{CONTROLS}]*[^\s{CONTROLS}])?$"}
 Name = Annotated[str, Meta(min_length=1, max_length=256, extra_json_schema=_SOME_TEXT)]
 Secret = Annotated[str, Meta(max_length=256)]
 Token = Annotated[str, Meta(max_length=256)]
+CloneToken = Annotated[Token | None | UnsetType, Meta(description="As the last answer gave it; null for none")]
+OldName = Annotated[Token | None | UnsetType, Meta(description="The clone token by its name of 0.1, until 0.3")]
 JwsText = Annotated[str, Meta(min_length=1, max_length=262_144, description="Compact JWS")]
 Instances = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 DeviceId = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": _UUID_PATTERN})]
@@ -66,9 +68,11 @@ class AuthorizeMessage(Struct, rename="camel"):
     modules: Annotated[list[Name], Meta(max_length=MAX_MODULES)] | None | UnsetType = UNSET
     instances: Instances | None | UnsetType = UNSET
     validation: Validation | None | UnsetType = UNSET
-    chain: Token | None | UnsetType = UNSET
+    clone_token: CloneToken = UNSET
+    chain: OldName = UNSET
     client_time: Token | None | UnsetType = UNSET
     client_name: Name | None | UnsetType = UNSET
+    device_name: Name | None | UnsetType = UNSET
 
 
 class ReleaseMessage(Struct):
@@ -89,6 +93,7 @@ def read_authorize(body: bytes) -> Request:
     """The request in a body. Raises Malformed naming the field."""
     message = _read(body, _decode_authorize, AuthorizeMessage, _colons_of_authorize)
     validation = message.validation or _NO_VALIDATION
+    _name(message.device_name, "deviceName")  # checked, and not kept yet
     return Request(
         device=device_of(message.device_id),
         product=_name(message.product, "product") or "",
@@ -104,12 +109,22 @@ def read_authorize(body: bytes) -> Request:
         domain=_name(validation.domain, "validation.domain"),
         application_id=_name(validation.application_id, "validation.applicationId"),
         process_name=_name(validation.process_name, "validation.processName"),
-        chain=message.chain or None,
+        chain=clone_token(message.clone_token, message.chain),
         client_name=_name(message.client_name, "clientName"),
     )
 
 
 _NO_VALIDATION = Validation()
+
+
+def clone_token(sent: str | None | UnsetType, old: str | None | UnsetType) -> str | None:
+    """The token of a message that may name it `cloneToken`, `chain` as 0.1 does, or both. Raises Malformed when they
+    differ."""
+    if sent and old and sent != old:
+        raise Malformed(
+            "cloneToken and chain are two names of one token; send the same in both, or one.", field="cloneToken"
+        )
+    return sent or old or None
 
 
 def read_release(body: bytes) -> str:

@@ -20,7 +20,18 @@ from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
-from lts.web.messages import UNREADABLE, Instances, JwsText, Token, adds_up, careful, has_controls, words_of
+from lts.web.messages import (
+    UNREADABLE,
+    CloneToken,
+    Instances,
+    JwsText,
+    OldName,
+    adds_up,
+    careful,
+    clone_token,
+    has_controls,
+    words_of,
+)
 
 MAX_VALUES = 400_000
 """In a report that has to be read the careful way; 15,000 slots of a dozen types are half of it."""
@@ -43,18 +54,20 @@ class ReportEntry(Struct, gc=False):
     instances: Instances | None | UnsetType = UNSET
 
 
-class ReportMessage(Struct):
+class ReportMessage(Struct, rename="camel"):
     """Body of POST /api/v1/report."""
 
     lease: JwsText
     reports: list[ReportEntry]
-    chain: Token | None | UnsetType = UNSET
+    clone_token: CloneToken = UNSET
+    chain: OldName = UNSET
 
 
-class _Envelope(Struct):
+class _Envelope(Struct, rename="camel"):
     lease: JwsText
     reports: list[Any]
-    chain: Token | None | UnsetType = UNSET
+    clone_token: CloneToken = UNSET
+    chain: OldName = UNSET
 
 
 class _Entries(Struct):
@@ -122,10 +135,12 @@ def _fast(body: bytes) -> Report | None:
         )
     except (*UNREADABLE, ValueError):
         return None
-    chain = message.chain
-    if chain is not UNSET:
-        colons += 1 + (chain or "").count(":")
-    return Report(message.lease, chain or None, entries) if adds_up(body, colons) else None
+    for token in (message.clone_token, message.chain):
+        if token is not UNSET:
+            colons += 1 + (token or "").count(":")
+    if not adds_up(body, colons):
+        return None
+    return Report(message.lease, clone_token(message.clone_token, message.chain), entries)
 
 
 @lru_cache(maxsize=_KNOWN_SLOTS)
@@ -167,7 +182,7 @@ def _careful(tree: Tree) -> Report:
         first = entries[0]
         assert isinstance(first, BadEntry)
         raise Malformed(f"{first.field} {first.detail}.", field=first.field)
-    return Report(envelope.lease, envelope.chain or None, entries)
+    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries)
 
 
 class _Loose(Struct):

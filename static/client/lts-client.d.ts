@@ -75,7 +75,7 @@ export class LtsClient {
   /** Rejects with LtsError for a damaged license key, NotTrusted without vendorKey or allowPinned. */
   static open(licenseKey: string, options: LtsOptions): Promise<LtsClient>;
   /** What a license key holds. Throws LtsError when it is damaged. */
-  static readKey(text: string): { s: string[]; o: string | null; h: string | null; p: string | null; k: string | null };
+  static readKey(text: string): { s: string[]; o: string | null; h: string | null; p: string | null; k: string | null; f: string | null };
   readonly deviceId: string;
   /** Why identity and usage are kept in memory alone; null when all is well. */
   readonly storageFault: string | null;

@@ -10,6 +10,7 @@
 // `storageFault` says so. Leases are verified with WebCrypto, which browsers have on https and localhost alone.
 
 const NAME = "lts-client-js/1.0";
+const LEASE = "lts-lease+jws", CERTIFICATE = "lts-certificate+jws";
 const SLOT = 180;
 const KEPT_SLOTS = 30 * 480;
 const LEASES_KEPT = 2 * 86400;
@@ -58,6 +59,8 @@ const isText = (value) => typeof value === "string";
 const newUuid = () => [...crypto.getRandomValues(new Uint8Array(16))]
   .map((byte, i) => (i === 6 ? (byte & 15) | 64 : i === 8 ? (byte & 63) | 128 : byte).toString(16).padStart(2, "0"))
   .join("").replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+// servers of 0.1 know the clone token as `chain`
+const tokenNames = (token) => ({ cloneToken: token, chain: token });
 const iso = (slot) => new Date(slot * SLOT * 1000).toISOString().replace(".000", "");
 
 function readKey(text) {
@@ -69,19 +72,20 @@ function readKey(text) {
   } catch {
     throw wrong();
   }
-  const good = fields && Array.isArray(fields.s) && fields.s.length && fields.s.every(isText) && ["o", "h", "p", "k"].every((name) => fields[name] == null || isText(fields[name]));
+  const good = fields && Array.isArray(fields.s) && fields.s.length && fields.s.every(isText) && ["o", "h", "p", "k", "f"].every((name) => fields[name] == null || isText(fields[name]));
   if (!good) throw wrong();
   return fields;
 }
 
 // --- leases and certificates (RFC 7515, RFC 8037) ---
 
-function readJws(text) {
+// A key signs several kinds of tokens: none may pass for another.
+function readJws(text, typ) {
   try {
     const [head, payload, signature] = text.split(".");
     const header = JSON.parse(textOf(bytesOf(head)));
     const claims = JSON.parse(textOf(bytesOf(payload)));
-    if (header.alg !== "EdDSA" || !claims || typeof claims !== "object" || text.split(".").length !== 3) throw new Error();
+    if (header.alg !== "EdDSA" || header.typ !== typ || !claims || typeof claims !== "object" || text.split(".").length !== 3) throw new Error();
     return { header, claims, signed: new TextEncoder().encode(`${head}.${payload}`), signature: bytesOf(signature) };
   } catch {
     throw new NotTrusted("The server's answer holds no signed token.");
@@ -103,7 +107,7 @@ async function check(jws, key, words) {
 
 // The lease's claims, believed. Without a vendor's key the first certificate vouches for itself, and its key is pinned.
 export async function verifyLease(text, certificates, vendorKey = null) {
-  const lease = readJws(text);
+  const lease = readJws(text, LEASE);
   const { claims } = lease;
   const items = Array.isArray(claims.items) ? claims.items : [];
   if (![claims.iss, claims.sub, claims.jti, claims.hs].every(isText) || ![claims.iat, claims.exp].every(Number.isInteger) || !items.length) throw new NotTrusted("The lease lacks a claim.");
@@ -111,7 +115,7 @@ export async function verifyLease(text, certificates, vendorKey = null) {
   let key = vendorKey ? await keyOf(vendorKey) : null;
   let subject = "";
   for (const one of certificates) {
-    const jws = readJws(one);
+    const jws = readJws(one, CERTIFICATE);
     const { iss, sub, iat, exp, cnf } = jws.claims;
     const next = await keyOf(cnf?.jwk?.x);
     if (key || iss === sub) {
@@ -212,10 +216,11 @@ export class LtsClient {
     this.saving = null;
   }
 
-  // What a license key holds: {s: URLs, o: organization, h: handshake code, p: session password, k: vendor key id}.
+  // What a license key holds: {s: URLs, o: organization, h: handshake code, p: session password, k: vendor key id,
+  // f: fingerprint}.
   static readKey(text) {
-    const { s, o = null, h = null, p = null, k = null } = readKey(text);
-    return { s, o, h, p, k };
+    const { s, o = null, h = null, p = null, k = null, f = null } = readKey(text);
+    return { s, o, h, p, k, f };
   }
 
   static async open(key, options = {}) {
@@ -335,7 +340,7 @@ export class LtsClient {
     const asked = { product, version, edition, deploymentType, chargeWay, modules, validation: validation ?? { domain: globalThis.location?.hostname || null } };
     const body = {
       ...asked, handshakeCode: this.key.h ?? null, organizationId: this.key.o ?? null, sessionPassword: this.key.p ?? null,
-      deviceId: this.deviceId, chain, clientTime: new Date(this.options.clock()).toISOString(), clientName: NAME,
+      deviceId: this.deviceId, ...tokenNames(chain), clientTime: new Date(this.options.clock()).toISOString(), clientName: NAME,
     };
     let found;
     try {
@@ -399,7 +404,7 @@ export class LtsClient {
   async #send(text, lines) {
     const chain = (await this.#fact("chain")) ?? null;
     const reports = lines.map(({ slot, usage }) => ({ slot: iso(slot), usage }));
-    const [server, answer] = await this.#call("report", { lease: text, chain, reports });
+    const [server, answer] = await this.#call("report", { lease: text, ...tokenNames(chain), reports });
     const results = Array.isArray(answer.results) ? answer.results : [];
     await this.store.run(async (of) => {
       const outbox = of("outbox");
@@ -413,7 +418,7 @@ export class LtsClient {
         }
       }
     });
-    const known = isText(answer.lease) ? ((await this.#fact("chains")) ?? {})[readJws(answer.lease).header.kid] : null;
+    const known = isText(answer.lease) ? ((await this.#fact("chains")) ?? {})[readJws(answer.lease, LEASE).header.kid] : null;
     await this.#take(server, answer, chain, known ? answer.lease : null, known);
     this.moved = !known && (isText(answer.lease) || server !== this.leaseServer);
     return results;
@@ -474,7 +479,7 @@ export class LtsClient {
       const facts = of("facts");
       await facts.put("offset", this.offset);
       await facts.put("seen", this.seen);
-      if (((await facts.get("chain")) ?? null) === sentChain) await facts.put("chain", answer.chain); // of parallel answers one wins
+      if (((await facts.get("chain")) ?? null) === sentChain) await facts.put("chain", answer.cloneToken ?? answer.chain); // of parallel answers one wins
       if (!found) return;
       await facts.put("lease", found.claims.jti);
       await facts.put("certificates", certificates);

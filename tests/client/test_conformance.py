@@ -106,11 +106,11 @@ WRONG = {
     "believes anything": (
         "client.py", "authorize answered: error is missing",
         [("return verify_lease(text, certificates, self._vendor_key)",
-          "return Lease.from_claims(read_jws(text).claims())")],
+          "return Lease.from_claims(read_jws(text, LEASE_TYPE).claims())")],
     ),
     "forgets the chain token": (
-        "client.py", 'chain is null, where "c1" was expected',
-        [('"chain": chain, "reports"', '"chain": None, "reports"')],
+        "client.py", 'cloneToken is null, where "c1" was expected',
+        [('**_token(chain), "reports"', '**_token(None), "reports"')],
     ),
     "asks the standby after every refusal": (
         "servers.py", "sent authorize to the standby though nothing was to be sent",

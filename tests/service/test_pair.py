@@ -15,7 +15,7 @@ import pytest
 
 from lts.crypto import PublicKey, SigningKey, b64url, unb64url
 from lts.errors import AdminError, PeerError, Refusal
-from lts.protocol import DAY_SECONDS, slot_of, verify_lease
+from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, slot_of, verify_lease
 from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
@@ -618,7 +618,7 @@ def test_the_key_of_a_delegation_is_the_standbys(duet: Duet) -> None:
 def _last(certificates: tuple[str, ...]) -> tuple[str, PublicKey]:
     from lts.crypto import read_jws
 
-    claims = read_jws(certificates[-1]).claims()
+    claims = read_jws(certificates[-1], CERTIFICATE_TYPE).claims()
     return claims["sub"], PublicKey(unb64url(claims["cnf"]["jwk"]["x"]))
 
 

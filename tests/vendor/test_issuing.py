@@ -15,6 +15,7 @@ import pytest
 
 from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import AdminError, LicenseFileError, TokenError
+from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import activation, licensefile, vendorkey
 from lts.rules.licensefile import License
 from lts.vendor import issuing, keys
@@ -47,7 +48,7 @@ def test_a_certificate_says_just_what_a_client_needs() -> None:
     asked = request()
     made = issuing.activate(VENDOR.issue(item()), [asked], VENDOR.key, "Vendor", NOON)
     [text] = made.certificates
-    jws = read_jws(text)
+    jws = read_jws(text, CERTIFICATE_TYPE)
     jws.verify(VENDOR.key.public)
     assert jws.header["kid"] == VENDOR.key.kid
     assert jws.claims() == {
@@ -174,7 +175,10 @@ def test_a_new_key_takes_over_the_files_of_the_key_it_replaces_and_no_others(tmp
     keys.init(tmp_path, "Vendor", NOON, old=VENDOR.key)
     new = keys.load(tmp_path / "vendor.key")
     bound = issuing.activate(old, [request()], new.key, new.name, NOON, pub=new.pub)
-    assert (bound.vendor_kid, read_jws(bound.certificates[0]).header["kid"]) == (new.key.kid, new.key.kid)
+    assert (bound.vendor_kid, read_jws(bound.certificates[0], CERTIFICATE_TYPE).header["kid"]) == (
+        new.key.kid,
+        new.key.kid,
+    )
     assert issuing.revoke(bound, ["b"], new.key, new.name, new.pub).revision == 2
     with pytest.raises(LicenseFileError):
         issuing.activate(old, [UUID], new.key, new.name, NOON)

@@ -44,7 +44,8 @@ def test_authorize_answers_as_promised(web: Web) -> None:
     assert answer.headers["content-type"] == "application/json"
     told = answer.json
     assert set(told) == {
-        "lease", "certificates", "items", "expiresAt", "renewAfter", "reportInterval", "serverTime", "chain",
+        "lease", "certificates", "licenseCertificates", "items", "expiresAt", "renewAfter", "reportInterval",
+        "serverTime", "cloneToken", "chain",
     }  # fmt: skip
     assert told["items"] == [{"itemId": "one", "chargeWay": "scan", "modules": ["QR"], "grace": False}]
     assert told["reportInterval"] == 180
@@ -64,7 +65,10 @@ def test_a_report_answers_for_each_entry_in_order(web: Web) -> None:
     )
     assert answer.status == 200
     told = answer.json
-    assert set(told) == {"results", "durable", "lease", "serverTime", "chain"}
+    assert set(told) == {
+        "results", "durable", "lease", "expiresAt", "renewAfter", "receipt", "certificates", "serverTime", "cloneToken",
+        "chain",
+    }  # fmt: skip
     assert [(r["status"], r["code"]) for r in told["results"]] == [
         ("counted", None),
         ("rejected", 140),

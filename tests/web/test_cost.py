@@ -109,12 +109,12 @@ def test_a_json_body_of_any_form_is_read_in_linear_time(
 def test_a_token_whose_header_holds_very_many_names_is_refused_before_it_is_read() -> None:
     header = b64url(hostile.late_twin(300_000))
     with pytest.raises(TokenError, match="header is too large"):
-        read_jws(f"{header}.e30.{b64url(bytes(64))}")
+        read_jws(f"{header}.e30.{b64url(bytes(64))}", None)
 
 
 @pytest.mark.parametrize("make", [lambda n: ".".join(["e30"] * n), lambda n: "A" * n + ".e30.AA"])
 def test_a_token_of_any_form_is_taken_apart_in_linear_time(make: Callable[[int], str]) -> None:
-    assert_linear(make, read_jws, MIB)
+    assert_linear(make, lambda token: read_jws(token, None), MIB)
 
 
 def unzip(body: bytes) -> bytes:

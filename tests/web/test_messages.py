@@ -42,7 +42,8 @@ def test_everything_a_request_can_say_is_read() -> None:
             modules=["QR Code", "QR Code", "PDF417"],
             instances=7,
             validation={"domain": "a.example.com", "applicationId": "app", "processName": "p.exe"},
-            chain="token",
+            cloneToken="token",
+            deviceName="Reception 2",
             clientTime="2026-11-25T02:03:04Z",
             clientName="x/1.0",
             newerField={"deep": [1, 2]},
@@ -59,8 +60,24 @@ def test_everything_a_request_can_say_is_read() -> None:
 
 
 def test_null_means_not_sent() -> None:
-    names = ("organizationId", "sessionPassword", "version", "edition", "chargeWay", "modules", "validation", "chain")
+    names = ("organizationId", "sessionPassword", "version", "edition", "chargeWay", "modules", "validation", "chain",
+             "cloneToken", "deviceName")  # fmt: skip
     assert read_authorize(body(**dict.fromkeys(names), instances=None)) == read_authorize(body())
+
+
+@pytest.mark.parametrize("named", [{"cloneToken": "t"}, {"chain": "t"}, {"cloneToken": "t", "chain": "t"},
+                                   {"cloneToken": "t", "chain": None}])  # fmt: skip
+def test_the_clone_token_has_two_names(named: dict[str, Any]) -> None:
+    assert read_authorize(body(**named)).chain == "t"
+
+
+def test_two_clone_tokens_in_one_request_are_refused() -> None:
+    assert fault(body(cloneToken="t", chain="u"))[0] == "cloneToken"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\u0000b", "x" * 257, 7])
+def test_a_device_name_is_a_name_as_others_are(name: Any) -> None:
+    assert fault(body(deviceName=name))[0] == "deviceName"
 
 
 def test_auto_is_no_charge_way() -> None:

@@ -133,6 +133,9 @@ def test_a_report_without_any_good_entry_is_refused_whole(bad: str, field: str) 
         (text(entry())[:-1] + b',"lease":"b"}', "lease"),
         (text(entry())[:-1] + b',"lease" :"b"}', "lease"),
         (text(entry())[:-1] + b',"chain":[]}', "chain"),
+        (text(entry())[:-1] + b',"cloneToken":[]}', "cloneToken"),
+        (text(entry())[:-1] + b',"cloneToken":"a","chain":"b"}', "cloneToken"),
+        (text(entry())[:-1] + b',"cloneToken":"a","chain":"b","newer":1}', "cloneToken"),
         (text(entry())[:-1] + b',"x":{"y":1,"y":1}}', "x.y"),
         (text(entry(), entry("NaN")), "reports[1].usage.QR Code"),
         (text(entry()) + b"x", "body"),
@@ -172,9 +175,12 @@ def outcome(read: Any, data: bytes) -> Any:
         return malformed.field
 
 
-@given(st.lists(ENTRY, max_size=4), st.booleans(), st.sampled_from([None, "t", ""]))
-def test_the_fast_way_and_the_careful_way_agree(entries: list[Any], ascii_only: bool, chain: str | None) -> None:
-    message = {"lease": "a.b.c", "chain": chain, "reports": entries}
+TOKENS = st.dictionaries(st.sampled_from(["chain", "cloneToken"]), st.sampled_from([None, "t", "a:b", ""]))
+
+
+@given(st.lists(ENTRY, max_size=4), st.booleans(), TOKENS)
+def test_the_fast_way_and_the_careful_way_agree(entries: list[Any], ascii_only: bool, tokens: dict[str, Any]) -> None:
+    message = {"lease": "a.b.c", **tokens, "reports": entries}
     data = json.dumps(message, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     careful = outcome(lambda body: reports._careful(read_tree(body)), data)
     assert outcome(read_report, data) == careful

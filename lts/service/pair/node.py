@@ -15,6 +15,7 @@ from typing import Any
 from lts import __version__
 from lts.crypto import PublicKey, canonical_json, jws_header, sign_jws
 from lts.errors import AdminError, PeerError, Refusal
+from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.rules.vendorkey import fingerprint, is_fingerprint
@@ -345,7 +346,7 @@ class Node:
             return [], 0
         me = self.ctx.identity
         claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, now + self.peer.clock_offset)
-        header = jws_header(me.key.public, "lts-certificate+jws")
+        header = jws_header(me.key.public, CERTIFICATE_TYPE)
         return [self_signed(me), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
 
     def take_delegation(self, main_uuid: str, certificates: list[str], until: int) -> None:
