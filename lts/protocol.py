@@ -181,8 +181,9 @@ class LeaseItem:
 class Lease:
     """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds.
 
-    `origin` and `head` are those of a FeedPlace; leases of 0.1.0 have neither. `receipt` is there where a report
-    renewed the lease.
+    `origin` and `head` are those of a FeedPlace. `receipt` is there where a report renewed the lease. `code` is the code's
+    number, `asked` what the device asked for (lts.rules.asked), `authorized_at` when it did so. A lease of LTS 0.1.0 has
+    none of them.
     """
 
     issuer: str
@@ -197,6 +198,9 @@ class Lease:
     origin: str | None = None
     head: str | None = None
     receipt: Receipt | None = None
+    code: int | None = None
+    asked: dict[str, Any] | None = None
+    authorized_at: int | None = None
 
     @property
     def device_bytes(self) -> bytes:
@@ -205,6 +209,7 @@ class Lease:
 
     def claims(self) -> dict[str, Any]:
         """The JSON payload of the lease."""
+        added = {"code": self.code, "asked": self.asked, "auth_time": self.authorized_at}
         claims = {
             "iss": self.issuer,
             "sub": self.device,
@@ -217,6 +222,7 @@ class Lease:
             "serial": self.serial,
             "origin": self.origin,
             "head": self.head,
+            **{name: value for name, value in added.items() if value is not None},
         }
         if self.receipt is not None:
             claims["receipt"] = self.receipt.claims()
@@ -229,16 +235,12 @@ class Lease:
             times = [_as(int, claims, name) for name in ("iat", "nbf", "exp", "serial")]
             texts = [_as(str, claims, name) for name in ("iss", "sub", "jti", "hs")]
             items = tuple(_lease_item(item) for item in _as(list, claims, "items"))
-            origin, head = (_as(str, claims, name) if claims.get(name) is not None else None for name in _PLACE)
+            origin, head = _may(str, claims, "origin"), _may(str, claims, "head")
             receipt = _receipt(claims["receipt"]) if claims.get("receipt") is not None else None
+            added = (_may(int, claims, "code"), _may(dict, claims, "asked"), _may(int, claims, "auth_time"))
         except (KeyError, TypeError) as error:
             raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
-        return cls(
-            texts[0], texts[1], texts[2], times[0], times[1], times[2], texts[3], items, times[3], origin, head, receipt
-        )
-
-
-_PLACE = ("origin", "head")
+        return cls(*texts[:3], *times[:3], texts[3], items, times[3], origin, head, receipt, *added)
 
 
 def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:
@@ -246,6 +248,10 @@ def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:
     if type(value) is not kind:
         raise TypeError(name)
     return value
+
+
+def _may(kind: type[_T], claims: dict[str, Any], name: str) -> _T | None:
+    return None if claims.get(name) is None else _as(kind, claims, name)
 
 
 def _receipt(claims: Any) -> Receipt:

@@ -264,7 +264,8 @@ def _concurrent_fault(entry: CodeItem, standing: Standing, instances: int) -> in
     asked = instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
     if asked > item.quota:
         return 120
-    if cap is not None and not standing.in_code and standing.code_live + asked > cap:
+    held = standing.seat.instances if standing.seat is not None and standing.in_code else 0
+    if cap is not None and asked > held and standing.code_live + asked - held > cap:
         return 120
     overused = standing.spent >= item.overdraft
     return 120 if overused and standing.elders + asked > item.quota else 0
@@ -280,14 +281,14 @@ def in_quota_grace(item: Item, standing: Standing) -> bool:
 
 
 def _order(code: Code, candidates: list[_Candidate], item_now: int) -> list[_Candidate]:
-    """A live seat first, then the code's order; without a manual one, items in grace stand behind."""
+    """A live seat first, but for one in an item past its end, then the code's order; without a manual one, items in
+    grace stand behind."""
 
     def behind(candidate: _Candidate) -> tuple[bool, bool]:
-        seated = candidate.standing is not None and candidate.standing.seat is not None
-        item = candidate.entry.item.item
-        grace = in_expiry_grace(item, item_now) or (
-            candidate.standing is not None and in_quota_grace(item, candidate.standing)
-        )
+        standing, item = candidate.standing, candidate.entry.item.item
+        ended = in_expiry_grace(item, item_now)
+        seated = standing is not None and standing.seat is not None and not ended
+        grace = ended or (standing is not None and in_quota_grace(item, standing))
         return (not seated, grace and not code.manual_order and not seated)
 
     return sorted(candidates, key=behind)

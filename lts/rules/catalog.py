@@ -59,7 +59,8 @@ class Code:
     """A handshake code: its items in order of use.
 
     With `manual_order` the administrator's order holds as it stands; otherwise `items` is sorted by the
-    default order and items in grace are moved behind at the time of a request.
+    default order and items in grace are moved behind at the time of a request. `password_change` is the number of the
+    change that last set or removed the session password, 0 = none since LTS 0.1.0.
     """
 
     key: int
@@ -69,6 +70,7 @@ class Code:
     is_default: bool = False
     manual_order: bool = False
     session_password: str | None = field(default=None, repr=False)
+    password_change: int = 0
     validation: Validation = Validation()
     note: str = ""
     removed: bool = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt
+from lts.rules import asked, chain, likeness
 from lts.rules import authorize as rules
-from lts.rules import chain, likeness
 from lts.rules.authorize import Decision, Granted, Request
 from lts.rules.catalog import Code
 from lts.rules.certificates import Chain
@@ -84,7 +85,7 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
     ctx.calls.note(decided.code.key, now, failed=False)
     assert decided.place is not None
     ctx.confirm(decided.place.serial)
-    lease = make_lease(ctx, request.device, decided.code, decided.decision.granted, decided.place, now)
+    lease = make_lease(ctx, _promise(request, decided.code, now), decided.decision.granted, decided.place, now)
     return Authorized(
         ctx.leases.sign(lease),
         decided.certificates.certificates,
@@ -167,10 +168,25 @@ def has_seat(charge_way: str) -> bool:
     return charge_way in SEAT_WAYS or charge_way in CONCURRENT_WAYS
 
 
+@dataclass(frozen=True)
+class Promise:
+    """What a lease says of the authorization that it stems from: device (UUID text), code by number and by its name of
+    then, what was asked (lts.rules.asked) and when, UTC seconds; the last two None for one that LTS 0.1.0 answered."""
+
+    device: str
+    code: int
+    name: str
+    asked: dict[str, Any] | None
+    at: int | None
+
+
+def _promise(request: Request, code: Code, now: int) -> Promise:
+    return Promise(str(UUID(bytes=request.device)), code.key, code.name, asked.claim_of(request, code), now)
+
+
 def make_lease(
     ctx: Context,
-    device: bytes,
-    code: Code,
+    promise: Promise,
     granted: tuple[Granted, ...],
     place: FeedPlace,
     now: int,
@@ -180,17 +196,20 @@ def make_lease(
     it."""
     return Lease(
         issuer=ctx.leases.issuer,
-        device=str(UUID(bytes=device)),
+        device=promise.device,
         jti=f"{place.origin[:8]}-{place.serial}",
         issued_at=now,
         not_before=now,
         expires_at=min(g.lease_end for g in granted),
-        handshake_code=code.name,
+        handshake_code=promise.name,
         items=tuple(_lease_item(g) for g in granted),
         serial=place.serial,
         origin=place.origin,
         head=place.head,
         receipt=receipt,
+        code=promise.code,
+        asked=promise.asked,
+        authorized_at=promise.at,
     )
 
 
@@ -211,7 +230,7 @@ def _lease_item(granted: Granted) -> LeaseItem:
 def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: Decided | None) -> None:
     if not isinstance(refusal.code, int) or refusal.code in (100, 130, 140, 150):
         return
-    asked = {
+    told = {
         "device": str(UUID(bytes=request.device)),
         "product": request.product,
         "version": request.version,
@@ -236,7 +255,7 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
             refusal.code,
             refusal.detail,
             code.name if code else request.handshake_code,
-            asked,
+            told,
             tuple((entry.item.item_id, verdict) for entry, verdict in tried),
         ),
     )

@@ -38,6 +38,8 @@ from lts.store.codes import StoredCode
 from lts.store.licenses import StoredLicense
 
 PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
+PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password
+"""Field of a code: the number of the last change of its session password (lts.service.handshakes)."""
 
 
 def builder(
@@ -214,7 +216,8 @@ def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Co
         tuple(entries) if manual else default_order(entries),
         stored.is_default,
         manual,
-        _unseal(fields.get("password"), vault),
+        unseal_password(vault, fields.get("password")),
+        int(fields.get(PASSWORD_CHANGE, 0)),
         Validation(
             tuple(validation.get("domains", ())),
             tuple(validation.get("applicationIds", ())),
@@ -225,12 +228,11 @@ def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Co
     )
 
 
-def _unseal(sealed: str | None, vault: Vault) -> str | None:
-    if sealed is None:
-        return None
-    return vault.unseal(unb64url(sealed), PASSWORD_PURPOSE)
-
-
 def seal_password(vault: Vault, password: str) -> str:
     """A session password as it stands in the database."""
     return b64url(vault.seal(password, PASSWORD_PURPOSE))
+
+
+def unseal_password(vault: Vault, sealed: str | None) -> str | None:
+    """A session password from as it stands in the database, None where there is none."""
+    return None if sealed is None else vault.unseal(unb64url(sealed), PASSWORD_PURPOSE)

@@ -14,10 +14,10 @@ from lts.protocol import LicenseKey
 from lts.rules.catalog import Catalog, Code
 from lts.rules.fields import MAX_TEXT
 from lts.rules.text import nfc
-from lts.service.catalog import seal_password
+from lts.service.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.service.context import Context
 from lts.store import codes, records
-from lts.store.transaction import Transaction
+from lts.store.transaction import NUMBERS, Transaction
 
 MAX_NAME = 100
 _MAX_FULL_NAME = MAX_TEXT + 1 + MAX_NAME
@@ -27,6 +27,8 @@ SERVER_URLS = "serverUrls"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
 MAX_VALUES = 200
+_ORIGIN_BITS = 25
+"""Hold `tx.numbers // NUMBERS`, at most 2^24; 28 bits are left for counting in a number that JSON keeps exactly."""
 _FIELDS = ("domains", "applicationIds", "processNames")
 
 
@@ -162,7 +164,7 @@ def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]
         note = str(changes["note"] or "").strip()
         draft.fields["note"] = clean_name(note, "The note", 500) if note else ""
     if "password" in changes:
-        _change_password(ctx, draft, changes["password"])
+        _change_password(tx, ctx, draft, changes["password"])
     if "validation" in changes:
         draft.fields["validation"] = _validation(changes["validation"])
     if "items" in changes:
@@ -173,13 +175,23 @@ def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]
         draft.is_default = True
 
 
-def _change_password(ctx: Context, draft: Draft, password: Any) -> None:
-    if password is None:
-        draft.fields.pop("password", None)
-    elif not isinstance(password, str) or not 1 <= len(password) <= 256:
+def _change_password(tx: Transaction, ctx: Context, draft: Draft, password: Any) -> None:
+    if password is not None and (not isinstance(password, str) or not 1 <= len(password) <= 256):
         raise AdminError("bad-password", "A session password has 1 to 256 characters.", field="password")
+    if password == unseal_password(ctx.vault, draft.fields.pop("password", None)):
+        change = draft.fields.get(PASSWORD_CHANGE)
     else:
+        change = _next_change(tx, draft.fields.get(PASSWORD_CHANGE, 0))
+    if password is not None:
         draft.fields["password"] = seal_password(ctx.vault, password)
+    if change is not None:
+        draft.fields[PASSWORD_CHANGE] = change
+
+
+def _next_change(tx: Transaction, before: int) -> int:
+    """The number of a change of a session password: it grows, and the origin's range of numbers in its low bits keeps
+    it from being that of another change, made on the other server while the two were apart."""
+    return ((before >> _ORIGIN_BITS) + 1) << _ORIGIN_BITS | tx.numbers // NUMBERS
 
 
 def _validation(given: Any) -> dict[str, list[str]]:

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from lts.errors import Malformed, NotVerified
+from lts.errors import Malformed, NotVerified, Refusal
 from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results, slot_of
+from lts.rules import asked, usage
 from lts.rules import authorize as rules
-from lts.rules import usage
 from lts.rules.authorize import Granted
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
-from lts.rules.seats import UNIT_WAYS
+from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS, grace_units, overdraft_period
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service.authorize import (
+    Promise,
     chain_step,
     has_seat,
     make_lease,
@@ -114,7 +115,8 @@ def _finish(
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
         return Reported(results, durable, recorded.token, receipt=signed, certificates=recorded.certificates)
-    renewed = make_lease(ctx, lease.device_bytes, recorded.code, recorded.renewed, recorded.place, now, receipt)
+    stem = Promise(lease.device, recorded.code.key, lease.handshake_code, lease.asked, lease.authorized_at)
+    renewed = make_lease(ctx, stem, recorded.renewed, recorded.place, now, receipt)
     text = ctx.leases.sign(renewed)
     return Reported(results, durable, recorded.token, text, renewed.expires_at, renew_after(renewed))
 
@@ -138,7 +140,11 @@ def _record(
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain)
     _notice_restored(tx, ctx, lease, now)
-    renewed = renewal(tx, lease, code, held, device, step, ctx.leases.issuer, now, item_now)
+
+    def judge() -> tuple[Granted, ...]:
+        return renewal(tx, lease, code, held, device, step, ctx.leases.issuer, now, item_now)
+
+    renewed, before = judge(), _limits_reached(tx, code, held, now)
     runs = _runs(tx, lease, held, entries, now)
     grown: stored.Grown = tx.emit(
         records.Reported(
@@ -152,8 +158,8 @@ def _record(
         ),
         now,
     )
-    if _used_up(tx, code, held, now):
-        renewed = ()
+    if renewed and _limits_reached(tx, code, held, now) != before:
+        renewed = judge()
     certificates = _certificates(tx, ctx, lease, held)
     return _Recorded(grown, renewed, code, place_of(tx, ctx), next_token(ctx, uuid, step), certificates)
 
@@ -181,14 +187,19 @@ def _notice_restored(tx: Transaction, ctx: Context, lease: Lease, now: int) -> N
         tx.emit(records.Event("system", "database-restored", {"serial": lease.serial, "reached": tx.serial}), now)
 
 
-def _used_up(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> bool:
-    """Whether the report's own counts used up an item charged by units: an authorization would be refused now."""
-    look_up = standing_of(tx, code, None, now)
-    return any(
-        entry.item.item.charge_way in UNIT_WAYS and rules.quota_fault(entry, look_up(entry), 1)
-        for entry in code.items
-        if any(entry.item.key == item.key for item in items)
-    )
+def _limits_reached(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> list[bool]:
+    """All that the counts of a report can change in a decision: which limits of its lease's items are reached."""
+    sums, reached = tx.counters.sums, []
+    for item in items:
+        if item.item.charge_way in UNIT_WAYS:
+            used, quota = sums.get(("item", item.key, 0), 0), item.item.quota
+            cap = next((entry.cap for entry in code.items if entry.item.key == item.key), None)
+            spent = cap is not None and sums.get(("code", code.key, item.key), 0) >= cap
+            reached += [used >= quota, used >= quota + grace_units(item.item), spent]
+        elif item.item.charge_way in CONCURRENT_WAYS:
+            period = overdraft_period(item.item, now)
+            reached.append(sums.get(("overdraft", item.key, period), 0) >= item.item.overdraft)
+    return reached
 
 
 def renewal(
@@ -202,11 +213,37 @@ def renewal(
     now: int,
     item_now: int,
 ) -> tuple[Granted, ...]:
-    """The lease's items granted again, all or none: only live grants, and only what an authorization would
-    grant now (docs/design/charging.md, Renewal by report)."""
+    """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
+    same would grant now (docs/design/charging.md, Renewal by report)."""
     if device is None or step.cloned or code.removed or lease.issuer != issuer:
         return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
     look_up = standing_of(tx, code, device.key, now)
+    if lease.asked is None:
+        return _of_items(lease, code, items, look_up, now, item_now)
+    request = asked.request_of(lease.asked, lease.device_bytes, code)
+    try:
+        rules.admit(code, request)
+    except Refusal:
+        return ()
+    granted = rules.decide(code, request, look_up, now, item_now).granted
+    same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
+    return granted if same else ()
+
+
+def _is_same(granted: Granted, claim: LeaseItem, item: LicenseItem) -> bool:
+    """Whether what would be granted is what the lease has, by the same grant."""
+    way = item.item.charge_way
+    return (
+        granted.item.key == item.key
+        and (granted.modules, way) == (claim.modules, claim.charge_way)
+        and (not has_seat(way) or granted.seat.grant == claim.grant)
+    )
+
+
+def _of_items(
+    lease: Lease, code: Code, items: list[LicenseItem], look_up: rules.StandingOf, now: int, item_now: int
+) -> tuple[Granted, ...]:
+    """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
     granted = []
     for claim, item in zip(lease.items, items, strict=True):
         entry = next((entry for entry in code.items if entry.item.key == item.key), None)

@@ -27,6 +27,8 @@ _SECRET_SETTINGS = {
     "calendar": (),
 }
 """Settings that hold secrets by the beginning of their names, with the fields that may be told."""
+_UNTOLD_FIELDS = ("password", "passwordChange")
+"""Of a code: a secret, and a number that says nothing to people."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def _setting(tx: Transaction, record: Setting) -> _Parts:
 
 def _code(tx: Transaction, record: Code) -> _Parts:
     known = sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ? AND removed IS NULL", (record.code,)) is not None
-    fields = {name: value for name, value in record.fields.items() if name != "password"}
+    fields = {name: value for name, value in record.fields.items() if name not in _UNTOLD_FIELDS}
     detail = {
         **fields,
         "hasPassword": "password" in record.fields,

@@ -1,0 +1,57 @@
+"""What an authorization asked for, as the lease that it got says it.
+
+So a report is judged by the same decision as an authorization, on either server of a pair and after a restore, without
+a row for it (docs/design/charging.md, Renewal by report). Of a session password only the number of its change is told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lts.rules.authorize import Request
+from lts.rules.catalog import Code
+
+_OPTIONAL = {"version": "version", "edition": "edition", "chargeWay": "charge_way"}
+_VALIDATION = {"domain": "domain", "applicationId": "application_id", "processName": "process_name"}
+"""Names in the claim, and in the request."""
+
+
+def claim_of(request: Request, code: Code) -> dict[str, Any]:
+    """The claim `asked` of a lease that answers a request by a code; what was not sent is left out."""
+    claim: dict[str, Any] = {"product": request.product, "deploymentType": request.deployment_type}
+    for name, attribute in _OPTIONAL.items():
+        value = getattr(request, attribute)
+        if value is not None:
+            claim[name] = value
+    if request.modules:
+        claim["modules"] = request.modules
+    if request.instances != 1:
+        claim["instances"] = request.instances
+    sent = {name: getattr(request, attribute) for name, attribute in _VALIDATION.items()}
+    validation = {name: value for name, value in sent.items() if value is not None}
+    if validation:
+        claim["validation"] = validation
+    if code.session_password is not None:
+        claim["password"] = code.password_change
+    return claim
+
+
+def request_of(claim: dict[str, Any], device: bytes, code: Code) -> Request:
+    """The request behind a claim, as it would be sent again: with the session password as long as that is the one that
+    was sent."""
+    validation = claim.get("validation", {})
+    knows_password = claim.get("password") == code.password_change
+    return Request(
+        device=device,
+        product=claim["product"],
+        deployment_type=claim["deploymentType"],
+        session_password=code.session_password if knows_password else None,
+        version=claim.get("version"),
+        edition=claim.get("edition"),
+        charge_way=claim.get("chargeWay"),
+        modules=tuple(claim.get("modules", ())),
+        instances=claim.get("instances", 1),
+        domain=validation.get("domain"),
+        application_id=validation.get("applicationId"),
+        process_name=validation.get("processName"),
+    )
