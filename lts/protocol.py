@@ -181,9 +181,9 @@ class LeaseItem:
 class Lease:
     """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds.
 
-    `origin` and `head` are those of a FeedPlace. `receipt` is there where a report renewed the lease. `code` is the code's
-    number, `asked` what the device asked for (lts.rules.asked), `authorized_at` when it did so. A lease of LTS 0.1.0 has
-    none of them.
+    `origin` and `head` are those of a FeedPlace. `receipt` is there where a report renewed the lease. `code` is the
+    code's number, `asked` what the device asked for (lts.rules.asked), `authorized_at` when it did so. A lease of LTS
+    0.1.0 has none of them.
     """
 
     issuer: str
@@ -240,7 +240,10 @@ class Lease:
             added = (_may(int, claims, "code"), _may(dict, claims, "asked"), _may(int, claims, "auth_time"))
         except (KeyError, TypeError) as error:
             raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
-        return cls(*texts[:3], *times[:3], texts[3], items, times[3], origin, head, receipt, *added)
+        return cls(
+            texts[0], texts[1], texts[2], times[0], times[1], times[2], texts[3], items, times[3], origin, head,
+            receipt, *added,
+        )  # fmt: skip
 
 
 def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lts.cli import ask
-from lts.cli.admin import session
+from lts.cli.admin import Session, session
 from lts.cli.options import config_of
 from lts.cli.output import counted, note, print_json, print_table
 from lts.errors import AdminError
@@ -29,18 +29,26 @@ def add_parsers(commands: Any) -> None:
     edit.set_defaults(run=_edit)
     edit.add_argument("code")
     edit.add_argument("--rename", metavar="NAME")
+    _whose(edit)
     _fields(edit)
     remove = sub.add_parser("remove", help="remove a code; its history stays")
     remove.set_defaults(run=_remove)
     remove.add_argument("code")
     remove.add_argument("--yes", action="store_true", help="do not ask")
+    _whose(remove)
     order = sub.add_parser("order", help="set the order in which a code uses its items")
     order.set_defaults(run=_order)
     order.add_argument("code")
     order.add_argument("items", nargs="*", type=int, metavar="NO", help="item numbers; none = the default order")
+    _whose(order)
     key = sub.add_parser("key", help="the license key string of a code")
     key.set_defaults(run=_key)
     key.add_argument("code")
+    _whose(key)
+
+
+def _whose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--organization", help="whose code, where those of two organizations are spelled alike")
 
 
 def _fields(parser: argparse.ArgumentParser) -> None:
@@ -106,8 +114,9 @@ def _named(item: dict[str, Any]) -> str:
     return f"{item['id']} {item['itemId']}{cap}"
 
 
-def _path(code: str) -> str:
-    return f"/handshakes/{quote(code, safe='')}"
+def _call(server: Session, method: str, what: str, args: argparse.Namespace, body: Any = None) -> dict[str, Any]:
+    """A call about the code that the command names."""
+    return server.call(method, f"/{what}/{quote(args.code, safe='')}", body, organizationId=args.organization)
 
 
 def _add(args: argparse.Namespace) -> int:
@@ -122,16 +131,22 @@ def _edit(args: argparse.Namespace) -> int:
     if args.rename:
         changes["custom"] = args.rename
     with session(config_of(args)) as server:
-        print(server.call("PATCH", _path(args.code), changes)["name"])
+        if args.rename:
+            use = _call(server, "GET", "handshake-use", args)
+            note(
+                f"{counted(use['devices'], 'device')} asked by the name {use['name']} in the last {use['days']} days:"
+                " their leases go on, but they authorize again only with the code's new license key."
+            )
+        print(_call(server, "PATCH", "handshakes", args, changes)["name"])
     return 0
 
 
 def _remove(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         if not args.yes:
-            use = server.call("GET", f"/handshake-use/{quote(args.code, safe='')}")
+            use = _call(server, "GET", "handshake-use", args)
             ask.confirm(_told(use), f"Remove {args.code}?", yes=False)
-        server.call("DELETE", _path(args.code))
+        _call(server, "DELETE", "handshakes", args)
     print(f"{args.code} is removed; its history stays.")
     return 0
 
@@ -148,21 +163,23 @@ def _told(use: dict[str, Any]) -> str:
 def _order(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         codes = server.call("GET", "/handshakes")["handshakeCodes"]
-        code = next((code for code in codes if code["name"] == args.code), None)
+        own = [code for code in codes if args.organization in (None, code["organizationId"])]
+        code = next((code for code in own if args.code in (code["name"], f"#{code['id']}")), None)
         if code is None:
             raise AdminError("no-such-code", f"There is no handshake code {args.code!r}.")
         caps = {item["id"]: item["cap"] for item in code["items"]}
         if args.items and set(args.items) != set(caps):
             raise AdminError("usage", f"Name each item of the code once: {', '.join(map(str, caps))}.")
         ordered = [{"id": number, "cap": caps[number]} for number in args.items or caps]
-        server.call("PATCH", _path(args.code), {"items": ordered, "manualOrder": bool(args.items)})
+        changes = {"items": ordered, "manualOrder": bool(args.items)}
+        server.call("PATCH", f"/handshakes/{quote('#' + str(code['id']), safe='')}", changes)
     print("The order is set." if args.items else "The default order is set.")
     return 0
 
 
 def _key(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        answer = server.call("GET", f"/license-key/{quote(args.code, safe='')}")
+        answer = _call(server, "GET", "license-key", args)
     print(answer["licenseKey"])
     for notice in answer["notices"]:
         note(notice["detail"])

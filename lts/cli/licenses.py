@@ -10,7 +10,7 @@ from lts.cli import ask, license_show
 from lts.cli.admin import Session, session
 from lts.cli.files import read_file, write_text
 from lts.cli.options import config_of
-from lts.cli.output import print_json, print_table
+from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules import filekind, licensefile, vendorkey
@@ -120,8 +120,10 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
         print(f"  {item}: {excess} seats over the new quota go on until they end")
     if not done["trusted"]:
         print(f"  The vendor's key is not trusted yet; its fingerprint is {done['fingerprint']}")
-    if done["handshakeCode"]:
+    if done["handshakeCode"] and done["added"]:
         print(f"Handshake code: {done['handshakeCode']}")
+        for notice in done["notices"]:
+            note(notice["detail"])
 
 
 def _trust(args: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ def add_parsers(commands: Any) -> None:
     what = usage.add_mutually_exclusive_group()
     what.add_argument("--code")
     what.add_argument("--item", help="item id or number")
+    usage.add_argument("--organization", help="whose code, where those of two organizations are spelled alike")
     usage.add_argument("--from", dest="first", metavar="DAY", help="first day, UTC, such as 2026-11-25")
     usage.add_argument("--to", dest="last", metavar="DAY", help="last day, included")
     usage.add_argument("--by", choices=GROUPINGS, default="type")
@@ -30,6 +31,7 @@ def add_parsers(commands: Any) -> None:
     explain = commands.add_parser("explain", help="dry run of an authorization: the verdict of each item")
     explain.set_defaults(run=_explain)
     explain.add_argument("--code", required=True)
+    explain.add_argument("--organization", help="whose code, where those of two organizations are spelled alike")
     explain.add_argument("--product", required=True)
     explain.add_argument("--version", dest="product_version")
     explain.add_argument("--edition")
@@ -44,7 +46,8 @@ def add_parsers(commands: Any) -> None:
 
 def _usage(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        query = {"code": args.code, "item": args.item, "from": args.first, "to": args.last, "by": args.by}
+        subject = {"code": args.code, "organizationId": args.organization, "item": args.item}
+        query = {**subject, "from": args.first, "to": args.last, "by": args.by}
         table = server.call("GET", "/usage", None, **query)
     if args.format == "json":
         print_json(table)
@@ -99,6 +102,7 @@ def _status(args: argparse.Namespace) -> int:
 def _explain(args: argparse.Namespace) -> int:
     body = {
         "handshakeCode": args.code,
+        "organizationId": args.organization,
         "product": args.product,
         "version": args.product_version,
         "edition": args.edition,

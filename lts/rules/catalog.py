@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from lts.protocol import NEVER
 from lts.rules.certificates import Certificates, LicenseName
 from lts.rules.licensefile import Item
 
@@ -81,25 +82,63 @@ class Code:
         return f"{self.organization_id}-{self.custom}"
 
 
+Names = Mapping[str, tuple[tuple[int, int], ...]]
+"""Spelled name -> (since, number of the code that was given it), oldest first; UTC seconds."""
+
+
+def since(names: Names, code: Code) -> int:
+    """UTC seconds at which a code was first given the name that it has, 0 when that is not known."""
+    return next((given for given, key in names.get(code.name, ()) if key == code.key), 0)
+
+
 @dataclass(frozen=True)
 class Catalog:
     """Everything an authorization reads of licenses, codes and settings."""
 
     items: Mapping[int, LicenseItem] = field(default_factory=lambda: MappingProxyType({}))
     codes: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
+    """By spelled name; of two organizations' codes that are spelled alike the one that had the name first."""
+    by_place: Mapping[tuple[str, str], Code] = field(default_factory=lambda: MappingProxyType({}))
+    """By (organization, custom part of the name)."""
     codes_by_key: Mapping[int, Code] = field(default_factory=lambda: MappingProxyType({}))
     defaults: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
     vendors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """organization id -> root key id of its vendor."""
     certificates: Certificates = field(default_factory=Certificates)
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    names: Names = field(default_factory=lambda: MappingProxyType({}))
 
-    def code_named(self, name: str) -> Code | None:
-        """The code of this name, else the newest removed one: reports for a removed code still count."""
-        if name in self.codes:
-            return self.codes[name]
-        removed = [code for code in self.codes_by_key.values() if code.name == name]
-        return max(removed, key=lambda code: code.key, default=None)
+    @property
+    def present(self) -> list[Code]:
+        """Codes that were not removed, in the order of their numbers."""
+        return [code for _, code in sorted(self.codes_by_key.items()) if not code.removed]
+
+    def code_called(self, name: str, organization_id: str | None = None) -> Code | None:
+        """The code of this spelled name, of the organization where one is given; None when there is none."""
+        if organization_id is None:
+            return self.codes.get(name)
+        if not name.startswith(f"{organization_id}-"):
+            return None
+        return self.by_place.get((organization_id, name[len(organization_id) + 1 :]))
+
+    def bore(self, code: Code, name: str) -> bool:
+        """Whether the code has this name, or once had it."""
+        return any(key == code.key for _, key in self.names.get(name, ()))
+
+    def bearer(self, name: str, at: int) -> Code | None:
+        """The code that had a name at `at` (UTC seconds), the first to have it when none had it by then."""
+        given = self.names.get(name, ())
+        number = next((key for begin, key in reversed(given) if begin <= at), given[0][1] if given else 0)
+        return self.codes_by_key.get(number)
+
+    def once_called(self, name: str) -> Code | None:
+        """The code, not removed, that was the last to have a name that no code has now."""
+        code = None if name in self.codes else self.bearer(name, NEVER)
+        return None if code is None or code.removed else code
+
+    def since(self, code: Code) -> int:
+        """See `since`."""
+        return since(self.names, code)
 
     def item_of(self, organization_id: str, license_id: str, item_id: str) -> LicenseItem | None:
         """The item that a lease's claims name, None when this server does not hold it."""

@@ -243,8 +243,12 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
     }
     tried = decided.decision.tried if decided else ()
     catalog = ctx.store.catalog
-    named = catalog.codes.get(request.handshake_code) if request.handshake_code else None
-    code = decided.code if decided else named or catalog.defaults.get(request.organization_id or "")
+    name = request.handshake_code
+    if name is None:
+        code = decided.code if decided else catalog.defaults.get(request.organization_id or "")
+    else:
+        code = decided.code if decided else catalog.code_called(name, request.organization_id)
+        code = code or catalog.once_called(name)
     if code is not None:
         ctx.calls.note(code.key, now, failed=True)
     ctx.refusals.note(
@@ -254,7 +258,7 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
             request_id.get(),
             refusal.code,
             refusal.detail,
-            code.name if code else request.handshake_code,
+            name or (code.name if code else None),
             told,
             tuple((entry.item.item_id, verdict) for entry, verdict in tried),
         ),

@@ -26,6 +26,7 @@ from lts.rules.catalog import (
     LicenseItem,
     Validation,
     default_order,
+    since,
 )
 from lts.rules.certificates import Certificates, Certified, LicenseName
 from lts.rules.licensefile import License
@@ -33,7 +34,7 @@ from lts.service.identity import Identity
 from lts.service.pair.pinned import Delegation
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
-from lts.store import codes, licenses
+from lts.store import codenames, codes, licenses
 from lts.store.codes import StoredCode
 from lts.store.licenses import StoredLicense
 
@@ -79,17 +80,22 @@ def builder(
                 vendors.setdefault(found[key].organization_id, found[key].vendor)
             _learn_certificates(own, of_main, stored, read, identity, held)
         every = [_code(stored_code, items, vault) for stored_code in codes.all_codes(db)]
-        present = [code for code in every if not code.removed]
-        defaults = {code.organization_id: code for code in reversed(present)}
+        names = codenames.by_name(db)
+        present = sorted(
+            (code for code in every if not code.removed), key=lambda code: (since(names, code), code.key), reverse=True
+        )
+        defaults = {code.organization_id: code for code in present}
         defaults.update({code.organization_id: code for code in present if code.is_default})
         return Catalog(
             MappingProxyType(items),
             MappingProxyType({code.name: code for code in present}),
+            MappingProxyType({(code.organization_id, code.custom): code for code in present}),
             MappingProxyType({code.key: code for code in every}),
             MappingProxyType(defaults),
             MappingProxyType(vendors),
             _certificates(own, of_main, identity, held),
             MappingProxyType(codes.settings(db)),
+            MappingProxyType(names),
         )
 
     return build

@@ -24,6 +24,7 @@ _MAX_FULL_NAME = MAX_TEXT + 1 + MAX_NAME
 """Of a code: organization, hyphen, custom part."""
 SERVER_URLS = "serverUrls"
 """Setting: URLs for license keys."""
+_MAX_DIGITS = 18
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
 MAX_VALUES = 200
@@ -62,23 +63,38 @@ def clean_custom(text: str) -> str:
     return clean_name(text, "The handshake code's name")
 
 
-def find(catalog: Catalog, name: str) -> Code:
-    """The code of this name. Raises AdminError."""
-    code = catalog.codes.get(nfc(name.strip(), _MAX_FULL_NAME).strip())
+def find(catalog: Catalog, name: str, organization_id: str | None = None) -> Code:
+    """The code of this name, of the organization where one is named, or the code of a number (`#7`). Of two
+    organizations' codes that are spelled alike the older is meant when none is named. Raises AdminError."""
+    cleaned = nfc(name.strip(), _MAX_FULL_NAME).strip()
+    code = catalog.code_called(cleaned, organization_id) or _numbered(catalog, cleaned)
     if code is None:
         raise AdminError("no-such-code", f"There is no handshake code {name!r}.", status=404)
     return code
 
 
+def find_in(catalog: Catalog, name: str, organization_id: str) -> Code:
+    """As `find`, of one organization alone. Raises AdminError."""
+    code = catalog.code_called(nfc(name.strip(), _MAX_FULL_NAME).strip(), organization_id) or find(catalog, name)
+    if code.organization_id != organization_id:
+        raise AdminError("other-organization", "The handshake code belongs to another organization.")
+    return code
+
+
+def _numbered(catalog: Catalog, text: str) -> Code | None:
+    number = text.removeprefix("#")
+    if number == text or not number.isascii() or not number.isdecimal() or len(number) > _MAX_DIGITS:
+        return None
+    code = catalog.codes_by_key.get(int(number))
+    return None if code is None or code.removed else code
+
+
 def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
     """Store a draft as the code's new state; returns its number. Raises AdminError when the name is taken."""
-    name = f"{draft.organization_id}-{draft.custom}"
-    other = tx.catalog.codes.get(name)
+    other = tx.catalog.by_place.get((draft.organization_id, draft.custom))
     if other is not None and other.key != draft.key:
-        raise AdminError("code-exists", f"The handshake code {name} exists already.", status=409)
-    key = draft.key
-    if key is None:
-        key = codes.removed_key(tx.db, draft.organization_id, draft.custom) or tx.new_number("codes")
+        raise AdminError("code-exists", f"The handshake code {other.name} exists already.", status=409)
+    key = tx.new_number("codes") if draft.key is None else draft.key
     record = records.Code(
         actor, key, draft.organization_id, draft.custom, draft.is_default, draft.fields, tuple(draft.items)
     )
@@ -123,7 +139,9 @@ def _organization(catalog: Catalog, named: str | None) -> str:
     return str(found)
 
 
-def edit(ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int) -> str:
+def edit(
+    ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int, organization_id: str | None = None
+) -> str:
     """Change a code: any of custom, note, password (None removes, absent keeps), validation {domains,
     applicationIds, processNames}, items [{id, cap}] in order, manualOrder, isDefault (true only).
 
@@ -131,7 +149,7 @@ def edit(ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int)
     """
 
     def operation(tx: Transaction) -> str:
-        draft = draft_of(tx, find(tx.catalog, name))
+        draft = draft_of(tx, find(tx.catalog, name, organization_id))
         _change(tx, ctx, draft, changes)
         emit_code(tx, draft, actor, now)
         return f"{draft.organization_id}-{draft.custom}"
@@ -139,12 +157,12 @@ def edit(ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int)
     return ctx.store.write(operation)
 
 
-def remove(ctx: Context, name: str, actor: str, now: int) -> None:
+def remove(ctx: Context, name: str, actor: str, now: int, organization_id: str | None = None) -> None:
     """Remove a code; its history stays. The default can go only as the last one. Raises AdminError."""
 
     def operation(tx: Transaction) -> None:
-        code = find(tx.catalog, name)
-        siblings = [c for c in tx.catalog.codes.values() if c.organization_id == code.organization_id]
+        code = find(tx.catalog, name, organization_id)
+        siblings = [c for c in tx.catalog.present if c.organization_id == code.organization_id]
         if code.is_default and len(siblings) > 1:
             raise AdminError(
                 "default-code", "This is the organization's default code; make another one the default first."
@@ -225,8 +243,8 @@ def _items(tx: Transaction, organization_id: str, given: Any) -> list[tuple[int,
 def describe(ctx: Context, *, keys: bool = False) -> list[dict[str, Any]]:
     """All codes with their items in order of use; the session password stands in the license keys (`keys`) alone."""
     found = []
-    for code in sorted(ctx.store.catalog.codes.values(), key=lambda c: c.key):
-        key = {"licenseKey": license_key(ctx, code.name)} if keys else {}
+    for code in ctx.store.catalog.present:
+        key = {"licenseKey": _license_key(ctx, code)} if keys else {}
         found.append({**describe_code(code), **key})
     return found
 
@@ -234,6 +252,7 @@ def describe(ctx: Context, *, keys: bool = False) -> list[dict[str, Any]]:
 def describe_code(code: Code) -> dict[str, Any]:
     """One code as the portal and the command line show it."""
     return {
+        "id": code.key,
         "name": code.name,
         "organizationId": code.organization_id,
         "custom": code.custom,
@@ -253,12 +272,14 @@ def describe_code(code: Code) -> dict[str, Any]:
     }
 
 
-def license_key(ctx: Context, name: str) -> str:
+def license_key(ctx: Context, name: str, organization_id: str | None = None) -> str:
     """The license key string of a code (docs/design/surface.md, License key); its URLs are the configured ones, never a
-    request's."""
-    catalog = ctx.store.catalog
-    code = find(catalog, name)
-    vendor = catalog.vendors.get(code.organization_id)
+    request's. Raises AdminError."""
+    return _license_key(ctx, find(ctx.store.catalog, name, organization_id))
+
+
+def _license_key(ctx: Context, code: Code) -> str:
+    vendor = ctx.store.catalog.vendors.get(code.organization_id)
     key = LicenseKey(tuple(server_urls(ctx)), code.organization_id, code.name, code.session_password, vendor)
     return key.encode()
 

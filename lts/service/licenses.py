@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import apsw
@@ -12,6 +13,7 @@ from lts.rules import filekind, licensefile
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.licensefile import License
+from lts.rules.notices import HINT, WARNING, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace, overdraft_period
 from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service import handshakes
@@ -32,6 +34,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class _Place:
+    """The code that new items go to, or the name (without organization) of the one to be made for them."""
+
+    code: Code | None
+    custom: str
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
 class Preview:
     """What an import would do. `trusted` False: an administrator has to confirm `fingerprint` first."""
 
@@ -44,7 +55,24 @@ class Preview:
     revoked: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     over_quota: dict[str, int] = field(default_factory=dict)
-    handshake_code: str | None = None
+    place: _Place | None = None
+
+    @property
+    def handshake_code(self) -> str | None:
+        """Name of the code that new items go to, None for import only."""
+        if self.place is None:
+            return None
+        return f"{self.license.organization_id}-{self.place.custom}"
+
+    @property
+    def code_exists(self) -> bool:
+        """Whether that code is there already."""
+        return self.place is not None and self.place.code is not None
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the administrator should know of where new items go."""
+        return () if self.place is None else self.place.notices
 
 
 def preview(ctx: Context, data: bytes, choice: Choice, now: int) -> Preview:
@@ -103,7 +131,7 @@ def _preview(tx: Transaction, ctx: Context, new: License, choice: Choice, now: i
     old = stored_license(tx.db, vendor, new.license_id)
     difference = licensefile.compare(old, new)
     known = licenses.item_keys(tx.db, vendor, new.license_id)
-    target = _target(tx.catalog, new, known, choice)
+    place = _place_of(tx, new, choice, any_new=any(item.item_id not in known for item in new.items))
     return Preview(
         new,
         trusted,
@@ -114,7 +142,7 @@ def _preview(tx: Transaction, ctx: Context, new: License, choice: Choice, now: i
         difference.revoked,
         difference.unchanged,
         _over_quota(tx, known, new, now),
-        target,
+        place,
     )
 
 
@@ -149,20 +177,55 @@ def _over_quota(tx: Transaction, known: dict[str, int], new: License, now: int) 
     return over
 
 
-def _target(catalog: Catalog, new: License, known: dict[str, int], choice: Choice) -> str | None:
-    """Name of the code that will hold the new items, None for import only. Raises AdminError."""
+def _place_of(tx: Transaction, new: License, choice: Choice, *, any_new: bool) -> _Place | None:
+    """Where new items go, None for import only. Raises AdminError."""
+    catalog, organization = tx.catalog, new.organization_id
     if choice.items_only:
         return None
     if choice.to_code is not None:
-        code = handshakes.find(catalog, choice.to_code)
-        if code.organization_id != new.organization_id:
-            raise AdminError("other-organization", "The handshake code belongs to another organization.")
-        return code.name
-    custom = handshakes.clean_custom(choice.new_code if choice.new_code is not None else new.license_id)
-    name = f"{new.organization_id}-{custom}"
-    if name in catalog.codes and choice.new_code is not None and not known:
-        raise AdminError("code-exists", f"The handshake code {name} exists already; choose it or another name.")
-    return name
+        code = handshakes.find_in(catalog, choice.to_code, organization)
+        return _Place(code, code.custom)
+    if choice.new_code is None:
+        made = codes.made_at_import(tx.db, new.license_id, organization)
+        if made is not None:
+            return _Place(catalog.codes_by_key[made], catalog.codes_by_key[made].custom)
+    custom = handshakes.clean_custom(new.license_id if choice.new_code is None else choice.new_code)
+    taken = catalog.by_place.get((organization, custom))
+    if taken is not None and choice.new_code is not None:
+        if any_new:
+            sentence = f"The handshake code {taken.name} exists already; choose it or another name."
+            raise AdminError("code-exists", sentence)
+        return _Place(taken, custom)
+    notices = []
+    if taken is not None:
+        custom = _free_name(catalog, organization, custom)
+        notices.append(_name_taken(taken.name, f"{organization}-{custom}"))
+    other = catalog.codes.get(f"{organization}-{custom}")
+    if other is not None:
+        notices.append(_spelled_alike(other))
+    return _Place(None, custom, tuple(notices))
+
+
+def _free_name(catalog: Catalog, organization: str, custom: str) -> str:
+    """The name with the lowest number behind it that no code of the organization has."""
+    return next(name for n in count(2) if (organization, name := f"{custom[: handshakes.MAX_NAME - 8]}-{n}")
+                not in catalog.by_place)  # fmt: skip
+
+
+def _name_taken(name: str, instead: str) -> Notice:
+    sentence = (
+        f"The handshake code {name} was not made by an import of this license, so nothing is added to it: the new items"
+        f" go to the new code {instead}."
+    )
+    return Notice("code-name-taken", sentence, HINT, {"name": name, "code": instead})
+
+
+def _spelled_alike(other: Code) -> Notice:
+    sentence = (
+        f"A handshake code of organization {other.organization_id} is spelled {other.name} too. Requests by that name"
+        " mean the older one; for the new one they name their organization as well, as its license key does."
+    )
+    return Notice("code-spelled-alike", sentence, WARNING, {"name": other.name, "organization": other.organization_id})
 
 
 def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int) -> Preview:
@@ -178,8 +241,8 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     keys.update(zip(new_ids, fresh, strict=True))
     numbered = tuple((item_id, keys[item_id]) for item_id in ids)
     tx.emit(records.License(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
-    if outcome.handshake_code is not None and fresh:
-        _place(tx, new, outcome.handshake_code, fresh, choice.make_default, actor, now)
+    if outcome.place is not None and fresh:
+        _put_in(tx, new, outcome.place, fresh, choice.make_default, actor, now)
     return outcome
 
 
@@ -193,23 +256,17 @@ def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
         key = ctx.trust.keys().get(key.replaces or "")
 
 
-def _place(
-    tx: Transaction, new: License, name: str, items: list[int], make_default: bool, actor: str, now: int
+def _put_in(
+    tx: Transaction, new: License, place: _Place, items: list[int], make_default: bool, actor: str, now: int
 ) -> None:
-    code: Code | None = tx.catalog.codes.get(name)
-    first = new.organization_id not in tx.catalog.defaults
-    if code is None:
-        custom = name[len(new.organization_id) + 1 :]
-        handshakes.emit_code(
-            tx,
-            handshakes.Draft(None, new.organization_id, custom, first or make_default, {}, [(i, None) for i in items]),
-            actor,
-            now,
-        )
-        return
-    draft = handshakes.draft_of(tx, code)
-    draft.items.extend((item, None) for item in items)
-    draft.is_default = draft.is_default or make_default
+    entries: list[tuple[int, int | None]] = [(item, None) for item in items]
+    if place.code is None:
+        is_default = make_default or new.organization_id not in tx.catalog.defaults
+        draft = handshakes.Draft(None, new.organization_id, place.custom, is_default, {}, entries)
+    else:
+        draft = handshakes.draft_of(tx, place.code)
+        draft.items.extend(entries)
+        draft.is_default = draft.is_default or make_default
     handshakes.emit_code(tx, draft, actor, now)
 
 
@@ -222,6 +279,7 @@ def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
 def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, Any]:
     entry = tx.catalog.items[key]
     item = entry.item
+    using = [code for code in tx.catalog.present if any(e.item.key == key for e in code.items)]
     return {
         "id": key,
         "itemId": item.item_id,
@@ -246,7 +304,8 @@ def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, A
         "expiresAt": item.expires_at,
         "state": _state(entry, item_now),
         "reason": entry.reason,
-        "handshakeCodes": [c.name for c in tx.catalog.codes.values() if any(e.item.key == key for e in c.items)],
+        "handshakeCodes": [code.name for code in using],
+        "codes": [code.key for code in using],
     }
 
 

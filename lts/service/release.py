@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from lts.errors import AdminError
+from lts.errors import AdminError, NotVerified
 from lts.protocol import Lease
+from lts.rules.catalog import LicenseItem
 from lts.service.context import Context
+from lts.service.leased import leased
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
 
@@ -21,19 +23,25 @@ def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:
     """Returns the serial up to which the feed must be durable."""
     ctx.check_serving()
     device = devices.find(tx.db, lease.device_bytes)
-    code = tx.catalog.code_named(lease.handshake_code)
-    if device is None or code is None:
+    if device is None:
         return tx.serial
     held = dict(seats.of_device(tx.db, device.key))
     closing = []
-    for claim in lease.items:
-        item = tx.catalog.item_of(code.organization_id, claim.license_id, claim.item_id)
+    for claim, item in zip(lease.items, _items_of(tx, lease), strict=True):
         seat = held.get(item.key) if item else None
         if item and seat and seat.grant == claim.grant and not seat.closed:
             closing.append((item.key, seat.grant))
     if closing:
         tx.emit(records.Released(device.key, tuple(closing)), now)
     return tx.serial
+
+
+def _items_of(tx: Transaction, lease: Lease) -> tuple[LicenseItem | None, ...]:
+    """Those of its code; of one that this server does not know there is nothing to give back."""
+    try:
+        return leased(tx, lease).items
+    except NotVerified:
+        return (None,) * len(lease.items)
 
 
 def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now: int) -> int:

@@ -27,6 +27,7 @@ from lts.service.authorize import (
     seat_records,
 )
 from lts.service.context import Context
+from lts.service.leased import leased
 from lts.service.standing import standing_of
 from lts.store import devices, records
 from lts.store import usage as stored
@@ -131,11 +132,10 @@ def _record(
     item_now: int,
 ) -> _Recorded:
     ctx.check_serving()
-    code = tx.catalog.code_named(lease.handshake_code)
-    items = [tx.catalog.item_of(code.organization_id, i.license_id, i.item_id) for i in lease.items] if code else []
-    if code is None or not items or any(item is None for item in items):
-        raise NotVerified("This server holds no longer the handshake code or items of the lease. Authorize again.")
+    code, items = leased(tx, lease)
     held = [item for item in items if item is not None]
+    if not items or len(held) < len(items):
+        raise NotVerified("This server holds no longer the items of the lease. Authorize again.")
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain)

@@ -42,6 +42,7 @@ def usage(
     ctx: Context,
     *,
     code: str | None = None,
+    organization: str | None = None,
     item: str | None = None,
     first: str | None = None,
     last: str | None = None,
@@ -49,12 +50,13 @@ def usage(
 ) -> UsageTable:
     """Usage of a handshake code or license item (None = all) over days `first`…`last`, both included, UTC.
 
-    `item` is an item id, its number, or `#` and its number. Raises AdminError.
+    `code` is a name, of the `organization` where one is given, or `#` and a number; `item` an item id, its number, or
+    `#` and its number. Raises AdminError.
     """
     if grouping not in GROUPINGS:
         raise AdminError("bad-grouping", f"Group by one of {', '.join(GROUPINGS)}.", field="by")
     with ctx.store.reader() as db:
-        selection = _selection(ctx, code, item, first, last)
+        selection = _selection(ctx, code, organization, item, first, last)
         names: dict[int, str] = {}
         if grouping in BY_TALLY:
             units, names = _tallies(db, selection, grouping)
@@ -92,12 +94,11 @@ def _check_tallied(selection: Selection) -> None:
         )
 
 
-def _selection(ctx: Context, code: str | None, item: str | None, first: str | None, last: str | None) -> Selection:
+def _selection(
+    ctx: Context, code: str | None, organization: str | None, item: str | None, first: str | None, last: str | None
+) -> Selection:
     catalog = ctx.store.catalog
-    codes = None
-    if code is not None:
-        found = catalog.code_named(code) or handshakes.find(catalog, code)
-        codes = tuple(c.key for c in catalog.codes_by_key.values() if c.name == found.name)
+    codes: tuple[int, ...] | None = None if code is None else (_code_key(catalog, code, organization),)
     items = None
     if item is not None:
         items = _item_keys(catalog, item)
@@ -109,6 +110,18 @@ def _selection(ctx: Context, code: str | None, item: str | None, first: str | No
     if first_day > last_day:
         raise AdminError("bad-range", "The first day lies after the last one.", field="from")
     return Selection(codes, items, first_day, last_day)
+
+
+def _code_key(catalog: Catalog, code: str, organization: str | None) -> int:
+    """Of a name, `#` and a number, or the name of a removed code, the newest one, where none has that name now."""
+    removed = [c for c in catalog.codes_by_key.values() if c.removed]
+    numbered = next((c for c in removed if code == f"#{c.key}"), None)
+    if numbered is not None:
+        return numbered.key
+    former = [c for c in removed if c.name == code and organization in (None, c.organization_id)]
+    if former and catalog.code_called(code, organization) is None:
+        return max(former, key=lambda c: (catalog.since(c), c.key)).key
+    return handshakes.find(catalog, code, organization).key
 
 
 def _item_keys(catalog: Catalog, item: str) -> tuple[int, ...]:
@@ -154,6 +167,7 @@ def overview(
     now: int,
     *,
     code: str | None = None,
+    organization: str | None = None,
     item: str | None = None,
     first: str | None = None,
     last: str | None = None,
@@ -164,7 +178,7 @@ def overview(
     Raises AdminError.
     """
     with ctx.store.reader() as db:
-        chosen = _selection(ctx, code, item, first, last)
+        chosen = _selection(ctx, code, organization, item, first, last)
         names = statistics.type_names(db)
         everything = statistics.units_by(db, Selection(chosen.codes, chosen.items, 0, MAX_DAY), "type")
         lines = _lines(db, chosen, "day", names)
@@ -182,10 +196,12 @@ def overview(
     }
 
 
-def hours(ctx: Context, day: str, *, code: str | None = None, item: str | None = None) -> Json:
+def hours(
+    ctx: Context, day: str, *, code: str | None = None, organization: str | None = None, item: str | None = None
+) -> Json:
     """The hours of a day that have anything, as `overview` tells days. Raises AdminError."""
     with ctx.store.reader() as db:
-        chosen = _selection(ctx, code, item, day, day)
+        chosen = _selection(ctx, code, organization, item, day, day)
         lines = _lines(db, chosen, "hour", statistics.type_names(db))
     return {
         "zone": "UTC",
@@ -246,11 +262,12 @@ def _activity(db: apsw.Connection, chosen: Selection, grouping: str) -> dict[int
 def subjects(ctx: Context) -> Json:
     """What there are statistics of: handshake codes, removed ones too, and license items."""
     catalog = ctx.store.catalog
-    names = {code.name: code.removed for code in catalog.codes_by_key.values()}
-    names.update(dict.fromkeys(catalog.codes, False))
+    codes = sorted(catalog.codes_by_key.values(), key=lambda code: (code.name, code.key))
     items = catalog.items.values()
     return {
-        "handshakeCodes": [{"name": name, "removed": removed} for name, removed in sorted(names.items())],
+        "handshakeCodes": [
+            {"id": c.key, "name": c.name, "organizationId": c.organization_id, "removed": c.removed} for c in codes
+        ],
         "items": [
             {"id": e.key, "itemId": e.item.item_id, "licenseId": e.license_id, "description": e.item.description}
             for e in items

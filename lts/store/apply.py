@@ -73,7 +73,7 @@ _APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
     Setting: lambda tx, record, time: codes.set_setting(tx, record),
     Trust: lambda tx, record, time: codes.trust(tx, record),
     License: licenses.put,
-    Code: lambda tx, record, time: codes.put(tx, record),
+    Code: codes.put,
     CodeRemoved: codes.remove,
     TypeNamed: lambda tx, record, time: usage.name_type(tx, record),
     Granted: _granted,

@@ -91,17 +91,20 @@ def _payloads(columns: list[list[Any]], lengths: list[int] | None) -> Iterator[l
     return iter(rows) if lengths is None else (row[:length] for row, length in zip(rows, lengths, strict=True))
 
 
-def unpack(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """(serial, time, kind, payload) of each change of a file. Raises DatabaseDamaged."""
+def unpack(data: bytes, only: int | None = None) -> Iterator[tuple[int, int, int, bytes]]:
+    """(serial, time, kind, payload) of each change of a file, or of those of one kind. Raises DatabaseDamaged."""
     try:
         if not data.startswith(_MAGIC):
             raise ValueError("not an archive")
         body = _decode(lzma.decompress(data[len(_MAGIC) :]))
         lengths = body.get("lengths", {})
-        payloads = {kind: _payloads(columns, lengths.get(kind)) for kind, columns in body["columns"].items()}
+        columns = {kind: found for kind, found in body["columns"].items() if only in (None, kind)}
+        payloads = {kind: _payloads(found, lengths.get(kind)) for kind, found in columns.items()}
         time = 0
         for offset, kind in enumerate(body["kinds"]):
             time += body["times"][offset]
+            if kind not in columns:
+                continue
             yield body["first"] + offset, time, kind, _encode(next(payloads[kind]))
     except (ValueError, KeyError, lzma.LZMAError, StopIteration, msgspec.MsgspecError) as error:
         raise DatabaseDamaged(f"An archive of the change feed is damaged: {error}.") from error
@@ -142,6 +145,17 @@ Entry = tuple[int, int, int, bytes, "bytes | None"]
 """(serial, time, kind, payload, stored hash or None) of a change."""
 
 
+def read(folder: Path, name: str, digest: bytes) -> bytes:
+    """The file of a stretch. Raises DatabaseDamaged naming it when it is lost or was changed."""
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise DatabaseDamaged(f"The archive {name} of the change feed is lost; restore it.") from error
+    if hashlib.sha256(data).digest() != digest:
+        raise DatabaseDamaged(f"The archive {name} of the change feed was changed.")
+    return data
+
+
 def feed_after(db: apsw.Connection, folder: Path, origin: int, serial: int = 0) -> Iterator[Entry]:
     """All changes of an origin after a serial, from the archives and the database.
 
@@ -149,13 +163,7 @@ def feed_after(db: apsw.Connection, folder: Path, origin: int, serial: int = 0) 
     """
     query = "SELECT file, digest FROM archives WHERE origin = ? AND last > ? ORDER BY first"
     for name, digest in sql.rows(db, query, (origin, serial)):
-        try:
-            data = (folder / name).read_bytes()
-        except OSError as error:
-            raise DatabaseDamaged(f"The archive {name} of the change feed is lost; restore it.") from error
-        if hashlib.sha256(data).digest() != digest:
-            raise DatabaseDamaged(f"The archive {name} of the change feed was changed.")
-        for number, time, kind, payload in unpack(data):
+        for number, time, kind, payload in unpack(read(folder, name, digest)):
             if number > serial:
                 yield number, time, kind, payload, None
     for change in feed.stored(db, origin, after_serial=serial):

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from lts.store import pair, sql
+from lts.store import codenames, pair, sql
 from lts.store.records import Code, CodeRemoved, Setting, Trust
 from lts.store.transaction import Transaction
 
@@ -42,9 +42,10 @@ def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
         yield StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
 
 
-def put(tx: Transaction, record: Code) -> None:
+def put(tx: Transaction, record: Code, time: int) -> None:
     """Apply a CODE change: the code's whole state. A new default takes the place of the old one."""
     code = _number_here(tx, record)
+    codenames.put(tx.db, code, f"{record.organization}-{record.custom}", time)
     if pair.decides(tx, f"code:{code}"):
         _store(tx, code, record)
     if record.is_default and pair.decides(tx, f"default:{record.organization}"):
@@ -53,13 +54,15 @@ def put(tx: Transaction, record: Code) -> None:
 
 
 def _number_here(tx: Transaction, record: Code) -> int:
-    """The code's number; one that both servers made under the same name, without knowing of it, is one code."""
+    """The code's number; one that both servers made under the same name, without knowing of it, is one code. Of several
+    that each made one after another, the first are one, then the second."""
     if tx.writing[0] == tx.origin or sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ?", (record.code,)):
         return record.code
     for twin, origin, serial in sql.rows(
         tx.db,
-        "SELECT id, born_origin, born_serial FROM codes WHERE organization = ? AND custom = ? ORDER BY id",
-        (record.organization, record.custom),
+        "SELECT id, born_origin, born_serial FROM codes WHERE organization = ? AND custom = ?"
+        " AND id NOT IN (SELECT ours FROM aliases WHERE what = ?) ORDER BY id",
+        (record.organization, record.custom, pair.CODE),
     ):
         if origin != tx.writing[0] and serial > tx.epoch.knows.get(origin, 0):
             pair.add_alias(tx, pair.CODE, record.code, twin)
@@ -67,12 +70,16 @@ def _number_here(tx: Transaction, record: Code) -> int:
     return record.code
 
 
-def removed_key(db: apsw.Connection, organization: str, custom: str) -> int | None:
-    """Number of a removed code of this name: made again, it is the same code, and its history goes on."""
+def made_at_import(db: apsw.Connection, license_id: str, organization: str) -> int | None:
+    """Number of the code that the first import of a license made, whatever it is called now; None when none did, or it
+    was removed. An import makes its code by the change after that of its license."""
     key: int | None = sql.value(
         db,
-        "SELECT max(id) FROM codes WHERE organization = ? AND custom = ? AND removed IS NOT NULL",
-        (organization, custom),
+        "SELECT c.id FROM codes c CROSS JOIN code_names n ON n.code = c.id CROSS JOIN audit a ON a.time = n.since"
+        " AND a.origin = c.born_origin AND a.serial = c.born_serial - 1"
+        " WHERE c.organization = ? AND c.removed IS NULL AND a.action = 'license-imported' AND a.subject = ?"
+        " ORDER BY n.since, c.id LIMIT 1",
+        (organization, license_id),
     )
     return key
 

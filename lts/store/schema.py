@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import apsw
 
-from lts.store import deviceunits, marks
+from lts.store import codenames, deviceunits, marks
 
 APPLICATION_ID = 0x4C545332  # "LTS2"
 
@@ -118,17 +118,23 @@ ALTER TABLE epochs ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE stamps ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4)
+V5 = """
+-- Every name that a code was given, as `{organization}-{custom}`, with each change that gave it (UTC seconds).
+CREATE TABLE code_names (name TEXT, since INTEGER, code INTEGER, PRIMARY KEY (name, since, code)) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5)
 """Scripts in order; the database's user_version is how many have run."""
 
-FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill}
-"""What fills new tables from older ones, after the script of that number and in its transaction."""
+FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 5: codenames.fill}
+"""What fills new tables from older ones or from the feed, after the script of that number and in its transaction."""
 
 DERIVED_TABLES = (
     "licenses",
     "license_files",
     "items",
     "codes",
+    "code_names",
     "code_items",
     "defaults",
     "epochs",

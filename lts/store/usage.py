@@ -44,10 +44,10 @@ def type_key(tx: Transaction, name: str, time: int) -> int:
     return key
 
 
-def devices_by_code(db: apsw.Connection, code: int, first_day: int) -> set[int]:
-    """Numbers of the devices that reported by a code on `first_day` (days since 1970, UTC) or later."""
-    query = "SELECT DISTINCT device FROM usage_days WHERE day >= ? AND code = ?"
-    return {device for (device,) in sql.each(db, query, (first_day, code))}
+def devices_by_code(db: apsw.Connection, code: int, first_day: int, last_day: int = 1 << 40) -> set[int]:
+    """Numbers of the devices that reported by a code on days `first_day` to `last_day` (since 1970, UTC)."""
+    query = "SELECT DISTINCT device FROM usage_days WHERE day >= ? AND day <= ? AND code = ?"
+    return {device for (device,) in sql.each(db, query, (first_day, last_day, code))}
 
 
 def name_type(tx: Transaction, record: TypeNamed) -> None:

@@ -31,7 +31,8 @@ _LIST = {"q": _TEXT, "sort": _TEXT, "order": {"enum": ["asc", "desc"]}, "page": 
          "size": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE}}  # fmt: skip
 _PAGE = {name: _LIST[name] for name in ("page", "size")}
 _CSV = {"format": {"enum": ["json", "csv"]}}
-_SUBJECT = {"code": _TEXT, "item": _TEXT}
+_WHOSE = {"organizationId": _TEXT}
+_SUBJECT = {"code": _TEXT, **_WHOSE, "item": _TEXT}
 _RANGE = {"from": _DAY, "to": _DAY, "days": {"type": "integer", "minimum": 1}}
 _PLACE = {"newCode": _TEXT, "toCode": _TEXT, "itemsOnly": _YES, "default": _YES}
 _CODE = {
@@ -97,10 +98,12 @@ CALLS = (
          {**_LIST, "keys": _YES}),
     Call("POST", "/handshakes", "Add a handshake code; without `organizationId` to the only organization",
          body={"organizationId": _OPTIONAL_TEXT, **_CODE}, needed=("custom",)),
-    Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays", body=_CODE),
-    Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays"),
-    Call("GET", "/handshake-use/{name}", "How many devices hold a seat by a handshake code, or reported by it lately"),
-    Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs"),
+    Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays; `name` may be # and its number",
+         _WHOSE, _CODE),
+    Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays", _WHOSE),
+    Call("GET", "/handshake-use/{name}", "How many devices hold a seat by a handshake code, or reported by it lately",
+         _WHOSE),
+    Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs", _WHOSE),
     Call("GET", "/server-urls", "The URLs in license keys"),
     Call("PUT", "/server-urls", "Set the URLs in license keys: the main's, then the standby's",
          body={"urls": _TEXTS}, needed=("urls",)),

@@ -156,6 +156,8 @@ def preview_json(preview: Preview) -> Json:
         "unchanged": preview.unchanged,
         "overQuota": preview.over_quota,
         "handshakeCode": preview.handshake_code,
+        "codeExists": preview.code_exists,
+        "notices": [vars(notice) for notice in preview.notices],
     }
 
 
@@ -188,16 +190,16 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.patch("/handshakes/<path:name>")
     def edit(name: str) -> Json:
-        return {"name": handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now())}
+        return {"name": handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now(), _organization())}
 
     @api.delete("/handshakes/<path:name>")
     def remove(name: str) -> Json:
-        handshakes.remove(ctx, name, g.actor, ctx.clock.now())
+        handshakes.remove(ctx, name, g.actor, ctx.clock.now(), _organization())
         return {"removed": name}
 
     @api.get("/handshake-use/<path:name>")
     def use(name: str) -> Json:
-        return codeuse.code_use(ctx, name, ctx.clock.now())
+        return codeuse.code_use(ctx, name, ctx.clock.now(), _organization())
 
     @api.get("/license-key/<path:name>")
     def key(name: str) -> Json:
@@ -205,7 +207,16 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
         notices = [vars(notice) for notice in serverurls.notices(ctx)]
         servers = handshakes.server_urls(ctx)
-        return {"licenseKey": handshakes.license_key(ctx, name), "servers": servers, "notices": notices}
+        return {
+            "licenseKey": handshakes.license_key(ctx, name, _organization()),
+            "servers": servers,
+            "notices": notices,
+        }
+
+
+def _organization() -> str | None:
+    """Whose code a name means, where two organizations' are spelled alike."""
+    return request.args.get("organizationId") or None
 
 
 def _text_of_code(code: Json) -> str:
@@ -264,7 +275,7 @@ def _status(ctx: Context) -> Json:
         },
         "serial": ctx.store.serial,
         "items": len(catalog.items),
-        "handshakeCodes": len(catalog.codes),
+        "handshakeCodes": len(catalog.present),
         "organizations": list(catalog.vendors),
     }
 

@@ -58,7 +58,7 @@ def _range(ctx: Context) -> dict[str, str | None]:
 
 
 def _subject() -> dict[str, str | None]:
-    return {"code": _text("code"), "item": _text("item")}
+    return {"code": _text("code"), "organization": _text("organizationId"), "item": _text("item")}
 
 
 def _table_json(table: UsageTable, page: Page) -> Json:

@@ -13,7 +13,7 @@ import pytest
 
 from lts.crypto import read_jws
 from lts.errors import Refusal
-from lts.protocol import DAY_SECONDS, Lease, iso
+from lts.protocol import DAY_SECONDS, LEASE_TYPE, Lease, iso
 from lts.rules import licensefile
 from lts.rules.licensefile import License
 from lts.service import handshakes, licenses
@@ -26,7 +26,7 @@ END = NOON + 10 * DAY_SECONDS
 
 
 def claims(lease: str) -> dict[str, Any]:
-    return read_jws(lease).claims()
+    return read_jws(lease, LEASE_TYPE).claims()
 
 
 def renewed(server: Lab, lease: str, usage: dict[str, int] | None = None) -> str | None:

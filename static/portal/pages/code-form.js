@@ -2,6 +2,7 @@
 import { patch, post } from "../api.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
+import { useLoad } from "../load.js";
 import { Check, Field, Notice, Select, Text } from "../parts/basics.js";
 import { FormDialog } from "../parts/dialog.js";
 import { CodeItems } from "./code-items.js";
@@ -62,8 +63,9 @@ export function CodeForm({ code, items, onClose, onSaved }) {
   const change = (changes) => setState((before) => ({ ...before, ...changes }));
   const save = () => {
     const body = told(state, code === null);
-    return code ? patch(`/handshakes/${encodeURIComponent(code.name)}`, body) : post("/handshakes", { organizationId: state.organization, ...body });
+    return code ? patch(`/handshakes/%23${code.id}`, body) : post("/handshakes", { organizationId: state.organization, ...body });
   };
+  const use = useLoad(code ? `/handshake-use/%23${code.id}` : null);
   const title = code ? t("codes.edit-title") : t("codes.add-title");
   if (!code && !organizations.length) {
     return html`<${FormDialog} title=${title} saveWord=${t("action.close")} save=${async () => null} onClose=${onClose} onSaved=${onClose}><${Notice} level="hint">${t("codes.none-hint")}<//><//>`;
@@ -73,7 +75,8 @@ export function CodeForm({ code, items, onClose, onSaved }) {
     ${!code && organizations.length > 1 && html`<${Select} label=${t("codes.organization")} value=${state.organization} options=${organizations.map((name) => [name, name])} onChange=${(organization) => change({ organization, items: [] })} />`}
     <${Text} label=${t("codes.name")} value=${state.custom} maxlength="100" onInput=${(custom) => change({ custom })} error=${NAME_FAULTS.includes(error?.code) ? error : null}
       hint=${t("codes.name-hint", { name: `${state.organization}-${state.custom.trim()}` })} />
-    ${code && state.custom.trim() !== code.custom && html`<${Notice} level="warning">${t("codes.rename-warning")}<//>`}
+    ${code && state.custom.trim() !== code.custom && html`<${Notice} level="warning">${t("codes.rename-warning")}
+      ${use.data && html` ${t("codes.rename-use", use.data)}`}<//>`}
     <${Text} label=${t("codes.note")} value=${state.note} maxlength="500" onInput=${(note) => change({ note })} />
     ${code?.isDefault ? html`<p class="hint">${t("codes.is-default")}</p>` : html`<${Check} checked=${state.isDefault} onChange=${(isDefault) => change({ isDefault })} label=${t("codes.default-check", { organization: state.organization })} />`}
     <${CodeItems} state=${state} change=${change} items=${own} />

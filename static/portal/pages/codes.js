@@ -63,8 +63,8 @@ const columns = (mayChange, act, keyWarning) => [
 
 function Confirm({ asked, onClose, onDone }) {
   const { what, code } = asked;
-  const path = `/handshakes/${encodeURIComponent(code.name)}`;
-  const use = useLoad(what === "remove" ? `/handshake-use/${encodeURIComponent(code.name)}` : null);
+  const path = `/handshakes/%23${code.id}`;
+  const use = useLoad(what === "remove" ? `/handshake-use/%23${code.id}` : null);
   const save = () => (what === "remove" ? remove(path) : patch(path, { isDefault: true }));
   return html`<${FormDialog} title=${t(`codes.${what}-title`)} saveWord=${t(`codes.${what}-do`)} danger=${what === "remove"} save=${save} onClose=${onClose} onSaved=${onDone}>
     <p>${t(`codes.${what}-text`)}</p>${use.data && html`<p>${t("codes.remove-use", use.data)}</p>`}
@@ -91,7 +91,7 @@ export function Codes({ query, mayChange }) {
       <${Loaded} of=${codes}>${({ handshakeCodes, found }) => html`
         <div class="tools"><${Search} list=${codes} label=${t("codes.search")} /><span class="soft last">${t("codes.count", { n: found })}</span></div>
         ${handshakeCodes.length
-          ? html`<${Table} label=${t("nav.handshake-codes")} columns=${columns(mayChange, act, keyWarning)} rows=${handshakeCodes} list=${codes} keyOf=${(code) => code.name}
+          ? html`<${Table} label=${t("nav.handshake-codes")} columns=${columns(mayChange, act, keyWarning)} rows=${handshakeCodes} list=${codes} keyOf=${(code) => code.id}
               expand=${(code) => html`<${Detail} code=${code} />`} busy=${codes.loading} />`
           : codes.asked.q
             ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`

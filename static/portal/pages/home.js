@@ -9,7 +9,7 @@ import { link } from "../route.js";
 
 const DAY_MS = 86_400_000;
 // Where an administrator goes to mend a thing.
-const MENDED_AT = { "item-": "license-items", "quota-": "license-items", "overdraft-": "license-items", "url-": "handshake-codes", "pair-": "standby", "alert-": "usage-alerts" };
+const MENDED_AT = { "item-": "license-items", "quota-": "license-items", "overdraft-": "license-items", "url-": "handshake-codes", "code-": "handshake-codes", "pair-": "standby", "alert-": "usage-alerts" };
 
 export const sentenceOf = (notice) => {
   const key = `notice.${notice.code}`;

@@ -5,6 +5,7 @@ import { html, useRef, useState } from "../lib.js";
 import { useAction } from "../load.js";
 import { Button, Card, Check, Fault, Notice, Select, Sent, Text } from "../parts/basics.js";
 import { link } from "../route.js";
+import { sentenceOf } from "./home.js";
 
 const LARGEST = 1 << 20;
 const CHANGES = [["added", "good"], ["renewed", "good"], ["revoked", "bad"], ["unchanged", "plain"]];
@@ -66,7 +67,9 @@ export function Import({ onImported }) {
     });
     if (!ok) return;
     const { preview } = result;
-    setState({ ...result, confirmed: preview.trusted, choice: { where: "new", name: preview.licenseId, code: null, isDefault: false } });
+    const name = preview.handshakeCode?.slice(preview.organizationId.length + 1) ?? preview.licenseId;
+    const place = preview.codeExists ? { where: "existing", code: preview.handshakeCode } : { where: "new", code: null };
+    setState({ ...result, confirmed: preview.trusted, choice: { ...place, name: preview.codeExists ? preview.licenseId : name, isDefault: false } });
   };
   const run = async () => {
     const query = { ...(state.preview.added.length ? chosen(state.choice) : {}), default: state.choice.isDefault || null, fingerprint: state.preview.trusted ? null : state.preview.fingerprint };
@@ -80,6 +83,7 @@ export function Import({ onImported }) {
     <${Chooser} onFile=${read} busy=${reading.busy} />
     <${Fault} error=${reading.error} />
     ${done && html`<${Notice} level="done"><span role="status">${done.status === "already-imported" ? t("import.nothing") : t("import.done", { license: done.licenseId })}</span>
+      ${done.added.length > 0 && done.notices.map((notice) => html`<div key=${notice.code}>${sentenceOf(notice)}</div>`)}
       ${done.handshakeCode && html`<div>${t("import.done-code")} <a href=${link("handshake-codes", { code: done.handshakeCode })}><${Sent}>${done.handshakeCode}<//></a></div>`}<//>`}
     ${state && html`<div class="preview" role="region" aria-label=${t("import.preview")}>
       <h3>${t("import.preview")}: <${Sent}>${state.name}<//></h3>
@@ -95,6 +99,7 @@ export function Import({ onImported }) {
           ${!state.preview.trusted && html`<${Notice} level="warning"><strong>${t("import.unknown-vendor")}</strong>
             <p class="mono break">${state.preview.fingerprint}</p>
             <${Check} checked=${state.confirmed} onChange=${(confirmed) => setState((s) => ({ ...s, confirmed }))} label=${t("import.confirm-vendor")} /><//>`}
+          ${state.preview.added.length > 0 && state.preview.notices.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}
           ${state.preview.added.length > 0 && html`<${Place} choice=${state.choice} change=${change} preview=${state.preview} codes=${state.codes} error=${importing.error} />`}
           <${Fault} error=${importing.error} />`}
       <div class="actions">

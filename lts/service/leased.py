@@ -1,0 +1,38 @@
+"""What a lease stands for on this server: a handshake code, known by its number, and license items."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lts.errors import NotVerified
+from lts.protocol import Lease
+from lts.rules.catalog import Code, LicenseItem
+from lts.store import pair
+from lts.store.transaction import Transaction
+
+
+class Leased(NamedTuple):
+    """The code, which may have another name by now or be removed, and the lease's items in their order; None for one
+    that this server does not hold."""
+
+    code: Code
+    items: tuple[LicenseItem | None, ...]
+
+
+def leased(tx: Transaction, lease: Lease) -> Leased:
+    """The code and items of a verified lease (docs/design/authorizing.md, Names and numbers).
+
+    Raises NotVerified (141) when this server knows no such code.
+    """
+    code = _by_number(tx, lease) if lease.code is not None else tx.catalog.bearer(lease.handshake_code, lease.issued_at)
+    if code is None:
+        raise NotVerified("This server does not know the handshake code of the lease. Authorize again.")
+    find = tx.catalog.item_of
+    return Leased(code, tuple(find(code.organization_id, item.license_id, item.item_id) for item in lease.items))
+
+
+def _by_number(tx: Transaction, lease: Lease) -> Code | None:
+    """A number counts only together with a name that its code once had: after a restore another code may have it."""
+    assert lease.code is not None
+    code = tx.catalog.codes_by_key.get(tx.aliases.get((pair.CODE, lease.code), lease.code))
+    return code if code is not None and tx.catalog.bore(code, lease.handshake_code) else None

@@ -1,0 +1,181 @@
+"""Inside, a handshake code is known by its number: renaming and removing one, and codes of the same name.
+
+See docs/design/authorizing.md, Names and numbers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+import apsw
+import pytest
+
+from lts.crypto import read_jws
+from lts.errors import NotVerified, Refusal
+from lts.protocol import DAY_SECONDS, LEASE_TYPE
+from lts.service import attention, codeuse, handshakes, release, upkeep, usage
+from lts.store import archive
+from lts.store.schema import MIGRATIONS
+from tests.support.kit import NOON, ORGANIZATION, FakeTime, Lab, Vendor, item, lab
+from tests.support.leases import signed, without
+
+CODE = f"{ORGANIZATION}-100"
+
+
+def rename(server: Lab, code: str, custom: str) -> str:
+    return handshakes.edit(server.ctx, code, {"custom": custom}, "test", server.time.now)
+
+
+def refused(server: Lab, code: str) -> int | str:
+    with pytest.raises(Refusal) as caught:
+        server.authorize(code)
+    return caught.value.code
+
+
+def old(server: Lab, lease: str) -> str:
+    """The lease as LTS 0.1.0 would have given it."""
+    return without(server, lease, "code", "asked", "auth_time")
+
+
+def test_renaming_a_code_keeps_every_lease_reporting_renewing_and_releasing(server: Lab) -> None:
+    code = server.load(item(way="device", quota=1, graceQuota=0))
+    lease = server.authorize(code).lease
+    server.time.forward(60)
+    renamed = rename(server, code, "new")
+    answer = server.report(lease, {"QR": 2})
+    assert answer.results[0].status == "counted"
+    assert answer.lease is not None
+    told = read_jws(answer.lease, LEASE_TYPE).claims()
+    assert (told["hs"], told["code"]) == (code, 1), "clients of 0.1.0 count by name"
+    assert server.report(old(server, lease), {"QR": 5}).lease is not None
+    assert usage.usage(server.ctx, code=renamed).total == 5
+    assert refused(server, code) == 101
+    assert refused(server, renamed) == 120
+    release.release(server.ctx, answer.lease, server.time.now)
+    assert server.live() == 0
+    assert read_jws(server.authorize(renamed).lease, LEASE_TYPE).claims()["hs"] == renamed
+
+
+def test_a_code_made_again_under_a_name_inherits_nothing(server: Lab) -> None:
+    server.load(item(way="device", quota=1))
+    second = handshakes.add(server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", NOON)
+    lease = server.authorize(second).lease
+    server.time.forward(60)
+    handshakes.remove(server.ctx, second, "test", server.time.now)
+    server.time.forward(60)
+    again = handshakes.add(server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", server.time.now)
+    numbers = {c.key: c.removed for c in server.ctx.store.catalog.codes_by_key.values() if c.name == again}
+    assert numbers == {2: True, 3: False}
+    for text, status in ((lease, "counted"), (old(server, lease), "unchanged")):
+        answer = server.report(text, {"QR": 3})
+        assert (answer.results[0].status, answer.lease) == (status, None), "nothing is renewed under a removed code"
+    assert usage.usage(server.ctx, code=again).total == 0
+    assert usage.usage(server.ctx, code="#2").total == 3
+    release.release(server.ctx, lease, server.time.now)
+    assert server.live() == 0
+    assert {(c["id"], c["name"], c["removed"]) for c in usage.subjects(server.ctx)["handshakeCodes"]} == {
+        (1, CODE, False), (2, again, True), (3, again, False),
+    }  # fmt: skip
+
+
+def test_a_name_given_to_another_code_takes_no_leases_along(server: Lab) -> None:
+    first = server.load(item("a"), item("b", product="writer"))
+    lease = server.authorize(first).lease
+    server.time.forward(60)
+    moved = rename(server, first, "moved")
+    other = handshakes.add(server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 1}]}, "test", server.time.now)
+    assert other == first
+    for count, text in ((4, lease), (6, old(server, lease))):
+        server.report(text, {"QR": count})
+    assert (usage.usage(server.ctx, code=moved).total, usage.usage(server.ctx, code=other).total) == (6, 0)
+    later = old(server, server.authorize(other).lease)
+    server.report(later, {"QR": 1})
+    assert usage.usage(server.ctx, code=other).total == 1, "it belongs to the code that had its name at its time"
+
+
+def test_a_number_counts_only_if_its_code_once_had_the_name(server: Lab) -> None:
+    code = server.load(item())
+    claims = read_jws(server.authorize(code).lease, LEASE_TYPE).claims()
+    for wrong in ({"hs": "216998-other"}, {"code": 7}, {"code": 2**40}):
+        with pytest.raises(NotVerified):
+            server.report(signed(server, {**claims, **wrong}), {"QR": 1})
+        release.release(server.ctx, signed(server, {**claims, **wrong}), NOON)
+    rename(server, code, "new")
+    assert server.report(signed(server, {**claims, "hs": "216998-new"}), {"QR": 1}).lease is not None
+
+
+def test_who_asks_by_a_former_name_is_told_until_nobody_does(server: Lab) -> None:
+    code = server.load(item(way="device", quota=9))
+    server.report(server.authorize(code).lease, {"QR": 1})
+    server.authorize(code)
+    assert codeuse.code_use(server.ctx, code, NOON)["devices"] == 2
+    server.time.forward(3600)
+    rename(server, code, "mid")
+    renamed = rename(server, f"{ORGANIZATION}-mid", "new")
+    [told] = [n for n in attention.notices(server.ctx, server.time.now) if n.code == "code-former-name"]
+    assert (told.params["code"], told.params["id"], told.params["devices"], told.params["refused"]) == (
+        renamed,
+        1,
+        1,
+        0,
+    )
+    assert told.params["former"] == f"{code}, {ORGANIZATION}-mid"
+    server.time.forward(20 * DAY_SECONDS)
+    assert refused(server, code) == 101
+    server.ctx.refusals.flush(server.ctx.store, server.time.now)
+    assert server.ctx.refusals.latest()[0].handshake_code == code, "Why? shows what was asked"
+    server.time.forward(25 * DAY_SECONDS)
+    [told] = [n for n in attention.notices(server.ctx, server.time.now) if n.code == "code-former-name"]
+    assert (told.params["devices"], told.params["refused"]) == (0, 1)
+    server.time.forward(10 * DAY_SECONDS)
+    assert not [n for n in attention.notices(server.ctx, server.time.now) if n.code == "code-former-name"]
+
+
+def test_a_code_that_nobody_used_by_its_former_name_is_not_told(server: Lab) -> None:
+    rename(server, server.load(item()), "new")
+    assert not [n for n in attention.notices(server.ctx, NOON) if n.code == "code-former-name"]
+
+
+def turn_to_schema_4(path: Path) -> None:
+    """The same database as the version before had it."""
+    db = apsw.Connection(str(path))
+    db.execute("DROP TABLE code_names")
+    db.execute("PRAGMA user_version = 4")
+    db.close()
+
+
+def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time, vendor = FakeTime(), Vendor()
+    monkeypatch.setattr(archive, "STRETCH", 12)
+    with lab(tmp_path, time, vendor) as server:
+        code, device = server.load(item()), str(uuid4())
+        lease = old(server, server.authorize(code, device).lease)
+        time.forward(60)
+        rename(server, code, "mid")
+        time.forward(60)
+        handshakes.add(server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 1}]}, "test", time.now)
+        for _ in range(20):
+            server.authorize(code, device)
+        time.forward(3 * DAY_SECONDS)
+        rename(server, f"{ORGANIZATION}-mid", "new")
+        assert upkeep.archive_old_changes(server.ctx.store, tmp_path / "data", time.now) == 24
+        names = server.rows("SELECT * FROM code_names")
+        assert len(names) == 4
+    turn_to_schema_4(tmp_path / "data" / "lts.db")
+    shutil.copytree(tmp_path, lost := tmp_path.with_name("lost"))
+    with lab(tmp_path, time, vendor) as server:
+        assert server.rows("PRAGMA user_version") == [(len(MIGRATIONS),)]
+        assert server.rows("SELECT * FROM code_names") == names
+        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        server.report(lease, {"QR": 2})
+        assert usage.usage(server.ctx, code=f"{ORGANIZATION}-new").total == 2
+        assert usage.usage(server.ctx, code=code).total == 0
+    for file in (lost / "data" / "archive").iterdir():
+        file.unlink()
+    with lab(lost, time, vendor) as server:
+        assert server.authorize(f"{ORGANIZATION}-new", device).lease
+        assert any("archive" in fault for fault in upkeep.verify(lost / "data", server.ctx.trust))

@@ -1,0 +1,146 @@
+"""Codes of two organizations that are spelled alike, and where an import puts new items.
+
+See docs/design/license-files.md, Import.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lts.errors import AdminError, Refusal
+from lts.protocol import LicenseKey
+from lts.rules import licensefile
+from lts.rules.licensefile import License
+from lts.service import alerts, handshakes, licenses, usage
+from lts.service.licenses import Choice, Preview
+from lts.vendor import issuing
+from tests.support.kit import NOON, ORGANIZATION, Lab, item
+
+SPELLED = "1-2-3"
+
+
+def take(server: Lab, sold: License, choice: Choice = Choice()) -> Preview:  # noqa: B008 - frozen
+    data = licensefile.render(sold).encode()
+    return licenses.import_license(server.ctx, data, choice, "test", server.time.now)
+
+
+def sell(server: Lab, *items: dict[str, Any], **more: str) -> License:
+    return server.vendor.activate(server.vendor.issue(*items, **more), server.ctx)
+
+
+def grow(server: Lab, sold: License, *items: dict[str, Any]) -> License:
+    """The license with more items."""
+    return issuing.amend(sold, {"items": list(items)}, server.vendor.key, "Vendor")
+
+
+def places(server: Lab) -> dict[str, list[str]]:
+    """Items by organization and name of the code."""
+    return {
+        f"{code.organization_id}/{code.custom}": [entry.item.item.item_id for entry in code.items]
+        for code in server.ctx.store.catalog.present
+    }
+
+
+def test_two_organizations_whose_codes_are_spelled_alike_live_side_by_side(server: Lab) -> None:
+    first = take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    assert (first.handshake_code, first.notices) == (SPELLED, ())
+    server.time.forward(60)
+    second = take(server, sell(server, item("b"), organization="1-2", license_id="3"))
+    assert [notice.code for notice in second.notices] == ["code-spelled-alike"]
+    assert places(server) == {"1/2-3": ["a"], "1-2/3": ["b"]}
+    assert server.authorize(SPELLED).items[0].item_id == "a", "as before"
+    assert server.authorize(SPELLED, organization_id="1").items[0].item_id == "a"
+    newer = server.authorize(SPELLED, organization_id="1-2")
+    assert newer.items[0].item_id == "b"
+    server.report(newer.lease, {"QR": 3})
+    assert (server.used(1), server.used(2)) == (0, 3)
+    with pytest.raises(Refusal) as caught:
+        server.authorize(SPELLED, organization_id="1-2-3")
+    assert caught.value.code == 122
+    keys = {c["organizationId"]: LicenseKey.decode(c["licenseKey"]) for c in handshakes.describe(server.ctx, keys=True)}
+    assert {key.organization_id: key.handshake_code for key in keys.values()} == {"1": SPELLED, "1-2": SPELLED}
+
+
+def test_each_of_two_codes_spelled_alike_can_be_named(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    server.time.forward(60)
+    take(server, sell(server, item("b"), organization="1-2", license_id="3"))
+    handshakes.edit(server.ctx, SPELLED, {"note": "new"}, "test", NOON, "1-2")
+    handshakes.edit(server.ctx, "#1", {"note": "old"}, "test", NOON)
+    assert {c.organization_id: c.note for c in server.ctx.store.catalog.present} == {"1": "old", "1-2": "new"}
+    server.report(server.authorize(SPELLED, organization_id="1-2").lease, {"QR": 3})
+    assert usage.usage(server.ctx, code=SPELLED).total == 0
+    assert usage.usage(server.ctx, code=SPELLED, organization="1-2").total == 3
+    handshakes.remove(server.ctx, SPELLED, "test", NOON, "1")
+    assert server.authorize(SPELLED).items[0].item_id == "b", "the only one of that name"
+    assert alerts.check(server.ctx, NOON) is None
+
+
+def test_a_code_that_takes_a_name_later_does_not_take_its_requests(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="x"))
+    server.time.forward(60)
+    take(server, sell(server, item("b"), organization="1-2", license_id="3"))
+    server.time.forward(60)
+    handshakes.edit(server.ctx, "1-x", {"custom": "2-3"}, "test", server.time.now)
+    assert server.authorize(SPELLED).items[0].item_id == "b"
+    assert server.authorize(SPELLED, organization_id="1").items[0].item_id == "a"
+
+
+def test_an_import_never_touches_a_code_of_another_organization(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    with pytest.raises(AdminError) as caught:
+        take(server, sell(server, item("b"), organization="1-2", license_id="4"), Choice(to_code=SPELLED))
+    assert caught.value.code == "other-organization"
+    assert places(server) == {"1/2-3": ["a"]}
+
+
+def test_an_import_adds_to_no_code_that_was_made_by_hand_and_says_so(server: Lab) -> None:
+    take(server, sell(server, item("a")))
+    handshakes.add(server.ctx, ORGANIZATION, {"custom": "200"}, "test", NOON)
+    handshakes.add(server.ctx, ORGANIZATION, {"custom": "200-2"}, "test", NOON)
+    done = take(server, sold := sell(server, item("b"), license_id="200"))
+    assert done.handshake_code == f"{ORGANIZATION}-200-3"
+    [notice] = done.notices
+    assert (notice.code, notice.params) == (
+        "code-name-taken", {"name": f"{ORGANIZATION}-200", "code": f"{ORGANIZATION}-200-3"},
+    )  # fmt: skip
+    assert places(server) == {f"{ORGANIZATION}/{custom}": items for custom, items in
+                              {"100": ["a"], "200": [], "200-2": [], "200-3": ["b"]}.items()}  # fmt: skip
+    take(server, grow(server, sold, item("c")))
+    assert places(server)[f"{ORGANIZATION}/200-3"] == ["b", "c"]
+
+
+def test_a_name_that_is_asked_for_must_be_free(server: Lab) -> None:
+    sold = sell(server, item("a"))
+    take(server, sold)
+    for choice, license_file in (
+        (Choice(new_code="100"), sell(server, item("b"), license_id="200")),
+        (Choice(new_code="100"), grow(server, sold, item("b"))),
+    ):
+        with pytest.raises(AdminError) as caught:
+            take(server, license_file, choice)
+        assert caught.value.code == "code-exists"
+    take(server, grow(server, sold, item("a", quota=7)), Choice(new_code="100"))
+    assert server.ctx.store.catalog.items[1].item.quota == 7, "without new items no place is needed"
+
+
+@pytest.mark.parametrize("choice", [Choice(), Choice(new_code="team")])
+def test_new_items_of_a_renewal_follow_the_code_of_the_first_import_under_any_name(server: Lab, choice: Choice) -> None:
+    sold = sell(server, item("a"))
+    code = take(server, sold, choice).handshake_code or ""
+    handshakes.edit(server.ctx, code, {"custom": "moved"}, "test", NOON)
+    handshakes.add(server.ctx, ORGANIZATION, {"custom": code.removeprefix(f"{ORGANIZATION}-")}, "test", NOON)
+    done = take(server, grow(server, sold, item("b", product="writer")))
+    assert (done.handshake_code, done.code_exists, done.notices) == (f"{ORGANIZATION}-moved", True, ())
+    assert places(server)[f"{ORGANIZATION}/moved"] == ["a", "b"]
+
+
+def test_new_items_of_a_renewal_get_a_code_when_that_of_the_first_import_is_gone(server: Lab) -> None:
+    sold = sell(server, item("a"))
+    code = take(server, sold).handshake_code or ""
+    handshakes.remove(server.ctx, code, "test", NOON)
+    assert take(server, grow(server, sold, item("b"))).handshake_code == code
+    assert places(server) == {f"{ORGANIZATION}/100": ["b"]}
+    assert set(server.ctx.store.catalog.codes_by_key) == {1, 2}
