@@ -38,10 +38,11 @@ MOST_LEVELS, HIGHEST_LEVEL = 10, 1000
 
 @dataclass(frozen=True)
 class Measure:
-    """Something watched: `value` against `base` in percent reaches `levels` (ascending). `key` names it for good;
-    `params` are what is told of it."""
+    """Something watched: `value` against `base` in percent reaches `levels` (ascending). `key` names it for good, by
+    the number of an item or code; `spelled` is the key that LTS 0.1.0 gave it; `params` are what is told of it."""
 
     key: str
+    spelled: str
     kind: str
     value: int
     base: int
@@ -84,8 +85,8 @@ def _named(item: Json, **more: Any) -> Json:
     return {"item": item["itemId"], "license": item["licenseId"], "id": item["id"], **more}
 
 
-def _key(kind: str, item: Json) -> str:
-    return f"{kind}:{item['licenseId']}:{item['itemId']}"
+def _keys(kind: str, item: Json) -> tuple[str, str]:
+    return f"{kind}:#{item['id']}", f"{kind}:{item['licenseId']}:{item['itemId']}"
 
 
 def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
@@ -100,24 +101,26 @@ def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]])
             used, total = max(0, item["overdraftSpent"]), item["overdraft"]
             if total:
                 params = _named(item, used=used, quota=total, chargeWay=way)
-                found.append(Measure(_key("overdraft", item), "overdraft", used, total, levels[way], params=params))
+                found.append(Measure(*_keys("overdraft", item), "overdraft", used, total, levels[way], params=params))
             continue
         daily = way == "device" and item["activePeriod"] == "daily"
         end_of_grace = (quota + item["grace"]) * 100 // quota
         every = {*levels["deviceDaily" if daily else way], *([] if daily else [end_of_grace])}
         params = _named(item, used=item["used"], quota=quota, grace=item["grace"], chargeWay=way)
-        found.append(Measure(_key("quota", item), "quota", item["used"], quota, tuple(sorted(every)), params=params))
+        found.append(Measure(*_keys("quota", item), "quota", item["used"], quota, tuple(sorted(every)), params=params))
     return found
 
 
-def failure_measures(calls: Mapping[str, tuple[int, int]], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
-    """Failed of all authorizations of the last 60 minutes by handshake code; `calls` are (failed, all)."""
+def failure_measures(
+    calls: Mapping[tuple[int, str], tuple[int, int]], levels: Mapping[str, tuple[int, ...]]
+) -> list[Measure]:
+    """Failed of all authorizations of the last 60 minutes; `calls` are (failed, all) by number and name of the code."""
     found = []
-    for code, (failed, every) in calls.items():
+    for (number, name), (failed, every) in calls.items():
         if every >= FEWEST_CALLS or not every:  # between, it stays as it was
-            params = {"code": code, "failed": failed, "all": every}
-            key = f"failures:{code}"
-            found.append(Measure(key, "failures", failed, max(1, every), levels["failures"], params=params))
+            params = {"code": name, "id": number, "failed": failed, "all": every}
+            keys = f"failures:#{number}", f"failures:{name}"
+            found.append(Measure(*keys, "failures", failed, max(1, every), levels["failures"], params=params))
     return found
 
 
@@ -134,24 +137,24 @@ def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
             stage = 0
         params = _named(item, days=days, expiresAt=end, graceEnds=end + item["graceDays"] * DAY_SECONDS)
         kind = "grace" if stage == GRACE_STAGE else "ends"
-        found.append(_stage(_key("ends", item), kind, stage, GRACE_STAGE, params))
+        found.append(_stage(_keys("ends", item), kind, stage, GRACE_STAGE, params))
     return found
 
 
-def _stage(key: str, kind: str, stage: int, most: int, params: Json) -> Measure:
-    return Measure(key, kind, stage, 100, tuple(range(1, most + 1)), slack=0, params=params)
+def _stage(keys: tuple[str, str], kind: str, stage: int, most: int, params: Json) -> Measure:
+    return Measure(*keys, kind, stage, 100, tuple(range(1, most + 1)), slack=0, params=params)
 
 
 def renewed(item: Json, items: Sequence[Json]) -> bool:
     """Whether in every handshake code that uses an item another one takes over before it ends, and lasts longer."""
-    return all(any(_takes_over(other, item, code) for other in items) for code in item["handshakeCodes"])
+    return all(any(_takes_over(other, item, code) for other in items) for code in item["codes"])
 
 
-def _takes_over(other: Json, item: Json, code: str) -> bool:
+def _takes_over(other: Json, item: Json, code: int) -> bool:
     lasts = other["expiresAt"] is None or other["expiresAt"] > item["expiresAt"]
     return (
         other["id"] != item["id"]
-        and code in other["handshakeCodes"]
+        and code in other["codes"]
         and other["state"] in ("active", "pending")
         and other["startsAt"] <= item["expiresAt"]
         and lasts
@@ -178,7 +181,7 @@ def forecast_measures(items: Sequence[Json], last_days: Mapping[int, int], today
         if FORECAST_DAYS < left <= FORECAST_OVER:
             continue  # as it was
         params = _named(item, days=max(0, left), day=last, used=item["used"], quota=item["quota"])
-        found.append(_stage(_key("forecast", item), "forecast", int(left <= FORECAST_DAYS), 1, params))
+        found.append(_stage(_keys("forecast", item), "forecast", int(left <= FORECAST_DAYS), 1, params))
     return found
 
 

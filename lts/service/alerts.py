@@ -15,7 +15,7 @@ from typing import Any
 
 from lts.protocol import DAY_SECONDS
 from lts.rules import alerts as rules
-from lts.rules.alerts import NOTHING, Measure
+from lts.rules.alerts import NOTHING, Measure, Told
 from lts.rules.alertwords import PAGES
 from lts.rules.notices import Notice
 from lts.service import alertsettings, forecasts, licenses
@@ -47,7 +47,7 @@ def check(ctx: Context, now: int) -> str | None:
 
     def operation(tx: Transaction) -> str | None:
         told = stored.told(tx.db)
-        levels, events = [], []
+        levels, events = _renamed(measures, told), []
         for measure in measures:
             before = told.get(measure.key, NOTHING)
             after, level = rules.judge(measure, before)
@@ -71,13 +71,23 @@ def check(ctx: Context, now: int) -> str | None:
     return ctx.store.write(operation)
 
 
+def _renamed(measures: list[Measure], told: dict[str, Told]) -> list[tuple[str, int, int]]:
+    """What was told under the keys of LTS 0.1.0, under those of now (in `told` as well); several measures may have had
+    one key there."""
+    moved = [measure for measure in measures if measure.spelled in told]
+    before = {measure.key: told[measure.spelled] for measure in moved if measure.key not in told}
+    gone = {measure.spelled: NOTHING for measure in moved}
+    told.update(before)
+    return [(key, level.level, level.base) for key, level in {**gone, **before}.items()]
+
+
 def _measures(ctx: Context, now: int) -> list[Measure]:
     levels, items = alertsettings.levels_of(ctx), licenses.describe(ctx, now)
     catalog = ctx.store.catalog
     looks: dict[str, Callable[[], list[Measure]]] = {
         "quota": lambda: rules.quota_measures(items, levels),
         "failures": lambda: rules.failure_measures(
-            {code.name: ctx.calls.of_last_hour(code.key, now) for code in catalog.codes.values()}, levels
+            {(code.key, code.name): ctx.calls.of_last_hour(code.key, now) for code in catalog.present}, levels
         ),
         "ends": lambda: rules.end_measures(items, ctx.clock.item_time(now)),
         "forecast": lambda: rules.forecast_measures(items, forecasts.last_days(ctx, items, now), now // DAY_SECONDS),

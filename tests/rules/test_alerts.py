@@ -31,7 +31,7 @@ def told_levels(*steps: tuple[int, int]) -> list[int | None]:
     """What is news at each step of (used, quota) with the usual levels and 5 % grace."""
     told, news = NOTHING, []
     for used, quota in steps:
-        measure = Measure("k", "quota", used, quota, (60, 80, 100, 105))
+        measure = Measure("#1", "k", "quota", used, quota, (60, 80, 100, 105))
         told, level = judge(measure, told)
         news.append(level)
     return news
@@ -90,7 +90,7 @@ def test_domain_items_and_items_that_authorize_nobody_are_not_watched() -> None:
 
 def test_failures_are_looked_at_from_twenty_requests_on() -> None:
     def news(told: Told, failed: int, every: int) -> tuple[Told, int | None]:
-        for measure in alerts.failure_measures({"1-a": (failed, every)}, DEFAULT_LEVELS):
+        for measure in alerts.failure_measures({(1, "1-a"): (failed, every)}, DEFAULT_LEVELS):
             return judge(measure, told)
         return told, None
 
@@ -136,7 +136,7 @@ def renewal(**more: Any) -> dict[str, Any]:
             False,
         ),  # a gap
         ({"startsAt": NOON, "expiresAt": NOON + 9 * DAY_SECONDS}, False),  # ends sooner
-        ({"startsAt": NOON, "expiresAt": None, "handshakeCodes": ["1-b"]}, False),  # in another code
+        ({"startsAt": NOON, "expiresAt": None, "codes": [2]}, False),  # in another code
         ({"startsAt": NOON, "expiresAt": None, "modules": ["Aztec"]}, False),
         ({"startsAt": NOON, "expiresAt": None, "product": "writer"}, False),
         ({"startsAt": NOON, "expiresAt": None, "state": "revoked"}, False),
@@ -151,9 +151,9 @@ def test_an_end_is_silent_only_when_a_renewal_takes_over_and_lasts_longer(other:
 
 
 def test_a_renewal_in_one_of_two_codes_is_not_enough() -> None:
-    ending = item(expiresAt=NOON + 10 * DAY_SECONDS, handshakeCodes=["1-a", "1-b"])
+    ending = item(expiresAt=NOON + 10 * DAY_SECONDS, codes=[1, 2])
     assert alerts.end_measures([ending, renewal(startsAt=NOON)], NOON)[0].value
-    other = item(id=3, itemId="three", startsAt=NOON, handshakeCodes=["1-b"])
+    other = item(id=3, itemId="three", startsAt=NOON, codes=[2])
     assert not alerts.end_measures([ending, renewal(startsAt=NOON), other], NOON)[0].value
 
 

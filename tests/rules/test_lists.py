@@ -113,7 +113,7 @@ def item(**more: Any) -> dict[str, Any]:
     """An item in good order, as lts.service.licenses.describe tells it."""
     return {
         "id": 1, "itemId": "one", "licenseId": "100", "state": "active", "chargeWay": "scan", "quota": 100, "used": 0,
-        "overdraft": 0, "overdraftSpent": 0, "expiresAt": None, "graceDays": 7, "handshakeCodes": ["1-a"],
+        "overdraft": 0, "overdraftSpent": 0, "expiresAt": None, "graceDays": 7, "handshakeCodes": ["1-a"], "codes": [1],
         "reason": None, **more,
     }  # fmt: skip
 

@@ -21,7 +21,7 @@ from lts.rules import licensefile
 from lts.rules.alertmail import Server, render
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
-from lts.service import alerts, alertsettings, attention, licenses, outbox, smtp, upkeep, webhooks
+from lts.service import alerts, alertsettings, attention, handshakes, licenses, outbox, smtp, upkeep, webhooks
 from lts.service.alertsettings import MailSettings
 from lts.service.licenses import Choice
 from lts.service.smtp import MailError, Sender, compose
@@ -114,6 +114,60 @@ def test_one_run_gives_exactly_the_mails_that_the_rules_say(tmp_path: Path) -> N
             look(server)
             assert subjects(office)[2:] == ["[LTS] License item one has used 61 % of its quota (122 of 200)."]
             assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+
+
+def of_another_vendor(server: Lab) -> None:
+    """The item "one" of license 100 again, of another vendor and organization."""
+    stranger = Vendor("Stranger")
+    server.ctx.trust.add(stranger.pub)
+    data = stranger.file(server.ctx, item(quota=100), organization="7")
+    licenses.import_license(server.ctx, data, Choice(), "test", server.time.now)
+
+
+def told(server: Lab) -> dict[str, tuple[int, int]]:
+    return {key: (level, base) for key, level, base in server.rows("SELECT * FROM alert_levels")}
+
+
+def fail(server: Lab, code: str, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(Refusal):
+            server.authorize(code, product="nothing")
+
+
+def test_a_renamed_code_is_not_told_again_and_two_items_of_one_id_are_told_apart(server: Lab) -> None:
+    code = server.load(item(quota=100))
+    of_another_vendor(server)
+    for name in (code, "7-100"):
+        server.report(server.authorize(name).lease, {"QR": 85})
+        assert alerts.check(server.ctx, server.time.now) is not None, name
+    fail(server, code, 40)
+    assert alerts.check(server.ctx, server.time.now) is not None
+    handshakes.edit(server.ctx, code, {"custom": "new"}, "test", server.time.now)
+    assert alerts.check(server.ctx, server.time.now) is None
+    assert told(server) == {"quota:#1": (80, 100), "quota:#2": (80, 100), "failures:#1": (80, 41)}
+    events = [event for (text,) in server.rows("SELECT events FROM messages") for event in json.loads(text)]
+    assert sorted((event["kind"], event["params"]["id"]) for event in events) == [
+        ("failures", 1), ("quota", 1), ("quota", 2),
+    ]  # fmt: skip
+
+
+def test_what_the_version_before_told_is_not_told_again(server: Lab) -> None:
+    code = server.load(item(quota=100))
+    of_another_vendor(server)
+    server.report(server.authorize(code).lease, {"QR": 85})
+    server.report(server.authorize("7-100").lease, {"QR": 65})
+    fail(server, code, 40)
+    levels = (("quota:100:one", 80, 100), (f"failures:{code}", 80, 41), ("ends:gone:item", 1, 100))
+    server.ctx.store.write(lambda tx: tx.emit(records.Alerted(levels, ()), NOON))
+    assert alerts.check(server.ctx, server.time.now) is None
+    assert told(server) == {
+        "quota:#1": (80, 100), "quota:#2": (60, 100), "failures:#1": (80, 41), "ends:gone:item": (1, 100),
+    }  # fmt: skip
+    serial = server.ctx.store.serial
+    assert alerts.check(server.ctx, server.time.now) is None
+    assert server.ctx.store.serial == serial
+    server.report(server.authorize(code).lease, {"QR": 20}, slot_of(NOON) - 1)
+    assert alerts.check(server.ctx, server.time.now) is not None
 
 
 def test_a_mail_server_down_for_an_hour_gets_it_afterwards_once(server: Lab) -> None:
