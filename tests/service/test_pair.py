@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +22,7 @@ from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
 from lts.service import handshakes, identity, licenses, release, upkeep
+from lts.service import report as reporting
 from lts.service.files import keep_replaced
 from lts.service.licenses import Choice
 from lts.service.pair import joining, messages, report
@@ -29,8 +32,10 @@ from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
 from lts.store import archive, records
 from lts.store import pair as stored_pair
 from lts.store.store import DATABASE_FILES
+from lts.web import answers
+from tests.support import receipts
 from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture, template
-from tests.support.kit import NOON, ORGANIZATION, Lab, Vendor, item
+from tests.support.kit import NOON, ORGANIZATION, Lab, Vendor, entry, item
 
 DEVICE = str(UUID(int=77))
 
@@ -253,6 +258,21 @@ def test_leases_of_the_acting_standby_verify_by_the_vendors_key_alone(duet: Duet
     lease = verify_lease(done.lease, list(done.certificates), duet.vendor.key.public)
     assert lease.issuer == duet.standby.server.ctx.identity.uuid != main_uuid
     assert len(done.certificates) == 2
+
+
+def test_a_report_after_a_take_over_brings_a_receipt_and_the_certificates_of_its_key(duet: Duet) -> None:
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    acting = fail_over(duet)
+    body = b"the body of the report"
+    digest = b64url(hashlib.sha256(body).digest())
+    done = reporting.record(
+        acting.ctx, lease, None, [entry(slot_of(duet.time.wall), {"QR": 1})], acting.time.now, digest
+    )
+    told = json.loads(answers.reported(done, acting.time.now))
+    claims = receipts.check(told, body, DEVICE, [], duet.vendor.key.public.x)
+    assert (told["lease"], len(told["certificates"])) == (None, 2)
+    assert (claims["iss"], claims["origin"]) == (acting.ctx.identity.uuid, acting.ctx.identity.incarnation)
+    assert claims["receipt"]["durable"] == "local"
 
 
 def test_a_delegation_that_has_ended_authorizes_nobody_and_is_counted_down(duet: Duet) -> None:
