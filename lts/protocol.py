@@ -236,7 +236,7 @@ class Lease:
             texts = [_as(str, claims, name) for name in ("iss", "sub", "jti", "hs")]
             items = tuple(_lease_item(item) for item in _as(list, claims, "items"))
             origin, head = _may(str, claims, "origin"), _may(str, claims, "head")
-            receipt = _receipt(claims["receipt"]) if claims.get("receipt") is not None else None
+            receipt = _receipt(claims.get("receipt"))
             added = (_may(int, claims, "code"), _may(dict, claims, "asked"), _may(int, claims, "auth_time"))
         except (KeyError, TypeError) as error:
             raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
@@ -257,10 +257,12 @@ def _may(kind: type[_T], claims: dict[str, Any], name: str) -> _T | None:
     return None if claims.get(name) is None else _as(kind, claims, name)
 
 
-def _receipt(claims: Any) -> Receipt:
+def _receipt(claims: Any) -> Receipt | None:
+    if claims is None:
+        return None
     if not isinstance(claims, dict):
         raise TypeError("receipt")
-    return Receipt(*(_as(str, claims, name) for name in ("body", "results", "durable")))
+    return Receipt(_as(str, claims, "body"), _as(str, claims, "results"), _as(str, claims, "durable"))
 
 
 def _lease_item(claims: Any) -> LeaseItem:

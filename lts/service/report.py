@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lts.errors import Malformed, NotVerified, Refusal
@@ -112,7 +113,7 @@ def _finish(
         or Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
         for entry, refusal in zip(entries, rejected, strict=True)
     ]
-    receipt = Receipt(body, short_results((result.status, result.code) for result in results), durable)
+    receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
         return Reported(results, durable, recorded.token, receipt=signed, certificates=recorded.certificates)

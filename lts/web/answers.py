@@ -5,6 +5,7 @@ See docs/design/surface.md, Client API.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,6 +21,8 @@ JwsAnswer = Annotated[str, Meta(description="Compact JWS")]
 CloneToken = Annotated[str, Meta(description="Send it with the next request")]
 OldName = Annotated[str, Meta(description="The clone token by its name of 0.1, until 0.3")]
 encode = msgspec.json.Encoder().encode
+_iso = lru_cache(maxsize=4096)(iso)
+"""Most answers of a second name the same times."""
 
 
 class ItemAnswer(Struct, rename="camel", gc=False):
@@ -100,10 +103,10 @@ def authorized(done: Authorized, now: int) -> bytes:
             done.certificates,
             done.license_certificates,
             items,
-            iso(done.expires_at),
-            iso(done.renew_after),
+            _iso(done.expires_at),
+            _iso(done.renew_after),
             REPORT_INTERVAL_SECONDS,
-            iso(now),
+            _iso(now),
             done.chain,
             done.chain,
         )
@@ -118,11 +121,11 @@ def reported(done: Reported, now: int) -> bytes:
             results,
             done.durable,  # type: ignore[arg-type]  # one of the three
             done.lease,
-            None if done.expires_at is None else iso(done.expires_at),
-            None if done.renew_after is None else iso(done.renew_after),
+            None if done.expires_at is None else _iso(done.expires_at),
+            None if done.renew_after is None else _iso(done.renew_after),
             done.receipt,
             done.certificates,
-            iso(now),
+            _iso(now),
             done.chain,
             done.chain,
         )
