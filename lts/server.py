@@ -35,6 +35,7 @@ from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from lts.store import pair
 from lts.store.store import Store, prepare
+from lts.watchdog import Watchdog
 from lts.web.app import App
 from lts.web.listen import Listener
 
@@ -160,7 +161,14 @@ def _storage_fault(warnings: list[Notice], error: Exception | None) -> None:
 class Server:
     """A server over an opened data folder: `run` serves until `stop`."""
 
-    def __init__(self, opened_folder: Opened, config: Config, wrap: Callable[[Any], Any] = lambda app: app) -> None:
+    def __init__(
+        self,
+        opened_folder: Opened,
+        config: Config,
+        wrap: Callable[[Any], Any] = lambda app: app,
+        watchdog: Watchdog | None = None,
+    ) -> None:
+        self._watchdog = watchdog or Watchdog()
         ctx = self.ctx = opened_folder.ctx
         app = opened_folder.app(config)
         self.listener = Listener(wrap(app), config)
@@ -189,9 +197,11 @@ class Server:
             self._heartbeat.start()
         notify(READY, f"STATUS=Serving at {self.url}")
         try:
-            self.listener.run()
+            self.listener.run(self._watchdog.beat)
         finally:
-            notify(STOPPING)
+            self._watchdog.rest()
+            if not self.reopen:  # else it serves again soon
+                notify(STOPPING)
             if self._heartbeat is not None:
                 self._heartbeat.stop()
             self._courier.stop()

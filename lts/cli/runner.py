@@ -10,13 +10,15 @@ from dataclasses import replace
 from lts.cli import console
 from lts.config import Config
 from lts.server import Server, opened, stop_on_signals
+from lts.watchdog import Watchdog
 
 
 class Runner:
     """`run` serves in the calling thread; `stop` ends it, from any thread or a signal handler, and at any time."""
 
-    def __init__(self, config: Config, serving: Callable[[Server], None]) -> None:
+    def __init__(self, config: Config, serving: Callable[[Server], None], watchdog: Watchdog) -> None:
         self._config = config
+        self._watchdog = watchdog
         self._serving = serving
         self._server: Server | None = None
         self._stopped = False
@@ -30,7 +32,7 @@ class Runner:
         port, first = self._config.port, True
         while not self._stopped:
             with opened(self._config) as here:
-                server = self._server = Server(here, replace(self._config, port=port))
+                server = self._server = Server(here, replace(self._config, port=port), watchdog=self._watchdog)
                 if self._stopped:
                     server.stop()
                 elif first:

@@ -82,6 +82,7 @@ def _lay_sample() -> None:
 def _serve(args: argparse.Namespace) -> int:
     from lts.cli.runner import Runner  # with it the whole server, which the commands that use this module do without
     from lts.server import set_up_logging, stop_on_signals
+    from lts.watchdog import of_systemd
 
     config = config_of(args)
     log = set_up_logging(config)
@@ -89,7 +90,7 @@ def _serve(args: argparse.Namespace) -> int:
         _lay_sample()
     finished = threading.Event()
     open_browser = has_desktop() and not args.no_browser
-    runner = Runner(config, lambda server: _announce(server, config, open_browser=open_browser))
+    runner = Runner(config, lambda server: _announce(server, config, open_browser=open_browser), of_systemd())
     stop_on_signals(runner.stop)
     console.watch(console.on_close(runner.stop, finished))
     try:

@@ -27,6 +27,7 @@ from lts.cli.service_sid import account, folder_rights
 from lts.config import Config
 from lts.errors import AdminError, LtsError
 from lts.server import Server, set_up_logging
+from lts.watchdog import Deadline
 
 assert sys.platform == "win32"  # tells the type checker too
 
@@ -42,6 +43,8 @@ DESCRIPTION = "Authorizes applications with the company's licenses and counts wh
 HOSTED = "run"
 """The word after `service` with which the system starts the program."""
 DATA = "data"
+STOOD = "stood-still.txt"
+"""In the data folder: where the server stood when it ended itself."""
 CONFIG = '{\r\n  "servers": ["self"],\r\n  "log": {"file": "data/lts.log"}\r\n}\r\n'
 STOP_MILLISECONDS = 15_000
 WAIT_SECONDS = 60
@@ -211,7 +214,7 @@ class Hosted(win32serviceutil.ServiceFramework):
             raise
 
     def _serve(self, settings: Config) -> None:
-        self._runner = Runner(settings, self._serving)
+        self._runner = Runner(settings, self._serving, Deadline(settings.data_dir / STOOD))
         try:
             if not self._stopped.is_set():
                 self._runner.run()

@@ -96,12 +96,16 @@ class Listener:
         """Open connections."""
         return sum(len(acceptor.active_channels) for acceptor in self._acceptors)
 
-    def run(self) -> None:
-        """Answer clients until `stop` is called, then finish what is under way within 5 seconds."""
+    def run(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Answer clients until `stop` is called, then finish what is under way within 5 seconds.
+
+        `beat` is called at each turn of the loop, at least once a second.
+        """
         poll = wasyncore.poll2 if hasattr(select, "poll") else wasyncore.poll
         try:
             while not self._stopping:
                 poll(1.0, self._map)
+                beat()
             self._finish(poll)
         finally:
             self._close_all()

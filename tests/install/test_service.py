@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from lts import config
+from lts import config, watchdog
 from lts.cli import console, service_linux
 from lts.cli.service_sid import folder_rights, service_sid
 from lts.notify import notify
@@ -52,23 +55,18 @@ def test_paths_with_blanks_stay_one_word(tmp_path: Path) -> None:
     assert "'/etc/l t s.json'" in start
 
 
+def serving(data: Path) -> list[str]:
+    """The words that start a server on a free port."""
+    return [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--port", "0", "--data", str(data)]
+
+
 @linux
 def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
         manager.settimeout(PATIENCE)
-        command = [
-            sys.executable,
-            "-m",
-            "lts.cli.main",
-            "serve",
-            "--no-browser",
-            "--port",
-            "0",
-            "--data",
-            str(tmp_path / "d"),
-        ]
+        command = serving(tmp_path / "d")
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, env={**environment(), "NOTIFY_SOCKET": str(path)}
         ) as server:
@@ -78,6 +76,100 @@ def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Pa
             server.terminate()
             assert manager.recv(4096) == b"STOPPING=1"
             assert server.wait(PATIENCE) == 0
+
+
+@linux
+def test_a_server_that_stands_still_is_heard_no_more_and_one_that_goes_on_is(tmp_path: Path) -> None:
+    path = tmp_path / "notify"
+    command = serving(tmp_path / "d")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(PATIENCE)
+        asked = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "2000000"}
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**environment(), **asked}) as server:
+            assert manager.recv(4096).startswith(b"READY=1")
+            assert manager.recv(4096) == b"WATCHDOG=1\nWATCHDOG_USEC=2000000"
+            server.send_signal(signal.SIGSTOP)
+            manager.settimeout(2.0)
+            with pytest.raises(TimeoutError):
+                for _ in range(10):
+                    manager.recv(4096)
+            manager.settimeout(PATIENCE)
+            server.send_signal(signal.SIGCONT)
+            assert manager.recv(4096).startswith(b"WATCHDOG=1")
+            server.terminate()
+            told = [manager.recv(4096)]
+            while told[-1] != b"STOPPING=1":
+                told.append(manager.recv(4096))
+            assert b"WATCHDOG_USEC=0" in told
+            assert server.wait(PATIENCE) == 0
+
+
+def test_the_unit_has_a_watchdog_as_patient_as_the_service_of_windows_and_starts_again_after_it() -> None:
+    unit = service_linux.TEMPLATE.read_text(encoding="utf-8").splitlines()
+    assert f"WatchdogSec={watchdog.SECONDS}" in unit
+    assert "Restart=on-failure" in unit
+    assert "LimitCORE=0" in unit, "a core file would hold the keys"
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({}, float("inf")),
+        ({"WATCHDOG_USEC": "30000000"}, 30),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 30),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, float("inf")),
+        ({"WATCHDOG_USEC": "0"}, float("inf")),
+        ({"WATCHDOG_USEC": "x"}, float("inf")),
+    ],
+)
+def test_who_is_asked_for_a_sign_of_life_is_told_by_the_environment(environ: dict[str, str], seconds: float) -> None:
+    assert watchdog.of_systemd(environ).seconds == seconds
+
+
+FREEZE = """
+import sys, time
+from pathlib import Path
+from lts import watchdog
+watched = watchdog.Deadline(Path(sys.argv[1]), float(sys.argv[2]))
+watched.beat()
+if sys.argv[3] == "rest":
+    watched.rest()
+    time.sleep(1)
+else:
+    import re
+    re.fullmatch("(a+)+b", "a" * 60)  # holds the interpreter for ever
+"""
+
+
+@pytest.mark.parametrize(("way", "seconds", "code"), [("freeze", 1, 1), ("rest", 0.2, 0)])
+def test_a_process_that_holds_the_interpreter_ends_itself_and_says_where_it_stood(
+    tmp_path: Path, way: str, seconds: float, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "stood still.txt"
+    command = [sys.executable, "-c", FREEZE, str(path), str(seconds), way]
+    done = subprocess.run(command, env=environment(), timeout=PATIENCE, check=False)
+    assert done.returncode == code
+    stood = path.read_text()
+    assert ("fullmatch" in stood) == (way == "freeze")
+    again = watchdog.Deadline(path)
+    again.beat()
+    again.rest()
+    assert (stood in caplog.text and bool(caplog.text)) == (way == "freeze")
+    assert path.read_text() == ""
+
+
+def test_the_end_is_pushed_off_four_times_while_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, pushed = [0.0], list[float]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: pushed.append(now[0]))
+    watched = watchdog.Deadline(tmp_path / "x", 30)
+    for second in range(30):
+        now[0] = float(second)
+        watched.beat()
+    assert pushed == [0, 8, 16, 24]
 
 
 @linux

@@ -226,6 +226,34 @@ def test_what_is_no_http_is_refused_with_no_more_than_a_line_in_the_log_and_othe
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
+def test_the_loop_beats_while_it_turns_and_not_while_something_holds_it_up(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holding, go_on, beats = threading.Event(), threading.Event(), threading.Semaphore(0)
+    parse_header = channel.Parser.parse_header
+
+    def hold(self: channel.Parser, header: bytes) -> None:
+        holding.set()
+        assert go_on.wait(PATIENCE)
+        parse_header(self, header)
+
+    listener = Listener(web.app, web.config)
+    thread = threading.Thread(target=listener.run, args=(beats.release,))
+    thread.start()
+    assert beats.acquire(timeout=PATIENCE)
+    monkeypatch.setattr(channel.Parser, "parse_header", hold)
+    with raw(Served(web, listener), b"GET /api/v1/health HTTP/1.1\r\n\r\n") as connection:
+        assert holding.wait(PATIENCE)
+        while beats.acquire(blocking=False):
+            pass
+        assert not beats.acquire(timeout=2.5)
+        go_on.set()
+        assert beats.acquire(timeout=PATIENCE)
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    listener.stop()
+    ended(thread)
+
+
 AT_ONCE = {
     "bare LF": b"GET / HTTP/1.1\nHost: x\n\n",
     "bare LF in a later line": b"GET / HTTP/1.1\r\nHost: x\n",

@@ -1,0 +1,93 @@
+"""Having the server started again when its loop stands still: the loop beats at each turn, and who waits for it acts.
+
+Under systemd the beats are messages (sd_notify(3), WATCHDOG=1). Windows asks a service nothing, so there they push off
+the moment at which the process ends itself, which Windows takes for a failure. Nothing here runs in a thread of Python:
+what stands still may hold the interpreter (docs/decisions/0019-watchdog.md).
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from lts.notify import notify
+
+log = logging.getLogger("lts.watchdog")
+SECONDS = 30
+"""How long the loop may stand still as a service of Windows; deploy/systemd/lts.service says the same."""
+BEATS = 4
+"""Within the time in which one is waited for; the loop turns at least once a second."""
+
+
+class Watchdog:
+    """Nobody waits for the beats."""
+
+    seconds = float("inf")
+    """How long one is waited for."""
+    _due = 0.0
+
+    def beat(self) -> None:
+        """The loop goes on. Called at each turn, so it does something only when it is time."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + self.seconds / BEATS
+            self._tell()
+
+    def rest(self) -> None:
+        """The loop ends in order: nobody waits until the next beat."""
+        self._due = 0.0
+        self._stop_waiting()
+
+    def _tell(self) -> None: ...
+
+    def _stop_waiting(self) -> None: ...
+
+
+class Systemd(Watchdog):
+    """The service manager that set WATCHDOG_USEC (sd_watchdog_enabled(3)) ends and restarts what does not beat."""
+
+    def __init__(self, microseconds: int) -> None:
+        self.seconds = microseconds / 1e6
+        self._microseconds = microseconds
+        faulthandler.enable()  # it ends it by SIGABRT: the journal then shows where it stood
+
+    def _tell(self) -> None:
+        notify("WATCHDOG=1", f"WATCHDOG_USEC={self._microseconds}")
+
+    def _stop_waiting(self) -> None:
+        notify("WATCHDOG_USEC=0")
+
+
+class Deadline(Watchdog):
+    """The process ends itself with exit code 1, and leaves in `path` where it stood; the next start logs that."""
+
+    def __init__(self, path: Path, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def _tell(self) -> None:
+        if self._file is None:
+            self._file = self._open()
+        faulthandler.dump_traceback_later(self.seconds, exit=True, file=self._file)
+
+    def _stop_waiting(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+
+    def _open(self) -> IO[bytes]:
+        stood = self._path.read_text("utf-8", "replace") if self._path.exists() else ""
+        if stood:
+            log.error("the server stood still and was started again; this is where it stood:\n%s", stood)
+        return self._path.open("wb", buffering=0)
+
+
+def of_systemd(environ: Mapping[str, str] = os.environ) -> Watchdog:
+    """The one that the environment asks this process for, if any."""
+    meant = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    given = environ.get("WATCHDOG_USEC", "")
+    return Systemd(int(given)) if meant and given.isdecimal() and int(given) else Watchdog()
