@@ -1,5 +1,6 @@
 """waitress, made to fit: its own errors as problem documents with CORS, 204 without closing the connection,
-a client that sends too much reads the answer instead of a reset, and slow or idle connections end.
+a client that sends too much reads the answer instead of a reset, slow or idle connections end, and no thread waits
+for a client to read.
 
 Knows nothing of paths and rules, and does not listen: that is lts.web.listen.
 """
@@ -39,6 +40,8 @@ DRAIN_CHUNK = 256 << 10
 REQUEST_SECONDS = 30.0
 REQUEST_BYTES_PER_SECOND = 4096
 """A request may take this long, and longer only for a body that comes at least this fast."""
+ANSWER_SECONDS = 60.0
+"""Taking what is ready for a client may take this long, and longer only as it takes that many bytes a second."""
 IDLE_SECONDS_WHEN_FULL = 5.0
 
 
@@ -166,7 +169,9 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
 
 
 class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
-    """One connection. Of many requests that come at once, one is read and answered before the next is looked at."""
+    """One connection. Of many requests that come at once, one is answered, and taken by the client, before the next is
+    looked at; so no more than one answer waits for a client that does not read.
+    """
 
     parser_class = Parser
     task_class = Task
@@ -175,6 +180,9 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     """Whether the client may still be sending what was refused."""
     _rest = b""
     """What came behind the request under way."""
+    _unsent_since = 0.0
+    _sent = 0
+    """When an answer last began to wait, and the bytes taken since."""
     _partial: Parser | None = None
     _partial_since = 0.0
     _drain_since = 0.0
@@ -188,6 +196,10 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         """See waitress; no more is read while something waits to be looked at."""
         return not (self.will_close or self.close_when_flushed or self.requests or self._rest or self.total_outbufs_len)
 
+    def writable(self) -> bool:
+        """See waitress; what is put aside is looked at when the client takes more."""
+        return bool(super().writable() or (self._rest and not self.requests))
+
     def received(self, data: bytes) -> bool:
         """See waitress; notes when a request began to arrive."""
         with self.requests_lock:  # another thread may serve the request before its rest is put aside
@@ -198,13 +210,21 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
             self._partial_since = time.monotonic()
         return taken
 
-    def service(self) -> None:
-        """See waitress; afterwards the next request is looked at, behind those of other connections."""
-        rest = self.requests[0].rest
-        super().service()
-        if rest and self.connected:
-            self.received(rest)
-            self.server.pull_trigger()
+    def write_soon(self, data: Any) -> int:
+        """See waitress; notes when an answer began to wait."""
+        if not self.total_outbufs_len:
+            self._unsent_since, self._sent = time.monotonic(), 0
+        written: int = super().write_soon(data)
+        return written
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """See waitress; counts what the client takes."""
+        sent: int = super().send(data, do_close)
+        self._sent += sent
+        return sent
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """See waitress, which waits here until the client has read."""
 
     def begin(self, application: Any) -> None:
         """Begin the request that waits, see lts.web.dispatch."""
@@ -233,9 +253,11 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
             self.handle_close()
 
     def handle_write(self) -> None:
-        """See waitress; after a refusal the door is closed softly."""
+        """See waitress; after a refusal the door is closed softly, else the next request is looked at."""
         if not self.linger or not self.close_when_flushed or self.will_close:
             super().handle_write()
+            if self._rest and self.connected and not (self.requests or self.total_outbufs_len):
+                self.received(self._rest)
             return
         self._flush_exception(self._flush_some)
         if self.total_outbufs_len or self.will_close:
@@ -243,7 +265,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         self._drain_since = time.monotonic()
         # Only now, since these are asked of every connection at every turn of the loop.
         self.readable = lambda: True  # type: ignore[method-assign]
-        self.writable = lambda: bool(self.will_close)
+        self.writable = lambda: bool(self.will_close)  # type: ignore[method-assign]
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
 
@@ -251,9 +273,12 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         """Whether the connection should end: drained long enough, too slow, or idle with no room for others."""
         if self._drain_since:
             return self._drained_enough()
-        if self.requests or self._rest:
+        if self.requests:
             return False
         request, now = self.request, time.monotonic()
+        if self.total_outbufs_len or self._rest:
+            allowed = (IDLE_SECONDS_WHEN_FULL if full else ANSWER_SECONDS) + self._sent / REQUEST_BYTES_PER_SECOND
+            return now - self._unsent_since > allowed
         if request is None:
             return full and time.time() - self.last_activity > IDLE_SECONDS_WHEN_FULL
         allowed = REQUEST_SECONDS + request.body_bytes_received / REQUEST_BYTES_PER_SECOND
@@ -296,5 +321,7 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
         super().maintenance(now)
         full = len(self._map) > self.adj.connection_limit * 9 // 10
         for channel in list(self.active_channels.values()):
-            if channel.overdue(full):
+            if channel.will_close or channel.overdue(full):
                 channel.will_close = True
+                # waitress itself closes only what can be written to, which is never when nobody reads.
+                self.trigger.pull_trigger(channel.handle_close)

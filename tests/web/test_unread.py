@@ -1,0 +1,79 @@
+"""Clients that do not read their answers, over real sockets: they hold up nobody, and end."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from typing import Any
+
+import pytest
+
+from lts.web import channel
+from tests.support.wait import PATIENCE, wait_until
+from tests.web.conftest import Served
+
+LARGE = b"GET /static/vendor/chart.js-4.6.1/chart.js HTTP/1.1\r\n\r\n"
+LARGE_BYTES = 210_000
+"""About; 90 of them are more than waitress lets wait for a client."""
+CALL = b"POST /api/v1/authorize HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
+PAGE = b"GET /api/v1/admin/session HTTP/1.1\r\n\r\n"
+LAST = b"GET /api/v1/health HTTP/1.1\r\nConnection: close\r\n\r\n"
+
+
+def deaf(served: Served, data: bytes) -> socket.socket:
+    """A connection that has sent requests and has room for next to no answer."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(PATIENCE)
+    connection.connect(("127.0.0.1", served.port))
+    connection.sendall(data)
+    return connection
+
+
+def channels(served: Served) -> list[Any]:
+    return [one for acceptor in served.listener._acceptors for one in list(acceptor.active_channels.values())]
+
+
+def full(served: Served) -> list[Any]:
+    """Connections that can be sent no more; what is under way for them goes on."""
+    return [one for one in channels(served) if not select.select([], [one.socket], [], 0)[1]]
+
+
+@pytest.mark.parametrize("behind", [CALL, PAGE, LARGE], ids=["calls", "pages", "pool"])
+def test_who_does_not_read_holds_up_nobody(served: Served, behind: bytes) -> None:
+    most = served.web.config.threads if behind == LARGE else 1
+    unread = [deaf(served, LARGE * 93 + behind * 460) for _ in range(most)]
+    wait_until(lambda: len(full(served)) == most, "the answers wait")
+    for _ in range(20):
+        assert served.ask("POST", "/api/v1/authorize", json.dumps(served.web.asking())).status == 200
+        assert served.ask("GET", "/api/v1/admin/session").status == 200
+        assert served.ask("GET", "/api/v1/openapi.json").status == 200
+    assert all(one.total_outbufs_len <= 2 * LARGE_BYTES for one in channels(served))
+    for connection in unread:
+        connection.close()
+
+
+def test_who_reads_late_gets_every_answer_in_its_order(served: Served) -> None:
+    connection = deaf(served, LARGE * 30 + CALL * 20 + LAST)
+    wait_until(lambda: full(served), "no more can be sent")
+    answers = b"".join(iter(lambda: connection.recv(65536), b"")).split(b"HTTP/1.1 ")[1:]
+    connection.close()
+    assert [answer[:3] for answer in answers] == [b"200"] * 30 + [b"400"] * 20 + [b"200"]
+    assert len({answer.partition(b"\r\n\r\n")[2] for answer in answers[:30]}) == 1
+
+
+@pytest.mark.parametrize("data", [LARGE * 93, LARGE * 93 + LAST], ids=["keeps", "closes"])
+def test_who_takes_nothing_for_long_is_ended_and_who_takes_some_is_not(
+    served: Served, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    connection = deaf(served, data)
+    wait_until(lambda: full(served), "no more can be sent")
+    (unread,) = channels(served)
+    assert not unread.overdue(full=False)
+    monkeypatch.setattr(channel, "ANSWER_SECONDS", -1e6)
+    monkeypatch.setattr(unread, "_sent", 1e7 * channel.REQUEST_BYTES_PER_SECOND)
+    assert not unread.overdue(full=False), "it took much"
+    monkeypatch.setattr(unread, "_sent", 0)
+    wait_until(lambda: not channels(served), "the connection ends")
+    connection.close()
