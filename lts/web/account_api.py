@@ -11,7 +11,7 @@ from lts.rules.accounts import OWNER, Account
 from lts.service import accounts, sessions
 from lts.service.context import Context
 from lts.service.sessions import Begun
-from lts.web.jsonbody import body_text, json_body
+from lts.web.jsonbody import body_text, json_body, secret_body
 from lts.web.signin import SignIn
 
 Json = dict[str, Any]
@@ -43,23 +43,23 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
     @api.post("/setup")
     def set_up() -> Response:
         gate.check_origin()
-        body = json_body()
-        code, password = body_text(body, "code"), body_text(body, "password")
         gate.check_guessing(OWNER)
+        body = secret_body()
+        code, password = body_text(body, "code"), body_text(body, "password")
         accounts.set_up(ctx, code, password, ctx.clock.now())
         return _opened(gate, gate.open(OWNER))
 
     @api.post("/session")
     def sign_in() -> Response:
         gate.check_origin()
-        body = json_body()
-        name, password = body_text(body, "user"), body_text(body, "password")
-        return _opened(gate, gate.begin(name, password))
+        return _opened(gate, gate.begin(*gate.read_sign_in()))
 
     @api.post("/sign-in-link")
     def use_link() -> Response:
         gate.check_origin()
-        return _opened(gate, gate.open_link(body_text(json_body(), "code")))
+        gate.check_is_here()
+        gate.check_guessing(OWNER)
+        return _opened(gate, gate.open_link(body_text(secret_body(), "code")))
 
     @api.get("/session")
     def session() -> Json:
@@ -78,9 +78,9 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
 
     @api.post("/password")
     def change_password() -> Response:
-        body = json_body()
-        current, new = body_text(body, "current"), body_text(body, "password")
         gate.check_guessing(g.account.name)
+        body = secret_body()
+        current, new = body_text(body, "current"), body_text(body, "password")
         accounts.check_password(ctx, g.account.name, current)
         accounts.edit_user(ctx, g.account.name, {"password": new}, g.actor, ctx.clock.now())
         return _opened(gate, gate.open(g.account.name))

@@ -15,7 +15,7 @@ from lts.service.context import Context
 from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
 from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files
-from lts.web.addresses import is_loopback
+from lts.web.addresses import Addresses, is_loopback
 from lts.web.client_api import ClientApi, Environ, StartResponse
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
@@ -38,7 +38,8 @@ class App:
     """WSGI entry. Paths answer with and without the prefix (`/lts`)."""
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
-        self._peer = PeerApi(Answering(ctx.partner)) if isinstance(ctx.partner, Node) else None
+        addresses = Addresses(config.trusted_proxies)
+        self._peer = PeerApi(Answering(ctx.partner), addresses) if isinstance(ctx.partner, Node) else None
         self._ctx = ctx
         self._prefix = config.url_prefix
         self.metrics = Metrics(ctx)

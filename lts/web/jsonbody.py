@@ -7,14 +7,26 @@ from typing import Any
 from flask import request
 
 from lts.errors import AdminError
+from lts.web.body import read_body
 from lts.web.bodytree import path_text, read_tree
 
 Json = dict[str, Any]
+SECRET_BYTES = 16 << 10
+"""Most that a call without an account, or with a secret to try, is read of; two of the longest passwords are less."""
 
 
 def json_body() -> Json:
     """The request's JSON object. Raises Malformed, AdminError naming the field."""
-    tree = read_tree(request.get_data())
+    return _object(request.get_data())
+
+
+def secret_body() -> Json:
+    """The same of a call that tries a secret; it has at most 16 KiB. Raises TooLarge too."""
+    return _object(read_body(request.environ, SECRET_BYTES))
+
+
+def _object(body: bytes) -> Json:
+    tree = read_tree(body)
     if tree.faults:
         field = path_text(tree.faults[0].path)
         raise AdminError("bad-body", f"{field} {tree.faults[0].detail}.", field=field)

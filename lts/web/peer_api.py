@@ -6,33 +6,45 @@ from collections.abc import Iterable
 
 from lts.errors import LtsError
 from lts.service.pair.answering import Answering
+from lts.service.pair.messages import HELLO
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
 from lts.web import problems
-from lts.web.body import read_body
+from lts.web.addresses import Addresses
+from lts.web.body import receive
 from lts.web.client_api import Environ, StartResponse
+from lts.web.ratelimit import Limiter
 
 PREFIX = "/api/v1/peer/"
 MAX_BYTES = 1 << 20
+HELLO_BYTES = 4 << 10
+"""A hello is some hundred bytes."""
+HELLOS_A_MINUTE, HELLOS_AT_ONCE = 600, 300
+"""Of one address: anybody may say hello, and each costs two signatures. The other server says one a session."""
 
 
 class PeerApi:
     """WSGI application for the paths under PREFIX."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, addresses: Addresses) -> None:
         self._answering = answering
+        self._addresses = addresses
+        self._hellos = Limiter(HELLOS_A_MINUTE, HELLOS_AT_ONCE)
 
     def __call__(self, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
         """Answer a call; a body that is too large is not read."""
         if environ["REQUEST_METHOD"] != "POST":
             return _plain(start_response, 405, [("Allow", "POST")])
+        call = path.removeprefix(PREFIX)
+        if call == HELLO and (wait := self._wait(environ)):
+            return _plain(start_response, 429, [("Retry-After", str(int(wait) + 1))])
         try:
-            body = read_body(environ, MAX_BYTES)
+            body = receive(environ, HELLO_BYTES if call == HELLO else MAX_BYTES).data
         except LtsError as error:
             return _plain(start_response, error.status, [])
         headers = {
             name: environ.get("HTTP_" + name.upper().replace("-", "_"), "") for name in (SESSION, COUNTER, SIGNATURE)
         }
-        status, answered, answer = self._answering.answer(path.removeprefix(PREFIX), headers, body)
+        status, answered, answer = self._answering.answer(call, headers, body)
         start_response(
             problems.status_line(status),
             [
@@ -43,6 +55,10 @@ class PeerApi:
             ],
         )
         return [answer]
+
+    def _wait(self, environ: Environ) -> float:
+        """Count a hello; seconds to wait when it is one too many of its address. What has none is not counted."""
+        return 0 if self._addresses.is_nobody(environ) else self._hellos.take(self._addresses.client(environ))
 
 
 def _plain(start_response: StartResponse, status: int, headers: list[tuple[str, str]]) -> Iterable[bytes]:

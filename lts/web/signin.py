@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import logging
 import unicodedata
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -17,12 +18,13 @@ from flask import Flask, Request, Response, g, request
 from flask_login import LoginManager, current_user
 
 from lts.config import Config
-from lts.errors import AdminError
-from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, OWNER, Account
+from lts.errors import AdminError, LtsError
+from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
 from lts.service import accounts, attention, sessions, signinlink
 from lts.service.context import Context
 from lts.service.sessions import Begun
 from lts.web.addresses import Addresses, is_loopback
+from lts.web.jsonbody import body_text, secret_body
 from lts.web.ratelimit import Limiter
 
 log = logging.getLogger("lts.signin")
@@ -77,6 +79,21 @@ class SignIn:
         if site not in ("same-origin", "none") or not hmac.compare_digest(given, expected.encode()):
             raise AdminError("cross-site", "This request did not come from the portal's own page.", status=403)
 
+    def read_sign_in(self) -> tuple[str, str]:
+        """(user, password) of the request's body. Raises AdminError 429, 400, Malformed, TooLarge.
+
+        Who has no try left is told so before the body is read, and a body that is not valid is a try as well. Of whom
+        brings a browser's mark the body is read, since only the user's name shows whether the mark holds.
+        """
+        if f"{self._cookie}-known" not in request.cookies:
+            _refuse_while(self._wait(self._keys("")[0], Limiter.wait_of))
+        try:
+            body = secret_body()
+            return body_text(body, "user"), body_text(body, "password")
+        except LtsError:
+            self.check_guessing("")
+            raise
+
     def begin(self, name: str, password: str) -> Begun:
         """Sign in. Raises AdminError 403, 429."""
         self.check_guessing(name)
@@ -94,12 +111,14 @@ class SignIn:
         """A session for a user whose right is proven."""
         return sessions.begin(self._ctx, name, *self._browser(), self._ctx.clock.now())
 
-    def open_link(self, code: str) -> Begun:
-        """A session by a sign-in link, on this machine alone. Raises AdminError 403, 429."""
+    def check_is_here(self) -> None:
+        """Whether a request comes from this machine, as that with a sign-in link must. Raises AdminError 403."""
         if not is_loopback(request.environ):
             sentence = "A sign-in link works only in a browser on the server's own machine; sign in with the password."
             raise AdminError("sign-in-link-elsewhere", sentence, status=403)
-        self.check_guessing(OWNER)
+
+    def open_link(self, code: str) -> Begun:
+        """A session by a sign-in link. Raises AdminError 403."""
         return signinlink.use(self._ctx, code, *self._browser(), self._ctx.clock.now())
 
     def _browser(self) -> tuple[str, str]:
@@ -148,13 +167,13 @@ class SignIn:
         Each browser that has signed in before, and each address, has tries of its own; all others together have
         a limit too, which the owner's browser never meets.
         """
-        keys = self._keys(name)
-        wait = self._tries.take(keys[0])
-        if keys[0][0] == "address" and not is_loopback(request.environ):
-            wait = max(wait, self._all_tries.take("all"))
-        if wait:
-            seconds = int(wait) + 1
-            raise AdminError("slow-down", f"Too many tries; wait {seconds} s.", status=429, retry_after=seconds)
+        _refuse_while(self._wait(self._keys(name)[0], Limiter.take))
+
+    def _wait(self, key: tuple[str, str], ask: Callable[[Limiter, Hashable], float]) -> float:
+        wait = ask(self._tries, key)
+        if key[0] == "address" and not is_loopback(request.environ):
+            wait = max(wait, ask(self._all_tries, "all"))
+        return wait
 
     def _keys(self, name: str) -> list[tuple[str, str]]:
         address = ("address", self._addresses.client(request.environ))
@@ -166,6 +185,12 @@ class SignIn:
     def _known_mac(self, name: str, session: str) -> str:
         text = f"{name}\0{session}".encode("utf-8", "replace")
         return hmac.new(self._known_key, text, "sha256").hexdigest()[:32]
+
+
+def _refuse_while(wait: float) -> None:
+    if wait:
+        seconds = int(wait) + 1
+        raise AdminError("slow-down", f"Too many tries; wait {seconds} s.", status=429, retry_after=seconds)
 
 
 def _visible(text: str) -> str:

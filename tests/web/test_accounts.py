@@ -10,6 +10,7 @@ import pytest
 
 from lts.service import accounts, sessions
 from lts.store import feed, sql
+from lts.web import jsonbody
 from tests.support.kit import FakeTime, Lab, Vendor, end_all_sessions, item, lab
 
 PASSWORD = "correct horse battery"
@@ -310,3 +311,47 @@ def test_a_wrong_setup_code_costs_no_hash(monkeypatch: pytest.MonkeyPatch, serve
     assert sessions.setup_code(server.ctx)
     monkeypatch.setattr(accounts, "hashed", refuse)
     assert Browser(server).call("POST", "/setup", {"code": "AAAA-BBBB", "password": PASSWORD})[0] == 403
+
+
+OPEN_CALLS = {
+    "/setup": {"code": "AAAA-BBBB", "password": PASSWORD},
+    "/session": {"user": "admin", "password": "wrong"},
+    "/sign-in-link": {"code": "x"},
+}
+TRIES = 12
+"""More than an address has at once."""
+
+
+def send(browser: Browser, path: str, data: bytes) -> int:
+    """The status of a call with a body as it stands."""
+    headers = {"X-LTS-CSRF": "sign-in", "Content-Type": "application/json"}
+    answer = browser.client.post(f"/api/v1/admin{path}", data=data, headers=headers, environ_overrides=browser.environ)
+    return answer.status_code
+
+
+@pytest.mark.parametrize("path", OPEN_CALLS)
+@pytest.mark.parametrize(
+    "body", [b"{", b"{}", b'{"a": 1, "a": 2}', b" " * 9000], ids=["cut", "empty", "twice", "large"]
+)
+def test_a_body_that_is_not_valid_is_a_try_at_the_secret(server: Lab, path: str, body: bytes) -> None:
+    browser = Browser(server, REMOTE_ADDR="127.0.0.1")
+    found = [send(browser, path, body) for _ in range(TRIES)]
+    assert found[0] == (413 if len(body) > jsonbody.SECRET_BYTES else 400)
+    assert found[-1] == 429
+    assert browser.call("POST", path, OPEN_CALLS[path])[0] == 429
+
+
+@pytest.mark.parametrize("path", OPEN_CALLS)
+def test_of_whom_has_no_try_left_nothing_is_read(server: Lab, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Browser(server, REMOTE_ADDR="127.0.0.1")
+    for _ in range(TRIES):
+        browser.call("POST", path, OPEN_CALLS[path])
+    monkeypatch.setattr(jsonbody, "read_body", lambda environ, limit: pytest.fail("the body is read"))
+    assert send(browser, path, b"{}") == 429
+
+
+def test_a_signed_in_user_tries_its_password_within_the_same_limits(server: Lab) -> None:
+    browser = Browser(server)
+    browser.set_up(server)
+    found = [browser.call("POST", "/password", {"current": "x" * 20_000})[0] for _ in range(TRIES)]
+    assert (found[0], found[-1]) == (413, 429)
