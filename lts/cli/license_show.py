@@ -12,6 +12,7 @@ from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError, TokenError
 from lts.protocol import iso
 from lts.rules import filekind, licensefile, vendorkey
+from lts.rules.ends import end_text
 from lts.rules.licensefile import Item, License
 from lts.service.trust import TrustStore
 from lts.strictjson import strict_json
@@ -70,6 +71,6 @@ def _print(file: License, shown: str, trusted: bool) -> None:
 
 
 def _row(item: Item, file: License) -> tuple[object, ...]:
-    ends = "never" if item.expires_at is None else iso(item.expires_at)[:10]
+    ends = "never" if item.expires_at is None else end_text(item.expires_at)
     state = "revoked" if item.item_id in file.revokes else ""
     return item.item_id, item.product, item.charge_way, item.quota, iso(item.starts_at)[:10], ends, state

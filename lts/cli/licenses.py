@@ -12,8 +12,8 @@ from lts.cli.files import read_file, write_text
 from lts.cli.options import config_of
 from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
-from lts.protocol import iso
 from lts.rules import filekind, licensefile, vendorkey
+from lts.rules.ends import end_text, when_text
 
 
 def add_parsers(commands: Any) -> None:
@@ -65,7 +65,7 @@ def _list(args: argparse.Namespace) -> int:
             i["product"],
             i["chargeWay"],
             f"{i['used']} of {i['quota']}",
-            "never" if i["expiresAt"] is None else iso(i["expiresAt"])[:10],
+            _ends(i),
             i["state"],
             ", ".join(i["handshakeCodes"]),
         )
@@ -74,6 +74,12 @@ def _list(args: argparse.Namespace) -> int:
     head = ("No.", "Item", "Product", "Charge way", "Used", "Ends", "State", "Handshake codes")
     print_table(head, rows, "No license items yet. Import a license file: lts license import FILE.lic")
     return 0
+
+
+def _ends(item: dict[str, Any]) -> str:
+    if item["expiresAt"] is None:
+        return "never"
+    return when_text(item["expiresAt"], item["daysLeft"]) if item["daysLeft"] in (0, 1) else end_text(item["expiresAt"])
 
 
 def _import(args: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 
 from lts.errors import AdminError
+from lts.rules import domains
 from lts.rules.text import nfc
 
 MOST_ADDRESSES = 100
@@ -72,10 +73,7 @@ def _read_piece(piece: str, field: str) -> list[MailAddress]:
 def _clean(text: str, field: str) -> str:
     local, _, domain = text.rpartition("@")
     domain = domain if len(domain) <= _MAX_DOMAIN else ""  # IDNA costs the square of the length
-    try:
-        host = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
-    except UnicodeError:
-        host = ""
+    host = domain if domain.isascii() else domains.normalize(domain) or ""
     literal = re.fullmatch(r"\[[0-9A-Fa-f.:]+\]", host)
     good_host = literal or (host and len(host) <= _MAX_DOMAIN and all(_LABEL.match(part) for part in host.split(".")))
     if not _LOCAL.match(local) or len(local) > 64 or not good_host:

@@ -11,7 +11,8 @@ from html import escape
 from typing import Any
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.alertwords import BOTH, FRAME, PAGES
+from lts.rules.alertwords import BOTH, FRAME, PAGES, WHEN
+from lts.rules.ends import clock_text, end_text
 
 Json = dict[str, Any]
 BAR = 24
@@ -52,7 +53,7 @@ def _written(params: Json) -> dict[str, str]:
     }
     for name in _TIMES:
         if isinstance(params.get(name), int):
-            found[name] = iso(params[name]).replace("T", " ").replace("Z", " UTC")
+            found[name] = end_text(params[name])
     if isinstance(params.get("day"), int):
         found["day"] = iso(params["day"] * DAY_SECONDS)[:10]
     if (percent := percent_of(params)) is not None:
@@ -64,11 +65,22 @@ def _written(params: Json) -> dict[str, str]:
 
 def title_of(event: Json, language: str) -> str:
     """The sentence that says what happened."""
-    return BOTH[language][event["kind"]].title.format_map(_Lenient(_written(event["params"])))
+    return BOTH[language][event["kind"]].title.format_map(_Lenient(_params_of(event, language)))
 
 
 def _advice_of(event: Json, language: str) -> str:
-    return BOTH[language][event["kind"]].advice.format_map(_Lenient(_written(event["params"])))
+    return BOTH[language][event["kind"]].advice.format_map(_Lenient(_params_of(event, language)))
+
+
+def _params_of(event: Json, language: str) -> dict[str, str]:
+    params, words = event["params"], WHEN[language].get(event["kind"])
+    found = _written(params)
+    if words is not None and isinstance(params.get("days"), int):
+        end = params.get("expiresAt")
+        told = {"days": found["days"], "end": found.get("expiresAt", found.get("day", "–")),
+                "clock": clock_text(end) if isinstance(end, int) else ""}  # fmt: skip
+        found["when"] = words[min(params["days"], 2)].format_map(told)
+    return found
 
 
 class _Lenient(dict[str, str]):

@@ -14,6 +14,7 @@ from typing import Any
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
+from lts.rules.ends import days_left
 from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS
 
 Json = dict[str, Any]
@@ -135,7 +136,8 @@ def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
         stage = GRACE_STAGE if end <= now else sum(days <= limit for limit in END_DAYS)
         if renewed(item, items):
             stage = 0
-        params = _named(item, days=days, expiresAt=end, graceEnds=end + item["graceDays"] * DAY_SECONDS)
+        left, grace_ends = max(0, days_left(end, now)), end + item["graceDays"] * DAY_SECONDS
+        params = _named(item, days=left, expiresAt=end, graceEnds=grace_ends)
         kind = "grace" if stage == GRACE_STAGE else "ends"
         found.append(_stage(_keys("ends", item), kind, stage, GRACE_STAGE, params))
     return found

@@ -32,11 +32,11 @@ ENGLISH = {
     "failures": Words("{percent} of the authorizations of handshake code {code} failed in the last hour"
                       " ({failed} of {all}).",
                       "The page Why? tells what each one lacked."),
-    "ends": Words("License item {item} ends in {days} days, on {expiresAt}.",
+    "ends": Words("License item {item} ends {when}.",
                   "Import a renewal into the handshake codes that use it."),
     "grace": Words("License item {item} has ended and works in grace until {graceEnds}.",
                    "Import a renewal before grace ends; then it authorizes nobody."),
-    "forecast": Words("License item {item} will be used up in {days} days, about {day}, at the present rate.",
+    "forecast": Words("License item {item} will be used up {when} at the present rate.",
                       "{used} of {quota} are used. Ask the vendor for more in time."),
     "pair-lost": Words("The two servers of the pair have lost sight of each other.",
                        "Look at the other server and the network between. Clients are served all the same."),
@@ -63,9 +63,9 @@ CHINESE = {
                        "用尽后同时只能使用许可的数量。请向供应商增购。"),
     "failures": Words("最近一小时内握手码 {code} 有 {percent} 的授权失败（{failed} / {all}）。",
         "“为何被拒？”页面说明了每次失败的原因。"),
-    "ends": Words("许可项 {item} 将在 {days} 天后（{expiresAt}）到期。", "请将续期文件导入使用它的握手码。"),
+    "ends": Words("许可项 {item} 将于{when}到期。", "请将续期文件导入使用它的握手码。"),
     "grace": Words("许可项 {item} 已到期，宽限期至 {graceEnds}。", "请在宽限期结束前导入续期文件；此后将不再授权。"),
-    "forecast": Words("按目前速度，许可项 {item} 将在 {days} 天后（约 {day}）用尽。",
+    "forecast": Words("按目前速度，许可项 {item} 将于{when}用尽。",
         "已使用 {used} / {quota}。请及时向供应商增购。"),
     "pair-lost": Words("两台服务器失去联系。", "请检查另一台服务器及其间的网络。客户端仍可正常使用。"),
     "serves-take-over": Words("备用服务器已接管。", "请检查主服务器。计数没有丢失或重复。"),
@@ -81,6 +81,13 @@ CHINESE = {
 }  # fmt: skip
 
 BOTH = {"en": ENGLISH, "zh": CHINESE}
+WHEN = {
+    "en": {"ends": ("today, {clock}", "tomorrow, {clock}", "in {days} days, on {end}"),
+           "forecast": ("today", "tomorrow", "in {days} days, about {end},")},
+    "zh": {"ends": ("今天 {clock} ", "明天 {clock} ", " {days} 天后（{end}）"),
+           "forecast": ("今天", "明天", " {days} 天后（约 {end}）")},
+}  # fmt: skip
+"""`{when}` of these kinds for today, tomorrow, and any later day."""
 FRAME = {
     "en": {"more": "{title} (and {n} more)", "greeting": "License Tracking Server", "do": "What to do:",
            "open": "Open in the portal", "server": "Server {uuid}", "time": "As of {time}",

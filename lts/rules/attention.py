@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lts.protocol import DAY_SECONDS, iso
+from lts.rules.ends import days_left, end_text, when_text
 from lts.rules.notices import ERROR, HINT, WARNING, Notice
 from lts.rules.seats import CONCURRENT_WAYS
 from lts.rules.serverurls import is_local
@@ -33,7 +34,7 @@ def _named(item: Json, **more: str | int) -> dict[str, str | int]:
 def _state(item: Json, now: int) -> list[Notice]:
     if item["state"] == "grace":
         end = item["expiresAt"] + item["graceDays"] * DAY_SECONDS
-        sentence = f"License item {item['itemId']} has ended and works in grace until {iso(end)}."
+        sentence = f"License item {item['itemId']} has ended and works in grace until {end_text(end)}."
         return [Notice("item-in-grace", sentence, ERROR, _named(item, until=iso(end)))]
     if item["state"] == "expired" and item["handshakeCodes"] and now - item["expiresAt"] < SOON_DAYS * DAY_SECONDS:
         sentence = f"License item {item['itemId']} has expired; ask the vendor for a renewal."
@@ -48,8 +49,8 @@ def _end(item: Json, now: int) -> list[Notice]:
     end = item["expiresAt"]
     if end is None or end - now > SOON_DAYS * DAY_SECONDS:
         return []
-    days = (end - now) // DAY_SECONDS
-    sentence = f"License item {item['itemId']} ends in {days} days."
+    days = days_left(end, now)
+    sentence = f"License item {item['itemId']} ends {when_text(end, days)}."
     return [Notice("item-ends", sentence, WARNING, _named(item, days=days, until=iso(end)))]
 
 
@@ -85,9 +86,10 @@ def url_notices(urls: list[str]) -> list[Notice]:
 def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:
     """A server works by the word of a main that does not serve; `for_good` when that main will not come back, so that
     only an activation of this server helps (docs/design/pair.md, Certificates). Times in UTC seconds."""
-    left = max(0, until - now) // 3600
+    left = max(0, -((now - until) // 3600))
     told: dict[str, str | int] = {"hours": left, "until": iso(until)}
-    sentence = f"This server authorizes in the main's place for {left} more hours (until {iso(until)})."
+    hours = "1 more hour" if left == 1 else f"{left} more hours"
+    sentence = f"This server authorizes in the main's place for {hours} (until {iso(until)})."
     if not for_good:
         return Notice("pair-delegation", sentence, params=told)
     return Notice("pair-delegation-promoted", f"{sentence} Send the vendor its activation request.", params=told)

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lts.errors import Refusal
+from lts.errors import Malformed, Refusal
 from lts.rules import domains
 from lts.rules.catalog import ACTIVE, Catalog, Code, CodeItem, LicenseItem
 from lts.rules.licensefile import ChargeWay, Item
@@ -122,7 +122,10 @@ def find_code(catalog: Catalog, request: Request) -> Code:
 
 
 def admit(code: Code, request: Request) -> None:
-    """Password and validation fields (docs/design/authorizing.md, Admission). Raises Refusal 102, 114, 103, 104."""
+    """Password and validation fields (docs/design/authorizing.md, Admission).
+
+    Raises Refusal 102, 114, 140 (a domain that is none), 103, 104.
+    """
     if code.session_password is not None:
         given = (request.session_password or "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, code.session_password.encode("utf-8")):
@@ -149,6 +152,11 @@ def _check_validation(code: Code, request: Request) -> None:
             field="validation",
         )
     if not any(test(sent, allowed) for allowed, sent, test in sent_ones if sent is not None):
+        if code.validation.domains and request.domain is not None and domains.normalize(request.domain) is None:
+            raise Malformed(
+                "validation.domain is a host name, maybe with a port: such as shop.example.com.",
+                field="validation.domain",
+            )
         raise Refusal(103, "The application is not one this handshake code is bound to.", field="validation")
 
 

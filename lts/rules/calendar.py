@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from lts.protocol import DAY_SECONDS
+from lts.rules.ends import last_day
 
 Json = dict[str, Any]
 _FOLD = 74
@@ -21,7 +22,7 @@ def calendar(items: Sequence[Json], last_days: dict[int, int], server_uuid: str,
         name = f"{item['itemId']} ({item['product']}, license {item['licenseId']})"
         if item["expiresAt"] is not None and item["state"] in ("active", "grace", "pending"):
             uid = f"end-{item['id']}@{server_uuid}"
-            lines += _event(uid, item["expiresAt"] // DAY_SECONDS, f"License item ends: {name}", now, alarm=True)
+            lines += _event(uid, last_day(item["expiresAt"]), f"License item ends: {name}", now, alarm=True)
         if item["id"] in last_days and item["state"] in ("active", "grace"):
             uid = f"forecast-{item['id']}@{server_uuid}"
             summary = f"License item used up at the present rate: {name}"

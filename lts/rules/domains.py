@@ -1,10 +1,24 @@
-"""Matching web domains: a domain covers itself and its subdomains, but never across a public suffix."""
+"""Matching web domains: a domain covers itself and its subdomains, but never across a public suffix.
+
+Names are compared as browsers send them, by IDNA 2008: what people type is mapped (RFC 5895, section 2) and put into
+A-labels (RFC 5891). Which characters a registry allows is not asked, since a name that nobody can register matches
+nothing (docs/decisions/0020-domains-and-ends.md).
+"""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
+
+_MAX_HOST, _MAX_LABEL = 253, 63
+_LONGEST = _MAX_HOST + len(".:65535")
+_FULL_STOP = "\u3002"
+_PORT = re.compile(r":[0-9]{1,5}\Z")
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 
 
 @lru_cache(maxsize=1)
@@ -14,21 +28,68 @@ def _suffixes() -> PublicSuffixList:
 
 @lru_cache(maxsize=4096)
 def normalize(domain: str) -> str | None:
-    """Lower-case ASCII form (IDNA) without port or final dot, None when it cannot be a domain."""
-    host = domain.strip().rstrip(".").lower()
-    if host.count(":") == 1:
-        host = host.split(":")[0]
-    try:
-        ascii_host = host.encode("idna").decode("ascii")
-    except UnicodeError:
+    """The name in lower-case A-labels, without port and final dot. None for what is no host name with an optional port:
+    a URL, a pattern, an address in brackets, a text with blanks or anything else in it."""
+    if len(domain) > _LONGEST:
         return None
-    return ascii_host if ascii_host and len(ascii_host) <= 253 else None
+    host = _PORT.sub("", _mapped(domain)).removesuffix(".")
+    labels = [_a_label(label) for label in host.split(".")]
+    found = ".".join(label for label in labels if label is not None)
+    return found if None not in labels and len(found) <= _MAX_HOST else None
+
+
+def _mapped(text: str) -> str:
+    """In lower case, wide and narrow characters as the usual ones, composed, with the one kind of full stop.
+
+    Each character by itself: in lower case, as a word, the last sigma would become another one.
+    """
+    usual = "".join(
+        unicodedata.normalize("NFKC", char) if unicodedata.decomposition(char)[:5] in ("<wide", "<narr") else char
+        for char in text
+    )
+    lower = "".join(char.lower() for char in usual)
+    return unicodedata.normalize("NFC", lower).replace(_FULL_STOP, ".")
+
+
+def _a_label(label: str) -> str | None:
+    if label.isascii():
+        return label if _LABEL.fullmatch(label) else None
+    if not all(_LABEL.fullmatch(char) if char.isascii() else _may_stand(char) for char in label):
+        return None
+    encoded = "xn--" + label.encode("punycode").decode("ascii")
+    return encoded if len(encoded) <= _MAX_LABEL else None
+
+
+def _may_stand(char: str) -> bool:
+    return not char.isspace() and unicodedata.category(char) not in ("Cc", "Cs")
 
 
 @lru_cache(maxsize=4096)
 def is_public_suffix(domain: str) -> bool:
     """Whether the (normalized) domain is a public suffix such as `com` or `co.uk`, under which anyone registers."""
     return bool(_suffixes().publicsuffix(domain) == domain)
+
+
+def binding_fault(domain: str) -> str | None:
+    """What is wrong with a domain that something is to be bound to, and what to write instead; None when it can match.
+    The words follow the name of a field."""
+    host = normalize(domain)
+    if host is None:
+        return f"has {domain[:80]!r}, which is not a domain; write it as {_meant(domain) or 'example.com'}"
+    if is_public_suffix(host):
+        return f"has {domain!r}, under which anybody can register; write a name under it, such as example.{host}"
+    return None
+
+
+def _meant(text: str) -> str | None:
+    """The name in a URL or a pattern: what was probably meant."""
+    text = "".join(text.split()).replace("*.", "")[:1000]
+    try:
+        host = urlsplit(text if "://" in text else f"//{text}").hostname
+    except ValueError:
+        return None
+    found = host and normalize(host)
+    return host if found and "." in found and not is_public_suffix(found) else None
 
 
 def matches_any(domain: str, allowed: tuple[str, ...]) -> bool:

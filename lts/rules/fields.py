@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 from lts.errors import LicenseFileError
-from lts.protocol import NEVER, parse_iso
+from lts.protocol import DAY_SECONDS, NEVER, parse_iso
 from lts.rules.text import nfc
 
 MAX_TEXT = 500
@@ -105,16 +105,17 @@ class Fields:
             raise self.fault(name, f"must be one of {', '.join(allowed)}, not {str(value)[:40]!r}")
         return value
 
-    def time(self, name: str, *, optional: bool = False) -> int | None:
-        """UTC seconds of an RFC 3339 time or a date (00:00 UTC)."""
+    def time(self, name: str, *, optional: bool = False, end: bool = False) -> int | None:
+        """UTC seconds of an RFC 3339 time, or of a date: the beginning of that day, as an `end` its end (24:00 UTC)."""
         value = self.get(name)
         if value is None and optional:
             return None
         try:
             if isinstance(value, str):
-                seconds = parse_iso(f"{value}T00:00:00Z" if len(value) == 10 else value)
+                alone = len(value) == len("2026-11-25")
+                seconds = parse_iso(f"{value}T00:00:00Z" if alone else value)
                 if _YEAR_1 <= seconds < NEVER:
-                    return seconds
+                    return min(seconds + DAY_SECONDS, NEVER - 1) if alone and end else seconds
         except ValueError:
             pass
         raise self.fault(name, "must be a time such as 2026-11-25T00:00:00Z")

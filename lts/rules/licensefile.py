@@ -12,8 +12,9 @@ from datetime import datetime, timezone
 
 from lts.crypto import Jws, PublicKey, read_jws
 from lts.errors import LicenseFileError, TokenError
-from lts.protocol import DAY_SECONDS, iso
+from lts.protocol import DAY_SECONDS
 from lts.rules import armor, domains
+from lts.rules.ends import end_text
 from lts.rules.fields import MAX_TEXT, Fields
 from lts.strictjson import strict_json
 
@@ -25,7 +26,6 @@ DEPLOYMENT_TYPES = ("browser", "mobile", "server", "desktop", "embedded")
 PERIOD_DAYS = {"yearly": 365, "quarterly": 90, "monthly": 30, "daily": 1}
 DEFAULT_GRACE_DAYS = 7
 OVERDRAFT_FACTOR = 1000
-_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _UUID = re.compile(r"\{?([0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})\}?")
 
 
@@ -246,7 +246,7 @@ def _item(fields: Fields, item_id: str) -> Item:
     way = fields.one_of("chargeWay", CHARGE_WAYS)
     quota = fields.integer("quota", 0, MAX_QUOTA, default=0 if way == ChargeWay.DOMAIN else None)
     starts_at = fields.time("startsAt") or 0
-    expires_at = None if fields.get("expiresAt") in (None, "permanent", "never") else fields.time("expiresAt")
+    expires_at = None if fields.get("expiresAt") in (None, "permanent", "never") else fields.time("expiresAt", end=True)
     if expires_at is not None and expires_at <= starts_at:
         raise fields.fault("expiresAt", "lies before startsAt")
     deployment_types = fields.texts("deploymentTypes", optional=True)
@@ -283,11 +283,11 @@ def _domains(fields: Fields, way: str) -> tuple[str, ...]:
     if way == ChargeWay.DOMAIN and not names:
         raise fields.fault("domains", "must name the domains of a domain item")
     for name in names:
-        normal = domains.normalize(name)
-        if normal is None or not _DOMAIN.fullmatch(normal) or ":" in name:
-            raise fields.fault("domains", f"has {name!r}, which is not a domain; write it as example.com")
-        if domains.is_public_suffix(normal):
-            raise fields.fault("domains", f"has {name!r}, under which anybody can register")
+        if ":" in name:
+            raise fields.fault("domains", f"has {name!r}; write the name alone, without port, such as example.com")
+        fault = domains.binding_fault(name.rstrip("."))
+        if fault is not None:
+            raise fields.fault("domains", fault)
     return names
 
 
@@ -359,7 +359,7 @@ def render(license_file: License) -> str:
         "Items:",
     ]
     for item in license_file.items:
-        end = "never" if item.expires_at is None else iso(item.expires_at)[:10]
+        end = "never" if item.expires_at is None else end_text(item.expires_at)
         state = " (revoked)" if item.item_id in license_file.revokes else ""
         lines.append(f"  {item.item_id}: {item.product}, {item.charge_way} {item.quota}, until {end}{state}")
     lines += ["", "Only the signed block below counts. Do not change this file.", ""]

@@ -9,6 +9,7 @@ import ipaddress
 from urllib.parse import urlsplit, urlunsplit
 
 from lts.errors import AdminError
+from lts.rules import domains
 
 MAX_URLS, MAX_LENGTH = 2, 500
 
@@ -40,10 +41,7 @@ def clean_url(text: object) -> str:
 def _ascii_host(host: str) -> str:
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]" if _is_address(host) else _refuse_host(host)
-    try:
-        name = host.encode("idna").decode("ascii") if not host.isascii() else host
-    except UnicodeError as error:
-        raise _bad(f"{host!r} is not the name of a server.") from error
+    name = host if host.isascii() else domains.normalize(host) or ""
     good = all(part and len(part) <= 63 and not set(part) - _NAME for part in name.rstrip(".").split("."))
     return name if good and len(name) <= 253 else _refuse_host(host)
 

@@ -15,6 +15,7 @@ from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
 from lts.rules.catalog import Catalog
+from lts.rules.text import nfc
 from lts.service.context import Context
 from lts.service.handshakes import clean_name
 from lts.service.passwords import hashed, is_dated, matches
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 USER, TOKEN = "user:", "token:"
-MAX_USERS = 200
+MAX_USERS, MAX_USER_NAME = 200, 64
 
 
 def users_of(catalog: Catalog) -> dict[str, Json]:
@@ -60,9 +61,15 @@ def checked_new_password(password: Any, user: str) -> str:
 
 def check_password(ctx: Context, name: str, password: str) -> None:
     """Raises AdminError 403 unless this is the user's password; takes as long where there is no such user."""
+    name = plain_name(name)
     user = users_of(ctx.store.catalog).get(name)
     if not matches(str(user["password"]) if user else None, password[:1024]):
         raise AdminError("wrong-password", "The user name or the password is wrong.", status=403, field="password")
+
+
+def plain_name(text: str) -> str:
+    """A user's name as it is kept, however it was typed: in NFC, trimmed."""
+    return nfc(text.strip(), MAX_USER_NAME).strip()
 
 
 def renew_hash(ctx: Context, name: str, password: str, now: int) -> None:
@@ -145,7 +152,7 @@ def _role(role: Any) -> str:
 
 def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now: int) -> str:
     """A new user; returns the name as stored. Raises AdminError."""
-    cleaned = clean_name(name, "The user name", 64)
+    cleaned = clean_name(name, "The user name", MAX_USER_NAME)
     value = {"role": _role(role), "password": hashed(checked_new_password(password, cleaned)), "since": now}
 
     def operation(tx: Transaction) -> None:
@@ -162,6 +169,7 @@ def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now:
 
 def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> None:
     """Change role or password (both optional) of a user; the owner's role stays. Raises AdminError."""
+    name = plain_name(name)
     new: Json = {}
     if changes.get("role") is not None:
         new["role"] = _role(changes["role"])
@@ -181,6 +189,7 @@ def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> N
 
 def remove_user(ctx: Context, name: str, actor: str, now: int) -> None:
     """Remove a user; its sessions end. The owner stays. Raises AdminError."""
+    name = plain_name(name)
     if name == OWNER:
         raise AdminError("owner", f"{OWNER} cannot be removed.", status=409)
 

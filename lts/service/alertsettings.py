@@ -92,7 +92,7 @@ def clean_mail(ctx: Context, given: Json) -> Json:
     unknown = set(given) - {*_FIELDS, "password"}
     if unknown:
         raise AdminError("unknown-field", f"Unknown field {sorted(unknown)[0]!r}.", field=sorted(unknown)[0])
-    host = clean_name(str(given.get("host") or ""), "The mail server's name", 253)
+    host = clean_name(_text(given.get("host"), "host"), "The mail server's name", 253)
     if any(char.isspace() or char in "/@\\" for char in host):
         raise AdminError("bad-host", "Give the mail server's name alone, such as mail.example.com.", field="host")
     port, security = given.get("port"), given.get("security", "starttls")
@@ -101,13 +101,14 @@ def clean_mail(ctx: Context, given: Json) -> Json:
     if security not in SECURITIES:
         raise AdminError("bad-security", f"Choose one of {', '.join(SECURITIES)}.", field="security")
     language = given.get("language", "en")
-    if language not in BOTH:
+    if not isinstance(language, str) or language not in BOTH:
         raise AdminError("bad-language", f"Choose one of {', '.join(BOTH)}.", field="language")
-    lists = {name: read_addresses(given.get(name) or "", name) for name in ("to", "cc", "bcc")}
+    lists = {name: read_addresses(_text(given.get(name), name), name) for name in ("to", "cc", "bcc")}
     if not any(lists.values()):
         raise AdminError("no-receivers", "Give at least one receiver.", field="to")
+    ca_file = _ca_file(_text(given.get("caFile"), "caFile").strip())
     return {
-        "host": host, "port": port, "security": security, "caFile": _ca_file(str(given.get("caFile") or "").strip()),
+        "host": host, "port": port, "security": security, "caFile": ca_file,
         "user": _line(given.get("user"), "user"), "from": read_address(given.get("from"), "from").typed,
         **{name: "; ".join(one.typed for one in found) for name, found in lists.items()},
         "language": language, **_password(ctx, given),
@@ -115,9 +116,16 @@ def clean_mail(ctx: Context, given: Json) -> Json:
 
 
 def _line(value: object, field: str) -> str:
-    text = "" if value is None else value
-    if not isinstance(text, str) or len(text) > 256 or any(ord(char) < 32 or ord(char) == 127 for char in text):
+    text = _text(value, field)
+    if len(text) > 256 or any(ord(char) < 32 or ord(char) == 127 for char in text):
         raise AdminError("bad-field", f"{field} is a text of at most 256 characters in one line.", field=field)
+    return text
+
+
+def _text(value: object, field: str) -> str:
+    text = "" if value is None else value
+    if not isinstance(text, str):
+        raise AdminError("bad-field", f"{field} must be a text.", field=field)
     return text
 
 
@@ -191,9 +199,9 @@ def describe_webhooks(ctx: Context) -> list[Json]:
     return [{"id": hook.id, "name": hook.name, "url": hook.url} for hook in webhooks_of(ctx)]
 
 
-def add_webhook(ctx: Context, name: object, url: object, actor: str, now: int) -> Json:
+def add_webhook(ctx: Context, name: str, url: object, actor: str, now: int) -> Json:
     """A new webhook; its secret is given this once. Raises AdminError."""
-    cleaned, address = clean_name(str(name or ""), "The webhook's name", 64), clean_webhook_url(url)
+    cleaned, address = clean_name(name, "The webhook's name", 64), clean_webhook_url(url)
     key, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     value = {"name": cleaned, "url": address, "secret": b64url(ctx.vault.seal(secret, _SECRET)), "since": now}
 

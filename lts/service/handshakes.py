@@ -11,6 +11,7 @@ from typing import Any
 
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
+from lts.rules import domains
 from lts.rules.catalog import Catalog, Code
 from lts.rules.fields import MAX_TEXT
 from lts.rules.text import nfc
@@ -27,6 +28,7 @@ SERVER_URLS = "serverUrls"
 _MAX_DIGITS = 18
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks that show nothing
 MAX_VALUES = 200
 _ORIGIN_BITS = 25
 """Hold `tx.numbers // NUMBERS`, at most 2^24; 28 bits are left for counting in a number that JSON keeps exactly."""
@@ -53,7 +55,7 @@ def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
     if len(name) > limit:
         raise AdminError("long-name", f"{what} is longer than {limit} characters.")
     visible = [char for char in name if char not in _JOINERS]
-    if not visible or any(unicodedata.category(char) in _INVISIBLE for char in visible):
+    if not visible or any(unicodedata.category(char) in _INVISIBLE or char in _BLANK_LETTERS for char in visible):
         raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
     return name
 
@@ -115,7 +117,7 @@ def add(ctx: Context, organization_id: str | None, changes: dict[str, Any], acto
     def operation(tx: Transaction) -> str:
         owner = _organization(tx.catalog, organization_id)
         first = owner not in tx.catalog.defaults
-        draft = Draft(None, owner, clean_custom(str(changes.get("custom", ""))), first, {}, [])
+        draft = Draft(None, owner, clean_custom(_text(changes.get("custom"), "custom")), first, {}, [])
         _change(tx, ctx, draft, {"items": [], **changes})
         emit_code(tx, draft, actor, now)
         return f"{owner}-{draft.custom}"
@@ -132,7 +134,7 @@ def _organization(catalog: Catalog, named: str | None) -> str:
             f"There are {len(known)} organizations: name one of {', '.join(known[:10])}.",
             field="organizationId",
         )
-    found = known[0] if named is None and known else named
+    found = known[0] if named is None and known else named and nfc(named.strip(), MAX_TEXT).strip()
     if found not in catalog.vendors:
         whose = "" if found is None else f" of organization {found}"
         raise AdminError("no-such-organization", f"No license{whose} is imported yet; import one first.", status=404)
@@ -177,9 +179,9 @@ def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]
     if unknown:
         raise AdminError("unknown-field", f"Unknown field {sorted(unknown)[0]!r}.", field=sorted(unknown)[0])
     if "custom" in changes:
-        draft.custom = clean_custom(str(changes["custom"]))
+        draft.custom = clean_custom(_text(changes["custom"], "custom"))
     if "note" in changes:
-        note = str(changes["note"] or "").strip()
+        note = "" if changes["note"] is None else _text(changes["note"], "note").strip()
         draft.fields["note"] = clean_name(note, "The note", 500) if note else ""
     if "password" in changes:
         _change_password(tx, ctx, draft, changes["password"])
@@ -188,9 +190,21 @@ def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]
     if "items" in changes:
         draft.items = _items(tx, draft.organization_id, changes["items"])
     if "manualOrder" in changes:
-        draft.fields["manualOrder"] = bool(changes["manualOrder"])
-    if changes.get("isDefault"):
-        draft.is_default = True
+        draft.fields["manualOrder"] = _yes(changes["manualOrder"], "manualOrder")
+    if "isDefault" in changes:
+        draft.is_default = _yes(changes["isDefault"], "isDefault") or draft.is_default
+
+
+def _text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise AdminError("bad-field", f"{field} must be a text.", field=field)
+    return value
+
+
+def _yes(value: Any, field: str) -> bool:
+    if type(value) is not bool:
+        raise AdminError("bad-field", f"{field} must be true or false.", field=field)
+    return value
 
 
 def _change_password(tx: Transaction, ctx: Context, draft: Draft, password: Any) -> None:
@@ -217,10 +231,16 @@ def _validation(given: Any) -> dict[str, list[str]]:
         raise AdminError("bad-validation", f"validation holds lists named {', '.join(_FIELDS)}.", field="validation")
     cleaned: dict[str, list[str]] = {}
     for name in _FIELDS:
-        values = given.get(name) or []
+        values = given.get(name, [])
         if not isinstance(values, list) or len(values) > MAX_VALUES:
             raise AdminError("bad-validation", f"{name} is a list of up to {MAX_VALUES} texts.", field="validation")
-        cleaned[name] = [clean_name(str(value), "A validation value", 253) for value in values]
+        if not all(isinstance(value, str) for value in values):
+            raise AdminError("bad-validation", f"{name} is a list of up to {MAX_VALUES} texts.", field="validation")
+        cleaned[name] = [clean_name(value, "A validation value", 253) for value in values]
+    for domain in cleaned["domains"]:
+        fault = domains.binding_fault(domain)
+        if fault is not None:
+            raise AdminError("bad-domain", f"The list of domains {fault}.", field="validation")
     return cleaned
 
 
@@ -231,9 +251,11 @@ def _items(tx: Transaction, organization_id: str, given: Any) -> list[tuple[int,
     for entry in given:
         key = entry.get("id") if isinstance(entry, dict) else None
         cap = entry.get("cap") if isinstance(entry, dict) else None
-        item = tx.catalog.items.get(key) if isinstance(key, int) else None
+        item = tx.catalog.items.get(key) if type(key) is int else None
         if item is None or item.organization_id != organization_id:
             raise AdminError("no-such-item", f"There is no license item {key!r} of this organization.", field="items")
+        if item.key in chosen:
+            raise AdminError("bad-items", f"items names item {key} twice; name it once.", field="items")
         if cap is not None and (type(cap) is not int or not 0 <= cap <= 10**12):
             raise AdminError("bad-cap", "A cap is a whole number, or nothing for no cap.", field="items")
         chosen[item.key] = cap

@@ -12,6 +12,7 @@ from lts.errors import AdminError, LicenseFileError
 from lts.rules import filekind, licensefile
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
+from lts.rules.ends import days_left
 from lts.rules.licensefile import License
 from lts.rules.notices import HINT, WARNING, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace, overdraft_period
@@ -21,6 +22,8 @@ from lts.service.catalog import binding_fault
 from lts.service.context import Context
 from lts.store import codes, licenses, records, seats
 from lts.store.transaction import Transaction
+
+STATES = ("active", "grace", "pending", "expired", "revoked", "invalid", "archived")
 
 
 @dataclass(frozen=True)
@@ -302,6 +305,7 @@ def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, A
         **_use(tx, entry, now),
         "startsAt": item.starts_at,
         "expiresAt": item.expires_at,
+        "daysLeft": None if item.expires_at is None else days_left(item.expires_at, now),
         "state": _state(entry, item_now),
         "reason": entry.reason,
         "handshakeCodes": [code.name for code in using],

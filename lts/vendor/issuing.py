@@ -21,7 +21,7 @@ from lts.rules.fields import Fields
 from lts.rules.licensefile import License
 from lts.rules.vendorkey import VendorKey
 from lts.strictjson import strict_json
-from lts.vendor.spec import ITEM_FIELDS, LICENSE_FIELDS
+from lts.vendor.spec import ITEM_FIELDS, LICENSE_FIELDS, check_item
 
 Json = dict[str, Any]
 
@@ -94,6 +94,7 @@ def _check_items(fields: Fields) -> None:
         for field in ITEM_FIELDS:
             entry.get(field)
         entry.refuse_unknown()
+        check_item(entry)
 
 
 def activate(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from lts.protocol import DAY_SECONDS, iso
+from lts.rules import domains
+from lts.rules.fields import Fields
 from lts.rules.licensefile import (
     CHARGE_WAYS,
     DEFAULT_GRACE_DAYS,
@@ -43,8 +47,8 @@ ITEM_FIELDS: dict[str, str] = {
     "quota": "units, devices, instances or servers; not for domain",
     "activePeriod": f"of device items: {', '.join(PERIOD_DAYS)}; default yearly",
     "domains": "of domain items: each covers its subdomains",
-    "startsAt": "such as 2026-12-01 or 2026-12-01T00:00:00Z (UTC)",
-    "expiresAt": "the same, or null for never",
+    "startsAt": "such as 2026-12-01, the beginning of that day, or 2026-12-01T00:00:00Z (UTC)",
+    "expiresAt": "such as 2027-11-30, the end of that day, or a time; null for never",
     "graceDays": f"days after the end in which it goes on, marked; default {DEFAULT_GRACE_DAYS}",
     "graceQuota": f"percent beyond the quota; default {_by_way(DEFAULT_GRACE_QUOTA)}",
     "overdraft": "of concurrent items: what excess devices may spend in 365 days;"
@@ -77,6 +81,33 @@ def sample(now: int) -> dict[str, Any]:
              **year, "expiresAt": None},
         ],
     }  # fmt: skip
+
+
+_DOUBLES = ("productVersions", "editions", "deploymentTypes", "modules", "domains")
+_MAJOR = re.compile("0|[1-9][0-9]*")
+
+
+def check_item(fields: Fields) -> None:
+    """What a server reads, and what yet no application can ever ask for. Raises LicenseFileError naming the field.
+
+    Only what is sold now is held to it: an older file of a customer must stay readable, and can be changed.
+    """
+    for name in _DOUBLES:
+        values = fields.texts(name, optional=True)
+        if len(set(values)) < len(values):
+            twice = Counter(values).most_common(1)[0][0]
+            raise fields.fault(name, f"names {twice!r} twice; name it once")
+    for version in fields.texts("productVersions", optional=True):
+        if version != "*" and not _MAJOR.fullmatch(version):
+            major = re.match(r"[vV]?([0-9]+)", version)
+            instead = f'write "{int(major[1])}"' if major else 'write a number such as "8", or "*" for any'
+            raise fields.fault(
+                "productVersions", f"has {version!r}; a major version is a whole number, compared alone: {instead}"
+            )
+    for domain in fields.texts("domains", optional=True):
+        fault = domains.binding_fault(domain)
+        if fault is not None:
+            raise fields.fault("domains", fault)
 
 
 def _day(seconds: int) -> str:

@@ -11,7 +11,7 @@ from lts.rules.accounts import OWNER, Account
 from lts.service import accounts, sessions
 from lts.service.context import Context
 from lts.service.sessions import Begun
-from lts.web.jsonbody import body_text, json_body, secret_body
+from lts.web.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.signin import SignIn
 
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
     def set_up() -> Response:
         gate.check_origin()
         gate.check_guessing(OWNER)
-        body = secret_body()
+        body = body_fields(secret_body(), "code", "password")
         code, password = body_text(body, "code"), body_text(body, "password")
         accounts.set_up(ctx, code, password, ctx.clock.now())
         return _opened(gate, gate.open(OWNER))
@@ -59,7 +59,7 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
         gate.check_origin()
         gate.check_is_here()
         gate.check_guessing(OWNER)
-        return _opened(gate, gate.open_link(body_text(secret_body(), "code")))
+        return _opened(gate, gate.open_link(body_text(body_fields(secret_body(), "code"), "code")))
 
     @api.get("/session")
     def session() -> Json:
@@ -79,7 +79,7 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
     @api.post("/password")
     def change_password() -> Response:
         gate.check_guessing(g.account.name)
-        body = secret_body()
+        body = body_fields(secret_body(), "current", "password")
         current, new = body_text(body, "current"), body_text(body, "password")
         accounts.check_password(ctx, g.account.name, current)
         accounts.edit_user(ctx, g.account.name, {"password": new}, g.actor, ctx.clock.now())
@@ -102,7 +102,7 @@ def _user_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/users")
     def add_user() -> Json:
-        body = json_body()
+        body = body_fields(json_body(), "name", "role", "password")
         name = accounts.add_user(
             ctx, body_text(body, "name"), body.get("role"), body.get("password"), g.actor, ctx.clock.now()
         )
@@ -110,7 +110,7 @@ def _user_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.patch("/users/<path:name>")
     def edit_user(name: str) -> Json:
-        accounts.edit_user(ctx, name, json_body(), g.actor, ctx.clock.now())
+        accounts.edit_user(ctx, name, body_fields(json_body(), "role", "password"), g.actor, ctx.clock.now())
         return {"name": name}
 
     @api.delete("/users/<path:name>")
@@ -124,7 +124,7 @@ def _user_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/tokens")
     def add_token() -> Json:
-        body = json_body()
+        body = body_fields(json_body(), "name", "role")
         return accounts.add_token(ctx, body_text(body, "name"), body.get("role"), g.actor, ctx.clock.now())
 
     @api.delete("/tokens/<key>")

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g
 from lts.rules.calendar import calendar
 from lts.service import alertsettings, forecasts, licenses, outbox
 from lts.service.context import Context
-from lts.web.jsonbody import json_body
+from lts.web.jsonbody import body_fields, body_text, body_yes, json_body
 from lts.web.listing import asked_page
 
 Json = dict[str, Any]
@@ -35,12 +35,12 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.put("/alerts/levels")
     def set_levels() -> Json:
-        alertsettings.change_levels(ctx, json_body().get("levels"), g.actor, ctx.clock.now())
+        alertsettings.change_levels(ctx, body_fields(json_body(), "levels").get("levels"), g.actor, ctx.clock.now())
         return {"levels": alertsettings.levels_of(ctx)}
 
     @api.post("/alerts/calendar")
     def calendar_address() -> Json:
-        renew = json_body().get("renew") is True
+        renew = body_yes(body_fields(json_body(), "renew"), "renew")
         return {"path": f"calendar/{alertsettings.calendar_key(ctx, g.actor, ctx.clock.now(), renew=renew)}.ics"}
 
 
@@ -64,8 +64,8 @@ def _mail_calls(api: Blueprint, ctx: Context) -> None:
 def _webhook_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/alerts/webhooks")
     def add_webhook() -> Json:
-        body = json_body()
-        return alertsettings.add_webhook(ctx, body.get("name"), body.get("url"), g.actor, ctx.clock.now())
+        body = body_fields(json_body(), "name", "url")
+        return alertsettings.add_webhook(ctx, body_text(body, "name"), body.get("url"), g.actor, ctx.clock.now())
 
     @api.delete("/alerts/webhooks/<key>")
     def remove_webhook(key: str) -> Json:

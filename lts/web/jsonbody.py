@@ -33,6 +33,22 @@ def _object(body: bytes) -> Json:
     return tree.value
 
 
+def body_fields(body: Json, *known: str) -> Json:
+    """The body, when it has no other fields. Raises AdminError naming one that is none."""
+    unknown = sorted(set(body) - set(known))
+    if unknown:
+        raise AdminError("unknown-field", f"Unknown field {unknown[0]!r}.", field=unknown[0])
+    return body
+
+
+def body_yes(body: Json, name: str) -> bool:
+    """A field that is true or false; false when absent. Raises AdminError naming it."""
+    value = body.get(name, False)
+    if type(value) is not bool:
+        raise AdminError("bad-field", f"{name} must be true or false.", field=name)
+    return value
+
+
 def body_text(body: Json, name: str) -> str:
     """A field that must be a text with something in it. Raises AdminError naming it."""
     value = body.get(name)

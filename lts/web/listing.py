@@ -36,6 +36,14 @@ def number(name: str, least: int, most: int) -> int:
     return int(text)
 
 
+def yes(name: str) -> bool:
+    """A boolean of the query, `true` or `false`; false when absent. Raises AdminError naming it."""
+    text = request.args.get(name, "false")
+    if text not in ("true", "false"):
+        raise AdminError("bad-field", f"{name} is true or false.", field=name)
+    return text == "true"
+
+
 def wants_csv() -> bool:
     """Whether the list is to be a CSV file."""
     form = request.args.get("format", "json")

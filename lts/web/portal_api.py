@@ -26,8 +26,8 @@ from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.store import records
 from lts.web import account_api, alerts_api, records_api, statistics_api
-from lts.web.jsonbody import body_text, json_body
-from lts.web.listing import asked_page, download
+from lts.web.jsonbody import body_fields, body_text, json_body
+from lts.web.listing import asked_page, download, yes
 from lts.web.signin import SAFE, SignIn
 
 Json = dict[str, Any]
@@ -82,19 +82,17 @@ _OF_READERS = {"admin.preview", "admin.explain_request"} | account_api.OWN
 
 
 def _choice() -> Choice:
-    flags = request.args
-    return Choice(
-        flags.get("newCode"),
-        flags.get("toCode"),
-        flags.get("itemsOnly") == "true",
-        flags.get("default") == "true",
-    )
+    """Where an import's new items go. Raises AdminError, also for more than one place."""
+    new, existing, alone = request.args.get("newCode"), request.args.get("toCode"), yes("itemsOnly")
+    if (new is not None) + (existing is not None) + alone > 1:
+        raise AdminError("bad-field", "Name one place: newCode, toCode or itemsOnly.", field="newCode")
+    return Choice(new, existing, alone, yes("default"))
 
 
 def _license_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/licenses/items")
     def items() -> Json:
-        states = set(request.args.getlist("state"))
+        states = _states()
         now = ctx.clock.now()
         every = licenses.describe(ctx, now)
         last_days = forecasts.last_days(ctx, every, now)
@@ -129,6 +127,14 @@ def _license_calls(api: Blueprint, ctx: Context) -> None:
         if request.args.get("format") == "file":
             return download(f"lts-{me.uuid}.json", text.encode("utf-8"), "application/json")
         return {"text": text}
+
+
+def _states() -> set[str]:
+    """States of items that are asked for, none = all. Raises AdminError."""
+    states = set(request.args.getlist("state"))
+    if states - set(licenses.STATES):
+        raise AdminError("bad-field", f"state is one of {', '.join(licenses.STATES)}.", field="state")
+    return states
 
 
 def _text_of_item(item: Json) -> str:
@@ -176,7 +182,7 @@ def license_json(license_file: License) -> Json:
 def _handshake_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/handshakes")
     def list_codes() -> Json:
-        keys = request.args.get("keys") == "true" and g.account.may_change
+        keys = yes("keys") and g.account.may_change
         shown, found = page_of(handshakes.describe(ctx, keys=keys), asked_page(), _text_of_code, _CODE_COLUMNS)
         return {"handshakeCodes": shown, "found": found}
 
@@ -237,7 +243,7 @@ def _server_url_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.put("/server-urls")
     def set_server_urls() -> Json:
-        serverurls.change(ctx, json_body().get("urls"), g.actor, ctx.clock.now())
+        serverurls.change(ctx, body_fields(json_body(), "urls").get("urls"), g.actor, ctx.clock.now())
         return serverurls.describe(ctx)
 
 
@@ -319,7 +325,7 @@ def _pair_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/pair/approve")
     def approve_peer() -> Json:
-        node().approve(body_text(json_body(), "fingerprint"))
+        node().approve(body_text(body_fields(json_body(), "fingerprint"), "fingerprint"))
         ctx.note_event("pair-key-approved", {}, g.actor)
         return pair_report.describe(node())
 

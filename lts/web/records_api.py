@@ -17,8 +17,8 @@ from lts.service.context import Context
 from lts.service.refusals import RefusedRequest
 from lts.service.usage import day_number
 from lts.store.audit import Line
-from lts.web.jsonbody import body_text, json_body
-from lts.web.listing import asked_page, csv_table, number, wants_csv
+from lts.web.jsonbody import body_fields, body_text, json_body
+from lts.web.listing import asked_page, csv_table, number, wants_csv, yes
 from lts.web.messages import device_of, read_authorize
 
 Json = dict[str, Any]
@@ -62,7 +62,7 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/devices")
     def list_devices() -> Json:
         item = None if request.args.get("item") is None else number("item", 0, 1 << 62)
-        live, forked = request.args.get("live") == "true", request.args.get("flagged") == "true"
+        live, forked = yes("live"), yes("flagged")
         like = request.args.get("alike")
         alike = UUID(bytes=device_of(like)) if like else None
         return devicelist.find(ctx, asked_page(), item, live, forked, ctx.clock.now(), alike)
@@ -73,7 +73,7 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/seats/release")
     def release_seat() -> Json:
-        body = json_body()
+        body = body_fields(json_body(), "deviceId", "item")
         item = body.get("item")
         if type(item) is not int:
             raise AdminError("bad-field", "item must be the item's number.", field="item")
@@ -89,8 +89,8 @@ def _why_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.get("/why")
     def why() -> Json:
-        wanted = request.args.get("code")
-        every = [one for one in ctx.refusals.latest() if wanted in (None, "", str(one.code))]
+        wanted = number("code", 0, 999) if request.args.get("code") else None
+        every = [one for one in ctx.refusals.latest() if wanted in (None, one.code)]
         shown, found = page_of(every, asked_page(), _text_of, {"time": lambda one: one.time})
         return {"refused": [_refused(one) for one in shown], "found": found}
 

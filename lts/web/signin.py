@@ -24,7 +24,7 @@ from lts.service import accounts, attention, sessions, signinlink
 from lts.service.context import Context
 from lts.service.sessions import Begun
 from lts.web.addresses import Addresses, is_loopback
-from lts.web.jsonbody import body_text, secret_body
+from lts.web.jsonbody import body_fields, body_text, secret_body
 from lts.web.ratelimit import Limiter
 
 log = logging.getLogger("lts.signin")
@@ -88,7 +88,7 @@ class SignIn:
         if f"{self._cookie}-known" not in request.cookies:
             _refuse_while(self._wait(self._keys("")[0], Limiter.wait_of))
         try:
-            body = secret_body()
+            body = body_fields(secret_body(), "user", "password")
             return body_text(body, "user"), body_text(body, "password")
         except LtsError:
             self.check_guessing("")
@@ -96,6 +96,7 @@ class SignIn:
 
     def begin(self, name: str, password: str) -> Begun:
         """Sign in. Raises AdminError 403, 429."""
+        name = accounts.plain_name(name)
         self.check_guessing(name)
         try:
             accounts.check_password(self._ctx, name, password)

@@ -58,6 +58,15 @@ export const shortDay = (value) =>
   new Intl.DateTimeFormat(LOCALES[language], { month: "short", day: "numeric", timeZone: "UTC" }).format(asDate(value));
 export const time = (value) => `${new Intl.DateTimeFormat(LOCALES[language], { ...DATE, ...CLOCK }).format(asDate(value))} UTC`;
 
+// The end of a license item, of which the server counted the calendar days that are left: the end of a day is 24:00.
+const lastSecond = (end) => new Date(asDate(end).getTime() - 1000);
+const clockOf = (end) => (asDate(end).getTime() % 86_400_000 ? new Intl.DateTimeFormat(LOCALES[language], CLOCK).format(asDate(end)) : "24:00");
+export function ends(end, daysLeft = null) {
+  if (daysLeft === 0 || daysLeft === 1) return t(daysLeft ? "ends.tomorrow" : "ends.today", { clock: `${clockOf(end)} UTC` });
+  return clockOf(end) === "24:00" ? day(lastSecond(end)) : time(end);
+}
+export const endsWhen = (end, daysLeft) => (daysLeft > 1 ? t("ends.in-days", { n: daysLeft, end: ends(end) }) : ends(end, daysLeft));
+
 export function ago(value, now) {
   const seconds = Math.max(0, Math.round((asDate(now) - asDate(value)) / 1000));
   return duration(seconds, true);

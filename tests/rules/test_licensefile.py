@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from lts.errors import LicenseFileError, TokenError
 from lts.protocol import iso
 from lts.rules import armor, domains, licensefile
 from lts.rules.licensefile import License
+from lts.rules.seats import in_expiry_grace
 from lts.vendor import issuing
 from tests.soak.fuzz_licensefile import UUID, VENDOR, attempt, good, mangled, odd, signed, survives
 from tests.support.kit import NOON, item
@@ -239,13 +241,23 @@ def test_the_alias_is_fixed_once_activated() -> None:
     assert (moved.alias, moved.revision) == (first.alias, 2)
 
 
+def one_form(text: str) -> str:
+    """As the reader of a file takes a text."""
+    return unicodedata.normalize("NFC", text.strip()).strip()
+
+
 NAMES = st.text(
     st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn")), min_size=1, max_size=40
 ).filter(lambda text: text.strip())
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(NAMES, min_size=1, max_size=4), st.integers(0, 10**12), NAMES, st.randoms(use_true_random=False))
+@given(
+    st.lists(NAMES, min_size=1, max_size=4, unique_by=one_form),
+    st.integers(0, 10**12),
+    NAMES,
+    st.randoms(use_true_random=False),
+)
 def test_whatever_names_and_quotas_say_a_mangled_file_reads_the_same(
     modules: list[str], quota: int, product: str, rng: random.Random
 ) -> None:
@@ -272,13 +284,44 @@ def test_never_is_said_in_several_ways(end: str | None) -> None:
     assert VENDOR.issue(item(expiresAt=end)).items[0].expires_at is None
 
 
-@pytest.mark.parametrize("end", ["2038-01-19T03:14:08Z", "2099-12-31", "9999-12-31", "9999-12-31T23:59:59Z"])
-def test_far_ends_are_read_to_the_second_and_rendered(end: str) -> None:
+@pytest.mark.parametrize(
+    ("end", "read"),
+    [
+        ("2038-01-19T03:14:08Z", "2038-01-19T03:14:08Z"),
+        ("2099-12-31", "2100-01-01T00:00:00Z"),
+        ("9999-12-31", "9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_far_ends_are_read_to_the_second_and_rendered(end: str, read: str) -> None:
     made = VENDOR.issue(item(expiresAt=end))
     ends = made.items[0].expires_at
     assert ends is not None
-    assert iso(ends)[: len(end)] == end
+    assert iso(ends) == read
     assert f"until {end[:10]}" in licensefile.render(made)
+
+
+def test_a_date_alone_begins_or_ends_with_its_day() -> None:
+    day = "2026-11-25"
+    made = VENDOR.issue(item(startsAt=day, expiresAt=day)).items[0]
+    assert (made.starts_at, made.expires_at) == (NOON - 12 * 3600, NOON + 12 * 3600)
+    assert not in_expiry_grace(made, NOON + 12 * 3600 - 1)
+    assert in_expiry_grace(made, NOON + 12 * 3600)
+    begins = VENDOR.issue(item(startsAt=day, expiresAt=None, trial=True)).items[0]
+    assert iso(begins.starts_at) == "2026-11-25T00:00:00Z"
+    with pytest.raises(LicenseFileError, match="before startsAt"):
+        VENDOR.issue(item(startsAt="2026-11-26", expiresAt=day))
+
+
+def test_a_file_of_an_earlier_version_is_read_by_the_same_rule() -> None:
+    """Its end lies a day later than that version took it for; whoever imports it again gets no other end."""
+    read = licensefile.read(signed(canonical_json(payload(expiresAt="2026-11-25"))))
+    assert read.items[1].expires_at == NOON + 12 * 3600
+
+
+def test_what_vendors_may_sell_no_more_is_still_read() -> None:
+    odd = payload(productVersions=["8.2", "v8"], modules=["QR", "QR"], domains=["xn--"])
+    assert licensefile.read(signed(canonical_json(odd))).items[1].modules == ("QR", "QR")
 
 
 def test_names_are_one_however_composed_and_keep_the_joiners_of_words() -> None:

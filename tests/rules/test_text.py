@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
+from lts.rules import domains
 from lts.rules.accounts import MAX_PASSWORD, normal_password
 from lts.rules.addresses import read_address
 from lts.rules.catalog import Catalog
@@ -17,6 +18,7 @@ from lts.rules.fields import Fields
 from lts.rules.serverurls import clean_url
 from lts.rules.text import nfc
 from lts.service import handshakes
+from lts.service.accounts import plain_name
 from lts.service.alertsettings import clean_webhook_url
 from tests.support.cost import assert_linear
 
@@ -41,6 +43,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "handshake code": lambda text: handshakes.find(Catalog(), text),
     "name before an address": in_an_address,
     "domain of an address": lambda text: read_address(f"a@{text}.com", "to"),
+    "domain of a binding": domains.binding_fault,
+    "user": plain_name,
     "webhook": lambda text: clean_webhook_url(f"https://{text}.com/"),
     "server": lambda text: clean_url(f"https://{text}.com/"),
 }

@@ -140,11 +140,27 @@ def test_a_shared_item_is_drawn_down_once_across_codes_and_a_cap_holds_for_its_c
     assert refused(server, first) == 120
 
 
+def test_a_domain_that_is_none_is_malformed_where_it_would_be_compared(server: Lab) -> None:
+    """It ends like the domain that is allowed, and is the name of another host."""
+    evil = "evil.test/.demo.example.com"
+    code = server.load(item())
+    server.authorize(code, domain=evil)  # bound to nothing: it is not compared
+    bound = {"validation": {"domains": ["demo.example.com"], "applicationIds": ["app"]}}
+    handshakes.edit(server.ctx, code, bound, "test", NOON)
+    with pytest.raises(Refusal) as caught:
+        server.authorize(code, domain=evil)
+    assert (caught.value.code, caught.value.field) == (140, "validation.domain")
+    assert refused(server, code, domain="demo.example.org") == 103
+    server.authorize(code, domain=evil, application_id="app")  # one of those sent matches
+    server.authorize(code, domain="shop.demo.example.com:8080")
+
+
 def test_a_domain_item_matches_its_domain_and_subdomains_only(server: Lab) -> None:
     code = server.load(item(way="domain", quota=0))
     assert refused(server, code) == 114
     assert refused(server, code, domain="example.net") == 103
     assert refused(server, code, domain="notexample.com") == 103
+    assert refused(server, code, domain="evil.test/.example.com") == 103
     assert server.authorize(code, domain="a.b.EXAMPLE.com").items[0].charge_way == "domain"
 
 

@@ -85,6 +85,40 @@ def test_each_change_is_the_next_revision_and_the_first_activation_is_none() -> 
     assert issuing.activate(less, [UUID], VENDOR.key, "Vendor", NOON).revision == 4
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"productVersions": ["8.2"]}, "has '8.2'; a major version is a whole number, compared alone: write \"8\""),
+        ({"productVersions": ["9", "v8"]}, "has 'v8'; a major version is a whole number, compared alone: write \"8\""),
+        ({"productVersions": ["08"]}, 'write "8"'),
+        ({"productVersions": ["latest"]}, 'write a number such as "8", or "*" for any'),
+        ({"productVersions": ["8", "8"]}, "productVersions names '8' twice; name it once"),
+        ({"modules": ["QR", "OCR", "QR"]}, "modules names 'QR' twice; name it once"),
+        ({"modules": ["caf\u00e9", "cafe\u0301"]}, "modules names 'caf\u00e9' twice"),
+        ({"editions": ["pro", "pro"]}, "editions names 'pro' twice"),
+        ({"deploymentTypes": ["server", "server"]}, "deploymentTypes names 'server' twice"),
+        ({"chargeWay": "domain", "domains": ["a.example", "a.example"]}, "domains names 'a.example' twice"),
+        ({"chargeWay": "domain", "domains": ["*.example.com"]}, "write it as example.com"),
+    ],
+)
+def test_what_no_application_can_ask_for_is_not_sold(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(LicenseFileError) as caught:
+        VENDOR.issue(item("good"), item("bad", **changes))
+    assert caught.value.detail.startswith("In item 2 (bad), ")
+    assert words in caught.value.detail
+    with pytest.raises(LicenseFileError, match="bad"):
+        issuing.amend(VENDOR.issue(item("bad")), {"items": [{"itemId": "bad", **changes}]}, VENDOR.key, "Vendor")
+
+
+def test_a_license_sold_before_can_be_changed_and_moved_whatever_its_versions_say() -> None:
+    old = issuing.payload_of(VENDOR.issue(item("a"), item("b")))
+    old["items"][0].update(productVersions=["8.2"], modules=["QR", "QR"])
+    sold = issuing._sign(old, VENDOR.key, "Vendor")
+    bound = issuing.activate(sold, [UUID], VENDOR.key, "Vendor", NOON)
+    more = issuing.amend(bound, {"items": [{"itemId": "b", "quota": 7}]}, VENDOR.key, "Vendor")
+    assert issuing.revoke(more, ["b"], VENDOR.key, "Vendor").items[0].product_versions == ("8.2",)
+
+
 def test_wrong_changes_are_named() -> None:
     new = VENDOR.issue(item("a"))
     wrong: list[Any] = [{"items": [{"itemId": "new"}]}, {"remove": ["x"]}, {"color": 1}, [], {"items": [{"quota": 1}]}]

@@ -1,6 +1,6 @@
 // Home: who this server is, what needs attention, what happens today.
 import { address } from "../api.js";
-import { hasWords, number, shortDay, t, time, wordFor } from "../i18n.js";
+import { ends, endsWhen, hasWords, number, shortDay, t, time, wordFor } from "../i18n.js";
 import { html } from "../lib.js";
 import { useLoad } from "../load.js";
 import { Card, Copyable, Empty, Loaded, Page, Pill } from "../parts/basics.js";
@@ -14,6 +14,8 @@ const MENDED_AT = { "item-": "license-items", "quota-": "license-items", "overdr
 export const sentenceOf = (notice) => {
   const key = `notice.${notice.code}`;
   const params = Object.fromEntries(Object.entries(notice.params).map(([name, value]) => [name, name === "until" || name === "time" ? time(value) : value]));
+  if (notice.code === "item-ends") params.when = endsWhen(notice.params.until, notice.params.days);
+  if (notice.code === "item-in-grace") params.until = ends(notice.params.until);
   return hasWords(key) ? t(key, params) : notice.detail;
 };
 

@@ -1,5 +1,5 @@
 // License Items: import a license file, see what each item holds and how much of it is used.
-import { day, number, percent, t, wordFor } from "../i18n.js";
+import { day, ends, number, percent, t, wordFor } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useList } from "../load.js";
 import { Card, ChargeWay, Choice, Empty, Loaded, Page, Pill, Sent, UsedBar } from "../parts/basics.js";
@@ -50,7 +50,7 @@ const COLUMNS = () => [
   { label: t("items.charge-way"), sort: "chargeWay", render: (item) => html`<${ChargeWay} way=${item.chargeWay} />` },
   { label: t("items.used"), sort: "used", render: (item) => html`<${Used} item=${item} />` },
   { label: t("items.starts"), sort: "startsAt", kind: "date", render: (item) => day(item.startsAt) },
-  { label: t("items.ends"), sort: "expiresAt", kind: "date", render: (item) => (item.expiresAt === null ? t("items.never") : day(item.expiresAt)) },
+  { label: t("items.ends"), sort: "expiresAt", kind: "date", render: (item) => (item.expiresAt === null ? t("items.never") : ends(item.expiresAt, item.daysLeft)) },
   { label: t("items.state"), sort: "state", render: (item) => html`<${Pill} kind=${KINDS[item.state]}>${t(`state.${item.state}`)}<//>` },
 ];
 
