@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lts.protocol import NEVER
 from lts.rules.authorize import Standing, StandingOf
 from lts.rules.catalog import Code, CodeItem
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, Seat, overdraft_period
@@ -48,7 +49,7 @@ def _concurrent_standing(tx: Transaction, code: Code, entry: CodeItem, device: i
     item = entry.item
     seat, peak = _held(tx, device, item.key, now, True)
     spent = tx.counters.sums.get(("overdraft", item.key, overdraft_period(item.item, now)), 0)
-    since = seat.since if seat is not None else now + 1
+    since = seat.since if seat is not None else NEVER  # younger than any other, wherever the clock stepped
     overused = spent >= item.item.overdraft
     return Standing(
         spent=spent,

@@ -195,7 +195,8 @@ def load(db: apsw.Connection, counters: Counters) -> None:
 
 
 def record(item: int, seat: Seat, now: int, concurrent: bool) -> SeatRecord:
-    """The feed's form of a grant's state at `now`."""
+    """The feed's form of a grant's state at `now`; one begun later than that, by a clock that then stepped back, begins
+    now."""
     flags = (_GRACE if seat.grace else 0) | (_CLOSED if seat.closed else 0)
-    age = now - seat.since if concurrent else -1
+    age = max(0, now - seat.since) if concurrent else -1
     return SeatRecord(item, seat.grant, seat.end - now, flags, seat.codes, age, seat.instances)

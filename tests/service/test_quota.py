@@ -172,8 +172,8 @@ def test_concurrent_devices_beyond_n_spend_the_overdraft_and_then_only_the_eldes
     spent = server.ctx.store.write(lambda tx: tx.counters.sums["overdraft", 1, 0])
     assert spent == 2
     server.time.forward(SLOT_SECONDS)
-    for lease in leases:
-        assert server.report(lease, {}, slot + 1).lease is not None or lease in leases[2:]
+    renewed = [server.report(lease, {}, slot + 1).lease is not None for lease in leases]
+    assert renewed == [True, True, True, False], "the third spends the last of it, the fourth finds all spent"
     server.authorize(code, devices[0])
     server.authorize(code, devices[1])
     for device in devices[2:]:
@@ -182,6 +182,27 @@ def test_concurrent_devices_beyond_n_spend_the_overdraft_and_then_only_the_eldes
         assert caught.value.code == 120
     server.time.forward(3 * SLOT_SECONDS)
     server.authorize(code, devices[3])
+
+
+def test_a_concurrent_lease_goes_on_as_one_when_the_clock_steps_back(server: Lab) -> None:
+    code = server.load(item(way="concurrentInstance", quota=4, maxOfflineDays=1), item("other"))
+    device = str(uuid4())
+    server.authorize(code, device)
+    server.time.wall -= 3001
+    again = server.authorize(code, device, instances=3)
+    assert again.items[0].grant == 1
+    used = licenses.describe(server.ctx, server.time.now)[0]["used"]
+    assert used == 3, "it is one lease, and holds what was asked last"
+    assert server.rows("SELECT count(*) FROM seats") == [(0,)]
+
+
+def test_a_newcomer_is_younger_than_every_live_lease_also_when_the_clock_stepped_back(server: Lab) -> None:
+    code = server.load(item(way="concurrentDevice", quota=1, overdraft=0))
+    server.authorize(code)
+    server.time.wall -= 30
+    with pytest.raises(Refusal) as caught:
+        server.authorize(code)
+    assert caught.value.code == 120
 
 
 def test_the_overdraft_is_cleared_with_each_period(server: Lab) -> None:

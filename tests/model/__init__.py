@@ -1,0 +1,5 @@
+"""The product's rules once more, from docs/design alone, and random sequences that compare the server with them.
+
+`python3 -m tests.soak.model RUNS [SEED]` runs many; tests/model/test_model.py runs a few. The model is product.py,
+facts.py, clones.py and licenses.py: they import nothing of lts, since what both got wrong alike would stay unnoticed.
+"""

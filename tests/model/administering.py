@@ -1,0 +1,112 @@
+"""Steps of administrators: handshake codes, and seats taken away."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from lts.service import handshakes, release
+from tests.model.licenses import Code
+from tests.model.scene import same, uuid_of
+from tests.model.selling import Selling
+from tests.model.sequences import Step
+
+CODE_NAMES = ("100", "x", "y", "z", "new", "last")
+
+
+class Administering(Selling):
+    """Handshake codes are added, changed, renamed and removed."""
+
+    def _changes(self, code: Code, given: Step) -> dict[str, Any]:
+        """The administrator's changes as the API wants them; the model's code takes them at once."""
+        changes: dict[str, Any] = {}
+        mine = [key for key, item in self.model.items.items() if item.organization == code.organization]
+        if "items" in given:
+            code.items = list({mine[n % len(mine)]: cap for n, cap in given["items"]}.items())
+            changes["items"] = [{"id": self._number(key), "cap": cap} for key, cap in code.items]
+        if "manual" in given:
+            changes["manualOrder"] = code.manual = given["manual"]
+        if "password" in given:
+            changes["password"] = code.password = given["password"]
+            code.password_changes += 1
+        if "bound" in given:
+            code.domains, code.applications, code.processes = map(tuple, given["bound"])
+            changes["validation"] = {
+                "domains": list(code.domains),
+                "applicationIds": list(code.applications),
+                "processNames": list(code.processes),
+            }
+        if given.get("default"):
+            changes["isDefault"] = True
+            for other in self.model.live_codes():
+                if other.organization == code.organization:
+                    other.default = False
+            code.default = True
+        return changes
+
+    def _add_code(self, organization: int, name: int, **given: Any) -> None:
+        known = list(dict.fromkeys(sale.organization for sale in self.sales))
+        if not known:
+            return
+        owner, custom = known[organization % len(known)], CODE_NAMES[name]
+        taken = any((c.organization, c.custom) == (owner, custom) for c in self.model.live_codes())
+        ctx, now = self.server.lab.ctx, self.model.now
+        if taken:
+            self._refused("code-exists", partial(handshakes.add, ctx, owner, {"custom": custom}, "test", now))
+            return
+        code = self._new_code(owner, custom)
+        changes = self._changes(code, given)
+        handshakes.add(ctx, owner, {"custom": custom, **changes}, "test", now)
+
+    def _edit_code(self, code: int, **given: Any) -> None:
+        found = self._live_code(code)
+        if found is not None:
+            changes = self._changes(found, given)
+            self._edit(found, changes)
+
+    def _edit(self, code: Code, changes: dict[str, Any]) -> None:
+        handshakes.edit(self.server.lab.ctx, code.name, changes, "test", self.model.now)
+
+    def _rename_code(self, code: int, name: int) -> None:
+        found = self._live_code(code)
+        if found is None:
+            return
+        custom = CODE_NAMES[name]
+        others = [c for c in self.model.codes if c is not found and c.organization == found.organization]
+        same_name = [c for c in others if c.custom == custom]
+        if any(c.removed for c in same_name) and not self.features["numbers"]:
+            return
+        old = found.name
+        call = partial(handshakes.edit, self.server.lab.ctx, old, {"custom": custom}, "test", self.model.now)
+        if any(not c.removed for c in same_name):
+            self._refused("code-exists", call)
+            return
+        call()
+        self.former.append(old)
+        found.custom = custom
+
+    def _remove_code(self, code: int) -> None:
+        found = self._live_code(code)
+        if found is None:
+            return
+        siblings = [c for c in self.model.live_codes() if c.organization == found.organization]
+        call = partial(handshakes.remove, self.server.lab.ctx, found.name, "test", self.model.now)
+        if found.default and len(siblings) > 1:
+            self._refused("default-code", call)
+            return
+        call()
+        self.former.append(found.name)
+        found.removed, found.default = True, False
+
+    def _free_seat(self, device: int, item: int) -> None:
+        if not self.model.items:
+            return
+        found = list(self.model.items.values())[item % len(self.model.items)]
+        seat = self.model.held(found, uuid_of(device))
+        number, now = self._number(found.key), self.model.now
+        call = partial(release.release_seat, self.server.lab.ctx, uuid_of(device), number, "test", now)
+        if seat is None:
+            self._refused("no-live-seat", call)
+            return
+        same("end of the seat that was freed", seat.end, call())
+        self.model.close(uuid_of(device), found.key, seat.grant)

@@ -1,0 +1,142 @@
+"""Steps of devices: authorize, report, release."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from lts.errors import Refusal
+from lts.protocol import iso
+from lts.rules.authorize import Request
+from lts.rules.usage import Entry
+from lts.service import authorize, release, report
+from tests.model.administering import Administering
+from tests.model.clones import Token
+from tests.model.facts import SLOT
+from tests.model.product import Asked, Lease, Refused, Use
+from tests.model.scene import Held, same, uuid_of
+from tests.model.sequences import Step
+
+
+class Calling(Administering):
+    """Devices call, some of them copies that share one identity."""
+
+    def _authorize(self, device: int, by: str, code: int, token: str, **asked: Any) -> None:
+        wanted = self._asked(by, code, asked)
+        text, known = self._token(device, token)
+        try:
+            lease, given = self.model.authorize(uuid_of(device), wanted, known)
+            expected = None
+        except Refused as refused:
+            expected = refused.code
+        try:
+            done = authorize.authorize(
+                self.server.lab.ctx, self._request(uuid_of(device), wanted, text), self.model.now
+            )
+        except Refusal as refusal:
+            same("authorize", expected or _told(lease), refusal.code)
+            return
+        same("authorize", expected or _told(lease), self._told_really(done.lease))
+        same("end and renewal of the lease", (lease.end, lease.renew_after), (done.expires_at, done.renew_after))
+        self._keep_token(device, token, done.chain, given)
+        self.leases.append(Held(done.lease, lease))
+
+    def _asked(self, by: str, code: int, asked: Step) -> Asked:
+        found = self._live_code(code)
+        other = self._live_code(code + 1)
+        names: dict[str, Any] = {}
+        if found is not None and by in ("code", "both", "other"):
+            names["code"] = found.name
+        if found is not None and other is not None and by in ("organization", "both", "other"):
+            names["organization"] = (other if by == "other" else found).organization
+        if by == "unknown":
+            names = {"code": "1-nothing"} if code % 2 else {"organization": "nobody"}
+        if by == "former" and self.former:
+            names = {"code": self.former[code % len(self.former)]}
+        given = {"password": found.password if found is not None else None, **names, **asked}
+        given["modules"] = tuple(asked.get("modules", ()))
+        return Asked(**{"product": "p", "deployment": "server", **given})
+
+    def _request(self, device: str, asked: Asked, chain: str | None) -> Request:
+        return Request(
+            UUID(device).bytes,
+            asked.product,
+            asked.deployment,
+            asked.code,
+            asked.organization,
+            asked.password,
+            asked.version,
+            asked.edition,
+            asked.way,
+            asked.modules,
+            asked.instances,
+            asked.domain,
+            asked.application,
+            asked.process,
+            chain,
+        )
+
+    def _token(self, device: int, which: str) -> tuple[str | None, Token | None]:
+        """What a device returns: what its last answer gave, nothing, what its copy has, or an old one."""
+        if which == "old" and self.old_tokens.get(device):
+            return self.old_tokens[device][len(self.leases) % len(self.old_tokens[device])]
+        if which == "copy":
+            return self.tokens.get((device, "copy")) or self.tokens.get((device, "last")) or (None, None)
+        if which == "none":
+            return None, None
+        return self.tokens.get((device, "last")) or (None, None)
+
+    def _keep_token(self, device: int, which: str, text: str, token: Token) -> None:
+        self.tokens[device, "copy" if which == "copy" else "last"] = (text, token)
+        self.old_tokens.setdefault(device, []).append((text, token))
+
+    def _held(self, lease: int) -> Held | None:
+        return self.leases[-1 - lease % len(self.leases)] if self.leases else None
+
+    def _report(self, lease: int, entries: list[Any], token: str, again: bool = False) -> None:
+        held = self._held(lease)
+        if held is None:
+            return
+        now = self.model.now // SLOT
+        uses = [Use(now + offset, counts, instances) for offset, counts, instances in entries]
+        for _ in range(1 + again):
+            self._send(held, uses, token)
+
+    def _send(self, held: Held, uses: list[Use], which: str) -> None:
+        device = UUID(held.lease.device).int - 1
+        text, known = self._token(device, which)
+        entries = [Entry(use.slot, iso(use.slot * SLOT), use.counts, use.instances) for use in uses]
+        try:
+            results, renewed, given = self.model.report(held.lease, uses, known)
+            expected = None
+        except Refused as refused:
+            expected = refused.code
+        try:
+            done = report.record(self.server.lab.ctx, held.text, text, list(entries), self.model.now)
+        except Refusal as refusal:
+            same("report", expected, refusal.code)
+            return
+        same("report", expected, None)
+        same("results of a report", results, [(result.status, result.code) for result in done.results])
+        same("renewal", renewed and _told(renewed), done.lease and self._told_really(done.lease))
+        self._keep_token(device, which, done.chain, given)
+        if renewed is not None and done.lease is not None:
+            self.leases.append(Held(done.lease, renewed))
+
+    def _release(self, lease: int) -> None:
+        held = self._held(lease)
+        if held is not None:
+            release.release(self.server.lab.ctx, held.text, self.model.now)
+            self.model.release(held.lease)
+
+    def _told_really(self, text: str) -> Any:
+        """What a lease of the server says."""
+        lease = self.server.lab.ctx.leases.verify(text)
+        items = [(i.license_id, i.item_id, i.modules, i.charge_way, i.instances, i.grace, i.grant) for i in lease.items]
+        return lease.handshake_code, lease.expires_at, items
+
+
+def _told(lease: Lease) -> Any:
+    """What a lease of the model says."""
+    grants = [(g.item[1], g.item[2], g.modules, g.way, g.instances, g.grace, g.number) for g in lease.grants]
+    return lease.name, lease.end, grants

@@ -1,0 +1,22 @@
+"""What a server may not have yet, as switches: so the model runs against a server before and after it learns them."""
+
+from __future__ import annotations
+
+TODAY: dict[str, bool] = {
+    "numbers": False,
+    "one judge": False,
+    "proven branches": False,
+    "caps beyond": False,
+    "archive": False,
+    "fresh grants": False,
+}
+"""What the server of this checkout does.
+
+- numbers: leases know their code by number; a name made again is a new code; names live within an organization.
+- one judge: a report renews what an authorization with the same request would grant.
+- proven branches: another branch counts apart only after A, B, A with returned tokens, in slots that begin later.
+- caps beyond: a cap counts what a device asks beyond the instances it holds.
+- archive: a license can go, and come back by its file.
+- fresh grants: an item whose charge way changes begins with grants of its own.
+"""
+WANTED: dict[str, bool] = dict.fromkeys(TODAY, True)

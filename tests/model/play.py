@@ -1,0 +1,96 @@
+"""Plays a sequence to the server and to the model, and stops at the first difference."""
+
+from __future__ import annotations
+
+from lts.service import explain, handshakes, licenses, upkeep
+from lts.store import sql
+from tests.model.calling import Calling
+from tests.model.licenses import CONCURRENT_WAYS, SEAT_WAYS, Item
+from tests.model.product import Asked, Refused
+from tests.model.scene import same, uuid_of
+from tests.model.sequences import Step
+
+
+class Play(Calling):
+    """One sequence under way; after each step both must hold the same."""
+
+    def step(self, step: Step) -> None:
+        """Do one step on both. Raises Differs."""
+        getattr(self, "_" + step["do"].replace(" ", "_"))(**{k: v for k, v in step.items() if k != "do"})
+        self._compare()
+
+    def verify(self) -> None:
+        """What `lts verify` says of the data folder. Raises Differs."""
+        same("lts verify", [], upkeep.verify(self.server.folder / "data", self.server.lab.ctx.trust))
+
+    def _compare(self) -> None:
+        self.turn += 1
+        self._compare_items()
+        self._compare_codes()
+        self._compare_counts()
+        self._compare_room()
+
+    def _compare_items(self) -> None:
+        told = {row["id"]: row for row in licenses.describe(self.server.lab.ctx, self.model.now)}
+        for key, item in self.model.items.items():
+            row = told[self._number(key)]
+            facts = self.model.facts
+            if item.way in SEAT_WAYS:
+                same(f"live seats of {key}", len(facts.live(key, item.way, self.model.now)), row["used"])
+            elif item.way in CONCURRENT_WAYS:
+                live = sum(seat.instances for _, seat in facts.live(key, item.way, self.model.now))
+                same(f"live instances of {key}", live, row["used"])
+                spent = facts.spent(key, item.quota, item.starts, self.model.now)
+                same(f"overdraft spent of {key}", spent, row["overdraftSpent"])
+            else:
+                same(f"units of {key}", facts.units(key), row["used"])
+            same(f"state of {key}", self._state(item), row["state"])
+
+    def _state(self, item: Item) -> str:
+        fault = self.model.standing_fault(item)
+        named = {113: "revoked", 112: "pending", 111: "expired"}.get(fault)
+        return named or ("grace" if item.in_expiry_grace(self.model.item_now) else "active")
+
+    def _compare_codes(self) -> None:
+        told = {
+            (row["organizationId"], row["custom"]): (
+                row["isDefault"], row["manualOrder"], [(entry["id"], entry["cap"]) for entry in row["items"]]
+            )
+            for row in handshakes.describe(self.server.lab.ctx)
+        }  # fmt: skip
+        known = {
+            (code.organization, code.custom): (
+                code.default, code.manual, [(self._number(key), cap) for key, cap in code.items]
+            )
+            for code in self.model.live_codes()
+        }  # fmt: skip
+        for name, (_, manual, items) in known.items():
+            if not manual and name in told:
+                told[name][2].sort()
+                items.sort()
+        same("handshake codes", known, told)
+
+    def _compare_counts(self) -> None:
+        with self.server.lab.ctx.store.reader() as db:
+            types: dict[int, str] = dict(sql.rows(db, "SELECT id, name FROM types"))
+            rows = sql.rows(db, "SELECT code, item, type, day, units FROM usage_dates WHERE units <> 0")
+        told = {(code - 1, item, types[kind], day): units for code, item, kind, day, units in rows}
+        known = {(code, self._number(item), *rest): n for (code, item, *rest), n in self.model.facts.by_day().items()}
+        same("units by code, item, type, day", known, told)
+
+    def _compare_room(self) -> None:
+        """Each item's verdict on a device that nobody has seen: whether it is full."""
+        code = self._live_code(self.turn)
+        if code is None:
+            return
+        asked = Asked("p", "server", code.name, code.organization, code.password, domain="example.com")
+        stranger = uuid_of(10**6)
+        told = explain.explain(self.server.lab.ctx, self._request(stranger, asked, None), self.model.now)
+        try:
+            self.model.admit(code, asked)
+        except Refused as refused:
+            same(f"Why? at {code.name}", refused.code, told["code"])
+            return
+        verdict = self.model.verdict(code, asked, stranger)
+        known = {(key[1], key[2]): fault for key, fault in verdict.codes.items()}
+        same(f"Why? at {code.name}", known, {(row["licenseId"], row["itemId"]): row["code"] for row in told["items"]})

@@ -1,0 +1,501 @@
+"""The product as the model sees it: requests in, answers out, by docs/design alone.
+
+Nothing is kept but what happened (tests/model/facts.py) and what was said (tests/model/licenses.py); every answer reads
+all of it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.model.clones import Chain, Token
+from tests.model.facts import SLOT, Contact, Facts, Seat
+from tests.model.licenses import CONCURRENT_WAYS, DAY, FOREVER, SEAT_WAYS, UNIT_WAYS, Code, Item, ItemKey
+
+ORDER_OF_CHECKS = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An authorization as a device asks for it."""
+
+    product: str
+    deployment: str
+    code: str | None = None
+    organization: str | None = None
+    password: str | None = None
+    version: str | None = None
+    edition: str | None = None
+    way: str | None = None
+    modules: tuple[str, ...] = ()
+    instances: int = 1
+    domain: str | None = None
+    application: str | None = None
+    process: str | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One item of a lease; `end` of the lease for this item."""
+
+    item: ItemKey
+    modules: tuple[str, ...]
+    way: str
+    instances: int
+    grace: bool
+    number: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What a device holds."""
+
+    device: str
+    code: int
+    name: str
+    issued: int
+    grants: tuple[Grant, ...]
+    asked: Asked
+    password_change: int
+
+    @property
+    def end(self) -> int:
+        """The first end of its items."""
+        return min(grant.end for grant in self.grants)
+
+    @property
+    def renew_after(self) -> int:
+        """When to authorize again."""
+        return self.issued + min((self.end - self.issued) // 2, DAY)
+
+
+class Refused(Exception):
+    """The answer is no, with a code of docs/design/authorizing.md, Refusal codes."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Use:
+    """One entry of a report."""
+
+    slot: int
+    counts: dict[str, int]
+    instances: int | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the items of a code say to a request: codes by item, and the grants, none when it is refused."""
+
+    codes: dict[ItemKey, int]
+    grants: tuple[Grant, ...]
+
+    @property
+    def furthest(self) -> int:
+        """The refusal: of the item that came furthest in the checks."""
+        return max((code for code in self.codes.values() if code), key=ORDER_OF_CHECKS.index)
+
+
+@dataclass
+class Product:
+    """One server."""
+
+    features: dict[str, bool]
+    now: int
+    highest: int = 0
+    facts: Facts = field(default_factory=Facts)
+    items: dict[ItemKey, Item] = field(default_factory=dict)
+    codes: list[Code] = field(default_factory=list)
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+    @property
+    def item_now(self) -> int:
+        """Time for starts and ends of items (docs/design/machine.md, Clock)."""
+        return max(self.now, self.highest - 2 * 3600)
+
+    # handshake codes
+
+    def live_codes(self) -> list[Code]:
+        """Those that are not removed, oldest first."""
+        return [code for code in self.codes if not code.removed]
+
+    def find(self, asked: Asked) -> Code:
+        """docs/design/authorizing.md, Choosing the code."""
+        if asked.code is None and asked.organization is None:
+            raise Refused(123)
+        if asked.code is None:
+            mine = [c for c in self.live_codes() if c.organization == asked.organization and c.default]
+            if not mine:
+                raise Refused(121)
+            return mine[0]
+        named = [code for code in self.live_codes() if code.name == asked.code]
+        if not named:
+            raise Refused(101)
+        if asked.organization is None:
+            return named[0]
+        mine = [code for code in named if code.organization == asked.organization]
+        if not mine:
+            raise Refused(122)
+        return mine[0]
+
+    def admit(self, code: Code, asked: Asked) -> None:
+        """docs/design/authorizing.md, Admission, up to the device itself."""
+        if code.password is not None and asked.password != code.password:
+            raise Refused(102)
+        bound = [
+            (sent, fits)
+            for values, sent, fits in (
+                (code.domains, asked.domain, within_any(asked.domain, code.domains)),
+                (code.applications, asked.application, asked.application in code.applications),
+                (code.processes, asked.process, asked.process in code.processes),
+            )
+            if values
+        ]
+        if bound and all(sent is None for sent, _ in bound):
+            raise Refused(114)
+        if bound and not any(fits for sent, fits in bound if sent is not None):
+            raise Refused(103)
+        if not code.items:
+            raise Refused(104)
+
+    # items
+
+    def verdict(self, code: Code, asked: Asked, device: str) -> Verdict:
+        """What each item of a code says, and what is granted."""
+        codes = {key: self.mismatch(self.items[key], asked) for key, _ in code.items}
+        offered = {m for key, fault in codes.items() if not fault for m in self.items[key].modules}
+        wanted = set(asked.modules)
+        for key, cap in code.items:
+            if codes[key]:
+                continue
+            item = self.items[key]
+            if wanted and (not wanted & set(item.modules) or not wanted <= offered):
+                codes[key] = 124
+            else:
+                codes[key] = self.standing_fault(item) or self.no_room(item, cap, code, asked.instances, device)
+        fitting = [key for key in self.order(code, device) if not codes[key]]
+        chosen = self.combine(fitting, asked.modules)
+        return Verdict(codes, tuple(self.grant(self.items[key], m, asked.instances, device) for key, m in chosen))
+
+    def mismatch(self, item: Item, asked: Asked) -> int:
+        """Checks 1 to 6: what was asked is not what the item is."""
+        if asked.product != item.product:
+            return 106
+        if asked.version is not None and not {"*", asked.version.split(".")[0]} & set(item.versions):
+            return 107
+        if asked.edition is not None and item.editions and asked.edition not in item.editions:
+            return 109
+        if item.deployments and asked.deployment not in item.deployments:
+            return 108
+        if asked.way is not None and asked.way != item.way:
+            return 115
+        if item.way == "domain" and asked.domain is None:
+            return 114
+        if item.way == "domain" and not within_any(asked.domain, item.domains):
+            return 103
+        return 0
+
+    def standing_fault(self, item: Item) -> int:
+        """Checks 8 to 10."""
+        if item.revoked:
+            return 113
+        if self.item_now < item.starts:
+            return 112
+        if self.item_now >= item.expires + item.grace_days * DAY:
+            return 111
+        return 0
+
+    def no_room(self, item: Item, cap: int | None, code: Code, instances: int, device: str) -> int:
+        """Check 11: quota, grace, overdraft or cap leave no room."""
+        room = self.capped(item, cap, code, instances, device)
+        if item.way in UNIT_WAYS:
+            room = room and self.facts.units(item.key) < item.quota + item.grace_units
+        elif item.way in SEAT_WAYS:
+            taken = len(self.facts.live(item.key, item.way, self.now))
+            room = room and (self.held(item, device) is not None or taken < item.quota + item.grace_units)
+        elif item.way in CONCURRENT_WAYS:
+            asked = instances if item.way == "concurrentInstance" else 1
+            room = room and asked <= item.quota and (not self.overused(item) or self.is_old_enough(item, asked, device))
+        return 0 if room else 120
+
+    def capped(self, item: Item, cap: int | None, code: Code, instances: int, device: str) -> bool:
+        """Whether the code's cap leaves room (docs/design/charging.md, Caps)."""
+        if cap is None or item.way == "domain":
+            return True
+        if item.way in UNIT_WAYS:
+            return self.facts.units(item.key, code.number) < cap
+        asked = instances if item.way == "concurrentInstance" else 1
+        live = [(d, seat) for d, seat in self.facts.live(item.key, item.way, self.now) if code.number in seat.codes]
+        size = {d: seat.instances if item.way == "concurrentInstance" else 1 for d, seat in live}
+        if device in size and not self.features["caps beyond"]:
+            return True
+        beyond = asked - size.get(device, 0)
+        return beyond <= 0 or sum(size.values()) + beyond <= cap
+
+    def overused(self, item: Item) -> bool:
+        """Whether the whole overdraft is spent (docs/design/charging.md, Overdraft)."""
+        return self.facts.spent(item.key, item.quota, item.starts, self.now) >= item.overdraft
+
+    def is_old_enough(self, item: Item, asked: int, device: str) -> bool:
+        """Whether a device is among the N oldest unbroken leases."""
+        age = self.facts.devices.index
+        mine = self.held(item, device)
+        older = sum(
+            seat.instances if item.way == "concurrentInstance" else 1
+            for other, seat in self.facts.live(item.key, item.way, self.now)
+            if other != device and (mine is None or (seat.since, age(other)) < (mine.since, age(device)))
+        )
+        return older + asked <= item.quota
+
+    def held(self, item: Item, device: str) -> Seat | None:
+        """The live seat or concurrent lease of a device in an item."""
+        seat = self.facts.seat(device, item.key, item.way) if item.seats else None
+        return seat if seat is not None and seat.live(self.now) else None
+
+    # choosing
+
+    def order(self, code: Code, device: str) -> list[ItemKey]:
+        """docs/design/authorizing.md, Order of use."""
+        places = {key: place for place, (key, _) in enumerate(code.items)}
+
+        def place(key: ItemKey) -> tuple[Any, ...]:
+            item = self.items[key]
+            holds = self.held(item, device) is not None
+            if self.features["one judge"] and item.in_expiry_grace(self.item_now):
+                holds = False
+            if code.manual:
+                return (not holds, places[key])
+            return (
+                not holds,
+                not holds and self.in_grace(item, device),
+                item.expires,
+                specificity(item),
+                len(item.domains),
+                -(item.offline_days or 7),
+                -item.quota,
+                item.age,
+            )
+
+        return sorted(places, key=place)
+
+    def in_grace(self, item: Item, device: str) -> bool:
+        """Whether a grant now is one of grace, of the end or of the quota."""
+        return item.in_expiry_grace(self.item_now) or self.in_quota_grace(item, device)
+
+    def in_quota_grace(self, item: Item, device: str) -> bool:
+        """A seat taken beyond the quota is in grace as long as more are live than the quota."""
+        if item.way in UNIT_WAYS:
+            return self.facts.units(item.key) >= item.quota
+        if item.way not in SEAT_WAYS:
+            return False
+        taken = len(self.facts.live(item.key, item.way, self.now))
+        held = self.held(item, device)
+        return taken >= item.quota if held is None else held.grace and taken > item.quota
+
+    def combine(self, fitting: list[ItemKey], wanted: tuple[str, ...]) -> list[tuple[ItemKey, tuple[str, ...]]]:
+        """docs/design/authorizing.md, Combining items: (item, modules that it is used for); empty when it cannot be."""
+        if not wanted:
+            return [(key, self.items[key].modules) for key in fitting[:1]]
+        whole = [key for key in fitting if set(wanted) <= set(self.items[key].modules)]
+        if whole:
+            return [(whole[0], wanted)]
+        chosen = []
+        missing = list(wanted)
+        for key in fitting:
+            used = tuple(module for module in missing if module in self.items[key].modules)
+            if used:
+                chosen.append((key, used))
+                missing = [module for module in missing if module not in used]
+        return [] if missing else chosen
+
+    def grant(self, item: Item, modules: tuple[str, ...], instances: int, device: str) -> Grant:
+        """One item granted now (docs/design/charging.md, Seats and End of a lease)."""
+        end_of_item = item.end(self.item_now)
+        asked = instances if item.way == "concurrentInstance" else 1
+        number = 0
+        if item.way in SEAT_WAYS:
+            period_end = self.now + item.period_days * DAY
+            seat_end = min(period_end, end_of_item)
+            held = self.held(item, device)
+            if held is not None:
+                seat_end = max(seat_end, held.end)
+            offline = FOREVER if item.offline_days is None else self.now + item.offline_days * DAY
+            end = min(offline, period_end, seat_end, end_of_item)
+        elif item.way in CONCURRENT_WAYS and item.offline_days is None:
+            end = min((self.now // SLOT + 2) * SLOT, end_of_item)
+        else:
+            end = min(self.now + (7 if item.offline_days is None else item.offline_days) * DAY, end_of_item)
+        if item.seats:
+            newest = self.facts.seat(device, item.key, item.way)
+            number = (newest.grant if newest else 0) + (self.held(item, device) is None)
+        return Grant(item.key, modules, item.way, asked, self.in_grace(item, device), number, end)
+
+    def take(self, device: str, code: int, grants: tuple[Grant, ...]) -> None:
+        """What was granted becomes a fact."""
+        for grant in grants:
+            item = self.items[grant.item]
+            if not item.seats:
+                continue
+            end = grant.end
+            if item.way in SEAT_WAYS:
+                end = min(self.now + item.period_days * DAY, item.end(self.item_now))
+            held = self.held(item, device)
+            end = end if held is None else max(end, held.end)
+            grace = self.in_quota_grace(item, device)
+            contact = Contact(self.now, grant.number, code, end, grant.instances, grace)
+            self.facts.contacts[device, item.key, item.way in CONCURRENT_WAYS].append(contact)
+
+    # requests
+
+    def authorize(self, device: str, asked: Asked, token: Token | None) -> tuple[Lease, Token]:
+        """A new lease and token. Raises Refused, after which nothing has changed."""
+        code = self.find(asked)
+        self.admit(code, asked)
+        chain, step = self.chains.get(device, Chain()).step(token, self.now)
+        if step.refused:
+            raise Refused(151)
+        verdict = self.verdict(code, asked, device)
+        if not verdict.grants:
+            raise Refused(verdict.furthest)
+        self.meet(device)
+        self.chains[device] = chain
+        self.take(device, code.number, verdict.grants)
+        lease = Lease(device, code.number, code.name, self.now, verdict.grants, asked, code.password_changes)
+        return lease, step.token
+
+    def meet(self, device: str) -> None:
+        """The server knows the device from now on."""
+        if device not in self.facts.devices:
+            self.facts.devices.append(device)
+
+    def code_of(self, lease: Lease) -> Code | None:
+        """The code that a lease belongs to."""
+        if self.features["numbers"]:
+            return self.codes[lease.code]
+        named = [code for code in self.codes if code.name == lease.name]
+        return next((code for code in named if not code.removed), named[0] if named else None)
+
+    def report(
+        self, lease: Lease, uses: list[Use], token: Token | None
+    ) -> tuple[list[tuple[str, int | None]], Lease | None, Token]:
+        """(status, code) of each entry, the renewed lease or None, and the new token. Raises Refused 141."""
+        code = self.code_of(lease)
+        if code is None:
+            raise Refused(141)
+        self.meet(lease.device)
+        chain, step = self.chains.get(lease.device, Chain()).step(token, self.now)
+        self.chains[lease.device] = chain
+        renewed = None if step.refused or self.features["one judge"] else self.renew(lease, code)
+        results = [self.count(lease, use, code, chain, step.branch) for use in uses]
+        if self.features["one judge"]:
+            renewed = None if step.refused else self.renew(lease, code)
+        elif renewed is not None and self.is_used_up(renewed, code):
+            renewed = None
+        if renewed is not None:
+            self.take(lease.device, code.number, renewed.grants)
+        return results, renewed, step.token
+
+    def count(self, lease: Lease, use: Use, code: Code, chain: Chain, branch: int) -> tuple[str, int | None]:
+        """One entry of a report (docs/design/charging.md, Reports and Entries of a report)."""
+        begin = use.slot * SLOT
+        if begin > self.now + 600:
+            return "rejected", 142
+        if begin + SLOT <= self.now - 30 * DAY:
+            return "rejected", 143
+        usage_branch = chain.usage_branch(branch, begin, self.features["proven branches"])
+        grown = False
+        for name, count in use.counts.items():
+            charged = next((g for g in lease.grants if name in g.modules), lease.grants[0])
+            key = (lease.device, usage_branch, code.number, charged.item, use.slot, name)
+            grown |= count > self.facts.counts.get(key, 0)
+            self.facts.counts[key] = max(count, self.facts.counts.get(key, 0))
+        present = False
+        for grant in lease.grants:
+            most = grant.instances
+            active = most if use.instances is None else min(use.instances, most)
+            here = (lease.device, usage_branch, code.number, grant.item, use.slot)
+            present |= active > self.facts.presence.get(here, 0)
+            self.facts.presence[here] = max(active, self.facts.presence.get(here, 0))
+        return ("counted" if (grown if use.counts else present) else "unchanged"), None
+
+    def renew(self, lease: Lease, code: Code) -> Lease | None:
+        """docs/design/charging.md, Renewal by report."""
+        if code.removed:
+            return None
+        grants = self.same_again(lease, code) if self.features["one judge"] else self.still_good(lease, code)
+        if grants is None:
+            return None
+        return replace(lease, issued=self.now, grants=grants)
+
+    def is_used_up(self, lease: Lease, code: Code) -> bool:
+        """Whether a report itself used up an item charged by units."""
+        caps = dict(code.items)
+        mine = [self.items[grant.item] for grant in lease.grants if self.items[grant.item].way in UNIT_WAYS]
+        return any(self.no_room(item, caps[item.key], code, 1, lease.device) for item in mine)
+
+    def still_good(self, lease: Lease, code: Code) -> tuple[Grant, ...] | None:
+        """The items of a lease granted again, as long as none of them refuses."""
+        caps = dict(code.items)
+        granted = []
+        for claim in lease.grants:
+            item = self.items[claim.item]
+            if claim.item not in caps or self.standing_fault(item):
+                return None
+            held = self.held(item, lease.device)
+            if item.seats and (held is None or held.grant != claim.number):
+                return None
+            if self.no_room(item, caps[claim.item], code, claim.instances, lease.device):
+                return None
+            granted.append(self.grant(item, claim.modules, claim.instances, lease.device))
+        return tuple(granted)
+
+    def same_again(self, lease: Lease, code: Code) -> tuple[Grant, ...] | None:
+        """What an authorization with the same request would grant, if that is what the lease holds."""
+        if lease.password_change != code.password_changes:
+            return None
+        try:
+            self.admit(code, replace(lease.asked, password=code.password))
+        except Refused:
+            return None
+        again = self.verdict(code, lease.asked, lease.device).grants
+
+        def shape(grants: tuple[Grant, ...]) -> list[tuple[Any, ...]]:
+            return [(g.item, g.modules, g.way, g.instances, g.number) for g in grants]
+
+        return again if again and shape(again) == shape(lease.grants) else None
+
+    def release(self, lease: Lease) -> None:
+        """docs/design/charging.md, Release."""
+        if self.code_of(lease) is None:
+            return
+        for grant in lease.grants:
+            self.close(lease.device, grant.item, grant.number)
+
+    def close(self, device: str, item: ItemKey, number: int) -> None:
+        """A grant ends for good."""
+        way = self.items[item].way
+        seat = self.facts.seat(device, item, way) if self.items[item].seats else None
+        if seat is not None and seat.grant == number:
+            self.facts.closures[device, item, way in CONCURRENT_WAYS].append((number, self.now))
+
+
+def specificity(item: Item) -> tuple[int, ...]:
+    """Smaller for what is more specific: a named version, fewer versions, editions, deployment types, modules."""
+    many = 10**6
+    return (
+        "*" in item.versions,
+        len(item.versions),
+        len(item.editions) or many,
+        len(item.deployments) or many,
+        len(item.modules),
+    )
+
+
+def within_any(domain: str | None, allowed: tuple[str, ...]) -> bool:
+    """Whether a web domain is one of those or lies below one. Names of the model's worlds are plain ASCII."""
+    return domain is not None and any(domain == one or domain.endswith("." + one) for one in allowed)

@@ -1,0 +1,150 @@
+"""What a sequence plays on: the server, the model, and what the players hold. Time passes for both."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from lts.errors import AdminError
+from lts.rules.licensefile import License
+from tests.model.clones import Token
+from tests.model.facts import SLOT
+from tests.model.licenses import DAY, Code, ItemKey
+from tests.model.product import Lease, Product
+from tests.model.server import BEGIN, Server, vendors
+
+VENDORS = ("First", "Second")
+
+
+class Differs(AssertionError):
+    """Server and model do not say the same."""
+
+
+def same(what: str, model: Any, server: Any) -> None:
+    """Raises Differs."""
+    if model != server:
+        raise Differs(f"{what}: by the model {model!r}, by the server {server!r}")
+
+
+@dataclass
+class Held:
+    """A lease in the hands of a device: its text, and what the model knows of it."""
+
+    text: str
+    lease: Lease
+
+
+@dataclass
+class Sale:
+    """One license: its newest file, and where its items first went."""
+
+    vendor: int
+    organization: str
+    license_id: str
+    file: License
+    words: dict[str, dict[str, Any]]
+    code: int | None = None
+    gone: set[str] = field(default_factory=set)
+
+
+def uuid_of(device: int) -> str:
+    """A device's UUID."""
+    return str(UUID(int=device + 1))
+
+
+class Scene:
+    """One sequence under way on both; `world` is one that was shut, to go on from."""
+
+    def __init__(self, features: dict[str, bool], world: Scene | None = None) -> None:
+        self.features = features
+        self.server: Server = Server(world.server.folder if world else None)
+        self.model: Product = copy.deepcopy(world.model) if world else Product(features, BEGIN, BEGIN)
+        self.sales: list[Sale] = copy.deepcopy(world.sales) if world else []
+        self.leases: list[Held] = []
+        self.tokens: dict[tuple[int, str], tuple[str, Token]] = {}
+        self.old_tokens: dict[int, list[tuple[str, Token]]] = {}
+        self.numbers: dict[ItemKey, int] = {}
+        self.former: list[str] = []
+        self.doubt_until = 0.0
+        self.turn = 0
+
+    def close(self) -> None:
+        """The end."""
+        self.server.close()
+
+    def _pass(self, seconds: int) -> None:
+        self.server.time.forward(seconds)
+        self._look()
+
+    def _look(self) -> None:
+        self.server.lab.ctx.clock.look()
+        self.model.now = self.server.time.now
+        if self.server.time.elapsed >= self.doubt_until:
+            self.model.highest = max(self.model.highest, self.model.now)
+
+    def _pass_to_an_edge(self, edge: int, off: int) -> None:
+        model = self.model
+        ends = {(model.now // SLOT + 1) * SLOT, (model.now // DAY + 1) * DAY}
+        for item in model.items.values():
+            ends |= {item.starts, item.expires, item.expires + item.grace_days * DAY}
+            ends |= {seat.end for _, seat in model.facts.live(item.key, item.way, model.now)}
+        ends |= {held.lease.end for held in self.leases[-8:]}
+        ahead = sorted(end for end in ends if model.now < end < model.now + 400 * DAY)
+        self._pass(max(0, ahead[edge % len(ahead)] + off - model.now))
+
+    def _step_back(self, seconds: int) -> None:
+        if self.server.time.elapsed < self.doubt_until:
+            return
+        self.server.time.wall -= seconds
+        self._look()
+
+    def _restart(self, down: int = 0) -> None:
+        before = self.model.highest
+        self.server.restart(down)
+        kept = self.server.lab.ctx.store.highest_time
+        if abs(kept - before) > 60:
+            raise Differs(f"highest time seen after a restart: {before} was kept as {kept}")
+        self.model.highest = kept
+        if self.server.time.now - kept > DAY - 60:
+            self.doubt_until = self.server.time.elapsed + 3601
+        self._look()
+
+    # what several kinds of steps need
+
+    def _number(self, key: ItemKey) -> int:
+        """The server's number of an item."""
+        if key not in self.numbers:
+            catalog = self.server.lab.ctx.store.catalog
+            vendor = vendors()[VENDORS.index(key[0])].key.kid
+            for number, entry in catalog.items.items():
+                if (entry.vendor, entry.license_id, entry.item.item_id) == (vendor, *key[1:]):
+                    self.numbers[key] = number
+        return self.numbers[key]
+
+    def _live_code(self, number: int) -> Code | None:
+        codes = self.model.live_codes()
+        return codes[number % len(codes)] if codes else None
+
+    def _new_code(self, organization: str, custom: str) -> Code:
+        """A code made by an import or an administrator: the first of an organization is its default."""
+        first = not any(code.organization == organization for code in self.model.live_codes())
+        gone = [
+            code
+            for code in self.model.codes
+            if (code.organization, code.custom, code.removed) == (organization, custom, True)
+        ]
+        number = gone[0].number if gone and not self.features["numbers"] else len(self.model.codes)
+        code = Code(number, organization, custom, first)
+        self.model.codes[number : number + 1] = [code]
+        return code
+
+    def _refused(self, reason: str, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except AdminError as error:
+            same("the administrator's refusal", reason, error.code)
+            return
+        raise Differs(f"the administrator's refusal: by the model {reason}, by the server none")
