@@ -1,10 +1,12 @@
-"""`python3 -m tools.vectors`: makes tests/vectors/*.json, the same each time: keys, leases, chains, scenarios.
+"""`python3 -m tools.vectors`: makes tests/vectors/*.json, the same each time: keys, leases, chains,
+receipts, scenarios.
 
 What each file holds stands in docs/protocol.md, Vectors. All keys are made of fixed bytes and are worth nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -291,9 +293,51 @@ def _with_lease(text: str) -> Json:
     return {**answer, "body": {**answer["body"], "lease": text}}
 
 
+def receipts() -> list[Json]:
+    """Answers to reports, and whether a client may take them for what the server said: the certificates are those that
+    came with the lease which the report names."""
+    usage = {"slot": iso(NOON), "usage": {"QR": 3}}
+    body = json.dumps({"lease": lease(), "reports": [usage] * 4})
+    results = [_counted(NOON), _counted(NOON), _counted(NOON, "rejected", 142), _counted(NOON, "unchanged")]
+    digest = b64url(hashlib.sha256(body.encode()).digest())
+    said = {"body": digest, "results": "2c 1r142 1u", "durable": "single"}
+
+    def receipt(key: SigningKey = SERVER, typ: str = RECEIPT_TYPE, receipt: Json = said, **more: Any) -> str:
+        claims = {"iss": MAIN, "sub": DEVICE, "iat": NOON, "origin": "00112233445566aa", "serial": 7,
+                  "head": "c0ffee00", "receipt": receipt, **more}  # fmt: skip
+        return jws(claims, key, typ)
+
+    def answer(**more: Any) -> Json:
+        told: Json = _reported(results)["body"]
+        return {**told, "expiresAt": None, "renewAfter": None, "receipt": None, "certificates": None, **more}
+
+    renewed: Json = {"expiresAt": iso(NOON + DAY), "renewAfter": iso(NOON + DAY // 2)}
+    cases: list[tuple[str, Json, bool]] = [
+        ("a receipt", answer(receipt=receipt()), True),
+        ("a renewed lease", answer(lease=lease(2, receipt=said), **renewed), True),
+        ("the other server of the pair, with the certificates of its key",
+         answer(receipt=receipt(SPARE, iss=STANDBY), certificates=SPARE_CHAIN), True),
+        ("the other server of the pair without certificates", answer(receipt=receipt(SPARE, iss=STANDBY)), False),
+        ("neither lease nor receipt", answer(), False),
+        ("a renewed lease without a receipt", answer(lease=lease(2), **renewed), False),
+        ("a receipt by a stranger", answer(receipt=receipt(STRANGER)), False),
+        ("a receipt for another device", answer(receipt=receipt(sub=OTHER_DEVICE)), False),
+        ("a receipt of another type", answer(receipt=receipt(typ=LEASE_TYPE)), False),
+        ("a receipt of another report", answer(receipt=receipt(receipt={**said, "body": digest[::-1]})), False),
+        ("results that are not those of the receipt", answer(receipt=receipt(), results=[_counted(NOON)] * 4), False),
+        ("a durable that is not that of the receipt", answer(receipt=receipt(), durable="both"), False),
+    ]  # fmt: skip
+    return [
+        {"name": name, "body": body, "answer": told, "certificates": CHAIN, "deviceId": DEVICE,
+         "vendorKey": VENDOR.public.x, "believed": believed}
+        for name, told, believed in cases
+    ]  # fmt: skip
+
+
 FILES: dict[str, Callable[[], Any]] = {
     "license-keys.json": license_keys,
     "verification.json": verification,
+    "receipts.json": receipts,
     "scenarios.json": lambda: {
         "vendorKey": VENDOR.public.x, "deviceId": DEVICE, "product": PRODUCT, "handshakeCode": CODE, "now": NOON,
         "scenarios": scenarios(),

@@ -40,11 +40,12 @@ _AUTHORIZE_EXAMPLE = {
     "chargeWay": "auto",
     "modules": ["QR Code"],
     "validation": {"domain": "demo.example.com"},
-    "chain": None,
+    "cloneToken": None,
+    "deviceName": "Reception 2",
 }
 _REPORT_EXAMPLE = {
     "lease": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl",
-    "chain": None,
+    "cloneToken": None,
     "reports": [{"slot": "2026-11-25T02:03:00Z", "usage": {"QR Code": 3, "1D barcode": 1}}],
 }
 _RELEASE_EXAMPLE = {"lease": _REPORT_EXAMPLE["lease"]}

@@ -48,6 +48,13 @@ export interface LeaseClaims {
   exp: number;
   hs: string;
   items: LeaseItem[];
+  serial: number;
+  /** Names the server's change feed, together with `iss`; servers of 0.1 leave it out. */
+  origin?: string;
+  /** Eight hex digits of the feed's hash at `serial`. */
+  head?: string;
+  /** Where a report renewed the lease: what the server says of that report. */
+  receipt?: { body: string; results: string; durable: "both" | "local" | "single" };
 }
 
 export interface ReportResult {

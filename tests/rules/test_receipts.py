@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Any
 
+import pytest
+from cryptography.exceptions import InvalidSignature
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.protocol import MAX_REPORT_SLOTS, short_results
 from lts.rules.certificates import Certificates, Certified, Chain
-from tests.support.receipts import in_short
+from tests.support.receipts import check, in_short
+from tools import vectors
 
 RESULT = st.tuples(st.sampled_from(["counted", "unchanged"]), st.none()) | st.tuples(
     st.just("rejected"), st.sampled_from([140, 142, 143])
@@ -25,6 +29,16 @@ def test_the_short_form_of_the_largest_report_is_bounded() -> None:
     alternating = [("rejected", 142), ("rejected", 143)] * (MAX_REPORT_SLOTS // 2)
     assert len(short_results(alternating)) < 6 * MAX_REPORT_SLOTS
     assert short_results([("counted", None)] * MAX_REPORT_SLOTS) == f"{MAX_REPORT_SLOTS}c"
+
+
+@pytest.mark.parametrize("case", vectors.receipts(), ids=lambda case: case["name"])
+def test_the_vectors_of_receipts_hold(case: dict[str, Any]) -> None:
+    told = case["answer"], case["body"].encode(), case["deviceId"], case["certificates"], case["vendorKey"]
+    if case["believed"]:
+        check(*told)
+    else:
+        with pytest.raises((AssertionError, InvalidSignature, KeyError)):
+            check(*told)
 
 
 ONE, TWO, OTHER = ("v", "1"), ("v", "2"), ("w", "1")
