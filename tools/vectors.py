@@ -25,7 +25,7 @@ NOON = 1_795_608_000
 DAY = 86_400
 DEVICE, OTHER_DEVICE = "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11", "11111111-8c1d-4a0e-9a57-0c6a2f7a1b11"
 MAIN, STANDBY = "AAAAAAAA-0000-4000-8000-000000000001", "BBBBBBBB-0000-4000-8000-000000000002"
-CODE, PRODUCT = "216998-100", "reader"
+CODE, RENAMED, PRODUCT = "216998-100", "216998-shop", "reader"
 Json = dict[str, Any]
 
 
@@ -243,6 +243,26 @@ def scenarios() -> list[Json]:
             {"do": "clock", "now": NOON + 180},
             {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2", NOON + 180))], "result": {"ok": True}},
             {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)], "c3", NOON + 180), number=1)]}]},
+        {"name": "goes on with its counts over a renewal and a rename of the handshake code", "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(code=7))], "result": {"ok": True}},
+            {"do": "use", "type": "QR", "count": 3},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2", code=7, hs=RENAMED))], "result": {"ok": True}},
+            {"do": "use", "type": "QR", "count": 2},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)], "c3"), lease=lease(code=7), reports=[
+                {"slot": iso(NOON), "usage": {"QR": 5}}])]}]},
+        {"name": "goes on with its counts when the server begins to tell numbers", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 3},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2", code=7))], "result": {"ok": True}},
+            {"do": "use", "type": "QR", "count": 2},
+            {"do": "flush", "asks": [_report(5, _reported([_counted(NOON)], "c3"))]}]},
+        {"name": "counts apart for codes of the same name, told by their numbers", "steps": [
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(code=7))], "result": {"ok": True}},
+            {"do": "use", "type": "QR", "count": 3},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)]), lease=lease(code=7))]},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c3", code=8))], "result": {"ok": True}},
+            {"do": "use", "type": "QR", "count": 2},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)], "c4"), lease=lease(2, code=8), reports=[
+                {"slot": iso(NOON), "usage": {"QR": 2}}])]}]},
         {"name": "counts each slot on its own", "steps": [
             _OPENING, {"do": "use", "type": "QR", "count": 3}, {"do": "clock", "now": NOON + 200},
             {"do": "use", "type": "QR", "count": 4},

@@ -15,7 +15,7 @@ from lts.client.errors import NotTrusted, Refused, Unreachable
 from lts.client.instances import Held, Instances
 from lts.client.journal import Journal
 from lts.client.servers import Servers
-from lts.client.state import State, Waiting
+from lts.client.state import State, Waiting, counted_as
 from lts.client.transport import HttpTransport, Transport
 from lts.crypto import PublicKey, read_jws
 from lts.errors import TokenError
@@ -186,7 +186,7 @@ class Client:
 
     def _entry(self, lease: Lease, type_name: str) -> bytes:
         item = next((i for i in lease.items if type_name in i.modules), lease.items[0])
-        made = self._journal.entry(lease.jti, lease.handshake_code, item.item_id, type_name)
+        made = self._journal.entry(lease.jti, *counted_as(lease, item), type_name)
         if len(self._entries) < MOST_TYPES:
             self._entries[type_name] = made
         return made
@@ -225,7 +225,7 @@ class Client:
 
     def _absorb(self) -> None:
         """What `use` left behind goes into the outbox."""
-        self._state.absorb(self._journal)
+        self._state.absorb(self._journal, self._lease)
         self._journal.renew()
         self._state.keep("seen", self.now())
 

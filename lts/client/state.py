@@ -17,6 +17,7 @@ from typing import Any
 
 from lts.client.journal import Journal, files, is_over, read
 from lts.errors import words_of
+from lts.protocol import Lease, LeaseItem
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -26,8 +27,19 @@ CREATE TABLE IF NOT EXISTS outbox (code TEXT, item TEXT, slot INTEGER, type TEXT
     count INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (code, item, slot, type)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS journals (name TEXT PRIMARY KEY, read_to INTEGER NOT NULL) WITHOUT ROWID;
 """
+_GO_ON = """INSERT INTO outbox (code, item, slot, type, jti, count, sent)
+    SELECT ?3, ?4, slot, type, jti, count, sent FROM outbox WHERE code = ?1 AND item = ?2
+    ON CONFLICT DO UPDATE SET (jti, count, sent) = (excluded.jti, count + excluded.count, max(sent, excluded.sent))"""
 KEPT_SLOTS = 30 * 480
 LEASES_KEPT_SECONDS = 2 * 86400
+
+
+def counted_as(lease: Lease, item: LeaseItem) -> tuple[str, str]:
+    """(code, item) under which usage is counted, across renewals and renames (docs/protocol.md, Report): by the code's
+    number and the license, by names under a lease of LTS 0.1.0, which tells no number."""
+    if lease.code is None:
+        return lease.handshake_code, item.item_id
+    return f"#{lease.code}", f"{item.license_id}\n{item.item_id}"
 
 
 @dataclass(frozen=True)
@@ -78,8 +90,9 @@ class State:
                 self._db.execute("ROLLBACK")
             raise
 
-    def absorb(self, own: Journal) -> None:
-        """Take what `use` left behind into the outbox, of processes that were killed too; each line once."""
+    def absorb(self, own: Journal, lease: Lease | None = None) -> None:
+        """Take what `use` left behind into the outbox, of processes that were killed too; each line once. What was
+        counted by the names of the present `lease`, before the server told numbers, goes on under them."""
         counted, done = own.take_memory(), False
         with self._writing():
             total = Counter(counted)
@@ -97,6 +110,11 @@ class State:
                 " ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [(code, item, slot, name, n, jti) for (jti, code, item, slot, name), n in total.items()],
             )
+            if lease is not None and lease.code is not None:
+                for item in lease.items:
+                    named = lease.handshake_code, item.item_id
+                    self._db.execute(_GO_ON, (*named, *counted_as(lease, item)))
+                    self._db.execute("DELETE FROM outbox WHERE code = ? AND item = ?", named)
             done = True
         if not done or (self.fault is not None and self.folder is not None):
             own.put_back(counted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -276,15 +277,21 @@ def _put_in(
 def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
     """All license items with their state and use, for the portal and the command line."""
     item_now = ctx.clock.item_time(now)
-    return ctx.store.write(lambda tx: [_describe(tx, key, now, item_now) for key in tx.catalog.items])
+
+    def operation(tx: Transaction) -> list[dict[str, Any]]:
+        using: defaultdict[int, list[Code]] = defaultdict(list)
+        for code in tx.catalog.present:
+            for entry in code.items:
+                using[entry.item.key].append(code)
+        return [_describe(tx, entry, using[key], now, item_now) for key, entry in tx.catalog.items.items()]
+
+    return ctx.store.write(operation)
 
 
-def _describe(tx: Transaction, key: int, now: int, item_now: int) -> dict[str, Any]:
-    entry = tx.catalog.items[key]
+def _describe(tx: Transaction, entry: LicenseItem, using: list[Code], now: int, item_now: int) -> dict[str, Any]:
     item = entry.item
-    using = [code for code in tx.catalog.present if any(e.item.key == key for e in code.items)]
     return {
-        "id": key,
+        "id": entry.key,
         "itemId": item.item_id,
         "licenseId": entry.license_id,
         "organizationId": entry.organization_id,

@@ -279,8 +279,10 @@ export class LtsClient {
     const lease = this.lease;
     if (!lease) throw new Refused(111, "There is no lease at hand; authorize first.");
     const item = lease.items.find((one) => one.modules.includes(type)) ?? lease.items[0];
-    const key = JSON.stringify([lease.hs, item.itemId, Math.floor(this.now() / SLOT), type]);
-    const entry = this.pending.get(key) ?? { jti: lease.jti, count: 0 };
+    const rest = [Math.floor(this.now() / SLOT), type];
+    const named = JSON.stringify([lease.hs, item.itemId, ...rest]);
+    const key = Number.isInteger(lease.code) ? JSON.stringify([lease.code, `${item.licenseId}\n${item.itemId}`, ...rest]) : named;
+    const entry = this.pending.get(key) ?? { jti: lease.jti, count: 0, named };
     entry.count += count;
     this.pending.set(key, entry);
     this.#saveSoon();
@@ -303,9 +305,11 @@ export class LtsClient {
     try {
       await this.store.run(async (of) => {
         const outbox = of("outbox");
-        for (const [key, { jti, count }] of taken) {
-          const before = (await outbox.get(key)) ?? { jti, count: 0, sent: 0 };
-          await outbox.put(key, { ...before, count: before.count + count });
+        for (const [key, { jti, count, named }] of taken) {
+          const old = key === named ? null : await outbox.get(named); // counted by names, before the server told numbers
+          const before = (await outbox.get(key)) ?? { jti: old?.jti ?? jti, count: 0, sent: 0 };
+          await outbox.put(key, { ...before, count: before.count + count + (old?.count ?? 0), sent: Math.max(before.sent, old?.sent ?? 0) });
+          if (old) await outbox.drop(named);
         }
         await of("facts").put("seen", this.seen);
       });
@@ -313,8 +317,8 @@ export class LtsClient {
       good = true;
     } catch (error) {
       this.storageFault = `Usage is kept in memory alone (${error.message}).`;
-      for (const [key, { jti, count }] of taken) {
-        const later = this.pending.get(key) ?? { jti, count: 0 };
+      for (const [key, { count, ...rest }] of taken) {
+        const later = this.pending.get(key) ?? { ...rest, count: 0 };
         this.pending.set(key, { ...later, count: later.count + count });
       }
     } finally {

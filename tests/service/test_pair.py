@@ -21,7 +21,7 @@ from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, slot_of, verify_lease
 from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
-from lts.service import handshakes, identity, licenses, release, upkeep
+from lts.service import handshakes, identity, licenses, release, upkeep, usage
 from lts.service import report as reporting
 from lts.service.files import keep_replaced
 from lts.service.licenses import Choice
@@ -182,7 +182,60 @@ def test_names_made_on_both_sides_are_one_thing_afterwards(duet: Duet) -> None:
     duet.settle()
     assert picture(duet.main.server) == picture(duet.standby.server)
     assert list(counts(duet.main.server).values()) == [3]
-    assert len([code for code in duet.main.server.ctx.store.catalog.codes.values() if code.custom == "new"]) == 1
+    assert len([code for code in duet.main.server.ctx.store.catalog.present if code.custom == "new"]) == 1
+
+
+def test_a_lease_by_a_number_that_stands_for_another_one_goes_on_after_a_merge_and_a_rename(duet: Duet) -> None:
+    duet.cut = True
+    duet.run(20)
+    leases, numbers = {}, {}
+    for player in duet.players:
+        handshakes.add(player.server.ctx, ORGANIZATION, {"custom": "new", "items": [{"id": 2}]}, player.name, NOON)
+        leases[player.name] = player.server.authorize("216998-new").lease
+        numbers[player.name] = max(player.server.ctx.store.catalog.codes_by_key)
+    assert numbers["main"] != numbers["standby"]
+    duet.settle()
+    handshakes.edit(duet.main.server.ctx, "216998-new", {"custom": "moved"}, "admin", int(duet.time.wall))
+    duet.turn()
+    assert duet.main.server.report(leases["main"], {"A": 1}).lease is not None
+    assert duet.main.server.report(leases["standby"], {"A": 2}).lease is None, "it is of the other server"
+    standby = fail_over(duet)
+    for name in ("main", "standby"):
+        assert (standby.report(leases[name], {"A": 4}).lease is not None) == (name == "standby"), name
+    assert usage.usage(standby.ctx, code="216998-moved").total == 8
+
+
+def test_codes_made_one_after_another_under_one_name_on_both_sides_are_the_same_pairs(duet: Duet) -> None:
+    duet.cut = True
+    duet.run(20)
+    for player, times in zip(duet.players, (3, 2), strict=True):
+        for n in range(times):
+            if n:
+                handshakes.remove(player.server.ctx, "216998-new", player.name, int(duet.time.wall))
+            handshakes.add(player.server.ctx, ORGANIZATION, {"custom": "new", "note": f"{n}"}, player.name, NOON)
+    duet.settle()
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    assert len(duet.main.server.ctx.store.catalog.codes_by_key) == 1 + 3
+    for player in duet.players:
+        assert player.faults() == []
+
+
+def test_passwords_changed_on_both_sides_are_two_changes(duet: Duet) -> None:
+    ctx = duet.main.server.ctx
+    handshakes.add(ctx, ORGANIZATION, {"custom": "p", "password": "one", "items": [{"id": 2}]}, "admin", NOON)
+    duet.turn()
+    duet.cut = True
+    duet.run(20)
+    leases = {}
+    for player in duet.players:
+        handshakes.edit(player.server.ctx, "216998-p", {"password": player.name}, "admin", NOON)
+        leases[player.name] = player.server.authorize("216998-p", session_password=player.name).lease
+    duet.settle()
+    [code] = [code for code in duet.main.server.ctx.store.catalog.present if code.custom == "p"]
+    assert code.session_password == "standby", "it took over"
+    assert duet.main.server.report(leases["main"], {"A": 1}).lease is None
+    handshakes.edit(duet.main.server.ctx, "216998-p", {"password": "main"}, "admin", NOON)
+    assert duet.main.server.report(leases["main"], {"A": 2}).lease is None, "of that change nobody knows any more"
 
 
 # settings

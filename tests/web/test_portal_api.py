@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lts.protocol import LicenseKey
 from tests.support.kit import Lab, item
 from tests.web.conftest import Web
 
@@ -88,6 +89,34 @@ def test_the_default_code_can_only_be_removed_last(server: Lab, call: Call) -> N
     assert (status, answer["code"]) == (400, "default-code")
     assert call("DELETE", "/handshakes/216998-two")[0] == 200
     assert call("DELETE", "/handshakes/216998-100")[0] == 200
+
+
+def test_codes_of_two_organizations_that_are_spelled_alike_are_named_with_theirs(server: Lab, call: Call) -> None:
+    server.load(item("a"), organization="1", license_id="2-3")
+    server.time.forward(60)
+    data = server.vendor.file(server.ctx, item("b"), organization="1-2", license_id="3")
+    shown = call("POST", "/licenses/preview", data=data)[1]
+    assert (shown["handshakeCode"], shown["codeExists"]) == ("1-2-3", False)
+    assert [(notice["code"], notice["params"]) for notice in shown["notices"]] == [
+        ("code-spelled-alike", {"name": "1-2-3", "organization": "1"}),
+    ]  # fmt: skip
+    assert call("POST", "/licenses", data=data)[1]["notices"] == shown["notices"]
+    codes = call("GET", "/handshakes")[1]["handshakeCodes"]
+    assert [(code["id"], code["name"], code["organizationId"]) for code in codes] == [
+        (1, "1-2-3", "1"), (2, "1-2-3", "1-2"),
+    ]  # fmt: skip
+    assert call("PATCH", "/handshakes/1-2-3?organizationId=1-2", {"note": "newer"})[0] == 200
+    assert call("PATCH", "/handshakes/%231", {"note": "older"})[0] == 200
+    assert [code["note"] for code in call("GET", "/handshakes")[1]["handshakeCodes"]] == ["older", "newer"]
+    key = call("GET", "/license-key/1-2-3?organizationId=1-2")[1]["licenseKey"]
+    assert LicenseKey.decode(key).organization_id == "1-2"
+    server.report(server.authorize("1-2-3", organization_id="1-2").lease, {"QR": 3})
+    assert call("GET", "/usage?code=1-2-3")[1]["total"] == 0
+    assert call("GET", "/usage?code=1-2-3&organizationId=1-2")[1]["total"] == 3
+    assert call("GET", "/handshake-use/1-2-3?organizationId=1-2")[1]["devices"] == 1
+    assert call("DELETE", "/handshakes/1-2-3?organizationId=1-2")[0] == 200
+    assert call("DELETE", "/handshakes/%232")[1]["code"] == "no-such-code"
+    assert call("DELETE", "/handshakes/%23" + "9" * 30)[1]["code"] == "no-such-code"
 
 
 @pytest.mark.parametrize("name", ["\u200b", "\u200d\u200d", "a\u202eb", "x" * 101, "", "  ", "a\u0007"])
