@@ -7,7 +7,7 @@ Integer keys are those of the store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from lts.protocol import NEVER
@@ -81,6 +81,18 @@ class Code:
         """`{organizationId}-{custom}`, what applications send."""
         return f"{self.organization_id}-{self.custom}"
 
+    def of_product(self, product: str) -> Code | None:
+        """The code as far as it is for one product, None when it is not at all: a code may hold thousands of items, and
+        a report asks for its own alone."""
+        parts: dict[str, Code] | None = self.__dict__.get("_parts")
+        if parts is None:
+            entries: dict[str, list[CodeItem]] = {}
+            for entry in self.items:
+                entries.setdefault(entry.item.item.product, []).append(entry)
+            parts = {name: replace(self, items=tuple(found)) for name, found in entries.items()}
+            self.__dict__["_parts"] = parts
+        return parts.get(product)
+
 
 Names = Mapping[str, tuple[tuple[int, int], ...]]
 """Spelled name -> (since, number of the code that was given it), oldest first; UTC seconds."""
@@ -123,7 +135,7 @@ class Catalog:
 
     def bore(self, code: Code, name: str) -> bool:
         """Whether the code has this name, or once had it."""
-        return any(key == code.key for _, key in self.names.get(name, ()))
+        return name == code.name or any(key == code.key for _, key in self.names.get(name, ()))
 
     def bearer(self, name: str, at: int) -> Code | None:
         """The code that had a name at `at` (UTC seconds), the first to have it when none had it by then."""

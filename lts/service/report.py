@@ -226,7 +226,8 @@ def renewal(
         rules.admit(code, request)
     except Refusal:
         return ()
-    granted = rules.decide(code, request, look_up, now, item_now).granted
+    part = code.of_product(request.product)
+    granted = rules.decide(part, request, look_up, now, item_now).granted if part is not None else ()
     same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
     return granted if same else ()
 
