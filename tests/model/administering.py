@@ -65,7 +65,7 @@ class Administering(Selling):
             self._edit(found, changes)
 
     def _edit(self, code: Code, changes: dict[str, Any]) -> None:
-        handshakes.edit(self.server.lab.ctx, code.name, changes, "test", self.model.now)
+        handshakes.edit(self.server.lab.ctx, code.name, changes, "test", self.model.now, code.organization)
 
     def _rename_code(self, code: int, name: int) -> None:
         found = self._live_code(code)
@@ -77,7 +77,8 @@ class Administering(Selling):
         if any(c.removed for c in same_name) and not self.features["numbers"]:
             return
         old = found.name
-        call = partial(handshakes.edit, self.server.lab.ctx, old, {"custom": custom}, "test", self.model.now)
+        ctx, now, owner = self.server.lab.ctx, self.model.now, found.organization
+        call = partial(handshakes.edit, ctx, old, {"custom": custom}, "test", now, owner)
         if any(not c.removed for c in same_name):
             self._refused("code-exists", call)
             return
@@ -90,7 +91,7 @@ class Administering(Selling):
         if found is None:
             return
         siblings = [c for c in self.model.live_codes() if c.organization == found.organization]
-        call = partial(handshakes.remove, self.server.lab.ctx, found.name, "test", self.model.now)
+        call = partial(handshakes.remove, self.server.lab.ctx, found.name, "test", self.model.now, found.organization)
         if found.default and len(siblings) > 1:
             self._refused("default-code", call)
             return

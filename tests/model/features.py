@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 TODAY: dict[str, bool] = {
-    "numbers": False,
-    "one judge": False,
+    "numbers": True,
+    "one judge": True,
     "proven branches": False,
-    "caps beyond": False,
+    "caps beyond": True,
     "archive": False,
     "fresh grants": False,
 }
