@@ -38,7 +38,11 @@ log = logging.getLogger("lts.client")
 Headers = list[tuple[str, str]]
 Environ = dict[str, Any]
 StartResponse = Callable[[str, Headers], Any]
-MAX_OTHER_BYTES = 1 << 20
+MAX_AUTHORIZE_BYTES = 64 << 10
+"""It is read from anybody; 1,000 modules of usual names are half of it."""
+MAX_RELEASE_BYTES = 1 << 20
+ENTRIES_PER_REQUEST = 1000
+"""Of a report; so many entries or counts more are as much work as another request, and count as one."""
 NOT_THE_CLIENTS_FAULT = (100, 130, 150)
 """Refusals that do not count against the address they went to."""
 _JSON: Headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *CORS]
@@ -154,7 +158,7 @@ class ClientApi:
         self._ctx.check_serving()
         self._limits.check_address(address)
         with self._counting(address):
-            request = messages.read_authorize(read_body(environ, MAX_OTHER_BYTES))
+            request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
             self._count_asking(request, environ, address)
         now = self._ctx.clock.now()
         waiting = authorize.begin(self._ctx, request, now, Caller(address, environ.get("HTTP_USER_AGENT", "")))
@@ -195,6 +199,7 @@ class ClientApi:
                 vouched = text, self._count_device(text)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
+            self._limits.charge(lease.device_bytes, sent.size // ENTRIES_PER_REQUEST)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now, digest)
@@ -208,7 +213,7 @@ class ClientApi:
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._ctx.check_serving()
         with self._counting(address):
-            body, vouched = self._opened(address, receive(environ, MAX_OTHER_BYTES))
+            body, vouched = self._opened(address, receive(environ, MAX_RELEASE_BYTES))
             lease = messages.read_release(body)
             self._lease_of(lease, vouched)
             release.release(self._ctx, lease, self._ctx.clock.now())
@@ -227,21 +232,21 @@ class ClientApi:
     def _vouched(self, address: str, body: bytes) -> tuple[str, Lease] | None:
         """The lease that vouches for a body before it is worked on; its device has paid then.
 
-        None where a small body from an address in good standing shows no lease at all. Usage is counted however many
-        neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
+        None where an address in good standing sends a small body of which only the careful reader can tell the lease.
+        Usage is counted however many neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
         """
         fault: NotVerified | None = None
-        for text in messages.leases_in(body):
+        small = len(body) <= LARGE_BYTES
+        plain = messages.lease_of(body) if small else None
+        for text in messages.leases_in(body) if plain is None else (plain,):
             try:
                 return text, self._count_device(text)
             except NotVerified as error:
                 fault = fault or error
         self._limits.check_address(address)
-        if fault is not None:
-            raise fault
-        if len(body) > LARGE_BYTES:
-            raise Malformed("The body shows no lease; a large one is read only under a lease.", field="lease")
-        return None
+        if small and plain is None:
+            return None
+        raise fault or Malformed("The body shows no lease; a large one is read only under a lease.", field="lease")
 
     def _lease_of(self, text: str, vouched: tuple[str, Lease] | None) -> Lease:
         """The lease that a body was sent under, where another one may have vouched for it."""

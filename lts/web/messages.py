@@ -26,6 +26,8 @@ from lts.web.bodytree import BODY, Tree, path_text, read_tree
 
 M = TypeVar("M")
 MAX_MODULES = 1000
+MAX_VALUES = 4000
+"""In an authorization or release that has to be read the careful way."""
 _BLANK = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff\u3000"
 """Trimmed at both ends of names; what stands inside a name stays, and makes it another name."""
 _UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -132,6 +134,14 @@ def read_release(body: bytes) -> str:
     return _read(body, _decode_release, ReleaseMessage, lambda m: 1 + m.lease.count(":")).lease
 
 
+def lease_of(body: bytes) -> str | None:
+    """The lease in a report or release, at little cost and without judging the rest; None where that cannot be told."""
+    try:
+        return _decode_release(body).lease
+    except UNREADABLE:
+        return None
+
+
 def leases_in(body: bytes) -> Iterator[str]:
     """What a body shows as a lease, at the least cost and without judging the rest: the first few of them."""
     return (found[1].decode("ascii") for found in islice(_LEASE.finditer(body), MAX_SHOWN))
@@ -141,10 +151,10 @@ def _read(body: bytes, decode: Callable[[bytes], M], kind: type[M], colons: Call
     try:
         message = decode(body)
     except UNREADABLE:
-        return careful(read_tree(body), kind)
+        return careful(read_tree(body, most=MAX_VALUES), kind)
     if adds_up(body, colons(message)):
         return message
-    return careful(read_tree(body), kind)
+    return careful(read_tree(body, most=MAX_VALUES), kind)
 
 
 def adds_up(body: bytes, colons: int) -> bool:

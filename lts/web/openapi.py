@@ -126,7 +126,8 @@ def document() -> Json:
         "info": {
             "title": "LTS API",
             "version": __version__,
-            "description": "Bodies are JSON in UTF-8, plain or gzip: up to 1 MiB, of a report up to 4 MiB. "
+            "description": "Bodies are JSON in UTF-8, plain or gzip: of an authorization up to 64 KiB, of a "
+            "release 1 MiB, of a report 4 MiB. "
             f"Fields not named here are ignored. Codes of refusals: {codes}.",
         },
         "servers": [{"url": "../.."}],

@@ -39,6 +39,12 @@ class Limiter:
             self._due[key] = due
         return wait
 
+    def charge(self, key: Hashable, requests: int) -> None:
+        """Count so many requests more, which were admitted already: those that follow wait longer."""
+        now = self._clock()
+        with self._lock:
+            self._due[key] = max(self._due.get(key, now), now) + self._interval * requests
+
     def wait_of(self, key: Hashable) -> float:
         """Seconds until a request of the key would be admitted, without counting one."""
         now = self._clock()
@@ -73,6 +79,11 @@ class Limits:
         wait = self._devices.take(device)
         if wait:
             raise _too_many("from this device", wait)
+
+    def charge(self, device: bytes, requests: int) -> None:
+        """A request of a device was as much work as so many more."""
+        if requests:
+            self._devices.charge(device, requests)
 
     def named_device(self, device: bytes, address: str) -> None:
         """One request that only names a device: no other address is held up by it, nor the device itself."""

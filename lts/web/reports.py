@@ -81,6 +81,11 @@ class Report(NamedTuple):
     chain: str | None
     entries: list[Entry | BadEntry]
 
+    @property
+    def size(self) -> int:
+        """How many entries or counts it has, whichever are more."""
+        return max(len(self.entries), sum([len(entry.usage) for entry in self.entries if isinstance(entry, Entry)]))
+
 
 _decode = msgspec.json.Decoder(ReportMessage).decode
 _decode_entries = msgspec.json.Decoder(_Entries).decode
@@ -103,7 +108,8 @@ def read_report(body: bytes) -> Report:
 
 def read_lease(body: bytes) -> str:
     """The lease of a report, however it is written, before anything is done with its entries. Raises Malformed."""
-    return careful(read_tree(body), _Envelope).lease
+    tree = read_tree(body, "reports")
+    return careful(Tree(tree.value, tuple(f for f in tree.faults if f.path[:1] != ("reports",))), _Envelope).lease
 
 
 def _check_number(body: bytes) -> None:

@@ -231,7 +231,7 @@ def test_another_encoding_is_415(web: Web) -> None:
     assert (answer.status, problem(answer)["code"]) == (415, "content-encoding")
 
 
-@pytest.mark.parametrize(("call", "limit"), [("authorize", 1 << 20), ("release", 1 << 20), ("report", 4 << 20)])
+@pytest.mark.parametrize(("call", "limit"), [("authorize", 64 << 10), ("release", 1 << 20), ("report", 4 << 20)])
 def test_a_body_over_its_limit_is_413_plain_and_unzipped(web: Web, call: str, limit: int) -> None:
     fits = b" " * limit
     assert problem(web.call("POST", f"/api/v1/{call}", fits))["code"] == 140
@@ -490,6 +490,45 @@ def test_the_lease_that_counts_is_that_of_the_report_wherever_another_text_stand
     assert [one["status"] for one in answer.json["results"]] == ["counted"]
     foreign = web.call("POST", "/api/v1/report", {"meta": {"lease": lease}, **body, "lease": "a.b.c"})
     assert (foreign.status, problem(foreign)["code"]) == (403, 141), "one lease does not vouch for another"
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("path", ["report", "release"])
+def test_in_a_small_body_no_number_of_other_leases_hides_the_one_that_counts(
+    server: Lab, path: str, limited: bool
+) -> None:
+    web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=1))
+    lease = web.authorize().json["lease"]
+    if limited:
+        assert web.authorize(handshakeCode="x").status == 404
+    others = {name: {"lease": "old.old.old"} for name in "abcdefgh"}
+    body = {**others, "lease": lease, "reports": [{"slot": iso(NOON), "usage": {"QR": 1}}]}
+    assert web.call("POST", f"/api/v1/{path}", body).status in (200, 204)
+
+
+def test_an_odd_value_beside_other_leases_does_not_hide_the_one_that_counts(web: Web) -> None:
+    lease = web.authorize().json["lease"]
+    others = ", ".join(f'"{name}": {{"lease": "old.old.old"}}' for name in "abcdefgh")
+    entries = f'[{{"slot": "{iso(NOON)}", "usage": {{"QR": 1}}}}, {{"slot": "\\ud800", "usage": {{}}}}]'
+    answer = web.call("POST", "/api/v1/report", f'{{{others}, "lease": "{lease}", "reports": {entries}}}'.encode())
+    assert [one["status"] for one in answer.json["results"]] == ["counted", "rejected"]
+
+
+@pytest.mark.parametrize(("entries", "types"), [(2500, 1), (25, 100)])
+def test_a_large_report_counts_as_several_requests_and_is_taken_whole(server: Lab, entries: int, types: int) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=1, device_burst=4, address_refusals_per_minute=1000))
+    lease = web.authorize().json["lease"]
+    entry = {"slot": iso(NOON), "usage": {f"t{number}": 1 for number in range(types)}}
+    assert web.report([entry], lease).status == 200
+    assert web.report([entry] * entries, lease).status == 200
+    assert web.report([entry], lease).status == 429
+
+
+def test_an_authorization_of_very_many_unknown_members_is_refused_unread(web: Web) -> None:
+    few, many = ({f"x{number}": 0 for number in range(n)} for n in (500, messages.MAX_VALUES))
+    assert web.authorize(**few).status == 200
+    answer = web.authorize(**many)
+    assert (answer.status, problem(answer)["field"]) == (400, "body")
 
 
 @pytest.mark.parametrize("odd", [r"\ud800", "1e999"])
