@@ -8,12 +8,15 @@ Knows nothing of paths and rules, and does not listen: that is lts.web.listen.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
@@ -23,6 +26,8 @@ from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.web import problems
 from lts.web.framing import Chunks, Unreadable, check_arrived, check_header
 from lts.web.problems import CORS
+
+log = logging.getLogger("lts.web")
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
 _Parser: Any = HTTPRequestParser
@@ -43,6 +48,14 @@ REQUEST_BYTES_PER_SECOND = 4096
 ANSWER_SECONDS = 60.0
 """Taking what is ready for a client may take this long, and longer only as it takes that many bytes a second."""
 IDLE_SECONDS_WHEN_FULL = 5.0
+IN_MEMORY_BYTES = 1 << 20
+"""More of an answer than this waits in a temporary file."""
+HELD_BYTES = 64 << 20
+"""What all connections together may hold: unfinished requests, and answers that wait. At least two largest requests."""
+SMALL_BYTES = 16 << 10
+"""Who holds no more than this is never ended to make room."""
+SUM_UP_BYTES = 1 << 20
+"""What is held is summed up each time that so many bytes more came in or wait."""
 
 
 class Parser(_Parser):  # type: ignore[misc]  # see above
@@ -51,7 +64,7 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
     body_rcv: Any
     rest = b""
     """What came behind this request; it is read once this one is answered."""
-    _head: bytearray | None = None
+    head: bytearray | None = None
     _line_known = False
 
     def received(self, data: bytes) -> int:
@@ -73,7 +86,7 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
 
         Lines without content before it are passed over all at once (RFC 9112, 2.2), as a request that is empty.
         """
-        if data[:1].isspace() and not self._head:
+        if data[:1].isspace() and not self.head:
             self.completed = True
             blank = len(data) - len(data.lstrip(b"\r\n"))
             if not blank:
@@ -81,22 +94,22 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
                 return len(data)
             self.empty = True
             return blank
-        before = len(self._head or b"")
-        if self._head:
-            self._head += data
-        head = self._head or data
+        before = len(self.head or b"")
+        if self.head:
+            self.head += data
+        head = self.head or data
         end = head.find(HEADER_END, max(0, before - len(HEADER_END) + 1))
         stop = end + len(HEADER_END) if end >= 0 else len(head)
         try:
             if end < 0 and len(head) < self.adj.max_request_header_size:
                 self._line_known = check_arrived(head, before, self._line_known)
-                self._head = self._head or bytearray(data)
+                self.head = self.head or bytearray(data)
                 return len(data)
             super().received(bytes(head[:stop]))
         except Unreadable as error:
             self.error, self.completed = error, True
             return len(data)
-        self._head = None
+        self.head = None
         return len(data) if self.error else stop - before
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -176,13 +189,14 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     parser_class = Parser
     task_class = Task
     error_task_class = Refused
+    outbufs: list[Any]
     linger = False
     """Whether the client may still be sending what was refused."""
     _rest = b""
     """What came behind the request under way."""
     _unsent_since = 0.0
-    _sent = 0
-    """When an answer last began to wait, and the bytes taken since."""
+    _sent = _written = 0
+    """When answers last began to wait, and the bytes taken, and written, since."""
     _partial: Parser | None = None
     _partial_since = 0.0
     _drain_since = 0.0
@@ -213,9 +227,25 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     def write_soon(self, data: Any) -> int:
         """See waitress; notes when an answer began to wait."""
         if not self.total_outbufs_len:
-            self._unsent_since, self._sent = time.monotonic(), 0
+            self._unsent_since, self._sent, self._written = time.monotonic(), 0, 0
         written: int = super().write_soon(data)
+        self._written += written
+        self.server.uncounted += written
         return written
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        """See waitress, which keeps the memory of the last answer for as long as the connection is open."""
+        flushed: bool = super()._flush_some(do_close)
+        if not self.total_outbufs_len and self.outbufs[0].buf is not None:
+            self.outbufs[0].close()
+            self.outbufs = [OverflowableBuffer(self.adj.outbuf_overflow)]
+        return flushed
+
+    def recv(self, most: int) -> bytes:
+        """See waitress; counts what comes in."""
+        data: bytes = super().recv(most)
+        self.server.uncounted += len(data)
+        return data
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """See waitress; counts what the client takes."""
@@ -243,6 +273,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         """See waitress."""
         if not self._drain_since:
             super().handle_read()
+            self.server.make_room()
             return
         try:
             data = self.recv(DRAIN_CHUNK)
@@ -268,6 +299,12 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         self.writable = lambda: bool(self.will_close)  # type: ignore[method-assign]
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
+
+    def held(self) -> int:
+        """Bytes of memory that wait for this client: to send the rest, or to take what is ready."""
+        requests = [*self.requests, self.request] if self.request is not None else self.requests
+        arrived: int = sum(request.body_bytes_received + len(request.head or b"") for request in requests)
+        return arrived + len(self._rest) + (min(self._written, IN_MEMORY_BYTES) if self.total_outbufs_len else 0)
 
     def overdue(self, full: bool) -> bool:
         """Whether the connection should end: drained long enough, too slow, or idle with no room for others."""
@@ -298,6 +335,8 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
     """One listening socket and its connections."""
 
     channel_class = Channel
+    uncounted = 0
+    """Bytes that came in or wait since what is held was summed up."""
     _held = threading.local()
 
     def pull_trigger(self) -> None:
@@ -315,6 +354,22 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
         finally:
             self._held.depth = 0
             self.pull_trigger()
+
+    def make_room(self) -> None:
+        """End the connections that hold most, if all together hold too much; a request that is served is let be."""
+        if self.uncounted < SUM_UP_BYTES:
+            return
+        self.uncounted = 0
+        channels = [one for one in list(self._map.values()) if isinstance(one, Channel)]
+        held = sorted(((channel.held(), channel) for channel in channels), key=itemgetter(0), reverse=True)
+        over = sum(each for each, _ in held) - max(HELD_BYTES, 2 * self.adj.max_request_body_size)
+        for each, channel in held:
+            if over <= 0 or each <= SMALL_BYTES:
+                return
+            if not channel.requests:
+                log.info("a connection from %s ends, since it holds %d bytes", channel.addr[0], each)
+                channel.handle_close()
+                over -= each
 
     def maintenance(self, now: float) -> None:
         """See waitress; called every few seconds."""

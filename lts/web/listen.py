@@ -19,7 +19,7 @@ from waitress.adjustments import Adjustments
 
 from lts.config import Config
 from lts.errors import ListenError
-from lts.web.channel import Acceptor
+from lts.web.channel import IN_MEMORY_BYTES, Acceptor
 from lts.web.dispatch import Dispatcher, Grouping
 
 STOP_SECONDS = 5.0
@@ -29,8 +29,6 @@ which give it away at every step of the database (docs/decisions/0009-portal-cos
 SLACK_BYTES = 64 << 10
 """What a body may have over the largest limit before waitress itself refuses it."""
 MAX_HEADER_BYTES = 32 << 10
-IN_MEMORY_BYTES = 1 << 20
-"""A larger body waits in a temporary file, so that many slow senders do not fill the memory."""
 IDLE_SECONDS = 400
 """Longer than two report intervals: a reporting client keeps its connection."""
 CLEANUP_SECONDS = 5
@@ -57,7 +55,8 @@ class Listener:
             channel_timeout=IDLE_SECONDS,
             cleanup_interval=CLEANUP_SECONDS,
             clear_untrusted_proxy_headers=False,
-            inbuf_overflow=IN_MEMORY_BYTES,
+            inbuf_overflow=2 * config.max_request_bytes,  # never in a file: see channel.HELD_BYTES
+            outbuf_overflow=IN_MEMORY_BYTES,
             max_request_body_size=config.max_request_bytes + SLACK_BYTES,
             max_request_header_size=MAX_HEADER_BYTES,
             recv_bytes=64 << 10,

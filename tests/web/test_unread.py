@@ -1,7 +1,10 @@
-"""Clients that do not read their answers, over real sockets: they hold up nobody, and end."""
+"""Clients that do not read their answers, or do not finish their requests, over real sockets: they hold up nobody,
+fill no memory, and end.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -76,4 +79,60 @@ def test_who_takes_nothing_for_long_is_ended_and_who_takes_some_is_not(
     assert not unread.overdue(full=False), "it took much"
     monkeypatch.setattr(unread, "_sent", 0)
     wait_until(lambda: not channels(served), "the connection ends")
+    connection.close()
+
+
+@pytest.fixture
+def little_room(served: Served, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A server with room for two of the largest requests; how many bytes that is."""
+    monkeypatch.setattr(channel, "HELD_BYTES", 0)
+    body: int = served.listener._acceptors[0].adj.max_request_body_size
+    return 2 * body
+
+
+def held(served: Served) -> int:
+    return sum(one.held() for one in channels(served))
+
+
+def test_unfinished_requests_together_have_a_limit_and_the_largest_end_first(served: Served, little_room: int) -> None:
+    head = b"POST /api/v1/report HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n"
+    small = [deaf(served, head + b"x" * 1000) for _ in range(20)]
+    large = []
+    for _ in range(24):
+        large.append(deaf(served, head))
+        with contextlib.suppress(OSError):
+            large[-1].sendall(b"x" * 1_000_000)
+        assert served.ask("GET", "/api/v1/health").status == 200
+        assert held(served) <= little_room + 2 * channel.SUM_UP_BYTES
+    wait_until(lambda: held(served) > little_room - 2 * channel.SUM_UP_BYTES, "what came is read")
+    assert len(channels(served)) < 44
+    assert sum(one.held() == 1000 for one in channels(served)) == 20
+    for connection in small + large:
+        connection.close()
+
+
+def test_answers_that_wait_together_have_a_limit(
+    served: Served, little_room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_small_buffer(_: channel.Acceptor, connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+    monkeypatch.setattr(channel.Acceptor, "set_socket_options", with_small_buffer)
+    unread = []
+    for _ in range(little_room // LARGE_BYTES + 20):
+        unread.append(deaf(served, LARGE))
+        assert served.ask("GET", "/api/v1/health").status == 200
+        assert held(served) <= little_room + 2 * channel.SUM_UP_BYTES
+    wait_until(lambda: len(channels(served)) < len(unread), "some end")
+    for connection in unread:
+        connection.close()
+
+
+def test_an_open_connection_keeps_nothing_of_the_answer_that_was_taken(served: Served) -> None:
+    connection = served.connect()
+    connection.request("GET", "/static/vendor/chart.js-4.6.1/chart.js")
+    assert len(connection.getresponse().read()) == pytest.approx(LARGE_BYTES, rel=0.1)
+    (idle,) = channels(served)
+    wait_until(lambda: not idle.requests, "the answer is done")
+    assert [one.buf for one in idle.outbufs] == [None]
     connection.close()
