@@ -27,8 +27,8 @@ class Administering(Selling):
         if "manual" in given:
             changes["manualOrder"] = code.manual = given["manual"]
         if "password" in given:
+            code.password_changes += code.password != given["password"]
             changes["password"] = code.password = given["password"]
-            code.password_changes += 1
         if "bound" in given:
             code.domains, code.applications, code.processes = map(tuple, given["bound"])
             changes["validation"] = {

@@ -35,11 +35,19 @@ class Calling(Administering):
             )
         except Refusal as refusal:
             same("authorize", expected or _told(lease), refusal.code)
+            self._compare_refusal(uuid_of(device), refusal.code)
             return
         same("authorize", expected or _told(lease), self._told_really(done.lease))
         same("end and renewal of the lease", (lease.end, lease.renew_after), (done.expires_at, done.renew_after))
         self._keep_token(device, token, done.chain, given)
         self.leases.append(Held(done.lease, lease))
+
+    def _compare_refusal(self, device: str, code: int | str) -> None:
+        """What stands on the page Why? of it."""
+        ctx = self.server.lab.ctx
+        newest = ctx.refusals.latest()[0]
+        same("newest of Why?", (self.model.now, code, device), (newest.time, newest.code, newest.asked["device"]))
+        ctx.refusals.flush(ctx.store, self.model.now)
 
     def _asked(self, by: str, code: int, asked: Step) -> Asked:
         found = self._live_code(code)

@@ -5,12 +5,13 @@ Words and numbers are those of docs/design/charging.md, Seats and Reports. Times
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from tests.model.licenses import CONCURRENT_WAYS, DAY, ItemKey
 
 SLOT = 180
+GRANTED, REPORTED = 0, 1
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class Facts:
     """Highest count by device, branch, code, item, slot, type."""
     presence: dict[tuple[str, int, int, ItemKey, int], int] = field(default_factory=dict)
     """Highest number of instances by device, branch, code, item, slot."""
+    answers: list[tuple[int, int | None, int]] = field(default_factory=list)
+    """(time, code, what) of each authorization and report: GRANTED, REPORTED, or the refusal's code; code None where
+    none was found."""
     devices: list[str] = field(default_factory=list)
     """In the order in which the server met them."""
 
@@ -109,3 +113,13 @@ class Facts:
             if count:
                 sums[code, item, name, slot * SLOT // DAY] += count
         return dict(sums)
+
+    def tallies(self) -> dict[tuple[int | None, int, int], int]:
+        """Answers by code, what, day since 1970."""
+        return dict(Counter((code, what, time // DAY) for time, code, what in self.answers))
+
+    def last_hour(self, code: int, now: int, began: int) -> tuple[int, int]:
+        """(failed, all) of a code's authorizations in the last 60 minutes; `began` is the first answer that counts."""
+        minutes = range(now // 60 - 59, now // 60 + 1)
+        of_it = [what for time, by, what in self.answers[began:] if by == code and time // 60 in minutes]
+        return sum(what > REPORTED for what in of_it), sum(what != REPORTED for what in of_it)

@@ -19,7 +19,9 @@ ItemKey = tuple[str, str, str]
 
 @dataclass
 class Item:
-    """One license item: the newest words of the vendor; defaults: docs/design/license-files.md, License item.
+    """One license item: the newest words of the vendor, with the defaults of license files.
+
+    See docs/design/license-files.md, License item.
 
     Times in UTC seconds; `expires` FOREVER for null. `age` orders items as they came.
     """

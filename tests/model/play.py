@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from lts.rules import alerts
 from lts.service import explain, handshakes, licenses, upkeep
 from lts.store import sql
 from tests.model.calling import Calling
@@ -45,6 +48,30 @@ class Play(Calling):
             else:
                 same(f"units of {key}", facts.units(key), row["used"])
             same(f"state of {key}", self._state(item), row["state"])
+        self._compare_watched(list(told.values()))
+
+    def _compare_watched(self, told: list[dict[str, Any]]) -> None:
+        """What alerts look at (docs/design/administering.md, Usage alerts): value, base and levels by item."""
+        watched = {
+            measure.params["id"]: (measure.value, measure.base, measure.levels)
+            for measure in alerts.quota_measures(told, alerts.DEFAULT_LEVELS)
+        }
+        known = {
+            self._number(item.key): self._watched(item)
+            for item in self.model.items.values()
+            if self._state(item) in ("active", "grace") and item.quota and item.way != "domain"
+        }
+        same("what alerts look at", {key: seen for key, seen in known.items() if seen[1]}, watched)
+
+    def _watched(self, item: Item) -> tuple[int, int, tuple[int, ...]]:
+        facts, now = self.model.facts, self.model.now
+        if item.way in CONCURRENT_WAYS:
+            return facts.spent(item.key, item.quota, item.starts, now), item.overdraft, (60, 80, 100)
+        used = len(facts.live(item.key, item.way, now)) if item.way in SEAT_WAYS else facts.units(item.key)
+        if item.way == "device" and item.period_days == 1:
+            return used, item.quota, (100,)
+        end_of_grace = (item.quota + item.grace_units) * 100 // item.quota
+        return used, item.quota, tuple(sorted({60, 80, 100, end_of_grace}))
 
     def _state(self, item: Item) -> str:
         fault = self.model.standing_fault(item)
@@ -74,9 +101,19 @@ class Play(Calling):
         with self.server.lab.ctx.store.reader() as db:
             types: dict[int, str] = dict(sql.rows(db, "SELECT id, name FROM types"))
             rows = sql.rows(db, "SELECT code, item, type, day, units FROM usage_dates WHERE units <> 0")
+            tallies = sql.rows(db, "SELECT code, what, day, n FROM tally_dates WHERE n <> 0")
         told = {(code - 1, item, types[kind], day): units for code, item, kind, day, units in rows}
         known = {(code, self._number(item), *rest): n for (code, item, *rest), n in self.model.facts.by_day().items()}
         same("units by code, item, type, day", known, told)
+        counted = {(code - 1 if code else None, what, day): n for code, what, day, n in tallies}
+        same("answers by code, what, day", self.model.facts.tallies(), counted)
+        for code in self.model.live_codes():
+            calls = self.server.lab.ctx.calls.of_last_hour(code.number + 1, self.model.now)
+            same(
+                "failed and all of the last hour",
+                self.model.facts.last_hour(code.number, self.model.now, self.began),
+                calls,
+            )
 
     def _compare_room(self) -> None:
         """Each item's verdict on a device that nobody has seen: whether it is full."""

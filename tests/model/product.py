@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.model.clones import Chain, Token
-from tests.model.facts import SLOT, Contact, Facts, Seat
+from tests.model.clones import Chain, Step, Token
+from tests.model.facts import GRANTED, REPORTED, SLOT, Contact, Facts, Seat
 from tests.model.licenses import CONCURRENT_WAYS, DAY, FOREVER, SEAT_WAYS, UNIT_WAYS, Code, Item, ItemKey
 
 ORDER_OF_CHECKS = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
@@ -353,7 +353,21 @@ class Product:
     # requests
 
     def authorize(self, device: str, asked: Asked, token: Token | None) -> tuple[Lease, Token]:
-        """A new lease and token. Raises Refused, after which nothing has changed."""
+        """A new lease and token. Raises Refused, after which nothing has changed but what is told of it."""
+        try:
+            code, chain, step, grants = self.decide(device, asked, token)
+        except Refused as refused:
+            self.facts.answers.append((self.now, self.blamed(asked), refused.code))
+            raise
+        self.facts.answers.append((self.now, code.number, GRANTED))
+        self.meet(device)
+        self.chains[device] = chain
+        self.take(device, code.number, grants)
+        lease = Lease(device, code.number, code.name, self.now, grants, asked, code.password_changes)
+        return lease, step.token
+
+    def decide(self, device: str, asked: Asked, token: Token | None) -> tuple[Code, Chain, Step, tuple[Grant, ...]]:
+        """What an authorization comes to, before anything is changed. Raises Refused."""
         code = self.find(asked)
         self.admit(code, asked)
         chain, step = self.chains.get(device, Chain()).step(token, self.now)
@@ -362,11 +376,15 @@ class Product:
         verdict = self.verdict(code, asked, device)
         if not verdict.grants:
             raise Refused(verdict.furthest)
-        self.meet(device)
-        self.chains[device] = chain
-        self.take(device, code.number, verdict.grants)
-        lease = Lease(device, code.number, code.name, self.now, verdict.grants, asked, code.password_changes)
-        return lease, step.token
+        return code, chain, step, verdict.grants
+
+    def blamed(self, asked: Asked) -> int | None:
+        """Number of the code whose failures a refused request is one of."""
+        try:
+            return self.find(asked).number
+        except Refused:
+            named = [code.number for code in self.live_codes() if code.name == asked.code]
+            return named[0] if named else None
 
     def meet(self, device: str) -> None:
         """The server knows the device from now on."""
@@ -387,17 +405,20 @@ class Product:
         code = self.code_of(lease)
         if code is None:
             raise Refused(141)
+        self.facts.answers.append((self.now, code.number, REPORTED))
         self.meet(lease.device)
         chain, step = self.chains.get(lease.device, Chain()).step(token, self.now)
         self.chains[lease.device] = chain
-        renewed = None if step.refused or self.features["one judge"] else self.renew(lease, code)
-        results = [self.count(lease, use, code, chain, step.branch) for use in uses]
         if self.features["one judge"]:
+            results = [self.count(lease, use, code, chain, step.branch) for use in uses]
             renewed = None if step.refused else self.renew(lease, code)
-        elif renewed is not None and self.is_used_up(renewed, code):
-            renewed = None
-        if renewed is not None:
-            self.take(lease.device, code.number, renewed.grants)
+            self.take(lease.device, code.number, renewed.grants if renewed else ())
+        else:
+            renewed = None if step.refused else self.renew(lease, code)
+            self.take(lease.device, code.number, renewed.grants if renewed else ())
+            results = [self.count(lease, use, code, chain, step.branch) for use in uses]
+            if renewed is not None and self.is_used_up(renewed, code):
+                renewed = None
         return results, renewed, step.token
 
     def count(self, lease: Lease, use: Use, code: Code, chain: Chain, branch: int) -> tuple[str, int | None]:

@@ -69,6 +69,7 @@ class Scene:
         self.numbers: dict[ItemKey, int] = {}
         self.former: list[str] = []
         self.doubt_until = 0.0
+        self.began = 0
         self.turn = 0
 
     def close(self) -> None:
@@ -108,6 +109,7 @@ class Scene:
         if abs(kept - before) > 60:
             raise Differs(f"highest time seen after a restart: {before} was kept as {kept}")
         self.model.highest = kept
+        self.began = len(self.model.facts.answers)
         if self.server.time.now - kept > DAY - 60:
             self.doubt_until = self.server.time.elapsed + 3601
         self._look()

@@ -13,8 +13,7 @@ from lts.server import opened
 from lts.service.clock import Clock
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for
 
-BEGIN = NOON + 1_063
-"""Neither a full hour nor the begin of a slot."""
+BEGIN = NOON
 
 
 def scratch() -> str | None:

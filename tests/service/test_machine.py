@@ -1,221 +1,157 @@
-"""A state machine of authorize, report, release, import, expire and clock steps against a plain model.
+"""A state machine of everything that devices, administrators and time do, against the model of tests/model.
 
+Its sequences are those of hypothesis: tests/model/sequences.py draws blindly, these go on from what they found.
 `python3 -m tests.soak.machine` runs 2,000 examples; here it is a short run.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections import defaultdict
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from lts.errors import Refusal
-from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.rules import licensefile
-from lts.service import licenses, release, upkeep, usage
-from lts.service.licenses import Choice
-from lts.vendor import issuing
-from tests.support.kit import NOON, Vendor, entry, item, lab
+from tests.model.features import TODAY
+from tests.model.play import Play
 
-DEVICES = [str(UUID(int=n + 1)) for n in range(6)]
-SEATS, SCANS = 1, 2
-QUOTA = {SEATS: 2, SCANS: 30}
-GRACE = {SEATS: 0, SCANS: 2}
-END = NOON + 20 * DAY_SECONDS
+DAY = 86_400
+DEVICES = st.integers(0, 5)
+LEASES = st.integers(0, 12)
+CODES = st.integers(0, 2)
+TOKENS = st.sampled_from(["last", "last", "last", "none", "copy", "old"])
+CAPS = st.sampled_from([None, None, 0, 1, 2, 6])
+MODULES = st.lists(st.sampled_from("ABC"), unique=True, max_size=3)
 
 
-class Model:
-    """The rules (docs/design/charging.md, Charge ways) as plainly as can be: dictionaries and no database."""
+def words(item_id: str, way: str, quota: int, ends_in: int | None, **more: Any) -> dict[str, Any]:
+    """An item as tests/model/sequences.py writes it, from a day and a second ago."""
+    return {"itemId": item_id, "product": "p", "chargeWay": way, "quota": quota, "starts_in": -DAY - 1,
+            "ends_in": ends_in, **more}  # fmt: skip
 
-    def __init__(self) -> None:
-        self.now = NOON
-        self.highest = NOON
-        self.quota = dict(QUOTA)
-        self.end = END
-        self.seats: dict[str, tuple[int, int, bool]] = {}
-        self.counts: dict[tuple[str, int, int, str], int] = {}
 
-    @property
-    def item_now(self) -> int:
-        return max(self.now, self.highest - 7200)
-
-    def live(self, device: str) -> bool:
-        grant = self.seats.get(device)
-        return grant is not None and not grant[2] and grant[1] > self.now
-
-    def live_seats(self) -> int:
-        return sum(self.live(device) for device in DEVICES)
-
-    def used(self) -> int:
-        return sum(count for (_, item_key, _, _), count in self.counts.items() if item_key == SCANS)
-
-    def expired(self) -> bool:
-        return self.item_now >= self.end + 7 * DAY_SECONDS
-
-    def end_of_item(self) -> int:
-        return self.end + 7 * DAY_SECONDS if self.item_now >= self.end else self.end
-
-    def grants_seat(self, device: str) -> bool:
-        return not self.expired() and (self.live(device) or self.live_seats() < self.quota[SEATS] + GRACE[SEATS])
-
-    def grants_scans(self) -> bool:
-        return not self.expired() and self.used() < self.quota[SCANS] + GRACE[SCANS]
-
-    def take_seat(self, device: str) -> int:
-        grant, end, _ = self.seats.get(device, (0, 0, True))
-        held = self.live(device)
-        new_end = min(self.now + DAY_SECONDS, self.end_of_item())
-        self.seats[device] = (grant if held else grant + 1, max(new_end, end) if held else new_end, False)
-        return self.seats[device][0]
+ITEMS = [
+    words("seats", "device", 2, 20 * DAY + 77, graceQuota=50, activePeriod="daily", modules=["A"]),
+    words("scans", "scan", 30, 20 * DAY + 3_611, graceQuota=5, graceDays=1, modules=["B"]),
+    words("many", "concurrentDevice", 2, None, overdraft=3, modules=["C"]),
+    words("instances", "concurrentInstance", 3, 6 * DAY + 9, overdraft=2, maxOfflineDays=1, deploymentTypes=["server"]),
+    words("servers", "server", 1, 40 * DAY + 1, modules=["A", "B"]),
+]
 
 
 class Machine(RuleBasedStateMachine):
-    """Each rule does the same to the server and to the model, and compares the outcome."""
+    """Each rule is a step of the model's language; after each the server and the model are compared in everything."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stack = ExitStack()
-        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        self.vendor = Vendor()
-        self.model = Model()
-        self.leases: list[tuple[str, int, int, str]] = []
-        self.chains: dict[str, str] = {}
-        self.server = self.stack.enter_context(lab(self.folder, vendor=self.vendor))
-
-    @initialize()
-    def first_import(self) -> None:
-        seats = item("seats", "device", QUOTA[SEATS], graceQuota=0, activePeriod="daily", product="seats",
-                     expiresAt=iso(END))  # fmt: skip
-        scans = item("scans", "scan", QUOTA[SCANS], graceQuota=5, expiresAt=iso(END))
-        self.license = self.vendor.activate(self.vendor.issue(seats, scans), self.server.ctx)
-        self._import()
-
-    def _import(self) -> None:
-        data = licensefile.render(self.license).encode()
-        licenses.import_license(self.server.ctx, data, Choice(), "test", self.server.time.now)
+        self.play = Play(TODAY)
 
     def teardown(self) -> None:
         try:
-            assert upkeep.verify(self.folder / "data", self.server.ctx.trust) == []
+            self.play.verify()
         finally:
-            self.stack.close()
+            self.play.close()
 
-    def _authorize(self, device: str, product: str, item_key: int, expected: bool) -> None:
-        try:
-            done = self.server.authorize(None, device, product=product, chain=self.chains.get(device))
-        except Refusal as refusal:
-            assert not expected, f"refused with {refusal.code}"
-            assert refusal.code == (111 if self.model.expired() else 120)
-            return
-        assert expected, "granted"
-        self.chains[device] = done.chain
-        grant = self.model.take_seat(device) if item_key == SEATS else 0
-        assert done.items[0].grant == grant
-        self.leases.append((done.lease, item_key, grant, device))
+    def step(self, do: str, **more: Any) -> None:
+        self.play.step({"do": do, **more})
 
-    @rule(device=st.sampled_from(DEVICES))
-    def authorize_seat(self, device: str) -> None:
-        self._authorize(device, "seats", SEATS, self.model.grants_seat(device))
+    @initialize(caps=st.lists(CAPS, min_size=5, max_size=5), manual=st.booleans())
+    def two_organizations_and_three_codes(self, caps: list[int | None], manual: bool) -> None:
+        self.step("license", vendor=0, organization="1", license="100", items=ITEMS)
+        self.step("license", vendor=1, organization="2", license="100", items=ITEMS[1:4])
+        self.step("add code", organization=0, name=1, items=list(enumerate(caps)), manual=manual)
 
-    @rule(device=st.sampled_from(DEVICES))
-    def authorize_scans(self, device: str) -> None:
-        self._authorize(device, "reader", SCANS, self.model.grants_scans())
-
-    @precondition(lambda self: self.leases)
     @rule(
-        data=st.data(),
-        back=st.integers(0, 40),
-        counts=st.dictionaries(st.sampled_from(["QR", "OCR"]), st.integers(0, 9)),
-        times=st.integers(1, 2),
+        device=DEVICES,
+        code=CODES,
+        by=st.sampled_from(["code", "code", "both", "organization", "other", "former"]),
+        token=TOKENS,
+        modules=MODULES,
+        way=st.sampled_from([None, *sorted({item["chargeWay"] for item in ITEMS})]),
+        instances=st.integers(1, 4),
     )
-    def report(self, data: st.DataObject, back: int, counts: dict[str, int], times: int) -> None:
-        lease, item_key, grant, device = data.draw(st.sampled_from(self.leases))
-        slot = slot_of(self.model.now) - back * 37
-        for _ in range(times):
-            answer = self.server.report_many(lease, [entry(slot, counts)], self.chains.get(device))
-            self.chains[device] = answer.chain
-            grown = False
-            for name, count in counts.items():
-                key = (device, item_key, slot, name)
-                grown |= count > self.model.counts.get(key, 0)
-                self.model.counts[key] = max(count, self.model.counts.get(key, 0))
-            if counts:
-                assert answer.results[0].status == ("counted" if grown else "unchanged")
-            self._renewed(answer.lease, item_key, grant, device)
+    def authorize(self, way: str | None, **asked: Any) -> None:
+        self.step("authorize", **asked, **({} if way is None else {"way": way}))
 
-    def _renewed(self, lease: str | None, item_key: int, grant: int, device: str) -> None:
-        if item_key == SCANS:
-            assert (lease is not None) == self.model.grants_scans()
-            return
-        holds = self.model.live(device) and self.model.seats[device][0] == grant and not self.model.expired()
-        assert (lease is not None) == holds
-        if holds:
-            self.model.take_seat(device)
+    @precondition(lambda self: self.play.leases)
+    @rule(
+        lease=LEASES,
+        entries=st.dictionaries(
+            st.sampled_from([0, -1, -2, -37, -480, -4_800, 3, 4, -14_400, -14_401]),
+            st.tuples(
+                st.dictionaries(st.sampled_from(["A", "B", "other"]), st.integers(0, 9)),
+                st.sampled_from([None, 1, 2, 3]),
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+        token=TOKENS,
+        again=st.booleans(),
+    )
+    def report(self, entries: dict[int, Any], **more: Any) -> None:
+        self.step("report", entries=[(offset, *entry) for offset, entry in entries.items()], **more)
 
-    @precondition(lambda self: self.leases)
-    @rule(data=st.data())
-    def give_back(self, data: st.DataObject) -> None:
-        lease, item_key, grant, device = data.draw(st.sampled_from(self.leases))
-        release.release(self.server.ctx, lease, self.server.time.now)
-        held = self.model.seats.get(device)
-        if item_key == SEATS and held is not None and held[0] == grant:
-            self.model.seats[device] = (held[0], min(held[1], self.model.now), True)
+    @precondition(lambda self: self.play.leases)
+    @rule(lease=LEASES)
+    def give_back(self, lease: int) -> None:
+        self.step("release", lease=lease)
 
-    @rule(seconds=st.sampled_from([1, 179, 180, 3600, DAY_SECONDS - 1, DAY_SECONDS, 6 * DAY_SECONDS]))
+    @rule(device=DEVICES, item=st.integers(0, 7))
+    def free_a_seat(self, device: int, item: int) -> None:
+        self.step("free seat", device=device, item=item)
+
+    @rule(seconds=st.sampled_from([1, 59, 179, 180, 3_607, DAY - 1, DAY, 6 * DAY + 7, 31 * DAY + 5]))
     def time_passes(self, seconds: int) -> None:
-        self.server.time.forward(seconds)
-        self._look()
+        self.step("pass", seconds=seconds)
 
-    @rule(seconds=st.sampled_from([60, 3000, 7000, 4 * 3600, 2 * DAY_SECONDS]))
+    @rule(edge=st.integers(0, 4), off=st.sampled_from([-1, 0, 1]))
+    def time_passes_to_the_second_at_which_something_ends(self, edge: int, off: int) -> None:
+        self.step("pass to an edge", edge=edge, off=off)
+
+    @rule(seconds=st.sampled_from([60, 3_001, 7_001, 4 * 3_600 + 1, 2 * DAY]))
     def clock_steps_back(self, seconds: int) -> None:
-        self.server.time.wall -= seconds
-        self._look()
+        self.step("step back", seconds=seconds)
 
-    def _look(self) -> None:
-        self.server.ctx.clock.look()
-        self.model.now = self.server.time.now
-        self.model.highest = max(self.model.highest, self.model.now)
+    @rule(down=st.sampled_from([0, 5, 3_607, DAY + 61]))
+    def restart(self, down: int) -> None:
+        self.step("restart", down=down)
 
-    @rule(seats=st.integers(0, 4), days=st.integers(0, 30))
-    def renew(self, seats: int, days: int) -> None:
-        self.model.end += days * DAY_SECONDS
-        self.model.quota[SEATS] = seats
-        change: dict[str, Any] = {
-            "items": [
-                {"itemId": "seats", "quota": seats, "expiresAt": iso(self.model.end)},
-                {"itemId": "scans", "expiresAt": iso(self.model.end)},
-            ]
-        }
-        self.license = issuing.amend(self.license, change, self.vendor.key, "Vendor")
-        self._import()
+    @rule(
+        license=st.integers(0, 1),
+        item=st.integers(0, 4),
+        change=st.fixed_dictionaries({}, optional={
+            "quota": st.integers(0, 5), "ends_in": st.sampled_from([None, -3, 61, DAY + 7, 30 * DAY + 1]),
+            "overdraft": st.integers(0, 5), "graceDays": st.integers(0, 2),
+        }),
+    )  # fmt: skip
+    def amend(self, **more: Any) -> None:
+        self.step("amend", **more)
 
-    @invariant()
-    def totals_agree(self) -> None:
-        assert self.server.live(SEATS) == self.model.live_seats()
-        assert self.server.used(SCANS) == self.model.used()
-        table = usage.usage(self.server.ctx, grouping="day")
-        by_day: defaultdict[int, int] = defaultdict(int)
-        for (_, _, slot, _), count in self.model.counts.items():
-            by_day[slot // SLOTS_PER_DAY] += count
-        assert sorted(n for n in by_day.values() if n) == sorted(_sums(table.rows).values())
-        by_device: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for (device, _, _, name), count in self.model.counts.items():
-            by_device[device, name] += count
-        assert {key: n for key, n in by_device.items() if n} == usage.usage(self.server.ctx, grouping="device").rows
+    @rule(license=st.integers(0, 1), item=st.integers(0, 4))
+    def revoke(self, license: int, item: int) -> None:
+        self.step("revoke", license=license, item=item)
 
+    @rule(
+        code=CODES,
+        change=st.fixed_dictionaries({}, optional={
+            "items": st.lists(st.tuples(st.integers(0, 4), CAPS), min_size=1, max_size=4), "manual": st.booleans(),
+            "password": st.sampled_from([None, "one"]), "default": st.just(True),
+        }),
+    )  # fmt: skip
+    def edit_a_code(self, code: int, change: dict[str, Any]) -> None:
+        self.step("edit code", code=code, **change)
 
-def _sums(rows: dict[tuple[str, str], int]) -> dict[str, int]:
-    sums: defaultdict[str, int] = defaultdict(int)
-    for (group, _), units in rows.items():
-        sums[group] += units
-    return sums
+    @rule(code=CODES, name=st.integers(0, 5))
+    def rename_a_code(self, code: int, name: int) -> None:
+        self.step("rename code", code=code, name=name)
+
+    @rule(code=CODES)
+    def remove_a_code(self, code: int) -> None:
+        self.step("remove code", code=code)
+
+    @rule(organization=st.integers(0, 1), name=st.integers(0, 3), caps=st.lists(CAPS, min_size=1, max_size=4))
+    def add_a_code(self, organization: int, name: int, caps: list[int | None]) -> None:
+        self.step("add code", organization=organization, name=name, items=list(enumerate(caps)))
 
 
 TestMachine = Machine.TestCase

@@ -27,8 +27,9 @@ from lts.store import seats, sql
 from lts.store.transaction import Transaction
 from lts.vendor import issuing
 
-NOON = 1_795_608_000
-"""2026-11-25T12:00:00Z."""
+NOON = 1_795_609_063
+"""2026-11-25T12:17:43Z: noon and some. Within an hour and a slot, since what is exact to the second would never show on
+the full hour."""
 LABELS = ("mac:aa", "machine-id:bb", "processor-id:cc")
 ORGANIZATION = "216998"
 

@@ -21,6 +21,17 @@ def wait_until(what: Callable[[], object], words: str, seconds: float = PATIENCE
         time.sleep(0.02)
 
 
+def stays(what: Callable[[], object], words: str, seconds: float) -> None:
+    """Poll for `seconds`, in which `what()` must be true each time; AssertionError with `words` otherwise.
+
+    For what must not happen, where the clock of another process decides when it would.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert what(), f"not for {seconds} s: {words}"
+        time.sleep(0.05)
+
+
 def ended(thread: threading.Thread) -> None:
     """Join a thread that must end; AssertionError when it does not."""
     thread.join(PATIENCE)
