@@ -20,8 +20,13 @@ class Administering(Selling):
     def _changes(self, code: Code, given: Step) -> dict[str, Any]:
         """The administrator's changes as the API wants them; the model's code takes them at once."""
         changes: dict[str, Any] = {}
-        mine = [key for key, item in self.model.items.items() if item.organization == code.organization]
-        if "items" in given:
+        held = {key for key, _ in code.items}
+        mine = [
+            key
+            for key, item in self.model.items.items()
+            if item.organization == code.organization and (key in held or not item.archived)
+        ]
+        if "items" in given and mine:
             code.items = list({mine[n % len(mine)]: cap for n, cap in given["items"]}.items())
             changes["items"] = [{"id": self._number(key), "cap": cap} for key, cap in code.items]
         if "manual" in given:
@@ -84,7 +89,8 @@ class Administering(Selling):
             return
         call()
         self.former.append(old)
-        found.custom = custom
+        found.former.append((found.named, old))
+        found.custom, found.named = custom, self._next_turn()
 
     def _remove_code(self, code: int) -> None:
         found = self._live_code(code)

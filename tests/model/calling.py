@@ -17,6 +17,9 @@ from tests.model.product import Asked, Lease, Refused, Use
 from tests.model.scene import Held, same, uuid_of
 from tests.model.sequences import Step
 
+ERA = 1 << 32
+"""The server numbers the grants of an item's era n from n * ERA + 1."""
+
 
 class Calling(Administering):
     """Devices call, some of them copies that share one identity."""
@@ -140,11 +143,17 @@ class Calling(Administering):
     def _told_really(self, text: str) -> Any:
         """What a lease of the server says."""
         lease = self.server.lab.ctx.leases.verify(text)
-        items = [(i.license_id, i.item_id, i.modules, i.charge_way, i.instances, i.grace, i.grant) for i in lease.items]
+        items = [
+            (i.license_id, i.item_id, i.modules, i.charge_way, i.instances, i.grace, divmod(i.grant, ERA))
+            for i in lease.items
+        ]
         return lease.handshake_code, lease.expires_at, items
 
 
 def _told(lease: Lease) -> Any:
     """What a lease of the model says."""
-    grants = [(g.item[1], g.item[2], g.modules, g.way, g.instances, g.grace, g.number) for g in lease.grants]
+    grants = [
+        (g.item[1], g.item[2], g.modules, g.way, g.instances, g.grace, (g.era, g.number) if g.number else (0, 0))
+        for g in lease.grants
+    ]
     return lease.name, lease.end, grants

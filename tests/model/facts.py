@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from tests.model.licenses import CONCURRENT_WAYS, DAY, ItemKey
+from tests.model.licenses import DAY, Item, ItemKey
 
 SLOT = 180
 GRANTED, REPORTED = 0, 1
@@ -48,9 +48,9 @@ class Seat:
 class Facts:
     """Everything that was ever granted, released and reported."""
 
-    contacts: defaultdict[tuple[str, ItemKey, bool], list[Contact]] = field(default_factory=lambda: defaultdict(list))
-    """By device, item, and whether it is concurrent: no grant goes on where an item becomes the other kind."""
-    closures: defaultdict[tuple[str, ItemKey, bool], list[tuple[int, int]]] = field(
+    contacts: defaultdict[tuple[str, ItemKey, int], list[Contact]] = field(default_factory=lambda: defaultdict(list))
+    """By device, item and its era: no grant goes on into the next."""
+    closures: defaultdict[tuple[str, ItemKey, int], list[tuple[int, int]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     """(grant, time) of each release."""
@@ -64,9 +64,9 @@ class Facts:
     devices: list[str] = field(default_factory=list)
     """In the order in which the server met them."""
 
-    def seat(self, device: str, item: ItemKey, way: str) -> Seat | None:
+    def seat(self, device: str, item: Item) -> Seat | None:
         """The newest grant of a device in an item."""
-        key = (device, item, way in CONCURRENT_WAYS)
+        key = (device, item.key, item.era)
         if not self.contacts.get(key):
             return None
         grant = max(contact.grant for contact in self.contacts[key])
@@ -83,9 +83,9 @@ class Facts:
             any(contact.grace for contact in of_it if contact.end == end),
         )
 
-    def live(self, item: ItemKey, way: str, now: int) -> list[tuple[str, Seat]]:
+    def live(self, item: Item, now: int) -> list[tuple[str, Seat]]:
         """(device, seat) of all live seats of an item."""
-        held = [(device, self.seat(device, item, way)) for device in self.devices]
+        held = [(device, self.seat(device, item)) for device in self.devices]
         return [(device, seat) for device, seat in held if seat is not None and seat.live(now)]
 
     def units(self, item: ItemKey, code: int | None = None) -> int:

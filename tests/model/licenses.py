@@ -45,8 +45,9 @@ class Item:
     overdraft: int = 0
     offline_days: int | None = None
     revoked: bool = False
+    archived: bool = False
     era: int = 0
-    """Raised by a change of the charge way (feature "fresh grants")."""
+    """Raised when all grants end: its license was archived, or its charge way changed."""
 
     @property
     def seats(self) -> bool:
@@ -110,6 +111,10 @@ class Code:
     applications: tuple[str, ...] = ()
     processes: tuple[str, ...] = ()
     removed: bool = False
+    named: int = 0
+    """The turn in which it got its name: of codes spelled alike the one that had the name first is meant."""
+    former: list[tuple[int, str]] = field(default_factory=list)
+    """(turn in which it got it, name) of each name it had before."""
 
     @property
     def name(self) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from lts.rules import alerts
 from lts.service import explain, handshakes, licenses, upkeep
-from lts.store import sql
+from lts.store import seats, sql
+from lts.store.transaction import Transaction
 from tests.model.calling import Calling
-from tests.model.licenses import CONCURRENT_WAYS, SEAT_WAYS, Item
+from tests.model.licenses import CONCURRENT_WAYS, SEAT_WAYS, UNIT_WAYS, Item
 from tests.model.product import Asked, Refused
 from tests.model.scene import same, uuid_of
 from tests.model.sequences import Step
@@ -31,6 +32,7 @@ class Play(Calling):
         self._compare_items()
         self._compare_codes()
         self._compare_counts()
+        self._compare_caps()
         self._compare_room()
 
     def _compare_items(self) -> None:
@@ -39,9 +41,9 @@ class Play(Calling):
             row = told[self._number(key)]
             facts = self.model.facts
             if item.way in SEAT_WAYS:
-                same(f"live seats of {key}", len(facts.live(key, item.way, self.model.now)), row["used"])
+                same(f"live seats of {key}", len(facts.live(item, self.model.now)), row["used"])
             elif item.way in CONCURRENT_WAYS:
-                live = sum(seat.instances for _, seat in facts.live(key, item.way, self.model.now))
+                live = sum(seat.instances for _, seat in facts.live(item, self.model.now))
                 same(f"live instances of {key}", live, row["used"])
                 spent = facts.spent(key, item.quota, item.starts, self.model.now)
                 same(f"overdraft spent of {key}", spent, row["overdraftSpent"])
@@ -67,13 +69,15 @@ class Play(Calling):
         facts, now = self.model.facts, self.model.now
         if item.way in CONCURRENT_WAYS:
             return facts.spent(item.key, item.quota, item.starts, now), item.overdraft, (60, 80, 100)
-        used = len(facts.live(item.key, item.way, now)) if item.way in SEAT_WAYS else facts.units(item.key)
+        used = len(facts.live(item, now)) if item.way in SEAT_WAYS else facts.units(item.key)
         if item.way == "device" and item.period_days == 1:
             return used, item.quota, (100,)
         end_of_grace = (item.quota + item.grace_units) * 100 // item.quota
         return used, item.quota, tuple(sorted({60, 80, 100, end_of_grace}))
 
     def _state(self, item: Item) -> str:
+        if item.archived:
+            return "archived"
         fault = self.model.standing_fault(item)
         named = {113: "revoked", 112: "pending", 111: "expired"}.get(fault)
         return named or ("grace" if item.in_expiry_grace(self.model.item_now) else "active")
@@ -114,6 +118,30 @@ class Play(Calling):
                 self.model.facts.last_hour(code.number, self.model.now, self.began),
                 calls,
             )
+
+    def _compare_caps(self) -> None:
+        """What each code has of its items: that is held against its caps."""
+        facts, now = self.model.facts, self.model.now
+        of_codes = [(code, self.model.items[key]) for code in self.model.live_codes() for key, _ in code.items]
+        units = {
+            (code.number, item.key): facts.units(item.key, code.number)
+            for code, item in of_codes
+            if item.way in UNIT_WAYS
+        }
+        live = {
+            (code.number, item.key): sum(code.number in seat.codes for _, seat in facts.live(item, now))
+            for code, item in of_codes
+            if item.way in SEAT_WAYS
+        }
+
+        def told(tx: Transaction) -> tuple[dict[Any, int], dict[Any, int]]:
+            sums = tx.counters.sums
+            return (
+                {(code, key): sums.get(("code", code + 1, self._number(key)), 0) for code, key in units},
+                {(code, key): seats.live(tx, self._number(key), code + 1, now) for code, key in live},
+            )
+
+        same("units and live seats by code", (units, live), self.server.lab.ctx.store.write(told))
 
     def _compare_room(self) -> None:
         """Each item's verdict on a device that nobody has seen: whether it is full."""

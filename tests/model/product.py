@@ -44,6 +44,7 @@ class Grant:
     way: str
     instances: int
     grace: bool
+    era: int
     number: int
     end: int
 
@@ -133,7 +134,7 @@ class Product:
             if not mine:
                 raise Refused(121)
             return mine[0]
-        named = [code for code in self.live_codes() if code.name == asked.code]
+        named = sorted((code for code in self.live_codes() if code.name == asked.code), key=lambda code: code.named)
         if not named:
             raise Refused(101)
         if asked.organization is None:
@@ -202,7 +203,7 @@ class Product:
 
     def standing_fault(self, item: Item) -> int:
         """Checks 8 to 10."""
-        if item.revoked:
+        if item.revoked or item.archived:
             return 113
         if self.item_now < item.starts:
             return 112
@@ -216,7 +217,7 @@ class Product:
         if item.way in UNIT_WAYS:
             room = room and self.facts.units(item.key) < item.quota + item.grace_units
         elif item.way in SEAT_WAYS:
-            taken = len(self.facts.live(item.key, item.way, self.now))
+            taken = len(self.facts.live(item, self.now))
             room = room and (self.held(item, device) is not None or taken < item.quota + item.grace_units)
         elif item.way in CONCURRENT_WAYS:
             asked = instances if item.way == "concurrentInstance" else 1
@@ -230,7 +231,7 @@ class Product:
         if item.way in UNIT_WAYS:
             return self.facts.units(item.key, code.number) < cap
         asked = instances if item.way == "concurrentInstance" else 1
-        live = [(d, seat) for d, seat in self.facts.live(item.key, item.way, self.now) if code.number in seat.codes]
+        live = [(d, seat) for d, seat in self.facts.live(item, self.now) if code.number in seat.codes]
         size = {d: seat.instances if item.way == "concurrentInstance" else 1 for d, seat in live}
         if device in size and not self.features["caps beyond"]:
             return True
@@ -247,14 +248,14 @@ class Product:
         mine = self.held(item, device)
         older = sum(
             seat.instances if item.way == "concurrentInstance" else 1
-            for other, seat in self.facts.live(item.key, item.way, self.now)
+            for other, seat in self.facts.live(item, self.now)
             if other != device and (mine is None or (seat.since, age(other)) < (mine.since, age(device)))
         )
         return older + asked <= item.quota
 
     def held(self, item: Item, device: str) -> Seat | None:
         """The live seat or concurrent lease of a device in an item."""
-        seat = self.facts.seat(device, item.key, item.way) if item.seats else None
+        seat = self.facts.seat(device, item) if item.seats else None
         return seat if seat is not None and seat.live(self.now) else None
 
     # choosing
@@ -293,7 +294,7 @@ class Product:
             return self.facts.units(item.key) >= item.quota
         if item.way not in SEAT_WAYS:
             return False
-        taken = len(self.facts.live(item.key, item.way, self.now))
+        taken = len(self.facts.live(item, self.now))
         held = self.held(item, device)
         return taken >= item.quota if held is None else held.grace and taken > item.quota
 
@@ -317,7 +318,7 @@ class Product:
         """One item granted now (docs/design/charging.md, Seats and End of a lease)."""
         end_of_item = item.end(self.item_now)
         asked = instances if item.way == "concurrentInstance" else 1
-        number = 0
+        era = number = 0
         if item.way in SEAT_WAYS:
             period_end = self.now + item.period_days * DAY
             seat_end = min(period_end, end_of_item)
@@ -331,9 +332,9 @@ class Product:
         else:
             end = min(self.now + (7 if item.offline_days is None else item.offline_days) * DAY, end_of_item)
         if item.seats:
-            newest = self.facts.seat(device, item.key, item.way)
-            number = (newest.grant if newest else 0) + (self.held(item, device) is None)
-        return Grant(item.key, modules, item.way, asked, self.in_grace(item, device), number, end)
+            newest = self.facts.seat(device, item)
+            era, number = item.era, (newest.grant if newest else 0) + (self.held(item, device) is None)
+        return Grant(item.key, modules, item.way, asked, self.in_grace(item, device), era, number, end)
 
     def take(self, device: str, code: int, grants: tuple[Grant, ...]) -> None:
         """What was granted becomes a fact."""
@@ -348,7 +349,7 @@ class Product:
             end = end if held is None else max(end, held.end)
             grace = self.in_quota_grace(item, device)
             contact = Contact(self.now, grant.number, code, end, grant.instances, grace)
-            self.facts.contacts[device, item.key, item.way in CONCURRENT_WAYS].append(contact)
+            self.facts.contacts[device, item.key, item.era].append(contact)
 
     # requests
 
@@ -379,12 +380,20 @@ class Product:
         return code, chain, step, verdict.grants
 
     def blamed(self, asked: Asked) -> int | None:
-        """Number of the code whose failures a refused request is one of."""
+        """Number of the code whose failures a refused request is one of; a name that no code has any more means the
+        one that had it last, while that is not removed."""
         try:
             return self.find(asked).number
-        except Refused:
-            named = [code.number for code in self.live_codes() if code.name == asked.code]
-            return named[0] if named else None
+        except Refused as refused:
+            if not self.features["numbers"]:
+                named = [code.number for code in self.live_codes() if code.name == asked.code]
+                return named[0] if named else None
+            if refused.code != 101:
+                return None
+            had = [(turn, code) for code in self.codes for turn, name in code.former if name == asked.code]
+            had += [(code.named, code) for code in self.codes if code.name == asked.code]
+            last = max(had, key=lambda one: one[0])[1] if had else None
+            return last.number if last is not None and not last.removed else None
 
     def meet(self, device: str) -> None:
         """The server knows the device from now on."""
@@ -468,7 +477,9 @@ class Product:
             if claim.item not in caps or self.standing_fault(item):
                 return None
             held = self.held(item, lease.device)
-            if item.seats and (held is None or held.grant != claim.number):
+            if claim.way != item.way:
+                return None
+            if item.seats and (held is None or (claim.era, claim.number) != (item.era, held.grant)):
                 return None
             if self.no_room(item, caps[claim.item], code, claim.instances, lease.device):
                 return None
@@ -486,7 +497,7 @@ class Product:
         again = self.verdict(code, lease.asked, lease.device).grants
 
         def shape(grants: tuple[Grant, ...]) -> list[tuple[Any, ...]]:
-            return [(g.item, g.modules, g.way, g.instances, g.number) for g in grants]
+            return [(g.item, g.modules, g.way, g.instances, g.era, g.number) for g in grants]
 
         return again if again and shape(again) == shape(lease.grants) else None
 
@@ -495,14 +506,15 @@ class Product:
         if self.code_of(lease) is None:
             return
         for grant in lease.grants:
-            self.close(lease.device, grant.item, grant.number)
+            if grant.era == self.items[grant.item].era:
+                self.close(lease.device, grant.item, grant.number)
 
-    def close(self, device: str, item: ItemKey, number: int) -> None:
+    def close(self, device: str, key: ItemKey, number: int) -> None:
         """A grant ends for good."""
-        way = self.items[item].way
-        seat = self.facts.seat(device, item, way) if self.items[item].seats else None
+        item = self.items[key]
+        seat = self.facts.seat(device, item) if item.seats else None
         if seat is not None and seat.grant == number:
-            self.facts.closures[device, item, way in CONCURRENT_WAYS].append((number, self.now))
+            self.facts.closures[device, key, item.era].append((number, self.now))
 
 
 def specificity(item: Item) -> tuple[int, ...]:

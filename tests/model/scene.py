@@ -91,7 +91,7 @@ class Scene:
         ends = {(model.now // SLOT + 1) * SLOT, (model.now // DAY + 1) * DAY}
         for item in model.items.values():
             ends |= {item.starts, item.expires, item.expires + item.grace_days * DAY}
-            ends |= {seat.end for _, seat in model.facts.live(item.key, item.way, model.now)}
+            ends |= {seat.end for _, seat in model.facts.live(item, model.now)}
         ends |= {held.lease.end for held in self.leases[-8:]}
         ahead = sorted(end for end in ends if model.now < end < model.now + 400 * DAY)
         self._pass(max(0, ahead[edge % len(ahead)] + off - model.now))
@@ -126,6 +126,9 @@ class Scene:
                     self.numbers[key] = number
         return self.numbers[key]
 
+    def _next_turn(self) -> int:
+        return max((code.named for code in self.model.codes), default=0) + 1
+
     def _live_code(self, number: int) -> Code | None:
         codes = self.model.live_codes()
         return codes[number % len(codes)] if codes else None
@@ -139,7 +142,7 @@ class Scene:
             if (code.organization, code.custom, code.removed) == (organization, custom, True)
         ]
         number = gone[0].number if gone and not self.features["numbers"] else len(self.model.codes)
-        code = Code(number, organization, custom, first)
+        code = Code(number, organization, custom, first, named=self._next_turn())
         self.model.codes[number : number + 1] = [code]
         return code
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+from functools import partial
 from typing import Any
 
+from lts.errors import LicenseFileError
 from lts.protocol import iso
 from lts.rules import licensefile
 from lts.rules.licensefile import License
 from lts.service import licenses
 from lts.service.licenses import Choice
 from lts.vendor import issuing
-from tests.model.licenses import CONCURRENT_WAYS, FOREVER, Code, ItemKey, read_item
+from tests.model.licenses import CONCURRENT_WAYS, FOREVER, Code, Item, ItemKey, read_item
 from tests.model.scene import VENDORS, Sale, Scene, same
 from tests.model.sequences import Step
 from tests.model.server import vendors
@@ -60,9 +63,12 @@ class Selling(Scene):
             sale.words[item_id] = {"spec": spec, "times": times}
             item = read_item(key, sale.organization, age, spec, times)
             item.revoked = item_id in sale.gone
+            if before is not None:
+                item.era = before.era + (self.features["fresh grants"] and item.way != before.way)
             self.model.items[key] = item
         for item_id in sale.gone:
             self.model.items[VENDORS[sale.vendor], sale.license_id, item_id].revoked = True
+        self._hide(sale, archived=False)
         if fresh:
             self._place(sale, fresh, done.handshake_code)
 
@@ -98,7 +104,9 @@ class Selling(Scene):
     def _all_words(self, sale: Sale) -> dict[str, Words]:
         return {i: (w["spec"], w["times"]) for i, w in sale.words.items() if i not in sale.gone}
 
-    def _amend(self, license: int, item: int, change: Step, add: Step | None = None, remove: bool = False) -> None:
+    def _amend(
+        self, license: int, item: int, change: Step, add: Step | None = None, remove: bool = False, way: str = ""
+    ) -> None:
         found = self._sale_and_item(license, item)
         if found is None:
             return
@@ -106,6 +114,8 @@ class Selling(Scene):
         words = self._all_words(sale)
         spec, times = words[item_id]
         changed, moved = self._words(change)
+        if way and self.features["fresh grants"]:
+            changed["chargeWay"] = way
         if spec["chargeWay"] not in CONCURRENT_WAYS:
             changed.pop("overdraft", None)
         if spec["chargeWay"] == "domain":
@@ -115,15 +125,22 @@ class Selling(Scene):
             moved.pop("expiresAt")
         request: dict[str, Any] = {"items": [{"itemId": item_id, **changed}]}
         words[item_id] = ({**spec, **changed}, {**times, **moved})
-        if remove and len(words) > 1:
+        gone = {item_id} if remove and len(words) > 1 else set()
+        if gone:
             request = {"items": [], "remove": [item_id]}
-            sale.gone.add(item_id)
             del words[item_id]
         if add is not None and add["itemId"] not in sale.words:
             words[add["itemId"]] = self._words(add)
             request["items"].append(words[add["itemId"]][0])
         maker = vendors()[sale.vendor]
-        self._import(sale, issuing.amend(sale.file, request, maker.key, maker.name), words)
+        try:
+            new = issuing.amend(sale.file, request, maker.key, maker.name)
+        except LicenseFileError:
+            if way:
+                return  # not every item can be charged in every way
+            raise
+        sale.gone |= gone
+        self._import(sale, new, words)
 
     def _revoke(self, license: int, item: int) -> None:
         found = self._sale_and_item(license, item)
@@ -139,4 +156,29 @@ class Selling(Scene):
             sale = self.sales[license % len(self.sales)]
             data = licensefile.render(sale.file).encode()
             done = licenses.import_license(self.server.lab.ctx, data, Choice(), "test", self.model.now)
-            same("the same file again", "already-imported", done.status)
+            hidden = any(item.archived for item in self._items_of(sale))
+            same("the same file again", "taken-back" if hidden else "already-imported", done.status)
+            self._hide(sale, archived=False)
+
+    def _archive(self, license: int) -> None:
+        if not self.sales:
+            return
+        archiving = importlib.import_module("lts.service.archiving")  # not there before a server can archive
+        sale = self.sales[license % len(self.sales)]
+        call = partial(
+            archiving.archive, self.server.lab.ctx, sale.license_id, sale.organization, "test", self.model.now
+        )
+        if any(item.archived for item in self._items_of(sale)):
+            self._refused("archived-before", call)
+            return
+        call()
+        self._hide(sale, archived=True)
+        for item in self._items_of(sale):
+            item.era += 1
+
+    def _items_of(self, sale: Sale) -> list[Item]:
+        return [item for key, item in self.model.items.items() if key[:2] == (VENDORS[sale.vendor], sale.license_id)]
+
+    def _hide(self, sale: Sale, *, archived: bool) -> None:
+        for item in self._items_of(sale):
+            item.archived = archived

@@ -33,7 +33,7 @@ def sequence(seed: int, length: int, features: dict[str, bool]) -> list[Step]:
     """Random steps in a world."""
     dice = random.Random(seed)
     focus = dice.randint(1, 3)
-    kinds = [kind for kind in _KINDS if features["archive"] or kind not in ("archive", "take back")]
+    kinds = [kind for kind in _KINDS if features["archive"] or kind != "archive"]
     chosen = dice.choices(kinds, [_KINDS[kind][0] for kind in kinds], k=length)
     return [{"do": kind, **_KINDS[kind][1](dice, focus)} for kind in chosen]
 
@@ -101,7 +101,7 @@ def _changes(dice: random.Random) -> Step:
     changes: Step = {}
     if dice.random() < 0.6:
         changes["items"] = [
-            (number, dice.choice((None, None, 0, 1, 2, 6)))
+            (number, dice.choice((None, None, 0, 1, 1, 2, 6)))
             for number in dice.sample(range(6), dice.randint(0 if dice.random() < 0.1 else 1, 5))
         ]
     if dice.random() < 0.2:
@@ -179,6 +179,8 @@ def _amend(dice: random.Random, _focus: int) -> Step:
         step["add"] = _item(dice, 9, dice.choice(WAYS))
     if dice.random() < 0.05:
         step["remove"] = True
+    if dice.random() < 0.08:
+        step["way"] = dice.choice(("scan", "device", "server", "concurrentDevice"))
     return step
 
 
@@ -192,13 +194,12 @@ _KINDS: dict[str, tuple[int, Any]] = {
     "step back": (1, lambda dice, _: {"seconds": dice.choice((59, 3_001, 7_001, 4 * 3_600 + 1, 2 * 86_400))}),
     "amend": (5, _amend),
     "revoke": (1, lambda dice, _: {"license": dice.randint(0, 3), "item": dice.randint(0, 4)}),
-    "same file": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
+    "same file": (2, lambda dice, _: {"license": dice.randint(0, 3)}),
     "edit code": (4, lambda dice, focus: {k: v for k, v in _edit(dice, focus).items() if k != "do"}),
     "add code": (1, lambda dice, _: {k: v for k, v in _new_code(dice).items() if k != "do"}),
     "rename code": (1, lambda dice, focus: {"code": dice.randint(0, focus), "name": dice.randint(0, 5)}),
     "remove code": (1, lambda dice, focus: {"code": dice.randint(0, focus)}),
-    "restart": (2, lambda dice, _: {"down": dice.choice((0, 0, 5, 3_607, 90_061))}),
+    "restart": (4, lambda dice, _: {"down": dice.choice((0, 0, 5, 3_607, 90_061))}),
     "archive": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
-    "take back": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
 }
 """By kind of step: how often, and what makes one."""

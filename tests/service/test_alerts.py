@@ -15,7 +15,7 @@ import pytest
 
 from lts.courier import Courier
 from lts.errors import AdminError, Refusal
-from lts.protocol import DAY_SECONDS, slot_of
+from lts.protocol import DAY_SECONDS, iso, slot_of
 from lts.rules import alerts as rules
 from lts.rules import licensefile
 from lts.rules.alertmail import Server, render
@@ -219,6 +219,36 @@ def test_all_that_is_new_goes_into_one_mail_and_a_failing_rule_stops_no_other(
     monkeypatch.undo()
     alerts.check(server.ctx, server.time.now)
     assert "alert-rule-failed" not in [notice.code for notice in attention.notices(server.ctx, server.time.now)]
+
+
+def test_what_is_told_of_each_kind_of_item_has_its_own_numbers(server: Lab) -> None:
+    """Several items side by side: a number of one must not stand in a sentence of another."""
+    end = iso(server.time.now + 6 * DAY_SECONDS + 3_611)
+    server.load(
+        item("scans", "scan", 200, product="scans"),
+        item("seats", "device", 4, product="seats", expiresAt=end),
+        item("daily", "device", 2, product="daily", activePeriod="daily"),
+        item("many", "concurrentDevice", 1, product="many", overdraft=5, maxOfflineDays=1),
+        item("idle", "page", 70, product="idle"),
+    )
+    with post_office() as office:
+        set_mail(server, office.port)
+        server.report(server.authorize(product="scans").lease, {"QR": 163})
+        for product, devices in (("seats", 3), ("daily", 2), ("many", 4)):
+            for lease in [server.authorize(product=product).lease for _ in range(devices)]:
+                server.report(lease, {})
+        look(server)
+        [mail] = office.mails
+        told = [line for line in body_of(mail, "plain").splitlines() if line.startswith("License item")]
+        assert sorted(told) == [
+            "License item daily has used 100 % of its quota (2 of 2).",
+            "License item many has spent 60 % of its overdraft (3 of 5).",
+            "License item scans has used 81 % of its quota (163 of 200).",
+            "License item seats ends in 7 days, on 2026-12-01 13:17:54 UTC.",
+            "License item seats has used 75 % of its quota (3 of 4).",
+        ]
+        history = outbox.history(server.ctx, Page())["messages"]
+        assert len(history) == 1
 
 
 def test_failed_authorizations_of_the_last_hour_are_told(server: Lab) -> None:

@@ -114,6 +114,36 @@ def test_the_item_that_ends_first_is_used_first_until_an_order_is_set(server: La
     assert server.authorize(code).items[0].item_id == "long"
 
 
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        ({"productVersions": ["*"]}, {"productVersions": ["8", "9", "10"]}),
+        ({"productVersions": ["8", "9"]}, {"productVersions": ["8"]}),
+        ({"productVersions": ["*"], "editions": ["pro"]}, {"productVersions": ["8"]}),
+        ({}, {"editions": ["pro", "lite"]}),
+        ({"editions": ["pro", "lite"]}, {"editions": ["pro"]}),
+        ({}, {"deploymentTypes": ["server", "desktop"]}),
+        ({"modules": ["QR", "OCR"]}, {"modules": ["QR"]}),
+        ({"quota": 9, "modules": ["QR", "OCR"]}, {"quota": 1}),
+        ({"quota": 9}, {"quota": 10}),
+        ({"maxOfflineDays": 3}, {"maxOfflineDays": 4, "quota": 1}),
+    ],
+)
+def test_of_items_that_end_together_the_more_specific_is_used_first(
+    server: Lab, wide: dict[str, Any], narrow: dict[str, Any]
+) -> None:
+    server.load(item("wide", **wide), item("narrow", **narrow))
+    assert server.authorize(version="8", edition="pro").items[0].item_id == "narrow"
+
+
+def test_an_item_without_modules_is_granted_to_who_asks_for_none(server: Lab) -> None:
+    server.load(item("bare", modules=[]), item("other", product="other"))
+    assert [(granted.item_id, granted.modules) for granted in server.authorize().items] == [("bare", ())]
+    with pytest.raises(Refusal) as caught:
+        server.authorize(modules=("QR",))
+    assert caught.value.code == 124
+
+
 def test_items_in_quota_grace_come_after_the_others(server: Lab) -> None:
     code = server.load(item("a", quota=10, expiresAt=iso(NOON + 5 * DAY_SECONDS)), item("b"))
     first = server.authorize(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from lts.service import handshakes, licenses, release
 from lts.service.licenses import Choice
 from lts.store import devices
 from lts.vendor import issuing
-from tests.support.kit import NOON, Lab, entry, item
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 from tests.support.wait import PATIENCE
 
 
@@ -142,6 +143,46 @@ def test_one_seat_serves_a_device_whatever_code_it_comes_by_and_a_cap_counts_it_
         server.authorize(second)
     server.authorize(first)
     assert server.live() == 2
+
+
+def test_what_is_full_stays_full_over_a_restart(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        seats = item("seats", "device", 1, graceQuota=0, product="seats", activePeriod="daily")
+        scans = item("scans", "scan", 10, graceQuota=0, product="scans")
+        many = item("many", "concurrentDevice", 1, overdraft=1, product="many", maxOfflineDays=1)
+        code = server.load(seats, scans, many, item("shared", "server", 5, product="shared"), item("page", "page", 50))
+        keys = {row["itemId"]: row["id"] for row in licenses.describe(server.ctx, time.now)}
+        capped = [{"id": keys["shared"], "cap": 1}, {"id": keys["page"], "cap": 2}]
+        narrow = handshakes.add(server.ctx, "216998", {"custom": "narrow", "items": capped}, "test", time.now)
+        server.authorize(code, product="seats")
+        server.report(server.authorize(code, product="scans").lease, {"QR": 10})
+        for lease in [server.authorize(code, product="many").lease for _ in range(2)]:
+            server.report(lease, {})
+        server.authorize(narrow, product="shared")
+        server.report(server.authorize(narrow).lease, {"QR": 2})
+    time.forward(DAY_SECONDS - 1)  # within the hour in which the seat ends
+    with lab(tmp_path, time, vendor) as server:
+        for name, product in ((code, "seats"), (code, "scans"), (code, "many"), (narrow, "shared"), (narrow, "reader")):
+            with pytest.raises(Refusal) as caught:
+                server.authorize(name, product=product)
+            assert caught.value.code == 120, product
+        time.forward(1)
+        server.authorize(code, product="seats")
+
+
+def test_the_holder_of_the_last_seat_under_a_cap_goes_on(server: Lab) -> None:
+    server.load(item("other"), item("seats", "device", 5, product="seats"))
+    key = next(row["id"] for row in licenses.describe(server.ctx, server.time.now) if row["itemId"] == "seats")
+    change = {"custom": "narrow", "items": [{"id": key, "cap": 1}]}
+    code = handshakes.add(server.ctx, "216998", change, "test", server.time.now)
+    device = str(uuid4())
+    lease = server.authorize(code, device, product="seats").lease
+    assert server.authorize(code, device, product="seats").items[0].grant == 1
+    assert server.report(lease, {"QR": 1}).lease is not None
+    with pytest.raises(Refusal) as caught:
+        server.authorize(code, product="seats")
+    assert caught.value.code == 120
 
 
 def test_scans_are_recorded_whole_beyond_the_quota_and_then_refused(server: Lab) -> None:

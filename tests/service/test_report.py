@@ -48,7 +48,7 @@ def test_29_days_of_slots_in_one_call_land_each_on_its_day(server: Lab) -> None:
     assert by_day.total == 29 * SLOTS_PER_DAY
     full = [units for units in by_day.rows.values() if units == SLOTS_PER_DAY]
     assert (len(by_day.groups), len(full)) == (30, 28)
-    assert by_day.rows["2026-11-25", "QR"] == SLOTS_PER_DAY // 2
+    assert by_day.rows["2026-11-25", "QR"] == SLOTS_PER_DAY - SLOT % SLOTS_PER_DAY
 
 
 def test_slots_ahead_and_too_old_are_rejected_and_the_rest_counts(server: Lab) -> None:
@@ -66,6 +66,16 @@ def test_types_go_to_the_item_that_covers_them_and_others_to_the_first(server: L
     lease = server.authorize(code, modules=("QR", "OCR")).lease
     server.report(lease, {"OCR": 2, "QR": 3, "else": 5})
     assert (server.used(1), server.used(2)) == (8, 2)
+
+
+@pytest.mark.parametrize("full", ["QR", "OCR"])
+def test_a_lease_over_two_items_is_renewed_only_while_neither_is_used_up(server: Lab, full: str) -> None:
+    server.load(item("a", quota=10, graceQuota=0), item("b", "page", 10, graceQuota=0, modules=["OCR"]))
+    lease = server.authorize(modules=("QR", "OCR")).lease
+    answer = server.report(lease, {"QR": 9, "OCR": 9})
+    assert answer.lease is not None
+    assert server.report(answer.lease, {full: 10}).lease is None
+    assert server.used(1) + server.used(2) == 19
 
 
 def test_zero_is_unchanged_and_an_empty_usage_is_a_sign_of_life(server: Lab) -> None:
@@ -155,7 +165,7 @@ def test_concurrency_counts_a_device_once_over_codes(server: Lab) -> None:
 
 
 def test_a_report_ends_on_slot_boundaries_of_utc(server: Lab) -> None:
-    assert NOON % SLOT_SECONDS == 0
+    assert NOON % SLOT_SECONDS, "a moment within a slot"
     lease = server.authorize(server.load(item())).lease
     midnight = (NOON // DAY_SECONDS) * DAY_SECONDS
     server.report_many(lease, [entry(slot_of(midnight) - 1, {"QR": 1}), entry(slot_of(midnight), {"QR": 2})])
