@@ -245,6 +245,7 @@ class Lease:
             receipt, *added,
         )  # fmt: skip
 
+
 def _as(kind: type[_T], claims: dict[str, Any], name: str) -> _T:
     value = claims[name]
     if type(value) is not kind:
