@@ -10,7 +10,7 @@ from lts.cli import ask, license_show
 from lts.cli.admin import Session, session
 from lts.cli.files import read_file, write_text
 from lts.cli.options import config_of
-from lts.cli.output import note, print_json, print_table
+from lts.cli.output import counted, note, print_json, print_table
 from lts.errors import AdminError
 from lts.rules import filekind, licensefile, vendorkey
 from lts.rules.ends import end_text, when_text
@@ -29,7 +29,15 @@ def add_parsers(commands: Any) -> None:
     )
     items = sub.add_parser("list", help="license items of the server")
     items.set_defaults(run=_list)
+    items.add_argument("--archived", action="store_true", help="those of archived licenses")
     items.add_argument("--json", action="store_true")
+    archive = sub.add_parser(
+        "archive", help="hide a license: it authorizes nobody, its seats end; importing its file takes it back"
+    )
+    archive.set_defaults(run=_archive)
+    archive.add_argument("license", metavar="LICENSE", help="the license's id")
+    archive.add_argument("--organization", help="where licenses of several vendors have this id")
+    archive.add_argument("--yes", action="store_true", help="do not ask")
     import_ = sub.add_parser("import", help="import a license file")
     import_.set_defaults(run=_import)
     import_.add_argument("file", type=Path)
@@ -54,7 +62,8 @@ def add_parsers(commands: Any) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        items = server.call("GET", "/licenses/items")["items"]
+        state = "archived" if args.archived else None
+        items = server.call("GET", "/licenses/items", state=state)["items"]
     if args.json:
         print_json(items)
         return 0
@@ -72,8 +81,31 @@ def _list(args: argparse.Namespace) -> int:
         for i in items
     ]
     head = ("No.", "Item", "Product", "Charge way", "Used", "Ends", "State", "Handshake codes")
-    print_table(head, rows, "No license items yet. Import a license file: lts license import FILE.lic")
+    none = "No license items yet. Import a license file: lts license import FILE.lic"
+    print_table(head, rows, "No license is archived." if args.archived else none)
     return 0
+
+
+def _archive(args: argparse.Namespace) -> int:
+    named = {"licenseId": args.license, "organizationId": args.organization}
+    with session(config_of(args)) as server:
+        told = _archive_told(server.call("GET", "/licenses/use", **named))
+        ask.confirm(told, f"Archive license {args.license}?", yes=args.yes, instead="--yes")
+        server.call("POST", "/licenses/archive", named)
+    print(f"License {args.license} is archived. Importing its file takes it back.")
+    return 0
+
+
+def _archive_told(use: dict[str, Any]) -> str:
+    """What archiving a license does, in figures."""
+    if use["archived"]:
+        raise AdminError("archived-before", f"License {use['licenseId']} is archived already.")
+    items, seats = counted(use["items"], "item"), counted(use["seats"], "seat ends", "seats end")
+    codes = ", ".join(use["handshakeCodes"]) or "no handshake code"
+    return (
+        f"License {use['licenseId']} of organization {use['organizationId']} is hidden with its {items} and authorizes"
+        f" nobody: {seats} at once, and devices go on until their leases end. Held by: {codes}. Statistics stay."
+    )
 
 
 def _ends(item: dict[str, Any]) -> str:
@@ -114,6 +146,10 @@ def _call_import(server: Session, data: bytes, preview: bool, query: dict[str, s
 
 
 def _tell(done: dict[str, Any], preview: bool) -> None:
+    if done["status"] == "taken-back":
+        verb = "would be taken back" if preview else "is taken back"
+        print(f"License {done['licenseId']} revision {done['revision']} was archived and {verb}.")
+        return
     if done["status"] == "already-imported":
         print(f"License {done['licenseId']} revision {done['revision']} is imported already; nothing changed.")
         return
@@ -124,6 +160,8 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
             print(f"  {len(done[name])} {verb} {name}: {', '.join(done[name])}")
     for item, excess in done["overQuota"].items():
         print(f"  {item}: {excess} seats over the new quota go on until they end")
+    if done["takesBack"]:
+        print(f"  The license was archived; it {'would be' if preview else 'is'} taken back")
     if not done["trusted"]:
         print(f"  The vendor's key is not trusted yet; its fingerprint is {done['fingerprint']}")
     if done["handshakeCode"] and done["added"]:

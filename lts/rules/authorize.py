@@ -363,7 +363,7 @@ _SENTENCES = {
     109: "The license does not cover this edition.",
     111: "The license item and its grace days are over; import a renewed license file.",
     112: "The license item has not started yet.",
-    113: "The license item is revoked or not valid on this server.",
+    113: "The license item is revoked, archived, or not valid on this server.",
     114: "The item is for web sites; send validation.domain.",
     115: "The item is not charged in the way asked for.",
     120: "The quota of the license item and its grace are used up.",

@@ -14,14 +14,15 @@ from lts.protocol import NEVER
 from lts.rules.certificates import Certificates, LicenseName
 from lts.rules.licensefile import Item
 
-ACTIVE, REVOKED, INVALID = "active", "revoked", "invalid"
+ACTIVE, REVOKED, INVALID, ARCHIVED = "active", "revoked", "invalid", "archived"
 
 
 @dataclass(frozen=True)
 class LicenseItem:
     """An item as this server holds it. `vendor` is the root key id of the vendor that sold it.
 
-    `state` is active, revoked, or invalid (signature, trust or binding do not hold; `reason` says which).
+    `state` is active, revoked, invalid (signature, trust or binding do not hold; `reason` says which), or archived
+    with its license. Of its grants only those of `round` hold.
     """
 
     key: int
@@ -31,6 +32,7 @@ class LicenseItem:
     item: Item
     state: str = ACTIVE
     reason: str | None = None
+    round: int = 0
 
     @property
     def license_name(self) -> LicenseName:

@@ -11,6 +11,8 @@ SEAT_WAYS = frozenset({ChargeWay.DEVICE, ChargeWay.SERVER})
 UNIT_WAYS = frozenset({ChargeWay.SCAN, ChargeWay.PAGE})
 CONCURRENT_WAYS = frozenset({ChargeWay.CONCURRENT_DEVICE, ChargeWay.CONCURRENT_INSTANCE})
 DEFAULT_OFFLINE_DAYS = 7
+ROUND = 1 << 32
+"""Grants of an item's round n are numbered from n × ROUND + 1 (docs/decisions/0021-archive.md)."""
 OVERDRAFT_PERIOD_SECONDS = 365 * DAY_SECONDS
 
 
@@ -19,7 +21,8 @@ class Seat:
     """A device's place in an item: the seat (device, item, grant), or a concurrent item's live lease.
 
     `since` and `end` are UTC seconds; `since` is when a concurrent item's unbroken lease began (0 for
-    others); `codes` are the keys of the handshake codes the device came by during this grant.
+    others); `codes` are the keys of the handshake codes the device came by during this grant. `closed` says that it was
+    given back, `ended` that its round is over.
     """
 
     grant: int
@@ -29,10 +32,11 @@ class Seat:
     codes: tuple[int, ...] = ()
     since: int = 0
     instances: int = 1
+    ended: bool = False
 
     def live(self, now: int) -> bool:
         """Whether the grant still holds at `now` (UTC seconds)."""
-        return not self.closed and self.end > now
+        return not self.closed and not self.ended and self.end > now
 
 
 def join(one: Seat, other: Seat) -> Seat:

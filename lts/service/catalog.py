@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 
 import apsw
@@ -18,6 +19,7 @@ from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import licensefile
 from lts.rules.catalog import (
     ACTIVE,
+    ARCHIVED,
     INVALID,
     REVOKED,
     Catalog,
@@ -70,15 +72,20 @@ def builder(
     def build(db: apsw.Connection) -> Catalog:
         items: dict[int, LicenseItem] = {}
         vendors: dict[str, str] = {}
-        held = delegation()
+        held, rounds, hidden = delegation(), licenses.rounds(db), licenses.archived(db)
         own: dict[LicenseName, str] = {}
         of_main: dict[LicenseName, str] = {}
         for stored in licenses.newest(db):
             found, verified_items = _items_of(db, stored, read, identity, held)
+            if (stored.vendor, stored.license_id) in hidden:
+                found = {key: replace(item, state=ARCHIVED, reason=None) for key, item in found.items()}
             items.update(found)
             for key in verified_items:
                 vendors.setdefault(found[key].organization_id, found[key].vendor)
             _learn_certificates(own, of_main, stored, read, identity, held)
+        for key, number in rounds.items():
+            if key in items:
+                items[key] = replace(items[key], round=number)
         every = [_code(stored_code, items, vault) for stored_code in codes.all_codes(db)]
         names = codenames.by_name(db)
         present = sorted(

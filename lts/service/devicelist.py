@@ -88,7 +88,7 @@ def _row(db: apsw.Connection, catalog: Catalog, device: Device, alike: int, now:
             "copies": len(chain.tips) if chain.forked else 1,
         },
         "alike": alike,
-        "seats": [_seat(catalog, key, seat, now) for key, seat in seats.of_device(db, device.key)],
+        "seats": [_seat(catalog, key, seat, now) for key, seat in seats.newest_of(db, device.key).items()],
     }
 
 
@@ -102,7 +102,7 @@ def _seat(catalog: Catalog, key: int, seat: Seat, now: int) -> Json:
         "handshakeCodes": codes,
         "until": iso(seat.end),
         "live": seat.live(now),
-        "released": seat.closed,
+        "released": seat.closed or seat.ended,
         "grace": seat.grace,
         "instances": seat.instances,
     }

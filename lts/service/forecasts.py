@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lts.protocol import DAY_SECONDS
+from lts.rules.catalog import ARCHIVED
 from lts.rules.forecast import WINDOW_DAYS, last_day
 from lts.rules.seats import UNIT_WAYS
 from lts.service.context import Context
@@ -12,11 +13,15 @@ from lts.store import statistics
 from lts.store.statistics import Selection
 
 
+def _runs_out(item: dict[str, Any]) -> bool:
+    return item["chargeWay"] in UNIT_WAYS and bool(item["quota"]) and item["state"] != ARCHIVED
+
+
 def last_days(ctx: Context, items: list[dict[str, Any]], now: int) -> dict[int, int]:
     """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items of
     which that can be said. `items` as lts.service.licenses.describe tells them."""
     today = now // DAY_SECONDS
-    counted = [item for item in items if item["chargeWay"] in UNIT_WAYS and item["quota"]]
+    counted = [item for item in items if _runs_out(item)]
     found = {}
     with ctx.store.reader() as db:
         first = statistics.first_days(db)

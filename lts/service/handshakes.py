@@ -12,7 +12,7 @@ from typing import Any
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
 from lts.rules import domains
-from lts.rules.catalog import Catalog, Code
+from lts.rules.catalog import ARCHIVED, Catalog, Code
 from lts.rules.fields import MAX_TEXT
 from lts.rules.text import nfc
 from lts.service.catalog import PASSWORD_CHANGE, seal_password, unseal_password
@@ -188,7 +188,7 @@ def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]
     if "validation" in changes:
         draft.fields["validation"] = _validation(changes["validation"])
     if "items" in changes:
-        draft.items = _items(tx, draft.organization_id, changes["items"])
+        draft.items = _items(tx, draft, changes["items"])
     if "manualOrder" in changes:
         draft.fields["manualOrder"] = _yes(changes["manualOrder"], "manualOrder")
     if "isDefault" in changes:
@@ -244,15 +244,17 @@ def _validation(given: Any) -> dict[str, list[str]]:
     return cleaned
 
 
-def _items(tx: Transaction, organization_id: str, given: Any) -> list[tuple[int, int | None]]:
+def _items(tx: Transaction, draft: Draft, given: Any) -> list[tuple[int, int | None]]:
     if not isinstance(given, list):
         raise AdminError("bad-items", "items is a list of {id, cap}.", field="items")
     chosen: dict[int, int | None] = {}
+    held = {key for key, _ in draft.items}
     for entry in given:
         key = entry.get("id") if isinstance(entry, dict) else None
         cap = entry.get("cap") if isinstance(entry, dict) else None
         item = tx.catalog.items.get(key) if type(key) is int else None
-        if item is None or item.organization_id != organization_id:
+        hidden = item is not None and item.state == ARCHIVED and item.key not in held
+        if item is None or item.organization_id != draft.organization_id or hidden:
             raise AdminError("no-such-item", f"There is no license item {key!r} of this organization.", field="items")
         if item.key in chosen:
             raise AdminError("bad-items", f"items names item {key} twice; name it once.", field="items")
@@ -288,7 +290,13 @@ def describe_code(code: Code) -> dict[str, Any]:
             "processNames": list(code.validation.process_names),
         },
         "items": [
-            {"id": e.item.key, "itemId": e.item.item.item_id, "licenseId": e.item.license_id, "cap": e.cap}
+            {
+                "id": e.item.key,
+                "itemId": e.item.item.item_id,
+                "licenseId": e.item.license_id,
+                "cap": e.cap,
+                "archived": e.item.state == ARCHIVED,
+            }
             for e in code.items
         ],
     }

@@ -14,7 +14,7 @@ from lts.rules import filekind, licensefile
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
-from lts.rules.licensefile import License
+from lts.rules.licensefile import Item, License
 from lts.rules.notices import HINT, WARNING, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace, overdraft_period
 from lts.rules.vendorkey import fingerprint, is_fingerprint
@@ -24,6 +24,7 @@ from lts.service.context import Context
 from lts.store import codes, licenses, records, seats
 from lts.store.transaction import Transaction
 
+SAME, TAKEN_BACK = "already-imported", "taken-back"
 STATES = ("active", "grace", "pending", "expired", "revoked", "invalid", "archived")
 
 
@@ -48,7 +49,8 @@ class _Place:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an import would do. `trusted` False: an administrator has to confirm `fingerprint` first."""
+    """What an import would do. `trusted` False: an administrator has to confirm `fingerprint` first. `takes_back`: the
+    license was archived and will not be; by the same file alone the status is then "taken-back"."""
 
     license: License
     trusted: bool
@@ -59,6 +61,7 @@ class Preview:
     revoked: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     over_quota: dict[str, int] = field(default_factory=dict)
+    takes_back: bool = False
     place: _Place | None = None
 
     @property
@@ -134,19 +137,21 @@ def _preview(tx: Transaction, ctx: Context, new: License, choice: Choice, now: i
         )
     old = stored_license(tx.db, vendor, new.license_id)
     difference = licensefile.compare(old, new)
+    archived = licenses.turn(tx.db, vendor, new.license_id)[1] % 2 == 1
     known = licenses.item_keys(tx.db, vendor, new.license_id)
     place = _place_of(tx, new, choice, any_new=any(item.item_id not in known for item in new.items))
     return Preview(
         new,
         trusted,
         fingerprint(new.vendor_kid),
-        difference.status,
+        TAKEN_BACK if archived and difference.status == SAME else difference.status,
         difference.added,
         difference.renewed,
         difference.revoked,
         difference.unchanged,
         _over_quota(tx, known, new, now),
-        place,
+        takes_back=archived,
+        place=place,
     )
 
 
@@ -234,9 +239,13 @@ def _spelled_alike(other: Code) -> Notice:
 
 def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int) -> Preview:
     outcome = _preview(tx, ctx, new, choice, now)
-    if outcome.status == "already-imported":
+    if outcome.status == SAME:
         return outcome
     vendor = ctx.trust.root(new.vendor_kid)
+    if outcome.status == TAKEN_BACK:
+        revision, turn = licenses.turn(tx.db, vendor, new.license_id)
+        tx.emit(records.Archived(actor, vendor, new.license_id, revision, turn + 1), now)
+        return outcome
     ids = tuple(item.item_id for item in new.items)
     _hand_on_trust(tx, ctx, new.vendor_kid, now)
     keys = licenses.item_keys(tx.db, vendor, new.license_id)
@@ -244,10 +253,24 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     fresh = [number + tx.new_number("items") for number in range(len(new_ids))]
     keys.update(zip(new_ids, fresh, strict=True))
     numbered = tuple((item_id, keys[item_id]) for item_id in ids)
+    charged_anew = [keys[item.item_id] for item in new.items if _is_charged_anew(tx.catalog, keys, item)]
     tx.emit(records.License(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
+    end_grants(tx, charged_anew, now)
     if outcome.place is not None and fresh:
         _put_in(tx, new, outcome.place, fresh, choice.make_default, actor, now)
     return outcome
+
+
+def _is_charged_anew(catalog: Catalog, keys: dict[str, int], item: Item) -> bool:
+    """Whether an item that is known was charged in another way before."""
+    before = catalog.items.get(keys[item.item_id])
+    return before is not None and before.item.charge_way != item.charge_way
+
+
+def end_grants(tx: Transaction, items: list[int], now: int) -> None:
+    """All grants of these items end; what is granted afterwards has numbers of its own."""
+    if items:
+        tx.emit(records.GrantsEnded(tuple((key, tx.rounds.get(key, 0) + 1) for key in items)), now)
 
 
 def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:

@@ -25,7 +25,7 @@ def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:
     device = devices.find(tx.db, lease.device_bytes)
     if device is None:
         return tx.serial
-    held = dict(seats.of_device(tx.db, device.key))
+    held = seats.newest_of(tx.db, device.key)
     closing = []
     for claim, item in zip(lease.items, _items_of(tx, lease), strict=True):
         seat = held.get(item.key) if item else None
@@ -52,7 +52,7 @@ def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now:
 
     def operation(tx: Transaction) -> int:
         device = devices.find(tx.db, UUID(device_uuid).bytes)
-        seat = dict(seats.of_device(tx.db, device.key)).get(item_key) if device else None
+        seat = seats.newest_of(tx.db, device.key).get(item_key) if device else None
         if device is None or seat is None or not seat.live(now):
             raise AdminError("no-live-seat", "The device holds no live seat in this item.", status=404)
         tx.emit(records.Released(device.key, ((item_key, seat.grant),)), now)

@@ -261,6 +261,8 @@ def _of_items(
 def _renew_item(
     standing: rules.Standing, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int
 ) -> Granted | None:
+    if claim.charge_way != entry.item.item.charge_way:
+        return None  # what was granted then is not what an authorization would grant now
     needs_seat = has_seat(entry.item.item.charge_way)
     if needs_seat and (standing.seat is None or standing.seat.grant != claim.grant):
         return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lts.protocol import NEVER
 from lts.rules.authorize import Standing, StandingOf
-from lts.rules.catalog import Code, CodeItem
-from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, Seat, overdraft_period
+from lts.rules.catalog import Code, CodeItem, LicenseItem
+from lts.rules.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat, overdraft_period
 from lts.store import seats
 from lts.store.transaction import Transaction
 
@@ -25,17 +25,20 @@ def standing_of(tx: Transaction, code: Code, device: int | None, now: int) -> St
     return look_up
 
 
-def _held(tx: Transaction, device: int | None, item: int, now: int, concurrent: bool) -> tuple[Seat | None, int]:
+def _held(
+    tx: Transaction, device: int | None, item: LicenseItem, now: int, concurrent: bool
+) -> tuple[Seat | None, int]:
     """(live grant or None, highest grant number) of a device in an item."""
-    seat = seats.find(tx.db, device, item, concurrent) if device is not None else None
+    first = item.round * ROUND
+    seat = seats.find(tx.db, device, item.key, concurrent) if device is not None else None
     if seat is None:
-        return None, 0
-    return (seat if seat.live(now) else None), seat.grant
+        return None, first
+    return (seat if seat.live(now) else None), max(seat.grant, first)
 
 
 def _seat_standing(tx: Transaction, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
     item = entry.item.key
-    seat, peak = _held(tx, device, item, now, False)
+    seat, peak = _held(tx, device, entry.item, now, False)
     return Standing(
         live=seats.live(tx, item, 0, now),
         code_live=seats.live(tx, item, code.key, now) if entry.cap is not None else 0,
@@ -47,7 +50,7 @@ def _seat_standing(tx: Transaction, code: Code, entry: CodeItem, device: int | N
 
 def _concurrent_standing(tx: Transaction, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
     item = entry.item
-    seat, peak = _held(tx, device, item.key, now, True)
+    seat, peak = _held(tx, device, item, now, True)
     spent = tx.counters.sums.get(("overdraft", item.key, overdraft_period(item.item, now)), 0)
     since = seat.since if seat is not None else NEVER  # younger than any other, wherever the clock stepped
     overused = spent >= item.item.overdraft

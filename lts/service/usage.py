@@ -11,7 +11,7 @@ import apsw
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
-from lts.rules.catalog import Catalog
+from lts.rules.catalog import ARCHIVED, Catalog
 from lts.rules.usagetable import BY_TALLY, GROUPINGS
 from lts.service import handshakes
 from lts.service.context import Context
@@ -269,7 +269,13 @@ def subjects(ctx: Context) -> Json:
             {"id": c.key, "name": c.name, "organizationId": c.organization_id, "removed": c.removed} for c in codes
         ],
         "items": [
-            {"id": e.key, "itemId": e.item.item_id, "licenseId": e.license_id, "description": e.item.description}
+            {
+                "id": e.key,
+                "itemId": e.item.item_id,
+                "licenseId": e.license_id,
+                "description": e.item.description,
+                "archived": e.state == ARCHIVED,
+            }
             for e in items
         ],
     }

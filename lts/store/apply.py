@@ -13,6 +13,7 @@ from typing import Any
 from lts.store import alerts, audit, codes, devices, licenses, pair, seats, usage
 from lts.store.records import (
     Alerted,
+    Archived,
     Closed,
     Code,
     CodeRemoved,
@@ -20,6 +21,7 @@ from lts.store.records import (
     Epoch,
     Event,
     Granted,
+    GrantsEnded,
     License,
     Origin,
     Record,
@@ -73,6 +75,8 @@ _APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
     Setting: lambda tx, record, time: codes.set_setting(tx, record),
     Trust: lambda tx, record, time: codes.trust(tx, record),
     License: licenses.put,
+    Archived: lambda tx, record, time: licenses.archive(tx, record),
+    GrantsEnded: lambda tx, record, time: seats.end_grants(tx, record),
     Code: codes.put,
     CodeRemoved: codes.remove,
     TypeNamed: lambda tx, record, time: usage.name_type(tx, record),

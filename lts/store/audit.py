@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from lts.store import sql
-from lts.store.records import Code, CodeRemoved, Epoch, Event, License, Record, Setting, Trust
+from lts.store.records import Archived, Code, CodeRemoved, Epoch, Event, License, Record, Setting, Trust
 from lts.store.transaction import Transaction
 
 Json = dict[str, Any]
@@ -92,11 +92,17 @@ def _license(tx: Transaction, record: License) -> _Parts:
     return record.actor, "license-imported", record.license_id, detail
 
 
+def _archived(tx: Transaction, record: Archived) -> _Parts:
+    action = "license-archived" if record.turn % 2 else "license-taken-back"
+    return record.actor, action, record.license_id, {"revision": record.revision}
+
+
 _LINES: dict[type[Record], Callable[[Transaction, Any], _Parts]] = {
     Setting: _setting,
     Code: _code,
     CodeRemoved: _code_removed,
     License: _license,
+    Archived: _archived,
     Trust: lambda tx, record: (record.actor, "vendor-trusted", record.kid, {}),
     Event: lambda tx, record: (record.actor, record.name, str(record.detail.get("subject", "")), record.detail),
     Epoch: lambda tx, record: (SYSTEM, f"serves-{record.reason}", "", {"epoch": record.epoch, "main": record.main}),

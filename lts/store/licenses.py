@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import apsw
 
 from lts.store import pair, sql, usage
-from lts.store.records import License
+from lts.store.records import Archived, License
 from lts.store.transaction import Transaction
 
 
@@ -62,6 +62,42 @@ def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
         items: dict[str, int] = dict(sql.rows(
             db, "SELECT item_id, id FROM items WHERE license = ?", (key,)))  # fmt: skip
         yield StoredLicense(key, vendor, license_id, revision, digest, jws, items)
+
+
+def archived(db: apsw.Connection) -> set[tuple[str, str]]:
+    """(vendor, license id) of every archived license: its turn says so, and no higher revision came since."""
+    query = (
+        "SELECT a.vendor, a.license_id FROM archived a JOIN licenses l ON (l.vendor, l.license_id) ="
+        " (a.vendor, a.license_id) WHERE a.turn % 2 = 1 AND l.revision <= a.revision"
+    )
+    return {(vendor, license_id) for vendor, license_id in sql.rows(db, query)}
+
+
+def archive(tx: Transaction, record: Archived) -> None:
+    """Apply an ARCHIVED change: of a license's turns the last of its highest revision decides, in whatever order they
+    arrive."""
+    tx.execute(
+        "INSERT INTO archived VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision,"
+        " turn = excluded.turn WHERE (excluded.revision, excluded.turn) > (revision, turn)",
+        (record.vendor, record.license_id, record.revision, record.turn),
+    )
+    tx.forget_catalog()
+
+
+def turn(db: apsw.Connection, vendor: str, license_id: str) -> tuple[int, int]:
+    """(newest revision, its turn) of a license: odd = archived; 0 = never archived at it, or not known."""
+    row = sql.first(
+        db,
+        "SELECT l.revision, iif(a.revision >= l.revision, a.turn, 0) FROM licenses l LEFT JOIN archived a"
+        " ON (a.vendor, a.license_id) = (l.vendor, l.license_id) WHERE l.vendor = ? AND l.license_id = ?",
+        (vendor, license_id),
+    )
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def rounds(db: apsw.Connection) -> dict[int, int]:
+    """The round of each item's grants, of those that are not in their first one (0)."""
+    return dict(sql.rows(db, "SELECT item, number FROM rounds"))
 
 
 def older_files(db: apsw.Connection, license_key: int) -> list[str]:

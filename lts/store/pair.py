@@ -151,6 +151,8 @@ def resolve(tx: Transaction, record: Any) -> Any:
         )
     if isinstance(record, records.Released):
         changes["seats"] = tuple((ours(ITEM, item), grant) for item, grant in record.seats)
+    if isinstance(record, records.GrantsEnded):
+        changes["items"] = tuple((ours(ITEM, item), number) for item, number in record.items)
     if isinstance(record, records.Code):
         changes["items"] = tuple((ours(ITEM, item), cap) for item, cap in record.items)
     if isinstance(record, records.Refused):

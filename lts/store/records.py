@@ -32,6 +32,8 @@ class Kind(IntEnum):
     CLOSED = 14
     ALERTED = 15
     DELIVERED = 16
+    ARCHIVED = 18
+    GRANTS_ENDED = 19
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
@@ -90,6 +92,23 @@ class License(Record, frozen=True):
     digest: str
     items: tuple[tuple[str, int], ...]
     jws: str
+
+
+class Archived(Record, frozen=True):
+    """A license was archived at this revision (`turn` odd) or taken back (`turn` even). Turns of a revision count up
+    from 1, so that of two servers' words the later one decides (docs/decisions/0021-archive.md)."""
+
+    actor: str
+    vendor: str
+    license_id: str
+    revision: int
+    turn: int
+
+
+class GrantsEnded(Record, frozen=True):
+    """All grants of items in earlier rounds end, as (item, round that begins)."""
+
+    items: tuple[tuple[int, int], ...]
 
 
 class Code(Record, frozen=True):
@@ -232,6 +251,8 @@ SHAPES: dict[Kind, type[Record]] = {
     Kind.CLOSED: Closed,
     Kind.ALERTED: Alerted,
     Kind.DELIVERED: Delivered,
+    Kind.ARCHIVED: Archived,
+    Kind.GRANTS_ENDED: GrantsEnded,
 }
 KIND_OF: dict[type[Record], Kind] = {shape: kind for kind, shape in SHAPES.items()}
 _DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in SHAPES.items()}

@@ -123,7 +123,15 @@ V5 = """
 CREATE TABLE code_names (name TEXT, since INTEGER, code INTEGER, PRIMARY KEY (name, since, code)) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5)
+V6 = """
+-- Archived licenses: at which revision, and which turn of it (odd = archived, even = taken back).
+CREATE TABLE archived (vendor TEXT, license_id TEXT, revision INTEGER NOT NULL, turn INTEGER NOT NULL,
+    PRIMARY KEY (vendor, license_id)) WITHOUT ROWID;
+-- Items whose grants were ended all at once: those of earlier rounds hold no more.
+CREATE TABLE rounds (item INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6)
 """Scripts in order; the database's user_version is how many have run."""
 
 FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 5: codenames.fill}
@@ -133,6 +141,8 @@ DERIVED_TABLES = (
     "licenses",
     "license_files",
     "items",
+    "archived",
+    "rounds",
     "codes",
     "code_names",
     "code_items",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import apsw
 import msgspec
 
-from lts.rules.seats import Seat, join
+from lts.rules.seats import ROUND, Seat, join
 from lts.store import sql
 from lts.store.counters import HOUR_SECONDS, Counters, SeatKey, hour_of
-from lts.store.records import SeatRecord
+from lts.store.records import GrantsEnded, SeatRecord
 from lts.store.transaction import Transaction
 
-_GRACE, _CLOSED = 1, 2
+_GRACE, _CLOSED, _ENDED = 1, 2, 4
+"""Bits of `flags`. A grant whose round is over counts as closed; `ended` says that nobody gave it back."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
@@ -31,7 +33,9 @@ def _unpack_codes(stored: Any) -> tuple[int, ...]:
 def _seat(row: tuple[Any, ...]) -> Seat:
     grants, ends, flags, codes = row[:4]
     since, instances = row[4:] if len(row) > 4 else (0, 1)
-    return Seat(grants, ends, bool(flags & _GRACE), bool(flags & _CLOSED), _unpack_codes(codes), since, instances)
+    ended = bool(flags & _ENDED)
+    closed = bool(flags & _CLOSED) and not ended
+    return Seat(grants, ends, bool(flags & _GRACE), closed, _unpack_codes(codes), since, instances, ended)
 
 
 def find(db: apsw.Connection, device: int, item: int, concurrent: bool) -> Seat | None:
@@ -55,6 +59,15 @@ def of_device(db: apsw.Connection, device: int) -> Iterator[tuple[int, Seat]]:
         (device,),
     ):
         yield row[0], _seat(row[1:])
+
+
+def newest_of(db: apsw.Connection, device: int) -> dict[int, Seat]:
+    """A device's newest grant in each item; where the charge way changed there is one of each."""
+    found: dict[int, Seat] = {}
+    for item, seat in of_device(db, device):
+        if item not in found or seat.grant > found[item].grant:
+            found[item] = seat
+    return found
 
 
 def of_item(db: apsw.Connection, item: int, after: int, limit: int) -> Iterator[tuple[int, Seat]]:
@@ -82,7 +95,8 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
     before = find(tx.db, device, record.item, concurrent) if known else None
     if before is not None:
         seat = join(before, seat)
-    flags = (_GRACE if seat.grace else 0) | (_CLOSED if seat.closed else 0)
+    seat = replace(seat, ended=seat.grant <= tx.rounds.get(record.item, 0) * ROUND)
+    flags = _flags(seat)
     if concurrent:
         row = (record.item, device, seat.grant, seat.end, flags, _pack_codes(seat.codes), seat.since,
                seat.instances)  # fmt: skip
@@ -106,15 +120,39 @@ def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> Non
         if seat is None or seat.grant != grant or (seat.closed and seat.end <= time):
             continue
         tx.execute(
-            f"UPDATE {table} SET ends = ?, flags = flags | ? WHERE device = ? AND item = ?",  # noqa: S608 - one of two fixed names
-            (min(seat.end, time), _CLOSED, device, item),
+            f"UPDATE {table} SET ends = ?, flags = (flags | ?) & ~ ? WHERE device = ? AND item = ?",  # noqa: S608 - one of two fixed names
+            (min(seat.end, time), _CLOSED, _ENDED, device, item),
         )
         if not concurrent:
             _count(tx.counters, item, seat, -1)
 
 
+def end_grants(tx: Transaction, record: GrantsEnded) -> None:
+    """Apply a GRANTS_ENDED change: every grant of an earlier round is over, also one that arrives later from the
+    other server. Costs what the item's open seats are."""
+    for item, number in record.items:
+        if number <= tx.rounds.get(item, 0):
+            continue
+        tx.rounds = {**tx.rounds, item: number}
+        tx.execute("INSERT OR REPLACE INTO rounds VALUES (?, ?)", (item, number))
+        open_ones = "item = ? AND grants <= ? AND flags & 2 = 0"
+        for codes, ends, n in sql.rows(
+            tx.db,
+            f"SELECT codes, ends, count(*) FROM seats WHERE {open_ones} GROUP BY codes, ends",  # noqa: S608 - fixed
+            (item, number * ROUND),
+        ):
+            for code in (0, *_unpack_codes(codes)):
+                tx.counters.add_seat((item, code), ends, -n)
+        for table in ("seats", "leases"):
+            tx.execute(
+                f"UPDATE {table} SET flags = flags | ? WHERE {open_ones}",  # noqa: S608 - fixed
+                (_CLOSED | _ENDED, item, number * ROUND),
+            )
+    tx.forget_catalog()
+
+
 def _count(counters: Counters, item: int, seat: Seat | None, n: int) -> None:
-    if seat is None or seat.closed:
+    if seat is None or seat.closed or seat.ended:
         return
     counters.add_seat((item, 0), seat.end, n)
     for code in seat.codes:
@@ -192,6 +230,11 @@ def load(db: apsw.Connection, counters: Counters) -> None:
         counters.seats.add((item, 0), hour * HOUR_SECONDS, n)
         for code in _unpack_codes(codes):
             counters.seats.add((item, code), hour * HOUR_SECONDS, n)
+
+
+def _flags(seat: Seat) -> int:
+    ended = _CLOSED | _ENDED if seat.ended and not seat.closed else 0
+    return (_GRACE if seat.grace else 0) | (_CLOSED if seat.closed else 0) | ended
 
 
 def record(item: int, seat: Seat, now: int, concurrent: bool) -> SeatRecord:

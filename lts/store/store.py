@@ -12,7 +12,7 @@ import apsw
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import Catalog
-from lts.store import database, feed, meta, pair, seats, sql, usage
+from lts.store import database, feed, licenses, meta, pair, seats, sql, usage
 from lts.store.apply import apply
 from lts.store.recent import Recent
 from lts.store.records import Origin
@@ -209,6 +209,7 @@ def load_memory(db: apsw.Connection, memory: Memory, origin: tuple[str, str]) ->
     )
     memory.turn = sql.value(db, "SELECT origin FROM turns ORDER BY position DESC LIMIT 1") or 0
     memory.epochs, memory.aliases = pair.load_epochs(db), pair.load_aliases(db)
+    memory.rounds = licenses.rounds(db)
     memory.catalog = memory.build_catalog(db)
     memory.types = usage.load(db, memory.counters)
     seats.load(db, memory.counters)

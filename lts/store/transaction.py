@@ -67,6 +67,7 @@ class Memory:
         self.heads: dict[int, Head] = {}
         self.epochs: dict[int, Epoch] = {}
         self.aliases: dict[AliasKey, int] = {}
+        self.rounds: dict[int, int] = {}
 
 
 class Transaction:
@@ -88,6 +89,7 @@ class Transaction:
         self.types = memory.types
         self.epochs = memory.epochs
         self.aliases = memory.aliases
+        self.rounds = memory.rounds
         self.writing = (memory.origin, memory.serial)
         self.catalog_changed = False
         self.housekeeping = False
@@ -264,6 +266,7 @@ class Transaction:
         memory.origin, memory.numbers = self.origin, self.numbers
         memory.serial, memory.head, memory.next_device = self.serial, self.head, self.next_device
         memory.types, memory.epochs, memory.aliases = self.types, self.epochs, self.aliases
+        memory.rounds = self.rounds
         memory.heads.update(self._heads)
         memory.heads.pop(self.origin, None)
         memory.turn = self._turn

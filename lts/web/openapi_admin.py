@@ -14,13 +14,14 @@ from lts.rules.alertwords import BOTH
 from lts.rules.paging import MAX_SIZE
 from lts.rules.usagetable import GROUPINGS
 from lts.service.alertsettings import SECURITIES
+from lts.service.licenses import STATES
 
 Json = dict[str, Any]
 PREFIX = "/api/v1/admin"
 _TEXT, _NUMBER, _YES, _DAY = (
     {"type": "string"},
     {"type": "integer"},
-    {"enum": ["true"]},
+    {"enum": ["true", "false"]},
     {"type": "string", "format": "date"},
 )
 _UUID = {"type": "string", "format": "uuid"}
@@ -90,9 +91,14 @@ CALLS = (
     Call("GET", "/home", "Who this server is, what needs attention, the last days' usage"),
     Call("GET", "/status", "Who this server is and where it stands"),
     Call("GET", "/activation-request", "What the vendor binds licenses to", {"format": {"enum": ["json", "file"]}}),
-    Call("GET", "/licenses/items", "License items", {**_LIST, "state": _TEXTS}),
+    Call("GET", "/licenses/items", "License items; archived ones only where `state` names them",
+         {**_LIST, "state": {"type": "array", "items": {"enum": list(STATES)}}}),
     Call("POST", "/licenses/preview", "What importing a license file would change", _PLACE, _FILE),
     Call("POST", "/licenses", "Import a license file", {**_PLACE, "fingerprint": _TEXT}, _FILE),
+    Call("GET", "/licenses/use", "What archiving a license would end: items, live seats, handshake codes",
+         {"licenseId": _TEXT, "organizationId": _TEXT}),
+    Call("POST", "/licenses/archive", "Archive a license: hidden, authorizing nobody, its seats ended; importing its"
+         " file takes it back", body={"licenseId": _TEXT, "organizationId": _OPTIONAL_TEXT}, needed=("licenseId",)),
     Call("POST", "/trust", "Trust a vendor's key", body=_FILE),
     Call("GET", "/handshakes", "Handshake codes; with `keys` the license keys, for administrators",
          {**_LIST, "keys": _YES}),

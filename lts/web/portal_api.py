@@ -16,10 +16,11 @@ from lts import __version__
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation
+from lts.rules.catalog import ARCHIVED
 from lts.rules.licensefile import License
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import attention, codeuse, forecasts, handshakes, licenses, serverurls, upkeep, usage
+from lts.service import archiving, attention, codeuse, forecasts, handshakes, licenses, serverurls, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
@@ -99,7 +100,7 @@ def _license_calls(api: Blueprint, ctx: Context) -> None:
         for item in every:
             last = last_days.get(item["id"])
             item["usedUpOn"] = None if last is None else usage.day_text(last)
-        wanted = [item for item in every if not states or item["state"] in states]
+        wanted = [item for item in every if (item["state"] in states if states else item["state"] != ARCHIVED)]
         shown, found = page_of(wanted, asked_page(), _text_of_item, _ITEM_COLUMNS)
         counts = Counter(item["state"] for item in every)
         return {"items": shown, "found": found, "states": counts}
@@ -113,6 +114,17 @@ def _license_calls(api: Blueprint, ctx: Context) -> None:
         confirmed = request.args.get("fingerprint")
         done = licenses.import_license(ctx, request.get_data(), _choice(), g.actor, ctx.clock.now(), confirmed)
         return preview_json(done)
+
+    @api.get("/licenses/use")
+    def license_use() -> Json:
+        owner = request.args.get("organizationId") or None
+        return archiving.license_use(ctx, request.args.get("licenseId", ""), owner, ctx.clock.now())
+
+    @api.post("/licenses/archive")
+    def archive_license() -> Json:
+        body = body_fields(json_body(), "licenseId", "organizationId")
+        owner = None if body.get("organizationId") is None else body_text(body, "organizationId")
+        return archiving.archive(ctx, body_text(body, "licenseId"), owner, g.actor, ctx.clock.now())
 
     @api.post("/trust")
     def trust() -> Json:
@@ -156,6 +168,7 @@ def preview_json(preview: Preview) -> Json:
         "trusted": preview.trusted,
         "fingerprint": preview.fingerprint,
         "status": preview.status,
+        "takesBack": preview.takes_back,
         "added": preview.added,
         "renewed": preview.renewed,
         "revoked": preview.revoked,
@@ -280,7 +293,7 @@ def _status(ctx: Context) -> Json:
             "unconfirmed": ctx.clock.state.pending is not None,
         },
         "serial": ctx.store.serial,
-        "items": len(catalog.items),
+        "items": sum(item.state != ARCHIVED for item in catalog.items.values()),
         "handshakeCodes": len(catalog.present),
         "organizations": list(catalog.vendors),
     }

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from lts.protocol import LicenseKey, slot_of
+from lts.rules import licensefile
 from lts.rules.likeness import Caller
-from lts.service import accounts, handshakes, sessions
+from lts.service import accounts, handshakes, licenses, sessions
 from lts.service.licenses import Choice
 from tests.portal.conftest import Site
 from tests.support.kit import end_all_sessions, item, lab
@@ -222,6 +223,76 @@ def test_items_are_found_filtered_sorted_and_turned_on_the_server(site: Site, ad
     expect(table.get_by_role("row").nth(1)).to_contain_text("item 059")
     page.get_by_role("searchbox").fill("no such thing")
     page.get_by_text("Nothing found").wait_for()
+
+
+def test_a_license_is_archived_after_its_figures_and_its_file_takes_it_back(
+    site: Site, admin: Visitor, tmp_path: Path
+) -> None:
+    lab = site.lab
+    made = lab.vendor.activate(lab.vendor.issue(item("scans"), item("desks", "device", 5, modules=["OCR"])), lab.ctx)
+    (tmp_path / "a.lic").write_text(licensefile.render(made), encoding="utf-8")
+    licenses.import_license(lab.ctx, (tmp_path / "a.lic").read_bytes(), Choice(), "test", lab.time.now)
+    lab.load(item("other"), license_id="200")
+    lab.authorize(modules=("OCR",))
+    page = admin.open("license-items")
+    page.get_by_role("button", name="Details of desks").click()
+    page.get_by_role("button", name="Archive license 100").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("2 items are hidden and authorize nobody.")
+    expect(dialog).to_contain_text("1 seat ends at once")
+    expect(dialog).to_contain_text("1 handshake code keeps its items, and gets nothing from them: 216998-100")
+    admin.check_accessibility()
+    dialog.get_by_role("button", name="Cancel").click()
+    assert len([one for one in licenses.describe(lab.ctx, lab.time.now) if one["state"] == "active"]) == 3
+    page.get_by_role("button", name="Archive license 100").click()
+    dialog.get_by_role("button", name="Archive", exact=True).click()
+    dialog.wait_for(state="detached")
+    table = page.get_by_role("table")
+    expect(table).not_to_contain_text("desks")
+    expect(table).to_contain_text("other")
+    expect(page.get_by_role("button", name="All 1")).to_be_visible()
+
+    # its codes keep it, and their form knows its name
+    page = admin.open("handshake-codes")
+    expect(page.get_by_role("row").filter(has_text="216998-100")).to_contain_text("archived")
+    page.get_by_role("button", name="Edit 216998-100").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".sortable")).to_contain_text("desks")
+    dialog.get_by_role("button", name="Save").click()
+    dialog.wait_for(state="detached")
+    assert sorted(order_of(site, "216998-100")) == ["desks", "scans"]
+
+    page = admin.open("license-items")
+    page.get_by_role("button", name="Archived 2").click()
+    expect(page.get_by_role("table")).to_contain_text("desks")
+    page.get_by_role("button", name="Details of desks").click()
+    expect(page.get_by_text("Importing the license's file again takes it back.")).to_be_visible()
+    assert page.get_by_role("button", name="Archive license").count() == 0
+    page.get_by_label("License file").set_input_files(tmp_path / "a.lic")
+    expect(page.get_by_text("The license is archived; importing this file takes it back.")).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_text("License 100 is taken back.").wait_for()
+    page.get_by_role("button", name="All 3").click()
+    expect(page.get_by_role("table")).to_contain_text("desks")
+
+
+def test_an_end_is_told_by_the_calendar_and_the_end_of_a_day_is_24_00(site: Site, admin: Visitor) -> None:
+    ends = {
+        "a": ("2026-11-25T18:00:00Z", "today, 18:00 UTC", "today, 18:00 UTC"),
+        "b": ("2026-11-25", "today, 24:00 UTC", "today, 24:00 UTC"),
+        "c": ("2026-11-26", "tomorrow, 24:00 UTC", "tomorrow, 24:00 UTC"),
+        "d": ("2026-12-01", "1 Dec 2026", "in 6 days, on 1 Dec 2026"),
+        "e": ("2026-12-01T18:00:00Z", "1 Dec 2026, 18:00 UTC", "in 6 days, on 1 Dec 2026, 18:00 UTC"),
+    }
+    site.lab.load(*(item(name, expiresAt=end) for name, (end, _, _) in ends.items()))
+    page = admin.open("license-items")
+    for name, (_, said, _) in ends.items():
+        row = page.get_by_role("row").filter(has=page.get_by_role("button", name=f"Details of {name}", exact=True))
+        expect(row.locator("td.date").last).to_have_text(said)
+    page = admin.open("index")
+    for name, (_, _, said) in ends.items():
+        expect(page.get_by_text(f"License item {name} ends {said}.")).to_be_visible()
+    assert "0 days" not in page.locator("body").inner_text()
 
 
 def test_a_dead_session_asks_to_sign_in_and_loses_nothing_typed(site: Site, admin: Visitor) -> None:

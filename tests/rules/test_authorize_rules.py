@@ -11,7 +11,7 @@ import pytest
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.authorize import Decision, Request, Standing, decide
-from lts.rules.catalog import REVOKED, Code, CodeItem, LicenseItem
+from lts.rules.catalog import ACTIVE, REVOKED, Code, CodeItem, LicenseItem
 from lts.rules.licensefile import Item
 from tests.support.kit import NOON
 
@@ -52,7 +52,7 @@ def bad(*codes: int, key: int = 1) -> CodeItem:
     """An item that all these checks speak against."""
     changes: dict[str, Any] = {name: value for code in codes for name, value in FAULTS[code].items()}
     item = replace(GOOD, item_id=f"bad{key}", **changes)
-    held = LicenseItem(key, "1", "vendor", "o", item, **({"state": REVOKED} if 113 in codes else {}))
+    held = LicenseItem(key, "1", "vendor", "o", item, REVOKED if 113 in codes else ACTIVE)
     return CodeItem(held)
 
 

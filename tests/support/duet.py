@@ -299,7 +299,8 @@ def picture(lab: Lab) -> dict[str, Any]:
         for device, uuid in sql.rows(db, "SELECT id, uuid FROM devices"):
             for item, seat in seats.of_device(db, device):
                 came = tuple(sorted(named[code] for code in seat.codes))
-                held[UUID(bytes=bytes(uuid)), items[item]] = (seat.grant, seat.end, seat.closed, seat.grace, came)
+                place = UUID(bytes=bytes(uuid)), items[item], seat.since > 0
+                held[place] = (seat.grant, seat.end, seat.closed, seat.ended, seat.grace, came)
         hours = {
             (named[code], items[item], types[kind], hour): units
             for code, item, kind, hour, units in sql.rows(db, "SELECT * FROM usage_hours")
@@ -319,6 +320,8 @@ def picture(lab: Lab) -> dict[str, Any]:
         }
         files = sql.rows(db, "SELECT l.license_id, f.revision, f.jws FROM licenses l JOIN license_files f"
                          " ON f.license = l.id ORDER BY 1, 2")  # fmt: skip
+        archived = sql.rows(db, "SELECT * FROM archived ORDER BY 1, 2")
+        rounds = {items[item]: number for item, number in licenses.rounds(db).items()}
         chains = {
             bytes(uuid): tuple(row)
             for uuid, *row in sql.rows(db, "SELECT uuid, contact, given, lag, chain FROM devices")
@@ -326,7 +329,8 @@ def picture(lab: Lab) -> dict[str, Any]:
         vector = {(uuid, inc): feed.head(db, key) for key, uuid, inc in feed.origin_names(db) if feed.head(db, key)}
     by_device = usage.usage(lab.ctx, grouping="device").rows
     return {"seats": held, "hours": hours, "devices": by_device, "activity": active, "settings": settings,
-            "files": files, "codes": sorted(written, key=str), "tallies": tallies, "chains": chains,
+            "files": files, "archived": archived, "rounds": rounds,
+            "codes": sorted(written, key=str), "tallies": tallies, "chains": chains,
             "vector": vector}  # fmt: skip
 
 

@@ -14,9 +14,10 @@ import pytest
 from lts.cli import ask
 from lts.cli.main import main
 from lts.errors import AdminError
-from lts.rules import licensefile
+from lts.rules import licensefile, vendorkey
 from lts.service import accounts, handshakes, labels
 from lts.service.context import Context
+from lts.store import licenses
 from tests.support.kit import Lab, item, lab
 
 Typed = Callable[[str], None]
@@ -105,6 +106,54 @@ def test_an_input_that_ends_is_no(data: Path, typed: Typed, capsys: pytest.Captu
     typed("")
     assert main(["handshake", "remove", "216998-two"]) == 1
     assert len(codes(capsys)) == 2
+
+
+def test_archiving_a_license_says_what_ends_and_asks(
+    data: Path, typed: Typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(*more: str) -> list[str]:
+        capsys.readouterr()
+        assert main(["license", "list", "--json", *more]) == 0
+        return [one["itemId"] for one in json.loads(capsys.readouterr().out)]
+
+    typed("n\n")
+    assert main(["license", "archive", "100"]) == 1
+    err = capsys.readouterr().err
+    assert "its 1 item and authorizes nobody: 2 seats end at once" in err
+    assert "Held by: 216998-100, 216998-two. Statistics stay." in err
+    assert "Archive license 100? [y/N]" in err
+    assert (listed(), listed("--archived")) == (["seats"], [])
+    typed("y\n")
+    assert main(["license", "archive", "100", "--organization", "216998"]) == 0
+    assert "Importing its file takes it back." in capsys.readouterr().out
+    assert (listed(), listed("--archived")) == ([], ["seats"])
+    assert main(["license", "list"]) == 0
+    for words, said in (
+        (["license", "archive", "100"], "License 100 is archived already."),
+        (["license", "archive", "7"], "There is no license '7' on this server."),
+        (["license", "archive", "100", "--organization", "1"], "There is no license '100' on this server."),
+    ):
+        capsys.readouterr()
+        assert main([*words, "--yes"]) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_importing_its_file_takes_an_archived_license_back(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lab(tmp_path) as here, here.ctx.store.reader() as db:
+        [stored] = licenses.newest(db)
+    file = licensefile.parse(stored.jws)
+    (tmp_path / "a.lic").write_text(licensefile.render(file), encoding="utf-8")
+    trusted = ["--fingerprint", vendorkey.fingerprint(file.vendor_kid)]
+    assert main(["license", "archive", "100", "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["license", "import", str(tmp_path / "a.lic"), "--preview", *trusted]) == 0
+    assert capsys.readouterr().out == "License 100 revision 1 was archived and would be taken back.\n"
+    assert main(["license", "import", str(tmp_path / "a.lic"), *trusted]) == 0
+    assert capsys.readouterr().out == "License 100 revision 1 was archived and is taken back.\n"
+    assert main(["license", "import", str(tmp_path / "a.lic")]) == 0
+    assert "imported already" in capsys.readouterr().out
 
 
 def set_password(ctx: Context, now: int) -> None:

@@ -17,7 +17,7 @@ function start(code, organizations) {
     custom: code?.custom ?? "",
     note: code?.note ?? "",
     isDefault: code?.isDefault ?? false,
-    items: (code?.items ?? []).map((item) => ({ id: item.id, cap: item.cap === null ? "" : String(item.cap) })),
+    items: (code?.items ?? []).map((item) => ({ id: item.id, cap: item.cap === null ? "" : String(item.cap), name: item.itemId, archived: item.archived })),
     manualOrder: code?.manualOrder ?? false,
     ...Object.fromEntries(LISTS.map(([name]) => [name, (code?.validation[name] ?? []).join("\n")])),
     secret: code?.hasPassword ? "keep" : "none",

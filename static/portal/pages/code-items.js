@@ -1,7 +1,7 @@
 // The license items of a handshake code: which, in what order they are used, and the most of each.
 import { number, t, wordFor } from "../i18n.js";
 import { html, useRef, useState } from "../lib.js";
-import { Button, Check, Select, Sent } from "../parts/basics.js";
+import { Button, Check, Pill, Select, Sent } from "../parts/basics.js";
 import { Icon } from "../parts/icon.js";
 
 function moved(list, from, to) {
@@ -18,7 +18,7 @@ export function CodeItems({ state, change, items }) {
   const [said, setSaid] = useState("");
   const dragged = useRef(null);
   const list = useRef(null);
-  const nameOf = (id) => known.get(id)?.itemId ?? `#${id}`;
+  const nameOf = (id) => known.get(id)?.itemId ?? state.items.find((one) => one.id === id)?.name ?? `#${id}`;
   const set = (next) => change({ items: next });
   const move = (from, to) => {
     if (to < 0 || to >= state.items.length || from === to) return;
@@ -38,14 +38,14 @@ export function CodeItems({ state, change, items }) {
       <${Check} kind="radio" name="order" checked=${!state.manualOrder} onChange=${() => change({ manualOrder: false })} label=${t("codes.order-automatic-hint")} />
       <${Check} kind="radio" name="order" checked=${state.manualOrder} onChange=${() => change({ manualOrder: true })} label=${t("codes.order-manual-hint")} /></div>`}
     ${state.items.length === 0 && html`<p class="hint">${t("codes.items-none")}</p>`}
-    <ol class="sortable" ref=${list}>${state.items.map(({ id, cap }, index) => {
+    <ol class="sortable" ref=${list}>${state.items.map(({ id, cap, archived }, index) => {
       const item = known.get(id);
       return html`<li key=${id} draggable=${true}
           onDragStart=${(e) => { dragged.current = index; e.dataTransfer.effectAllowed = "move"; e.dataTransfer.setData("text/plain", String(id)); }}
           onDragOver=${(e) => { e.preventDefault(); e.dataTransfer.dropEffect = "move"; }}
           onDrop=${(e) => { e.preventDefault(); if (dragged.current !== null) move(dragged.current, index); dragged.current = null; }}>
         <button type="button" class="grip" aria-label=${t("codes.move", { item: nameOf(id), place: index + 1, of: state.items.length })} title=${t("codes.move-hint")} onKeyDown=${(e) => keys(e, index)}><${Icon} name="grip" /></button>
-        <span class="sortable-name"><strong><${Sent}>${nameOf(id)}<//></strong>${item && html`<br /><span class="soft small"><${Sent}>${item.product}<//> · ${wordFor(`way.${item.chargeWay}`, item.chargeWay)} · ${t("codes.quota", { quota: item.quota })}</span>`}</span>
+        <span class="sortable-name"><strong><${Sent}>${nameOf(id)}<//></strong>${archived && html` <${Pill}>${t("state.archived")}<//>`}${item && html`<br /><span class="soft small"><${Sent}>${item.product}<//> · ${wordFor(`way.${item.chargeWay}`, item.chargeWay)} · ${t("codes.quota", { quota: item.quota })}</span>`}</span>
         <label class="cap"><span>${t("codes.cap")}</span><input type="text" inputmode="numeric" maxlength="12" value=${cap} placeholder=${item ? number(item.quota) : ""} aria-label=${t("codes.cap-of", { item: nameOf(id) })}
           onInput=${(e) => set(state.items.map((one) => (one.id === id ? { ...one, cap: e.target.value } : one)))} /></label>
         <span class="actions">

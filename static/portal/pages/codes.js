@@ -22,7 +22,7 @@ function Name({ code }) {
 function Linked({ code }) {
   if (!code.items.length) return html`<${Pill} kind="warn">${t("codes.no-items")}<//>`;
   const more = code.items.length - SHOWN_ITEMS;
-  return html`<ol class="plain-list">${code.items.slice(0, SHOWN_ITEMS).map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//>${item.cap !== null && html` <span class="soft small">${t("codes.capped", { cap: item.cap })}</span>`}</li>`)}</ol>
+  return html`<ol class="plain-list">${code.items.slice(0, SHOWN_ITEMS).map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//>${item.archived && html` <${Pill}>${t("state.archived")}<//>`}${item.cap !== null && html` <span class="soft small">${t("codes.capped", { cap: item.cap })}</span>`}</li>`)}</ol>
     ${more > 0 && html`<span class="soft small">${t("codes.more-items", { n: more })}</span>`}`;
 }
 
@@ -40,7 +40,7 @@ function Detail({ code }) {
     ["codes.order", code.manualOrder ? t("codes.order-manual") : t("codes.order-automatic")],
     ["codes.domains", code.validation.domains], ["codes.applications", code.validation.applicationIds], ["codes.processes", code.validation.processNames],
   ];
-  return html`<ol class="order-list">${code.items.map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//> <span class="soft"><${Sent}>${item.licenseId}<//></span>
+  return html`<ol class="order-list">${code.items.map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//> <span class="soft"><${Sent}>${item.licenseId}<//></span>${item.archived && html` <${Pill}>${t("state.archived")}<//>`}
       ${item.cap !== null && html` · ${t("codes.capped", { cap: item.cap })}`}</li>`)}</ol>
     <dl class="facts">${facts.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${Array.isArray(value) ? (value.length ? html`<${Sent}>${value.join(", ")}<//>` : t("codes.not-bound")) : value}</dd></div>`)}</dl>
     <p><a href=${link("statistics", { code: code.name })}>${t("items.see-statistics")}</a></p>`;

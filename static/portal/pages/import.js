@@ -82,7 +82,7 @@ export function Import({ onImported }) {
   return html`<${Card} title=${t("import.title")}>
     <${Chooser} onFile=${read} busy=${reading.busy} />
     <${Fault} error=${reading.error} />
-    ${done && html`<${Notice} level="done"><span role="status">${done.status === "already-imported" ? t("import.nothing") : t("import.done", { license: done.licenseId })}</span>
+    ${done && html`<${Notice} level="done"><span role="status">${done.status === "already-imported" ? t("import.nothing") : t(done.takesBack ? "import.taken-back" : "import.done", { license: done.licenseId })}</span>
       ${done.added.length > 0 && done.notices.map((notice) => html`<div key=${notice.code}>${sentenceOf(notice)}</div>`)}
       ${done.handshakeCode && html`<div>${t("import.done-code")} <a href=${link("handshake-codes", { code: done.handshakeCode })}><${Sent}>${done.handshakeCode}<//></a></div>`}<//>`}
     ${state && html`<div class="preview" role="region" aria-label=${t("import.preview")}>
@@ -95,7 +95,7 @@ export function Import({ onImported }) {
       </dl>
       ${state.preview.status === "already-imported"
         ? html`<${Notice} level="hint">${t("import.nothing")}<//>`
-        : html`<${Changes} preview=${state.preview} />
+        : html`${state.preview.takesBack && html`<${Notice} level="hint">${t("import.takes-back")}<//>`}<${Changes} preview=${state.preview} />
           ${!state.preview.trusted && html`<${Notice} level="warning"><strong>${t("import.unknown-vendor")}</strong>
             <p class="mono break">${state.preview.fingerprint}</p>
             <${Check} checked=${state.confirmed} onChange=${(confirmed) => setState((s) => ({ ...s, confirmed }))} label=${t("import.confirm-vendor")} /><//>`}

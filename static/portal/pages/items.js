@@ -1,14 +1,16 @@
 // License Items: import a license file, see what each item holds and how much of it is used.
+import { post } from "../api.js";
 import { day, ends, number, percent, t, wordFor } from "../i18n.js";
 import { html, useState } from "../lib.js";
-import { useList } from "../load.js";
-import { Card, ChargeWay, Choice, Empty, Loaded, Page, Pill, Sent, UsedBar } from "../parts/basics.js";
+import { useList, useLoad } from "../load.js";
+import { Button, Card, ChargeWay, Choice, Empty, Loaded, Page, Pill, Sent, UsedBar } from "../parts/basics.js";
+import { FormDialog } from "../parts/dialog.js";
 import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 import { Import } from "./import.js";
 
-const FILTERS = { all: [], active: ["active", "grace", "pending"], expired: ["expired"], revoked: ["revoked", "invalid"] };
-const KINDS = { active: "good", grace: "warn", pending: "plain", expired: "bad", revoked: "bad", invalid: "bad" };
+const FILTERS = { all: [], active: ["active", "grace", "pending"], expired: ["expired"], revoked: ["revoked", "invalid"], archived: ["archived"] };
+const KINDS = { active: "good", grace: "warn", pending: "plain", expired: "bad", revoked: "bad", invalid: "bad", archived: "plain" };
 const CONCURRENT = ["concurrentDevice", "concurrentInstance"];
 
 function Used({ item }) {
@@ -22,7 +24,7 @@ function Used({ item }) {
 
 const list = (values) => (values.length ? html`<${Sent}>${values.join(", ")}<//>` : t("items.any"));
 
-function Detail({ item }) {
+function Detail({ item, onArchive }) {
   const lines = [
     ["items.description", item.description ? html`<${Sent}>${item.description}<//>` : "–"],
     ["items.license", html`<${Sent}>${item.licenseId}<//>`],
@@ -41,7 +43,20 @@ function Detail({ item }) {
   ];
   return html`${item.reason && html`<p class="bad">${item.reason}</p>`}<dl class="facts">${lines.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${value}</dd></div>`)}</dl>
     <p><a href=${link("statistics", { item: `#${item.id}` })}>${t("items.see-statistics")}</a>
-    ${["device", "server"].includes(item.chargeWay) && html` · <a href=${link("devices", { item: item.id })}>${t("items.see-devices")}</a>`}</p>`;
+    ${["device", "server"].includes(item.chargeWay) && html` · <a href=${link("devices", { item: item.id })}>${t("items.see-devices")}</a>`}</p>
+    ${item.state === "archived" ? html`<p class="hint">${t("archive.take-back")}</p>`
+      : onArchive && html`<p><${Button} icon="archive" onClick=${() => onArchive(item)}>${t("archive.open", { license: item.licenseId })}<//></p>`}`;
+}
+
+// Asks before a license is archived, with what that ends.
+function Archive({ item, onClose, onDone }) {
+  const named = { licenseId: item.licenseId, organizationId: item.organizationId };
+  const use = useLoad("/licenses/use", named);
+  return html`<${FormDialog} title=${t("archive.title", { license: item.licenseId })} saveWord=${t("archive.do")} danger save=${() => post("/licenses/archive", named)} onClose=${onClose} onSaved=${onDone}>
+    <p>${t("archive.text")}</p>
+    ${use.data && html`<ul><li>${t("archive.items", { n: use.data.items })}</li><li>${t("archive.seats", { n: use.data.seats })}</li>
+      <li>${use.data.handshakeCodes.length ? html`${t("archive.codes", { n: use.data.handshakeCodes.length })} <${Sent}>${use.data.handshakeCodes.join(", ")}<//>` : t("items.in-no-code")}</li></ul>`}
+    <p>${t("archive.take-back")}</p><//>`;
 }
 
 const COLUMNS = () => [
@@ -56,6 +71,7 @@ const COLUMNS = () => [
 
 export function Items({ mayChange }) {
   const [filter, setFilter] = useState("all");
+  const [archiving, setArchiving] = useState(null);
   const items = useList("/licenses/items", { sort: "itemId" });
   const choose = (name) => { setFilter(name); items.filter({ state: FILTERS[name] }); };
   const count = (states, name) => FILTERS[name].reduce((sum, state) => sum + (states[state] ?? 0), 0);
@@ -63,16 +79,17 @@ export function Items({ mayChange }) {
     ${mayChange && html`<${Import} onImported=${items.reload} />`}
     <${Card} title=${t("items.activated")}>
       <${Loaded} of=${items}>${({ items: rows, found, states }) => {
-        const every = Object.values(states).reduce((sum, n) => sum + n, 0);
-        if (!every) return html`<${Empty} icon="items" title=${t("items.none")}><p>${t("items.none-hint")}</p><p><a href=${link("index")}>${t("items.none-link")}</a></p><//>`;
+        const every = Object.values(states).reduce((sum, n) => sum + n, 0) - (states.archived ?? 0);
+        if (!every && !states.archived) return html`<${Empty} icon="items" title=${t("items.none")}><p>${t("items.none-hint")}</p><p><a href=${link("index")}>${t("items.none-link")}</a></p><//>`;
         return html`<div class="tools">
             <${Choice} label=${t("items.filter")} value=${filter} onChange=${choose} options=${Object.keys(FILTERS).map((name) => [name,
               html`${t(`items.filter-${name}`)} <span class="count">${number(name === "all" ? every : count(states, name))}</span>`])} />
             <${Search} list=${items} label=${t("items.search")} />
           </div>
           ${rows.length ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id} nameOf=${(item) => item.itemId}
-              expand=${(item) => html`<${Detail} item=${item} />`} busy=${items.loading} />`
+              expand=${(item) => html`<${Detail} item=${item} onArchive=${mayChange ? setArchiving : null} />`} busy=${items.loading} />`
             : html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`}
           <${Pager} list=${items} found=${found} />`;
-      }}<//><//><//>`;
+      }}<//><//>
+    ${archiving && html`<${Archive} item=${archiving} onClose=${() => setArchiving(null)} onDone=${async () => { await items.reload(); setArchiving(null); }} />`}<//>`;
 }

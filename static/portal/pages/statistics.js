@@ -28,13 +28,14 @@ function Subject({ query, subjects, onChange }) {
   const removed = subjects.handshakeCodes.filter((code) => code.removed);
   const names = subjects.handshakeCodes.map((code) => code.name);
   const keyOf = ({ id, name }) => `code:${names.indexOf(name) === names.lastIndexOf(name) ? name : `#${id}`}`;
+  const groups = [["nav.license-items", subjects.items.filter((item) => !item.archived)], ["stats.archived-items", subjects.items.filter((item) => item.archived)]];
   const option = (key, text) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`;
   const choose = (text) => onChange({ code: null, item: null, ...(text ? { [text.slice(0, 4)]: text.slice(5) } : {}) });
   return html`<div class="field"><label for="subject">${t("stats.subject")}</label>
     <select id="subject" value=${value} onChange=${(e) => choose(e.target.value)}>
       ${option("", t("stats.everything"))}
       ${present.length > 0 && html`<optgroup label=${t("nav.handshake-codes")}>${present.map((code) => option(keyOf(code), code.name))}</optgroup>`}
-      ${subjects.items.length > 0 && html`<optgroup label=${t("nav.license-items")}>${subjects.items.map((item) => option(`item:#${item.id}`, `${item.itemId} · ${item.description || item.licenseId}`))}</optgroup>`}
+      ${groups.map(([key, items]) => items.length > 0 && html`<optgroup label=${t(key)}>${items.map((item) => option(`item:#${item.id}`, `${item.itemId} · ${item.description || item.licenseId}`))}</optgroup>`)}
       ${removed.length > 0 && html`<optgroup label=${t("stats.removed-codes")}>${removed.map((code) => option(keyOf(code), code.name))}</optgroup>`}
     </select></div>`;
 }

@@ -1,0 +1,74 @@
+"""Archiving a license: hidden, authorizing nobody, its seats ended; nothing is deleted, and its file takes it back.
+
+See docs/design/license-files.md, Archive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lts.errors import AdminError
+from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
+from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
+from lts.service import licenses
+from lts.service.context import Context
+from lts.store import licenses as stored
+from lts.store import records
+from lts.store.transaction import Transaction
+
+Json = dict[str, Any]
+
+
+def license_use(ctx: Context, license_id: str, organization_id: str | None, now: int) -> Json:
+    """What archiving a license would end: its items, live seats (or instances), and the handshake codes that hold it.
+
+    The organization is needed where two have a license of this id. Raises AdminError.
+    """
+    items = _find(ctx.store.catalog, license_id, organization_id)
+    keys = {item.key for item in items}
+    every = [item for item in licenses.describe(ctx, now) if item["id"] in keys]
+    seats = sum(item["used"] for item in every if item["chargeWay"] in SEAT_WAYS | CONCURRENT_WAYS)
+    return {
+        "licenseId": license_id,
+        "organizationId": items[0].organization_id,
+        "items": len(items),
+        "seats": seats,
+        "handshakeCodes": sorted({name for item in every for name in item["handshakeCodes"]}),
+        "archived": items[0].state == ARCHIVED,
+    }
+
+
+def archive(ctx: Context, license_id: str, organization_id: str | None, actor: str, now: int) -> Json:
+    """Archive a license; what it ended, as `license_use` tells it. Raises AdminError, also when it is archived."""
+    use = license_use(ctx, license_id, organization_id, now)
+
+    def operation(tx: Transaction) -> None:
+        items = _find(tx.catalog, license_id, organization_id)
+        first = items[0]
+        if first.state == ARCHIVED:
+            raise AdminError("archived-before", f"License {license_id} is archived already.", status=409)
+        revision, turn = stored.turn(tx.db, first.vendor, license_id)
+        tx.emit(records.Archived(actor, first.vendor, license_id, revision, turn + 1), now)
+        licenses.end_grants(tx, [item.key for item in items], now)
+
+    ctx.store.write(operation)
+    return {**use, "archived": True}
+
+
+def _find(catalog: Catalog, license_id: str, organization_id: str | None) -> list[LicenseItem]:
+    """All items of a license, revoked ones too. Raises AdminError."""
+    found = [
+        item
+        for item in catalog.items.values()
+        if item.license_id == license_id and organization_id in (None, item.organization_id)
+    ]
+    if not found:
+        raise AdminError("no-such-license", f"There is no license {license_id!r} on this server.", status=404)
+    owners = sorted({item.organization_id for item in found})
+    if len({item.vendor for item in found}) > 1:
+        raise AdminError(
+            "which-organization",
+            f"Licenses of several vendors have this id; name the organization too, one of {', '.join(owners[:10])}.",
+            field="organizationId",
+        )
+    return found
