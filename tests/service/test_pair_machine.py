@@ -7,6 +7,7 @@ See docs/design/pair.md, Invariants.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections import defaultdict
@@ -20,7 +21,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lts.errors import AdminError, Refusal
 from lts.protocol import slot_of
-from lts.service import handshakes, release
+from lts.rules import licensefile
+from lts.service import archiving, handshakes, licenses, release
+from lts.service.licenses import Choice
+from lts.store import licenses as stored
+from lts.vendor import issuing
 from tests.support.duet import FATES, Duet, Player, copy_of, counts, picture, template
 from tests.support.kit import item
 
@@ -204,6 +209,24 @@ class PairMachine(RuleBasedStateMachine):
         except AdminError as error:
             assert error.code in ("code-exists", "no-such-code", "default-code"), error.detail
 
+    @rule(name=both, what=st.sampled_from(["archive", "take back", "charge in another way"]))
+    def change_the_license(self, name: str, what: str) -> None:
+        player = self.player(name)
+        if player.lab is None or not player.answers():
+            return
+        ctx, now = player.lab.ctx, player.clock.now
+        with ctx.store.reader() as db:
+            file = licensefile.parse(next(iter(stored.newest(db))).jws)
+        if what == "archive":
+            with contextlib.suppress(AdminError):  # archived already
+                archiving.archive(ctx, file.license_id, None, name, now)
+            return
+        if what == "charge in another way":
+            way = {"device": "server", "server": "device"}[file.items[0].charge_way]
+            vendor = self.duet.vendor
+            file = issuing.amend(file, {"items": [{"itemId": "seats", "chargeWay": way}]}, vendor.key, vendor.name)
+        licenses.import_license(ctx, licensefile.render(file).encode(), Choice(), name, now)
+
     # what must hold
 
     @invariant()
@@ -222,10 +245,10 @@ class PairMachine(RuleBasedStateMachine):
             assert main is not None
             assert standby is not None
             for lab in (main, standby):
-                stored = counts(lab)
+                counted = counts(lab)
                 for key, sent in _by_slot(self.sent).items():
-                    assert _by_slot(self.acknowledged)[key] <= stored.pop(key, 0) <= sent, key
-                assert not stored, "counted but never sent"
+                    assert _by_slot(self.acknowledged)[key] <= counted.pop(key, 0) <= sent, key
+                assert not counted, "counted but never sent"
             one, other = picture(main), picture(standby)
             for part in one:
                 assert one[part] == other[part], part
