@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, parse_iso
+from lts.crypto import jws_header, sign_jws, unb64url
+from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, LEASE_TYPE, RECEIPT_TYPE, SLOT_SECONDS, iso, parse_iso
 from lts.service.licenses import Choice
 from tests.support import receipts
 from tests.support.kit import NOON, item
@@ -89,6 +90,15 @@ def test_a_receipt_is_no_lease(web: Web) -> None:
     receipt = post(web, sent(authorized.json["lease"], entry)).json["receipt"]
     assert post(web, sent(receipt, entry)).json["code"] == 141
     assert web.call("POST", "/api/v1/release", {"lease": receipt}).json["code"] == 141
+
+
+@pytest.mark.parametrize("typ", [RECEIPT_TYPE, CERTIFICATE_TYPE, "JWT"])
+def test_what_the_servers_key_signed_as_another_type_is_no_lease(web: Web, typ: str) -> None:
+    key = web.lab.ctx.identity.key
+    payload = unb64url(web.authorize().json["lease"].split(".")[1])
+    entry = {"slot": iso(NOON), "usage": {"QR": 1}}
+    assert post(web, sent(sign_jws(jws_header(key.public, LEASE_TYPE), payload, key), entry)).status == 200
+    assert post(web, sent(sign_jws(jws_header(key.public, typ), payload, key), entry)).json["code"] == 141
 
 
 def test_a_receipt_that_was_forged_is_not_believed(web: Web) -> None:
