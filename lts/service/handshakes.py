@@ -94,7 +94,9 @@ def _numbered(catalog: Catalog, text: str) -> Code | None:
 def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
     """Store a draft as the code's new state; returns its number. Raises AdminError when the name is taken."""
     other = tx.catalog.by_place.get((draft.organization_id, draft.custom))
-    if other is not None and other.key != draft.key:
+    mine = tx.catalog.codes_by_key.get(draft.key or 0)
+    keeps = mine is not None and mine.custom == draft.custom  # a merge may have left two codes of one name
+    if other is not None and other.key != draft.key and not keeps:
         raise AdminError("code-exists", f"The handshake code {other.name} exists already.", status=409)
     key = tx.new_number("codes") if draft.key is None else draft.key
     record = records.Code(

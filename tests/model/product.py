@@ -488,7 +488,7 @@ class Product:
 
     def same_again(self, lease: Lease, code: Code) -> tuple[Grant, ...] | None:
         """What an authorization with the same request would grant, if that is what the lease holds."""
-        if lease.password_change != code.password_changes:
+        if code.password is not None and lease.password_change != code.password_changes:
             return None
         try:
             self.admit(code, replace(lease.asked, password=code.password))

@@ -220,6 +220,28 @@ def test_codes_made_one_after_another_under_one_name_on_both_sides_are_the_same_
         assert player.faults() == []
 
 
+def test_a_code_made_again_on_one_side_and_changed_on_the_other_is_two_that_can_be_told_apart(duet: Duet) -> None:
+    handshakes.add(duet.main.server.ctx, ORGANIZATION, {"custom": "x", "items": [{"id": 2}]}, "admin", NOON)
+    duet.turn()
+    duet.cut = True
+    duet.run(20)
+    handshakes.remove(duet.main.server.ctx, "216998-x", "admin", int(duet.time.wall))
+    handshakes.add(duet.main.server.ctx, ORGANIZATION, {"custom": "x"}, "admin", int(duet.time.wall))
+    handshakes.edit(duet.standby.server.ctx, "216998-x", {"note": "by the standby"}, "admin", int(duet.time.wall))
+    duet.settle()
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    main = duet.main.server
+    assert [(c.key, c.note) for c in main.ctx.store.catalog.present if c.custom == "x"] == [
+        (2, "by the standby"),
+        (3, ""),
+    ]
+    assert main.authorize("216998-x").items[0].item_id == "scans", "the older one"
+    handshakes.edit(main.ctx, "#3", {"note": "the other"}, "admin", NOON)
+    with pytest.raises(AdminError):
+        handshakes.edit(main.ctx, "216998-100", {"custom": "x"}, "admin", NOON)
+    assert handshakes.edit(main.ctx, "#3", {"custom": "y"}, "admin", NOON) == "216998-y"
+
+
 def test_passwords_changed_on_both_sides_are_two_changes(duet: Duet) -> None:
     ctx = duet.main.server.ctx
     handshakes.add(ctx, ORGANIZATION, {"custom": "p", "password": "one", "items": [{"id": 2}]}, "admin", NOON)
