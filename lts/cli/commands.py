@@ -27,6 +27,7 @@ COMMANDS = {
     "trust": Command("Administer", "lts.cli.licenses", "trust a vendor's key"),
     "request": Command("Administer", "lts.cli.licenses", "write this machine's activation request for the vendor"),
     "handshake": Command("Administer", "lts.cli.handshakes", "handshake codes"),
+    "device": Command("Administer", "lts.cli.devices", "devices, and those that look copied"),
     "usage": Command("Administer", "lts.cli.questions", "usage of a handshake code, a license item, or all"),
     "alerts": Command("Administer", "lts.cli.alerts", "usage alerts: what was told, and a test"),
     "setup-code": Command("Administer", "lts.cli.account", "show the one-time code with which the password is set"),

@@ -2,7 +2,10 @@
 
 A token carries (number, parent, branch) under a keyed MAC, so nobody can make one up and the server need
 not keep those it gave out. Per device it keeps: how many it gave, the newest returned on each branch, and
-which of the last 64 came back. `null` is the root of a branch.
+which of the last 64 came back. A request without a token is on no branch: the return of its answer's token begins one.
+
+What a report counts belongs to a branch of its own only where the sender is proven to be another machine than the
+other branches; everything else counts together, by the highest.
 """
 
 from __future__ import annotations
@@ -13,20 +16,26 @@ from typing import NamedTuple
 
 from lts.crypto import b64url, unb64url
 from lts.errors import TokenError
+from lts.protocol import SLOT_SECONDS
+from lts.rules.usage import AHEAD_SECONDS, FIRST_APART, TOGETHER
 
 WINDOW = 64
 MAX_BRANCHES = 64
 ALTERNATIONS_TOLERATED = 2
+_AHEAD_SLOTS = -(-AHEAD_SECONDS // SLOT_SECONDS)
 _MAC_BYTES = 9
 
 
 class ChainState(NamedTuple):
     """What the server remembers of a device's chain.
 
-    `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0:
-    none yet); bit i of `returned` stands for number given − i; `active` is the branch of the last request;
-    `home` the branch that counts as usage branch 0 once branches are told apart (None before that). Tokens up to
-    number `base` are from before the states of two servers were joined: they are not known any more.
+    `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0: none yet);
+    bit i of `returned` stands for number given − i; `active` is the branch of the last request that returned a token.
+    `alternations` is how often a branch came back after another one. Tokens up to number `base` are from before the
+    states of two servers were joined, or an administrator cleared the device: they are not known any more. Branch b
+    counts apart from slot `apart[b]` on (0 or absent: it does not). `cleared` is how often an administrator cleared it.
+    `home` is what 0.1 kept, not None where it counted branches apart; it stays, so that old states are written as they
+    were read.
     """
 
     given: int = 0
@@ -37,24 +46,30 @@ class ChainState(NamedTuple):
     alternations: int = 0
     forked: bool = False
     base: int = 0
+    apart: tuple[int, ...] = ()
+    cleared: int = 0
+
+    @property
+    def refused(self) -> bool:
+        """Whether all branches but the oldest are refused."""
+        return self.alternations > ALTERNATIONS_TOLERATED
 
 
 class Step(NamedTuple):
-    """One request on a chain: the state after it, its branch, and the number and parent of the new token."""
+    """One request on a chain: the state after it, the number, parent and branch of the new token, and whether the
+    request is refused as a clone's. `apart` is the first slot that counts on the branch itself, 0: none does."""
 
     state: ChainState
     branch: int
     number: int
     parent: int
     cloned: bool
+    apart: int
 
     @property
-    def usage_branch(self) -> int:
-        """The branch under which a report counts: 0 until branches are told apart."""
-        home = self.state.home
-        if home is None or self.branch == home:
-            return 0
-        return self.branch + 1
+    def counted(self) -> tuple[int, int]:
+        """(branch of the day rows, first slot that counts there); earlier slots count TOGETHER."""
+        return (FIRST_APART + self.branch, self.apart) if self.apart else (TOGETHER, 0)
 
 
 class Token(NamedTuple):
@@ -92,33 +107,49 @@ def decode_token(key: bytes, device: bytes, text: str) -> Token | None:
     return Token(number, number - int.from_bytes(body[5:8], "big"), body[8])
 
 
-def step(state: ChainState | None, token: Token | None) -> Step:
+def step(state: ChainState | None, token: Token | None, slot: int) -> Step:
     """The request that returned `token` (None: none sent, or one unknown) from a device in `state`.
 
-    `state` None: a device never seen. Raises nothing.
+    `state` None: a device never seen. `slot`: that of the request; what counts apart from it on begins later.
     """
-    if state is None:
-        return _issue(ChainState(tips=(0,)), 0, 0)
-    if token is None or not state.base < token.number <= state.given or token.branch >= len(state.tips):
-        return _open_branch(state)
-    seen = _was_returned(state, token.number)
-    if not seen:
-        return _first_return(state, token)
-    branch = state.tips.index(token.number) if token.number in state.tips else token.branch
-    return _issue(_touch(state, branch), branch, token.number)
+    state = state or ChainState()
+    if token is None or not state.base < token.number <= state.given:
+        return _issue(state, len(state.tips) if any(state.tips) else 0, 0, on_branch=False)
+    branch = _branch_of(state, token)
+    if branch is not None:
+        return _go_on(state, token, branch, slot)
+    if _was_returned(state, token.number):
+        return _issue(state, min(token.branch, len(state.tips) - 1), token.number, on_branch=False)
+    return _open_branch(state, token)
 
 
 def join(here: ChainState, there: ChainState) -> ChainState:
     """The state of a device's chain after another server's next state of it arrived.
 
     A state follows another if it gave one token more. Where both servers gave tokens without knowing of each other, all
-    of those count as unknown from then on: they open a branch and are no alternation (docs/design/authorizing.md,
-    Device clones). The outcome is the same in whatever order two servers' states arrive.
+    of those count as unknown from then on (docs/design/authorizing.md, Device clones); of the flag the one holds that
+    knows more clearings. The outcome is the same in whatever order two servers' states arrive.
     """
-    if there.given == here.given + 1 and there.base == here.base:
+    if there.given == here.given + 1 and (there.base, there.cleared) == (here.base, here.cleared):
         return there
     given = max(here.given, there.given)
-    return ChainState(given, forked=here.forked or there.forked, base=given)
+    cleared, forked = max((here.cleared, here.forked), (there.cleared, there.forked))
+    return ChainState(given, forked=forked, base=given, cleared=cleared)
+
+
+def clear(state: ChainState) -> ChainState:
+    """The state once an administrator said that the device is no clone: no token given so far is known any more."""
+    given = state.given + 1
+    return ChainState(given, base=given, cleared=state.cleared + 1)
+
+
+def _branch_of(state: ChainState, token: Token) -> int | None:
+    """The branch whose newest token this is or follows, None when it is of none: one that came back before may have
+    been sent by whoever has an old copy of the state."""
+    tips, branch = state.tips, token.branch
+    if branch < len(tips) and tips[branch] == token.parent:
+        return branch
+    return tips.index(token.number) if token.number in tips else None
 
 
 def _was_returned(state: ChainState, number: int) -> bool:
@@ -127,48 +158,55 @@ def _was_returned(state: ChainState, number: int) -> bool:
     return age >= WINDOW or bool(state.returned >> age & 1)
 
 
-def _open_branch(state: ChainState) -> Step:
+def _open_branch(state: ChainState, token: Token) -> Step:
+    """A second child of a token was returned, a fork; or the first one after a request without a token."""
     branch = min(len(state.tips), MAX_BRANCHES - 1)
-    tips = (*state.tips[:branch], 0)
-    return _issue(state._replace(tips=tips, active=branch), branch, 0)
-
-
-def _first_return(state: ChainState, token: Token) -> Step:
-    state = state._replace(returned=state.returned | 1 << (state.given - token.number))
-    if token.parent == state.tips[token.branch]:
-        state = _advance(_touch(state, token.branch), token.branch, token.number)
-        return _issue(state, token.branch, token.number)
-    branch = min(len(state.tips), MAX_BRANCHES - 1)
-    home = token.branch if state.home is None else state.home
-    tips = (*state.tips[:branch], token.number)
-    state = state._replace(tips=tips, active=branch, home=home, forked=True)
-    return _issue(state, branch, token.number)
-
-
-def _advance(state: ChainState, branch: int, number: int) -> ChainState:
-    tips = list(state.tips)
-    tips[branch] = number
-    return state._replace(tips=tuple(tips))
-
-
-def _touch(state: ChainState, branch: int) -> ChainState:
-    """Note an alternation when `branch` is not the one last active; from then on branches count apart."""
-    if branch == state.active:
-        return state
-    alternations = state.alternations + 1
-    return state._replace(
+    state = state._replace(
+        tips=(*state.tips[:branch], token.number),
+        apart=state.apart[:branch],
         active=branch,
-        alternations=alternations,
-        home=state.active if state.home is None else state.home,
-        forked=state.forked or alternations > ALTERNATIONS_TOLERATED,
+        forked=state.forked or token.parent > 0,
     )
+    return _issue(_mark_returned(state, token.number), branch, token.number)
 
 
-def _issue(state: ChainState, branch: int, parent: int) -> Step:
+def _go_on(state: ChainState, token: Token, branch: int, slot: int) -> Step:
+    returned_before = state.tips[branch] > 0
+    if state.tips[branch] == token.parent:
+        tips = list(state.tips)
+        tips[branch] = token.number
+        state = _mark_returned(state._replace(tips=tuple(tips)), token.number)
+    if returned_before and branch != state.active and state.tips[state.active]:
+        state = _alternate(state, branch, slot)
+    return _issue(state._replace(active=branch), branch, token.number)
+
+
+def _mark_returned(state: ChainState, number: int) -> ChainState:
+    age = state.given - number
+    return state._replace(returned=state.returned | 1 << age) if age < WINDOW else state
+
+
+def _alternate(state: ChainState, branch: int, slot: int) -> ChainState:
+    """`branch` came back after the active one: these two are two machines, and count apart in slots to come.
+
+    Where some counted apart before, a branch may be one of those that lost its token, and may have named slots ahead.
+    """
+    before = state.home is not None or state.base or any(state.apart)
+    first = slot + 1 + (_AHEAD_SLOTS if before else 0)
+    apart = list(state.apart) + [0] * (len(state.tips) - len(state.apart))
+    for one in (branch, state.active):
+        apart[one] = apart[one] or first
+    alternations = state.alternations + 1
+    forked = state.forked or alternations > ALTERNATIONS_TOLERATED
+    return state._replace(apart=tuple(apart), alternations=alternations, forked=forked)
+
+
+def _issue(state: ChainState, branch: int, parent: int, *, on_branch: bool = True) -> Step:
     number = state.given + 1
     returned = (state.returned << 1) & ((1 << WINDOW) - 1)
-    cloned = state.alternations > ALTERNATIONS_TOLERATED and branch != _oldest(state)
-    return Step(state._replace(given=number, returned=returned), branch, number, parent, cloned)
+    cloned = state.refused and not (on_branch and branch == _oldest(state))
+    apart = state.apart[branch] if on_branch and branch < len(state.apart) else 0
+    return Step(state._replace(given=number, returned=returned), branch, number, parent, cloned, apart)
 
 
 def _oldest(state: ChainState) -> int:
@@ -177,9 +215,9 @@ def _oldest(state: ChainState) -> int:
 
 
 def plain_state(given: int, lag: int) -> ChainState:
-    """State of a device that never lost an answer nor left its one branch: all up to given − lag came back."""
+    """State of a device on its one branch whose tokens up to given − lag all came back."""
     window = (1 << min(given, WINDOW)) - 1
-    return ChainState(given, (given - lag,), window & ~((1 << lag) - 1))
+    return ChainState(given, (given - lag,), window & ~((1 << min(lag, WINDOW)) - 1))
 
 
 def plain_lag(state: ChainState) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from lts.crypto import PublicKey
 from lts.protocol import DAY_SECONDS
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Number of what the servers say to each other and of the feed's kinds; both sides must speak the same."""
 MAIN, STANDBY = "main", "standby"
 SERVING, REFUSING, STARTING = "serving", "standby", "starting"

@@ -5,7 +5,8 @@ Pure: turns the entries of a report and the claims of its lease into counts per 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -14,6 +15,14 @@ AHEAD_SECONDS = 600
 OLDEST_DAYS = 30
 PRESENCE = 0
 """Type key of a sign of life: its count in a slot is the instances that ran (1 for a device)."""
+TOGETHER = -1
+"""Branch of the counts whose sender is not proven to be one of two machines with one identity: nearly all."""
+FIRST_APART = 65
+"""Branches that count apart are numbered from here on. See docs/design/authorizing.md, Device clones."""
+OF_0_1 = range(FIRST_APART)
+"""Branches as 0.1 numbered them, where any foreign token counted apart."""
+OTHER_TYPE = "(other)"
+_DIGEST_BYTES = 12
 
 
 class Entry(NamedTuple):
@@ -46,6 +55,24 @@ SeriesKey = tuple[int, str | None]
 """(position of the item in the lease, type name; None for presence)."""
 
 
+def units_of_slot(counts: Iterable[tuple[int, int]]) -> int:
+    """The units of one slot from its counts by branch: those of branches that count apart add up, and what counts
+    together adds by how much it exceeds the highest of them, since its sender may be that one."""
+    apart = highest = together = 0
+    for branch, count in counts:
+        if branch == TOGETHER:
+            together = count
+        else:
+            apart += count
+            highest = max(highest, count)
+    return apart + max(0, together - highest)
+
+
+def digest_of(name: str) -> bytes:
+    """What stands for a type name without a number in a device's day."""
+    return hashlib.sha256(name.encode("utf-8")).digest()[:_DIGEST_BYTES]
+
+
 def judge_all(entries: Sequence[Entry | BadEntry], now: int) -> list[Result | None]:
     """The rejection of each entry (140, 142, 143), None where it counts. `now` in UTC seconds."""
     newest, oldest = slot_of(now + AHEAD_SECONDS), slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
@@ -67,6 +94,13 @@ def _judge(entry: Entry | BadEntry, now: int) -> Result | None:
     if entry.slot < slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY:
         return Result(entry.slot_text, "rejected", 143, "The slot is over 30 days old.")
     return None
+
+
+def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:
+    """The rejection of each entry of `closed_day` (days since 1970) or before, None where it counts."""
+    first = (closed_day + 1) * SLOTS_PER_DAY
+    detail = "The day of the slot is closed: of days so long ago only sums are kept."
+    return [Result(e.slot_text, "rejected", 143, detail) if e.slot < first else None for e in entries]
 
 
 def item_of_type(lease: Lease, type_name: str) -> int:

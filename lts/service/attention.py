@@ -5,7 +5,7 @@ from __future__ import annotations
 from lts.protocol import iso
 from lts.rules.attention import delegation_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
-from lts.service import codeuse, handshakes, licenses, outbox
+from lts.service import codeuse, handshakes, licenses, newnames, outbox
 from lts.service.context import Context
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
@@ -25,6 +25,8 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     found += items_notices(licenses.describe(ctx, now), now)
     found += outbox.notices(ctx, now)
     found += codeuse.former_names(ctx, now)
+    with ctx.store.reader() as db:
+        found += newnames.notices(db, now)
     if ctx.store.catalog.codes:
         found += url_notices(handshakes.server_urls(ctx))
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))

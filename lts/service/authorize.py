@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from lts.errors import Refusal
-from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt
+from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of
 from lts.rules import asked, chain, likeness
 from lts.rules import authorize as rules
 from lts.rules.authorize import Decision, Granted, Request
@@ -16,6 +16,7 @@ from lts.rules.certificates import Chain
 from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
+from lts.service import clones
 from lts.service.context import Context, request_id
 from lts.service.refusals import RefusedRequest
 from lts.service.standing import standing_of
@@ -39,13 +40,15 @@ class Authorized:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision: the `place` of its change (None when refused) and the device's new clone token."""
+    """A decision: the `place` of its change (None when refused) and the device's new clone token. `clone` is the
+    refusal of a clone, which no item was asked about."""
 
     code: Code
     decision: Decision
     place: FeedPlace | None
     token: str
     certificates: Chain
+    clone: Refusal | None = None
 
 
 def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Authorized:
@@ -79,7 +82,7 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
         _note(ctx, request, now, refusal, None)
         raise
     if not decided.decision.granted:
-        refused = decided.decision.refusal()
+        refused = decided.clone or decided.decision.refusal()
         _note(ctx, request, now, refused, decided)
         raise refused
     ctx.calls.note(decided.code.key, now, failed=False)
@@ -105,17 +108,16 @@ def renew_after(lease: Lease) -> int:
 def decide(
     tx: Transaction, ctx: Context, request: Request, now: int, item_now: int, caller: Caller | None = None
 ) -> Decided:
-    """The operation behind an authorization. Raises Refusal before it changes anything."""
+    """The operation behind an authorization. Raises Refusal before it changes anything; only a clone's first refusal
+    leaves a trace."""
     ctx.check_serving()
     code = rules.find_code(tx.catalog, request)
     rules.admit(code, request)
     device = devices.find(tx.db, request.device)
-    step = chain_step(ctx, device, request.device, request.chain)
-    if step.cloned:
-        raise Refusal(
-            151,
-            "Two devices use this device's identity; ask the administrator, or make a new identity for one.",
-        )
+    step = chain_step(ctx, device, request.device, request.chain, now)
+    if device is not None and step.cloned:
+        clone = clones.refuse(tx, device, step, now)
+        return Decided(code, Decision((), 151, ()), None, "", Chain(), clone)
     look_up = standing_of(tx, code, device.key if device else None, now)
     decision = rules.decide(code, request, look_up, now, item_now)
     if not decision.granted:
@@ -142,10 +144,12 @@ def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
     return FeedPlace(ctx.identity.incarnation, tx.serial, tx.head[:4].hex())
 
 
-def chain_step(ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None) -> chain.Step:
-    """Advance a device's chain by the token it sent."""
+def chain_step(ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None, now: int) -> chain.Step:
+    """Advance a device's chain by the token it sent. `now` in UTC seconds."""
     token = chain.decode_token(ctx.chain_key, uuid, text) if text is not None else None
-    return chain.step(device.chain if device else None, token)
+    if device is None:
+        return chain.step(None, token, slot_of(now))
+    return chain.step(device.chain, token, slot_of(max(now, device.contact)))
 
 
 def next_token(ctx: Context, uuid: bytes, step: chain.Step) -> str:

@@ -14,6 +14,7 @@ from lts.service.clock import Clock
 from lts.service.identity import Identity
 from lts.service.leases import Leases
 from lts.service.newcomers import Newcomers
+from lts.service.newnames import NewNames
 from lts.service.pair.pinned import Delegation
 from lts.service.recentcalls import RecentCalls
 from lts.service.refusals import Refusals
@@ -75,6 +76,8 @@ class Context:
     """Authorizations of the last hour."""
     newcomers: Newcomers = field(default_factory=Newcomers)
     """Addresses from which too many new devices asked."""
+    new_names: NewNames = field(default_factory=NewNames)
+    """Type names that got a number today."""
     warnings: list[Notice] = field(default_factory=list)
     """What an administrator should know."""
     restored_noticed: bool = False

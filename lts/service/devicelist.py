@@ -10,7 +10,6 @@ import apsw
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules.catalog import Catalog
-from lts.rules.chain import ALTERNATIONS_TOLERATED
 from lts.rules.paging import Page
 from lts.rules.seats import Seat
 from lts.service.context import Context
@@ -84,7 +83,7 @@ def _row(db: apsw.Connection, catalog: Catalog, device: Device, alike: int, now:
         "lastContact": iso(device.contact),
         "clone": {
             "flagged": chain.forked,
-            "refused": chain.forked and chain.alternations > ALTERNATIONS_TOLERATED,
+            "refused": chain.refused,
             "copies": len(chain.tips) if chain.forked else 1,
         },
         "alike": alike,

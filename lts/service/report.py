@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lts.errors import Malformed, NotVerified, Refusal
-from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results, slot_of
+from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results
 from lts.rules import asked, usage
 from lts.rules import authorize as rules
 from lts.rules.authorize import Granted
@@ -17,6 +17,7 @@ from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS, grace_units, overdraft_period
 from lts.rules.usage import BadEntry, Entry, Result
+from lts.service import newnames
 from lts.service.authorize import (
     Promise,
     chain_step,
@@ -28,6 +29,7 @@ from lts.service.authorize import (
     seat_records,
 )
 from lts.service.context import Context
+from lts.service.counting import Counting, Sender, count
 from lts.service.leased import leased
 from lts.service.standing import standing_of
 from lts.store import devices, records
@@ -60,6 +62,7 @@ class _Recorded:
     place: FeedPlace
     token: str
     certificates: tuple[str, ...] | None
+    counting: Counting
 
 
 def record(
@@ -107,12 +110,10 @@ def _finish(
     body: str,
 ) -> Reported:
     durable = ctx.confirm(recorded.place.serial)
-    units, presence = recorded.grown.units, recorded.grown.presence
-    results = [
-        refusal
-        or Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
-        for entry, refusal in zip(entries, rejected, strict=True)
-    ]
+    results = _results(recorded, entries, rejected)
+    folded, charged = recorded.counting.folded, recorded.counting.license_name
+    if folded and ctx.new_names.is_news(charged, now):
+        ctx.note_event(newnames.FOLDED, {"subject": charged[1], "device": lease.device, "type": min(folded)})
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
@@ -121,6 +122,22 @@ def _finish(
     renewed = make_lease(ctx, stem, recorded.renewed, recorded.place, now, receipt)
     text = ctx.leases.sign(renewed)
     return Reported(results, durable, recorded.token, text, renewed.expires_at, renew_after(renewed))
+
+
+def _results(recorded: _Recorded, entries: list[Entry | BadEntry], rejected: list[Result | None]) -> list[Result]:
+    units, presence, folded = recorded.grown.units, recorded.grown.presence, recorded.counting.folded
+    late = iter(recorded.counting.rejected)
+    results = [
+        refusal
+        or next(late)
+        or Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
+        for entry, refusal in zip(entries, rejected, strict=True)
+    ]
+    if folded:
+        for n, (entry, result) in enumerate(zip(entries, results, strict=True)):
+            if result.status == "counted" and (names := folded.intersection(entry[2] or ())):
+                results[n] = result._replace(detail=newnames.detail_of(names))
+    return results
 
 
 def _record(
@@ -139,30 +156,32 @@ def _record(
         raise NotVerified("This server holds no longer the items of the lease. Authorize again.")
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
-    step = chain_step(ctx, device, uuid, chain)
+    step = chain_step(ctx, device, uuid, chain, now)
+    branch, apart = step.counted
     _notice_restored(tx, ctx, lease, now)
 
     def judge() -> tuple[Granted, ...]:
         return renewal(tx, lease, code, held, device, step, ctx.leases.issuer, now, item_now)
 
     renewed, before = judge(), _limits_reached(tx, code, held, now)
-    runs = _runs(tx, lease, held, entries, now)
+    counting = count(tx, ctx, Sender(lease, held, code.key, device.key if device else None), entries, now)
     grown: stored.Grown = tx.emit(
         records.Reported(
             device.key if device else tx.next_device,
             None if device else uuid,
             code.key,
-            step.usage_branch,
+            branch,
             *devices.pack_chain(step.state),
             seat_records(renewed, now),
-            runs,
+            counting.runs,
+            apart,
         ),
         now,
     )
     if renewed and _limits_reached(tx, code, held, now) != before:
         renewed = judge()
     certificates = _certificates(tx, ctx, lease, held)
-    return _Recorded(grown, renewed, code, place_of(tx, ctx), next_token(ctx, uuid, step), certificates)
+    return _Recorded(grown, renewed, code, place_of(tx, ctx), next_token(ctx, uuid, step), certificates, counting)
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
@@ -269,30 +288,3 @@ def _renew_item(
     if rules.quota_fault(entry, standing, claim.instances):
         return None
     return rules.grant_item(entry.item, code.key, claim.modules, standing, claim.instances, now, item_now)
-
-
-def _runs(
-    tx: Transaction, lease: Lease, items: list[LicenseItem], entries: list[Entry], now: int
-) -> tuple[records.Run, ...]:
-    """The counts of all entries as runs of consecutive slots by (item, type); the highest of a slot stays."""
-    newest = slot_of(now)
-    runs: list[records.Run] = []
-    for (position, name), slots in usage.gather(lease, entries).items():
-        number = usage.PRESENCE if name is None else stored.type_key(tx, name, now)
-        runs.extend(_split((items[position].key, number), slots, newest))
-    return tuple(runs)
-
-
-def _split(key: tuple[int, int], slots: dict[int, int], newest: int) -> list[records.Run]:
-    first, last = min(slots, default=0), max(slots, default=-1)
-    if last - first + 1 == len(slots):
-        counts = [slots[slot] for slot in range(first, last + 1)]
-        return [records.Run(*key, newest - first, counts)] if counts else []
-    runs: list[records.Run] = []
-    expected = None
-    for slot in sorted(slots):
-        if slot != expected:
-            runs.append(records.Run(*key, newest - slot, []))
-        runs[-1].counts.append(slots[slot])
-        expected = slot + 1
-    return runs

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lts.store import alerts, audit, codes, devices, licenses, pair, seats, usage
+from lts.store import alerts, audit, codes, devices, licenses, pair, seats, typenames, usage
 from lts.store.records import (
     Alerted,
     Archived,
+    Chain,
     Closed,
     Code,
     CodeRemoved,
@@ -58,6 +59,10 @@ def _reported(tx: Transaction, record: Reported, time: int) -> usage.Grown:
     return usage.merge(tx, record, device, time)
 
 
+def _chain(tx: Transaction, record: Chain, time: int) -> None:
+    devices.put(tx, record.device, None, 0, (record.given, record.lag, record.chain))
+
+
 def _released(tx: Transaction, record: Released, time: int) -> None:
     for item, grant in record.seats:
         seats.close(tx, record.device, item, grant, time)
@@ -79,10 +84,11 @@ _APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
     GrantsEnded: lambda tx, record, time: seats.end_grants(tx, record),
     Code: codes.put,
     CodeRemoved: codes.remove,
-    TypeNamed: lambda tx, record, time: usage.name_type(tx, record),
+    TypeNamed: lambda tx, record, time: typenames.name_type(tx, record),
     Granted: _granted,
     Reported: _reported,
     Released: _released,
+    Chain: _chain,
     Refused: _refused,
     Alerted: alerts.put,
     Delivered: alerts.deliver,

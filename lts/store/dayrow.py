@@ -1,5 +1,8 @@
 """A device's day in one blob: counts by (branch, item, type) and slot of the day.
 
+A type is its number, or the digest of a name that had none: such names are told apart here, and add up to one type,
+"(other)", in everything that is summed from here.
+
 Layout: msgpack list of [branch, item, type, width, first, data]. Width 1, 2 or 4 = bytes a count, `data`
 the counts from slot `first` on; width 0 = a bitmap of slots in which the count is 1 (presence); width −1 =
 a closed day, `first` the day's sum and no slots.
@@ -8,18 +11,20 @@ a closed day, `first` the day's sum and no slots.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from lts.protocol import SLOTS_PER_DAY
+from lts.rules.usage import PRESENCE, TOGETHER, units_of_slot
 
-SeriesKey = tuple[int, int, int]
+TypeKey = int | bytes
+SeriesKey = tuple[int, int, TypeKey]
 """(branch, item, type); type 0 is presence."""
 
 _TYPECODES = {1: "B", 2: "H", 4: "I"}
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[int, int, int, int, int, bytes]]).decode
+_decode = msgspec.msgpack.Decoder(list[tuple[int, int, int | bytes, int, int, bytes]]).decode
 
 
 class Series:
@@ -118,12 +123,61 @@ def decode_day(data: bytes) -> dict[SeriesKey, Series]:
     return day
 
 
-def sums_of_day(data: bytes) -> list[tuple[int, int, int]]:
+Kin = list[tuple[int, Series]]
+"""(branch, series) of all series of an item and type."""
+
+
+def kin_of(day: dict[SeriesKey, Series], branches: Iterable[int], item: int, type_key: TypeKey) -> Kin:
+    """The series of an item and type on some branches."""
+    found = ((branch, day.get((branch, item, type_key))) for branch in branches)
+    return [(branch, series) for branch, series in found if series is not None]
+
+
+def units_of(kin: Kin, slot: int) -> int:
+    """The units of a slot over all branches."""
+    return units_of_slot((branch, series.get(slot)) for branch, series in kin)
+
+
+def raise_among(series: Series, kin: Kin, begin: int, counts: list[int]) -> list[tuple[int, int]]:
+    """`raise_run` where several branches count: the slots whose units grew, each with by how much."""
+    rises = []
+    for slot, count in enumerate(counts, begin):
+        if count > series.get(slot):
+            before = units_of(kin, slot)
+            series.raise_to(slot, count)
+            rises.append((slot, units_of(kin, slot) - before))
+    return [(slot, rise) for slot, rise in rises if rise]
+
+
+def units_by_slot(day: dict[SeriesKey, Series]) -> Iterator[tuple[int, TypeKey, int, int]]:
+    """(item, type, slot of the day, units) of every slot with a count, without presence and closed series."""
+    every: dict[tuple[int, TypeKey], Kin] = {}
+    for (branch, item, type_key), series in day.items():
+        if type_key != PRESENCE:
+            every.setdefault((item, type_key), []).append((branch, series))
+    for (item, type_key), kin in every.items():
+        for slot in sorted({slot for _, series in kin if series.closed_sum is None for slot, _ in series.slots()}):
+            yield item, type_key, slot, units_of(kin, slot)
+
+
+def sums_of_day(data: bytes) -> list[tuple[int, TypeKey, int]]:
     """(item, type, sum over the day) of each series of a stored row; rows of closed days are read without a Series."""
     row = _decode(data)
     if all(width < 0 for _, _, _, width, _, _ in row):
         return [(item, type_key, units) for _, item, type_key, _, units, _ in row]
-    return [(item, type_key, series.total()) for (_, item, type_key), series in decode_day(data).items()]
+    day = decode_day(data)
+    branches = {branch for branch, _, _ in day}
+    return [(item, kind, _sum(day, branches, (branch, item, kind))) for branch, item, kind in day]
+
+
+def _sum(day: dict[SeriesKey, Series], branches: set[int], key: SeriesKey) -> int:
+    """What a series adds to the sum of its item and type."""
+    branch, item, type_key = key
+    series = day[key]
+    if branch != TOGETHER or series.closed_sum is not None or type_key == PRESENCE or len(branches) == 1:
+        return series.total()
+    apart = kin_of(day, branches - {TOGETHER}, item, type_key)
+    return sum(units_of([(branch, series), *apart], slot) - units_of(apart, slot) for slot, _ in series.slots())
 
 
 def encode_day(day: dict[SeriesKey, Series]) -> bytes:
@@ -145,7 +199,9 @@ def _encode_series(series: Series) -> tuple[int, int, bytes]:
 def close_day(data: bytes) -> bytes:
     """The row with its slots summed up, for days past the time of late reports."""
     day = decode_day(data)
-    for series in day.values():
-        if series.closed_sum is None:
-            series.closed_sum, series.counts, series.bits = series.total(), None, 0
+    branches = {branch for branch, _, _ in day}
+    sums = {key: _sum(day, branches, key) for key, series in day.items() if series.closed_sum is None}
+    for key, units in sums.items():
+        series = day[key]
+        series.closed_sum, series.counts, series.bits = units, None, 0
     return encode_day(day)

@@ -15,6 +15,7 @@ from lts.store.transaction import NUMBERS, Transaction
 _ASKED_AT_ONCE = 1000
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ChainState).decode
+_FIELDS_OF_0_1 = 8
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,14 @@ class Device:
 
 
 def pack_chain(state: ChainState) -> tuple[int, int, bytes | None]:
-    """(given, lag, blob): the blob only for a chain that is not plain."""
+    """(given, lag, blob): the blob only for a chain that is not plain.
+
+    What 0.1 could say is written as 0.1 wrote it, so that a replay of its feed gives its rows.
+    """
     lag = plain_lag(state)
     if lag is not None:
         return state.given, lag, None
-    return state.given, 0, _encode(state)
+    return state.given, 0, _encode(state if state.apart or state.cleared else state[:_FIELDS_OF_0_1])
 
 
 def unpack_chain(given: int, lag: int, blob: bytes | None) -> ChainState:

@@ -24,6 +24,8 @@ _ADD = (
     " ON CONFLICT DO UPDATE SET units = units + excluded.units, d{0} = d{0} + excluded.d{0}"
 )
 
+_EMPTY = "DELETE FROM usage_devices WHERE code = ? AND span = ? AND device = ? AND item = ? AND type = ? AND units = 0"
+
 
 def add(db: apsw.Connection, sums: Mapping[Key, int]) -> None:
     """Add units to the days of devices."""
@@ -32,6 +34,9 @@ def add(db: apsw.Connection, sums: Mapping[Key, int]) -> None:
         rows[day % SPAN].append((code, day // SPAN, device, item, type_key, units))
     for day_of_span, values in rows.items():
         db.executemany(_ADD.format(day_of_span), values)
+        moved = [value[:5] for value in values if value[5] < 0]
+        if moved:
+            db.executemany(_EMPTY, moved)
 
 
 def fill(db: apsw.Connection) -> None:
@@ -40,7 +45,7 @@ def fill(db: apsw.Connection) -> None:
         sums: defaultdict[Key, int] = defaultdict(int)
         for device, code, data in sql.each(db, "SELECT device, code, data FROM usage_days WHERE day = ?", (day,)):
             for item, type_key, units in sums_of_day(data):
-                if type_key and units:
+                if isinstance(type_key, int) and type_key and units:
                     sums[code, device, item, type_key, day] += units
         add(db, sums)
 

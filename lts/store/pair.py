@@ -147,7 +147,12 @@ def resolve(tx: Transaction, record: Any) -> Any:
         )
     if isinstance(record, records.Reported):
         changes["runs"] = tuple(
-            msgspec.structs.replace(run, item=ours(ITEM, run.item), type=ours(TYPE, run.type)) for run in record.runs
+            msgspec.structs.replace(
+                run,
+                item=ours(ITEM, run.item),
+                type=run.type if isinstance(run.type, bytes) else ours(TYPE, run.type),
+            )
+            for run in record.runs
         )
     if isinstance(record, records.Released):
         changes["seats"] = tuple((ours(ITEM, item), grant) for item, grant in record.seats)

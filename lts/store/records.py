@@ -32,6 +32,7 @@ class Kind(IntEnum):
     CLOSED = 14
     ALERTED = 15
     DELIVERED = 16
+    CHAIN = 17
     ARCHIVED = 18
     GRANTS_ENDED = 19
 
@@ -172,16 +173,18 @@ class Granted(Record, frozen=True):
 
 
 class Run(Record, frozen=True):
-    """Counts of consecutive slots; the first is slot_of(time) − back."""
+    """Counts of consecutive slots; the first is slot_of(time) − back. `type` is the number of a type name, or the
+    digest of one that has none."""
 
     item: int
-    type: int
+    type: int | bytes
     back: int
     counts: list[int]
 
 
 class Reported(Record, frozen=True):
-    """A report: counts so far, and the seats it renewed."""
+    """A report: counts so far, and the seats it renewed. Slots from `apart` on count on `branch`, earlier ones
+    TOGETHER (lts.rules.usage); 0.1 knew no `apart`."""
 
     device: int
     uuid: bytes | None
@@ -192,6 +195,7 @@ class Reported(Record, frozen=True):
     chain: bytes | None
     seats: tuple[SeatRecord, ...]
     runs: tuple[Run, ...]
+    apart: int = 0
 
 
 class Released(Record, frozen=True):
@@ -234,6 +238,16 @@ class Delivered(Record, frozen=True):
     detail: str
 
 
+class Chain(Record, frozen=True):
+    """A device's chain moved without a grant or report: a request was refused as a clone's, or an administrator cleared
+    the device."""
+
+    device: int
+    given: int
+    lag: int
+    chain: bytes | None
+
+
 SHAPES: dict[Kind, type[Record]] = {
     Kind.ORIGIN: Origin,
     Kind.SETTING: Setting,
@@ -251,6 +265,7 @@ SHAPES: dict[Kind, type[Record]] = {
     Kind.CLOSED: Closed,
     Kind.ALERTED: Alerted,
     Kind.DELIVERED: Delivered,
+    Kind.CHAIN: Chain,
     Kind.ARCHIVED: Archived,
     Kind.GRANTS_ENDED: GrantsEnded,
 }

@@ -10,6 +10,7 @@ import apsw
 from lts.protocol import HOURS_PER_DAY
 
 _UNITS = "INSERT INTO {} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET units = units + excluded.units"
+_EMPTY = "DELETE FROM {} WHERE code = ? AND item = ? AND type = ? AND {} = ? AND units = 0"
 _TALLIES = "INSERT INTO {} VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
 
 
@@ -20,6 +21,10 @@ def add_units(db: apsw.Connection, sums: Mapping[tuple[int, int, int, int], int]
         days[code, item, type_key, hour // HOURS_PER_DAY] += units
     db.executemany(_UNITS.format("usage_hours"), [(*key, units) for key, units in sums.items()])
     db.executemany(_UNITS.format("usage_dates"), [(*key, units) for key, units in days.items()])
+    moved = [key for key, units in sums.items() if units < 0]
+    if moved:  # a name that counts under "(other)" after all: as if it never had counted by itself
+        db.executemany(_EMPTY.format("usage_hours", "hour"), moved)
+        db.executemany(_EMPTY.format("usage_dates", "day"), [(*key[:3], key[3] // HOURS_PER_DAY) for key in moved])
 
 
 def add_tallies(db: apsw.Connection, sums: Mapping[tuple[int, int, int], int]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
 import apsw
 
 from lts.protocol import HOURS_PER_DAY, SLOTS_PER_DAY
-from lts.store import deviceunits, sql
+from lts.store import activityrow, deviceunits, sql
 
 _SLOTS_PER_HOUR = SLOTS_PER_DAY // HOURS_PER_DAY
 _GROUPS = {"hour": ("hour", HOURS_PER_DAY, "usage_hours", "tallies"),
@@ -103,7 +102,7 @@ def activity(
             "SELECT day, data FROM activity WHERE scope = ? AND id = ? AND day >= ? AND day <= ?",
             (scope, key, first_day, last_day),
         ):
-            counts = array("I", data)
+            counts = activityrow.decode(data)
             if not by_hour:
                 _join(found, day, counts[SLOTS_PER_DAY], max(counts[:SLOTS_PER_DAY]))
                 continue

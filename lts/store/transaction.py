@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from lts.protocol import SLOTS_PER_DAY
 from lts.rules.catalog import Catalog
-from lts.store import deviceunits, feed, rollups, sql
+from lts.store import activityrow, deviceunits, feed, rollups, sql
 from lts.store.counters import Counters
 from lts.store.records import KIND_OF, Record, decode_payload, encode_payload
 
@@ -193,6 +192,12 @@ class Transaction:
         """The epoch of the origin whose change is being applied."""
         return self.epochs.get(self.writing[0], FIRST_EPOCH)
 
+    def learn_type(self, name: str, number: int) -> None:
+        """A usage type got its number; the names known before this transaction stay as they are until it is kept."""
+        if self.types is self.memory.types:
+            self.types = dict(self.types)
+        self.types[name] = number
+
     def new_number(self, table: str) -> int:
         """The next number for a code, item or type, from this server's range."""
         first = self.numbers
@@ -228,10 +233,8 @@ class Transaction:
         """Active instances by slot of a day, [480] = devices of the day; changed in place."""
         counts = self._activity.get(key)
         if counts is None:
-            counts = self._activity[key] = array("I", bytes(4 * (SLOTS_PER_DAY + 1)))
             row = self.execute("SELECT data FROM activity WHERE scope = ? AND id = ? AND day = ?", key).fetchone()
-            if row is not None:
-                counts = self._activity[key] = array("I", row[0])
+            counts = self._activity[key] = activityrow.decode(row[0] if row else b"")
         return counts
 
     def flush(self) -> None:
@@ -253,7 +256,7 @@ class Transaction:
         if self._activity:
             self.db.executemany(
                 "INSERT INTO activity VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET data = excluded.data",
-                [(*key, counts.tobytes()) for key, counts in self._activity.items()],
+                [(*key, activityrow.encode(counts)) for key, counts in self._activity.items()],
             )
         self._hours.clear()
         self._devices.clear()

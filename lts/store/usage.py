@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -10,16 +9,25 @@ import apsw
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.seats import CONCURRENT_WAYS, overdraft_period
-from lts.rules.usage import PRESENCE
-from lts.store import pair, sql
+from lts.rules.usage import OF_0_1, PRESENCE, TOGETHER
+from lts.store import activityrow, sql
 from lts.store.counters import Counters
-from lts.store.dayrow import Series, SeriesKey, close_day, decode_day, encode_day
-from lts.store.records import Closed, Reported, TypeNamed
+from lts.store.dayrow import (
+    Series,
+    SeriesKey,
+    TypeKey,
+    close_day,
+    decode_day,
+    encode_day,
+    kin_of,
+    raise_among,
+    units_by_slot,
+)
+from lts.store.records import Closed, Reported
 from lts.store.transaction import Transaction
+from lts.store.typenames import Places
 
 SLOTS_PER_HOUR = 20
-MAX_TYPES = 2000
-OTHER_TYPE = "(other)"
 ITEM, CODE = 0, 1
 GRANTED_TALLY, REPORTED_TALLY = 0, 1
 DEVICES_OF_DAY = SLOTS_PER_DAY
@@ -33,31 +41,10 @@ class Grown:
     presence: set[int]
 
 
-def type_key(tx: Transaction, name: str, time: int) -> int:
-    """The number of a usage type, given at first use; past 2,000 names all others count as "(other)"."""
-    key = tx.types.get(name)
-    if key is None:
-        if len(tx.types) >= MAX_TYPES and name != OTHER_TYPE:
-            return type_key(tx, OTHER_TYPE, time)
-        key = tx.new_number("types")
-        tx.emit(TypeNamed(key, name), time)
-    return key
-
-
 def devices_by_code(db: apsw.Connection, code: int, first_day: int, last_day: int = 1 << 40) -> set[int]:
     """Numbers of the devices that reported by a code on days `first_day` to `last_day` (since 1970, UTC)."""
     query = "SELECT DISTINCT device FROM usage_days WHERE day >= ? AND day <= ? AND code = ?"
     return {device for (device,) in sql.each(db, query, (first_day, last_day, code))}
-
-
-def name_type(tx: Transaction, record: TypeNamed) -> None:
-    """Apply a TYPE change."""
-    known = tx.types.get(record.name)
-    if known is not None:
-        pair.add_alias(tx, pair.TYPE, record.type, known)
-        return
-    tx.execute("INSERT INTO types VALUES (?, ?)", (record.type, record.name))
-    tx.types = {**tx.types, record.name: record.type}
 
 
 def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
@@ -69,17 +56,21 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
         slot, counts = newest - run.back, run.counts
         while counts:
             day, begin = divmod(slot, SLOTS_PER_DAY)
-            by_day[day].append((run.item, run.type, begin, counts[: SLOTS_PER_DAY - begin]))
-            counts = counts[SLOTS_PER_DAY - begin :]
-            slot += SLOTS_PER_DAY - begin
+            n = SLOTS_PER_DAY - begin
+            branch = record.branch
+            if slot < record.apart:
+                branch, n = TOGETHER, min(n, record.apart - slot)
+            by_day[day].append((branch, run.item, run.type, begin, counts[:n]))
+            counts = counts[n:]
+            slot += n
     for day, pieces in by_day.items():
         _merge_day(tx, record, device, day, pieces, grown)
     tx.tally(record.code, REPORTED_TALLY, time // 3600)
     return grown
 
 
-_Piece = tuple[int, int, int, list[int]]
-"""(item, type, first slot of the day, counts): the part of a run that lies in one day."""
+_Piece = tuple[int, int, TypeKey, int, list[int]]
+"""(branch, item, type, first slot of the day, counts): the part of a run that lies in one day and on one branch."""
 
 
 def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces: list[_Piece], grown: Grown) -> None:
@@ -91,30 +82,80 @@ def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces:
     }
     own = rows.setdefault(record.code, {})
     presence = _Presence(tx, record.code, day, rows)
-    units: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+    units = _Units(tx, own, day)
+    closed = {key[1:] for key, series in own.items() if series.closed_sum is not None}
     first = day * SLOTS_PER_DAY
-    for item, type_number, begin, counts in pieces:
-        series = own.get((record.branch, item, type_number))
+    for branch, item, type_key, begin, counts in pieces:
+        kind = units.place(branch, item, type_key) if type_key != PRESENCE else PRESENCE
+        series = own.get((branch, item, kind))
         if series is None:
-            series = own[record.branch, item, type_number] = Series()
+            if (item, kind) in closed and branch not in OF_0_1:
+                continue
+            series = own[branch, item, kind] = Series()
         elif series.closed_sum is not None:
             continue
-        if type_number == PRESENCE:
+        if kind == PRESENCE:
             grown.presence.update(first + slot for slot in presence.raise_run(series, item, begin, counts))
-            continue
-        for slot, rise in series.raise_run(begin, counts):
-            units[item, type_number, (first + slot) // SLOTS_PER_HOUR] += rise
-            grown.units.add(first + slot)
-    _add_units(tx, record.code, device, day, units)
+        else:
+            key = branch, item, kind
+            grown.units.update(first + slot for slot in units.raise_run(key, series, begin, counts))
+    units.add(record.code, device)
     tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, record.code, encode_day(own)))
 
 
-def _add_units(tx: Transaction, code: int, device: int, day: int, units: dict[tuple[int, int, int], int]) -> None:
-    for (item, type_number, hour), rise in units.items():
-        tx.add_units(code, item, type_number, hour, rise)
-        tx.add_device_units((code, device, item, type_number, day), rise)
-        tx.counters.add(("item", item, 0), rise)
-        tx.counters.add(("code", code, item), rise)
+class _Units:
+    """Units of one device's day by one code; what they grew by is gathered by item, type and hour."""
+
+    def __init__(self, tx: Transaction, row: dict[SeriesKey, Series], day: int) -> None:
+        self._tx = tx
+        self._row = row
+        self._day = day
+        self._places = Places(tx, row)
+        self._branches = {branch for branch, _, _ in row}
+        self._grown: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+
+    def place(self, branch: int, item: int, type_key: TypeKey) -> TypeKey:
+        """The type under which the row counts a type."""
+        kind = self._places.place(branch, item, type_key)
+        while self._places.moved:
+            self._move(*self._places.moved.pop())
+        return kind
+
+    def raise_run(self, key: SeriesKey, series: Series, begin: int, counts: list[int]) -> list[int]:
+        """Raise consecutive slots of a series of the row; the slots in which the units grew."""
+        branch, item, kind = key
+        self._branches.add(branch)
+        if len(self._branches) == 1:
+            rises = series.raise_run(begin, counts)
+        else:
+            rises = raise_among(series, kin_of(self._row, self._branches, item, kind), begin, counts)
+        counted = self._places.counted_as(kind)
+        for slot, rise in rises:
+            self._grown[item, counted, self._hour(slot)] += rise
+        return [slot for slot, _ in rises]
+
+    def _move(self, number: int, digest: bytes) -> None:
+        """A name that another server put under "(other)" in this row: all of it counts there."""
+        for key in [key for key in self._row if key[2] == number]:
+            branch, item, _ = key
+            series = self._row.pop(key)
+            self._row[branch, item, digest] = series
+        other = self._places.counted_as(digest)
+        for item, kind, slot, units in units_by_slot(self._row):
+            if kind == digest:
+                self._grown[item, number, self._hour(slot)] -= units
+                self._grown[item, other, self._hour(slot)] += units
+
+    def _hour(self, slot: int) -> int:
+        return (self._day * SLOTS_PER_DAY + slot) // SLOTS_PER_HOUR
+
+    def add(self, code: int, device: int) -> None:
+        """Add what grew to everything that is summed."""
+        for (item, type_number, hour), rise in self._grown.items():
+            self._tx.add_units(code, item, type_number, hour, rise)
+            self._tx.add_device_units((code, device, item, type_number, self._day), rise)
+            self._tx.counters.add(("item", item, 0), rise)
+            self._tx.counters.add(("code", code, item), rise)
 
 
 class _Presence:
@@ -228,7 +269,7 @@ def load_overdraft(tx: Transaction) -> None:
     for entry in tx.catalog.items.values():
         if entry.item.charge_way in CONCURRENT_WAYS:
             for day, data in sql.rows(tx.db, "SELECT day, data FROM activity WHERE scope = 0 AND id = ?", (entry.key,)):
-                counts = array("I", data)
+                counts = activityrow.decode(data)
                 for slot in range(SLOTS_PER_DAY):
                     excess = counts[slot] - entry.item.quota
                     if excess > 0:

@@ -123,6 +123,8 @@ CALLS = (
          " answer `alike` is how many others look like that device",
          {**_LIST, "item": _NUMBER, "live": _YES, "flagged": _YES, "alike": _UUID}),
     Call("GET", "/devices/{uuid}", "A device with its seats; `alike` is how many others look like it"),
+    Call("POST", "/devices/clear", "Clear a device that looks copied: it is one machine alone",
+         body={"deviceId": _TEXT}, needed=("deviceId",)),
     Call("POST", "/seats/release", "Free a device's seat in a license item",
          body={"deviceId": _TEXT, "item": _NUMBER}, needed=("deviceId", "item")),
     Call("GET", "/why", "The last refused requests with the verdict on each item", {**_LIST, "code": _NUMBER}),

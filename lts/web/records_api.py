@@ -12,7 +12,7 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.authorize import Request
 from lts.rules.paging import page_of
-from lts.service import auditlog, devicelist, explain, release
+from lts.service import auditlog, clones, devicelist, explain, release
 from lts.service.context import Context
 from lts.service.refusals import RefusedRequest
 from lts.service.usage import day_number
@@ -70,6 +70,12 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/devices/<uuid>")
     def show_device(uuid: str) -> Json:
         return devicelist.one(ctx, UUID(bytes=device_of(uuid)), ctx.clock.now())
+
+    @api.post("/devices/clear")
+    def clear_device() -> Json:
+        uuid = UUID(bytes=device_of(body_text(json_body(), "deviceId")))
+        clones.clear(ctx, uuid, g.actor, ctx.clock.now())
+        return devicelist.one(ctx, uuid, ctx.clock.now())
 
     @api.post("/seats/release")
     def release_seat() -> Json:

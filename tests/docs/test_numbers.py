@@ -18,6 +18,8 @@ from lts.rules.licensefile import (
     PERIOD_DAYS,
 )
 from lts.rules.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
+from lts.service import newnames
+from lts.store import typenames
 from lts.vendor.spec import ITEM_FIELDS
 from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE
 from tests.docs.test_docs import DOCS
@@ -109,3 +111,9 @@ def test_the_limits_per_minute_are_told_as_they_are() -> None:
     assert numbers(row(SETTINGS, "rateLimits.deviceRequestsPerMinute"))[0] == limits.device_requests_per_minute
     assert numbers(row(SETTINGS, "rateLimits.deviceBurst"))[0] == limits.device_burst
     assert numbers(row(SETTINGS, "rateLimits.addressRefusalsPerMinute"))[0] == limits.address_refusals_per_minute
+
+
+def test_the_limits_of_type_names_are_told_as_they_are() -> None:
+    told = CHARGING[CHARGING.index("## Types") : CHARGING.index("## Renewal by report")]
+    limits = {newnames.OF_DEVICE, newnames.OF_LICENSE, newnames.MOST_OF_ROW, typenames.MAX_TYPES}
+    assert limits <= set(numbers(told))

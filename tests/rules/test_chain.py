@@ -8,9 +8,22 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lts.rules.chain import ChainState, Step, Token, decode_token, encode_token, plain_lag, plain_state, step
+from lts.rules.chain import (
+    ChainState,
+    Step,
+    Token,
+    clear,
+    decode_token,
+    encode_token,
+    join,
+    plain_lag,
+    plain_state,
+    step,
+)
+from lts.rules.usage import FIRST_APART, TOGETHER
 
 KEY, DEVICE = b"k" * 32, bytes(range(16))
+SLOT = 9_000_000
 
 
 class Server:
@@ -19,10 +32,11 @@ class Server:
     def __init__(self) -> None:
         self.state: ChainState | None = None
         self.last: Step | None = None
+        self.slot = SLOT
 
     def ask(self, token: Token | None) -> Token:
         """One request that is granted; returns the new token."""
-        self.last = step(self.state, token)
+        self.last = step(self.state, token, self.slot)
         self.state = self.last.state
         return Token(self.last.number, self.last.parent, self.last.branch)
 
@@ -84,7 +98,7 @@ def test_from_the_third_alternation_on_the_younger_branch_is_refused_and_the_old
     for _ in range(6):
         for name in ("old", "young"):
             token = old if name == "old" else young
-            made = step(server.state, token)
+            made = step(server.state, token, SLOT)
             if made.cloned:
                 refused[name] += 1
                 continue
@@ -103,7 +117,7 @@ def test_null_from_a_known_device_opens_a_branch_and_is_no_fork() -> None:
         fresh = server.ask(fresh)
     assert not server.forked
     assert server.last is not None
-    assert server.last.usage_branch == 0
+    assert server.last.counted == (TOGETHER, 0)
     server.ask(token)
     assert server.state is not None
     assert server.state.alternations == 1
@@ -117,22 +131,128 @@ def test_fifty_parallel_nulls_and_one_of_their_tokens_raise_no_alarm() -> None:
         token = server.ask(token)
     assert not server.forked
     assert server.state is not None
-    assert server.state.alternations == 1
+    assert server.state.alternations == 0
+    assert len(server.state.tips) == 1, "a request without a token begins no branch until its token comes back"
 
 
-def test_branches_count_apart_once_they_alternate() -> None:
+def test_branches_count_apart_once_they_alternate_in_slots_that_begin_later() -> None:
     server = Server()
     start = server.ask(server.ask(None))
     one, two = server.ask(start), server.ask(start)
-    branches = set()
+    counted = []
+
+    def ask(token: Token) -> Token:
+        token = server.ask(token)
+        assert server.last is not None
+        counted.append(server.last.counted)
+        return token
+
+    for _ in range(3):
+        server.slot += 10
+        one = ask(ask(one))
+        two = ask(two)
+    moment = SLOT + 20
+    apart = [(FIRST_APART, moment + 1), (FIRST_APART + 1, moment + 1)]
+    assert counted[:3] == [(TOGETHER, 0)] * 3, "one branch, then the other: the first may be gone for good"
+    assert counted[3:] == [apart[0], apart[0], apart[1], apart[0], apart[0], apart[1]]
+
+
+def test_a_device_that_lost_its_token_is_one_machine_as_long_as_the_old_one_is_silent() -> None:
+    server, token = Server(), None
+    for n in range(200):
+        server.slot += 10
+        token = server.ask(None if n % 7 == 0 else token)
+        assert server.last is not None
+        assert server.last.counted == (TOGETHER, 0)
+        assert not server.last.cloned
+    assert not server.forked
+
+
+def test_a_request_without_token_moves_nothing() -> None:
+    server = Server()
+    token = server.ask(server.ask(None))
+    for _ in range(300):
+        server.ask(None)
+        token = server.ask(token)
+        assert server.state is not None
+        assert (server.state.alternations, server.state.tips, server.state.apart) == (0, server.state.tips[:1], ())
+    for _ in range(300):
+        server.ask(None)
+    assert server.state is not None
+    assert plain_lag(server.state) == 302, "two integers are all that is kept of it"
+    assert not server.forked
+
+
+def test_a_third_branch_counts_apart_only_past_the_slots_that_a_second_one_may_have_named_ahead() -> None:
+    server = Server()
+    start = server.ask(server.ask(None))
+    one, two, three = server.ask(start), server.ask(start), server.ask(start)
     for _ in range(2):
         one = server.ask(one)
-        assert server.last is not None
-        branches.add(("one", server.last.usage_branch))
         two = server.ask(two)
-        branches.add(("two", server.last.usage_branch))
-    assert {branch for name, branch in branches if name == "one"} == {0}
-    assert 0 not in {branch for name, branch in branches if name == "two"}
+    server.slot += 100
+    three = server.ask(three)
+    one = server.ask(one)
+    server.ask(three)
+    assert server.last is not None
+    assert server.last.counted == (FIRST_APART + 2, SLOT + 100 + 5)
+
+
+def test_an_old_token_that_comes_back_is_on_no_branch_but_its_child_is_a_fork() -> None:
+    server = Server()
+    old = token = server.ask(server.ask(None))
+    for _ in range(5):
+        token = server.ask(token)
+    child = server.ask(old)
+    assert server.last is not None
+    assert (server.last.counted, server.forked) == ((TOGETHER, 0), False)
+    assert server.state is not None
+    assert server.state.active == 0
+    server.ask(child)
+    assert server.forked
+
+
+def clones(alternations: int) -> tuple[Server, Token, Token]:
+    """A server that saw two machines take turns, with the newest tokens of the older and the younger one."""
+    server = Server()
+    start = server.ask(server.ask(None))
+    old, young = server.ask(start), server.ask(start)
+    while server.state is None or server.state.alternations < alternations:
+        old = server.ask(old)
+        young = server.ask(young)
+    return server, old, young
+
+
+def test_while_clones_are_refused_only_the_oldest_branch_goes_on() -> None:
+    server, old, young = clones(3)
+    stale = Token(3, 2, 0)
+    assert [step(server.state, token, SLOT).cloned for token in (old, young, None, stale)] == [False, True, True, True]
+
+
+def test_a_cleared_device_is_refused_to_nobody_and_knows_no_token() -> None:
+    server, old, young = clones(3)
+    assert server.state is not None
+    server.state = cleared = clear(server.state)
+    assert (cleared.forked, cleared.refused, cleared.given) == (False, False, server.state.given)
+    for token in (young, old):
+        server.ask(token)
+        assert server.last is not None
+        assert (server.last.cloned, server.last.counted) == (False, (TOGETHER, 0))
+
+
+def test_a_clearing_comes_out_the_same_on_both_servers_in_any_order() -> None:
+    server, old, young = clones(3)
+    here = there = server.state
+    assert here is not None
+    assert there is not None
+    cleared = clear(here)
+    assert join(here, cleared) == cleared, "the other server follows"
+    apart = [step(there, old, SLOT).state]
+    apart.append(step(apart[0], young, SLOT).state)
+    on_one = join(join(cleared, apart[0]), apart[1])
+    on_other = join(apart[1], cleared)
+    assert on_one == on_other
+    assert not on_one.forked
 
 
 def test_a_token_from_the_future_or_of_another_device_is_unknown() -> None:
@@ -142,7 +262,7 @@ def test_a_token_from_the_future_or_of_another_device_is_unknown() -> None:
     assert decode_token(b"x" * 32, DEVICE, text) is None
     for other in ("", "é", text[:-1], text + "A", "A" * len(text)):
         assert decode_token(KEY, DEVICE, other) is None
-    made = step(plain_state(3, 1), Token(7, 6, 0))
+    made = step(plain_state(3, 1), Token(7, 6, 0), SLOT)
     assert (made.branch, made.state.forked, made.state.alternations) == (1, False, 0)
 
 

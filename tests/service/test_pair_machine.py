@@ -13,6 +13,7 @@ import tempfile
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
+from unittest import mock
 from uuid import UUID
 
 from hypothesis import HealthCheck, settings
@@ -22,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lts.errors import AdminError, Refusal
 from lts.protocol import slot_of
 from lts.rules import licensefile
-from lts.service import archiving, handshakes, licenses, release
+from lts.service import archiving, handshakes, licenses, newnames, release
 from lts.service.licenses import Choice
 from lts.store import licenses as stored
 from lts.vendor import issuing
@@ -33,8 +34,8 @@ DEVICES = [str(UUID(int=n + 1)) for n in range(6)]
 QUOTA, GRACE = 3, 1
 Lease = tuple[str, str, str]
 """(device, product, lease)."""
-Counted = tuple[str, str, int]
-"""(device, product, slot)."""
+Counted = tuple[str, str, str, int, int]
+"""(device, product, type, slot, which machine with the device's identity)."""
 
 
 @cache
@@ -44,6 +45,7 @@ def _template() -> Duet:
 
 
 both = st.sampled_from(["main", "standby"])
+machines = st.sampled_from([0, 0, 0, 1])
 fates = st.sampled_from(FATES)
 
 
@@ -57,7 +59,9 @@ class PairMachine(RuleBasedStateMachine):
         self.sent: defaultdict[Counted, int] = defaultdict(int)
         self.acknowledged: defaultdict[Counted, int] = defaultdict(int)
         self.leases: list[Lease] = []
-        self.chains: dict[str, str] = {}
+        self.chains: dict[tuple[str, int], str] = {}
+        self.few_names = mock.patch.object(newnames, "OF_DEVICE", 1)
+        self.few_names.start()
         self.apart = False
         self.kept: str | None = None
 
@@ -148,35 +152,44 @@ class PairMachine(RuleBasedStateMachine):
 
     # clients and administrators
 
-    @rule(name=both, device=st.sampled_from(DEVICES), product=st.sampled_from(["seats", "reader"]))
-    def authorize(self, name: str, device: str, product: str) -> None:
+    @rule(name=both, device=st.sampled_from(DEVICES), product=st.sampled_from(["seats", "reader"]), machine=machines)
+    def authorize(self, name: str, device: str, product: str, machine: int) -> None:
         player = self.player(name)
         if player.lab is None:
             return
         try:
-            done = player.lab.authorize(None, device, product=product, chain=self.chains.get(device))
+            done = player.lab.authorize(None, device, product=product, chain=self._chain(device, machine))
         except Refusal as refusal:
-            assert refusal.code in (100, 120, 113), refusal.detail
+            assert refusal.code in (100, 120, 113, 151), refusal.detail
             return
-        self.chains[device] = done.chain
+        self.chains[device, machine] = done.chain
         self.leases.append((device, product, done.lease))
 
+    def _chain(self, device: str, machine: int) -> str | None:
+        """The machine's token; a copy begins with that of the first."""
+        return self.chains.get((device, machine)) or self.chains.get((device, 0))
+
+    @rule(device=st.sampled_from(DEVICES), machine=machines)
+    def lose_a_token(self, device: str, machine: int) -> None:
+        self.chains.pop((device, machine), None)
+
     @precondition(lambda self: self.leases)
-    @rule(name=both, data=st.data(), count=st.integers(1, 300), back=st.integers(0, 2))
-    def report(self, name: str, data: st.DataObject, count: int, back: int) -> None:
+    @rule(name=both, data=st.data(), count=st.integers(1, 300), back=st.integers(-2, 2), machine=machines,
+          kind=st.sampled_from(["QR", "QR", "a", "b", "c"]))  # fmt: skip
+    def report(self, name: str, data: st.DataObject, count: int, back: int, machine: int, kind: str) -> None:
         player = self.player(name)
         device, product, lease = data.draw(st.sampled_from(self.leases))
         if player.lab is None:
             return
         slot = slot_of(self.duet.time.now) - back - (120 if self.duet.standby.clock.skew < 0 else 0)
-        key = (device, product, slot)
+        key = (device, product, kind, slot, machine)
         self.sent[key] = max(count, self.sent[key])
         try:
-            done = player.lab.report(lease, {"QR": count}, slot, self.chains.get(device))
+            done = player.lab.report(lease, {kind: count}, slot, self._chain(device, machine))
         except Refusal as refusal:
             assert refusal.code in (100, 141), refusal.detail
             return
-        self.chains[device] = done.chain
+        self.chains[device, machine] = done.chain
         if done.results[0].status in ("counted", "unchanged"):
             self.acknowledged[key] = max(count, self.acknowledged[key])
 
@@ -237,6 +250,7 @@ class PairMachine(RuleBasedStateMachine):
                 assert player.lab.live(1) <= limit
 
     def teardown(self) -> None:
+        self.few_names.stop()
         try:
             if self.duet.main.lab is None and self.duet.standby.lab is None and not self.folder.exists():
                 return
@@ -246,8 +260,8 @@ class PairMachine(RuleBasedStateMachine):
             assert standby is not None
             for lab in (main, standby):
                 counted = counts(lab)
-                for key, sent in _by_slot(self.sent).items():
-                    assert _by_slot(self.acknowledged)[key] <= counted.pop(key, 0) <= sent, key
+                for key, sent in _most(self.sent).items():
+                    assert _least(self.acknowledged)[key] <= counted.pop(key, 0) <= sent, key
                 assert not counted, "counted but never sent"
             one, other = picture(main), picture(standby)
             for part in one:
@@ -259,9 +273,22 @@ class PairMachine(RuleBasedStateMachine):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _by_slot(counted: dict[Counted, int]) -> defaultdict[tuple[str, int], int]:
+def _most(counted: dict[Counted, int]) -> defaultdict[tuple[str, int], int]:
+    """Units of a slot when every machine counts by itself."""
     sums: defaultdict[tuple[str, int], int] = defaultdict(int)
-    for (device, _, slot), count in counted.items():
+    for (device, _, _, slot, _), count in counted.items():
+        sums[device, slot] += count
+    return sums
+
+
+def _least(counted: dict[Counted, int]) -> defaultdict[tuple[str, int], int]:
+    """Units of a slot when what the machines counted was the same."""
+    highest: defaultdict[tuple[str, str, str, int], int] = defaultdict(int)
+    for (device, product, kind, slot, _), count in counted.items():
+        key = device, product, kind, slot
+        highest[key] = max(count, highest[key])
+    sums: defaultdict[tuple[str, int], int] = defaultdict(int)
+    for (device, _, _, slot), count in highest.items():
         sums[device, slot] += count
     return sums
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +12,7 @@ from lts.errors import Malformed, NotVerified
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.service import handshakes, usage
-from lts.store import devices, statistics
+from lts.store import statistics
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)
@@ -118,25 +118,6 @@ def test_a_foreign_or_damaged_lease_is_refused(server: Lab, tmp_path: Path) -> N
     with pytest.raises(NotVerified):
         server.report(foreign, {"QR": 1})
     assert server.used() == 0
-
-
-def test_two_clones_with_one_identity_are_both_counted_and_flagged(server: Lab) -> None:
-    code, device = server.load(item()), str(uuid4())
-    start = server.authorize(code, device).chain
-    one = server.authorize(code, device, chain=start)
-    two = server.authorize(code, device, chain=start)
-    chains = {"one": one.chain, "two": two.chain}
-    for step in range(3):
-        slot = SLOT - step
-        for name, lease in (("one", one.lease), ("two", two.lease)):
-            answer = server.report(lease, {"QR": 2}, slot, chains[name])
-            assert answer.results[0].status == "counted"
-            chains[name] = answer.chain
-    assert server.used() == 12
-    with server.ctx.store.reader() as db:
-        found = devices.find(db, UUID(device).bytes)
-    assert found is not None
-    assert found.chain.forked
 
 
 def test_usage_by_device_hour_and_type_agree(server: Lab) -> None:

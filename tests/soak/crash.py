@@ -26,7 +26,7 @@ from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.service import labels, upkeep
 from lts.service.trust import TrustStore
 from lts.store import database, devices, sql
-from lts.store.dayrow import decode_day
+from lts.store.dayrow import decode_day, units_by_slot
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 from tests.support.lines import launch
 
@@ -62,11 +62,9 @@ def stored_counts(path: Path) -> dict[Key, int]:
         for day, device, data in sql.each(db, "SELECT day, device, data FROM usage_days"):
             uuid = devices.uuid_of(db, device)
             assert uuid is not None
-            for (_, _, type_key), series in decode_day(data).items():
-                if type_key:
-                    for slot, count in series.slots():
-                        key = (str(UUID(bytes=uuid)), day * SLOTS_PER_DAY + slot)
-                        counts[key] = counts.get(key, 0) + count
+            for _, _, slot, count in units_by_slot(decode_day(data)):
+                key = (str(UUID(bytes=uuid)), day * SLOTS_PER_DAY + slot)
+                counts[key] = counts.get(key, 0) + count
         return counts
     finally:
         db.close()

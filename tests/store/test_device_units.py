@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service import handshakes, upkeep, usage
 from lts.store import deviceunits, sql
-from lts.store.dayrow import Series, encode_day, sums_of_day
+from lts.store.dayrow import Series, SeriesKey, encode_day, sums_of_day
 from lts.store.deviceunits import SPAN, Key
 from lts.store.schema import V2
 from lts.store.statistics import Selection, units_by, units_by_device
@@ -54,7 +54,7 @@ def of_day_rows(db: apsw.Connection) -> dict[Key, int]:
     found: Counter[Key] = Counter()
     for day, device, code, data in sql.rows(db, "SELECT day, device, code, data FROM usage_days"):
         for key_item, type_key, units in sums_of_day(data):
-            if type_key:
+            if isinstance(type_key, int) and type_key:
                 found[code, device, key_item, type_key, day] += units
     return dict(found)
 
@@ -84,7 +84,9 @@ def test_the_day_rows_fill_the_table_as_reports_would_have(sums: dict[Key, int])
     deviceunits.add(expected, sums)
     db.execute("CREATE TABLE usage_days (day, device, code, data)")
     for (code, device, key_item, type_key, day), units in sums.items():
-        branches = {(branch, key_item, type_key): closed(part) for branch, part in enumerate((units - 1, 1))}
+        branches: dict[SeriesKey, Series] = {
+            (branch, key_item, type_key): closed(part) for branch, part in enumerate((units - 1, 1))
+        }
         row = encode_day({**branches, (0, key_item, 0): closed(1)})
         db.execute("INSERT INTO usage_days VALUES (?, ?, ?, ?)", (day, device, code, row))
     deviceunits.fill(db)

@@ -22,7 +22,7 @@ from lts.service.pair.confirming import Confirming
 from lts.service.pair.following import Following
 from lts.service.pair.node import Node
 from lts.store import codes, devices, feed, licenses, seats, sql
-from lts.store.dayrow import decode_day
+from lts.store.dayrow import decode_day, units_by_slot
 from tests.support.kit import NOON, FakeTime, Lab, Vendor
 
 URLS = {"main": "https://main.example.com/lts/", "standby": "https://standby.example.com/lts/"}
@@ -280,10 +280,9 @@ def counts(lab: Lab) -> dict[tuple[str, int], int]:
         for day, device, data in sql.each(db, "SELECT day, device, data FROM usage_days"):
             uuid = devices.uuid_of(db, device)
             assert uuid is not None
-            for (_, _, type_key), series in decode_day(data).items():
-                for slot, count in series.slots() if type_key else ():
-                    key = (str(UUID(bytes=uuid)), day * SLOTS_PER_DAY + slot)
-                    found[key] = found.get(key, 0) + count
+            for _, _, slot, count in units_by_slot(decode_day(data)):
+                key = (str(UUID(bytes=uuid)), day * SLOTS_PER_DAY + slot)
+                found[key] = found.get(key, 0) + count
     return found
 
 

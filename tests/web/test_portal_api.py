@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lts.cli import admin
+from lts.cli.main import main
 from lts.protocol import LicenseKey
 from tests.support.kit import Lab, item
 from tests.web.conftest import Web
@@ -45,6 +48,7 @@ PATHS = [
     ("DELETE", "/handshakes/none"),
     ("POST", "/explain"),
     ("POST", "/seats/release"),
+    ("POST", "/devices/clear"),
     ("POST", "/licenses"),
     ("POST", "/licenses/preview"),
     ("POST", "/trust"),
@@ -65,6 +69,50 @@ def test_no_body_makes_a_500(server: Lab, call: Call, path: tuple[str, str], bod
     if status >= 400:
         assert answer["detail"]
         assert answer["code"]
+
+
+def cloned(server: Lab) -> str:
+    """A device that two machines used in turns."""
+    server.load(item())
+    device = str(uuid4())
+    start = server.authorize(None, device).chain
+    tokens = {n: server.authorize(None, device, chain=start).chain for n in (0, 1)}
+    for n in (0, 1, 0, 1, 0):
+        tokens[n] = server.authorize(None, device, chain=tokens[n]).chain
+    return device
+
+
+def test_a_device_that_looks_copied_is_cleared_once(server: Lab, call: Call) -> None:
+    device = cloned(server)
+    assert [one["deviceId"] for one in call("GET", "/devices?flagged=true")[1]["devices"]] == [device]
+    status, answer = call("POST", "/devices/clear", {"deviceId": device})
+    assert (status, answer["clone"]) == (200, {"flagged": False, "refused": False, "copies": 1})
+    assert call("GET", "/devices?flagged=true")[1]["found"] == 0
+    assert call("POST", "/devices/clear", {"deviceId": device})[1]["code"] == "not-cloned"
+    assert call("POST", "/devices/clear", {"deviceId": str(uuid4())})[0] == 404
+    lines = call("GET", "/audit?action=device-cleared")[1]["lines"]
+    assert [(line["actor"], line["subject"]) for line in lines] == [("cli:tester", device)]
+
+
+def test_the_command_line_lists_and_clears_devices(
+    server: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = cloned(server)
+    app = server.here.app(server.config)
+
+    @contextlib.contextmanager
+    def session(config: Any) -> Iterator[Any]:
+        yield admin._Local(app, server.here.token)
+
+    monkeypatch.setattr("lts.cli.devices.session", session)
+    assert main(["device", "list", "--copied"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if "2 copies" in line] == [device]
+    assert main(["device", "clear", device]) == 0
+    assert f"The device {device} is refused no more" in capsys.readouterr().out
+    assert main(["device", "list", "--copied"]) == 0
+    assert "There is no such device." in capsys.readouterr().out
+    assert main(["device", "clear", device]) == 1
+    assert "nothing to clear" in capsys.readouterr().err
 
 
 def test_changes_stand_in_the_feed_with_who_made_them(server: Lab, call: Call) -> None:

@@ -26,10 +26,14 @@ function seatState(seat) {
   return html`<${Pill}>${t(seat.released ? "devices.released" : "devices.ended")}<//>`;
 }
 
-function Detail({ device, mayChange, onRelease }) {
-  if (!device.seats.length) return html`<p class="soft">${t("devices.never-seat")}</p>`;
-  return html`${device.clone.flagged && html`<${Notice} level="warning">${t("devices.clone-text")}<//>`}
-    <div class="table-wrap"><table class="dense"><thead><tr>${["devices.item", "items.charge-way", "nav.handshake-codes", "devices.seat", "devices.ends"].map((key) => html`<th scope="col" key=${key}>${t(key)}</th>`)}
+function Detail({ device, mayChange, onRelease, onClear }) {
+  return html`${device.clone.flagged && html`<${Notice} level="warning">${t("devices.clone-text")}
+      ${mayChange && html` <${Button} onClick=${onClear}>${t("devices.clear")}<//>`}<//>`}
+    ${device.seats.length ? html`<${SeatTable} device=${device} mayChange=${mayChange} onRelease=${onRelease} />` : html`<p class="soft">${t("devices.never-seat")}</p>`}`;
+}
+
+function SeatTable({ device, mayChange, onRelease }) {
+  return html`<div class="table-wrap"><table class="dense"><thead><tr>${["devices.item", "items.charge-way", "nav.handshake-codes", "devices.seat", "devices.ends"].map((key) => html`<th scope="col" key=${key}>${t(key)}</th>`)}
       ${mayChange && html`<th scope="col"><span class="sr">${t("common.actions")}</span></th>`}</tr></thead>
     <tbody>${device.seats.map((seat) => html`<tr key=${seat.item}><th scope="row"><${Sent}>${seat.itemId}<//></th><td>${wordFor(`way.${seat.chargeWay}`, seat.chargeWay)}</td>
       <td><${Sent}>${seat.handshakeCodes.join(", ")}<//></td><td>${seatState(seat)}${seat.instances > 1 && html` ${t("devices.instances", { n: seat.instances })}`}</td><td>${time(seat.until)}</td>
@@ -41,6 +45,13 @@ function Release({ device, seat, onClose, onDone }) {
   return html`<${FormDialog} title=${t("devices.release-title")} saveWord=${t("devices.release")} danger save=${save} onClose=${onClose} onSaved=${onDone}>
     <p>${t("devices.release-text")}</p>
     <dl class="facts"><div><dt>${t("devices.device")}</dt><dd class="mono">${device.deviceId}</dd></div><div><dt>${t("devices.item")}</dt><dd><${Sent}>${seat.itemId}<//></dd></div></dl><//>`;
+}
+
+function Clear({ device, onClose, onDone }) {
+  const save = () => post("/devices/clear", { deviceId: device.deviceId });
+  return html`<${FormDialog} title=${t("devices.clear-title")} saveWord=${t("devices.clear")} save=${save} onClose=${onClose} onSaved=${onDone}>
+    <p>${t("devices.clear-text")}</p>
+    <dl class="facts"><div><dt>${t("devices.device")}</dt><dd class="mono">${device.deviceId}</dd></div></dl><//>`;
 }
 
 function Name({ device }) {
@@ -65,12 +76,13 @@ function List({ query, mayChange }) {
   const devices = useList("/devices", { sort: "contact", order: "desc", q: query.q ?? "", fixed, filters: query.item ? { item: query.item } : {} });
   const subjects = useLoad("/statistics/subjects");
   const [releasing, setReleasing] = useState(null);
-  const [released, setReleased] = useState(null);
+  const [clearing, setClearing] = useState(null);
+  const [said, setSaid] = useState(null);
   const items = (subjects.data?.items ?? []).map((item) => [String(item.id), `${item.itemId} · ${item.description || item.licenseId}`]);
   const filtered = query.alike || devices.asked.q || Object.values(devices.filters).some(Boolean);
-  const done = async (answer) => { await devices.reload(); setReleasing(null); setReleased(answer); };
+  const done = async (words) => { await devices.reload(); setReleasing(null); setClearing(null); setSaid(words); };
   return html`<${Page} title=${t("nav.devices")} lead=${t("devices.lead")}>
-    ${released && html`<div role="status"><${Notice} level="done">${t("devices.released-text", { time: time(released.leaseMayRunUntil) })}<//></div>`}
+    ${said && html`<div role="status"><${Notice} level="done">${said}<//></div>`}
     <${Card}>
       ${query.alike && html`<div role="status"><${Notice}>${t("devices.alike-of", { device: query.alike })} ${t("devices.alike-hint")} <a href=${link("devices")}>${t("devices.alike-all")}</a><//></div>`}
       <div class="tools"><${Search} list=${devices} label=${t("devices.search")} placeholder=${t("devices.search-hint")} />
@@ -79,11 +91,12 @@ function List({ query, mayChange }) {
         <${Check} checked=${devices.filters.flagged ?? false} onChange=${(flagged) => devices.filter({ flagged: flagged || null })} label=${t("devices.only-flagged")} /></div>
       <${Loaded} of=${devices}>${({ devices: rows, found, time: now }) => html`${rows.length
           ? html`<${Table} label=${t("nav.devices")} columns=${columns(now)} rows=${rows} list=${devices} keyOf=${(device) => device.deviceId} busy=${devices.loading}
-              expand=${(device) => html`<${Detail} device=${device} mayChange=${mayChange} onRelease=${(seat) => setReleasing({ device, seat })} />`} />`
+              expand=${(device) => html`<${Detail} device=${device} mayChange=${mayChange} onRelease=${(seat) => setReleasing({ device, seat })} onClear=${() => setClearing(device)} />`} />`
           : filtered ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
             : html`<${Empty} icon="devices" title=${t("devices.none")}><p>${t("devices.none-hint")}</p><p><a class="button" href=${link("handshake-codes")}>${t("nav.handshake-codes")}</a></p><//>`}
         <${Pager} list=${devices} found=${found} />`}<//>
       <p class="hint">${t("devices.identity-hint")}</p>
     <//>
-    ${releasing && html`<${Release} ...${releasing} onClose=${() => setReleasing(null)} onDone=${done} />`}<//>`;
+    ${releasing && html`<${Release} ...${releasing} onClose=${() => setReleasing(null)} onDone=${(answer) => done(t("devices.released-text", { time: time(answer.leaseMayRunUntil) }))} />`}
+    ${clearing && html`<${Clear} device=${clearing} onClose=${() => setClearing(null)} onDone=${() => done(t("devices.cleared-text"))} />`}<//>`;
 }

@@ -1,0 +1,41 @@
+"""Devices that look cloned: the trace of a refusal, and an administrator's word that there is one machine alone.
+
+See docs/design/authorizing.md, Device clones.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from lts.errors import AdminError, Refusal
+from lts.rules import chain
+from lts.service.context import Context
+from lts.store import devices, records
+from lts.store.devices import Device
+from lts.store.transaction import Transaction
+
+
+def refuse(tx: Transaction, device: Device, step: chain.Step, now: int) -> Refusal:
+    """The refusal of a clone. The first one of a device stays known, so that it is shown as cloned from then on."""
+    if not device.chain.refused:
+        tx.emit(records.Chain(device.key, *devices.pack_chain(step.state)), now)
+    sentence = "Two devices use this device's identity; ask the administrator, or make a new identity for one."
+    return Refusal(151, sentence)
+
+
+def clear(ctx: Context, uuid: UUID, actor: str, now: int) -> None:
+    """An administrator says that a device is no clone: nobody is refused, until two machines show again.
+
+    Raises AdminError when there is no such device, or it does not look cloned.
+    """
+
+    def operation(tx: Transaction) -> None:
+        device = devices.find(tx.db, uuid.bytes)
+        if device is None:
+            raise AdminError("no-such-device", f"There is no device {uuid}.", status=404)
+        if not device.chain.forked:
+            raise AdminError("not-cloned", f"The device {uuid} does not look copied; there is nothing to clear.")
+        tx.emit(records.Chain(device.key, *devices.pack_chain(chain.clear(device.chain))), now)
+        tx.emit(records.Event(actor, "device-cleared", {"subject": str(uuid)}), now)
+
+    ctx.store.write(operation)

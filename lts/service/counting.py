@@ -1,0 +1,121 @@
+"""What a report adds to the counts: the runs that go to the feed, and the entries that cannot be counted.
+
+See docs/design/charging.md, Reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
+from lts.rules import usage
+from lts.rules.catalog import LicenseItem
+from lts.rules.certificates import LicenseName
+from lts.rules.usage import Entry, Result
+from lts.service import newnames
+from lts.service.context import Context
+from lts.store import records, typenames
+from lts.store.transaction import Transaction
+
+Series = Mapping[usage.SeriesKey, dict[int, int]]
+Kinds = dict[str, int | bytes]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """`rejected` has a place for each entry, None where it counts; `folded` are the names that count under "(other)",
+    `license_name` the license they were charged to."""
+
+    runs: tuple[records.Run, ...]
+    rejected: list[Result | None]
+    folded: frozenset[str]
+    license_name: LicenseName
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who reports: the lease, its items as this server holds them, the code and the device by number (None: new)."""
+
+    lease: Lease
+    items: Sequence[LicenseItem]
+    code: int
+    device: int | None
+
+
+def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], now: int) -> Counting:
+    """The runs of a report's good entries. `now` in UTC seconds."""
+    rejected = usage.judge_closed(entries, int(str(tx.catalog.settings.get("closedDay", -1))))
+    series = _gather(sender, entries, rejected)
+    kinds = _kinds(tx, ctx, sender, series, now)
+    full = _without_room(tx, sender, series, kinds)
+    if full:
+        rejected = [result or _too_many(entry, full) for entry, result in zip(entries, rejected, strict=True)]
+        series = _gather(sender, entries, rejected)
+    runs: list[records.Run] = []
+    for (position, name), slots in series.items():
+        kind = usage.PRESENCE if name is None else kinds[name]
+        runs.extend(_split(sender.items[position].key, kind, slots, slot_of(now)))
+    folded = {name: position for position, name in series if name is not None and isinstance(kinds[name], bytes)}
+    charged = sender.items[min(folded.values(), default=0)]
+    return Counting(tuple(runs), rejected, frozenset(folded), charged.license_name)
+
+
+def _gather(sender: Sender, entries: list[Entry], rejected: list[Result | None]) -> Series:
+    if any(rejected):
+        entries = [entry for entry, result in zip(entries, rejected, strict=True) if result is None]
+    return usage.gather(sender.lease, entries)
+
+
+def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: int) -> Kinds:
+    """What stands for each name in the feed: its number, else its digest."""
+    device = sender.lease.device_bytes
+    return {
+        name: ctx.new_names.number(tx, name, device, sender.items[position].license_name, now)
+        for position, name in series
+        if name is not None
+    }
+
+
+def _without_room(tx: Transaction, sender: Sender, series: Series, kinds: Kinds) -> set[tuple[int, str]]:
+    """(day, name) of names without a number for which a device's day has no room left."""
+    held: dict[int, set[bytes]] = {}
+    full = set()
+    for (_, name), slots in series.items():
+        kind = kinds[name] if name is not None else usage.PRESENCE
+        if name is None or not isinstance(kind, bytes):
+            continue
+        for day in {slot // SLOTS_PER_DAY for slot in slots}:
+            if day not in held:
+                known = sender.device
+                held[day] = set() if known is None else typenames.unnumbered(tx, known, sender.code, day)
+            if kind not in held[day] and len(held[day]) >= newnames.MOST_OF_ROW:
+                full.add((day, name))
+            else:
+                held[day].add(kind)
+    return full
+
+
+def _too_many(entry: Entry, full: set[tuple[int, str]]) -> Result | None:
+    day = entry.slot // SLOTS_PER_DAY
+    name = next((name for name in entry.usage if (day, name) in full), None)
+    if name is None:
+        return None
+    detail = f"The device has used over {newnames.MOST_OF_ROW} new type names on this day; the next one is {name}."
+    return Result(entry.slot_text, "rejected", 144, detail)
+
+
+def _split(item: int, kind: int | bytes, slots: dict[int, int], newest: int) -> list[records.Run]:
+    """The counts of a series as runs of consecutive slots."""
+    first, last = min(slots, default=0), max(slots, default=-1)
+    if last - first + 1 == len(slots):
+        counts = [slots[slot] for slot in range(first, last + 1)]
+        return [records.Run(item, kind, newest - first, counts)] if counts else []
+    runs: list[records.Run] = []
+    expected = None
+    for slot in sorted(slots):
+        if slot != expected:
+            runs.append(records.Run(item, kind, newest - slot, []))
+        runs[-1].counts.append(slots[slot])
+        expected = slot + 1
+    return runs

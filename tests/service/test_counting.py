@@ -1,0 +1,517 @@
+"""Each unit counts once, whatever a sender says or leaves out about its token, and however many names it uses.
+
+See docs/design/authorizing.md, Device clones, and docs/design/charging.md, Types.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from lts.errors import AdminError, Refusal
+from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, slot_of
+from lts.rules.chain import ChainState
+from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
+from lts.service import attention, clones, devicelist, newnames, upkeep, usage
+from lts.store import activityrow, devices, records, typenames
+from tests.support.counting import DeviceModel
+from tests.support.duet import counts as slot_counts
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
+
+SLOT = slot_of(NOON)
+DEVICE = str(UUID(int=77))
+
+
+class Program:
+    """A client that keeps its token as clients do."""
+
+    def __init__(self, server: Lab, device: str, *, chain: str | None = None) -> None:
+        self.server = server
+        self.device = device
+        self.lease, self.token = "", chain
+
+    def authorize(self, **more: Any) -> None:
+        done = self.server.authorize(None, self.device, chain=self.token, **more)
+        self.lease, self.token = done.lease, done.chain
+
+    def report(self, count: int, slot: int | None = None, name: str = "QR") -> str:
+        answer = self.server.report(self.lease, {name: count}, slot, self.token)
+        self.token = answer.chain
+        return answer.results[0].status
+
+    def copy(self) -> Program:
+        """The same state on another machine."""
+        return copy.copy(self)
+
+
+def program(server: Lab) -> Program:
+    """A program with a lease, that has returned a token."""
+    server.load(item(quota=10**6))
+    one = Program(server, DEVICE)
+    one.authorize()
+    one.report(1, SLOT - 200)
+    return one
+
+
+def told_apart(server: Lab) -> tuple[Program, Program]:
+    """Two machines with one identity that have just taken turns, with a count of 1 in SLOT."""
+    one = program(server)
+    two = one.copy()
+    for machine in (one, two, one, two, one):
+        machine.report(1, SLOT)
+    return one, two
+
+
+def verified(server: Lab) -> bool:
+    faults = upkeep.verify(server.ctx.store.path.parent, server.ctx.trust)
+    assert faults == []
+    return not faults
+
+
+# tokens that are lost, left out and copied
+
+
+def test_a_foreign_request_without_token_doubles_nothing(server: Lab) -> None:
+    one = program(server)
+    entries = [entry(SLOT - n, {"QR": 10}) for n in range(100)]
+    one.token = server.report_many(one.lease, list(entries), one.token).chain
+    foreign = server.report(one.lease, {"QR": 10}, SLOT, None)
+    assert foreign.results[0].status == "unchanged"
+    again = server.report_many(one.lease, list(entries), one.token)
+    assert {result.status for result in again.results} == {"unchanged"}
+    assert server.used() == 1001
+    one.token = again.chain
+    server.report(one.lease, {"QR": 10}, SLOT, foreign.chain)
+    again = server.report_many(one.lease, list(entries), one.token)
+    assert server.used() == 1001, "slots from before the two were told apart"
+    assert verified(server)
+
+
+def test_a_device_that_lost_its_token_goes_on_where_it_was(server: Lab) -> None:
+    one = program(server)
+    assert one.report(5) == "counted"
+    one.token = None
+    assert one.report(7) == "counted"
+    assert one.report(7) == "unchanged"
+    assert server.used() == 1 + 7
+
+
+def test_two_machines_that_take_turns_add_up_in_slots_that_begin_later(server: Lab) -> None:
+    one = program(server)
+    two = one.copy()
+    for machine in (one, two, one, two, one):
+        machine.report(5)
+    assert server.used() == 1 + 5, "the slot began before they were told apart"
+    server.time.forward(SLOT_SECONDS)
+    assert [machine.report(3) for machine in (one, two, one, two)] == ["counted", "counted", "unchanged", "unchanged"]
+    assert server.used() == 1 + 5 + 6
+    assert [machine.report(6, SLOT) for machine in (two, one)] == ["counted", "unchanged"]
+    assert server.used() == 1 + 6 + 6
+    assert verified(server)
+
+
+def test_a_machine_that_loses_its_token_among_clones_is_counted_once(server: Lab) -> None:
+    one, two = told_apart(server)
+    server.time.forward(SLOT_SECONDS)
+    one.report(3)
+    two.report(8)
+    two.token = None
+    assert two.report(8) == "unchanged"
+    assert two.report(9) == "counted"
+    one.report(4)
+    assert server.used() == 1 + 1 + 4 + 9
+
+
+def test_slots_named_ahead_before_two_were_told_apart_count_once(server: Lab) -> None:
+    one = program(server)
+    two = one.copy()
+    ahead = SLOT + 2
+    for machine, count in ((one, 3), (two, 5), (one, 3), (two, 5), (one, 3), (two, 5)):
+        machine.report(count, ahead)
+    assert server.used() == 1 + 3 + 5
+
+
+def test_counts_of_clones_keep_their_sum_when_the_day_is_closed(server: Lab) -> None:
+    one, two = told_apart(server)
+    server.time.forward(SLOT_SECONDS)
+    one.report(3)
+    two.report(8)
+    server.report(one.lease, {"QR": 9}, None, None)
+    assert server.used() == 1 + 1 + 12
+    server.ctx.store.write(lambda tx: tx.emit(records.Closed(SLOT // SLOTS_PER_DAY), server.time.now))
+    assert verified(server)
+    assert usage.usage(server.ctx, grouping="device").total == 14
+    refused = server.report(one.lease, {"QR": 20}, SLOT, one.token).results[0]
+    assert (refused.status, refused.code) == ("rejected", 143)
+    assert server.used() == 14
+
+
+# refusing and clearing
+
+
+def refuse(server: Lab) -> tuple[Program, Program]:
+    """Two machines, the younger of which was refused just now."""
+    one, two = told_apart(server)
+    two.report(1)
+    one.authorize()
+    with pytest.raises(Refusal) as caught:
+        two.authorize()
+    assert caught.value.code == 151
+    return one, two
+
+
+def clone_of(server: Lab) -> Any:
+    return devicelist.one(server.ctx, UUID(DEVICE), server.time.now)["clone"]
+
+
+def test_a_refused_clone_is_shown_in_the_same_moment_and_after_a_restart(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        one, two = refuse(server)
+        shown = {"flagged": True, "refused": True, "copies": 2}
+        assert clone_of(server) == shown
+    with lab(tmp_path, time, vendor) as server:
+        assert clone_of(server) == shown
+        one.server = two.server = server
+        serial = server.ctx.store.serial
+        for token in (two.token, None, "no token"):
+            with pytest.raises(Refusal):
+                server.authorize(None, DEVICE, chain=token)
+        assert server.ctx.store.serial == serial, "later refusals change nothing"
+        one.authorize()
+        assert verified(server)
+
+
+def test_the_first_refusal_leaves_its_trace_where_it_is_the_third_alternation_itself(server: Lab) -> None:
+    one = program(server)
+    two, three = one.copy(), one.copy()
+    for machine in (one, two, three, one, two, three, two, one):
+        machine.report(1)
+    assert not clone_of(server)["refused"]
+    with pytest.raises(Refusal):
+        three.authorize()
+    assert clone_of(server) == {"flagged": True, "refused": True, "copies": 3}
+    assert verified(server)
+
+
+def test_an_administrator_clears_a_device_and_both_may_try_again(server: Lab) -> None:
+    one, two = refuse(server)
+    clones.clear(server.ctx, UUID(DEVICE), "anna", server.time.now)
+    assert clone_of(server) == {"flagged": False, "refused": False, "copies": 1}
+    with pytest.raises(AdminError) as caught:
+        clones.clear(server.ctx, UUID(DEVICE), "anna", server.time.now)
+    assert caught.value.code == "not-cloned"
+    audited = server.rows("SELECT actor, action, subject FROM audit WHERE action = 'device-cleared'")
+    assert audited == [("anna", "device-cleared", DEVICE)]
+    two.authorize()
+    assert one.report(4) == "counted"
+    assert two.report(4) == "unchanged"
+    assert verified(server)
+
+
+def test_an_unknown_device_cannot_be_cleared(server: Lab) -> None:
+    with pytest.raises(AdminError) as caught:
+        clones.clear(server.ctx, uuid4(), "anna", server.time.now)
+    assert (caught.value.code, caught.value.status) == ("no-such-device", 404)
+
+
+# databases of 0.1
+
+
+def of_0_1(server: Lab, branch: int, count: int, state: ChainState, name: str = "QR") -> None:
+    """A report as 0.1 wrote it to its feed."""
+
+    def operation(tx: Any) -> None:
+        device = devices.find(tx.db, UUID(DEVICE).bytes)
+        assert device is not None
+        number = typenames.number_of(tx, name, NOON)
+        runs = (records.Run(1, number, 0, [count]), records.Run(1, 0, 0, [1]))
+        packed = devices.pack_chain(state)
+        tx.emit(records.Reported(device.key, None, 1, branch, *packed, (), runs), NOON)
+
+    server.ctx.store.write(operation)
+
+
+def test_what_0_1_counted_apart_stays_and_is_not_counted_again(server: Lab) -> None:
+    one = program(server)
+    with server.ctx.store.reader() as db:
+        found = devices.find(db, UUID(DEVICE).bytes)
+    assert found is not None
+    given = found.chain.given
+    of_0_1(server, 0, 3, ChainState(given + 1, (given, 0), 0, 1, 0, 1))
+    of_0_1(server, 2, 5, ChainState(given + 2, (given, given + 1), 0, 1, 0, 3, True))
+    assert server.used() == 1 + 8
+    assert clone_of(server) == {"flagged": True, "refused": True, "copies": 2}
+    for count in (3, 5):
+        assert server.report(one.lease, {"QR": count}, SLOT, None).results[0].status == "unchanged"
+    assert server.report(one.lease, {"QR": 6}, SLOT, None).results[0].status == "counted"
+    assert server.used() == 1 + 9
+    assert verified(server)
+
+
+def test_names_that_0_1_counted_as_one_are_not_counted_again(server: Lab) -> None:
+    one = program(server)
+    state = ChainState(3, (2,), 3)
+    of_0_1(server, 0, 9, state, OTHER_TYPE)
+    assert server.report(one.lease, {"b": 7, "c": 9}, SLOT, None).results[0].status == "unchanged"
+    assert server.report(one.lease, {"b": 7, "QR": 2}, SLOT, None).results[0].status == "counted"
+    assert server.used() == 1 + 9 + 2
+    assert verified(server)
+
+
+# names
+
+
+@pytest.fixture
+def few_names() -> Any:
+    with mock.patch.object(newnames, "OF_DEVICE", 2), mock.patch.object(newnames, "OF_LICENSE", 3):
+        yield
+
+
+def by_type(server: Lab) -> dict[str, int]:
+    return {name: units for (_, name), units in usage.usage(server.ctx).rows.items()}
+
+
+def test_names_over_the_limit_count_each_by_itself_under_other(server: Lab, few_names: None) -> None:
+    one = program(server)
+    one.report(1, name="a")
+    names = {"x": 5, "y": 7, "z": 9}
+    first = server.report(one.lease, names, SLOT, None).results[0]
+    assert (first.status, first.code) == ("counted", None)
+    assert first.detail == 'Counted under "(other)", because of too many new type names today: x, y, z.'
+    assert server.report(one.lease, {**names, "x": 6}, SLOT, None).results[0].status == "counted"
+    server.time.forward(DAY_SECONDS)
+    again = server.report(one.lease, {**names, "x": 6}, SLOT, None).results[0]
+    assert (again.status, again.detail) == ("unchanged", None)
+    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 22}
+    assert server.report(one.lease, {"x": 8}, SLOT, None).results[0].status == "counted"
+    assert server.report(one.lease, {"x": 8}, None, None).results[0].detail is None
+    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 24, "x": 8}, "x stays in that row what it was"
+    assert server.used() == 1 + 1 + 24 + 8
+    assert usage.usage(server.ctx, grouping="device").total == server.used()
+    assert verified(server)
+
+
+def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names: None) -> None:
+    server.load(item(quota=10**6))
+    for n in range(4):
+        server.report(server.authorize().lease, {f"name {n}": 1})
+    assert by_type(server) == {"name 0": 1, "name 1": 1, "name 2": 1, "(other)": 1}
+    told = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
+    assert [(notice.params["license"], notice.params["type"]) for notice in told] == [("100", "name 3")]
+    server.report(server.authorize().lease, {"name 4": 1})
+    assert len(server.rows("SELECT 1 FROM audit WHERE action = 'types-folded'")) == 1, "once a day"
+    server.time.forward(3 * DAY_SECONDS)
+    assert not [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
+
+
+def test_a_day_without_room_for_a_name_rejects_the_entry_by_code(server: Lab, few_names: None) -> None:
+    one = program(server)
+    with mock.patch.object(newnames, "MOST_OF_ROW", 2):
+        usages = [{"a": 1}, {"b": 1}, {"c": 1}, {"d": 1, "QR": 1}, {"c": 2}]
+        entries: list[Any] = [entry(SLOT - n, sent) for n, sent in enumerate(usages)]
+        found = server.report_many(one.lease, entries, None).results
+    assert [(r.status, r.code) for r in found] == [("counted", None)] * 3 + [("rejected", 144), ("counted", None)]
+    assert "the next one is d" in str(found[3].detail)
+    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 4}
+
+
+def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(server: Lab) -> None:
+    one = program(server)
+    server.report(one.lease, {"x": 5, "w": 1}, SLOT, None)
+
+    def other_server(tx: Any) -> None:
+        origin = tx.origin_number(str(uuid4()), "f" * 32)
+        tx.writing = origin, 1
+        runs = tuple(records.Run(1, digest_of(name), 0, [count]) for name, count in (("x", 7), ("v", 2)))
+        typenames.number_of(tx, OTHER_TYPE, NOON)
+        tx.memory.apply(tx, records.Reported(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)
+        tx.housekeeping = True
+
+    server.ctx.store.write(other_server)
+    assert by_type(server) == {"QR": 1, "w": 1, "(other)": 9}
+    assert server.used() == 1 + 10
+    assert server.report(one.lease, {"x": 7}, SLOT, None).results[0].status == "unchanged"
+
+
+# activity
+
+
+def test_activity_grows_past_what_four_bytes_hold(server: Lab) -> None:
+    code = server.load(item(way="concurrentDevice", quota=5))
+    day, slot = divmod(SLOT, SLOTS_PER_DAY)
+
+    def nearly(tx: Any) -> None:
+        tx.activity((0, 1, day))[slot] = 2**32 - 1
+        tx.housekeeping = True
+
+    server.ctx.store.write(nearly)
+    for n in (0, 1):
+        assert server.report(server.authorize(code).lease, {}).results[0].status == "counted"
+        found = server.ctx.store.write(lambda tx: tx.activity((0, 1, day))[slot])
+        assert found == 2**32 + n
+
+
+def test_activity_takes_the_bytes_that_it_needs() -> None:
+    counts = activityrow.decode(b"")
+    counts[7] = 2**32 - 1
+    assert len(activityrow.encode(counts)) == 4 * (SLOTS_PER_DAY + 1)
+    for _ in range(2):
+        assert activityrow.decode(activityrow.encode(counts)) == counts
+        counts[7] += 1
+
+
+# everything at random
+
+
+@dataclass
+class Seat:
+    """A machine with the device's state: its token, and the highest it ever reported."""
+
+    token: str | None = None
+    told: dict[tuple[str, int, str], int] = field(default_factory=dict)
+
+
+NAMES = ["QR", "OCR", "a", "b", "c", "d"]
+
+
+class Counting(RuleBasedStateMachine):
+    """A device on one machine or several against the model; names over small limits, restarts, closed stores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.stack.enter_context(mock.patch.object(newnames, "OF_DEVICE", 2))
+        self.time, self.vendor = FakeTime(), Vendor()
+        self.model, self.machines = DeviceModel(), [Seat()]
+        self.open()
+
+    def open(self) -> None:
+        self.opened = ExitStack()
+        self.server = self.opened.enter_context(lab(self.folder, self.time, self.vendor))
+
+    @initialize()
+    def begin(self) -> None:
+        self.server.load(item("one", quota=10**9), item("two", quota=10**9, modules=["OCR"]))
+        done = self.server.authorize(None, DEVICE, modules=("QR", "OCR"))
+        self.lease = done.lease
+        self._asked(self.machines[0], None, done.chain)
+
+    def _asked(self, machine: Seat, sent: str | None, token: str) -> Any:
+        branch = self.model.ask(sent, slot_of(self.time.now))
+        self.model.given += 1
+        self.model.answer(token, sent)
+        machine.token = token
+        return branch
+
+    def machine(self, data: st.DataObject) -> Seat:
+        return self.machines[data.draw(st.integers(0, len(self.machines) - 1))]
+
+    @rule(
+        data=st.data(),
+        backs=st.lists(st.integers(-3, 3), min_size=1, max_size=3),
+        usage=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9), max_size=4),
+        omits=st.sampled_from([False, False, False, True]),
+        lost=st.sampled_from([False, False, False, True]),
+    )
+    def report(self, data: st.DataObject, backs: list[int], usage: dict[str, int], omits: bool, lost: bool) -> None:
+        machine = self.machine(data)
+        sent, kept = (None if omits else machine.token), machine.token
+        now = slot_of(self.time.now)
+        answer = self.server.report_many(self.lease, [entry(now - back, usage) for back in backs], sent)
+        branch = self._asked(machine, sent, answer.chain)
+        if lost:
+            machine.token = kept
+        grown = dict.fromkeys(backs, 0)
+        for back in backs:
+            for name, count in usage.items():
+                key = ("two" if name == "OCR" else "one", now - back, name)
+                grown[back] += self.model.count(branch, key, count) if count else 0
+                machine.told[key] = max(count, machine.told.get(key, 0))
+        if usage:
+            expected = ["counted" if grown[back] else "unchanged" for back in backs]
+            assert [result.status for result in answer.results] == expected
+
+    @rule(data=st.data(), omits=st.booleans())
+    def authorize(self, data: st.DataObject, omits: bool) -> None:
+        machine = self.machine(data)
+        sent = None if omits else machine.token
+        refused, known = self.model.refuses(sent), self.model.refused
+        try:
+            done = self.server.authorize(None, DEVICE, chain=sent)
+        except Refusal as refusal:
+            assert refusal.code == 151
+            assert refused
+            if not known:
+                self.model.ask(sent, slot_of(self.time.now))
+                self.model.given += 1
+            return
+        assert not refused
+        self._asked(machine, sent, done.chain)
+
+    @rule(data=st.data())
+    def lose_the_token(self, data: st.DataObject) -> None:
+        self.machine(data).token = None
+
+    @precondition(lambda self: len(self.machines) < 4)
+    @rule(data=st.data())
+    def copy(self, data: st.DataObject) -> None:
+        self.machines.append(copy.deepcopy(self.machine(data)))
+
+    @precondition(lambda self: self.model.forked)
+    @rule()
+    def clear(self) -> None:
+        clones.clear(self.server.ctx, UUID(DEVICE), "anna", self.time.now)
+        self.model.clear()
+        self.model.given += 1
+
+    @rule()
+    def restart(self) -> None:
+        self.opened.close()
+        self.open()
+
+    @rule(seconds=st.sampled_from([1, 100, 180, 500, 4000]))
+    def time_passes(self, seconds: int) -> None:
+        self.time.forward(seconds)
+        self.server.ctx.clock.look()
+
+    @invariant()
+    def all_agree(self) -> None:
+        if not self.server.ctx.store.catalog.items:
+            return
+        clone = devicelist.one(self.server.ctx, UUID(DEVICE), self.time.now)["clone"]
+        assert (clone["flagged"], clone["refused"]) == (self.model.forked, self.model.refused)
+        assert [self.server.used(n) for n in (1, 2)] == [self.model.total(name) for name in ("one", "two")]
+        stored = slot_counts(self.server)
+        for key in {key for machine in self.machines for key in machine.told}:
+            told = [machine.told.get(key, 0) for machine in self.machines]
+            assert max(told) <= self.model.units(key) <= sum(told)
+        assert sum(stored.values()) == self.model.total()
+        if len(self.machines) == 1:
+            assert self.model.total() == sum(self.machines[0].told.values())
+
+    def teardown(self) -> None:
+        try:
+            assert upkeep.verify(self.folder / "data", self.server.ctx.trust) == []
+            assert usage.usage(self.server.ctx, grouping="device").total == self.model.total()
+        finally:
+            self.opened.close()
+            self.stack.close()
+
+
+TestCounting = Counting.TestCase
+TestCounting.settings = settings(
+    max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
