@@ -1,7 +1,8 @@
-"""What one hostile request does to another client's authorizations: the longest wait it causes.
+"""What one hostile request does to another client's authorizations, and what all of them at once do to the server.
 
 Each request is as large as its kind may be. Under them one client authorizes again and again; what it waits at
-most is the figure. An attacker needs no right for any of them.
+most is the figure. An attacker needs no right for any of them. Then all are sent at once for a minute: which answers
+there are, what the memory does, and how long the server takes to end on SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,23 +10,32 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import signal
 import socket
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.processes import Process, prepare
-from lts.crypto import b64url
+from lts.crypto import SigningKey, b64url, jws_header, sign_jws
+from lts.rules import armor, licensefile
 
 ROOM = 64
 """Left for what stands around the repeated part."""
 MIB = (1 << 20) - ROOM
 SETTLE_SECONDS = 1.0
 GIVE_UP_SECONDS = 120.0
+TOGETHER_SECONDS = 60.0
+MEMORY_READINGS = 6
+NEIGHBOR = "127.0.0.2"
+"""Another address than that of the hostile requests, which is told to wait before long."""
+CLOSED = -1
+"""In place of a status: the connection ended before the answer."""
 
 
 def endless_string(size: int) -> bytes:
@@ -97,6 +107,31 @@ def tiny_chunks(size: int) -> bytes:
     return CHUNKED + b"1\r\na\r\n" * (size // 6)
 
 
+def tiny_requests(size: int) -> bytes:
+    """Requests for nothing, one behind the other."""
+    request = b"GET / HTTP/1.1\r\n\r\n"
+    return request * (size // len(request) - 1) + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+
+
+def lone_line_feeds(size: int) -> bytes:
+    """A request whose lines end without a carriage return."""
+    return b"GET / HTTP/1.1\n" + b"A: b\n" * (size // 5)
+
+
+def client_hello(size: int) -> bytes:
+    """How TLS begins."""
+    return bytes.fromhex("1603010200010001fc0303") + b"\x01" * size
+
+
+def signed_by_anybody(size: int) -> bytes:
+    """A license file of very many items, signed by a key that nobody knows."""
+    key = SigningKey.generate()
+    items = [{"itemId": str(number), "product": "x" * 400} for number in range(size * 5 // 7 // 440)]
+    fields = {"licenseTextVersion": "2.0", "vendor": {"name": "x", "keyId": key.kid}, "items": items}
+    header = jws_header(key.public, licensefile.JWS_TYPE, jwk=key.public.jwk)
+    return armor.wrap(sign_jws(header, json.dumps(fields).encode(), key)).encode()
+
+
 CHUNKED = b"POST /api/v1/report HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 RAW: dict[str, tuple[Callable[[int], bytes], int]] = {
     "digits after a scheme, 8 KB": (scheme_of_digits, 8000),
@@ -104,6 +139,9 @@ RAW: dict[str, tuple[Callable[[int], bytes], int]] = {
     "blanks before a zero byte, 32 KB": (blanks_before_zero, 32_000),
     "chunk extension, 4 MiB": (long_extension, 4 * MIB),
     "chunks of a byte, 4 MiB": (tiny_chunks, 4 * MIB),
+    "requests for nothing, 64 KiB": (tiny_requests, 64 << 10),
+    "lines without CR, 8 KB": (lone_line_feeds, 8000),
+    "TLS, 8 KB": (client_hello, 8000),
 }
 """Requests that no client library sends: maker and size in bytes."""
 GZIP = {"Content-Encoding": "gzip"}
@@ -119,6 +157,8 @@ KINDS: dict[str, Kind] = {
     "lists in lists, 4 MiB": ("report", closed_lists, 4 * MIB, GZIP),
     "deep faults, 4 MiB": ("report", deep_faults, 4 * MIB, GZIP),
     "endless string, 1 MiB": ("authorize", endless_string, MIB, {}),
+    "twin keys at the sign-in, 1 MiB": ("admin/session", twin_keys, MIB, {"X-LTS-CSRF": "sign-in"}),
+    "license file without a session, 1 MiB": ("admin/licenses", signed_by_anybody, MIB, {}),
 }
 """Path, maker, size in bytes and headers."""
 
@@ -128,7 +168,9 @@ class Neighbor(threading.Thread):
 
     def __init__(self, port: int, code: str) -> None:
         super().__init__(daemon=True)
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_SECONDS)
+        self._connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=GIVE_UP_SECONDS, source_address=(NEIGHBOR, 0)
+        )
         self._body = {"handshakeCode": code, "product": "reader", "deploymentType": "server"}
         self._ended = threading.Event()
         self._number = 0
@@ -188,26 +230,65 @@ def _requests(port: int) -> Iterator[tuple[str, Callable[[], int]]]:
         yield kind, partial(_send, port, raw(size))
 
 
-def longest_waits(_quick: bool) -> dict[str, Any]:
-    """Milliseconds that another client waits at most, with nobody hostile and under each request, and its answer."""
+def longest_waits(quick: bool) -> dict[str, Any]:
+    """Milliseconds that another client waits at most, with nobody hostile and under each request, its answer, and the
+    processor's time until then (what the other client asked meanwhile is in it); then `all of them at once`."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         code = prepare(Path(name))
         with Process("bench.serve", name) as server:
             port = int(server.read())
-            neighbor = Neighbor(port, code)
-            neighbor.start()
-            time.sleep(SETTLE_SECONDS * 3)
-            found["nobody hostile"] = {"longestMs": round(neighbor.longest() * 1000)}
-            for kind, send in _requests(port):
-                neighbor.longest()
-                begun = time.perf_counter()
-                status = send()
-                took = time.perf_counter() - begun
-                time.sleep(SETTLE_SECONDS)
-                longest = round(neighbor.longest() * 1000)
-                found[kind] = {"longestMs": longest, "answer": status, "tookMs": round(took * 1000)}
-                if status == 0:
-                    raise RuntimeError(f"{kind}: no answer within {GIVE_UP_SECONDS:.0f} s; so far {found}")
-            neighbor.end()
+            found.update(_one_by_one(server, port, code))
+            found["all of them at once"] = _all_at_once(server, port, code, 5.0 if quick else TOGETHER_SECONDS)
     return found
+
+
+def _one_by_one(server: Process, port: int, code: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    neighbor = Neighbor(port, code)
+    neighbor.start()
+    time.sleep(SETTLE_SECONDS * 3)
+    found["nobody hostile"] = {"longestMs": round(neighbor.longest() * 1000)}
+    for kind, send in _requests(port):
+        neighbor.longest()
+        begun, cpu = time.perf_counter(), server.cpu()
+        status = send()
+        took, cpu = time.perf_counter() - begun, server.cpu() - cpu
+        time.sleep(SETTLE_SECONDS)
+        longest = round(neighbor.longest() * 1000)
+        found[kind] = {"longestMs": longest, "answer": status, "tookMs": round(took * 1000), "cpuMs": round(cpu * 1000)}
+        if status == 0:
+            raise RuntimeError(f"{kind}: no answer within {GIVE_UP_SECONDS:.0f} s; so far {found}")
+    neighbor.end()
+    return found
+
+
+def _all_at_once(server: Process, port: int, code: str, seconds: float) -> dict[str, Any]:
+    """One sender for each kind of request, each sending again and again."""
+    answers: Counter[int] = Counter()
+    until = time.monotonic() + seconds
+
+    def send_again(send: Callable[[], int]) -> None:
+        while time.monotonic() < until:
+            try:
+                answers[send()] += 1
+            except (OSError, http.client.HTTPException):
+                answers[CLOSED] += 1
+
+    neighbor = Neighbor(port, code)
+    neighbor.start()
+    senders = [threading.Thread(target=send_again, args=(send,), daemon=True) for _, send in _requests(port)]
+    memory = [int(server.ask("memory"))]
+    for sender in senders:
+        sender.start()
+    while time.monotonic() < until:
+        time.sleep(seconds / MEMORY_READINGS)
+        memory.append(int(server.ask("memory")))
+    longest = neighbor.longest()
+    neighbor.end()
+    return {
+        "answers": {str(status): number for status, number in sorted(answers.items())},
+        "longestMs": round(longest * 1000),
+        "memoryMiB": [round(one / (1 << 20)) for one in memory],
+        "endedAfterMs": round(server.end(signal.SIGTERM) * 1000),
+    }

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
+
 from bench.serve import LABELS, config_for
 from lts.crypto import SigningKey
 from lts.rules import activation, licensefile, vendorkey
@@ -72,6 +74,18 @@ class Process:
         """Kill -9, or what Windows has for it."""
         self._child.kill()
         self._child.wait()
+
+    def cpu(self) -> float:
+        """Seconds of processor it has used."""
+        used = psutil.Process(self._child.pid).cpu_times()
+        return float(used.user + used.system)
+
+    def end(self, number: int) -> float:
+        """Send it a signal that ends it; seconds until it has ended."""
+        begun = time.perf_counter()
+        self._child.send_signal(number)
+        self._child.wait(timeout=30)
+        return time.perf_counter() - begun
 
     def __enter__(self) -> Process:
         return self

@@ -1,5 +1,6 @@
 """The server under test: the real one, with a Flask hello world on /bench/hello in the same process.
 
+It ends with standard input, or on SIGTERM as the real one does.
 Says its port on standard output, then answers lines on standard input: `memory` with resident bytes, `pair` with
 where a server of a pair stands.
 """
@@ -19,7 +20,7 @@ import psutil
 from flask import Flask
 
 from lts.config import Config
-from lts.server import Server, opened, set_up_logging
+from lts.server import Server, opened, set_up_logging, stop_on_signals
 from lts.service.clock import Clock
 from lts.service.pair.node import Node
 
@@ -88,6 +89,7 @@ def main() -> None:
     ended = threading.Event()
     current: list[Server] = []
     threading.Thread(target=_answer_lines, args=(current, ended), daemon=True).start()
+    stop_on_signals(lambda: current[0].stop())
     while not ended.is_set():
         with opened(config, read_labels=lambda: LABELS, clock=Clock()) as here:
             server = Server(here, config, WithHello)

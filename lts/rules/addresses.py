@@ -14,6 +14,7 @@ from lts.rules.text import nfc
 MOST_ADDRESSES = 100
 _MAX_NAME = 100
 _MAX_DOMAIN = 253
+_MAX_TEXT = MOST_ADDRESSES * 500
 _PIECES = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^,;；，、\n\r\t"<>])+')
 _NEEDS_QUOTES = re.compile(r"[,;；，、@]")
 _NAMED = re.compile(r"^(.*?)<([^<>]*)>$")
@@ -42,6 +43,8 @@ def read_addresses(text: object, field: str) -> list[MailAddress]:
     """Addresses separated by semicolons, commas, blanks or line ends, each once. Raises AdminError naming `field`."""
     if not isinstance(text, str):
         raise _wrong("Addresses are a text.", field)
+    if len(text) > _MAX_TEXT:
+        raise _wrong(f"At most {MOST_ADDRESSES} addresses.", field)
     if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\r\n\t" for char in text):
         raise _wrong("The addresses hold a control character; type them anew.", field)
     found: dict[str, MailAddress] = {}

@@ -15,6 +15,7 @@ from lts.rules import armor
 from lts.strictjson import strict_json
 
 KEY_TYPE = "lts-vendor-key+jws"
+MAX_BYTES = 64 << 10
 SUCCESSION_TYPE = "lts-vendor-rotation+jws"
 
 
@@ -49,6 +50,8 @@ def describe(name: str, key: PublicKey) -> str:
 
 def read(data: bytes) -> VendorKey:
     """A `.pub` file, its own signature checked. Raises TokenError."""
+    if len(data) > MAX_BYTES:
+        raise TokenError("The key file is larger than 64 KiB; the file of a key never is.")
     text = armor.decode(data).strip()
     if text.startswith("{"):
         return _read_described(text)

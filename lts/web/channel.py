@@ -62,6 +62,8 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
     """Hands waitress only what lts.web.framing has checked; asks a client to go on only for a body still to come."""
 
     body_rcv: Any
+    path = ""
+    """Also of a request that could not be read: waitress logs it."""
     rest = b""
     """What came behind this request; it is read once this one is answered."""
     head: bytearray | None = None
@@ -291,7 +293,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
                 self.received(self._rest)
             return
         self._flush_exception(self._flush_some)
-        if self.total_outbufs_len or self.will_close:
+        if self.total_outbufs_len or self.will_close or not self.connected:
             return
         self._drain_since = time.monotonic()
         # Only now, since these are asked of every connection at every turn of the loop.

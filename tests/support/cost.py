@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 LARGER = 8
@@ -47,6 +47,17 @@ def assert_linear(make: Callable[[int], Any], work: Callable[[Any], Any], larges
     finally:
         gc.enable()
     raise AssertionError(f"{least_small * 1000:.1f} ms at n, {least_large * 1000:.1f} ms at {LARGER}n")
+
+
+def assert_all_linear(forms: Mapping[str, Callable[[int], Any]], work: Callable[[Any], Any], largest: int) -> None:
+    """The same for many forms of input, of which most cost too little to be looked at more than once."""
+    for name, make in forms.items():
+        if seconds(work, make(largest)) < HARMLESS_SECONDS:
+            continue
+        try:
+            assert_linear(make, work, largest)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
 
 
 def _up_to(largest: int) -> list[int]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from waitress.channel import ClientDisconnected
 
 from lts.config import Config
 from lts.errors import ListenError
@@ -252,6 +253,37 @@ def test_the_loop_beats_while_it_turns_and_not_while_something_holds_it_up(
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
     listener.stop()
     ended(thread)
+
+
+def test_a_client_that_is_gone_before_its_refusal_is_written_leaves_no_trace_in_the_log(
+    web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = Listener(web.app, web.config)  # whose loop does not run, so that nothing else touches the connection
+    acceptor = listener._acceptors[0]
+    here, there = socket.socketpair()
+    with there:
+        gone = channel.Channel(acceptor, here, ("127.0.0.1", 1), acceptor.adj, map=listener._map)
+        refused = channel.Parser(acceptor.adj)
+        refused.received(b"\0\r\n\r\n")
+        gone.requests = [refused]
+        gone.write_soon = fails = Gone()  # type: ignore[method-assign]
+        gone.service()
+        assert fails.asked
+        gone.close_when_flushed = gone.linger = True
+        gone.handle_close()
+        gone.handle_write()
+    listener.close()
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+class Gone:
+    """Writing to a client that is gone."""
+
+    asked = False
+
+    def __call__(self, data: bytes) -> int:
+        self.asked = True
+        raise ClientDisconnected
 
 
 AT_ONCE = {

@@ -1,0 +1,54 @@
+"""The table of what comes from outside (docs/design/code.md) names every module that reads it, and tests that exist."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.lines import ROOT
+
+CODE = (ROOT / "docs" / "design" / "code.md").read_text(encoding="utf-8")
+TABLE = CODE.split("## Bytes from outside")[1].split("\n## ")[0]
+ROWS = [line.split(" | ") for line in TABLE.splitlines() if line.startswith("| ") and "`" in line]
+READS = re.compile(
+    r"strict_json\(|read_jws\(|read_tree\(|unb64url\(|json\.loads?\(|json\.Decoder\(|msgpack\.decode\(|decompressobj\("
+    r"|get_data\(|request\.(?:args|headers|cookies|form|files|values)|\.get\(\"HTTP_|encode\(\"idna\"\)"
+)
+"""How something is read that may come from outside."""
+INSIDE = {
+    "lts/cli/": "the command line, for who owns the machine",
+    "lts/client/": "the client library, which reads its own server's answers",
+    "lts/store/": "what this program wrote",
+    "lts/conformance.py": "a tool for developers",
+    "lts/config.py": "the administrator's own file",
+    "lts/bootstrap.py": "the program's own files",
+    "lts/envfolder.py": "the program's own files",
+    "lts/service/alertsettings.py": "what this program wrote",
+    "lts/service/catalog.py": "license files that were read when they were imported",
+    "lts/service/datafolder.py": "what this program wrote",
+    "lts/service/identity.py": "what this program wrote",
+    "lts/service/upkeep.py": "the administrator's own backup",
+    "lts/service/pair/pinned.py": "what this program wrote",
+    "lts/web/sandbox.py": "a tool for developers",
+}
+"""What reads nothing from outside, and why."""
+
+
+def test_every_module_that_reads_what_comes_from_outside_has_a_row() -> None:
+    named = set(re.findall(r"`(lts/[a-z_/]+\.py)`", TABLE))
+    reading = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "lts").rglob("*.py")
+        if READS.search(path.read_text(encoding="utf-8"))
+    }
+    assert reading - {one for one in reading if one.startswith(tuple(INSIDE))} - named == set()
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_row_names_a_test_that_exists() -> None:
+    tests = "".join(
+        (ROOT / "tests" / "web" / name).read_text(encoding="utf-8") for name in ("test_cost.py", "test_outside.py")
+    )
+    assert len(ROWS) >= 17
+    for row in ROWS:
+        [name] = re.findall(r"`(test_[a-z_]+)`", row[-1])
+        assert f"def {name}(" in tests, row
