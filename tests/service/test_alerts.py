@@ -244,7 +244,7 @@ def test_what_is_told_of_each_kind_of_item_has_its_own_numbers(server: Lab) -> N
             "License item daily has used 100 % of its quota (2 of 2).",
             "License item many has spent 60 % of its overdraft (3 of 5).",
             "License item scans has used 81 % of its quota (163 of 200).",
-            "License item seats ends in 7 days, on 2026-12-01 13:17:54 UTC.",
+            "License item seats ends in 6 days, on 2026-12-01, 13:17 UTC.",
             "License item seats has used 75 % of its quota (3 of 4).",
         ]
         history = outbox.history(server.ctx, Page())["messages"]
