@@ -30,7 +30,8 @@ class ChainState(NamedTuple):
     """What the server remembers of a device's chain.
 
     `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0: none yet);
-    bit i of `returned` stands for number given − i; `active` is the branch of the last request that returned a token.
+    bit i of `returned` stands for number given − i; `active` is the branch of the last request on one, as
+    ~branch (negative) once a request without a token came.
     `alternations` is how often a branch came back after another one. Tokens up to number `base` are from before the
     states of two servers were joined, or an administrator cleared the device: they are not known any more. Branch b
     counts apart from slot `apart[b]` on (0 or absent: it does not). `cleared` is how often an administrator cleared it.
@@ -114,13 +115,19 @@ def step(state: ChainState | None, token: Token | None, slot: int) -> Step:
     """
     state = state or ChainState()
     if token is None or not state.base < token.number <= state.given:
-        return _issue(state, len(state.tips) if any(state.tips) else 0, 0, on_branch=False)
+        fresh = len(state.tips) if any(state.tips) else 0
+        return _issue(_leave(state), fresh, 0, on_branch=False)
     branch = _branch_of(state, token)
     if branch is not None:
         return _go_on(state, token, branch, slot)
     if _was_returned(state, token.number):
         return _issue(state, min(token.branch, len(state.tips) - 1), token.number, on_branch=False)
     return _open_branch(state, token)
+
+
+def _leave(state: ChainState) -> ChainState:
+    """A request on no branch came: the next one on the branch that was active is an alternation."""
+    return state._replace(active=~state.active) if any(state.tips) and state.active >= 0 else state
 
 
 def join(here: ChainState, there: ChainState) -> ChainState:
@@ -130,7 +137,7 @@ def join(here: ChainState, there: ChainState) -> ChainState:
     of those count as unknown from then on (docs/design/authorizing.md, Device clones); of the flag the one holds that
     knows more clearings. The outcome is the same in whatever order two servers' states arrive.
     """
-    if there.given == here.given + 1 and (there.base, there.cleared) == (here.base, here.cleared):
+    if there.given == here.given + 1 and there.base == here.base:
         return there
     given = max(here.given, there.given)
     cleared, forked = max((here.cleared, here.forked), (there.cleared, there.forked))
@@ -161,6 +168,8 @@ def _was_returned(state: ChainState, number: int) -> bool:
 def _open_branch(state: ChainState, token: Token) -> Step:
     """A second child of a token was returned, a fork; or the first one after a request without a token."""
     branch = min(len(state.tips), MAX_BRANCHES - 1)
+    if token.parent == 0:
+        state = _alternate_late(state, token)
     state = state._replace(
         tips=(*state.tips[:branch], token.number),
         apart=state.apart[:branch],
@@ -171,13 +180,17 @@ def _open_branch(state: ChainState, token: Token) -> Step:
 
 
 def _go_on(state: ChainState, token: Token, branch: int, slot: int) -> Step:
-    returned_before = state.tips[branch] > 0
+    last = state.active if state.active >= 0 else ~state.active
+    if state.tips[branch] == 0:
+        state = _alternate_late(state, token)
+    elif branch != last and state.tips[last]:
+        state = _count_alternation(_tell_apart(state, branch, last, slot))
+    elif branch != state.active:
+        state = _count_alternation(state)
     if state.tips[branch] == token.parent:
         tips = list(state.tips)
         tips[branch] = token.number
         state = _mark_returned(state._replace(tips=tuple(tips)), token.number)
-    if returned_before and branch != state.active and state.tips[state.active]:
-        state = _alternate(state, branch, slot)
     return _issue(state._replace(active=branch), branch, token.number)
 
 
@@ -186,19 +199,27 @@ def _mark_returned(state: ChainState, number: int) -> ChainState:
     return state._replace(returned=state.returned | 1 << age) if age < WINDOW else state
 
 
-def _alternate(state: ChainState, branch: int, slot: int) -> ChainState:
-    """`branch` came back after the active one: these two are two machines, and count apart in slots to come.
+def _alternate_late(state: ChainState, token: Token) -> ChainState:
+    """The first return of a token given to a request without one: an alternation where other requests came since."""
+    return state if token.number == state.given else _count_alternation(state)
+
+
+def _count_alternation(state: ChainState) -> ChainState:
+    state = state._replace(alternations=state.alternations + 1)
+    return state._replace(forked=state.forked or state.refused)
+
+
+def _tell_apart(state: ChainState, branch: int, other: int, slot: int) -> ChainState:
+    """`branch` came back after `other` did: these two are two machines, and count apart in slots to come.
 
     Where some counted apart before, a branch may be one of those that lost its token, and may have named slots ahead.
     """
     before = state.home is not None or state.base or any(state.apart)
     first = slot + 1 + (_AHEAD_SLOTS if before else 0)
     apart = list(state.apart) + [0] * (len(state.tips) - len(state.apart))
-    for one in (branch, state.active):
+    for one in (branch, other):
         apart[one] = apart[one] or first
-    alternations = state.alternations + 1
-    forked = state.forked or alternations > ALTERNATIONS_TOLERATED
-    return state._replace(apart=tuple(apart), alternations=alternations, forked=forked)
+    return state._replace(apart=tuple(apart))
 
 
 def _issue(state: ChainState, branch: int, parent: int, *, on_branch: bool = True) -> Step:

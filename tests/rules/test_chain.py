@@ -131,7 +131,7 @@ def test_fifty_parallel_nulls_and_one_of_their_tokens_raise_no_alarm() -> None:
         token = server.ask(token)
     assert not server.forked
     assert server.state is not None
-    assert server.state.alternations == 0
+    assert server.state.alternations == 1
     assert len(server.state.tips) == 1, "a request without a token begins no branch until its token comes back"
 
 
@@ -168,18 +168,27 @@ def test_a_device_that_lost_its_token_is_one_machine_as_long_as_the_old_one_is_s
     assert not server.forked
 
 
-def test_a_request_without_token_moves_nothing() -> None:
+def test_requests_without_token_count_nothing_apart_and_take_no_room_but_are_refused_once_they_alternate() -> None:
     server = Server()
     token = server.ask(server.ask(None))
-    for _ in range(300):
+    refused = []
+    for _ in range(5):
         server.ask(None)
+        assert server.last is not None
+        refused.append(server.last.cloned)
         token = server.ask(token)
         assert server.state is not None
-        assert (server.state.alternations, server.state.tips, server.state.apart) == (0, server.state.tips[:1], ())
-    for _ in range(300):
+        assert (len(server.state.tips), server.state.apart, server.last.cloned) == (1, (), False)
+    assert refused == [False, False, False, True, True]
+    assert server.forked
+
+
+def test_a_device_that_never_returns_a_token_takes_two_integers() -> None:
+    server = Server()
+    for n in range(1, 300):
         server.ask(None)
-    assert server.state is not None
-    assert plain_lag(server.state) == 302, "two integers are all that is kept of it"
+        assert server.state is not None
+        assert plain_lag(server.state) == n
     assert not server.forked
 
 

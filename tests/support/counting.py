@@ -38,6 +38,8 @@ class DeviceModel:
     tokens: dict[str, Token] = field(default_factory=dict)
     branches: list[Branch] = field(default_factory=list)
     active: Branch | None = None
+    strayed: bool = False
+    """Whether a request without a token came since the last one on a branch."""
     alternations: int = 0
     given: int = 0
     forked: bool = False
@@ -53,25 +55,37 @@ class DeviceModel:
         """Whether an authorization by this token is answered by 151."""
         token = self.tokens.get(text or "")
         branch = self._branch_of(token)
-        if self.alternations + (branch is not None and branch is not self.active) <= 2:
+        if self.alternations + self._alternates(token, branch) <= 2:
             return False
-        return branch is None or branch is not self.branches[0]
+        begins = branch is None and token is not None and not self._returned(token)
+        return bool(self.branches) if begins else branch is None or branch is not self.branches[0]
+
+    def _alternates(self, token: Token | None, branch: Branch | None) -> bool:
+        """Whether a request comes on a branch that is neither new nor the last active one."""
+        if branch is not None:
+            return branch is not self.active or self.strayed
+        if token is None or self._returned(token):
+            return False
+        return token.parent is None and token.number != self.given
 
     def ask(self, text: str | None, slot: int) -> Branch | None:
         """A request that returns a token; the branch on which it is."""
         token = self.tokens.get(text or "")
         branch = self._branch_of(token)
+        self.alternations += self._alternates(token, branch)
+        self.forked |= self.alternations > 2
         if branch is not None:
             assert token is not None
             branch.newest = token
             if branch is not self.active:
-                self._alternate(branch, slot)
+                self._tell_apart(branch, slot)
         elif token is not None and not self._returned(token):
             branch = Branch(token)
             self.forked |= token.parent is not None
             self.branches.append(branch)
         if token is not None:
             token.returned = True
+        self.strayed = branch is None and (self.strayed or (token is None and bool(self.branches)))
         self.active = branch or self.active
         return branch
 
@@ -90,19 +104,18 @@ class DeviceModel:
     def _returned(self, token: Token) -> bool:
         return token.returned or self.given - token.number >= WINDOW
 
-    def _alternate(self, branch: Branch, slot: int) -> None:
+    def _tell_apart(self, branch: Branch, slot: int) -> None:
         before = self.cleared or any(one.since for one in self.branches)
         for one in (branch, self.active):
             assert one is not None
             one.since = one.since or slot + 1 + (AHEAD_SLOTS if before else 0)
-        self.alternations += 1
-        self.forked |= self.alternations > 2
 
     def clear(self) -> None:
         """An administrator says that there is one machine alone."""
         self.tokens.clear()
         self.branches.clear()
         self.active, self.alternations, self.forked, self.cleared = None, 0, False, True
+        self.strayed = False
 
     def count(self, branch: Branch | None, key: Key, count: int) -> int:
         """The highest count stays; returns by how much the units grew."""
