@@ -5,7 +5,7 @@ from __future__ import annotations
 TODAY: dict[str, bool] = {
     "numbers": True,
     "one judge": True,
-    "proven branches": False,
+    "proven branches": True,
     "caps beyond": True,
     "archive": False,
     "fresh grants": False,
