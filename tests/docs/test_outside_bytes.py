@@ -1,4 +1,4 @@
-"""The table of what comes from outside (docs/design/code.md) names every module that reads it, and tests that exist."""
+"""The table of docs/design/code.md, Bytes from outside, names every module that reads them, and tests that exist."""
 
 from __future__ import annotations
 

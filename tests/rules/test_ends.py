@@ -14,9 +14,10 @@ from lts.rules.attention import delegation_notice, items_notices
 from lts.rules.calendar import calendar
 from lts.rules.ends import days_left, end_text, when_text
 from tests.rules.test_lists import item
-from tests.support.kit import NOON
+from tests.support.kit import DAY
 
-MIDNIGHT = NOON + 12 * 3600
+NOON = DAY + 12 * 3600
+MIDNIGHT = DAY + DAY_SECONDS
 """The end of 2026-11-25."""
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from lts.crypto import SigningKey, canonical_json
 from lts.errors import LicenseFileError, TokenError
-from lts.protocol import iso
+from lts.protocol import DAY_SECONDS, iso
 from lts.rules import armor, domains, licensefile
 from lts.rules.licensefile import License
 from lts.rules.seats import in_expiry_grace
 from lts.vendor import issuing
 from tests.soak.fuzz_licensefile import UUID, VENDOR, attempt, good, mangled, odd, signed, survives
-from tests.support.kit import NOON, item
+from tests.support.kit import DAY, NOON, item
 
 FILE = VENDOR.issue(item("one"), item("two", "device", 5))
 TEXT = licensefile.render(FILE)
@@ -304,9 +304,9 @@ def test_far_ends_are_read_to_the_second_and_rendered(end: str, read: str) -> No
 def test_a_date_alone_begins_or_ends_with_its_day() -> None:
     day = "2026-11-25"
     made = VENDOR.issue(item(startsAt=day, expiresAt=day)).items[0]
-    assert (made.starts_at, made.expires_at) == (NOON - 12 * 3600, NOON + 12 * 3600)
-    assert not in_expiry_grace(made, NOON + 12 * 3600 - 1)
-    assert in_expiry_grace(made, NOON + 12 * 3600)
+    assert (made.starts_at, made.expires_at) == (DAY, DAY + DAY_SECONDS)
+    assert not in_expiry_grace(made, DAY + DAY_SECONDS - 1)
+    assert in_expiry_grace(made, DAY + DAY_SECONDS)
     begins = VENDOR.issue(item(startsAt=day, expiresAt=None, trial=True)).items[0]
     assert iso(begins.starts_at) == "2026-11-25T00:00:00Z"
     with pytest.raises(LicenseFileError, match="before startsAt"):
@@ -316,7 +316,7 @@ def test_a_date_alone_begins_or_ends_with_its_day() -> None:
 def test_a_file_of_an_earlier_version_is_read_by_the_same_rule() -> None:
     """Its end lies a day later than that version took it for; whoever imports it again gets no other end."""
     read = licensefile.read(signed(canonical_json(payload(expiresAt="2026-11-25"))))
-    assert read.items[1].expires_at == NOON + 12 * 3600
+    assert read.items[1].expires_at == DAY + DAY_SECONDS
 
 
 def test_what_vendors_may_sell_no_more_is_still_read() -> None:

@@ -30,6 +30,8 @@ from lts.vendor import issuing
 NOON = 1_795_609_063
 """2026-11-25T12:17:43Z: noon and some. Within an hour and a slot, since what is exact to the second would never show on
 the full hour."""
+DAY = NOON // DAY_SECONDS * DAY_SECONDS
+"""The beginning of that day, 00:00 UTC."""
 LABELS = ("mac:aa", "machine-id:bb", "processor-id:cc")
 ORGANIZATION = "216998"
 

@@ -93,7 +93,7 @@ def test_every_call_of_the_portal_is_described(web: Web) -> None:
 def test_every_field_of_a_query_is_described() -> None:
     described = {name for call in openapi_admin.CALLS for name in call.query}
     text = "".join(path.read_text(encoding="utf-8") for path in Path(openapi_admin.__file__).parent.glob("*.py"))
-    read = re.findall(r'(?:args\.get(?:list)?|_text|_day|number|flags\.get)\("(\w+)"', text)
+    read = re.findall(r'(?:args\.get(?:list)?|_text|_day|number|flags\.get|yes)\("(\w+)"', text)
     assert set(read) == described
 
 
