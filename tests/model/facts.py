@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from tests.model import clones
 from tests.model.licenses import DAY, Item, ItemKey
 
 SLOT = 180
@@ -88,10 +89,25 @@ class Facts:
         held = [(device, self.seat(device, item)) for device in self.devices]
         return [(device, seat) for device, seat in held if seat is not None and seat.live(now)]
 
+    def parts(self) -> dict[tuple[str, int, ItemKey, int, str], int]:
+        """Units by device, code, item, slot, type."""
+        found: defaultdict[tuple[str, int, ItemKey, int, str], dict[int, int]] = defaultdict(dict)
+        for (device, bucket, code, item, slot, name), count in self.counts.items():
+            found[device, code, item, slot, name][bucket] = count
+        return {key: clones.units(counts) for key, counts in found.items()}
+
+    def raises(self, key: tuple[str, int, int, ItemKey, int, str], count: int) -> bool:
+        """Take a count in by the highest; whether the units of its slot grow."""
+        device, bucket, *series = key
+        parts = {of: n for (who, of, *rest), n in self.counts.items() if who == device and rest == series}
+        before = clones.units(parts)
+        self.counts[key] = parts[bucket] = max(count, parts.get(bucket, 0))
+        return clones.units(parts) > before
+
     def units(self, item: ItemKey, code: int | None = None) -> int:
         """Units used of an item, by one code or by all."""
         return sum(
-            count for (_, _, by, of, _, _), count in self.counts.items() if of == item and (code is None or by == code)
+            count for (_, by, of, _, _), count in self.parts().items() if of == item and (code is None or by == code)
         )
 
     def spent(self, item: ItemKey, quota: int, starts: int, now: int) -> int:
@@ -109,7 +125,7 @@ class Facts:
     def by_day(self) -> dict[tuple[int, ItemKey, str, int], int]:
         """Units by code, item, type, day since 1970; what is 0 is left out."""
         sums: defaultdict[tuple[int, ItemKey, str, int], int] = defaultdict(int)
-        for (_, _, code, item, slot, name), count in self.counts.items():
+        for (_, code, item, slot, name), count in self.parts().items():
             if count:
                 sums[code, item, name, slot * SLOT // DAY] += count
         return dict(sums)

@@ -5,7 +5,6 @@ from __future__ import annotations
 TODAY: dict[str, bool] = {
     "numbers": True,
     "one judge": True,
-    "proven branches": True,
     "caps beyond": True,
     "archive": False,
     "fresh grants": False,
@@ -14,7 +13,6 @@ TODAY: dict[str, bool] = {
 
 - numbers: leases know their code by number; a name made again is a new code; names live within an organization.
 - one judge: a report renews what an authorization with the same request would grant.
-- proven branches: another branch counts apart only after A, B, A with returned tokens, in slots that begin later.
 - caps beyond: a cap counts what a device asks beyond the instances it holds.
 - archive: a license can go, and come back by its file.
 - fresh grants: an item whose charge way changes begins with grants of its own.

@@ -373,6 +373,8 @@ class Product:
         self.admit(code, asked)
         chain, step = self.chains.get(device, Chain()).step(token, self.now)
         if step.refused:
+            if not self.chains[device].refuses:
+                self.chains[device] = chain  # the first refusal is kept
             raise Refused(151)
         verdict = self.verdict(code, asked, device)
         if not verdict.grants:
@@ -430,20 +432,19 @@ class Product:
                 renewed = None
         return results, renewed, step.token
 
-    def count(self, lease: Lease, use: Use, code: Code, chain: Chain, branch: int) -> tuple[str, int | None]:
+    def count(self, lease: Lease, use: Use, code: Code, chain: Chain, branch: int | None) -> tuple[str, int | None]:
         """One entry of a report (docs/design/charging.md, Reports and Entries of a report)."""
         begin = use.slot * SLOT
         if begin > self.now + 600:
             return "rejected", 142
         if begin + SLOT <= self.now - 30 * DAY:
             return "rejected", 143
-        usage_branch = chain.usage_branch(branch, begin, self.features["proven branches"])
+        usage_branch = chain.bucket(branch, begin)
         grown = False
         for name, count in use.counts.items():
             charged = next((g for g in lease.grants if name in g.modules), lease.grants[0])
             key = (lease.device, usage_branch, code.number, charged.item, use.slot, name)
-            grown |= count > self.facts.counts.get(key, 0)
-            self.facts.counts[key] = max(count, self.facts.counts.get(key, 0))
+            grown |= self.facts.raises(key, count)
         present = False
         for grant in lease.grants:
             most = grant.instances
