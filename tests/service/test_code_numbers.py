@@ -139,9 +139,10 @@ def test_a_code_that_nobody_used_by_its_former_name_is_not_told(server: Lab) -> 
 
 
 def turn_to_schema_4(path: Path) -> None:
-    """The same database as the version before had it."""
+    """The same database before the tables of schema 5 and later."""
     db = apsw.Connection(str(path))
-    db.execute("DROP TABLE code_names")
+    for table in ("code_names", "archived", "rounds"):
+        db.execute(f"DROP TABLE {table}")
     db.execute("PRAGMA user_version = 4")
     db.close()
 
