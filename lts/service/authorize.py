@@ -24,6 +24,9 @@ from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
 from lts.store.writer import Waiting
 
+SHOWN_MODULES, SHOWN_CHARACTERS = 20, 100
+"""Of the modules in a refused request that *Why?* keeps: requests of strangers must not fill the memory."""
+
 
 @dataclass(frozen=True)
 class Authorized:
@@ -241,7 +244,7 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
         "edition": request.edition,
         "deploymentType": request.deployment_type,
         "chargeWay": request.charge_way,
-        "modules": list(request.modules),
+        "modules": [name[:SHOWN_CHARACTERS] for name in request.modules[:SHOWN_MODULES]],
         "instances": request.instances,
         "client": request.client_name,
     }

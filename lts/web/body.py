@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from lts.web.bodytree import BODY, LARGE_BYTES
 _GZIP = 31
 MAX_MEMBERS = 16
 """Of a gzip body (RFC 1952, section 2.2). Programs send one."""
+_NO_GZIP = "The body is not gzip, as its Content-Encoding says."
+_ENDS_EARLY = "The gzip body ends early."
 _PIECE_BYTES = 65_536
 """What is unzipped at a time: what follows a member is copied, so it must not be the rest of the body."""
 
@@ -22,15 +25,21 @@ class Sent(NamedTuple):
     packed: bool
     limit: int
 
-    def opening(self) -> bytes:
-        """Its first 64 KiB unpacked, as far as they can be read: what costs next to nothing whatever follows."""
+    def opening(self) -> tuple[bytes, bool]:
+        """Its first 64 KiB unpacked, which cost next to nothing whatever follows, and whether that is all of it.
+
+        Raises Malformed where they are no gzip.
+        """
         start = self.data[:LARGE_BYTES]
         if not self.packed:
-            return start
+            return start, len(start) == len(self.data)
+        if len(start) == len(self.data):
+            with contextlib.suppress(TooLarge):
+                return _unzip(start, LARGE_BYTES), True
         try:
-            return zlib.decompressobj(wbits=_GZIP).decompress(start, LARGE_BYTES)
-        except zlib.error:
-            return b""
+            return zlib.decompressobj(wbits=_GZIP).decompress(start, LARGE_BYTES), False
+        except zlib.error as error:
+            raise Malformed(_NO_GZIP, field=BODY) from error
 
     def unpacked(self) -> bytes:
         """All of it. Raises TooLarge, Malformed (damaged gzip, or in too many members)."""
@@ -73,11 +82,11 @@ def _unzip_member(body: bytes, place: int, plain: bytearray, limit: int) -> int:
     while not unzip.eof:
         piece = body[place : place + _PIECE_BYTES]
         if not piece:
-            raise Malformed("The gzip body ends early.", field=BODY)
+            raise Malformed(_ENDS_EARLY, field=BODY)
         try:
             plain += unzip.decompress(piece, limit + 1 - len(plain))
         except zlib.error as error:
-            raise Malformed("The body is not gzip, as its Content-Encoding says.", field=BODY) from error
+            raise Malformed(_NO_GZIP, field=BODY) from error
         if len(plain) > limit:
             raise _too_large(limit)
         place += len(piece) - len(unzip.unused_data)

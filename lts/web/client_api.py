@@ -199,7 +199,7 @@ class ClientApi:
                 vouched = text, self._count_device(text)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
-            self._limits.charge(lease.device_bytes, sent.size // ENTRIES_PER_REQUEST)
+            self._limits.charge(lease.device_bytes, max(sent.size // ENTRIES_PER_REQUEST, len(body) // LARGE_BYTES))
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now, digest)
@@ -224,29 +224,32 @@ class ClientApi:
         return (200 if status == "serving" else 503), answers.health(status)
 
     def _opened(self, address: str, sent: Sent) -> tuple[bytes, tuple[str, Lease] | None]:
-        """A body and what vouches for it; from an address that must wait nothing is unpacked before a lease does."""
-        vouched = self._vouched(address, sent.opening()) if self._limits.must_wait(address) else None
-        body = sent.unpacked()
-        return body, vouched or self._vouched(address, body)
+        """A body and what vouches for it: of a large one no more than its opening is worked on before a lease does."""
+        try:
+            opening, whole = sent.opening()
+        except Malformed:
+            self._limits.check_address(address)
+            raise
+        vouched = self._vouched(address, opening, whole)
+        return opening if whole else sent.unpacked(), vouched
 
-    def _vouched(self, address: str, body: bytes) -> tuple[str, Lease] | None:
-        """The lease that vouches for a body before it is worked on; its device has paid then.
+    def _vouched(self, address: str, body: bytes, whole: bool) -> tuple[str, Lease] | None:
+        """The lease that vouches for a body, or for one that opens like this; its device has paid then.
 
         None where an address in good standing sends a small body of which only the careful reader can tell the lease.
         Usage is counted however many neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
         """
         fault: NotVerified | None = None
-        small = len(body) <= LARGE_BYTES
-        plain = messages.lease_of(body) if small else None
+        plain = messages.lease_of(body) if whole else None
         for text in messages.leases_in(body) if plain is None else (plain,):
             try:
                 return text, self._count_device(text)
             except NotVerified as error:
                 fault = fault or error
         self._limits.check_address(address)
-        if small and plain is None:
+        if whole and plain is None:
             return None
-        raise fault or Malformed("The body shows no lease; a large one is read only under a lease.", field="lease")
+        raise fault or Malformed("A body over 64 KiB is read under a lease alone: send it first in it.", field="lease")
 
     def _lease_of(self, text: str, vouched: tuple[str, Lease] | None) -> Lease:
         """The lease that a body was sent under, where another one may have vouched for it."""

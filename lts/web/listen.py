@@ -33,6 +33,8 @@ IDLE_SECONDS = 400
 """Longer than two report intervals: a reporting client keeps its connection."""
 CLEANUP_SECONDS = 5
 BACKLOG = 1024
+AHEAD_BYTES = 128 << 10
+"""What the system takes of an answer ahead of its client: it would let each connection grow to 4 MB of its memory."""
 SELECT_LIMIT = 480
 """select(), the only way on Windows, takes 512 sockets."""
 FILES_BESIDE_CONNECTIONS = 128
@@ -64,6 +66,7 @@ class Listener:
             ident="",
             log_socket_errors=False,
         )
+        adjustments.socket_options = [*adjustments.socket_options, (socket.SOL_SOCKET, socket.SO_SNDBUF, AHEAD_BYTES)]
         grouping = cast("Grouping", application) if hasattr(application, "groups") else None
         self._dispatcher = Dispatcher(grouping, config.threads)
         self._acceptors = [
