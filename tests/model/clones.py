@@ -40,6 +40,8 @@ class Chain:
     """Newest returned token of each branch; the oldest branch is the first."""
     returned: set[int] = field(default_factory=set)
     active: int | None = None
+    left: bool = False
+    """Whether a request without a token came after the last one on a branch."""
     alternations: int = 0
     apart_since: dict[int, int] = field(default_factory=dict)
     """Moment from which on a branch counts apart."""
@@ -52,12 +54,21 @@ class Chain:
     def step(self, token: Token | None, now: int) -> tuple[Chain, Step]:
         """The chain after a request that returned `token`, and what the request is."""
         after = copy.deepcopy(self)
-        branch, begins = (None, False) if token is None else after._branch_of(token)
-        if branch is not None:
-            if not begins and after.active not in (None, branch):
+        branch = None
+        if token is None:
+            after.left = bool(after.newest)
+        else:
+            first_of_its_own = token.parent is None and token.number not in after.returned
+            branch, begins = after._branch_of(token)
+            if first_of_its_own:
+                after.alternations += token.number != after.given - 1
+            elif branch is not None and not begins and branch != after.active:
                 after.alternations += 1
                 after._count_apart({branch, after.active}, now)
-            after.active = branch
+            elif branch is not None and not begins:
+                after.alternations += after.left
+            if branch is not None:
+                after.active, after.left = branch, False
         new = Token(after.given, None if token is None else token.number, branch)
         after.given += 1
         return after, Step(branch, new, after.refuses and branch != 0)
