@@ -16,9 +16,11 @@ import psutil
 from bench.serve import LABELS, config_for
 from lts.crypto import SigningKey
 from lts.rules import activation, licensefile, vendorkey
+from lts.rules.licensefile import License
 from lts.server import opened
 from lts.service import licenses
 from lts.service.clock import Clock
+from lts.service.context import Context
 from lts.service.licenses import Choice
 from lts.vendor import issuing
 
@@ -34,15 +36,25 @@ def prepare(folder: Path) -> str:
               "expiresAt": None}  # fmt: skip
     spec = {"licenseId": "bench", "organizationId": "1", "items": [
         {**common, "itemId": "devices", "chargeWay": "device", "activePeriod": "monthly"}]}  # fmt: skip
-    config = config_for(folder)
-    config.vendor_keys.mkdir(parents=True, exist_ok=True)
-    (config.vendor_keys / "bench.pub").write_text(vendorkey.build("Bench", vendor, now), encoding="utf-8")
-    with opened(config, read_labels=lambda: LABELS, clock=Clock()) as here:
-        me = here.ctx.identity
-        request = activation.read(activation.build(me.uuid, me.key, me.labels, me.binding, now).encode())
-        file = issuing.activate(issuing.issue(spec, vendor, "Bench", now), [request], vendor, "Bench", now)
-        licenses.import_license(here.ctx, licensefile.render(file).encode(), Choice(), "bench", now)
+    trusted_vendor(folder, vendor, now)
+    with opened(config_for(folder), read_labels=lambda: LABELS, clock=Clock()) as here:
+        file = licensefile.render(license_of(here.ctx, spec, vendor, now)).encode()
+        licenses.import_license(here.ctx, file, Choice(), "bench", now)
     return "1-bench"
+
+
+def trusted_vendor(folder: Path, vendor: SigningKey, now: int) -> None:
+    """A folder whose server will trust a vendor."""
+    keys = config_for(folder).vendor_keys
+    keys.mkdir(parents=True, exist_ok=True)
+    (keys / "bench.pub").write_text(vendorkey.build("Bench", vendor, now), encoding="utf-8")
+
+
+def license_of(ctx: Context, spec: dict[str, Any], vendor: SigningKey, now: int) -> License:
+    """A license for a server."""
+    me = ctx.identity
+    request = activation.read(activation.build(me.uuid, me.key, me.labels, me.binding, now).encode())
+    return issuing.activate(issuing.issue(spec, vendor, "Bench", now), [request], vendor, "Bench", now)
 
 
 class Process:

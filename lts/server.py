@@ -22,11 +22,12 @@ from lts.logs import Lines, handler
 from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
 from lts.service import datafolder, identity, labels
-from lts.service.catalog import builder
+from lts.service.catalog import Builder
 from lts.service.clock import Clock
 from lts.service.context import Context
 from lts.service.datafolder import DataFolder
 from lts.service.leases import Leases
+from lts.service.licensefiles import LicenseFiles
 from lts.service.pair import joining
 from lts.service.pair.node import Node
 from lts.service.pair.pinned import Delegation, PinnedFile
@@ -98,6 +99,7 @@ def _held(path: Path) -> Iterator[DataFolder]:
 
 def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, clock: Clock | None) -> Context:
     trust = TrustStore(config.vendor_keys, path)
+    files = LicenseFiles(trust)
     warnings: list[Notice] = []
     pinned = PinnedFile(path)
     own_clock = clock or Clock(0)
@@ -108,7 +110,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     store = Store(
         path,
         (me.uuid, me.incarnation),
-        builder(trust, me, vault, delegation),
+        Builder(trust, files, me, vault, delegation),
         on_fault=lambda error: _storage_fault(warnings, error),
     )
     ctx = Context(
@@ -118,6 +120,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         delegation=delegation,
         identity=me,
         trust=trust,
+        files=files,
         vault=vault,
         leases=Leases(me.uuid, me.key, vault.derive("leases")),
         refusals=Refusals(),

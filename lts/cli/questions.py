@@ -99,6 +99,13 @@ def _status(args: argparse.Namespace) -> int:
     return 0
 
 
+def _used(item: dict[str, Any]) -> str:
+    """`3 of 10+1` with the grace; of a concurrent item what is active now, with the overdraft."""
+    if "overdraft" in item:
+        return f"{item['used']} of {item['quota']}, overdraft {item['overdraftSpent']} of {item['overdraft']}"
+    return f"{item['used']} of {item['quota']}+{item['grace']}"
+
+
 def _explain(args: argparse.Namespace) -> int:
     body = {
         "handshakeCode": args.code,
@@ -123,7 +130,7 @@ def _explain(args: argparse.Namespace) -> int:
         (
             i["itemId"],
             i["code"] or "fits",
-            f"{i['used']} of {i['quota']}+{i['grace']}",
+            _used(i),
             i.get("nextFree") or "-",
             i["detail"],
         )

@@ -134,7 +134,7 @@ def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
             continue
         days = max(0, (end - now + DAY_SECONDS - 1) // DAY_SECONDS)
         stage = GRACE_STAGE if end <= now else sum(days <= limit for limit in END_DAYS)
-        if renewed(item, items):
+        if stage and renewed(item, items):
             stage = 0
         left, grace_ends = max(0, days_left(end, now)), end + item["graceDays"] * DAY_SECONDS
         params = _named(item, days=left, expiresAt=end, graceEnds=grace_ends)

@@ -6,8 +6,10 @@ Integer keys are those of the store.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from lts.protocol import NEVER
@@ -38,6 +40,19 @@ class LicenseItem:
     def license_name(self) -> LicenseName:
         """The license it stands in."""
         return self.vendor, self.license_id
+
+    @cached_property
+    def place(self) -> tuple[object, ...]:
+        """What `default_order` goes by."""
+        item = self.item
+        return (
+            item.expires_at if item.expires_at is not None else float("inf"),
+            _specificity(item),
+            len(item.domains),
+            -(item.max_offline_days or 7),
+            -item.quota,
+            self.key,
+        )
 
 
 @dataclass(frozen=True)
@@ -83,17 +98,22 @@ class Code:
         """`{organizationId}-{custom}`, what applications send."""
         return f"{self.organization_id}-{self.custom}"
 
+    @cached_property
+    def entries(self) -> Mapping[int, CodeItem]:
+        """`items` by the item's number."""
+        return {entry.item.key: entry for entry in self.items}
+
     def of_product(self, product: str) -> Code | None:
         """The code as far as it is for one product, None when it is not at all: a code may hold thousands of items, and
         a report asks for its own alone."""
-        parts: dict[str, Code] | None = self.__dict__.get("_parts")
-        if parts is None:
-            entries: dict[str, list[CodeItem]] = {}
-            for entry in self.items:
-                entries.setdefault(entry.item.item.product, []).append(entry)
-            parts = {name: replace(self, items=tuple(found)) for name, found in entries.items()}
-            self.__dict__["_parts"] = parts
-        return parts.get(product)
+        return self._by_product.get(product)
+
+    @cached_property
+    def _by_product(self) -> Mapping[str, Code]:
+        entries: defaultdict[str, list[CodeItem]] = defaultdict(list)
+        for entry in self.items:
+            entries[entry.item.item.product].append(entry)
+        return {name: replace(self, items=tuple(found)) for name, found in entries.items()}
 
 
 Names = Mapping[str, tuple[tuple[int, int], ...]]
@@ -158,13 +178,18 @@ class Catalog:
         """The item that a lease's claims name, None when this server does not hold it."""
         return self._by_name.get((organization_id, license_id, item_id))
 
-    @property
+    @cached_property
     def _by_name(self) -> Mapping[tuple[str, str, str], LicenseItem]:
-        names: Mapping[tuple[str, str, str], LicenseItem] | None = self.__dict__.get("_names")
-        if names is None:
-            names = {(i.organization_id, i.license_id, i.item.item_id): i for i in self.items.values()}
-            self.__dict__["_names"] = names
-        return names
+        return {(i.organization_id, i.license_id, i.item.item_id): i for i in self.items.values()}
+
+    @cached_property
+    def codes_of_items(self) -> Mapping[int, list[Code]]:
+        """The codes that hold an item, by its number; an item of no code is missing."""
+        found: defaultdict[int, list[Code]] = defaultdict(list)
+        for code in self.present:
+            for entry in code.items:
+                found[entry.item.key].append(code)
+        return dict(found)
 
 
 def _specificity(item: Item) -> tuple[int, int, int, int, int]:
@@ -180,16 +205,4 @@ def _specificity(item: Item) -> tuple[int, int, int, int, int]:
 
 def default_order(items: list[CodeItem]) -> tuple[CodeItem, ...]:
     """Order of use (docs/design/authorizing.md, Order of use): nearest expiry, more specific, least restrictive."""
-
-    def key(entry: CodeItem) -> tuple[object, ...]:
-        item = entry.item.item
-        return (
-            item.expires_at if item.expires_at is not None else float("inf"),
-            _specificity(item),
-            len(item.domains),
-            -(item.max_offline_days or 7),
-            -item.quota,
-            entry.item.key,
-        )
-
-    return tuple(sorted(items, key=key))
+    return tuple(sorted(items, key=lambda entry: entry.item.place))

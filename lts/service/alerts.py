@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+import apsw
+
 from lts.protocol import DAY_SECONDS
 from lts.rules import alerts as rules
 from lts.rules.alerts import NOTHING, Measure, Told
@@ -21,8 +23,7 @@ from lts.rules.notices import Notice
 from lts.service import alertsettings, forecasts, licenses
 from lts.service.context import Context
 from lts.store import alerts as stored
-from lts.store import records
-from lts.store.transaction import Transaction
+from lts.store import feed, records
 
 Json = dict[str, Any]
 log = logging.getLogger("lts.alerts")
@@ -42,33 +43,34 @@ def channels_of(ctx: Context) -> tuple[str, ...]:
 def check(ctx: Context, now: int) -> str | None:
     """Look at everything once; the id of the message that was made, None when nothing is news."""
     measures = _measures(ctx, now)
-    channels = channels_of(ctx)
-    key = f"{now:x}-{secrets.token_hex(6)}"
+    with ctx.store.reader() as db:
+        record = _news(db, measures, channels_of(ctx), f"{now:x}-{secrets.token_hex(6)}")
+    if record is None:
+        return None
+    ctx.store.write(lambda tx: tx.emit(record, now))
+    return record.message or None
 
-    def operation(tx: Transaction) -> str | None:
-        told = stored.told(tx.db)
-        levels, events = _renamed(measures, told), []
-        for measure in measures:
-            before = told.get(measure.key, NOTHING)
-            after, level = rules.judge(measure, before)
-            if after != before:
-                levels.append((measure.key, after.level, after.base))
-            if level is not None:
-                events.append({"kind": measure.kind, "level": level, "params": measure.params})
-        first = not stored.begun(tx.db)
-        lines = [] if first else stored.unseen(tx.db, EVENTS)
-        events += [{"kind": line.action, "level": 0, "params": {**line.detail, "time": line.time}} for line in lines]
-        if not (levels or lines or first):
-            return None
-        seen = tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
-        message = key if events else ""
-        record = records.Alerted(
-            tuple(levels), seen if lines or first else (), message, events, channels if events else ()
-        )
-        tx.emit(record, now)
-        return message or None
 
-    return ctx.store.write(operation)
+def _news(
+    db: apsw.Connection, measures: list[Measure], channels: tuple[str, ...], message: str
+) -> records.Alerted | None:
+    """What is to be kept and told; None when nothing is. What comes after this look is for the next one."""
+    told = stored.told(db)
+    levels, events = _renamed(measures, told), []
+    for measure in measures:
+        before = told.get(measure.key, NOTHING)
+        after, level = rules.judge(measure, before)
+        if after != before:
+            levels.append((measure.key, after.level, after.base))
+        if level is not None:
+            events.append({"kind": measure.kind, "level": level, "params": measure.params})
+    first = not stored.begun(db)
+    lines = [] if first else stored.unseen(db, EVENTS)
+    events += [{"kind": line.action, "level": 0, "params": {**line.detail, "time": line.time}} for line in lines]
+    if not (levels or lines or first):
+        return None
+    seen = feed.serials(db) if lines or first else ()
+    return records.Alerted(tuple(levels), seen, message if events else "", events, channels if events else ())
 
 
 def _renamed(measures: list[Measure], told: dict[str, Told]) -> list[tuple[str, int, int]]:

@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 import apsw
 
 from lts.crypto import SigningKey, b64url, jws_header, read_jws, sign_jws, unb64url
-from lts.errors import LtsError, TokenError
+from lts.errors import LtsError
 from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import licensefile
 from lts.rules.catalog import (
@@ -33,60 +34,60 @@ from lts.rules.catalog import (
 from lts.rules.certificates import Certificates, Certified, LicenseName
 from lts.rules.licensefile import License
 from lts.service.identity import Identity
+from lts.service.licensefiles import LicenseFiles
 from lts.service.pair.pinned import Delegation
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from lts.store import codenames, codes, licenses
 from lts.store.codes import StoredCode
-from lts.store.licenses import StoredLicense
+from lts.store.licenses import Stamp, StoredLicense
 
 PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
 PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password
 """Field of a code: the number of the last change of its session password (lts.service.handshakes)."""
 
 
-def builder(
-    trust: TrustStore,
-    identity: Identity,
-    vault: Vault,
-    delegation: Callable[[], Delegation | None] = lambda: None,
-) -> Callable[[apsw.Connection], Catalog]:
-    """The function that the store calls whenever licenses, codes or settings changed. `delegation` is the main's
-    word for this server, where it is a standby: the main's licenses then count as its own."""
-    verified: dict[str, License] = {}
+class Builder:
+    """What the store calls whenever licenses, codes or settings changed; what did not change is taken as it was.
 
-    def read(jws: str) -> License:
-        """A stored file, verified against the trust store; each text is parsed once."""
-        parsed = verified.get(jws)
-        if parsed is None:
-            parsed = licensefile.parse(jws)
-            key = trust.get(parsed.vendor_kid)
-            if key is None:
-                raise TokenError("The vendor's key is not in the trust store.")
-            licensefile.verify(parsed, key)
-            verified[jws] = parsed
-        elif trust.get(parsed.vendor_kid) is None:
-            raise TokenError("The vendor's key is not in the trust store.")
-        return parsed
+    `delegation` is the main's word for this server, where it is a standby: the main's licenses then count as its own.
+    """
 
-    def build(db: apsw.Connection) -> Catalog:
+    def __init__(
+        self,
+        trust: TrustStore,
+        files: LicenseFiles,
+        identity: Identity,
+        vault: Vault,
+        delegation: Callable[[], Delegation | None] = lambda: None,
+    ) -> None:
+        self._trust = trust
+        self._files = files
+        self._identity = identity
+        self._vault = vault
+        self._delegation = delegation
+        self._licenses: dict[int, tuple[Stamp, _Known]] = {}
+        self._codes: dict[int, tuple[object, Code]] = {}
+        self._common: object = None
+
+    def __call__(self, db: apsw.Connection) -> Catalog:
+        """The catalog of what a database holds."""
+        held = self._delegation()
+        common = (held, self._trust.keys())
+        if common != self._common:
+            self._licenses, self._common = {}, common
+        known = [self._license(db, key, stamp, held) for key, stamp in licenses.stamps(db).items()]
         items: dict[int, LicenseItem] = {}
         vendors: dict[str, str] = {}
-        held, rounds, hidden = delegation(), licenses.rounds(db), licenses.archived(db)
         own: dict[LicenseName, str] = {}
         of_main: dict[LicenseName, str] = {}
-        for stored in licenses.newest(db):
-            found, verified_items = _items_of(db, stored, read, identity, held)
-            if (stored.vendor, stored.license_id) in hidden:
-                found = {key: replace(item, state=ARCHIVED, reason=None) for key, item in found.items()}
-            items.update(found)
-            for key in verified_items:
-                vendors.setdefault(found[key].organization_id, found[key].vendor)
-            _learn_certificates(own, of_main, stored, read, identity, held)
-        for key, number in rounds.items():
-            if key in items:
-                items[key] = replace(items[key], round=number)
-        every = [_code(stored_code, items, vault) for stored_code in codes.all_codes(db)]
+        for one in known:
+            items.update(one.items)
+            if one.owner is not None:
+                vendors.setdefault(*one.owner)
+            own.update(one.own)
+            of_main.update(one.of_main)
+        every = [self._code(stored, items) for stored in codes.all_codes(db)]
         names = codenames.by_name(db)
         present = sorted(
             (code for code in every if not code.removed), key=lambda code: (since(names, code), code.key), reverse=True
@@ -100,12 +101,43 @@ def builder(
             MappingProxyType({code.key: code for code in every}),
             MappingProxyType(defaults),
             MappingProxyType(vendors),
-            _certificates(own, of_main, identity, held),
+            _certificates(own, of_main, self._identity, held),
             MappingProxyType(codes.settings(db)),
             MappingProxyType(names),
         )
 
-    return build
+    def _license(self, db: apsw.Connection, key: int, stamp: Stamp, held: Delegation | None) -> _Known:
+        before = self._licenses.get(key)
+        if before is not None and before[0] == stamp:
+            return before[1]
+        stored = licenses.one(db, key)
+        items, owner = _items_of(db, stored, self._files.read, self._identity, held)
+        if stamp.archived:
+            items = {key: replace(item, state=ARCHIVED, reason=None) for key, item in items.items()}
+        items |= {key: replace(items[key], round=number) for key, number in stamp.rounds if key in items}
+        known = _Known(items, owner, {}, {})
+        _learn_certificates(known.own, known.of_main, stored, self._files.read, self._identity, held)
+        self._licenses[key] = stamp, known
+        return known
+
+    def _code(self, stored: StoredCode, items: dict[int, LicenseItem]) -> Code:
+        entries = [items.get(key) for key, _ in stored.items]
+        before = self._codes.get(stored.key)
+        if before is not None and before[0] == (stored, entries):
+            return before[1]
+        code = _code(stored, items, self._vault)
+        self._codes[stored.key] = (stored, entries), code
+        return code
+
+
+class _Known(NamedTuple):
+    """What the catalog takes from one license; `owner` is (organization, vendor) of a verified file, `own` and
+    `of_main` are its certificates (see `_learn_certificates`)."""
+
+    items: dict[int, LicenseItem]
+    owner: tuple[str, str] | None
+    own: dict[LicenseName, str]
+    of_main: dict[LicenseName, str]
 
 
 def _items_of(
@@ -114,9 +146,10 @@ def _items_of(
     read: Callable[[str], License],
     identity: Identity,
     held: Delegation | None,
-) -> tuple[dict[int, LicenseItem], list[int]]:
-    """The license's items of all revisions, and which of them stand in a verified file; those missing in the newest or
-    revoked by it count as revoked. Items of a file that is not verified are shown as invalid, with the reason."""
+) -> tuple[dict[int, LicenseItem], tuple[str, str] | None]:
+    """The license's items of all revisions, and (organization, vendor) where some stand in a verified file; those
+    missing in the newest or revoked by it count as revoked. Items of a file that is not verified are shown as invalid,
+    with the reason."""
     state, reason = ACTIVE, None
     try:
         newest = read(stored.jws)
@@ -128,7 +161,7 @@ def _items_of(
         state = INVALID
     current = {item.item_id for item in newest.items} - set(newest.revokes) if newest else set()
     found: dict[int, LicenseItem] = {}
-    good: list[int] = []
+    owner = None
     for jws in licenses.older_files(db, stored.key):
         fault = None
         try:
@@ -144,13 +177,13 @@ def _items_of(
             if key is None or key in found:
                 continue
             if fault is None:
-                good.append(key)
+                owner = owner or (license_file.organization_id, stored.vendor)
             own_state = state if newest is None or item.item_id in current else REVOKED
             shown_state, shown_reason = (own_state, reason) if fault is None else (INVALID, fault)
             found[key] = LicenseItem(
                 key, stored.license_id, stored.vendor, license_file.organization_id, item, shown_state, shown_reason
             )
-    return found, good
+    return found, owner
 
 
 def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:

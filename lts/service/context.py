@@ -13,6 +13,7 @@ from lts.rules.notices import Notice
 from lts.service.clock import Clock
 from lts.service.identity import Identity
 from lts.service.leases import Leases
+from lts.service.licensefiles import LicenseFiles
 from lts.service.newcomers import Newcomers
 from lts.service.newnames import NewNames
 from lts.service.pair.pinned import Delegation
@@ -59,6 +60,7 @@ class Context:
     clock: Clock
     identity: Identity
     trust: TrustStore
+    files: LicenseFiles
     vault: Vault
     leases: Leases
     refusals: Refusals

@@ -10,11 +10,13 @@ from lts.protocol import iso
 from lts.rules import authorize as rules
 from lts.rules.authorize import Request
 from lts.rules.catalog import Code, LicenseItem
-from lts.rules.seats import SEAT_WAYS, grace_units
+from lts.rules.seats import CONCURRENT_WAYS, grace_units
+from lts.service.authorize import has_seat
 from lts.service.context import Context
+from lts.service.licenses import item_use
 from lts.service.standing import standing_of
 from lts.store import devices, seats
-from lts.store.transaction import Transaction
+from lts.store.snapshot import Snapshot
 
 HOLDERS_SHOWN = 20
 
@@ -22,21 +24,18 @@ HOLDERS_SHOWN = 20
 def explain(ctx: Context, request: Request, now: int) -> dict[str, Any]:
     """The verdict of every item of the code on a request, as JSON. Changes nothing, raises nothing for a refusal."""
     item_now = ctx.clock.item_time(now)
-
-    def operation(tx: Transaction) -> dict[str, Any]:
+    with ctx.store.snapshot() as view:
         try:
-            code = rules.find_code(tx.catalog, request)
+            code = rules.find_code(view.catalog, request)
             rules.admit(code, request)
         except Refusal as refusal:
             return {"code": refusal.code, "detail": refusal.detail, "items": []}
-        return _verdicts(tx, code, request, now, item_now)
-
-    return ctx.store.write(operation)
+        return _verdicts(view, code, request, now, item_now)
 
 
-def _verdicts(tx: Transaction, code: Code, request: Request, now: int, item_now: int) -> dict[str, Any]:
-    device = devices.find(tx.db, request.device)
-    look_up = standing_of(tx, code, device.key if device else None, now)
+def _verdicts(view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> dict[str, Any]:
+    device = devices.find(view.db, request.device)
+    look_up = standing_of(view, code, device.key if device else None, now)
     decision = rules.decide(code, request, look_up, now, item_now)
     return {
         "handshakeCode": code.name,
@@ -51,24 +50,19 @@ def _verdicts(tx: Transaction, code: Code, request: Request, now: int, item_now:
                 "detail": rules.explain(verdict, None),
                 "quota": entry.item.quota,
                 "grace": grace_units(entry.item),
-                **_holders(tx, entry, now),
+                **item_use(view, entry, now),
+                **_holders(view, entry, now),
             }
             for entry, verdict in decision.tried
         ],
     }
 
 
-def _holders(tx: Transaction, entry: LicenseItem, now: int) -> dict[str, Any]:
-    if entry.item.charge_way not in SEAT_WAYS:
-        return {"used": tx.counters.sums.get(("item", entry.key, 0), 0)}
-    held = [(seat.end, device) for device, seat in seats.of_item(tx.db, entry.key, 0, 10_000) if seat.live(now)]
-    held.sort()
-    shown = []
-    for end, device in held[:HOLDERS_SHOWN]:
-        uuid = devices.uuid_of(tx.db, device)
-        shown.append({"device": str(UUID(bytes=uuid)) if uuid else "", "until": iso(end)})
-    return {
-        "used": seats.live(tx, entry.key, 0, now),
-        "holders": shown,
-        "nextFree": shown[0]["until"] if shown else None,
-    }
+def _holders(view: Snapshot, entry: LicenseItem, now: int) -> dict[str, Any]:
+    """Who holds the live seats or leases that end first, and when the first of all ends; nothing of items without."""
+    if not has_seat(entry.item.charge_way):
+        return {}
+    concurrent = entry.item.charge_way in CONCURRENT_WAYS
+    first = seats.next_ends(view.db, entry.key, concurrent, now, HOLDERS_SHOWN)
+    shown = [{"device": str(UUID(bytes=uuid)), "until": iso(end)} for end, uuid in first]
+    return {"holders": shown, "nextFree": shown[0]["until"] if shown else None}

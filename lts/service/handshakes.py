@@ -108,7 +108,7 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
 
 def draft_of(tx: Transaction, code: Code) -> Draft:
     """The stored state of a code, to be changed and stored again."""
-    stored = next(one for one in codes.all_codes(tx.db) if one.key == code.key)
+    stored = codes.one(tx.db, code.key)
     return Draft(code.key, code.organization_id, code.custom, code.is_default, dict(stored.fields), list(stored.items))
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
-
-import apsw
 
 from lts.errors import AdminError, LicenseFileError
 from lts.rules import filekind, licensefile
@@ -16,12 +13,13 @@ from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
 from lts.rules.licensefile import Item, License
 from lts.rules.notices import HINT, WARNING, Notice
-from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace, overdraft_period
+from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
 from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
 from lts.service.context import Context
-from lts.store import codes, licenses, records, seats
+from lts.store import codes, licenses, records, seats, usage
+from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 
 SAME, TAKEN_BACK = "already-imported", "taken-back"
@@ -84,7 +82,15 @@ class Preview:
 
 def preview(ctx: Context, data: bytes, choice: Choice, now: int) -> Preview:
     """Read and check a file, and say what importing it would change. Raises LicenseFileError, AdminError."""
-    return ctx.store.write(lambda tx: _preview(tx, ctx, _read(data), choice, now))
+    return _previewed(ctx, _read(data), choice, now)
+
+
+def _previewed(ctx: Context, new: License, choice: Choice, now: int) -> Preview:
+    with ctx.store.snapshot() as view:
+        shown = _preview(view, ctx, new, choice)
+        vendor = ctx.trust.root(new.vendor_kid)
+        known = licenses.item_keys(view.db, vendor, new.license_id)
+        return replace(shown, over_quota=_over_quota(view, known, new, now))
 
 
 def import_license(
@@ -94,10 +100,12 @@ def import_license(
     accepts. Returns what was done (status "already-imported" when nothing). Raises LicenseFileError, AdminError.
     """
     license_file = _read(data)
-    if ctx.trust.get(license_file.vendor_kid) is None:
-        ctx.store.write(lambda tx: _preview(tx, ctx, license_file, choice, now))  # nothing is trusted for a bad file
+    shown = _previewed(ctx, license_file, choice, now)  # nothing is trusted for a bad file
+    if not shown.trusted:
         _trust_confirmed(ctx, license_file, confirmed, actor, now)
-    return ctx.store.write(lambda tx: _import(tx, ctx, license_file, choice, actor, now))
+    ctx.files.keep(license_file)  # the writer then has it read and verified
+    done = ctx.store.write(lambda tx: _import(tx, ctx, license_file, choice, actor, now))
+    return replace(done, over_quota=shown.over_quota)
 
 
 def _read(data: bytes) -> License:
@@ -124,22 +132,22 @@ def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None,
     ctx.store.write(lambda tx: tx.emit(records.Trust(actor, license_file.vendor_kid, pub), now))
 
 
-def _preview(tx: Transaction, ctx: Context, new: License, choice: Choice, now: int) -> Preview:
+def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
     trusted = ctx.trust.get(new.vendor_kid) is not None
     _check_bound(new, ctx)
     vendor = ctx.trust.root(new.vendor_kid) if trusted else new.vendor_kid
-    owner = tx.catalog.vendors.get(new.organization_id)
+    owner = view.catalog.vendors.get(new.organization_id)
     if owner is not None and owner != vendor:
         raise LicenseFileError(
             "other-vendor",
             f"Organization {new.organization_id} belongs to another vendor on this server; ask the vendor for a"
             " license of your own organization.",
         )
-    old = stored_license(tx.db, vendor, new.license_id)
-    difference = licensefile.compare(old, new)
-    archived = licenses.turn(tx.db, vendor, new.license_id)[1] % 2 == 1
-    known = licenses.item_keys(tx.db, vendor, new.license_id)
-    place = _place_of(tx, new, choice, any_new=any(item.item_id not in known for item in new.items))
+    stored = licenses.named(view.db, vendor, new.license_id)
+    difference = licensefile.compare(ctx.files.content(stored.jws) if stored else None, new)
+    archived = licenses.turn(view.db, vendor, new.license_id)[1] % 2 == 1
+    known = stored.items if stored else {}
+    place = _place_of(view, new, choice, any_new=any(item.item_id not in known for item in new.items))
     return Preview(
         new,
         trusted,
@@ -149,7 +157,6 @@ def _preview(tx: Transaction, ctx: Context, new: License, choice: Choice, now: i
         difference.renewed,
         difference.revoked,
         difference.unchanged,
-        _over_quota(tx, known, new, now),
         takes_back=archived,
         place=place,
     )
@@ -167,35 +174,27 @@ def _check_bound(new: License, ctx: Context) -> None:
         raise LicenseFileError("other-server", fault)
 
 
-def stored_license(db: apsw.Connection, vendor: str, license_id: str) -> License | None:
-    """The license's newest stored file, None when this server has none of it."""
-    for stored in licenses.newest(db):
-        if (stored.vendor, stored.license_id) == (vendor, license_id):
-            return licensefile.parse(stored.jws)
-    return None
-
-
-def _over_quota(tx: Transaction, known: dict[str, int], new: License, now: int) -> dict[str, int]:
+def _over_quota(view: View, known: dict[str, int], new: License, now: int) -> dict[str, int]:
     over: dict[str, int] = {}
     for item in new.items:
         key = known.get(item.item_id)
         if key is not None and item.charge_way in SEAT_WAYS:
-            excess = seats.live(tx, key, 0, now) - item.quota - grace_units(item)
+            excess = seats.live(view, key, 0, now) - item.quota - grace_units(item)
             if excess > 0:
                 over[item.item_id] = excess
     return over
 
 
-def _place_of(tx: Transaction, new: License, choice: Choice, *, any_new: bool) -> _Place | None:
+def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Place | None:
     """Where new items go, None for import only. Raises AdminError."""
-    catalog, organization = tx.catalog, new.organization_id
+    catalog, organization = view.catalog, new.organization_id
     if choice.items_only:
         return None
     if choice.to_code is not None:
         code = handshakes.find_in(catalog, choice.to_code, organization)
         return _Place(code, code.custom)
     if choice.new_code is None:
-        made = codes.made_at_import(tx.db, new.license_id, organization)
+        made = codes.made_at_import(view.db, new.license_id, organization)
         if made is not None:
             return _Place(catalog.codes_by_key[made], catalog.codes_by_key[made].custom)
     custom = handshakes.clean_custom(new.license_id if choice.new_code is None else choice.new_code)
@@ -238,7 +237,7 @@ def _spelled_alike(other: Code) -> Notice:
 
 
 def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int) -> Preview:
-    outcome = _preview(tx, ctx, new, choice, now)
+    outcome = _preview(tx, ctx, new, choice)
     if outcome.status == SAME:
         return outcome
     vendor = ctx.trust.root(new.vendor_kid)
@@ -250,7 +249,8 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     _hand_on_trust(tx, ctx, new.vendor_kid, now)
     keys = licenses.item_keys(tx.db, vendor, new.license_id)
     new_ids = [item_id for item_id in ids if item_id not in keys]
-    fresh = [number + tx.new_number("items") for number in range(len(new_ids))]
+    first = tx.new_number("items")
+    fresh = list(range(first, first + len(new_ids)))
     keys.update(zip(new_ids, fresh, strict=True))
     numbered = tuple((item_id, keys[item_id]) for item_id in ids)
     charged_anew = [keys[item.item_id] for item in new.items if _is_charged_anew(tx.catalog, keys, item)]
@@ -300,19 +300,13 @@ def _put_in(
 def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
     """All license items with their state and use, for the portal and the command line."""
     item_now = ctx.clock.item_time(now)
-
-    def operation(tx: Transaction) -> list[dict[str, Any]]:
-        using: defaultdict[int, list[Code]] = defaultdict(list)
-        for code in tx.catalog.present:
-            for entry in code.items:
-                using[entry.item.key].append(code)
-        return [_describe(tx, entry, using[key], now, item_now) for key, entry in tx.catalog.items.items()]
-
-    return ctx.store.write(operation)
+    with ctx.store.snapshot() as view:
+        return [_describe(view, entry, now, item_now) for entry in view.catalog.items.values()]
 
 
-def _describe(tx: Transaction, entry: LicenseItem, using: list[Code], now: int, item_now: int) -> dict[str, Any]:
+def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[str, Any]:
     item = entry.item
+    using = view.catalog.codes_of_items.get(entry.key, ())
     return {
         "id": entry.key,
         "itemId": item.item_id,
@@ -332,7 +326,7 @@ def _describe(tx: Transaction, entry: LicenseItem, using: list[Code], now: int, 
         "activePeriod": item.active_period,
         "maxOfflineDays": item.max_offline_days,
         "trial": item.trial,
-        **_use(tx, entry, now),
+        **item_use(view, entry, now),
         "startsAt": item.starts_at,
         "expiresAt": item.expires_at,
         "daysLeft": None if item.expires_at is None else days_left(item.expires_at, now),
@@ -351,13 +345,12 @@ def _state(entry: LicenseItem, item_now: int) -> str:
     return "grace" if state == ACTIVE and in_expiry_grace(entry.item, item_now) else state
 
 
-def _use(tx: Transaction, entry: LicenseItem, now: int) -> dict[str, Any]:
+def item_use(view: View, entry: LicenseItem, now: int) -> dict[str, Any]:
     """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
     item, key = entry.item, entry.key
     if item.charge_way in SEAT_WAYS:
-        return {"used": seats.live(tx, key, 0, now)}
+        return {"used": seats.live(view, key, 0, now)}
     if item.charge_way in CONCURRENT_WAYS:
-        spent = tx.counters.sums.get(("overdraft", key, overdraft_period(item, now)), 0)
-        used = seats.live_leases(tx.db, key, 0, now)
+        used, spent = seats.live_leases(view, key, 0, now), usage.overdraft_spent(view, entry, now)
         return {"used": used, "overdraft": item.overdraft, "overdraftSpent": spent}
-    return {"used": tx.counters.sums.get(("item", key, 0), 0)}
+    return {"used": view.sums.get(("item", key, 0), 0)}

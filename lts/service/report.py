@@ -15,7 +15,7 @@ from lts.rules.authorize import Granted
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
-from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS, grace_units, overdraft_period
+from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS, grace_units
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service import newnames
 from lts.service.authorize import (
@@ -63,6 +63,8 @@ class _Recorded:
     token: str
     certificates: tuple[str, ...] | None
     counting: Counting
+    reached: int | None
+    """Set where the lease says that this server had more changes once than it has: how many it has."""
 
 
 def record(
@@ -109,6 +111,8 @@ def _finish(
     now: int,
     body: str,
 ) -> Reported:
+    if recorded.reached is not None:
+        _note_restored(ctx, lease, recorded.reached)
     durable = ctx.confirm(recorded.place.serial)
     results = _results(recorded, entries, rejected)
     folded, charged = recorded.counting.folded, recorded.counting.license_name
@@ -158,7 +162,8 @@ def _record(
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain, now)
     branch, apart = step.counted
-    _notice_restored(tx, ctx, lease, now)
+    ahead = lease.serial > tx.serial and lease.jti.startswith(ctx.identity.incarnation[:8])
+    reached = tx.serial if ahead and not ctx.restored_noticed else None
 
     def judge() -> tuple[Granted, ...]:
         return renewal(tx, lease, code, held, device, step, ctx.leases.issuer, now, item_now)
@@ -181,7 +186,8 @@ def _record(
     if renewed and _limits_reached(tx, code, held, now) != before:
         renewed = judge()
     certificates = _certificates(tx, ctx, lease, held)
-    return _Recorded(grown, renewed, code, place_of(tx, ctx), next_token(ctx, uuid, step), certificates, counting)
+    token = next_token(ctx, uuid, step)
+    return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting, reached)
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
@@ -191,20 +197,21 @@ def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[Licen
     return tx.catalog.certificates.chain_of([item.license_name for item in items]).certificates
 
 
-def _notice_restored(tx: Transaction, ctx: Context, lease: Lease, now: int) -> None:
+def _note_restored(ctx: Context, lease: Lease, reached: int) -> None:
     """A lease of this origin with a serial it never reached: an old database was put back (docs/design/pair.md,
-    Restored and copied servers)."""
-    if lease.serial > tx.serial and lease.jti.startswith(ctx.identity.incarnation[:8]) and not ctx.restored_noticed:
-        ctx.restored_noticed = True
-        ctx.warnings.append(
-            Notice(
-                "database-restored",
-                "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats"
-                " since then are missing; restore the newest backup with lts restore.",
-                ERROR,
-            )
+    Restored and copied servers). Told once. Raises CannotStore; the next such report tells it then."""
+    if ctx.restored_noticed:
+        return
+    ctx.note_event("database-restored", {"serial": lease.serial, "reached": reached})
+    ctx.restored_noticed = True
+    ctx.warnings.append(
+        Notice(
+            "database-restored",
+            "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats"
+            " since then are missing; restore the newest backup with lts restore.",
+            ERROR,
         )
-        tx.emit(records.Event("system", "database-restored", {"serial": lease.serial, "reached": tx.serial}), now)
+    )
 
 
 def _limits_reached(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> list[bool]:
@@ -213,12 +220,11 @@ def _limits_reached(tx: Transaction, code: Code, items: list[LicenseItem], now: 
     for item in items:
         if item.item.charge_way in UNIT_WAYS:
             used, quota = sums.get(("item", item.key, 0), 0), item.item.quota
-            cap = next((entry.cap for entry in code.items if entry.item.key == item.key), None)
+            cap = code.entries[item.key].cap if item.key in code.entries else None
             spent = cap is not None and sums.get(("code", code.key, item.key), 0) >= cap
             reached += [used >= quota, used >= quota + grace_units(item.item), spent]
         elif item.item.charge_way in CONCURRENT_WAYS:
-            period = overdraft_period(item.item, now)
-            reached.append(sums.get(("overdraft", item.key, period), 0) >= item.item.overdraft)
+            reached.append(stored.overdraft_spent(tx, item, now) >= item.item.overdraft)
     return reached
 
 
@@ -267,7 +273,7 @@ def _of_items(
     """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
     granted = []
     for claim, item in zip(lease.items, items, strict=True):
-        entry = next((entry for entry in code.items if entry.item.key == item.key), None)
+        entry = code.entries.get(item.key)
         if entry is None or rules.item_fault(item, item_now):
             return ()
         renewed = _renew_item(look_up(entry), claim, entry, code, now, item_now)

@@ -1,64 +1,72 @@
-"""Looking up, inside a transaction, what a device's place in an item is."""
+"""Looking up what a device's place in an item is: inside a transaction, or in a snapshot to tell of it."""
 
 from __future__ import annotations
 
-from lts.protocol import NEVER
 from lts.rules.authorize import Standing, StandingOf
 from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat, overdraft_period
-from lts.store import seats
-from lts.store.transaction import Transaction
+from lts.rules.licensefile import ChargeWay
+from lts.rules.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat
+from lts.store import seats, usage
+from lts.store.snapshot import View
 
 
-def standing_of(tx: Transaction, code: Code, device: int | None, now: int) -> StandingOf:
+def standing_of(view: View, code: Code, device: int | None, now: int) -> StandingOf:
     """A look-up of standings at `now` (UTC seconds) for a device number, None = a device not known yet."""
 
     def look_up(entry: CodeItem) -> Standing:
         item = entry.item
         if item.item.charge_way in SEAT_WAYS:
-            return _seat_standing(tx, code, entry, device, now)
+            return _seat_standing(view, code, entry, device, now)
         if item.item.charge_way in CONCURRENT_WAYS:
-            return _concurrent_standing(tx, code, entry, device, now)
-        sums = tx.counters.sums
+            return _concurrent_standing(view, code, entry, device, now)
+        sums = view.sums
         return Standing(sums.get(("item", item.key, 0), 0), sums.get(("code", code.key, item.key), 0))
 
     return look_up
 
 
-def _held(
-    tx: Transaction, device: int | None, item: LicenseItem, now: int, concurrent: bool
-) -> tuple[Seat | None, int]:
+def _held(view: View, device: int | None, item: LicenseItem, now: int, concurrent: bool) -> tuple[Seat | None, int]:
     """(live grant or None, highest grant number) of a device in an item."""
     first = item.round * ROUND
-    seat = seats.find(tx.db, device, item.key, concurrent) if device is not None else None
+    seat = seats.find(view.db, device, item.key, concurrent) if device is not None else None
     if seat is None:
         return None, first
     return (seat if seat.live(now) else None), max(seat.grant, first)
 
 
-def _seat_standing(tx: Transaction, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
+def _seat_standing(view: View, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
     item = entry.item.key
-    seat, peak = _held(tx, device, entry.item, now, False)
+    seat, peak = _held(view, device, entry.item, now, False)
     return Standing(
-        live=seats.live(tx, item, 0, now),
-        code_live=seats.live(tx, item, code.key, now) if entry.cap is not None else 0,
+        live=seats.live(view, item, 0, now),
+        code_live=seats.live(view, item, code.key, now) if entry.cap is not None else 0,
         seat=seat,
         peak=peak,
         in_code=seat is not None and code.key in seat.codes,
     )
 
 
-def _concurrent_standing(tx: Transaction, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
+def _concurrent_standing(view: View, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
     item = entry.item
-    seat, peak = _held(tx, device, item, now, True)
-    spent = tx.counters.sums.get(("overdraft", item.key, overdraft_period(item.item, now)), 0)
-    since = seat.since if seat is not None else NEVER  # younger than any other, wherever the clock stepped
+    seat, peak = _held(view, device, item, now, True)
+    spent = usage.overdraft_spent(view, item, now)
     overused = spent >= item.item.overdraft
     return Standing(
         spent=spent,
-        elders=seats.elders(tx.db, item.key, device or 0, since, now) if overused else 0,
-        code_live=seats.live_leases(tx.db, item.key, code.key, now) if entry.cap is not None else 0,
+        elders=_elders(view, item, device or 0, seat, now) if overused else 0,
+        code_live=seats.live_leases(view, item.key, code.key, now) if entry.cap is not None else 0,
         seat=seat,
         peak=peak,
         in_code=seat is not None and code.key in seat.codes,
     )
+
+
+def _elders(view: View, item: LicenseItem, device: int, seat: Seat | None, now: int) -> int:
+    """Instances older than the device's own. All others are older than a device without a lease; and where all that
+    live fit into the quota, no device needs to know how old the others are."""
+    live = seats.live_leases(view, item.key, 0, now)
+    if seat is None:
+        return live
+    if live <= item.item.quota and item.item.charge_way == ChargeWay.CONCURRENT_DEVICE:
+        return live - seat.instances
+    return seats.elders(view.db, item.key, device, seat.since, now)

@@ -173,7 +173,8 @@ def overview(
     last: str | None = None,
 ) -> Json:
     """Everything the statistics page draws: units by type of all history and of the period, and the days that have
-    anything. Devices and concurrency are null without a code or item, authorizations and reports for an item.
+    anything. Devices and concurrency are known of a code or of an item, not of an item by one code; authorizations and
+    reports of codes alone. What is not known is null.
 
     Raises AdminError.
     """
@@ -181,7 +182,7 @@ def overview(
         chosen = _selection(ctx, code, organization, item, first, last)
         names = statistics.type_names(db)
         everything = statistics.units_by(db, Selection(chosen.codes, chosen.items, 0, MAX_DAY), "type")
-        lines = _lines(db, chosen, "day", names)
+        lines = _lines(db, chosen, "day", names, both=code is not None and item is not None)
         first_day = statistics.first_day(db, chosen)
     today = now // DAY_SECONDS
     return {
@@ -202,7 +203,8 @@ def hours(
     """The hours of a day that have anything, as `overview` tells days. Raises AdminError."""
     with ctx.store.reader() as db:
         chosen = _selection(ctx, code, organization, item, day, day)
-        lines = _lines(db, chosen, "hour", statistics.type_names(db))
+        both = code is not None and item is not None
+        lines = _lines(db, chosen, "hour", statistics.type_names(db), both=both)
     return {
         "zone": "UTC",
         "day": day,
@@ -220,18 +222,20 @@ def _sum_types(lines: Any) -> dict[str, int]:
     return dict(sorted(sums.items(), key=lambda entry: -entry[1]))
 
 
-def _lines(db: apsw.Connection, chosen: Selection, grouping: str, names: dict[int, str]) -> dict[int, Json]:
-    """What each day or hour since 1970 had."""
+def _lines(
+    db: apsw.Connection, chosen: Selection, grouping: str, names: dict[int, str], *, both: bool
+) -> dict[int, Json]:
+    """What each day or hour since 1970 had; `both` = of an item by one code, of which nobody counts who was active."""
     units: defaultdict[int, dict[str, int]] = defaultdict(dict)
     for (group, key), count in statistics.units_by(db, chosen, grouping).items():
         units[group][names[key]] = count
-    activity = _activity(db, chosen, grouping)
+    activity = {} if both else _activity(db, chosen, grouping)
     counted = chosen.items is None
     tallies: defaultdict[int, dict[int, int]] = defaultdict(dict)
     if counted:
         for (group, what), count in statistics.tallies_by(db, chosen, grouping).items():
             tallies[group][what] = count
-    per_subject = chosen.codes is not None
+    per_subject = chosen.codes is not None and not both
     found = {}
     for group in {*units, *activity, *tallies}:
         active = activity.get(group, Activity(0, 0))

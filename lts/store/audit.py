@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from lts.store import sql
+from lts.store import licenses, sql
 from lts.store.records import Archived, Code, CodeRemoved, Epoch, Event, License, Record, Setting, Trust
 from lts.store.transaction import Transaction
 
@@ -69,17 +69,14 @@ def _setting(tx: Transaction, record: Setting) -> _Parts:
 def _code(tx: Transaction, record: Code) -> _Parts:
     known = sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ? AND removed IS NULL", (record.code,)) is not None
     fields = {name: value for name, value in record.fields.items() if name not in _UNTOLD_FIELDS}
+    names = licenses.item_names(tx.db, [key for key, _ in record.items])
     detail = {
         **fields,
         "hasPassword": "password" in record.fields,
         "isDefault": record.is_default,
-        "items": [{"item": _item_name(tx, key), "cap": cap} for key, cap in record.items],
+        "items": [{"item": names.get(key, f"#{key}"), "cap": cap} for key, cap in record.items],
     }
     return record.actor, "code-edited" if known else "code-added", f"{record.organization}-{record.custom}", detail
-
-
-def _item_name(tx: Transaction, key: int) -> str:
-    return str(sql.value(tx.db, "SELECT item_id FROM items WHERE id = ?", (key,)) or f"#{key}")
 
 
 def _code_removed(tx: Transaction, record: CodeRemoved) -> _Parts:

@@ -27,19 +27,25 @@ class StoredCode:
     items: tuple[tuple[int, int | None], ...]
 
 
+_CODES = """SELECT c.id, c.organization, c.custom, d.code IS NOT NULL, c.removed, c.fields FROM codes c
+    LEFT JOIN defaults d ON d.organization = c.organization AND d.code = c.id WHERE {} ORDER BY c.id"""
+
+
 def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
     """Every code, removed ones too, in the order they were made."""
-    rows = sql.rows(
-        db,
-        "SELECT c.id, c.organization, c.custom, d.code IS NOT NULL, c.removed, c.fields FROM codes c"
-        " LEFT JOIN defaults d ON d.organization = c.organization AND d.code = c.id ORDER BY c.id",
-    )
-    for key, organization, custom, is_default, removed, fields in rows:
-        items = tuple(
-            (item, cap)
-            for item, cap in sql.rows(db, "SELECT item, cap FROM code_items WHERE code = ? ORDER BY position", (key,))
-        )
-        yield StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
+    for row in sql.rows(db, _CODES.format("1")):
+        yield _stored(db, row)
+
+
+def one(db: apsw.Connection, key: int) -> StoredCode:
+    """The code of this number."""
+    return _stored(db, sql.rows(db, _CODES.format("c.id = ?"), (key,))[0])
+
+
+def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
+    key, organization, custom, is_default, removed, fields = row
+    items = tuple(sql.rows(db, "SELECT item, cap FROM code_items WHERE code = ? ORDER BY position", (key,)))
+    return StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
 
 
 def put(tx: Transaction, record: Code, time: int) -> None:

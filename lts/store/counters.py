@@ -6,8 +6,8 @@ that fails is undone by adding the opposites.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
+from collections.abc import Container, Iterable
 
 SumKey = tuple[str, int, int]
 """("item", item, 0) units used; ("code", code, item) of which by a code; ("overdraft", item, period)."""
@@ -23,59 +23,81 @@ def hour_of(unix_seconds: int) -> int:
     return unix_seconds // HOUR_SECONDS
 
 
+class Ends:
+    """How many seats end in each of some moments, all hours or all seconds since 1970, and how many after a given one.
+
+    The answer is carried along as time goes on, so that asking looks at each moment once.
+    """
+
+    __slots__ = ("_after", "_asked", "at")
+
+    def __init__(self) -> None:
+        self.at: dict[int, int] = {}
+        self._asked = 0
+        self._after = 0
+
+    def add(self, moment: int, n: int) -> None:
+        """`n` (may be negative) more seats end at a moment."""
+        left = self.at.get(moment, 0) + n
+        if left:
+            self.at[moment] = left
+        else:
+            self.at.pop(moment, None)
+        if moment > self._asked:
+            self._after += n
+
+    def after(self, moment: int) -> int:
+        """How many end after a moment."""
+        asked, at = self._asked, self.at
+        if abs(moment - asked) > len(at):
+            self._after = sum(n for end, n in at.items() if end > moment)
+        elif moment > asked:
+            self._after -= sum(at.get(passed, 0) for passed in range(asked + 1, moment + 1))
+        elif moment < asked:
+            self._after += sum(at.get(back, 0) for back in range(moment + 1, asked + 1))
+        self._asked = moment
+        return self._after
+
+
 class SeatCounts:
     """Live seats by the hour in which they end, so that an ended seat frees itself without a sweep.
 
-    Hours keep the memory of a year's ends small; within the hour of now exact ends decide.
+    Hours keep the memory of a year's ends small; within the hour of now exact ends decide, once they were learned.
     """
 
     def __init__(self) -> None:
-        self._hours: defaultdict[SeatKey, dict[int, int]] = defaultdict(dict)
-        self._ahead: dict[SeatKey, tuple[int, int]] = {}
-        self._ends: dict[tuple[SeatKey, int], list[int]] = {}
+        self._hours: defaultdict[SeatKey, Ends] = defaultdict(Ends)
+        self._known: dict[int, tuple[int, defaultdict[int, Ends]]] = {}
 
-    def add(self, key: SeatKey, end: int, n: int = 1) -> None:
-        """Count `n` (may be negative) seats that end at `end` (UTC seconds)."""
+    def add(self, item: int, codes: tuple[int, ...], end: int, n: int) -> None:
+        """Count `n` (may be negative) seats that came by these codes and end at `end` (UTC seconds)."""
         hour = hour_of(end)
-        hours = self._hours[key]
-        left = hours.get(hour, 0) + n
-        if left:
-            hours[hour] = left
-        else:
-            hours.pop(hour, None)
-        ahead = self._ahead.get(key)
-        if ahead is not None and hour > ahead[0]:
-            self._ahead[key] = (ahead[0], ahead[1] + n)
-        ends = self._ends.get((key, hour))
-        if ends is not None:
-            for _ in range(abs(n)):
-                if n > 0:
-                    insort(ends, end)
-                else:
-                    del ends[bisect_left(ends, end)]
+        known = self._known.get(item)
+        exact = known[1] if known is not None and known[0] == hour else None
+        for code in (0, *codes):
+            self._hours[item, code].add(hour, n)
+            if exact is not None:
+                exact[code].add(end, n)
 
-    def beyond_hour(self, key: SeatKey, now: int) -> int:
-        """Seats that end in a later hour than the one of `now`."""
+    def must_learn(self, key: SeatKey, now: int) -> bool:
+        """Whether `live` has to know the exact ends of the item's seats that end in the hour of `now`."""
         hour = hour_of(now)
-        ahead = self._ahead.get(key)
-        if ahead is None or ahead[0] != hour:
-            count = sum(n for end_hour, n in self._hours[key].items() if end_hour > hour)
-            ahead = self._ahead[key] = (hour, count)
-            self._ends = {k: v for k, v in self._ends.items() if k[1] == hour}
-        return ahead[1]
+        known = self._known.get(key[0])
+        return (known is None or known[0] != hour) and hour in self._hours[key].at
 
-    def ending_in_hour(self, key: SeatKey, now: int) -> int:
-        """Seats that end in the hour of `now`, before or after it."""
-        return self._hours[key].get(hour_of(now), 0)
+    def learn(self, item: int, now: int, ends: Iterable[tuple[int, int, int]]) -> None:
+        """Keep the exact ends of all seats of an item that end in the hour of `now`: (code, UTC seconds, how many)."""
+        by_code: defaultdict[int, Ends] = defaultdict(Ends)
+        for code, end, n in ends:
+            by_code[code].add(end, n)
+        self._known[item] = hour_of(now), by_code
 
-    def known_ends(self, key: SeatKey, now: int) -> int | None:
-        """Of those, the ones that end after `now`; None when their ends have not been loaded."""
-        ends = self._ends.get((key, hour_of(now)))
-        return None if ends is None else len(ends) - bisect_right(ends, now)
-
-    def learn_ends(self, key: SeatKey, now: int, ends: list[int]) -> None:
-        """Keep the exact ends (UTC seconds) of the seats that end in the hour of `now`."""
-        self._ends[key, hour_of(now)] = sorted(ends)
+    def live(self, key: SeatKey, now: int) -> int:
+        """Seats that end after `now`; right only when there is nothing to be learned."""
+        item, code = key
+        hour, hours = hour_of(now), self._hours[key]
+        later = hours.after(hour)
+        return later + self._known[item][1][code].after(now) if hour in hours.at else later
 
 
 class Counters:
@@ -84,27 +106,44 @@ class Counters:
     def __init__(self) -> None:
         self.sums: defaultdict[SumKey, int] = defaultdict(int)
         self.seats = SeatCounts()
-        self._undo: list[tuple[SumKey | None, SeatKey, int, int]] = []
+        self.leases = SeatCounts()
+        self._learned: list[SumKey] = []
+        self._undo: list[tuple[SumKey, int]] = []
+        self._undo_seats: list[tuple[SeatCounts, int, tuple[int, ...], int, int]] = []
 
     def add(self, key: SumKey, n: int) -> None:
         """Add `n` to a sum."""
         self.sums[key] += n
-        self._undo.append((key, (0, 0), 0, n))
+        self._undo.append((key, n))
 
-    def add_seat(self, key: SeatKey, end: int, n: int) -> None:
-        """Count seats, see SeatCounts.add."""
-        self.seats.add(key, end, n)
-        self._undo.append((None, key, end, n))
+    def learn(self, key: SumKey, n: int) -> None:
+        """Keep a sum that was read from the tables, with what this batch has written to them."""
+        self.sums[key] = n
+        self._learned.append(key)
+
+    def forget(self, kind: str, items: Container[int] | None = None) -> None:
+        """Sums of this kind, of these items or of all, must be learned again."""
+        for key in [key for key in self.sums if key[0] == kind and (items is None or key[1] in items)]:
+            del self.sums[key]
+
+    def add_seats(self, counts: SeatCounts, item: int, codes: tuple[int, ...], end: int, n: int) -> None:
+        """Count seats or instances of leases, see SeatCounts.add."""
+        counts.add(item, codes, end, n)
+        self._undo_seats.append((counts, item, codes, end, n))
 
     def forget_undo(self) -> None:
         """The batch is committed."""
         self._undo.clear()
+        self._undo_seats.clear()
+        self._learned.clear()
 
     def undo(self) -> None:
         """The batch failed: take back everything since the last commit."""
-        for sum_key, seat_key, end, n in reversed(self._undo):
-            if sum_key is None:
-                self.seats.add(seat_key, end, -n)
-            else:
-                self.sums[sum_key] -= n
-        self._undo.clear()
+        for key, n in self._undo:
+            if key in self.sums:
+                self.sums[key] -= n
+        for counts, item, codes, end, n in self._undo_seats:
+            counts.add(item, codes, end, -n)
+        for key in self._learned:
+            self.sums.pop(key, None)
+        self.forget_undo()

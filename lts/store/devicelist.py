@@ -34,12 +34,13 @@ def _where(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
         parts.append("substr(d.uuid, 1, 4) BETWEEN substr(?, 1, 4) AND substr(?, 1, 4) AND d.uuid BETWEEN ? AND ?")
         values += [wanted.low, wanted.high, wanted.low, wanted.high]
     if wanted.item is not None or wanted.live_only:
-        held = [("item = ?", wanted.item)] if wanted.item is not None else []
-        held += [("ends > ? AND flags & 2 = 0", wanted.now)] if wanted.live_only else []
-        condition = " AND ".join(text for text, _ in held)
+        of_item = [wanted.item] if wanted.item is not None else []
+        of_now = [wanted.now] if wanted.live_only else []
+        condition = "item = ?" if of_item else "item IN (SELECT id FROM items)"
+        condition += " AND ends > ? AND flags & 2 = 0" if of_now else ""
         holders = " UNION ALL ".join(f"SELECT device FROM {table} WHERE {condition}" for table in ("seats", "leases"))  # noqa: S608 - fixed parts
         parts.append(f"d.id IN ({holders})")
-        values += [value for _, value in held] * 2
+        values += [*of_item, *of_now] * 2
     if wanted.forked_only:
         parts.append("d.chain IS NOT NULL")
     if wanted.alike is not None:

@@ -137,6 +137,12 @@ def origins(db: apsw.Connection) -> list[int]:
     return [row[0] for row in sql.rows(db, "SELECT id FROM origins ORDER BY id")]
 
 
+def serials(db: apsw.Connection) -> tuple[tuple[str, str, int], ...]:
+    """(LTS UUID, incarnation, serial of the newest change) of every origin of which there is anything."""
+    heads = [(uuid, incarnation, head(db, key)) for key, uuid, incarnation in origin_names(db)]
+    return tuple((uuid, incarnation, newest[0]) for uuid, incarnation, newest in heads if newest is not None)
+
+
 def highest_time(db: apsw.Connection) -> int:
     """UTC seconds of the newest change of any origin, 0 in an empty feed."""
     heads = [head(db, origin) for origin in origins(db)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import apsw
 
@@ -41,27 +44,73 @@ def put(tx: Transaction, record: License, time: int) -> None:
         (key, record.revision, time, record.jws, record.digest),
     )
     known = item_keys(tx.db, record.vendor, record.license_id)
+    fresh = [(number, key, item_id) for item_id, number in record.items if item_id not in known]
+    tx.db.executemany("INSERT INTO items VALUES (?, ?, ?)", fresh)
     for item_id, number in record.items:
-        if item_id not in known:
-            tx.execute("INSERT INTO items VALUES (?, ?, ?)", (number, key, item_id))
-        elif known[item_id] != number:
+        if known.get(item_id, number) != number:
             pair.add_alias(tx, pair.ITEM, number, known[item_id])
     tx.forget_catalog()
-    usage.load_overdraft(tx)
+    usage.forget_overdraft(tx, known.values())
+
+
+_NEWEST = """SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws FROM licenses l
+    JOIN license_files f ON f.license = l.id
+    WHERE f.revision = (SELECT max(revision) FROM license_files WHERE license = l.id) AND {} ORDER BY l.id"""
 
 
 def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
     """Every license with the file of its highest revision, in the order of first import."""
-    rows = sql.rows(
-        db,
-        "SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws FROM licenses l"
-        " JOIN license_files f ON f.license = l.id WHERE f.revision ="
-        " (SELECT max(revision) FROM license_files WHERE license = l.id) ORDER BY l.id",
-    )
-    for key, vendor, license_id, revision, digest, jws in rows:
-        items: dict[str, int] = dict(sql.rows(
-            db, "SELECT item_id, id FROM items WHERE license = ?", (key,)))  # fmt: skip
-        yield StoredLicense(key, vendor, license_id, revision, digest, jws, items)
+    for row in sql.rows(db, _NEWEST.format("1")):
+        yield _stored(db, row)
+
+
+def one(db: apsw.Connection, key: int) -> StoredLicense:
+    """The license of this number with the file of its highest revision."""
+    return _stored(db, sql.rows(db, _NEWEST.format("l.id = ?"), (key,))[0])
+
+
+def named(db: apsw.Connection, vendor: str, license_id: str) -> StoredLicense | None:
+    """The same by its name, None when this server has none of it."""
+    row = sql.first(db, _NEWEST.format("l.vendor = ? AND l.license_id = ?"), (vendor, license_id))
+    return None if row is None else _stored(db, row)
+
+
+def _stored(db: apsw.Connection, row: sql.Row) -> StoredLicense:
+    items: dict[str, int] = dict(sql.rows(db, "SELECT item_id, id FROM items WHERE license = ?", (row[0],)))
+    key, vendor, license_id, revision, digest, jws = row
+    return StoredLicense(key, vendor, license_id, revision, digest, jws, items)
+
+
+class Stamp(NamedTuple):
+    """Differs once anything of a license does: `numbers` is the sum of its items' numbers, `files` has (revision, time)
+    of each file, `rounds` (item, round) of those items whose grants are not in their first one."""
+
+    digest: str
+    numbers: int
+    files: tuple[tuple[int, int], ...]
+    archived: bool
+    rounds: tuple[tuple[int, int], ...]
+
+
+def stamps(db: apsw.Connection) -> dict[int, Stamp]:
+    """The stamp of every license by its number, in the order of first import; reads no file."""
+    files: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for key, revision, time in sql.rows(db, "SELECT license, revision, time FROM license_files ORDER BY 1, 2"):
+        files[key].append((revision, time))
+    begun: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for key, item, number in sql.rows(
+        db, "SELECT i.license, r.item, r.number FROM rounds r JOIN items i ON i.id = r.item ORDER BY 1, 2"
+    ):
+        begun[key].append((item, number))
+    numbers: dict[int, int] = dict(sql.rows(db, "SELECT license, sum(id) FROM items GROUP BY 1"))
+    hidden = archived(db)
+    return {
+        key: Stamp(digest, numbers.get(key, 0), tuple(files[key]), (vendor, license_id) in hidden, tuple(begun[key]))
+        for key, vendor, license_id, digest in sql.rows(
+            db, "SELECT id, vendor, license_id, digest FROM licenses ORDER BY id"
+        )
+        if key in files
+    }
 
 
 def archived(db: apsw.Connection) -> set[tuple[str, str]]:
@@ -111,3 +160,9 @@ def item_keys(db: apsw.Connection, vendor: str, license_id: str) -> dict[str, in
     return dict(sql.rows(
         db, "SELECT i.item_id, i.id FROM items i JOIN licenses l ON l.id = i.license"
         " WHERE l.vendor = ? AND l.license_id = ?", (vendor, license_id)))  # fmt: skip
+
+
+def item_names(db: apsw.Connection, keys: Sequence[int]) -> dict[int, str]:
+    """Ids of items by their numbers, as far as they are known."""
+    query = "SELECT id, item_id FROM items WHERE id IN (SELECT value FROM json_each(?))"
+    return dict(sql.rows(db, query, (json.dumps(keys),)))

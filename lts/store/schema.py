@@ -131,7 +131,14 @@ CREATE TABLE archived (vendor TEXT, license_id TEXT, revision INTEGER NOT NULL, 
 CREATE TABLE rounds (item INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6)
+V7 = """
+-- When seats end, by item: those released are left out. All that is asked of a seat's end stands in the index itself.
+CREATE INDEX seats_by_end ON seats (item, ends, codes) WHERE flags & 2 = 0;
+CREATE INDEX leases_by_end ON leases (item, ends, codes, instances) WHERE flags & 2 = 0;
+CREATE INDEX leases_by_device ON leases (device);
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7)
 """Scripts in order; the database's user_version is how many have run."""
 
 FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 5: codenames.fill}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,9 @@ import msgspec
 
 from lts.rules.seats import ROUND, Seat, join
 from lts.store import sql
-from lts.store.counters import HOUR_SECONDS, Counters, SeatKey, hour_of
+from lts.store.counters import HOUR_SECONDS, Counters, SeatCounts, hour_of
 from lts.store.records import GrantsEnded, SeatRecord
+from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 
 _GRACE, _CLOSED, _ENDED = 1, 2, 4
@@ -70,16 +71,6 @@ def newest_of(db: apsw.Connection, device: int) -> dict[int, Seat]:
     return found
 
 
-def of_item(db: apsw.Connection, item: int, after: int, limit: int) -> Iterator[tuple[int, Seat]]:
-    """(device key, newest grant) in an item, by device number; live or not."""
-    for row in sql.each(
-        db,
-        "SELECT device, grants, ends, flags, codes FROM seats WHERE item = ?1 AND device > ?2 ORDER BY device LIMIT ?3",
-        (item, after, limit),
-    ):
-        yield row[0], _seat(row[1:])
-
-
 def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: bool) -> None:
     """Join a grant's state to what is stored and keep the counts; `known` False: the device has none yet."""
     seat = Seat(
@@ -96,18 +87,21 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
     if before is not None:
         seat = join(before, seat)
     seat = replace(seat, ended=seat.grant <= tx.rounds.get(record.item, 0) * ROUND)
-    flags = _flags(seat)
+    state = device, record.item, seat.grant, seat.end, _flags(seat), _pack_codes(seat.codes)
     if concurrent:
-        row = (record.item, device, seat.grant, seat.end, flags, _pack_codes(seat.codes), seat.since,
-               seat.instances)  # fmt: skip
-        tx.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        return
-    tx.execute(
-        "INSERT OR REPLACE INTO seats VALUES (?, ?, ?, ?, ?, ?)",
-        (device, record.item, seat.grant, seat.end, flags, _pack_codes(seat.codes)),
-    )
-    _count(tx.counters, record.item, before, -1)
-    _count(tx.counters, record.item, seat, 1)
+        tx.execute(_PUT_LEASE, (*state, seat.since, seat.instances))
+    else:
+        tx.execute(_PUT_SEAT, state)
+    _count(tx.counters, concurrent, record.item, before, -1)
+    _count(tx.counters, concurrent, record.item, seat, 1)
+
+
+_PUT_SEAT = """INSERT INTO seats (device, item, grants, ends, flags, codes) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET (grants, ends, flags, codes) =
+    (excluded.grants, excluded.ends, excluded.flags, excluded.codes)"""
+_PUT_LEASE = """INSERT INTO leases (device, item, grants, ends, flags, codes, since, instances)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET (grants, ends, flags, codes, since, instances) =
+    (excluded.grants, excluded.ends, excluded.flags, excluded.codes, excluded.since, excluded.instances)"""
 
 
 def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> None:
@@ -123,65 +117,87 @@ def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> Non
             f"UPDATE {table} SET ends = ?, flags = (flags | ?) & ~ ? WHERE device = ? AND item = ?",  # noqa: S608 - one of two fixed names
             (min(seat.end, time), _CLOSED, _ENDED, device, item),
         )
-        if not concurrent:
-            _count(tx.counters, item, seat, -1)
+        _count(tx.counters, concurrent, item, seat, -1)
 
 
 def end_grants(tx: Transaction, record: GrantsEnded) -> None:
     """Apply a GRANTS_ENDED change: every grant of an earlier round is over, also one that arrives later from the
-    other server. Costs what the item's open seats are."""
+    other server. Costs what the item's open seats and leases are."""
     for item, number in record.items:
         if number <= tx.rounds.get(item, 0):
             continue
         tx.rounds = {**tx.rounds, item: number}
         tx.execute("INSERT OR REPLACE INTO rounds VALUES (?, ?)", (item, number))
-        open_ones = "item = ? AND grants <= ? AND flags & 2 = 0"
-        for codes, ends, n in sql.rows(
-            tx.db,
-            f"SELECT codes, ends, count(*) FROM seats WHERE {open_ones} GROUP BY codes, ends",  # noqa: S608 - fixed
-            (item, number * ROUND),
-        ):
-            for code in (0, *_unpack_codes(codes)):
-                tx.counters.add_seat((item, code), ends, -n)
-        for table in ("seats", "leases"):
-            tx.execute(
-                f"UPDATE {table} SET flags = flags | ? WHERE {open_ones}",  # noqa: S608 - fixed
-                (_CLOSED | _ENDED, item, number * ROUND),
-            )
+        for counts, counted in _counted(tx.counters):
+            open_ones = item, number * ROUND
+            for codes, end, n in sql.rows(tx.db, _OPEN.format(*counted), open_ones):
+                tx.counters.add_seats(counts, item, _unpack_codes(codes), end, -n)
+            tx.execute(_END.format(*counted), (_CLOSED | _ENDED, *open_ones))
     tx.forget_catalog()
 
 
-def _count(counters: Counters, item: int, seat: Seat | None, n: int) -> None:
+_OPEN = "SELECT codes, ends, {1} FROM {0} WHERE item = ? AND grants <= ? AND flags & 2 = 0 GROUP BY ends, codes"
+_END = "UPDATE {0} SET flags = flags | ? WHERE item = ? AND grants <= ? AND flags & 2 = 0"
+
+
+def _count(counters: Counters, concurrent: bool, item: int, seat: Seat | None, n: int) -> None:
+    """Seats count by devices, concurrent leases by instances."""
     if seat is None or seat.closed or seat.ended:
         return
-    counters.add_seat((item, 0), seat.end, n)
-    for code in seat.codes:
-        counters.add_seat((item, code), seat.end, n)
+    counts, weight = (counters.leases, n * seat.instances) if concurrent else (counters.seats, n)
+    counters.add_seats(counts, item, seat.codes, seat.end, weight)
 
 
-def live(tx: Transaction, item: int, code: int, now: int) -> int:
+def _counted(counters: Counters) -> tuple[tuple[SeatCounts, tuple[str, str]], ...]:
+    return (counters.seats, _SEATS), (counters.leases, _LEASES)
+
+
+def live(view: View, item: int, code: int, now: int) -> int:
     """Live seats of an item at `now` (UTC seconds); `code` 0 = over all codes."""
-    key: SeatKey = (item, code)
-    seats = tx.counters.seats
-    count = seats.beyond_hour(key, now)
-    if not seats.ending_in_hour(key, now):
-        return count
-    ending = seats.known_ends(key, now)
-    if ending is None:
-        seats.learn_ends(key, now, list(_ends_in_hour(tx.db, item, code, hour_of(now))))
-        ending = seats.known_ends(key, now) or 0
-    return count + ending
+    return _live(view, _SEATS, item, code, now)
 
 
-def _ends_in_hour(db: apsw.Connection, item: int, code: int, hour: int) -> Iterable[int]:
+def live_leases(view: View, item: int, code: int, now: int) -> int:
+    """Instances of an item's live leases at `now` (UTC seconds); `code` 0 = over all codes."""
+    return _live(view, _LEASES, item, code, now)
+
+
+_SEATS, _LEASES = ("seats", "count(*)"), ("leases", "coalesce(sum(instances), 0)")
+"""A table, and how its rows are counted. What is asked of them stands in the index by end."""
+_IN_HOUR = """SELECT codes, ends, {1} FROM {0} WHERE item = ? AND ends >= ? AND ends < ? AND flags & 2 = 0
+    GROUP BY ends, codes"""
+_LIVE = "SELECT {1} FROM {0} WHERE item = ? AND ends > ? AND flags & 2 = 0"
+_LIVE_BY_CODES = "SELECT codes, {1} FROM {0} WHERE item = ? AND ends > ? AND flags & 2 = 0 GROUP BY codes"
+
+
+def _live(view: View, counted: tuple[str, str], item: int, code: int, now: int) -> int:
+    if isinstance(view, Transaction):
+        counts = view.counters.seats if counted is _SEATS else view.counters.leases
+        if counts.must_learn((item, code), now):
+            counts.learn(item, now, _ends_in_hour(view.db, counted, item, hour_of(now)))
+        return counts.live((item, code), now)
+    if not code:
+        return int(sql.value(view.db, _LIVE.format(*counted), (item, now)))
+    found = sql.rows(view.db, _LIVE_BY_CODES.format(*counted), (item, now))
+    return sum(n for codes, n in found if code in _unpack_codes(codes))
+
+
+def _ends_in_hour(
+    db: apsw.Connection, counted: tuple[str, str], item: int, hour: int
+) -> Iterator[tuple[int, int, int]]:
+    """(code, UTC seconds, how many) of an item's seats or leases that end in an hour; code 0 for each of them."""
     begin = hour * HOUR_SECONDS
-    for ends, codes in sql.each(
-        db,
-        "SELECT ends, codes FROM seats WHERE item = ? AND ends >= ? AND ends < ? AND flags & ? = 0",
-        (item, begin, begin + HOUR_SECONDS, _CLOSED),
-    ):
-        if not code or code in _unpack_codes(codes):
-            yield ends
+    for codes, end, n in sql.each(db, _IN_HOUR.format(*counted), (item, begin, begin + HOUR_SECONDS)):
+        for code in (0, *_unpack_codes(codes)):
+            yield code, end, n
+
+
+def next_ends(db: apsw.Connection, item: int, concurrent: bool, now: int, limit: int) -> list[tuple[int, bytes]]:
+    """(end in UTC seconds, device's UUID) of the first of an item's live seats or leases to end."""
+    table = "leases" if concurrent else "seats"
+    query = f"""SELECT s.ends, d.uuid FROM {table} s JOIN devices d ON d.id = s.device
+        WHERE s.item = ? AND s.ends > ? AND s.flags & 2 = 0 ORDER BY s.ends, s.device LIMIT ?"""  # noqa: S608 - one of two fixed names
+    return [(end, bytes(uuid)) for end, uuid in sql.each(db, query, (item, now, limit))]
 
 
 def elders(db: apsw.Connection, item: int, device: int, since: int, now: int) -> int:
@@ -196,22 +212,9 @@ def elders(db: apsw.Connection, item: int, device: int, since: int, now: int) ->
     )
 
 
-def live_leases(db: apsw.Connection, item: int, code: int, now: int) -> int:
-    """Instances of an item's live leases at `now`; `code` 0 = over all codes."""
-    return sum(
-        instances
-        for codes, instances in sql.each(
-            db,
-            "SELECT codes, instances FROM leases WHERE item = ? AND ends > ? AND flags & 2 = 0",
-            (item, now),
-        )
-        if not code or code in _unpack_codes(codes)
-    )
-
-
 def holders_by_code(db: apsw.Connection, code: int, now: int) -> set[int]:
     """Numbers of the devices that hold a live seat or concurrent lease by a code; reads all that are live."""
-    query = "SELECT device, codes FROM {} WHERE ends > ? AND flags & 2 = 0"
+    query = "SELECT device, codes FROM {} WHERE item IN (SELECT id FROM items) AND ends > ? AND flags & 2 = 0"
     return {
         device
         for table in ("seats", "leases")
@@ -221,15 +224,11 @@ def holders_by_code(db: apsw.Connection, code: int, now: int) -> set[int]:
 
 
 def load(db: apsw.Connection, counters: Counters) -> None:
-    """Fill the seat counts from the table at start."""
-    for item, codes, hour, n in sql.each(
-        db,
-        "SELECT item, codes, ends / ?, count(*) FROM seats WHERE flags & ? = 0 GROUP BY 1, 2, 3",
-        (HOUR_SECONDS, _CLOSED),
-    ):
-        counters.seats.add((item, 0), hour * HOUR_SECONDS, n)
-        for code in _unpack_codes(codes):
-            counters.seats.add((item, code), hour * HOUR_SECONDS, n)
+    """Fill the seat counts from the tables at start."""
+    query = "SELECT item, codes, ends / {2}, {1} FROM {0} WHERE flags & 2 = 0 GROUP BY 1, 2, 3"
+    for counts, counted in _counted(counters):
+        for item, codes, hour, n in sql.each(db, query.format(*counted, HOUR_SECONDS)):
+            counts.add(item, _unpack_codes(codes), hour * HOUR_SECONDS, n)
 
 
 def _flags(seat: Seat) -> int:

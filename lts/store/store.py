@@ -16,6 +16,7 @@ from lts.store import database, feed, licenses, meta, pair, seats, sql, usage
 from lts.store.apply import apply
 from lts.store.recent import Recent
 from lts.store.records import Origin
+from lts.store.snapshot import Snapshot
 from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
 from lts.store.writer import Waiting, Writer
 
@@ -137,7 +138,7 @@ class Store:
 
         def operation(tx: Transaction) -> None:
             tx.forget_catalog()
-            usage.load_overdraft(tx)
+            usage.forget_overdraft(tx)
 
         self.write(operation)
 
@@ -174,6 +175,12 @@ class Store:
                 self._readers.put(db)
             else:
                 db.close()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The tables and the catalog for the time of the block, without the writer: for reads that grow with them."""
+        with self.reader() as db:
+            yield Snapshot(db, self.catalog, self._memory.counters.sums)
 
     def close(self) -> None:
         """Finish what waits and close everything."""
@@ -213,5 +220,3 @@ def load_memory(db: apsw.Connection, memory: Memory, origin: tuple[str, str]) ->
     memory.catalog = memory.build_catalog(db)
     memory.types = usage.load(db, memory.counters)
     seats.load(db, memory.counters)
-    usage.load_overdraft(Transaction(db, memory))
-    memory.counters.forget_undo()

@@ -11,7 +11,7 @@ import apsw
 
 from lts.rules.catalog import Catalog
 from lts.store import activityrow, deviceunits, feed, rollups, sql
-from lts.store.counters import Counters
+from lts.store.counters import Counters, SumKey
 from lts.store.records import KIND_OF, Record, decode_payload, encode_payload
 
 BuildCatalog = Callable[[apsw.Connection], Catalog]
@@ -108,6 +108,11 @@ class Transaction:
         if self._catalog is None:
             self._catalog = self.memory.build_catalog(self.db)
         return self._catalog
+
+    @property
+    def sums(self) -> dict[SumKey, int]:
+        """Running sums as this transaction sees them."""
+        return self.counters.sums
 
     @property
     def must_commit(self) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import apsw
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.rules.seats import CONCURRENT_WAYS, overdraft_period
+from lts.rules.catalog import LicenseItem
+from lts.rules.seats import CONCURRENT_WAYS, OVERDRAFT_PERIOD_SECONDS, overdraft_period
 from lts.rules.usage import OF_0_1, PRESENCE, TOGETHER
 from lts.store import activityrow, sql
-from lts.store.counters import Counters
+from lts.store.counters import Counters, SumKey
 from lts.store.dayrow import (
     Series,
     SeriesKey,
@@ -24,6 +26,7 @@ from lts.store.dayrow import (
     units_by_slot,
 )
 from lts.store.records import Closed, Reported
+from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 from lts.store.typenames import Places
 
@@ -224,12 +227,15 @@ def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: 
     entry = tx.catalog.items.get(item_key)
     if entry is None:
         return
+    moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
+    key: SumKey = ("overdraft", item_key, overdraft_period(entry.item, moment))
+    if key not in tx.sums:
+        return  # whoever asks for it finds this in the activity
     active = tx.activity((ITEM, item_key, day))[slot]
     quota = entry.item.quota
     excess = max(0, active - quota) - max(0, active - more - quota)
     if excess:
-        moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
-        tx.counters.add(("overdraft", item_key, overdraft_period(entry.item, moment)), excess)
+        tx.counters.add(key, excess)
 
 
 def close_days(tx: Transaction, record: Closed) -> int:
@@ -260,19 +266,36 @@ def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
     return {name: key for key, name in sql.rows(db, "SELECT id, name FROM types")}
 
 
-def load_overdraft(tx: Transaction) -> None:
-    """Recompute the overdraft spent by every concurrent item from its activity (start, changed quota)."""
-    tx.write_gathered()
-    sums = tx.counters.sums
-    for key in [key for key in sums if key[0] == "overdraft"]:
-        tx.counters.add(key, -sums[key])
-    for entry in tx.catalog.items.values():
-        if entry.item.charge_way in CONCURRENT_WAYS:
-            for day, data in sql.rows(tx.db, "SELECT day, data FROM activity WHERE scope = 0 AND id = ?", (entry.key,)):
-                counts = activityrow.decode(data)
-                for slot in range(SLOTS_PER_DAY):
-                    excess = counts[slot] - entry.item.quota
-                    if excess > 0:
-                        moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
-                        period = overdraft_period(entry.item, moment)
-                        tx.counters.add(("overdraft", entry.key, period), excess)
+def overdraft_spent(view: View, entry: LicenseItem, now: int) -> int:
+    """What a concurrent item has spent of the overdraft of the period in which `now` (UTC seconds) lies.
+
+    Read from the activity of that period's days, when it is asked for first; the writer carries it on from there.
+    """
+    key: SumKey = ("overdraft", entry.key, overdraft_period(entry.item, now))
+    spent = view.sums.get(key)
+    if spent is None:
+        if isinstance(view, Transaction):
+            view.write_gathered()
+        spent = _spent_in_period(view.db, entry, key[2])
+        if isinstance(view, Transaction):
+            view.counters.learn(key, spent)
+    return spent
+
+
+def _spent_in_period(db: apsw.Connection, entry: LicenseItem, period: int) -> int:
+    quota, spent = entry.item.quota, 0
+    begin = entry.item.starts_at + period * OVERDRAFT_PERIOD_SECONDS
+    slots = range(-(-begin // SLOT_SECONDS), -(-(begin + OVERDRAFT_PERIOD_SECONDS) // SLOT_SECONDS))
+    query = "SELECT day, data FROM activity WHERE scope = ? AND id = ? AND day >= ? AND day <= ?"
+    days = slots[0] // SLOTS_PER_DAY, slots[-1] // SLOTS_PER_DAY
+    for day, data in sql.each(db, query, (ITEM, entry.key, *days)):
+        counts = activityrow.decode(data)[:SLOTS_PER_DAY]
+        if max(counts) > quota:
+            first = day * SLOTS_PER_DAY
+            spent += sum(n - quota for slot, n in enumerate(counts, first) if n > quota and slot in slots)
+    return spent
+
+
+def forget_overdraft(tx: Transaction, items: Collection[int] | None = None) -> None:
+    """The quotas of these items (None = all) may have changed: what was spent is to be reckoned anew."""
+    tx.counters.forget("overdraft", None if items is None else frozenset(items))

@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-import apsw
 import pytest
 
 from lts.crypto import read_jws
@@ -20,6 +19,7 @@ from lts.store import archive
 from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, ORGANIZATION, FakeTime, Lab, Vendor, item, lab
 from tests.support.leases import signed, without
+from tests.support.olddatabase import turn_to_schema
 
 CODE = f"{ORGANIZATION}-100"
 
@@ -138,15 +138,6 @@ def test_a_code_that_nobody_used_by_its_former_name_is_not_told(server: Lab) -> 
     assert not [n for n in attention.notices(server.ctx, NOON) if n.code == "code-former-name"]
 
 
-def turn_to_schema_4(path: Path) -> None:
-    """The same database before the tables of schema 5 and later."""
-    db = apsw.Connection(str(path))
-    for table in ("code_names", "archived", "rounds"):
-        db.execute(f"DROP TABLE {table}")
-    db.execute("PRAGMA user_version = 4")
-    db.close()
-
-
 def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +157,7 @@ def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
         assert upkeep.archive_old_changes(server.ctx.store, tmp_path / "data", time.now) == 24
         names = server.rows("SELECT * FROM code_names")
         assert len(names) == 4
-    turn_to_schema_4(tmp_path / "data" / "lts.db")
+    turn_to_schema(tmp_path / "data" / "lts.db", 4)
     shutil.copytree(tmp_path, lost := tmp_path.with_name("lost"))
     with lab(tmp_path, time, vendor) as server:
         assert server.rows("PRAGMA user_version") == [(len(MIGRATIONS),)]

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service import handshakes, upkeep, usage
 from lts.store import database, schema, sql
-from lts.store.schema import APPLICATION_ID, MIGRATIONS
+from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
+from tests.support.olddatabase import turn_to_schema
 
 ROOT = Path(__file__).parents[2]
 TODAY = NOON // DAY_SECONDS
@@ -57,21 +57,6 @@ def use(server: Lab) -> None:
     upkeep.close_old_days(server.ctx, list(range(TODAY - 45, TODAY + 20)), NOON)
 
 
-def turn_old(path: Path) -> None:
-    """The same database as schema 1 had it."""
-    path.with_name("lts.db").rename(path.with_name("new.db"))
-    db = apsw.Connection(str(path))
-    db.execute(MIGRATIONS[0])
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute("PRAGMA user_version = 1")
-    db.execute("ATTACH ? AS new", (str(path.with_name("new.db")),))
-    for (name,) in sql.rows(db, "SELECT name FROM sqlite_master WHERE type = 'table'"):
-        columns = ", ".join(column for (column,) in sql.rows(db, f"SELECT name FROM pragma_table_info('{name}')"))
-        db.execute(f"INSERT INTO {name} SELECT {columns} FROM new.{name}")
-    db.close()
-    path.with_name("new.db").unlink()
-
-
 @pytest.fixture
 def old(tmp_path: Path) -> tuple[Callable[[], Any], dict[str, Any]]:
     """(opens a folder that an older program left, what it said)."""
@@ -79,7 +64,7 @@ def old(tmp_path: Path) -> tuple[Callable[[], Any], dict[str, Any]]:
     with lab(tmp_path, time, vendor) as server:
         use(server)
         said = asked(server)
-    turn_old(tmp_path / "data" / "lts.db")
+    turn_to_schema(tmp_path / "data" / "lts.db", 1)
     return lambda: lab(tmp_path, time, vendor), said
 
 
@@ -130,7 +115,7 @@ def test_verify_says_that_a_folder_is_yet_to_be_upgraded(old: Any, tmp_path: Pat
     opens, _ = old
     with opens() as server:
         trust = server.ctx.trust
-    turn_old(tmp_path / "data" / "lts.db")
+    turn_to_schema(tmp_path / "data" / "lts.db", 1)
     before = (tmp_path / "data" / "lts.db").read_bytes()
     faults = upkeep.verify(tmp_path / "data", trust)
     assert [fault.partition(" has ")[2][:9] for fault in faults] == ["schema 1,"]

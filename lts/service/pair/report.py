@@ -12,10 +12,10 @@ from lts.rules.notices import ERROR, Notice
 from lts.rules.pair import SERVING, STANDBY
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
+from lts.service.context import Context
 from lts.service.pair.messages import serials
 from lts.service.pair.node import Node
 from lts.store import audit, pair, seats
-from lts.store.transaction import Transaction
 
 Json = dict[str, Any]
 HISTORY = 200
@@ -51,7 +51,7 @@ def describe(node: Node) -> Json:
         },
         "delegation": _delegation(node),
         "faults": [{"code": code, "detail": detail} for code, detail in peer.faults.items()],
-        "overshoot": ctx.store.write(lambda tx: _overshoot(tx, ctx.clock.now())),
+        "overshoot": _overshoot(ctx),
         **_history(node),
     }
 
@@ -107,14 +107,16 @@ def _delegation(node: Node) -> Json | None:
     return {"mainUuid": held.main_uuid, "until": iso(held.until), "secondsLeft": max(0, held.until - now)}
 
 
-def _overshoot(tx: Transaction, now: int) -> list[Json]:
+def _overshoot(ctx: Context) -> list[Json]:
     """Items with more live seats than quota and grace: both servers served for a while."""
     found = []
-    for key, entry in tx.catalog.items.items():
-        if entry.item.charge_way in SEAT_WAYS:
-            excess = seats.live(tx, key, 0, now) - entry.item.quota - grace_units(entry.item)
-            if excess > 0:
-                found.append({"id": key, "itemId": entry.item.item_id, "seats": excess})
+    now = ctx.clock.now()
+    with ctx.store.snapshot() as view:
+        for key, entry in view.catalog.items.items():
+            if entry.item.charge_way in SEAT_WAYS:
+                excess = seats.live(view, key, 0, now) - entry.item.quota - grace_units(entry.item)
+                if excess > 0:
+                    found.append({"id": key, "itemId": entry.item.item_id, "seats": excess})
     return found
 
 

@@ -13,7 +13,8 @@ function moved(list, from, to) {
 
 export function CodeItems({ state, change, items }) {
   const known = new Map(items.map((item) => [item.id, item]));
-  const unlinked = items.filter((item) => !state.items.some(({ id }) => id === item.id));
+  const linked = new Set(state.items.map(({ id }) => id));
+  const unlinked = items.filter((item) => !linked.has(item.id));
   const [adding, setAdding] = useState("");
   const [said, setSaid] = useState("");
   const dragged = useRef(null);

@@ -29,7 +29,7 @@ function drawn(lines, metric, split, order) {
 }
 
 export function Trends({ data, subject, query, change, order, onDay }) {
-  const single = Boolean(subject.code || subject.item);
+  const single = Boolean(subject.code) !== Boolean(subject.item);
   const metric = single && METRICS.includes(query.metric) ? query.metric : "units";
   const split = SPLITS.includes(query.split) ? query.split : "types";
   const lines = everyDay(data);

@@ -1,0 +1,55 @@
+"""A lease from after the backup shows that an old database was put back: told once, and only once it is stored."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from lts.errors import CannotStore
+from lts.store.store import DATABASE_FILES
+from tests.store.faulty import Disk
+from tests.support.kit import FakeTime, Lab, Vendor, item, lab
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    made = Disk()
+    yield made
+    made.close()
+
+
+def noticed(server: Lab) -> tuple[int, int]:
+    """How often the portal and the audit log say it."""
+    [(lines,)] = server.rows("SELECT count(*) FROM audit WHERE action = 'database-restored'")
+    return sum(warning.code == "database-restored" for warning in server.ctx.warnings), lines
+
+
+def test_a_restored_database_is_told_once_however_storing_fails_in_between(tmp_path: Path, disk: Disk) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        code = server.load(item(quota=100))
+        first = server.authorize(code).lease
+    kept = tmp_path / "kept"
+    shutil.copytree(tmp_path / "data", kept)
+    with lab(tmp_path, time, vendor) as server:
+        later = [server.authorize(code).lease for _ in range(9)][-1]
+        assert server.report(later, {"QR": 1}).results[0].status == "counted"
+        assert noticed(server) == (0, 0)
+    for name in DATABASE_FILES:
+        (tmp_path / "data" / name).unlink(missing_ok=True)
+    shutil.copy(kept / DATABASE_FILES[0], tmp_path / "data")
+    with lab(tmp_path, time, vendor) as server:
+        server.report(first, {"QR": 1})
+        assert noticed(server) == (0, 0), "a lease that this database knows of"
+        disk.fault = apsw.FullError
+        with pytest.raises(CannotStore):
+            server.report(later, {"QR": 2})
+        disk.fault = None
+        assert noticed(server) == (0, 0), "nothing is told of what was not stored"
+        for units in (2, 3):
+            server.report(later, {"QR": units})
+        assert noticed(server) == (1, 1)
