@@ -609,7 +609,12 @@ def test_of_a_large_body_no_more_than_its_opening_is_worked_on_without_a_lease(
     """Sixty packed reports of 4 MB, sent by an address in good standing, held up everybody for six seconds."""
     limits: list[int] = []
     unpack = web_body._unzip
-    monkeypatch.setattr(web_body, "_unzip", lambda data, limit: (limits.append(limit), unpack(data, limit))[1])
+
+    def unzip(data: bytes, limit: int) -> bytes:
+        limits.append(limit)
+        return unpack(data, limit)
+
+    monkeypatch.setattr(web_body, "_unzip", unzip)
     body = b"{" + shown + b'"a": "' + b'\\"lease\\":\\"' * 70_000 + b'", "lease": "a.b.c"}'
     for data, encoding in ((body, ""), (gzip.compress(body), "gzip")):
         answer = web.call("POST", f"/api/v1/{path}", data, HTTP_CONTENT_ENCODING=encoding)
