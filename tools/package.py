@@ -45,7 +45,9 @@ GUIDE = ("administrator.md", "configuration.md", "admin", "pictures")
 def build_programs(out: Path) -> tuple[Path, Path]:
     """The folder of the one-dir build, and the one-file build; neither needs a Python."""
     with tempfile.TemporaryDirectory() as work:
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "PYTHONHASHSEED": "1"}
+        cache = str(Path(work) / "cache")  # its own: two builds at once spoil a common one
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "PYTHONHASHSEED": "1",
+                       "PYINSTALLER_CONFIG_DIR": cache}  # fmt: skip
         command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "--distpath", str(out),
                    "--workpath", work, str(ROOT / "deploy" / "pyinstaller" / "lts.spec")]  # fmt: skip
         subprocess.run(command, check=True, env=environment)
