@@ -62,9 +62,13 @@ def continue_others(tx: Transaction, key: str, now: int) -> None:
     newest = max((tx.epochs.get(origin, FIRST_EPOCH).weight for origin in tx.others()), default=None)
     if newest is None or tx.epochs.get(tx.origin, FIRST_EPOCH).weight > newest:
         return
-    knows = tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
     number, main, generation = newest
-    tx.emit(records.Epoch(number, main, "continued", key, knows, generation + 1), now)
+    tx.emit(records.Epoch(number, main, "continued", key, knowledge(tx), generation + 1), now)
+
+
+def knowledge(tx: Transaction) -> tuple[tuple[str, str, int], ...]:
+    """How far this database has every origin, as an EPOCH change says it: (LTS UUID, incarnation, serial)."""
+    return tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
 
 
 def decides(tx: Transaction, subject: str) -> bool:

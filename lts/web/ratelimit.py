@@ -103,10 +103,6 @@ class Limits:
         if wait:
             raise _too_many("from this address", wait)
 
-    def must_wait(self, address: str) -> bool:
-        """Whether `check_address` raises."""
-        return self._addresses.wait_of(address) > 0
-
     def refused(self, address: str) -> None:
         """A request of this address was refused."""
         self._addresses.take(address)

@@ -378,6 +378,19 @@ def test_reports_count_against_the_device_of_their_lease(server: Lab) -> None:
     assert [web.report(entry, lease).status for _ in range(4)] == [200, 200, 200, 429]
 
 
+def limits_of_unpacking(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Up to how many bytes each packed body is unpacked from here on."""
+    limits: list[int] = []
+    unpack = web_body._unzip
+
+    def unzip(data: bytes, limit: int) -> bytes:
+        limits.append(limit)
+        return unpack(data, limit)
+
+    monkeypatch.setattr(web_body, "_unzip", unzip)
+    return limits
+
+
 @pytest.mark.parametrize("path", ["report", "release"])
 def test_nothing_is_unpacked_for_an_address_that_must_wait_but_to_look_for_a_lease_at_the_beginning(
     server: Lab, path: str, monkeypatch: pytest.MonkeyPatch
@@ -385,14 +398,7 @@ def test_nothing_is_unpacked_for_an_address_that_must_wait_but_to_look_for_a_lea
     web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=1))
     lease = web.authorize().json["lease"]
     assert web.authorize(handshakeCode="x").status == 404
-    unpacked: list[int] = []
-    unpack = web_body._unzip
-
-    def unzip(data: bytes, limit: int) -> bytes:
-        unpacked.append(limit)
-        return unpack(data, limit)
-
-    monkeypatch.setattr(web_body, "_unzip", unzip)
+    unpacked = limits_of_unpacking(monkeypatch)
 
     def send(members: dict[str, Any]) -> int:
         packed = gzip.compress(json.dumps(members).encode())
@@ -607,14 +613,7 @@ def test_of_a_large_body_no_more_than_its_opening_is_worked_on_without_a_lease(
     web: Web, path: str, shown: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sixty packed reports of 4 MB, sent by an address in good standing, held up everybody for six seconds."""
-    limits: list[int] = []
-    unpack = web_body._unzip
-
-    def unzip(data: bytes, limit: int) -> bytes:
-        limits.append(limit)
-        return unpack(data, limit)
-
-    monkeypatch.setattr(web_body, "_unzip", unzip)
+    limits = limits_of_unpacking(monkeypatch)
     body = b"{" + shown + b'"a": "' + b'\\"lease\\":\\"' * 70_000 + b'", "lease": "a.b.c"}'
     for data, encoding in ((body, ""), (gzip.compress(body), "gzip")):
         answer = web.call("POST", f"/api/v1/{path}", data, HTTP_CONTENT_ENCODING=encoding)

@@ -245,10 +245,9 @@ class Node:
 
     def begin_epoch(self, tx: Transaction, reason: str) -> None:
         """This server serves from here on, with all that it has now."""
-        knows = tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
         number = pair.highest_epoch(tx.epochs) + 1
         key = self.ctx.identity.key.public.x
-        tx.emit(records.Epoch(number, self.role == MAIN, reason, key, knows), self.ctx.clock.now())
+        tx.emit(records.Epoch(number, self.role == MAIN, reason, key, pair.knowledge(tx)), self.ctx.clock.now())
 
     # who serves
 
