@@ -4,6 +4,7 @@ import { hasWords, t } from "./i18n.js";
 const BASE = "../api/v1/admin";
 const OF_PROXY = { 413: "proxy-limit", 502: "proxy-alone", 503: "proxy-alone", 504: "proxy-alone" };
 let csrf = "sign-in";
+let visit = new AbortController();
 let signInAgain = null;
 
 export class ApiError extends Error {
@@ -48,15 +49,17 @@ async function send(method, path, { query, body, file } = {}) {
   const headers = {};
   if (method !== "GET") headers["X-LTS-CSRF"] = csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer;
+  const signal = method === "GET" ? visit.signal : undefined;
+  let answer, text;
   try {
     answer = await fetch(address(path, query), {
-      method, headers, body: file ?? (body === undefined ? undefined : JSON.stringify(body)), credentials: "same-origin",
+      method, headers, body: file ?? (body === undefined ? undefined : JSON.stringify(body)), credentials: "same-origin", signal,
     });
+    text = await answer.text();
   } catch {
+    if (signal?.aborted) return new Promise(() => {}); // who asked has signed out, and waits no more
     throw new ApiError(0, { code: "unreachable", detail: t("error.unreachable") });
   }
-  const text = await answer.text();
   let found = null;
   try {
     found = text ? JSON.parse(text) : null;
@@ -100,4 +103,12 @@ export function setUp(code, password) {
   csrf = "sign-in";
   return send("POST", "/setup", { body: { code, password } });
 }
-export const signOut = () => send("DELETE", "/session");
+// What is still being read would be refused, and ask to sign in again.
+export async function signOut() {
+  visit.abort();
+  try {
+    return await send("DELETE", "/session");
+  } finally {
+    visit = new AbortController();
+  }
+}

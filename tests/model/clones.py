@@ -43,6 +43,8 @@ class Chain:
     left: bool = False
     """Whether a request without a token came after the last one on a branch."""
     alternations: int = 0
+    heard: int = 0
+    """Latest moment that the device was heard; a clock that is set back does not change it."""
     apart_since: dict[int, int] = field(default_factory=dict)
     """Moment from which on a branch counts apart."""
 
@@ -54,6 +56,7 @@ class Chain:
     def step(self, token: Token | None, now: int) -> tuple[Chain, Step]:
         """The chain after a request that returned `token`, and what the request is."""
         after = copy.deepcopy(self)
+        after.heard = max(self.heard, now)
         branch = None
         if token is None:
             after.left = bool(after.newest)
@@ -64,7 +67,7 @@ class Chain:
                 after.alternations += token.number != after.given - 1
             elif branch is not None and not begins and branch != after.active:
                 after.alternations += 1
-                after._count_apart({branch, after.active}, now)
+                after._count_apart({branch, after.active}, after.heard)
             elif branch is not None and not begins:
                 after.alternations += after.left
             if branch is not None:

@@ -421,6 +421,7 @@ def test_password_sessions_users_and_tokens(site: Site, admin: Visitor, visit: C
     dialog.get_by_role("button", name="Make token").click()
     token = page.get_by_label("API token", exact=True).input_value()
     dialog.get_by_role("button", name="Done").click()
+    dialog.wait_for(state="detached")  # what is behind it can be typed in from here on
     assert accounts.account_of_token(site.lab.ctx.store.catalog, token)
     assert token not in page.content()
 
@@ -441,6 +442,21 @@ def test_password_sessions_users_and_tokens(site: Site, admin: Visitor, visit: C
     admin.settled()  # this browser stays signed in
     page.get_by_role("button", name="Sign out").click()
     admin.sign_in(password="quite another password")
+
+
+def test_signing_out_ends_what_is_still_being_read(site: Site, admin: Visitor) -> None:
+    page = admin.open("security")
+    held: list[Route] = []
+    page.route("**/admin/home", lambda route: held.append(route))
+    with page.expect_request("**/admin/home"):
+        page.get_by_role("link", name="Home").first.click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    for request in held:  # now the server would refuse it
+        request.continue_()
+    page.unroute("**/admin/home")
+    admin.sign_in()
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_visit_without_the_code_asks_for_it(site: Site, visit: Callable[..., Visitor]) -> None:

@@ -99,18 +99,20 @@ function TokenForm({ onClose, onSaved }) {
 function Tokens() {
   const tokens = useLoad("/tokens");
   const [asked, setAsked] = useState(null);
-  const close = async () => { await tokens.reload(); setAsked(null); };
+  const close = () => setAsked(null);
+  const done = async () => { await tokens.reload(); close(); };
+  const show = async (made) => { await tokens.reload(); setAsked({ what: "made", made }); };
   return html`<${Card} title=${t("security.tokens")} actions=${html`<${Button} icon="plus" onClick=${() => setAsked({ what: "form" })}>${t("security.add-token")}<//>`}>
     <p class="hint">${t("security.tokens-hint")}</p>
     <${Loaded} of=${tokens}>${({ tokens: every }) => (every.length ? html`<${Rows} label=${t("security.tokens")} head=${[t("security.token-name"), t("security.role"), t("security.since"), t("common.actions")]}
       rows=${every.map((token) => ({ key: token.id, cells: [html`<strong><${Sent}>${token.name}<//></strong> <span class="mono soft small">lts_${token.id}_…</span>`, t(`role.${token.role}`), time(token.since),
         html`<${Button} kind="quiet" icon="remove" label=${t("security.remove-token", { name: token.name })} onClick=${() => setAsked({ what: "remove", token })} />`] }))} />`
       : html`<${Empty} icon="key" title=${t("security.no-tokens")}><p>${t("security.no-tokens-hint")}</p><//>`)}<//>
-    ${asked?.what === "form" && html`<${TokenForm} onClose=${close} onSaved=${(made) => setAsked({ what: "made", made })} />`}
+    ${asked?.what === "form" && html`<${TokenForm} onClose=${close} onSaved=${show} />`}
     ${asked?.what === "made" && html`<${Dialog} title=${t("security.token-made")} onClose=${close}><div class="dialog-body"><${Notice} level="warning">${t("security.token-once")}<//>
       <${Copyable} value=${asked.made.token} label=${t("security.token")} /></div><div class="dialog-foot"><${Button} kind="primary" onClick=${close}>${t("action.done")}<//></div><//>`}
     ${asked?.what === "remove" && html`<${Confirm} title=${t("security.remove-token-title")} text=${t("security.remove-token-text")} name=${asked.token.name} word=${t("action.remove")}
-      work=${() => remove(`/tokens/${asked.token.id}`)} onClose=${close} onDone=${close} />`}<//>`;
+      work=${() => remove(`/tokens/${asked.token.id}`)} onClose=${close} onDone=${done} />`}<//>`;
 }
 
 export function Security({ account, mayChange }) {
