@@ -183,7 +183,7 @@ def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item
     coverable = offered.issuperset(request.modules)
     candidates = [_candidate(entry, fault, request, coverable, standing_of, item_now) for entry, fault in outer]
     candidates = _order(code, candidates, item_now)
-    chosen = _choose(candidates, request)
+    chosen = _as_next_time(code, candidates, _choose(candidates, request), request, item_now)
     tried = tuple((c.entry.item, c.code) for c in candidates)
     if chosen:
         granted = tuple(
@@ -288,26 +288,50 @@ def in_quota_grace(item: Item, standing: Standing) -> bool:
     return False
 
 
-def _order(code: Code, candidates: list[_Candidate], item_now: int) -> list[_Candidate]:
+def _order(
+    code: Code, candidates: list[_Candidate], item_now: int, given: frozenset[int] = frozenset()
+) -> list[_Candidate]:
     """A live seat first, but for one in an item past its end, then the code's order; without a manual one, items in
-    grace stand behind."""
+    grace stand behind. `given` are the items in which this request gives a seat: it counts as live."""
 
     def behind(candidate: _Candidate) -> tuple[bool, bool]:
         standing, item = candidate.standing, candidate.entry.item.item
         ended = in_expiry_grace(item, item_now)
-        seated = standing is not None and standing.seat is not None and not ended
+        live = standing is not None and (standing.seat is not None or candidate.entry.item.key in given)
+        seated = live and not ended
         grace = ended or (standing is not None and in_quota_grace(item, standing))
         return (not seated, grace and not code.manual_order and not seated)
 
     return sorted(candidates, key=behind)
 
 
-def _choose(candidates: list[_Candidate], request: Request) -> list[tuple[_Candidate, tuple[str, ...]]]:
+_Choice = list[tuple[_Candidate, tuple[str, ...]]]
+
+
+def _as_next_time(
+    code: Code, candidates: list[_Candidate], chosen: _Choice, request: Request, item_now: int
+) -> _Choice:
+    """The choice that the same request finds once it has the seats of this one: else it would not be renewed."""
+    for _ in chosen[1:]:
+        given = frozenset(c.entry.item.key for c, _ in chosen if has_seat(c.entry.item.item.charge_way))
+        again = _choose(_order(code, candidates, item_now, given), request)
+        if again == chosen:
+            break
+        chosen = again
+    return chosen
+
+
+def has_seat(charge_way: str) -> bool:
+    """Whether items of this charge way give seats or live leases."""
+    return charge_way in SEAT_WAYS or charge_way in CONCURRENT_WAYS
+
+
+def _choose(candidates: list[_Candidate], request: Request) -> _Choice:
     fitting = [c for c in candidates if not c.code]
     for candidate in fitting:
         if not request.modules or len(candidate.modules) == len(request.modules):
             return [(candidate, candidate.modules)]
-    chosen: list[tuple[_Candidate, tuple[str, ...]]] = []
+    chosen: _Choice = []
     missing = list(request.modules)
     for candidate in fitting:
         if chosen and candidate.entry.item.vendor != chosen[0][0].entry.item.vendor:

@@ -10,12 +10,12 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of
 from lts.rules import asked, chain, likeness
 from lts.rules import authorize as rules
-from lts.rules.authorize import Decision, Granted, Request
+from lts.rules.authorize import Decision, Granted, Request, has_seat
 from lts.rules.catalog import Code
 from lts.rules.certificates import Chain
 from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
-from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
+from lts.rules.seats import CONCURRENT_WAYS
 from lts.service import clones
 from lts.service.context import Context, request_id
 from lts.service.refusals import RefusedRequest
@@ -168,11 +168,6 @@ def seat_records(granted: tuple[Granted, ...], now: int) -> tuple[records.SeatRe
         for g in granted
         if has_seat(g.item.item.charge_way)
     )
-
-
-def has_seat(charge_way: str) -> bool:
-    """Whether items of this charge way give seats or live leases."""
-    return charge_way in SEAT_WAYS or charge_way in CONCURRENT_WAYS
 
 
 @dataclass(frozen=True)

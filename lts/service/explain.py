@@ -8,10 +8,9 @@ from uuid import UUID
 from lts.errors import Refusal
 from lts.protocol import iso
 from lts.rules import authorize as rules
-from lts.rules.authorize import Request
+from lts.rules.authorize import Request, has_seat
 from lts.rules.catalog import Code, LicenseItem
 from lts.rules.seats import CONCURRENT_WAYS, grace_units
-from lts.service.authorize import has_seat
 from lts.service.context import Context
 from lts.service.licenses import item_use
 from lts.service.standing import standing_of

@@ -33,6 +33,8 @@ class NewNames:
     def __init__(self) -> None:
         self._day = -1
         self._given: Counter[object] = Counter()
+        self._open: tuple[Transaction, Counter[object]] | None = None
+        """What the transaction that is open gave; it counts once that is durable."""
         self._told: set[LicenseName] = set()
 
     def number(self, tx: Transaction, name: str, device: bytes, license_name: LicenseName, now: int) -> int | bytes:
@@ -41,22 +43,36 @@ class NewNames:
         if known is not None:
             return known
         self._begin(now // DAY_SECONDS)
+        given = self._given_in(tx)
         if (
-            self._given[device] >= OF_DEVICE
-            or self._given[license_name] >= OF_LICENSE
+            self._given[device] + given[device] >= OF_DEVICE
+            or self._given[license_name] + given[license_name] >= OF_LICENSE
             or len(tx.types) >= typenames.MAX_TYPES
         ):
             typenames.number_of(tx, OTHER_TYPE, now)
             return digest_of(name)
-        self._given.update((device, license_name))
+        given.update((device, license_name))
         return typenames.number_of(tx, name, now)
 
+    def _given_in(self, tx: Transaction) -> Counter[object]:
+        if self._open is None or self._open[0] is not tx:
+            self._open = tx, Counter()
+            tx.afterwards(self._keep)
+        return self._open[1]
+
+    def _keep(self) -> None:
+        if self._open is not None:
+            self._given.update(self._open[1])
+            self._open = None
+
     def is_news(self, license_name: LicenseName, now: int) -> bool:
-        """Whether names of a license counted under "(other)" for the first time today; it is no news after that."""
+        """Whether no administrator was shown today that names of a license count under "(other)"."""
         self._begin(now // DAY_SECONDS)
-        before = len(self._told)
+        return license_name not in self._told
+
+    def was_shown(self, license_name: LicenseName) -> None:
+        """The audit log has it: it is no news any more today."""
         self._told.add(license_name)
-        return len(self._told) > before
 
     def _begin(self, day: int) -> None:
         if day != self._day:

@@ -35,6 +35,10 @@ GIVE_UP_SECONDS = 7 * DAY_SECONDS
 SHOWN = 25
 
 
+class _ChannelGone(DeliveryError):
+    """The channel is no more: another try cannot help."""
+
+
 def deliver(ctx: Context, now: int, sender: Sender) -> int:
     """Try every message that is due once; how many were delivered or given up. Where nothing gets through, the other
     messages of that channel wait as long, and are not tried one by one."""
@@ -72,7 +76,8 @@ def _try(
         failure = error
     if failure is not None and sender.canceled:
         return failure
-    if failure is not None and now - message.time < GIVE_UP_SECONDS:
+    hopeless = isinstance(failure, _ChannelGone) or now - message.time >= GIVE_UP_SECONDS
+    if failure is not None and not hopeless:
         _wait(ctx, message, channel, replace(attempt, tries=attempt.tries + 1, error=failure.detail), now)
         log.warning("message %s was not delivered by %s: %s", message.id, channel, failure.detail)
         return failure
@@ -100,12 +105,12 @@ def _send(
     if channel != alerts.MAIL:
         hook = next((one for one in alertsettings.webhooks_of(ctx) if alerts.WEBHOOK + one.id == channel), None)
         if hook is None:
-            return "the webhook was removed", (), ""
+            raise _ChannelGone("channel-gone", "The webhook was removed.", reached=True)
         webhooks.post(hook, message.id, webhooks.body_of(message, ctx.identity.uuid), ctx.clock.now())
         return "", (), ""
     settings = alertsettings.mail_of(ctx)
     if settings is None:
-        return "mail was switched off", (), ""
+        raise _ChannelGone("channel-gone", "Mail was switched off.", reached=True)
     receivers = attempt.rest or settings.receivers
     accepted = _mail(ctx, settings, message, receivers, sender)
     refused = "; ".join(f"{address}: {words}" for address, words in accepted.refused.items())

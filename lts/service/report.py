@@ -11,7 +11,7 @@ from lts.errors import Malformed, NotVerified, Refusal
 from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results
 from lts.rules import asked, usage
 from lts.rules import authorize as rules
-from lts.rules.authorize import Granted
+from lts.rules.authorize import Granted, has_seat
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
@@ -21,7 +21,6 @@ from lts.service import newnames
 from lts.service.authorize import (
     Promise,
     chain_step,
-    has_seat,
     make_lease,
     next_token,
     place_of,
@@ -118,6 +117,7 @@ def _finish(
     folded, charged = recorded.counting.folded, recorded.counting.license_name
     if folded and ctx.new_names.is_news(charged, now):
         ctx.note_event(newnames.FOLDED, {"subject": charged[1], "device": lease.device, "type": min(folded)})
+        ctx.new_names.was_shown(charged)
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)

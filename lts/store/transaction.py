@@ -101,6 +101,7 @@ class Transaction:
         self._devices: defaultdict[deviceunits.Key, int] = defaultdict(int)
         self._tallies: defaultdict[tuple[int, int, int], int] = defaultdict(int)
         self._activity: dict[ActivityKey, array[int]] = {}
+        self._afterwards: list[Callable[[], None]] = []
 
     @property
     def catalog(self) -> Catalog:
@@ -268,6 +269,10 @@ class Transaction:
         self._tallies.clear()
         self._activity.clear()
 
+    def afterwards(self, call: Callable[[], None]) -> None:
+        """Call this once the commit is durable, and never when it fails; it must not raise."""
+        self._afterwards.append(call)
+
     def keep(self) -> None:
         """The commit is durable: make this transaction's memory the writer's."""
         memory = self.memory
@@ -281,6 +286,8 @@ class Transaction:
         if self.catalog_changed:
             memory.catalog = self.catalog
         memory.counters.forget_undo()
+        for call in self._afterwards:
+            call()
 
     def drop(self) -> None:
         """The transaction failed: the writer's memory is as before."""

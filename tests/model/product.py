@@ -181,6 +181,10 @@ class Product:
                 codes[key] = self.standing_fault(item) or self.no_room(item, cap, code, asked.instances, device)
         fitting = [key for key in self.order(code, device) if not codes[key]]
         chosen = self.combine(fitting, asked.modules)
+        for _ in chosen[1:]:  # a seat that the request itself gives counts as live
+            given = frozenset(key for key, _ in chosen if self.items[key].seats)
+            fitting = [key for key in self.order(code, device, given) if not codes[key]]
+            chosen = self.combine(fitting, asked.modules)
         return Verdict(codes, tuple(self.grant(self.items[key], m, asked.instances, device) for key, m in chosen))
 
     def mismatch(self, item: Item, asked: Asked) -> int:
@@ -260,13 +264,13 @@ class Product:
 
     # choosing
 
-    def order(self, code: Code, device: str) -> list[ItemKey]:
-        """docs/design/authorizing.md, Order of use."""
+    def order(self, code: Code, device: str, given: frozenset[ItemKey] = frozenset()) -> list[ItemKey]:
+        """docs/design/authorizing.md, Order of use; in the items of `given` the device gets a seat by this request."""
         places = {key: place for place, (key, _) in enumerate(code.items)}
 
         def place(key: ItemKey) -> tuple[Any, ...]:
             item = self.items[key]
-            holds = self.held(item, device) is not None
+            holds = key in given or self.held(item, device) is not None
             if self.features["one judge"] and item.in_expiry_grace(self.item_now):
                 holds = False
             if code.manual:

@@ -3,6 +3,7 @@ item, and which code is returned when several items fail."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -13,6 +14,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.authorize import Decision, Request, Standing, decide
 from lts.rules.catalog import ACTIVE, REVOKED, Code, CodeItem, LicenseItem
 from lts.rules.licensefile import Item
+from lts.rules.seats import Seat
 from tests.support.kit import NOON
 
 ORDER = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
@@ -82,3 +84,46 @@ def test_of_two_items_the_one_that_came_further_says_the_code(earlier: int, late
 @pytest.mark.parametrize(("earlier", "later"), [pair for pair in PAIRS if not FAULTS[pair[0]].keys() & FAULTS[pair[1]]])
 def test_an_item_with_two_faults_is_judged_by_the_check_that_comes_first(earlier: int, later: int) -> None:
     assert judged(asked(earlier, later), bad(earlier, later)).code == earlier
+
+
+# what a request is given, the next one finds
+
+WAYS = ("scan", "device", "concurrentDevice")
+MODULES = ("A", "B", "C", "D")
+
+
+def a_code(chance: random.Random) -> Code:
+    """A code of two to five items with some of the modules each, charged in several ways."""
+    items = tuple(
+        CodeItem(
+            LicenseItem(
+                key, "1", "vendor", "o",
+                replace(
+                    GOOD, item_id=f"i{key}", quota=50, charge_way=chance.choice(WAYS),
+                    modules=tuple(sorted(chance.sample(MODULES, chance.randint(1, 3)))),
+                    expires_at=NOON + DAY_SECONDS * chance.choice((5, -2)),
+                ),
+                ACTIVE,
+            )
+        )
+        for key in range(1, chance.randint(3, 6))
+    )  # fmt: skip
+    return Code(1, "o", "code", items, manual_order=chance.random() < 0.5)
+
+
+def test_the_same_request_is_given_the_same_again_once_it_has_its_seats() -> None:
+    chance = random.Random(17)
+    several = 0
+    for _ in range(3000):
+        code = a_code(chance)
+        request = replace(ASKED, modules=tuple(chance.sample(MODULES, chance.randint(1, 4))))
+        first = decide(code, request, lambda _: Standing(), NOON, NOON).granted
+        held: dict[int, Seat] = {g.item.key: g.seat for g in first if g.item.item.charge_way != "scan"}
+
+        def standing(entry: CodeItem, held: dict[int, Seat] = held) -> Standing:
+            return Standing(seat=held.get(entry.item.key))
+
+        second = decide(code, request, standing, NOON, NOON).granted
+        assert [(g.item.key, g.modules) for g in second] == [(g.item.key, g.modules) for g in first]
+        several += len(first) > 1
+    assert several > 300

@@ -486,6 +486,21 @@ def test_a_message_that_nobody_takes_is_given_up_after_a_week(server: Lab) -> No
     assert "cannot be reached" in channel["detail"]
 
 
+def test_a_message_for_a_channel_that_is_gone_is_given_up_and_not_told_as_sent(server: Lab) -> None:
+    server.load(item(quota=100))
+    set_mail(server, 1)
+    made = alertsettings.add_webhook(server.ctx, "chat", "http://127.0.0.1:1/", "test", NOON)
+    use(server, 61)
+    alerts.check(server.ctx, server.time.now)
+    alertsettings.change_mail(server.ctx, None, "test", NOON)
+    alertsettings.remove_webhook(server.ctx, made["id"], "test", NOON)
+    outbox.deliver(server.ctx, server.time.now, Sender())
+    channels = outbox.history(server.ctx, Page())["messages"][0]["channels"]
+    assert {(one["outcome"], one["detail"]) for one in channels} == {
+        ("given up", "Mail was switched off."), ("given up", "The webhook was removed."),
+    }  # fmt: skip
+
+
 def test_what_waits_for_long_needs_attention(server: Lab) -> None:
     server.load(item(quota=100))
     set_mail(server, 1)

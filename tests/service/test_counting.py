@@ -14,12 +14,13 @@ from typing import Any
 from unittest import mock
 from uuid import UUID, uuid4
 
+import apsw
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lts.errors import AdminError, Refusal
+from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.chain import ChainState
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
@@ -301,6 +302,29 @@ def test_names_over_the_limit_count_each_by_itself_under_other(server: Lab, few_
     assert server.used() == 1 + 1 + 24 + 8
     assert usage.usage(server.ctx, grouping="device").total == server.used()
     assert verified(server)
+
+
+def test_names_that_were_not_stored_take_no_room(server: Lab, few_names: None) -> None:
+    one = program(server)
+
+    def fail(tx: Any) -> None:
+        tx.emit(records.TypeNamed(10**6, "nothing"), server.time.now)
+        raise RuntimeError("after a change")
+
+    def name_x(tx: Any) -> int | bytes:
+        return server.ctx.new_names.number(tx, "x", bytes(16), ("Vendor", "9"), NOON)
+
+    for _ in range(3):
+        named = server.ctx.store.submit(name_x)
+        failing = server.ctx.store.submit(fail)  # one group with it, whose operations run again one by one
+        with pytest.raises(RuntimeError):
+            failing.result()
+        assert isinstance(named.result(), int)
+        with mock.patch.object(newnames.typenames, "number_of", side_effect=apsw.FullError), pytest.raises(CannotStore):
+            server.report(one.lease, {"a": 1}, SLOT, None)
+    result = server.report(one.lease, {"a": 1}, SLOT, None).results[0]
+    assert (result.status, result.detail) == ("counted", None)
+    assert by_type(server) == {"QR": 1, "a": 1}
 
 
 def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names: None) -> None:

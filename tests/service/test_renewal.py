@@ -247,3 +247,17 @@ def test_what_was_asked_holds_after_a_restart(tmp_path: Path) -> None:
         assert renewed(server, lease) is not None
         handshakes.edit(server.ctx, code, {"password": "two"}, "test", NOON)
         assert renewed(server, lease) is None
+
+
+def test_a_lease_over_counts_and_seats_is_renewed_from_its_first_report_on(server: Lab) -> None:
+    code = server.load(
+        item("scans", modules=["QR"]),
+        item("desks", way="concurrentDevice", quota=3, overdraft=10, modules=["OCR"], maxOfflineDays=None),
+    )
+    lease: str | None = server.authorize(code, modules=("QR", "OCR")).lease
+    for _ in range(5):
+        assert lease is not None
+        assert [one["modules"] for one in claims(lease)["items"]] == [["OCR"], ["QR"]], "the seat comes first"
+        server.time.forward(180)
+        lease = renewed(server, lease, {"Label": 1})
+    assert lease is not None
