@@ -173,8 +173,8 @@ def _not_writable(path: Path, error: OSError) -> str:
 
 def network_warning(path: Path) -> str | None:
     """A warning when the folder lies on a network share, where SQLite's locks cannot be trusted."""
-    resolved = str(path.resolve())
-    if resolved.startswith("\\\\"):
+    resolved = path.resolve()
+    if str(resolved).startswith("\\\\"):
         return f"The data folder {path} lies on a network share; move it to a local disk."
     import psutil  # not at the top: each command looks for a running server, and only the server at its mounts
 
@@ -183,7 +183,7 @@ def network_warning(path: Path) -> str | None:
     except (OSError, psutil.Error) as error:
         log.warning("whether %s is a local disk cannot be found out: %s", path, error)
         return None
-    mounts = [m for m in found if resolved.startswith(m.mountpoint)]
+    mounts = [m for m in found if resolved.is_relative_to(m.mountpoint)]
     nearest = max(mounts, key=lambda m: len(m.mountpoint), default=None)
     if nearest is not None and (nearest.fstype.lower() in _NETWORK_SYSTEMS or "remote" in nearest.opts):
         return f"The data folder {path} lies on a network share ({nearest.fstype}); move it to a local disk."

@@ -73,11 +73,20 @@ def _looked_at(words: str, look: Callable[[], object]) -> Finding:
 
 
 def _urls(config: Config) -> Iterator[Finding]:
-    urls = _stored_urls(config) or [config.url if url == "self" else url for url in config.servers]
+    urls = _stored_urls(config) or [_own_url(config) if url == "self" else url for url in config.servers]
     yield Finding(OK, f"License keys name {' and '.join(urls)}")
     for notice in url_notices(urls):
         level = FAULT if notice.code == "url-http" and config.public_url else NOTE
         yield Finding(level, notice.detail)
+
+
+def _own_url(config: Config) -> str:
+    """Where the running server says that it is, which may be another port than the configured one."""
+    try:
+        address = (datafolder.running_server(config.data_dir) or {}).get("address")
+    except DataFolderError:  # the folder's own finding
+        address = None
+    return config.public_url or (f"{address}/" if address else config.url)
 
 
 def _stored_urls(config: Config) -> list[str]:

@@ -16,6 +16,7 @@ from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
 from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
+from lts.web.bearer import token_of
 from lts.web.client_api import ClientApi, Environ, StartResponse
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
@@ -118,8 +119,7 @@ def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -
 
     @app.get("/metrics")
     def metrics_page() -> Response:
-        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
-        known = hmac.compare_digest(given, f"Bearer {cli_token}".encode())
+        known = hmac.compare_digest(token_of(request), cli_token.encode())
         if not is_loopback(request.environ) and not known:
             raise AdminError("not-allowed", "Metrics are shown on this machine only, or with a token.", status=403)
         from lts.web import metricspage  # its library is loaded for those who ask

@@ -24,6 +24,7 @@ from lts.service import accounts, attention, sessions, signinlink
 from lts.service.context import Context
 from lts.service.sessions import Begun
 from lts.web.addresses import Addresses, is_loopback
+from lts.web.bearer import token_of
 from lts.web.jsonbody import body_fields, body_text, secret_body
 from lts.web.ratelimit import Limiter
 
@@ -41,7 +42,7 @@ class SignIn:
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         self._ctx = ctx
-        self._cli = f"Bearer {cli_token}".encode()
+        self._cli = cli_token.encode()
         self._addresses = Addresses(config.trusted_proxies, partial(attention.note_proxy, ctx))
         self._cookie = f"lts-{ctx.identity.uuid[:8].lower()}"
         self._known_key = ctx.vault.derive("known browsers")
@@ -148,14 +149,13 @@ class SignIn:
         return sessions.csrf_of(secret) if secret else None
 
     def _load(self, incoming: Request) -> Account | None:
-        given = incoming.headers.get("Authorization", "").encode("utf-8", "replace")
-        if given:
-            if is_loopback(incoming.environ) and hmac.compare_digest(given, self._cli):
+        if "Authorization" in incoming.headers:
+            token = token_of(incoming)
+            if is_loopback(incoming.environ) and hmac.compare_digest(token, self._cli):
                 user = incoming.headers.get("X-LTS-User", "unknown")
                 name = _visible(user)[:64]
                 return Account(name, ADMINISTRATOR, f"cli:{name}")
-            token = given.decode("utf-8", "replace").removeprefix("Bearer ").strip()
-            return accounts.account_of_token(self._ctx.store.catalog, token)
+            return accounts.account_of_token(self._ctx.store.catalog, token.decode())
         secret = self._secret(incoming)
         return sessions.find(self._ctx, secret, self._ctx.clock.now()) if secret else None
 

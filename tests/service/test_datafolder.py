@@ -92,6 +92,7 @@ def test_a_network_share_is_warned_of(
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: mounts)
     warning = datafolder.network_warning(tmp_path / "data")
     assert (warning is not None) is warned
+    assert datafolder.network_warning(tmp_path.with_name(tmp_path.name + "-local")) is None, "another folder's mount"
 
 
 def test_a_system_that_names_no_mounts_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

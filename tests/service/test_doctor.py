@@ -10,6 +10,7 @@ import pytest
 from lts.cli.main import main
 from lts.config import Config
 from lts.service import doctor, labels, serverurls
+from lts.service.datafolder import DataFolder
 from tests.support import kit
 from tests.support.kit import Lab, config_for, lab
 
@@ -28,6 +29,18 @@ def test_an_address_of_this_machine_alone_is_named_with_what_to_do(tmp_path: Pat
     told = said(replace(config, public_url="https://lts.example.com/lts/"), doctor.OK)
     assert "License keys name https://lts.example.com/lts/" in told
     assert "localhost" not in said(replace(config, public_url="https://lts.example.com/lts/"), doctor.NOTE)
+
+
+def test_a_server_that_runs_says_its_own_address(tmp_path: Path) -> None:
+    folder = DataFolder.hold(tmp_path / "data")
+    try:
+        folder.announce("http://127.0.0.1:48931/lts")
+        assert "License keys name http://127.0.0.1:48931/lts/" in said(config_for(tmp_path), doctor.OK)
+        public = replace(config_for(tmp_path), public_url="https://lts.example.com/lts/")
+        assert "License keys name https://lts.example.com/lts/" in said(public, doctor.OK)
+    finally:
+        folder.release()
+    assert "48931" not in said(config_for(tmp_path), doctor.OK)
 
 
 def test_what_was_set_in_the_portal_counts_before_the_configuration(server: Lab) -> None:

@@ -239,7 +239,9 @@ def test_a_token_works_until_it_is_removed_and_is_shown_once(server: Lab) -> Non
     browser.set_up(server)
     made = browser.call("POST", "/tokens", {"name": "reports", "role": "reader"})[1]
     bearer = {"Authorization": f"Bearer {made['token']}"}
-    assert program.call("GET", "/usage", **bearer)[0] == 200
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        assert program.call("GET", "/usage", Authorization=f"{scheme} {made['token']}")[0] == 200
+    assert program.call("GET", "/usage", Authorization=made["token"])[0] == 401
     assert program.call("POST", "/handshakes", {}, **bearer)[1]["code"] == "read-only"
     assert made["token"] not in str(browser.call("GET", "/tokens")[1])
     with server.ctx.store.reader() as db:

@@ -585,7 +585,9 @@ def test_metrics_count_calls_by_code_and_are_for_this_machine_or_a_token(web: We
     assert "lts_writer_queue 0.0" in text
     assert web.call("GET", "/metrics", HTTP_X_FORWARDED_FOR="127.0.0.1").status == 403
     assert web.call("GET", "/metrics", REMOTE_ADDR="192.0.2.7").status == 403
-    assert web.call("GET", "/metrics", REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION="Bearer cli-token").status == 200
+    for scheme in ("Bearer", "bearer"):
+        told = web.call("GET", "/metrics", REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION=f"{scheme} cli-token")
+        assert told.status == 200
 
 
 @pytest.mark.parametrize(
