@@ -18,7 +18,7 @@
         ├── DataFolderLocked another process holds it
         └── DatabaseDamaged  named, never replaced by an empty one
 
-Raise these anywhere; only the edges (web, cli, jobs) log or translate them.
+Raise these anywhere; only the edges (web, cli, jobs) translate them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ HTTP_STATUS: dict[int, int] = {
     111: 403, 112: 403, 113: 403, 114: 403, 115: 403, 120: 403, 121: 404, 122: 403, 123: 400,
     124: 403, 130: 429, 140: 400, 141: 403, 144: 413, 150: 503, 151: 403,
 }  # fmt: skip
-"""HTTP status of each refusal code (docs/design/authorizing.md, Refusal codes). 142 and 143 stand in results only."""
+"""HTTP status of each refusal code (docs/design/authorizing.md, Refusal codes). 142 and 143 stand in
+results alone, 140 and 144 in results too."""
 
 TITLES: dict[int, str] = {
     100: "This server is not serving clients now",

@@ -27,7 +27,6 @@ from lts.rules import activation, licensefile, vendorkey
 from lts.rules.authorize import Request
 from lts.server import Opened, Server, opened, set_up_logging
 from lts.service import authorize, handshakes, licenses
-from lts.service.context import Context
 from lts.service.licenses import Choice
 from lts.vendor import issuing
 from lts.web.sandbox import Sandbox
@@ -116,7 +115,7 @@ def _sandbox(args: argparse.Namespace) -> int:
             listed: list[Json] = []
             server = Server(here, config, lambda app: Sandbox(app, listed))
             vendor = _fill(here)
-            listed += [_told(here.ctx, server.url, one, vendor) for one in situations()]
+            listed += [_told(server.url, one, vendor) for one in situations()]
             with until_stopped() as stopped, serving(server):
                 _say(args, server.url, vendor, listed)
                 while not stopped.wait(0.5):
@@ -148,7 +147,7 @@ def _fill(here: Opened) -> SigningKey:
     return vendor
 
 
-def _told(ctx: Context, url: str, one: Situation, vendor: SigningKey) -> Json:
+def _told(url: str, one: Situation, vendor: SigningKey) -> Json:
     """A situation as the page and the console show it."""
     root = url.removesuffix("lts/")
     here = url if one.mode == "works" else CLOSED_URL if one.mode is None else f"{root}s/{one.mode}/lts/"

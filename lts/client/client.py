@@ -46,7 +46,7 @@ class Client:
     certificate is pinned. `state` is a folder for identity and unsent usage (None = memory only).
     `background` reports every 3 minutes from a thread of its own. A request takes `timeout` seconds at most, and
     a call that tries several servers `start_timeout` in all. `bound` ties the identity to this machine: a copy of the
-    state on another one becomes a device of its own (for servers and desktops; labels leave the machine hashed alone).
+    state on another one becomes a device of its own (for servers and desktops; the labels never leave the machine).
     """
 
     def __init__(

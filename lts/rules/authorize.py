@@ -182,9 +182,9 @@ def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item
     offered = frozenset(m for entry, fault in outer if not fault for m in entry.item.item.modules)
     coverable = offered.issuperset(request.modules)
     candidates = [_candidate(entry, fault, request, coverable, standing_of, item_now) for entry, fault in outer]
-    candidates = _order(code, candidates, item_now)
-    chosen = _as_next_time(code, candidates, _choose(candidates, request), request, item_now)
-    tried = tuple((c.entry.item, c.code) for c in candidates)
+    ordered = _order(code, candidates, item_now)
+    chosen = _as_next_time(code, candidates, _choose(ordered, request), request, item_now)
+    tried = tuple((c.entry.item, c.code) for c in ordered)
     if chosen:
         granted = tuple(
             grant_item(c.entry.item, code.key, modules, c.standing, request.instances, now, item_now)
@@ -192,7 +192,7 @@ def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item
             if c.standing is not None
         )
         return Decision(granted, 0, tried)
-    return Decision((), _furthest(candidates), tried)
+    return Decision((), _furthest(ordered), tried)
 
 
 def _unfit(entry: LicenseItem, request: Request) -> int:
@@ -311,7 +311,8 @@ _Choice = list[tuple[_Candidate, tuple[str, ...]]]
 def _as_next_time(
     code: Code, candidates: list[_Candidate], chosen: _Choice, request: Request, item_now: int
 ) -> _Choice:
-    """The choice that the same request finds once it has the seats of this one: else it would not be renewed."""
+    """The choice that the same request finds once it has the seats of this one: else it would not be renewed.
+    `candidates` are in the code's order."""
     for _ in chosen[1:]:
         given = frozenset(c.entry.item.key for c, _ in chosen if has_seat(c.entry.item.item.charge_way))
         again = _choose(_order(code, candidates, item_now, given), request)

@@ -29,9 +29,6 @@ class Page:
         return (self.number - 1) * (self.size or 0)
 
 
-EVERYTHING = Page()
-
-
 def plain(text: str) -> str:
     """How texts are compared: one form of the same characters, whatever their case."""
     return unicodedata.normalize("NFC", text).casefold()

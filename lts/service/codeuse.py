@@ -63,9 +63,9 @@ def _notice(db: apsw.Connection, catalog: Catalog, code: Code, names: list[str],
         return None
     former, since = ", ".join(names), iso(catalog.since(code))
     sentence = (
-        f"Handshake code {code.name} has this name since {since}. In the last {DAYS} days {devices} devices used it by"
-        f" its former name ({former}), and {refused} requests by that name were refused. Give the applications its new"
-        " license key."
+        f"Handshake code {code.name} has had this name since {since}. In the last {DAYS} days {devices} devices used it"
+        f" by its former name ({former}), and {refused} requests by that name were refused. Give the applications its"
+        " new license key."
     )
     told: dict[str, str | int] = {"code": code.name, "id": code.key, "former": former, "time": since, "days": DAYS}
     return Notice("code-former-name", sentence, WARNING, {**told, "devices": devices, "refused": refused})

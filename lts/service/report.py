@@ -157,7 +157,7 @@ def _record(
     code, items = leased(tx, lease)
     held = [item for item in items if item is not None]
     if not items or len(held) < len(items):
-        raise NotVerified("This server holds no longer the items of the lease. Authorize again.")
+        raise NotVerified("This server no longer holds the items of the lease. Authorize again.")
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain, now)

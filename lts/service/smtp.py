@@ -52,7 +52,7 @@ def compose(settings: MailSettings, mail: Mail, message_id: str, time: int) -> E
         if addresses:
             message[header] = ", ".join(str(address) for address in addresses)
     if not settings.to and not settings.cc:
-        message["To"] = "undisclosed-receivers:;"
+        message["To"] = "undisclosed-recipients:;"
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(time, timezone.utc))
     message["Message-ID"] = f"<{message_id}@{_domain(settings.sender)}>"

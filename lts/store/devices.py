@@ -54,12 +54,6 @@ def find(db: apsw.Connection, uuid: bytes) -> Device | None:
     return None if row is None else Device(row[0], uuid, row[1], unpack_chain(row[2], row[3], row[4]))
 
 
-def uuid_of(db: apsw.Connection, key: int) -> bytes | None:
-    """The UUID behind a device number."""
-    uuid: bytes | None = sql.value(db, "SELECT uuid FROM devices WHERE id = ?", (key,))
-    return uuid
-
-
 def uuids_of(db: apsw.Connection, keys: Sequence[int]) -> dict[int, bytes]:
     """The UUIDs behind device numbers, as far as they are known."""
     found: dict[int, bytes] = {}

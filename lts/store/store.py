@@ -142,7 +142,7 @@ class Store:
 
         self.write(operation)
 
-    def keep_clock(self, highest: int, now: int) -> None:
+    def keep_clock(self, highest: int) -> None:
         """Remember the highest time seen (UTC seconds), and the day on which this server ran.
 
         Written once a minute at most, and at once for a new day; a highest time taken back is kept too.

@@ -83,8 +83,8 @@ class SignIn:
     def read_sign_in(self) -> tuple[str, str]:
         """(user, password) of the request's body. Raises AdminError 429, 400, Malformed, TooLarge.
 
-        Who has no try left is told so before the body is read, and a body that is not valid is a try as well. Of whom
-        brings a browser's mark the body is read, since only the user's name shows whether the mark holds.
+        Who has no try left is told so before the body is read, and a body that is not valid is a try as well. Where a
+        browser's mark comes along the body is read first: only the user's name shows whether the mark holds.
         """
         if f"{self._cookie}-known" not in request.cookies:
             _refuse_while(self._wait(self._keys("")[0], Limiter.wait_of))

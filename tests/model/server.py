@@ -66,7 +66,7 @@ class Server:
     def restart(self, down: int) -> None:
         """Closed for some seconds; the highest time seen was kept, as a job does every minute."""
         ctx = self.lab.ctx
-        ctx.store.keep_clock(ctx.clock.state.highest, self.time.now)
+        ctx.store.keep_clock(ctx.clock.state.highest)
         self._stack.close()
         self.time.forward(down)
         self._open()

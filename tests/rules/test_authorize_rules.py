@@ -117,12 +117,17 @@ def test_the_same_request_is_given_the_same_again_once_it_has_its_seats() -> Non
     for _ in range(3000):
         code = a_code(chance)
         request = replace(ASKED, modules=tuple(chance.sample(MODULES, chance.randint(1, 4))))
-        first = decide(code, request, lambda _: Standing(), NOON, NOON).granted
-        held: dict[int, Seat] = {g.item.key: g.seat for g in first if g.item.item.charge_way != "scan"}
+        held = {
+            entry.item.key: Seat(1, NOON + DAY_SECONDS)
+            for entry in code.items
+            if entry.item.item.charge_way != "scan" and chance.random() < 0.3
+        }
 
         def standing(entry: CodeItem, held: dict[int, Seat] = held) -> Standing:
             return Standing(seat=held.get(entry.item.key))
 
+        first = decide(code, request, standing, NOON, NOON).granted
+        held |= {g.item.key: g.seat for g in first if g.item.item.charge_way != "scan"}
         second = decide(code, request, standing, NOON, NOON).granted
         assert [(g.item.key, g.modules) for g in second] == [(g.item.key, g.modules) for g in first]
         several += len(first) > 1

@@ -320,7 +320,7 @@ def test_names_that_were_not_stored_take_no_room(server: Lab, few_names: None) -
         with pytest.raises(RuntimeError):
             failing.result()
         assert isinstance(named.result(), int)
-        with mock.patch.object(newnames.typenames, "number_of", side_effect=apsw.FullError), pytest.raises(CannotStore):
+        with mock.patch.object(typenames, "number_of", side_effect=apsw.FullError), pytest.raises(CannotStore):
             server.report(one.lease, {"a": 1}, SLOT, None)
     result = server.report(one.lease, {"a": 1}, SLOT, None).results[0]
     assert (result.status, result.detail) == ("counted", None)

@@ -60,7 +60,7 @@ def stored_counts(path: Path) -> dict[Key, int]:
     try:
         counts: dict[Key, int] = {}
         for day, device, data in sql.each(db, "SELECT day, device, data FROM usage_days"):
-            uuid = devices.uuid_of(db, device)
+            uuid = devices.uuids_of(db, [device]).get(device)
             assert uuid is not None
             for _, _, slot, count in units_by_slot(decode_day(data)):
                 key = (str(UUID(bytes=uuid)), day * SLOTS_PER_DAY + slot)

@@ -278,7 +278,7 @@ def counts(lab: Lab) -> dict[tuple[str, int], int]:
     found: dict[tuple[str, int], int] = {}
     with lab.ctx.store.reader() as db:
         for day, device, data in sql.each(db, "SELECT day, device, data FROM usage_days"):
-            uuid = devices.uuid_of(db, device)
+            uuid = devices.uuids_of(db, [device]).get(device)
             assert uuid is not None
             for _, _, slot, count in units_by_slot(decode_day(data)):
                 key = (str(UUID(bytes=uuid)), day * SLOTS_PER_DAY + slot)
