@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
-from lts.service import alerts, upkeep
+from lts.service import alerts, days, upkeep
 from lts.service.context import Context
 
 log = logging.getLogger("lts.jobs")
@@ -127,7 +127,7 @@ def close_days(ctx: Context) -> None:
     """Keep only the sums of day rows too old for late reports; in a pair while both have everything, so that what the
     other one counted cannot come too late."""
     if ctx.status == "serving" and (ctx.partner is None or ctx.partner.in_step):
-        upkeep.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
+        days.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
 
 
 def check_alerts(ctx: Context) -> None:

@@ -147,6 +147,11 @@ class Catalog:
         """Codes that were not removed, in the order of their numbers."""
         return [code for _, code in sorted(self.codes_by_key.items()) if not code.removed]
 
+    @property
+    def closed_day(self) -> int:
+        """The last day (since 1970) of which only sums are kept, -1 for none."""
+        return int(str(self.settings.get("closedDay", -1)))
+
     def code_called(self, name: str, organization_id: str | None = None) -> Code | None:
         """The code of this spelled name, of the organization where one is given; None when there is none."""
         if organization_id is None:

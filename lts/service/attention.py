@@ -5,7 +5,7 @@ from __future__ import annotations
 from lts.protocol import iso
 from lts.rules.attention import delegation_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
-from lts.service import codeuse, handshakes, licenses, newnames, outbox
+from lts.service import codeuse, days, handshakes, licenses, newnames, outbox
 from lts.service.context import Context
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
@@ -22,6 +22,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
         time = iso(ctx.clock.state.highest)
         sentence = f"The clock was set back; the highest time seen is {time}. Set it right, or run lts clock reset."
         found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
+    found += days.notices(ctx, now)
     found += items_notices(licenses.describe(ctx, now), now)
     found += outbox.notices(ctx, now)
     found += codeuse.former_names(ctx, now)

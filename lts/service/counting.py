@@ -45,7 +45,7 @@ class Sender:
 
 def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], now: int) -> Counting:
     """The runs of a report's good entries. `now` in UTC seconds."""
-    rejected = usage.judge_closed(entries, int(str(tx.catalog.settings.get("closedDay", -1))))
+    rejected = usage.judge_closed(entries, tx.catalog.closed_day)
     series = _gather(sender, entries, rejected)
     kinds = _kinds(tx, ctx, sender, series, now)
     full = _without_room(tx, sender, series, kinds)

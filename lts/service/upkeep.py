@@ -25,11 +25,9 @@ from lts.service.pair import pinned
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from lts.store import archive, database, feed, licenses, replay
-from lts.store.records import Closed
 from lts.store.store import DATABASE, DATABASE_FILES, Store, prepare
 from lts.store.transaction import Transaction
 
-KEPT_DAYS = 35
 ARCHIVE_AFTER_SECONDS = DAY_SECONDS
 BACKUPS = "backups"
 _SINGLE_FILES = ("identity.json", "server.key", "vault.key")
@@ -229,19 +227,3 @@ def _sign(tx: Transaction, ctx: Context, now: int) -> None:
     me = ctx.identity
     signature = me.key.sign(feed.head_statement(me.uuid, me.incarnation, tx.serial, tx.head))
     tx.keep_head(signature, now)
-
-
-def close_old_days(ctx: Context, served_days: list[int], now: int) -> None:
-    """Day rows older than the 35th-last day on which this server ran keep their sums only.
-
-    `served_days` (days since 1970) are days the server ran, so that a jump of the clock closes nothing.
-    """
-    if len(served_days) <= KEPT_DAYS:
-        return
-    day = sorted(served_days)[-KEPT_DAYS] - 1
-    if day > int(str(ctx.store.catalog.settings.get("closedDay", -1))):
-        ctx.store.write(lambda tx: _close(tx, day, now))
-
-
-def _close(tx: Transaction, day: int, now: int) -> None:
-    tx.emit(Closed(day), now)

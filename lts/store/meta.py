@@ -23,8 +23,8 @@ def served_days(db: apsw.Connection) -> set[int]:
 
 
 def keep_clock(tx: Transaction, highest: int, day: int) -> None:
-    """Remember both."""
+    """Remember both; days after `day` were those of a wrong clock, and are forgotten."""
     tx.housekeeping = True
-    days = sorted(served_days(tx.db) | {day})[-KEPT_DAYS:]
+    days = sorted({one for one in served_days(tx.db) if one < day} | {day})[-KEPT_DAYS:]
     for name, value in (("highestTime", highest), ("servedDays", json.dumps(days))):
         tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

@@ -152,7 +152,7 @@ class Store:
             return
         self.write(lambda tx: meta.keep_clock(tx, highest, day))
         self.highest_time = highest
-        self._served.add(day)
+        self._served = {one for one in self._served if one < day} | {day}
 
     def served_days(self) -> list[int]:
         """Days (since 1970) on which this server ran, as far as it believed its clock."""

@@ -238,8 +238,19 @@ def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: 
         tx.counters.add(key, excess)
 
 
+def newest_day(db: apsw.Connection, until: int) -> int:
+    """The last day up to `until` of which something was counted, -1 for none."""
+    day = sql.value(db, "SELECT max(day) FROM usage_days WHERE day <= ?", (until,))
+    return -1 if day is None else int(day)
+
+
 def close_days(tx: Transaction, record: Closed) -> int:
-    """Apply a CLOSED change: rows up to its day keep their sums only. Returns how many rows."""
+    """Apply a CLOSED change: rows up to its day keep their sums only. Returns how many rows.
+
+    A day before the last closed one opens those after it again: what they hold is summed already, and their rows, which
+    cannot take counts any more, go.
+    """
+    tx.execute("DELETE FROM usage_days WHERE day > ? AND day <= ?", (record.day, _closed_day(tx.db)))
     rows = sql.rows(
         tx.db,
         "SELECT day, device, code, data FROM usage_days WHERE day <= ? AND day > ?",

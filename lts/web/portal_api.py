@@ -20,7 +20,7 @@ from lts.rules.catalog import ARCHIVED
 from lts.rules.licensefile import License
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import archiving, attention, codeuse, forecasts, handshakes, licenses, serverurls, upkeep, usage
+from lts.service import archiving, attention, codeuse, days, forecasts, handshakes, licenses, serverurls, upkeep, usage
 from lts.service.context import Context
 from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
@@ -307,17 +307,15 @@ def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/clock/reset")
     def reset_clock() -> Json:
-        return _clock_call("clock-reset", ctx.clock.reset)
+        before, after = days.reset_clock(ctx, g.actor)
+        return {"before": iso(before), "after": iso(after)}
 
     @api.post("/clock/accept")
     def accept_clock() -> Json:
-        return _clock_call("clock-accepted", ctx.clock.accept)
-
-    def _clock_call(name: str, call: Callable[[], None]) -> Json:
         before = ctx.clock.state.highest
-        call()
+        ctx.clock.accept()
         detail = {"before": iso(before), "after": iso(ctx.clock.state.highest)}
-        ctx.store.write(lambda tx: tx.emit(records.Event(g.actor, name, detail), ctx.clock.now()))
+        ctx.store.write(lambda tx: tx.emit(records.Event(g.actor, "clock-accepted", detail), ctx.clock.now()))
         return detail
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.service import handshakes, upkeep, usage
+from lts.service import days, handshakes, upkeep, usage
 from lts.store import archive, database, feed
 from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
@@ -143,7 +143,7 @@ def test_closed_days_keep_their_sums_and_verify(server: Lab, tmp_path: Path) -> 
     busy(server)
     before = {by: usage.usage(server.ctx, grouping=by).rows for by in ("device", "type")}
     today = NOON // DAY_SECONDS
-    upkeep.close_old_days(server.ctx, list(range(today, today + 36)), NOON + 36 * DAY_SECONDS)
+    days.close_old_days(server.ctx, list(range(today, today + 36)), NOON + 36 * DAY_SECONDS)
     assert server.ctx.store.catalog.settings["closedDay"] == today
     assert {by: usage.usage(server.ctx, grouping=by).rows for by in ("device", "type")} == before
     assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
@@ -151,7 +151,7 @@ def test_closed_days_keep_their_sums_and_verify(server: Lab, tmp_path: Path) -> 
 
 def test_a_jump_of_the_clock_closes_no_day(server: Lab) -> None:
     busy(server)
-    upkeep.close_old_days(server.ctx, [NOON // DAY_SECONDS, NOON // DAY_SECONDS + 400], NOON + 400 * DAY_SECONDS)
+    days.close_old_days(server.ctx, [NOON // DAY_SECONDS, NOON // DAY_SECONDS + 400], NOON + 400 * DAY_SECONDS)
     assert "closedDay" not in server.ctx.store.catalog.settings
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.service import handshakes, upkeep, usage
+from lts.service import days, handshakes, upkeep, usage
 from lts.store import deviceunits, sql
 from lts.store.dayrow import Series, SeriesKey, encode_day, sums_of_day
 from lts.store.deviceunits import SPAN, Key
@@ -145,7 +145,7 @@ def test_late_and_repeated_reports_closed_days_and_removals_keep_all_sums_equal(
     report(10)
     agree(server, rng)
     handshakes.remove(server.ctx, second, "test", server.time.now)
-    upkeep.close_old_days(server.ctx, list(range(TODAY - 30, TODAY + 26)), server.time.now)
+    days.close_old_days(server.ctx, list(range(TODAY - 30, TODAY + 26)), server.time.now)
     agree(server, rng)
     server.time.forward(20 * DAY_SECONDS)
     report(10)

@@ -12,7 +12,7 @@ import pytest
 
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.service import handshakes, upkeep, usage
+from lts.service import days, handshakes, upkeep, usage
 from lts.store import database, schema, sql
 from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
@@ -53,8 +53,8 @@ def use(server: Lab) -> None:
             lease = server.authorize(code, modules=("QR", "OCR")).lease
             slots = [slot_of(NOON) - back * SLOTS_PER_DAY // n for back in range(29)]
             server.report_many(lease, [entry(slot, {"QR": n, "OCR": slot % 7, "else": 1}) for slot in slots])
-    upkeep.close_old_days(server.ctx, list(range(TODAY - 45, TODAY - 9)), NOON)
-    upkeep.close_old_days(server.ctx, list(range(TODAY - 45, TODAY + 20)), NOON)
+    days.close_old_days(server.ctx, list(range(TODAY - 45, TODAY - 9)), NOON)
+    days.close_old_days(server.ctx, list(range(TODAY - 45, TODAY + 20)), NOON + 20 * DAY_SECONDS)
 
 
 @pytest.fixture

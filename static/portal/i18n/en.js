@@ -565,6 +565,7 @@ export const words = {
   "notice.code-name-taken": "",
   "notice.code-spelled-alike": "",
   "notice.database-restored": "",
+  "notice.days-closed": "The days up to {day} are closed, because the clock was wrong: what clients report of them is rejected. Set the clock right, and run lts clock reset.",
   "notice.item-ends": "License item {item} ends {when}.",
   "notice.item-expired": "",
   "notice.item-in-grace": "License item {item} has ended and works in grace until {until}.",

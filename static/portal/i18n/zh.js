@@ -565,6 +565,7 @@ export const words = {
   "notice.code-name-taken": "握手码 {name} 并非由此许可的导入创建，因此不向其添加；新的许可项放入新握手码 {code}。",
   "notice.code-spelled-alike": "组织 {organization} 也有一个写作 {name} 的握手码。使用该名称的请求指较早的那个；要使用新的，须同时指明其组织，其许可密钥已包含组织。",
   "notice.database-restored": "有设备持有本数据库未知的租约：数据库曾被恢复为旧副本。恢复后的计数和席位可能缺失。",
+  "notice.days-closed": "因时钟曾有误，{day} 及之前的日期已结算：客户端再上报这些日期的用量会被拒绝。请校正时钟，并运行 lts clock reset。",
   "notice.item-ends": "许可项 {item} 将于{when}到期。",
   "notice.item-expired": "许可项 {item} 已过期；请向供应商续期。",
   "notice.item-in-grace": "许可项 {item} 已到期，宽限期至 {until}。",

@@ -1,0 +1,62 @@
+"""Days of which only the sums are kept, and what a wrong clock did to them."""
+
+from __future__ import annotations
+
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules.notices import ERROR, Notice
+from lts.rules.usage import OLDEST_DAYS
+from lts.service.context import Context
+from lts.store import usage
+from lts.store.records import Closed, Event
+from lts.store.transaction import Transaction
+
+KEPT_DAYS = 35
+
+
+def close_old_days(ctx: Context, served_days: list[int], now: int) -> None:
+    """Day rows older than the 35th-last day on which this server ran keep their sums only.
+
+    `served_days` (days since 1970) are days the server ran, so that a jump of the clock closes nothing; days after
+    `now` (UTC seconds) were those of a wrong clock.
+    """
+    ran = sorted(day for day in served_days if day <= now // DAY_SECONDS)
+    if len(ran) <= KEPT_DAYS:
+        return
+    day = ran[-KEPT_DAYS] - 1
+    if day > ctx.store.catalog.closed_day:
+        ctx.store.write(lambda tx: _close(tx, day, now))
+
+
+def _close(tx: Transaction, day: int, now: int) -> None:
+    tx.emit(Closed(day), now)
+
+
+def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
+    """Take back a wrong highest time (docs/design/machine.md, Clock), and open the days that it closed and of which
+    nothing was counted. Returns the highest time before and now, in UTC seconds."""
+    before = ctx.clock.state.highest
+    ctx.clock.reset()
+    now, today = ctx.clock.now(), ctx.clock.now() // DAY_SECONDS
+
+    def operation(tx: Transaction) -> None:
+        closed = tx.catalog.closed_day
+        if closed > today - KEPT_DAYS:
+            tx.emit(Closed(usage.newest_day(tx.db, min(closed, today))), now)
+        tx.emit(Event(actor, "clock-reset", {"before": iso(before), "after": iso(now)}), now)
+
+    ctx.store.write(operation)
+    ctx.store.keep_clock(now)
+    return before, now
+
+
+def notices(ctx: Context, now: int) -> list[Notice]:
+    """Days that a wrong clock has closed, of which clients still report."""
+    closed = ctx.store.catalog.closed_day
+    if closed <= now // DAY_SECONDS - OLDEST_DAYS:
+        return []
+    day = iso(closed * DAY_SECONDS)[:10]
+    sentence = (
+        f"The days up to {day} are closed, because the clock was wrong: what clients report of them is rejected. Set"
+        " the clock right, and run lts clock reset."
+    )
+    return [Notice("days-closed", sentence, ERROR, {"day": day})]
