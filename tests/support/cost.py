@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LARGER = 8
-MOST = 20
-"""How often the cost of n that of 8n may be: 8 in linear work, 64 in quadratic work; caches take a share."""
+MOST = 2.6**3
+"""How often the cost of n that of 8n may be: 2.6 for each doubling on average, where linear work has 2 and quadratic
+work 4. A single doubling can show more, where what is worked on outgrows a cache."""
 LEAST_SECONDS = 0.002
 """Below it the clock's own grain and the caches decide."""
 DEAR_SECONDS = 0.2
 """A try this dear needs no larger input: quadratic work shows before it holds up the tests."""
-HARMLESS_SECONDS = 0.05
+HARMLESS_SECONDS = 0.02
 """What costs less at its largest holds up nobody, however it grows."""
 ROUNDS = 15
 
@@ -47,6 +48,17 @@ def assert_linear(make: Callable[[int], Any], work: Callable[[Any], Any], larges
     finally:
         gc.enable()
     raise AssertionError(f"{least_small * 1000:.1f} ms at n, {least_large * 1000:.1f} ms at {LARGER}n")
+
+
+def assert_no_dearer(dear: Callable[[], Any], cheap: Callable[[], Any], times: float) -> None:
+    """`dear` takes at most so many times the thread CPU of `cheap`, by the least of some rounds of each."""
+    least_dear = least_cheap = float("inf")
+    for _ in range(ROUNDS):
+        least_cheap = min(least_cheap, seconds(lambda _: cheap(), None))
+        least_dear = min(least_dear, seconds(lambda _: dear(), None))
+        if least_dear < least_cheap * times:
+            return
+    raise AssertionError(f"{least_dear * 1000:.1f} ms is over {times} times {least_cheap * 1000:.1f} ms")
 
 
 def assert_all_linear(forms: Mapping[str, Callable[[int], Any]], work: Callable[[Any], Any], largest: int) -> None:

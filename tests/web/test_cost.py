@@ -21,7 +21,7 @@ from lts.web.channel import Parser
 from lts.web.listen import MAX_HEADER_BYTES
 from lts.web.messages import leases_in, read_authorize, read_release
 from lts.web.reports import read_report
-from tests.support.cost import assert_linear
+from tests.support.cost import assert_linear, assert_no_dearer
 
 MIB = 1 << 20
 
@@ -247,6 +247,20 @@ HEADERS: dict[str, Callable[[int], bytes]] = {
     "no end of the request line": lambda n: b"GET /" + b"a" * n,
     "no end of the lines": lambda n: b"GET / HTTP/1.1\r\n" + b"A:\r\n" * (n // 4),
 }
+SMALL, TINY = framing.BYTES_PER_CHUNK, b"1\r\na\r\n"
+
+
+def chunks(size: int, *lengths: int, extension: bytes = b"") -> bytes:
+    """About `size` bytes in chunks of these lengths in turn."""
+    turn = b"".join([b"%x%b\r\n%b\r\n" % (length, extension, b"a" * length) for length in lengths])
+    return turn * max(1, size // len(turn)) + b"0\r\n\r\n"
+
+
+def chunked(size: int, *lengths: int, extension: bytes = b"") -> bytes:
+    """A request with such a body."""
+    return CHUNKED + chunks(size, *lengths, extension=extension)
+
+
 CHUNKS: dict[str, Callable[[int], bytes]] = {
     "long size": lambda n: CHUNKED + b"1" * n,
     "quoted extension": lambda n: CHUNKED + b'1;a="' + b"x" * n,
@@ -254,8 +268,11 @@ CHUNKS: dict[str, Callable[[int], bytes]] = {
     "long trailer": lambda n: CHUNKED + b"0\r\n" + b"A: b\r\n" * (n // 6),
     "unfinished trailer": lambda n: CHUNKED + b"0\r\n" + b"a" * n,
     "tiny chunks": lambda n: CHUNKED + b"1\r\na\r\n" * (n // 6) + b"0\r\n\r\n",
-    "small chunks": lambda n: CHUNKED + (b"40\r\n" + b"a" * 64 + b"\r\n") * (n // 70) + b"0\r\n\r\n",
-    "large chunk": lambda n: CHUNKED + b"%x\r\n" % n + b"a" * n + b"\r\n0\r\n\r\n",
+    "small chunks": lambda n: chunked(n, SMALL),
+    "tiny chunks beside larger ones": lambda n: chunked(n, 1, SMALL * 2 - 1),
+    "tiny chunks before larger ones": lambda n: CHUNKED + TINY * framing.FREE_CHUNKS + chunks(n, SMALL),
+    "small chunks with long extensions": lambda n: chunked(n, SMALL, extension=b";" + b"x" * 250),
+    "large chunk": lambda n: chunked(n, n),
     "empty lines": lambda n: b"\r\n" * (n // 2) + request(b"GET / HTTP/1.1"),
 }
 
@@ -274,11 +291,28 @@ def test_a_chunked_body_of_any_form_is_read_in_linear_time(make: Callable[[int],
     assert_linear(make, drip, MIB // 4)
 
 
+@pytest.mark.parametrize("make", CHUNKS.values(), ids=CHUNKS)
+def test_a_chunked_body_costs_no_more_than_four_times_a_plain_one(make: Callable[[int], bytes]) -> None:
+    sent = make(4 * MIB)
+    plain = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(sent) + sent
+    assert_no_dearer(lambda: parse(sent), lambda: parse(plain), 4)
+
+
+@pytest.mark.parametrize("lengths", [(SMALL,), (1, SMALL * 2 - 1)])
+def test_a_large_body_may_come_in_chunks_of_half_a_kilobyte_on_average(lengths: tuple[int, ...]) -> None:
+    first = parse(chunked(2 * MIB, *lengths))[0]
+    assert first.completed
+    assert not first.error
+
+
 def test_a_chunked_body_is_the_same_however_it_comes() -> None:
     body = bytes(range(256)) * 40
     pieces = [body[start : start + 77] for start in range(0, len(body), 77)]
-    chunks = b"".join(b'%X;a="b"\r\n%b\r\n' % (len(piece), piece) for piece in pieces)
-    sent = CHUNKED + chunks + b"0\r\nA: b\r\nC: d\r\n\r\n"
+    sent = (
+        CHUNKED
+        + b"".join(b'%X;a="b"\r\n%b\r\n' % (len(piece), piece) for piece in pieces)
+        + b"0\r\nA: b\r\nC: d\r\n\r\n"
+    )
     for step in (1, 2, 3, 100, len(sent) * 2):
         first, second, rest = parse(sent * 2, step=step)
         assert first.get_body_stream().read() == second.get_body_stream().read() == body
