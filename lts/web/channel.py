@@ -23,7 +23,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
-from lts.web import problems
+from lts.web import headers, problems
 from lts.web.framing import Chunks, Unreadable, check_arrived, check_header
 from lts.web.problems import CORS
 
@@ -62,6 +62,7 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
     """Hands waitress only what lts.web.framing has checked; asks a client to go on only for a body still to come."""
 
     body_rcv: Any
+    headers: dict[str, str]
     path = ""
     """Also of a request that could not be read: waitress logs it."""
     rest = b""
@@ -107,6 +108,8 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
                 self._line_known = check_arrived(head, before, self._line_known)
                 self.head = self.head or bytearray(data)
                 return len(data)
+            if stop >= (most := self.adj.max_request_header_size):
+                raise Unreadable(f"its header has {most} bytes or more", 431)
             super().received(bytes(head[:stop]))
         except Unreadable as error:
             self.error, self.completed = error, True
@@ -121,6 +124,7 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
             super().parse_header(header)
         except ValueError as error:
             raise Unreadable("its target or its Content-Length is not valid") from error
+        self.headers = headers.known(self.headers)
         if self.chunked:
             self.body_rcv = Chunks(self.body_rcv.getbuf())
 
@@ -177,7 +181,7 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
             400: Malformed(f"The HTTP request cannot be read: {error.body}."),
             413: TooLarge(f"The body is larger than {self.channel.adj.max_request_body_size - 1} bytes."),
             414: HttpError(414, "request-line-too-long", f"The HTTP request cannot be read: {error.body}."),
-            431: HttpError(431, "header-too-large", "The header of the request is too large."),
+            431: HttpError(431, "header-too-large", f"The HTTP request cannot be read: {error.body}."),
             501: HttpError(501, "transfer-encoding", "Send the body as it is, or chunked."),
         }
         return known.get(error.code) or RuntimeError(error.body)
