@@ -68,7 +68,10 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
     rest = b""
     """What came behind this request; it is read once this one is answered."""
     head: bytearray | None = None
+    first_line: bytes
     _line_known = False
+    _kept = 0
+    """Bytes of what was made of a whole header."""
 
     def received(self, data: bytes) -> int:
         """See waitress; a request refused by its header must not be answered "100 Continue"."""
@@ -125,8 +128,14 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
         except ValueError as error:
             raise Unreadable("its target or its Content-Length is not valid") from error
         self.headers = headers.known(self.headers)
+        # The request line, the target as it came, and what was made of it.
+        self._kept = 3 * len(self.first_line) + sum(map(len, self.headers.values()))
         if self.chunked:
             self.body_rcv = Chunks(self.body_rcv.getbuf())
+
+    def held(self) -> int:
+        """Bytes of memory that a request takes as far as it has come."""
+        return int(self.body_bytes_received) + len(self.head or b"") + self._kept
 
 
 class Task(_WSGITask):  # type: ignore[misc]  # see above
@@ -309,7 +318,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     def held(self) -> int:
         """Bytes of memory that wait for this client: to send the rest, or to take what is ready."""
         requests = [*self.requests, self.request] if self.request is not None else self.requests
-        arrived: int = sum(request.body_bytes_received + len(request.head or b"") for request in requests)
+        arrived: int = sum(request.held() for request in requests)
         return arrived + len(self._rest) + (min(self._written, IN_MEMORY_BYTES) if self.total_outbufs_len else 0)
 
     def overdue(self, full: bool) -> bool:
