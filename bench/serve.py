@@ -49,6 +49,7 @@ class WithHello:
         self.begin = app.begin
         self.parks = app.parks
         self.settle = app.settle
+        self.turns_away = app.turns_away
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == "/bench/hello":

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from lts.config import Config
-from lts.errors import AdminError, HttpError
+from lts.errors import AdminError, HttpError, LtsError
 from lts.service.context import Context
 from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
 from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.bearer import token_of
-from lts.web.client_api import ClientApi, Environ, StartResponse
+from lts.web.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 from lts.web.signin import SignIn
@@ -54,6 +54,11 @@ class App:
     def is_page(self, method: str, path: str) -> bool:
         """Whether a request is a page's reading of the portal's API."""
         return method == "GET" and path.removeprefix(self._prefix).startswith(PORTAL)
+
+    def turns_away(self, method: str, path: str, environ: Callable[[], Environ]) -> LtsError | None:
+        """Why a request is refused by its header alone, so that nobody waits for its body."""
+        asks = method == "POST" and path.removeprefix(self._prefix) == AUTHORIZE
+        return self._clients.turns_away(environ()) if asks else None
 
     def begin(self, environ: Environ) -> None:
         """Begin a client call; calling the application with the same environ finishes it."""

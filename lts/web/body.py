@@ -53,18 +53,25 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
 
 def receive(environ: dict[str, Any], limit: int) -> Sent:
     """The body as it was sent. Raises TooLarge, HttpError 415 for another Content-Encoding."""
+    packed, length = check_announced(environ, limit)
+    # A server that does not end the input by itself is asked for no more than was announced.
+    wanted = limit + 1 if environ.get("wsgi.input_terminated") else length
+    body: bytes = environ["wsgi.input"].read(wanted)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return Sent(body, packed, limit)
+
+
+def check_announced(environ: dict[str, Any], limit: int) -> tuple[bool, int]:
+    """Whether a body will be packed, and its bytes (0 where that is not said), by the header alone. Raises TooLarge,
+    HttpError 415 for another Content-Encoding."""
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise HttpError(415, "content-encoding", "Send the body as it is, or with Content-Encoding: gzip.")
     length = environ.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
-    # A server that does not end the input by itself is asked for no more than was announced.
-    wanted = limit + 1 if environ.get("wsgi.input_terminated") else int(length or 0)
-    body: bytes = environ["wsgi.input"].read(wanted)
-    if len(body) > limit:
-        raise _too_large(limit)
-    return Sent(body, encoding.endswith("gzip"), limit)
+    return encoding.endswith("gzip"), int(length or 0)
 
 
 def _unzip(body: bytes, limit: int) -> bytes:

@@ -18,25 +18,22 @@ from typing import Any
 
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
-from lts.web import headers, problems
-from lts.web.framing import Chunks, Unreadable, check_arrived, check_header
+from lts.web import problems
+from lts.web.parser import Parser
 from lts.web.problems import CORS
 
 log = logging.getLogger("lts.web")
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
-_Parser: Any = HTTPRequestParser
 _WSGITask: Any = WSGITask
 _ErrorTask: Any = ErrorTask
 _HTTPChannel: Any = HTTPChannel
 _TcpWSGIServer: Any = TcpWSGIServer
 
-HEADER_END = b"\r\n\r\n"
 DRAIN_SECONDS = 10.0
 DRAIN_BYTES = 64 << 20
 DRAIN_BYTES_SECONDS = 1.5
@@ -56,86 +53,6 @@ SMALL_BYTES = 16 << 10
 """Who holds no more than this is never ended to make room."""
 SUM_UP_BYTES = 1 << 20
 """What is held is summed up each time that so many bytes more came in or wait."""
-
-
-class Parser(_Parser):  # type: ignore[misc]  # see above
-    """Hands waitress only what lts.web.framing has checked; asks a client to go on only for a body still to come."""
-
-    body_rcv: Any
-    headers: dict[str, str]
-    path = ""
-    """Also of a request that could not be read: waitress logs it."""
-    rest = b""
-    """What came behind this request; it is read once this one is answered."""
-    head: bytearray | None = None
-    first_line: bytes
-    _line_known = False
-    _kept = 0
-    """Bytes of what was made of a whole header."""
-
-    def received(self, data: bytes) -> int:
-        """See waitress; a request refused by its header must not be answered "100 Continue"."""
-        if self.headers_finished or self.completed:
-            consumed: int = super().received(data)
-        else:
-            consumed = self._received_header(data)
-        if not self.completed:
-            return consumed
-        self.expect_continue = False
-        if self.empty:
-            return consumed
-        self.rest = data[consumed:]
-        return len(data)
-
-    def _received_header(self, data: bytes) -> int:
-        """Keep the header until it is whole, so that each byte is looked at once however it drips in.
-
-        Lines without content before it are passed over all at once (RFC 9112, 2.2), as a request that is empty.
-        """
-        if data[:1].isspace() and not self.head:
-            self.completed = True
-            blank = len(data) - len(data.lstrip(b"\r\n"))
-            if not blank:
-                self.error = Unreadable("the request line is not valid")
-                return len(data)
-            self.empty = True
-            return blank
-        before = len(self.head or b"")
-        if self.head:
-            self.head += data
-        head = self.head or data
-        end = head.find(HEADER_END, max(0, before - len(HEADER_END) + 1))
-        stop = end + len(HEADER_END) if end >= 0 else len(head)
-        try:
-            if end < 0 and len(head) < self.adj.max_request_header_size:
-                self._line_known = check_arrived(head, before, self._line_known)
-                self.head = self.head or bytearray(data)
-                return len(data)
-            if stop >= (most := self.adj.max_request_header_size):
-                raise Unreadable(f"its header has {most} bytes or more", 431)
-            super().received(bytes(head[:stop]))
-        except Unreadable as error:
-            self.error, self.completed = error, True
-            return len(data)
-        self.head = None
-        return len(data) if self.error else stop - before
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """See waitress. Raises Unreadable, also for what only fails within waitress."""
-        header = check_header(header_plus)
-        try:
-            super().parse_header(header)
-        except ValueError as error:
-            raise Unreadable("its target or its Content-Length is not valid") from error
-        self.headers = headers.known(self.headers)
-        # The request line, the target as it came, and what was made of it.
-        self._kept = 3 * len(self.first_line) + sum(map(len, self.headers.values()))
-        if self.chunked:
-            self.body_rcv = Chunks(self.body_rcv.getbuf())
-
-    def held(self) -> int:
-        """Bytes of memory that a request takes as far as it has come."""
-        return int(self.body_bytes_received) + len(self.head or b"") + self._kept
 
 
 class Task(_WSGITask):  # type: ignore[misc]  # see above
@@ -186,6 +103,8 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
         self.write(body)
 
     def _error(self, error: Any) -> Exception:
+        if isinstance(error, LtsError):
+            return error
         known: dict[int, LtsError] = {
             400: Malformed(f"The HTTP request cannot be read: {error.body}."),
             413: TooLarge(f"The body is larger than {self.channel.adj.max_request_body_size - 1} bytes."),
@@ -201,7 +120,6 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     looked at; so no more than one answer waits for a client that does not read.
     """
 
-    parser_class = Parser
     task_class = Task
     error_task_class = Refused
     outbufs: list[Any]
@@ -220,6 +138,21 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self.requests_lock = threading.RLock()
+
+    def parser_class(self, adj: Any) -> Parser:
+        """See waitress; a request whose body is still to come can be turned away, see lts.web.dispatch."""
+        parser = Parser(adj)
+        parser.turns_away = self._turns_away
+        return parser
+
+    def _turns_away(self, request: Parser) -> LtsError | None:
+        application = self.server.application
+        if not hasattr(application, "turns_away"):
+            return None
+        found: LtsError | None = application.turns_away(
+            request.command, request.path, lambda: Task(self, request).get_environment()
+        )
+        return found
 
     def readable(self) -> bool:
         """See waitress; no more is read while something waits to be looked at."""

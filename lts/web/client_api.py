@@ -28,7 +28,7 @@ from lts.service.report import Reported
 from lts.store.writer import Waiting
 from lts.web import answers, messages, problems, reports
 from lts.web.addresses import Addresses
-from lts.web.body import Sent, read_body, receive
+from lts.web.body import Sent, check_announced, read_body, receive
 from lts.web.bodytree import LARGE_BYTES
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
@@ -38,6 +38,7 @@ log = logging.getLogger("lts.client")
 Headers = list[tuple[str, str]]
 Environ = dict[str, Any]
 StartResponse = Callable[[str, Headers], Any]
+AUTHORIZE = "/api/v1/authorize"
 MAX_AUTHORIZE_BYTES = 64 << 10
 """It is read from anybody; 1,000 modules of usual names are half of it."""
 MAX_RELEASE_BYTES = 1 << 20
@@ -88,15 +89,29 @@ class ClientApi:
         self._max_report = config.max_request_bytes
         post = ("POST", "OPTIONS")
         self.begins: dict[str, Callable[[Environ, str], Call]] = {
-            "/api/v1/authorize": self._authorize,
+            AUTHORIZE: self._authorize,
             "/api/v1/report": self._report,
         }
         self.routes = {
-            "/api/v1/authorize": Route(post, lambda environ, address: self._authorize(environ, address).finish()),
+            AUTHORIZE: Route(post, lambda environ, address: self._authorize(environ, address).finish()),
             "/api/v1/report": Route(post, lambda environ, address: self._report(environ, address).finish()),
             "/api/v1/release": Route(post, self._release),
             "/api/v1/health": Route(("GET", "HEAD", "OPTIONS"), self._health),
         }
+
+    def turns_away(self, environ: Environ) -> LtsError | None:
+        """Why an authorization is refused by its header alone, so that it costs no more; None where it is not."""
+        address = self._addresses.client(environ)
+        try:
+            self._ctx.check_serving()
+            self._limits.check_address(address)
+            with self._counting(address):
+                check_announced(environ, MAX_AUTHORIZE_BYTES)
+        except LtsError as error:
+            self._metrics.observe(AUTHORIZE[8:], error.code, 0.0)
+            log.info("an authorization of %s refused by its header: %s %s", address, error.code, error.detail)
+            return error
+        return None
 
     def begin(self, environ: Environ, path: str) -> None:
         """Begin a POST on a path of `begins`; calling the application with this environ finishes it."""

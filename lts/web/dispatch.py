@@ -14,8 +14,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from lts.errors import LtsError
 from lts.web.pool import Pool
 
 log = logging.getLogger("lts.web")
@@ -33,6 +35,11 @@ class Grouping(Protocol):
 
     def is_page(self, method: str, path: str) -> bool:
         """Whether such a request is one of those that wait for each other."""
+        ...
+
+    def turns_away(self, method: str, path: str, environ: Callable[[], dict[str, Any]]) -> LtsError | None:
+        """Why a request is refused by its header alone, None where its body is to be awaited. Asked by the loop that
+        hears all connections, so that most are known by method and path."""
         ...
 
     def begin(self, environ: dict[str, Any]) -> None:

@@ -17,9 +17,9 @@ from lts.strictjson import strict_json
 from lts.web import bodytree, framing, messages
 from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
-from lts.web.channel import Parser
 from lts.web.listen import MAX_HEADER_BYTES
 from lts.web.messages import leases_in, read_authorize, read_release
+from lts.web.parser import Parser
 from lts.web.reports import read_report
 from tests.support.cost import assert_linear, assert_no_dearer
 

@@ -20,6 +20,7 @@ from lts.errors import ListenError
 from lts.web import channel, dispatch
 from lts.web.channel import Acceptor
 from lts.web.listen import Listener, bind
+from lts.web.parser import Parser
 from tests.support.wait import PATIENCE, ended, wait_until
 from tests.web.conftest import Answer, Served, Web, read
 
@@ -232,9 +233,9 @@ def test_the_loop_beats_while_it_turns_and_not_while_something_holds_it_up(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holding, go_on, beats = threading.Event(), threading.Event(), threading.Semaphore(0)
-    parse_header = channel.Parser.parse_header
+    parse_header = Parser.parse_header
 
-    def hold(self: channel.Parser, header: bytes) -> None:
+    def hold(self: Parser, header: bytes) -> None:
         holding.set()
         assert go_on.wait(PATIENCE)
         parse_header(self, header)
@@ -243,7 +244,7 @@ def test_the_loop_beats_while_it_turns_and_not_while_something_holds_it_up(
     thread = threading.Thread(target=listener.run, args=(beats.release,))
     thread.start()
     assert beats.acquire(timeout=PATIENCE)
-    monkeypatch.setattr(channel.Parser, "parse_header", hold)
+    monkeypatch.setattr(Parser, "parse_header", hold)
     with raw(Served(web, listener), b"GET /api/v1/health HTTP/1.1\r\n\r\n") as connection:
         assert holding.wait(PATIENCE)
         while beats.acquire(blocking=False):
@@ -264,7 +265,7 @@ def test_a_client_that_is_gone_before_its_refusal_is_written_leaves_no_trace_in_
     here, there = socket.socketpair()
     with there:
         gone = channel.Channel(acceptor, here, ("127.0.0.1", 1), acceptor.adj, map=listener._map)
-        refused = channel.Parser(acceptor.adj)
+        refused = Parser(acceptor.adj)
         refused.received(b"\0\r\n\r\n")
         gone.requests = [refused]
         gone.write_soon = fails = Gone()  # type: ignore[method-assign]
@@ -311,7 +312,7 @@ def test_what_can_never_become_a_request_is_refused_without_waiting_for_its_end(
 def test_a_request_that_comes_in_pieces_is_taken_wherever_they_end(served: Served, step: int) -> None:
     data = asking(served)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n".encode()
-    parser = channel.Parser(served.listener._acceptors[0].adj)
+    parser = Parser(served.listener._acceptors[0].adj)
     for start in range(0, len(head), step):
         assert not parser.completed
         parser.received(head[start : start + step])
@@ -339,8 +340,8 @@ def test_requests_that_come_at_once_are_answered_in_their_order(served: Served, 
 
 def test_of_requests_that_come_at_once_one_is_looked_at_a_turn(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[int] = []
-    begun: list[channel.Parser] = []
-    received, parse_header = channel.Channel.received, channel.Parser.parse_header
+    begun: list[Parser] = []
+    received, parse_header = channel.Channel.received, Parser.parse_header
 
     def turn(self: channel.Channel, data: bytes) -> bool:
         before = len(begun)
@@ -348,12 +349,12 @@ def test_of_requests_that_come_at_once_one_is_looked_at_a_turn(served: Served, m
         turns.append(len(begun) - before)
         return taken
 
-    def parsed(self: channel.Parser, header: bytes) -> None:
+    def parsed(self: Parser, header: bytes) -> None:
         begun.append(self)
         parse_header(self, header)
 
     monkeypatch.setattr(channel.Channel, "received", turn)
-    monkeypatch.setattr(channel.Parser, "parse_header", parsed)
+    monkeypatch.setattr(Parser, "parse_header", parsed)
     assert all_of(raw(served, pipelined(served, 40))).count(b"HTTP/1.1 200") == 41
     assert len(begun) == 41
     assert max(turns) == 1

@@ -1,0 +1,106 @@
+"""One request as it arrives: waitress's parser behind the checks of lts.web.framing and lts.web.headers.
+
+Knows nothing of connections: that is lts.web.channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from waitress.parser import HTTPRequestParser
+
+from lts.errors import LtsError
+from lts.web import headers
+from lts.web.framing import Chunks, Unreadable, check_arrived, check_header
+
+# Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
+_Parser: Any = HTTPRequestParser
+
+HEADER_END = b"\r\n\r\n"
+
+
+class Parser(_Parser):  # type: ignore[misc]  # see above
+    """Hands waitress only what lts.web.framing has checked; asks a client to go on only for a body still to come."""
+
+    body_rcv: Any
+    error: Any
+    headers: dict[str, str]
+    path = ""
+    """Also of a request that could not be read: waitress logs it."""
+    rest = b""
+    """What came behind this request; it is read once this one is answered."""
+    head: bytearray | None = None
+    first_line: bytes
+    turns_away: Callable[[Parser], LtsError | None] = staticmethod(lambda _: None)
+    """Asked when a header is whole whose body is still to come: why the body is not even awaited."""
+    _line_known = False
+    _kept = 0
+    """Bytes of what was made of a whole header."""
+
+    def received(self, data: bytes) -> int:
+        """See waitress; a request refused by its header must not be answered "100 Continue"."""
+        if self.headers_finished or self.completed:
+            consumed: int = super().received(data)
+        else:
+            consumed = self._received_header(data)
+        if not self.completed:
+            return consumed
+        self.expect_continue = False
+        if self.empty:
+            return consumed
+        self.rest = data[consumed:]
+        return len(data)
+
+    def _received_header(self, data: bytes) -> int:
+        """Keep the header until it is whole, so that each byte is looked at once however it drips in.
+
+        Lines without content before it are passed over all at once (RFC 9112, 2.2), as a request that is empty.
+        """
+        if data[:1].isspace() and not self.head:
+            self.completed = True
+            blank = len(data) - len(data.lstrip(b"\r\n"))
+            if not blank:
+                self.error = Unreadable("the request line is not valid")
+                return len(data)
+            self.empty = True
+            return blank
+        before = len(self.head or b"")
+        if self.head:
+            self.head += data
+        head = self.head or data
+        end = head.find(HEADER_END, max(0, before - len(HEADER_END) + 1))
+        stop = end + len(HEADER_END) if end >= 0 else len(head)
+        try:
+            if end < 0 and len(head) < self.adj.max_request_header_size:
+                self._line_known = check_arrived(head, before, self._line_known)
+                self.head = self.head or bytearray(data)
+                return len(data)
+            if stop >= (most := self.adj.max_request_header_size):
+                raise Unreadable(f"its header has {most} bytes or more", 431)
+            super().received(bytes(head[:stop]))
+        except Unreadable as error:
+            self.error, self.completed = error, True
+            return len(data)
+        self.head = None
+        if not self.completed and (self.chunked or self.content_length > len(data) - (stop - before)):
+            self.error = self.turns_away(self)
+            self.completed = self.error is not None
+        return len(data) if self.error else stop - before
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """See waitress. Raises Unreadable, also for what only fails within waitress."""
+        header = check_header(header_plus)
+        try:
+            super().parse_header(header)
+        except ValueError as error:
+            raise Unreadable("its target or its Content-Length is not valid") from error
+        self.headers = headers.known(self.headers)
+        # The request line, the target as it came, and what was made of it.
+        self._kept = 3 * len(self.first_line) + sum(map(len, self.headers.values()))
+        if self.chunked:
+            self.body_rcv = Chunks(self.body_rcv.getbuf())
+
+    def held(self) -> int:
+        """Bytes of memory that a request takes as far as it has come."""
+        return int(self.body_bytes_received) + len(self.head or b"") + self._kept

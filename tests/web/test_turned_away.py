@@ -1,0 +1,84 @@
+"""Who must wait, or announces too much, is told so by the header alone: the body is not awaited."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import replace
+
+import pytest
+
+from lts.web.ratelimit import Limits
+from tests.support.wait import PATIENCE
+from tests.web.conftest import Served
+
+AUTHORIZE = "/lts/api/v1/authorize"
+
+
+def header(path: str, length: int, *lines: str) -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {length}", *lines, "", ""]).encode()
+
+
+def answer_to(served: Served, *pieces: bytes) -> bytes:
+    """What comes back for bytes that are sent piece by piece, until the server closes."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.fixture
+def limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """A server that had a refused request too many of this address."""
+    limits = Limits(replace(served.web.config.rate_limits, address_refusals_per_minute=1))
+    limits.refused("127.0.0.1")
+    monkeypatch.setattr(served.web.app._clients, "_limits", limits)
+    return served
+
+
+@pytest.mark.parametrize("path", [AUTHORIZE, "/api/v1/authorize"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [header("{}", 60_000)],
+        [header("{}", 60_000), b"{"],
+        [header("{}", 60_000, "Expect: 100-continue")],
+        [b"POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"],
+    ],
+    ids=["header alone", "some of the body", "expects 100", "chunked"],
+)
+def test_an_address_that_must_wait_is_told_so_before_its_body_comes(
+    limited: Served, path: str, sent: list[bytes]
+) -> None:
+    answer = answer_to(limited, sent[0].replace(b"{}", path.encode()), *sent[1:])
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 429 ")
+    assert b"\r\nRetry-After: " in head
+    assert b"\r\nAccess-Control-Allow-Origin: *" in head
+    assert json.loads(body)["code"] == 130
+    assert limited.web.app.metrics.counts().requests["authorize", 130] == 1
+
+
+def test_a_small_request_that_has_come_whole_keeps_its_connection(limited: Served) -> None:
+    last = header(AUTHORIZE, 2, "Connection: close") + b"{}"
+    answer = answer_to(limited, (header(AUTHORIZE, 2) + b"{}") * 2 + last)
+    assert answer.count(b"HTTP/1.1 429 ") == 3
+
+
+def test_a_report_is_awaited_whoever_sends_it_since_its_lease_may_vouch_for_it(limited: Served) -> None:
+    body = b'{"lease": "x", "reports": []}'
+    answer = answer_to(limited, header("/api/v1/report", len(body), "Expect: 100-continue", "Connection: close"), body)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 ")
+
+
+@pytest.mark.parametrize("lines", [(), ("Expect: 100-continue",)])
+def test_an_authorization_that_announces_too_much_is_not_awaited(served: Served, lines: tuple[str, ...]) -> None:
+    answer = answer_to(served, header(AUTHORIZE, 65_537, *lines))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == 144
+
+
+def test_an_authorization_whose_body_comes_later_is_awaited(served: Served) -> None:
+    body = json.dumps(served.web.asking()).encode()
+    answer = answer_to(served, header(AUTHORIZE, len(body), "Connection: close"), body[:10], body[10:])
+    assert answer.startswith(b"HTTP/1.1 200 ")
