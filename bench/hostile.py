@@ -24,16 +24,20 @@ from typing import Any
 from bench.processes import Process, prepare
 from lts.crypto import SigningKey, b64url, jws_header, sign_jws
 from lts.rules import armor, licensefile
+from lts.web.framing import BYTES_PER_CHUNK, FREE_CHUNKS
 
 ROOM = 64
 """Left for what stands around the repeated part."""
 MIB = (1 << 20) - ROOM
+LARGEST_AUTHORIZE = (64 << 10) - ROOM
 SETTLE_SECONDS = 1.0
 GIVE_UP_SECONDS = 120.0
 TOGETHER_SECONDS = 60.0
 MEMORY_READINGS = 6
 NEIGHBOR = "127.0.0.2"
 """Another address than that of the hostile requests, which is told to wait before long."""
+ASKED = '{"deviceId":"00000000-0000-4000-8000-000000000001","product":"x","deploymentType":"server","handshakeCode":"x"'
+"""How an authorization begins that is valid but for its code."""
 CLOSED = -1
 """In place of a status: the connection ended before the answer."""
 
@@ -107,6 +111,46 @@ def tiny_chunks(size: int) -> bytes:
     return CHUNKED + b"1\r\na\r\n" * (size // 6)
 
 
+def smallest_chunks(size: int) -> bytes:
+    """A request in as many chunks as may be, with extensions, to its end."""
+    chunk = b"%x;%b\r\n%b\r\n" % (BYTES_PER_CHUNK, b"x" * 200, b"a" * BYTES_PER_CHUNK)
+    return CHUNKED + b"1\r\na\r\n" * FREE_CHUNKS + chunk * (size // len(chunk)) + b"0\r\n\r\n"
+
+
+def list_headers(_: int) -> bytes:
+    """A request for a file with lists of very many members in its header."""
+    lists = [b"Accept-Encoding: " + b'a;b="c",' * 250, b"If-None-Match: " + b"," * 2000]
+    return b"\r\n".join([b"GET /static/portal/app.js HTTP/1.1", *lists, b"Connection: close", b"", b""])
+
+
+def many_cookies(_: int) -> bytes:
+    """A request of the portal with very many cookies."""
+    return b"GET /api/v1/admin/status HTTP/1.1\r\nConnection: close\r\nCookie: " + b";" * 8000 + b"\r\n\r\n"
+
+
+def long_header(size: int) -> bytes:
+    """A request whose header is as large as it may be, of lines that nobody reads."""
+    lines = [b"X-%d: " % number + b"a," * 155 for number in range(size // 320)]
+    return b"\r\n".join([b"GET /api/v1/health HTTP/1.1", b"Connection: close", *lines, b"", b""])
+
+
+def awaited_body(size: int) -> bytes:
+    """An authorization of which only the header comes."""
+    return b"POST /api/v1/authorize HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size
+
+
+def unknown_values(size: int) -> bytes:
+    """An authorization whose unknown fields the careful reader has to go through."""
+    names = ",".join(f'"{number:012x}":0' for number in range(min(3900, size // 18)))
+    return f'{ASKED},"x":{{{names}}}}}'.encode()
+
+
+def odd_modules(size: int) -> bytes:
+    """An authorization of as many modules as may be, with letters that have to be normalized."""
+    modules = ",".join(f'"\u00fc{number:030d}"' for number in range(min(1000, size // 40)))
+    return f'{ASKED},"modules":[{modules}]}}'.encode()
+
+
 def tiny_requests(size: int) -> bytes:
     """Requests for nothing, one behind the other."""
     request = b"GET / HTTP/1.1\r\n\r\n"
@@ -139,6 +183,12 @@ RAW: dict[str, tuple[Callable[[int], bytes], int]] = {
     "blanks before a zero byte, 32 KB": (blanks_before_zero, 32_000),
     "chunk extension, 4 MiB": (long_extension, 4 * MIB),
     "chunks of a byte, 4 MiB": (tiny_chunks, 4 * MIB),
+    "smallest chunks, 4 MiB": (smallest_chunks, 4 * MIB - (8 << 10)),
+    "lists in a header": (list_headers, 0),
+    "cookies, 8 KB": (many_cookies, 0),
+    "header of 32 KB": (long_header, 31_000),
+    "authorization without its body": (awaited_body, 60_000),
+    "authorization announced as larger": (awaited_body, 70_000),
     "requests for nothing, 64 KiB": (tiny_requests, 64 << 10),
     "lines without CR, 8 KB": (lone_line_feeds, 8000),
     "TLS, 8 KB": (client_hello, 8000),
@@ -147,17 +197,19 @@ RAW: dict[str, tuple[Callable[[int], bytes], int]] = {
 GZIP = {"Content-Encoding": "gzip"}
 Kind = tuple[str, Callable[[int], bytes], int, dict[str, str]]
 KINDS: dict[str, Kind] = {
-    "endless string, 64 KiB": ("authorize", endless_string, 64 << 10, {}),
-    "deep lists, 1 MiB": ("authorize", deep_lists, MIB, {}),
-    "twin keys, 1 MiB": ("authorize", twin_keys, MIB, {}),
-    "late twin, 1 MiB": ("authorize", late_twin, MIB, {}),
+    "endless string, 64 KiB": ("authorize", endless_string, LARGEST_AUTHORIZE, {}),
+    "deep lists, 64 KiB": ("authorize", deep_lists, LARGEST_AUTHORIZE, {}),
+    "twin keys, 64 KiB": ("authorize", twin_keys, LARGEST_AUTHORIZE, {}),
+    "late twin, 64 KiB": ("authorize", late_twin, LARGEST_AUTHORIZE, {}),
+    "unknown values, 64 KiB": ("authorize", unknown_values, LARGEST_AUTHORIZE, {}),
+    "odd modules, 64 KiB": ("authorize", odd_modules, LARGEST_AUTHORIZE, {}),
+    "endless string, 1 MiB": ("release", endless_string, MIB, {}),
     "bad entries, 4 MiB": ("report", many_lists, 4 * MIB, {}),
     "names in a token's header, 256 KiB": ("release", token_header, 190_000, {}),
     "empty gzip members, 4 MiB": ("report", empty_members, 4 * MIB, GZIP),
     "lists in lists, 4 MiB": ("report", closed_lists, 4 * MIB, GZIP),
     "deep faults, 4 MiB": ("report", deep_faults, 4 * MIB, GZIP),
-    "endless string, 1 MiB": ("authorize", endless_string, MIB, {}),
-    "twin keys at the sign-in, 1 MiB": ("admin/session", twin_keys, MIB, {"X-LTS-CSRF": "sign-in"}),
+    "twin keys at the sign-in, 16 KiB": ("admin/session", twin_keys, (16 << 10) - ROOM, {"X-LTS-CSRF": "sign-in"}),
     "license file without a session, 1 MiB": ("admin/licenses", signed_by_anybody, MIB, {}),
 }
 """Path, maker, size in bytes and headers."""
@@ -218,7 +270,7 @@ def _send(port: int, data: bytes) -> int:
         try:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
-            return int(connection.recv(12)[-3:] or 0)
+            return int(connection.recv(12)[-3:] or CLOSED)
         except TimeoutError:
             return 0
 
