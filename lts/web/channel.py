@@ -149,9 +149,12 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         application = self.server.application
         if not hasattr(application, "turns_away"):
             return None
-        found: LtsError | None = application.turns_away(
-            request.command, request.path, lambda: Task(self, request).get_environment()
-        )
+
+        def environ() -> dict[str, Any]:
+            sent = {f"HTTP_{name}": value for name, value in request.headers.items()}
+            return {**sent, "CONTENT_LENGTH": request.headers.get("CONTENT_LENGTH"), "REMOTE_ADDR": self.addr[0]}
+
+        found: LtsError | None = application.turns_away(request.command, request.path, environ)
         return found
 
     def readable(self) -> bool:

@@ -105,9 +105,10 @@ class ClientApi:
         try:
             self._ctx.check_serving()
             self._limits.check_address(address)
-            with self._counting(address):
-                check_announced(environ, MAX_AUTHORIZE_BYTES)
+            check_announced(environ, MAX_AUTHORIZE_BYTES)
         except LtsError as error:
+            with contextlib.suppress(LtsError):  # another request of the address may have been the last it had
+                self._count_refusal(error, address)
             self._metrics.observe(AUTHORIZE[8:], error.code, 0.0)
             log.info("an authorization of %s refused by its header: %s %s", address, error.code, error.detail)
             return error

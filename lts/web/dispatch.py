@@ -39,7 +39,7 @@ class Grouping(Protocol):
 
     def turns_away(self, method: str, path: str, environ: Callable[[], dict[str, Any]]) -> LtsError | None:
         """Why a request is refused by its header alone, None where its body is to be awaited. Asked by the loop that
-        hears all connections, so that most are known by method and path."""
+        hears all connections, so `environ` is made for few: the headers, CONTENT_LENGTH and REMOTE_ADDR as in WSGI."""
         ...
 
     def begin(self, environ: dict[str, Any]) -> None:

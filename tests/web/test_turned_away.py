@@ -78,6 +78,15 @@ def test_an_authorization_that_announces_too_much_is_not_awaited(served: Served,
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == 144
 
 
+def test_what_is_refused_by_its_header_counts_against_its_address(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(replace(served.web.config.rate_limits, address_refusals_per_minute=2))
+    monkeypatch.setattr(served.web.app._clients, "_limits", limits)
+    answers = [answer_to(served, header(AUTHORIZE, 65_537))[9:12] for _ in range(3)]
+    assert answers == [b"413", b"413", b"429"]
+
+
 def test_an_authorization_whose_body_comes_later_is_awaited(served: Served) -> None:
     body = json.dumps(served.web.asking()).encode()
     answer = answer_to(served, header(AUTHORIZE, len(body), "Connection: close"), body[:10], body[10:])
