@@ -17,7 +17,7 @@ CHUNK_LINE_BYTES = 256
 """A chunk's size and its extensions, which nobody here reads."""
 TRAILER_BYTES = 4 << 10
 FREE_CHUNKS = 1000
-BYTES_PER_CHUNK = 512
+BYTES_PER_CHUNK = 768
 """A body may have so many chunks, and more only as it has this many bytes for each: a chunk costs work. Programs that
 send much send pieces of kilobytes."""
 

@@ -299,7 +299,7 @@ def test_a_chunked_body_costs_no_more_than_four_times_a_plain_one(make: Callable
 
 
 @pytest.mark.parametrize("lengths", [(SMALL,), (1, SMALL * 2 - 1)])
-def test_a_large_body_may_come_in_chunks_of_half_a_kilobyte_on_average(lengths: tuple[int, ...]) -> None:
+def test_a_large_body_may_come_in_chunks_of_less_than_a_kilobyte_on_average(lengths: tuple[int, ...]) -> None:
     first = parse(chunked(2 * MIB, *lengths))[0]
     assert first.completed
     assert not first.error
