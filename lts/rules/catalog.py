@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
-from lts.protocol import NEVER
+from lts.protocol import Lease
 from lts.rules.certificates import Certificates, LicenseName
+from lts.rules.codenames import Names
 from lts.rules.licensefile import Item
 
 ACTIVE, REVOKED, INVALID, ARCHIVED = "active", "revoked", "invalid", "archived"
@@ -116,15 +117,6 @@ class Code:
         return {name: replace(self, items=tuple(found)) for name, found in entries.items()}
 
 
-Names = Mapping[str, tuple[tuple[int, int], ...]]
-"""Spelled name -> (since, number of the code that was given it), oldest first; UTC seconds."""
-
-
-def since(names: Names, code: Code) -> int:
-    """UTC seconds at which a code was first given the name that it has, 0 when that is not known."""
-    return next((given for given, key in names.get(code.name, ()) if key == code.key), 0)
-
-
 @dataclass(frozen=True)
 class Catalog:
     """Everything an authorization reads of licenses, codes and settings."""
@@ -140,7 +132,7 @@ class Catalog:
     """organization id -> root key id of its vendor."""
     certificates: Certificates = field(default_factory=Certificates)
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    names: Names = field(default_factory=lambda: MappingProxyType({}))
+    names: Names = field(default_factory=Names)
 
     @property
     def present(self) -> list[Code]:
@@ -162,22 +154,18 @@ class Catalog:
 
     def bore(self, code: Code, name: str) -> bool:
         """Whether the code has this name, or once had it."""
-        return name == code.name or any(key == code.key for _, key in self.names.get(name, ()))
+        return name == code.name or self.names.bore(code.key, name)
 
-    def bearer(self, name: str, at: int) -> Code | None:
-        """The code that had a name at `at` (UTC seconds), the first to have it when none had it by then."""
-        given = self.names.get(name, ())
-        number = next((key for begin, key in reversed(given) if begin <= at), given[0][1] if given else 0)
+    def bearer(self, lease: Lease) -> Code | None:
+        """The code that had the name in a lease when it was given, None for a name that was never given."""
+        origin = lease.jti.partition("-")[0]
+        number = self.names.bearer(lease.handshake_code, origin, lease.serial, lease.issued_at)
         return self.codes_by_key.get(number)
 
     def once_called(self, name: str) -> Code | None:
         """The code, not removed, that was the last to have a name that no code has now."""
-        code = None if name in self.codes else self.bearer(name, NEVER)
+        code = None if name in self.codes else self.codes_by_key.get(self.names.last_bearer(name))
         return None if code is None or code.removed else code
-
-    def since(self, code: Code) -> int:
-        """See `since`."""
-        return since(self.names, code)
 
     def item_of(self, organization_id: str, license_id: str, item_id: str) -> LicenseItem | None:
         """The item that a lease's claims name, None when this server does not hold it."""

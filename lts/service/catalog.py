@@ -29,9 +29,9 @@ from lts.rules.catalog import (
     LicenseItem,
     Validation,
     default_order,
-    since,
 )
 from lts.rules.certificates import Certificates, Certified, LicenseName
+from lts.rules.codenames import learn
 from lts.rules.licensefile import License
 from lts.service.identity import Identity
 from lts.service.licensefiles import LicenseFiles
@@ -88,10 +88,9 @@ class Builder:
             own.update(one.own)
             of_main.update(one.of_main)
         every = [self._code(stored, items) for stored in codes.all_codes(db)]
-        names = codenames.by_name(db)
-        present = sorted(
-            (code for code in every if not code.removed), key=lambda code: (since(names, code), code.key), reverse=True
-        )
+        names = learn(codenames.changes(db))
+        present = [code for code in every if not code.removed]
+        present.sort(key=lambda code: (names.place(code.key), code.key), reverse=True)
         defaults = {code.organization_id: code for code in present}
         defaults.update({code.organization_id: code for code in present if code.is_default})
         return Catalog(
@@ -103,7 +102,7 @@ class Builder:
             MappingProxyType(vendors),
             _certificates(own, of_main, self._identity, held),
             MappingProxyType(codes.settings(db)),
-            MappingProxyType(names),
+            names,
         )
 
     def _license(self, db: apsw.Connection, key: int, stamp: Stamp, held: Delegation | None) -> _Known:

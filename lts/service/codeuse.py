@@ -42,7 +42,7 @@ def former_names(ctx: Context, now: int) -> list[Notice]:
     away, or since then in vain."""
     catalog = ctx.store.catalog
     former: defaultdict[int, list[str]] = defaultdict(list)
-    for name in catalog.names:
+    for name in catalog.names.of_name:
         code = catalog.once_called(name)
         if code is not None:
             former[code.key].append(name)
@@ -55,13 +55,13 @@ def former_names(ctx: Context, now: int) -> list[Notice]:
 
 
 def _notice(db: apsw.Connection, catalog: Catalog, code: Code, names: list[str], first: int) -> Notice | None:
-    renamed = catalog.since(code) // DAY_SECONDS
+    renamed = catalog.names.since(code.key) // DAY_SECONDS
     devices = len(usage.devices_by_code(db, code.key, first, renamed)) if renamed >= first else 0
     tallies = statistics.tallies_by(db, Selection((code.key,), None, first, _LAST_DAY), "type")
     refused = tallies.get((0, NO_SUCH_CODE), 0)
     if not devices and not refused:
         return None
-    former, since = ", ".join(names), iso(catalog.since(code))
+    former, since = ", ".join(names), iso(catalog.names.since(code.key))
     sentence = (
         f"Handshake code {code.name} has had this name since {since}. In the last {DAYS} days {devices} devices used it"
         f" by its former name ({former}), and {refused} requests by that name were refused. Give the applications its"

@@ -24,7 +24,7 @@ def leased(tx: Transaction, lease: Lease) -> Leased:
 
     Raises NotVerified (141) when this server knows no such code.
     """
-    code = _by_number(tx, lease) if lease.code is not None else tx.catalog.bearer(lease.handshake_code, lease.issued_at)
+    code = _by_number(tx, lease) if lease.code is not None else tx.catalog.bearer(lease)
     if code is None:
         raise NotVerified("This server does not know the handshake code of the lease. Authorize again.")
     find = tx.catalog.item_of

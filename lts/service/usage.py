@@ -120,7 +120,7 @@ def _code_key(catalog: Catalog, code: str, organization: str | None) -> int:
         return numbered.key
     former = [c for c in removed if c.name == code and organization in (None, c.organization_id)]
     if former and catalog.code_called(code, organization) is None:
-        return max(former, key=lambda c: (catalog.since(c), c.key)).key
+        return max(former, key=lambda c: catalog.names.place(c.key)).key
     return handshakes.find(catalog, code, organization).key
 
 

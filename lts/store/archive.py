@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +91,14 @@ def _payloads(columns: list[list[Any]], lengths: list[int] | None) -> Iterator[l
     return iter(rows) if lengths is None else (row[:length] for row, length in zip(rows, lengths, strict=True))
 
 
-def unpack(data: bytes, only: int | None = None) -> Iterator[tuple[int, int, int, bytes]]:
-    """(serial, time, kind, payload) of each change of a file, or of those of one kind. Raises DatabaseDamaged."""
+def unpack(data: bytes, only: Collection[int] | None = None) -> Iterator[tuple[int, int, int, bytes]]:
+    """(serial, time, kind, payload) of each change of a file, or of those of some kinds. Raises DatabaseDamaged."""
     try:
         if not data.startswith(_MAGIC):
             raise ValueError("not an archive")
         body = _decode(lzma.decompress(data[len(_MAGIC) :]))
         lengths = body.get("lengths", {})
-        columns = {kind: found for kind, found in body["columns"].items() if only in (None, kind)}
+        columns = {kind: found for kind, found in body["columns"].items() if only is None or kind in only}
         payloads = {kind: _payloads(found, lengths.get(kind)) for kind, found in columns.items()}
         time = 0
         for offset, kind in enumerate(body["kinds"]):

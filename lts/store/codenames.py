@@ -1,4 +1,4 @@
-"""The names that handshake codes were given, and when: a lease that tells no number tells a name and a time.
+"""The names that handshake codes were given, in the order in which the change feed gave them.
 
 A row for each change of a code, so that the changes of two servers give the same rows in any order.
 """
@@ -6,56 +6,82 @@ A row for each change of a code, so that the changes of two servers give the sam
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
 from lts.errors import DatabaseDamaged
-from lts.store import sql
+from lts.rules.codenames import Given
+from lts.store import feed, sql
 from lts.store.archive import read, unpack
-from lts.store.records import Code, Kind, decode_payload
+from lts.store.records import Code, Epoch, Kind, decode_payload
+from lts.store.transaction import FIRST_EPOCH
 
 log = logging.getLogger("lts.database")
 ARCHIVE = "archive"
 """Folder of the old stretches of the change feed, beside the database."""
 _CODE = 1
 """As lts.store.pair numbers what has aliases."""
-_PUT = "INSERT OR IGNORE INTO code_names VALUES (?, ?, ?)"
+_PUT = "INSERT OR IGNORE INTO code_names VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_DECIDING = """INSERT OR IGNORE INTO code_names
+    SELECT s.origin, s.serial, s.epoch, s.main, s.generation, 0, c.id, c.organization || '-' || c.custom
+    FROM codes c JOIN stamps s ON s.subject = 'code:' || c.id"""
+"""The change that decided a code, of an unknown time."""
 
 
-def put(db: apsw.Connection, code: int, name: str, time: int) -> None:
+class Change(NamedTuple):
+    """Where a change stands: its origin and serial, and the weight of the origin's epoch then."""
+
+    origin: int
+    serial: int
+    weight: tuple[int, bool, int]
+
+
+def put(db: apsw.Connection, change: Change, time: int, code: int, name: str) -> None:
     """A change at `time` (UTC seconds) gave the code this name, or left it."""
-    db.execute(_PUT, (name, time, code))
+    db.execute(_PUT, (change.origin, change.serial, *change.weight, time, code, name))
 
 
-def by_name(db: apsw.Connection) -> dict[str, tuple[tuple[int, int], ...]]:
-    """(since, code number) of each name, oldest first, without those that say the same as the one before."""
-    found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for name, since, code in sql.each(db, "SELECT name, since, code FROM code_names ORDER BY name, since, code"):
-        if not found[name] or found[name][-1][1] != code:
-            found[name].append((since, code))
-    return {name: tuple(rows) for name, rows in found.items()}
+def changes(db: apsw.Connection) -> Iterator[Given]:
+    """Every one in order: what was made in knowledge of another stands after it, and both servers of a pair have the
+    same order."""
+    origins = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
+    rows = sql.rows(db, "SELECT epoch, main, generation, origin, serial, since, code, name FROM code_names")
+    rows.sort(key=lambda row: (*row[:3], origins[row[3]], row[4]))
+    for place, (*_, origin, serial, since, code, name) in enumerate(rows):
+        yield Given(name, code, since, origins[origin][1][:8], serial, place)
 
 
 def fill(db: apsw.Connection) -> None:
-    """Names from the change feed and its archives (migration 5). Where an archive is lost, of its time only the names
+    """Names from the change feed and its archives (migration 8). Where an archive is lost, of its time only the names
     that codes still have are known."""
     ours: dict[int, int] = dict(sql.rows(db, "SELECT number, ours FROM aliases WHERE what = ?", (_CODE,)))
-    for time, payload in _changes(db, Path(db.filename).parent / ARCHIVE):
-        record = decode_payload(Kind.CODE, payload)
-        assert isinstance(record, Code)
-        put(db, ours.get(record.code, record.code), f"{record.organization}-{record.custom}", time)
+    lost: list[str] = []
+    for origin in feed.origins(db):
+        weight = FIRST_EPOCH.weight
+        for serial, time, kind, payload in _changes(db, origin, lost):
+            record = decode_payload(kind, payload)
+            if isinstance(record, Epoch):
+                weight = record.epoch, record.main, record.generation
+            elif isinstance(record, Code):
+                name = f"{record.organization}-{record.custom}"
+                put(db, Change(origin, serial, weight), time, ours.get(record.code, record.code), name)
+    if lost:
+        log.warning("not every name that handshake codes had is known: %s", " ".join(lost))
+        db.execute(_DECIDING)
 
 
-def _changes(db: apsw.Connection, folder: Path) -> Iterator[tuple[int, bytes]]:
-    """(time, payload) of every change of a code."""
-    for name, digest in sql.rows(db, "SELECT file, digest FROM archives"):
+def _changes(db: apsw.Connection, origin: int, lost: list[str]) -> Iterator[tuple[int, int, int, bytes]]:
+    """(serial, time, kind, payload) of every change of a code or an epoch, in order; appends to `lost` what is told of
+    archives that cannot be read."""
+    folder = Path(db.filename).parent / ARCHIVE
+    query = "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first"
+    for name, digest in sql.rows(db, query, (origin,)):
         try:
-            for _, time, _, payload in unpack(read(folder, name, digest), Kind.CODE):
-                yield time, payload
+            yield from unpack(read(folder, name, digest), (Kind.CODE, Kind.EPOCH))
         except DatabaseDamaged as error:
-            log.warning("not every name that handshake codes had is known: %s", error.detail)
-            db.execute("INSERT OR IGNORE INTO code_names SELECT organization || '-' || custom, 0, id FROM codes")
-    yield from sql.rows(db, "SELECT time, CAST(payload AS BLOB) FROM changes WHERE kind = ?", (Kind.CODE,))
+            lost.append(error.detail)
+    query = "SELECT serial, time, kind, CAST(payload AS BLOB) FROM changes WHERE origin = ? AND kind IN (?, ?)"
+    yield from sql.rows(db, f"{query} ORDER BY serial", (origin, Kind.CODE, Kind.EPOCH))

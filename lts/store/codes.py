@@ -51,7 +51,8 @@ def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
 def put(tx: Transaction, record: Code, time: int) -> None:
     """Apply a CODE change: the code's whole state. A new default takes the place of the old one."""
     code = _number_here(tx, record)
-    codenames.put(tx.db, code, f"{record.organization}-{record.custom}", time)
+    place = codenames.Change(*tx.writing, tx.epoch.weight)
+    codenames.put(tx.db, place, time, code, f"{record.organization}-{record.custom}")
     if pair.decides(tx, f"code:{code}"):
         _store(tx, code, record)
     if record.is_default and pair.decides(tx, f"default:{record.organization}"):
@@ -81,10 +82,10 @@ def made_at_import(db: apsw.Connection, license_id: str, organization: str) -> i
     was removed. An import makes its code by the change after that of its license."""
     key: int | None = sql.value(
         db,
-        "SELECT c.id FROM codes c CROSS JOIN code_names n ON n.code = c.id CROSS JOIN audit a ON a.time = n.since"
-        " AND a.origin = c.born_origin AND a.serial = c.born_serial - 1"
+        "SELECT c.id FROM codes c CROSS JOIN code_names n ON n.origin = c.born_origin AND n.serial = c.born_serial"
+        " CROSS JOIN audit a ON a.time = n.since AND a.origin = c.born_origin AND a.serial = c.born_serial - 1"
         " WHERE c.organization = ? AND c.removed IS NULL AND a.action = 'license-imported' AND a.subject = ?"
-        " ORDER BY n.since, c.id LIMIT 1",
+        " ORDER BY n.epoch, n.main, n.generation, n.origin, n.serial LIMIT 1",
         (organization, license_id),
     )
     return key

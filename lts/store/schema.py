@@ -119,7 +119,7 @@ ALTER TABLE stamps ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 """
 
 V5 = """
--- Every name that a code was given, as `{organization}-{custom}`, with each change that gave it (UTC seconds).
+-- What migration 8 replaces.
 CREATE TABLE code_names (name TEXT, since INTEGER, code INTEGER, PRIMARY KEY (name, since, code)) WITHOUT ROWID;
 """
 
@@ -138,10 +138,19 @@ CREATE INDEX leases_by_end ON leases (item, ends, codes, instances) WHERE flags 
 CREATE INDEX leases_by_device ON leases (device);
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7)
+V8 = """
+-- Every name that a code was given, as `{organization}-{custom}`: a row for each change that gave it, at `since` (UTC
+-- seconds). In order by the weight of its origin's epoch, of the origin, and the serial; a clock may be set back.
+DROP TABLE code_names;
+CREATE TABLE code_names (origin INTEGER, serial INTEGER, epoch INTEGER NOT NULL, main INTEGER NOT NULL,
+    generation INTEGER NOT NULL, since INTEGER NOT NULL, code INTEGER NOT NULL, name TEXT NOT NULL,
+    PRIMARY KEY (origin, serial)) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)
 """Scripts in order; the database's user_version is how many have run."""
 
-FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 5: codenames.fill}
+FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 8: codenames.fill}
 """What fills new tables from older ones or from the feed, after the script of that number and in its transaction."""
 
 DERIVED_TABLES = (

@@ -11,7 +11,14 @@ from tests.model.scene import same, uuid_of
 from tests.model.selling import Selling
 from tests.model.sequences import Step
 
-CODE_NAMES = ("100", "x", "y", "z", "new", "last")
+CODE_NAMES = ("100", "x", "y", "z", "new", "last", "alike")
+ALIKE = {"1": "2-3", "1-2": "3"}
+"""What a code called "alike" is called in these organizations: there its whole name is that of the other's."""
+
+
+def _custom(organization: str, name: int) -> str:
+    custom = CODE_NAMES[name]
+    return ALIKE.get(organization, custom) if custom == "alike" else custom
 
 
 class Administering(Selling):
@@ -53,7 +60,8 @@ class Administering(Selling):
         known = list(dict.fromkeys(sale.organization for sale in self.sales))
         if not known:
             return
-        owner, custom = known[organization % len(known)], CODE_NAMES[name]
+        owner = known[organization % len(known)]
+        custom = _custom(owner, name)
         taken = any((c.organization, c.custom) == (owner, custom) for c in self.model.live_codes())
         ctx, now = self.server.lab.ctx, self.model.now
         if taken:
@@ -76,7 +84,7 @@ class Administering(Selling):
         found = self._live_code(code)
         if found is None:
             return
-        custom = CODE_NAMES[name]
+        custom = _custom(found.organization, name)
         others = [c for c in self.model.codes if c is not found and c.organization == found.organization]
         same_name = [c for c in others if c.custom == custom]
         if any(c.removed for c in same_name) and not self.features["numbers"]:
@@ -88,9 +96,22 @@ class Administering(Selling):
             self._refused("code-exists", call)
             return
         call()
+        if custom == found.custom:
+            return  # it goes on having its name
         self.former.append(old)
         found.former.append((found.named, old))
         found.custom, found.named = custom, self._next_turn()
+
+    def _spell_alike(self, organization: str, code: int, name: int, back: int) -> None:
+        if back:
+            self._step_back(back)
+        live = self.model.live_codes()
+        mine = [n for n, found in enumerate(live) if found.organization == organization]
+        if mine:
+            self._rename_code(mine[code % len(mine)], name)
+        alike = sorted((found.named, found.organization) for found in live if found.name == "1-2-3")
+        meant = self.server.lab.ctx.store.catalog.code_called("1-2-3")
+        same("whose code 1-2-3 is", alike[0][1] if alike else None, meant.organization_id if meant else None)
 
     def _remove_code(self, code: int) -> None:
         found = self._live_code(code)

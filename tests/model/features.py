@@ -6,8 +6,8 @@ TODAY: dict[str, bool] = {
     "numbers": True,
     "one judge": True,
     "caps beyond": True,
-    "archive": False,
-    "fresh grants": False,
+    "archive": True,
+    "fresh grants": True,
 }
 """What the server of this checkout does.
 

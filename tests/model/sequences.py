@@ -15,6 +15,8 @@ WAYS = ("scan", "page", "device", "server", "concurrentDevice", "concurrentInsta
 SECONDS = (1, 7, 59, 179, 180, 181, 599, 3_607, 25_211, 86_399, 86_400, 86_413, 6 * 86_400 + 7, 31 * 86_400 + 5)
 DOMAINS = ("example.com", "app.example.com", "badexample.com", "other.test")
 STEPS = 40
+ALIKE = 6
+"""Number of the name by which codes of two organizations are spelled alike."""
 
 
 def world(seed: int, features: dict[str, bool]) -> list[Step]:
@@ -90,7 +92,12 @@ def _license(dice: random.Random, vendor: int, organization: str, license_id: st
 
 
 def _new_code(dice: random.Random) -> Step:
-    return {"do": "add code", "organization": dice.randint(0, 2), "name": dice.randint(0, 3), **_changes(dice)}
+    return {
+        "do": "add code",
+        "organization": dice.randint(0, 3),
+        "name": dice.choice((0, 1, 2, 3, ALIKE)),
+        **_changes(dice),
+    }
 
 
 def _edit(dice: random.Random, focus: int = 2) -> Step:
@@ -113,6 +120,17 @@ def _changes(dice: random.Random) -> Step:
     if dice.random() < 0.06:
         changes["default"] = True
     return changes
+
+
+def _spell_alike(dice: random.Random, _focus: int) -> Step:
+    """A code of one of two organizations gets the name by which those of both are spelled alike, or another one, maybe
+    while the clock is set back."""
+    return {
+        "organization": dice.choice(("1", "1-2")),
+        "code": dice.randint(0, 3),
+        "name": dice.choice((ALIKE, 4)),
+        "back": dice.choice((0, 59, 3_001, 2 * 86_400)),
+    }
 
 
 def _authorize(dice: random.Random, focus: int) -> Step:
@@ -198,6 +216,7 @@ _KINDS: dict[str, tuple[int, Any]] = {
     "edit code": (4, lambda dice, focus: {k: v for k, v in _edit(dice, focus).items() if k != "do"}),
     "add code": (1, lambda dice, _: {k: v for k, v in _new_code(dice).items() if k != "do"}),
     "rename code": (1, lambda dice, focus: {"code": dice.randint(0, focus), "name": dice.randint(0, 5)}),
+    "spell alike": (4, _spell_alike),
     "remove code": (1, lambda dice, focus: {"code": dice.randint(0, focus)}),
     "restart": (4, lambda dice, _: {"down": dice.choice((0, 0, 5, 3_607, 90_061))}),
     "archive": (1, lambda dice, _: {"license": dice.randint(0, 3)}),

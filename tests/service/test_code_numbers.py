@@ -95,6 +95,18 @@ def test_a_name_given_to_another_code_takes_no_leases_along(server: Lab) -> None
     assert usage.usage(server.ctx, code=other).total == 1, "it belongs to the code that had its name at its time"
 
 
+def test_a_lease_without_a_number_is_counted_where_it_was_given_over_a_clock_set_back(server: Lab) -> None:
+    first = server.load(item("a"))
+    server.time.forward(3600)
+    lease = old(server, server.authorize(first).lease)
+    moved = rename(server, first, "moved")
+    server.time.wall -= 1800
+    other = handshakes.add(server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 1}]}, "test", server.time.now)
+    server.time.forward(7200)
+    server.report(lease, {"QR": 4})
+    assert (usage.usage(server.ctx, code=moved).total, usage.usage(server.ctx, code=other).total) == (4, 0)
+
+
 def test_a_number_counts_only_if_its_code_once_had_the_name(server: Lab) -> None:
     code = server.load(item())
     claims = read_jws(server.authorize(code).lease, LEASE_TYPE).claims()

@@ -88,6 +88,22 @@ def test_a_code_that_takes_a_name_later_does_not_take_its_requests(server: Lab) 
     assert server.authorize(SPELLED, organization_id="1").items[0].item_id == "a"
 
 
+def test_a_clock_set_back_gives_a_name_to_nobody_else(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1-2", license_id="3"))
+    server.time.wall -= 3600
+    take(server, sell(server, item("b"), organization="1", license_id="2-3"))
+    assert server.authorize(SPELLED).items[0].item_id == "a", "it had the name first"
+
+
+def test_a_code_that_gets_a_former_name_again_does_not_take_its_requests(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    take(server, sell(server, item("b"), organization="1-2", license_id="3"))
+    handshakes.edit(server.ctx, SPELLED, {"custom": "away"}, "test", NOON, "1")
+    assert server.authorize(SPELLED).items[0].item_id == "b"
+    handshakes.edit(server.ctx, "1-away", {"custom": "2-3"}, "test", NOON)
+    assert server.authorize(SPELLED).items[0].item_id == "b"
+
+
 def test_an_import_never_touches_a_code_of_another_organization(server: Lab) -> None:
     take(server, sell(server, item("a"), organization="1", license_id="2-3"))
     with pytest.raises(AdminError) as caught:

@@ -242,6 +242,24 @@ def test_a_code_made_again_on_one_side_and_changed_on_the_other_is_two_that_can_
     assert handshakes.edit(main.ctx, "#3", {"custom": "y"}, "admin", NOON) == "216998-y"
 
 
+@pytest.mark.parametrize("skew", [-3600, 0, 3600])
+def test_both_mean_the_same_of_two_codes_that_got_one_name_apart_whatever_the_clocks_say(duet: Duet, skew: int) -> None:
+    for custom in ("a", "b"):
+        handshakes.add(duet.main.server.ctx, ORGANIZATION, {"custom": custom, "items": [{"id": 2}]}, "admin", NOON)
+    duet.turn()
+    duet.cut = True
+    duet.run(20)
+    handshakes.edit(duet.standby.server.ctx, "216998-b", {"custom": "z"}, "admin", NOON + skew)
+    handshakes.edit(duet.main.server.ctx, "216998-a", {"custom": "z"}, "admin", NOON)
+    duet.settle()
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    for player in duet.players:
+        known = player.server.ctx.store.catalog
+        assert [code.key for code in known.present if code.custom == "z"] == [2, 3]
+        assert known.codes["216998-z"].key == 2, "that of the main, whose epoch is the earlier one"
+        assert player.faults() == []
+
+
 def test_passwords_changed_on_both_sides_are_two_changes(duet: Duet) -> None:
     ctx = duet.main.server.ctx
     handshakes.add(ctx, ORGANIZATION, {"custom": "p", "password": "one", "items": [{"id": 2}]}, "admin", NOON)

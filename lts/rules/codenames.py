@@ -1,0 +1,76 @@
+"""The names that handshake codes were given: who had a name first, and who had it when a lease was given.
+
+Order is that of the change feed, never of the clock, which may be set back (docs/design/authorizing.md, Names and
+numbers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Given(NamedTuple):
+    """A change that gave a code this name: `serial` in the feed of `origin` (first eight digits of the incarnation, as
+    a lease's `jti` begins), at `since` (UTC seconds), as the `place`-th of all such changes."""
+
+    name: str
+    code: int
+    since: int
+    origin: str
+    serial: int
+    place: int
+
+
+@dataclass(frozen=True)
+class Names:
+    """What is known of the names of codes, removed ones too."""
+
+    of_name: Mapping[str, tuple[Given, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By spelled name, oldest first; only where it goes over to another code."""
+    held: Mapping[int, Given] = field(default_factory=lambda: MappingProxyType({}))
+    """By the code's number: since when it has, without a break, the name that it has."""
+
+    def bore(self, code: int, name: str) -> bool:
+        """Whether a code has, or once had, a name."""
+        return any(given.code == code for given in self.of_name.get(name, ()))
+
+    def bearer(self, name: str, origin: str, serial: int, at: int) -> int:
+        """Number of the code that had a name when `origin` had written its change `serial`, the first to have it when
+        none had it by then, 0 for a name that was never given. Changes of another origin go by `at`, UTC seconds."""
+        every = self.of_name.get(name, ())
+        for given in reversed(every):
+            if given.serial <= serial if given.origin == origin else given.since <= at:
+                return given.code
+        return every[0].code if every else 0
+
+    def last_bearer(self, name: str) -> int:
+        """Number of the code that was last given a name, 0 for none."""
+        every = self.of_name.get(name, ())
+        return every[-1].code if every else 0
+
+    def since(self, code: int) -> int:
+        """UTC seconds at which a code got the name that it has, 0 when that is not known."""
+        given = self.held.get(code)
+        return given.since if given is not None else 0
+
+    def place(self, code: int) -> int:
+        """Where in the feed a code got the name that it has: of two the one with the lower place had its name first."""
+        given = self.held.get(code)
+        return given.place if given is not None else -1
+
+
+def learn(rows: Iterable[Given]) -> Names:
+    """Of all changes that gave or left a code its name, in the order of the feed."""
+    of_name: dict[str, list[Given]] = {}
+    held: dict[int, Given] = {}
+    for given in rows:
+        before = held.get(given.code)
+        if before is None or before.name != given.name:
+            held[given.code] = given
+        every = of_name.setdefault(given.name, [])
+        if not every or every[-1].code != given.code:
+            every.append(given)
+    return Names(MappingProxyType({name: tuple(every) for name, every in of_name.items()}), MappingProxyType(held))
