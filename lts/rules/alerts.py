@@ -16,6 +16,7 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.rules.ends import days_left
 from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS
+from lts.rules.successors import Successors
 
 Json = dict[str, Any]
 SLACK = 5
@@ -127,15 +128,16 @@ def failure_measures(
 
 def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
     """Items that end soon or are in grace; those whose renewal lasts longer are silent."""
-    found = []
+    found, successors = [], None
     for item in items:
         end = item["expiresAt"]
         if end is None or item["state"] not in ("active", "grace"):
             continue
         days = max(0, (end - now + DAY_SECONDS - 1) // DAY_SECONDS)
         stage = GRACE_STAGE if end <= now else sum(days <= limit for limit in END_DAYS)
-        if stage and renewed(item, items):
-            stage = 0
+        if stage:
+            successors = successors or Successors(items)
+            stage = 0 if successors.take_over(item) else stage
         left, grace_ends = max(0, days_left(end, now)), end + item["graceDays"] * DAY_SECONDS
         params = _named(item, days=left, expiresAt=end, graceEnds=grace_ends)
         kind = "grace" if stage == GRACE_STAGE else "ends"
@@ -145,31 +147,6 @@ def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
 
 def _stage(keys: tuple[str, str], kind: str, stage: int, most: int, params: Json) -> Measure:
     return Measure(*keys, kind, stage, 100, tuple(range(1, most + 1)), slack=0, params=params)
-
-
-def renewed(item: Json, items: Sequence[Json]) -> bool:
-    """Whether in every handshake code that uses an item another one takes over before it ends, and lasts longer."""
-    return all(any(_takes_over(other, item, code) for other in items) for code in item["codes"])
-
-
-def _takes_over(other: Json, item: Json, code: int) -> bool:
-    lasts = other["expiresAt"] is None or other["expiresAt"] > item["expiresAt"]
-    return (
-        other["id"] != item["id"]
-        and code in other["codes"]
-        and other["state"] in ("active", "pending")
-        and other["startsAt"] <= item["expiresAt"]
-        and lasts
-        and (other["product"], other["chargeWay"]) == (item["product"], item["chargeWay"])
-        and all(_covers(other[name], item[name]) for name in ("productVersions", "editions", "deploymentTypes"))
-        and set(item["modules"]) <= set(other["modules"])
-    )
-
-
-def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
-    """Whether a list of what is allowed (empty or "*" = anything) allows all that another one does."""
-    anything = not wide or "*" in wide
-    return anything or (bool(narrow) and "*" not in narrow and set(narrow) <= set(wide))
 
 
 def forecast_measures(items: Sequence[Json], last_days: Mapping[int, int], today: int) -> list[Measure]:
