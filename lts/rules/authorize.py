@@ -256,8 +256,7 @@ def quota_fault(entry: CodeItem, standing: Standing, instances: int) -> int:
     item, cap = entry.item.item, entry.cap
     way = item.charge_way
     if way in UNIT_WAYS:
-        spent = standing.used >= item.quota + grace_units(item)
-        return 120 if spent or (cap is not None and standing.code_used >= cap) else 0
+        return 120 if used_up(entry, standing) else 0
     if way in SEAT_WAYS:
         full = standing.seat is None and standing.live >= item.quota + grace_units(item)
         capped = cap is not None and standing.code_live >= cap and not standing.in_code
@@ -275,8 +274,16 @@ def _concurrent_fault(entry: CodeItem, standing: Standing, instances: int) -> in
     held = standing.seat.instances if standing.seat is not None and standing.in_code else 0
     if cap is not None and asked > held and standing.code_live + asked - held > cap:
         return 120
-    overused = standing.spent >= item.overdraft
-    return 120 if overused and standing.elders + asked > item.quota else 0
+    return 120 if used_up(entry, standing) and standing.elders + asked > item.quota else 0
+
+
+def used_up(entry: CodeItem, standing: Standing) -> bool:
+    """Whether what was counted reaches the quota with its grace, or the cap, of units; the overdraft of an item that is
+    used at once."""
+    item, cap = entry.item.item, entry.cap
+    if item.charge_way in UNIT_WAYS:
+        return standing.used >= item.quota + grace_units(item) or (cap is not None and standing.code_used >= cap)
+    return item.charge_way in CONCURRENT_WAYS and standing.spent >= item.overdraft
 
 
 def in_quota_grace(item: Item, standing: Standing) -> bool:

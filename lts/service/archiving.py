@@ -25,8 +25,7 @@ def license_use(ctx: Context, license_id: str, organization_id: str | None, now:
     The organization is needed where two have a license of this id. Raises AdminError.
     """
     items = _find(ctx.store.catalog, license_id, organization_id)
-    keys = {item.key for item in items}
-    every = [item for item in licenses.describe(ctx, now) if item["id"] in keys]
+    every = licenses.describe(ctx, now, [item.key for item in items])
     seats = sum(item["used"] for item in every if item["chargeWay"] in SEAT_WAYS | CONCURRENT_WAYS)
     return {
         "licenseId": license_id,

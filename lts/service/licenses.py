@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -297,11 +298,13 @@ def _put_in(
     handshakes.emit_code(tx, draft, actor, now)
 
 
-def describe(ctx: Context, now: int) -> list[dict[str, Any]]:
-    """All license items with their state and use, for the portal and the command line."""
+def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[dict[str, Any]]:
+    """License items with their state and use, for the portal and the command line: all, or those of some numbers."""
     item_now = ctx.clock.item_time(now)
     with ctx.store.snapshot() as view:
-        return [_describe(view, entry, now, item_now) for entry in view.catalog.items.values()]
+        items = view.catalog.items
+        chosen = items.values() if of is None else [items[key] for key in of if key in items]
+        return [_describe(view, entry, now, item_now) for entry in chosen]
 
 
 def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[str, Any]:

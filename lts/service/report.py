@@ -15,7 +15,6 @@ from lts.rules.authorize import Granted, has_seat
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
-from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS, grace_units
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service import newnames
 from lts.service.authorize import (
@@ -30,7 +29,7 @@ from lts.service.authorize import (
 from lts.service.context import Context
 from lts.service.counting import Counting, Sender, count
 from lts.service.leased import leased
-from lts.service.standing import standing_of
+from lts.service.standing import counted, standing_of
 from lts.store import devices, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
@@ -214,18 +213,11 @@ def _note_restored(ctx: Context, lease: Lease, reached: int) -> None:
     )
 
 
-def _limits_reached(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> list[bool]:
-    """All that the counts of a report can change in a decision: which limits of its lease's items are reached."""
-    sums, reached = tx.counters.sums, []
-    for item in items:
-        if item.item.charge_way in UNIT_WAYS:
-            used, quota = sums.get(("item", item.key, 0), 0), item.item.quota
-            cap = code.entries[item.key].cap if item.key in code.entries else None
-            spent = cap is not None and sums.get(("code", code.key, item.key), 0) >= cap
-            reached += [used >= quota, used >= quota + grace_units(item.item), spent]
-        elif item.item.charge_way in CONCURRENT_WAYS:
-            reached.append(stored.overdraft_spent(tx, item, now) >= item.item.overdraft)
-    return reached
+def _limits_reached(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> list[tuple[bool, bool]]:
+    """All that the counts of a report can change in a decision: which of its lease's items are used up, or in grace."""
+    entries = [code.entries.get(item.key) or CodeItem(item) for item in items]
+    counts = [(entry, counted(tx, code, entry, now)) for entry in entries]
+    return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.item, so_far)) for entry, so_far in counts]
 
 
 def renewal(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lts.rules.authorize import Standing, StandingOf
+from dataclasses import replace
+
+from lts.rules.authorize import Standing, StandingOf, used_up
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.licensefile import ChargeWay
 from lts.rules.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat
@@ -19,10 +21,17 @@ def standing_of(view: View, code: Code, device: int | None, now: int) -> Standin
             return _seat_standing(view, code, entry, device, now)
         if item.item.charge_way in CONCURRENT_WAYS:
             return _concurrent_standing(view, code, entry, device, now)
-        sums = view.sums
-        return Standing(sums.get(("item", item.key, 0), 0), sums.get(("code", code.key, item.key), 0))
+        return counted(view, code, entry, now)
 
     return look_up
+
+
+def counted(view: View, code: Code, entry: CodeItem, now: int) -> Standing:
+    """The part of a standing at `now` (UTC seconds) that reports change: units, and what is spent of the overdraft."""
+    item = entry.item
+    if item.item.charge_way in CONCURRENT_WAYS:
+        return Standing(spent=usage.overdraft_spent(view, item, now))
+    return Standing(view.sums.get(("item", item.key, 0), 0), view.sums.get(("code", code.key, item.key), 0))
 
 
 def _held(view: View, device: int | None, item: LicenseItem, now: int, concurrent: bool) -> tuple[Seat | None, int]:
@@ -49,11 +58,10 @@ def _seat_standing(view: View, code: Code, entry: CodeItem, device: int | None, 
 def _concurrent_standing(view: View, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
     item = entry.item
     seat, peak = _held(view, device, item, now, True)
-    spent = usage.overdraft_spent(view, item, now)
-    overused = spent >= item.item.overdraft
-    return Standing(
-        spent=spent,
-        elders=_elders(view, item, device or 0, seat, now) if overused else 0,
+    counts = counted(view, code, entry, now)
+    return replace(
+        counts,
+        elders=_elders(view, item, device or 0, seat, now) if used_up(entry, counts) else 0,
         code_live=seats.live_leases(view, item.key, code.key, now) if entry.cap is not None else 0,
         seat=seat,
         peak=peak,

@@ -19,6 +19,7 @@ from lts.rules.licensefile import License
 from lts.rules.paging import Page
 from lts.service import (
     alerts,
+    archiving,
     attention,
     auditlog,
     codeuse,
@@ -284,3 +285,17 @@ def test_statistics_of_an_item_by_one_code_speak_of_that_code_alone(server: Lab,
     assert hours["hours"] == [{"hour": 12, **day, "refused": None}]
     of_item = usage.overview(server.ctx, server.time.now, item="a")["days"][0]
     assert (of_item["units"], of_item["devices"]) == ({"QR": 9}, 3)
+
+
+def test_what_archiving_a_license_ends_is_told_by_looking_at_its_own_items(tmp_path: Path) -> None:
+    costs = []
+    for count in (20, 160):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        with counted() as steps, lab(folder, FakeTime(), Vendor()) as server:
+            imported(server, *many(count))
+            server.load(item("own", "device", 5), license_id="own")
+            server.authorize("216998-own")
+            assert archiving.license_use(server.ctx, "own", None, NOON)["seats"] == 1
+            costs.append(steps.of(lambda s=server: archiving.license_use(s.ctx, "own", None, NOON)))  # type: ignore[misc]  # bound at once
+    assert costs[1] < costs[0] * 1.5, costs
