@@ -34,7 +34,7 @@ from lts.service.pair.pinned import Delegation, PinnedFile
 from lts.service.refusals import Refusals
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
-from lts.store import pair
+from lts.store import codes, pair
 from lts.store.store import Store, prepare
 from lts.watchdog import Watchdog
 from lts.web.app import App
@@ -113,6 +113,10 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         Builder(trust, files, me, vault, delegation),
         on_fault=lambda error: _storage_fault(warnings, error),
     )
+    with store.reader() as db:
+        told = codes.trusted(db)
+    if trust.settle(told):
+        store.refresh_catalog()
     ctx = Context(
         config=config,
         store=store,

@@ -8,14 +8,14 @@ from itertools import count
 from typing import Any
 
 from lts.errors import AdminError, LicenseFileError
-from lts.rules import filekind, licensefile
+from lts.rules import filekind, licensefile, vendorkey
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
 from lts.rules.licensefile import Item, License
 from lts.rules.notices import HINT, WARNING, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
-from lts.rules.vendorkey import fingerprint, is_fingerprint
+from lts.rules.vendorkey import VendorKey, fingerprint, is_fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
 from lts.service.context import Context
@@ -99,6 +99,9 @@ def import_license(
 ) -> Preview:
     """Import a license file; `confirmed` is the fingerprint of an unknown vendor key that the administrator
     accepts. Returns what was done (status "already-imported" when nothing). Raises LicenseFileError, AdminError.
+
+    The key is trusted by a change of its own before: who is killed between the two has confirmed the key, as the audit
+    log tells, and imports the file again.
     """
     license_file = _read(data)
     shown = _previewed(ctx, license_file, choice, now)  # nothing is trusted for a bad file
@@ -129,8 +132,15 @@ def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None,
         )
     if not is_fingerprint(confirmed, license_file.vendor_kid) and confirmed != license_file.vendor_kid:
         raise AdminError("wrong-fingerprint", f"The fingerprint given is not that of the file's key ({shown}).")
-    pub = ctx.trust.add_key(license_file.vendor_name, license_file.vendor_key)
-    ctx.store.write(lambda tx: tx.emit(records.Trust(actor, license_file.vendor_kid, pub), now))
+    trust(ctx, vendorkey.describe(license_file.vendor_name, license_file.vendor_key).encode("utf-8"), actor, now)
+
+
+def trust(ctx: Context, pub: bytes, actor: str, now: int) -> VendorKey:
+    """Trust the vendor's key of a `.pub` text from now on, as the audit log tells. Raises TokenError, CannotStore."""
+    with ctx.trust.once_stored([pub]) as [key]:
+        ctx.store.write(lambda tx: tx.emit(records.Trust(actor, key.key.kid, key.text), now))
+    ctx.store.refresh_catalog()
+    return key
 
 
 def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:

@@ -1,8 +1,16 @@
-"""The trust store: vendor keys that an administrator put beside the configuration or confirmed later."""
+"""The trust store: vendor keys that an administrator put beside the configuration or confirmed later.
+
+A key that is confirmed is believed once the change feed tells of it, never before: its file waits beside, and gets its
+name after the commit. Who is killed in between finds it at the next start: `settle` gives it its name when the feed has
+the key, and deletes it when not.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lts import plainfile
@@ -11,7 +19,10 @@ from lts.errors import TokenError, words_of
 from lts.rules import filekind, vendorkey
 from lts.rules.notices import Notice
 from lts.rules.vendorkey import VendorKey
-from lts.service.files import write_private
+from lts.service.files import sync_folder, write_private
+
+_HELD = ".pub.held"
+"""How the file of a key ends that is not trusted yet."""
 
 
 class TrustStore:
@@ -21,6 +32,7 @@ class TrustStore:
         self._own = data_dir / "trust"
         self._folders = (configured, self._own)
         self._lock = threading.Lock()
+        self._changing = threading.Lock()
         self._stamp: tuple[tuple[str, int, int], ...] | None = None
         self._keys: dict[str, VendorKey] = {}
         self._roots: dict[str, str] = {}
@@ -45,26 +57,63 @@ class TrustStore:
             return self._keys
 
     def add(self, pub: bytes) -> VendorKey:
-        """Trust the key of a `.pub` text from now on. Raises TokenError, also naming another kind of file."""
+        """Trust the key of a `.pub` text at once, where no change of this server's feed tells of it: the keys of the
+        main that a standby copies. Raises TokenError, also naming another kind of file."""
+        key = self._hold(pub)
+        self._believe(key)
+        return key
+
+    @contextlib.contextmanager
+    def once_stored(self, pubs: Iterable[bytes]) -> Iterator[list[VendorKey]]:
+        """The keys of some `.pub` texts, trusted once the block, which commits them to the feed, has ended well.
+        Raises TokenError, also naming another kind of file."""
+        keys: dict[str, VendorKey] = {}
+        with self._changing:
+            try:
+                keys.update((key.key.kid, key) for key in map(self._hold, pubs))
+                yield list(keys.values())
+            except Exception:
+                for kid in keys:
+                    self._held(kid).unlink(missing_ok=True)
+                raise
+            for key in keys.values():
+                self._believe(key)
+
+    def settle(self, told: Mapping[str, str]) -> bool:
+        """End what a kill left half done: `told` are the texts of keys in the feed, by id. Whether a key is trusted
+        now that was not."""
+        found = False
+        for path in sorted(self._own.glob(f"*{_HELD}")):
+            with contextlib.suppress(TokenError):
+                key = vendorkey.read(plainfile.read(path))
+                if told.get(key.key.kid) == key.text:
+                    self._believe(key)
+                    found = True
+                    continue
+            path.unlink()
+        return found
+
+    def _hold(self, pub: bytes) -> VendorKey:
         if fault := filekind.mistaken("The file", pub, filekind.PUBLIC_KEY):
             raise TokenError(fault)
         key = vendorkey.read(pub)
-        self._write(key.key.kid, pub)
+        self._own.mkdir(mode=0o700, exist_ok=True)
+        write_private(self._held(key.key.kid), pub)
         return key
 
-    def add_key(self, name: str, key: PublicKey) -> str:
-        """Trust a key known from a license file; returns the text kept for it."""
-        text = vendorkey.describe(name, key)
-        self._write(key.kid, text.encode("utf-8"))
-        return text
+    def _believe(self, key: VendorKey) -> None:
+        os.replace(self._held(key.key.kid), self._file(key.key.kid))
+        sync_folder(self._own)
+
+    def _held(self, kid: str) -> Path:
+        return self._own / f"{kid}{_HELD}"
+
+    def _file(self, kid: str) -> Path:
+        return self._own / f"{kid}.pub"
 
     def changed(self) -> bool:
         """Whether the folders differ from what was last read."""
         return self._look() != self._stamp
-
-    def _write(self, kid: str, data: bytes) -> None:
-        self._own.mkdir(mode=0o700, exist_ok=True)
-        write_private(self._own / f"{kid}.pub", data)
 
     def _look(self) -> tuple[tuple[str, int, int], ...]:
         seen = []

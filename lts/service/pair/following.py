@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
-from lts.errors import DatabaseDamaged, PeerError
+from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
 from lts.service.pair import joining, messages
@@ -26,6 +27,15 @@ _REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-se
 
 _OF_SERVERS = (Kind.ORIGIN, Kind.EPOCH, Kind.EVENT)
 """Changes that servers make by themselves."""
+
+
+def _vendor_keys(news: News) -> Iterator[bytes]:
+    """Texts of the vendor keys that the other server came to trust."""
+    for _, _, _, kind, payload in news.changes:
+        if kind == Kind.TRUST:
+            record = records.decode_payload(kind, payload)
+            assert isinstance(record, records.Trust)
+            yield record.pub.encode("utf-8")
 
 
 def _overtaken(tx: Transaction) -> bool:
@@ -137,16 +147,17 @@ class Following:
         node = self._node
         serving = node.ctx.status == SERVING
         try:
-            taken = node.ctx.store.write(lambda tx: self._apply(tx, news, serving))
-        except (ValueError, KeyError, IndexError, DatabaseDamaged) as error:
+            with node.ctx.trust.once_stored(_vendor_keys(news)) as keys:
+                taken = node.ctx.store.write(lambda tx: self._apply(tx, news, serving))
+        except (ValueError, KeyError, IndexError, DatabaseDamaged, TokenError) as error:
             raise node.fault(
                 "peer-feed", f"The other server's changes cannot be taken: {error}. See lts verify on both servers."
             ) from error
         if serving:
             node.merged_changes += taken
         kinds = {change[3] for change in news.changes}
-        if Kind.TRUST in kinds:
-            self._take_trust(news)
+        if keys:
+            node.ctx.store.refresh_catalog()
         if Kind.EPOCH in kinds or Kind.ORIGIN in kinds:
             node.learn_keys()
 
@@ -166,14 +177,6 @@ class Following:
         if serving and node.role == MAIN and _overtaken(tx):
             node.begin_epoch(tx, "merge")
         return taken
-
-    def _take_trust(self, news: News) -> None:
-        for _, _, _, kind, payload in news.changes:
-            if kind == Kind.TRUST:
-                record = records.decode_payload(kind, payload)
-                assert isinstance(record, records.Trust)
-                self._node.ctx.trust.add(record.pub.encode("utf-8"))
-        self._node.ctx.store.refresh_catalog()
 
     def _begin_to_serve(self, theirs: State, asked: float) -> None:
         """The main has everything: let the other one give way if it serves, take the rest, and serve."""
