@@ -6,7 +6,7 @@ Pure: the caller brings the catalog, a look-up of each item's standing, and the 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from lts.errors import Malformed, Refusal
@@ -24,6 +24,7 @@ from lts.rules.seats import (
     lease_end,
     seat_end,
 )
+from lts.rules.verdicts import explain
 
 STAGES = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
 """Checks of one item in their order (docs/design/authorizing.md, Checks of an item); 114 and 103 for domain
@@ -172,27 +173,71 @@ class _Candidate:
     standing: Standing | None
 
 
-def decide(code: Code, request: Request, standing_of: StandingOf, now: int, item_now: int) -> Decision:
+def decide(
+    code: Code,
+    request: Request,
+    standing_of: StandingOf,
+    now: int,
+    item_now: int,
+    held: Collection[int] | None = None,
+) -> Decision:
     """Choose the items for a request that `admit` let in.
 
     `now` is the clock, `item_now` the time for starts and ends of items (docs/design/machine.md, Clock), both UTC
-    seconds.
+    seconds. With `held`, numbers of items that has all in which the device has a live seat, no more items are looked
+    at than it takes to find the one that is granted, and `tried` is empty then; without it every item is.
     """
     outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
     offered = frozenset(m for entry, fault in outer if not fault for m in entry.item.item.modules)
     coverable = offered.issuperset(request.modules)
-    candidates = [_candidate(entry, fault, request, coverable, standing_of, item_now) for entry, fault in outer]
-    ordered = _order(code, candidates, item_now)
-    chosen = _as_next_time(code, candidates, _choose(ordered, request), request, item_now)
-    tried = tuple((c.entry.item, c.code) for c in ordered)
-    if chosen:
-        granted = tuple(
+    known: dict[int, _Candidate] = {}
+
+    def candidate(entry: CodeItem, fault: int) -> _Candidate:
+        key = entry.item.key
+        if key not in known:
+            known[key] = _candidate(entry, fault, request, coverable, standing_of, item_now)
+        return known[key]
+
+    def granted(chosen: _Choice) -> tuple[Granted, ...]:
+        return tuple(
             grant_item(c.entry.item, code.key, modules, c.standing, request.instances, now, item_now)
             for c, modules in chosen
             if c.standing is not None
         )
-        return Decision(granted, 0, tried)
-    return Decision((), _furthest(ordered), tried)
+
+    if held is not None:
+        first = _first_in_order(code, outer, candidate, request, held, item_now)
+        if first is not None:
+            return Decision(granted([(first, first.modules)]), 0, ())
+    candidates = [candidate(entry, fault) for entry, fault in outer]
+    ordered = _order(code, candidates, item_now)
+    chosen = _as_next_time(code, candidates, _choose(ordered, request), request, item_now)
+    tried = tuple((c.entry.item, c.code) for c in ordered)
+    return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried)
+
+
+def _first_in_order(
+    code: Code,
+    outer: list[tuple[CodeItem, int]],
+    candidate: Callable[[CodeItem, int], _Candidate],
+    request: Request,
+    held: Collection[int],
+    item_now: int,
+) -> _Candidate | None:
+    """The first item, as `_order` has them, that is granted alone, without a look at those behind it; None where none
+    is."""
+    for entry, fault in outer:
+        if entry.item.key in held and not fault:
+            found = candidate(entry, fault)
+            if _alone(found, request) and _rank(code, found, item_now) == _SEATED:
+                return found
+    in_grace = None
+    for entry, fault in outer:
+        if not fault and _alone(found := candidate(entry, fault), request):
+            if code.manual_order or _rank(code, found, item_now) < _IN_GRACE:
+                return found
+            in_grace = in_grace or found
+    return in_grace
 
 
 def _unfit(entry: LicenseItem, request: Request) -> int:
@@ -295,21 +340,30 @@ def in_quota_grace(item: Item, standing: Standing) -> bool:
     return False
 
 
+_SEATED, _AS_ORDERED, _IN_GRACE = range(3)
+
+
 def _order(
     code: Code, candidates: list[_Candidate], item_now: int, given: frozenset[int] = frozenset()
 ) -> list[_Candidate]:
     """A live seat first, but for one in an item past its end, then the code's order; without a manual one, items in
     grace stand behind. `given` are the items in which this request gives a seat: it counts as live."""
+    return sorted(candidates, key=lambda candidate: _rank(code, candidate, item_now, given))
 
-    def behind(candidate: _Candidate) -> tuple[bool, bool]:
-        standing, item = candidate.standing, candidate.entry.item.item
-        ended = in_expiry_grace(item, item_now)
-        live = standing is not None and (standing.seat is not None or candidate.entry.item.key in given)
-        seated = live and not ended
-        grace = ended or (standing is not None and in_quota_grace(item, standing))
-        return (not seated, grace and not code.manual_order and not seated)
 
-    return sorted(candidates, key=behind)
+def _rank(code: Code, candidate: _Candidate, item_now: int, given: frozenset[int] = frozenset()) -> int:
+    standing, item = candidate.standing, candidate.entry.item.item
+    ended = in_expiry_grace(item, item_now)
+    seated = standing is not None and (standing.seat is not None or candidate.entry.item.key in given)
+    if seated and not ended:
+        return _SEATED
+    grace = ended or (standing is not None and in_quota_grace(item, standing))
+    return _IN_GRACE if grace and not code.manual_order else _AS_ORDERED
+
+
+def _alone(candidate: _Candidate, request: Request) -> bool:
+    """Whether an item fits and has all modules wanted."""
+    return not candidate.code and (not request.modules or len(candidate.modules) == len(request.modules))
 
 
 _Choice = list[tuple[_Candidate, tuple[str, ...]]]
@@ -337,7 +391,7 @@ def has_seat(charge_way: str) -> bool:
 def _choose(candidates: list[_Candidate], request: Request) -> _Choice:
     fitting = [c for c in candidates if not c.code]
     for candidate in fitting:
-        if not request.modules or len(candidate.modules) == len(request.modules):
+        if _alone(candidate, request):
             return [(candidate, candidate.modules)]
     chosen: _Choice = []
     missing = list(request.modules)
@@ -384,28 +438,3 @@ def grant_item(
     )
     grace = quota_grace or in_expiry_grace(item, item_now)
     return Granted(entry, modules, grace, seat, lease)
-
-
-_SENTENCES = {
-    0: "fits",
-    103: "The application's domain is not one this item is for.",
-    106: "The handshake code has no item for this product; check the product name.",
-    107: "The license does not cover this major version of the product.",
-    108: "The license does not cover this deployment type.",
-    109: "The license does not cover this edition.",
-    111: "The license item and its grace days are over; import a renewed license file.",
-    112: "The license item has not started yet.",
-    113: "The license item is revoked, archived, or not valid on this server.",
-    114: "The item is for web sites; send validation.domain.",
-    115: "The item is not charged in the way asked for.",
-    120: "The quota of the license item and its grace are used up.",
-    124: "The license items do not cover all modules wanted.",
-}
-
-
-def explain(code: int, entry: LicenseItem | None) -> str:
-    """One sentence for people on a verdict; names the item where one is given and refused."""
-    sentence = _SENTENCES[code]
-    if entry is None or code in (0, 106, 124):  # these speak of the code as a whole
-        return sentence
-    return f"{sentence[:-1]} (item {entry.item.item_id})."

@@ -19,7 +19,7 @@ from lts.rules.seats import CONCURRENT_WAYS
 from lts.service import clones
 from lts.service.context import Context, request_id
 from lts.service.refusals import RefusedRequest
-from lts.service.standing import standing_of
+from lts.service.standing import held_items, standing_of
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
 from lts.store.writer import Waiting
@@ -121,8 +121,9 @@ def decide(
     if device is not None and step.cloned:
         clone = clones.refuse(tx, device, step, now)
         return Decided(code, Decision((), 151, ()), None, "", Chain(), clone)
-    look_up = standing_of(tx, code, device.key if device else None, now)
-    decision = rules.decide(code, request, look_up, now, item_now)
+    number = device.key if device else None
+    look_up, held = standing_of(tx, code, number, now), held_items(tx, code, number)
+    decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:
         return Decided(code, decision, None, "", Chain())
     key = device.key if device else tx.next_device

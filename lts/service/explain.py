@@ -8,6 +8,7 @@ from uuid import UUID
 from lts.errors import Refusal
 from lts.protocol import iso
 from lts.rules import authorize as rules
+from lts.rules import verdicts
 from lts.rules.authorize import Request, has_seat
 from lts.rules.catalog import Code, LicenseItem
 from lts.rules.seats import CONCURRENT_WAYS, grace_units
@@ -46,7 +47,7 @@ def _verdicts(view: Snapshot, code: Code, request: Request, now: int, item_now: 
                 "itemId": entry.item.item_id,
                 "licenseId": entry.license_id,
                 "code": verdict,
-                "detail": rules.explain(verdict, None),
+                "detail": verdicts.explain(verdict, None),
                 "quota": entry.item.quota,
                 "grace": grace_units(entry.item),
                 **item_use(view, entry, now),

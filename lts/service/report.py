@@ -29,7 +29,7 @@ from lts.service.authorize import (
 from lts.service.context import Context
 from lts.service.counting import Counting, Sender, count
 from lts.service.leased import leased
-from lts.service.standing import counted, standing_of
+from lts.service.standing import counted, held_items, standing_of
 from lts.store import devices, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
@@ -244,7 +244,9 @@ def renewal(
     except Refusal:
         return ()
     part = code.of_product(request.product)
-    granted = rules.decide(part, request, look_up, now, item_now).granted if part is not None else ()
+    if part is None:
+        return ()
+    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device.key)).granted
     same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
     return granted if same else ()
 

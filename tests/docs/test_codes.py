@@ -9,7 +9,8 @@ import pytest
 
 from lts.client import errors as client_errors
 from lts.errors import HTTP_STATUS, TITLES
-from lts.rules.authorize import _SENTENCES, STAGES
+from lts.rules.authorize import STAGES
+from lts.rules.verdicts import _SENTENCES
 from tests.docs.test_docs import DOCS
 from tests.support.lines import ROOT
 from tests.web.test_static import words

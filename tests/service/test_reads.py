@@ -299,3 +299,21 @@ def test_what_archiving_a_license_ends_is_told_by_looking_at_its_own_items(tmp_p
             assert archiving.license_use(server.ctx, "own", None, NOON)["seats"] == 1
             costs.append(steps.of(lambda s=server: archiving.license_use(s.ctx, "own", None, NOON)))  # type: ignore[misc]  # bound at once
     assert costs[1] < costs[0] * 1.5, costs
+
+
+def test_a_device_is_authorized_by_one_look_however_many_like_items_there_are(tmp_path: Path) -> None:
+    costs = []
+    for count in (20, 420):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        with counted() as steps, lab(folder, FakeTime(), Vendor()) as server:
+            imported(server, *[item(f"i{n}", "device", 5) for n in range(count)])
+            device = str(UUID(int=7))
+            lease = server.authorize(CODE, device).lease
+            costs.append([
+                steps.of(lambda s=server: s.authorize(CODE)),  # type: ignore[misc]  # bound at once
+                steps.of(lambda s=server, d=device: s.authorize(CODE, d)),  # type: ignore[misc]
+                steps.of(lambda s=server, text=lease: s.report(text, {"QR": 1})),  # type: ignore[misc]
+            ])  # fmt: skip
+    for small, large in zip(*costs, strict=True):
+        assert large - small < 400 * 12, "some steps to see what each item is for, none of SQLite"

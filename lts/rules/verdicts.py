@@ -1,0 +1,29 @@
+"""What is said to people of a check that speaks against an item (docs/design/authorizing.md, Checks of an item)."""
+
+from __future__ import annotations
+
+from lts.rules.catalog import LicenseItem
+
+_SENTENCES = {
+    0: "fits",
+    103: "The application's domain is not one this item is for.",
+    106: "The handshake code has no item for this product; check the product name.",
+    107: "The license does not cover this major version of the product.",
+    108: "The license does not cover this deployment type.",
+    109: "The license does not cover this edition.",
+    111: "The license item and its grace days are over; import a renewed license file.",
+    112: "The license item has not started yet.",
+    113: "The license item is revoked, archived, or not valid on this server.",
+    114: "The item is for web sites; send validation.domain.",
+    115: "The item is not charged in the way asked for.",
+    120: "The quota of the license item and its grace are used up.",
+    124: "The license items do not cover all modules wanted.",
+}
+
+
+def explain(code: int, entry: LicenseItem | None) -> str:
+    """One sentence for people on a verdict; names the item where one is given and refused."""
+    sentence = _SENTENCES[code]
+    if entry is None or code in (0, 106, 124):  # these speak of the code as a whole
+        return sentence
+    return f"{sentence[:-1]} (item {entry.item.item_id})."

@@ -1,0 +1,91 @@
+"""Granting looks at no more items than it must, and grants as looking at all of them does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lts.protocol import DAY_SECONDS
+from lts.rules.authorize import Decision, Standing, decide
+from lts.rules.catalog import Code, CodeItem, LicenseItem
+from lts.rules.seats import Seat
+from tests.rules.test_authorize_rules import ASKED, GOOD
+from tests.support.kit import NOON
+
+SEAT = Seat(1, NOON + 1000, codes=(1,))
+STANDINGS = {
+    "free": Standing(), "seated": Standing(live=1, seat=SEAT, in_code=True), "in grace": Standing(used=10, live=10),
+    "full": Standing(used=10**6, live=10**6),
+}  # fmt: skip
+ENDS = {"lasts": None, "ends": NOON + 5, "past its end": NOON - 5, "over": NOON - 30 * DAY_SECONDS}
+Kind = tuple[str, str, str, tuple[str, ...], str]
+KINDS = st.tuples(
+    st.sampled_from(("scan", "device")),
+    st.sampled_from(sorted(STANDINGS)),
+    st.sampled_from(sorted(ENDS)),
+    st.sampled_from((("QR",), ("OCR",), ("QR", "OCR"))),
+    st.sampled_from(("reader", "reader", "reader", "writer")),
+)
+
+
+def code_of(kinds: list[Kind], *, manual: bool) -> tuple[Code, dict[int, Standing]]:
+    entries, standings = [], {}
+    for key, (way, standing, end, modules, product) in enumerate(kinds, 1):
+        item = replace(
+            GOOD,
+            charge_way=way,
+            expires_at=ENDS[end],
+            modules=modules,
+            product=product,
+            grace_quota=50,
+            item_id=str(key),
+        )
+        entries.append(CodeItem(LicenseItem(key, "1", "vendor", "o", item)))
+        known = STANDINGS[standing]
+        standings[key] = known if way == "device" else replace(known, seat=None)
+    return Code(1, "o", "code", tuple(entries), manual_order=manual), standings
+
+
+def decided(
+    code: Code, standings: dict[int, Standing], modules: tuple[str, ...], *, all_items: bool
+) -> tuple[Decision, int]:
+    """The decision, and how many items were looked at."""
+    looks: list[int] = []
+
+    def look_up(entry: CodeItem) -> Standing:
+        looks.append(entry.item.key)
+        return standings[entry.item.key]
+
+    held = [key for key, standing in standings.items() if standing.seat is not None]
+    request = replace(ASKED, modules=modules)
+    decision = decide(code, request, look_up, NOON, NOON, None if all_items else held)
+    assert len(set(looks)) == len(looks), "each at most once"
+    return decision, len(looks)
+
+
+@given(st.lists(KINDS, max_size=7), st.booleans(), st.sampled_from(((), ("QR",), ("QR", "OCR"))))
+def test_who_looks_at_few_items_grants_the_same(kinds: list[Kind], manual: bool, modules: tuple[str, ...]) -> None:
+    if not kinds:
+        return
+    code, standings = code_of(kinds, manual=manual)
+    every, _ = decided(code, standings, modules, all_items=True)
+    few, _ = decided(code, standings, modules, all_items=False)
+    assert (few.granted, few.code) == (every.granted, every.code)
+    assert few.granted or few.tried == every.tried, "a refusal tells of all items"
+
+
+FREE, SEATED, FULL = (("device", state, "lasts", ("QR",), "reader") for state in ("free", "seated", "full"))
+IN_GRACE = ("scan", "in grace", "lasts", ("QR",), "reader")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "looks"),
+    [([FREE] * 2500, 1), ([FREE] * 2499 + [SEATED], 1), ([FULL] * 40 + [FREE] * 2460, 41), ([IN_GRACE] * 2500, 2500)],
+)
+def test_of_many_like_items_those_up_to_the_first_that_is_granted_are_looked_at(kinds: list[Kind], looks: int) -> None:
+    code, standings = code_of(kinds, manual=False)
+    assert decided(code, standings, ("QR",), all_items=False)[1] == looks
+    assert decided(code, standings, ("QR",), all_items=True)[1] == len(kinds)
