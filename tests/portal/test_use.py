@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
+from lts.errors import Refusal
 from lts.protocol import LicenseKey, slot_of
 from lts.rules import licensefile
 from lts.rules.likeness import Caller
@@ -386,6 +388,32 @@ def test_a_seat_is_released_and_the_page_says_until_when_its_lease_runs(site: Si
     site.lab.authorize(code)  # the seat is free
     page = admin.open("audit-log")
     expect(page.get_by_role("table")).to_contain_text("released a seat")
+
+
+def test_a_device_that_looks_copied_is_cleared_and_the_audit_log_tells(site: Site, admin: Visitor) -> None:
+    code, device = site.lab.load(item("seats", "device", 5)), "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11"
+    tokens: list[str | None] = [None, None]
+    for turn in range(6):  # two machines take turns, each with the clone token that it was given
+        with contextlib.suppress(Refusal):
+            tokens[turn % 2] = site.lab.authorize(code, device, chain=tokens[turn % 2]).chain
+    with pytest.raises(Refusal):
+        site.lab.authorize(code, device, chain=tokens[1])
+    page = admin.open("devices")
+    row = page.get_by_role("table", name="Devices").locator("tbody tr").filter(has_text="6f1c2b7e")
+    expect(row).to_contain_text("copied, copies refused")
+    page.get_by_role("button", name="Details of 6f1c2b7e").click()
+    page.get_by_role("button", name="Clear the mark").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Nothing that was counted changes")
+    admin.check_accessibility()
+    dialog.get_by_role("button", name="Clear the mark").click()
+    expect(page.get_by_text("The mark is cleared")).to_be_visible()
+    expect(row).not_to_contain_text("copied")
+    expect(page.get_by_role("button", name="Clear the mark")).to_have_count(0)
+    site.lab.authorize(code, device, chain=tokens[1])  # it is refused no more
+    told = admin.open("audit-log").get_by_role("row").filter(has_text="cleared a device that looked copied")
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("6f1c2b7e")
 
 
 def test_why_tells_the_verdict_of_each_item(site: Site, admin: Visitor) -> None:
