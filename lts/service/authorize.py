@@ -8,7 +8,7 @@ from uuid import UUID
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of
-from lts.rules import asked, chain, likeness
+from lts.rules import admission, asked, chain, likeness
 from lts.rules import authorize as rules
 from lts.rules.authorize import Decision, Granted, Request, has_seat
 from lts.rules.catalog import Code
@@ -114,8 +114,8 @@ def decide(
     """The operation behind an authorization. Raises Refusal before it changes anything; only a clone's first refusal
     leaves a trace."""
     ctx.check_serving()
-    code = rules.find_code(tx.catalog, request)
-    rules.admit(code, request)
+    code = admission.find_code(tx.catalog, request)
+    admission.admit(code, request)
     device = devices.find(tx.db, request.device)
     step = chain_step(ctx, device, request.device, request.chain, now)
     if device is not None and step.cloned:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from lts.errors import Refusal
 from lts.protocol import iso
+from lts.rules import admission, verdicts
 from lts.rules import authorize as rules
-from lts.rules import verdicts
 from lts.rules.authorize import Request, has_seat
 from lts.rules.catalog import Code, LicenseItem
 from lts.rules.seats import CONCURRENT_WAYS, grace_units
@@ -26,8 +26,8 @@ def explain(ctx: Context, request: Request, now: int) -> dict[str, Any]:
     item_now = ctx.clock.item_time(now)
     with ctx.store.snapshot() as view:
         try:
-            code = rules.find_code(view.catalog, request)
-            rules.admit(code, request)
+            code = admission.find_code(view.catalog, request)
+            admission.admit(code, request)
         except Refusal as refusal:
             return {"code": refusal.code, "detail": refusal.detail, "items": []}
         return _verdicts(view, code, request, now, item_now)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lts.errors import Malformed, NotVerified, Refusal
 from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results
-from lts.rules import asked, usage
+from lts.rules import admission, asked, usage
 from lts.rules import authorize as rules
 from lts.rules.authorize import Granted, has_seat
 from lts.rules.catalog import Code, CodeItem, LicenseItem
@@ -240,7 +240,7 @@ def renewal(
         return _of_items(lease, code, items, look_up, now, item_now)
     request = asked.request_of(lease.asked, lease.device_bytes, code)
     try:
-        rules.admit(code, request)
+        admission.admit(code, request)
     except Refusal:
         return ()
     part = code.of_product(request.product)

@@ -1,0 +1,72 @@
+"""Which handshake code a request means, and whether that lets it in (docs/design/authorizing.md, Choosing the code and
+Admission)."""
+
+from __future__ import annotations
+
+import hmac
+
+from lts.errors import Malformed, Refusal
+from lts.rules import domains
+from lts.rules.authorize import Request
+from lts.rules.catalog import Catalog, Code
+
+
+def find_code(catalog: Catalog, request: Request) -> Code:
+    """The code a request names (docs/design/authorizing.md, Choosing the code). Raises Refusal 123, 101, 121, 122."""
+    name, organization = request.handshake_code, request.organization_id
+    if name is None and organization is None:
+        raise Refusal(123, "Name a handshake code or an organization.", field="handshakeCode")
+    if name is not None:
+        code = catalog.code_called(name, organization)
+        if code is None and catalog.code_called(name) is not None:
+            raise Refusal(122, "The handshake code belongs to another organization.")
+        if code is None:
+            raise Refusal(101, "This server has no such handshake code; copy it from the portal.")
+        return code
+    default = catalog.defaults.get(organization or "")
+    if default is None:
+        raise Refusal(121, "This server does not know the organization, or it has no default code.")
+    return default
+
+
+def admit(code: Code, request: Request) -> None:
+    """Password and validation fields (docs/design/authorizing.md, Admission).
+
+    Raises Refusal 102, 114, 140 (a domain that is none), 103, 104.
+    """
+    if code.session_password is not None:
+        given = (request.session_password or "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(given, code.session_password.encode("utf-8")):
+            raise Refusal(102, "The session password is missing or wrong.", field="sessionPassword")
+    _check_validation(code, request)
+    if not code.items:
+        raise Refusal(104, "The handshake code has no license items; add some in the portal.")
+
+
+def _check_validation(code: Code, request: Request) -> None:
+    fields = (
+        (code.validation.domains, request.domain, domains.matches_any),
+        (code.validation.application_ids, request.application_id, _among),
+        (code.validation.process_names, request.process_name, _among),
+    )
+    bound = [(allowed, sent, test) for allowed, sent, test in fields if allowed]
+    if not bound:
+        return
+    sent_ones = [(allowed, sent, test) for allowed, sent, test in bound if sent is not None]
+    if not sent_ones:
+        raise Refusal(
+            114,
+            "The handshake code is bound to an application; send its validation field.",
+            field="validation",
+        )
+    if not any(test(sent, allowed) for allowed, sent, test in sent_ones if sent is not None):
+        if code.validation.domains and request.domain is not None and domains.normalize(request.domain) is None:
+            raise Malformed(
+                "validation.domain is a host name, maybe with a port: such as shop.example.com.",
+                field="validation.domain",
+            )
+        raise Refusal(103, "The application is not one this handshake code is bound to.", field="validation")
+
+
+def _among(sent: str, allowed: tuple[str, ...]) -> bool:
+    return sent in allowed
