@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lts.rules.authorize import Request
-from lts.rules.catalog import Code
+from lts.rules.catalog import Catalog, Code
 
 _OPTIONAL = {"version": "version", "edition": "edition", "chargeWay": "charge_way"}
 _VALIDATION = {"domain": "domain", "applicationId": "application_id", "processName": "process_name"}
@@ -23,6 +23,8 @@ def claim_of(request: Request, code: Code) -> dict[str, Any]:
         value = getattr(request, attribute)
         if value is not None:
             claim[name] = value
+    if request.handshake_code is None:
+        claim["default"] = True
     if request.modules:
         claim["modules"] = request.modules
     if request.instances != 1:
@@ -34,6 +36,13 @@ def claim_of(request: Request, code: Code) -> dict[str, Any]:
     if code.session_password is not None:
         claim["password"] = code.password_change
     return claim
+
+
+def is_still_asked_for(claim: dict[str, Any], code: Code, catalog: Catalog) -> bool:
+    """Whether the request behind a claim would still find its code: who named an organization alone gets whichever code
+    is its default."""
+    default = catalog.defaults.get(code.organization_id)
+    return not claim.get("default") or (default is not None and default.key == code.key)
 
 
 def request_of(claim: dict[str, Any], device: bytes, code: Code) -> Request:

@@ -58,7 +58,8 @@ class Standing:
 
     `seat` is the device's live grant in the item, if any, `in_code` whether it came by this code already;
     `peak` is the highest grant number the device ever had there. `elders` counts the instances (devices)
-    whose unbroken lease of a concurrent item is older than this device's; it is read only once overused.
+    whose unbroken lease of a concurrent item is older than this device's; it is read only once overused, and so is
+    `live` of a concurrent item.
     """
 
     used: int = 0
@@ -257,7 +258,11 @@ def _concurrent_fault(entry: CodeItem, standing: Standing, instances: int) -> in
     held = standing.seat.instances if standing.seat is not None and standing.in_code else 0
     if cap is not None and asked > held and standing.code_live + asked - held > cap:
         return 120
-    return 120 if used_up(entry, standing) and standing.elders + asked > item.quota else 0
+    if not used_up(entry, standing):
+        return 0
+    own = standing.seat.instances if standing.seat is not None else 0
+    young = standing.elders + min(asked, own) > item.quota
+    return 120 if young or (asked > own and standing.live + asked - own > item.quota) else 0
 
 
 def used_up(entry: CodeItem, standing: Standing) -> bool:

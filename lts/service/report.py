@@ -238,6 +238,8 @@ def renewal(
     look_up = standing_of(tx, code, device.key, now)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
+    if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
+        return ()
     request = asked.request_of(lease.asked, lease.device_bytes, code)
     try:
         admission.admit(code, request)

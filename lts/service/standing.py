@@ -73,6 +73,7 @@ def _concurrent_standing(view: View, code: Code, entry: CodeItem, device: int | 
     return replace(
         counts,
         elders=_elders(view, item, device or 0, seat, now) if used_up(entry, counts) else 0,
+        live=seats.live_leases(view, item.key, 0, now) if used_up(entry, counts) else 0,
         code_live=seats.live_leases(view, item.key, code.key, now) if entry.cap is not None else 0,
         seat=seat,
         peak=peak,

@@ -255,7 +255,12 @@ class Product:
             for other, seat in self.facts.live(item, self.now)
             if other != device and (mine is None or (seat.since, age(other)) < (mine.since, age(device)))
         )
-        return older + asked <= item.quota
+        own = 0 if mine is None else mine.instances if item.way == "concurrentInstance" else 1
+        live = sum(
+            seat.instances if item.way == "concurrentInstance" else 1 for _, seat in self.facts.live(item, self.now)
+        )
+        grown = max(0, asked - own)
+        return older + asked - grown <= item.quota and (not grown or live + grown <= item.quota)
 
     def held(self, item: Item, device: str) -> Seat | None:
         """The live seat or concurrent lease of a device in an item."""
@@ -496,6 +501,8 @@ class Product:
         if code.password is not None and lease.password_change != code.password_changes:
             return None
         try:
+            if lease.asked.code is None and self.find(lease.asked) is not code:
+                return None  # whoever named an organization alone gets its default code
             self.admit(code, replace(lease.asked, password=code.password))
         except Refused:
             return None

@@ -246,6 +246,26 @@ def test_a_newcomer_is_younger_than_every_live_lease_also_when_the_clock_stepped
     assert caught.value.code == 120
 
 
+def test_what_an_old_lease_asks_beyond_what_it_holds_is_no_older_than_the_youngest(server: Lab) -> None:
+    code = server.load(item(way="concurrentInstance", quota=5, overdraft=0, maxOfflineDays=7))
+    machines = [str(uuid4()) for _ in range(5)]
+    for machine in machines:
+        server.authorize(code, machine)
+    for n, machine in enumerate(reversed(machines), 1):
+        with pytest.raises(Refusal) as caught:
+            server.authorize(code, machine, instances=n + 1)
+        assert caught.value.code == 120
+    assert licenses.describe(server.ctx, server.time.now)[0]["used"] == 5
+    server.time.forward(DAY_SECONDS)
+    for machine in machines[:3]:
+        server.authorize(code, machine)
+    server.time.forward(6 * DAY_SECONDS + 3600)  # the leases of the other two have ended
+    server.authorize(code, machines[2], instances=3)
+    with pytest.raises(Refusal):
+        server.authorize(code, machines[0], instances=2)
+    assert licenses.describe(server.ctx, server.time.now)[0]["used"] == 5
+
+
 def test_the_overdraft_is_cleared_with_each_period(server: Lab) -> None:
     code = server.load(item(way="concurrentDevice", quota=1, overdraft=1, expiresAt=None))
     leases = [server.authorize(code).lease for _ in range(3)]

@@ -249,6 +249,20 @@ def test_what_was_asked_holds_after_a_restart(tmp_path: Path) -> None:
         assert renewed(server, lease) is None
 
 
+def test_a_lease_of_the_default_code_is_renewed_while_that_is_the_default(server: Lab) -> None:
+    code = server.load(item(quota=1000))
+    other = handshakes.add(server.ctx, "216998", {"custom": "other", "items": []}, "test", NOON)
+    by_organization = server.authorize("", organization_id="216998").lease
+    by_code = server.authorize(code).lease
+    for lease in (by_organization, by_code):
+        assert renewed(server, lease) is not None
+    handshakes.edit(server.ctx, other, {"isDefault": True}, "test", NOON)
+    assert renewed(server, by_organization) is None
+    assert renewed(server, by_code) is not None
+    handshakes.edit(server.ctx, code, {"isDefault": True}, "test", NOON)
+    assert renewed(server, by_organization) is not None
+
+
 def test_a_lease_over_counts_and_seats_is_renewed_from_its_first_report_on(server: Lab) -> None:
     code = server.load(
         item("scans", modules=["QR"]),

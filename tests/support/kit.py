@@ -124,12 +124,12 @@ class Lab:
     def authorize(
         self, code: str | None = None, device: str | None = None, caller: Caller | None = None, **more: Any
     ) -> Authorized:
-        """Authorize a device (a new one by default) for the product "reader"."""
+        """Authorize a device (a new one by default) for the product "reader"; `code` "" names none."""
         request = Request(
             device=UUID(device).bytes if device else uuid4().bytes,
             product=more.pop("product", "reader"),
             deployment_type=more.pop("deployment_type", "server"),
-            handshake_code=code or f"{ORGANIZATION}-100",
+            handshake_code=f"{ORGANIZATION}-100" if code is None else code or None,
             **more,
         )
         return authorize.authorize(self.ctx, request, self.time.now, caller)
