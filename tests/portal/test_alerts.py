@@ -23,8 +23,6 @@ def test_mail_is_set_up_tried_and_told(site: Site, admin: Visitor) -> None:
     got = site.lab.authorize(code)
     site.lab.report(got.lease, {"QR": 61})
     admin.page.clock.install()
-    admin.page.reload()
-    admin.page.get_by_role("heading", name="Home").wait_for()
     page = admin.open("usage-alerts")
     page.get_by_text("No mail is sent yet").wait_for()
     page.get_by_role("button", name="Set up mail").click()
@@ -110,6 +108,7 @@ def test_a_webhook_is_added_tried_and_removed(site: Site, admin: Visitor) -> Non
         dialog.get_by_role("button", name="Save").click()
         secret = page.get_by_label("Secret", exact=True).input_value()
         dialog.get_by_role("button", name="Done").click()
+        dialog.wait_for(state="detached")
         page.get_by_role("button", name="Test", exact=True).click()
         page.get_by_text("chat took the test message").wait_for()
         assert len(hooks.got) == 1

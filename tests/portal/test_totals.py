@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from lts.protocol import slot_of
 from lts.service import handshakes
@@ -28,12 +28,18 @@ def figure(text: str) -> int:
     return int(found[0].replace(",", ""))
 
 
+def texts(table: Locator, rows: str) -> list[list[str]]:
+    """What stands in the cells of a table's rows, read at once."""
+    found: list[list[str]] = table.evaluate(
+        "(table, rows) => [...table.querySelectorAll(rows)].map(row => [...row.cells].map(cell => cell.innerText))",
+        rows,
+    )
+    return found
+
+
 def by_type(page: Page, table: str) -> dict[str, int]:
     """Units by type of a doughnut's legend."""
-    rows = page.get_by_role("table", name=table, exact=True).get_by_role("row").all()
-    return {
-        row.get_by_role("rowheader").inner_text(): figure(row.get_by_role("cell").first.inner_text()) for row in rows
-    }
+    return {row[0]: figure(row[1]) for row in texts(page.get_by_role("table", name=table, exact=True), "tr")}
 
 
 def everything(site: Site, admin: Visitor, query: str) -> dict[str, dict[str, int]]:
@@ -47,18 +53,18 @@ def everything(site: Site, admin: Visitor, query: str) -> dict[str, dict[str, in
         }
     total = figure(page.get_by_role("heading", name="Trend").locator("xpath=../..").locator(".actions").inner_text())
     figures = page.get_by_role("table", name="Figures")
-    heads = [head.inner_text() for head in figures.get_by_role("columnheader").all()][1:]
-    sums = [figure(cell.inner_text()) for cell in figures.locator("tfoot td").all()]
+    heads = texts(figures, "thead tr")[0][1:]
+    sums = [figure(text) for text in texts(figures, "tfoot tr")[0][1:]]
     found["sums of the table"] = dict(zip(heads[:-1], sums[:-1], strict=True))
     assert sums[-1] == total == sum(sums[:-1])
 
     rows: dict[str, int] = dict.fromkeys(heads[:-1], 0)
     while True:  # all pages of the table
         admin.settled()
-        for row in figures.locator("tbody tr").all():
-            for head, cell in zip(heads, row.locator("td").all()[1:], strict=True):
+        for row in texts(figures, "tbody tr"):
+            for head, text in zip(heads, row[1:], strict=True):
                 if head != "Sum":
-                    rows[head] += figure(cell.inner_text())
+                    rows[head] += figure(text)
         onward = page.get_by_role("button", name="Next")
         if not onward.count() or onward.is_disabled():
             break
@@ -96,7 +102,7 @@ def test_every_place_tells_the_same_totals_after_every_change(tmp_path: Path, vi
     with lab(tmp_path) as here:
         site = Site(here)
         admin = visit(site.base)
-        admin.set_up(site.setup_code)
+        admin.begin(site.setup_code)
         told = change_and_check(site, admin)
         admin.leave()
         site.stop()

@@ -16,7 +16,7 @@ def fail_once(visitor: Visitor, pattern: str) -> None:
 
 
 def test_the_first_call_says_what_failed_and_is_tried_again(site: Site, admin: Visitor) -> None:
-    page = admin.page
+    page = admin.open()
     fail_once(admin, "**/api/v1/admin/session")
     page.reload()
     page.get_by_role("alert").get_by_text("The server cannot be reached. Is it running?").wait_for()
@@ -44,7 +44,7 @@ def test_charts_are_drawn_once_their_library_arrives(site: Site, admin: Visitor)
 
 
 def test_a_language_that_cannot_be_loaded_says_so_and_comes_with_the_next_try(admin: Visitor) -> None:
-    page = admin.page
+    page = admin.open()
     fail_once(admin, "**/i18n/zh.js*")
     admin.allowed.append("Failed to fetch dynamically imported module")
     page.get_by_role("button", name="简体中文").click()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Playwright
 
+from lts.web.signin import BEFORE_SIGN_IN, CSRF_HEADER
 from tests.support.needed import need
 from tests.support.wait import PATIENCE
 
@@ -26,14 +27,24 @@ def chromium(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=need("chromium"), args=ARGUMENTS)
 
 
-class Visitor:
-    """`base` ends in /; `faults` must be empty at the end but for what a test has allowed."""
+def profile(browser: Browser, *, language: str = "en-GB", **options: Any) -> BrowserContext:
+    """A person's own cookies and settings; nothing is kept of another's."""
+    made = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": language, **options})
+    made.add_init_script(_NOTE_VIOLATIONS)
+    made.set_default_timeout(1000 * PATIENCE)
+    return made
 
-    def __init__(self, browser: Browser, base: str, *, language: str = "en-GB", **options: Any) -> None:
-        options = {"viewport": {"width": 1280, "height": 900}, "locale": language, **options}
-        self.context = browser.new_context(**options)
-        self.context.add_init_script(_NOTE_VIOLATIONS)
-        self.context.set_default_timeout(1000 * PATIENCE)
+
+class Visitor:
+    """`base` ends in /; `faults` must be empty at the end but for what a test has allowed.
+
+    With an `idle` page of the same place, a visitor is in that page's profile, and leaves nothing there but the
+    portal's files; the browser need not start anew for them.
+    """
+
+    def __init__(self, browser: Browser, base: str, *, idle: Page | None = None, **options: Any) -> None:
+        self.context = idle.context if idle else profile(browser, **options)
+        self._idle = idle
         self.base = base
         self.faults: list[str] = []
         self.allowed: list[str] = []
@@ -69,6 +80,15 @@ class Visitor:
     def leave(self) -> None:
         """Close what is shown: before its server goes, which is a fault for a page that asks it again."""
         self.page.goto("about:blank")
+
+    def begin(self, code: str) -> None:
+        """Be signed in by what the form of the first visit sends; no page is open yet."""
+        answer = self.context.request.post(
+            f"{self.base}api/v1/admin/setup",
+            data={"code": code, "password": PASSWORD},
+            headers={CSRF_HEADER: BEFORE_SIGN_IN},
+        )
+        assert answer.ok, answer.text()
 
     def set_up(self, code: str) -> Page:
         """The first visit: set the password with the code in the address."""
@@ -108,5 +128,16 @@ class Visitor:
 
     def close(self) -> None:
         """Leave; fails when a browser had something to complain of."""
-        self.context.close()
+        if self._idle:
+            self._clean(self._idle)
+        else:
+            self.context.close()
         assert not self.faults, "\n".join(self.faults)
+
+    def _clean(self, idle: Page) -> None:
+        for page in self.context.pages:
+            if page is not idle:
+                page.close()
+        idle.evaluate("localStorage.clear()")
+        self.context.clear_cookies()
+        self.context.clear_permissions()
