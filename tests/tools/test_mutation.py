@@ -57,6 +57,13 @@ TESTS = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each start of pytest would load plugins that the small project's tests have no use for."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin,_hypothesis_pytestplugin")
+
+
 def project(folder: Path, program: str = PROGRAM, tests: str = TESTS) -> Path:
     """A project with one module and its tests."""
     for name, text in (("lts/__init__.py", ""), ("lts/fares.py", program), ("tests/test_fares.py", tests)):

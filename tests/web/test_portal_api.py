@@ -22,6 +22,11 @@ Call = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def call(server: Lab) -> Call:
+    """See caller."""
+    return caller(server)
+
+
+def caller(server: Lab) -> Call:
     """Calls the API with the command line's token: (status, JSON)."""
     client = server.here.app(server.config).flask.test_client()
     headers = {"Authorization": f"Bearer {server.here.token}", "X-LTS-User": "tester"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lts.service import accounts, handshakes
-from tests.support.kit import Lab, item
-from tests.web.test_portal_api import Call, call  # noqa: F401  # a fixture
+from tests.support.kit import Lab, item, lab
+from tests.web.test_portal_api import Call, caller
 
 PASSWORD, HOOK = "a long password", "https://a.example/"
 CODE = "/handshakes/216998-100"
@@ -19,9 +20,22 @@ NO_TEXTS: list[Any] = [7, True, ["a"], {"a": 1}, 1.5]
 MAIL = {"host": "mail.example.com", "port": 25, "security": "none", "from": "a@example.com", "to": "b@example.com"}
 
 
-@pytest.fixture(autouse=True)
-def code(server: Lab) -> str:
-    return server.load(item("one"), item("two"))
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Call]]:
+    """A server for all calls that it refuses: each test sees that it changed nothing."""
+    with lab(tmp_path_factory.mktemp("shared")) as here:
+        here.load(item("one"), item("two"))
+        yield here, caller(here)
+
+
+@pytest.fixture
+def server(shared: tuple[Lab, Call]) -> Lab:
+    return shared[0]
+
+
+@pytest.fixture
+def call(shared: tuple[Lab, Call]) -> Call:
+    return shared[1]
 
 
 def before(server: Lab) -> tuple[Any, ...]:
@@ -66,7 +80,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
 @pytest.mark.parametrize(("method", "path", "body", "field"), REFUSED, ids=lambda value: repr(value)[:60])
 def test_what_is_of_another_type_or_name_is_refused_naming_the_field(
     server: Lab,
-    call: Call,  # noqa: F811
+    call: Call,
     method: str,
     path: str,
     body: Any,
@@ -83,7 +97,7 @@ def test_what_is_of_another_type_or_name_is_refused_naming_the_field(
 )
 def test_a_name_that_shows_nothing_or_hides_something_is_refused_everywhere(
     server: Lab,
-    call: Call,  # noqa: F811
+    call: Call,
     name: str,
 ) -> None:
     known = before(server)
@@ -99,7 +113,7 @@ def test_a_name_that_shows_nothing_or_hides_something_is_refused_everywhere(
     assert before(server) == known
 
 
-def test_a_user_is_known_however_the_name_was_typed(server: Lab, call: Call) -> None:  # noqa: F811
+def test_a_user_is_known_however_the_name_was_typed(server: Lab, call: Call) -> None:
     body = {"name": " Zoe\u0308 ", "role": "reader", "password": PASSWORD}
     assert call("POST", "/users", body) == (200, {"name": "Zo\u00eb"})
     accounts.check_password(server.ctx, "Zoe\u0308 ", "a long password")
@@ -118,7 +132,7 @@ def test_a_user_is_known_however_the_name_was_typed(server: Lab, call: Call) -> 
 )  # fmt: skip
 def test_a_binding_that_can_never_match_is_refused_naming_the_right_form(
     server: Lab,
-    call: Call,  # noqa: F811
+    call: Call,
     domain: str,
     instead: str,
 ) -> None:
@@ -127,5 +141,8 @@ def test_a_binding_that_can_never_match_is_refused_naming_the_right_form(
     assert (status, answer["code"], answer["field"]) == (400, "bad-domain", "validation")
     assert answer["detail"].endswith(f"{instead}.")
     assert before(server) == known
+
+
+def test_a_binding_of_the_right_form_is_taken(server: Lab, call: Call) -> None:
     good = {"validation": {"domains": ["Straße.de", "localhost:3000"], "applicationIds": ["a b"]}}
     assert call("PATCH", CODE, good)[0] == 200
