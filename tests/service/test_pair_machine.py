@@ -39,7 +39,7 @@ Counted = tuple[str, str, str, int, int]
 
 
 @cache
-def _template() -> Duet:
+def made_once() -> Duet:
     seats = item("seats", "device", QUOTA, graceQuota=34, product="seats", modules=["S"])
     return template(Path(tempfile.mkdtemp(prefix="duet-")), seats, item("scans", "scan", 10**6))
 
@@ -55,7 +55,7 @@ class PairMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="duet-"))
-        self.duet = copy_of(_template(), self.folder)
+        self.duet = copy_of(made_once(), self.folder)
         self.sent: defaultdict[Counted, int] = defaultdict(int)
         self.acknowledged: defaultdict[Counted, int] = defaultdict(int)
         self.leases: list[Lease] = []

@@ -131,3 +131,16 @@ def served(web: Web) -> Iterator[Served]:
     yield Served(web, listener)
     listener.stop()
     ended(thread)
+
+
+def problem(answer: Answer) -> Any:
+    """The problem that an answer tells, in good form."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+    document = answer.json
+    assert document["status"] == answer.status
+    assert document["title"]
+    assert document["detail"]
+    assert document["requestId"] == answer.headers["x-request-id"]
+    return document

@@ -136,7 +136,7 @@ def test_a_large_or_packed_body_is_not_read_by_the_thread_that_serves_the_calls(
 
 
 def test_a_gzip_bomb_is_refused(served: Served) -> None:
-    """Without a lease at its beginning nothing more of it is unpacked; under one 413 (test_client_api.py)."""
+    """Without a lease at its beginning nothing more of it is unpacked; under one 413 (test_client_bodies.py)."""
     bomb = gzip.compress(bytes(300 * MIB), 1)
     refused(served.ask("POST", "/api/v1/report", bomb, Content_Encoding="gzip"), 400, 140)
 

@@ -1,0 +1,149 @@
+"""Copies of a database, old ones put back, and archives, in a pair (docs/design/pair.md)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from lts.protocol import DAY_SECONDS
+from lts.service import identity, licenses, upkeep
+from lts.service.files import keep_replaced
+from lts.service.licenses import Choice
+from lts.service.pair import joining
+from lts.store import archive
+from lts.store.store import DATABASE_FILES
+from tests.service.conftest import DEVICE, made_once
+from tests.support.duet import Duet, copy_of, counts, picture
+from tests.support.kit import NOON, Vendor, item
+
+
+def test_a_standby_with_licenses_of_its_own_keeps_them_and_says_what_to_do(tmp_path: Path) -> None:
+    duet = copy_of(made_once(), tmp_path / "duet")
+    shutil.rmtree(duet.standby.folder / "data")
+    (duet.main.folder / "data" / "pair.json").unlink()
+    duet.standby.open()
+    duet.standby.server.ctx.store.begin_feed(("S", "ab" * 8), "", NOON)
+    other = Vendor()
+    (duet.standby.folder / "trust" / "o.pub").write_bytes(other.pub)
+    data = other.file(duet.standby.server.ctx, item("own", "scan", 5), license_id="7", organization="999")
+    licenses.import_license(duet.standby.server.ctx, data, Choice(), "admin", NOON)
+    duet.main.open()
+    duet.run(20)
+    assert any("move its data folder away" in text for text in duet.standby.node.peer.faults.values())
+    assert duet.main.answers()
+    assert "999-7" in duet.standby.server.ctx.store.catalog.codes
+    duet.close()
+
+
+def keep_database(duet: Duet) -> Path:
+    """A copy of the main's database as it is now."""
+    duet.main.close()
+    kept = shutil.copy(duet.main.folder / "data" / "lts.db", duet.folder / "kept.db")
+    duet.main.open()
+    duet.settle()
+    return Path(kept)
+
+
+def put_back(kept: Path, duet: Duet) -> None:
+    """The closed main has its old database again."""
+    for name in DATABASE_FILES:
+        (duet.main.folder / "data" / name).unlink(missing_ok=True)
+    shutil.copy(kept, duet.main.folder / "data" / "lts.db")
+
+
+def test_an_old_database_put_back_on_the_main_gets_back_what_the_standby_holds(duet: Duet) -> None:
+    kept = keep_database(duet)
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.server.report(lease, {"QR": 8})
+    duet.turn()
+    duet.main.close()
+    put_back(kept, duet)
+    duet.main.open()
+    duet.settle()
+    assert list(counts(duet.main.server).values()) == [8]
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    assert duet.main.faults() == duet.standby.faults() == []
+
+
+def test_an_old_database_that_served_alone_numbers_nothing_twice(duet: Duet) -> None:
+    kept = keep_database(duet)
+    for number in range(3):
+        duet.main.server.report(duet.main.server.authorize(None, str(UUID(int=100 + number))).lease, {"X": 1})
+    duet.turn()
+    duet.main.close()
+    duet.standby.close()
+    put_back(kept, duet)
+    duet.main.open()
+    duet.run(20)
+    for number in range(3):
+        duet.main.server.report(duet.main.server.authorize(None, str(UUID(int=200 + number))).lease, {"Y": 2})
+    duet.settle()
+    assert sorted(counts(duet.standby.server).values()) == [1, 1, 1, 2, 2, 2]
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    assert duet.main.faults() == duet.standby.faults() == []
+
+
+def test_a_backup_restored_on_the_standby_catches_up(duet: Duet) -> None:
+    folder = duet.standby.folder / "data"
+    bundle = upkeep.backup(duet.standby.server.ctx.store.path, folder, int(duet.time.wall))
+    duet.main.server.report(duet.main.server.authorize(None, DEVICE).lease, {"QR": 2})
+    duet.turn()
+    duet.standby.close()
+    upkeep.restore(bundle, folder)
+    identity.renew_incarnation(folder)
+    duet.standby.open()
+    duet.settle()
+    assert picture(duet.main.server) == picture(duet.standby.server)
+
+
+def test_a_standby_long_away_is_served_from_the_archives(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "STRETCH", 10)
+    duet.standby.close()
+    main = duet.main.server
+    for number in range(40):
+        main.report(main.authorize(None, str(UUID(int=1000 + number))).lease, {"QR": 1})
+    assert upkeep.archive_old_changes(main.ctx.store, main.ctx.store.path.parent, NOON + 9 * DAY_SECONDS) >= 50
+    duet.settle()
+    assert len(counts(duet.standby.server)) == 40
+    assert duet.standby.faults() == []
+
+
+@pytest.mark.parametrize("mark", [joining.READY, joining.PLACING])
+def test_a_copy_whose_placing_was_interrupted_is_placed_at_the_next_start(tmp_path: Path, mark: str) -> None:
+    duet = copy_of(made_once(), tmp_path / "duet")
+    shutil.rmtree(duet.standby.folder / "data")
+    (duet.main.folder / "data" / "pair.json").unlink()
+    duet.main.open()
+    duet.run(17)
+    duet.standby.open()
+    duet.standby.node.reopen = lambda: None
+    for _ in range(2):
+        duet.standby.follow()
+        duet.main.follow()
+    duet.standby.follow()
+    duet.standby.close()
+    folder = duet.standby.folder / "data"
+    incoming = folder / joining.INCOMING
+    assert (incoming / joining.READY).exists()
+    if mark == joining.PLACING:
+        keep_replaced(folder, (*DATABASE_FILES, "archive", "vault.key"))
+        (incoming / joining.READY).rename(incoming / joining.PLACING)
+        (incoming / "vault.key").rename(folder / "vault.key")
+    duet.settle()
+    assert not incoming.exists()
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    duet.close()
+
+
+def test_a_copy_that_is_not_whole_is_thrown_away(tmp_path: Path) -> None:
+    incoming = tmp_path / joining.INCOMING
+    incoming.mkdir()
+    (incoming / "lts.db").write_bytes(b"half")
+    assert not joining.install(tmp_path)
+    assert not incoming.exists()
+
+
+# for good

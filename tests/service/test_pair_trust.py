@@ -1,0 +1,186 @@
+"""Whom a node of a pair believes: keys, signatures, protocols, roles (docs/design/pair.md)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lts.crypto import SigningKey, b64url
+from lts.errors import AdminError, PeerError
+from lts.rules import pair
+from lts.rules.pair import SERVING
+from lts.rules.vendorkey import fingerprint
+from lts.service import identity
+from lts.service.pair import messages, report
+from lts.service.pair.caller import Caller
+from lts.service.pair.messages import CopyRequest, News, Poll
+from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
+from tests.support.duet import Duet, Player
+from tests.support.kit import NOON
+
+
+def test_a_fake_standby_gets_nothing(duet: Duet) -> None:
+    me = duet.standby.node.me()
+    fake = SigningKey.generate()
+    line = Caller(duet.standby.send, fake, lambda: _as(me, fake), lambda who: None)
+    for call, message in ((messages.COPY, CopyRequest(bytes(32))), (messages.CHANGES, _poll(duet))):
+        with pytest.raises(PeerError) as caught:
+            line.call(call, message, News, 1.0)
+        assert caught.value.code == "peer-not-pinned"
+    assert not duet.main.node.stopped
+    assert duet.main.answers()
+
+
+def _as(me: messages.Self, key: SigningKey) -> messages.Self:
+    return messages.Self(uuid=me.uuid, key=key.public.x, role=me.role, version=me.version, protocol=me.protocol,
+                         status=me.status)  # fmt: skip
+
+
+def _poll(duet: Duet) -> Poll:
+    return Poll(state=duet.standby.node.state(), wait=0.0, limit=10)
+
+
+class Recorded:
+    """A line of the real standby whose requests can be looked at and sent again."""
+
+    def __init__(self, duet: Duet) -> None:
+        self.duet = duet
+        self.sent: list[tuple[str, dict[str, str], bytes]] = []
+        node = duet.standby.node
+        self.line = Caller(self._send, node.ctx.identity.key, node.me, node.believe)
+        self.line.call(messages.CHANGES, _poll(duet), News, 1.0)
+
+    def _send(self, path: str, headers: dict[str, str], body: bytes, timeout: float) -> Any:
+        self.sent.append((path, headers, body))
+        return self.duet.standby.send(path, headers, body, timeout)
+
+    def again(self, path: str | None = None, body: bytes | None = None, **headers: str) -> tuple[int, str]:
+        old_path, old_headers, old_body = self.sent[-1]
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        assert self.duet.main.answering is not None
+        status, _, answer = self.duet.main.answering.answer(
+            path or old_path, {**old_headers, **named}, old_body if body is None else body
+        )
+        return status, messages.decode(answer, messages.Problem).code
+
+
+def test_requests_sent_again_altered_or_unsigned_are_refused(duet: Duet) -> None:
+    recorded = Recorded(duet)
+    assert recorded.again() == (409, "peer-replayed")
+    assert recorded.again(path=messages.COPY) == (403, "peer-signature")
+    assert recorded.again(body=recorded.sent[-1][2] + b"x") == (403, "peer-signature")
+    assert recorded.again(LTS_Peer_Counter="9") == (403, "peer-signature")
+    assert recorded.again(LTS_Peer_Signature="") == (403, "peer-signature")
+    assert recorded.again(LTS_Peer_Session="other") == (401, "peer-session")
+    assert recorded.again(path="nonsense") == (404, "peer-path")
+    assert {SESSION, COUNTER, SIGNATURE} == {"LTS-Peer-Session", "LTS-Peer-Counter", "LTS-Peer-Signature"}
+
+
+def test_an_answer_that_another_key_signed_is_no_answer_but_a_sign_of_life(duet: Duet) -> None:
+    real = duet.standby.send
+
+    def forged(path: str, headers: dict[str, str], body: bytes, timeout: float) -> Any:
+        status, answered, answer = real(path, headers, body, timeout)
+        return status, {**answered, SIGNATURE: b64url(SigningKey.generate().sign(answer))}, answer
+
+    assert duet.standby.following is not None
+    duet.standby.following._line._send = forged
+    for _ in range(60):
+        duet.forward(0.5)
+        duet.standby.beat()
+        duet.standby.following.step()
+    assert duet.standby.server.ctx.status == "standby"
+    assert "peer-signature" in duet.standby.node.peer.faults
+
+
+def give_new_key(player: Player) -> None:
+    """The server starts with another key than before."""
+    player.close()
+    known = identity.load(player.folder / "data")
+    changed = identity.Identity(known.uuid, SigningKey.generate(), known.labels, known.incarnation)
+    identity._save(player.folder / "data", changed)
+    player.open()
+
+
+def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
+    give_new_key(duet.standby)
+    duet.run(30)
+    codes = [set(player.node.peer.faults) for player in duet.players]
+    assert "peer-key-changed" in codes[0]
+    assert codes[1] & {"peer-not-pinned", "peer-stopped"}
+    assert all(report.notices(player.node) for player in duet.players)
+    assert duet.main.answers()
+    assert not duet.standby.answers()
+    new = fingerprint(duet.standby.server.ctx.identity.key.kid)
+    assert report.describe(duet.main.node)["peer"]["offeredFingerprint"] == new
+    with pytest.raises(AdminError, match="fingerprint"):
+        duet.main.node.approve("AAAA")
+    duet.main.node.approve(new.lower())
+    duet.settle()
+    assert not duet.main.node.stopped
+
+
+def test_a_main_with_a_new_key_is_no_reason_to_take_over(duet: Duet) -> None:
+    give_new_key(duet.main)
+    duet.run(10)
+    assert "peer-key-changed" in duet.standby.node.peer.faults
+    duet.main.close()
+    duet.run(60)
+    assert not duet.standby.answers()
+
+
+def test_another_protocol_is_named_with_the_one_to_upgrade(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
+    duet.standby.close()
+    me = duet.main.node.me
+    monkeypatch.setattr(duet.main.node, "me", lambda: _newer(me()))
+    duet.standby.open()
+    duet.run(3)
+    assert "upgrade this one" in duet.standby.node.peer.faults["peer-version"]
+    assert not duet.standby.answers()
+
+
+def _newer(me: messages.Self) -> messages.Self:
+    me.protocol = pair.PROTOCOL + 1
+    me.version = "9.0"
+    return me
+
+
+def test_a_change_of_a_kind_not_known_stops_following_and_breaks_nothing(duet: Duet) -> None:
+    before = duet.standby.server.ctx.store.positions()
+    news = News(state=duet.main.node.state(), origins=[p[:2] for p in before], changes=[(0, 10**6, NOON, 99, b"x")],
+                heads=[], complete=True)  # fmt: skip
+    assert duet.standby.following is not None
+    with pytest.raises(PeerError) as caught:
+        duet.standby.following._store(news)
+    assert caught.value.code == "peer-feed"
+    assert duet.standby.server.ctx.store.positions() == before
+
+
+@pytest.mark.parametrize("role", ["main", "standby"])
+def test_two_servers_of_one_role_are_told_so(duet: Duet, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    duet.close()
+    first = role == "main"
+    servers = ("self", "https://x.example.com/") if first else ("https://x.example.com/", "self")
+    monkeypatch.setattr(Player, "config", property(lambda self: replace(self.made_config(), servers=servers)))
+    duet.open()
+    duet.run(20)
+    for player in duet.players:
+        assert "peer-roles" in player.node.peer.faults or "peer-stopped" in player.node.peer.faults
+    other = duet.standby if first else duet.main
+    assert other.server.ctx.status != SERVING or first
+
+
+def test_a_url_that_leads_to_the_server_itself_is_named(duet: Duet) -> None:
+    assert duet.main.following is not None
+    assert duet.main.answering is not None
+    answering = duet.main.answering
+    duet.main.following._line._send = lambda path, headers, body, timeout: answering.answer(path, headers, body)
+    duet.main.following._line._session = ""
+    duet.main.following.step()
+    assert "itself" in duet.main.node.peer.faults["peer-self"]
+    assert duet.main.answers()
+
+
+# databases that do not fit
