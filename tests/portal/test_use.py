@@ -390,6 +390,7 @@ def test_a_seat_is_released_and_the_page_says_until_when_its_lease_runs(site: Si
     page.get_by_role("button", name="Details of 6f1c2b7e").click()
     page.get_by_role("button", name="Release seat").click()
     page.get_by_role("dialog").get_by_role("button", name="Release seat").click()
+    page.get_by_role("dialog").wait_for(state="detached")
     expect(page.get_by_text("may run until")).to_contain_text("UTC")
     site.lab.authorize(code)  # the seat is free
     page = admin.open("audit-log")
@@ -475,6 +476,7 @@ def test_password_sessions_users_and_tokens(site: Site, admin: Visitor, visit: C
     page.reload()
     admin.settled()  # this browser stays signed in
     page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
     admin.sign_in(password="quite another password")
 
 
@@ -530,10 +532,10 @@ def test_a_restart_keeps_the_session(tmp_path: Path, visit: Callable[..., Visito
         site = Site(here, port)
         visitor = visit(site.base)
         visitor.set_up(site.setup_code)
+        visitor.leave()
         site.stop()
     with lab(tmp_path) as here:
         again = Site(here, port)
-        visitor.leave()
         visitor.page.goto(f"{again.base}page/#/security.html")
         visitor.settled()
         expect(visitor.page.get_by_role("heading", name="Security")).to_be_visible()
@@ -570,6 +572,7 @@ def test_devices_that_look_alike_are_counted_shown_together_and_freed(site: Site
     page.get_by_role("button", name="Details of").first.click()
     page.get_by_role("button", name="Release seat").click()
     page.get_by_role("dialog").get_by_role("button", name="Release seat").click()
+    page.get_by_role("dialog").wait_for(state="detached")
     expect(page.get_by_text("may run until")).to_contain_text("UTC")
     page.get_by_role("link", name="Show all devices").click()
     expect(rows).to_have_count(4)
