@@ -11,6 +11,7 @@ import select
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -133,20 +134,27 @@ class Connection:
 
 
 def run(
-    port: int, make: Callable[[], Request], pool: Pool, connections: int, seconds: float, limit: int
+    port: int, make: Callable[[], Request], pool: Pool, connections: int, seconds: float, limit: int, rate: float
 ) -> dict[str, Any]:
-    """Figures of one window: requests, errors, latencies in seconds."""
+    """Figures of one window: requests, errors, latencies in seconds. At a `rate` (requests a second, 0: as fast as
+    answers come) a latency begins when the request was due, so that those which had to wait to be sent count too."""
     channels = {c.socket.fileno(): c for c in (Connection(port) for _ in range(connections))}
     poll = select.epoll()
-    for number, channel in channels.items():
+    for number in channels:
         poll.register(number, select.EPOLLIN)
-        channel.send(make())
     begun = time.perf_counter()
     latencies: list[float] = []
     errors: dict[str, int] = {}
-    busy = set(channels)
+    busy, idle, sent = set(channels), deque(channels.values()), 0
     while busy:
-        for number, _ in poll.poll(10):
+        due = begun + sent / rate if rate else 0.0
+        while idle and due <= time.perf_counter():
+            channel = idle.popleft()
+            channel.send(make())
+            sent += 1
+            if rate:
+                channel.begun, due = due, begun + sent / rate
+        for number, _ in poll.poll(max(0.0, due - time.perf_counter()) if rate and idle else 10):
             channel = channels[number]
             got = channel.answer()
             if got is None:
@@ -163,7 +171,7 @@ def run(
                 busy.discard(number)
                 poll.unregister(number)
             else:
-                channel.send(make())
+                idle.append(channel)
     took = time.perf_counter() - begun
     for channel in channels.values():
         channel.socket.close()
@@ -186,7 +194,7 @@ def main() -> None:
         command = json.loads(line)
         traffic = Traffic(pool, command.get("code", ""), command.get("slots", 20))
         figures = run(command["port"], getattr(traffic, command["kind"]), pool, command["connections"],
-                      command["seconds"], command.get("limit", 10**9))  # fmt: skip
+                      command["seconds"], command.get("limit", 10**9), command.get("rate", 0.0))  # fmt: skip
         print(json.dumps(figures), flush=True)
 
 

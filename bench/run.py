@@ -1,8 +1,8 @@
 """What `python3 -m bench` measures: ratios to a Flask hello world in the same server process.
 
 Parts: throughput, connections, slots, sync, growth, size, statistics, portal, browsers, black-hole, hostile, reads,
-client, pair, take-over, catch-up, first-copy, budget (default: all). Runs in the environment that bench/__main__.py
-sets up.
+client, pair, take-over, catch-up, first-copy, backup-under-load, first-copy-under-load, budget (default: all). Runs in
+the environment that bench/__main__.py sets up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import alerts, budget, client, growth, hostile, pair, portal, reads, size
+from bench import alerts, budget, client, copies, growth, hostile, pair, portal, reads, size
 from bench.processes import Process, Rig, prepare
 
 Figures = dict[str, Any]
@@ -120,6 +120,8 @@ PARTS: dict[str, Callable[[bool], Figures]] = {
     "take-over": pair.take_over,
     "catch-up": pair.catch_up,
     "first-copy": pair.first_copy,
+    "backup-under-load": copies.backup,
+    "first-copy-under-load": copies.copy_under_load,
     "budget": budget.budget,
 }
 

@@ -21,6 +21,10 @@ from lts.store.whoami import user_name
 log = logging.getLogger("lts.database")
 BUSY_MILLISECONDS = 15_000
 _WAL_PAGES = 4000
+_WAL_KEPT_BYTES = 64 << 20
+"""What stays of a journal that grew while somebody read for long, as a copy of everything does."""
+_COPIED_PAGES = 1000
+"""Pages that are copied in one call, which Ctrl-C cannot end."""
 
 
 def open_writer(path: Path, *, create: bool) -> apsw.Connection:
@@ -125,6 +129,7 @@ def _prepare(db: apsw.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL").fetchall()
     db.execute("PRAGMA synchronous = FULL")
     db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}").fetchall()
+    db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}").fetchall()
     db.execute("PRAGMA cache_size = -32768")
     db.execute("PRAGMA temp_store = MEMORY")
     if path.stat().st_size < 64 << 20:
@@ -157,6 +162,8 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
         kept = path.with_name(f"{path.stem}-schema{version}.db")
         log.info("upgrading %s from schema %d to %d; it stays as it was in %s", path, version, len(MIGRATIONS), kept)
         copy(db, kept)
+        with kept.open("rb+") as file:
+            os.fsync(file.fileno())
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -180,15 +187,29 @@ def open_reader(path: Path) -> apsw.Connection:
 
 
 def copy(db: apsw.Connection, target: Path) -> None:
-    """A consistent copy of an open database, made while it is in use; `target` is replaced. Raises apsw.Error."""
+    """A copy of an open database as it is now, while others write: one read transaction, which holds up nobody.
+    `target` is replaced; it is the caller's to make it durable. Raises apsw.Error, OSError; nothing is left then."""
     partial = target.with_name(target.name + ".part")
     partial.unlink(missing_ok=True)
-    destination = apsw.Connection(str(partial))
     try:
-        destination.execute("PRAGMA journal_mode = DELETE").fetchall()
-        with destination.backup("main", db, "main") as backup:
-            while not backup.done:
-                backup.step(1000)
+        with contextlib.closing(apsw.Connection(str(partial))) as destination, _one_view(db):
+            destination.execute("PRAGMA journal_mode = OFF").fetchall()
+            destination.execute("PRAGMA synchronous = OFF")
+            with destination.backup("main", db, "main") as backup:
+                while not backup.done:
+                    backup.step(_COPIED_PAGES)
+        os.replace(partial, target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _one_view(db: apsw.Connection) -> Iterator[None]:
+    """What is read in the block is all of one moment: without it SQLite begins a copy anew after every commit."""
+    db.execute("BEGIN")
+    try:
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # a transaction begins with its first read
+        yield
     finally:
-        destination.close()
-    os.replace(partial, target)
+        db.execute("ROLLBACK")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from pathlib import Path
 
-from lts.errors import PeerError
+from lts.errors import DataFolderError, PeerError, words_of
 from lts.service.files import file_digest
 from lts.service.pair import messages, secrecy
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
@@ -35,11 +36,10 @@ class Giving:
         with self._lock:
             self._clear()
             snapshot = self._folder / f"{_PREFIX}{secrets.token_hex(4)}.db"
-            reader = database.open_reader(self._node.ctx.store.path)
             try:
-                database.copy(reader, snapshot)
-            finally:
-                reader.close()
+                self._copy(snapshot)
+            except (DataFolderError, OSError) as error:
+                raise PeerError("peer-copy", f"No copy can be made: {words_of(error)}", status=503) from error
             archives = sorted(path for path in self._node.archives.glob("*.ltsa"))
             self._files = {DATABASE: snapshot, **{f"archive/{path.name}": path for path in archives}}
             self._token = secrets.token_urlsafe(18)
@@ -47,6 +47,11 @@ class Giving:
             files = [CopyFile(name, path.stat().st_size, file_digest(path)) for name, path in self._files.items()]
             keys = [key.text for key in self._node.ctx.trust.keys().values()]
             return messages.encode(CopyOffer(self._token, files, keys, public, sealed))
+
+    def _copy(self, snapshot: Path) -> None:
+        path = self._node.ctx.store.path
+        with database.faults_told(path), contextlib.closing(database.open_reader(path)) as reader:
+            database.copy(reader, snapshot)
 
     def part(self, body: bytes) -> bytes:
         """A piece of a file of the copy."""
