@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,22 +53,65 @@ def read_json(path: Path, wanted: Kind) -> Any:
         raise AdminError("bad-json", f"{path} cannot be read: {error}") from error
 
 
-def check_may_replace(path: Path, new: Kind | None) -> None:
-    """Raises AdminError when what is there may not go: a key or a backup written over is gone for good, and so is a
-    device, or a pipe that somebody reads."""
-    if not path.exists() or path.is_dir():  # a folder is told by the system when it is written
-        return
-    if not path.is_file():
+def is_output(path: Path) -> bool:
+    """Whether `-`, standard output, was named in the place of a file."""
+    return str(path) == "-"
+
+
+def place_for(path: Path, new: Kind | None) -> Path:
+    """Where a file that is named goes: a link is followed. Raises AdminError unless there is a plain file that may go,
+    or the place for one: a key or a backup written over is gone for good, and so is a device, or a pipe that somebody
+    reads."""
+    place = Path(os.path.realpath(path))
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if not place.parent.is_dir():
+            raise AdminError("no-folder", f"{path} cannot be written: there is no folder {place.parent}.") from None
+        return place
+    except OSError as error:
+        raise _not_written(path, error) from error
+    if stat.S_ISDIR(mode):
+        raise AdminError("no-file", f"{path} is a folder; name a file in it.")
+    if not stat.S_ISREG(mode):
         raise AdminError("no-file", f"{path} is a pipe or a device, not a file; name a file to write to.")
     old = filekind.kind_of(_head(path))
     if old not in (None, filekind.EMPTY, new):
         raise AdminError("other-file", f"{path} is {old.words}; name another file to write to.")
+    return place
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, over one of the same kind if need be. Raises AdminError."""
-    check_may_replace(path, filekind.kind_of(text.encode("utf-8")))
+    """Write a file whole or not at all, over one of the same kind if need be; `-` = standard output. Raises
+    AdminError."""
+    data = text.encode("utf-8")
+    if is_output(path):
+        write_output(data)
+        return
+    place = place_for(path, filekind.kind_of(data))
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        _replace(place, data)
     except OSError as error:
-        raise AdminError("cannot-write", f"{path} cannot be written ({error.strerror}).") from error
+        raise _not_written(path, error) from error
+
+
+def write_output(data: bytes) -> None:
+    """Bytes on standard output, after what was printed. Raises OSError."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+def _replace(place: Path, data: bytes) -> None:
+    partial = place.with_name(f"{place.name}.{os.urandom(4).hex()}.part")
+    try:
+        partial.write_bytes(data)
+        if place.exists():
+            shutil.copymode(place, partial)
+        os.replace(partial, place)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _not_written(path: Path, error: OSError) -> AdminError:
+    return AdminError("cannot-write", f"{path} cannot be written ({error.strerror}).")

@@ -8,7 +8,7 @@ from typing import Any
 
 from lts.cli import ask, license_show
 from lts.cli.admin import Session, session
-from lts.cli.files import read_file, write_text
+from lts.cli.files import is_output, read_file, write_text
 from lts.cli.options import config_of
 from lts.cli.output import counted, note, print_json, print_table
 from lts.errors import AdminError
@@ -57,7 +57,7 @@ def add_parsers(commands: Any) -> None:
     agree.add_argument("--fingerprint", help="the fingerprint the vendor told you")
     request = commands.add_parser("request", help="write this machine's activation request for the vendor")
     request.set_defaults(run=_request)
-    request.add_argument("-o", "--output", type=Path, required=True)
+    request.add_argument("-o", "--output", type=Path, required=True, help="the file to write; - is standard output")
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -190,5 +190,6 @@ def _request(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         text = server.call("GET", "/activation-request")["text"]
     write_text(args.output, text)
-    print(f"{args.output}: send this file to the vendor.")
+    if not is_output(args.output):
+        print(f"{args.output}: send this file to the vendor.")
     return 0

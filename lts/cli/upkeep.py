@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lts.cli.admin import session
-from lts.cli.files import check_kind, check_may_replace
+from lts.cli.files import check_kind, is_output, place_for, write_output
 from lts.cli.options import config_of
 from lts.config import Config
 from lts.errors import AdminError, DataFolderError, LtsError
@@ -20,7 +20,7 @@ def add_parsers(commands: Any) -> None:
     """Register the commands."""
     backup = commands.add_parser("backup", help="copy the whole data folder into one file, also while serving")
     backup.set_defaults(run=_backup)
-    backup.add_argument("output", type=Path)
+    backup.add_argument("output", type=Path, help="the file to write, which only you can read; - is standard output")
     restore = commands.add_parser("restore", help="put a backup in place of the data folder's content")
     restore.set_defaults(run=_restore)
     restore.add_argument("file", type=Path)
@@ -40,17 +40,35 @@ def add_parsers(commands: Any) -> None:
 
 
 def _backup(args: argparse.Namespace) -> int:
-    check_may_replace(args.output, filekind.BACKUP)
+    if is_output(args.output) and sys.stdout.isatty():
+        raise AdminError("terminal", "A backup is no text; name a file, or a program that takes it: lts backup - | …")
+    place = args.output if is_output(args.output) else place_for(args.output, filekind.BACKUP)
     with session(config_of(args)) as server:
         done = server.call("POST", "/backup")
+    made = Path(done["path"])
+    words = "It holds the server's private key: keep it as safe as the server."
+    if is_output(args.output):
+        _pour(made)
+        print(f"{done['bytes']:,} bytes. {words}", file=sys.stderr)
+        return 0
     try:
-        move_private(Path(done["path"]), args.output)
+        move_private(made, place)
     except OSError as error:
         raise AdminError(
-            "cannot-write", f"{args.output} cannot be written ({error.strerror}); the backup is {done['path']}."
+            "cannot-write", f"{args.output} cannot be written ({error.strerror}); the backup is {made}."
         ) from error
-    print(f"{args.output}: {done['bytes']:,} bytes. It holds the server's private key: keep it as safe as the server.")
+    print(f"{args.output}: {done['bytes']:,} bytes. {words}")
     return 0
+
+
+def _pour(file: Path) -> None:
+    """A file's content on standard output; the file goes. Raises OSError."""
+    try:
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                write_output(block)
+    finally:
+        file.unlink()
 
 
 def _restore(args: argparse.Namespace) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lts.cli import ask
-from lts.cli.files import read_file, read_json, write_text
+from lts.cli.files import is_output, read_file, read_json, write_text
+from lts.cli.output import note
 from lts.cli.paste import command
 from lts.rules import activation, filekind, licensefile, vendorkey
 from lts.rules.activation import ActivationRequest
@@ -44,7 +45,9 @@ def add_parsers(commands: Any) -> None:
     )
     init.add_argument("--replaces", type=Path, metavar="OLD.key", help="the earlier key, which signs the succession")
     spec_ = _command(sub, "spec", _spec, "print a spec to start from", _fields_of_spec())
-    spec_.add_argument("-o", "--output", type=Path, metavar="SPEC.json", help="a file instead of standard output")
+    spec_.add_argument(
+        "-o", "--output", type=Path, default=Path("-"), metavar="SPEC.json", help="a file instead of standard output"
+    )
     issue = _signing(sub, "issue", _issue, "issue a license file from a spec", _fields_of_spec())
     issue.add_argument("spec", type=Path, metavar="SPEC.json", help="what is sold; - reads standard input")
     activate = _signing(sub, "activate", _activate, "bind a license file to a customer's server")
@@ -73,7 +76,9 @@ def _command(sub: Any, name: str, run: Any, words: str, more: str = "") -> argpa
 def _signing(sub: Any, name: str, run: Any, words: str, more: str = "") -> argparse.ArgumentParser:
     parser = _command(sub, name, run, words, more)
     parser.add_argument("--key", type=Path, required=True, metavar="VENDOR.key", help="the vendor's private key")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.lic", help="the file to write")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.lic", help="the file to write; - is standard output"
+    )
     return parser
 
 
@@ -120,10 +125,9 @@ def _init(args: argparse.Namespace) -> int:
 
 def _spec(args: argparse.Namespace) -> int:
     text = json.dumps(spec.sample(int(time.time())), indent=2) + "\n"
-    if args.output is None:
-        print(text, end="")
-        return 0
     write_text(args.output, text)
+    if is_output(args.output):
+        return 0
     print(f"{args.output}: change it to what you sell; `lts vendor spec --help` says what each field means.")
     _tell_next(
         "vendor", "issue", "--key", _key_near(args.output.parent), args.output, "-o", args.output.with_name("new.lic")
@@ -140,6 +144,8 @@ def _key_near(folder: Path) -> Path:
 def _write(made: License, args: argparse.Namespace) -> int:
     """Write the file and say what comes after it: binding for a new one, its way to the customer for a bound one."""
     write_text(args.output, licensefile.render(made))
+    if is_output(args.output):
+        return 0
     print(f"{args.output}: license {made.license_id}, {made.license_status}, revision {made.revision}")
     if made.servers:
         print("Send this file to the customer, who imports it in the portal or by the command below.")
@@ -166,7 +172,7 @@ def _activate(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
     servers = [_request(path) for path in (args.request, args.standby_request) if path]
     if args.uuid:
-        print("Note: without a request the server certifies itself; clients must be told allow_pinned.")
+        note("Without a request the server certifies itself; clients must be told allow_pinned.")
     named = [args.uuid, *servers] if args.uuid else servers
     made = issuing.activate(_read(args.file), named, mine.key, mine.name, int(time.time()), args.alias, mine.pub)
     return _write(made, args)
@@ -175,8 +181,8 @@ def _activate(args: argparse.Namespace) -> int:
 def _request(path: Path) -> ActivationRequest:
     request = activation.read(read_file(path, filekind.REQUEST))
     if request.binding == "weak":
-        print(
-            f"Note: server {request.uuid} knows its machine by few labels (binding: weak), so a copy of it on another"
+        note(
+            f"Server {request.uuid} knows its machine by few labels (binding: weak), so a copy of it on another"
             " machine may go unnoticed; it is up to you whether to accept that."
         )
     return request

@@ -42,7 +42,7 @@ def test_a_license_goes_from_the_spec_to_a_revoked_item(folder: Path, capsys: py
     key = ("--key", folder / "v/vendor.key")
     bound, more, less = folder / "bound.lic", folder / "more.lic", folder / "less.lic"
     assert lts("vendor", "activate", *key, folder / "new.lic", "--request", folder / "r.json", "-o", bound) == 0
-    assert "binding: weak" in capsys.readouterr().out
+    assert "binding: weak" in capsys.readouterr().err
     (folder / "c.json").write_text(json.dumps({"items": [{"itemId": "desks", "quota": 50}]}), encoding="utf-8")
     assert lts("vendor", "amend", *key, bound, folder / "c.json", "-o", more) == 0
     assert lts("vendor", "revoke", *key, more, "--item", "scans-2027", "-o", less) == 0
@@ -56,7 +56,7 @@ def test_a_bare_uuid_is_enough_but_said_to_be_less(folder: Path, capsys: pytest.
     out = folder / "bound.lic"
     words = ("vendor", "activate", "--key", folder / "v/vendor.key", folder / "new.lic", "-o", out)
     assert lts(*words, "--uuid", "{" + UUID.lower() + "}") == 0
-    assert "allow_pinned" in capsys.readouterr().out
+    assert "allow_pinned" in capsys.readouterr().err
     assert [server.uuid for server in read(out).servers] == [UUID]
     assert lts(*words, "--uuid", "nonsense") == 1
     assert "nonsense" in capsys.readouterr().err
