@@ -17,6 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from lts.errors import LtsError
 from lts.service import alerts, days, upkeep
 from lts.service.context import Context
+from lts.service.inspection import Inspection
 
 log = logging.getLogger("lts.jobs")
 WATCH_SECONDS = 5.0
@@ -37,6 +38,7 @@ class Jobs:
             executors={"default": ThreadPoolExecutor(WORKERS)},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         )
+        self._inspection = Inspection(ctx)
         self._seconds: dict[str, int] = {}
         for job, seconds in (
             (flush_refusals, 10),
@@ -45,6 +47,7 @@ class Jobs:
             (archive, 3600),
             (close_days, 3600),
             (check_alerts, 600),
+            (self.inspect, 10),
         ):
             self.add(job, seconds)
         self._scheduler.start()
@@ -61,8 +64,13 @@ class Jobs:
     def stop(self) -> None:
         """End all jobs, waiting for those under way."""
         self._stopping.set()
+        self._inspection.stop()
         self._watcher.join()
         self._scheduler.shutdown(wait=True)
+
+    def inspect(self, ctx: Context) -> None:
+        """Look at the next table of the database."""
+        self._inspection.step()
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._watch_seconds):

@@ -70,7 +70,7 @@ def opened(
             log.warning("the copy of the other server's data is in place")
         # The identity is written last: a first start that was killed half-way simply begins again.
         fresh = not (folder.path / identity.IDENTITY).exists()
-        if prepare(folder.path, create=fresh) and fresh:
+        if prepare(folder.path, create=fresh, unclean=folder.unclean) and fresh:
             raise DataFolderError(
                 f"{folder.path / identity.IDENTITY} is missing though the database is in use; restore a backup."
             )

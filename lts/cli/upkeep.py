@@ -27,6 +27,9 @@ def add_parsers(commands: Any) -> None:
     verify = commands.add_parser("verify", help="recompute every total from the change feed and check all signatures")
     verify.set_defaults(run=_verify)
     verify.add_argument("file", type=Path, nargs="?", help="a backup to check instead of the data folder")
+    verify.add_argument(
+        "--rebuild-indexes", action="store_true", help="first build all indexes anew; the server must be stopped"
+    )
     check = commands.add_parser("doctor", help="check this installation and say what to mend")
     check.set_defaults(run=_doctor)
     clock = commands.add_parser("clock", help="the highest time the server has seen")
@@ -93,6 +96,8 @@ def _progress(done: int) -> None:
 
 def _verify(args: argparse.Namespace) -> int:
     config = config_of(args)
+    if args.rebuild_indexes:
+        _rebuild_indexes(args, config)
     faults = _faults(config) if args.file is None else _faults_of_backup(args.file, config)
     if sys.stderr.isatty():
         print(file=sys.stderr)
@@ -102,6 +107,21 @@ def _verify(args: argparse.Namespace) -> int:
         raise DataFolderError(f"{len(faults)} faults found.")
     print("Everything is as the change feed says; all signatures hold.")
     return 0
+
+
+def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
+    from lts.service import datafolder, upkeep
+
+    if args.file is not None:
+        raise AdminError("usage", "--rebuild-indexes works on the data folder; leave out the backup.")
+    if not config.data_dir.exists():
+        raise AdminError("no-data", f"There is no data folder {config.data_dir}.")
+    folder = datafolder.DataFolder.hold(config.data_dir)
+    try:
+        upkeep.rebuild_indexes(config.data_dir)
+    finally:
+        folder.release()
+    print("All indexes were built anew.")
 
 
 def _faults(config: Config) -> list[str]:

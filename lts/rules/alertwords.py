@@ -20,7 +20,8 @@ PAGES = {
     "quota": "license-items", "overdraft": "license-items", "ends": "license-items", "grace": "license-items",
     "forecast": "statistics", "failures": "why", "pair-lost": "standby", "serves-take-over": "standby",
     "serves-hand-back": "standby", "serves-promoted": "standby", "clock-back": "index", "clock-ahead": "index",
-    "labels-changed": "index", "database-restored": "index", "test": "usage-alerts",
+    "labels-changed": "index", "database-restored": "index", "database-damaged": "index",
+    "test": "usage-alerts",
 }  # fmt: skip
 """The portal's page of each kind; every kind there is stands here."""
 
@@ -53,6 +54,8 @@ ENGLISH = {
                             "Send the vendor the activation request of the new UUID {newUuid}."),
     "database-restored": Words("An old copy of the database was put in place of a newer one.",
                                "Counts and seats since then are missing here. Look at who restored it, and why."),
+    "database-damaged": Words("The server's database is damaged: {reason}.",
+                              "What is counted may be wrong. Home says what to do; lts doctor says it too."),
     "test": Words("This is a test.", "Alerts of this server reach you."),
 }  # fmt: skip
 
@@ -77,6 +80,7 @@ CHINESE = {
     "labels-changed": Words("服务器已在另一台机器上运行：其许可在此不再授权。",
         "请将新 UUID {newUuid} 的激活请求发送给供应商。"),
     "database-restored": Words("数据库被恢复为旧副本。", "此后的计数和席位在此缺失。请查明由谁恢复及其原因。"),
+    "database-damaged": Words("服务器数据库已损坏：{reason}。", "计数可能有误。请查看首页或运行 lts doctor。"),
     "test": Words("这是一封测试邮件。", "本服务器的提醒可以送达。"),
 }  # fmt: skip
 

@@ -29,6 +29,8 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[bytes] | None = None
+        self.unclean = False
+        """Whether the process that held the folder before did not let it go in good order."""
 
     @classmethod
     def hold(cls, path: Path) -> DataFolder:
@@ -56,6 +58,7 @@ class DataFolder:
                 raise DataFolderLocked(_held_by(self.path))
             time.sleep(0.05)
         self._file = file
+        self.unclean = (self.path / NOTE).exists()
         self.announce(None)
 
     def announce(self, address: str | None) -> None:

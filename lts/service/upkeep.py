@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lts import __version__
-from lts.errors import AdminError, LtsError, TokenError, words_of
+from lts.errors import AdminError, DataFolderError, LtsError, TokenError, words_of
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.service import identity
@@ -24,7 +24,7 @@ from lts.service.files import file_digest, keep_replaced, write_private
 from lts.service.pair import pinned
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
-from lts.store import archive, database, feed, licenses, replay
+from lts.store import archive, database, feed, integrity, licenses, replay
 from lts.store.store import DATABASE, DATABASE_FILES, Store, prepare
 from lts.store.transaction import Transaction
 
@@ -41,7 +41,8 @@ def archives_folder(data_dir: Path) -> Path:
 
 
 def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = lambda n: None) -> list[str]:
-    """Every fault found: the feed's chain, all totals recomputed from it, the vendors' signatures.
+    """Every fault found: pages and indexes of the database, the feed's chain, all totals recomputed from it, the
+    vendors' signatures.
 
     Works while the server runs; `progress` is told the changes replayed so far. Raises DatabaseDamaged,
     DataFolderError where the database, or the key of what is sealed in it, cannot be read at all.
@@ -49,9 +50,27 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     path = data_dir / DATABASE
     Vault.load(data_dir)
     with database.faults_told(path):
+        with contextlib.closing(database.open_in_use(path)) as db:
+            damage = integrity.faults(db)
+        if damage:  # what cannot be read, or is found by a wrong index, says nothing of the totals
+            return [*(fault.words for fault in damage), f"{path} is damaged: {integrity.remedy(damage)}."]
         with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
             faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
         return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
+
+
+def rebuild_indexes(data_dir: Path) -> None:
+    """Build all indexes of the database anew from its tables; the server must be stopped and the folder locked.
+
+    Raises DatabaseDamaged where a table itself is damaged, DataFolderError.
+    """
+    path = data_dir / DATABASE
+    database.open_in_use(path).close()
+    try:
+        with database.faults_told(path):
+            integrity.rebuild(path)
+    except OSError as error:
+        raise DataFolderError(f"{path} cannot be written ({words_of(error)}).") from error
 
 
 def _head_faults(path: Path, data_dir: Path) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import apsw
 
 from lts.errors import DatabaseDamaged, DataFolderError
+from lts.store import integrity
 from lts.store.schema import APPLICATION_ID, FILLS, MIGRATIONS
 from lts.store.whoami import user_name
 
@@ -27,8 +28,8 @@ _COPIED_PAGES = 1000
 """Pages that are copied in one call, which Ctrl-C cannot end."""
 
 
-def open_writer(path: Path, *, create: bool) -> apsw.Connection:
-    """The writing connection, migrated to this program's schema.
+def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Connection:
+    """The writing connection, migrated to this program's schema; a database of up to so many bytes is read whole first.
 
     Raises DatabaseDamaged (damage, a newer program's database, one that is missing while `create` is
     False), DataFolderError when the file cannot be opened.
@@ -39,7 +40,7 @@ def open_writer(path: Path, *, create: bool) -> apsw.Connection:
     with faults_told(path):
         db = apsw.Connection(str(path))
         try:
-            _prepare(db, path)
+            _prepare(db, path, checked_bytes)
         except (apsw.Error, DataFolderError):
             db.close()
             raise
@@ -67,13 +68,12 @@ def open_in_use(path: Path) -> apsw.Connection:
 def check(path: Path) -> None:
     """Read the whole database of a data folder that was in use. Raises what `open_writer` raises."""
     with contextlib.closing(open_in_use(path)) as db, faults_told(path):
-        _quick_check(db, path)
+        _check(db, path)
 
 
-def _quick_check(db: apsw.Connection, path: Path) -> None:
-    found = db.execute("PRAGMA quick_check(1)").get
-    if found != "ok":
-        raise DatabaseDamaged(f"{path} is damaged ({found}); run `lts restore BACKUP`.")
+def _check(db: apsw.Connection, path: Path) -> None:
+    if found := integrity.faults(db):
+        raise DatabaseDamaged(f"{path} is damaged ({found[0].words}); {integrity.remedy(found)}.")
 
 
 def _check_there(path: Path) -> None:
@@ -123,7 +123,7 @@ def _cannot_open(path: Path, error: Exception) -> str:
     return f"{path} cannot be written by {user_name()} ({error}); check the rights of the file and of its folder."
 
 
-def _prepare(db: apsw.Connection, path: Path) -> None:
+def _prepare(db: apsw.Connection, path: Path, checked_bytes: int) -> None:
     db.set_busy_timeout(BUSY_MILLISECONDS)
     _check_identity(db, path)
     db.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -132,8 +132,8 @@ def _prepare(db: apsw.Connection, path: Path) -> None:
     db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}").fetchall()
     db.execute("PRAGMA cache_size = -32768")
     db.execute("PRAGMA temp_store = MEMORY")
-    if path.stat().st_size < 64 << 20:
-        _quick_check(db, path)
+    if path.stat().st_size < checked_bytes:
+        _check(db, path)
     _migrate(db, path)
 
 

@@ -25,14 +25,18 @@ DATABASE = "lts.db"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 """The database with the journals that belong to it while it is open, or after a crash."""
 _READERS = 8
+CHECKED_BYTES, CHECKED_AFTER_A_CRASH = 64 << 20, 512 << 20
+"""Up to which size a database is read whole before the server starts; a larger one is checked while it serves."""
 
 
-def prepare(folder: Path, *, create: bool) -> bool:
+def prepare(folder: Path, *, create: bool, unclean: bool = False) -> bool:
     """Check the database of a data folder, make it when `create`; whether it has been in use.
 
+    It is read whole unless that would take long: after an `unclean` end of the server that may be some seconds.
     Raises what `database.open_writer` raises.
     """
-    db = database.open_writer(folder / DATABASE, create=create)
+    checked_bytes = CHECKED_AFTER_A_CRASH if unclean else CHECKED_BYTES
+    db = database.open_writer(folder / DATABASE, create=create, checked_bytes=checked_bytes)
     try:
         return bool(sql.value(db, "SELECT count(*) FROM origins"))
     finally:

@@ -1,0 +1,73 @@
+"""The daily look at the whole database while the server serves, a table at a time, beside the writer."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+import apsw
+
+from lts.errors import LtsError
+from lts.protocol import DAY_SECONDS
+from lts.rules.notices import ERROR, Notice
+from lts.service.context import Context
+from lts.store import database, integrity
+
+log = logging.getLogger("lts.inspection")
+DAMAGED = "database-damaged"
+
+
+class Inspection:
+    """`step` checks the next table, and after the last one nothing for a day; `stop` ends one under way."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._left: list[str] | None = None
+        self._next = 0.0
+        self._found: list[integrity.Fault] = []
+        self._db: apsw.Connection | None = None
+        self._stopped = False
+
+    def step(self) -> None:
+        """Check one table; damage becomes a notice, a line of the log, and an event that is mailed."""
+        now = self._ctx.clock.elapsed()
+        if (self._left is None and now < self._next) or self._stopped:
+            return
+        path = self._ctx.store.path
+        with database.faults_told(path), contextlib.closing(database.open_reader(path)) as db:
+            self._db = db
+            if self._left is None:
+                self._left, self._next = integrity.tables(db), now + DAY_SECONDS
+                self._found = []
+            table = self._left.pop(0)
+            try:
+                self._found += integrity.faults_of(db, table)
+            except apsw.InterruptError:
+                return
+            finally:
+                self._db = None
+        self._tell()
+        if not self._left:
+            self._left = None
+
+    def stop(self) -> None:
+        """End, also in the middle of a large table. Callable from another thread."""
+        self._stopped = True
+        db = self._db
+        if db is not None:
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                db.interrupt()
+
+    def _tell(self) -> None:
+        ctx, found = self._ctx, self._found
+        told = any(warning.code == DAMAGED for warning in ctx.warnings)
+        if not found or told:
+            return
+        reason, advice = found[0].words, integrity.remedy(found)
+        sentence = f"{ctx.store.path} is damaged ({reason}): what is counted may be wrong; {advice}."
+        log.error("%s", sentence)
+        ctx.warnings.append(Notice(DAMAGED, sentence, ERROR, {"reason": reason, "advice": advice}))
+        try:
+            ctx.note_event(DAMAGED, {"reason": reason})
+        except LtsError as error:
+            log.warning("the audit log does not tell of the damage: %s", error.detail)

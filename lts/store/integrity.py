@@ -1,0 +1,135 @@
+"""Whether the pages of the database hold together and every index says what its table does; building indexes anew.
+
+SQLite's own check, read-only and beside the writer. What rows mean is compared by lts.store.replay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from lts.errors import DatabaseDamaged
+from lts.store.sql import rows
+
+NAMED = 20
+"""Faults named of one table."""
+_ENDED = "it cannot be read to its end"
+REBUILD = "stop the server and run `lts verify --rebuild-indexes`"
+RESTORE = "run `lts restore BACKUP`"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is damaged: a table, or only an index, which can be built anew from its table."""
+
+    words: str
+    index: bool
+
+
+def remedy(faults: list[Fault]) -> str:
+    """What to do about them, as the end of a sentence."""
+    return REBUILD if all(fault.index for fault in faults) else RESTORE
+
+
+def faults(db: apsw.Connection) -> list[Fault]:
+    """All faults of a whole database, none when it is in order. Takes about a second for 100 MiB."""
+    words = _check(db, "PRAGMA integrity_check(1)")
+    if not words:
+        return []
+    found = [fault for table in tables(db) for fault in faults_of(db, table)]
+    return found or [Fault(word, index=False) for word in words]
+
+
+def tables(db: apsw.Connection) -> list[str]:
+    """Tables by name: what `faults_of` checks one at a time. Raises apsw.CorruptError."""
+    return [name for (name,) in rows(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+
+
+def faults_of(db: apsw.Connection, table: str) -> list[Fault]:
+    """Faults of one table and of its indexes."""
+    words = _check(db, f'PRAGMA integrity_check("{table}")')
+    if not words:
+        return []
+    indexes = {
+        name: f"Tree {root} "
+        for name, root in rows(db, "SELECT name, rootpage FROM sqlite_schema WHERE tbl_name = ? AND type = 'index'",
+                               (table,))
+    }  # fmt: skip
+    return [_fault(db, table, word, indexes) for word in words]
+
+
+def _fault(db: apsw.Connection, table: str, word: str, indexes: dict[str, str]) -> Fault:
+    for name, tree in indexes.items():
+        if word.startswith(tree) or f" index {name} " in f" {word} ":
+            return Fault(f"index {name}: {word}", index=True)
+    if indexes and word == _ENDED and _can_be_read(db, table):
+        return Fault(f"an index of table {table}: {word}", index=True)
+    return Fault(f"table {table}: {word}", index=False)
+
+
+def _check(db: apsw.Connection, pragma: str) -> list[str]:
+    """Lines of SQLite's check; where the damage ends the check itself, its error is the last line."""
+    words: list[str] = []
+    try:
+        for (line,) in db.execute(pragma):
+            words += [part for part in str(line).splitlines() if not part.startswith("*** in database")]
+    except apsw.CorruptError:
+        words.append(_ENDED)
+    return [] if words == ["ok"] else words[:NAMED]
+
+
+def _can_be_read(db: apsw.Connection, table: str) -> bool:
+    """Whether a table's own pages are whole: those of no index are read here."""
+    try:
+        for _ in db.execute(f'SELECT * FROM "{table}" NOT INDEXED'):  # noqa: S608 - a name of the schema
+            pass
+    except (apsw.CorruptError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def rebuild(path: Path) -> None:
+    """Put a database with the same tables and new indexes in the place of the one at `path`; nobody else has that open.
+
+    Made beside it and checked before it takes its place: whole, or not at all. Raises apsw.Error, OSError,
+    DatabaseDamaged where a table itself is damaged.
+    """
+    fresh = path.with_name(path.name + ".rebuilt")
+    fresh.unlink(missing_ok=True)
+    try:
+        with contextlib.closing(apsw.Connection(str(fresh))) as made:
+            fresh.chmod(0o600)
+            _copy_tables(made, path)
+            if left := faults(made):
+                raise DatabaseDamaged(f"{path} is damaged ({left[0].words}); {RESTORE}.")
+        if any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal")):
+            raise DatabaseDamaged(f"{path} cannot be closed in good order; {RESTORE}.")
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def _copy_tables(made: apsw.Connection, path: Path) -> None:
+    made.execute("PRAGMA journal_mode = OFF").fetchall()
+    made.execute("PRAGMA synchronous = OFF")
+    made.execute("ATTACH ? AS old", (str(path),))
+    made.execute("BEGIN")
+    schema = rows(made, "SELECT type, name, sql FROM old.sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC")
+    for kind, name, sql in schema:  # tables first
+        try:
+            made.execute(sql)
+            if kind == "table":  # a plain copy would bring the old indexes along, hence the condition
+                made.execute(f'INSERT INTO main."{name}" SELECT * FROM old."{name}" NOT INDEXED WHERE true')  # noqa: S608 - a name of the schema
+        except (apsw.CorruptError, apsw.ConstraintError) as error:
+            raise DatabaseDamaged(f"{path} is damaged ({kind} {name}: {error}); {RESTORE}.") from error
+    for pragma in ("application_id", "user_version"):
+        made.execute(f"PRAGMA main.{pragma} = {int(rows(made, f'PRAGMA old.{pragma}')[0][0])}")
+    made.execute("COMMIT")
+    made.execute("DETACH old")
