@@ -298,6 +298,9 @@ def _link(venv: Path) -> None:
 
 def run(arguments: list[str]) -> int:
     """Set up if need be, then run the command line with these arguments; returns its exit code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed: else a file would get its number
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
     try:
         python = ensure_venv(".venv", ROOT / "requirements" / "runtime.txt", keep_pip=False)
     except SetupError as error:

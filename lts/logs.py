@@ -10,8 +10,13 @@ import queue
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import TextIO
 
 from lts.config import Log
+from lts.errors import ConfigError, words_of
+
+log = logging.getLogger("lts.log")
 
 WAITING_LINES = 10_000
 
@@ -23,6 +28,7 @@ class Lines(logging.Handler):
         super().__init__()
         self._target = target
         self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(WAITING_LINES)
+        self._reopen = False
         self._thread = threading.Thread(target=self._write, name="lts-log", daemon=True)
         self._thread.start()
 
@@ -35,6 +41,11 @@ class Lines(logging.Handler):
         with contextlib.suppress(queue.Full):
             self._waiting.put_nowait(record)
 
+    def reopen(self) -> None:
+        """Go on in a new file, where somebody has given the old one another name."""
+        self._reopen = True
+        self.handle(log.makeRecord(log.name, logging.INFO, "", 0, "the log goes on here", (), None))
+
     def finish(self, seconds: float) -> bool:
         """Write what waits, for so long at most; False when whatever reads the lines does not read them."""
         with contextlib.suppress(queue.Full):
@@ -44,7 +55,40 @@ class Lines(logging.Handler):
 
     def _write(self) -> None:
         while (record := self._waiting.get()) is not None:
+            if self._reopen:
+                self._reopen = False
+                self._target.close()  # the next line opens the file anew
             self._target.handle(record)
+
+
+class _Console(logging.StreamHandler[TextIO]):
+    """Standard error; what cannot be written there is dropped."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in logging
+        """There is nowhere to tell it."""
+
+
+class _File(logging.handlers.RotatingFileHandler):
+    """A file; that it cannot be written is told once on standard error, and again after it was opened anew."""
+
+    told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in logging
+        """A line is lost; the next one is tried again."""
+        if not self.told:
+            self.told = True
+            with contextlib.suppress(OSError, ValueError):
+                print(f"lts: The log {self.baseFilename} cannot be written ({_why()}).", file=sys.stderr)
+
+    def close(self) -> None:
+        """Let the file go; the next line opens it anew."""
+        super().close()
+        self.told = False
+
+
+def _why() -> str:
+    error = sys.exc_info()[1]
+    return words_of(error) if isinstance(error, Exception) else "unknown"
 
 
 _plain = logging.Formatter()
@@ -71,14 +115,22 @@ class _Text(logging.Formatter):
 
 
 def handler(settings: Log) -> Lines:
-    """A handler that never blocks the thread that logs."""
+    """A handler that never blocks the thread that logs. Raises ConfigError when the log's file cannot be written."""
     target: logging.Handler
     if settings.file is not None:
-        settings.file.parent.mkdir(parents=True, exist_ok=True)
-        target = logging.handlers.RotatingFileHandler(
-            settings.file, maxBytes=10 << 20, backupCount=5, encoding="utf-8", delay=True
-        )
+        _try(settings.file)
+        target = _File(settings.file, maxBytes=10 << 20, backupCount=5, encoding="utf-8", delay=True)
     else:
-        target = logging.StreamHandler(sys.stderr)
+        target = _Console(sys.stderr)
     target.setFormatter(_Json() if settings.format == "json" else _Text())
     return Lines(target)
+
+
+def _try(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() or not path.exists():  # opening a pipe waits for its reader
+            path.open("ab").close()
+    except OSError as error:
+        way = "give this user the rights, or change log.file in lts.json"
+        raise ConfigError([f"The log {path} cannot be written ({error.strerror}); {way}."]) from error

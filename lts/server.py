@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -18,7 +19,8 @@ from lts.courier import Courier
 from lts.errors import CannotStore, DataFolderError
 from lts.heartbeat import Heartbeat
 from lts.jobs import Jobs
-from lts.logs import Lines, handler
+from lts.logs import Lines
+from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
 from lts.service import datafolder, identity, labels
@@ -34,8 +36,8 @@ from lts.service.pair.pinned import Delegation, PinnedFile
 from lts.service.refusals import Refusals
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
-from lts.store import codes, pair
-from lts.store.store import Store, prepare
+from lts.store import codes, database, pair
+from lts.store.store import DATABASE, Store, prepare
 from lts.watchdog import Watchdog
 from lts.web.app import App
 from lts.web.listen import Listener
@@ -76,7 +78,8 @@ def opened(
             )
         vault = Vault.load_or_create(folder.path, create=fresh)
         me = identity.load_or_create(folder.path, read_labels)
-        ctx = _context(config, folder.path, vault, me, clock)
+        with _refusal_told(folder.path / DATABASE):
+            ctx = _context(config, folder.path, vault, me, clock)
         try:
             yield Opened(ctx, folder, folder.new_token())
         finally:
@@ -86,6 +89,16 @@ def opened(
             except CannotStore as error:
                 log.warning("the last refusals were not counted: %s", error.detail)
             ctx.store.close()
+
+
+@contextlib.contextmanager
+def _refusal_told(path: Path) -> Iterator[None]:
+    """What could not be stored, in words for who starts the server instead of a client's. Raises DataFolderError."""
+    try:
+        yield
+    except CannotStore as error:
+        with database.faults_told(path):
+            raise error.__cause__ or error from error
 
 
 @contextlib.contextmanager
@@ -223,22 +236,31 @@ class Server:
         self.listener.stop()
 
 
-def stop_on_signals(stop: Callable[[], None]) -> None:
-    """SIGTERM, SIGINT and the closing of a Windows console end the server cleanly. Main thread only."""
+def stop_on_signals(stop: Callable[[], None], hang_up: Callable[[], None] | None = None) -> None:
+    """SIGTERM, SIGINT and the closing of a console end the server cleanly. SIGHUP calls `hang_up` where it does not say
+    that the terminal is gone. Main thread only."""
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
 
     def handle(number: int, frame: object) -> None:
         threading.Thread(target=stop, name="lts-stop").start()
 
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP" if sys.platform != "win32" else "SIGBREAK"):
-        number = getattr(signal, name, None)
+    def handle_hang_up(number: int, frame: object) -> None:
+        gone = terminals and not any(map(os.isatty, terminals))
+        if gone or hang_up is None:
+            handle(number, frame)
+        else:
+            threading.Thread(target=hang_up, name="lts-hang-up").start()
+
+    for name, handler in (("SIGTERM", handle), ("SIGINT", handle), ("SIGBREAK", handle), ("SIGHUP", handle_hang_up)):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP, others no SIGBREAK
         if number is not None:
-            signal.signal(number, handle)
+            signal.signal(number, handler)
 
 
 def set_up_logging(config: Config) -> Lines:
-    """Log as the configuration says; a full pipe or closed console never blocks a worker."""
+    """Log as the configuration says; a full pipe or closed console never blocks a worker. Raises ConfigError."""
     root = logging.getLogger()
-    lines = handler(config.log)
+    lines = handler_of(config.log)
     root.handlers[:] = [lines]
     root.setLevel(config.log.level.upper())
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

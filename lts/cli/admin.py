@@ -10,12 +10,15 @@ import getpass
 import http.client
 import json
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from lts.config import Config
-from lts.errors import AdminError, words_of
+from lts.errors import AdminError, CannotStore, DataFolderError, words_of
 from lts.service import datafolder
+
+if TYPE_CHECKING:
+    from lts.service.context import Context
 
 TIMEOUT_SECONDS = 600
 Json = dict[str, Any]
@@ -87,13 +90,23 @@ class _Remote:
 class _Local:
     running = False
 
-    def __init__(self, app: Any, token: str) -> None:
+    def __init__(self, app: Any, token: str, ctx: Context) -> None:
         self._client = app.flask.test_client()
         self._headers = _headers(token)
+        self._ctx = ctx
 
     def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
         response = self._client.open(_full(path, query), method=method, data=_encode(body), headers=self._headers)
-        return _answer(response.status_code, response.get_data())
+        try:
+            return _answer(response.status_code, response.get_data())
+        except AdminError as error:
+            for warning in self._ctx.warnings:  # here is who can do something about it
+                if error.code == str(CannotStore().code) and warning.code == "cannot-store":
+                    why = warning.params["reason"]
+                    raise DataFolderError(
+                        f"{self._ctx.store.path} cannot be written ({why}); mend its disk."
+                    ) from error
+            raise
 
 
 @contextlib.contextmanager
@@ -113,4 +126,4 @@ def session(config: Config) -> Iterator[Session]:
     from lts.server import opened  # loads the whole server: only when there is none to ask
 
     with opened(config) as here:
-        yield _Local(here.app(config), here.token)
+        yield _Local(here.app(config), here.token, here.ctx)

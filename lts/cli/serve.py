@@ -91,7 +91,7 @@ def _serve(args: argparse.Namespace) -> int:
     finished = threading.Event()
     open_browser = has_desktop() and not args.no_browser
     runner = Runner(config, lambda server: _announce(server, config, open_browser=open_browser), of_systemd())
-    stop_on_signals(runner.stop)
+    stop_on_signals(runner.stop, log.reopen)
     console.watch(console.on_close(runner.stop, finished))
     try:
         runner.run()

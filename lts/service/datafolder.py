@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -98,6 +99,8 @@ def running_server(path: Path) -> dict[str, Any] | None:
             f"{path} is not a folder; set dataDir to the data folder, or name it by --data."
         ) from error
     except OSError as error:
+        if error.errno == errno.EROFS:
+            raise DataFolderError(_not_writable(path, error)) from error
         raise DataFolderError(
             f"{path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while no server runs."
         ) from error
@@ -168,6 +171,9 @@ def _make(path: Path) -> None:
 
 
 def _not_writable(path: Path, error: OSError) -> str:
+    if error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+        way = "mount it so that it can be written" if error.errno == errno.EROFS else "free some space there"
+        return f"The data folder {path} cannot be written (its disk: {error.strerror}); {way}."
     return (
         f"The data folder {path} cannot be written by {user_name()} ({error.strerror}); give that user the rights,"
         " or set dataDir to a folder of its own."

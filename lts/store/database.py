@@ -97,7 +97,7 @@ def faults_told(path: Path) -> Iterator[None]:
     except apsw.NotADBError as error:
         raise DatabaseDamaged(f"{path} is not a database; run `lts restore BACKUP`.") from error
     except apsw.FullError as error:
-        raise DataFolderError(f"{path} cannot be written ({error}); free some space on its disk.") from error
+        raise DataFolderError(f"{path} cannot be written (its disk is full); free some space there.") from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
         raise DataFolderError(_cannot_open(path, error)) from error
     except (apsw.BusyError, apsw.LockedError) as error:

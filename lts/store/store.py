@@ -61,9 +61,10 @@ class Store:
         self.path = folder / DATABASE
         db = database.open_writer(self.path, create=False)
         self._memory = Memory(build_catalog, apply)
-        self.highest_time = meta.highest_time(db) or feed.highest_time(db)
-        self._served = meta.served_days(db)
-        load_memory(db, self._memory, origin)
+        with database.faults_told(self.path):
+            self.highest_time = meta.highest_time(db) or feed.highest_time(db)
+            self._served = meta.served_days(db)
+            load_memory(db, self._memory, origin)
         self._names: dict[int, tuple[str, str]] = {}
         self.recent = Recent()
         self._writer = Writer(db, self._memory, on_fault, self.recent.add)

@@ -171,7 +171,7 @@ class Writer:
         except STORAGE_FAULTS as error:
             self._faulty = True
             self._on_fault(error)
-            self._fail(group)
+            self._fail(group, cause=error)
         except Exception as error:  # noqa: BLE001 - whatever it was, the group runs again one by one
             if len(group) == 1:
                 group[0].error = error
@@ -180,10 +180,11 @@ class Writer:
                 waiting.error = None
                 self._run_group([waiting])
 
-    def _fail(self, group: list[Waiting[Any]], *words: str) -> None:
+    def _fail(self, group: list[Waiting[Any]], *words: str, cause: Exception | None = None) -> None:
         for waiting in group:
             if waiting.error is None:
                 waiting.error = CannotStore(*words)
+                waiting.error.__cause__ = cause
 
     def _commit(self, group: list[Waiting[Any]]) -> None:
         tx = Transaction(self._db, self._memory)

@@ -107,7 +107,7 @@ def test_the_command_line_lists_and_clears_devices(
 
     @contextlib.contextmanager
     def session(config: Any) -> Iterator[Any]:
-        yield admin._Local(app, server.here.token)
+        yield admin._Local(app, server.here.token, server.ctx)
 
     monkeypatch.setattr("lts.cli.devices.session", session)
     assert main(["device", "list", "--copied"]) == 0
