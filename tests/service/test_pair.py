@@ -1,4 +1,4 @@
-"""The pair, two nodes in one process: who serves, and what the other has (docs/design/pair.md)."""
+"""The pair, two nodes in one process: who serves, and what the other has (docs/design/pair.md, Taking over)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of a database, old ones put back, and archives, in a pair (docs/design/pair.md)."""
+"""Copies of a database, old ones put back, and archives, in a pair (docs/design/pair.md, Restored and copied servers)."""
 
 from __future__ import annotations
 

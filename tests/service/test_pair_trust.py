@@ -1,4 +1,4 @@
-"""Whom a node of a pair believes: keys, signatures, protocols, roles (docs/design/pair.md)."""
+"""Whom a node of a pair believes: keys, signatures, protocols, roles (docs/design/pair.md, Trust)."""
 
 from __future__ import annotations
 
