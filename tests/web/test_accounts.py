@@ -247,7 +247,7 @@ def test_a_token_works_until_it_is_removed_and_is_shown_once(server: Lab) -> Non
     with server.ctx.store.reader() as db:
         stored = b"".join(change.payload for change in feed.stored(db, 1))
         assert b"reports" in stored, "the token's name, in plain bytes"
-        assert made["token"].rpartition("_")[2].encode() not in stored
+        assert made["token"].split("_", 2)[2].encode() not in stored  # a secret may hold a _ itself
     assert browser.call("DELETE", f"/tokens/{made['id']}")[0] == 200
     assert program.call("GET", "/usage", **bearer)[0] == 401
 
