@@ -86,6 +86,11 @@ class Context:
     """Whether a lease has shown that an old database was put back."""
     pending_events: list[records.Event] = field(default_factory=list)
     """Events from before this server could write its own feed."""
+    found_serial: int = field(init=False)
+    """How far this server's feed was when it was opened: what it writes itself from there on needs no check."""
+
+    def __post_init__(self) -> None:
+        self.found_serial = self.store.serial
 
     @property
     def may_write(self) -> bool:

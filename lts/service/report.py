@@ -30,7 +30,7 @@ from lts.service.context import Context
 from lts.service.counting import Counting, Sender, count
 from lts.service.leased import leased
 from lts.service.standing import counted, held_items, standing_of
-from lts.store import devices, records
+from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
 from lts.store.writer import Waiting
@@ -62,7 +62,7 @@ class _Recorded:
     certificates: tuple[str, ...] | None
     counting: Counting
     reached: int | None
-    """Set where the lease says that this server had more changes once than it has: how many it has."""
+    """Set where the lease says that this server once had changes that it has not: how many it has."""
 
 
 def record(
@@ -161,8 +161,7 @@ def _record(
     device = devices.find(tx.db, uuid)
     step = chain_step(ctx, device, uuid, chain, now)
     branch, apart = step.counted
-    ahead = lease.serial > tx.serial and lease.jti.startswith(ctx.identity.incarnation[:8])
-    reached = tx.serial if ahead and not ctx.restored_noticed else None
+    reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
 
     def judge() -> tuple[Granted, ...]:
         return renewal(tx, lease, code, held, device, step, ctx.leases.issuer, now, item_now)
@@ -196,9 +195,21 @@ def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[Licen
     return tx.catalog.certificates.chain_of([item.license_name for item in items]).certificates
 
 
+def _is_of_this_feed(tx: Transaction, ctx: Context, lease: Lease) -> bool:
+    """Whether the place in this server's feed that a lease names is there as it was; True where nobody can say."""
+    if not lease.jti.startswith(ctx.identity.incarnation[:8]):
+        return True
+    if lease.serial > tx.serial:
+        return False
+    if lease.head is None or lease.serial > ctx.found_serial:
+        return True
+    known = feed.hash_at(tx.db, tx.origin, lease.serial)
+    return known is None or known[:4].hex() == lease.head
+
+
 def _note_restored(ctx: Context, lease: Lease, reached: int) -> None:
-    """A lease of this origin with a serial it never reached: an old database was put back (docs/design/pair.md,
-    Restored and copied servers). Told once. Raises CannotStore; the next such report tells it then."""
+    """A lease of this origin at a place that its feed has not, or has otherwise: an old database was put back
+    (docs/design/pair.md, Restored and copied servers). Told once. Raises CannotStore; the next such report tells it."""
     if ctx.restored_noticed:
         return
     ctx.note_event("database-restored", {"serial": lease.serial, "reached": reached})

@@ -38,7 +38,7 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
                 f"{path} has schema {schema}, this program compares schema {len(MIGRATIONS)}: an older one is upgraded"
                 " when the server starts, a newer one is for the newer program."
             ]
-        return _replay(db, archives, target, progress) + _differences(db)
+        return _replay(db, archives, target, progress) + _schema_differences(db) + _differences(db)
     finally:
         db.close()
 
@@ -72,7 +72,10 @@ class _Replay:
         tx = _begin(self._copy, self._memory)
         done = 0
         for turn in feed.turns(self._db):
-            chain = self._origins[turn.origin]
+            chain = self._origins.get(turn.origin)
+            if chain is None:
+                self._faults.append(f"turns: nothing is known of origin {turn.origin}.")
+                continue
             try:
                 for serial, time, kind, payload in chain.until(turn.last, self._faults):
                     tx.writing = turn.origin, serial
@@ -151,6 +154,19 @@ def _apply_one(
         apply(tx, decode_payload(kind, payload), time)
     except (ValueError, apsw.Error) as error:
         faults.append(f"changes: origin {origin} serial {serial} cannot be applied ({error}).")
+
+
+def _schema_differences(db: apsw.Connection) -> list[str]:
+    """Tables, indexes and triggers that this program did not make, or made otherwise."""
+    made = "SELECT type, name, sql FROM {}.sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    return [
+        f"schema: the {kind} {name} {words}."
+        for here, there, words in (
+            ("main", "replayed", "is not what this program makes"),
+            ("replayed", "main", "is missing or was changed"),
+        )
+        for kind, name in sql.rows(db, f"SELECT type, name FROM ({made.format(here)} EXCEPT {made.format(there)})")  # noqa: S608 - our own
+    ]
 
 
 def _differences(db: apsw.Connection) -> list[str]:

@@ -1,4 +1,4 @@
-"""Copies of a database, old ones put back, and archives, in a pair (docs/design/pair.md, Restored and copied servers)."""
+"""Copies and archives of a pair's database (docs/design/pair.md, Restored and copied servers)."""
 
 from __future__ import annotations
 

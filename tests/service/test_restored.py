@@ -53,3 +53,27 @@ def test_a_restored_database_is_told_once_however_storing_fails_in_between(tmp_p
         for units in (2, 3):
             server.report(later, {"QR": units})
         assert noticed(server) == (1, 1)
+
+
+def test_a_restored_database_that_grew_past_a_lease_is_told_by_the_head_that_the_lease_names(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        code = server.load(item(quota=100))
+        first = server.authorize(code).lease
+    kept = tmp_path / "kept"
+    shutil.copytree(tmp_path / "data", kept)
+    with lab(tmp_path, time, vendor) as server:
+        later = [server.authorize(code).lease for _ in range(3)][-1]
+    for name in DATABASE_FILES:
+        (tmp_path / "data" / name).unlink(missing_ok=True)
+    shutil.copy(kept / DATABASE_FILES[0], tmp_path / "data")
+    with lab(tmp_path, time, vendor) as server:
+        time.forward(60)
+        for _ in range(9):
+            server.authorize(code)
+        server.report(first, {"QR": 1})
+    with lab(tmp_path, time, vendor) as server:
+        server.report(first, {"QR": 2})
+        assert noticed(server) == (0, 0), "a lease that this database gave"
+        server.report(later, {"QR": 1})
+        assert noticed(server) == (1, 1)

@@ -73,6 +73,25 @@ def test_a_row_edited_by_hand_is_named(tmp_path: Path, table: str) -> None:
     assert any(fault.startswith(table) for fault in faults), faults
 
 
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("CREATE TRIGGER quiet AFTER INSERT ON changes BEGIN DELETE FROM seats; END", "the trigger quiet is not"),
+        ("CREATE INDEX more ON devices (contact)", "the index more is not"),
+        ("DROP INDEX seats_by_end", "the index seats_by_end is missing"),
+        ("INSERT INTO turns (origin, first) VALUES (77, 1)", "nothing is known of origin 77"),
+    ],
+)
+def test_what_this_program_did_not_make_is_named(tmp_path: Path, statement: str, named: str) -> None:
+    with lab(tmp_path, FakeTime(), Vendor()) as server:
+        busy(server)
+        trust = server.ctx.trust
+    db = apsw.Connection(str(tmp_path / "data" / "lts.db"))
+    db.execute(statement)
+    db.close()
+    assert [fault for fault in upkeep.verify(tmp_path / "data", trust) if named in fault]
+
+
 def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path: Path) -> None:
     busy(server)
     target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now)
