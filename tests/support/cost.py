@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lts.errors import LtsError
+
 LARGER = 8
 MOST = 2.6**3
 """How often the cost of n that of 8n may be: 2.6 for each doubling on average, where linear work has 2 and quadratic
@@ -19,12 +21,14 @@ DEAR_SECONDS = 0.2
 HARMLESS_SECONDS = 0.02
 """What costs less at its largest holds up nobody, however it grows."""
 ROUNDS = 15
+REFUSING = (LtsError, ValueError)
+"""What says that the input is bad; anything else is a fault of the test or of the program."""
 
 
 def seconds(work: Callable[[Any], Any], given: Any) -> float:
-    """Thread CPU of one try; what the work raises is part of it."""
+    """Thread CPU of one try; that the input is refused is part of it."""
     begun = time.thread_time()
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(*REFUSING):
         work(given)
     return max(time.thread_time() - begun, LEAST_SECONDS)
 
