@@ -17,6 +17,7 @@ from lts.service.pair.sending import HttpSend
 
 log = logging.getLogger("lts.pair")
 BEAT_SECONDS = 0.5
+STOP_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 """Between two tries when the other server did not answer."""
 
@@ -26,7 +27,8 @@ class Heartbeat:
 
     def __init__(self, node: Node, send: Send | None = None) -> None:
         self._node = node
-        self._following = Following(node, send or HttpSend(node.url))
+        self._line = HttpSend(node.url)
+        self._following = Following(node, send or self._line)
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(self._beat, BEAT_SECONDS), name="lts-beat", daemon=True),
@@ -39,11 +41,13 @@ class Heartbeat:
             thread.start()
 
     def stop(self) -> None:
-        """End both; a request under way is given up on after its timeout."""
+        """End both; a request under way is broken off. One that waits for a resolver ends by itself, and does nothing
+        more."""
         self._stopping.set()
+        self._line.cancel()
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(timeout=8)
+                thread.join(STOP_SECONDS)
 
     def _run(self, step: Callable[[], bool], pause: float) -> None:
         while not self._stopping.is_set():

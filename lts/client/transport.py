@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
@@ -10,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from lts.client.errors import Unreachable
 from lts.errors import words_of
+from lts.reach import Deadline, http_connection
 
 MAX_ANSWER_BYTES = 4 << 20
 
@@ -30,28 +32,26 @@ class HttpTransport:
         self._context: ssl.SSLContext | None = None
 
     def post(self, url: str, body: dict[str, Any], timeout: float) -> tuple[int, dict[str, Any]]:
-        """POST as JSON; redirects are not followed, so that a lease is never asked for elsewhere."""
+        """POST as JSON, all of it within `timeout`, a slow resolver too; redirects are not followed, so that a lease is
+        never asked for elsewhere."""
         parts, port = _split(url)
-        connection = self._connect(parts.scheme, parts.hostname or "", port, timeout)
+        payload = json.dumps(body, ensure_ascii=False).encode("utf-8")
+        secure = self._trusted() if parts.scheme == "https" else None
         try:
-            payload = json.dumps(body, ensure_ascii=False).encode("utf-8")
-            connection.request("POST", parts.path, payload, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            data = answer.read(MAX_ANSWER_BYTES + 1)
+            with contextlib.closing(http_connection(parts.hostname or "", port, Deadline(timeout), secure)) as one:
+                one.request("POST", parts.path, payload, {"Content-Type": "application/json"})
+                answer = one.getresponse()
+                data = answer.read(MAX_ANSWER_BYTES + 1)
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{url} cannot be reached ({words_of(error)}).") from error
-        finally:
-            connection.close()
         return answer.status, _object(url, answer.status, data)
 
-    def _connect(self, scheme: str, host: str, port: int | None, timeout: float) -> http.client.HTTPConnection:
-        if scheme != "https":
-            return http.client.HTTPConnection(host, port, timeout=timeout)
+    def _trusted(self) -> ssl.SSLContext:
         if self._context is None:
             self._context = ssl.create_default_context()
             if self._ca_file:
                 self._context.load_verify_locations(self._ca_file)
-        return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._context)
+        return self._context
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:

@@ -7,14 +7,16 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 
+from lts import reach
 from lts.errors import DeliveryError
+from lts.reach import Deadline
 from lts.rules.addresses import MailAddress
 from lts.rules.alertmail import Mail
 from lts.service.alertsettings import MailSettings
@@ -23,6 +25,9 @@ STEP_SECONDS = 10.0
 """How long a mail server may stay silent."""
 WHOLE_SECONDS = 14.0
 """How long sending may take in all, however slowly the server speaks."""
+_NOBODY = "[127.0.0.1]"
+"""The name for EHLO before there is a connection; any keeps smtplib from asking a resolver."""
+_STOPPING = "The server is stopping."
 _TEMPORARY = range(400, 500)
 _OF_THE_MESSAGE = (smtplib.SMTPDataError, smtplib.SMTPSenderRefused, UnicodeError)
 """What a server says of one mail; other mails may well be taken."""
@@ -71,11 +76,14 @@ class Sender:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
+        self._deadline: Deadline | None = None
         self.canceled = False
 
     def cancel(self) -> None:
         """End what is under way; nothing more is sent."""
         self.canceled = True
+        if self._deadline is not None:
+            self._deadline.end()
         self._close()
 
     def _close(self) -> None:
@@ -89,7 +97,7 @@ class Sender:
     def send(self, settings: MailSettings, message: EmailMessage, receivers: Sequence[str]) -> Accepted:
         """Hand the mail to the server for these receivers. Raises MailError."""
         if self.canceled:
-            raise MailError("The server is stopping.", reached=False)
+            raise MailError(_STOPPING, reached=False)
         watch = threading.Timer(WHOLE_SECONDS, self._close)
         watch.daemon = True
         watch.start()
@@ -105,13 +113,16 @@ class Sender:
 
     def _talk(self, settings: MailSettings, message: EmailMessage, receivers: Sequence[str]) -> Accepted:
         context = ssl.create_default_context(cafile=settings.ca_file or None)
-        if settings.security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=STEP_SECONDS, context=context)
-        else:
-            server = smtplib.SMTP(timeout=STEP_SECONDS)
-        # what TLS checks the certificate against: set by the constructor alone, which would connect at once
+        server = smtplib.SMTP(local_hostname=_NOBODY, timeout=STEP_SECONDS)
+        # what STARTTLS checks the certificate against: set by the constructor alone, which would connect at once
         server._host = settings.host  # type: ignore[attr-defined]
-        server._get_socket = self._keeping(server._get_socket)  # type: ignore[attr-defined]
+
+        def get_socket(*_: object) -> socket.socket:
+            one = self._connect(settings, context)
+            server.local_hostname = _literal(one)
+            return one
+
+        server._get_socket = get_socket  # type: ignore[attr-defined]
         try:
             code, words = server.connect(settings.host, settings.port)
             if code != 220:
@@ -128,12 +139,22 @@ class Sender:
         finally:
             server.close()
 
-    def _keeping(self, connect: Callable[..., socket.socket]) -> Callable[..., socket.socket]:
-        def get_socket(*arguments: object) -> socket.socket:
-            self._socket = connect(*arguments)
-            return self._socket
+    def _connect(self, settings: MailSettings, context: ssl.SSLContext) -> socket.socket:
+        deadline = self._deadline = Deadline(STEP_SECONDS)
+        one = self._socket = reach.connect(settings.host, settings.port, deadline)
+        if self.canceled:
+            one.close()
+            raise TimeoutError(_STOPPING)
+        if settings.security == "tls":
+            one = self._socket = reach.encrypt(one, settings.host, deadline, context)
+        one.settimeout(STEP_SECONDS)
+        return one
 
-        return get_socket
+
+def _literal(connected: socket.socket) -> str:
+    """The name for EHLO: this side's address (RFC 5321, 4.1.3). The name of this machine would have to be looked up."""
+    address = str(connected.getsockname()[0]).partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:

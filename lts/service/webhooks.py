@@ -7,18 +7,20 @@ import hmac
 import http.client
 import ipaddress
 import json
-import socket
 import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
+from lts import reach
 from lts.errors import DeliveryError
+from lts.reach import Deadline
 from lts.rules.alertmail import subject_of, title_of
 from lts.service.alertsettings import Webhook
 from lts.store.alerts import Message
 
 Json = dict[str, Any]
-STEP_SECONDS = 10.0
+WHOLE_SECONDS = 10.0
+"""How long telling a webhook may take in all, from its name to the end of its answer."""
 SIGNATURE = "X-LTS-Signature"
 _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
 """Beside link-local addresses, where machines in data centers are told their secrets."""
@@ -54,7 +56,7 @@ def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
     headers = {"Content-Type": "application/json", "User-Agent": "LTS", "X-LTS-Message": message_id,
                SIGNATURE: signature(hook.secret, time, body)}  # fmt: skip
     try:
-        connection = _connection(parts.scheme, host, port)
+        connection = _connection(parts.scheme, host, port, Deadline(WHOLE_SECONDS))
         try:
             connection.request("POST", target, body, headers)
             answer = connection.getresponse()
@@ -71,24 +73,18 @@ def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
         raise WebhookError(f"{host}:{port} answered {answer.status} {text}".rstrip())
 
 
-def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
+def _connection(scheme: str, host: str, port: int, deadline: Deadline) -> http.client.HTTPConnection:
     """A connection to an address that was looked at: the name is not resolved a second time."""
-    address = _allowed_address(host, port)
-    plain = socket.create_connection((address, port), timeout=STEP_SECONDS)
-    connection = http.client.HTTPConnection(host, port, timeout=STEP_SECONDS)
+    connected = reach.connect(_allowed_address(host, port, deadline), port, deadline)
+    connection = http.client.HTTPConnection(host, port)
     if scheme == "https":
-        try:
-            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
-    else:
-        connection.sock = plain
+        connected = reach.encrypt(connected, host, deadline, ssl.create_default_context())
+    connection.sock = reach.Timed(connected, deadline)
     return connection
 
 
-def _allowed_address(host: str, port: int) -> str:
-    for *_, (address, *_) in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+def _allowed_address(host: str, port: int, deadline: Deadline) -> str:
+    for *_, (address, *_) in reach.addresses(host, port, deadline):
         ip = ipaddress.ip_address(str(address).partition("%")[0])
         plain = ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
         if plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain in _METADATA:

@@ -22,7 +22,8 @@ from lts.errors import ListenError
 from lts.web.channel import IN_MEMORY_BYTES, Acceptor
 from lts.web.dispatch import Dispatcher, Grouping
 
-STOP_SECONDS = 5.0
+STOP_SECONDS = 4.0
+"""How long requests under way may take once the server ends; the rest of five seconds is for what closes after them."""
 SWITCH_SECONDS = 0.0001
 """How long a thread may keep the interpreter from others: a page under way must not hold up client calls,
 which give it away at every step of the database (docs/decisions/0009-portal-cost.md)."""
@@ -99,7 +100,7 @@ class Listener:
         return sum(len(acceptor.active_channels) for acceptor in self._acceptors)
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
-        """Answer clients until `stop` is called, then finish what is under way within 5 seconds.
+        """Answer clients until `stop` is called, then finish what is under way within STOP_SECONDS.
 
         `beat` is called at each turn of the loop, at least once a second.
         """

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from lts import reach
 from lts.errors import PeerError, words_of
+from lts.reach import Deadline, Timed
 
 MAX_ANSWER_BYTES = 64 << 20
 
@@ -18,36 +22,49 @@ class HttpSend:
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
         self._connection: http.client.HTTPConnection | None = None
+        self._under_way: Timed | None = None
+        self._deadline = Deadline(0)
 
     def __call__(
         self, path: str, headers: dict[str, str], body: bytes, timeout: float
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Once more on a new connection when a kept one turns out to be closed."""
+        """Once more on a new connection when a kept one turns out to be closed. All of it ends within `timeout`."""
         kept = self._connection is not None
+        deadline = self._deadline = Deadline(timeout)
         try:
-            return self._post(path, headers, body, timeout)
+            return self._post(path, headers, body, deadline)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
             if not kept:
                 raise self._unreachable(error) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         try:
-            return self._post(path, headers, body, timeout)
+            return self._post(path, headers, body, deadline)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
+
+    def cancel(self) -> None:
+        """End what is under way, from another thread."""
+        self._deadline.end()
+        under_way = self._under_way
+        if under_way is not None:
+            with contextlib.suppress(OSError):
+                under_way.socket.shutdown(socket.SHUT_RDWR)
 
     def _unreachable(self, error: Exception) -> PeerError:
         return PeerError("peer-unreachable", f"{self._url.geturl()} cannot be reached ({words_of(error)}).")
 
     def _post(
-        self, path: str, headers: dict[str, str], body: bytes, timeout: float
+        self, path: str, headers: dict[str, str], body: bytes, deadline: Deadline
     ) -> tuple[int, Mapping[str, str], bytes]:
-        connection = self._connection or self._connect(timeout)
+        connection = self._connection or self._connect(deadline)
         self._connection = None
+        under_way = connection.sock
+        assert isinstance(under_way, Timed)
+        self._under_way = under_way
+        under_way.deadline = deadline
         done = False
         try:
-            if connection.sock is not None:
-                connection.sock.settimeout(timeout)
             connection.request(
                 "POST",
                 f"{self._url.path}api/v1/peer/{path}",
@@ -59,13 +76,12 @@ class HttpSend:
             done = len(data) <= MAX_ANSWER_BYTES and not answer.will_close
             return answer.status, dict(answer.getheaders()), data
         finally:
+            self._under_way = None
             if done:
                 self._connection = connection
             else:
                 connection.close()
 
-    def _connect(self, timeout: float) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=timeout, context=ssl.create_default_context())
-        return http.client.HTTPConnection(host, port, timeout=timeout)
+    def _connect(self, deadline: Deadline) -> http.client.HTTPConnection:
+        secure = ssl.create_default_context() if self._url.scheme == "https" else None
+        return reach.http_connection(self._url.hostname or "", self._url.port, deadline, secure)
