@@ -94,6 +94,8 @@ def faults_told(path: Path) -> Iterator[None]:
         yield
     except apsw.CorruptError as error:
         raise DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.") from error
+    except UnicodeDecodeError as error:
+        raise DatabaseDamaged(f"{path} is damaged (it holds text that is none); run `lts restore BACKUP`.") from error
     except apsw.NotADBError as error:
         raise DatabaseDamaged(f"{path} is not a database; run `lts restore BACKUP`.") from error
     except apsw.FullError as error:

@@ -137,6 +137,15 @@ def origins(db: apsw.Connection) -> list[int]:
     return [row[0] for row in sql.rows(db, "SELECT id FROM origins ORDER BY id")]
 
 
+def strange(db: apsw.Connection, limit: int) -> list[tuple[int, int]]:
+    """(origin, serial) of changes that no chain tells of: of an origin that there is not, or with text for bytes."""
+    query = (
+        "SELECT origin, serial FROM changes WHERE typeof(payload) <> 'blob' OR typeof(hash) <> 'blob'"
+        " OR origin NOT IN (SELECT id FROM origins) LIMIT ?"
+    )
+    return [(origin, serial) for origin, serial in sql.rows(db, query, (limit,))]
+
+
 def serials(db: apsw.Connection) -> tuple[tuple[str, str, int], ...]:
     """(LTS UUID, incarnation, serial of the newest change) of every origin of which there is anything."""
     heads = [(uuid, incarnation, head(db, key)) for key, uuid, incarnation in origin_names(db)]

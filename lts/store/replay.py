@@ -94,6 +94,8 @@ class _Replay:
         if len(self._faults) < FAULTS_NAMED:
             for chain in self._origins.values():
                 self._faults += chain.rest()
+            for origin, serial in feed.strange(self._db, FAULTS_NAMED):
+                self._faults.append(f"changes: origin {origin} serial {serial} is no change that any server wrote.")
         return self._faults
 
 
