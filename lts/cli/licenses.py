@@ -158,6 +158,8 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
     for name in ("added", "renewed", "revoked", "unchanged"):
         if done[name]:
             print(f"  {len(done[name])} {verb} {name}: {', '.join(done[name])}")
+    for stop in done["stops"]:
+        print(f"  {stop['itemId']} {_WHY[stop['why']]}{_ending(stop['seats'])}")
     for item, excess in done["overQuota"].items():
         print(f"  {item}: {excess} seats over the new quota go on until they end")
     if done["takesBack"]:
@@ -168,6 +170,20 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
         print(f"Handshake code: {done['handshakeCode']}")
         for notice in done["notices"]:
             note(notice["detail"])
+
+
+_WHY = {
+    "revoked": "is revoked",
+    "charged-anew": "is charged in another way",
+    "ended": "ends in the past, days of grace too",
+    "pending": "starts later",
+}
+
+
+def _ending(seats: int) -> str:
+    """What becomes of the seats of an item that stops."""
+    ending = f": {counted(seats, 'seat in use ends', 'seats in use end')}; nothing is renewed"
+    return f"{ending}, and devices go on until their leases end" if seats else ""
 
 
 def _trust(args: argparse.Namespace) -> int:

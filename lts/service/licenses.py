@@ -19,7 +19,8 @@ from lts.rules.vendorkey import VendorKey, fingerprint, is_fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
 from lts.service.context import Context
-from lts.store import codes, licenses, records, seats, usage
+from lts.service.importeffects import Effects, effects, live_seats
+from lts.store import codes, licenses, records, usage
 from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 
@@ -59,7 +60,7 @@ class Preview:
     renewed: tuple[str, ...] = ()
     revoked: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
-    over_quota: dict[str, int] = field(default_factory=dict)
+    effects: Effects = field(default_factory=Effects)
     takes_back: bool = False
     place: _Place | None = None
 
@@ -91,7 +92,7 @@ def _previewed(ctx: Context, new: License, choice: Choice, now: int) -> Preview:
         shown = _preview(view, ctx, new, choice)
         vendor = ctx.trust.root(new.vendor_kid)
         known = licenses.item_keys(view.db, vendor, new.license_id)
-        return replace(shown, over_quota=_over_quota(view, known, new, now))
+        return replace(shown, effects=effects(view, known, new, shown.revoked, now, ctx.clock.item_time(now)))
 
 
 def import_license(
@@ -109,7 +110,7 @@ def import_license(
         _trust_confirmed(ctx, license_file, confirmed, actor, now)
     ctx.files.keep(license_file)  # the writer then has it read and verified
     done = ctx.store.write(lambda tx: _import(tx, ctx, license_file, choice, actor, now))
-    return replace(done, over_quota=shown.over_quota)
+    return replace(done, effects=shown.effects)
 
 
 def _read(data: bytes) -> License:
@@ -183,17 +184,6 @@ def _check_bound(new: License, ctx: Context) -> None:
     fault = binding_fault(new, ctx.identity, ctx.delegation())
     if fault is not None:
         raise LicenseFileError("other-server", fault)
-
-
-def _over_quota(view: View, known: dict[str, int], new: License, now: int) -> dict[str, int]:
-    over: dict[str, int] = {}
-    for item in new.items:
-        key = known.get(item.item_id)
-        if key is not None and item.charge_way in SEAT_WAYS:
-            excess = seats.live(view, key, 0, now) - item.quota - grace_units(item)
-            if excess > 0:
-                over[item.item_id] = excess
-    return over
 
 
 def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Place | None:
@@ -362,8 +352,8 @@ def item_use(view: View, entry: LicenseItem, now: int) -> dict[str, Any]:
     """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
     item, key = entry.item, entry.key
     if item.charge_way in SEAT_WAYS:
-        return {"used": seats.live(view, key, 0, now)}
+        return {"used": live_seats(view, entry, now)}
     if item.charge_way in CONCURRENT_WAYS:
-        used, spent = seats.live_leases(view, key, 0, now), usage.overdraft_spent(view, entry, now)
+        used, spent = live_seats(view, entry, now), usage.overdraft_spent(view, entry, now)
         return {"used": used, "overdraft": item.overdraft, "overdraftSpent": spent}
     return {"used": view.sums.get(("item", key, 0), 0)}

@@ -16,6 +16,7 @@ from lts.rules import licensefile
 from lts.rules.likeness import Caller
 from lts.service import accounts, handshakes, licenses, sessions
 from lts.service.licenses import Choice
+from lts.vendor import issuing
 from tests.portal.conftest import Site
 from tests.support.kit import end_all_sessions, item, lab
 from tests.support.ports import free_port
@@ -207,6 +208,22 @@ def test_a_dropped_file_is_previewed_and_its_items_go_where_one_says(
     large.write_bytes(b"0" * (3 << 20))
     page.get_by_label("License file").set_input_files(large)
     expect(page.get_by_role("alert")).to_contain_text("1 MiB")
+
+
+def test_a_preview_says_which_seats_end(site: Site, admin: Visitor, tmp_path: Path) -> None:
+    lab = site.lab
+    sold = lab.vendor.activate(lab.vendor.issue(item("one", "device")), lab.ctx)
+    licenses.import_license(lab.ctx, licensefile.render(sold).encode(), Choice(), "test", lab.time.now)
+    for _ in range(2):
+        lab.authorize()
+    file = tmp_path / "revoked.lic"
+    file.write_text(licensefile.render(issuing.revoke(sold, ["one"], lab.vendor.key, "Vendor")), encoding="utf-8")
+    page = admin.open("license-items")
+    page.get_by_label("License file").set_input_files(file)
+    preview = page.get_by_role("region", name="What will change")
+    expect(preview).to_contain_text("one is revoked. 2 seats in use end: nothing is renewed, and devices go on")
+    preview.get_by_role("button", name="Import").click()
+    page.get_by_text("License 100 is imported").wait_for()
 
 
 def test_items_are_found_filtered_sorted_and_turned_on_the_server(site: Site, admin: Visitor) -> None:

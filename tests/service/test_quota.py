@@ -124,7 +124,7 @@ def test_a_known_device_goes_on_when_the_quota_is_lowered_below_it(server: Lab) 
         server.authorize(code, device)
     lower = issuing.amend(license_file, {"items": [{"itemId": "one", "quota": 2}]}, server.vendor.key, "Vendor")
     done = licenses.import_license(server.ctx, licensefile.render(lower).encode(), Choice(), "test", NOON)
-    assert done.over_quota == {"one": 3}
+    assert done.effects.over_quota == {"one": 3}
     server.authorize(code, devices[4])
     with pytest.raises(Refusal):
         server.authorize(code)

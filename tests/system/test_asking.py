@@ -16,8 +16,11 @@ from lts.cli.main import main
 from lts.errors import AdminError
 from lts.rules import licensefile, vendorkey
 from lts.service import accounts, handshakes, labels
+from lts.service import licenses as licenses_service
 from lts.service.context import Context
+from lts.service.licenses import Choice
 from lts.store import licenses
+from lts.vendor import issuing
 from tests.support.kit import Lab, item, lab
 
 Typed = Callable[[str], None]
@@ -154,6 +157,29 @@ def test_importing_its_file_takes_an_archived_license_back(
     assert capsys.readouterr().out == "License 100 revision 1 was archived and is taken back.\n"
     assert main(["license", "import", str(tmp_path / "a.lic")]) == 0
     assert "imported already" in capsys.readouterr().out
+
+
+def test_a_preview_says_which_seats_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("LTS_CONFIG", raising=False)
+    with lab(tmp_path) as here:
+        sold = here.vendor.activate(here.vendor.issue(item("a", "device", 5), item("b", "device", 5)), here.ctx)
+        licenses_service.import_license(here.ctx, licensefile.render(sold).encode(), Choice(), "test", here.time.now)
+        here.authorize()
+        here.ctx.trust.add(here.vendor.pub)
+    anew = {"items": [{"itemId": name, "chargeWay": "server"} for name in "ab"]}
+    amended = issuing.amend(sold, anew, here.vendor.key, "Vendor")
+    (tmp_path / "a.lic").write_text(licensefile.render(amended), encoding="utf-8")
+    for words in (["--preview"], []):
+        assert main(["license", "import", str(tmp_path / "a.lic"), *words]) == 0
+        out = capsys.readouterr().out
+        assert "  b is charged in another way\n" in out
+        assert (
+            "  a is charged in another way: 1 seat in use ends; nothing is renewed, and devices go on until their"
+            " leases end\n"
+        ) in out
 
 
 def set_password(ctx: Context, now: int) -> None:

@@ -29,6 +29,7 @@ function Chooser({ onFile, busy }) {
 function Changes({ preview }) {
   return html`<ul class="changes">${CHANGES.filter(([name]) => preview[name].length).map(([name, kind]) => html`<li key=${name}>
     <span class=${`pill pill-${kind}`}>${t(`import.${name}`)} ${number(preview[name].length)}</span> <${Sent}>${preview[name].join(", ")}<//></li>`)}
+    ${preview.stops.map(({ itemId, why, seats }) => html`<li key=${`stop ${itemId}`}><${Notice} level="warning">${t(`import.stop-${why}`, { item: itemId })}${seats > 0 && ` ${t("import.stop-seats", { seats })}`}<//></li>`)}
     ${Object.entries(preview.overQuota).map(([item, seats]) => html`<li key=${item}><${Notice} level="warning">${t("import.over-quota", { item, seats })}<//></li>`)}</ul>`;
 }
 

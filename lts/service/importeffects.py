@@ -1,0 +1,80 @@
+"""What importing a license file does to those who use its items: seats beyond the new quota, and items that authorize
+nobody any more (docs/design/license-files.md, Import)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from lts.rules.authorize import item_fault
+from lts.rules.catalog import LicenseItem
+from lts.rules.licensefile import Item, License
+from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units
+from lts.store import seats
+from lts.store.snapshot import View
+
+REVOKED, CHARGED_ANEW, ENDED, PENDING = "revoked", "charged-anew", "ended", "pending"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """An item that authorized until now: `why` its seats end, and how many `seats` (or instances) are live."""
+
+    item_id: str
+    why: str
+    seats: int
+
+
+@dataclass(frozen=True)
+class Effects:
+    """`stops` in the order of the items' ids; `over_quota` holds by item id the live seats beyond quota and grace."""
+
+    stops: tuple[Stop, ...] = ()
+    over_quota: Mapping[str, int] | None = None
+
+
+def effects(
+    view: View, known: Mapping[str, int], new: License, revoked: Collection[str], now: int, item_now: int
+) -> Effects:
+    """Of importing `new`, whose items are `known` by these numbers; `now` and `item_now` in UTC seconds."""
+    stops = tuple(_stops(view, known, new, revoked, now, item_now))
+    stopped = {stop.item_id for stop in stops}
+    going_on = [item for item in new.items if item.item_id in known and item.item_id not in stopped]
+    over = {item.item_id: _beyond(view, known[item.item_id], item, now) for item in going_on}
+    return Effects(stops, {item_id: n for item_id, n in over.items() if n > 0})
+
+
+def live_seats(view: View, entry: LicenseItem, now: int) -> int:
+    """Live seats, or instances of live leases, of an item; 0 for an item without."""
+    if entry.item.charge_way in SEAT_WAYS:
+        return seats.live(view, entry.key, 0, now)
+    return seats.live_leases(view, entry.key, 0, now) if entry.item.charge_way in CONCURRENT_WAYS else 0
+
+
+def _stops(
+    view: View, known: Mapping[str, int], new: License, revoked: Collection[str], now: int, item_now: int
+) -> Iterator[Stop]:
+    items = {item.item_id: item for item in new.items}
+    for item_id, key in sorted(known.items()):
+        before = view.catalog.items.get(key)
+        if before is None or item_fault(before, item_now):
+            continue
+        why = REVOKED if item_id in revoked else _why(before, items.get(item_id), item_now)
+        seats_in_use = live_seats(view, before, now)
+        if why is not None and (seats_in_use or why != REVOKED):  # who revokes an item knows that it stops
+            yield Stop(item_id, why, seats_in_use)
+
+
+def _why(before: LicenseItem, item: Item | None, item_now: int) -> str | None:
+    if item is None:
+        return REVOKED
+    fault = item_fault(replace(before, item=item), item_now)
+    if fault:
+        return ENDED if fault == 111 else PENDING
+    return CHARGED_ANEW if before.item.charge_way != item.charge_way else None
+
+
+def _beyond(view: View, key: int, item: Item, now: int) -> int:
+    if item.charge_way not in SEAT_WAYS:
+        return 0
+    return seats.live(view, key, 0, now) - item.quota - grace_units(item)
