@@ -17,11 +17,13 @@ def find_code(catalog: Catalog, request: Request) -> Code:
     if name is None and organization is None:
         raise Refusal(123, "Name a handshake code or an organization.", field="handshakeCode")
     if name is not None:
-        code = catalog.code_called(name, organization)
-        if code is None and catalog.code_called(name) is not None:
-            raise Refusal(122, "The handshake code belongs to another organization.")
-        if code is None:
+        code = catalog.code_meant(name, organization)
+        if code is None and catalog.code_called(name) is None:
             raise Refusal(101, "This server has no such handshake code; copy it from the portal.")
+        if code is None and organization is None:
+            raise Refusal(101, "Another organization's code had this name first: name your organization as well.")
+        if code is None:
+            raise Refusal(122, "The handshake code belongs to another organization.")
         return code
     default = catalog.defaults.get(organization or "")
     if default is None:

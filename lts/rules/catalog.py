@@ -123,7 +123,8 @@ class Catalog:
 
     items: Mapping[int, LicenseItem] = field(default_factory=lambda: MappingProxyType({}))
     codes: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
-    """By spelled name; of two organizations' codes that are spelled alike the one that had the name first."""
+    """By spelled name; of two organizations' codes that are spelled alike that of the name's `owner`, else the one that
+    has the name for longer."""
     by_place: Mapping[tuple[str, str], Code] = field(default_factory=lambda: MappingProxyType({}))
     """By (organization, custom part of the name)."""
     codes_by_key: Mapping[int, Code] = field(default_factory=lambda: MappingProxyType({}))
@@ -152,6 +153,17 @@ class Catalog:
             return None
         return self.by_place.get((organization_id, name[len(organization_id) + 1 :]))
 
+    def owner(self, name: str) -> str | None:
+        """The organization whose code was the first to have a spelled name, whatever became of that code; None for a
+        name that was never given."""
+        first = next((self.codes_by_key.get(number) for number in self.names.bearers(name)), None)
+        return None if first is None else first.organization_id
+
+    def code_meant(self, name: str, organization_id: str | None) -> Code | None:
+        """The code that a request means by a spelled name. Without an organization that is the name's owner, so that
+        none of its requests go over to another organization's code that is spelled alike."""
+        return self.code_called(name, self.owner(name) if organization_id is None else organization_id)
+
     def bore(self, code: Code, name: str) -> bool:
         """Whether the code has this name, or once had it."""
         return name == code.name or self.names.bore(code.key, name)
@@ -162,10 +174,15 @@ class Catalog:
         number = self.names.bearer(lease.handshake_code, origin, lease.serial, lease.issued_at)
         return self.codes_by_key.get(number)
 
-    def once_called(self, name: str) -> Code | None:
-        """The code, not removed, that was the last to have a name that no code has now."""
-        code = None if name in self.codes else self.codes_by_key.get(self.names.last_bearer(name))
-        return None if code is None or code.removed else code
+    def once_meant(self, name: str, organization_id: str | None) -> Code | None:
+        """Of the codes that a request could have meant before, the last to have the name that is not removed; None
+        while it means one."""
+        owner = self.owner(name) if organization_id is None else organization_id
+        if owner is None or self.code_called(name, owner) is not None:
+            return None
+        bearers = [self.codes_by_key.get(number) for number in reversed(self.names.bearers(name))]
+        own = (code for code in bearers if code is not None and code.organization_id == owner and not code.removed)
+        return next(own, None)
 
     def item_of(self, organization_id: str, license_id: str, item_id: str) -> LicenseItem | None:
         """The item that a lease's claims name, None when this server does not hold it."""

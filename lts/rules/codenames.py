@@ -30,8 +30,9 @@ class Names:
 
     of_name: Mapping[str, tuple[Given, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By spelled name, oldest first; only where it goes over to another code."""
-    held: Mapping[int, Given] = field(default_factory=lambda: MappingProxyType({}))
-    """By the code's number: since when it has, without a break, the name that it has."""
+    had: Mapping[int, tuple[Given, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the code's number, oldest first: only where it got another name. The last one tells since when it has, without
+    a break, the name that it has."""
 
     def bore(self, code: int, name: str) -> bool:
         """Whether a code has, or once had, a name."""
@@ -46,31 +47,36 @@ class Names:
                 return given.code
         return every[0].code if every else 0
 
-    def last_bearer(self, name: str) -> int:
-        """Number of the code that was last given a name, 0 for none."""
-        every = self.of_name.get(name, ())
-        return every[-1].code if every else 0
+    def bearers(self, name: str) -> tuple[int, ...]:
+        """Numbers of the codes that were given a name, the first of them first."""
+        return tuple(given.code for given in self.of_name.get(name, ()))
 
     def since(self, code: int) -> int:
         """UTC seconds at which a code got the name that it has, 0 when that is not known."""
-        given = self.held.get(code)
+        given = self._held(code)
         return given.since if given is not None else 0
 
     def place(self, code: int) -> int:
         """Where in the feed a code got the name that it has: of two the one with the lower place had its name first."""
-        given = self.held.get(code)
+        given = self._held(code)
         return given.place if given is not None else -1
+
+    def _held(self, code: int) -> Given | None:
+        return self.had[code][-1] if code in self.had else None
 
 
 def learn(rows: Iterable[Given]) -> Names:
     """Of all changes that gave or left a code its name, in the order of the feed."""
     of_name: dict[str, list[Given]] = {}
-    held: dict[int, Given] = {}
+    had: dict[int, list[Given]] = {}
     for given in rows:
-        before = held.get(given.code)
-        if before is None or before.name != given.name:
-            held[given.code] = given
+        own = had.setdefault(given.code, [])
+        if not own or own[-1].name != given.name:
+            own.append(given)
         every = of_name.setdefault(given.name, [])
         if not every or every[-1].code != given.code:
             every.append(given)
-    return Names(MappingProxyType({name: tuple(every) for name, every in of_name.items()}), MappingProxyType(held))
+    return Names(
+        MappingProxyType({name: tuple(found) for name, found in of_name.items()}),
+        MappingProxyType({code: tuple(found) for code, found in had.items()}),
+    )

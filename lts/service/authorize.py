@@ -250,8 +250,8 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
     if name is None:
         code = decided.code if decided else catalog.defaults.get(request.organization_id or "")
     else:
-        code = decided.code if decided else catalog.code_called(name, request.organization_id)
-        code = code or catalog.once_called(name)
+        code = decided.code if decided else catalog.code_meant(name, request.organization_id)
+        code = code or catalog.once_meant(name, request.organization_id)
     if code is not None:
         ctx.calls.note(code.key, now, failed=True)
     ctx.refusals.note(

@@ -93,9 +93,12 @@ class Builder:
         present.sort(key=lambda code: (names.place(code.key), code.key), reverse=True)
         defaults = {code.organization_id: code for code in present}
         defaults.update({code.organization_id: code for code in present if code.is_default})
+        owners = {code.key: code.organization_id for code in every}
+        called = {code.name: code for code in present}
+        called.update({c.name: c for c in present if owners.get(names.bearers(c.name)[0]) == c.organization_id})
         return Catalog(
             MappingProxyType(items),
-            MappingProxyType({code.name: code for code in present}),
+            MappingProxyType(called),
             MappingProxyType({(code.organization_id, code.custom): code for code in present}),
             MappingProxyType({code.key: code for code in every}),
             MappingProxyType(defaults),

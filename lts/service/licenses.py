@@ -209,9 +209,10 @@ def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Pl
     if taken is not None:
         custom = _free_name(catalog, organization, custom)
         notices.append(_name_taken(taken.name, f"{organization}-{custom}"))
-    other = catalog.codes.get(f"{organization}-{custom}")
-    if other is not None:
-        notices.append(_spelled_alike(other))
+    name = f"{organization}-{custom}"
+    owner = catalog.owner(name)
+    if owner not in (None, organization):
+        notices.append(_spelled_alike(name, str(owner)))
     return _Place(None, custom, tuple(notices))
 
 
@@ -229,12 +230,12 @@ def _name_taken(name: str, instead: str) -> Notice:
     return Notice("code-name-taken", sentence, HINT, {"name": name, "code": instead})
 
 
-def _spelled_alike(other: Code) -> Notice:
+def _spelled_alike(name: str, owner: str) -> Notice:
     sentence = (
-        f"A handshake code of organization {other.organization_id} is spelled {other.name} too. Requests by that name"
-        " mean the older one; for the new one they name their organization as well, as its license key does."
+        f"A handshake code of organization {owner} is, or was, spelled {name} too. Requests by that name alone mean"
+        " that one; for the new one they name their organization as well, as its license key does."
     )
-    return Notice("code-spelled-alike", sentence, WARNING, {"name": other.name, "organization": other.organization_id})
+    return Notice("code-spelled-alike", sentence, WARNING, {"name": name, "organization": owner})
 
 
 def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int) -> Preview:

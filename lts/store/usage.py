@@ -50,6 +50,23 @@ def devices_by_code(db: apsw.Connection, code: int, first_day: int, last_day: in
     return {device for (device,) in sql.each(db, query, (first_day, last_day, code))}
 
 
+def devices_between(db: apsw.Connection, code: int, begin: int, end: int) -> set[int]:
+    """Numbers of the devices that reported by a code for slots from that of `begin` to before that of `end` (UTC
+    seconds). Of the days at both ends, none of them closed, every row is read."""
+    first, last = slot_of(begin), slot_of(end) - 1
+    if last < first:
+        return set()
+    days = first // SLOTS_PER_DAY, last // SLOTS_PER_DAY
+    found = devices_by_code(db, code, days[0] + 1, days[1] - 1)
+    query = "SELECT device, data FROM usage_days WHERE day = ? AND code = ?"
+    for day in set(days):
+        for device, data in sql.each(db, query, (day, code)):
+            every = (day * SLOTS_PER_DAY + slot for series in decode_day(data).values() for slot, _ in series.slots())
+            if any(first <= slot <= last for slot in every):
+                found.add(device)
+    return found
+
+
 def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
     """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
     grown = Grown(set(), set())

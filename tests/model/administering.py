@@ -109,9 +109,10 @@ class Administering(Selling):
         mine = [n for n, found in enumerate(live) if found.organization == organization]
         if mine:
             self._rename_code(mine[code % len(mine)], name)
-        alike = sorted((found.named, found.organization) for found in live if found.name == "1-2-3")
-        meant = self.server.lab.ctx.store.catalog.code_called("1-2-3")
-        same("whose code 1-2-3 is", alike[0][1] if alike else None, meant.organization_id if meant else None)
+        owner = self.model.owner("1-2-3")
+        has = any(found.name == "1-2-3" and found.organization == owner for found in live)
+        meant = self.server.lab.ctx.store.catalog.code_meant("1-2-3", None)
+        same("whose code 1-2-3 is", owner if has else None, meant.organization_id if meant else None)
 
     def _remove_code(self, code: int) -> None:
         found = self._live_code(code)

@@ -137,12 +137,21 @@ class Product:
         named = sorted((code for code in self.live_codes() if code.name == asked.code), key=lambda code: code.named)
         if not named:
             raise Refused(101)
-        if asked.organization is None:
-            return named[0]
-        mine = [code for code in named if code.organization == asked.organization]
+        organization = self.owner(asked.code) if asked.organization is None else asked.organization
+        mine = [code for code in named if code.organization == organization]
         if not mine:
-            raise Refused(122)
+            raise Refused(101 if asked.organization is None else 122)
         return mine[0]
+
+    def owner(self, name: str) -> str | None:
+        """The organization that had a name first: whoever names none means that one."""
+        had = self._had(name)
+        return min(had, key=lambda one: one[0])[1].organization if had else None
+
+    def _had(self, name: str) -> list[tuple[int, Code]]:
+        """(turn, code) of each time that a code got a name."""
+        had = [(turn, code) for code in self.codes for turn, former in code.former if former == name]
+        return had + [(code.named, code) for code in self.codes if code.name == name]
 
     def admit(self, code: Code, asked: Asked) -> None:
         """docs/design/authorizing.md, Admission, up to the device itself."""
@@ -391,20 +400,20 @@ class Product:
         return code, chain, step, verdict.grants
 
     def blamed(self, asked: Asked) -> int | None:
-        """Number of the code whose failures a refused request is one of; a name that no code has any more means the
-        one that had it last, while that is not removed."""
+        """Number of the code whose failures a refused request is one of; a name that no code of its
+        organization has any more means the one that had it last and is not removed."""
         try:
             return self.find(asked).number
         except Refused as refused:
             if not self.features["numbers"]:
                 named = [code.number for code in self.live_codes() if code.name == asked.code]
                 return named[0] if named else None
-            if refused.code != 101:
+            if refused.code not in (101, 122) or asked.code is None:
                 return None
-            had = [(turn, code) for code in self.codes for turn, name in code.former if name == asked.code]
-            had += [(code.named, code) for code in self.codes if code.name == asked.code]
-            last = max(had, key=lambda one: one[0])[1] if had else None
-            return last.number if last is not None and not last.removed else None
+            organization = self.owner(asked.code) if asked.organization is None else asked.organization
+            had = [(turn, code) for turn, code in self._had(asked.code) if code.organization == organization]
+            had = [(turn, code) for turn, code in had if not code.removed]
+            return max(had, key=lambda one: one[0])[1].number if had else None
 
     def meet(self, device: str) -> None:
         """The server knows the device from now on."""

@@ -26,7 +26,8 @@ def test_a_code_that_gets_a_name_of_its_own_back_stands_behind_who_had_it_meanwh
     assert known.since(A) == 40, "an edit that leaves the name is no naming"
     assert known.bore(A, OTHER)
     assert not known.bore(B, OTHER)
-    assert [given.code for given in known.of_name[NAME]] == [A, B, A]
+    assert known.bearers(NAME) == (A, B, A)
+    assert [(given.name, given.since) for given in known.had[A]] == [(NAME, 10), (OTHER, 20), (NAME, 40)]
 
 
 def test_a_lease_belongs_to_who_had_the_name_by_its_serial_not_by_a_clock_that_was_set_back() -> None:
@@ -35,7 +36,7 @@ def test_a_lease_belongs_to_who_had_the_name_by_its_serial_not_by_a_clock_that_w
     assert known.bearer(NAME, "one", 5, 600) == B
     assert known.bearer(NAME, "one", 0, 400) == A, "who had it first, when none had it by then"
     assert known.bearer("never", "one", 9, 9999) == 0
-    assert (known.last_bearer(NAME), known.last_bearer("never")) == (B, 0)
+    assert (known.bearers(NAME), known.bearers("never")) == ((A, B), ())
 
 
 def test_changes_of_the_other_server_go_by_time() -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from lts.crypto import read_jws
 from lts.errors import NotVerified, Refusal
-from lts.protocol import DAY_SECONDS, LEASE_TYPE
+from lts.protocol import DAY_SECONDS, LEASE_TYPE, iso
+from lts.rules.notices import Notice
 from lts.service import attention, codeuse, handshakes, release, upkeep, usage
 from lts.store import archive
 from lts.store.schema import MIGRATIONS
@@ -32,6 +33,12 @@ def refused(server: Lab, code: str) -> int | str:
     with pytest.raises(Refusal) as caught:
         server.authorize(code)
     return caught.value.code
+
+
+def former(server: Lab) -> list[Notice]:
+    """What Home says of codes that had other names."""
+    found = attention.notices(server.ctx, server.time.now)
+    return [notice for notice in found if notice.code in ("code-former-name", "code-name-passed-on")]
 
 
 def old(server: Lab, lease: str) -> str:
@@ -126,7 +133,7 @@ def test_who_asks_by_a_former_name_is_told_until_nobody_does(server: Lab) -> Non
     server.time.forward(3600)
     rename(server, code, "mid")
     renamed = rename(server, f"{ORGANIZATION}-mid", "new")
-    [told] = [n for n in attention.notices(server.ctx, server.time.now) if n.code == "code-former-name"]
+    [told] = former(server)
     assert (told.params["code"], told.params["id"], told.params["devices"], told.params["refused"]) == (
         renamed,
         1,
@@ -139,15 +146,72 @@ def test_who_asks_by_a_former_name_is_told_until_nobody_does(server: Lab) -> Non
     server.ctx.refusals.flush(server.ctx.store, server.time.now)
     assert server.ctx.refusals.latest()[0].handshake_code == code, "Why? shows what was asked"
     server.time.forward(25 * DAY_SECONDS)
-    [told] = [n for n in attention.notices(server.ctx, server.time.now) if n.code == "code-former-name"]
+    [told] = former(server)
     assert (told.params["devices"], told.params["refused"]) == (0, 1)
     server.time.forward(10 * DAY_SECONDS)
-    assert not [n for n in attention.notices(server.ctx, server.time.now) if n.code == "code-former-name"]
+    assert not former(server)
 
 
 def test_a_code_that_nobody_used_by_its_former_name_is_not_told(server: Lab) -> None:
     rename(server, server.load(item()), "new")
-    assert not [n for n in attention.notices(server.ctx, NOON) if n.code == "code-former-name"]
+    assert not former(server)
+
+
+def figures(server: Lab) -> list[tuple[object, ...]]:
+    """Of each code that is told: its name, those it had, devices, refused requests, and when it got its name."""
+    server.ctx.refusals.flush(server.ctx.store, server.time.now)
+    return [tuple(n.params[name] for name in ("code", "former", "devices", "refused", "time")) for n in former(server)]
+
+
+def test_a_name_that_a_code_got_back_is_no_former_one(server: Lab) -> None:
+    code = server.load(item(way="device", quota=9))
+    server.report(server.authorize(code).lease, {"QR": 1})
+    server.time.forward(3600)
+    away = rename(server, code, "x")
+    refused(server, code)
+    server.ctx.refusals.flush(server.ctx.store, server.time.now)
+    server.time.forward(600)
+    rename(server, away, "100")
+    server.report(server.authorize(code).lease, {"QR": 1})
+    assert figures(server) == [], "nobody asked by x"
+    back = iso(server.time.now)
+    server.time.forward(3600)
+    refused(server, away)
+    assert figures(server) == [(code, away, 0, 1, back)]
+
+
+def test_who_authorizes_by_the_new_name_on_the_day_of_the_renaming_did_not_use_the_former_one(server: Lab) -> None:
+    code = server.load(item(way="device", quota=9))
+    server.report(server.authorize(code).lease, {"QR": 1})
+    server.time.forward(3600)
+    renamed = rename(server, code, "new")
+    since = iso(server.time.now)
+    server.time.forward(600)
+    server.report(server.authorize(renamed).lease, {"QR": 1})
+    assert figures(server) == [(renamed, code, 1, 0, since)]
+
+
+def test_requests_by_any_former_name_are_told_with_all_of_them(server: Lab) -> None:
+    first = server.load(item())
+    renamed = rename(server, rename(server, first, "h"), "now")
+    refused(server, f"{ORGANIZATION}-h")
+    assert figures(server) == [(renamed, f"{first}, {ORGANIZATION}-h", 0, 1, iso(NOON))]
+
+
+def test_a_former_name_that_another_code_got_is_told_and_still_when_that_one_is_removed(server: Lab) -> None:
+    first = server.load(item("a"), item("b"))
+    server.report(server.authorize(first).lease, {"QR": 1})
+    server.time.forward(3600)
+    renamed = rename(server, first, "new")
+    since = iso(server.time.now)
+    handshakes.add(server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 2}]}, "test", NOON)
+    assert server.authorize(first).items[0].item_id == "b"
+    [told] = former(server)
+    assert (told.code, told.params["taken"], told.params["devices"]) == ("code-name-passed-on", first, 1)
+    handshakes.remove(server.ctx, first, "test", server.time.now)
+    assert refused(server, first) == 101
+    assert figures(server) == [(renamed, first, 1, 1, since)]
+    assert former(server)[0].code == "code-former-name"
 
 
 def test_names_of_before_are_learnt_from_the_feed_and_its_archives(

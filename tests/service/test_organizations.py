@@ -13,7 +13,7 @@ from lts.errors import AdminError, Refusal
 from lts.protocol import LicenseKey
 from lts.rules import licensefile
 from lts.rules.licensefile import License
-from lts.service import alerts, handshakes, licenses, usage
+from lts.service import alerts, attention, handshakes, licenses, usage
 from lts.service.licenses import Choice, Preview
 from lts.vendor import issuing
 from tests.support.kit import NOON, ORGANIZATION, Lab, item
@@ -41,6 +41,13 @@ def places(server: Lab) -> dict[str, list[str]]:
         f"{code.organization_id}/{code.custom}": [entry.item.item.item_id for entry in code.items]
         for code in server.ctx.store.catalog.present
     }
+
+
+def refused(server: Lab, **more: Any) -> int | str:
+    """The refusal of a request by the name of both."""
+    with pytest.raises(Refusal) as caught:
+        server.authorize(SPELLED, **more)
+    return caught.value.code
 
 
 def test_two_organizations_whose_codes_are_spelled_alike_live_side_by_side(server: Lab) -> None:
@@ -74,7 +81,10 @@ def test_each_of_two_codes_spelled_alike_can_be_named(server: Lab) -> None:
     assert usage.usage(server.ctx, code=SPELLED).total == 0
     assert usage.usage(server.ctx, code=SPELLED, organization="1-2").total == 3
     handshakes.remove(server.ctx, SPELLED, "test", NOON, "1")
-    assert server.authorize(SPELLED).items[0].item_id == "b", "the only one of that name"
+    assert refused(server) == 101, "the name alone was the other organization's"
+    assert server.authorize(SPELLED, organization_id="1-2").items[0].item_id == "b"
+    handshakes.edit(server.ctx, SPELLED, {"note": "only"}, "test", NOON)
+    assert [c.note for c in server.ctx.store.catalog.present] == ["only"], "whoever administers means the one there is"
     assert alerts.check(server.ctx, NOON) is None
 
 
@@ -95,13 +105,34 @@ def test_a_clock_set_back_gives_a_name_to_nobody_else(server: Lab) -> None:
     assert server.authorize(SPELLED).items[0].item_id == "a", "it had the name first"
 
 
-def test_a_code_that_gets_a_former_name_again_does_not_take_its_requests(server: Lab) -> None:
+def test_a_code_that_gets_another_name_leaves_its_requests_to_no_other_organization(server: Lab) -> None:
     take(server, sell(server, item("a"), organization="1", license_id="2-3"))
     take(server, sell(server, item("b"), organization="1-2", license_id="3"))
     handshakes.edit(server.ctx, SPELLED, {"custom": "away"}, "test", NOON, "1")
-    assert server.authorize(SPELLED).items[0].item_id == "b"
+    assert refused(server) == 101
+    assert refused(server, organization_id="1") == 122
+    assert server.authorize(SPELLED, organization_id="1-2").items[0].item_id == "b"
     handshakes.edit(server.ctx, "1-away", {"custom": "2-3"}, "test", NOON)
-    assert server.authorize(SPELLED).items[0].item_id == "b"
+    assert server.authorize(SPELLED).items[0].item_id == "a"
+    assert handshakes.find(server.ctx.store.catalog, SPELLED).organization_id == "1"
+
+
+def test_a_name_that_was_another_organizations_is_told_at_the_import(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    handshakes.edit(server.ctx, SPELLED, {"custom": "away"}, "test", NOON)
+    [notice] = take(server, sell(server, item("b"), organization="1-2", license_id="3")).notices
+    assert (notice.code, notice.params) == ("code-spelled-alike", {"name": SPELLED, "organization": "1"})
+
+
+def test_a_renamed_code_of_two_alike_is_told_of_requests_for_its_former_name(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    take(server, sell(server, item("b"), organization="1-2", license_id="3"))
+    handshakes.edit(server.ctx, SPELLED, {"custom": "away"}, "test", NOON, "1")
+    assert (refused(server), refused(server, organization_id="1")) == (101, 122)
+    refused(server, organization_id="else")
+    server.ctx.refusals.flush(server.ctx.store, NOON)
+    [told] = [n for n in attention.notices(server.ctx, NOON) if n.code == "code-former-name"]
+    assert (told.params["code"], told.params["former"], told.params["refused"]) == ("1-away", SPELLED, 2)
 
 
 def test_an_import_never_touches_a_code_of_another_organization(server: Lab) -> None:
