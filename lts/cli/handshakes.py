@@ -12,6 +12,8 @@ from lts.cli.options import config_of
 from lts.cli.output import counted, note, print_json, print_table
 from lts.errors import AdminError
 
+_NONE = "'' or none removes these"
+
 
 def add_parsers(commands: Any) -> None:
     """Register the commands."""
@@ -54,9 +56,9 @@ def _whose(parser: argparse.ArgumentParser) -> None:
 def _fields(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--item", action="append", metavar="NO[:CAP]", help="an item by its number, with a cap")
     parser.add_argument("--password", help="session password; '' removes it")
-    parser.add_argument("--domain", action="append", help="only for this web domain")
-    parser.add_argument("--application", action="append", help="only for this application id")
-    parser.add_argument("--process", action="append", help="only for this process name")
+    parser.add_argument("--domain", action="append", help=f"only for this web domain; {_NONE}")
+    parser.add_argument("--application", action="append", help=f"only for this application id; {_NONE}")
+    parser.add_argument("--process", action="append", help=f"only for this process name; {_NONE}")
     parser.add_argument("--note")
     parser.add_argument("--default", action="store_true", help="make it the organization's default code")
 
@@ -67,17 +69,27 @@ def _changes(args: argparse.Namespace) -> dict[str, Any]:
         changes["items"] = [_item(text) for text in args.item]
     if args.password is not None:
         changes["password"] = args.password or None
-    if args.domain or args.application or args.process:
-        changes["validation"] = {
-            "domains": args.domain or [],
-            "applicationIds": args.application or [],
-            "processNames": args.process or [],
-        }
+    given = {"domains": args.domain, "applicationIds": args.application, "processNames": args.process}
+    bound = {name: _values(values) for name, values in given.items() if values is not None}
+    if bound:
+        changes["validation"] = bound
     if args.note is not None:
         changes["note"] = args.note
     if args.default:
         changes["isDefault"] = True
     return changes
+
+
+def _values(given: list[str]) -> list[str]:
+    """The values of a binding, none where the only one says so."""
+    return [] if given in ([""], ["none"]) else given
+
+
+def _bindings(validation: dict[str, list[str]]) -> str:
+    """`bound to domain shop.de; process till.exe`, as a code is."""
+    kinds = (("domains", "domain"), ("applicationIds", "application"), ("processNames", "process"))
+    bound = [f"{word} {', '.join(validation[name])}" for name, word in kinds if validation[name]]
+    return f"bound to {'; '.join(bound)}" if bound else "bound to no application"
 
 
 def _item(text: str) -> dict[str, int | None]:
@@ -137,7 +149,10 @@ def _edit(args: argparse.Namespace) -> int:
                 f"{counted(use['devices'], 'device')} asked by the name {use['name']} in the last {use['days']} days:"
                 " their leases go on, but they authorize again only with the code's new license key."
             )
-        print(_call(server, "PATCH", "handshakes", args, changes)["name"])
+        done = _call(server, "PATCH", "handshakes", args, changes)
+    print(done["name"])
+    if "validation" in changes:
+        note(f"{done['name']} is {_bindings(done['validation'])}.")
     return 0
 
 
@@ -171,7 +186,8 @@ def _order(args: argparse.Namespace) -> int:
         if args.items and set(args.items) != set(caps):
             raise AdminError("usage", f"Name each item of the code once: {', '.join(map(str, caps))}.")
         ordered = [{"id": number, "cap": caps[number]} for number in args.items or caps]
-        changes = {"items": ordered, "manualOrder": bool(args.items)}
+        was = {"items": [{"id": number, "cap": cap} for number, cap in caps.items()]}
+        changes = {"items": ordered, "manualOrder": bool(args.items), "was": was}
         server.call("PATCH", f"/handshakes/{quote('#' + str(code['id']), safe='')}", changes)
     print("The order is set." if args.items else "The default order is set.")
     return 0

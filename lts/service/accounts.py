@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lts.errors import AdminError
 from lts.protocol import iso
+from lts.rules import meanwhile
 from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
 from lts.rules.catalog import Catalog
 from lts.rules.text import nfc
@@ -168,7 +169,8 @@ def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now:
 
 
 def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> None:
-    """Change role or password (both optional) of a user; the owner's role stays. Raises AdminError."""
+    """Change role or password (both optional) of a user; the owner's role stays. `was` holds the role that was read
+    (lts.rules.meanwhile). Raises AdminError."""
     name = plain_name(name)
     new: Json = {}
     if changes.get("role") is not None:
@@ -182,6 +184,7 @@ def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> N
         user = users_of(tx.catalog).get(name)
         if user is None:
             raise _no_such_user(name)
+        meanwhile.check(changes.get(meanwhile.WAS), {"role": user["role"]}, new)
         tx.emit(records.Setting(actor, USER + name, {**user, **new}), now)
 
     ctx.store.write(operation)

@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 
 from lts.crypto import b64url, unb64url
 from lts.errors import AdminError
+from lts.rules import meanwhile
 from lts.rules.addresses import MailAddress, read_address, read_addresses
 from lts.rules.alerts import DEFAULT_LEVELS, clean_levels
 from lts.rules.alertwords import BOTH
+from lts.rules.catalog import Catalog
 from lts.service.context import Context
 from lts.service.handshakes import clean_name
 from lts.store import records
@@ -81,7 +83,11 @@ def _read_mail(ctx: Context, stored: Json) -> MailSettings:
 
 def describe_mail(ctx: Context) -> Json | None:
     """The mail settings for a form: without the password."""
-    stored = ctx.store.catalog.settings.get(MAIL)
+    return _described_mail(ctx.store.catalog)
+
+
+def _described_mail(catalog: Catalog) -> Json | None:
+    stored = catalog.settings.get(MAIL)
     if not isinstance(stored, dict):
         return None
     return {**{name: stored[name] for name in _FIELDS}, "hasPassword": bool(stored.get("password"))}
@@ -155,22 +161,41 @@ def settings_for_test(ctx: Context, given: Json | None) -> MailSettings:
 
 
 def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
-    """Set mail up, or switch it off (None). Raises AdminError."""
-    value = None if given is None else clean_mail(ctx, given)
-    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, MAIL, value), now))
+    """Set mail up, or switch it off (None). With `was`, what `describe_mail` told whoever changes it, refused where
+    another changed it meanwhile. Raises AdminError."""
+    was = {} if given is None or meanwhile.WAS not in given else {"mail": given[meanwhile.WAS]}
+    new = None if given is None else {name: value for name, value in given.items() if name != meanwhile.WAS}
+    value = None if new is None else clean_mail(ctx, new)
+
+    def operation(tx: Transaction) -> None:
+        meanwhile.check(was, {"mail": _described_mail(tx.catalog)}, {})
+        tx.emit(records.Setting(actor, MAIL, value), now)
+
+    ctx.store.write(operation)
 
 
 def levels_of(ctx: Context) -> Mapping[str, tuple[int, ...]]:
     """Percent by what is watched."""
-    stored = ctx.store.catalog.settings.get(LEVELS)
+    return _levels_in(ctx.store.catalog)
+
+
+def _levels_in(catalog: Catalog) -> Mapping[str, tuple[int, ...]]:
+    stored = catalog.settings.get(LEVELS)
     own = {name: tuple(levels) for name, levels in stored.items()} if isinstance(stored, dict) else {}
     return {**DEFAULT_LEVELS, **own}
 
 
-def change_levels(ctx: Context, given: object, actor: str, now: int) -> None:
-    """Levels for some of what is watched; the others stay. Raises AdminError."""
-    value = {name: list(levels) for name, levels in levels_of(ctx).items()} | clean_levels(given)
-    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, LEVELS, value), now))
+def change_levels(ctx: Context, given: object, actor: str, now: int, was: object = None) -> None:
+    """Levels for some of what is watched; the others stay. `was` holds those that were read (lts.rules.meanwhile).
+    Raises AdminError."""
+    new = {name: list(levels) for name, levels in clean_levels(given).items()}
+
+    def operation(tx: Transaction) -> None:
+        before = {name: list(levels) for name, levels in _levels_in(tx.catalog).items()}
+        meanwhile.check(was, before, new)
+        tx.emit(records.Setting(actor, LEVELS, before | new), now)
+
+    ctx.store.write(operation)
 
 
 def webhooks_of(ctx: Context) -> list[Webhook]:

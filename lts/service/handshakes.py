@@ -11,7 +11,7 @@ from typing import Any
 
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
-from lts.rules import domains
+from lts.rules import domains, meanwhile
 from lts.rules.catalog import ARCHIVED, Catalog, Code
 from lts.rules.fields import MAX_TEXT
 from lts.rules.text import nfc
@@ -146,19 +146,39 @@ def _organization(catalog: Catalog, named: str | None) -> str:
 def edit(
     ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int, organization_id: str | None = None
 ) -> str:
-    """Change a code: any of custom, note, password (None removes, absent keeps), validation {domains,
-    applicationIds, processNames}, items [{id, cap}] in order, manualOrder, isDefault (true only).
+    """Change a code: any of custom, note, password (None removes), validation {domains, applicationIds, processNames},
+    items [{id, cap}] in order, manualOrder, isDefault (true only). What is absent stays, of validation each list. With
+    `was` the change is refused where another changed the same meanwhile (lts.rules.meanwhile).
 
     Returns the code's (new) name. Raises AdminError.
     """
 
     def operation(tx: Transaction) -> str:
-        draft = draft_of(tx, find(tx.catalog, name, organization_id))
-        _change(tx, ctx, draft, changes)
+        code = find(tx.catalog, name, organization_id)
+        new = {field: value for field, value in changes.items() if field != meanwhile.WAS}
+        meanwhile.check(_flat(changes.get(meanwhile.WAS)), _flat(_comparable(code)), _flat(new))
+        draft = draft_of(tx, code)
+        _change(tx, ctx, draft, new)
         emit_code(tx, draft, actor, now)
         return f"{draft.organization_id}-{draft.custom}"
 
     return ctx.store.write(operation)
+
+
+def _comparable(code: Code) -> dict[str, Any]:
+    """A code as `was` of a change names its fields."""
+    every = describe_code(code)
+    names = ("custom", "note", "hasPassword", "validation", "manualOrder", "isDefault")
+    items = [{"id": entry.item.key, "cap": entry.cap} for entry in code.items]
+    return {**{name: every[name] for name in names}, "items": items}
+
+
+def _flat(fields: Any) -> Any:
+    """With the lists of validation beside the other fields."""
+    inner = fields.get("validation") if isinstance(fields, dict) else None
+    if not isinstance(inner, dict):
+        return fields
+    return {**{name: value for name, value in fields.items() if name != "validation"}, **inner}
 
 
 def remove(ctx: Context, name: str, actor: str, now: int, organization_id: str | None = None) -> None:
@@ -188,7 +208,7 @@ def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]
     if "password" in changes:
         _change_password(tx, ctx, draft, changes["password"])
     if "validation" in changes:
-        draft.fields["validation"] = _validation(changes["validation"])
+        draft.fields["validation"] = _validation(changes["validation"], draft.fields.get("validation") or {})
     if "items" in changes:
         draft.items = _items(tx, draft, changes["items"])
     if "manualOrder" in changes:
@@ -228,12 +248,13 @@ def _next_change(tx: Transaction, before: int) -> int:
     return ((before >> _ORIGIN_BITS) + 1) << _ORIGIN_BITS | tx.numbers // NUMBERS
 
 
-def _validation(given: Any) -> dict[str, list[str]]:
+def _validation(given: Any, before: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The lists that are given, the others as they were."""
     if not isinstance(given, dict) or set(given) - set(_FIELDS):
         raise AdminError("bad-validation", f"validation holds lists named {', '.join(_FIELDS)}.", field="validation")
     cleaned: dict[str, list[str]] = {}
     for name in _FIELDS:
-        values = given.get(name, [])
+        values = given.get(name, before.get(name, []))
         if not isinstance(values, list) or len(values) > MAX_VALUES:
             raise AdminError("bad-validation", f"{name} is a list of up to {MAX_VALUES} texts.", field="validation")
         if not all(isinstance(value, str) for value in values):
@@ -316,10 +337,10 @@ def _license_key(ctx: Context, code: Code) -> str:
     return key.encode()
 
 
-def server_urls(ctx: Context) -> list[str]:
+def server_urls(ctx: Context, catalog: Catalog | None = None) -> list[str]:
     """URLs for clients, the main's first: set in the portal, else `publicUrl` or this server's own address, with the
     other server's of a pair."""
-    urls = ctx.store.catalog.settings.get(SERVER_URLS)
+    urls = (catalog or ctx.store.catalog).settings.get(SERVER_URLS)
     if isinstance(urls, list) and urls:
         return [str(url) for url in urls]
     return [ctx.public_url if url == "self" else url for url in ctx.config.servers]

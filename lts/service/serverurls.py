@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from lts.errors import AdminError
+from lts.rules import meanwhile
 from lts.rules.attention import url_notices
 from lts.rules.notices import Notice
 from lts.rules.serverurls import MAX_URLS, clean_url
 from lts.service import handshakes
 from lts.service.context import Context
 from lts.store import records
+from lts.store.transaction import Transaction
 
 SETTING = handshakes.SERVER_URLS
 
@@ -32,13 +34,19 @@ def notices(ctx: Context) -> list[Notice]:
     return url_notices(handshakes.server_urls(ctx))
 
 
-def change(ctx: Context, urls: Any, actor: str, now: int) -> None:
-    """Set the main's URL and maybe the standby's; an empty list goes back to the configured ones. Raises AdminError."""
+def change(ctx: Context, urls: Any, actor: str, now: int, was: Any = None) -> None:
+    """Set the main's URL and maybe the standby's; an empty list goes back to the configured ones. `was` holds the
+    `urls` that were read (lts.rules.meanwhile). Raises AdminError."""
     if not isinstance(urls, list) or len(urls) > MAX_URLS:
         raise AdminError("bad-url", "urls is a list: the main's URL, then the standby's if there is one.", field="urls")
     cleaned = [clean_url(url) for url in urls]
     if len(set(cleaned)) != len(cleaned):
         raise AdminError("same-url", "Main and standby have the same URL.", field="urls")
     value = cleaned or None
-    if value != ctx.store.catalog.settings.get(SETTING):
-        ctx.store.write(lambda tx: tx.emit(records.Setting(actor, SETTING, value), now))
+
+    def operation(tx: Transaction) -> None:
+        meanwhile.check(was, {"urls": handshakes.server_urls(ctx, tx.catalog)}, {"urls": cleaned})
+        if value != tx.catalog.settings.get(SETTING):
+            tx.emit(records.Setting(actor, SETTING, value), now)
+
+    ctx.store.write(operation)

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, g, jsonify
 
 from lts.errors import AdminError
 from lts.rules.accounts import OWNER, Account
+from lts.rules.meanwhile import WAS
 from lts.service import accounts, sessions
 from lts.service.context import Context
 from lts.service.sessions import Begun
@@ -110,7 +111,7 @@ def _user_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.patch("/users/<path:name>")
     def edit_user(name: str) -> Json:
-        accounts.edit_user(ctx, name, body_fields(json_body(), "role", "password"), g.actor, ctx.clock.now())
+        accounts.edit_user(ctx, name, body_fields(json_body(), "role", "password", WAS), g.actor, ctx.clock.now())
         return {"name": name}
 
     @api.delete("/users/<path:name>")

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from lts.rules.calendar import calendar
+from lts.rules.meanwhile import WAS
 from lts.service import alertsettings, forecasts, licenses, outbox
 from lts.service.context import Context
 from lts.web.jsonbody import body_fields, body_text, body_yes, json_body
@@ -35,7 +36,8 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.put("/alerts/levels")
     def set_levels() -> Json:
-        alertsettings.change_levels(ctx, body_fields(json_body(), "levels").get("levels"), g.actor, ctx.clock.now())
+        body = body_fields(json_body(), "levels", WAS)
+        alertsettings.change_levels(ctx, body.get("levels"), g.actor, ctx.clock.now(), body.get(WAS))
         return {"levels": alertsettings.levels_of(ctx)}
 
     @api.post("/alerts/calendar")

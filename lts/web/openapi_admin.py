@@ -36,6 +36,8 @@ _WHOSE = {"organizationId": _TEXT}
 _SUBJECT = {"code": _TEXT, **_WHOSE, "item": _TEXT}
 _RANGE = {"from": _DAY, "to": _DAY, "days": {"type": "integer", "minimum": 1}}
 _PLACE = {"newCode": _TEXT, "toCode": _TEXT, "itemsOnly": _YES, "default": _YES}
+_WAS = {"type": "object", "description": "What you had read of the fields that you change: where one is another by now,"
+        " the answer is 409 and nothing is changed"}  # fmt: skip
 _CODE = {
     "custom": _TEXT, "note": _OPTIONAL_TEXT, "password": _OPTIONAL_TEXT, "manualOrder": {"type": "boolean"},
     "isDefault": {"type": "boolean"},
@@ -82,7 +84,8 @@ CALLS = (
     Call("GET", "/users", "Users"),
     Call("POST", "/users", "Add a user",
          body={"name": _TEXT, "role": _ROLE, "password": _TEXT}, needed=("name", "role", "password")),
-    Call("PATCH", "/users/{name}", "Change a user's role or password", body={"role": _ROLE, "password": _TEXT}),
+    Call("PATCH", "/users/{name}", "Change a user's role or password",
+         body={"role": _ROLE, "password": _TEXT, "was": _WAS}),
     Call("DELETE", "/users/{name}", "Remove a user"),
     Call("GET", "/tokens", "API tokens, without what lets anybody use them"),
     Call("POST", "/tokens", "Make an API token; it is answered this once",
@@ -104,15 +107,15 @@ CALLS = (
          {**_LIST, "keys": _YES}),
     Call("POST", "/handshakes", "Add a handshake code; without `organizationId` to the only organization",
          body={"organizationId": _OPTIONAL_TEXT, **_CODE}, needed=("custom",)),
-    Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays; `name` may be # and its number",
-         _WHOSE, _CODE),
+    Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays, of `validation` each list, and"
+         " an empty one removes that binding; `name` may be # and its number", _WHOSE, {**_CODE, "was": _WAS}),
     Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays", _WHOSE),
     Call("GET", "/handshake-use/{name}", "How many devices hold a seat by a handshake code, or reported by it lately",
          _WHOSE),
     Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs", _WHOSE),
     Call("GET", "/server-urls", "The URLs in license keys"),
     Call("PUT", "/server-urls", "Set the URLs in license keys: the main's, then the standby's",
-         body={"urls": _TEXTS}, needed=("urls",)),
+         body={"urls": _TEXTS, "was": _WAS}, needed=("urls",)),
     Call("GET", "/usage", "Usage of a handshake code or a license item, grouped",
          {**_SUBJECT, **_RANGE, **_LIST, **_CSV, "by": {"enum": list(GROUPINGS)}}),
     Call("GET", "/statistics", "Units by type of all history and a period, and what each day had",
@@ -136,11 +139,13 @@ CALLS = (
          {**_LIST, **_CSV, "action": _TEXTS, "from": _DAY, "to": _DAY}),
     Call("GET", "/alerts", "Who is told by mail and webhooks, and at which levels"),
     Call("GET", "/alerts/history", "What was told, and what became of it", _PAGE),
-    Call("PUT", "/alerts/mail", "Set the mail sender and receivers; a password that is not sent stays", body=_MAIL,
+    Call("PUT", "/alerts/mail", "Set the mail sender and receivers; a password that is not sent stays",
+         body={**_MAIL, "was": {**_WAS, "type": ["object", "null"]}},
          needed=("host", "port", "security", "from", "to")),
     Call("DELETE", "/alerts/mail", "Send no mail"),
     Call("POST", "/alerts/test", "Send a test mail, with these settings or, for {}, the stored ones", body=_MAIL),
-    Call("PUT", "/alerts/levels", "Set levels in percent", body={"levels": {"type": "object"}}, needed=("levels",)),
+    Call("PUT", "/alerts/levels", "Set levels in percent", body={"levels": {"type": "object"}, "was": _WAS},
+         needed=("levels",)),
     Call("POST", "/alerts/webhooks", "Add a webhook; its secret is answered this once",
          body={"name": _TEXT, "url": _TEXT}, needed=("name", "url")),
     Call("DELETE", "/alerts/webhooks/{key}", "Remove a webhook"),

@@ -18,6 +18,7 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation
 from lts.rules.catalog import ARCHIVED
 from lts.rules.licensefile import License
+from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
 from lts.service import archiving, attention, codeuse, days, forecasts, handshakes, licenses, serverurls, upkeep, usage
@@ -209,7 +210,10 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.patch("/handshakes/<path:name>")
     def edit(name: str) -> Json:
-        return {"name": handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now(), _organization())}
+        number = handshakes.find(ctx.store.catalog, name, _organization()).key
+        new = handshakes.edit(ctx, f"#{number}", json_body(), g.actor, ctx.clock.now())
+        code = handshakes.describe_code(ctx.store.catalog.codes_by_key[number])
+        return {"name": new, "validation": code["validation"]}
 
     @api.delete("/handshakes/<path:name>")
     def remove(name: str) -> Json:
@@ -256,7 +260,8 @@ def _server_url_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.put("/server-urls")
     def set_server_urls() -> Json:
-        serverurls.change(ctx, body_fields(json_body(), "urls").get("urls"), g.actor, ctx.clock.now())
+        body = body_fields(json_body(), "urls", WAS)
+        serverurls.change(ctx, body.get("urls"), g.actor, ctx.clock.now(), body.get(WAS))
         return serverurls.describe(ctx)
 
 

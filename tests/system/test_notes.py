@@ -48,6 +48,19 @@ def test_a_key_with_an_address_for_all_is_the_key_alone(data: Path, capsys: Said
     assert capsys.readouterr().err == ""
 
 
+def test_a_binding_stays_until_it_is_named_and_what_a_code_is_bound_to_is_told(data: Path, capsys: Said) -> None:
+    for words, bound in (
+        (["--domain", "shop.de", "--domain", "a.de"], "bound to domain shop.de, a.de"),
+        (["--process", "till.exe"], "bound to domain shop.de, a.de; process till.exe"),
+        (["--domain", ""], "bound to process till.exe"),
+        (["--process", "none"], "bound to no application"),
+    ):
+        assert main(["handshake", "edit", "216998-100", *words]) == 0
+        assert capsys.readouterr() == ("216998-100\n", f"Note: 216998-100 is {bound}.\n")
+    assert main(["handshake", "edit", "216998-100", "--note", "x"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_the_only_organization_need_not_be_named(data: Path, capsys: Said) -> None:
     assert main(["handshake", "add", "shop", "--item", "1"]) == 0
     assert main(["handshake", "add", "216998", "other"]) == 0

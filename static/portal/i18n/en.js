@@ -369,6 +369,7 @@ export const words = {
   "error.bad-vendor": "",
   "error.bad-webhook-url": "",
   "error.cannot-write": "",
+  "error.changed-meanwhile": "Somebody else has changed the same meanwhile, so nothing is saved. Cancel and open this form again to see what is there now.",
   "error.code-exists": "",
   "error.control-character": "",
   "error.cross-site": "",

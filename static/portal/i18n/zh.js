@@ -369,6 +369,7 @@ export const words = {
   "error.bad-vendor": "许可文件中的供应商信息有误。",
   "error.bad-webhook-url": "请填写 URL，例如 https://hooks.example.com/lts。",
   "error.cannot-write": "无法写入文件。",
+  "error.changed-meanwhile": "其他人同时修改了相同内容，因此未保存。请取消并重新打开此表单以查看当前内容。",
   "error.code-exists": "已有同名的握手码。",
   "error.control-character": "密码中含有控制字符；请重新输入。",
   "error.cross-site": "该请求并非来自本门户页面；请重新加载页面。",

@@ -1,5 +1,6 @@
 // At which percentages is told, by the way of charging.
 import { put } from "../api.js";
+import { changes, isOutrun } from "../changes.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useAction } from "../load.js";
@@ -18,14 +19,23 @@ function read(texts) {
 }
 
 export function Levels({ levels, mayChange, onChanged }) {
+  const [opened, setOpened] = useState(null);
   const [texts, setTexts] = useState(null);
   const action = useAction();
   const save = async (event) => {
     event.preventDefault();
-    const { ok } = await action.run(async () => { await put("/alerts/levels", { levels: read(texts) }); await onChanged(); });
+    const { ok, error } = await action.run(async () => {
+      const found = changes(opened, opened, read(texts));
+      if (found) await put("/alerts/levels", { levels: found.new, was: found.was });
+      await onChanged();
+    });
     if (ok) setTexts(null);
+    else if (isOutrun(error)) await onChanged();
   };
-  const edit = () => setTexts(Object.fromEntries(Object.entries(levels).map(([name, values]) => [name, shown(values)])));
+  const edit = () => {
+    setOpened(levels);
+    setTexts(Object.fromEntries(Object.entries(levels).map(([name, values]) => [name, shown(values)])));
+  };
   return html`<${Card} title=${t("alerts.levels")} actions=${mayChange && !texts && html`<${Button} icon="edit" onClick=${edit}>${t("alerts.change")}<//>`}>
     <p class="hint">${t("alerts.levels-hint")}</p>
     ${texts

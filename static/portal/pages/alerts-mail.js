@@ -1,5 +1,6 @@
 // The mail server and the receivers, with a test that shows the mail server's own words.
 import { post, put, remove } from "../api.js";
+import { isOutrun } from "../changes.js";
 import { currentLanguage, LANGUAGES, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useAction } from "../load.js";
@@ -18,6 +19,7 @@ function told(state) {
 }
 
 function Form({ mail, onChanged, onClose }) {
+  const [was] = useState(mail);
   const [state, setState] = useState(() => start(mail));
   const [tested, setTested] = useState(null);
   const saving = useAction();
@@ -34,8 +36,9 @@ function Form({ mail, onChanged, onClose }) {
   const save = async (event) => {
     event.preventDefault();
     testing.clear();
-    const { ok } = await saving.run(async () => { await put("/alerts/mail", told(state)); await onChanged(); });
+    const { ok, error: fault } = await saving.run(async () => { await put("/alerts/mail", { ...told(state), was }); await onChanged(); });
     if (ok) onClose();
+    else if (isOutrun(fault)) await onChanged();
   };
   return html`<form onSubmit=${save} novalidate>
     <div class="grid form-grid"><fieldset><legend>${t("alerts.sender")}</legend>
@@ -54,7 +57,7 @@ function Form({ mail, onChanged, onClose }) {
     </fieldset></div>
     ${tested && html`<div role="status"><${Notice} level="done">${t("alerts.tested", { list: tested.sentTo.join(", ") })}
       ${Object.entries(tested.refused).map(([address, words]) => html`<div key=${address} class="bad"><${Sent}>${address}: ${words}<//></div>`)}<//></div>`}
-    ${error && (!error.field || error.code === "mail-failed") && html`<${Fault} error=${error} />`}
+    ${error && (!error.field || error.field === "mail" || error.code === "mail-failed") && html`<${Fault} error=${error} />`}
     <div class="actions">
       <${Button} type="submit" kind="primary" busy=${saving.busy}>${t("action.save")}<//>
       <${Button} onClick=${test} busy=${testing.busy}>${t("alerts.test")}<//>

@@ -1,5 +1,6 @@
 // Adding and editing a handshake code.
 import { patch, post } from "../api.js";
+import { changes } from "../changes.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useLoad } from "../load.js";
@@ -42,6 +43,22 @@ function told(state, isNew) {
   };
 }
 
+// What was changed of a code: its lists of bindings each for itself, a password always anew.
+function changed(code, state) {
+  const flat = (body) => { const { validation, password, ...rest } = body; return { ...rest, ...validation }; };
+  const body = told(state, false);
+  const read = { ...code, ...code.validation, items: code.items.map(({ id, cap }) => ({ id, cap })) };
+  const found = changes(read, flat(told(start(code, []), false)), flat(body)) ?? { new: {}, was: {} };
+  const nested = (fields) => {
+    const lists = LISTS.map(([name]) => name).filter((name) => name in fields);
+    const rest = Object.entries(fields).filter(([name]) => !lists.includes(name));
+    return { ...Object.fromEntries(rest), ...(lists.length ? { validation: Object.fromEntries(lists.map((name) => [name, fields[name]])) } : {}) };
+  };
+  const secret = state.secret === "new" || (state.secret === "none" && code.hasPassword);
+  if (!secret && !Object.keys(found.new).length) return null;
+  return { ...nested(found.new), ...(secret ? { password: body.password } : {}), was: { ...nested(found.was), ...(secret ? { hasPassword: code.hasPassword } : {}) } };
+}
+
 function Password({ state, change, had, error }) {
   const choices = [["none", "codes.password-none"], ...(had ? [["keep", "codes.password-keep"]] : []), ["new", had ? "codes.password-replace" : "codes.password-set"]];
   return html`<fieldset><legend>${t("codes.session-password")}</legend><p class="hint">${t("codes.session-password-hint")}</p>
@@ -57,13 +74,14 @@ function Validation({ state, change }) {
       onInput=${(e) => change({ [name]: e.target.value })} ...${given}></textarea>`}<//>`)}</details>`;
 }
 
-export function CodeForm({ code, items, onClose, onSaved }) {
+export function CodeForm({ code, items, onClose, onSaved, onOutrun }) {
   const organizations = [...new Set(items.map((item) => item.organizationId))];
   const [state, setState] = useState(() => start(code, organizations));
   const change = (changes) => setState((before) => ({ ...before, ...changes }));
-  const save = () => {
-    const body = told(state, code === null);
-    return code ? patch(`/handshakes/%23${code.id}`, body) : post("/handshakes", { organizationId: state.organization, ...body });
+  const save = async () => {
+    if (!code) return post("/handshakes", { organizationId: state.organization, ...told(state, true) });
+    const body = changed(code, state);
+    return body && patch(`/handshakes/%23${code.id}`, body);
   };
   const use = useLoad(code ? `/handshake-use/%23${code.id}` : null);
   const title = code ? t("codes.edit-title") : t("codes.add-title");
@@ -71,7 +89,7 @@ export function CodeForm({ code, items, onClose, onSaved }) {
     return html`<${FormDialog} title=${title} saveWord=${t("action.close")} save=${async () => null} onClose=${onClose} onSaved=${onClose}><${Notice} level="hint">${t("codes.none-hint")}<//><//>`;
   }
   const own = items.filter((item) => item.organizationId === state.organization);
-  return html`<${FormDialog} title=${title} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved} wide>${(error) => html`
+  return html`<${FormDialog} title=${title} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved} onOutrun=${onOutrun} wide>${(error) => html`
     ${!code && organizations.length > 1 && html`<${Select} label=${t("codes.organization")} value=${state.organization} options=${organizations.map((name) => [name, name])} onChange=${(organization) => change({ organization, items: [] })} />`}
     <${Text} label=${t("codes.name")} value=${state.custom} maxlength="100" onInput=${(custom) => change({ custom })} error=${NAME_FAULTS.includes(error?.code) ? error : null}
       hint=${t("codes.name-hint", { name: `${state.organization}-${state.custom.trim()}` })} />

@@ -99,7 +99,7 @@ export function Codes({ query, mayChange }) {
         <${Pager} list=${codes} found=${found} />`}<//>
       ${urls.data && html`<p class="hint">${t("urls.in-keys")} ${urls.data.urls.map((url, i) => html`${i ? ", " : ""}<${Sent} mono>${url}<//>`)}</p>`}
     <//>
-    ${asked?.what === "urls" && html`<${ServerUrls} urls=${urls.data} onClose=${close} onSaved=${async () => { await urls.reload(); await done(); }} />`}
-    ${(asked?.what === "add" || asked?.what === "edit") && html`<${CodeForm} code=${asked.code} items=${asked.items} onClose=${close} onSaved=${done} />`}
+    ${asked?.what === "urls" && html`<${ServerUrls} urls=${urls.data} onClose=${close} onOutrun=${urls.reload} onSaved=${async () => { await urls.reload(); await done(); }} />`}
+    ${(asked?.what === "add" || asked?.what === "edit") && html`<${CodeForm} code=${asked.code} items=${asked.items} onClose=${close} onSaved=${done} onOutrun=${codes.reload} />`}
     ${(asked?.what === "remove" || asked?.what === "default") && html`<${Confirm} asked=${asked} onClose=${close} onDone=${done} />`}<//>`;
 }

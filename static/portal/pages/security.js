@@ -1,5 +1,6 @@
 // Security: the own password, sessions, other users, API tokens.
 import { patch, post, remove } from "../api.js";
+import { changes } from "../changes.js";
 import { t, time } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useAction, useLoad } from "../load.js";
@@ -53,16 +54,18 @@ function Sessions({ sessions }) {
         one.current ? html`<${Pill} kind="good">${t("security.this-session")}<//>` : html`<${Button} busy=${action.busy} onClick=${() => end(one.id)}>${t("security.end")}<//>`] }))} />`}<//><//>`;
 }
 
-function UserForm({ user, onClose, onSaved }) {
+function UserForm({ user, onClose, onSaved, onOutrun }) {
   const [state, setState] = useState({ name: user?.name ?? "", role: user?.role ?? "reader", password: "", repeated: "" });
   const change = (changes) => setState((before) => ({ ...before, ...changes }));
-  const save = () => {
+  const save = async () => {
     const found = !user || state.password || state.repeated ? newPasswordFault(state.password, state.repeated) : null;
     if (found) throw faultOf(found);
     const password = state.password ? { password: state.password } : {};
-    return user ? patch(`/users/${encodeURIComponent(user.name)}`, { role: state.role, ...password }) : post("/users", { name: state.name, role: state.role, ...password });
+    const edited = user && changes(user, { role: user.role }, { role: state.role });
+    if (user && !edited && !state.password) return null;
+    return user ? patch(`/users/${encodeURIComponent(user.name)}`, { ...edited?.new, ...password, was: edited?.was ?? {} }) : post("/users", { name: state.name, role: state.role, ...password });
   };
-  return html`<${FormDialog} title=${user ? t("security.edit-user", { name: user.name }) : t("security.add-user")} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved}>
+  return html`<${FormDialog} title=${user ? t("security.edit-user", { name: user.name }) : t("security.add-user")} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved} onOutrun=${onOutrun}>
     ${!user && html`<${Text} label=${t("security.user-name")} value=${state.name} maxlength="64" onInput=${(name) => change({ name })} />`}
     <${Select} label=${t("security.role")} value=${state.role} options=${ROLES()} onChange=${(role) => change({ role })} />
     ${user && html`<p class="hint">${t("security.password-kept")}</p>`}
@@ -84,7 +87,7 @@ function Users() {
       rows=${every.map((user) => ({ key: user.name, cells: [html`<strong><${Sent}>${user.name}<//></strong>`, t(`role.${user.role}`), time(user.since),
         user.name === "admin" ? html`<span class="soft">${t("security.owner")}</span>` : html`<span class="actions"><${Button} kind="quiet" icon="edit" label=${t("security.edit-user", { name: user.name })} onClick=${() => setAsked({ what: "form", user })} />
           <${Button} kind="quiet" icon="remove" label=${t("security.remove-user", { name: user.name })} onClick=${() => setAsked({ what: "remove", user })} /></span>`] }))} />`}<//>
-    ${asked?.what === "form" && html`<${UserForm} user=${asked.user} onClose=${close} onSaved=${done} />`}
+    ${asked?.what === "form" && html`<${UserForm} user=${asked.user} onClose=${close} onSaved=${done} onOutrun=${users.reload} />`}
     ${asked?.what === "remove" && html`<${Confirm} title=${t("security.remove-user-title")} text=${t("security.remove-user-text")} name=${asked.user.name} word=${t("action.remove")}
       work=${() => remove(`/users/${encodeURIComponent(asked.user.name)}`)} onClose=${close} onDone=${done} />`}<//>`;
 }

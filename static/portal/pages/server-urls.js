@@ -1,5 +1,6 @@
 // Set Server URL: the addresses of the main and the standby server that stand in every license key.
 import { put } from "../api.js";
+import { changes } from "../changes.js";
 import { hasWords, t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { Notice, Text } from "../parts/basics.js";
@@ -19,16 +20,18 @@ function typedWarning(urls) {
   return given.some((url) => /^http:/i.test(url)) ? t("urls.url-http") : null;
 }
 
-export function ServerUrls({ urls, onClose, onSaved }) {
+export function ServerUrls({ urls, onClose, onSaved, onOutrun }) {
+  const [opened] = useState({ urls: urls.urls });
   const [typed, setTyped] = useState([urls.urls[0] ?? "", urls.urls[1] ?? ""]);
   const change = (index, url) => setTyped((before) => before.map((old, i) => (i === index ? url : old)));
-  const save = () => {
+  const save = async () => {
     const [main, standby] = typed.map((url) => url.trim());
     if (!main && standby) throw { code: "bad-url", field: "urls", sentence: t("urls.main-first") };
-    return put("/server-urls", { urls: [main, standby].filter(Boolean) });
+    const given = { urls: [main, standby].filter(Boolean) };
+    return urls.set && !changes(opened, opened, given) ? null : put("/server-urls", { ...given, was: opened });
   };
   const warning = typedWarning(typed);
-  return html`<${FormDialog} title=${t("urls.title")} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved}>
+  return html`<${FormDialog} title=${t("urls.title")} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved} onOutrun=${onOutrun}>
     <p>${t("urls.lead")}</p>
     <${Text} label=${t("urls.main")} type="url" inputmode="url" maxlength="500" value=${typed[0]} onInput=${(url) => change(0, url)} hint=${t("urls.main-hint")} placeholder="https://lts.example.com/lts/" />
     <${Text} label=${t("urls.standby")} type="url" inputmode="url" maxlength="500" value=${typed[1]} onInput=${(url) => change(1, url)} hint=${t("urls.standby-hint")} />

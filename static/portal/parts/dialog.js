@@ -1,5 +1,6 @@
 // Dialogs on the browser's own <dialog>: it keeps the keyboard inside and gives Escape.
 import { html, useEffect, useId, useRef } from "../lib.js";
+import { isOutrun } from "../changes.js";
 import { useAction } from "../load.js";
 import { t } from "../i18n.js";
 import { Button, Fault } from "./basics.js";
@@ -24,12 +25,14 @@ export function Dialog({ title, onClose, wide = false, closable = true, children
 }
 
 // A form in a dialog: `save` does the work and throws what is wrong; `onSaved` loads the page anew, then closes:
-// who opens the form again at once must not find, and save, what was there before.
-export function FormDialog({ title, saveWord, save, onClose, onSaved, wide, danger = false, children }) {
+// who opens the form again at once must not find, and save, what was there before. `onOutrun` loads it anew where another
+// changed the same meanwhile; the form stays, with what was typed.
+export function FormDialog({ title, saveWord, save, onClose, onSaved, onOutrun, wide, danger = false, children }) {
   const action = useAction();
   const submit = async (event) => {
     event.preventDefault();
-    await action.run(async () => onSaved(await save()));
+    const { ok, error } = await action.run(async () => onSaved(await save()));
+    if (!ok && isOutrun(error)) await onOutrun?.();
   };
   return html`<${Dialog} title=${title} onClose=${onClose} wide=${wide}>
     <form onSubmit=${submit} novalidate>
