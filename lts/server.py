@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lts import __version__, envfolder, memory
+from lts import envfolder, memory
 from lts.config import Config
 from lts.courier import Courier
 from lts.errors import CannotStore, DataFolderError
@@ -23,14 +23,14 @@ from lts.logs import Lines
 from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
-from lts.service import datafolder, identity, labels
+from lts.service import datafolder, identity, labels, placing
 from lts.service.catalog import Builder
 from lts.service.clock import Clock
 from lts.service.context import Context
 from lts.service.datafolder import DataFolder
+from lts.service.feeds import begin_feed
 from lts.service.leases import Leases
 from lts.service.licensefiles import LicenseFiles
-from lts.service.pair import joining
 from lts.service.pair.node import Node
 from lts.service.pair.pinned import Delegation, PinnedFile
 from lts.service.refusals import Refusals
@@ -68,8 +68,8 @@ def opened(
     """Open the data folder for this process. Raises DataFolderError and its kin; closes all at the end."""
     memory.return_large_blocks()
     with envfolder.used(Path(sys.prefix)), _held(config.data_dir) as folder:
-        if joining.install(folder.path):
-            log.warning("the copy of the other server's data is in place")
+        if placed := placing.finish(folder.path):
+            log.warning("%s", placed.words)
         # The identity is written last: a first start that was killed half-way simply begins again.
         fresh = not (folder.path / identity.IDENTITY).exists()
         if prepare(folder.path, create=fresh, unclean=folder.unclean) and fresh:
@@ -149,7 +149,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     if len(config.servers) > 1:
         ctx.partner = Node(ctx, pinned)
     else:
-        store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now())
+        begin_feed(ctx)
         store.write(lambda tx: pair.continue_others(tx, me.key.public.x, ctx.clock.now()))
     for name, detail in me.events:
         ctx.note_event(name, detail)

@@ -43,7 +43,8 @@ def _encode(body: Json | bytes | None) -> bytes:
     return body if isinstance(body, bytes) else json.dumps(body or {}).encode("utf-8")
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this command, for the audit log."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -51,8 +52,8 @@ def _user() -> str:
 
 
 def _headers(token: str) -> dict[str, str]:
-    user = _user().encode("ascii", "replace").decode("ascii")
-    return {"Authorization": f"Bearer {token}", "X-LTS-User": user}
+    name = user().encode("ascii", "replace").decode("ascii")
+    return {"Authorization": f"Bearer {token}", "X-LTS-User": name}
 
 
 def _answer(status: int, data: bytes) -> Json:

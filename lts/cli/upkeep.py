@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lts.cli.admin import session
+from lts.cli.admin import session, user
 from lts.cli.files import check_kind, is_output, place_for, write_output
 from lts.cli.options import config_of
 from lts.config import Config
@@ -23,7 +23,10 @@ def add_parsers(commands: Any) -> None:
     backup.add_argument("output", type=Path, help="the file to write, which only you can read; - is standard output")
     restore = commands.add_parser("restore", help="put a backup in place of the data folder's content")
     restore.set_defaults(run=_restore)
-    restore.add_argument("file", type=Path)
+    what = restore.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", type=Path, nargs="?", help="the backup; the server must be stopped")
+    what.add_argument("--list", action="store_true", help="list what was replaced in this data folder and is kept")
+    what.add_argument("--undo", action="store_true", help="put back what was replaced last; can be undone as well")
     verify = commands.add_parser("verify", help="recompute every total from the change feed and check all signatures")
     verify.set_defaults(run=_verify)
     verify.add_argument("file", type=Path, nargs="?", help="a backup to check instead of the data folder")
@@ -75,17 +78,37 @@ def _pour(file: Path) -> None:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from lts.service import datafolder, identity, upkeep
+    from lts.service import datafolder, restoring
 
-    check_kind(args.file, filekind.BACKUP)
     data_dir = config_of(args).data_dir
+    if args.list:
+        return _list_replaced(data_dir)
+    if args.file is not None:
+        check_kind(args.file, filekind.BACKUP)
+    elif not data_dir.exists():
+        raise AdminError("no-data", f"There is no data folder {data_dir}.")
     folder = datafolder.DataFolder.hold(data_dir)
     try:
-        names = upkeep.restore(args.file.absolute(), data_dir)
-        identity.renew_incarnation(data_dir)
+        if args.undo:
+            print(f"{data_dir}: {restoring.undo(data_dir, user()).words}.")
+        else:
+            names = restoring.restore(args.file.absolute(), data_dir, user())
+            print(
+                f"{len(names)} files restored into {data_dir}; what was there is kept in its newest folder replaced-N."
+            )
     finally:
         folder.release()
-    print(f"{len(names)} files restored into {data_dir}; what was there is kept in its newest folder replaced-N.")
+    return 0
+
+
+def _list_replaced(data_dir: Path) -> int:
+    from lts.service import restoring
+
+    found = restoring.replaced(data_dir)
+    for one in found:
+        print(one.words)
+    if not found:
+        print(f"Nothing was replaced in {data_dir}.")
     return 0
 
 

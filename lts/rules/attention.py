@@ -83,6 +83,28 @@ def url_notices(urls: list[str]) -> list[Notice]:
     return []
 
 
+HAPPENED = {
+    "restored": ("A backup was restored on {time} by {actor}: what was counted after it was made is missing. What was"
+                 " there before is kept in the data folder as {kept} (lts restore --undo)."),
+    "restore-undone": ("A restore was undone on {time} by {actor}: what it had replaced is back. What was there"
+                       " meanwhile is kept in the data folder as {kept} (lts restore --undo)."),
+    "folder-accepted": ("The data folder was accepted as it was on {time} by {actor}: counts and seats may be missing."
+                        " The audit log says what was found."),
+    "clock-reset": "The highest time seen was taken back on {time} by {actor}.",
+    "pair-promoted": ("This server was made the main for good on {time} by {actor}; the former main never serves"
+                      " again."),
+}  # fmt: skip
+"""Lines of the audit log that are shown for HAPPENED_DAYS: whoever looks then should know."""
+HAPPENED_DAYS = 7
+
+
+def happened_notice(action: str, time: int, actor: str, kept: str) -> Notice:
+    """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, where there is one."""
+    told: dict[str, str | int] = {"time": iso(time), "actor": actor, "kept": kept}
+    level = WARNING if kept else HINT
+    return Notice(action, HAPPENED[action].format(**told), level, told)
+
+
 def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:
     """A server works by the word of a main that does not serve; `for_good` when that main will not come back, so that
     only an activation of this server helps (docs/design/pair.md, Certificates). Times in UTC seconds."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from lts.protocol import iso
-from lts.rules.attention import delegation_notice, items_notices, url_notices
+import apsw
+
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules.attention import (
+    HAPPENED,
+    HAPPENED_DAYS,
+    delegation_notice,
+    happened_notice,
+    items_notices,
+    url_notices,
+)
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service import codeuse, days, handshakes, licenses, newnames, outbox
 from lts.service.context import Context
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
+from lts.store import audit
 
 
 def notices(ctx: Context, now: int) -> list[Notice]:
@@ -28,9 +38,16 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     found += codeuse.former_names(ctx, now)
     with ctx.store.reader() as db:
         found += newnames.notices(db, now)
+        found += _happened(ctx, db, now)
     if ctx.store.catalog.codes:
         found += url_notices(handshakes.server_urls(ctx))
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))
+
+
+def _happened(ctx: Context, db: apsw.Connection, now: int) -> list[Notice]:
+    """What somebody did to this server in the last days, of which others should know."""
+    lines = audit.newest(db, tuple(HAPPENED), ctx.identity.uuid, now - HAPPENED_DAYS * DAY_SECONDS)
+    return [happened_notice(line.action, line.time, line.actor, str(line.detail.get("kept", ""))) for line in lines]
 
 
 def note_proxy(ctx: Context, peer: str) -> None:

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -82,15 +81,3 @@ def file_digest(path: Path) -> bytes:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.digest()
-
-
-def keep_replaced(folder: Path, names: Iterable[str]) -> None:
-    """Move what there is of these names in `folder` into a new `replaced-N` beside it. Raises OSError."""
-    number = 1
-    while (folder / f"replaced-{number}").exists():
-        number += 1
-    kept = folder / f"replaced-{number}"
-    kept.mkdir()
-    for name in names:
-        if (folder / name).exists():
-            os.replace(folder / name, kept / name)

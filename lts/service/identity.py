@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import uuid as uuids
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,27 @@ from lts.rules import labels as rules
 from lts.service.files import write_private
 
 IDENTITY, KEY = "identity.json", "server.key"
+NEW, BEGUN = "new", "begun"
+Cause = tuple[str, dict[str, Any], str]
+"""(action, detail, actor) of a line of the audit log: why a server writes a feed of its own from here on."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """This server. `previous` are UUIDs it had before its folder was moved to another machine, newest last;
-    `events` are things for the audit log that happened while loading."""
+    """This server. `previous` are UUIDs it had before its folder was moved to another machine, newest last.
+
+    `feed` says whether the database holds changes of this incarnation: NEW until it does, then BEGUN; empty where
+    LTS 0.1.0 wrote the identity. `causes` are told with the first change of this incarnation; `events` are things for
+    the audit log that happened while loading.
+    """
 
     uuid: str
     key: SigningKey
     labels: tuple[str, ...]
     incarnation: str
     previous: tuple[str, ...] = ()
+    feed: str = ""
+    causes: tuple[Cause, ...] = ()
     events: tuple[tuple[str, dict[str, Any]], ...] = field(default=(), compare=False)
 
     @property
@@ -52,22 +61,30 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
     verdict = rules.compare(stored.labels, present)
     if not verdict.same:
         moved = _new(present, (*stored.previous, stored.uuid))
-        event = ("labels-changed", {"oldUuid": stored.uuid, "newUuid": moved.uuid,
-                                    "matching": verdict.matching, "known": verdict.known})  # fmt: skip
-        return _save(folder, replace(moved, events=(event,)))
+        cause = ("labels-changed", {"oldUuid": stored.uuid, "newUuid": moved.uuid,
+                                    "matching": verdict.matching, "known": verdict.known}, "system")  # fmt: skip
+        return _save(folder, replace(moved, causes=(*stored.causes, cause)))
     if verdict.learnt:
         event = ("labels-learnt", {"count": len(verdict.learnt)})
-        return _save(folder, replace(stored, labels=(*stored.labels, *verdict.learnt), events=(event,)))
+        return _keep(folder, replace(stored, labels=(*stored.labels, *verdict.learnt), events=(event,)))
     return stored
 
 
-def renew_incarnation(folder: Path) -> None:
-    """After a restore: what this server writes from now on is a new origin of the change feed."""
-    _save(folder, replace(load(folder), incarnation=secrets.token_hex(8)))
+def renew_incarnation(folder: Path, *causes: Cause) -> None:
+    """After a restore: what this server writes from now on is a new origin of the change feed. Done again, it tells
+    no cause twice."""
+    known = load(folder)
+    told = dict.fromkeys(map(json.dumps, (*known.causes, *causes)))
+    _keep(folder, replace(known, incarnation=secrets.token_hex(8), feed=NEW, causes=_causes(map(json.loads, told))))
+
+
+def begun(folder: Path, me: Identity) -> Identity:
+    """The database holds changes of this incarnation from here on, and its causes stand in the audit log."""
+    return me if me.feed == BEGUN else _keep(folder, replace(me, feed=BEGUN, causes=()))
 
 
 def _new(labels: tuple[str, ...], previous: tuple[str, ...]) -> Identity:
-    return Identity(_new_uuid(labels), SigningKey.generate(), labels, secrets.token_hex(8), previous)
+    return Identity(_new_uuid(labels), SigningKey.generate(), labels, secrets.token_hex(8), previous, NEW)
 
 
 def _new_uuid(labels: tuple[str, ...]) -> str:
@@ -92,6 +109,8 @@ def load(folder: Path) -> Identity:
             tuple(str(label) for label in fields["labels"]),
             str(fields["incarnation"]),
             tuple(str(uuid) for uuid in fields["previous"]),
+            str(fields.get("feed", "")),
+            _causes(fields.get("causes", ())),
         )
     except FileNotFoundError as error:
         raise DataFolderError(f"{error.filename} is missing; restore it from a backup.") from error
@@ -101,13 +120,26 @@ def load(folder: Path) -> Identity:
         raise DataFolderError(f"The server's identity in {folder} is damaged ({error}); restore a backup.") from error
 
 
+def _causes(read: Iterable[Any]) -> tuple[Cause, ...]:
+    return tuple((str(action), dict(detail), str(actor)) for action, detail, actor in read)
+
+
 def _save(folder: Path, identity: Identity) -> Identity:
-    fields = {
+    write_private(folder / KEY, identity.key.to_pem())
+    return _keep(folder, identity)
+
+
+def _keep(folder: Path, identity: Identity) -> Identity:
+    """Save all but the key, which is in its file already."""
+    fields: dict[str, Any] = {
         "uuid": identity.uuid,
         "labels": list(identity.labels),
         "incarnation": identity.incarnation,
         "previous": list(identity.previous),
     }
-    write_private(folder / KEY, identity.key.to_pem())
+    if identity.feed:
+        fields["feed"] = identity.feed
+    if identity.causes:
+        fields["causes"] = identity.causes
     write_private(folder / IDENTITY, json.dumps(fields, indent=2).encode("utf-8"))
     return identity

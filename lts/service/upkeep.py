@@ -1,4 +1,4 @@
-"""Upkeep: verify, backup, restore, and the maintenance that the server's jobs run."""
+"""Upkeep: verify, backup, and the maintenance that the server's jobs run."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from lts import __version__
 from lts.errors import AdminError, DataFolderError, LtsError, TokenError, words_of
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
+from lts.rules.vendorkey import VendorKey
 from lts.service import identity
 from lts.service.context import Context
-from lts.service.files import file_digest, keep_replaced, write_private
+from lts.service.files import file_digest, write_private
 from lts.service.pair import pinned
+from lts.service.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST, restore
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from lts.store import archive, database, feed, integrity, licenses, replay
-from lts.store.store import DATABASE, DATABASE_FILES, Store, prepare
+from lts.store.store import DATABASE, Store, prepare
 from lts.store.transaction import Transaction
 
 ARCHIVE_AFTER_SECONDS = DAY_SECONDS
 BACKUPS = "backups"
-_SINGLE_FILES = ("identity.json", "server.key", "vault.key")
-_FOLDERS = ("trust", "archive")
-_MANIFEST = "backup.json"
 
 
 def archives_folder(data_dir: Path) -> Path:
@@ -123,8 +122,9 @@ def _license_faults(path: Path, trust: TrustStore) -> list[str]:
     return faults
 
 
-def backup(store_path: Path, data_dir: Path, now: int) -> Path:
-    """A copy of the whole data folder as one file in its `backups`, made while the server runs. `now` in UTC seconds.
+def backup(store_path: Path, data_dir: Path, now: int, trust: TrustStore) -> Path:
+    """A copy of the whole data folder as one file in its `backups`, made while the server runs, with those keys of
+    `trust` that its licenses need. `now` in UTC seconds.
 
     A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
     machine. The file holds the private key: it is written for its owner only. Raises AdminError when there is no room.
@@ -138,7 +138,7 @@ def backup(store_path: Path, data_dir: Path, now: int) -> Path:
             with database.faults_told(store_path), contextlib.closing(database.open_reader(store_path)) as reader:
                 database.copy(reader, copied)
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-                _write_zip(out, data_dir, copied)
+                _write_zip(out, data_dir, copied, _needed_keys(copied, trust))
                 out.flush()
                 os.fsync(out.fileno())
         os.replace(partial, target)
@@ -150,66 +150,41 @@ def backup(store_path: Path, data_dir: Path, now: int) -> Path:
     return target
 
 
-def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path) -> None:
+def _needed_keys(path: Path, trust: TrustStore) -> dict[str, bytes]:
+    """The vendors' keys, as files of the folder `trust`, that the licenses in the database at `path` were signed by,
+    with those that they succeed: some may lie beside the configuration alone, which no backup holds."""
+    wanted = set()
+    with contextlib.closing(database.open_alone(path)) as db:
+        for jws in licenses.all_files(db):
+            with contextlib.suppress(LtsError):  # lts verify names a file that cannot be read
+                wanted.add(licensefile.parse(jws).vendor_kid)
+    known = trust.keys()
+    needed: dict[str, VendorKey] = {}
+    while wanted:
+        kid = wanted.pop()
+        if kid in known and kid not in needed:
+            needed[kid] = known[kid]
+            wanted.add(known[kid].replaces or "")
+    return {f"trust/{kid}.pub": key.text.encode("utf-8") for kid, key in needed.items()}
+
+
+def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[str, bytes]) -> None:
     digests = {}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         files = [(DATABASE, copied)]
-        files += [(name, data_dir / name) for name in _SINGLE_FILES]
+        files += [(name, data_dir / name) for name in BACKED_UP_FILES]
         files += [(pinned.FILE, data_dir / pinned.FILE)] if (data_dir / pinned.FILE).exists() else []
-        for folder in _FOLDERS:
+        for folder in BACKED_UP_FOLDERS:
             files += [
                 (f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()
             ]
         for name, path in files:
             bundle.write(path, name)
             digests[name] = file_digest(path).hex()
-        bundle.writestr(_MANIFEST, json.dumps({"program": f"lts {__version__}", "files": digests}, indent=1))
-
-
-def restore(source: Path, data_dir: Path) -> list[str]:
-    """Put a backup in place of the data folder's content; the server must be stopped and the folder locked.
-
-    What was there is kept in `replaced-N` beside. All is checked before anything is touched. Returns the
-    names restored. Raises AdminError.
-    """
-    try:
-        with zipfile.ZipFile(source) as bundle:
-            names = _checked_names(bundle, source)
-            with tempfile.TemporaryDirectory(prefix="restore-", dir=data_dir) as folder:
-                _unpack(bundle, names, Path(folder), source)
-                if database.is_newer(Path(folder) / DATABASE):
-                    raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
-                _swap(Path(folder), data_dir, names)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise AdminError("bad-backup", f"{source} cannot be restored: {words_of(error)}.") from error
-    return list(names)
-
-
-def _checked_names(bundle: zipfile.ZipFile, source: Path) -> dict[str, str]:
-    manifest = json.loads(bundle.read(_MANIFEST))
-    names: dict[str, str] = manifest["files"]
-    for name in names:
-        head, _, tail = name.rpartition("/")
-        plain = tail and "\\" not in tail and ":" not in tail and tail not in (".", "..")
-        if not plain or head not in ("", *_FOLDERS):
-            raise AdminError("bad-backup", f"{source} is not a backup of LTS.")
-    return names
-
-
-def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, source: Path) -> None:
-    for name, digest in names.items():
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        write_private(path, bundle.read(name))
-        if file_digest(path).hex() != digest:
-            raise AdminError("bad-backup", f"{source} is damaged: {name} is not what was backed up.")
-
-
-def _swap(folder: Path, data_dir: Path, names: dict[str, str]) -> None:
-    keep_replaced(data_dir, (*DATABASE_FILES, *_SINGLE_FILES, pinned.FILE, *_FOLDERS))
-    for name in names:
-        (data_dir / name).parent.mkdir(exist_ok=True)
-        os.replace(folder / name, data_dir / name)
+        for name in keys.keys() - digests.keys():
+            bundle.writestr(name, keys[name])
+            digests[name] = hashlib.sha256(keys[name]).hexdigest()
+        bundle.writestr(MANIFEST, json.dumps({"program": f"lts {__version__}", "files": digests}, indent=1))
 
 
 def archive_old_changes(store: Store, data_dir: Path, now: int) -> int:

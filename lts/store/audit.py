@@ -141,6 +141,15 @@ def lines(db: apsw.Connection, wanted: Wanted, offset: int, limit: int) -> list[
     ]
 
 
+def newest(db: apsw.Connection, actions: tuple[str, ...], server: str, since: int) -> list[Line]:
+    """The newest line of each of these actions on a server (LTS UUID) since a time (UTC seconds)."""
+    found: dict[str, Line] = {}
+    for line in lines(db, Wanted(actions=actions, since=since), 0, -1):
+        if line.server == server:
+            found.setdefault(line.action, line)
+    return list(found.values())
+
+
 def count(db: apsw.Connection, wanted: Wanted) -> int:
     """How many lines there are."""
     where, values = _where(wanted)

@@ -141,7 +141,7 @@ def _prepare(db: apsw.Connection, path: Path, checked_bytes: int) -> None:
 
 def is_newer(path: Path) -> bool:
     """Whether a database was written by a newer program than this one."""
-    with faults_told(path), contextlib.closing(open_reader(path)) as db:
+    with faults_told(path), contextlib.closing(open_alone(path)) as db:
         return bool(db.execute("PRAGMA user_version").get > len(MIGRATIONS))
 
 
@@ -186,6 +186,12 @@ def open_reader(path: Path) -> apsw.Connection:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     db.set_busy_timeout(BUSY_MILLISECONDS)
     return db
+
+
+def open_alone(path: Path) -> apsw.Connection:
+    """A connection that reads the file as it is, without the journals beside it, and makes none."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
 
 
 def copy(db: apsw.Connection, target: Path) -> None:

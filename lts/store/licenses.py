@@ -155,6 +155,11 @@ def older_files(db: apsw.Connection, license_key: int) -> list[str]:
         db, "SELECT jws FROM license_files WHERE license = ? ORDER BY revision DESC", (license_key,))]  # fmt: skip
 
 
+def all_files(db: apsw.Connection) -> Iterator[str]:
+    """Every file of every license."""
+    return (jws for (jws,) in sql.each(db, "SELECT jws FROM license_files"))
+
+
 def item_keys(db: apsw.Connection, vendor: str, license_id: str) -> dict[str, int]:
     """Numbers of a license's items by item id."""
     return dict(sql.rows(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from lts.rules.catalog import Catalog
 from lts.store import database, feed, licenses, meta, pair, seats, sql, usage
 from lts.store.apply import apply
 from lts.store.recent import Recent
-from lts.store.records import Origin
+from lts.store.records import Event, Origin
 from lts.store.snapshot import Snapshot
 from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
 from lts.store.writer import Waiting, Writer
@@ -70,9 +70,9 @@ class Store:
         self._writer = Writer(db, self._memory, on_fault, self.recent.add)
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
 
-    def begin_feed(self, origin: tuple[str, str], version: str, now: int) -> None:
+    def begin_feed(self, origin: tuple[str, str], version: str, now: int, causes: Iterable[Event] = ()) -> None:
         """Go on with the feed of this origin, or begin it: nothing may be written before (docs/design/pair.md,
-        Restored and copied servers). `now` in UTC seconds.
+        Restored and copied servers). `now` in UTC seconds; `causes` are told once, with the beginning.
 
         The first origin of a database numbers things from 1, every other from a range of its own.
         """
@@ -83,6 +83,8 @@ class Store:
             tx.begin_origin(*origin, _range_of(origin[1]) if tx.positions() else 1)
             if not tx.serial:
                 tx.emit(Origin(*origin, version, tx.numbers), now)
+                for event in causes:
+                    tx.emit(event, now)
 
         self.write(operation)
 

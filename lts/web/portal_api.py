@@ -307,7 +307,7 @@ def _status(ctx: Context) -> Json:
 def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/backup")
     def backup() -> Json:
-        path = upkeep.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now())
+        path = upkeep.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now(), ctx.trust)
         return {"path": str(path), "bytes": path.stat().st_size}
 
     @api.post("/clock/reset")

@@ -12,7 +12,7 @@ from lts.errors import Refusal
 from lts.jobs import Jobs
 from lts.rules import licensefile
 from lts.server import opened
-from lts.service import attention, identity, licenses, upkeep
+from lts.service import attention, licenses, restoring, upkeep
 from lts.service.datafolder import DataFolder
 from lts.service.licenses import Choice
 from lts.service.pair.pinned import Delegation
@@ -99,10 +99,9 @@ def test_a_restored_backup_writes_a_new_origin_and_both_verify(tmp_path: Path) -
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         server.authorize(server.load(item()))
-        bundle = upkeep.backup(server.ctx.store.path, tmp_path / "data", time.now)
+        bundle = upkeep.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
     folder = DataFolder.hold(tmp_path / "data")
-    upkeep.restore(bundle, tmp_path / "data")
-    identity.renew_incarnation(tmp_path / "data")
+    restoring.restore(bundle, tmp_path / "data")
     folder.release()
     with lab(tmp_path, time, vendor) as server:
         server.report(server.authorize("216998-100").lease, {"QR": 2})

@@ -9,14 +9,12 @@ from uuid import UUID
 import pytest
 
 from lts.protocol import DAY_SECONDS
-from lts.service import identity, licenses, upkeep
-from lts.service.files import keep_replaced
+from lts.service import licenses, placing, restoring, upkeep
 from lts.service.licenses import Choice
-from lts.service.pair import joining
 from lts.store import archive
-from lts.store.store import DATABASE_FILES
 from tests.service.conftest import DEVICE, made_once
 from tests.support.duet import Duet, copy_of, counts, picture
+from tests.support.killed import killed_before
 from tests.support.kit import NOON, Vendor, item
 
 
@@ -39,19 +37,18 @@ def test_a_standby_with_licenses_of_its_own_keeps_them_and_says_what_to_do(tmp_p
 
 
 def keep_database(duet: Duet) -> Path:
-    """A copy of the main's database as it is now."""
+    """A copy of the main's data folder as it is now."""
     duet.main.close()
-    kept = shutil.copy(duet.main.folder / "data" / "lts.db", duet.folder / "kept.db")
+    kept = shutil.copytree(duet.main.folder / "data", duet.folder / "kept")
     duet.main.open()
     duet.settle()
     return Path(kept)
 
 
 def put_back(kept: Path, duet: Duet) -> None:
-    """The closed main has its old database again."""
-    for name in DATABASE_FILES:
-        (duet.main.folder / "data" / name).unlink(missing_ok=True)
-    shutil.copy(kept, duet.main.folder / "data" / "lts.db")
+    """The closed main has its old data folder again."""
+    shutil.rmtree(duet.main.folder / "data")
+    shutil.copytree(kept, duet.main.folder / "data")
 
 
 def test_an_old_database_put_back_on_the_main_gets_back_what_the_standby_holds(duet: Duet) -> None:
@@ -88,12 +85,13 @@ def test_an_old_database_that_served_alone_numbers_nothing_twice(duet: Duet) -> 
 
 def test_a_backup_restored_on_the_standby_catches_up(duet: Duet) -> None:
     folder = duet.standby.folder / "data"
-    bundle = upkeep.backup(duet.standby.server.ctx.store.path, folder, int(duet.time.wall))
+    bundle = upkeep.backup(
+        duet.standby.server.ctx.store.path, folder, int(duet.time.wall), duet.standby.server.ctx.trust
+    )
     duet.main.server.report(duet.main.server.authorize(None, DEVICE).lease, {"QR": 2})
     duet.turn()
     duet.standby.close()
-    upkeep.restore(bundle, folder)
-    identity.renew_incarnation(folder)
+    restoring.restore(bundle, folder)
     duet.standby.open()
     duet.settle()
     assert picture(duet.main.server) == picture(duet.standby.server)
@@ -111,39 +109,37 @@ def test_a_standby_long_away_is_served_from_the_archives(duet: Duet, monkeypatch
     assert duet.standby.faults() == []
 
 
-@pytest.mark.parametrize("mark", [joining.READY, joining.PLACING])
-def test_a_copy_whose_placing_was_interrupted_is_placed_at_the_next_start(tmp_path: Path, mark: str) -> None:
-    duet = copy_of(made_once(), tmp_path / "duet")
-    shutil.rmtree(duet.standby.folder / "data")
-    (duet.main.folder / "data" / "pair.json").unlink()
-    duet.main.open()
-    duet.run(17)
-    duet.standby.open()
-    duet.standby.node.reopen = lambda: None
-    for _ in range(2):
-        duet.standby.follow()
-        duet.main.follow()
-    duet.standby.follow()
-    duet.standby.close()
-    folder = duet.standby.folder / "data"
-    incoming = folder / joining.INCOMING
-    assert (incoming / joining.READY).exists()
-    if mark == joining.PLACING:
-        keep_replaced(folder, (*DATABASE_FILES, "archive", "vault.key"))
-        (incoming / joining.READY).rename(incoming / joining.PLACING)
-        (incoming / "vault.key").rename(folder / "vault.key")
-    duet.settle()
-    assert not incoming.exists()
-    assert picture(duet.main.server) == picture(duet.standby.server)
-    duet.close()
-
-
-def test_a_copy_that_is_not_whole_is_thrown_away(tmp_path: Path) -> None:
-    incoming = tmp_path / joining.INCOMING
-    incoming.mkdir()
-    (incoming / "lts.db").write_bytes(b"half")
-    assert not joining.install(tmp_path)
-    assert not incoming.exists()
-
-
-# for good
+def test_a_first_copy_killed_at_any_step_is_in_place_or_taken_again(tmp_path: Path) -> None:
+    original = copy_of(made_once(), tmp_path / "original")
+    shutil.rmtree(original.standby.folder / "data")
+    (original.main.folder / "data" / "pair.json").unlink()
+    original.main.open()
+    original.run(17)
+    original.standby.open()
+    original.close()
+    number, done, placed = 0, None, []
+    while done is None:
+        number += 1
+        duet = copy_of(original, tmp_path / "duet")
+        duet.main.open()
+        duet.run(17)
+        duet.standby.open()
+        duet.standby.node.reopen = lambda: None
+        for player in (duet.standby, duet.main):
+            player.follow()
+        done = killed_before(number, duet.standby.folder / "data", duet.standby.follow)
+        duet.standby.close()
+        placed.append((duet.standby.folder / "data" / placing.MARKER).exists())
+        duet.standby.open()
+        assert bool(duet.standby.server.ctx.store.catalog.codes) is placed[-1], "all of it or nothing"
+        duet.settle()
+        assert picture(duet.main.server) == picture(duet.standby.server)
+        mine = duet.standby.server.ctx.identity.uuid
+        lines = duet.standby.server.rows(
+            "SELECT count(*) FROM audit a JOIN origins o ON o.id = a.origin"
+            f" WHERE a.action = 'first-copy' AND o.uuid = '{mine}'"
+        )
+        assert lines == [(1,)]
+        assert not (duet.standby.folder / "data" / placing.INCOMING).exists()
+        duet.close()
+    assert set(placed) == {False, True}

@@ -9,9 +9,12 @@ from pathlib import Path
 import apsw
 import pytest
 
+from lts.crypto import SigningKey
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.service import days, handshakes, upkeep, usage
+from lts.rules import vendorkey
+from lts.service import days, handshakes, restoring, upkeep, usage
+from lts.service.trust import TrustStore
 from lts.store import archive, database, feed
 from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
@@ -94,12 +97,12 @@ def test_what_this_program_did_not_make_is_named(tmp_path: Path, statement: str,
 
 def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path: Path) -> None:
     busy(server)
-    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now)
+    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
     assert target.parent == tmp_path / "data" / "backups"
     assert os.name == "nt" or stat.S_IMODE(target.stat().st_mode) == 0o600
     assert upkeep.verify_backup(target, server.config.vendor_keys) == []
     (tmp_path / "new").mkdir()
-    names = upkeep.restore(target, tmp_path / "new")
+    names = restoring.restore(target, tmp_path / "new")
     assert {"lts.db", "server.key", "vault.key", "identity.json"} <= set(names)
     assert (tmp_path / "new" / "replaced-1").exists()
 
@@ -107,22 +110,22 @@ def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path
 def test_a_backup_of_a_newer_program_is_refused_before_anything_is_touched(
     server: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now)
+    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
     place = tmp_path / "new"
     place.mkdir()
     (place / "lts.db").write_bytes(b"precious")
     monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS[:-1])
     with pytest.raises(AdminError, match="newer LTS"):
-        upkeep.restore(target, place)
+        restoring.restore(target, place)
     assert (place / "lts.db").read_bytes() == b"precious"
     monkeypatch.undo()
-    assert "lts.db" in upkeep.restore(target, place)
+    assert "lts.db" in restoring.restore(target, place)
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(server: Lab, tmp_path: Path) -> None:
 
     busy(server)
-    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now)
+    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
     data = bytearray(target.read_bytes())
     data[len(data) // 2] ^= 0xFF
     target.write_bytes(data)
@@ -130,11 +133,11 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(server: Lab, tmp
     place.mkdir()
     (place / "lts.db").write_bytes(b"precious")
     with pytest.raises(AdminError):
-        upkeep.restore(target, place)
+        restoring.restore(target, place)
     assert (place / "lts.db").read_bytes() == b"precious"
     target.write_bytes(b"no zip")
     with pytest.raises(AdminError):
-        upkeep.restore(target, place)
+        restoring.restore(target, place)
 
 
 def test_archived_changes_verify_and_a_lost_archive_is_named(
@@ -197,3 +200,21 @@ def test_an_archive_holds_what_it_was_given(server: Lab) -> None:
         changes = list(feed.stored(db, 1))
     assert [c[3] for c in archive.unpack(archive.pack(changes))] == [c.payload for c in changes]
     assert len(changes) * SLOTS_PER_DAY > 0
+
+
+def test_a_backup_holds_the_vendor_keys_that_its_licenses_need_and_no_others(server: Lab, tmp_path: Path) -> None:
+    busy(server)
+    old, new, stranger = server.vendor.key, SigningKey.generate(), Vendor()
+    succeeding = vendorkey.build("Vendor", new, NOON, old).encode()
+    (server.config.vendor_keys / "new.pub").write_bytes(succeeding)
+    (server.config.vendor_keys / "stranger.pub").write_bytes(stranger.pub)
+    server.vendor.key = new
+    server.load(item("later"), license_id="200")
+    bundle = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
+    restored = tmp_path / "new"
+    restored.mkdir()
+    restoring.restore(bundle, restored)
+    assert {path.stem for path in (restored / "trust").iterdir()} == {old.kid, new.kid}
+    trust = TrustStore(tmp_path / "none", restored)
+    assert trust.root(new.kid) == old.kid
+    assert upkeep.verify(restored, trust) == []

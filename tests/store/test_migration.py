@@ -120,7 +120,7 @@ def test_verify_says_that_a_folder_is_yet_to_be_upgraded(old: Any, tmp_path: Pat
     faults = upkeep.verify(tmp_path / "data", trust)
     assert [fault.partition(" has ")[2][:9] for fault in faults] == ["schema 1,"]
     assert (tmp_path / "data" / "lts.db").read_bytes() == before
-    backup = upkeep.backup(tmp_path / "data" / "lts.db", tmp_path / "data", NOON)
+    backup = upkeep.backup(tmp_path / "data" / "lts.db", tmp_path / "data", NOON, trust)
     assert upkeep.verify_backup(backup, tmp_path / "trust") == [], "a backup of an older program is upgraded to compare"
 
 

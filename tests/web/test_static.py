@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lts.errors import TITLES
+from lts.service import placing
 from lts.web.static_files import FOLDER, Assets
 from tests.web.conftest import Web
 
@@ -86,8 +87,12 @@ def test_every_code_that_the_server_can_answer_has_words() -> None:
 
 def test_every_line_of_the_audit_log_has_words() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lts").rglob("*.py"))
-    events = r'(?:note_event\(|\.note\(|ClockEvent\(|event = \(|Event\([\w".]+, )"([a-z-]+)"'
-    names = set(re.findall(events, text)) | {"clock-reset", "clock-accepted", "code-removed", "setting-changed"}
+    events = r'(?:note_event\(|\.note\(|ClockEvent\(|(?:event|cause) = \(|Event\([\w".]+, )"([a-z-]+)"'
+    names = (
+        set(re.findall(events, text))
+        | set(placing.DONE)
+        | {"clock-reset", "clock-accepted", "code-removed", "setting-changed"}
+    )
     names |= {f"{what}-{change}" for what in ("user", "token") for change in ("added", "edited", "removed")}
     names |= {f"serves-{reason}" for reason in ("start", "take-over", "hand-back", "alone", "promoted", "merge")}
     assert len(names) > 25

@@ -1,28 +1,23 @@
-"""The first copy, on the side that takes it: staged in `incoming`, put in place when the data folder is next opened.
-
-A crash at any moment leaves either the old folder, with a staging to be thrown away, or the copy in place.
-"""
+"""The first copy, on the side that takes it: gathered beside, put in place when the data folder is next opened
+(lts/service/placing.py)."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
-import shutil
 from pathlib import Path
 
 from lts.errors import PeerError
-from lts.service import identity, vault
-from lts.service.files import keep_replaced, write_private
+from lts.service import placing, vault
+from lts.service.files import write_private
 from lts.service.pair import messages, secrecy
 from lts.service.pair.caller import Caller
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
 from lts.service.pair.node import Node
-from lts.store.store import DATABASE_FILES
+from lts.service.restoring import COPIED
 
 log = logging.getLogger("lts.pair")
-INCOMING, READY, PLACING = "incoming", "ready", "placing"
-"""Folder of a staged copy; the mark that it is whole; the mark that what it replaces has been moved away."""
 PART_BYTES = 4 << 20
 PART_SECONDS = 30.0
 OFFER_SECONDS = 600.0
@@ -30,9 +25,8 @@ OFFER_SECONDS = 600.0
 
 def copy(node: Node, line: Caller) -> None:
     """Take everything from the other server, then have the data folder opened anew. Raises PeerError."""
-    folder = node.ctx.store.path.parent / INCOMING
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    data_dir = node.ctx.store.path.parent
+    folder = placing.prepare(data_dir)
     mine = secrecy.new_key()
     request = CopyRequest(secrecy.public_part(mine))
     offer = line.call(messages.COPY, request, CopyOffer, OFFER_SECONDS)
@@ -44,7 +38,7 @@ def copy(node: Node, line: Caller) -> None:
     for text in offer.vendor_keys:
         node.ctx.trust.add(text.encode("utf-8"))
     line.raw(messages.COPIED, Done(offer.token), PART_SECONDS)
-    write_private(folder / READY, b"")
+    placing.decide(data_dir, COPIED, ("first-copy", {"url": node.url}, "system"))
     log.warning("the copy is complete; opening the data folder anew")
     node.reopen()
 
@@ -71,22 +65,3 @@ def _take_file(node: Node, line: Caller, folder: Path, token: str, file: CopyFil
         os.fsync(out.fileno())
     if digest.digest() != file.sha256:
         raise PeerError("peer-copy", f"{file.name} did not arrive whole; it is taken again.")
-
-
-def install(data_dir: Path) -> bool:
-    """Put a staged copy in place; what was there is kept in `replaced-N`. Call it with the folder held and nothing
-    open. Whether there was one."""
-    folder = data_dir / INCOMING
-    if (folder / READY).exists():
-        keep_replaced(data_dir, (*DATABASE_FILES, "archive", vault.FILE))
-        os.replace(folder / READY, folder / PLACING)
-    if not (folder / PLACING).exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        return False
-    for path in folder.iterdir():
-        if path.name != PLACING:
-            os.replace(path, data_dir / path.name)
-    identity.renew_incarnation(data_dir)
-    (folder / PLACING).unlink()
-    folder.rmdir()
-    return True

@@ -22,6 +22,7 @@ from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service import identity
 from lts.service.catalog import self_signed
 from lts.service.context import Context
+from lts.service.feeds import begin_feed
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.pinned import Delegation, PinnedFile
@@ -215,8 +216,7 @@ class Node:
             if self.peer.state is None or any(self._is_beyond(position) for position in self.peer.state.have):
                 identity.renew_incarnation(self.ctx.store.path.parent)
                 self.ctx.identity = identity.load(self.ctx.store.path.parent)
-            me = self.ctx.identity
-            self.ctx.store.begin_feed((me.uuid, me.incarnation), __version__, self.ctx.clock.now())
+            begin_feed(self.ctx)
             self.settled = True
         self.ctx.write_pending_events()
 

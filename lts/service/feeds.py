@@ -1,0 +1,16 @@
+"""Beginning this server's own feed: the first thing it writes, and what it then knows of itself."""
+
+from __future__ import annotations
+
+from lts import __version__
+from lts.service import identity
+from lts.service.context import Context
+from lts.store.records import Event
+
+
+def begin_feed(ctx: Context) -> None:
+    """Go on with the feed of this server's incarnation, or begin it with its causes for the audit log."""
+    me = ctx.identity
+    causes = [Event(actor, action, detail) for action, detail, actor in me.causes]
+    ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)
+    ctx.identity = identity.begun(ctx.store.path.parent, me)

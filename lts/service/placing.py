@@ -1,0 +1,143 @@
+"""Other content in place of a data folder's, whole or not at all: a restore, a first copy, the way back from either.
+
+The new content is prepared in a folder beside. One rename of MARKER decides for it; what follows is done again at each
+start until it is through, and gives the same however often it was cut off. See docs/design/machine.md, The data folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lts import plainfile
+from lts.errors import DataFolderError
+from lts.service import identity
+from lts.service.files import sync_folder, write_private
+
+INCOMING = "incoming"
+"""Where new content is prepared; without MARKER it is thrown away at the next start."""
+MARKER, NOTE = "placing.json", "replaced.json"
+REPLACED = "replaced-"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was decided: the entries `names` of the folder `source` take the place of `scope`, which goes to the folder
+    `kept`; `action`, `detail` and `actor` are the line of the audit log, `time` is in UTC seconds."""
+
+    source: str
+    names: list[str]
+    scope: list[str]
+    kept: str
+    action: str
+    detail: dict[str, Any]
+    actor: str
+    time: int
+
+    @property
+    def words(self) -> str:
+        """For the log and the command line."""
+        return f"{DONE.get(self.action, self.action)}; what was there before is kept in {self.kept}"
+
+
+DONE = {
+    "restored": "the backup is in place",
+    "restore-undone": "the folder that was replaced is back in place",
+    "folder-accepted": "the data folder is accepted as it is",
+    "first-copy": "the copy of the other server's data is in place",
+}
+
+
+def prepare(data_dir: Path) -> Path:
+    """An empty folder for new content. Raises OSError."""
+    folder = data_dir / INCOMING
+    _remove(folder)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def decide(
+    data_dir: Path, scope: Iterable[str], cause: identity.Cause, *, source: str = INCOMING, kept: str | None = None
+) -> None:
+    """All of `source` is durable and checked: from here on it is what the data folder holds. Raises OSError.
+
+    `scope` are the names that it replaces, whether it has something in their place or not.
+    """
+    action, detail, actor = cause
+    kept = kept or next_kept(data_dir)
+    names = sorted(path.name for path in (data_dir / source).glob("*") if path.name != NOTE)
+    sync_folder(data_dir / source)
+    whole = sorted({*scope, *names})
+    plan = Plan(source, names, whole, kept, action, {**detail, "kept": kept}, actor, int(time.time()))
+    write_private(data_dir / MARKER, json.dumps(asdict(plan)).encode("utf-8"))
+
+
+def pending(data_dir: Path) -> Plan | None:
+    """What was decided and is not through yet. Raises DataFolderError."""
+    path = data_dir / MARKER
+    try:
+        return Plan(**json.loads(plainfile.read(path)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise DataFolderError(f"{path} cannot be read ({error}); restore a backup into an empty folder.") from error
+
+
+def finish(data_dir: Path) -> Plan | None:
+    """Do what was decided, with the folder held and nothing in it open; what was not is cleared away. What was done,
+    None when there was nothing to do.
+
+    The server then writes a new origin. Raises DataFolderError; the next call goes on where this one stopped.
+    """
+    plan = pending(data_dir)
+    if plan is None:
+        _remove(data_dir / INCOMING)
+        return None
+    try:
+        _move(data_dir, plan)
+        identity.renew_incarnation(data_dir, (plan.action, plan.detail, plan.actor))
+        (data_dir / MARKER).unlink()
+        sync_folder(data_dir)
+    except OSError as error:
+        raise DataFolderError(
+            f"{error.filename or data_dir} cannot be moved or written ({error.strerror}); close what has it open, or"
+            " make room, then start again: it goes on."
+        ) from error
+    _remove(data_dir / plan.source)
+    return plan
+
+
+def _move(data_dir: Path, plan: Plan) -> None:
+    source, kept = data_dir / plan.source, data_dir / plan.kept
+    kept.mkdir(mode=0o700, exist_ok=True)
+    write_private(kept / NOTE, json.dumps(asdict(plan)).encode("utf-8"))
+    for name in plan.scope:
+        was_placed = name in plan.names and not os.path.lexists(source / name)
+        if os.path.lexists(data_dir / name) and not was_placed:
+            os.replace(data_dir / name, kept / name)
+    for name in plan.names:
+        if os.path.lexists(source / name):
+            os.replace(source / name, data_dir / name)
+    for folder in (source, kept, data_dir):
+        sync_folder(folder)
+
+
+def next_kept(data_dir: Path) -> str:
+    """The name of the next folder for what is replaced."""
+    return f"{REPLACED}{max(numbers(data_dir), default=0) + 1}"
+
+
+def numbers(data_dir: Path) -> list[int]:
+    """The numbers of the folders that hold what was replaced, oldest first."""
+    found = (path.name.removeprefix(REPLACED) for path in data_dir.glob(f"{REPLACED}*"))
+    return sorted(int(number) for number in found if number.isascii() and number.isdecimal())
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,159 @@
+"""Restoring a backup, and the way back to what was replaced by one (docs/design/machine.md, The data folder).
+
+The server is stopped and the folder held in all of these; whoever opens the folder next finds the old content or the
+new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lts.errors import AdminError, DataFolderError, words_of
+from lts.protocol import iso
+from lts.service import identity, placing, vault
+from lts.service.files import file_digest, write_private
+from lts.service.pair import pinned
+from lts.store import database, summary
+from lts.store.store import DATABASE, DATABASE_FILES
+
+BACKED_UP_FILES = (identity.IDENTITY, identity.KEY, vault.FILE)
+BACKED_UP_FOLDERS = ("trust", "archive")
+MANIFEST = "backup.json"
+EVERYTHING = (*DATABASE_FILES, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
+"""All that a data folder holds of its server."""
+
+
+def restore(source: Path, data_dir: Path, actor: str = "system") -> list[str]:
+    """Put a backup in place of the data folder's content, under a new incarnation; what was there is kept beside.
+
+    All is checked before anything is touched. Returns the names restored. Raises AdminError, DataFolderError.
+    """
+    placing.finish(data_dir)
+    try:
+        with zipfile.ZipFile(source) as bundle:
+            names = _checked_names(bundle, source)
+            folder = placing.prepare(data_dir)
+            _unpack(bundle, names, folder, source)
+        if database.is_newer(folder / DATABASE):
+            raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
+        placing.decide(data_dir, EVERYTHING, ("restored", {"file": source.name}, actor))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        placing.finish(data_dir)
+        raise AdminError("bad-backup", f"{source} cannot be restored: {words_of(error)}.") from error
+    except (AdminError, DataFolderError):
+        placing.finish(data_dir)
+        raise
+    placing.finish(data_dir)
+    return list(names)
+
+
+def _checked_names(bundle: zipfile.ZipFile, source: Path) -> dict[str, str]:
+    manifest = json.loads(bundle.read(MANIFEST))
+    names: dict[str, str] = manifest["files"]
+    for name in names:
+        head, _, tail = name.rpartition("/")
+        plain = tail and "\\" not in tail and ":" not in tail and tail not in (".", "..")
+        if not plain or head not in ("", *BACKED_UP_FOLDERS):
+            raise AdminError("bad-backup", f"{source} is not a backup of LTS.")
+    return names
+
+
+def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, source: Path) -> None:
+    for name, digest in names.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        write_private(path, bundle.read(name))
+        if file_digest(path).hex() != digest:
+            raise AdminError("bad-backup", f"{source} is damaged: {name} is not what was backed up.")
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A folder of what was replaced: its `name`, since when (UTC seconds), by what `action` and `detail` (empty where
+    LTS 0.1.0 did it), and what it `holds`, in words."""
+
+    name: str
+    time: int
+    action: str
+    detail: dict[str, Any]
+    holds: str
+
+    @property
+    def words(self) -> str:
+        """One line of a list."""
+        when = iso(self.time).replace("T", " ").replace("Z", " UTC")
+        return f"{self.name}: until {when}, when {_BY.get(self.action, 'it was replaced')}. It holds {self.holds}."
+
+
+_BY = {
+    "restored": "a backup was restored",
+    "restore-undone": "a restore was undone",
+    "folder-accepted": "the folder was accepted as it was",
+    "first-copy": "the other server of the pair was copied",
+}
+
+
+def replaced(data_dir: Path) -> list[Replaced]:
+    """What was replaced in this data folder and is still there, oldest first. Raises DataFolderError."""
+    placing.pending(data_dir)
+    return [_described(folder) for folder in _kept(data_dir)]
+
+
+def _kept(data_dir: Path) -> list[Path]:
+    folders = [data_dir / f"{placing.REPLACED}{number}" for number in placing.numbers(data_dir)]
+    return [folder for folder in folders if any(path.name != placing.NOTE for path in folder.iterdir())]
+
+
+def _note(folder: Path) -> placing.Plan | None:
+    try:
+        return placing.Plan(**json.loads((folder / placing.NOTE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _described(folder: Path) -> Replaced:
+    note = _note(folder)
+    time, action, detail = (note.time, note.action, note.detail) if note else (int(folder.stat().st_mtime), "", {})
+    return Replaced(folder.name, time, action, detail, _holds(folder))
+
+
+def _holds(folder: Path) -> str:
+    try:
+        with contextlib.closing(database.open_in_use(folder / DATABASE)) as db, database.faults_told(folder / DATABASE):
+            return summary.words(db)
+    except DataFolderError:
+        return "no database that can be read"
+
+
+def undo(data_dir: Path, actor: str) -> placing.Plan:
+    """Put back what was replaced last; what is there now is kept beside in its turn. Raises AdminError,
+    DataFolderError."""
+    placing.finish(data_dir)
+    kept = _kept(data_dir)
+    if not kept:
+        raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is no way back to take.")
+    folder, note = kept[-1], _note(kept[-1])
+    missing = [
+        name
+        for name in (DATABASE, *BACKED_UP_FILES)
+        if not (folder / name).exists() and (name == DATABASE or not (data_dir / name).exists())
+    ]
+    if missing:
+        raise AdminError("not-whole", f"{folder} lacks {' and '.join(missing)}; it cannot be put back.")
+    scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else COPIED
+    try:
+        placing.decide(data_dir, scope, ("restore-undone", {"from": folder.name}, actor), source=folder.name)
+    except OSError as error:
+        raise AdminError("cannot-write", f"{data_dir} cannot be written: {words_of(error)}.") from error
+    done = placing.finish(data_dir)
+    assert done is not None
+    return done
+
+
+COPIED = (*DATABASE_FILES, "archive", vault.FILE)
+"""What a first copy from the other server of a pair replaces."""

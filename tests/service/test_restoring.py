@@ -1,0 +1,190 @@
+"""A restore, a first copy and the way back are whole or not at all, at whichever step they are killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS
+from lts.rules.attention import HAPPENED
+from lts.service import attention, identity, placing, restoring, upkeep
+from lts.store import archive
+from tests.support.killed import every_step, killed_before
+from tests.support.kit import FakeTime, Lab, Vendor, item, lab
+
+TIME, VENDOR = FakeTime(), Vendor()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """`backup.lts` with 1 unit and an archive, and `origin/`, the folder of that server, with 3 units since."""
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    with pytest.MonkeyPatch.context() as patch, lab(origin, TIME, VENDOR) as server:
+        patch.setattr(archive, "STRETCH", 4)
+        server.load(item())
+        server.report(server.authorize().lease, {"QR": 1})
+        for _ in range(6):
+            server.authorize()
+        assert upkeep.archive_old_changes(server.ctx.store, origin / "data", TIME.now + 2 * DAY_SECONDS)
+        made = upkeep.backup(server.ctx.store.path, origin / "data", TIME.now, server.ctx.trust)
+        made.rename(tmp_path / "backup.lts")
+        server.report(server.authorize().lease, {"QR": 2})
+    return tmp_path
+
+
+def told(server: Lab, *actions: str) -> list[tuple[str, str]]:
+    """(action, actor) of these lines of the audit log."""
+    return [
+        (action, actor)
+        for action, actor in server.rows("SELECT action, actor FROM audit ORDER BY origin, serial")
+        if action in actions
+    ]
+
+
+def another(place: Path, number: int) -> Path:
+    """A copy of the server's folder."""
+    return Path(shutil.copytree(place / "origin", place / f"copy-{number}"))
+
+
+def whole(folder: Path, incarnation: str) -> str:
+    """Which content a killed folder has once it is opened again: `old` or `new`, which is checked."""
+    with lab(folder, TIME, VENDOR) as server:
+        used = server.used()
+        assert upkeep.verify(folder / "data", server.ctx.trust) == []
+        server.authorize()
+        lines = told(server, "restored")
+        if used == 3:
+            assert lines == []
+            assert server.ctx.identity.incarnation == incarnation
+        else:
+            assert used == 1
+            assert lines == [("restored", "Ann")]
+            assert server.ctx.identity.incarnation != incarnation
+        assert server.ctx.identity.feed == identity.BEGUN
+        assert not server.ctx.identity.causes
+    left = {path.name for path in (folder / "data").iterdir()}
+    assert not left & {placing.INCOMING, placing.MARKER}
+    return "old" if used == 3 else "new"
+
+
+def test_a_restore_killed_at_any_step_leaves_the_old_content_or_the_new_one(place: Path) -> None:
+    before = identity.load(place / "origin" / "data").incarnation
+    found = []
+    for _, folder in every_step(
+        lambda n: another(place, n), lambda here: restoring.restore(place / "backup.lts", here / "data", "Ann")
+    ):
+        found.append(whole(folder, before))
+        shutil.rmtree(folder)
+    assert set(found) == {"old", "new"}
+    assert found == sorted(found, reverse=True), "the old one up to one step, the new one from there on"
+
+
+def test_what_was_decided_is_finished_however_often_it_is_killed(place: Path) -> None:
+    """The restore is killed right after its decision, the next start at each of its steps, the one after goes on."""
+    before = identity.load(place / "origin" / "data").incarnation
+    folder, step = another(place, 0), 0
+    while not (folder / "data" / placing.MARKER).exists():
+        shutil.rmtree(folder)
+        folder, step = another(place, 0), step + 1
+        killed_before(step, folder, partial(restoring.restore, place / "backup.lts", folder / "data", "Ann"))
+    decided = Path(shutil.copytree(folder, place / "decided"))
+    for _, here in every_step(
+        lambda n: Path(shutil.copytree(decided, place / f"again-{n}")), lambda here: placing.finish(here / "data")
+    ):
+        assert whole(here, before) == "new"
+        assert (here / "data" / "replaced-1" / "lts.db").exists()
+        shutil.rmtree(here)
+    starts = 1
+    while killed_before(starts, folder, lambda: placing.finish(folder / "data")) is None:
+        starts += 1
+    assert starts > 5
+    assert whole(folder, before) == "new"
+
+
+def test_the_way_back_is_whole_or_not_at_all_and_has_a_way_back(place: Path) -> None:
+    folder = another(place, 0)
+    data = folder / "data"
+    restoring.restore(place / "backup.lts", data, "Ann")
+    with lab(folder, TIME, VENDOR) as server:
+        server.report(server.authorize().lease, {"QR": 5})
+        assert server.used() == 6
+    [kept] = restoring.replaced(data)
+    assert kept.name == "replaced-1"
+    assert kept.action == "restored"
+    assert "1 license, 1 handshake code" in kept.words
+    restored = Path(shutil.copytree(folder, place / "restored"))
+    found = []
+    for _, here in every_step(
+        lambda n: Path(shutil.copytree(restored, place / f"undone-{n}")),
+        lambda here: restoring.undo(here / "data", "Bob"),
+    ):
+        with lab(here, TIME, VENDOR) as server:
+            found.append(server.used())
+            assert upkeep.verify(here / "data", server.ctx.trust) == []
+            assert bool(told(server, "restore-undone")) is (found[-1] == 3)
+        shutil.rmtree(here)
+    assert set(found) == {6, 3}
+    assert found == sorted(found, reverse=True)
+    assert restoring.undo(data, "Bob").kept == "replaced-2"
+    assert restoring.undo(data, "Bob").kept == "replaced-3"
+    with lab(folder, TIME, VENDOR) as server:
+        assert server.used() == 6
+        assert told(server, "restored", "restore-undone") == [("restored", "Ann"), ("restore-undone", "Bob")]
+    assert [one.name for one in restoring.replaced(data)] == ["replaced-3"]
+
+
+def test_there_is_no_way_back_where_nothing_was_replaced_or_what_was_is_not_whole(place: Path) -> None:
+    data = place / "origin" / "data"
+    with pytest.raises(AdminError, match="Nothing was replaced"):
+        restoring.undo(data, "Ann")
+    assert restoring.replaced(data) == []
+    restoring.restore(place / "backup.lts", data, "Ann")
+    (data / "replaced-1" / "lts.db").unlink()
+    assert "no database that can be read" in restoring.replaced(data)[0].words
+    with pytest.raises(AdminError, match=r"lacks lts\.db"):
+        restoring.undo(data, "Ann")
+
+
+def test_a_refused_restore_leaves_nothing_behind(place: Path) -> None:
+    data = place / "origin" / "data"
+    before = sorted(data.rglob("*"))
+    (place / "bad.lts").write_bytes((place / "backup.lts").read_bytes()[:-200])
+    with pytest.raises(AdminError):
+        restoring.restore(place / "bad.lts", data)
+    assert sorted(data.rglob("*")) == before
+
+
+def test_a_decision_that_cannot_be_read_is_named(place: Path) -> None:
+    data = place / "origin" / "data"
+    (data / placing.MARKER).write_text(json.dumps({"source": "incoming"}), encoding="utf-8")
+    with pytest.raises(Exception, match=placing.MARKER), lab(place / "origin", TIME, VENDOR):
+        pass
+
+
+def noticed(server: Lab) -> dict[str, str]:
+    """What home says by code, of what somebody did."""
+    return {n.code: n.detail for n in attention.notices(server.ctx, server.time.now) if n.code in HAPPENED}
+
+
+def test_what_was_done_to_a_server_is_told_for_a_week(place: Path) -> None:
+    folder = place / "origin"
+    with lab(folder, TIME, VENDOR) as server:
+        assert noticed(server) == {}
+    restoring.restore(place / "backup.lts", folder / "data", "Ann")
+    time = FakeTime()
+    with lab(folder, time, VENDOR) as server:
+        [(code, detail)] = noticed(server).items()
+        assert code == "restored"
+        assert "by Ann" in detail
+        assert "replaced-1" in detail
+        for name in ("clock-reset", "pair-promoted"):
+            server.ctx.note_event(name, {}, "Bob")
+        assert set(noticed(server)) == {"restored", "clock-reset", "pair-promoted"}
+        time.forward(8 * DAY_SECONDS)
+        assert noticed(server) == {}

@@ -1,0 +1,74 @@
+"""A process that is killed before its n-th change of the file system: nothing after it happens, no clean-up either."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+_CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "shutil.rmtree")
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+class Killed(BaseException):
+    """What the killed process sees; no program catches it."""
+
+
+class _Watch:
+    """Counts changes below `folder` while it is set; an audit hook of Python, which stays for the process's life."""
+
+    def __init__(self) -> None:
+        self.folder: str | None = None
+        self.left = 0
+        self.seen: list[str] = []
+        sys.addaudithook(self.hear)
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Python is about to do something."""
+        if self.folder is None:
+            return
+        changes = bool((arguments[2] or 0) & _WRITES) if event == "open" else event in _CHANGES
+        if changes and str(arguments[0]).startswith(self.folder):
+            self.left -= 1
+            if self.left <= 0:
+                raise Killed
+            self.seen.append(f"{event} {arguments[0]}")
+
+
+_watch: _Watch | None = None
+
+
+def killed_before(number: int, folder: Path, work: Callable[[], object]) -> list[str] | None:
+    """Do `work`, killed before its `number`-th change (from 1 on) of what is below `folder`. The changes it made when
+    it came to its end, None when it was killed."""
+    global _watch
+    if _watch is None:
+        _watch = _Watch()
+    _watch.folder, _watch.left, _watch.seen = str(folder), number, []
+    try:
+        work()
+    except BaseException:
+        if _watch.left > 0:
+            raise
+        return None
+    finally:
+        _watch.folder = None
+    return _watch.seen
+
+
+def every_step(folder: Callable[[int], Path], work: Callable[[Path], object]) -> Iterator[tuple[int, Path]]:
+    """(number, folder) after `work` was killed at each of its steps in a folder made for it, and last when it was not.
+
+    Asserts that there were steps at all.
+    """
+    number = 0
+    while True:
+        number += 1
+        here = folder(number)
+        done = killed_before(number, here, lambda here=here: work(here))  # type: ignore[misc]  # called at once
+        yield number, here
+        if done is not None:
+            assert len(done) == number - 1 > 0
+            return
