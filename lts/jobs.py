@@ -44,6 +44,7 @@ class Jobs:
             (flush_refusals, 10),
             (watch_trust, 5),
             (sign_head, 600),
+            (keep_mark, 600),
             (archive, 3600),
             (close_days, 3600),
             (check_alerts, 600),
@@ -124,6 +125,11 @@ def sign_head(ctx: Context) -> None:
     """Sign the change feed's head once a day."""
     if ctx.may_write:
         upkeep.sign_head(ctx, ctx.clock.now())
+
+
+def keep_mark(ctx: Context) -> None:
+    """State beside the database how far it is."""
+    ctx.keep_mark()
 
 
 def archive(ctx: Context) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lts.logs import Lines
 from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
-from lts.service import datafolder, identity, labels, placing
+from lts.service import datafolder, folderstate, identity, labels, placing
 from lts.service.catalog import Builder
 from lts.service.clock import Clock
 from lts.service.context import Context
@@ -31,6 +32,7 @@ from lts.service.datafolder import DataFolder
 from lts.service.feeds import begin_feed
 from lts.service.leases import Leases
 from lts.service.licensefiles import LicenseFiles
+from lts.service.mark import Mark
 from lts.service.pair.node import Node
 from lts.service.pair.pinned import Delegation, PinnedFile
 from lts.service.refusals import Refusals
@@ -71,7 +73,7 @@ def opened(
         if placed := placing.finish(folder.path):
             log.warning("%s", placed.words)
         # The identity is written last: a first start that was killed half-way simply begins again.
-        fresh = not (folder.path / identity.IDENTITY).exists()
+        fresh = folderstate.check(folder.path)
         if prepare(folder.path, create=fresh, unclean=folder.unclean) and fresh:
             raise DataFolderError(
                 f"{folder.path / identity.IDENTITY} is missing though the database is in use; restore a backup."
@@ -88,6 +90,7 @@ def opened(
                     ctx.refusals.flush(ctx.store, ctx.clock.now())
             except CannotStore as error:
                 log.warning("the last refusals were not counted: %s", error.detail)
+            ctx.keep_mark()
             ctx.store.close()
 
 
@@ -116,6 +119,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     warnings: list[Notice] = []
     pinned = PinnedFile(path)
     own_clock = clock or Clock(0)
+    mark = Mark(path)
 
     def delegation() -> Delegation | None:
         return pinned.delegation(own_clock.now())
@@ -125,6 +129,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         (me.uuid, me.incarnation),
         Builder(trust, files, me, vault, delegation),
         on_fault=lambda error: _storage_fault(warnings, error),
+        on_log=lambda: mark.keep(store.standing),
     )
     with store.reader() as db:
         told = codes.trusted(db)
@@ -145,7 +150,11 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         mark_key=vault.derive("device marks"),
         public_url=config.url,
         warnings=warnings,
+        keep_mark=partial(mark.keep, store.standing),
     )
+    ctx.keep_mark()
+    if lost := folderstate.lost_archives(path):
+        warnings.append(Notice("archive-lost", folderstate.lost_words(path, lost), ERROR, {"name": lost[0]}))
     if len(config.servers) > 1:
         ctx.partner = Node(ctx, pinned)
     else:

@@ -27,6 +27,9 @@ def add_parsers(commands: Any) -> None:
     what.add_argument("file", type=Path, nargs="?", help="the backup; the server must be stopped")
     what.add_argument("--list", action="store_true", help="list what was replaced in this data folder and is kept")
     what.add_argument("--undo", action="store_true", help="put back what was replaced last; can be undone as well")
+    what.add_argument(
+        "--accept-as-is", action="store_true", help="go on with a data folder of which something was lost, as it is"
+    )
     verify = commands.add_parser("verify", help="recompute every total from the change feed and check all signatures")
     verify.set_defaults(run=_verify)
     verify.add_argument("file", type=Path, nargs="?", help="a backup to check instead of the data folder")
@@ -91,6 +94,8 @@ def _restore(args: argparse.Namespace) -> int:
     try:
         if args.undo:
             print(f"{data_dir}: {restoring.undo(data_dir, user()).words}.")
+        elif args.accept_as_is:
+            print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
         else:
             names = restoring.restore(args.file.absolute(), data_dir, user())
             print(

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import apsw
 
@@ -14,7 +15,7 @@ from lts.config import Config
 from lts.errors import DataFolderError, LtsError, words_of
 from lts.rules import labels as rules
 from lts.rules.attention import url_notices
-from lts.service import datafolder, handshakes, identity, labels
+from lts.service import datafolder, folderstate, handshakes, identity, labels
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from lts.store import codes, database
@@ -60,7 +61,20 @@ def _folder(config: Config) -> Iterator[Finding]:
         return
     yield _looked_at(f"Database {database_file}: ok", lambda: database.check(database_file))
     yield _looked_at("The server's identity and its key can be read", lambda: identity.load(path))
+    yield from _belonging(path, in_use=note is not None)
     yield _looked_at("The key of the stored secrets can be read", lambda: Vault.load(path))
+
+
+def _belonging(path: Path, *, in_use: bool) -> Iterator[Finding]:
+    """Whether the files of the folder belong together; what cannot be read is told by itself."""
+    try:
+        found = folderstate.untrue(path, in_use=in_use)
+        lost = folderstate.lost_archives(path)
+    except DataFolderError:
+        return
+    yield Finding(FAULT, found) if found else Finding(OK, "The files of the data folder belong together")
+    if lost:
+        yield Finding(FAULT, folderstate.lost_words(path, lost))
 
 
 def _looked_at(words: str, look: Callable[[], object]) -> Finding:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from lts import __version__
 from lts.service import identity
 from lts.service.context import Context
 from lts.store.records import Event
+
+log = logging.getLogger("lts.datafolder")
 
 
 def begin_feed(ctx: Context) -> None:
@@ -13,4 +17,8 @@ def begin_feed(ctx: Context) -> None:
     me = ctx.identity
     causes = [Event(actor, action, detail) for action, detail, actor in me.causes]
     ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)
-    ctx.identity = identity.begun(ctx.store.path.parent, me)
+    if ctx.keep_mark():  # an identity whose feed has begun wants a mark beside it
+        try:
+            ctx.identity = identity.begun(ctx.store.path.parent, me)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", error.filename, error.strerror)

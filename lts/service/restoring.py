@@ -15,7 +15,7 @@ from typing import Any
 
 from lts.errors import AdminError, DataFolderError, words_of
 from lts.protocol import iso
-from lts.service import identity, placing, vault
+from lts.service import folderstate, identity, mark, placing, vault
 from lts.service.files import file_digest, write_private
 from lts.service.pair import pinned
 from lts.store import database, summary
@@ -24,7 +24,7 @@ from lts.store.store import DATABASE, DATABASE_FILES
 BACKED_UP_FILES = (identity.IDENTITY, identity.KEY, vault.FILE)
 BACKED_UP_FOLDERS = ("trust", "archive")
 MANIFEST = "backup.json"
-EVERYTHING = (*DATABASE_FILES, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
+EVERYTHING = (*DATABASE_FILES, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
 """All that a data folder holds of its server."""
 
 
@@ -155,5 +155,29 @@ def undo(data_dir: Path, actor: str) -> placing.Plan:
     return done
 
 
-COPIED = (*DATABASE_FILES, "archive", vault.FILE)
+def accept(data_dir: Path, actor: str) -> placing.Plan:
+    """Go on with a data folder whose files do not say the same, as it is: under a new incarnation, what is wrong in the
+    audit log, and a log that does not belong to the database set aside. Raises AdminError where nothing is wrong,
+    DataFolderError where a backup is needed."""
+    placing.finish(data_dir)
+    found = folderstate.examine(data_dir)
+    if found is None:
+        raise AdminError("nothing-to-accept", f"{data_dir} is whole; start the server.")
+    scope: tuple[str, ...] = (mark.FILE,)
+    if found.stray:
+        scope += DATABASE_FILES[1:]
+        database.check_alone(data_dir / DATABASE)
+    else:
+        database.check(data_dir / DATABASE)
+    try:
+        placing.prepare(data_dir)
+        placing.decide(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor))
+    except OSError as error:
+        raise AdminError("cannot-write", f"{data_dir} cannot be written: {words_of(error)}.") from error
+    done = placing.finish(data_dir)
+    assert done is not None
+    return done
+
+
+COPIED = (*DATABASE_FILES, mark.FILE, "archive", vault.FILE)
 """What a first copy from the other server of a pair replaces."""

@@ -156,6 +156,11 @@ def read(folder: Path, name: str, digest: bytes) -> bytes:
     return data
 
 
+def files(db: apsw.Connection) -> list[str]:
+    """Names of all files that the feed goes on in, oldest first."""
+    return [name for (name,) in sql.rows(db, "SELECT file FROM archives ORDER BY origin, first")]
+
+
 def feed_after(db: apsw.Connection, folder: Path, origin: int, serial: int = 0) -> Iterator[Entry]:
     """All changes of an origin after a serial, from the archives and the database.
 

@@ -21,7 +21,6 @@ from lts.store.whoami import user_name
 
 log = logging.getLogger("lts.database")
 BUSY_MILLISECONDS = 15_000
-_WAL_PAGES = 4000
 _WAL_KEPT_BYTES = 64 << 20
 """What stays of a journal that grew while somebody read for long, as a copy of everything does."""
 _COPIED_PAGES = 1000
@@ -59,16 +58,38 @@ def open_in_use(path: Path) -> apsw.Connection:
         db = open_reader(path)
         try:
             _check_identity(db, path)
+            _check_length(db, path)
         except (apsw.Error, DataFolderError):
             db.close()
             raise
     return db
 
 
+def _check_length(db: apsw.Connection, path: Path) -> None:
+    """Every page of the database lies in the file or in the log beside it; a copy that was cut off lacks some."""
+    wanted = db.execute("PRAGMA page_count").get * db.execute("PRAGMA page_size").get
+    log_file = path.with_name(f"{path.name}-wal")
+    there = log_file.stat().st_size if log_file.exists() else 0  # first: what leaves it is in the file before
+    there += path.stat().st_size
+    if there < wanted:
+        raise DatabaseDamaged(f"{path} is cut off after {there:,} of {wanted:,} bytes; run `lts restore BACKUP`.")
+
+
 def check(path: Path) -> None:
     """Read the whole database of a data folder that was in use. Raises what `open_writer` raises."""
     with contextlib.closing(open_in_use(path)) as db, faults_told(path):
         _check(db, path)
+
+
+def check_alone(path: Path) -> None:
+    """The same without the log beside it."""
+    with faults_told(path), contextlib.closing(open_alone(path)) as db:
+        _check(db, path)
+
+
+def is_sound(db: apsw.Connection) -> bool:
+    """Whether every page of an open database can be read and belongs to something."""
+    return not integrity.faults(db)
 
 
 def _check(db: apsw.Connection, path: Path) -> None:
@@ -130,7 +151,6 @@ def _prepare(db: apsw.Connection, path: Path, checked_bytes: int) -> None:
     _check_identity(db, path)
     db.execute("PRAGMA journal_mode = WAL").fetchall()
     db.execute("PRAGMA synchronous = FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}").fetchall()
     db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}").fetchall()
     db.execute("PRAGMA cache_size = -32768")
     db.execute("PRAGMA temp_store = MEMORY")

@@ -28,3 +28,13 @@ def keep_clock(tx: Transaction, highest: int, day: int) -> None:
     days = sorted({one for one in served_days(tx.db) if one < day} | {day})[-KEPT_DAYS:]
     for name, value in (("highestTime", highest), ("servedDays", json.dumps(days))):
         tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def generation(db: apsw.Connection) -> int:
+    """How often the database's log began anew, see lts.store.journal; 0 before this was counted."""
+    return int(sql.value(db, "SELECT value FROM meta WHERE name = 'generation'") or 0)
+
+
+def next_generation(db: apsw.Connection) -> None:
+    """Part of the first commit of a log that begins anew."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (generation(db) + 1,))

@@ -12,11 +12,13 @@ import apsw
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import Catalog
-from lts.store import database, feed, licenses, meta, pair, seats, sql, usage
+from lts.store import database, feed, licenses, meta, pair, seats, sql, standing, usage
 from lts.store.apply import apply
+from lts.store.journal import Journal
 from lts.store.recent import Recent
 from lts.store.records import Event, Origin
 from lts.store.snapshot import Snapshot
+from lts.store.standing import Standing
 from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
 from lts.store.writer import Waiting, Writer
 
@@ -57,6 +59,7 @@ class Store:
         build_catalog: BuildCatalog,
         *,
         on_fault: Callable[[Exception | None], None] = lambda error: None,
+        on_log: Callable[[], object] = lambda: None,
     ) -> None:
         self.path = folder / DATABASE
         db = database.open_writer(self.path, create=False)
@@ -64,10 +67,15 @@ class Store:
         with database.faults_told(self.path):
             self.highest_time = meta.highest_time(db) or feed.highest_time(db)
             self._served = meta.served_days(db)
+            journal = Journal(db)
+            db.execute("BEGIN IMMEDIATE")
             load_memory(db, self._memory, origin)
+            journal.before_commit()
+            db.execute("COMMIT")
+            journal.committed()
         self._names: dict[int, tuple[str, str]] = {}
         self.recent = Recent()
-        self._writer = Writer(db, self._memory, on_fault, self.recent.add)
+        self._writer = Writer(db, self._memory, on_fault, self.recent.add, journal=journal, on_log=on_log)
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
 
     def begin_feed(self, origin: tuple[str, str], version: str, now: int, causes: Iterable[Event] = ()) -> None:
@@ -99,6 +107,11 @@ class Store:
         vector, memory, names = self.vector(), self._memory, self.origin_names()
         heads = {**memory.heads, memory.origin: (memory.serial, memory.head)}
         return [(*names[key], *heads[key]) for key in sorted(vector) if key in names]
+
+    def standing(self) -> Standing:
+        """How far the database is, as of a commit that is durable."""
+        with self.reader() as db:
+            return standing.of(db)
 
     def origin_names(self) -> dict[int, tuple[str, str]]:
         """(LTS UUID, incarnation) of every origin by its number here."""

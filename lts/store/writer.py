@@ -18,6 +18,7 @@ import apsw
 
 from lts.errors import CannotStore, LtsError
 from lts.store.feed import Row
+from lts.store.journal import Journal
 from lts.store.transaction import Memory, Transaction
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class Writer:
 
     A thread of its own would have to be woken for every group, and would fight for the interpreter with
     those it works for (docs/decisions/0003-write-path.md). `on_fault(error or None)` is told when storing
-    fails and when it works again, `on_commit` what a commit wrote to the feed.
+    fails and when it works again, `on_commit` what a commit wrote to the feed, `on_log` that the log began anew.
     """
 
     def __init__(
@@ -87,8 +88,13 @@ class Writer:
         memory: Memory,
         on_fault: Callable[[Exception | None], None] = lambda error: None,
         on_commit: Callable[[list[Row]], None] = lambda rows: None,
+        *,
+        journal: Journal | None = None,
+        on_log: Callable[[], object] = lambda: None,
     ) -> None:
         self._db = db
+        self._journal = journal or Journal(db)
+        self._on_log = on_log
         self._on_commit = on_commit
         self._memory = memory
         self._on_fault = on_fault
@@ -194,6 +200,7 @@ class Writer:
                 _run(waiting, tx)
             if tx.must_commit:
                 tx.flush()
+                self._journal.before_commit()
                 self._db.execute("COMMIT")
                 self.commits += 1
                 committed = True
@@ -212,6 +219,8 @@ class Writer:
             if self._faulty:
                 self._faulty = False
                 self._on_fault(None)
+            if self._journal.committed():
+                self._on_log()
 
 
 def _run(waiting: Waiting[Any], tx: Transaction) -> None:

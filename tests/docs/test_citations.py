@@ -23,7 +23,7 @@ PYTHON = [
 ]
 SCRIPTS = [path for name in ("portal", "client") for path in (ROOT / "static" / name).rglob("*.js")]
 PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
-OUTSIDE = frozenset({"json", "cmd", "exe", "log", "lock", "db", "key", "spec", "example", "running"})
+OUTSIDE = frozenset({"json", "cmd", "exe", "log", "lock", "db", "key", "spec", "example", "running", "mark"})
 """What may follow `lts.` in the name of a file or host, and is no module."""
 OF_SCRIPTS = frozenset({"Chart", "LtsClient"})
 """Classes of JavaScript."""

@@ -64,11 +64,12 @@ def test_an_old_database_put_back_shows_by_a_lease_it_never_gave(tmp_path: Path)
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         code = server.load(item())
-    shutil.copy(tmp_path / "data" / "lts.db", tmp_path / "old.db")
+    shutil.copytree(tmp_path / "data", tmp_path / "old")
     with lab(tmp_path, time, vendor) as server:
         for _ in range(5):
             lease = server.authorize(code).lease
-    shutil.copy(tmp_path / "old.db", tmp_path / "data" / "lts.db")
+    shutil.rmtree(tmp_path / "data")
+    shutil.copytree(tmp_path / "old", tmp_path / "data")
     with lab(tmp_path, time, vendor) as server:
         assert not server.ctx.warnings
         assert server.report(lease, {"QR": 3}).results[0].status == "counted"

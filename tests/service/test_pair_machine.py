@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lts.errors import AdminError, Refusal
 from lts.protocol import slot_of
 from lts.rules import licensefile
-from lts.service import archiving, handshakes, licenses, newnames, release
+from lts.service import archiving, folderstate, handshakes, licenses, newnames, release, restoring
 from lts.service.licenses import Choice
 from lts.store import licenses as stored
 from lts.vendor import issuing
@@ -134,17 +134,22 @@ class PairMachine(RuleBasedStateMachine):
         self.apart = True
 
     @precondition(lambda self: self.kept is not None)
-    @rule()
-    def put_the_copy_back(self) -> None:
-        """Everything is on the other server: an old database on one must lose nothing."""
+    @rule(alone=st.booleans())
+    def put_the_copy_back(self, alone: bool) -> None:
+        """Everything is on the other server: an old copy on one must lose nothing, neither that of all its folder nor
+        that of the database alone, which is named at the start and goes on once it is accepted."""
         assert self.kept is not None
         self.duet.settle()
         player = self.player(self.kept)
         player.close()
-        for name in ("lts.db", "lts.db-wal", "lts.db-shm"):
-            (player.folder / "data" / name).unlink(missing_ok=True)
-            if (self.folder / "kept" / name).exists():
-                shutil.copy(self.folder / "kept" / name, player.folder / "data" / name)
+        data = player.folder / "data"
+        if alone:
+            shutil.copy(self.folder / "kept" / "lts.db", data / "lts.db")
+            if folderstate.examine(data) is not None:
+                restoring.accept(data, "test")
+        else:
+            shutil.rmtree(data)
+            shutil.copytree(self.folder / "kept", data)
         self.kept = None
         self.apart = True
         shutil.rmtree(self.folder / "kept")

@@ -10,7 +10,6 @@ import apsw
 import pytest
 
 from lts.errors import CannotStore
-from lts.store.store import DATABASE_FILES
 from tests.store.faulty import Disk
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab
 
@@ -39,9 +38,8 @@ def test_a_restored_database_is_told_once_however_storing_fails_in_between(tmp_p
         later = [server.authorize(code).lease for _ in range(9)][-1]
         assert server.report(later, {"QR": 1}).results[0].status == "counted"
         assert noticed(server) == (0, 0)
-    for name in DATABASE_FILES:
-        (tmp_path / "data" / name).unlink(missing_ok=True)
-    shutil.copy(kept / DATABASE_FILES[0], tmp_path / "data")
+    shutil.rmtree(tmp_path / "data")
+    shutil.copytree(kept, tmp_path / "data")
     with lab(tmp_path, time, vendor) as server:
         server.report(first, {"QR": 1})
         assert noticed(server) == (0, 0), "a lease that this database knows of"
@@ -64,9 +62,8 @@ def test_a_restored_database_that_grew_past_a_lease_is_told_by_the_head_that_the
     shutil.copytree(tmp_path / "data", kept)
     with lab(tmp_path, time, vendor) as server:
         later = [server.authorize(code).lease for _ in range(3)][-1]
-    for name in DATABASE_FILES:
-        (tmp_path / "data" / name).unlink(missing_ok=True)
-    shutil.copy(kept / DATABASE_FILES[0], tmp_path / "data")
+    shutil.rmtree(tmp_path / "data")
+    shutil.copytree(kept, tmp_path / "data")
     with lab(tmp_path, time, vendor) as server:
         time.forward(60)
         for _ in range(9):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lts.cli.main import main
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.rules.attention import HAPPENED
@@ -16,6 +21,8 @@ from lts.service import attention, identity, placing, restoring, upkeep
 from lts.store import archive
 from tests.support.killed import every_step, killed_before
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab
+from tests.support.lines import environment
+from tests.support.wait import wait_until
 
 TIME, VENDOR = FakeTime(), Vendor()
 
@@ -177,8 +184,8 @@ def test_what_was_done_to_a_server_is_told_for_a_week(place: Path) -> None:
     with lab(folder, TIME, VENDOR) as server:
         assert noticed(server) == {}
     restoring.restore(place / "backup.lts", folder / "data", "Ann")
-    time = FakeTime()
-    with lab(folder, time, VENDOR) as server:
+    clock = FakeTime()
+    with lab(folder, clock, VENDOR) as server:
         [(code, detail)] = noticed(server).items()
         assert code == "restored"
         assert "by Ann" in detail
@@ -186,5 +193,45 @@ def test_what_was_done_to_a_server_is_told_for_a_week(place: Path) -> None:
         for name in ("clock-reset", "pair-promoted"):
             server.ctx.note_event(name, {}, "Bob")
         assert set(noticed(server)) == {"restored", "clock-reset", "pair-promoted"}
-        time.forward(8 * DAY_SECONDS)
+        clock.forward(8 * DAY_SECONDS)
         assert noticed(server) == {}
+
+
+def test_a_restore_killed_by_the_system_leaves_the_old_content_or_the_new_one(place: Path) -> None:
+    """`kill -9` at moments that nobody chose; the steps are tried one by one above."""
+    before = identity.load(place / "origin" / "data").incarnation
+    found = []
+    dice = random.Random(7)
+    command = [sys.executable, "-m", "lts.cli.main", "restore", str(place / "backup.lts"), "--data"]
+    environ = {**environment(), "LOGNAME": "Ann", "USERNAME": "Ann"}
+    for number in range(6):
+        folder = another(place, number)
+        with subprocess.Popen([*command, str(folder / "data")], env=environ, stdout=subprocess.DEVNULL) as running:
+            wait_until((folder / "data" / "lts.running").exists, "it holds the folder")
+            time.sleep(dice.uniform(0, 0.5))
+            running.kill()
+        found.append(whole(folder, before))
+    assert len(found) == 6
+
+
+def test_the_command_line_restores_lists_and_takes_the_way_back(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = place / "origin" / "data"
+    monkeypatch.setenv("LTS_DATA_DIR", str(data))
+    monkeypatch.chdir(place)
+    assert main(["restore", "--list"]) == 0
+    assert "Nothing was replaced" in capsys.readouterr().out
+    assert main(["restore", "backup.lts"]) == 0
+    capsys.readouterr()
+    assert main(["restore", "--list"]) == 0
+    assert "replaced-1: until " in capsys.readouterr().out
+    assert main(["restore", "--undo"]) == 0
+    assert "what was there before is kept in replaced-2" in capsys.readouterr().out
+    assert main(["restore", "--accept-as-is"]) == 1
+    assert "is whole; start the server" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["restore"])
+    assert main(["restore", "--undo", "--data", str(place / "none")]) == 1
+    assert "There is no data folder" in capsys.readouterr().err
+    assert not (place / "none").exists()

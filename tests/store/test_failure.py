@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from lts.store.records import Event
 from lts.store.schema import MIGRATIONS
 from lts.store.transaction import Transaction
 from tests.store.faulty import Disk
+from tests.support.killed import every_step
 from tests.support.kit import LABELS, NOON, FakeTime, Vendor, config_for, item, lab
 from tests.support.wait import PATIENCE, ended
 
@@ -155,14 +157,33 @@ def test_a_lost_identity_or_key_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_a_first_start_killed_half_way_begins_again(tmp_path: Path) -> None:
-    use(tmp_path)
-    data = tmp_path / "data"
-    (data / "identity.json").unlink()
-    for name in ("lts.db", "lts.db-wal", "lts.db-shm"):
-        (data / name).unlink(missing_ok=True)
-    with lab(tmp_path) as server:
-        assert server.ctx.store.serial >= 1
+def test_a_first_start_killed_at_any_step_begins_again(tmp_path: Path) -> None:
+    def folder(number: int) -> Path:
+        made = tmp_path / f"start-{number}"
+        made.mkdir()
+        return made
+
+    def start(here: Path) -> None:
+        with lab(here):
+            pass
+
+    for _, here in every_step(folder, start):
+        gc.collect()  # what the killed process held
+        with lab(here) as server:
+            assert server.ctx.store.serial >= 1
+            server.authorize(server.load(item()))
+
+
+@pytest.mark.parametrize(
+    "left", ["lts.mark", "server.key", "vault.key", "lts.db-wal", "archive/a.ltsa", "replaced-1/x"]
+)
+def test_no_server_begins_where_something_of_another_is_left(tmp_path: Path, left: str) -> None:
+    (tmp_path / "data" / left).parent.mkdir(parents=True)
+    (tmp_path / "data" / left).write_bytes(b"something")
+    with pytest.raises(DataFolderError, match="was in use") as caught, lab(tmp_path):
+        pass
+    assert "restore" in caught.value.detail
+    assert not (tmp_path / "data" / "identity.json").exists()
 
 
 def test_an_older_program_refuses_a_newer_database_untouched(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ class _Watch:
         self.folder: str | None = None
         self.left = 0
         self.seen: list[str] = []
+        self.then: Callable[[], None] | None = None
         sys.addaudithook(self.hear)
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -30,7 +32,13 @@ class _Watch:
         if self.folder is None:
             return
         changes = bool((arguments[2] or 0) & _WRITES) if event == "open" else event in _CHANGES
-        if changes and str(arguments[0]).startswith(self.folder):
+        if not changes or not str(arguments[0]).startswith(self.folder):
+            return
+        if self.then is not None:
+            folder, self.folder = self.folder, None
+            self.then()
+            self.folder = folder
+        else:
             self.left -= 1
             if self.left <= 0:
                 raise Killed
@@ -40,22 +48,37 @@ class _Watch:
 _watch: _Watch | None = None
 
 
+@contextlib.contextmanager
+def each_change(folder: Path, then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` before each change of the file system below `folder`."""
+    watch = _the_watch()
+    watch.folder, watch.then = str(folder), then
+    try:
+        yield
+    finally:
+        watch.folder = watch.then = None
+
+
+def _the_watch() -> _Watch:
+    global _watch
+    _watch = _watch or _Watch()
+    return _watch
+
+
 def killed_before(number: int, folder: Path, work: Callable[[], object]) -> list[str] | None:
     """Do `work`, killed before its `number`-th change (from 1 on) of what is below `folder`. The changes it made when
     it came to its end, None when it was killed."""
-    global _watch
-    if _watch is None:
-        _watch = _Watch()
-    _watch.folder, _watch.left, _watch.seen = str(folder), number, []
+    watch = _the_watch()
+    watch.folder, watch.left, watch.seen = str(folder), number, []
     try:
         work()
     except BaseException:
-        if _watch.left > 0:
+        if watch.left > 0:
             raise
         return None
     finally:
-        _watch.folder = None
-    return _watch.seen
+        watch.folder = None
+    return watch.seen
 
 
 def every_step(folder: Callable[[int], Path], work: Callable[[Path], object]) -> Iterator[tuple[int, Path]]:

@@ -1,0 +1,172 @@
+"""Whether the files of a data folder belong together and are all there (docs/design/machine.md, What a data folder says
+of itself).
+
+Looked at before anything in it is opened for writing: a log that is not this database's would be put into it, and an
+empty database would take the place of a lost one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from lts.errors import DatabaseDamaged, DataFolderError
+from lts.protocol import iso
+from lts.service import identity, mark, placing, vault
+from lts.service.pair import pinned
+from lts.store import archive, database, standing
+from lts.store.standing import OTHER, Standing
+from lts.store.store import DATABASE, DATABASE_FILES
+
+LOG = DATABASE_FILES[1]
+_WAYS = (
+    "`lts backup` copies a data folder safely, also while the server runs. Copy all of the folder again, restore a"
+    " backup (`lts restore BACKUP`), or go on with what is here: `lts restore --accept-as-is`."
+)
+
+
+@dataclass(frozen=True)
+class Untrue:
+    """What of a data folder cannot be: one sentence, and whether its log is the fault (`stray`), without which the
+    database may go on."""
+
+    sentence: str
+    stray: bool = False
+
+
+def check(folder: Path) -> bool:
+    """Whether a data folder holds no server yet, so that one may begin in it. Raises DataFolderError with what is wrong
+    and what to do."""
+    if not (folder / identity.IDENTITY).exists():
+        _check_unused(folder)
+        return True
+    found = untrue(folder)
+    if found is not None:
+        raise DataFolderError(found)
+    return False
+
+
+def untrue(folder: Path, *, in_use: bool = False) -> str | None:
+    """What is wrong with a data folder and what to do, see `examine`. Raises DataFolderError."""
+    found = examine(folder, in_use=in_use)
+    return None if found is None else f"{found.sentence} {_WAYS}"
+
+
+def _check_unused(folder: Path) -> None:
+    """A first start that was killed before it had an identity leaves a database without a feed, which
+    `lts.store.store.prepare` tells apart, and the keys."""
+    kept = [f"{placing.REPLACED}{number}" for number in placing.numbers(folder)]
+    names = [mark.FILE, pinned.FILE, "archive/*.ltsa", *kept]
+    if not (folder / DATABASE).exists():
+        names += [LOG, identity.KEY, vault.FILE]
+    left = [name for name in names if any(folder.glob(name))]
+    if left:
+        way = " or `lts restore --undo`, which puts back what was replaced last" if kept else ""
+        raise DataFolderError(
+            f"{folder / identity.IDENTITY} is missing though this data folder was in use (there is {left[0]}); run"
+            f" `lts restore BACKUP`{way}. A new server begins in an empty folder."
+        )
+
+
+def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
+    """What is wrong with a data folder that has an identity, None when nothing is; `in_use` while a server writes it.
+
+    Raises DataFolderError where it cannot be looked at, which nothing but a backup mends.
+    """
+    me = identity.load(folder)
+    try:
+        said = mark.read(folder)
+    except DataFolderError as error:
+        return Untrue(f"{error.detail}, so nobody can tell whether the database beside it is whole.")
+    path = folder / DATABASE
+    has_log = (folder / LOG).exists() and (folder / LOG).stat().st_size > 0
+    own = standing.generation_of_file(path) if has_log and not in_use else None
+    try:
+        with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+            here = standing.of(db)
+            lag = standing.lag(db, here, said) if said else None
+    except DatabaseDamaged:
+        if own is not None and said and _holds_without_log(path, said):
+            return _stray(folder)
+        raise
+    if own is not None and not own <= here.generation <= own + 1:
+        return _stray(folder)
+    if lag and said:
+        if has_log and _holds_without_log(path, said):
+            return _stray(folder)
+        return Untrue(_other(folder) if lag == OTHER else _older(folder, said, has_log=has_log))
+    return _identity_fault(folder, me, here, said)
+
+
+def _holds_without_log(path: Path, said: Standing) -> bool:
+    """Whether the database alone is whole, and all that was said of it."""
+    try:
+        with contextlib.closing(database.open_alone(path)) as db, database.faults_told(path):
+            return database.is_sound(db) and standing.lag(db, standing.of(db), said) is None
+    except DataFolderError:
+        return False
+
+
+def _stray(folder: Path) -> Untrue:
+    return Untrue(
+        f"{folder / LOG} does not belong to the {DATABASE} beside it: one of the two is of another time or another"
+        " server.",
+        stray=True,
+    )
+
+
+def _other(folder: Path) -> str:
+    return f"{folder / DATABASE} is not the database of which {mark.FILE} beside it tells."
+
+
+def _older(folder: Path, said: Standing, *, has_log: bool) -> str:
+    lost = "" if has_log else f"; {LOG} is not there, and may have been left out when the folder was copied"
+    when = f" of {iso(said.time)}" if said.time else ""
+    return f"{folder / DATABASE} is older than {mark.FILE} beside it says: it lacks changes, the last{when}{lost}."
+
+
+def _identity_fault(folder: Path, me: identity.Identity, here: Standing, said: Standing | None) -> Untrue | None:
+    if me.feed == identity.BEGUN and said is None:
+        return Untrue(
+            f"{folder / mark.FILE} is missing though this data folder was in use, so nobody can tell whether the"
+            " database is whole; it may have been left out when the folder was copied."
+        )
+    if me.feed == identity.BEGUN and not here.has(me.uuid, me.incarnation):
+        return Untrue(f"{folder / identity.IDENTITY} and {DATABASE} do not belong together.")
+    if me.feed or said is not None:
+        return None
+    return _fault_of_first_release(folder, me)
+
+
+def _fault_of_first_release(folder: Path, me: identity.Identity) -> Untrue | None:
+    """LTS 0.1.0 wrote no mark, and named its origin in the database whenever it opened it."""
+    with contextlib.closing(database.open_in_use(folder / DATABASE)) as db:
+        known = {uuid for uuid, _ in standing.names(db)}
+    if not known:
+        return Untrue(
+            f"{folder / DATABASE} holds nothing though this data folder was in use; {LOG} may have been left out when"
+            " the folder was copied."
+        )
+    if not known & {me.uuid, *me.previous}:
+        return Untrue(f"{folder / identity.IDENTITY} and {DATABASE} do not belong together.")
+    return None
+
+
+def lost_archives(folder: Path) -> list[str]:
+    """Names of the archives that the database counts on and that are gone. Raises DataFolderError."""
+    path = folder / DATABASE
+    with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+        wanted = archive.files(db)
+    there = {file.name for file in (folder / "archive").glob("*.ltsa")}
+    return [name for name in wanted if name not in there]
+
+
+def lost_words(folder: Path, lost: list[str]) -> str:
+    """One sentence of archives that are gone."""
+    more = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
+    return (
+        f"{folder / 'archive' / lost[0]}{more} gone: old changes cannot be verified, and a new standby would lack them."
+        " A backup holds them as archive/NAME (it is a zip file), the other server of a pair in its own folder; put"
+        " them back. `lts backup` copies a data folder with all that belongs to it."
+    )

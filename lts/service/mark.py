@@ -1,0 +1,71 @@
+"""The mark beside the database: what was durable in it at some moment (docs/design/machine.md, What a data folder says
+of itself).
+
+It is written after what it states is durable, so it never runs ahead of the database: whatever is found to be less was
+lost, or another's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from lts import plainfile
+from lts.errors import DataFolderError
+from lts.service.files import write_private
+from lts.store.standing import Standing
+
+log = logging.getLogger("lts.datafolder")
+FILE = "lts.mark"
+
+
+class Mark:
+    """Writes the mark of a data folder, from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = threading.Lock()
+        self._last: Standing | None = None
+
+    def keep(self, look: Callable[[], Standing]) -> bool:
+        """State what `look` finds durable. False, with a line in the log, where that cannot be done now: the mark
+        before it still holds. Never raises: it is called between a commit and its answers."""
+        with self._lock:
+            try:
+                standing = look()
+                if standing != self._last:
+                    write_private(self._path, _encode(standing))
+                    self._last = standing
+            except (OSError, apsw.Error) as error:
+                log.warning("%s cannot be written: %s", self._path, error)
+                return False
+            return True
+
+
+def _encode(standing: Standing) -> bytes:
+    positions = [(uuid, incarnation, serial, digest.hex()) for uuid, incarnation, serial, digest in standing.positions]
+    fields = {"generation": standing.generation, "time": standing.time, "positions": positions}
+    return json.dumps(fields, indent=1).encode("utf-8")
+
+
+def read(folder: Path) -> Standing | None:
+    """What the mark of a data folder states, None where there is none. Raises DataFolderError where it is damaged."""
+    path = folder / FILE
+    try:
+        fields = json.loads(plainfile.read(path))
+        positions = tuple(
+            (str(uuid), str(incarnation), int(serial), bytes.fromhex(digest))
+            for uuid, incarnation, serial, digest in fields["positions"]
+        )
+        return Standing(int(fields["generation"]), positions, int(fields["time"]))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataFolderError(f"{path} cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataFolderError(f"{path} is damaged ({error})") from error

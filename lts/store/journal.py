@@ -1,0 +1,46 @@
+"""The write-ahead log of the writing connection: its checkpoints, and the generations that tell one log from another.
+
+A log that was put into the database whole begins anew. Its first commit then writes a number one higher into the
+database, so that a log of another time beside a database shows (docs/design/machine.md, What a data folder says of
+itself). No commit costs more for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import apsw
+
+from lts.store import meta
+
+WAL_PAGES = 4000
+"""A log of so many pages is put into the database."""
+
+
+class Journal:
+    """Takes SQLite's own checkpoints over; of the one connection that writes."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._due = True
+        self._pages = self._before = 0
+        db.set_wal_hook(self._grown)
+
+    def _grown(self, db: apsw.Connection, name: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def before_commit(self) -> None:
+        """Part of every transaction that is to be committed."""
+        if self._due:
+            meta.next_generation(self._db)
+
+    def committed(self) -> bool:
+        """After every commit: puts a long log into the database. Whether this commit began a log anew."""
+        self._due = False
+        began, self._before = self._pages < self._before, self._pages
+        if self._pages >= WAL_PAGES:
+            with contextlib.suppress(apsw.Error):  # a full disk: tried again after the next commit
+                size, done = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._due = size == done
+        return began

@@ -1,0 +1,381 @@
+"""A data folder that was not copied whole is named at start, and never served as if nothing was lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+from lts.errors import AdminError, DataFolderError
+from lts.service import doctor, folderstate, identity, mark, restoring, upkeep
+from lts.service.files import write_private
+from lts.store import archive, journal
+from lts.store.store import prepare
+from tests.store.faulty import Disk
+from tests.support.killed import each_change
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, config_for, item, lab
+from tests.support.olddatabase import turn_to_schema
+
+TIME, VENDOR = FakeTime(), Vendor()
+
+
+def killed_now(server: Lab, target: Path) -> Path:
+    """The data folder as a kill at this moment leaves it."""
+    return Path(shutil.copytree(server.config.data_dir, target / "data"))
+
+
+def work(server: Lab, units: int, times: int = 1) -> None:
+    for _ in range(times):
+        server.report(server.authorize().lease, {"QR": units})
+
+
+@pytest.fixture
+def early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """`early/` and `late/`: one server killed at two moments, with two generations of the log between; `before/` is a
+    little before `late/`, in the log's same generation; `other/` is another server. All have a log."""
+    monkeypatch.setattr(journal, "WAL_PAGES", 40)
+    with lab(tmp_path / "made", TIME, VENDOR) as server:
+        server.load(item(quota=10_000))
+        work(server, 1)
+        killed_now(server, tmp_path / "early")
+        begun = server.ctx.store.standing().generation
+        while server.ctx.store.standing().generation < begun + 3:
+            work(server, 1)
+        monkeypatch.setattr(journal, "WAL_PAGES", 4000)
+        killed_now(server, tmp_path / "before")
+        work(server, 1, 4)
+        server.ctx.keep_mark()
+        killed_now(server, tmp_path / "late")
+        assert server.ctx.store.standing().generation == begun + 3
+    with lab(tmp_path / "else", TIME, VENDOR) as other:
+        other.load(item(quota=10_000))
+        work(other, 1, 3)
+        killed_now(other, tmp_path / "other")
+    monkeypatch.undo()
+    yield tmp_path
+
+
+@pytest.fixture(autouse=True)
+def made(tmp_path: Path) -> None:
+    """Folders for servers."""
+    for name in ("made", "else"):
+        (tmp_path / name).mkdir()
+
+
+def part(name: str, source: str) -> Callable[[Path, Path], None]:
+    """The file comes from another of the folders."""
+
+    def put(data: Path, place: Path) -> None:
+        shutil.copy(place / source / "data" / name, data / name)
+
+    return put
+
+
+def without(*names: str) -> Callable[[Path, Path], None]:
+    """These files were left out."""
+
+    def remove(data: Path, place: Path) -> None:
+        for name in names:
+            (data / name).unlink()
+
+    return remove
+
+
+def cut(name: str, to: Callable[[int], int]) -> Callable[[Path, Path], None]:
+    """A file was copied in part."""
+
+    def shorten(data: Path, place: Path) -> None:
+        os.truncate(data / name, to((data / name).stat().st_size))
+
+    return shorten
+
+
+def all_of(*steps: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+    """Several of these."""
+
+    def do(data: Path, place: Path) -> None:
+        for step in steps:
+            step(data, place)
+
+    return do
+
+
+def written(name: str, content: bytes) -> Callable[[Path, Path], None]:
+    """A file holds this."""
+
+    def write(data: Path, place: Path) -> None:
+        (data / name).write_bytes(content)
+
+    return write
+
+
+LOG = "lts.db-wal"
+OLDER, STRAY, OTHER = "is older than lts.mark", "does not belong to the lts.db", "is not the database of which lts.mark"
+APART, NO_MARK = "do not belong together", "lts.mark is missing"
+COPIES: dict[str, tuple[Callable[[Path, Path], None], str]] = {
+    "without its log": (without(LOG), OLDER),
+    "without its log and its mark": (without(LOG, "lts.mark"), NO_MARK),
+    "without its mark": (without("lts.mark"), NO_MARK),
+    "with a log of before": (part(LOG, "early"), STRAY),
+    "with a log of a moment before": (part(LOG, "before"), OLDER),
+    "with the database of before under a newer log": (part("lts.db", "early"), STRAY),
+    "with another server's log": (part(LOG, "other"), STRAY),
+    "with the database of before": (all_of(part("lts.db", "early"), part(LOG, "early")), OLDER),
+    "with another server's database": (all_of(part("lts.db", "other"), part(LOG, "other")), OTHER),
+    "with the log half": (cut(LOG, lambda size: size // 2), OLDER),
+    "with a log of nothing": (cut(LOG, lambda size: 0), OLDER),
+    "with another server's identity": (
+        all_of(part("identity.json", "other"), part("server.key", "other")), APART),
+    "with a mark that is noise": (written("lts.mark", b"\0" * 100), "lts.mark is damaged"),
+    "with a mark cut off": (cut("lts.mark", lambda size: size // 2), "lts.mark is damaged"),
+}  # fmt: skip
+LOST: dict[str, tuple[Callable[[Path, Path], None], str]] = {
+    "with the database half": (cut("lts.db", lambda size: size // 2), "lts.db is "),
+    "without the database": (without("lts.db"), "lts.db is missing"),
+    "without the database and its log": (without("lts.db", LOG), "lts.db is missing"),
+    "with a database of nothing": (cut("lts.db", lambda size: 0), "lts.db is empty"),
+    "without its identity": (without("identity.json"), "identity.json is missing"),
+    "without its identity and its database": (without("identity.json", "lts.db", LOG), "identity.json is missing"),
+    "without its key": (without("server.key"), "server.key is missing"),
+}
+
+
+def refused(folder: Path) -> str:
+    """What a start says that serves nobody, and changes nothing."""
+    passing = ("lts.db-shm", "lts.running", "lts.lock", "cli.token")
+    before = {p: p.read_bytes() for p in (folder / "data").iterdir() if p.name not in passing and p.is_file()}
+    with pytest.raises(DataFolderError) as caught, lab(folder, TIME, VENDOR):
+        pass
+    for path, content in before.items():
+        assert path.read_bytes() == content, path
+    return caught.value.detail
+
+
+def faults(folder: Path) -> list[str]:
+    """What `lts doctor` says is to be mended."""
+    return [one.words for one in doctor.examine(config_for(folder)) if one.level == doctor.FAULT]
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_that_is_not_whole_is_named_and_goes_on_only_as_it_is(how: str, early: Path) -> None:
+    spoil, words = COPIES[how]
+    folder = early / "late"
+    before = identity.load(folder / "data").incarnation
+    spoil(folder / "data", early)
+    said = refused(folder)
+    assert words in said, said
+    assert "`lts backup`" in said
+    assert said.endswith("`lts restore --accept-as-is`.")
+    assert any(words in fault for fault in faults(folder)), "doctor says it too"
+    assert refused(folder) == said, "looking changes nothing"
+    done = restoring.accept(folder / "data", "Ann")
+    with lab(folder, TIME, VENDOR) as server:
+        assert server.ctx.identity.incarnation != before
+        [(found, actor)] = server.rows("SELECT detail, actor FROM audit WHERE action = 'folder-accepted'")
+        assert actor == "Ann"
+        assert words.split()[-1] in found
+        assert upkeep.verify(folder / "data", server.ctx.trust) == []
+        if server.ctx.store.catalog.codes and "another server" not in how:
+            work(server, 1)
+    assert done.kept == "replaced-1"
+    with lab(folder, TIME, VENDOR):
+        pass
+    with pytest.raises(AdminError, match="is whole"):
+        restoring.accept(folder / "data", "Ann")
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_a_folder_without_what_it_needs_is_named_and_only_a_backup_helps(how: str, early: Path) -> None:
+    spoil, words = LOST[how]
+    folder = early / "late"
+    spoil(folder / "data", early)
+    said = refused(folder)
+    assert words in said, said
+    assert "restore" in said
+    with pytest.raises(DataFolderError):
+        restoring.accept(folder / "data", "Ann")
+    assert refused(folder) == said
+
+
+def test_a_killed_server_goes_on_with_all_it_had(early: Path) -> None:
+    counts = []
+    for name in ("early", "before", "late"):
+        with lab(early / name, TIME, VENDOR) as server:
+            counts.append(server.used())
+            assert upkeep.verify(early / name / "data", server.ctx.trust) == []
+    assert counts == sorted(set(counts))
+
+
+def test_what_is_lost_with_a_stray_log_is_nothing_that_the_mark_knew(early: Path) -> None:
+    """The log of before beside the database of now: the database goes on without it, and is as the mark says."""
+    said = mark.read(early / "late" / "data")
+    part(LOG, "early")(early / "late" / "data", early)
+    folderstate_found = folderstate.examine(early / "late" / "data")
+    assert folderstate_found is not None
+    assert folderstate_found.stray
+    restoring.accept(early / "late" / "data", "Ann")
+    assert (early / "late" / "data" / "replaced-1" / LOG).exists()
+    with lab(early / "late", TIME, VENDOR) as server:
+        assert said is not None
+        assert server.ctx.store.standing().time >= said.time - 1
+
+
+class Watched(Disk):
+    """A disk on which something is done before every write of SQLite."""
+
+    def __init__(self) -> None:
+        self.before: Callable[[], None] = lambda: None
+        self.syncs = 0
+        super().__init__()
+
+    def on_write(self) -> None:
+        self.before()
+
+    def on_sync(self) -> None:
+        self.syncs += 1
+
+    @contextmanager
+    def watched(self, before: Callable[[], None]) -> Iterator[None]:
+        self.before = before
+        try:
+            yield
+        finally:
+            self.before = lambda: None
+
+
+def test_a_kill_before_any_write_of_the_database_or_change_of_a_file_is_no_false_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run of a server, first start, work over several generations of the log, stop and another start, is looked at
+    as each step would have left it."""
+    monkeypatch.setattr(journal, "WAL_PAGES", 12)
+    data, snap = tmp_path / "made" / "data", tmp_path / "snap"
+    looked: list[int] = []
+    with steps_watched(data, lambda: looked.append(look(data, snap))):
+        with lab(tmp_path / "made", TIME, VENDOR) as server:
+            server.load(item(quota=10_000))
+            work(server, 1, 12)
+            server.ctx.keep_mark()
+            last = server.ctx.store.standing().generation
+        with lab(tmp_path / "made", TIME, VENDOR) as server:
+            work(server, 1)
+    assert last > 3
+    assert len(looked) > 200
+    assert sum(looked) > len(looked) // 2, "most of these folders had an identity to look at"
+
+
+def look(data: Path, snap: Path) -> int:
+    """Copy the folder as it is, and look at it as a start does. Whether there was an identity."""
+    shutil.rmtree(snap, ignore_errors=True)
+    shutil.copytree(data, snap)
+    if not (snap / "identity.json").exists():
+        return 0
+    assert folderstate.check(snap) is False
+    return 1
+
+
+@contextmanager
+def steps_watched(folder: Path, then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` before each change of a file below a folder, by Python or by SQLite."""
+    disk = Watched()
+    try:
+        with disk.watched(then), each_change(folder, then):
+            yield
+    finally:
+        disk.close()
+
+
+def test_a_commit_costs_one_sync_and_the_mark_is_written_once_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Watched()
+    marks: list[Path] = []
+
+    def write(path: Path, data: bytes) -> None:
+        marks.append(path)
+        write_private(path, data)
+
+    monkeypatch.setattr(mark, "write_private", write)
+    monkeypatch.setattr(journal, "WAL_PAGES", 400)
+    try:
+        with lab(tmp_path / "made", TIME, VENDOR) as server:
+            server.load(item(quota=100_000))
+            work(server, 1, 3)
+            marks.clear()
+            disk.syncs, commits = 0, server.ctx.store.writer.commits
+            generation = server.ctx.store.standing().generation
+            work(server, 1, 100)
+            logs = server.ctx.store.standing().generation - generation
+            assert 0 < logs < 12
+            assert len(marks) == logs
+            assert disk.syncs <= server.ctx.store.writer.commits - commits + 3 * logs
+    finally:
+        disk.close()
+
+
+@pytest.mark.parametrize("when", ["stopped", "killed before it began its feed", "restored", "moved"])
+def test_a_folder_of_the_first_release_gets_a_mark_at_its_first_start(when: str, tmp_path: Path) -> None:
+    data = first_release(tmp_path / "made")
+    if when != "stopped":
+        known = identity.load(data)
+        uuid = "NEW" if when == "moved" else known.uuid
+        previous = (known.uuid,) if when == "moved" else ()
+        identity._save(data, identity.Identity(uuid, known.key, known.labels, "ab" * 8, previous))
+    with lab(tmp_path / "made", TIME, VENDOR):
+        assert mark.read(data) is not None
+        assert identity.load(data).feed == identity.BEGUN
+    (data / "lts.mark").unlink()
+    assert NO_MARK in refused(tmp_path / "made")
+
+
+def first_release(folder: Path) -> Path:
+    """A data folder as LTS 0.1.0 left it: no mark, and an identity that says nothing of its feed."""
+    with lab(folder, TIME, VENDOR) as server:
+        server.load(item())
+        work(server, 1)
+    data = folder / "data"
+    (data / "lts.mark").unlink()
+    known = identity.load(data)
+    identity._save(data, identity.Identity(known.uuid, known.key, known.labels, known.incarnation))
+    db = apsw.Connection(str(data / "lts.db"))
+    db.execute("DELETE FROM meta WHERE name = 'generation'")
+    db.close()
+    turn_to_schema(data / "lts.db", 3)
+    return data
+
+
+def test_a_folder_of_the_first_release_without_its_log_is_named_where_nothing_else_is_left(tmp_path: Path) -> None:
+    data = first_release(tmp_path / "made")
+    (data / "lts.db").unlink()
+    prepare(data, create=True)
+    assert "holds nothing though this data folder was in use" in refused(tmp_path / "made")
+    restoring.accept(data, "Ann")
+    with lab(tmp_path / "made", TIME, VENDOR):
+        pass
+
+
+def test_an_archive_that_is_gone_is_named_at_start_and_by_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "STRETCH", 4)
+    with lab(tmp_path / "made", TIME, VENDOR) as server:
+        server.load(item())
+        work(server, 1, 8)
+        assert upkeep.archive_old_changes(server.ctx.store, server.config.data_dir, NOON + 9 * 86400) >= 8
+        assert not faults(tmp_path / "made")
+    lost = sorted((tmp_path / "made" / "data" / "archive").iterdir())[0]
+    kept = lost.read_bytes()
+    lost.unlink()
+    with lab(tmp_path / "made", TIME, VENDOR) as server:
+        [notice] = [one for one in server.ctx.warnings if one.code == "archive-lost"]
+        assert lost.name in notice.detail
+        server.authorize()
+    assert any(lost.name in fault for fault in faults(tmp_path / "made"))
+    lost.write_bytes(kept)
+    with lab(tmp_path / "made", TIME, VENDOR) as server:
+        assert not server.ctx.warnings
