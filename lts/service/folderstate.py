@@ -77,8 +77,11 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     me = identity.load(folder)
     try:
         said = mark.read(folder)
-    except DataFolderError as error:
-        return Untrue(f"{error.detail}, so nobody can tell whether the database beside it is whole.")
+    except ValueError as error:
+        words = (
+            f"{folder / mark.FILE} is damaged ({error}), so nobody can tell whether the database beside it is whole."
+        )
+        return Untrue(words)
     path = folder / DATABASE
     has_log = (folder / LOG).exists() and (folder / LOG).stat().st_size > 0
     own = standing.generation_of_file(path) if has_log and not in_use else None

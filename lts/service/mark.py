@@ -19,6 +19,7 @@ from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.files import write_private
 from lts.store.standing import Standing
+from lts.store.whoami import user_name
 
 log = logging.getLogger("lts.datafolder")
 FILE = "lts.mark"
@@ -54,7 +55,8 @@ def _encode(standing: Standing) -> bytes:
 
 
 def read(folder: Path) -> Standing | None:
-    """What the mark of a data folder states, None where there is none. Raises DataFolderError where it is damaged."""
+    """What the mark of a data folder states, None where there is none. Raises ValueError where it is damaged,
+    DataFolderError where it cannot be read at all."""
     path = folder / FILE
     try:
         fields = json.loads(plainfile.read(path))
@@ -66,6 +68,8 @@ def read(folder: Path) -> Standing | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DataFolderError(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataFolderError(f"{path} is damaged ({error})") from error
+        raise DataFolderError(
+            f"{path} cannot be read by {user_name()} ({error.strerror}); give that user the rights or restore a backup."
+        ) from error
+    except (KeyError, TypeError) as error:
+        raise ValueError(str(error)) from error

@@ -72,7 +72,8 @@ def decide(
     action, detail, actor = cause
     kept = kept or next_kept(data_dir)
     names = sorted(path.name for path in (data_dir / source).glob("*") if path.name != NOTE)
-    sync_folder(data_dir / source)
+    for folder in (data_dir / source, *(path for path in (data_dir / source).iterdir() if path.is_dir())):
+        sync_folder(folder)
     whole = sorted({*scope, *names})
     plan = Plan(source, names, whole, kept, action, {**detail, "kept": kept}, actor, int(time.time()))
     write_private(data_dir / MARKER, json.dumps(asdict(plan)).encode("utf-8"))

@@ -39,6 +39,7 @@ def restore(source: Path, data_dir: Path, actor: str = "system") -> list[str]:
             names = _checked_names(bundle, source)
             folder = placing.prepare(data_dir)
             _unpack(bundle, names, folder, source)
+        identity.load(folder)  # what is decided needs it, at every start until it is through
         if database.is_newer(folder / DATABASE):
             raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
         placing.decide(data_dir, EVERYTHING, ("restored", {"file": source.name}, actor))
@@ -145,6 +146,7 @@ def undo(data_dir: Path, actor: str) -> placing.Plan:
     ]
     if missing:
         raise AdminError("not-whole", f"{folder} lacks {' and '.join(missing)}; it cannot be put back.")
+    identity.load(folder if (folder / identity.IDENTITY).exists() else data_dir)
     scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else COPIED
     try:
         placing.decide(data_dir, scope, ("restore-undone", {"from": folder.name}, actor), source=folder.name)

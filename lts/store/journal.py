@@ -18,13 +18,17 @@ WAL_PAGES = 4000
 
 
 class Journal:
-    """Takes SQLite's own checkpoints over; of the one connection that writes."""
+    """Takes SQLite's own checkpoints over; of the one connection that writes.
+
+    A log that another process still reads, or that could not be put into the database, goes on as it is.
+    """
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
-        self._due = True
+        self._due = False
         self._pages = self._before = 0
         db.set_wal_hook(self._grown)
+        self._put_into_database()
 
     def _grown(self, db: apsw.Connection, name: str, pages: int) -> int:
         self._pages = pages
@@ -40,7 +44,10 @@ class Journal:
         self._due = False
         began, self._before = self._pages < self._before, self._pages
         if self._pages >= WAL_PAGES:
-            with contextlib.suppress(apsw.Error):  # a full disk: tried again after the next commit
-                size, done = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                self._due = size == done
+            self._put_into_database()
         return began
+
+    def _put_into_database(self) -> None:
+        with contextlib.suppress(apsw.Error):  # a full disk: tried again after the next commit
+            size, done = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._due = size == done

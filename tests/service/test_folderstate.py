@@ -379,3 +379,29 @@ def test_an_archive_that_is_gone_is_named_at_start_and_by_doctor(
     lost.write_bytes(kept)
     with lab(tmp_path / "made", TIME, VENDOR) as server:
         assert not server.ctx.warnings
+
+
+def test_a_log_that_another_process_reads_over_several_starts_is_no_false_alarm(tmp_path: Path) -> None:
+    """`lts verify` reads while the server is killed and started, again and again: nothing can be put into the file."""
+    with lab(tmp_path / "made", TIME, VENDOR) as server:
+        server.load(item())
+        reader = apsw.Connection(str(server.ctx.store.path), flags=apsw.SQLITE_OPEN_READONLY)
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM changes").get
+        work(server, 1)
+    for number in range(4):
+        with lab(tmp_path / "made", TIME, VENDOR) as server:
+            work(server, 1)
+            killed_now(server, tmp_path / f"killed-{number}")
+        assert folderstate.check(tmp_path / f"killed-{number}" / "data") is False
+    reader.close()
+    with lab(tmp_path / "made", TIME, VENDOR) as server:
+        assert server.used() == 5
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_a_mark_that_this_user_may_not_read_is_no_reason_to_go_on_without_it(tmp_path: Path) -> None:
+    with lab(tmp_path / "made", TIME, VENDOR):
+        pass
+    (tmp_path / "made" / "data" / "lts.mark").chmod(0)
+    assert "--accept-as-is" not in refused(tmp_path / "made")

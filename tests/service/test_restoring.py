@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lts.cli.main import main
-from lts.errors import AdminError
+from lts.errors import AdminError, DataFolderError
 from lts.protocol import DAY_SECONDS
 from lts.rules.attention import HAPPENED
 from lts.service import attention, identity, placing, restoring, upkeep
@@ -235,3 +235,18 @@ def test_the_command_line_restores_lists_and_takes_the_way_back(
     assert main(["restore", "--undo", "--data", str(place / "none")]) == 1
     assert "There is no data folder" in capsys.readouterr().err
     assert not (place / "none").exists()
+
+
+def test_what_has_no_identity_that_can_be_read_is_never_put_in_place(place: Path) -> None:
+    """It would be decided, and then no start could finish it."""
+    data = place / "origin" / "data"
+    whole_identity = (data / "identity.json").read_bytes()
+    (data / "identity.json").write_bytes(b"noise")
+    restoring.restore(place / "backup.lts", data, "Ann")
+    with pytest.raises(DataFolderError, match="identity"):
+        restoring.undo(data, "Ann")
+    assert not (data / placing.MARKER).exists()
+    (data / "replaced-1" / "identity.json").write_bytes(whole_identity)
+    restoring.undo(data, "Ann")
+    with lab(place / "origin", TIME, VENDOR) as server:
+        assert server.used() == 3
