@@ -24,6 +24,7 @@ from lts.store.store import DATABASE, DATABASE_FILES
 BACKED_UP_FILES = (identity.IDENTITY, identity.KEY, vault.FILE)
 BACKED_UP_FOLDERS = ("trust", "archive")
 MANIFEST = "backup.json"
+_SINGLE = (DATABASE, *BACKED_UP_FILES, pinned.FILE)
 EVERYTHING = (*DATABASE_FILES, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
 """All that a data folder holds of its server."""
 
@@ -59,7 +60,7 @@ def _checked_names(bundle: zipfile.ZipFile, source: Path) -> dict[str, str]:
     for name in names:
         head, _, tail = name.rpartition("/")
         plain = tail and "\\" not in tail and ":" not in tail and tail not in (".", "..")
-        if not plain or head not in ("", *BACKED_UP_FOLDERS):
+        if not plain or (name not in _SINGLE if not head else head not in BACKED_UP_FOLDERS):
             raise AdminError("bad-backup", f"{source} is not a backup of LTS.")
     return names
 
