@@ -41,7 +41,8 @@ MOST_LEVELS, HIGHEST_LEVEL = 10, 1000
 @dataclass(frozen=True)
 class Measure:
     """Something watched: `value` against `base` in percent reaches `levels` (ascending). `key` names it for good, by
-    the number of an item or code; `spelled` is the key that LTS 0.1.0 gave it; `params` are what is told of it."""
+    the number of an item or code; `spelled` is the key that LTS 0.1.0 gave it; `params` are what is told of it;
+    `quota` is what a vendor can raise, 0 where `base` grows by itself."""
 
     key: str
     spelled: str
@@ -49,6 +50,7 @@ class Measure:
     value: int
     base: int
     levels: tuple[int, ...]
+    quota: int = 0
     slack: int = SLACK
     params: Json = field(default_factory=dict)
 
@@ -66,7 +68,7 @@ class Told:
     """The highest level of a measure that was told and is no news now, with the quota of then."""
 
     level: int = 0
-    base: int = 0
+    quota: int = 0
 
 
 NOTHING = Told()
@@ -75,12 +77,12 @@ NOTHING = Told()
 def judge(measure: Measure, told: Told) -> tuple[Told, int | None]:
     """What is told of a measure afterwards, and the level that is news, None when nothing is."""
     kept = 0
-    if measure.base <= told.base or not told.level:
+    if measure.quota <= told.quota or not told.level:
         kept = max((n for n in measure.levels if n <= told.level and measure.holds(n)), default=0)
     reached = max((n for n in measure.levels if measure.reaches(n)), default=0)
     if reached > kept:
-        return Told(reached, measure.base), reached
-    return (Told(kept, max(told.base, measure.base)) if kept else NOTHING), None
+        return Told(reached, measure.quota), reached
+    return (Told(kept, max(told.quota, measure.quota)) if kept else NOTHING), None
 
 
 def _named(item: Json, **more: Any) -> Json:
@@ -103,13 +105,16 @@ def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]])
             used, total = max(0, item["overdraftSpent"]), item["overdraft"]
             if total:
                 params = _named(item, used=used, quota=total, chargeWay=way)
-                found.append(Measure(*_keys("overdraft", item), "overdraft", used, total, levels[way], params=params))
+                keys = _keys("overdraft", item)
+                found.append(Measure(*keys, "overdraft", used, total, levels[way], total, params=params))
             continue
         daily = way == "device" and item["activePeriod"] == "daily"
         end_of_grace = (quota + item["grace"]) * 100 // quota
         every = {*levels["deviceDaily" if daily else way], *([] if daily else [end_of_grace])}
         params = _named(item, used=item["used"], quota=quota, grace=item["grace"], chargeWay=way)
-        found.append(Measure(*_keys("quota", item), "quota", item["used"], quota, tuple(sorted(every)), params=params))
+        found.append(
+            Measure(*_keys("quota", item), "quota", item["used"], quota, tuple(sorted(every)), quota, params=params)
+        )
     return found
 
 

@@ -11,13 +11,14 @@ HORIZON_DAYS = 3650
 
 
 def last_day(quota: int, used: int, units: Mapping[int, int], first: int, today: int) -> int | None:
-    """The day (since 1970) on which the quota is used up, None when it lasts for HORIZON_DAYS or nothing can be said.
+    """The day (since 1970) on which the quota will be used up, None when it is, lasts for HORIZON_DAYS, or nothing can
+    be said.
 
     `units` are those of single days, `first` is the first day that ever had any. The rate is that of the whole days of
     the last four weeks, or since `first` where that is later.
     """
     if used >= quota:
-        return today
+        return None
     span = min(WINDOW_DAYS, today - first)
     total = sum(n for day, n in units.items() if today - span <= day < today)
     if span < FEWEST_DAYS or not total:

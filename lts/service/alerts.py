@@ -61,7 +61,7 @@ def _news(
         before = told.get(measure.key, NOTHING)
         after, level = rules.judge(measure, before)
         if after != before:
-            levels.append((measure.key, after.level, after.base))
+            levels.append((measure.key, after.level, after.quota))
         if level is not None:
             events.append({"kind": measure.kind, "level": level, "params": measure.params})
     first = not stored.begun(db)
@@ -80,7 +80,7 @@ def _renamed(measures: list[Measure], told: dict[str, Told]) -> list[tuple[str, 
     before = {measure.key: told[measure.spelled] for measure in moved if measure.key not in told}
     gone = {measure.spelled: NOTHING for measure in moved}
     told.update(before)
-    return [(key, level.level, level.base) for key, level in {**gone, **before}.items()]
+    return [(key, level.level, level.quota) for key, level in {**gone, **before}.items()]
 
 
 def _measures(ctx: Context, now: int) -> list[Measure]:

@@ -31,7 +31,7 @@ def told_levels(*steps: tuple[int, int]) -> list[int | None]:
     """What is news at each step of (used, quota) with the usual levels and 5 % grace."""
     told, news = NOTHING, []
     for used, quota in steps:
-        measure = Measure("#1", "k", "quota", used, quota, (60, 80, 100, 105))
+        measure = Measure("#1", "k", "quota", used, quota, (60, 80, 100, 105), quota)
         told, level = judge(measure, told)
         news.append(level)
     return news
@@ -104,6 +104,15 @@ def test_failures_are_looked_at_from_twenty_requests_on() -> None:
     assert told == NOTHING
 
 
+def test_growing_traffic_at_one_rate_of_failures_tells_its_level_once() -> None:
+    told, found = NOTHING, []
+    for every in (100, 110, 121, 133, 146):
+        [measure] = alerts.failure_measures({(1, "1-a"): (every // 4, every)}, DEFAULT_LEVELS)
+        told, level = judge(measure, told)
+        found.append(level)
+    assert found == [20, None, None, None, None]
+
+
 @pytest.mark.parametrize(
     ("seconds", "stage"),
     [
@@ -163,7 +172,13 @@ def test_a_forecast_goes_by_the_last_four_weeks() -> None:
     weekdays = {day: 14 for day in steady if day % 7 not in (0, 1)}
     assert last_day(1000, 500, weekdays, TODAY - 100, TODAY) == TODAY + 50
     assert last_day(1000, 500, {**steady, TODAY: 400}, TODAY - 100, TODAY) == TODAY + 50  # today is not over
-    assert last_day(1000, 1000, steady, TODAY - 100, TODAY) == TODAY
+
+
+def test_nothing_is_forecast_of_what_is_used_up() -> None:
+    steady = dict.fromkeys(range(TODAY - 100, TODAY), 10)
+    assert last_day(1000, 999, steady, TODAY - 100, TODAY) == TODAY
+    assert last_day(1000, 1000, steady, TODAY - 100, TODAY) is None
+    assert last_day(1000, 1900, steady, TODAY - 100, TODAY) is None
 
 
 def test_a_forecast_of_a_new_item_waits_for_three_days_and_then_goes_by_those() -> None:

@@ -144,7 +144,7 @@ def test_a_renamed_code_is_not_told_again_and_two_items_of_one_id_are_told_apart
     assert alerts.check(server.ctx, server.time.now) is not None
     handshakes.edit(server.ctx, code, {"custom": "new"}, "test", server.time.now)
     assert alerts.check(server.ctx, server.time.now) is None
-    assert told(server) == {"quota:#1": (80, 100), "quota:#2": (80, 100), "failures:#1": (80, 41)}
+    assert told(server) == {"quota:#1": (80, 100), "quota:#2": (80, 100), "failures:#1": (80, 0)}
     events = [event for (text,) in server.rows("SELECT events FROM messages") for event in json.loads(text)]
     assert sorted((event["kind"], event["params"]["id"]) for event in events) == [
         ("failures", 1), ("quota", 1), ("quota", 2),
