@@ -9,6 +9,7 @@ import contextlib
 import getpass
 import http.client
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from lts.service.context import Context
 
 TIMEOUT_SECONDS = 600
+_OF_A_SERVER = frozenset({"identity.json", "server.key", "vault.key", "lts.db"})
+"""Files of which a server's data folder holds one at least."""
+_BEGIN = "start the server once, or name --data DIR."
 Json = dict[str, Any]
 
 
@@ -110,6 +114,20 @@ class _Local:
             raise
 
 
+def check_holds_data(config: Config) -> None:
+    """That there is a server's data to work on, whole or damaged: only a start begins one. Raises AdminError."""
+    folder = config.data_dir
+    try:
+        if _OF_A_SERVER.isdisjoint(os.listdir(folder)):
+            raise AdminError("no-data", f"The folder {folder} holds no LTS data; {_BEGIN}")
+    except FileNotFoundError as error:
+        raise AdminError("no-data", f"There is no data folder {folder} yet; {_BEGIN}") from error
+    except NotADirectoryError as error:
+        raise AdminError("no-data", f"{folder} is not a folder; {_BEGIN}") from error
+    except PermissionError as error:
+        raise DataFolderError(datafolder.not_open(folder)) from error
+
+
 @contextlib.contextmanager
 def session(config: Config) -> Iterator[Session]:
     """A session with the running server, or on the data folder when none runs."""
@@ -119,11 +137,7 @@ def session(config: Config) -> Iterator[Session]:
             raise AdminError("starting", f"The data folder {config.data_dir} is in use, but no server answers yet.")
         yield _Remote(str(note["address"]), datafolder.read_token(config.data_dir))
         return
-    if not config.data_dir.exists():
-        raise AdminError(
-            "no-data",
-            f"There is no data folder {config.data_dir} yet; start the server once, or name --data DIR.",
-        )
+    check_holds_data(config)
     from lts.server import opened  # loads the whole server: only when there is none to ask
 
     with opened(config) as here:

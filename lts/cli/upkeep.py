@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lts.cli.admin import session, user
+from lts.cli.admin import check_holds_data, session, user
 from lts.cli.files import check_kind, is_output, place_for, write_output
 from lts.cli.options import config_of
 from lts.config import Config
@@ -142,8 +142,7 @@ def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
 
     if args.file is not None:
         raise AdminError("usage", "--rebuild-indexes works on the data folder; leave out the backup.")
-    if not config.data_dir.exists():
-        raise AdminError("no-data", f"There is no data folder {config.data_dir}.")
+    check_holds_data(config)
     folder = datafolder.DataFolder.hold(config.data_dir)
     try:
         upkeep.rebuild_indexes(config.data_dir)
@@ -156,8 +155,7 @@ def _faults(config: Config) -> list[str]:
     from lts.service import datafolder, upkeep
     from lts.service.trust import TrustStore
 
-    if not config.data_dir.exists():
-        raise AdminError("no-data", f"There is no data folder {config.data_dir}.")
+    check_holds_data(config)
     try:
         return upkeep.verify(config.data_dir, TrustStore(config.vendor_keys, config.data_dir), _progress)
     except PermissionError as error:

@@ -76,6 +76,23 @@ def test_a_command_without_arguments_or_data_says_what_is_missing(
     assert out or err
 
 
+WANTING_DATA = [("usage",), ("status",), ("verify",), ("portal",), ("setup-code",), ("handshake", "list"),
+                ("license", "list"), ("request", "-o", "r.json"), ("backup", "b.lts"), ("password", "reset", "--yes")]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WANTING_DATA, ids=named)
+def test_a_folder_of_something_else_is_left_as_it_is(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "notes.txt").write_text("mine", encoding="utf-8")
+    assert run_here(*words) == 1
+    said = f"lts: The folder {tmp_path / 'data'} holds no LTS data; start the server once, or name --data DIR.\n"
+    assert capsys.readouterr().err == said
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["notes.txt"]
+    assert not (tmp_path / "r.json").exists()
+
+
 @pytest.mark.parametrize("leaf", LEAVES, ids=named)
 def test_an_unknown_option_is_a_usage_error_and_help_is_none(
     leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str]
