@@ -9,7 +9,6 @@ import contextlib
 import getpass
 import http.client
 import json
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -118,7 +117,7 @@ def check_holds_data(config: Config) -> None:
     """That there is a server's data to work on, whole or damaged: only a start begins one. Raises AdminError."""
     folder = config.data_dir
     try:
-        if _OF_A_SERVER.isdisjoint(os.listdir(folder)):
+        if _OF_A_SERVER.isdisjoint(path.name for path in folder.iterdir()):
             raise AdminError("no-data", f"The folder {folder} holds no LTS data; {_BEGIN}")
     except FileNotFoundError as error:
         raise AdminError("no-data", f"There is no data folder {folder} yet; {_BEGIN}") from error

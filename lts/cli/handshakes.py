@@ -41,7 +41,7 @@ def add_parsers(commands: Any) -> None:
     order = sub.add_parser("order", help="set the order in which a code uses its items")
     order.set_defaults(run=_order)
     order.add_argument("code")
-    order.add_argument("items", nargs="*", type=int, metavar="NO", help="item numbers; none = the default order")
+    order.add_argument("items", nargs="*", type=_number, metavar="NO", help="item numbers; none = the default order")
     _whose(order)
     key = sub.add_parser("key", help="the license key string of a code")
     key.set_defaults(run=_key)
@@ -95,9 +95,14 @@ def _bindings(validation: dict[str, list[str]]) -> str:
 def _item(text: str) -> dict[str, int | None]:
     number, _, cap = text.partition(":")
     try:
-        return {"id": int(number), "cap": int(cap) if cap else None}
+        return {"id": _number(number), "cap": int(cap) if cap else None}
     except ValueError as error:
         raise AdminError("usage", f"Write an item as NO or NO:CAP, not {text!r}.") from error
+
+
+def _number(text: str) -> int:
+    """An item's number, as lists write it or bare. Raises ValueError."""
+    return int(text.strip().removeprefix("#"))
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -109,33 +114,53 @@ def _list(args: argparse.Namespace) -> int:
     rows = [
         (
             "*" if code["isDefault"] else "",
+            f"#{code['id']}",
             code["name"],
+            code["organizationId"],
             ", ".join(_named(item) for item in code["items"]) or "none",
             "yes" if code["hasPassword"] else "",
             code["note"],
         )
         for code in codes
     ]
-    print_table(("", "Handshake code", "Items in order", "Password", "Note"), rows,
+    print_table(("", "No.", "Handshake code", "Organization", "Items in order", "Password", "Note"), rows,
                 "No handshake codes yet. Importing a license file makes the first one.")  # fmt: skip
     return 0
 
 
 def _named(item: dict[str, Any]) -> str:
     cap = "" if item["cap"] is None else f" (cap {item['cap']})"
-    return f"{item['id']} {item['itemId']}{cap}"
+    return f"#{item['id']} {item['itemId']}{cap}"
 
 
-def _call(server: Session, method: str, what: str, args: argparse.Namespace, body: Any = None) -> dict[str, Any]:
-    """A call about the code that the command names."""
-    return server.call(method, f"/{what}/{quote(args.code, safe='')}", body, organizationId=args.organization)
+def _whole(code: dict[str, Any]) -> str:
+    """A code told apart from any that is spelled alike."""
+    return f"{code['name']} (#{code['id']}, organization {code['organizationId']})"
+
+
+def _find(server: Session, args: argparse.Namespace) -> dict[str, Any]:
+    """The code that the command names. Raises AdminError, also where several are spelled so and none is chosen."""
+    if not args.code.strip():
+        raise AdminError("usage", "Name the handshake code, or # and its number.")
+    return server.call("GET", f"/handshakes/{quote(args.code, safe='')}", organizationId=args.organization)
+
+
+def _path(what: str, code: dict[str, Any]) -> str:
+    """The path of a call about a code that was found: by its number, which no other has."""
+    return f"/{what}/{quote('#' + str(code['id']), safe='')}"
 
 
 def _add(args: argparse.Namespace) -> int:
     body = {"organizationId": args.organization, "custom": args.name, **_changes(args)}
     with session(config_of(args)) as server:
-        print(server.call("POST", "/handshakes", body)["name"])
+        _tell(server.call("POST", "/handshakes", body))
     return 0
+
+
+def _tell(saved: dict[str, Any]) -> None:
+    print(saved["name"])
+    for notice in saved["notices"]:
+        note(notice["detail"])
 
 
 def _edit(args: argparse.Namespace) -> int:
@@ -143,26 +168,36 @@ def _edit(args: argparse.Namespace) -> int:
     if args.rename:
         changes["custom"] = args.rename
     with session(config_of(args)) as server:
+        code = _find(server, args)
         if args.rename:
-            use = _call(server, "GET", "handshake-use", args)
-            note(
-                f"{counted(use['devices'], 'device')} asked by the name {use['name']} in the last {use['days']} days:"
-                " their leases go on, but they authorize again only with the code's new license key."
-            )
-        done = _call(server, "PATCH", "handshakes", args, changes)
-    print(done["name"])
+            use = server.call("GET", _path("handshake-use", code))
+            if use["devices"]:
+                note(_asked(use))
+        done = server.call("PATCH", _path("handshakes", code), changes)
+        _tell(done)
     if "validation" in changes:
         note(f"{done['name']} is {_bindings(done['validation'])}.")
     return 0
 
 
+def _asked(use: dict[str, Any]) -> str:
+    """Whom a new name concerns."""
+    one = use["devices"] == 1
+    return (
+        f"{counted(use['devices'], 'device')} asked by the name {use['name']} in the last {use['days']} days:"
+        f" {'its leases go' if one else 'their leases go'} on, but {'it authorizes' if one else 'they authorize'} again"
+        " only with the code's new license key."
+    )
+
+
 def _remove(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
+        code = _find(server, args)
         if not args.yes:
-            use = _call(server, "GET", "handshake-use", args)
-            ask.confirm(_told(use), f"Remove {args.code}?", yes=False)
-        _call(server, "DELETE", "handshakes", args)
-    print(f"{args.code} is removed; its history stays.")
+            use = server.call("GET", _path("handshake-use", code))
+            ask.confirm(_told(use), f"Remove {_whole(code)}?", yes=False)
+        server.call("DELETE", _path("handshakes", code))
+    print(f"{_whole(code)} is removed; its history stays.")
     return 0
 
 
@@ -177,25 +212,21 @@ def _told(use: dict[str, Any]) -> str:
 
 def _order(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        codes = server.call("GET", "/handshakes")["handshakeCodes"]
-        own = [code for code in codes if args.organization in (None, code["organizationId"])]
-        code = next((code for code in own if args.code in (code["name"], f"#{code['id']}")), None)
-        if code is None:
-            raise AdminError("no-such-code", f"There is no handshake code {args.code!r}.")
+        code = _find(server, args)
         caps = {item["id"]: item["cap"] for item in code["items"]}
         if args.items and set(args.items) != set(caps):
-            raise AdminError("usage", f"Name each item of the code once: {', '.join(map(str, caps))}.")
+            raise AdminError("usage", f"Name each item of the code once: {', '.join(f'#{number}' for number in caps)}.")
         ordered = [{"id": number, "cap": caps[number]} for number in args.items or caps]
         was = {"items": [{"id": number, "cap": cap} for number, cap in caps.items()]}
         changes = {"items": ordered, "manualOrder": bool(args.items), "was": was}
-        server.call("PATCH", f"/handshakes/{quote('#' + str(code['id']), safe='')}", changes)
-    print("The order is set." if args.items else "The default order is set.")
+        server.call("PATCH", _path("handshakes", code), changes)
+    print(f"The {'order' if args.items else 'default order'} of {_whole(code)} is set.")
     return 0
 
 
 def _key(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        answer = _call(server, "GET", "license-key", args)
+        answer = server.call("GET", _path("license-key", _find(server, args)))
     print(answer["licenseKey"])
     for notice in answer["notices"]:
         note(notice["detail"])

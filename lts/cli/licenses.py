@@ -69,8 +69,9 @@ def _list(args: argparse.Namespace) -> int:
         return 0
     rows = [
         (
-            i["id"],
+            f"#{i['id']}",
             i["itemId"],
+            i["licenseId"],
             i["product"],
             i["chargeWay"],
             f"{i['used']} of {i['quota']}",
@@ -80,7 +81,7 @@ def _list(args: argparse.Namespace) -> int:
         )
         for i in items
     ]
-    head = ("No.", "Item", "Product", "Charge way", "Used", "Ends", "State", "Handshake codes")
+    head = ("No.", "Item", "License", "Product", "Charge way", "Used", "Ends", "State", "Handshake codes")
     none = "No license items yet. Import a license file: lts license import FILE.lic"
     print_table(head, rows, "No license is archived." if args.archived else none)
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from lts.cli.admin import session
 from lts.cli.options import add_deployment, config_of
-from lts.cli.output import print_json, print_table
+from lts.cli.output import note, print_json, print_table
 from lts.cli.pair import print_pair
 from lts.rules.usagetable import GROUPINGS, usage_csv
 
@@ -18,9 +18,9 @@ def add_parsers(commands: Any) -> None:
     usage = commands.add_parser("usage", help="usage of a handshake code, a license item, or all")
     usage.set_defaults(run=_usage)
     what = usage.add_mutually_exclusive_group()
-    what.add_argument("--code")
-    what.add_argument("--item", help="item id or number")
-    usage.add_argument("--organization", help="whose code, where those of two organizations are spelled alike")
+    what.add_argument("--code", help="a code's name, or # and its number")
+    what.add_argument("--item", help="item id, of all licenses that have it, or # and the number of one item")
+    usage.add_argument("--organization", help="of this organization alone")
     usage.add_argument("--from", dest="first", metavar="DAY", help="first day, UTC, such as 2026-11-25")
     usage.add_argument("--to", dest="last", metavar="DAY", help="last day, included")
     usage.add_argument("--by", choices=GROUPINGS, default="type")
@@ -52,10 +52,20 @@ def _usage(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json(table)
     elif args.format == "csv":
+        if table["items"]:
+            note(_summed(table["items"]))
         sys.stdout.buffer.write(usage_csv(table).encode("utf-8"))
     else:
+        if table["items"]:
+            print(_summed(table["items"]))
         print_usage(table)
     return 0
+
+
+def _summed(items: list[dict[str, Any]]) -> str:
+    """Which items a table is of: those of several licenses may have one id."""
+    named = [f"#{i['id']} {i['itemId']} of license {i['licenseId']}, organization {i['organizationId']}" for i in items]
+    return f"Usage of {'; '.join(named)}."
 
 
 def print_usage(table: dict[str, Any]) -> None:

@@ -16,5 +16,6 @@ GROUPINGS = ("type", "hour", "day", "device", *BY_TALLY)
 def usage_csv(table: dict[str, Any]) -> str:
     """A usage table, as the API tells it, as CSV."""
     by = table["by"]
-    head = [f"{by} (UTC)" if by in ("hour", "day") else "day (UTC)" if by in BY_TALLY else by, "type", "units"]
+    first = "day (UTC)" if by in BY_TALLY else f"{by} (UTC)" if by in ("hour", "day") else "all" if by == "type" else by
+    head = [first, "type", "units"]
     return csv_text(head, [(row["group"], row["type"], row["units"]) for row in table["rows"]])

@@ -14,6 +14,7 @@ from lts.protocol import LicenseKey
 from lts.rules import domains, meanwhile
 from lts.rules.catalog import ARCHIVED, Catalog, Code
 from lts.rules.fields import MAX_TEXT
+from lts.rules.notices import WARNING, Notice
 from lts.rules.text import nfc
 from lts.service.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.service.context import Context
@@ -65,19 +66,82 @@ def clean_custom(text: str) -> str:
     return clean_name(text, "The handshake code's name")
 
 
+@dataclass(frozen=True)
+class Saved:
+    """A code that was made or changed, by name and number; `notices` are what to know of its name."""
+
+    name: str
+    key: int
+    organization_id: str
+    notices: tuple[Notice, ...]
+
+
 def find(catalog: Catalog, name: str, organization_id: str | None = None) -> Code:
-    """The code of this name, of the organization where one is named, or the code of a number (`#7`). Of two
-    organizations' codes that are spelled alike the older is meant when none is named. Raises AdminError."""
-    cleaned = nfc(name.strip(), _MAX_FULL_NAME).strip()
-    code = catalog.code_called(cleaned, organization_id) or _numbered(catalog, cleaned)
-    if code is None:
-        raise AdminError("no-such-code", f"There is no handshake code {name!r}.", status=404)
+    """The code of this name, of the organization where one is named, or the code of a number (`#7`).
+
+    Raises AdminError, also where codes of several organizations are spelled so and none is named.
+    """
+    owner, cleaned = known_organization(catalog, organization_id), _clean_full(name)
+    if owner is None:
+        check_one_meant([code for code in catalog.present if code.name == cleaned])
+    code = catalog.code_called(cleaned, owner) or _numbered(catalog, cleaned)
+    if code is None or owner not in (None, code.organization_id):
+        raise no_such_code(name, owner)
     return code
+
+
+def no_such_code(name: str, owner: str | None) -> AdminError:
+    """That nothing is called so, of the organization where one is named."""
+    whose = "" if owner is None else f" of organization {owner}"
+    return AdminError("no-such-code", f"There is no handshake code {name!r}{whose}.", status=404)
+
+
+def check_one_meant(codes: list[Code]) -> None:
+    """That a name means one code alone. Raises AdminError that says how to name each."""
+    if len(codes) > 1:
+        each = " and ".join(f"#{code.key} of organization {code.organization_id}" for code in codes)
+        raise AdminError(
+            "which-code",
+            f"{len(codes)} handshake codes are spelled {codes[0].name}: {each}. Name the organization too, or # and"
+            " the number instead.",
+            field="organizationId",
+            status=409,
+        )
+
+
+def known_organization(catalog: Catalog, named: str | None) -> str | None:
+    """An organization as it is spelled here, None for none. Raises AdminError for one that nothing is known of."""
+    if named is None:
+        return None
+    owner = nfc(named.strip(), MAX_TEXT).strip()
+    if owner not in catalog.vendors:
+        raise AdminError(
+            "no-such-organization", f"This server has no license of organization {named!r}.", status=404,
+            field="organizationId",
+        )  # fmt: skip
+    return owner
+
+
+def spelled_alike(catalog: Catalog, organization_id: str, custom: str) -> tuple[Notice, ...]:
+    """What to know of a name that a code is about to get, where another organization's code had it first."""
+    name = f"{organization_id}-{custom}"
+    owner = catalog.owner(name)
+    if owner in (None, organization_id):
+        return ()
+    sentence = (
+        f"A handshake code of organization {owner} is, or was, spelled {name} too. Requests by that name alone mean"
+        " that one; for the new one they name their organization as well, as its license key does."
+    )
+    return (Notice("code-spelled-alike", sentence, WARNING, {"name": name, "organization": str(owner)}),)
+
+
+def _clean_full(name: str) -> str:
+    return nfc(name.strip(), _MAX_FULL_NAME).strip()
 
 
 def find_in(catalog: Catalog, name: str, organization_id: str) -> Code:
     """As `find`, of one organization alone. Raises AdminError."""
-    code = catalog.code_called(nfc(name.strip(), _MAX_FULL_NAME).strip(), organization_id) or find(catalog, name)
+    code = catalog.code_called(_clean_full(name), organization_id) or find(catalog, name)
     if code.organization_id != organization_id:
         raise AdminError("other-organization", "The handshake code belongs to another organization.")
     return code
@@ -99,8 +163,9 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
     if other is not None and other.key != draft.key and not keeps:
         raise AdminError("code-exists", f"The handshake code {other.name} exists already.", status=409)
     key = tx.new_number("codes") if draft.key is None else draft.key
+    former = "" if mine is None else mine.name
     record = records.Code(
-        actor, key, draft.organization_id, draft.custom, draft.is_default, draft.fields, tuple(draft.items)
+        actor, key, draft.organization_id, draft.custom, draft.is_default, draft.fields, tuple(draft.items), former
     )
     tx.emit(record, now)
     return key
@@ -112,17 +177,16 @@ def draft_of(tx: Transaction, code: Code) -> Draft:
     return Draft(code.key, code.organization_id, code.custom, code.is_default, dict(stored.fields), list(stored.items))
 
 
-def add(ctx: Context, organization_id: str | None, changes: dict[str, Any], actor: str, now: int) -> str:
-    """A new code; `changes` as in `edit`, with `custom`. No organization named = the only one there is. Returns the
-    code's name. Raises AdminError."""
+def add(ctx: Context, organization_id: str | None, changes: dict[str, Any], actor: str, now: int) -> Saved:
+    """A new code; `changes` as in `edit`, with `custom`. No organization named = the only one there is. Raises
+    AdminError."""
 
-    def operation(tx: Transaction) -> str:
+    def operation(tx: Transaction) -> Saved:
         owner = _organization(tx.catalog, organization_id)
         first = owner not in tx.catalog.defaults
         draft = Draft(None, owner, clean_custom(_text(changes.get("custom"), "custom")), first, {}, [])
         _change(tx, ctx, draft, {"items": [], **changes})
-        emit_code(tx, draft, actor, now)
-        return f"{owner}-{draft.custom}"
+        return _save(tx, draft, actor, now)
 
     return ctx.store.write(operation)
 
@@ -145,22 +209,21 @@ def _organization(catalog: Catalog, named: str | None) -> str:
 
 def edit(
     ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int, organization_id: str | None = None
-) -> str:
+) -> Saved:
     """Change a code: any of custom, note, password (None removes), validation {domains, applicationIds, processNames},
     items [{id, cap}] in order, manualOrder, isDefault (true only). What is absent stays, of validation each list. With
     `was` the change is refused where another changed the same meanwhile (lts.rules.meanwhile).
 
-    Returns the code's (new) name. Raises AdminError.
+    Raises AdminError.
     """
 
-    def operation(tx: Transaction) -> str:
+    def operation(tx: Transaction) -> Saved:
         code = find(tx.catalog, name, organization_id)
         new = {field: value for field, value in changes.items() if field != meanwhile.WAS}
         meanwhile.check(_flat(changes.get(meanwhile.WAS)), _flat(_comparable(code)), _flat(new))
         draft = draft_of(tx, code)
         _change(tx, ctx, draft, new)
-        emit_code(tx, draft, actor, now)
-        return f"{draft.organization_id}-{draft.custom}"
+        return _save(tx, draft, actor, now)
 
     return ctx.store.write(operation)
 
@@ -181,19 +244,28 @@ def _flat(fields: Any) -> Any:
     return {**{name: value for name, value in fields.items() if name != "validation"}, **inner}
 
 
-def remove(ctx: Context, name: str, actor: str, now: int, organization_id: str | None = None) -> None:
+def _save(tx: Transaction, draft: Draft, actor: str, now: int) -> Saved:
+    """Store a draft; what is told of a name is told when the code gets it."""
+    before = None if draft.key is None else tx.catalog.codes_by_key[draft.key].custom
+    notices = () if before == draft.custom else spelled_alike(tx.catalog, draft.organization_id, draft.custom)
+    key = emit_code(tx, draft, actor, now)
+    return Saved(f"{draft.organization_id}-{draft.custom}", key, draft.organization_id, notices)
+
+
+def remove(ctx: Context, name: str, actor: str, now: int, organization_id: str | None = None) -> Saved:
     """Remove a code; its history stays. The default can go only as the last one. Raises AdminError."""
 
-    def operation(tx: Transaction) -> None:
+    def operation(tx: Transaction) -> Saved:
         code = find(tx.catalog, name, organization_id)
         siblings = [c for c in tx.catalog.present if c.organization_id == code.organization_id]
         if code.is_default and len(siblings) > 1:
             raise AdminError(
                 "default-code", "This is the organization's default code; make another one the default first."
             )
-        tx.emit(records.CodeRemoved(actor, code.key), now)
+        tx.emit(records.CodeRemoved(actor, code.key, code.organization_id), now)
+        return Saved(code.name, code.key, code.organization_id, ())
 
-    ctx.store.write(operation)
+    return ctx.store.write(operation)
 
 
 def _change(tx: Transaction, ctx: Context, draft: Draft, changes: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
 from lts.rules.licensefile import Item, License
-from lts.rules.notices import HINT, WARNING, Notice
+from lts.rules.notices import HINT, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
 from lts.rules.vendorkey import VendorKey, fingerprint, is_fingerprint
 from lts.service import handshakes
@@ -209,11 +209,7 @@ def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Pl
     if taken is not None:
         custom = _free_name(catalog, organization, custom)
         notices.append(_name_taken(taken.name, f"{organization}-{custom}"))
-    name = f"{organization}-{custom}"
-    owner = catalog.owner(name)
-    if owner not in (None, organization):
-        notices.append(_spelled_alike(name, str(owner)))
-    return _Place(None, custom, tuple(notices))
+    return _Place(None, custom, (*notices, *handshakes.spelled_alike(catalog, organization, custom)))
 
 
 def _free_name(catalog: Catalog, organization: str, custom: str) -> str:
@@ -228,14 +224,6 @@ def _name_taken(name: str, instead: str) -> Notice:
         f" go to the new code {instead}."
     )
     return Notice("code-name-taken", sentence, HINT, {"name": name, "code": instead})
-
-
-def _spelled_alike(name: str, owner: str) -> Notice:
-    sentence = (
-        f"A handshake code of organization {owner} is, or was, spelled {name} too. Requests by that name alone mean"
-        " that one; for the new one they name their organization as well, as its license key does."
-    )
-    return Notice("code-spelled-alike", sentence, WARNING, {"name": name, "organization": owner})
 
 
 def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: str, now: int) -> Preview:

@@ -11,7 +11,9 @@ import apsw
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
-from lts.rules.catalog import ARCHIVED, Catalog
+from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
+from lts.rules.fields import MAX_TEXT
+from lts.rules.text import nfc
 from lts.rules.usagetable import BY_TALLY, GROUPINGS
 from lts.service import handshakes
 from lts.service.context import Context
@@ -29,13 +31,14 @@ MAX_DAY = 200_000
 class UsageTable:
     """Units by group and type. `groups` are RFC 3339 hours or days (UTC), device UUIDs, or "all"; `rows` map (group,
     type name) to units; `total` is their sum. Grouped by authorizations or reports the groups are days, and the types
-    are "granted" and refusal codes, or "reports"."""
+    are "granted" and refusal codes, or "reports". `items` are those that are summed, None for all."""
 
     grouping: str
     groups: tuple[str, ...]
     types: tuple[str, ...]
     rows: dict[tuple[str, str], int]
     total: int
+    items: tuple[LicenseItem, ...] | None = None
 
 
 def usage(
@@ -50,8 +53,8 @@ def usage(
 ) -> UsageTable:
     """Usage of a handshake code or license item (None = all) over days `first`…`last`, both included, UTC.
 
-    `code` is a name, of the `organization` where one is given, or `#` and a number; `item` an item id, its number, or
-    `#` and its number. Raises AdminError.
+    `code` is a name, of the `organization` where one is given, or `#` and a number; `item` an item id, `#` and a
+    number, or a bare number that is nobody's id; an `organization` alone means all its codes. Raises AdminError.
     """
     if grouping not in GROUPINGS:
         raise AdminError("bad-grouping", f"Group by one of {', '.join(GROUPINGS)}.", field="by")
@@ -70,7 +73,8 @@ def usage(
     for (group, type_key), count in units.items():
         rows[labels[group], names[type_key]] = count
     types = tuple(sorted({type_name for _, type_name in rows}))
-    return UsageTable(grouping, tuple(labels.values()), types, rows, sum(rows.values()))
+    items = None if selection.items is None else tuple(ctx.store.catalog.items[key] for key in selection.items)
+    return UsageTable(grouping, tuple(labels.values()), types, rows, sum(rows.values()), items)
 
 
 def _tallies(
@@ -97,14 +101,15 @@ def _check_tallied(selection: Selection) -> None:
 def _selection(
     ctx: Context, code: str | None, organization: str | None, item: str | None, first: str | None, last: str | None
 ) -> Selection:
+    """What is asked for; an organization alone means all its codes. Raises AdminError for what there is nothing of."""
     catalog = ctx.store.catalog
-    codes: tuple[int, ...] | None = None if code is None else (_code_key(catalog, code, organization),)
-    items = None
-    if item is not None:
-        items = _item_keys(catalog, item)
-        codes = codes or tuple(catalog.codes_by_key)
-        if not items:
-            raise AdminError("no-such-item", f"There is no license item {item!r}.", status=404, field="item")
+    owner = handshakes.known_organization(catalog, organization)
+    items = None if item is None else tuple(one.key for one in _items_called(catalog, item, owner))
+    codes: tuple[int, ...] | None = None
+    if code is not None:
+        codes = (_code_key(catalog, code, owner),)
+    elif items is not None or owner is not None:
+        codes = tuple(c.key for c in catalog.codes_by_key.values() if owner in (None, c.organization_id))
     first_day = day_number(first, "from") if first is not None else 0
     last_day = day_number(last, "to") if last is not None else MAX_DAY
     if first_day > last_day:
@@ -112,21 +117,34 @@ def _selection(
     return Selection(codes, items, first_day, last_day)
 
 
-def _code_key(catalog: Catalog, code: str, organization: str | None) -> int:
+def _code_key(catalog: Catalog, code: str, owner: str | None) -> int:
     """Of a name, `#` and a number, or the name of a removed code, the newest one, where none has that name now."""
-    removed = [c for c in catalog.codes_by_key.values() if c.removed]
-    numbered = next((c for c in removed if code == f"#{c.key}"), None)
+    name = code.strip()
+    if any(c.name == name and not c.removed and owner in (None, c.organization_id) for c in catalog.present):
+        return handshakes.find(catalog, name, owner).key
+    removed = [c for c in catalog.codes_by_key.values() if c.removed and owner in (None, c.organization_id)]
+    numbered = next((c for c in removed if name == f"#{c.key}"), None)
     if numbered is not None:
         return numbered.key
-    former = [c for c in removed if c.name == code and organization in (None, c.organization_id)]
-    if former and catalog.code_called(code, organization) is None:
-        return max(former, key=lambda c: catalog.names.place(c.key)).key
-    return handshakes.find(catalog, code, organization).key
+    newest = {c.organization_id: c for c in sorted(removed, key=lambda c: catalog.names.place(c.key)) if c.name == name}
+    if newest:
+        handshakes.check_one_meant(list(newest.values()))
+        return newest.popitem()[1].key
+    return handshakes.find(catalog, name, owner).key
 
 
-def _item_keys(catalog: Catalog, item: str) -> tuple[int, ...]:
-    named = tuple(entry.key for entry in catalog.items.values() if entry.item.item_id == item)
-    return named or tuple(key for key in catalog.items if item in (str(key), f"#{key}"))
+def _items_called(catalog: Catalog, item: str, owner: str | None) -> list[LicenseItem]:
+    """License items by `#` and a number, by an item id (which several licenses may use), or by a bare number that is
+    nobody's id. Raises AdminError where there is none."""
+    name = nfc(item.strip(), MAX_TEXT).strip()
+    own = [one for one in catalog.items.values() if owner in (None, one.organization_id)]
+    by_id = [one for one in own if one.item.item_id == name]
+    by_number = [one for one in own if str(one.key) == name.removeprefix("#")]
+    found = by_number or by_id if name.startswith("#") else by_id or by_number
+    if not found:
+        whose = "" if owner is None else f" of organization {owner}"
+        raise AdminError("no-such-item", f"There is no license item {item!r}{whose}.", status=404, field="item")
+    return found
 
 
 def day_number(text: str, field: str) -> int:
@@ -182,7 +200,7 @@ def overview(
         chosen = _selection(ctx, code, organization, item, first, last)
         names = statistics.type_names(db)
         everything = statistics.units_by(db, Selection(chosen.codes, chosen.items, 0, MAX_DAY), "type")
-        lines = _lines(db, chosen, "day", names, both=code is not None and item is not None)
+        lines = _lines(db, chosen, "day", names, one=_is_one(code, item))
         first_day = statistics.first_day(db, chosen)
     today = now // DAY_SECONDS
     return {
@@ -203,14 +221,17 @@ def hours(
     """The hours of a day that have anything, as `overview` tells days. Raises AdminError."""
     with ctx.store.reader() as db:
         chosen = _selection(ctx, code, organization, item, day, day)
-        both = code is not None and item is not None
-        lines = _lines(db, chosen, "hour", statistics.type_names(db), both=both)
+        lines = _lines(db, chosen, "hour", statistics.type_names(db), one=_is_one(code, item))
     return {
         "zone": "UTC",
         "day": day,
         "units": _sum_types(lines.values()),
         "hours": [{"hour": hour % HOURS_PER_DAY, **line} for hour, line in sorted(lines.items())],
     }
+
+
+def _is_one(code: str | None, item: str | None) -> bool:
+    return (code is None) != (item is None)
 
 
 def _sum_types(lines: Any) -> dict[str, int]:
@@ -223,27 +244,27 @@ def _sum_types(lines: Any) -> dict[str, int]:
 
 
 def _lines(
-    db: apsw.Connection, chosen: Selection, grouping: str, names: dict[int, str], *, both: bool
+    db: apsw.Connection, chosen: Selection, grouping: str, names: dict[int, str], *, one: bool
 ) -> dict[int, Json]:
-    """What each day or hour since 1970 had; `both` = of an item by one code, of which nobody counts who was active."""
+    """What each day or hour since 1970 had; `one` = of a code or an item, since of all else (an item by one code, all
+    codes) nobody counts who was active."""
     units: defaultdict[int, dict[str, int]] = defaultdict(dict)
     for (group, key), count in statistics.units_by(db, chosen, grouping).items():
         units[group][names[key]] = count
-    activity = {} if both else _activity(db, chosen, grouping)
+    activity = _activity(db, chosen, grouping) if one else {}
     counted = chosen.items is None
     tallies: defaultdict[int, dict[int, int]] = defaultdict(dict)
     if counted:
         for (group, what), count in statistics.tallies_by(db, chosen, grouping).items():
             tallies[group][what] = count
-    per_subject = chosen.codes is not None and not both
     found = {}
     for group in {*units, *activity, *tallies}:
         active = activity.get(group, Activity(0, 0))
         tally = tallies[group]
         found[group] = {
             "units": units.get(group, {}),
-            "devices": active.devices if per_subject and grouping == "day" else None,
-            "concurrent": active.peak if per_subject else None,
+            "devices": active.devices if one and grouping == "day" else None,
+            "concurrent": active.peak if one else None,
             "authorizations": tally.get(GRANTED_TALLY, 0) if counted else None,
             "reports": tally.get(REPORTED_TALLY, 0) if counted else None,
             "refused": {str(k): n for k, n in tally.items() if k not in (GRANTED_TALLY, REPORTED_TALLY)}
@@ -254,12 +275,7 @@ def _lines(
 
 
 def _activity(db: apsw.Connection, chosen: Selection, grouping: str) -> dict[int, Activity]:
-    if chosen.items is not None:
-        scope, keys = ITEM, chosen.items
-    elif chosen.codes is not None:
-        scope, keys = CODE, chosen.codes
-    else:
-        return {}
+    scope, keys = (ITEM, chosen.items) if chosen.items is not None else (CODE, chosen.codes or ())
     return statistics.activity(db, scope, keys, chosen.first_day, chosen.last_day, by_hour=grouping == "hour")
 
 

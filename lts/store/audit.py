@@ -76,12 +76,18 @@ def _code(tx: Transaction, record: Code) -> _Parts:
         "isDefault": record.is_default,
         "items": [{"item": names.get(key, f"#{key}"), "cap": cap} for key, cap in record.items],
     }
-    return record.actor, "code-edited" if known else "code-added", f"{record.organization}-{record.custom}", detail
+    name = f"{record.organization}-{record.custom}"
+    if record.former is not None:  # a line stays as it was: those of LTS 0.1.0 hold nothing of this
+        detail |= {"number": record.code, "organization": record.organization}
+    if record.former and record.former != name:
+        detail["formerName"] = record.former
+    return record.actor, "code-edited" if known else "code-added", name, detail
 
 
 def _code_removed(tx: Transaction, record: CodeRemoved) -> _Parts:
     name = sql.value(tx.db, "SELECT organization || '-' || custom FROM codes WHERE id = ?", (record.code,))
-    return record.actor, "code-removed", str(name or f"#{record.code}"), {}
+    detail = {"number": record.code, "organization": record.organization} if record.organization else {}
+    return record.actor, "code-removed", str(name or f"#{record.code}"), detail
 
 
 def _license(tx: Transaction, record: License) -> _Parts:

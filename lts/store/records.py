@@ -113,7 +113,8 @@ class GrantsEnded(Record, frozen=True):
 
 
 class Code(Record, frozen=True):
-    """The whole state of a handshake code after the change; `items` are (item, cap) in order of use."""
+    """The whole state of a handshake code after the change; `items` are (item, cap) in order of use. `former` is the
+    whole name that it had before, "" of a new code; 0.1 did not tell it (None)."""
 
     actor: str
     code: int
@@ -122,13 +123,15 @@ class Code(Record, frozen=True):
     is_default: bool
     fields: dict[str, Any]
     items: tuple[tuple[int, int | None], ...]
+    former: str | None = None
 
 
 class CodeRemoved(Record, frozen=True):
-    """A handshake code was removed; its history stays."""
+    """A handshake code was removed; its history stays. 0.1 did not tell whose it was ("")."""
 
     actor: str
     code: int
+    organization: str = ""
 
 
 class Event(Record, frozen=True):

@@ -28,6 +28,14 @@ def asked_page() -> Page:
     return Page(nfc(text, MAX_TEXT), args.get("sort", ""), order == "desc", page, size)
 
 
+def asked_text(name: str) -> str | None:
+    """A text of the query, None when absent. Raises AdminError naming an empty one, which is no way to ask for all."""
+    text = request.args.get(name)
+    if text is not None and not text.strip():
+        raise AdminError("empty-text", f"{name} must not be empty; leave it out to mean all.", field=name)
+    return text
+
+
 def number(name: str, least: int, most: int) -> int:
     """A whole number of the query. Raises AdminError naming it."""
     text = request.args.get(name, "")

@@ -107,6 +107,7 @@ CALLS = (
          {**_LIST, "keys": _YES}),
     Call("POST", "/handshakes", "Add a handshake code; without `organizationId` to the only organization",
          body={"organizationId": _OPTIONAL_TEXT, **_CODE}, needed=("custom",)),
+    Call("GET", "/handshakes/{name}", "A handshake code; `name` may be # and its number", _WHOSE),
     Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays, of `validation` each list, and"
          " an empty one removes that binding; `name` may be # and its number", _WHOSE, {**_CODE, "was": _WAS}),
     Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays", _WHOSE),
@@ -116,7 +117,8 @@ CALLS = (
     Call("GET", "/server-urls", "The URLs in license keys"),
     Call("PUT", "/server-urls", "Set the URLs in license keys: the main's, then the standby's",
          body={"urls": _TEXTS, "was": _WAS}, needed=("urls",)),
-    Call("GET", "/usage", "Usage of a handshake code or a license item, grouped",
+    Call("GET", "/usage", "Usage of a handshake code, of all of an organization, or of a license item (its id, or #"
+         " and its number), grouped; `items` are those that are summed",
          {**_SUBJECT, **_RANGE, **_LIST, **_CSV, "by": {"enum": list(GROUPINGS)}}),
     Call("GET", "/statistics", "Units by type of all history and a period, and what each day had",
          {**_SUBJECT, **_RANGE}),

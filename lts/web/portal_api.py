@@ -23,13 +23,14 @@ from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
 from lts.service import archiving, attention, codeuse, days, forecasts, handshakes, licenses, serverurls, upkeep, usage
 from lts.service.context import Context
+from lts.service.handshakes import Saved
 from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.store import records
 from lts.web import account_api, alerts_api, records_api, statistics_api
 from lts.web.jsonbody import body_fields, body_text, json_body
-from lts.web.listing import asked_page, download, yes
+from lts.web.listing import asked_page, asked_text, download, yes
 from lts.web.signin import SAFE, SignIn
 
 Json = dict[str, Any]
@@ -118,7 +119,7 @@ def _license_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.get("/licenses/use")
     def license_use() -> Json:
-        owner = request.args.get("organizationId") or None
+        owner = asked_text("organizationId")
         return archiving.license_use(ctx, request.args.get("licenseId", ""), owner, ctx.clock.now())
 
     @api.post("/licenses/archive")
@@ -206,19 +207,22 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         given = body.get("organizationId")
         organization = None if given is None else body_text(body, "organizationId")
         changes = {name: value for name, value in body.items() if name != "organizationId"}
-        return {"name": handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now())}
+        return _saved(handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now()))
+
+    @api.get("/handshakes/<path:name>")
+    def one_code(name: str) -> Json:
+        return handshakes.describe_code(handshakes.find(ctx.store.catalog, name, _organization()))
 
     @api.patch("/handshakes/<path:name>")
     def edit(name: str) -> Json:
-        number = handshakes.find(ctx.store.catalog, name, _organization()).key
-        new = handshakes.edit(ctx, f"#{number}", json_body(), g.actor, ctx.clock.now())
-        code = handshakes.describe_code(ctx.store.catalog.codes_by_key[number])
-        return {"name": new, "validation": code["validation"]}
+        saved = handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now(), _organization())
+        code = handshakes.describe_code(ctx.store.catalog.codes_by_key[saved.key])
+        return {**_saved(saved), "validation": code["validation"]}
 
     @api.delete("/handshakes/<path:name>")
     def remove(name: str) -> Json:
-        handshakes.remove(ctx, name, g.actor, ctx.clock.now(), _organization())
-        return {"removed": name}
+        removed = handshakes.remove(ctx, name, g.actor, ctx.clock.now(), _organization())
+        return {"removed": removed.name, "id": removed.key, "organizationId": removed.organization_id}
 
     @api.get("/handshake-use/<path:name>")
     def use(name: str) -> Json:
@@ -237,9 +241,18 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         }
 
 
+def _saved(saved: Saved) -> Json:
+    return {
+        "name": saved.name,
+        "id": saved.key,
+        "organizationId": saved.organization_id,
+        "notices": [vars(notice) for notice in saved.notices],
+    }
+
+
 def _organization() -> str | None:
-    """Whose code a name means, where two organizations' are spelled alike."""
-    return request.args.get("organizationId") or None
+    """Whose code a name means, where two organizations' are spelled alike. Raises AdminError."""
+    return asked_text("organizationId")
 
 
 def _text_of_code(code: Json) -> str:

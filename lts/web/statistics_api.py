@@ -8,12 +8,13 @@ from flask import Blueprint, Response, request
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
+from lts.rules.catalog import LicenseItem
 from lts.rules.paging import Page, page_of
 from lts.rules.usagetable import usage_csv
 from lts.service import usage
 from lts.service.context import Context
 from lts.service.usage import UsageTable
-from lts.web.listing import asked_page, csv_file, number, wants_csv
+from lts.web.listing import asked_page, asked_text, csv_file, number, wants_csv
 
 Json = dict[str, Any]
 MOST_DAYS = 3660
@@ -35,7 +36,7 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.get("/statistics/hours")
     def statistics_hours() -> Json:
-        day = _text("day")
+        day = asked_text("day")
         if day is None:
             raise AdminError("bad-day", "Name the day, such as 2026-11-25 (UTC).", field="day")
         return usage.hours(ctx, day, **_subject())
@@ -45,20 +46,16 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
         return usage.subjects(ctx)
 
 
-def _text(name: str) -> str | None:
-    return request.args.get(name) or None
-
-
 def _range(ctx: Context) -> dict[str, str | None]:
     """The days asked for: `from` and `to`, or the last `days` of the server's own clock."""
     if request.args.get("days") is None:
-        return {"first": _text("from"), "last": _text("to")}
+        return {"first": asked_text("from"), "last": asked_text("to")}
     today = ctx.clock.now() // DAY_SECONDS
     return {"first": usage.day_text(today - number("days", 1, MOST_DAYS) + 1), "last": usage.day_text(today)}
 
 
 def _subject() -> dict[str, str | None]:
-    return {"code": _text("code"), "organization": _text("organizationId"), "item": _text("item")}
+    return {"code": asked_text("code"), "organization": asked_text("organizationId"), "item": asked_text("item")}
 
 
 def _table_json(table: UsageTable, page: Page) -> Json:
@@ -78,7 +75,17 @@ def _table_json(table: UsageTable, page: Page) -> Json:
         "groups": found,
         "sums": sums,
         "total": table.total,
+        "items": None if table.items is None else [_named(item) for item in table.items],
         "zone": "UTC",
+    }
+
+
+def _named(item: LicenseItem) -> Json:
+    return {
+        "id": item.key,
+        "itemId": item.item.item_id,
+        "licenseId": item.license_id,
+        "organizationId": item.organization_id,
     }
 
 

@@ -161,7 +161,7 @@ def test_modules_are_gathered_from_several_items(server: Lab) -> None:
 
 def test_a_shared_item_is_drawn_down_once_across_codes_and_a_cap_holds_for_its_code(server: Lab) -> None:
     first = server.load(item(quota=10, graceQuota=0))
-    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1, "cap": 4}]}, "test", NOON)
+    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1, "cap": 4}]}, "test", NOON).name
     server.report(server.authorize(second).lease, {"QR": 4})
     assert refused(server, second) == 120
     lease = server.authorize(first).lease

@@ -26,7 +26,7 @@ CODE = f"{ORGANIZATION}-100"
 
 
 def rename(server: Lab, code: str, custom: str) -> str:
-    return handshakes.edit(server.ctx, code, {"custom": custom}, "test", server.time.now)
+    return handshakes.edit(server.ctx, code, {"custom": custom}, "test", server.time.now).name
 
 
 def refused(server: Lab, code: str) -> int | str:
@@ -67,12 +67,14 @@ def test_renaming_a_code_keeps_every_lease_reporting_renewing_and_releasing(serv
 
 def test_a_code_made_again_under_a_name_inherits_nothing(server: Lab) -> None:
     server.load(item(way="device", quota=1))
-    second = handshakes.add(server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", NOON)
+    second = handshakes.add(server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", NOON).name
     lease = server.authorize(second).lease
     server.time.forward(60)
     handshakes.remove(server.ctx, second, "test", server.time.now)
     server.time.forward(60)
-    again = handshakes.add(server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", server.time.now)
+    again = handshakes.add(
+        server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", server.time.now
+    ).name
     numbers = {c.key: c.removed for c in server.ctx.store.catalog.codes_by_key.values() if c.name == again}
     assert numbers == {2: True, 3: False}
     for text, status in ((lease, "counted"), (old(server, lease), "unchanged")):
@@ -92,7 +94,9 @@ def test_a_name_given_to_another_code_takes_no_leases_along(server: Lab) -> None
     lease = server.authorize(first).lease
     server.time.forward(60)
     moved = rename(server, first, "moved")
-    other = handshakes.add(server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 1}]}, "test", server.time.now)
+    other = handshakes.add(
+        server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 1}]}, "test", server.time.now
+    ).name
     assert other == first
     for count, text in ((4, lease), (6, old(server, lease))):
         server.report(text, {"QR": count})
@@ -108,7 +112,9 @@ def test_a_lease_without_a_number_is_counted_where_it_was_given_over_a_clock_set
     lease = old(server, server.authorize(first).lease)
     moved = rename(server, first, "moved")
     server.time.wall -= 1800
-    other = handshakes.add(server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 1}]}, "test", server.time.now)
+    other = handshakes.add(
+        server.ctx, ORGANIZATION, {"custom": "100", "items": [{"id": 1}]}, "test", server.time.now
+    ).name
     server.time.forward(7200)
     server.report(lease, {"QR": 4})
     assert (usage.usage(server.ctx, code=moved).total, usage.usage(server.ctx, code=other).total) == (4, 0)

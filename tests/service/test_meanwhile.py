@@ -14,7 +14,7 @@ MAIL = {"host": "mail.example.com", "port": 587, "from": "a@example.com", "to": 
 
 
 def edit(server: Lab, code: str, **changes: Any) -> str:
-    return handshakes.edit(server.ctx, code, changes, "test", NOON)
+    return handshakes.edit(server.ctx, code, changes, "test", NOON).name
 
 
 def bound(server: Lab) -> dict[str, list[str]]:

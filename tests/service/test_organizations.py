@@ -5,6 +5,7 @@ See docs/design/license-files.md, Import.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from lts.errors import AdminError, Refusal
 from lts.protocol import LicenseKey
 from lts.rules import licensefile
 from lts.rules.licensefile import License
-from lts.service import alerts, attention, handshakes, licenses, usage
+from lts.service import alerts, attention, codeuse, handshakes, licenses, usage
 from lts.service.licenses import Choice, Preview
 from lts.vendor import issuing
 from tests.support.kit import NOON, ORGANIZATION, Lab, item
@@ -78,14 +79,69 @@ def test_each_of_two_codes_spelled_alike_can_be_named(server: Lab) -> None:
     handshakes.edit(server.ctx, "#1", {"note": "old"}, "test", NOON)
     assert {c.organization_id: c.note for c in server.ctx.store.catalog.present} == {"1": "old", "1-2": "new"}
     server.report(server.authorize(SPELLED, organization_id="1-2").lease, {"QR": 3})
-    assert usage.usage(server.ctx, code=SPELLED).total == 0
+    assert usage.usage(server.ctx, code=SPELLED, organization="1").total == 0
     assert usage.usage(server.ctx, code=SPELLED, organization="1-2").total == 3
     handshakes.remove(server.ctx, SPELLED, "test", NOON, "1")
+    assert usage.usage(server.ctx, code=SPELLED).total == 3, "the only one that is there"
     assert refused(server) == 101, "the name alone was the other organization's"
     assert server.authorize(SPELLED, organization_id="1-2").items[0].item_id == "b"
     handshakes.edit(server.ctx, SPELLED, {"note": "only"}, "test", NOON)
     assert [c.note for c in server.ctx.store.catalog.present] == ["only"], "whoever administers means the one there is"
     assert alerts.check(server.ctx, NOON) is None
+
+
+def test_of_two_codes_spelled_alike_none_is_taken_by_the_name_alone(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    take(server, sell(server, item("b"), organization="1-2", license_id="3"))
+    ctx, said = server.ctx, "2 handshake codes are spelled 1-2-3: #1 of organization 1 and #2 of organization 1-2"
+    tries: list[Callable[[], object]] = [
+        lambda: handshakes.edit(ctx, SPELLED, {"note": "n"}, "test", NOON),
+        lambda: handshakes.remove(ctx, f" {SPELLED} ", "test", NOON),
+        lambda: handshakes.license_key(ctx, SPELLED),
+        lambda: codeuse.code_use(ctx, SPELLED, NOON),
+        lambda: usage.usage(ctx, code=SPELLED),
+    ]
+    for attempt in tries:
+        with pytest.raises(AdminError, match=said):
+            attempt()
+    with pytest.raises(AdminError, match="no handshake code '#1' of organization 1-2"):
+        handshakes.remove(ctx, "#1", "test", NOON, "1-2")
+    for number in ("#1", "#2"):
+        handshakes.remove(ctx, number, "test", NOON)
+    with pytest.raises(AdminError, match=said):
+        usage.usage(ctx, code=SPELLED)
+    assert usage.usage(ctx, code=SPELLED, organization=" 1-2 ").total == 0
+
+
+def test_whoever_gives_a_code_a_name_that_another_organizations_has_is_told(server: Lab) -> None:
+    take(server, sell(server, item("a"), organization="1", license_id="2-3"))
+    take(server, sell(server, item("b"), organization="1-2", license_id="x"))
+    added = handshakes.add(server.ctx, "1-2", {"custom": "3"}, "test", NOON)
+    assert [notice.params["organization"] for notice in added.notices] == ["1"]
+    handshakes.edit(server.ctx, f"#{added.key}", {"custom": "4"}, "test", NOON)
+    renamed = handshakes.edit(server.ctx, "1-2-4", {"custom": "3"}, "test", NOON)
+    assert [notice.code for notice in renamed.notices] == ["code-spelled-alike"]
+    assert handshakes.edit(server.ctx, f"#{added.key}", {"custom": "3", "note": "n"}, "test", NOON).notices == ()
+
+
+def test_usage_is_that_of_what_is_asked_for_or_none(server: Lab) -> None:
+    """A word that names nothing must not give the usage of everything."""
+    take(server, sell(server, item("scan"), organization="1", license_id="2"))
+    take(server, sell(server, item("scan"), item("3"), organization="7", license_id="7"))
+    for name, units in (("1-2", 3), ("7-7", 5)):
+        server.report(server.authorize(name).lease, {"QR": units})
+    ctx = server.ctx
+    assert usage.usage(ctx, organization="7").total == 5
+    assert usage.usage(ctx, item="scan").total == 8
+    assert usage.usage(ctx, item="scan", organization="1").total == 3
+    assert [usage.usage(ctx, item=f"#{n}").total for n in (1, 2, 3)] == [3, 5, 0]
+    assert [one.key for one in usage.usage(ctx, item="2").items or ()] == [2], "nobody's id"
+    assert [one.key for one in usage.usage(ctx, item="3").items or ()] == [3], "somebody's id"
+    assert usage.overview(ctx, NOON, organization="7")["days"][0]["devices"] is None
+    for wrong in ({"organization": "nope"}, {"code": "1-nope"}, {"item": "#9"}, {"item": "3", "organization": "1"}):
+        with pytest.raises(AdminError) as caught:
+            usage.usage(ctx, **wrong)
+        assert caught.value.status == 404, wrong
 
 
 def test_a_code_that_takes_a_name_later_does_not_take_its_requests(server: Lab) -> None:
@@ -114,7 +170,8 @@ def test_a_code_that_gets_another_name_leaves_its_requests_to_no_other_organizat
     assert server.authorize(SPELLED, organization_id="1-2").items[0].item_id == "b"
     handshakes.edit(server.ctx, "1-away", {"custom": "2-3"}, "test", NOON)
     assert server.authorize(SPELLED).items[0].item_id == "a"
-    assert handshakes.find(server.ctx.store.catalog, SPELLED).organization_id == "1"
+    with pytest.raises(AdminError, match="2 handshake codes are spelled 1-2-3"):
+        handshakes.find(server.ctx.store.catalog, SPELLED)  # an administrator says which
 
 
 def test_a_name_that_was_another_organizations_is_told_at_the_import(server: Lab) -> None:

@@ -117,7 +117,7 @@ def test_a_code_made_again_on_one_side_and_changed_on_the_other_is_two_that_can_
     handshakes.edit(main.ctx, "#3", {"note": "the other"}, "admin", NOON)
     with pytest.raises(AdminError):
         handshakes.edit(main.ctx, "216998-100", {"custom": "x"}, "admin", NOON)
-    assert handshakes.edit(main.ctx, "#3", {"custom": "y"}, "admin", NOON) == "216998-y"
+    assert handshakes.edit(main.ctx, "#3", {"custom": "y"}, "admin", NOON).name == "216998-y"
 
 
 @pytest.mark.parametrize("skew", [-3600, 0, 3600])

@@ -134,7 +134,7 @@ def test_a_known_device_goes_on_when_the_quota_is_lowered_below_it(server: Lab) 
 def test_one_seat_serves_a_device_whatever_code_it_comes_by_and_a_cap_counts_it_in_each(server: Lab) -> None:
 
     first = server.load(item(way="device", quota=10))
-    second = handshakes.add(server.ctx, "216998", {"custom": "b", "items": [{"id": 1, "cap": 1}]}, "test", NOON)
+    second = handshakes.add(server.ctx, "216998", {"custom": "b", "items": [{"id": 1, "cap": 1}]}, "test", NOON).name
     device = str(uuid4())
     server.authorize(first, device)
     server.authorize(second, device)
@@ -154,7 +154,7 @@ def test_what_is_full_stays_full_over_a_restart(tmp_path: Path) -> None:
         code = server.load(seats, scans, many, item("shared", "server", 5, product="shared"), item("page", "page", 50))
         keys = {row["itemId"]: row["id"] for row in licenses.describe(server.ctx, time.now)}
         capped = [{"id": keys["shared"], "cap": 1}, {"id": keys["page"], "cap": 2}]
-        narrow = handshakes.add(server.ctx, "216998", {"custom": "narrow", "items": capped}, "test", time.now)
+        narrow = handshakes.add(server.ctx, "216998", {"custom": "narrow", "items": capped}, "test", time.now).name
         server.authorize(code, product="seats")
         server.report(server.authorize(code, product="scans").lease, {"QR": 10})
         for lease in [server.authorize(code, product="many").lease for _ in range(2)]:
@@ -175,7 +175,7 @@ def test_the_holder_of_the_last_seat_under_a_cap_goes_on(server: Lab) -> None:
     server.load(item("other"), item("seats", "device", 5, product="seats"))
     key = next(row["id"] for row in licenses.describe(server.ctx, server.time.now) if row["itemId"] == "seats")
     change = {"custom": "narrow", "items": [{"id": key, "cap": 1}]}
-    code = handshakes.add(server.ctx, "216998", change, "test", server.time.now)
+    code = handshakes.add(server.ctx, "216998", change, "test", server.time.now).name
     device = str(uuid4())
     lease = server.authorize(code, device, product="seats").lease
     assert server.authorize(code, device, product="seats").items[0].grant == 1

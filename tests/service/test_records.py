@@ -10,6 +10,7 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.paging import Page
 from lts.service import accounts, auditlog, devicelist, handshakes, serverurls
+from lts.store import records
 from tests.support.kit import NOON, Lab, item
 
 LATER = 1 << 62
@@ -74,6 +75,31 @@ def test_the_log_tells_who_did_what_and_keeps_no_secret(server: Lab) -> None:
     for secret in ("s3cret", token["token"], token["token"].split("_", 2)[2], "argon2", "words of a reader"):
         assert secret not in text
     assert "hasPassword" in text
+
+
+def test_the_log_tells_which_code_was_changed_and_what_it_was_called(server: Lab) -> None:
+    server.load(item("one"))
+    for _ in range(2):
+        handshakes.add(server.ctx, None, {"custom": "shop"}, "Ana", server.time.now)
+        handshakes.edit(server.ctx, "216998-shop", {"custom": "till"}, "Ana", server.time.now)
+        handshakes.edit(server.ctx, "216998-till", {"note": "n"}, "Ana", server.time.now)
+        handshakes.remove(server.ctx, "216998-till", "Ana", server.time.now)
+    told = [
+        (line["action"], line["detail"]["number"], line["detail"]["organization"], line["detail"].get("formerName"))
+        for line in reversed(auditlog.search(server.ctx, Page("ana"), (), 0, LATER)["lines"])
+    ]
+    assert told == [
+        line
+        for number in (2, 3)
+        for line in (
+            ("code-added", number, "216998", None),
+            ("code-edited", number, "216998", "216998-shop"),
+            ("code-edited", number, "216998", None),
+            ("code-removed", number, "216998", None),
+        )
+    ]
+    with_0_1_0 = records.decode_payload(records.Kind.CODE_REMOVED, records.encode_payload(["Ana", 7]))
+    assert with_0_1_0 == records.CodeRemoved("Ana", 7)
 
 
 def test_the_log_is_searched_filtered_and_cut_by_time(server: Lab) -> None:

@@ -212,7 +212,7 @@ def test_a_lease_over_several_items_is_renewed_whole_or_not_at_all(server: Lab) 
 
 def test_a_cap_counts_what_a_device_asks_beyond_what_it_holds(server: Lab) -> None:
     server.load(item(way="concurrentInstance", quota=10))
-    capped = handshakes.add(server.ctx, "216998", {"custom": "c", "items": [{"id": 1, "cap": 6}]}, "test", NOON)
+    capped = handshakes.add(server.ctx, "216998", {"custom": "c", "items": [{"id": 1, "cap": 6}]}, "test", NOON).name
     device = str(uuid4())
     server.authorize(capped, instances=2)
     lease = server.authorize(capped, device, instances=3).lease
@@ -251,7 +251,7 @@ def test_what_was_asked_holds_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_lease_of_the_default_code_is_renewed_while_that_is_the_default(server: Lab) -> None:
     code = server.load(item(quota=1000))
-    other = handshakes.add(server.ctx, "216998", {"custom": "other", "items": []}, "test", NOON)
+    other = handshakes.add(server.ctx, "216998", {"custom": "other", "items": []}, "test", NOON).name
     by_organization = server.authorize("", organization_id="216998").lease
     by_code = server.authorize(code).lease
     for lease in (by_organization, by_code):

@@ -98,7 +98,7 @@ def test_a_bad_entry_does_not_jam_the_others_but_all_bad_is_400(server: Lab) -> 
 
 def test_a_report_for_a_removed_code_counts_where_it_belongs(server: Lab) -> None:
     server.load(item())
-    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1}]}, "test", NOON)
+    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1}]}, "test", NOON).name
     lease = server.authorize(second).lease
     handshakes.remove(server.ctx, second, "test", NOON)
     answer = server.report(lease, {"QR": 4})
@@ -134,7 +134,7 @@ def test_usage_by_device_hour_and_type_agree(server: Lab) -> None:
 
 def test_concurrency_counts_a_device_once_over_codes(server: Lab) -> None:
     first = server.load(item(way="concurrentDevice", quota=5))
-    second = handshakes.add(server.ctx, "216998", {"custom": "b", "items": [{"id": 1}]}, "test", NOON)
+    second = handshakes.add(server.ctx, "216998", {"custom": "b", "items": [{"id": 1}]}, "test", NOON).name
     device = str(uuid4())
     for code in (first, second):
         server.report(server.authorize(code, device).lease, {"QR": 1})

@@ -27,7 +27,7 @@ def busy(server: Lab) -> None:
     code = server.load(item("scans", modules=["QR"]), item("seats", "device", 10, modules=["OCR"]),
                        item("live", "concurrentDevice", 2, modules=["PDF"]))  # fmt: skip
     second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1}, {"id": 2, "cap": 3}]},
-                            "test", NOON)  # fmt: skip
+                            "test", NOON).name  # fmt: skip
     for name, modules in ((code, ("QR", "OCR")), (second, ("OCR",)), (code, ("PDF",))):
         done = server.authorize(name, modules=modules)
         server.report_many(done.lease, [entry(SLOT - n, {modules[0]: n + 1}) for n in range(5)], done.chain)

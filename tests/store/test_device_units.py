@@ -122,7 +122,7 @@ def agree(server: Lab, rng: random.Random) -> None:
 def test_late_and_repeated_reports_closed_days_and_removals_keep_all_sums_equal(server: Lab, seed: int) -> None:
     rng = random.Random(seed)
     server.load(item("a", quota=10**6), item("b", quota=10**6, modules=["OCR"]))
-    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1}, {"id": 2}]}, "test", NOON)
+    second = handshakes.add(server.ctx, "216998", {"custom": "two", "items": [{"id": 1}, {"id": 2}]}, "test", NOON).name
     leases = [
         server.authorize(code, device, modules=("QR", "OCR")).lease for code in (None, second) for device in DEVICES
     ]

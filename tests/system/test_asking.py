@@ -83,7 +83,7 @@ def test_removing_a_code_says_whom_it_stops_and_asks(
     err = capsys.readouterr().err
     assert "2 devices hold a seat by it" in err
     assert "1 device reported by it in the last 30 days" in err
-    assert "Remove 216998-two? [y/N]" in err
+    assert "Remove 216998-two (#2, organization 216998)? [y/N]" in err
     assert err.splitlines()[-1].endswith("lts: Nothing was changed.")
     assert codes(capsys) == ["216998-100", "216998-two"]
     typed("yes\n")

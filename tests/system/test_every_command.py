@@ -76,8 +76,10 @@ def test_a_command_without_arguments_or_data_says_what_is_missing(
     assert out or err
 
 
-WANTING_DATA = [("usage",), ("status",), ("verify",), ("portal",), ("setup-code",), ("handshake", "list"),
-                ("license", "list"), ("request", "-o", "r.json"), ("backup", "b.lts"), ("password", "reset", "--yes")]  # fmt: skip
+WANTING_DATA = [
+    ("usage",), ("status",), ("verify",), ("portal",), ("setup-code",), ("handshake", "list"), ("license", "list"),
+    ("request", "-o", "r.json"), ("backup", "b.lts"), ("password", "reset", "--yes"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", WANTING_DATA, ids=named)

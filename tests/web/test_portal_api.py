@@ -164,7 +164,9 @@ def test_codes_of_two_organizations_that_are_spelled_alike_are_named_with_theirs
     key = call("GET", "/license-key/1-2-3?organizationId=1-2")[1]["licenseKey"]
     assert LicenseKey.decode(key).organization_id == "1-2"
     server.report(server.authorize("1-2-3", organization_id="1-2").lease, {"QR": 3})
-    assert call("GET", "/usage?code=1-2-3")[1]["total"] == 0
+    status, refused = call("GET", "/usage?code=1-2-3")
+    assert (status, refused["code"], refused["field"]) == (409, "which-code", "organizationId")
+    assert call("GET", "/usage?code=1-2-3&organizationId=1")[1]["total"] == 0
     assert call("GET", "/usage?code=1-2-3&organizationId=1-2")[1]["total"] == 3
     assert call("GET", "/handshake-use/1-2-3?organizationId=1-2")[1]["devices"] == 1
     assert call("DELETE", "/handshakes/1-2-3?organizationId=1-2")[0] == 200
