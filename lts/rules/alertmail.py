@@ -75,6 +75,7 @@ def _advice_of(event: Json, language: str) -> str:
 def _params_of(event: Json, language: str) -> dict[str, str]:
     params, words = event["params"], WHEN[language].get(event["kind"])
     found = _written(params)
+    found["whose"] = FRAME[language]["whose"].format_map(found) if "organization" in params else ""
     if words is not None and isinstance(params.get("days"), int):
         end = params.get("expiresAt")
         told = {"days": found["days"], "end": found.get("expiresAt", found.get("day", "–")),
@@ -136,9 +137,6 @@ def _plain(event: Json, language: str, server: Server) -> str:
 def _html(event: Json, language: str, server: Server) -> str:
     frame, percent = FRAME[language], percent_of(event["params"])
     parts = [f'<div style="font-weight:600">{escape(title_of(event, language))}</div>']
-    if license_id := event["params"].get("license"):
-        words = frame["license"].format(license=license_id)
-        parts.append(f'<div style="color:{_SOFT};font-size:13px">{escape(words)}</div>')
     if percent is not None:
         parts.append(_bar(percent, frame["used"]))
     parts.append(f'<div style="margin-top:8px">{escape(frame["do"])} {escape(_advice_of(event, language))}</div>')

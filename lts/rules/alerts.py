@@ -15,6 +15,7 @@ from typing import Any
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.rules.ends import days_left
+from lts.rules.itemnames import namer
 from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS
 from lts.rules.successors import Successors
 
@@ -85,10 +86,6 @@ def judge(measure: Measure, told: Told) -> tuple[Told, int | None]:
     return (Told(kept, max(told.quota, measure.quota)) if kept else NOTHING), None
 
 
-def _named(item: Json, **more: Any) -> Json:
-    return {"item": item["itemId"], "license": item["licenseId"], "id": item["id"], **more}
-
-
 def _keys(kind: str, item: Json) -> tuple[str, str]:
     return f"{kind}:#{item['id']}", f"{kind}:{item['licenseId']}:{item['itemId']}"
 
@@ -96,6 +93,7 @@ def _keys(kind: str, item: Json) -> tuple[str, str]:
 def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
     """Quotas of scan, page, device and server items, overdrafts of concurrent ones; `items` as
     lts.service.licenses.describe tells them."""
+    named = namer(items)
     found = []
     for item in items:
         way, quota = item["chargeWay"], item["quota"]
@@ -104,14 +102,14 @@ def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]])
         if way in CONCURRENT_WAYS:
             used, total = max(0, item["overdraftSpent"]), item["overdraft"]
             if total:
-                params = _named(item, used=used, quota=total, chargeWay=way)
+                params = named(item, used=used, quota=total, chargeWay=way)
                 keys = _keys("overdraft", item)
                 found.append(Measure(*keys, "overdraft", used, total, levels[way], total, params=params))
             continue
         daily = way == "device" and item["activePeriod"] == "daily"
         end_of_grace = (quota + item["grace"]) * 100 // quota
         every = {*levels["deviceDaily" if daily else way], *([] if daily else [end_of_grace])}
-        params = _named(item, used=item["used"], quota=quota, grace=item["grace"], chargeWay=way)
+        params = named(item, used=item["used"], quota=quota, grace=item["grace"], chargeWay=way)
         found.append(
             Measure(*_keys("quota", item), "quota", item["used"], quota, tuple(sorted(every)), quota, params=params)
         )
@@ -133,6 +131,7 @@ def failure_measures(
 
 def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
     """Items that end soon or are in grace; those whose renewal lasts longer are silent."""
+    named = namer(items)
     found, successors = [], None
     for item in items:
         end = item["expiresAt"]
@@ -144,7 +143,7 @@ def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
             successors = successors or Successors(items)
             stage = 0 if successors.take_over(item) else stage
         left, grace_ends = max(0, days_left(end, now)), end + item["graceDays"] * DAY_SECONDS
-        params = _named(item, days=left, expiresAt=end, graceEnds=grace_ends)
+        params = named(item, days=left, expiresAt=end, graceEnds=grace_ends)
         kind = "grace" if stage == GRACE_STAGE else "ends"
         found.append(_stage(_keys("ends", item), kind, stage, GRACE_STAGE, params))
     return found
@@ -156,6 +155,7 @@ def _stage(keys: tuple[str, str], kind: str, stage: int, most: int, params: Json
 
 def forecast_measures(items: Sequence[Json], last_days: Mapping[int, int], today: int) -> list[Measure]:
     """Count items that run out within FORECAST_DAYS; `last_days` are days since 1970 by the number of the item."""
+    named = namer(items)
     found = []
     for item in items:
         if item["chargeWay"] not in UNIT_WAYS or item["state"] not in ("active", "grace"):
@@ -164,7 +164,7 @@ def forecast_measures(items: Sequence[Json], last_days: Mapping[int, int], today
         left = FORECAST_OVER + 1 if last is None else last - today
         if FORECAST_DAYS < left <= FORECAST_OVER:
             continue  # as it was
-        params = _named(item, days=max(0, left), day=last, used=item["used"], quota=item["quota"])
+        params = named(item, days=max(0, left), day=last, used=item["used"], quota=item["quota"])
         found.append(_stage(_keys("forecast", item), "forecast", int(left <= FORECAST_DAYS), 1, params))
     return found
 

@@ -26,18 +26,20 @@ PAGES = {
 """The portal's page of each kind; every kind there is stands here."""
 
 ENGLISH = {
-    "quota": Words("License item {item} has used {percent} of its quota ({used} of {quota}).",
+    "quota": Words("License item {item} of license {license}{whose} has used {percent} of its quota"
+                   " ({used} of {quota}).",
                    "Ask the vendor for more, or release seats that nobody needs. Grace ends at {graceEnd}."),
-    "overdraft": Words("License item {item} has spent {percent} of its overdraft ({used} of {quota}).",
+    "overdraft": Words("License item {item} of license {license}{whose} has spent {percent} of its overdraft"
+                       " ({used} of {quota}).",
                        "Once it is spent only the licensed number works at a time. Ask the vendor for more."),
     "failures": Words("{percent} of the authorizations of handshake code {code} failed in the last hour"
                       " ({failed} of {all}).",
                       "The page Why? tells what each one lacked."),
-    "ends": Words("License item {item} ends {when}.",
+    "ends": Words("License item {item} of license {license}{whose} ends {when}.",
                   "Import a renewal into the handshake codes that use it."),
-    "grace": Words("License item {item} has ended and works in grace until {graceEnds}.",
+    "grace": Words("License item {item} of license {license}{whose} has ended and works in grace until {graceEnds}.",
                    "Import a renewal before grace ends; then it authorizes nobody."),
-    "forecast": Words("License item {item} will be used up {when} at the present rate.",
+    "forecast": Words("License item {item} of license {license}{whose} will be used up {when} at the present rate.",
                       "{used} of {quota} are used. Ask the vendor for more in time."),
     "pair-lost": Words("The two servers of the pair have lost sight of each other.",
                        "Look at the other server and the network between. Clients are served all the same."),
@@ -60,15 +62,16 @@ ENGLISH = {
 }  # fmt: skip
 
 CHINESE = {
-    "quota": Words("许可项 {item} 已使用 {percent} 的配额（{used} / {quota}）。",
+    "quota": Words("许可 {license}{whose} 的许可项 {item} 已使用 {percent} 的配额（{used} / {quota}）。",
                    "请向供应商增购，或释放不再需要的席位。宽限上限为 {graceEnd}。"),
-    "overdraft": Words("许可项 {item} 已使用 {percent} 的透支额度（{used} / {quota}）。",
+    "overdraft": Words("许可 {license}{whose} 的许可项 {item} 已使用 {percent} 的透支额度（{used} / {quota}）。",
                        "用尽后同时只能使用许可的数量。请向供应商增购。"),
     "failures": Words("最近一小时内握手码 {code} 有 {percent} 的授权失败（{failed} / {all}）。",
         "“为何被拒？”页面说明了每次失败的原因。"),
-    "ends": Words("许可项 {item} 将于{when}到期。", "请将续期文件导入使用它的握手码。"),
-    "grace": Words("许可项 {item} 已到期，宽限期至 {graceEnds}。", "请在宽限期结束前导入续期文件；此后将不再授权。"),
-    "forecast": Words("按目前速度，许可项 {item} 将于{when}用尽。",
+    "ends": Words("许可 {license}{whose} 的许可项 {item} 将于{when}到期。", "请将续期文件导入使用它的握手码。"),
+    "grace": Words("许可 {license}{whose} 的许可项 {item} 已到期，宽限期至 {graceEnds}。",
+        "请在宽限期结束前导入续期文件；此后将不再授权。"),
+    "forecast": Words("按目前速度，许可 {license}{whose} 的许可项 {item} 将于{when}用尽。",
         "已使用 {used} / {quota}。请及时向供应商增购。"),
     "pair-lost": Words("两台服务器失去联系。", "请检查另一台服务器及其间的网络。客户端仍可正常使用。"),
     "serves-take-over": Words("备用服务器已接管。", "请检查主服务器。计数没有丢失或重复。"),
@@ -96,9 +99,9 @@ FRAME = {
     "en": {"more": "{title} (and {n} more)", "greeting": "License Tracking Server", "do": "What to do:",
            "open": "Open in the portal", "server": "Server {uuid}", "time": "As of {time}",
            "footer": "The license server of your company sends this; levels and receivers are set on its page"
-           " Usage Alerts.", "used": "used", "license": "License {license}"},
+           " Usage Alerts.", "used": "used", "whose": " (organization {organization})"},
     "zh": {"more": "{title}（另有 {n} 项）", "greeting": "许可跟踪服务器", "do": "处理办法：", "open": "在门户中打开",
            "server": "服务器 {uuid}", "time": "截至 {time}",
            "footer": "本邮件由贵公司的许可服务器发送；级别和收件人在其“用量提醒”页面设置。",
-           "used": "已用", "license": "许可 {license}"},
+           "used": "已用", "whose": "（组织 {organization}）"},
 }  # fmt: skip

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.ends import days_left, end_text, when_text
+from lts.rules.itemnames import namer
 from lts.rules.notices import ERROR, HINT, WARNING, Notice
 from lts.rules.seats import CONCURRENT_WAYS
 from lts.rules.serverurls import is_local
@@ -19,51 +20,53 @@ NEARLY = 80
 
 def items_notices(items: list[Json], now: int) -> list[Notice]:
     """`items` as lts.service.licenses.describe tells them; only those that some handshake code uses count as missed."""
-    found = []
+    found, named = [], namer(items)
     for item in items:
-        found += _state(item, now) if item["state"] != "active" else _end(item, now)
+        name = named(item)
+        found += _state(item, name, now) if item["state"] != "active" else _end(item, name, now)
         if item["state"] in ("active", "grace"):
-            found += _quota(item)
+            found += _quota(item, name)
     return found
 
 
-def _named(item: Json, **more: str | int) -> dict[str, str | int]:
-    return {"item": item["itemId"], "license": item["licenseId"], "id": item["id"], **more}
+def _called(item: dict[str, Any]) -> str:
+    whose = f" (organization {item['organization']})" if "organization" in item else ""
+    return f"License item {item['item']} of license {item['license']}{whose}"
 
 
-def _state(item: Json, now: int) -> list[Notice]:
+def _state(item: Json, name: Json, now: int) -> list[Notice]:
     if item["state"] == "grace":
         end = item["expiresAt"] + item["graceDays"] * DAY_SECONDS
-        sentence = f"License item {item['itemId']} has ended and works in grace until {end_text(end)}."
-        return [Notice("item-in-grace", sentence, ERROR, _named(item, until=iso(end)))]
+        sentence = f"{_called(name)} has ended and works in grace until {end_text(end)}."
+        return [Notice("item-in-grace", sentence, ERROR, {**name, "until": iso(end)})]
     if item["state"] == "expired" and item["handshakeCodes"] and now - item["expiresAt"] < SOON_DAYS * DAY_SECONDS:
-        sentence = f"License item {item['itemId']} has expired; ask the vendor for a renewal."
-        return [Notice("item-expired", sentence, ERROR, _named(item))]
+        sentence = f"{_called(name)} has expired; ask the vendor for a renewal."
+        return [Notice("item-expired", sentence, ERROR, name)]
     if item["state"] == "invalid":
-        sentence = f"License item {item['itemId']} authorizes nobody: {item['reason']}"
-        return [Notice("item-invalid", sentence, ERROR, _named(item, reason=str(item["reason"])))]
+        sentence = f"{_called(name)} authorizes nobody: {item['reason']}"
+        return [Notice("item-invalid", sentence, ERROR, {**name, "reason": str(item["reason"])})]
     return []
 
 
-def _end(item: Json, now: int) -> list[Notice]:
+def _end(item: Json, name: Json, now: int) -> list[Notice]:
     end = item["expiresAt"]
     if end is None or end - now > SOON_DAYS * DAY_SECONDS:
         return []
     days = days_left(end, now)
-    sentence = f"License item {item['itemId']} ends {when_text(end, days)}."
-    return [Notice("item-ends", sentence, WARNING, _named(item, days=days, until=iso(end)))]
+    sentence = f"{_called(name)} ends {when_text(end, days)}."
+    return [Notice("item-ends", sentence, WARNING, {**name, "days": days, "until": iso(end)})]
 
 
-def _quota(item: Json) -> list[Notice]:
+def _quota(item: Json, name: Json) -> list[Notice]:
     concurrent = item["chargeWay"] in CONCURRENT_WAYS
     used, quota = (item["overdraftSpent"], item["overdraft"]) if concurrent else (item["used"], item["quota"])
     if item["chargeWay"] == "domain" or not quota or used * 100 < quota * NEARLY:
         return []
     percent = used * 100 // quota
     what = "overdraft" if concurrent else "quota"
-    sentence = f"License item {item['itemId']} has used {percent} % of its {what}."
+    sentence = f"{_called(name)} has used {percent} % of its {what}."
     level = ERROR if used >= quota else WARNING
-    return [Notice(f"{what}-nearly-used", sentence, level, _named(item, percent=percent))]
+    return [Notice(f"{what}-nearly-used", sentence, level, {**name, "percent": percent})]
 
 
 def url_notices(urls: list[str]) -> list[Notice]:

@@ -54,7 +54,7 @@ def test_mail_is_set_up_tried_and_told(site: Site, admin: Visitor) -> None:
         assert len(office.mails) == 2
         page.clock.fast_forward(61_000)
         history = admin.settled().get_by_role("table", name="History")
-        expect(history).to_contain_text("License item one has used 61 % of its quota")
+        expect(history).to_contain_text("License item one of license 100 has used 61 % of its quota")
         expect(history).to_contain_text("sent")
         admin.check_accessibility()
 

@@ -313,7 +313,7 @@ def test_an_end_is_told_by_the_calendar_and_the_end_of_a_day_is_24_00(site: Site
         expect(row.locator("td.date").last).to_have_text(said)
     page = admin.open("index")
     for name, (_, _, said) in ends.items():
-        expect(page.get_by_text(f"License item {name} ends {said}.")).to_be_visible()
+        expect(page.get_by_text(f"License item {name} of license 100 ends {said}.")).to_be_visible()
     assert "0 days" not in page.locator("body").inner_text()
 
 

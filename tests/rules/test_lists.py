@@ -11,6 +11,8 @@ import pytest
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
+from lts.rules.alertmail import title_of
+from lts.rules.alerts import DEFAULT_LEVELS, quota_measures
 from lts.rules.attention import items_notices, url_notices
 from lts.rules.notices import ERROR, WARNING
 from lts.rules.paging import Page, page_of
@@ -112,7 +114,8 @@ def test_urls_that_others_cannot_use_are_noticed(urls: list[str], codes: list[st
 def item(**more: Any) -> dict[str, Any]:
     """An item in good order, as lts.service.licenses.describe tells it."""
     return {
-        "id": 1, "itemId": "one", "licenseId": "100", "state": "active", "chargeWay": "scan", "quota": 100, "used": 0,
+        "id": 1, "itemId": "one", "licenseId": "100", "organizationId": "1",
+        "state": "active", "chargeWay": "scan", "quota": 100, "used": 0,
         "overdraft": 0, "overdraftSpent": 0, "expiresAt": None, "graceDays": 7, "handshakeCodes": ["1-a"], "codes": [1],
         "reason": None, **more,
     }  # fmt: skip
@@ -141,3 +144,23 @@ def item(**more: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_items_are_noticed_in_time(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert [(notice.code, notice.level) for notice in items_notices([item(**changes)], NOON)] == expected
+
+
+def test_items_of_one_id_are_told_apart_by_license_and_organization() -> None:
+    same = {"itemId": "dev", "used": 90}
+    two = [item(**same), item(**same, id=2, licenseId="200")]
+    words = "has used 90 % of its quota"
+    assert [n.detail for n in items_notices(two, NOON)] == [
+        f"License item dev of license 100 {words}.", f"License item dev of license 200 {words}.",
+    ]  # fmt: skip
+    two[1] |= {"licenseId": "100", "organizationId": "2"}
+    assert [n.detail for n in items_notices(two, NOON)] == [
+        f"License item dev of license 100 (organization 1) {words}.",
+        f"License item dev of license 100 (organization 2) {words}.",
+    ]
+    told = [
+        {"kind": "quota", "params": measure.params}
+        for measure in quota_measures([{**one, "grace": 0, "activePeriod": "yearly"} for one in two], DEFAULT_LEVELS)
+    ]
+    for language, whose in (("en", "(organization {})"), ("zh", "（组织 {}）")):
+        assert [whose.format(n) in title_of(event, language) for n, event in enumerate(told, 1)] == [True, True]

@@ -96,7 +96,7 @@ def test_one_run_gives_exactly_the_mails_that_the_rules_say(tmp_path: Path) -> N
             assert subjects(office) == []
             use(server, 61)
             look(server)
-            assert subjects(office) == ["[LTS] License item one has used 61 % of its quota (61 of 100)."]
+            assert subjects(office) == ["[LTS] License item one of license 100 has used 61 % of its quota (61 of 100)."]
             look(server)
         with lab(tmp_path, clock, vendor) as server:  # after a restart
             look(server)
@@ -112,7 +112,9 @@ def test_one_run_gives_exactly_the_mails_that_the_rules_say(tmp_path: Path) -> N
             use(server, 122)
             look(server)
             look(server)
-            assert subjects(office)[2:] == ["[LTS] License item one has used 61 % of its quota (122 of 200)."]
+            assert subjects(office)[2:] == [
+                "[LTS] License item one of license 100 has used 61 % of its quota (122 of 200)."
+            ]
             assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
 
 
@@ -213,7 +215,7 @@ def test_all_that_is_new_goes_into_one_mail_and_a_failing_rule_stops_no_other(
         assert "(and 1 more)" in subjects(office)[0]
         text = body_of(office.mails[0], "plain")
         assert "used 80 %" in text
-        assert "License item two ends in 6 days" in text
+        assert "License item two of license 100 ends in 6 days" in text
     assert "failures failed" in caplog.text
     assert "alert-rule-failed" in [notice.code for notice in attention.notices(server.ctx, server.time.now)]
     monkeypatch.undo()
@@ -241,11 +243,11 @@ def test_what_is_told_of_each_kind_of_item_has_its_own_numbers(server: Lab) -> N
         [mail] = office.mails
         told = [line for line in body_of(mail, "plain").splitlines() if line.startswith("License item")]
         assert sorted(told) == [
-            "License item daily has used 100 % of its quota (2 of 2).",
-            "License item many has spent 60 % of its overdraft (3 of 5).",
-            "License item scans has used 81 % of its quota (163 of 200).",
-            "License item seats ends in 6 days, on 2026-12-01, 13:17 UTC.",
-            "License item seats has used 75 % of its quota (3 of 4).",
+            "License item daily of license 100 has used 100 % of its quota (2 of 2).",
+            "License item many of license 100 has spent 60 % of its overdraft (3 of 5).",
+            "License item scans of license 100 has used 81 % of its quota (163 of 200).",
+            "License item seats of license 100 ends in 6 days, on 2026-12-01, 13:17 UTC.",
+            "License item seats of license 100 has used 75 % of its quota (3 of 4).",
         ]
         history = outbox.history(server.ctx, Page())["messages"]
         assert len(history) == 1
@@ -360,7 +362,7 @@ def test_names_of_any_letters_reach_the_mail_as_they_are(server: Lab) -> None:
         assert mail["From"].addresses[0].addr_spec == "lts@x.test"
         assert mail["From"].addresses[0].display_name == "Лицензии"
         html = body_of(mail, "html")
-        assert "许可项 倉庫 📦 é 已使用 61 % 的配额" in html
+        assert "许可 100 的许可项 倉庫 📦 é 已使用 61 % 的配额" in html
 
 
 def test_script_and_line_ends_in_names_do_nothing(server: Lab) -> None:

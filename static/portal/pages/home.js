@@ -14,6 +14,7 @@ const MENDED_AT = { "item-": "license-items", "quota-": "license-items", "overdr
 export const sentenceOf = (notice) => {
   const key = `notice.${notice.code}`;
   const params = Object.fromEntries(Object.entries(notice.params).map(([name, value]) => [name, name === "until" || name === "time" ? time(value) : value]));
+  params.whose = params.organization ? t("notice.whose", params) : "";
   if (notice.code === "item-ends") params.when = endsWhen(notice.params.until, notice.params.days);
   if (notice.code === "item-in-grace") params.until = ends(notice.params.until);
   return hasWords(key) ? t(key, params) : notice.detail;
