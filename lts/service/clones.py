@@ -19,6 +19,11 @@ def refuse(tx: Transaction, device: Device, step: chain.Step, now: int) -> Refus
     """The refusal of a clone. The first one of a device stays known, so that it is shown as cloned from then on."""
     if not device.chain.refused:
         tx.emit(records.Chain(device.key, *devices.pack_chain(step.state)), now)
+    return refusal()
+
+
+def refusal() -> Refusal:
+    """What a clone is answered."""
     sentence = "Two devices use this device's identity; ask the administrator, or make a new identity for one."
     return Refusal(151, sentence)
 

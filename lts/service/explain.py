@@ -12,6 +12,7 @@ from lts.rules import authorize as rules
 from lts.rules.authorize import Request, has_seat
 from lts.rules.catalog import Code, LicenseItem
 from lts.rules.seats import CONCURRENT_WAYS, grace_units
+from lts.service import authorize, clones
 from lts.service.context import Context
 from lts.service.licenses import item_use
 from lts.service.standing import standing_of
@@ -22,7 +23,10 @@ HOLDERS_SHOWN = 20
 
 
 def explain(ctx: Context, request: Request, now: int) -> dict[str, Any]:
-    """The verdict of every item of the code on a request, as JSON. Changes nothing, raises nothing for a refusal."""
+    """The verdict of every item of the code on a request, as JSON. Changes nothing, raises nothing for a refusal.
+
+    A request without a clone token is that of a device that lost its own, as an authorization takes it too.
+    """
     item_now = ctx.clock.item_time(now)
     with ctx.store.snapshot() as view:
         try:
@@ -30,11 +34,14 @@ def explain(ctx: Context, request: Request, now: int) -> dict[str, Any]:
             admission.admit(code, request)
         except Refusal as refusal:
             return {"code": refusal.code, "detail": refusal.detail, "items": []}
-        return _verdicts(view, code, request, now, item_now)
+        return _verdicts(ctx, view, code, request, now, item_now)
 
 
-def _verdicts(view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> dict[str, Any]:
+def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> dict[str, Any]:
     device = devices.find(view.db, request.device)
+    if device is not None and authorize.chain_step(ctx, device, request.device, request.chain, now).cloned:
+        refusal = clones.refusal()
+        return {"code": refusal.code, "detail": refusal.detail, "items": []}
     look_up = standing_of(view, code, device.key if device else None, now)
     decision = rules.decide(code, request, look_up, now, item_now)
     return {

@@ -22,9 +22,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, slot_of
+from lts.rules.authorize import Request
 from lts.rules.chain import ChainState
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
-from lts.service import attention, clones, devicelist, newnames, upkeep, usage
+from lts.service import attention, clones, devicelist, explain, newnames, upkeep, usage
 from lts.store import activityrow, devices, records, typenames
 from tests.support.counting import DeviceModel
 from tests.support.duet import counts as slot_counts
@@ -170,6 +171,14 @@ def refuse(server: Lab) -> tuple[Program, Program]:
         two.authorize()
     assert caught.value.code == 151
     return one, two
+
+
+def test_a_dry_run_says_of_a_refused_device_what_an_authorization_does(server: Lab) -> None:
+    refuse(server)
+    request = Request(UUID(DEVICE).bytes, "reader", "server", "216998-100")
+    assert explain.explain(server.ctx, request, server.time.now)["code"] == 151
+    clones.clear(server.ctx, UUID(DEVICE), "admin", server.time.now)
+    assert explain.explain(server.ctx, request, server.time.now)["code"] == 0
 
 
 def clone_of(server: Lab) -> Any:
