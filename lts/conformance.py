@@ -11,6 +11,7 @@ import json
 import shlex
 import subprocess
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from lts.errors import AdminError
+from lts.errors import AdminError, words_of
 from lts.protocol import LicenseKey
 
 Json = dict[str, Any]
@@ -235,7 +236,7 @@ def _started(command: str) -> subprocess.Popen[str]:
             shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
     except (OSError, ValueError, IndexError) as error:
-        raise AdminError("no-driver", f"The driver {command!r} cannot be started: {error}.") from error
+        raise AdminError("no-driver", f"The driver {command!r} cannot be started: {words_of(error)}.") from error
 
 
 def _post(url: str, call: Json) -> Json:
@@ -244,7 +245,9 @@ def _post(url: str, call: Json) -> Json:
         with urllib.request.urlopen(asked, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - http
             return _object(answer.read().decode("utf-8", "replace"), call)
     except (OSError, ValueError) as error:
-        raise AdminError("no-driver", f"{url} does not answer: {error}") from error
+        why = error.reason if isinstance(error, urllib.error.URLError) else error
+        words = words_of(why) if isinstance(why, Exception) else why
+        raise AdminError("no-driver", f"{url} does not answer: {words}.") from error
 
 
 def _object(text: str, call: Json) -> Json:

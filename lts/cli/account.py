@@ -47,7 +47,12 @@ def _told(server: Session) -> str:
 
 def _reset(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        if not args.yes and server.call("GET", "/setup-code")["setupCode"] is None:
+        present = server.call("GET", "/setup-code")
+        if present["setupCode"] is not None:  # a new code would take the one that somebody holds
+            print("No password is set, so there is none to forget.")
+            _show(present["url"], present["setupCode"])
+            return 0
+        if not args.yes:
             ask.confirm(_told(server), "Forget the password of admin?", yes=False)
         answer = server.call("POST", "/password/reset")
     print("The password of admin is forgotten and its sessions have ended; everything else is as it was.")

@@ -41,7 +41,9 @@ def add_parsers(commands: Any) -> None:
     order = sub.add_parser("order", help="set the order in which a code uses its items")
     order.set_defaults(run=_order)
     order.add_argument("code")
-    order.add_argument("items", nargs="*", type=_number, metavar="NO", help="item numbers; none = the default order")
+    order.add_argument(
+        "items", nargs="*", default=[], type=_number, metavar="NO", help="item numbers; none = the default order"
+    )
     _whose(order)
     key = sub.add_parser("key", help="the license key string of a code")
     key.set_defaults(run=_key)

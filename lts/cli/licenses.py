@@ -154,15 +154,16 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
     if done["status"] == "already-imported":
         print(f"License {done['licenseId']} revision {done['revision']} is imported already; nothing changed.")
         return
-    verb = "would be" if preview else "were"
     print(f"License {done['licenseId']} revision {done['revision']} from {done['vendor']}:")
     for name in ("added", "renewed", "revoked", "unchanged"):
         if done[name]:
+            verb = "would be" if preview else "was" if len(done[name]) == 1 else "were"
             print(f"  {len(done[name])} {verb} {name}: {', '.join(done[name])}")
     for stop in done["stops"]:
         print(f"  {stop['itemId']} {_WHY[stop['why']]}{_ending(stop['seats'])}")
     for item, excess in done["overQuota"].items():
-        print(f"  {item}: {excess} seats over the new quota go on until they end")
+        seats = counted(excess, "seat over the new quota goes", "seats over the new quota go")
+        print(f"  {item}: {seats} on until {'it ends' if excess == 1 else 'they end'}")
     if done["takesBack"]:
         print(f"  The license was archived; it {'would be' if preview else 'is'} taken back")
     if not done["trusted"]:

@@ -27,7 +27,7 @@ class Kind:
     wanted: str
 
 
-PRIVATE_KEY = Kind("a vendor's private key, which nobody but the vendor may have",
+PRIVATE_KEY = Kind("a private key of a vendor or server, which nobody but its owner may have",
                    "the vendor's private key (vendor.key)")  # fmt: skip
 PUBLIC_KEY = Kind("a vendor's public key", "the vendor's public key (vendor.pub)")
 LICENSE = Kind("a license file", "a license file (.lic)")

@@ -20,6 +20,7 @@ from lts.service.trust import TrustStore
 from lts.service.vault import Vault
 from lts.store import codes, database
 from lts.store.store import DATABASE
+from lts.store.whoami import user_name
 
 LOW_BYTES = 500 << 20
 OK, NOTE, FAULT = "ok", "note", "!!"
@@ -46,7 +47,7 @@ def _program(config: Config) -> Iterator[Finding]:
 def _folder(config: Config) -> Iterator[Finding]:
     path = config.data_dir
     if not path.exists():
-        yield Finding(OK, f"The data folder {path} does not exist yet; the first start makes it")
+        yield _to_be_made(path)
         return
     note = datafolder.running_server(path)
     yield Finding(OK, f"Data folder {path}" + (f", served by process {note.get('pid')}" if note else ", not served"))
@@ -75,6 +76,18 @@ def _belonging(path: Path, *, in_use: bool) -> Iterator[Finding]:
     yield Finding(FAULT, found) if found else Finding(OK, "The files of the data folder belong together")
     if lost:
         yield Finding(FAULT, folderstate.lost_words(path, lost))
+
+
+def _to_be_made(path: Path) -> Finding:
+    """Of a data folder that is not there: whether whoever asks could make it."""
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+        return Finding(OK, f"The data folder {path} does not exist yet; the first start makes it")
+    return Finding(
+        FAULT,
+        f"The data folder {path} does not exist, and {user_name()} cannot make it in {above}; give that user the"
+        " rights, or set dataDir to a folder of its own.",
+    )
 
 
 def _looked_at(words: str, look: Callable[[], object]) -> Finding:
@@ -140,6 +153,6 @@ def _trust(config: Config) -> Iterator[Finding]:
     except (OSError, LtsError) as error:
         yield Finding(FAULT, f"The vendor keys cannot be read: {words_of(error)}")
         return
-    yield Finding(OK, f"{len(keys)} vendor keys trusted")
+    yield Finding(OK, f"{len(keys)} vendor {'key' if len(keys) == 1 else 'keys'} trusted")
     for warning in store.warnings:
         yield Finding(FAULT, warning.detail)

@@ -102,7 +102,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_good_installation(server: Lab) ->
     findings = doctor.examine(server.config)
     assert words(findings, False) == ""
     assert "served by process" in words(findings, True)
-    assert "1 vendor keys trusted" in words(findings, True)
+    assert "1 vendor key trusted" in words(findings, True)
 
 
 def test_the_doctor_names_a_damaged_database_a_broken_key_and_plain_http(tmp_path: Path) -> None:

@@ -192,7 +192,10 @@ def set_password(ctx: Context, now: int) -> None:
 def test_resetting_the_password_asks_once_there_is_one(
     data: Path, typed: Typed, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    assert main(["setup-code"]) == 0
+    open_one = capsys.readouterr().out
     assert main(["password", "reset"]) == 0  # nothing to forget: nothing to ask
+    assert capsys.readouterr().out == f"No password is set, so there is none to forget.\n{open_one}"
     with lab(tmp_path) as here:
         set_password(here.ctx, here.time.now)
     capsys.readouterr()

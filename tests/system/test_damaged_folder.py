@@ -131,3 +131,12 @@ def test_doctor_finds_nothing_in_a_folder_that_is_whole_or_new(data: Path, capsy
     (data.parent / "new").mkdir()
     assert main(["doctor", "--data", str(data.parent / "new")]) == 0
     assert "holds no server yet" in capsys.readouterr().out
+
+
+def test_doctor_finds_a_data_folder_that_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "file" / "deep" / "data"))
+    assert main(["doctor"]) == 1
+    assert f"cannot make it in {tmp_path / 'file'}; give that user the rights" in capsys.readouterr().out

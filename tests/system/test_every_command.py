@@ -76,6 +76,11 @@ def test_a_command_without_arguments_or_data_says_what_is_missing(
     assert out or err
 
 
+def test_an_order_without_items_is_the_default_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here("handshake", "order") == 2
+    assert "required: code." in capsys.readouterr().err
+
+
 WANTING_DATA = [
     ("usage",), ("status",), ("verify",), ("portal",), ("setup-code",), ("handshake", "list"), ("license", "list"),
     ("request", "-o", "r.json"), ("backup", "b.lts"), ("password", "reset", "--yes"),

@@ -112,9 +112,15 @@ def test_a_wrong_file_is_named_by_every_command(tmp_path: Path, capsys: pytest.C
         (["vendor", "activate", "--key", key, pub, "--uuid", UUID, *out], "public key; give a license file"),
         (["vendor", "activate", "--key", key, lic, "--request", lic, *out], "give the server's activation request"),
         (["vendor", "amend", "--key", key, lic, str(tmp_path / "s.json"), *out], "give a list of changes"),
-        (["trust", key, "--yes", *none], "private key, which nobody but the vendor may have; give the vendor's public"),
+        (
+            ["trust", key, "--yes", *none],
+            "which nobody but its owner may have; give the vendor's public",
+        ),
         (["license", "show", pub], "is a vendor's public key; give a license file"),
-        (["license", "import", key, *none], "private key, which nobody but the vendor may have; give a license file"),
+        (
+            ["license", "import", key, *none],
+            "which nobody but its owner may have; give a license file",
+        ),
         (["restore", lic, *none], "is a license file; give a backup"),
         (["verify", pub, *none], "is a vendor's public key; give a backup"),
         (["authorize", "--server", "http://a/", "--code", "c", "--vendor-key", lic], "give the vendor's public key"),
