@@ -69,7 +69,7 @@ def use(server: Lab, total: int) -> None:
 
 
 def subjects(office: PostOffice) -> list[str]:
-    return [str(mail["Subject"]) for mail in office.mails]
+    return [str(mail["Subject"]).strip() for mail in office.mails]
 
 
 def body_of(mail: EmailMessage, kind: Literal["plain", "html"]) -> str:
