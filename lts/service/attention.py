@@ -5,16 +5,9 @@ from __future__ import annotations
 import apsw
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.attention import (
-    HAPPENED,
-    HAPPENED_DAYS,
-    delegation_notice,
-    happened_notice,
-    items_notices,
-    url_notices,
-)
+from lts.rules.attention import HAPPENED, HAPPENED_DAYS, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
-from lts.service import codeuse, days, handshakes, licenses, newnames, outbox
+from lts.service import codeuse, days, handshakes, licenses, newnames, outbox, standin
 from lts.service.context import Context
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
@@ -62,11 +55,5 @@ def note_proxy(ctx: Context, peer: str) -> None:
 
 def troubles(ctx: Context) -> list[Notice]:
     """Those of the server itself, without looking at licenses."""
-    pair = pair_report.notices(ctx.partner) if isinstance(ctx.partner, Node) else _alone(ctx)
+    pair = pair_report.notices(ctx.partner) if isinstance(ctx.partner, Node) else standin.notices(ctx, for_good=True)
     return [*ctx.warnings, *ctx.trust.warnings, *pair]
-
-
-def _alone(ctx: Context) -> list[Notice]:
-    """A standby that was promoted and then made a single server still works by its main's word."""
-    held = ctx.delegation()
-    return [] if held is None else [delegation_notice(held.until, ctx.clock.now(), for_good=True)]

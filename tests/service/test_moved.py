@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from lts.service.licenses import Choice
 from lts.service.pair.pinned import Delegation
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 from tests.support.wait import PATIENCE, wait_until
+
+MAIN_UUID = "00000000-0000-8000-8000-000000000005"
 
 
 def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activation(tmp_path: Path) -> None:
@@ -119,8 +122,13 @@ def test_a_promoted_standby_made_a_single_server_still_says_how_long_it_may_auth
         return [notice.code for notice in attention.notices(server.ctx, server.time.now)]
 
     assert "pair-delegation-promoted" not in told()
-    held = Delegation("a main's UUID", (), server.time.now + 7200)
+    held = Delegation(MAIN_UUID, (), server.time.now + 7200)
+    known = server.ctx.identity
+    server.ctx.identity = replace(known, uuid=held.main_uuid)
+    bound = server.vendor.file(server.ctx, item())
+    server.ctx.identity = known
     monkeypatch.setattr(server.ctx, "delegation", lambda: held)
+    licenses.import_license(server.ctx, bound, Choice(), "admin", server.time.now)
     assert "pair-delegation-promoted" in told()
     [notice] = [one for one in attention.notices(server.ctx, server.time.now) if "delegation" in one.code]
     assert notice.params["hours"] == 2

@@ -26,7 +26,7 @@ class Lines:
     def hello(self, key: SigningKey) -> str:
         body = messages.encode(Hello(speaker(key), "nonce"))
         signature = b64url(key.sign(rules.request_statement(messages.HELLO, body, "", 0)))
-        answer, _, _ = self.sessions.welcome(body, signature, speaker(self.server))
+        answer, _, _ = self.sessions.welcome(body, signature, lambda who: speaker(self.server))
         return messages.decode(answer, Welcome).session
 
     def request(self, key: SigningKey, session: str, counter: int, body: bytes = b"x") -> dict[str, str]:
@@ -91,4 +91,4 @@ def test_a_hello_must_be_signed_by_the_key_it_names(lines: Lines) -> None:
     body = messages.encode(Hello(speaker(lines.peer), "nonce"))
     for signature in ("", "x", b64url(SigningKey.generate().sign(body))):
         with pytest.raises(PeerError):
-            lines.sessions.welcome(body, signature, speaker(lines.server))
+            lines.sessions.welcome(body, signature, lambda who: speaker(lines.server))

@@ -13,7 +13,7 @@ from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
 from lts.service import identity
-from lts.service.pair import messages, report
+from lts.service.pair import meeting, messages, report
 from lts.service.pair.caller import Caller
 from lts.service.pair.messages import CopyRequest, News, Poll
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
@@ -49,7 +49,7 @@ class Recorded:
         self.duet = duet
         self.sent: list[tuple[str, dict[str, str], bytes]] = []
         node = duet.standby.node
-        self.line = Caller(self._send, node.ctx.identity.key, node.me, node.believe)
+        self.line = Caller(self._send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
         self.line.call(messages.CHANGES, _poll(duet), News, 1.0)
 
     def _send(self, path: str, headers: dict[str, str], body: bytes, timeout: float) -> Any:
@@ -134,7 +134,7 @@ def test_a_main_with_a_new_key_is_no_reason_to_take_over(duet: Duet) -> None:
 def test_another_protocol_is_named_with_the_one_to_upgrade(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
     duet.standby.close()
     me = duet.main.node.me
-    monkeypatch.setattr(duet.main.node, "me", lambda: _newer(me()))
+    monkeypatch.setattr(duet.main.node, "me", lambda to=None: _newer(me(to)))
     duet.standby.open()
     duet.run(3)
     assert "upgrade this one" in duet.standby.node.peer.faults["peer-version"]

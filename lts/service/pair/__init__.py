@@ -1,5 +1,6 @@
 """The pair of main and standby (docs/design/pair.md, What is promised); nothing here runs on a single server.
 
+meeting     who the other one is, and what a promotion changes in that
 pinned      what this server remembers of the other one, in `pair.json`
 messages    what the two say to each other
 sessions    the answering side: who may speak

@@ -74,7 +74,7 @@ class Answering:
 
     def _hello(self, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
-            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._node.me())
+            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._node.me)
         except PeerError as error:
             return error.status, {}, messages.encode(Problem(str(error.code), error.detail))
         pinned = self._node.pinned.now.key
@@ -86,8 +86,6 @@ class Answering:
 
     def _refuse_when_parted(self) -> None:
         node = self._node
-        if node.promoted:
-            raise PeerError("peer-promoted", "This server was promoted to be the main in your place.", status=409)
         if node.stopped:
             raise PeerError("peer-stopped", "; ".join(node.peer.faults.values()), status=409)
 

@@ -42,6 +42,11 @@ class Caller:
         self._counter = 0
         self._peer: PublicKey | None = None
 
+    def begin_anew(self) -> None:
+        """Say hello before the next call."""
+        with self._lock:
+            self._session = ""
+
     def call(self, path: str, message: Any, kind: type[M], timeout: float) -> M:
         """The other server's answer. Raises PeerError: `peer-unreachable` (nothing came), `peer-signature` (something
         came that the pinned server did not sign), or what the other server refused with."""

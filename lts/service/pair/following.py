@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
-from lts.service.pair import joining, messages
+from lts.service.pair import joining, meeting, messages
 from lts.service.pair.caller import Caller, Send
 from lts.service.pair.messages import News, Poll, Standing, State
 from lts.service.pair.node import Node
@@ -51,13 +51,17 @@ class Following:
     def __init__(self, node: Node, send: Send, wait: float = WAIT_SECONDS) -> None:
         self._node = node
         self._wait = wait
-        self._line = Caller(send, node.ctx.identity.key, node.me, node.believe)
+        self._line = Caller(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self._met = node.pinned.now.key
 
     def step(self) -> bool:
         """Never raises what the other server or the network can cause; it becomes a fault of the pair."""
         node = self._node
-        if node.promoted or node.pinned.now.retired:
+        if node.pinned.now.retired:
             return False
+        if node.pinned.now.key != self._met:  # another server is the other one from now on
+            self._met = node.pinned.now.key
+            self._line.begin_anew()
         try:
             asked = node.elapsed()
             again = self._take(self._ask(), asked)
@@ -73,7 +77,8 @@ class Following:
     def _failed(self, error: PeerError) -> None:
         node, code = self._node, str(error.code)
         if code == "peer-unreachable":
-            node.peer.faults[code] = error.detail
+            if not node.alone:
+                node.peer.faults[code] = error.detail
             return
         node.peer.alive = node.elapsed()
         if code == "peer-not-met":

@@ -23,6 +23,7 @@ from lts.service import identity
 from lts.service.catalog import self_signed
 from lts.service.context import Context
 from lts.service.feeds import begin_feed
+from lts.service.pair import meeting
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.pinned import Delegation, PinnedFile
@@ -32,7 +33,11 @@ from lts.store.transaction import Position, Transaction
 
 log = logging.getLogger("lts.pair")
 NOT_NOW = "This server does not answer clients just now; use the other server URL of the license key."
-SHARED_FAULTS = ("peer-key-changed", "peer-self", "peer-roles", "peer-family")
+RETIRED = (
+    "The other server was promoted to be the main in this one's place. Set this one up as its standby, with an empty"
+    " data folder."
+)
+SHARED_FAULTS = ("peer-key-changed", "peer-new-standby", "peer-replaced", "peer-self", "peer-roles", "peer-family")
 """Faults that stop the pair until an administrator has acted."""
 
 
@@ -64,6 +69,7 @@ class Node:
         config = ctx.config
         self.url = next(url for url in config.servers if url != "self")
         self._configured = MAIN if config.servers[0] == "self" else STANDBY
+        meeting.settle_promotion(pinned, self.url, self._configured)
         self.limit = float(config.take_over_after_seconds)
         self.confirming = Confirming(self.elapsed)
         now = self.elapsed()
@@ -84,8 +90,13 @@ class Node:
 
     @property
     def promoted(self) -> bool:
-        """Whether this server was made the main for good, in place of the one at the configured URL."""
-        return self.pinned.now.promoted_at == self.url
+        """Whether this server was made the main for good, in place of the one that `servers` still names."""
+        return self.pinned.now.promoted_at is not None
+
+    @property
+    def alone(self) -> bool:
+        """Whether this server was promoted and no other has been met since."""
+        return self.promoted and self.pinned.now.key is None
 
     @property
     def role(self) -> str:
@@ -97,8 +108,8 @@ class Node:
         """Whether the other server takes this one's changes as they come."""
         return self.confirming.in_step
 
-    def me(self) -> Self:
-        """Who speaks, for hellos."""
+    def me(self, to: Self | None = None) -> Self:
+        """Who speaks, for hellos; `to` is who called, as far as it said so."""
         return Self(
             uuid=self.ctx.identity.uuid,
             key=self.ctx.identity.key.public.x,
@@ -106,7 +117,7 @@ class Node:
             version=__version__,
             protocol=rules.PROTOCOL,
             status=self.ctx.status,
-            promoted=self.promoted,
+            promoted=to is not None and to.key == self.pinned.now.replaced,
         )
 
     def state(self) -> State:
@@ -126,45 +137,6 @@ class Node:
         )
 
     # hearing the other one
-
-    def believe(self, who: Self) -> None:
-        """Who answered at the configured URL: pin its key at the first contact. Raises PeerError otherwise."""
-        pinned = self.pinned.now
-        if who.key == self.ctx.identity.key.public.x:
-            raise self.fault(
-                "peer-self", f"{self.url} leads to this server itself; write the other server's URL there."
-            )
-        if pinned.key is None:
-            log.info("first contact with %s, key %s", who.uuid, fingerprint(_kid(who.key)))
-            self.pinned.change(uuid=who.uuid, key=who.key, offered=None)
-            self.learn_keys()
-        elif who.key != pinned.key:
-            self.pinned.change(offered=who.key)
-            raise self.fault(
-                "peer-key-changed",
-                f"The server at {self.url} shows another key ({fingerprint(_kid(who.key))}) than the one first met"
-                f" ({fingerprint(_kid(pinned.key))}). Nothing is exchanged until an administrator has compared the"
-                " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
-            )
-        else:
-            self.mend("peer-key-changed", "peer-self")
-            self.pinned.change(uuid=who.uuid, offered=None)
-        self.peer.who = who
-        self.word(who.status)
-        if who.protocol != rules.PROTOCOL:
-            older = "the other" if who.protocol < rules.PROTOCOL else "this"
-            raise self.fault(
-                "peer-version",
-                f"The other server runs LTS {who.version}, this one {__version__}, and they cannot follow each other;"
-                f" upgrade {older} one.",
-            )
-        self.mend("peer-version")
-        if who.promoted:
-            raise self.retire()
-        roles = rules.role_fault(self.role, who.role)
-        if roles is not None:
-            raise self.fault("peer-roles", roles)
-        self.mend("peer-roles")
 
     def word(self, status: str) -> None:
         """An authentic word of the other server came in, with what it is doing."""
@@ -275,11 +247,7 @@ class Node:
         """The other server was promoted: this one serves no more. The fault is returned, to be raised."""
         self.pinned.change(retired=True)
         self.give_way("the other server was promoted")
-        return self.fault(
-            "peer-promoted",
-            "The other server was promoted to be the main in this one's place. Set this one up as its standby, with"
-            " an empty data folder.",
-        )
+        return self.fault("peer-promoted", RETIRED)
 
     def beat(self) -> None:
         """Look around, about twice a second: was this process stopped for a while, is the other one gone?"""
@@ -290,7 +258,7 @@ class Node:
             self.give_way("this process stood still; the other server may have taken over")
         if self.confirming.look():
             log.warning("the other server follows no longer")
-        if self.promoted:
+        if self.alone:
             self.serve("start")
         else:
             self._look_for_the_other(now)
@@ -372,12 +340,13 @@ class Node:
             raise AdminError(
                 "nothing-to-approve", "The other server's key has not changed; there is nothing to approve."
             )
-        if not is_fingerprint(given, _kid(offered)):
+        if not is_fingerprint(given, meeting.kid(offered)):
             raise AdminError(
-                "wrong-fingerprint", f"The other server's new key has the fingerprint {fingerprint(_kid(offered))}."
+                "wrong-fingerprint",
+                f"The other server's new key has the fingerprint {fingerprint(meeting.kid(offered))}.",
             )
         self.pinned.change(key=offered, uuid=None, offered=None)
-        self.mend("peer-key-changed")
+        self.mend("peer-key-changed", "peer-new-standby")
         self.learn_keys()
 
     def promote(self) -> None:
@@ -386,12 +355,11 @@ class Node:
             raise AdminError("is-main", "This server is the main already.")
         if not self.pinned.now.joined:
             raise AdminError("not-joined", "This standby never had everything of the main; it cannot take its place.")
-        self.pinned.change(promoted_at=self.url)
+        meeting.replace_main(self.pinned, self.url)
+        now = self.elapsed()
+        self.peer = Peer(now, now, now)
+        self.confirming.fall_out()
         if self.ctx.status == SERVING:
             self.ctx.store.write(lambda tx: self.begin_epoch(tx, "promoted"))
         else:
             self.serve("promoted")
-
-
-def _kid(key: str) -> str:
-    return PublicKey.from_x(key).kid

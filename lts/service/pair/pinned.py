@@ -25,7 +25,8 @@ class Pinned(msgspec.Struct, rename="camel", frozen=True):
     """`uuid` and `key` (base64url) of the other server as first met; `offered` is a key found instead of it later.
 
     `joined`: this server was in step once. `promoted_at`: the other's URL when this server was made the main for
-    good. `retired`: the other was, and this server serves no more.
+    good, until `servers` is written anew; `replaced` is the key of the main in whose place it came. `retired`: the
+    other was made the main, and this server serves no more.
     """
 
     uuid: str | None = None
@@ -34,6 +35,7 @@ class Pinned(msgspec.Struct, rename="camel", frozen=True):
     joined: bool = False
     delegation: Delegation | None = None
     promoted_at: str | None = None
+    replaced: str | None = None
     retired: bool = False
 
 

@@ -7,14 +7,14 @@ from typing import Any
 from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules import pair as rules
-from lts.rules.attention import delegation_notice
 from lts.rules.notices import ERROR, Notice
-from lts.rules.pair import SERVING, STANDBY
+from lts.rules.pair import MAIN, SERVING
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
+from lts.service import standin
 from lts.service.context import Context
 from lts.service.pair.messages import serials
-from lts.service.pair.node import Node
+from lts.service.pair.node import RETIRED, Node
 from lts.store import audit, pair, seats
 
 Json = dict[str, Any]
@@ -58,19 +58,31 @@ def describe(node: Node) -> Json:
 
 def notices(node: Node) -> list[Notice]:
     """What `lts status` and the portal's home page say of the pair."""
-    found = [Notice(code, detail, ERROR) for code, detail in node.peer.faults.items()]
-    pinned, now = node.pinned.now, node.ctx.clock.now()
+    faults = dict(node.peer.faults)
+    if node.pinned.now.retired:
+        faults.setdefault("peer-promoted", RETIRED)
+    found = [Notice(code, detail, ERROR) for code, detail in faults.items()]
     off = abs(node.peer.clock_offset) if node.peer.met else 0
     if off > rules.CLOCK_SLACK_SECONDS:
         sentence = f"The clocks of the two servers differ by {off} seconds; set them right."
         found.append(Notice("pair-clocks", sentence, params={"seconds": off}))
-    if node.ctx.status == SERVING and not node.confirming.in_step and not node.promoted:
-        sentence = "The other server does not follow; what clients report is on this server only, until it does."
-        found.append(Notice("pair-not-following", sentence))
-    held = pinned.delegation
-    if held is not None and node.ctx.status == SERVING and (node.role == STANDBY or node.promoted):
-        found.append(delegation_notice(held.until, now, for_good=node.promoted))
+    if node.ctx.status == SERVING:
+        found += _not_following(node)
+        found += standin.notices(node.ctx, for_good=node.role == MAIN)
     return found
+
+
+def _not_following(node: Node) -> list[Notice]:
+    if node.confirming.in_step:
+        return []
+    if node.alone:
+        sentence = (
+            "This server was promoted and has no standby; what clients report is on this server only. Set up a new"
+            ' standby and name it in servers of lts.json, or write "servers": ["self"] there.'
+        )
+        return [Notice("pair-no-standby", sentence)]
+    sentence = "The other server does not follow; what clients report is on this server only, until it does."
+    return [Notice("pair-not-following", sentence)]
 
 
 def _fingerprint(key: str | None) -> str | None:

@@ -35,8 +35,9 @@ class Sessions:
         self._counters: OrderedDict[int, int] = OrderedDict()
         self._ended = 0
 
-    def welcome(self, body: bytes, signature: str, me: Self) -> tuple[bytes, str, Self]:
-        """(answer, its signature, who called) to a hello. Anybody is told who this server is, and nothing more.
+    def welcome(self, body: bytes, signature: str, me: Callable[[Self], Self]) -> tuple[bytes, str, Self]:
+        """(answer, its signature, who called) to a hello. Anybody is told who this server is, and nothing more;
+        `me` says it to the one who called.
 
         Raises PeerError when the hello is not signed by the key that it names.
         """
@@ -45,7 +46,7 @@ class Sessions:
         with self._lock:
             self._given += 1
             session = self._name(self._given, hello.me.key)
-        answer = messages.encode(Welcome(me, session))
+        answer = messages.encode(Welcome(me(hello.me), session))
         return answer, self.sign(hello.nonce, 0, 200, answer), hello.me
 
     def admit(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[str, int]:

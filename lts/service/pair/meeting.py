@@ -1,0 +1,108 @@
+"""Who the other server is (docs/design/pair.md, Trust): its key is pinned at the first contact, and what a promotion
+changes in that."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from lts import __version__
+from lts.crypto import PublicKey
+from lts.rules import pair as rules
+from lts.rules.pair import MAIN
+from lts.rules.vendorkey import fingerprint
+from lts.service.pair.messages import Self
+from lts.service.pair.pinned import PinnedFile
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+log = logging.getLogger("lts.pair")
+
+
+def believe(node: Node, who: Self) -> None:
+    """Who answered at the configured URL: pin its key at the first contact. Raises PeerError where nothing may be
+    exchanged with it."""
+    _recognize(node, who)
+    node.peer.who = who
+    node.word(who.status)
+    if who.promoted:
+        raise node.retire()
+    _speak_alike(node, who)
+    roles = rules.role_fault(node.role, who.role)
+    if roles is not None:
+        raise node.fault("peer-roles", roles)
+    node.mend("peer-roles")
+
+
+def _recognize(node: Node, who: Self) -> None:
+    """Raises PeerError unless it is the pinned server, which it becomes at the first contact."""
+    pinned = node.pinned.now
+    if who.key == node.ctx.identity.key.public.x:
+        raise node.fault("peer-self", f"{node.url} leads to this server itself; write the other server's URL there.")
+    node.mend("peer-self")
+    if who.key == pinned.replaced:
+        raise node.fault(
+            "peer-replaced",
+            f"The old main is at {node.url}, and this server was promoted in its place. Set that one up as the standby,"
+            " with an empty data folder.",
+        )
+    node.mend("peer-replaced")
+    if pinned.key is None and pinned.promoted_at is not None:
+        node.pinned.change(offered=who.key)
+        raise node.fault(
+            "peer-new-standby",
+            f"Another server ({fingerprint(kid(who.key))}) is at {node.url}, where the old main was. It gets nothing"
+            " until an administrator has compared the fingerprint and approved it: lts pair --approve FINGERPRINT.",
+        )
+    if pinned.key is None:
+        log.info("first contact with %s, key %s", who.uuid, fingerprint(kid(who.key)))
+        node.pinned.change(uuid=who.uuid, key=who.key, offered=None)
+        node.learn_keys()
+    elif who.key != pinned.key:
+        node.pinned.change(offered=who.key)
+        raise node.fault(
+            "peer-key-changed",
+            f"The server at {node.url} shows another key ({fingerprint(kid(who.key))}) than the one first met"
+            f" ({fingerprint(kid(pinned.key))}). Nothing is exchanged until an administrator has compared the"
+            " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
+        )
+    else:
+        node.mend("peer-key-changed")
+        node.pinned.change(uuid=who.uuid, offered=None)
+
+
+def _speak_alike(node: Node, who: Self) -> None:
+    """Raises PeerError when the two cannot follow each other."""
+    if who.protocol != rules.PROTOCOL:
+        older = "the other" if who.protocol < rules.PROTOCOL else "this"
+        raise node.fault(
+            "peer-version",
+            f"The other server runs LTS {who.version}, this one {__version__}, and they cannot follow each other;"
+            f" upgrade {older} one.",
+        )
+    node.mend("peer-version")
+
+
+def kid(key: str) -> str:
+    """The key id of a public key (base64url)."""
+    return PublicKey.from_x(key).kid
+
+
+def replace_main(pinned: PinnedFile, url: str) -> None:
+    """This standby is the main from now on: the one at `url` is pinned no more, and never again."""
+    pinned.change(promoted_at=url, replaced=pinned.now.key, key=None, uuid=None, offered=None)
+
+
+def settle_promotion(pinned: PinnedFile, url: str, configured: str) -> None:
+    """What `servers` says now, after a promotion. As long as it is as before, a server at the old main's URL is met by
+    approval alone. Where it was written anew, the administrator has named another standby or main, who is met as at
+    set-up."""
+    if pinned.now.promoted_at is None:
+        return
+    if pinned.now.replaced is None:  # 0.1 kept the old main's key as the pinned one
+        replace_main(pinned, pinned.now.promoted_at)
+    if configured == MAIN:
+        pinned.change(promoted_at=None, offered=None)
+    elif pinned.now.promoted_at != url:
+        pinned.change(promoted_at=None, offered=None, joined=False)

@@ -1,0 +1,38 @@
+"""What is told of a server that authorizes by a main's word (docs/design/pair.md, Certificates)."""
+
+from __future__ import annotations
+
+from lts.rules.attention import delegation_notice
+from lts.rules.catalog import ARCHIVED
+from lts.rules.licensefile import License
+from lts.rules.notices import Notice
+from lts.rules.seats import item_end
+from lts.service.context import Context
+from lts.service.pair.pinned import Delegation
+from lts.store import licenses
+
+
+def notices(ctx: Context, *, for_good: bool) -> list[Notice]:
+    """How long that goes on, while the main's word holds and some license needs it; `for_good` when the main that gave
+    it will not come back."""
+    held = ctx.delegation()
+    if held is None or not _needed(ctx, held):
+        return []
+    return [delegation_notice(held.until, ctx.clock.now(), for_good=for_good)]
+
+
+def _needed(ctx: Context, held: Delegation) -> bool:
+    """Whether a license that still can authorize is bound to that main and not to this server."""
+    now, items = ctx.clock.now(), ctx.store.catalog.items
+    with ctx.store.reader() as db:
+        for stored in licenses.newest(db):
+            file = ctx.files.content(stored.jws)
+            bound = {server.uuid for server in file.servers}
+            archived = any(items[key].state == ARCHIVED for key in stored.items.values() if key in items)
+            if held.main_uuid in bound and ctx.identity.uuid not in bound and not archived and _goes_on(file, now):
+                return True
+    return False
+
+
+def _goes_on(file: License, now: int) -> bool:
+    return any(item_end(item, now) > now for item in file.items if item.item_id not in file.revokes)

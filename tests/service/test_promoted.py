@@ -1,0 +1,215 @@
+"""After `lts promote` (docs/design/pair.md, Taking over): a new standby joins, and what is told is true."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import UUID
+
+import pytest
+
+from lts.config import Config
+from lts.protocol import DAY_SECONDS
+from lts.rules import licensefile
+from lts.rules.vendorkey import fingerprint
+from lts.server import opened
+from lts.service import attention, licenses
+from lts.service.clock import Clock
+from lts.service.licenses import Choice
+from lts.service.pair import report
+from lts.service.pair.pinned import PinnedFile
+from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture, template
+from tests.support.kit import Lab, item
+
+DEVICE = str(UUID(int=77))
+ANOTHER = "https://another.example.com/lts/"
+
+
+@cache
+def _template() -> Duet:
+    return template(Path(mkdtemp(prefix="duet-")), item("scans", "scan", 10_000))
+
+
+@pytest.fixture
+def duet(tmp_path: Path) -> Iterator[Duet]:
+    """Main and standby in step, the main with a license."""
+    with in_step(copy_of(_template(), tmp_path / "duet")) as found:
+        yield found
+
+
+def promote(duet: Duet) -> None:
+    """The main is lost; the standby takes its place for good."""
+    duet.main.close()
+    duet.run(17)
+    duet.standby.node.promote()
+
+
+def restart(player: Player, *servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another `servers` in a player's lts.json."""
+    player.close()
+    written = player.made_config
+
+    def config() -> Config:
+        return replace(written(), servers=servers)
+
+    monkeypatch.setattr(player, "made_config", config)
+    player.open()
+
+
+def new_machine(player: Player) -> None:
+    """An empty data folder, as on a new machine."""
+    player.close()
+    shutil.rmtree(player.folder / "data")
+
+
+def comes_into_step(duet: Duet) -> bool:
+    """Whether the promoted server serves, and the new one has everything."""
+    duet.run(20)
+    main, other = duet.standby, duet.main
+    return (
+        main.answers()
+        and other.server.ctx.status == "standby"
+        and main.node.confirming.in_step
+        and picture(main.server) == picture(other.server)
+    )
+
+
+def told(player: Player) -> set[str]:
+    return {notice.code for notice in attention.notices(player.server.ctx, player.clock.now)}
+
+
+@pytest.mark.parametrize("url", [URLS["main"], ANOTHER])
+def test_a_new_standby_joins_at_the_old_address_and_at_another(
+    duet: Duet, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.server.report(lease, {"QR": 3})
+    promote(duet)
+    assert "pair-no-standby" in told(duet.standby)
+    new_machine(duet.main)
+    restart(duet.standby, "self", url, monkeypatch=monkeypatch)
+    restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
+    assert comes_into_step(duet)
+    assert not {code for code in told(duet.standby) if code.startswith(("peer-", "pair-no"))}
+    assert not report.describe(duet.standby.node)["promoted"]
+    assert duet.standby.server.report(lease, {"QR": 5}).durable == "both"
+    assert duet.main.faults() == duet.standby.faults() == []
+
+
+def test_a_new_standby_takes_over_from_a_promoted_main_and_hands_back(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(duet)
+    new_machine(duet.main)
+    restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
+    restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
+    assert comes_into_step(duet)
+    duet.standby.close()
+    duet.run(17)
+    assert duet.main.answers()
+    duet.standby.open()
+    duet.turn()
+    assert comes_into_step(duet)
+
+
+def test_with_servers_as_before_a_stranger_at_the_old_address_gets_nothing_until_it_is_approved(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(duet)
+    new_machine(duet.main)
+    restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
+    duet.run(20)
+    assert duet.standby.answers()
+    assert duet.main.server.ctx.status == "standby"
+    assert "peer-new-standby" in told(duet.standby)
+    duet.standby.close()
+    duet.standby.open()
+    duet.run(2)
+    assert duet.standby.answers(), "promoted and alone"
+    duet.standby.node.approve(fingerprint(duet.main.server.ctx.identity.key.kid))
+    assert comes_into_step(duet)
+    assert "peer-new-standby" not in told(duet.standby)
+    duet.standby.close()
+    duet.run(17)
+    assert duet.main.answers()
+    duet.standby.open()
+    duet.standby.beat()
+    assert not duet.standby.answers(), "a standby that may serve is asked first"
+    assert comes_into_step(duet)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_the_old_main_that_comes_back_serves_nobody_and_both_say_why(
+    duet: Duet, anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(duet)
+    if anew:
+        restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
+    duet.main.open()
+    duet.run(40)
+    assert (duet.standby.answers(), duet.main.answers()) == (True, False)
+    assert "peer-promoted" in told(duet.main)
+    assert "peer-replaced" in told(duet.standby)
+    duet.main.close()
+    duet.main.open()
+    duet.cut = True
+    duet.run(40)
+    assert not duet.main.answers()
+    assert "peer-promoted" in told(duet.main), "after a restart too"
+
+
+def test_a_pair_file_of_before_that_kept_the_old_mains_key_is_read_as_it_was_meant(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duet.main.close()
+    duet.standby.close()
+    file = PinnedFile(duet.standby.folder / "data")
+    file.change(promoted_at=URLS["main"])
+    duet.standby.open()
+    duet.run(2)
+    assert duet.standby.answers()
+    new_machine(duet.main)
+    restart(duet.standby, "self", ANOTHER, monkeypatch=monkeypatch)
+    restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
+    assert comes_into_step(duet)
+
+
+@pytest.mark.parametrize("servers", [(URLS["main"], "self"), ("self", ANOTHER), ("self",)])
+def test_the_word_of_the_old_main_is_told_until_a_license_is_bound_to_this_server(
+    duet: Duet, servers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(duet)
+    if len(servers) > 1:
+        restart(duet.standby, *servers, monkeypatch=monkeypatch)
+        duet.run(20)
+    else:
+        make_single(duet.standby)
+    ctx = duet.standby.server.ctx
+
+    def hours() -> int | None:
+        found = [n for n in attention.notices(ctx, duet.standby.clock.now) if n.code.startswith("pair-delegation")]
+        assert {n.code for n in found} <= {"pair-delegation-promoted"}
+        return int(found[0].params["hours"]) if found else None
+
+    assert hours() == 7 * 24
+    duet.forward(DAY_SECONDS)
+    assert hours() == 6 * 24
+    issued = duet.vendor.issue(item("scans", "scan", 10_000))
+    bound = duet.vendor.activate(duet.vendor.activate(issued, ctx), ctx)
+    licenses.import_license(ctx, licensefile.render(bound).encode(), Choice(), "admin", duet.standby.clock.now)
+    assert hours() is None
+
+
+def make_single(player: Player) -> None:
+    """`servers` names the server alone; it is no player any more, so nothing of it is stepped."""
+    player.close()
+    player._stack = ExitStack()
+    config = replace(player.made_config(), servers=("self",))
+    clock = Clock(0, lambda: player.clock.now, lambda: player.time.elapsed)
+    here = player._stack.enter_context(opened(config, read_labels=lambda: LABELS["standby"], clock=clock))
+    player.lab = Lab(here, player.clock, player.vendor, config)
