@@ -1,6 +1,6 @@
-"""The two threads of a server in a pair: one follows the other server, one beats.
+"""The threads of a server in a pair: one follows the other server, one beats, two look after a disk that fails.
 
-Both keep elapsed time, whatever the clock does (APScheduler sleeps by the clock, so they are none of its jobs).
+All keep elapsed time, whatever the clock does (APScheduler sleeps by the clock, so they are none of its jobs).
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import logging
 import threading
 from collections.abc import Callable
 
-from lts.errors import LtsError
+from lts.errors import CannotStore, LtsError
 from lts.service.pair.caller import Send
 from lts.service.pair.following import Following
+from lts.service.pair.handing import Handing
 from lts.service.pair.node import Node
 from lts.service.pair.sending import HttpSend
 
 log = logging.getLogger("lts.pair")
 BEAT_SECONDS = 0.5
 STOP_SECONDS = 2.0
+PROBE_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 """Between two tries when the other server did not answer."""
 
@@ -27,12 +29,15 @@ class Heartbeat:
 
     def __init__(self, node: Node, send: Send | None = None) -> None:
         self._node = node
-        self._line = HttpSend(node.url)
+        self._line, self._beside = HttpSend(node.url), HttpSend(node.url)
         self._following = Following(node, send or self._line)
+        self._handing = Handing(node, self._beside)
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(self._beat, BEAT_SECONDS), name="lts-beat", daemon=True),
             threading.Thread(target=self._run, args=(self._follow, PAUSE_SECONDS), name="lts-follow", daemon=True),
+            threading.Thread(target=self._run, args=(self._hand, BEAT_SECONDS), name="lts-hand", daemon=True),
+            threading.Thread(target=self._run, args=(self._probe, PROBE_SECONDS), name="lts-probe", daemon=True),
         ]
 
     def start(self) -> None:
@@ -40,11 +45,26 @@ class Heartbeat:
         for thread in self._threads:
             thread.start()
 
+    def leave(self, seconds: float) -> None:
+        """Before a stop in good order: let the other server serve, within so many seconds."""
+        leaving = threading.Thread(target=self._leave, name="lts-leave", daemon=True)
+        leaving.start()
+        leaving.join(seconds)
+
+    def _leave(self) -> None:
+        try:
+            self._handing.leave()
+        except LtsError as error:
+            log.warning("%s", error.detail)
+        except Exception:
+            log.exception("nothing was handed over")
+
     def stop(self) -> None:
-        """End both; a request under way is broken off. One that waits for a resolver ends by itself, and does nothing
+        """End all; a request under way is broken off. One that waits for a resolver ends by itself, and does nothing
         more."""
         self._stopping.set()
         self._line.cancel()
+        self._beside.cancel()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(STOP_SECONDS)
@@ -53,6 +73,8 @@ class Heartbeat:
         while not self._stopping.is_set():
             try:
                 again = step()
+            except CannotStore:  # lts.server tells of it
+                again = False
             except LtsError as error:
                 log.warning("%s", error.detail)
                 again = False
@@ -64,6 +86,14 @@ class Heartbeat:
 
     def _beat(self) -> bool:
         self._node.beat()
+        return False
+
+    def _hand(self) -> bool:
+        self._handing.look()
+        return False
+
+    def _probe(self) -> bool:
+        self._handing.probe()
         return False
 
     def _follow(self) -> bool:

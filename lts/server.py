@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +46,8 @@ from lts.web.app import App
 from lts.web.listen import Listener
 
 log = logging.getLogger("lts.server")
+LEAVE_SECONDS = 2.0
+"""How long letting the standby serve may take of a stop."""
 
 
 @dataclass
@@ -175,11 +178,13 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
 
 
 def _storage_fault(warnings: list[Notice], error: Exception | None) -> None:
+    before = [warning for warning in warnings if warning.code == "cannot-store"]
     warnings[:] = [warning for warning in warnings if warning.code != "cannot-store"]
     if error is None:
         log.warning("storing works again")
     else:
-        log.error("nothing can be stored: %s", error)
+        if not before or before[0].params["reason"] != str(error):  # else it was logged
+            log.error("nothing can be stored: %s", error)
         sentence = (
             f"Nothing can be stored now: {error}. Clients are told to try again; it goes on by itself once this is"
             " mended."
@@ -211,6 +216,7 @@ class Server:
         self._courier = Courier(ctx)
         self.reopen = False
         """Whether the server ended only to open its data folder anew, with a first copy in place."""
+        self._leaving = False
         self._heartbeat: Heartbeat | None = None
         if isinstance(ctx.partner, Node):
             app.metrics.gauges["lts_pair_in_step"] = (
@@ -241,8 +247,12 @@ class Server:
         self.listener.stop()
 
     def stop(self) -> None:
-        """End `run` from another thread or a signal handler."""
-        self.listener.stop()
+        """End `run` from another thread; a main first lets the standby serve. A second call waits for nothing."""
+        began = time.monotonic()
+        if self._heartbeat is not None and not self._leaving:
+            self._leaving = True
+            self._heartbeat.leave(LEAVE_SECONDS)
+        self.listener.stop(time.monotonic() - began)
 
 
 def stop_on_signals(stop: Callable[[], None], hang_up: Callable[[], None] | None = None) -> None:

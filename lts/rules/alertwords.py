@@ -19,9 +19,9 @@ class Words(NamedTuple):
 PAGES = {
     "quota": "license-items", "overdraft": "license-items", "ends": "license-items", "grace": "license-items",
     "forecast": "statistics", "failures": "why", "pair-lost": "standby", "serves-take-over": "standby",
-    "serves-hand-back": "standby", "serves-promoted": "standby", "clock-back": "index", "clock-ahead": "index",
-    "labels-changed": "index", "database-restored": "index", "database-damaged": "index",
-    "test": "usage-alerts",
+    "serves-cannot-store": "standby", "serves-hand-back": "standby", "serves-promoted": "standby",
+    "clock-back": "index", "clock-ahead": "index", "labels-changed": "index", "database-restored": "index",
+    "database-damaged": "index", "test": "usage-alerts",
 }  # fmt: skip
 """The portal's page of each kind; every kind there is stands here."""
 
@@ -45,6 +45,8 @@ ENGLISH = {
                        "Look at the other server and the network between. Clients are served all the same."),
     "serves-take-over": Words("The standby server has taken over.",
                               "Look at the main server. Nothing was lost or counted twice."),
+    "serves-cannot-store": Words("The main server can store nothing, and the standby serves in its place.",
+                                 "Look at the main server's disk. It serves again once it has stored for a minute."),
     "serves-hand-back": Words("The main server serves again.", "Nothing to do."),
     "serves-promoted": Words("The standby server was promoted and is the main one now.",
                              "Send the vendor its activation request within seven days."),
@@ -75,6 +77,8 @@ CHINESE = {
         "已使用 {used} / {quota}。请及时向供应商增购。"),
     "pair-lost": Words("两台服务器失去联系。", "请检查另一台服务器及其间的网络。客户端仍可正常使用。"),
     "serves-take-over": Words("备用服务器已接管。", "请检查主服务器。计数没有丢失或重复。"),
+    "serves-cannot-store": Words("主服务器无法存储，由备用服务器代为服务。",
+        "请检查主服务器的磁盘。连续一分钟正常存储后，主服务器会恢复服务。"),
     "serves-hand-back": Words("主服务器已恢复服务。", "无需操作。"),
     "serves-promoted": Words("备用服务器已提升为主服务器。", "请在七天内将其激活请求发送给供应商。"),
     "clock-back": Words("服务器时钟被调回 {seconds} 秒。", "请校正时钟；建议使用时间服务器。"),

@@ -20,6 +20,12 @@ DELEGATION_RENEWED_SECONDS = 3600
 CLOCK_SLACK_SECONDS = 3600
 HAND_BACK_SECONDS = 3.0
 """How old the other server's word that it does not serve may be when a main begins to; else it asks again."""
+HAND_OVER, CANNOT_STORE = "hand-over", "cannot-store"
+"""Why the main let the standby serve: it is stopped in good order, or its disk takes nothing."""
+STORED_SECONDS = 60.0
+"""How long a main must have stored without a failure before it takes back what it handed over because it could not."""
+TAKEN_BACK_SECONDS = 600.0
+"""How long after that it takes back nothing again."""
 IN_STEP_SECONDS = 1.0
 """How long clients wait for the standby's acknowledgement (docs/design/pair.md, Following)."""
 
@@ -90,6 +96,31 @@ def fresh_word(age: float, limit: float) -> bool:
     """Whether a main may serve on the other's word that it does not, asked for `age` seconds ago: by no means may the
     other have taken over since, which it does after `limit` seconds without a word."""
     return age <= min(HAND_BACK_SECONDS, limit / 2)
+
+
+_START_BITS = 32
+
+
+def first_word(random: int) -> int:
+    """The number before a server's first word; `random` (1 to 2^30) tells this start of it from every other."""
+    return random << _START_BITS
+
+
+def is_outdated(word: int, newest: int) -> bool:
+    """Whether a server said something newer since, since the same start."""
+    return is_same_start(word, newest) and word < newest
+
+
+def is_same_start(word: int, other: int) -> bool:
+    """Whether a server said both since it started."""
+    return word >> _START_BITS == other >> _START_BITS
+
+
+def may_take_back(since_well: float | None, since_taken_back: float | None) -> bool:
+    """Whether a main that handed over because it could not store may serve again; elapsed seconds since when it has
+    stored without a failure, and since it last took back, None = it has not."""
+    rested = since_taken_back is None or since_taken_back >= TAKEN_BACK_SECONDS
+    return since_well is not None and since_well >= STORED_SECONDS and rested
 
 
 def gives_way(role: str, status: str, peer_status: str) -> bool:

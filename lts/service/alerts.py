@@ -28,8 +28,8 @@ from lts.store import feed, records
 Json = dict[str, Any]
 log = logging.getLogger("lts.alerts")
 MAIL, WEBHOOK = "mail", "webhook:"
-EVENTS = ("pair-lost", "serves-take-over", "serves-hand-back", "serves-promoted", "clock-back", "clock-ahead",
-          "labels-changed", "database-restored", "database-damaged")  # fmt: skip
+EVENTS = ("pair-lost", "serves-take-over", "serves-cannot-store", "serves-hand-back", "serves-promoted", "clock-back",
+          "clock-ahead", "labels-changed", "database-restored", "database-damaged")  # fmt: skip
 """Lines of the audit log that are told once each."""
 _FAILED = "alert-rule-failed"
 

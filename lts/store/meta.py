@@ -22,6 +22,14 @@ def served_days(db: apsw.Connection) -> set[int]:
     return set(json.loads(sql.value(db, "SELECT value FROM meta WHERE name = 'servedDays'") or "[]"))
 
 
+def try_storing(tx: Transaction) -> None:
+    """Store something, so that the commit shows whether this can be done."""
+    tx.housekeeping = True
+    tx.execute(
+        "INSERT OR REPLACE INTO meta VALUES ('tried', coalesce((SELECT value FROM meta WHERE name = 'tried'), 0) + 1)"
+    )
+
+
 def keep_clock(tx: Transaction, highest: int, day: int) -> None:
     """Remember both; days after `day` were those of a wrong clock, and are forgotten."""
     tx.housekeeping = True

@@ -54,8 +54,8 @@ class Epoch(Record, frozen=True):
     """A server of a pair begins to serve, or a server without a partner goes on with what another origin wrote.
 
     `key` is its public key (base64url), `knows` the feeds it has then as (LTS UUID, incarnation, serial), `reason` one
-    of start, take-over, hand-back, alone, promoted, merge, continued. Who continues stays in the epoch of those it
-    knows; `generation` is above all of theirs.
+    of start, take-over, hand-over, cannot-store, hand-back, alone, promoted, merge, continued. Who continues stays in
+    the epoch of those it knows; `generation` is above all of theirs.
     """
 
     epoch: int

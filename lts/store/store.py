@@ -174,6 +174,10 @@ class Store:
         self.highest_time = highest
         self._served = {one for one in self._served if one < day} | {day}
 
+    def try_storing(self) -> None:
+        """Store something of no meaning. Raises CannotStore when nothing can be stored."""
+        self.write(meta.try_storing)
+
     def served_days(self) -> list[int]:
         """Days (since 1970) on which this server ran, as far as it believed its clock."""
         return sorted(self._served)

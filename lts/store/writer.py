@@ -105,6 +105,17 @@ class Writer:
         self._stopping = False
         self.commits = 0
         self.operations = 0
+        self.failures = 0
+        """Groups that could not be stored."""
+        self.groups = 0
+        """Groups begun."""
+        self.busy = False
+        """Whether one is under way."""
+
+    @property
+    def faulty(self) -> bool:
+        """Whether the last group that had something to store could not store it."""
+        return self._faulty
 
     @property
     def queue_depth(self) -> int:
@@ -155,12 +166,15 @@ class Writer:
         """
         with self._lock:
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
+        self.groups += 1
+        self.busy = True
         try:
             self._run_group(group)
         except BaseException:
             self._fail(group, "The server is stopping.")
             raise
         finally:
+            self.busy = False
             self.operations += len(group)
             with self._lock:
                 for done in group:
@@ -176,6 +190,7 @@ class Writer:
             self._commit(group)
         except STORAGE_FAULTS as error:
             self._faulty = True
+            self.failures += 1
             self._on_fault(error)
             self._fail(group, cause=error)
         except Exception as error:  # noqa: BLE001 - whatever it was, the group runs again one by one

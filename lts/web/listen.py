@@ -85,7 +85,7 @@ class Listener:
         ]
         self.port: int = self._sockets[0].getsockname()[1]
         self.addresses: list[tuple[str, int]] = [s.getsockname()[:2] for s in self._sockets]
-        self._stopping = False
+        self._stopping, self._spent = False, 0.0
         self._ending = threading.RLock()
         """Held to wake the loop and to close what wakes it; a signal handler may come in between."""
 
@@ -113,10 +113,12 @@ class Listener:
         finally:
             self._close_all()
 
-    def stop(self) -> None:
-        """Make `run` return; callable from any thread and from a signal handler, and more than once."""
+    def stop(self, spent: float = 0.0) -> None:
+        """Make `run` return; callable from any thread and from a signal handler, and more than once. `spent` is how
+        many seconds of the stop have gone already."""
         with self._ending:
             if not self._stopping:
+                self._spent = spent
                 self._stopping = True
                 self._acceptors[0].pull_trigger()
 
@@ -131,7 +133,7 @@ class Listener:
             wasyncore.close_all(self._map)
 
     def _finish(self, poll: Callable[[float, dict[int, Any]], None]) -> None:
-        began = time.monotonic()
+        began = time.monotonic() - self._spent
         for acceptor in self._acceptors:
             wasyncore.dispatcher.close(acceptor)
         while time.monotonic() - began < STOP_SECONDS * 0.8:

@@ -11,6 +11,7 @@ import contextlib
 import shutil
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lts.errors import AdminError, Refusal
+from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import slot_of
 from lts.rules import licensefile
 from lts.service import archiving, folderstate, handshakes, licenses, newnames, release, restoring
@@ -73,6 +74,13 @@ class PairMachine(RuleBasedStateMachine):
     def player(self, name: str) -> Player:
         return self.duet.main if name == "main" else self.duet.standby
 
+    @contextlib.contextmanager
+    def not_both_by_this(self) -> Iterator[None]:
+        """Whatever happens within makes not both serve, cut or not."""
+        before = self.duet.main.answers() and self.duet.standby.answers()
+        yield
+        assert before or not (self.duet.main.answers() and self.duet.standby.answers())
+
     # time and the network
 
     @rule(seconds=st.sampled_from([0.5, 3.0, 9.0, 16.0]))
@@ -101,7 +109,8 @@ class PairMachine(RuleBasedStateMachine):
 
     @rule(name=both)
     def late_ones_arrive(self, name: str) -> None:
-        self.player(name).deliver_late()
+        with self.not_both_by_this():
+            self.player(name).deliver_late()
 
     @rule()
     def cut(self) -> None:
@@ -116,6 +125,28 @@ class PairMachine(RuleBasedStateMachine):
     def goes_down(self, name: str) -> None:
         self.player(name).close()
         self.apart = True
+
+    @rule(fate=fates)
+    def the_main_is_stopped_in_order(self, fate: str) -> None:
+        main = self.duet.main
+        if main.lab is not None:
+            main.fates["take-over"] = fate
+            with self.not_both_by_this():
+                main.stop()
+            main.fates.clear()
+            self.apart = True
+
+    @rule(name=both, full=st.booleans())
+    def the_disk_fills(self, name: str, full: bool) -> None:
+        self.player(name).set_disk(full=full)
+        self.apart = True
+
+    @rule(fate=fates)
+    def look_at_the_disk(self, fate: str) -> None:
+        self.duet.main.fates["take-over"] = fate
+        with self.not_both_by_this():
+            self.duet.main.hand()
+        self.duet.main.fates.clear()
 
     @rule(name=both)
     def comes_up(self, name: str) -> None:
@@ -164,8 +195,8 @@ class PairMachine(RuleBasedStateMachine):
             return
         try:
             done = player.lab.authorize(None, device, product=product, chain=self._chain(device, machine))
-        except Refusal as refusal:
-            assert refusal.code in (100, 120, 113, 151), refusal.detail
+        except (Refusal, CannotStore) as refusal:
+            assert refusal.code in (100, 120, 113, 150, 151), refusal.detail
             return
         self.chains[device, machine] = done.chain
         self.leases.append((device, product, done.lease))
@@ -191,8 +222,8 @@ class PairMachine(RuleBasedStateMachine):
         self.sent[key] = max(count, self.sent[key])
         try:
             done = player.lab.report(lease, {kind: count}, slot, self._chain(device, machine))
-        except Refusal as refusal:
-            assert refusal.code in (100, 141), refusal.detail
+        except (Refusal, CannotStore) as refusal:
+            assert refusal.code in (100, 141, 150), refusal.detail
             return
         self.chains[device, machine] = done.chain
         if done.results[0].status in ("counted", "unchanged"):
@@ -207,8 +238,8 @@ class PairMachine(RuleBasedStateMachine):
             return
         try:
             release.release(player.lab.ctx, lease, player.clock.now)
-        except Refusal as refusal:
-            assert refusal.code in (100, 141), refusal.detail
+        except (Refusal, CannotStore) as refusal:
+            assert refusal.code in (100, 141, 150), refusal.detail
 
     @rule(name=both, custom=st.sampled_from(["a", "b"]), what=st.sampled_from(["add", "note", "default", "remove"]))
     def change_a_code(self, name: str, custom: str, what: str) -> None:
@@ -224,8 +255,8 @@ class PairMachine(RuleBasedStateMachine):
             else:
                 change = {"note": f"by {name}"} if what == "note" else {"isDefault": True}
                 handshakes.edit(ctx, f"216998-{custom}", change, name, now)
-        except AdminError as error:
-            assert error.code in ("code-exists", "no-such-code", "default-code"), error.detail
+        except (AdminError, CannotStore) as error:
+            assert error.code in ("code-exists", "no-such-code", "default-code", 150), error.detail
 
     @rule(name=both, what=st.sampled_from(["archive", "take back", "charge in another way"]))
     def change_the_license(self, name: str, what: str) -> None:
@@ -236,14 +267,15 @@ class PairMachine(RuleBasedStateMachine):
         with ctx.store.reader() as db:
             file = licensefile.parse(next(iter(stored.newest(db))).jws)
         if what == "archive":
-            with contextlib.suppress(AdminError):  # archived already
+            with contextlib.suppress(AdminError, CannotStore):  # archived already
                 archiving.archive(ctx, file.license_id, None, name, now)
             return
         if what == "charge in another way":
             way = {"device": "server", "server": "device"}[file.items[0].charge_way]
             vendor = self.duet.vendor
             file = issuing.amend(file, {"items": [{"itemId": "seats", "chargeWay": way}]}, vendor.key, vendor.name)
-        licenses.import_license(ctx, licensefile.render(file).encode(), Choice(), name, now)
+        with contextlib.suppress(CannotStore):
+            licenses.import_license(ctx, licensefile.render(file).encode(), Choice(), name, now)
 
     # what must hold
 

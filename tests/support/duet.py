@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import apsw
+
 from lts.config import Config
-from lts.errors import PeerError
+from lts.errors import CannotStore, PeerError
 from lts.protocol import SLOTS_PER_DAY
 from lts.server import opened
 from lts.service import upkeep, usage
@@ -20,6 +22,7 @@ from lts.service.clock import Clock
 from lts.service.pair.answering import Answering
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.following import Following
+from lts.service.pair.handing import Handing
 from lts.service.pair.node import Node
 from lts.store import codes, devices, feed, licenses, seats, sql
 from lts.store.dayrow import decode_day, units_by_slot
@@ -76,6 +79,10 @@ class Player:
     time: FakeTime
     late: list[Late] = field(default_factory=list)
     fate: str = "well"
+    fates: dict[str, str] = field(default_factory=dict)
+    """Fate of the next request to a path."""
+    full: bool = False
+    """Whether its disk takes nothing."""
     other: Player = field(init=False)
     """Set by Duet."""
     linked: Callable[[], bool] = lambda: True
@@ -83,6 +90,7 @@ class Player:
     lab: Lab | None = None
     answering: Answering | None = None
     following: Following | None = None
+    handing: Handing | None = None
     must_reopen: bool = False
 
     def __post_init__(self) -> None:
@@ -111,7 +119,35 @@ class Player:
         self.node.confirming = Stepping(self.node.elapsed, self._pump)
         self.answering = Answering(self.node)
         self.following = Following(self.node, self.send, wait=0.0)
+        self.handing = Handing(self.node, self.send)
+        self.set_disk(full=self.full)
         self.must_reopen = False
+
+    def set_disk(self, *, full: bool) -> None:
+        """Whether every commit fails from now on, as on a full disk."""
+        self.full = full
+        if self.lab is None:
+            return
+
+        def refuse(cursor: Any, statement: str, bindings: Any) -> bool:
+            if statement == "COMMIT":
+                raise apsw.FullError("database or disk is full")
+            return True
+
+        self.server.ctx.store.writer._db.exec_trace = refuse if full else None
+
+    def stop(self) -> bool:
+        """An orderly stop; whether the other server serves from then on, as far as this one knows."""
+        assert self.handing is not None
+        done = self.handing.leave()
+        self.close()
+        return done
+
+    def hand(self) -> None:
+        """What else comes with a beat: a look at the disk, and a try of it."""
+        if self.lab is not None and self.handing is not None:
+            self.handing.look()
+            self.handing.probe()
 
     def close(self) -> None:
         """The server is down."""
@@ -144,7 +180,8 @@ class Player:
         assert self.following is not None
         before = self.node.peer.followed
         self.node.peer.followed = -1.0
-        self.following.step()
+        with contextlib.suppress(CannotStore):
+            self.following.step()
         done = self.node.peer.followed >= 0
         if not done:
             self.node.peer.followed = before
@@ -157,13 +194,14 @@ class Player:
     def beat(self) -> None:
         """One look around."""
         if self.lab is not None:
-            self.node.beat()
+            with contextlib.suppress(CannotStore):
+                self.node.beat()
 
     def send(
         self, path: str, headers: dict[str, str], body: bytes, timeout: float
     ) -> tuple[int, Mapping[str, str], bytes]:
         """See caller.Send: the way to the other server."""
-        fate, self.fate = self.fate, "well"
+        fate, self.fate = self.fates.pop(path, self.fate), "well"
         if fate == "late":
             self.late.append((path, headers, body))
         if fate in ("request lost", "late") or not self.linked() or self.other.lab is None:
@@ -246,11 +284,15 @@ class Duet:
         """Each beats and follows once."""
         for player in self.players:
             player.beat()
+            player.hand()
             player.follow()
 
-    def settle(self, turns: int = 200) -> None:
-        """Mended and up, let them go on until both have everything and the main serves."""
+    def settle(self, turns: int = 1500) -> None:
+        """Mended and up, let them go on until both have everything and the main serves: after a full disk it takes up
+        to ten minutes."""
         self.cut = False
+        for player in self.players:
+            player.set_disk(full=False)
         self.open()
         for _ in range(turns):
             self.time.forward(0.5)

@@ -134,6 +134,31 @@ def test_clients_are_served_again_after_a_kill_and_come_back_without_a_gap(tmp_p
         assert totals(pair.main) == totals(pair.standby) == told
 
 
+def test_a_main_that_is_restarted_in_order_leaves_no_gap(tmp_path: Path) -> None:
+    take_over = 15
+    limits = {"deviceRequestsPerMinute": 10**6, "deviceBurst": 10**6}
+    with twins(tmp_path, item(quota=10**9, **FOREVER), takeOverAfterSeconds=take_over, rateLimits=limits) as pair:
+        pair.start()
+        key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
+        loops = [Loop(key, pair.vendor.key.public.x, 0.05) for _ in range(3)]
+        for loop in loops:
+            loop.start()
+        wait_until(lambda: all(loop.answers > 10 for loop in loops), "the main serves")
+        stopped = time.monotonic()
+        pair.main.stop()
+        assert pair.standby.health() == "serving", "before the main has ended"
+        wait_until(lambda: all(loop.answers_since(stopped) > 20 for loop in loops), "the standby serves")
+        pair.main.start()
+        wait_until(pair.in_step, "the main serves again")
+        served = time.monotonic()
+        wait_until(lambda: all(loop.answers_since(served) > 10 for loop in loops), "clients go on")
+        for loop in loops:
+            loop.end()
+        assert max(loop.longest_gap(stopped) for loop in loops) < take_over / 5, "far from what a crash costs"
+        wait_until(pair.in_step, "in step")
+        assert totals(pair.main) == totals(pair.standby) == {loop.client.device_id: loop.used for loop in loops}
+
+
 def test_ten_rounds_of_torment(tmp_path: Path) -> None:
     assert torture.rounds(tmp_path, 10, seed=20261125, quiet=True) == []
 

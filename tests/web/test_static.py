@@ -13,6 +13,7 @@ import pytest
 
 from lts.errors import TITLES
 from lts.service import placing
+from lts.service.pair.report import REASONS
 from lts.web.static_files import FOLDER, Assets
 from tests.web.conftest import Web
 
@@ -94,7 +95,7 @@ def test_every_line_of_the_audit_log_has_words() -> None:
         | {"clock-reset", "clock-accepted", "code-removed", "setting-changed"}
     )
     names |= {f"{what}-{change}" for what in ("user", "token") for change in ("added", "edited", "removed")}
-    names |= {f"serves-{reason}" for reason in ("start", "take-over", "hand-back", "alone", "promoted", "merge")}
+    names |= {f"serves-{reason}" for reason in REASONS}
     assert len(names) > 25
     assert {f"audit.{name}" for name in names} - words("en").keys() == set()
 

@@ -10,7 +10,8 @@ answering   what the other's requests get
 following   taking the other's changes
 joining     the first copy
 confirming  answers to clients wait for the standby
-charge      who serves: start, take-over, hand-back
+peer        what is known of the other one
+handing     the main lets the standby serve
 node        all of it together
 report      what administrators are shown
 """

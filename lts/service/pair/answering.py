@@ -11,9 +11,9 @@ from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
-from lts.service.pair import messages
+from lts.service.pair import handing, messages
 from lts.service.pair.giving import Giving
-from lts.service.pair.messages import News, Poll, Problem, Standing
+from lts.service.pair.messages import News, Poll, Problem, Standing, TakeOver
 from lts.service.pair.node import Node
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions, number_in
 from lts.store import exchange, feed
@@ -48,6 +48,7 @@ class Answering:
         self._calls: dict[str, Callable[[bytes], bytes]] = {
             messages.CHANGES: self._changes,
             messages.GIVE_WAY: self._give_way,
+            messages.TAKE_OVER: self._take_over,
             messages.COPY: self._giving.offer,
             messages.PART: self._giving.part,
             messages.COPIED: self._giving.done,
@@ -108,7 +109,7 @@ class Answering:
         node, store = self._node, self._node.ctx.store
         state = node.state()
         if poll.state.family != state.family:
-            return News(state=state, origins=[], changes=[], heads=[], complete=False), None
+            return News(state=node.answer(), origins=[], changes=[], heads=[], complete=False), None
         limit = min(max(poll.limit, 1), MAX_CHANGES)
         batch = self._read(known, limit)
         if not batch.given and poll.wait > 0:
@@ -116,7 +117,7 @@ class Answering:
             batch = self._read(known, limit)
         certificates, until = node.certify(poll.certified_until)
         news = News(
-            state=node.state(),
+            state=node.answer(),
             origins=batch.origins,
             changes=batch.changes,
             heads=batch.heads,
@@ -153,4 +154,7 @@ class Answering:
             raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
         if node.ctx.status == SERVING:
             node.give_way("the main is back")
-        return messages.encode(Standing(node.state()))
+        return messages.encode(Standing(node.answer()))
+
+    def _take_over(self, body: bytes) -> bytes:
+        return messages.encode(Standing(handing.take_over(self._node, messages.decode(body, TakeOver))))

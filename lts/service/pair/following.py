@@ -110,7 +110,9 @@ class Following:
 
     def _take(self, news: News, asked: float) -> bool:
         node = self._node
-        node.heard(news.state)
+        newest = node.heard(news.state)
+        if newest:
+            node.peer.said = news.state.word
         mine = node.state()
         if mine.family != news.state.family and not self._join(mine, news.state):
             return False
@@ -126,7 +128,7 @@ class Following:
         node.note_merged()
         if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
             node.pinned.change(joined=True)
-        if node.role == MAIN and node.ctx.status != SERVING:
+        if node.role == MAIN and node.ctx.status != SERVING and newest and not node.handed.leaving:
             self._begin_to_serve(news.state, asked)
         return True
 
@@ -188,19 +190,28 @@ class Following:
         node = self._node
         limit = min(node.limit, theirs.limit)
         if theirs.status != SERVING:
-            if rules.fresh_word(node.elapsed() - asked, limit):
-                node.serve("start")
+            if not rules.fresh_word(node.elapsed() - asked, limit):
+                return
+            if node.handed.pending and node.served_last():
+                node.resume(theirs.word)
+            else:
+                node.serve("start", theirs.word)
             return
+        node.handed.pending = 0
+        if node.handed.over and not node.handed.may_take_back():
+            return
+        node.ctx.store.try_storing()  # a server that cannot serve must not let the other give way
         asked = node.elapsed()
         standing = self._line.call(messages.GIVE_WAY, Standing(node.state()), Standing, TIMEOUT_SECONDS)
         node.heard(standing.state)
+        node.peer.said = standing.state.word
         while not self._has(standing.state.have):
             news = self._ask()
             self._store(news)
             if not news.changes and not self._has(standing.state.have):
                 raise PeerError("peer-feed", "The other server did not give all that it had.")
         if rules.fresh_word(node.elapsed() - asked, limit):
-            node.serve("hand-back")
+            node.serve("hand-back", standing.state.word)
 
     def _has(self, have: list[Position]) -> bool:
         mine = messages.serials(self._node.ctx.store.positions())

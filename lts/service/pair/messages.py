@@ -15,7 +15,8 @@ Change = tuple[int, int, int, int, bytes]
 HeadAt = tuple[int, int, bytes]
 """(place in `origins`, serial, hash of that origin's feed there)."""
 
-HELLO, CHANGES, GIVE_WAY, COPY, PART, COPIED = "hello", "changes", "give-way", "copy", "copy-part", "copied"
+HELLO, CHANGES, GIVE_WAY, TAKE_OVER = "hello", "changes", "give-way", "take-over"
+COPY, PART, COPIED = "copy", "copy-part", "copied"
 
 
 class Self(msgspec.Struct, kw_only=True):
@@ -49,7 +50,7 @@ class State(msgspec.Struct, kw_only=True):
     """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
     there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
-    alone."""
+    alone; `word` numbers what a server says of itself (lts.rules.pair.is_outdated), 0 where it does not (0.1)."""
 
     status: str
     now: int
@@ -58,6 +59,7 @@ class State(msgspec.Struct, kw_only=True):
     bare: bool
     limit: float
     have: list[Position]
+    word: int = 0
 
 
 class Poll(msgspec.Struct, kw_only=True):
@@ -83,9 +85,18 @@ class News(msgspec.Struct, kw_only=True):
 
 
 class Standing(msgspec.Struct):
-    """Where a server stands that was told to give way."""
+    """Where a server stands that was told to give way, or to take over."""
 
     state: State
+
+
+class TakeOver(msgspec.Struct):
+    """I have stopped serving: serve in my place. `after` is the number of your last word to me, `reason` why, as it
+    stands in the epoch that begins."""
+
+    state: State
+    after: int
+    reason: str
 
 
 def serials(have: list[Position]) -> dict[tuple[str, str], int]:

@@ -7,9 +7,9 @@ follows the other server, one beats (lts/heartbeat.py). Time is elapsed time: wh
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from lts import __version__
@@ -26,6 +26,7 @@ from lts.service.feeds import begin_feed
 from lts.service.pair import meeting
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
+from lts.service.pair.peer import Handed, Peer
 from lts.service.pair.pinned import Delegation, PinnedFile
 from lts.service.upkeep import archives_folder
 from lts.store import exchange, feed, pair, records
@@ -39,23 +40,6 @@ RETIRED = (
 )
 SHARED_FAULTS = ("peer-key-changed", "peer-new-standby", "peer-replaced", "peer-self", "peer-roles", "peer-family")
 """Faults that stop the pair until an administrator has acted."""
-
-
-@dataclass
-class Peer:
-    """What is known of the other server since this one started. Elapsed seconds: when it was `followed`, when an
-    authentic `word` came, when anything that shows it `alive`; all begin with the start of this server."""
-
-    followed: float
-    word: float
-    alive: float
-    met: bool = False
-    serves: bool = False
-    who: Self | None = None
-    state: State | None = None
-    clock_offset: int = 0
-    in_step_at: float | None = None
-    faults: dict[str, str] = field(default_factory=dict)
 
 
 class Node:
@@ -74,6 +58,10 @@ class Node:
         self.confirming = Confirming(self.elapsed)
         now = self.elapsed()
         self.peer = Peer(now, now, now)
+        self.handed = Handed()
+        self._word = rules.first_word(1 + secrets.randbelow(1 << 30))
+        self.told = 0
+        """Number of the last answer to a request of the other one."""
         self.settled = False
         self.archives = archives_folder(ctx.store.path.parent)
         self.changing = threading.RLock()
@@ -121,13 +109,17 @@ class Node:
         )
 
     def state(self) -> State:
-        """Where this server stands."""
+        """Where this server stands; each is numbered, so that what it says and what it does are in one order."""
         store = self.ctx.store
         if self._bare:
             with store.reader() as db:
                 self._family, self._bare = exchange.family(db), exchange.bare(db)
+        with self.changing:
+            self._word += 1
+            word, status = self._word, self.ctx.status
         return State(
-            status=self.ctx.status,
+            word=word,
+            status=status,
             now=self.ctx.clock.now(),
             writes=self.ctx.identity.incarnation if self.settled else "",
             family=self._family,
@@ -135,6 +127,13 @@ class Node:
             limit=self.limit,
             have=store.positions(),
         )
+
+    def answer(self) -> State:
+        """The same as the answer to a request: what the other asked for before it heard this is not done any more."""
+        with self.changing:
+            state = self.state()
+            self.told = state.word
+        return state
 
     # hearing the other one
 
@@ -146,17 +145,25 @@ class Node:
             self.lost = False
             self.note("pair-found", {"url": self.url})
 
-    def heard(self, state: State) -> None:
-        """The other server said where it stands."""
+    def heard(self, state: State) -> bool:
+        """The other server said where it stands; whether this is its newest word. On two lines an older one may come
+        later."""
+        if rules.is_outdated(state.word, self.peer.newest):
+            self.peer.word = self.peer.alive = self.elapsed()
+            return False
         self.word(state.status)
         self.peer.met = True
         self.peer.state = state
+        self.peer.newest = state.word
+        if state.status == SERVING:
+            self.peer.serving = state.word
         self.peer.clock_offset = state.now - self.ctx.clock.now()
         clock = self.ctx.clock
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.accept()
         if rules.gives_way(self.role, self.ctx.status, state.status):
             self.give_way("both served")
+        return True
 
     def fault(self, code: str, detail: str) -> PeerError:
         """Remember a fault of the pair, to be shown until it is mended; returned to be raised."""
@@ -223,24 +230,48 @@ class Node:
 
     # who serves
 
-    def serve(self, reason: str) -> None:
-        """Begin to serve clients: a new epoch, written down before the first answer."""
+    def serve(self, reason: str, word: int = 0) -> None:
+        """Begin to serve clients: a new epoch, written down before the first answer. `word` numbers what the other one
+        said that lets this server begin; it must be newer than what this one asked of it."""
         with self.changing:
-            if self.ctx.status == SERVING or self.pinned.now.retired:
+            if self.ctx.status == SERVING or self.pinned.now.retired or self.handed.leaving:
+                return
+            if word and word == self.handed.pending:
                 return
             self.settle()
             self.ctx.store.write(lambda tx: self.begin_epoch(tx, reason))
-            self.ctx.status = SERVING
-            self._beat_at = self.elapsed()
+            if self.handed.over:
+                self.handed.back_at = self.elapsed()
+            self._begin(reason)
+
+    def resume(self, word: int = 0) -> None:
+        """Go on serving: the other server did not begin to."""
+        with self.changing:
+            if self.ctx.status != SERVING and not self.handed.leaving and not (word and word == self.handed.pending):
+                self._begin("the other server does not")
+
+    def _begin(self, reason: str) -> None:
+        self.handed.over, self.handed.pending = False, 0
+        self._beat_at = self.elapsed()
+        self.ctx.status = SERVING
         log.warning("serving clients from now on: %s", reason)
+
+    def served_last(self) -> bool:
+        """Whether the newest epoch is this server's own."""
+        epochs, origin = self.ctx.store.epochs, self.ctx.store.origin
+        return origin in epochs and epochs[origin].number > pair.highest_epoch(epochs, beside=origin)
 
     def give_way(self, why: str) -> None:
         """Stop serving; what was taken before is stored when this returns."""
         with self.changing:
             if self.ctx.status != SERVING:
                 return
-            self.ctx.status = REFUSING if self.role == STANDBY else STARTING
+            self.hold_back(why)
             self.ctx.store.write(lambda tx: None)
+
+    def hold_back(self, why: str) -> None:
+        """Stop serving, in memory alone: what is under way may still be stored, and is answered by 100."""
+        self.ctx.status = REFUSING if self.role == STANDBY else STARTING
         log.warning("no longer serving clients: %s", why)
 
     def retire(self) -> PeerError:

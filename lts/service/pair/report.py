@@ -8,7 +8,7 @@ from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules import pair as rules
 from lts.rules.notices import ERROR, Notice
-from lts.rules.pair import MAIN, SERVING
+from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, SERVING
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
 from lts.service import standin
@@ -20,8 +20,8 @@ from lts.store import audit, pair, seats
 Json = dict[str, Any]
 HISTORY = 200
 _EVENTS = ("pair-lost", "pair-found", "pair-merged", "pair-key-approved", "pair-promoted")
-_REASONS = ("start", "take-over", "hand-back", "alone", "promoted", "merge")
-_HISTORY = (*_EVENTS, *(f"serves-{reason}" for reason in _REASONS))
+REASONS = ("start", "take-over", HAND_OVER, CANNOT_STORE, "hand-back", "alone", "promoted", "merge")
+_HISTORY = (*_EVENTS, *(f"serves-{reason}" for reason in REASONS))
 
 
 def describe(node: Node) -> Json:

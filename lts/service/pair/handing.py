@@ -1,0 +1,173 @@
+"""The main lets the standby serve (docs/design/pair.md, Handing over): when it is stopped in good order, and when it
+can store nothing. The steps and what each lost message leads to stand there by number.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from lts.errors import CannotStore, PeerError
+from lts.rules import pair as rules
+from lts.rules.pair import MAIN, SERVING
+from lts.service.pair import meeting, messages
+from lts.service.pair.caller import Caller, Send
+from lts.service.pair.messages import Standing, State, TakeOver, serials
+from lts.service.pair.node import Node
+
+log = logging.getLogger("lts.pair")
+ASK_SECONDS = 1.0
+"""How long the standby may take for each of hello and answer."""
+ASK_AGAIN_SECONDS = 5.0
+"""Between two tries of a main that can store nothing."""
+SPOKE_SINCE = "peer-spoke-since"
+REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped")
+"""Codes of a standby that did not begin to serve and will not by this request."""
+TRIES, TRY_SECONDS = 4, 0.05
+"""A standby that spoke meanwhile is asked again, in knowledge of what it said."""
+
+
+class Handing:
+    """One line to the standby, beside the one that follows; `look` comes with every beat, `leave` with a stop."""
+
+    def __init__(self, node: Node, send: Send) -> None:
+        self._node = node
+        self._line = Caller(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self._store = _Watch(node)
+        self._asked_at: float | None = None
+        node.handed.may_take_back = self._may_take_back
+
+    def leave(self) -> bool:
+        """The server is being stopped: whether the standby serves from now on. Nothing is asked by a server that does
+        not serve, or whose standby is not in step."""
+        node = self._node
+        if node.role != MAIN or node.ctx.status != SERVING or not node.confirming.in_step or not node.peer.said:
+            return False
+        node.handed.leaving = True
+        try:
+            node.give_way("it is being stopped")
+        except CannotStore:
+            log.warning("stopping without a word to the other server, since nothing can be stored")
+        return node.confirming.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
+
+    def probe(self) -> None:
+        """While storing fails, or failed before: try, so that it is known when it works again."""
+        if self._node.role == MAIN and (self._store.troubled or self._node.handed.over):
+            try:
+                self._node.ctx.store.try_storing()
+            except CannotStore:
+                return
+
+    def look(self) -> None:
+        """A main that could store nothing for `takeOverAfterSeconds`, or that came up so, asks the standby to serve."""
+        node, now = self._node, self._node.elapsed()
+        troubled_for = self._store.look(now)
+        if node.role != MAIN or node.handed.leaving or troubled_for is None or node.pinned.now.retired:
+            return
+        patience = node.limit if node.ctx.status == SERVING else 0.0
+        asked_lately = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
+        if troubled_for < patience or asked_lately or node.peer.serves or not self._is_covered():
+            return
+        self._asked_at = now
+        served = node.ctx.status == SERVING
+        if not self._ask(rules.CANNOT_STORE) and served and not node.handed.pending:
+            node.resume()
+
+    def _is_covered(self) -> bool:
+        """Whether the standby has said that it has all that is stored here, and knows what it is to be asked."""
+        node = self._node
+        confirming = node.confirming
+        return bool(node.peer.said) and confirming.in_step and confirming.serial >= node.ctx.store.serial
+
+    def _ask(self, reason: str) -> bool:
+        """Whether the standby said yes. A no leaves nothing behind; without an answer it may serve or not, and
+        `handed.pending` says so until its next word."""
+        for again in range(TRIES):
+            if again:
+                time.sleep(TRY_SECONDS)
+            try:
+                standing = self._line.call(messages.TAKE_OVER, self._request(reason), Standing, ASK_SECONDS)
+            except PeerError as error:
+                log.warning("the other server was asked to serve: %s", error.detail)
+                if error.code not in REFUSED:
+                    return False
+                self._node.handed.over, self._node.handed.pending = False, 0
+                if error.code != SPOKE_SINCE:
+                    return False
+                continue
+            self._node.handed.pending = 0
+            self._node.heard(standing.state)
+            log.warning("the other server serves clients from now on")
+            return True
+        return False
+
+    def _request(self, reason: str) -> TakeOver:
+        """What is asked. From here on this server does not serve, unless by a newer word of the other one."""
+        node = self._node
+        with node.changing:
+            if node.ctx.status == SERVING:
+                node.hold_back(f"the other server is to: {reason}")
+            node.handed.pending, node.handed.over = node.peer.said, reason == rules.CANNOT_STORE
+            return TakeOver(node.state(), node.peer.said, reason)
+
+    def _may_take_back(self) -> bool:
+        node, now = self._node, self._node.elapsed()
+        well, back = self._store.well_at, node.handed.back_at
+        since_well = None if well is None else now - well
+        return rules.may_take_back(since_well, None if back is None else now - back)
+
+
+def take_over(node: Node, asked: TakeOver) -> State:
+    """The main has stopped serving and asks this standby to. Raises PeerError, with a code of REFUSED, where this one
+    does not begin to and never will by this request."""
+    with node.changing:
+        if node.ctx.status == SERVING:
+            return node.answer()
+        word, peer = asked.state.word, node.peer
+        newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
+        if asked.after != node.told or not newest_start:
+            raise PeerError(SPOKE_SINCE, "The two servers have spoken since.", status=409)
+        node.heard(asked.state)
+        mine = serials(node.ctx.store.positions())
+        complete = all(mine.get(name, 0) >= serial for name, serial in serials(asked.state.have).items())
+        if not complete or not node.pinned.now.joined or asked.state.family != node.state().family:
+            raise PeerError("peer-no-hand-over", "It has not everything that the main has.", status=409)
+        if node.role != MAIN and asked.state.status != SERVING:
+            try:
+                node.serve(asked.reason)
+            except CannotStore as error:
+                raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error
+        if node.ctx.status != SERVING:
+            raise PeerError("peer-no-hand-over", "It takes nothing over from this server.", status=409)
+        return node.answer()
+
+
+class _Watch:
+    """Since when nothing can be stored, and since when everything could; in elapsed seconds, as seen at each look."""
+
+    def __init__(self, node: Node) -> None:
+        self._writer = node.ctx.store.writer
+        self._failing_at: float | None = None
+        self.well_at: float | None = None
+        self._seen = (self._writer.commits, self._writer.failures, self._writer.groups)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether the last look saw that storing fails."""
+        return self._failing_at is not None
+
+    def look(self, now: float) -> float | None:
+        """For how long nothing could be stored, None when something was, or nothing failed."""
+        writer = self._writer
+        commits, failures, groups = self._seen
+        self._seen = (writer.commits, writer.failures, writer.groups)
+        stuck = writer.busy and writer.groups == groups
+        if stuck or writer.failures != failures:
+            self.well_at = None
+        elif writer.commits != commits and self.well_at is None:
+            self.well_at = now
+        if writer.commits != commits or not (stuck or writer.faulty):
+            self._failing_at = None
+        elif self._failing_at is None:
+            self._failing_at = now
+        return None if self._failing_at is None else now - self._failing_at

@@ -1,0 +1,45 @@
+"""What a server of a pair knows of the other one and has asked of it; it is forgotten with a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lts.service.pair.messages import Self, State
+
+
+@dataclass
+class Peer:
+    """What is known of the other server since this one started. Elapsed seconds: when it was `followed`, when an
+    authentic `word` came, when anything that shows it `alive`; all begin with the start of this server."""
+
+    followed: float
+    word: float
+    alive: float
+    met: bool = False
+    serves: bool = False
+    who: Self | None = None
+    state: State | None = None
+    newest: int = 0
+    """Number of its newest word, of the newest that said that it serves, and of its last answer to a poll."""
+    serving: int = 0
+    said: int = 0
+    clock_offset: int = 0
+    in_step_at: float | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Handed:
+    """What this server, as the main, has asked of the standby (lts.service.pair.handing).
+
+    `leaving`: it is being stopped and serves no more. `pending`: it asked the other to serve, naming this as the last
+    word it had, and knows of no answer yet. `over`: the other serves since nothing could be stored here; `back_at` is
+    when it last took that back.
+    """
+
+    leaving: bool = False
+    pending: int = 0
+    over: bool = False
+    back_at: float | None = None
+    may_take_back: Callable[[], bool] = lambda: True
