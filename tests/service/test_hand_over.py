@@ -3,6 +3,7 @@ Handing over). The numbers are of the steps there."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from lts.rules import pair
 from lts.service.pair import report
 from tests.support.duet import Duet, copy_of, counts, in_step, picture, template
 from tests.support.kit import Lab, item
+from tests.support.wait import ended
 
 DEVICE = str(UUID(int=77))
 PATIENCE = 18.0
@@ -161,6 +163,78 @@ def test_a_standby_whose_disk_is_full_says_no_to_a_main_that_is_stopped(duet: Du
 def test_a_standby_or_an_acting_one_that_is_stopped_hands_nothing_over(duet: Duet) -> None:
     assert not duet.standby.stop()
     assert duet.main.answers()
+
+
+def test_a_word_that_overtakes_the_answer_to_a_poll_keeps_nobody_from_handing_over(duet: Duet) -> None:
+    real = duet.main.send
+
+    def overtaken(path: str, headers: dict[str, str], body: bytes, timeout: float) -> object:
+        answer = real(path, headers, body, timeout)
+        duet.standby.follow()
+        return answer
+
+    assert duet.main.following is not None
+    duet.main.following._line._send = overtaken  # type: ignore[assignment]
+    duet.main.follow()
+    assert duet.main.stop()
+
+
+def test_a_main_that_is_stopped_right_after_it_took_back_hands_over_again(duet: Duet) -> None:
+    duet.main.stop()
+    duet.standby.server.authorize(None, DEVICE)
+    duet.main.open()
+    while not duet.main.answers():
+        duet.run(0.5)
+    duet.standby.follow()
+    duet.standby.follow()
+    assert duet.main.stop()
+
+
+def test_the_answer_to_a_poll_that_was_under_way_takes_nothing_back(duet: Duet) -> None:
+    real = duet.main.send
+
+    def stopped(path: str, headers: dict[str, str], body: bytes, timeout: float) -> object:
+        if path == "changes":
+            assert duet.main.handing is not None
+            assert duet.main.handing.leave()
+        return real(path, headers, body, timeout)
+
+    assert duet.main.following is not None
+    duet.main.following._line._send = stopped  # type: ignore[assignment]
+    duet.main.follow()
+    assert duet.standby.answers()
+    duet.main.follow()
+    assert duet.standby.answers()
+
+
+def test_a_main_that_is_stopped_while_it_takes_back_waits_for_the_end_of_that(duet: Duet) -> None:
+    duet.main.stop()
+    duet.main.open()
+    real, held = duet.main.send, []
+
+    def asked(path: str, headers: dict[str, str], body: bytes, timeout: float) -> object:
+        held.append((path, duet.main.node.handed.moving.locked()))
+        return real(path, headers, body, timeout)
+
+    assert duet.main.following is not None
+    assert duet.main.handing is not None
+    duet.main.following._line._send = asked  # type: ignore[assignment]
+    duet.settle()
+    assert ("give-way", True) in held
+    duet.main.node.handed.moving.acquire()
+    stopping = threading.Thread(target=duet.main.handing.leave)
+    stopping.start()
+    assert duet.main.answers()
+    duet.main.node.handed.moving.release()
+    ended(stopping)
+    assert duet.standby.answers()
+
+
+def test_the_standby_that_serves_for_a_stopped_main_waits_for_it_with_no_answer(duet: Duet) -> None:
+    duet.main.server.authorize(None, DEVICE)
+    duet.standby.node.confirming.in_step = True
+    assert duet.main.stop()
+    assert not duet.standby.node.confirming.in_step
 
 
 # a main that can store nothing

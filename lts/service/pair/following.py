@@ -57,7 +57,7 @@ class Following:
     def step(self) -> bool:
         """Never raises what the other server or the network can cause; it becomes a fault of the pair."""
         node = self._node
-        if node.pinned.now.retired:
+        if node.pinned.now.retired or node.handed.leaving:
             return False
         if node.pinned.now.key != self._met:  # another server is the other one from now on
             self._met = node.pinned.now.key
@@ -106,13 +106,13 @@ class Following:
             limit=LIMIT_SERVING if serving else LIMIT_REFUSING,
             certified_until=held.until if held is not None and node.role == STANDBY else 0,
         )
-        return self._line.call(messages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
+        news = self._line.call(messages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
+        node.peer.said = news.state.word
+        return news
 
     def _take(self, news: News, asked: float) -> bool:
         node = self._node
         newest = node.heard(news.state)
-        if newest:
-            node.peer.said = news.state.word
         mine = node.state()
         if mine.family != news.state.family and not self._join(mine, news.state):
             return False
@@ -129,7 +129,8 @@ class Following:
         if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
             node.pinned.change(joined=True)
         if node.role == MAIN and node.ctx.status != SERVING and newest and not node.handed.leaving:
-            self._begin_to_serve(news.state, asked)
+            with node.handed.moving:
+                self._begin_to_serve(news.state, asked)
         return True
 
     def _join(self, mine: State, theirs: State) -> bool:

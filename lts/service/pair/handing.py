@@ -38,17 +38,21 @@ class Handing:
         node.handed.may_take_back = self._may_take_back
 
     def leave(self) -> bool:
-        """The server is being stopped: whether the standby serves from now on. Nothing is asked by a server that does
-        not serve, or whose standby is not in step."""
+        """The server is being stopped: whether the standby serves from now on, because it was asked. Nothing is asked
+        of one that serves already, or is not in step."""
         node = self._node
-        if node.role != MAIN or node.ctx.status != SERVING or not node.confirming.in_step or not node.peer.said:
+        if node.role != MAIN:
             return False
-        node.handed.leaving = True
-        try:
-            node.give_way("it is being stopped")
-        except CannotStore:
-            log.warning("stopping without a word to the other server, since nothing can be stored")
-        return node.confirming.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
+        with node.handed.moving:
+            node.handed.leaving = True
+            serves = node.peer.serves and node.ctx.status != SERVING
+            if serves or not node.confirming.in_step or not node.peer.said:
+                return False
+            try:
+                node.give_way("it is being stopped")
+            except CannotStore:
+                log.warning("what was under way cannot be stored")
+            return node.confirming.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
 
     def probe(self) -> None:
         """While storing fails, or failed before: try, so that it is known when it works again."""
@@ -66,12 +70,15 @@ class Handing:
             return
         patience = node.limit if node.ctx.status == SERVING else 0.0
         asked_lately = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
-        if troubled_for < patience or asked_lately or node.peer.serves or not self._is_covered():
+        if troubled_for < patience or asked_lately:
             return
-        self._asked_at = now
-        served = node.ctx.status == SERVING
-        if not self._ask(rules.CANNOT_STORE) and served and not node.handed.pending:
-            node.resume()
+        with node.handed.moving:
+            if node.peer.serves or not self._is_covered():
+                return
+            self._asked_at = now
+            served = node.ctx.status == SERVING
+            if not self._ask(rules.CANNOT_STORE) and served and not node.handed.pending:
+                node.resume()
 
     def _is_covered(self) -> bool:
         """Whether the standby has said that it has all that is stored here, and knows what it is to be asked."""
@@ -134,6 +141,7 @@ def take_over(node: Node, asked: TakeOver) -> State:
             raise PeerError("peer-no-hand-over", "It has not everything that the main has.", status=409)
         if node.role != MAIN and asked.state.status != SERVING:
             try:
+                node.confirming.fall_out()  # the main takes nothing for a while: no answer is to wait for it
                 node.serve(asked.reason)
             except CannotStore as error:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error

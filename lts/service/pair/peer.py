@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -42,4 +43,6 @@ class Handed:
     pending: int = 0
     over: bool = False
     back_at: float | None = None
+    moving: threading.Lock = field(default_factory=threading.Lock)
+    """Held while it is changed who serves, from the question to what follows from the answer."""
     may_take_back: Callable[[], bool] = lambda: True
