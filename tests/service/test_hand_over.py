@@ -343,6 +343,7 @@ def test_whatever_becomes_of_the_request_one_serves_soon_and_never_both(duet: Du
         assert not duet.main.answers(), "and the main takes no answer for a yes"
     run(duet, 1.0)
     duet.main.deliver_late()
+    assert not (duet.main.answers() and duet.standby.answers())
     run(duet, 8.0)
     assert duet.standby.answers()
     settled(duet, 0)
