@@ -137,8 +137,9 @@ class Catalog:
 
     @property
     def present(self) -> list[Code]:
-        """Codes that were not removed, in the order of their numbers."""
-        return [code for _, code in sorted(self.codes_by_key.items()) if not code.removed]
+        """Codes that were not removed, in the order in which they got their names: both servers of a pair have it."""
+        found = (code for code in self.codes_by_key.values() if not code.removed)
+        return sorted(found, key=lambda code: (self.names.place(code.key), code.key))
 
     @property
     def closed_day(self) -> int:

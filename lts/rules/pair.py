@@ -18,6 +18,9 @@ SERVING, REFUSING, STARTING = "serving", "standby", "starting"
 DELEGATION_SECONDS = 7 * DAY_SECONDS
 DELEGATION_RENEWED_SECONDS = 3600
 CLOCK_SLACK_SECONDS = 3600
+CLOCK_GAP_SECONDS = 300
+"""By how much the clocks of the two may differ before that is told: it makes leases and reports of the one look early
+to the other."""
 HAND_BACK_SECONDS = 3.0
 """How old the other server's word that it does not serve may be when a main begins to; else it asks again."""
 HAND_OVER, CANNOT_STORE = "hand-over", "cannot-store"

@@ -36,6 +36,8 @@ class Partner(Protocol):
     """This server's place in a pair (lts.service.pair.node), None in a Context of a single server."""
 
     settled: bool
+    ahead: int
+    """Reports refused (142) by this clock that the other server's would have let in."""
 
     @property
     def in_step(self) -> bool:
@@ -44,6 +46,11 @@ class Partner(Protocol):
 
     def check(self) -> None:
         """Whether clients may be answered this very moment. Raises Refusal 100."""
+        ...
+
+    @property
+    def clock_gap(self) -> int:
+        """By how many seconds the other clock is ahead of this one, where that is worth a word."""
         ...
 
     def confirm(self, serial: int) -> str:

@@ -1,18 +1,27 @@
 """Refused requests: counted for statistics, the last ones kept for "Why?" (docs/design/authorizing.md, Refusal codes).
 
-A refused request changes nothing durable by itself; the counts go to the feed every few seconds.
+A refused request changes nothing durable by itself; counts go to the feed every few seconds, and with them the last
+requests beside it, for the next start. The other server of a pair is given those that were refused here.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import Counter, deque
+import zlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from lts.store import meta
 from lts.store.records import Refused
 from lts.store.store import Store
+from lts.store.transaction import Transaction
 
+log = logging.getLogger("lts.client")
 KEPT = 500
 
 
@@ -29,33 +38,90 @@ class RefusedRequest:
     tried: tuple[tuple[str, int], ...]
 
 
-class Refusals:
-    """Thread-safe; counts wait here until `flush`."""
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[RefusedRequest]).decode
 
-    def __init__(self) -> None:
+
+class Refusals:
+    """Thread-safe; counts wait here until `flush`. `kept` is what the last start of this server left."""
+
+    def __init__(self, kept: bytes = b"") -> None:
         self._lock = threading.Lock()
         self._counts: Counter[tuple[int, int]] = Counter()
-        self._latest: deque[RefusedRequest] = deque(maxlen=KEPT)
+        self._latest: dict[str, tuple[int, RefusedRequest]] = {}
+        self._number = 0
+        self._changed = False
+        for one in reversed(_unpack(kept)):
+            self._number += 1
+            self._latest[one.request_id] = self._number, one
 
     def note(self, code_key: int, refused: RefusedRequest) -> None:
         """Keep a refusal; `code_key` is 0 when no handshake code was found."""
         with self._lock:
             self._counts[code_key, refused.code] += 1
-            self._latest.appendleft(refused)
+            self._number += 1
+            self._latest[refused.request_id] = self._number, refused
+            self._changed = True
+            if len(self._latest) > KEPT:
+                del self._latest[next(iter(self._latest))]
 
     def latest(self) -> list[RefusedRequest]:
-        """The last refused requests, newest first."""
+        """The last refused requests, newest first; in the same order on both servers of a pair."""
         with self._lock:
-            return list(self._latest)
+            return _newest(one for _, one in self._latest.values())
+
+    def since(self, number: int) -> tuple[int, list[RefusedRequest]]:
+        """(number to go on with, those that this server noted after `number`)."""
+        with self._lock:
+            if number == self._number:
+                return number, []
+            return self._number, [one for place, one in self._latest.values() if place > number]
+
+    def take(self, others: list[RefusedRequest]) -> None:
+        """Keep those of the other server of a pair too."""
+        with self._lock:
+            before = len(self._latest)
+            for one in others:
+                self._latest.setdefault(one.request_id, (0, one))
+            self._changed = self._changed or len(self._latest) > before
+            if len(self._latest) > KEPT:
+                newest = {one.request_id for one in _newest(one for _, one in self._latest.values())}
+                self._latest = {key: value for key, value in self._latest.items() if key in newest}
 
     def flush(self, store: Store, now: int) -> None:
         """Write the counts that wait; they stay when storing fails. Raises CannotStore."""
         with self._lock:
-            counts = self._counts.copy()
-        if not counts:
+            counts, changed, self._changed = self._counts.copy(), self._changed, False
+        if not counts and not changed:
             return
         rows = tuple((code, what, n) for (code, what), n in sorted(counts.items()))
-        store.write(lambda tx: tx.emit(Refused(rows), now))
+        data = zlib.compress(_encode(self.latest()), 1)
+
+        def operation(tx: Transaction) -> None:
+            if rows:
+                tx.emit(Refused(rows), now)
+            meta.keep_refusals(tx, data)
+
+        try:
+            store.write(operation)
+        except BaseException:
+            self._changed = True
+            raise
         with self._lock:
             self._counts.subtract(counts)
             self._counts = +self._counts
+
+
+def _newest(every: Iterable[RefusedRequest]) -> list[RefusedRequest]:
+    return sorted(every, key=lambda one: (one.time, one.request_id), reverse=True)[:KEPT]
+
+
+def _unpack(kept: bytes) -> list[RefusedRequest]:
+    """Those that were kept, newest first; none where they cannot be read: they are only shown."""
+    if not kept:
+        return []
+    try:
+        return _decode(zlib.decompress(kept))
+    except (zlib.error, msgspec.MsgspecError, ValueError) as error:
+        log.warning("the refused requests of before cannot be read: %s", error)
+        return []

@@ -113,6 +113,11 @@ def _finish(
         _note_restored(ctx, lease, recorded.reached)
     durable = ctx.confirm(recorded.place.serial)
     results = _results(recorded, entries, rejected)
+    if ctx.partner is not None and ctx.partner.clock_gap > 0:
+        lie_ahead = [
+            e for e, result in zip(entries, rejected, strict=True) if result is not None and result.code == 142
+        ]
+        ctx.partner.ahead += None in usage.judge_all(lie_ahead, now + ctx.partner.clock_gap)
     folded, charged = recorded.counting.folded, recorded.counting.license_name
     if folded and ctx.new_names.is_news(charged, now):
         ctx.note_event(newnames.FOLDED, {"subject": charged[1], "device": lease.device, "type": min(folded)})

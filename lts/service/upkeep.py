@@ -212,8 +212,9 @@ def archive_old_changes(store: Store, data_dir: Path, now: int) -> int:
 def sign_head(ctx: Context, now: int) -> None:
     """Sign the feed's head once a day, so that its tail cannot be cut off or rewritten unnoticed."""
     with ctx.store.reader() as db:
-        newest = max((head.time for head in feed.heads(db)), default=0)
-    if now // DAY_SECONDS > newest // DAY_SECONDS:
+        own = [head for head in feed.heads(db) if head.origin == ctx.store.origin]
+    # The last one by its place: one that was signed while the clock was ahead must not stand for all days until then.
+    if not own or now // DAY_SECONDS != max(own, key=lambda head: head.serial).time // DAY_SECONDS:
         ctx.store.write(lambda tx: _sign(tx, ctx, now))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -169,7 +170,8 @@ def _hour_text(hour: int) -> str:
 def _labels(db: apsw.Connection, grouping: str, groups: list[int]) -> dict[int, str]:
     if grouping == "device":
         uuids = devices.uuids_of(db, groups)
-        return {group: _uuid_text(uuids[group]) if group in uuids else f"#{group}" for group in groups}
+        known = {group: _uuid_text(uuids[group]) if group in uuids else f"#{group}" for group in groups}
+        return dict(sorted(known.items(), key=itemgetter(1)))
     text = _hour_text if grouping == "hour" else (lambda _: "all") if grouping == "type" else day_text
     return {group: text(group) for group in groups}
 
@@ -209,7 +211,9 @@ def overview(
         "firstDay": None if first_day is None else day_text(first_day),
         "from": day_text(chosen.first_day if first is not None else min(first_day or today, today)),
         "to": day_text(chosen.last_day) if last is not None else day_text(max([today, *lines])),
-        "all": {names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: -e[1])},
+        "all": {
+            names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: (-e[1], names[e[0][1]]))
+        },
         "period": _sum_types(lines.values()),
         "days": [{"day": day_text(day), **line} for day, line in sorted(lines.items())],
     }
@@ -240,7 +244,7 @@ def _sum_types(lines: Any) -> dict[str, int]:
     for line in lines:
         for name, units in line["units"].items():
             sums[name] += units
-    return dict(sorted(sums.items(), key=lambda entry: -entry[1]))
+    return dict(sorted(sums.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def _lines(

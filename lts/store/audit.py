@@ -140,7 +140,7 @@ def lines(db: apsw.Connection, wanted: Wanted, offset: int, limit: int) -> list[
     where, values = _where(wanted)
     query = f"""SELECT a.time, o.uuid, a.actor, a.action, a.subject, a.detail, l.serial IS NOT NULL FROM audit a
         JOIN origins o ON o.id = a.origin LEFT JOIN overruled l ON l.origin = a.origin AND l.serial = a.serial
-        WHERE {where} ORDER BY a.time DESC, a.origin DESC, a.serial DESC LIMIT ? OFFSET ?"""  # noqa: S608 - fixed parts
+        WHERE {where} ORDER BY a.time DESC, o.uuid DESC, o.incarnation DESC, a.serial DESC LIMIT ? OFFSET ?"""  # noqa: S608 - fixed parts
     return [
         Line(time, uuid, actor, action, subject, json.loads(detail), bool(overruled))
         for time, uuid, actor, action, subject, detail, overruled in sql.rows(db, query, (*values, limit, offset))

@@ -52,7 +52,7 @@ def _where(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
 def find(db: apsw.Connection, wanted: Wanted, sort: str, descending: bool, offset: int, limit: int) -> list[Device]:
     """A page of devices. Flagged ones are few, and are looked through one by one."""
     where, values = _where(wanted)
-    order = f"{SORTS[sort]} {'DESC' if descending else 'ASC'}, d.id"
+    order = f"{SORTS[sort]} {'DESC' if descending else 'ASC'}, d.uuid"
     cut = "" if wanted.forked_only else f" LIMIT {limit:d} OFFSET {offset:d}"
     query = (
         f"SELECT d.id, d.uuid, d.contact, d.given, d.lag, d.chain FROM devices d WHERE {where} ORDER BY {order}{cut}"  # noqa: S608 - fixed parts and numbers

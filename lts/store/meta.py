@@ -22,6 +22,17 @@ def served_days(db: apsw.Connection) -> set[int]:
     return set(json.loads(sql.value(db, "SELECT value FROM meta WHERE name = 'servedDays'") or "[]"))
 
 
+def refusals(db: apsw.Connection) -> bytes:
+    """What was kept of the last refused requests (lts.service.refusals), empty when nothing was."""
+    return bytes(sql.value(db, "SELECT value FROM meta WHERE name = 'refusals'") or b"")
+
+
+def keep_refusals(tx: Transaction, data: bytes) -> None:
+    """Keep the last refused requests, in place of those kept before."""
+    tx.housekeeping = True
+    tx.execute("INSERT OR REPLACE INTO meta VALUES ('refusals', ?)", (data,))
+
+
 def try_storing(tx: Transaction) -> None:
     """Store something, so that the commit shows whether this can be done."""
     tx.housekeeping = True

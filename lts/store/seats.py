@@ -196,7 +196,7 @@ def next_ends(db: apsw.Connection, item: int, concurrent: bool, now: int, limit:
     """(end in UTC seconds, device's UUID) of the first of an item's live seats or leases to end."""
     table = "leases" if concurrent else "seats"
     query = f"""SELECT s.ends, d.uuid FROM {table} s JOIN devices d ON d.id = s.device
-        WHERE s.item = ? AND s.ends > ? AND s.flags & 2 = 0 ORDER BY s.ends, s.device LIMIT ?"""  # noqa: S608 - one of two fixed names
+        WHERE s.item = ? AND s.ends > ? AND s.flags & 2 = 0 ORDER BY s.ends, d.uuid LIMIT ?"""  # noqa: S608 - one of two fixed names
     return [(end, bytes(uuid)) for end, uuid in sql.each(db, query, (item, now, limit))]
 
 

@@ -10,6 +10,7 @@ answering   what the other's requests get
 following   taking the other's changes
 joining     the first copy
 confirming  answers to clients wait for the standby
+delegating  the main's word for the standby's key
 peer        what is known of the other one
 handing     the main lets the standby serve
 node        all of it together

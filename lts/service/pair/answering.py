@@ -11,11 +11,12 @@ from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
-from lts.service.pair import handing, messages
+from lts.service.pair import delegating, handing, messages
 from lts.service.pair.giving import Giving
 from lts.service.pair.messages import News, Poll, Problem, Standing, TakeOver
 from lts.service.pair.node import Node
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions, number_in
+from lts.service.refusals import RefusedRequest
 from lts.store import exchange, feed
 
 log = logging.getLogger("lts.pair")
@@ -115,7 +116,8 @@ class Answering:
         if not batch.given and poll.wait > 0:
             store.recent.wait(batch.have, min(poll.wait, MAX_WAIT_SECONDS))
             batch = self._read(known, limit)
-        certificates, until = node.certify(poll.certified_until)
+        certificates, until = delegating.certify(node, poll.certified_until)
+        refusals, refused = _refusals_since(node, poll.refusals)
         news = News(
             state=node.answer(),
             origins=batch.origins,
@@ -124,6 +126,8 @@ class Answering:
             complete=batch.complete,
             certificates=certificates,
             until=until,
+            refusals=refusals,
+            refused=refused,
         )
         return news, batch.own_serial if batch.complete else None
 
@@ -158,3 +162,10 @@ class Answering:
 
     def _take_over(self, body: bytes) -> bytes:
         return messages.encode(Standing(handing.take_over(self._node, messages.decode(body, TakeOver))))
+
+
+def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:
+    """Refused requests for the other server, which has those up to `number`; of an earlier start it has none."""
+    known = number - node.start if rules.is_same_start(number, node.start) else 0
+    newest, refused = node.ctx.refusals.since(known)
+    return node.start + newest, refused

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
-from lts.service.pair import joining, meeting, messages
+from lts.service.pair import delegating, joining, meeting, messages
 from lts.service.pair.caller import Caller, Send
 from lts.service.pair.messages import News, Poll, Standing, State
 from lts.service.pair.node import Node
@@ -53,6 +53,7 @@ class Following:
         self._wait = wait
         self._line = Caller(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
         self._met = node.pinned.now.key
+        self._refusals = 0
 
     def step(self) -> bool:
         """Never raises what the other server or the network can cause; it becomes a fault of the pair."""
@@ -104,6 +105,7 @@ class Following:
             state=node.state(),
             wait=self._wait if node.peer.met and (serving or node.role == STANDBY) else 0.0,
             limit=LIMIT_SERVING if serving else LIMIT_REFUSING,
+            refusals=self._refusals,
             certified_until=held.until if held is not None and node.role == STANDBY else 0,
         )
         news = self._line.call(messages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
@@ -113,13 +115,16 @@ class Following:
     def _take(self, news: News, asked: float) -> bool:
         node = self._node
         newest = node.heard(news.state)
+        self._refusals = news.refusals
+        if news.refused:
+            node.ctx.refusals.take(news.refused)
         mine = node.state()
         if mine.family != news.state.family and not self._join(mine, news.state):
             return False
         if mine.family or node.role == MAIN:
             node.settle()
         if news.certificates and node.role == STANDBY and node.peer.who is not None:
-            node.take_delegation(node.peer.who.uuid, news.certificates, news.until)
+            delegating.take(node, node.peer.who.uuid, news.certificates, news.until)
         if news.changes:
             self._store(news)
         if not news.complete:

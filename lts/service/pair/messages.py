@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lts.errors import PeerError
+from lts.service.refusals import RefusedRequest
 from lts.store.transaction import Position
 
 M = TypeVar("M")
@@ -50,7 +51,8 @@ class State(msgspec.Struct, kw_only=True):
     """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
     there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
-    alone; `word` numbers what a server says of itself (lts.rules.pair.is_outdated), 0 where it does not (0.1)."""
+    alone; `word` numbers what a server says of itself (lts.rules.pair.is_outdated), 0 where it does not (0.1);
+    `ahead` counts reports that were refused in part (142) while the clocks differed."""
 
     status: str
     now: int
@@ -60,20 +62,24 @@ class State(msgspec.Struct, kw_only=True):
     limit: float
     have: list[Position]
     word: int = 0
+    ahead: int = 0
 
 
 class Poll(msgspec.Struct, kw_only=True):
-    """Give me what I lack, or wait `wait` seconds for it; `certified_until` is the end of the caller's delegation."""
+    """Give me what I lack, or wait `wait` seconds for it; `certified_until` is the end of the caller's delegation,
+    `refusals` the number given with the last refused requests."""
 
     state: State
     wait: float
     limit: int
     certified_until: int = 0
+    refusals: int = 0
 
 
 class News(msgspec.Struct, kw_only=True):
     """Changes in the order in which the sender took them; `heads` are hashes that must come out in applying them.
-    `complete`: there were no more. `certificates` renew the caller's delegation until `until`."""
+    `complete`: there were no more. `certificates` renew the caller's delegation until `until`. `refused` are requests
+    refused by the sender that the caller has not, `refusals` the number to ask on with."""
 
     state: State
     origins: list[tuple[str, str]]
@@ -82,6 +88,8 @@ class News(msgspec.Struct, kw_only=True):
     complete: bool
     certificates: list[str] = []
     until: int = 0
+    refusals: int = 0
+    refused: list[RefusedRequest] = []
 
 
 class Standing(msgspec.Struct):

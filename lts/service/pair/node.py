@@ -13,21 +13,19 @@ from collections.abc import Callable
 from typing import Any
 
 from lts import __version__
-from lts.crypto import PublicKey, canonical_json, jws_header, sign_jws
+from lts.crypto import PublicKey
 from lts.errors import AdminError, PeerError, Refusal
-from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service import identity
-from lts.service.catalog import self_signed
 from lts.service.context import Context
 from lts.service.feeds import begin_feed
 from lts.service.pair import meeting
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.peer import Handed, Peer
-from lts.service.pair.pinned import Delegation, PinnedFile
+from lts.service.pair.pinned import PinnedFile
 from lts.service.upkeep import archives_folder
 from lts.store import exchange, feed, pair, records
 from lts.store.transaction import Position, Transaction
@@ -59,16 +57,18 @@ class Node:
         now = self.elapsed()
         self.peer = Peer(now, now, now)
         self.handed = Handed()
-        self._word = rules.first_word(1 + secrets.randbelow(1 << 30))
+        self._word = self.start = rules.first_word(1 + secrets.randbelow(1 << 30))
         self.told = 0
         """Number of the last answer to a request of the other one."""
         self.settled = False
         self.archives = archives_folder(ctx.store.path.parent)
         self.changing = threading.RLock()
         self._beat_at = self.elapsed()
-        self._bonded = pinned.delegation(ctx.clock.now()) is not None
+        self.bonded = pinned.delegation(ctx.clock.now()) is not None
         self._family, self._bare = "", True
         self.lost = False
+        self.ahead = 0
+        """Reports refused for slots ahead of this clock and not of the other one, since the two differ."""
         self.merged_changes = 0
         ctx.status = STARTING if self.role == MAIN else REFUSING
         ctx.store.recent.listen(ctx.store.vector())
@@ -125,6 +125,7 @@ class Node:
             family=self._family,
             bare=self._bare,
             limit=self.limit,
+            ahead=self.ahead,
             have=store.positions(),
         )
 
@@ -158,12 +159,20 @@ class Node:
         if state.status == SERVING:
             self.peer.serving = state.word
         self.peer.clock_offset = state.now - self.ctx.clock.now()
+        self.ahead = self.ahead if self.clock_gap else 0
         clock = self.ctx.clock
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.accept()
         if rules.gives_way(self.role, self.ctx.status, state.status):
             self.give_way("both served")
         return True
+
+    @property
+    def clock_gap(self) -> int:
+        """By how many seconds the other clock is ahead of this one (behind: below 0), 0 where that is not worth a
+        word."""
+        gap = self.peer.clock_offset
+        return gap if self.peer.met and abs(gap) > rules.CLOCK_GAP_SECONDS else 0
 
     def fault(self, code: str, detail: str) -> PeerError:
         """Remember a fault of the pair, to be shown until it is mended; returned to be raised."""
@@ -294,8 +303,8 @@ class Node:
         else:
             self._look_for_the_other(now)
         bonded = self.pinned.delegation(self.ctx.clock.now()) is not None
-        if bonded != self._bonded:
-            self._bonded = bonded
+        if bonded != self.bonded:
+            self.bonded = bonded
             self.ctx.store.refresh_catalog()
 
     def _look_for_the_other(self, now: float) -> None:
@@ -334,25 +343,6 @@ class Node:
         both = self.confirming.wait(serial)
         self.check()
         return "both" if both else "local"
-
-    # delegation
-
-    def certify(self, until: int) -> tuple[list[str], int]:
-        """(certificates, end) for the standby when its delegation is old, else nothing."""
-        now, pinned = self.ctx.clock.now(), self.pinned.now
-        if self.role != MAIN or pinned.key is None or pinned.uuid is None or not rules.renew_delegation(until, now):
-            return [], 0
-        me = self.ctx.identity
-        claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, now + self.peer.clock_offset)
-        header = jws_header(me.key.public, CERTIFICATE_TYPE)
-        return [self_signed(me), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
-
-    def take_delegation(self, main_uuid: str, certificates: list[str], until: int) -> None:
-        """Keep the main's word for this server."""
-        if certificates:
-            self.pinned.change(delegation=Delegation(main_uuid, tuple(certificates), until))
-            self._bonded = True
-            self.ctx.store.refresh_catalog()
 
     def learn_keys(self) -> None:
         """Leases of every server that ever served in this pair are believed."""

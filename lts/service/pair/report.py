@@ -6,7 +6,6 @@ from typing import Any
 
 from lts.crypto import PublicKey
 from lts.protocol import iso
-from lts.rules import pair as rules
 from lts.rules.notices import ERROR, Notice
 from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, SERVING
 from lts.rules.seats import SEAT_WAYS, grace_units
@@ -62,10 +61,14 @@ def notices(node: Node) -> list[Notice]:
     if node.pinned.now.retired:
         faults.setdefault("peer-promoted", RETIRED)
     found = [Notice(code, detail, ERROR) for code, detail in faults.items()]
-    off = abs(node.peer.clock_offset) if node.peer.met else 0
-    if off > rules.CLOCK_SLACK_SECONDS:
-        sentence = f"The clocks of the two servers differ by {off} seconds; set them right."
-        found.append(Notice("pair-clocks", sentence, params={"seconds": off}))
+    gap = abs(node.clock_gap)
+    if gap:
+        reports = node.ahead + (node.peer.state.ahead if node.peer.state is not None else 0)
+        sentence = (
+            f"The clocks of the two servers differ by {gap} seconds; set them right. Reports that were refused in part"
+            f" or whole for that since (142): {reports}."
+        )
+        found.append(Notice("pair-clocks", sentence, params={"seconds": gap, "reports": reports}))
     if node.ctx.status == SERVING:
         found += _not_following(node)
         found += standin.notices(node.ctx, for_good=node.role == MAIN)
