@@ -137,9 +137,8 @@ class Catalog:
 
     @property
     def present(self) -> list[Code]:
-        """Codes that were not removed, in the order in which they got their names: both servers of a pair have it."""
-        found = (code for code in self.codes_by_key.values() if not code.removed)
-        return sorted(found, key=lambda code: (self.names.place(code.key), code.key))
+        """Codes that were not removed, in the order of `codes_by_key`."""
+        return [code for code in self.codes_by_key.values() if not code.removed]
 
     @property
     def closed_day(self) -> int:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from lts.crypto import PublicKey
 from lts.protocol import DAY_SECONDS
 
-PROTOCOL = 2
-"""Number of what the servers say to each other and of the feed's kinds; both sides must speak the same."""
+PROTOCOL, PREVIOUS = 2, 1
+"""Number of what the servers say to each other and of the feed's kinds. A server speaks the one before too, so that a
+pair is upgraded one server at a time."""
 MAIN, STANDBY = "main", "standby"
 SERVING, REFUSING, STARTING = "serving", "standby", "starting"
 DELEGATION_SECONDS = 7 * DAY_SECONDS
@@ -129,6 +130,12 @@ def may_take_back(since_well: float | None, since_taken_back: float | None) -> b
 def gives_way(role: str, status: str, peer_status: str) -> bool:
     """Whether a server that serves must stop, since both serve: the main resumes."""
     return role == STANDBY and status == SERVING and peer_status == SERVING
+
+
+def spoken(theirs: int) -> int | None:
+    """The protocol in which a server that speaks `theirs` and all before is spoken to, None = they have none in
+    common."""
+    return min(PROTOCOL, theirs) if theirs >= PREVIOUS else None
 
 
 def role_fault(mine: str, theirs: str) -> str | None:

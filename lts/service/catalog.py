@@ -38,7 +38,7 @@ from lts.service.licensefiles import LicenseFiles
 from lts.service.pair.pinned import Delegation
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
-from lts.store import codenames, codes, licenses
+from lts.store import codenames, codes, licenses, pair
 from lts.store.codes import StoredCode
 from lts.store.licenses import Stamp, StoredLicense
 
@@ -77,6 +77,8 @@ class Builder:
         if common != self._common:
             self._licenses, self._common = {}, common
         known = [self._license(db, key, stamp, held) for key, stamp in licenses.stamps(db).items()]
+        numbers = pair.first_numbers(db, pair.ITEM)
+        known.sort(key=lambda one: min((numbers.get(key, key) for key in one.items), default=0))
         items: dict[int, LicenseItem] = {}
         vendors: dict[str, str] = {}
         own: dict[LicenseName, str] = {}
@@ -88,6 +90,8 @@ class Builder:
             own.update(one.own)
             of_main.update(one.of_main)
         every = [self._code(stored, items) for stored in codes.all_codes(db)]
+        numbers = pair.first_numbers(db, pair.CODE)
+        every.sort(key=lambda code: numbers.get(code.key, code.key))
         names = learn(codenames.changes(db))
         present = [code for code in every if not code.removed]
         present.sort(key=lambda code: (names.place(code.key), code.key), reverse=True)

@@ -293,7 +293,6 @@ def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[
     with ctx.store.snapshot() as view:
         items = view.catalog.items
         chosen = items.values() if of is None else [items[key] for key in of if key in items]
-        chosen = sorted(chosen, key=lambda entry: (entry.organization_id, entry.license_id, entry.vendor))
         return [_describe(view, entry, now, item_now) for entry in chosen]
 
 

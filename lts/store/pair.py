@@ -132,6 +132,14 @@ def load_aliases(db: apsw.Connection) -> dict[AliasKey, int]:
     return {(what, number): ours for what, number, ours in sql.rows(db, "SELECT what, number, ours FROM aliases")}
 
 
+def first_numbers(db: apsw.Connection, what: int) -> dict[int, int]:
+    """Of things that both servers numbered: the lower of the numbers, by this database's. So both have one order."""
+    found: dict[int, int] = {}
+    for number, ours in sql.rows(db, "SELECT number, ours FROM aliases WHERE what = ?", (what,)):
+        found[ours] = min(number, found.get(ours, ours))
+    return found
+
+
 def resolve(tx: Transaction, record: Any) -> Any:
     """The record with this database's numbers in place of others for the same things."""
     known = tx.aliases

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from lts import __version__
 from lts.crypto import PublicKey
 from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
@@ -17,7 +18,7 @@ from lts.service.pair.messages import News, Poll, Problem, Standing, TakeOver
 from lts.service.pair.node import Node
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions, number_in
 from lts.service.refusals import RefusedRequest
-from lts.store import exchange, feed
+from lts.store import dialect, exchange, feed
 
 log = logging.getLogger("lts.pair")
 MAX_WAIT_SECONDS = 5.0
@@ -50,7 +51,7 @@ class Answering:
             messages.CHANGES: self._changes,
             messages.GIVE_WAY: self._give_way,
             messages.TAKE_OVER: self._take_over,
-            messages.COPY: self._giving.offer,
+            messages.COPY: self._copy,
             messages.PART: self._giving.part,
             messages.COPIED: self._giving.done,
         }
@@ -80,7 +81,9 @@ class Answering:
         except PeerError as error:
             return error.status, {}, messages.encode(Problem(str(error.code), error.detail))
         pinned = self._node.pinned.now.key
-        if pinned is not None and who.key != pinned and who.key not in self._strangers and len(self._strangers) < 100:
+        if who.key == pinned:
+            self._node.peer.protocol = who.protocol
+        elif pinned is not None and who.key not in self._strangers and len(self._strangers) < 100:
             self._strangers.add(who.key)
             kid = PublicKey.from_x(who.key).kid
             log.warning("a server with the key %s called; it is not the one pinned and gets nothing", fingerprint(kid))
@@ -140,6 +143,9 @@ class Answering:
         if given is None:
             with store.reader() as db:
                 given, complete = exchange.since(db, self._node.archives, have, limit)
+        known_to_it = dialect.readable(given, self._node.peer.protocol)
+        self._node.waiting = len(given) - len(known_to_it)
+        given, complete = known_to_it, complete and not self._node.waiting
         place = {key: index for index, key in enumerate(names)}
         heads = {change[0]: (place[change[0]], change[1], change[5]) for change in given if change[5] is not None}
         return _Batch(
@@ -159,6 +165,12 @@ class Answering:
         if node.ctx.status == SERVING:
             node.give_way("the main is back")
         return messages.encode(Standing(node.answer()))
+
+    def _copy(self, body: bytes) -> bytes:
+        if self._node.peer.protocol < rules.PROTOCOL:
+            words = f"The main runs LTS {__version__}, whose data this version cannot read; upgrade this server."
+            raise PeerError("peer-version", words, status=409)
+        return self._giving.offer(body)
 
     def _take_over(self, body: bytes) -> bytes:
         return messages.encode(Standing(handing.take_over(self._node, messages.decode(body, TakeOver))))

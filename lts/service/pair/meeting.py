@@ -73,8 +73,10 @@ def _recognize(node: Node, who: Self) -> None:
 
 
 def _speak_alike(node: Node, who: Self) -> None:
-    """Raises PeerError when the two cannot follow each other."""
-    if who.protocol != rules.PROTOCOL:
+    """Raises PeerError when the two cannot follow each other. What the other one answers is never above what this one
+    said that it speaks, unless it knows no other."""
+    node.peer.protocol = who.protocol
+    if rules.spoken(who.protocol) != who.protocol:
         older = "the other" if who.protocol < rules.PROTOCOL else "this"
         raise node.fault(
             "peer-version",

@@ -66,6 +66,8 @@ class Node:
         self._beat_at = self.elapsed()
         self.bonded = pinned.delegation(ctx.clock.now()) is not None
         self._family, self._bare = "", True
+        self.waiting = 0
+        """Changes that the other server cannot read before it is upgraded, as far as they were looked at."""
         self.lost = False
         self.ahead = 0
         """Reports refused for slots ahead of this clock and not of the other one, since the two differ."""
@@ -103,7 +105,7 @@ class Node:
             key=self.ctx.identity.key.public.x,
             role=self.role,
             version=__version__,
-            protocol=rules.PROTOCOL,
+            protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
             status=self.ctx.status,
             promoted=to is not None and to.key == self.pinned.now.replaced,
         )

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lts.rules.pair import PROTOCOL
 from lts.service.pair.messages import Self, State
 
 
@@ -20,6 +21,8 @@ class Peer:
     met: bool = False
     serves: bool = False
     who: Self | None = None
+    protocol: int = PROTOCOL
+    """What it speaks, as far as it said so."""
     state: State | None = None
     newest: int = 0
     """Number of its newest word, of the newest that said that it serves, and of its last answer to a poll."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from lts import __version__
 from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules.notices import ERROR, Notice
-from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, SERVING
+from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL, SERVING
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
 from lts.service import standin
@@ -69,10 +70,22 @@ def notices(node: Node) -> list[Notice]:
             f" or whole for that since (142): {reports}."
         )
         found.append(Notice("pair-clocks", sentence, params={"seconds": gap, "reports": reports}))
+    found += _older(node)
     if node.ctx.status == SERVING:
         found += _not_following(node)
         found += standin.notices(node.ctx, for_good=node.role == MAIN)
     return found
+
+
+def _older(node: Node) -> list[Notice]:
+    """The other server speaks the protocol of before."""
+    if not node.peer.met or node.peer.protocol >= PROTOCOL:
+        return []
+    version = node.peer.who.version if node.peer.who else ""
+    sentence = f"The other server runs LTS {version}, this one {__version__}; upgrade it soon."
+    if node.waiting:
+        sentence += " Changes that it cannot read wait for that, and it does not follow meanwhile."
+    return [Notice("pair-older", sentence, params={"theirs": version, "ours": __version__})]
 
 
 def _not_following(node: Node) -> list[Notice]:

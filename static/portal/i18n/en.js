@@ -603,6 +603,7 @@ export const words = {
   "notice.pair-delegation-promoted": "This server authorizes in the main's place for {hours} more {hours|hour|hours}, until {until}. Send the vendor its activation request.",
   "notice.pair-no-standby": "",
   "notice.pair-not-following": "",
+  "notice.pair-older": "",
   "notice.pair-promoted": "This server was made the main for good on {time} by {actor}; the former main never serves again.",
   "notice.peer-copy": "",
   "notice.peer-family": "",

@@ -1,0 +1,39 @@
+"""Which changes a server of the pair protocol before this program's can read (docs/design/pair.md, Upgrading).
+
+Others wait for its upgrade: a change that was worded otherwise for it would be another one in the chain of hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lts.store.exchange import Given
+from lts.store.records import Epoch, Kind, Reported, decode_payload
+
+_SINCE_2 = (Kind.CHAIN, Kind.ARCHIVED, Kind.GRANTS_ENDED)
+
+
+def readable(given: Sequence[Given], protocol: int) -> list[Given]:
+    """The changes up to the first that a server of this protocol cannot read, or would count otherwise."""
+    return list(_up_to_the_first(given)) if protocol < 2 else list(given)
+
+
+def _up_to_the_first(given: Sequence[Given]) -> Iterator[Given]:
+    for change in given:
+        if not _known_to_1(change[3], change[4]):
+            return
+        yield change
+
+
+def _known_to_1(kind: int, payload: bytes) -> bool:
+    """0.1 had no kind beyond DELIVERED, no generations, one branch for all slots of a report, and numbers alone for
+    type names."""
+    if kind == Kind.REPORTED:
+        reported = decode_payload(kind, payload)
+        assert isinstance(reported, Reported)
+        return reported.apart == 0 and all(isinstance(run.type, int) for run in reported.runs)
+    if kind == Kind.EPOCH:
+        epoch = decode_payload(kind, payload)
+        assert isinstance(epoch, Epoch)
+        return epoch.generation == 0
+    return kind not in _SINCE_2
