@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lts.rules.usage import TOGETHER
 from lts.store.exchange import Given
 from lts.store.records import Epoch, Kind, Reported, decode_payload
 
@@ -26,12 +27,13 @@ def _up_to_the_first(given: Sequence[Given]) -> Iterator[Given]:
 
 
 def _known_to_1(kind: int, payload: bytes) -> bool:
-    """0.1 had no kind beyond DELIVERED, no generations, one branch for all slots of a report, and numbers alone for
-    type names."""
+    """0.1 had no kind beyond DELIVERED, no generations, and numbers alone for type names. It adds up the branches of a
+    device, so what is counted together with them would count twice."""
     if kind == Kind.REPORTED:
         reported = decode_payload(kind, payload)
         assert isinstance(reported, Reported)
-        return reported.apart == 0 and all(isinstance(run.type, int) for run in reported.runs)
+        numbered = all(isinstance(run.type, int) for run in reported.runs)
+        return reported.branch != TOGETHER and reported.apart == 0 and numbered
     if kind == Kind.EPOCH:
         epoch = decode_payload(kind, payload)
         assert isinstance(epoch, Epoch)

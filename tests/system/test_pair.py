@@ -159,6 +159,31 @@ def test_a_main_that_is_restarted_in_order_leaves_no_gap(tmp_path: Path) -> None
         assert totals(pair.main) == totals(pair.standby) == {loop.client.device_id: loop.used for loop in loops}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process that runs")
+def test_a_main_whose_disk_takes_nothing_gives_way(tmp_path: Path) -> None:
+    import resource
+
+    limits = {"deviceRequestsPerMinute": 10**6, "deviceBurst": 10**6}
+    with twins(tmp_path, item(quota=10**9, **FOREVER), rateLimits=limits) as pair:
+        pair.start()
+        key = pair.main.admin("GET", f"/license-key/{pair.code}")[1]["licenseKey"]
+        loop = Loop(key, pair.vendor.key.public.x, 0.05)
+        loop.start()
+        wait_until(lambda: loop.answers > 10, "the main serves")
+        assert pair.main.process is not None
+        full = time.monotonic()
+        before = resource.prlimit(pair.main.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        wait_until(lambda: loop.answers_since(full) > 20, "the standby serves")
+        assert (pair.standby.health(), pair.main.health()) == ("serving", "starting")
+        assert any(line["event"] == "cannot-store" for line in pair.standby.pair()["history"])
+        resource.prlimit(pair.main.process.pid, resource.RLIMIT_FSIZE, before)
+        loop.end()
+        pair.main.stop()
+        pair.main.start()
+        wait_until(pair.in_step, "the main serves again after a restart")
+        assert totals(pair.main) == totals(pair.standby) == {loop.client.device_id: loop.used}
+
+
 def test_ten_rounds_of_torment(tmp_path: Path) -> None:
     assert torture.rounds(tmp_path, 10, seed=20261125, quiet=True) == []
 

@@ -82,7 +82,7 @@ def _older(node: Node) -> list[Notice]:
     if not node.peer.met or node.peer.protocol >= PROTOCOL:
         return []
     version = node.peer.who.version if node.peer.who else ""
-    sentence = f"The other server runs LTS {version}, this one {__version__}; upgrade it soon."
+    sentence = f"The other server is an older LTS ({version}) than this one ({__version__}); upgrade it soon."
     if node.waiting:
         sentence += " Changes that it cannot read wait for that, and it does not follow meanwhile."
     return [Notice("pair-older", sentence, params={"theirs": version, "ours": __version__})]
