@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -135,6 +136,14 @@ class Twin:
                 self.process.wait(timeout=PATIENCE)
             finally:
                 self.kill()
+
+    def set_disk(self, *, full: bool) -> None:
+        """Whether the running process can write to no file from now on, as on a full disk; on Linux alone."""
+        if self.process is not None and sys.platform == "linux":
+            import resource
+
+            most = resource.RLIM_INFINITY
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (0 if full else most, most))
 
     def health(self) -> str:
         """serving, standby, starting, or down."""

@@ -161,8 +161,6 @@ def test_a_main_that_is_restarted_in_order_leaves_no_gap(tmp_path: Path) -> None
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits a process that runs")
 def test_a_main_whose_disk_takes_nothing_gives_way(tmp_path: Path) -> None:
-    import resource
-
     limits = {"deviceRequestsPerMinute": 10**6, "deviceBurst": 10**6}
     with twins(tmp_path, item(quota=10**9, **FOREVER), rateLimits=limits) as pair:
         pair.start()
@@ -170,13 +168,12 @@ def test_a_main_whose_disk_takes_nothing_gives_way(tmp_path: Path) -> None:
         loop = Loop(key, pair.vendor.key.public.x, 0.05)
         loop.start()
         wait_until(lambda: loop.answers > 10, "the main serves")
-        assert pair.main.process is not None
         full = time.monotonic()
-        before = resource.prlimit(pair.main.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        pair.main.set_disk(full=True)
         wait_until(lambda: loop.answers_since(full) > 20, "the standby serves")
         assert (pair.standby.health(), pair.main.health()) == ("serving", "starting")
         assert any(line["event"] == "cannot-store" for line in pair.standby.pair()["history"])
-        resource.prlimit(pair.main.process.pid, resource.RLIMIT_FSIZE, before)
+        pair.main.set_disk(full=False)
         loop.end()
         pair.main.stop()
         pair.main.start()
