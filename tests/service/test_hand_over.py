@@ -82,7 +82,7 @@ def test_a_main_that_is_stopped_in_order_hands_over_without_a_gap_and_takes_it_b
     assert duet.standby.answers(), "at once: no time has passed"
     assert duet.standby.server.report(lease, {"QR": 5}).results[0].status == "counted"
     history = report.describe(duet.standby.node)["history"]
-    assert history[0]["event"] == pair.HAND_OVER
+    assert pair.HAND_OVER in [line["event"] for line in history]
     settled(duet, 5)
 
 
