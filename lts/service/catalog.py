@@ -78,7 +78,7 @@ class Builder:
             self._licenses, self._common = {}, common
         known = [self._license(db, key, stamp, held) for key, stamp in licenses.stamps(db).items()]
         numbers = pair.first_numbers(db, pair.ITEM)
-        known.sort(key=lambda one: min((numbers.get(key, key) for key in one.items), default=0))
+        known.sort(key=lambda one: min(map(numbers.get, one.items, one.items), default=0))
         items: dict[int, LicenseItem] = {}
         vendors: dict[str, str] = {}
         own: dict[LicenseName, str] = {}

@@ -376,7 +376,9 @@ def test_a_main_restarted_meanwhile_takes_back_when_it_can_store(duet: Duet, ful
     duet.main.close()
     duet.main.set_disk(full=full)
     duet.main.open()
-    run(duet, 10.0)
+    for _ in range(20):
+        run(duet, 0.5)
+        assert duet.standby.answers() or not full, "it does not even begin to give way"
     assert (duet.main.answers(), duet.standby.answers()) == (not full, full)
     settled(duet, 0)
 
@@ -435,6 +437,27 @@ def test_an_older_word_that_comes_later_changes_nothing(duet: Duet) -> None:
     assert pair.is_outdated(pair.first_word(5) + 1, pair.first_word(5) + 2)
     assert not pair.is_outdated(pair.first_word(4) + 1, pair.first_word(5) + 2), "of another start: who knows"
     assert not pair.is_outdated(0, 0)
+
+
+def test_a_main_goes_on_by_a_word_that_makes_its_late_request_void(duet: Duet) -> None:
+    """The standby has not yet heard that it does."""
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.set_disk(full=True)
+    cannot_store(duet.main.server, lease)
+    duet.main.fates["take-over"] = "late"
+    while duet.main.answers():
+        duet.forward(0.5)
+        for player in duet.players:
+            player.beat()
+        duet.standby.follow()
+        duet.main.hand()
+        if duet.main.answers():
+            duet.main.follow()
+    assert duet.main.late
+    duet.main.follow()
+    assert duet.main.answers()
+    duet.main.deliver_late()
+    assert not duet.standby.answers()
 
 
 def test_a_word_from_before_the_request_lets_no_main_serve_on(duet: Duet) -> None:
