@@ -373,6 +373,8 @@ def test_a_main_restarted_meanwhile_takes_back_when_it_can_store(duet: Duet, ful
     duet.main.set_disk(full=True)
     cannot_store(duet.main.server, lease)
     run(duet, PATIENCE)
+    duet.main.set_disk(full=False)
+    run(duet, 5.0)  # it has all that the standby has
     duet.main.close()
     duet.main.set_disk(full=full)
     duet.main.open()
