@@ -7,10 +7,10 @@ row is never honored (docs/design/license-files.md, Trust).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import apsw
 
@@ -78,7 +78,7 @@ class Builder:
             self._licenses, self._common = {}, common
         known = [self._license(db, key, stamp, held) for key, stamp in licenses.stamps(db).items()]
         numbers = pair.first_numbers(db, pair.ITEM)
-        known.sort(key=lambda one: min(map(numbers.get, one.items, one.items), default=0))
+        known.sort(key=lambda one: min(cast("Iterator[int]", map(numbers.get, one.items, one.items)), default=0))
         items: dict[int, LicenseItem] = {}
         vendors: dict[str, str] = {}
         own: dict[LicenseName, str] = {}
