@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -115,6 +116,18 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
         return known.get(error.code) or RuntimeError(error.body)
 
 
+def _turned_away(application: Any, address: str, request: Parser) -> LtsError | None:
+    """Why a request is answered before its body comes. It knows no channel: one in a circle with its request keeps what
+    was read of it until the collector comes by."""
+
+    def environ() -> dict[str, Any]:
+        sent = {f"HTTP_{name}": value for name, value in request.headers.items()}
+        return {**sent, "CONTENT_LENGTH": request.headers.get("CONTENT_LENGTH"), "REMOTE_ADDR": address}
+
+    found: LtsError | None = application.turns_away(request.command, request.path, environ)
+    return found and found.with_traceback(None)
+
+
 class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     """One connection. Of many requests that come at once, one is answered, and taken by the client, before the next is
     looked at; so no more than one answer waits for a client that does not read.
@@ -142,20 +155,9 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     def parser_class(self, adj: Any) -> Parser:
         """See waitress; a request whose body is still to come can be turned away, see lts.web.dispatch."""
         parser = Parser(adj)
-        parser.turns_away = self._turns_away
+        if hasattr(self.server.application, "turns_away"):
+            parser.turns_away = partial(_turned_away, self.server.application, self.addr[0])
         return parser
-
-    def _turns_away(self, request: Parser) -> LtsError | None:
-        application = self.server.application
-        if not hasattr(application, "turns_away"):
-            return None
-
-        def environ() -> dict[str, Any]:
-            sent = {f"HTTP_{name}": value for name, value in request.headers.items()}
-            return {**sent, "CONTENT_LENGTH": request.headers.get("CONTENT_LENGTH"), "REMOTE_ADDR": self.addr[0]}
-
-        found: LtsError | None = application.turns_away(request.command, request.path, environ)
-        return found
 
     def readable(self) -> bool:
         """See waitress; no more is read while something waits to be looked at."""

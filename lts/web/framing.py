@@ -57,7 +57,7 @@ def check_header(header: bytes) -> bytes:
     if len(lines) > HEADER_LINES + 2:
         raise Unreadable(f"it has more than {HEADER_LINES} header lines", 431)
     fields = [_field(line) for line in lines if line]
-    _check_codings(fields)
+    _check_codings(first, fields)
     return b"\r\n".join([first, *(name + b":" + value for name, value in fields), b"", b""])
 
 
@@ -110,10 +110,13 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     return name, value.strip(_BLANKS)
 
 
-def _check_codings(fields: list[tuple[bytes, bytes]]) -> None:
-    """RFC 9112, 6.1: a body is chunked once, and of no announced length. waitress refuses every other coding."""
+def _check_codings(first: bytes, fields: list[tuple[bytes, bytes]]) -> None:
+    """RFC 9112, 6.1: a body is chunked once, in HTTP/1.1 alone, and of no announced length. waitress refuses every other
+    coding."""
     lists = [value.lower() for name, value in fields if name.lower() == b"transfer-encoding"]
     codings = [coding.strip(_BLANKS) for one in lists for coding in one.split(b",")]
+    if lists and not first.endswith(b" HTTP/1.1"):
+        raise Unreadable("a chunked body needs HTTP/1.1")
     if codings.count(b"chunked") > 1:
         raise Unreadable("its body is said to be chunked more than once")
     if lists and (not any(codings) or any(name.lower() == b"content-length" for name, _ in fields)):

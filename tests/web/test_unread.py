@@ -5,9 +5,11 @@ fill no memory, and end.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import select
 import socket
+import weakref
 from typing import Any
 
 import pytest
@@ -125,6 +127,24 @@ def test_whole_headers_of_requests_whose_bodies_are_awaited_count_too(served: Se
     wait_until(lambda: len(channels(served)) < len(waiting), "some end")
     for connection in waiting:
         connection.close()
+
+
+@pytest.mark.parametrize("coding", [b"Content-Length: 900000\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_what_was_read_of_a_request_goes_with_its_connection(served: Served, coding: bytes) -> None:
+    gc.collect()
+    gc.disable()  # a circle of objects would stay until it comes by
+    try:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as half:
+            chunk = b"" if b"Length" in coding else b"c3500\r\n"
+            half.sendall(b"POST /lts/api/v1/report HTTP/1.1\r\nHost: x\r\n" + coding + b"\r\n" + chunk + bytes(500_000))
+            wait_until(
+                lambda: any(one.request and one.request.held() > 400_000 for one in channels(served)), "it was read"
+            )
+            kept = [weakref.ref(one.request) for one in channels(served) if one.request]
+        wait_until(lambda: not channels(served), "the connection is closed")
+        wait_until(lambda: [one() for one in kept] == [None], "nothing holds what was read")
+    finally:
+        gc.enable()
 
 
 def test_answers_that_wait_together_have_a_limit(
