@@ -111,8 +111,8 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_codings(first: bytes, fields: list[tuple[bytes, bytes]]) -> None:
-    """RFC 9112, 6.1: a body is chunked once, in HTTP/1.1 alone, and of no announced length. waitress refuses every other
-    coding."""
+    """RFC 9112, 6.1: a body is chunked once, in HTTP/1.1 alone, and of no announced length. Every other coding is
+    refused by waitress."""
     lists = [value.lower() for name, value in fields if name.lower() == b"transfer-encoding"]
     codings = [coding.strip(_BLANKS) for one in lists for coding in one.split(b",")]
     if lists and not first.endswith(b" HTTP/1.1"):
