@@ -89,8 +89,9 @@ def url_notices(urls: list[str]) -> list[Notice]:
 HAPPENED = {
     "restored": ("A backup was restored on {time} by {actor}: what was counted after it was made is missing. What was"
                  " there before is kept in the data folder as {kept} (lts restore --undo)."),
-    "restore-undone": ("A restore was undone on {time} by {actor}: what it had replaced is back. What was there"
-                       " meanwhile is kept in the data folder as {kept} (lts restore --undo)."),
+    "restore-undone": ("A data folder that was replaced was put back on {time} by {actor}: what was counted after it"
+                       " was replaced is missing. What was there before is kept in the data folder as {kept} (lts"
+                       " restore --undo)."),
     "folder-accepted": ("The data folder was accepted as it was on {time} by {actor}: counts and seats may be missing."
                         " The audit log says what was found."),
     "clock-reset": "The highest time seen was taken back on {time} by {actor}.",
@@ -99,6 +100,8 @@ HAPPENED = {
 }  # fmt: skip
 """Lines of the audit log that are shown for HAPPENED_DAYS: whoever looks then should know."""
 HAPPENED_DAYS = 7
+PLACED = ("restored", "restore-undone")
+"""Of these the last alone holds: it is what the data folder has now."""
 
 
 def happened_notice(action: str, time: int, actor: str, kept: str) -> Notice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.attention import HAPPENED, HAPPENED_DAYS, happened_notice, items_notices, url_notices
+from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service import codeuse, days, handshakes, licenses, newnames, outbox, standin
 from lts.service.context import Context
@@ -40,7 +40,12 @@ def notices(ctx: Context, now: int) -> list[Notice]:
 def _happened(ctx: Context, db: apsw.Connection, now: int) -> list[Notice]:
     """What somebody did to this server in the last days, of which others should know."""
     lines = audit.newest(db, tuple(HAPPENED), ctx.identity.uuid, now - HAPPENED_DAYS * DAY_SECONDS)
-    return [happened_notice(line.action, line.time, line.actor, str(line.detail.get("kept", ""))) for line in lines]
+    placed = [line for line in lines if line.action in PLACED]
+    return [
+        happened_notice(line.action, line.time, line.actor, str(line.detail.get("kept", "")))
+        for line in lines
+        if line not in placed[1:]
+    ]
 
 
 def note_proxy(ctx: Context, peer: str) -> None:

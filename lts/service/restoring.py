@@ -163,6 +163,7 @@ def accept(data_dir: Path, actor: str) -> placing.Plan:
     audit log, and a log that does not belong to the database set aside. Raises AdminError where nothing is wrong,
     DataFolderError where a backup is needed."""
     placing.finish(data_dir)
+    vault.Vault.load(data_dir)
     found = folderstate.examine(data_dir)
     if found is None:
         raise AdminError("nothing-to-accept", f"{data_dir} is whole; start the server.")

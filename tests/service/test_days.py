@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lts import jobs
-from lts.protocol import DAY_SECONDS
+from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
+from lts.rules.usage import Entry, judge_closed
 from lts.service import attention, days, upkeep
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
@@ -76,6 +77,12 @@ def test_days_of_a_wrong_clock_do_not_shorten_the_time_for_late_reports(tmp_path
         days.reset_clock(server.ctx, "test")
         run_for(server, 30)
         assert counted(server, 1, back_days=29) == "counted"
+
+
+def test_a_day_is_closed_up_to_its_last_slot_and_no_further() -> None:
+    slots = (6 * SLOTS_PER_DAY - 1, 6 * SLOTS_PER_DAY)
+    found = judge_closed([Entry(slot, "", {"QR": 1}, None) for slot in slots], 5)
+    assert [result and result.code for result in found] == [143, None]
 
 
 def test_days_that_are_still_to_come_close_nothing(server: Lab) -> None:

@@ -197,6 +197,30 @@ def test_what_was_done_to_a_server_is_told_for_a_week(place: Path) -> None:
         assert noticed(server) == {}
 
 
+def test_of_a_restore_and_the_ways_back_the_last_is_told(place: Path) -> None:
+    folder = place / "origin"
+    restoring.restore(place / "backup.lts", folder / "data", "Ann")
+    clock = FakeTime()
+    for _ in range(2):
+        clock.forward(60)
+        with lab(folder, clock, VENDOR) as server:
+            assert len(noticed(server)) == 1
+        restoring.undo(folder / "data", "Ann")
+    clock.forward(60)
+    with lab(folder, clock, VENDOR) as server:
+        [(code, detail)] = noticed(server).items()
+    [kept] = (folder / "data").glob("replaced-*")
+    assert code == "restore-undone"
+    assert kept.name in detail
+
+
+def test_what_is_left_out_is_named_where_a_folder_is_accepted(place: Path) -> None:
+    folder = place / "origin" / "data"
+    (folder / "vault.key").unlink()
+    with pytest.raises(DataFolderError, match=r"vault\.key is missing"):
+        restoring.accept(folder, "Ann")
+
+
 def test_a_restore_killed_by_the_system_leaves_the_old_content_or_the_new_one(place: Path) -> None:
     """`kill -9` at moments that nobody chose; the steps are tried one by one above."""
     before = identity.load(place / "origin" / "data").incarnation
@@ -207,7 +231,8 @@ def test_a_restore_killed_by_the_system_leaves_the_old_content_or_the_new_one(pl
     for number in range(6):
         folder = another(place, number)
         with subprocess.Popen([*command, str(folder / "data")], env=environ, stdout=subprocess.DEVNULL) as running:
-            wait_until((folder / "data" / "lts.running").exists, "it holds the folder")
+            held = folder / "data" / "lts.running"
+            wait_until(lambda: held.exists() or running.poll() is not None, "it holds the folder, or has ended")  # noqa: B023 - asked at once
             time.sleep(dice.uniform(0, 0.5))
             running.kill()
         found.append(whole(folder, before))

@@ -110,8 +110,8 @@ def test_a_dash_is_standard_output_and_nothing_else_stands_there(command: str, h
                           capture_output=True, stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert main(words_of(command, "file")) == 0
-    begun = (house / "file").read_bytes()[:20]
-    assert done.stdout[:20] == begun
+    begun = (house / "file").read_bytes()[:10]  # of two backups the content differs behind it
+    assert done.stdout[:10] == begun
     assert not (house / "-").exists()
     if command == "backup":
         (house / "piped").write_bytes(done.stdout)

@@ -11,7 +11,9 @@ import pytest
 from lts.service import accounts, sessions
 from lts.store import feed, sql
 from lts.web import jsonbody
+from lts.web.signin import ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE, TRIES_A_MINUTE, TRIES_AT_ONCE
 from tests.support.kit import FakeTime, Lab, Vendor, end_all_sessions, item, lab
+from tests.support.lines import ROOT
 
 PASSWORD = "correct horse battery"
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
@@ -286,9 +288,16 @@ def test_guessing_is_slowed_down_but_the_owner_gets_in(server: Lab) -> None:
     answers = [thief.sign_in(password=f"guess number {n}") for n in range(12)]
     assert answers[0][1]["code"] == "wrong-password"
     assert answers[-1][1]["code"] == "slow-down"
+    assert sum(status != 429 for status, _ in answers) in (8, 9), "one more when all of this takes ten seconds"
     assert int(thief.answer.headers["Retry-After"]) > 0
     assert thief.sign_in()[0] == 429, "the right password from the guesser's address waits too"
     assert owner.sign_in()[0] == 200, "a browser that signed in before has tries of its own, at the same address"
+
+
+def test_the_guide_says_how_often_one_may_try() -> None:
+    assert (TRIES_AT_ONCE, TRIES_A_MINUTE, ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE) == (8, 6, 60, 60)
+    guide = (ROOT / "docs" / "admin" / "hardening.md").read_text(encoding="utf-8")
+    assert "8 tries at once and 6 a minute from an address, 60 a minute from all others together" in guide
 
 
 def test_an_unknown_user_is_told_the_same_as_a_wrong_password(server: Lab) -> None:
