@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -20,13 +20,12 @@ from lts.reach import Deadline
 from lts.rules.addresses import MailAddress
 from lts.rules.alertmail import Mail
 from lts.service.alertsettings import MailSettings
+from lts.service.mailserver import REPLY_BYTES, REPLY_LINES, MailServer, ReplyTooLong
 
 STEP_SECONDS = 10.0
 """How long a mail server may stay silent."""
 WHOLE_SECONDS = 14.0
 """How long sending may take in all, however slowly the server speaks."""
-_NOBODY = "[127.0.0.1]"
-"""The name for EHLO before there is a connection; any keeps smtplib from asking a resolver."""
 _STOPPING = "The server is stopping."
 _TEMPORARY = range(400, 500)
 _OF_THE_MESSAGE = (smtplib.SMTPDataError, smtplib.SMTPSenderRefused, UnicodeError)
@@ -71,109 +70,107 @@ def _domain(sender: MailAddress) -> str:
     return sender.address.rpartition("@")[2].strip("[]")
 
 
+class _UnderWay:
+    """The connection of one mail, which another thread may end at any moment, and for good."""
+
+    def __init__(self) -> None:
+        self.deadline = Deadline(STEP_SECONDS)
+        """Of reaching the server."""
+        self._socket: socket.socket | None = None
+        self._ended = False
+
+    def end(self) -> None:
+        """Whatever the server says or does not say: this is the end of it."""
+        self._ended = True
+        self.deadline.end()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it is closed already
+                # not by its own method: that of TLS makes it a plain one first
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def hold(self, one: socket.socket) -> None:
+        """From now on this is the connection. Raises TimeoutError when it has ended."""
+        self._socket = one
+        if self._ended:
+            one.close()
+            raise TimeoutError("timed out")
+
+    def context(self, ca_file: str) -> ssl.SSLContext:
+        """For TLS whose handshake can be ended too: from its beginning on the plain socket is void."""
+        under_way = self
+
+        class Held(ssl.SSLSocket):
+            def do_handshake(self, block: bool = False) -> None:
+                under_way.hold(self)
+                try:
+                    super().do_handshake(block)
+                except OSError:
+                    under_way.hold(self)  # what is wrong may be that it was ended
+                    raise
+
+        context = ssl.create_default_context(cafile=ca_file or None)
+        context.sslsocket_class = Held
+        return context
+
+
 class Sender:
     """Sends mails one by one; `cancel` from another thread ends the one under way."""
 
     def __init__(self) -> None:
-        self._socket: socket.socket | None = None
-        self._deadline: Deadline | None = None
+        self._under_way: _UnderWay | None = None
         self.canceled = False
 
     def cancel(self) -> None:
         """End what is under way; nothing more is sent."""
         self.canceled = True
-        if self._deadline is not None:
-            self._deadline.end()
-        self._close()
-
-    def _close(self) -> None:
-        under_way = self._socket
+        under_way = self._under_way
         if under_way is not None:
-            try:
-                under_way.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # it is closed already
+            under_way.end()
 
     def send(self, settings: MailSettings, message: EmailMessage, receivers: Sequence[str]) -> Accepted:
         """Hand the mail to the server for these receivers. Raises MailError."""
-        if self.canceled:
+        under_way = self._under_way = _UnderWay()
+        if self.canceled:  # asked only now, so that `cancel` sees this one or this one sees it
             raise MailError(_STOPPING, reached=False)
-        watch = threading.Timer(WHOLE_SECONDS, self._close)
+        watch = threading.Timer(WHOLE_SECONDS, under_way.end)
         watch.daemon = True
         watch.start()
         try:
-            return self._talk(settings, message, receivers)
+            return _talk(settings, message, receivers, under_way)
         except smtplib.SMTPRecipientsRefused as error:
             return _refusals(error.recipients)
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             raise MailError(_words(error, settings), reached=isinstance(error, _OF_THE_MESSAGE)) from error
         finally:
             watch.cancel()
-            self._socket = None
-
-    def _talk(self, settings: MailSettings, message: EmailMessage, receivers: Sequence[str]) -> Accepted:
-        context = ssl.create_default_context(cafile=settings.ca_file or None)
-        server = smtplib.SMTP(local_hostname=_NOBODY, timeout=STEP_SECONDS)
-        # what STARTTLS checks the certificate against: set by the constructor alone, which would connect at once
-        server._host = settings.host  # type: ignore[attr-defined]
-
-        def get_socket(*_: object) -> socket.socket:
-            one = self._connect(settings, context)
-            server.local_hostname = _literal(one)
-            return one
-
-        server._get_socket = get_socket  # type: ignore[attr-defined]
-        try:
-            code, words = server.connect(settings.host, settings.port)
-            if code != 220:
-                raise smtplib.SMTPConnectError(code, words)
-            server.ehlo_or_helo_if_needed()
-            if settings.security == "starttls":
-                server.starttls(context=context)
-                self._socket = server.sock
-                server.ehlo()
-            if settings.user:
-                _sign_in(server, settings.user, settings.password)
-            refused = server.send_message(message, settings.sender.address, list(receivers))
-            return _refusals(refused)
-        finally:
-            server.close()
-
-    def _connect(self, settings: MailSettings, context: ssl.SSLContext) -> socket.socket:
-        deadline = self._deadline = Deadline(STEP_SECONDS)
-        one = self._socket = reach.connect(settings.host, settings.port, deadline)
-        if self.canceled:
-            one.close()
-            raise TimeoutError(_STOPPING)
-        if settings.security == "tls":
-            one = self._socket = reach.encrypt(one, settings.host, deadline, context)
-        one.settimeout(STEP_SECONDS)
-        return one
+            self._under_way = None
 
 
-def _literal(connected: socket.socket) -> str:
-    """The name for EHLO: this side's address (RFC 5321, 4.1.3). The name of this machine would have to be looked up."""
-    address = str(connected.getsockname()[0]).partition("%")[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+def _talk(settings: MailSettings, message: EmailMessage, receivers: Sequence[str], under_way: _UnderWay) -> Accepted:
+    context = under_way.context(settings.ca_file)
+    server = MailServer(settings.host, lambda: _connect(settings, context, under_way))
+    try:
+        code, words = server.connect(settings.host, settings.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, words)
+        server.ehlo_or_helo_if_needed()
+        if settings.security == "starttls":
+            server.starttls(context=context)
+            server.ehlo()
+        if settings.user:
+            server.sign_in(settings.user, settings.password)
+        return _refusals(server.send_message(message, settings.sender.address, list(receivers)))
+    finally:
+        server.close()
 
 
-def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:
-    """AUTH PLAIN or LOGIN in UTF-8 (RFC 4616; smtplib knows ASCII alone)."""
-    ways = server.esmtp_features.get("auth", "").upper().split()
-    if "PLAIN" in ways:
-        code, words = server.docmd("AUTH", "PLAIN " + _base64(f"\0{user}\0{password}"))
-    elif "LOGIN" in ways:
-        code, words = server.docmd("AUTH", "LOGIN " + _base64(user))
-        if code == 334:
-            code, words = server.docmd(_base64(password))
-    else:
-        raise smtplib.SMTPNotSupportedError("The server offers no sign-in that LTS knows (PLAIN, LOGIN).")
-    if code != 235:
-        raise smtplib.SMTPAuthenticationError(code, words)
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode("utf-8")).decode("ascii")
+def _connect(settings: MailSettings, context: ssl.SSLContext, under_way: _UnderWay) -> socket.socket:
+    one = reach.connect(settings.host, settings.port, under_way.deadline)
+    under_way.hold(one)
+    if settings.security == "tls":
+        one = reach.encrypt(one, settings.host, under_way.deadline, context)
+    one.settimeout(STEP_SECONDS)
+    return one
 
 
 def _refusals(refused: dict[str, tuple[int, bytes]]) -> Accepted:
@@ -207,6 +204,11 @@ def _words(error: Exception, settings: MailSettings) -> str:
     if isinstance(error, smtplib.SMTPNotSupportedError):
         hint = " Choose TLS (port 465), or none inside your own network." if settings.security == "starttls" else ""
         return f"{place}: {_plain(str(error))}{hint}"
+    if isinstance(error, ReplyTooLong):
+        return (
+            f"A reply of {place} is longer than {REPLY_BYTES // 1024} KiB or {REPLY_LINES} lines. Look whether a mail"
+            " server is there."
+        )
     if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError | ConnectionResetError | BrokenPipeError):
         hint = " Port 465 wants TLS." if settings.port == 465 and settings.security != "tls" else ""
         words = _plain(str(error)) or "timeout"

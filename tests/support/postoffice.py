@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import ssl
 import threading
@@ -18,6 +19,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from lts.service.mailserver import MailServer
 from tests.support.ports import free_port
 
 
@@ -124,6 +126,26 @@ def black_hole(words: bytes = b"") -> Iterator[Hole]:
         listener.close()
         for one in hole.taken:
             one.close()
+
+
+class _Said(socket.socket):
+    """A connection on which the other side said all that it ever will."""
+
+    said: bytes
+
+    def makefile(self, *_: Any, **__: Any) -> Any:
+        return io.BytesIO(self.said)
+
+    def sendall(self, *_: Any) -> None:
+        """Nobody listens."""
+
+
+def told(words: bytes) -> MailServer:
+    """A mail server that has said these words, and nothing else."""
+    server = MailServer("x.test", socket.socket)
+    server.sock = _Said()
+    server.sock.said = words
+    return server
 
 
 @dataclass

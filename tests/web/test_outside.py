@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import smtplib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,6 +16,7 @@ from lts.crypto import SigningKey, b64url, jws_header, sign_jws
 from lts.protocol import LicenseKey
 from lts.rules import activation, addresses, armor, chain, domains, filekind, licensefile, serverurls, vendorkey
 from lts.rules.fields import Fields
+from lts.service import mailserver
 from lts.service.pair import messages
 from lts.vendor import issuing
 from lts.web import openapi_admin
@@ -23,6 +26,7 @@ from lts.web.listen import MAX_HEADER_BYTES
 from lts.web.messages import device_of
 from tests.support.cost import assert_all_linear, assert_linear
 from tests.support.kit import NOON, item
+from tests.support.postoffice import told
 from tests.web.conftest import TOKEN, Web
 
 MIB = 1 << 20
@@ -198,6 +202,29 @@ READERS: dict[str, tuple[Callable[[str], Any], int]] = {
 @pytest.mark.parametrize("reader", READERS)
 def test_a_text_of_any_form_is_read_in_linear_time(reader: str) -> None:
     assert_all_linear(TEXTS, *READERS[reader])
+
+
+REPLIES: dict[str, Make] = {
+    "lines": inside("", "250-\r\n", "250 x\r\n"),
+    "extensions": inside("", "250-X1 \r\n", "250 x\r\n"),
+    "ways of signing in": inside("", "250-AUTH PLAIN\r\n", "250 x\r\n"),
+    "ways of signing in, as of old": inside("", "250-AUTH=A\r\n", "250 x\r\n"),
+    "long lines of them": inside("", "250-AUTH=" + "A" * 64 + "\r\n", "250 x\r\n"),
+    "a line": inside("250 ", "x", "\r\n"),
+    "blanks": inside("250 ", " ", "x\r\n"),
+    "hyphens": inside("250-x\r\n250 X", "-", "\r\n"),
+    "line ends": filled("\r"),
+    "no code": filled("-"),
+}
+
+
+def test_a_reply_of_a_mail_server_of_any_form_is_read_in_linear_time() -> None:
+    def read(reply: str) -> None:
+        with contextlib.closing(told(reply.encode())) as server, contextlib.suppress(smtplib.SMTPException):
+            server.ehlo()
+
+    for largest in (mailserver.REPLY_BYTES - 64, MIB):
+        assert_all_linear(REPLIES, read, largest)
 
 
 def test_a_license_file_that_anybody_can_sign_is_read_in_linear_time() -> None:
