@@ -9,24 +9,26 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import ssl
 import subprocess
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lts.errors import AdminError, words_of
 from lts.protocol import LicenseKey
+from lts.reach import Deadline, ask, http_connection
 
 Json = dict[str, Any]
 Drive = Callable[[Json], Json]
 """Sends a call to the client and gives its answer."""
 ANSWER_SECONDS = 30
+MAX_ANSWER_BYTES = 1 << 20
 LOOK_SECONDS = 0.01
 """How often a played server looks whether its scenario is over."""
 
@@ -241,19 +243,25 @@ def _started(command: str) -> subprocess.Popen[str]:
 
 def _post(url: str, call: Json) -> Json:
     try:
-        asked = urllib.request.Request(url, json.dumps(call).encode(), {"Content-Type": "application/json"})  # noqa: S310 - http
-        with urllib.request.urlopen(asked, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - http
-            return _object(answer.read().decode("utf-8", "replace"), call)
+        parts = urlsplit(url)
+        secure = ssl.create_default_context() if parts.scheme == "https" else None
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        with contextlib.closing(
+            http_connection(parts.hostname or "", parts.port, Deadline(ANSWER_SECONDS), secure)
+        ) as one:
+            told = {"Content-Type": "application/json"}
+            answer = ask(one, "POST", target, json.dumps(call).encode(), told, MAX_ANSWER_BYTES)
+        if not 200 <= answer.status < 300:
+            raise ValueError(f"HTTP status {answer.status}")
     except (OSError, ValueError) as error:
-        why = error.reason if isinstance(error, urllib.error.URLError) else error
-        words = words_of(why) if isinstance(why, Exception) else why
-        raise AdminError("no-driver", f"{url} does not answer: {words}.") from error
+        raise AdminError("no-driver", f"{url} does not answer: {words_of(error)}.") from error
+    return _object(answer.body.decode("utf-8", "replace"), call)
 
 
 def _object(text: str, call: Json) -> Json:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise AdminError("no-driver", f"The driver answered {text[:80]!r} to {call['do']}; it must be a JSON object.")

@@ -1,19 +1,22 @@
 """Reaching another machine within a time that is bounded as a whole: its name, its addresses, and what it answers.
 
+Of an answer no more is read than its caller allows, whatever lengths it states of itself.
+
 A resolver that is dead or slow holds up no more than that: the system's lookup knows no timeout, so a thread of its own
 asks, and who waits for it goes on without. At most one such thread for each name is under way.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
 import ssl
 import threading
 import time
-from http.client import HTTPConnection, HTTPSConnection
-from typing import Any
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from typing import Any, NamedTuple
 
 Address = tuple[Any, ...]
 """What socket.getaddrinfo gives: family, kind, protocol, canonical name, address."""
@@ -21,6 +24,13 @@ Address = tuple[Any, ...]
 
 _LOOK_SECONDS = 0.25
 """How often who waits for a name looks whether the deadline was ended."""
+HEAD_BYTES = 16 << 10
+"""Of an answer's status line and header, with all `100 Continue` before them."""
+_LINES = 500
+"""Of them, and again of what stands around a body: sizes of chunks, trailers."""
+_BYTES_A_CHUNK = 1024
+"""A long body may have a chunk more for each so many bytes."""
+_PIECE_BYTES = 256 << 10
 
 
 class Deadline:
@@ -136,12 +146,62 @@ def encrypt(plain: socket.socket, host: str, deadline: Deadline, secure: ssl.SSL
         raise
 
 
+class Answer(NamedTuple):
+    """What came of one request. `whole` is false where `body` is cut at its limit or breaks off."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    whole: bool
+
+
+def ask(
+    connection: HTTPConnection, method: str, target: str, body: bytes, headers: dict[str, str], most: int
+) -> Answer:
+    """One request over a connection of `http_connection`, and at most `most` bytes of the answer's body. Nothing but
+    OSError is raised, whatever arrives. The connection is left open where another request can follow."""
+    timed = connection.sock
+    assert isinstance(timed, Timed)
+    kept = False
+    try:
+        timed.allow(HEAD_BYTES, _LINES)
+        connection.request(method, target, body, headers)
+        with contextlib.closing(connection.getresponse()) as answer:
+            timed.allow(HEAD_BYTES + 2 * most, _LINES + most // _BYTES_A_CHUNK)
+            data = _body(answer, most + 1)
+            whole = len(data) <= most and not answer.length
+            kept = whole and not answer.will_close
+            return Answer(answer.status, dict(answer.getheaders()), data[:most], whole)
+    except OSError:
+        raise
+    except Exception as error:  # http.client also lets through what its own parts stumble over: ValueError and others
+        raise OSError(f"not an answer of HTTP: {type(error).__name__} {error}"[:200]) from error
+    finally:
+        if not kept:
+            connection.close()
+
+
+def _body(answer: HTTPResponse, most: int) -> bytes:
+    pieces = []
+    while most and (piece := answer.read(min(most, _PIECE_BYTES))):
+        pieces.append(piece)
+        most -= len(piece)
+    return b"".join(pieces)
+
+
 class Timed:
-    """A connected socket for http.client, whose every step ends by `deadline`; that may be set anew."""
+    """A connected socket for http.client, whose every step ends by `deadline`; that may be set anew. What may be read
+    is counted: at first a header's worth."""
 
     def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
         self.socket = connected
         self.deadline = deadline
+        self.allow(HEAD_BYTES, _LINES)
+
+    def allow(self, most: int, lines: int) -> None:
+        """From now on so many bytes and lines may be read."""
+        self.bytes_left = most
+        self.lines_left = lines
 
     def sendall(self, data: Any) -> None:
         """Send all of it. Raises OSError."""
@@ -152,11 +212,30 @@ class Timed:
 
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
         """What arrives, as a file."""
-        return io.BufferedReader(_Arriving(self, self.socket.makefile("rb", buffering=0)))
+        return _Counted(self, _Arriving(self, self.socket.makefile("rb", buffering=0)))
 
     def close(self) -> None:
         """Let it go; a file of it that is still read stays open."""
         self.socket.close()
+
+
+class _Counted(io.BufferedReader):
+    """http.client reads each status line, header, size of a chunk and trailer by `readline`, and bodies by `read`."""
+
+    def __init__(self, timed: Timed, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self._timed = timed
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self._timed.lines_left -= 1
+        if self._timed.lines_left < 0:
+            raise OSError("its answer has too many lines")
+        return super().readline(size)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:  # a chunk's size is taken as it stands there
+            raise OSError("its answer has a chunk of negative size")
+        return super().read(size)
 
 
 class _Arriving(io.RawIOBase):
@@ -168,8 +247,13 @@ class _Arriving(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._timed.socket.settimeout(self._timed.deadline.left())
-        return self._raw.readinto(buffer)
+        timed = self._timed
+        timed.socket.settimeout(timed.deadline.left())
+        if timed.bytes_left <= 0:
+            raise OSError("its answer is too long")
+        count = self._raw.readinto(memoryview(buffer)[: timed.bytes_left])
+        timed.bytes_left -= count or 0
+        return count
 
     def close(self) -> None:
         self._raw.close()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import http.client
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,12 +14,14 @@ from urllib.parse import urlencode, urlsplit
 
 from lts.config import Config
 from lts.errors import AdminError, CannotStore, DataFolderError, words_of
+from lts.reach import Deadline, ask, http_connection
 from lts.service import datafolder
 
 if TYPE_CHECKING:
     from lts.service.context import Context
 
 TIMEOUT_SECONDS = 600
+MAX_ANSWER_BYTES = 256 << 20
 _OF_A_SERVER = frozenset({"identity.json", "server.key", "vault.key", "lts.db"})
 """Files of which a server's data folder holds one at least."""
 _BEGIN = "start the server once, or name --data DIR."
@@ -62,7 +63,9 @@ def _headers(token: str) -> dict[str, str]:
 def _answer(status: int, data: bytes) -> Json:
     try:
         answer = json.loads(data)
-    except ValueError as error:
+        if not isinstance(answer, dict):
+            raise ValueError("no object")
+    except (ValueError, RecursionError) as error:
         raise AdminError("bad-answer", "What answers at the server's address is not LTS.") from error
     if status >= 400:
         raise AdminError(str(answer.get("code")), str(answer.get("detail")), status=status, field=answer.get("field"))
@@ -78,17 +81,14 @@ class _Remote:
         self._headers = _headers(token)
 
     def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
-        connection = http.client.HTTPConnection(
-            self._parts.hostname or "127.0.0.1", self._parts.port, timeout=TIMEOUT_SECONDS
-        )
+        host, port = self._parts.hostname or "127.0.0.1", self._parts.port
+        target = self._parts.path + _full(path, query)
         try:
-            connection.request(method, self._parts.path + _full(path, query), _encode(body), self._headers)
-            response = connection.getresponse()
-            return _answer(response.status, response.read())
-        except (OSError, http.client.HTTPException) as error:
+            with contextlib.closing(http_connection(host, port, Deadline(TIMEOUT_SECONDS), None)) as one:
+                answer = ask(one, method, target, _encode(body), self._headers, MAX_ANSWER_BYTES)
+        except OSError as error:
             raise AdminError("unreachable", f"The running server does not answer ({words_of(error)}).") from error
-        finally:
-            connection.close()
+        return _answer(answer.status, answer.body)
 
 
 class _Local:

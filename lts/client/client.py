@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -33,6 +34,7 @@ from lts.protocol import (
     verify_lease,
 )
 
+log = logging.getLogger("lts.client")
 NAME = "lts-client-python/1.0"
 MAX_COUNT = 1_000_000
 MOST_TYPES = 10_000
@@ -277,9 +279,10 @@ class Client:
                     self.flush()
             except (Unreachable, Refused, NotTrusted):
                 pass  # it is on disk and goes out with the next start
-            self._journal.close()
-            self._state.forget_journal(self._journal.path)
-            self._state.close()
+            finally:
+                self._journal.close()
+                self._state.forget_journal(self._journal.path)
+                self._state.close()
 
     def _send_or_keep(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
         """Report under one lease; one that the server does not take (141) must not hold up the others."""
@@ -395,6 +398,8 @@ class Client:
                     self.authorize()
             except (Refused, Unreachable, NotTrusted):
                 continue  # said by the next call that needs a lease; the outbox keeps what waits
+            except Exception:  # usage is reported for as long as the program runs, whatever one report meets
+                log.exception("usage was not reported; it is tried again")
 
 
 def _token(token: str | None) -> dict[str, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import ssl
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from lts.client.errors import Unreachable
 from lts.errors import words_of
-from lts.reach import Deadline, http_connection
+from lts.reach import Answer, Deadline, ask, http_connection
 
 MAX_ANSWER_BYTES = 4 << 20
 
@@ -39,12 +38,11 @@ class HttpTransport:
         secure = self._trusted() if parts.scheme == "https" else None
         try:
             with contextlib.closing(http_connection(parts.hostname or "", port, Deadline(timeout), secure)) as one:
-                one.request("POST", parts.path, payload, {"Content-Type": "application/json"})
-                answer = one.getresponse()
-                data = answer.read(MAX_ANSWER_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:
+                headers = {"Content-Type": "application/json"}
+                answer = ask(one, "POST", parts.path, payload, headers, MAX_ANSWER_BYTES)
+        except OSError as error:
             raise Unreachable(f"{url} cannot be reached ({words_of(error)}).") from error
-        return answer.status, _object(url, answer.status, data)
+        return answer.status, _object(url, answer)
 
     def _trusted(self) -> ssl.SSLContext:
         if self._context is None:
@@ -66,13 +64,15 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
     return parts, port
 
 
-def _object(url: str, status: int, data: bytes) -> dict[str, Any]:
-    if status == 204:
+def _object(url: str, answer: Answer) -> dict[str, Any]:
+    if answer.status == 204:
         return {}
     try:
-        value = json.loads(data) if len(data) <= MAX_ANSWER_BYTES else None
-    except ValueError:
+        value = json.loads(answer.body) if answer.whole else None
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise Unreachable(f"{url} answered {status} with something that is not from LTS; check the server's URL.")
+        raise Unreachable(
+            f"{url} answered {answer.status} with something that is not from LTS; check the server's URL."
+        )
     return value

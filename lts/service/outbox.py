@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from lts.errors import DeliveryError
+from lts.errors import DeliveryError, words_of
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.alertmail import Server, render, title_of
 from lts.rules.notices import WARNING, Notice
@@ -74,6 +74,9 @@ def _try(
         attempt = replace(attempt, rest=rest)
     except DeliveryError as error:
         failure = error
+    except Exception as error:  # a fault of this program: the other messages and channels are served all the same
+        log.exception("message %s could not be delivered by %s", message.id, channel)
+        failure = DeliveryError("fault", f"{type(error).__name__}: {words_of(error)}"[:200], reached=True)
     if failure is not None and sender.canceled:
         return failure
     hopeless = isinstance(failure, _ChannelGone) or now - message.time >= GIVE_UP_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -21,6 +22,8 @@ from lts.store.alerts import Message
 Json = dict[str, Any]
 WHOLE_SECONDS = 10.0
 """How long telling a webhook may take in all, from its name to the end of its answer."""
+MAX_WORDS_BYTES = 300
+"""What is read of an answer's body, to be shown where it is a refusal."""
 SIGNATURE = "X-LTS-Signature"
 _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
 """Beside link-local addresses, where machines in data centers are told their secrets."""
@@ -57,19 +60,15 @@ def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
                SIGNATURE: signature(hook.secret, time, body)}  # fmt: skip
     try:
         connection = _connection(parts.scheme, host, port, Deadline(WHOLE_SECONDS))
-        try:
-            connection.request("POST", target, body, headers)
-            answer = connection.getresponse()
-            words = answer.read(300)
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException) as error:
+        with contextlib.closing(connection):
+            answer = reach.ask(connection, "POST", target, body, headers, MAX_WORDS_BYTES)
+    except OSError as error:
         why = " ".join(str(error).split())[:200]
         raise WebhookError(f"{host}:{port} cannot be told: {why}", reached=False) from error
     if 300 <= answer.status < 400:
         raise WebhookError(f"{host}:{port} answered {answer.status}: redirects are not followed; give the final URL.")
     if not 200 <= answer.status < 300:
-        text = " ".join(words.decode("utf-8", "replace").split())[:200]
+        text = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
         raise WebhookError(f"{host}:{port} answered {answer.status} {text}".rstrip())
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import socket
 import ssl
 from collections.abc import Mapping
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from lts import reach
@@ -21,7 +21,7 @@ class HttpSend:
 
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: HTTPConnection | None = None
         self._under_way: Timed | None = None
         self._deadline = Deadline(0)
 
@@ -33,14 +33,14 @@ class HttpSend:
         deadline = self._deadline = Deadline(timeout)
         try:
             return self._post(path, headers, body, deadline)
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
+        except (ConnectionResetError, BrokenPipeError) as error:
             if not kept:
                 raise self._unreachable(error) from error
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise self._unreachable(error) from error
         try:
             return self._post(path, headers, body, deadline)
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise self._unreachable(error) from error
 
     def cancel(self) -> None:
@@ -63,25 +63,23 @@ class HttpSend:
         assert isinstance(under_way, Timed)
         self._under_way = under_way
         under_way.deadline = deadline
-        done = False
         try:
-            connection.request(
+            answer = reach.ask(
+                connection,
                 "POST",
                 f"{self._url.path}api/v1/peer/{path}",
                 body,
                 {"Content-Type": "application/vnd.lts.peer", **headers},
+                MAX_ANSWER_BYTES,
             )
-            answer = connection.getresponse()
-            data = answer.read(MAX_ANSWER_BYTES + 1)
-            done = len(data) <= MAX_ANSWER_BYTES and not answer.will_close
-            return answer.status, dict(answer.getheaders()), data
         finally:
             self._under_way = None
-            if done:
-                self._connection = connection
-            else:
-                connection.close()
+        if connection.sock is not None:
+            self._connection = connection
+        if not answer.whole:
+            raise OSError(f"its answer breaks off, or has more than {MAX_ANSWER_BYTES >> 20} MiB")
+        return answer.status, answer.headers, answer.body
 
-    def _connect(self, deadline: Deadline) -> http.client.HTTPConnection:
+    def _connect(self, deadline: Deadline) -> HTTPConnection:
         secure = ssl.create_default_context() if self._url.scheme == "https" else None
         return reach.http_connection(self._url.hostname or "", self._url.port, deadline, secure)
