@@ -163,8 +163,8 @@ class Client:
                     return self.lease
                 raise
             self._take_time(answer)
-            self._take_lease(server, str(answer.get("lease")), [str(c) for c in answer.get("certificates", [])])
-            self._state.replace_chain(chain, _token_of(answer))
+            self._take_lease(server, str(answer.get("lease")), answer.get("certificates") or [])
+            self._take_token(chain, answer)
             assert self._lease is not None
             return self._lease
 
@@ -304,7 +304,7 @@ class Client:
             for slot, usage in counted
         ]
         answer = self._post_report(lease, sent)
-        results: list[dict[str, Any]] = list(answer.get("results", []))
+        results: list[dict[str, Any]] = list(answer.get("results") or [])
         for entry, result in zip(entries, results, strict=False):
             if result.get("status") in ("counted", "unchanged"):
                 if answer.get("durable") != "local":
@@ -317,7 +317,7 @@ class Client:
         chain = self._state.fact("chain")
         server, answer = self._servers.call("report", {"lease": lease, **_token(chain), "reports": entries})
         self._take_time(answer)
-        self._state.replace_chain(chain, _token_of(answer))
+        self._take_token(chain, answer)
         renewed = answer.get("lease")
         chain_of_signer = self._chain_of(renewed) if isinstance(renewed, str) else None
         if isinstance(renewed, str) and chain_of_signer is not None:
@@ -341,6 +341,11 @@ class Client:
             self._state.keep("offset", self._offset)
         except ValueError as error:
             raise Unreachable("The server's answer lacks its time; check the server's URL.") from error
+
+    def _take_token(self, sent: str | None, answer: dict[str, Any]) -> None:
+        new = answer.get("cloneToken") or answer.get("chain")  # servers of 0.1 know the second alone
+        if new:
+            self._state.replace_chain(sent, new)
 
     def _take_lease(self, server: str, text: str, certificates: list[str]) -> None:
         self._lease_server = server
@@ -405,7 +410,3 @@ class Client:
 def _token(token: str | None) -> dict[str, str | None]:
     """The clone token as a request names it: servers of 0.1 know it as `chain`."""
     return {"cloneToken": token, "chain": token}
-
-
-def _token_of(answer: dict[str, Any]) -> str:
-    return str(answer.get("cloneToken") or answer.get("chain"))

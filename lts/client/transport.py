@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from lts.client.errors import Unreachable
 from lts.errors import words_of
 from lts.reach import Answer, Deadline, ask, http_connection
+from lts.strictjson import strict_json
 
 MAX_ANSWER_BYTES = 4 << 20
 
@@ -68,8 +69,8 @@ def _object(url: str, answer: Answer) -> dict[str, Any]:
     if answer.status == 204:
         return {}
     try:
-        value = json.loads(answer.body) if answer.whole else None
-    except (ValueError, RecursionError):
+        value = strict_json(answer.body) if answer.whole else None
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise Unreachable(

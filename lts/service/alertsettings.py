@@ -257,9 +257,9 @@ def clean_webhook_url(text: object) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        plain = (parts.path + parts.query).isascii() and not any(ord(char) <= 32 or ord(char) == 127 for char in url)
     except ValueError:
-        host = None
-    plain = not any(ord(char) <= 32 or ord(char) == 127 for char in url)
+        host, plain = None, False
     if not plain or not host or parts.scheme not in ("http", "https") or parts.username is not None or parts.fragment:
         raise AdminError("bad-webhook-url", "Give a URL such as https://hooks.example.com/lts.", field="url")
     return url

@@ -467,6 +467,7 @@ def test_a_webhook_follows_no_redirect_and_reaches_no_metadata(server: Lab) -> N
         "https://u:p@x.test/",
         "x.test",
         "http://x.test/\r\nHost: y",
+        "http://x.test/ü",
         None,
     ):
         with pytest.raises(AdminError):

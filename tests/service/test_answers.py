@@ -131,6 +131,46 @@ def test_deep_json_is_not_an_answer() -> None:
             ask(f"http://127.0.0.1:{port}/lts/")
 
 
+TIME = '"serverTime": "2026-01-01T00:00:00Z"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{%s, "certificates": 5}',
+        '{%s, "certificates": [{}]}',
+        '{%s, "lease": {}, "certificates": []}',
+        '{%s, "chain": ["\\ud800"]}',
+        '{%s, "cloneToken": "\\ud800"}',
+        '{%s, "results": [1]}',
+        '{%s, "results": {"a": 1}}',
+    ],
+)
+def test_what_no_lts_says_is_an_unreachable_server_to_the_client(text: str) -> None:
+    body = (text % TIME).encode()
+    with answering(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body) as port:
+        key = LicenseKey((f"http://127.0.0.1:{port}/lts/",), "216998", "216998-100", None, None).encode()
+        made = Client(key, product="reader", vendor_key=Vendor().key.public.x)
+        with pytest.raises(Unreachable):
+            made.authorize()
+        made._state.remember_lease("a", "s", "lease", NOON)
+        with pytest.raises(Unreachable):
+            made.flush()
+        with pytest.raises(Unreachable):  # nothing was kept that no request could be made of
+            made.authorize()
+
+
+def test_an_answer_without_a_clone_token_leaves_the_one_at_hand() -> None:
+    body = f"{{{TIME}}}".encode()
+    with answering(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body) as port:
+        key = LicenseKey((f"http://127.0.0.1:{port}/lts/",), "216998", "216998-100", None, None).encode()
+        made = Client(key, product="reader", vendor_key=Vendor().key.public.x)
+        made._state.replace_chain(None, "token")
+        made._state.remember_lease("a", "s", "lease", NOON)
+        made.flush()
+        assert made._state.fact("chain") == "token"
+
+
 def test_an_answer_that_breaks_off_is_no_peers() -> None:
     with (
         answering(OK + b"Content-Length: 9\r\n\r\nabc") as port,
