@@ -23,6 +23,8 @@ from lts.store.transaction import Memory, Transaction
 
 T = TypeVar("T")
 GROUP = 512
+STOP_MILLISECONDS = 500
+"""How long a stop waits for other processes that read the log; it is whole without them."""
 STORAGE_FAULTS = (
     apsw.FullError,
     apsw.IOError,
@@ -143,6 +145,7 @@ class Writer:
         with self._lock:
             self._stopping = True
         last.result()
+        self._db.set_busy_timeout(STOP_MILLISECONDS)
         with contextlib.suppress(apsw.Error):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._db.close()

@@ -288,7 +288,9 @@ def test_guessing_is_slowed_down_but_the_owner_gets_in(server: Lab) -> None:
     answers = [thief.sign_in(password=f"guess number {n}") for n in range(12)]
     assert answers[0][1]["code"] == "wrong-password"
     assert answers[-1][1]["code"] == "slow-down"
-    assert sum(status != 429 for status, _ in answers) in (8, 9), "one more when all of this takes ten seconds"
+    assert sum(status != 429 for status, _ in answers) in (7, 8, 9), (
+        "one went into the set-up; one more comes each ten seconds"
+    )
     assert int(thief.answer.headers["Retry-After"]) > 0
     assert thief.sign_in()[0] == 429, "the right password from the guesser's address waits too"
     assert owner.sign_in()[0] == 200, "a browser that signed in before has tries of its own, at the same address"
