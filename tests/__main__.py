@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 from lts.bootstrap import SetupError, ensure_venv, say
 
 PYTEST = ["-m", "pytest"]
-PARALLEL = ["-n", "logical", "--maxprocesses", "8", "--dist", "loadgroup"]
+PARALLEL = ["-n", "logical", "--maxprocesses", "8", "--dist", "loadfile"]
 BRING = "--bring"
 """Programs of the system that the chosen tests need are installed (tests/support/needed.py)."""
 COMMANDS: dict[str, list[list[str]]] = {

@@ -33,9 +33,6 @@ def block(language: str) -> str:
     return str(found)
 
 
-pytestmark = pytest.mark.xdist_group("guide")
-
-
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[dict[str, Any]]:
     """The guide's first step."""

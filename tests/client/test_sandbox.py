@@ -22,9 +22,6 @@ REFUSED = {"expired": 111, "not-begun": 112, "full": 120, "password": 102, "boun
 UNREACHABLE = {"slow", "offline", "portal", "half", "redirect"}
 
 
-pytestmark = pytest.mark.xdist_group("sandbox")
-
-
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[dict[str, Any]]:
     """What `lts sandbox --json` prints, while it runs."""

@@ -42,7 +42,6 @@ def port(windows: Wine) -> int:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a Windows needs no wine")
 @pytest.mark.slow
-@pytest.mark.xdist_group("windows")
 @pytest.mark.needs("wine", "wine64", "gcc-mingw-w64-x86-64", "nsis")
 def test_the_installer_and_the_service_hold(wine: Wine, windows_packages: Path, port: int) -> None:
     done = try_in(wine, windows_path(windows_packages), "installer", "--port", str(port))

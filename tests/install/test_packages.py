@@ -22,7 +22,6 @@ from tools.package import build_tarball
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("packages"),
     pytest.mark.skipif(sys.platform != "linux", reason="packages for Linux"),
 ]
 

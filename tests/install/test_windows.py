@@ -25,7 +25,6 @@ from tests.support.wait import PATIENCE
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("windows"),
     pytest.mark.needs("wine", "wine64", "gcc-mingw-w64-x86-64", "nsis"),
 ]
 

@@ -45,9 +45,6 @@ def ended(started: Running, tmp_path_factory: pytest.TempPathFactory) -> Running
     return running
 
 
-pytestmark = pytest.mark.xdist_group("demo")
-
-
 @pytest.fixture(scope="module")
 def demo() -> dict[str, Any]:
     """The JSON of a demo."""

@@ -12,8 +12,6 @@ import pytest
 
 from tests.support.lines import ROOT, Done, environment
 
-pytestmark = pytest.mark.xdist_group("start")
-
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -79,7 +79,7 @@ def _reached(root: Path, copy: Copy, plan: Plan) -> Reach:
     found = reach.load(copy.root, file)
     if found is None:
         say("Measuring which test reaches which line; this is done once for each state of the program …")
-        spread = ["-n", str(plan.workers), "--dist", "loadgroup"]
+        spread = ["-n", str(plan.workers), "--dist", "loadfile"]
         reach.measure(copy, plan.sources, plan.tests, [*plan.options, *spread], file)
         found = reach.load(copy.root, file)
         assert found is not None
