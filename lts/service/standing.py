@@ -70,10 +70,11 @@ def _concurrent_standing(view: View, code: Code, entry: CodeItem, device: int | 
     item = entry.item
     seat, peak = _held(view, device, item, now, True)
     counts = counted(view, code, entry, now)
+    overused = used_up(entry, counts)
     return replace(
         counts,
-        elders=_elders(view, item, device or 0, seat, now) if used_up(entry, counts) else 0,
-        live=seats.live_leases(view, item.key, 0, now) if used_up(entry, counts) else 0,
+        elders=_elders(view, item, device or 0, seat, now) if overused else 0,
+        live=seats.live_leases(view, item.key, 0, now) if overused else 0,
         code_live=seats.live_leases(view, item.key, code.key, now) if entry.cap is not None else 0,
         seat=seat,
         peak=peak,

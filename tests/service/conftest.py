@@ -25,6 +25,12 @@ def made_once() -> Duet:
     return template(Path(mkdtemp(prefix="duet-")), seats, item("scans", "scan", 10_000))
 
 
+@cache
+def with_one_item() -> Duet:
+    """The same, of scans alone."""
+    return template(Path(mkdtemp(prefix="duet-")), item("scans", "scan", 10_000))
+
+
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Duet]:
     """Main and standby in step, the main with a license."""

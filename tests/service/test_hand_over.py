@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from uuid import UUID
 
 import pytest
@@ -15,8 +13,9 @@ import pytest
 from lts.errors import CannotStore, Refusal
 from lts.rules import pair
 from lts.service.pair import report
-from tests.support.duet import Duet, copy_of, counts, in_step, picture, template
-from tests.support.kit import Lab, item
+from tests.service.conftest import with_one_item
+from tests.support.duet import Duet, copy_of, counts, in_step, picture
+from tests.support.kit import Lab
 from tests.support.wait import ended
 
 DEVICE = str(UUID(int=77))
@@ -24,15 +23,10 @@ PATIENCE = 18.0
 """Seconds after which a main that can store nothing has handed over: 15, and the looks around."""
 
 
-@cache
-def _template() -> Duet:
-    return template(Path(mkdtemp(prefix="duet-")), item("scans", "scan", 10_000))
-
-
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Duet]:
     """Main and standby in step, the main with a license."""
-    with in_step(copy_of(_template(), tmp_path / "duet")) as found:
+    with in_step(copy_of(with_one_item(), tmp_path / "duet")) as found:
         yield found
         for player in found.players:
             player.set_disk(full=False)

@@ -6,9 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from uuid import UUID
 
 import pytest
@@ -23,22 +21,18 @@ from lts.service.clock import Clock
 from lts.service.licenses import Choice
 from lts.service.pair import report
 from lts.service.pair.pinned import PinnedFile
-from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture, template
+from tests.service.conftest import with_one_item
+from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture
 from tests.support.kit import Lab, item
 
 DEVICE = str(UUID(int=77))
 ANOTHER = "https://another.example.com/lts/"
 
 
-@cache
-def _template() -> Duet:
-    return template(Path(mkdtemp(prefix="duet-")), item("scans", "scan", 10_000))
-
-
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Duet]:
     """Main and standby in step, the main with a license."""
-    with in_step(copy_of(_template(), tmp_path / "duet")) as found:
+    with in_step(copy_of(with_one_item(), tmp_path / "duet")) as found:
         yield found
 
 

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,23 +171,28 @@ def test_a_call_to_a_server_ends_in_time_whatever_holds_it_up(kind: str, dead: R
     assert time.monotonic() - begun < PATIENCE / 2
 
 
+def assert_ends_when_canceled(url: str, is_under_way: Callable[[], object]) -> None:
+    """A call to another server, canceled once it is under way."""
+    line = HttpSend(url)
+    faults: list[PeerError] = []
+
+    def call() -> None:
+        try:
+            line("hello", {}, b"{}", 4 * PATIENCE)
+        except PeerError as error:
+            faults.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    wait_until(is_under_way, "the call")
+    line.cancel()
+    thread.join(PATIENCE)
+    assert faults
+
+
 def test_a_call_that_is_canceled_ends_at_once() -> None:
     with black_hole() as hole:
-        line = HttpSend(f"http://127.0.0.1:{hole.port}/lts/")
-        faults: list[PeerError] = []
-
-        def call() -> None:
-            try:
-                line("hello", {}, b"{}", 4 * PATIENCE)
-            except PeerError as error:
-                faults.append(error)
-
-        thread = threading.Thread(target=call)
-        thread.start()
-        wait_until(lambda: bool(hole.taken), "the call")
-        line.cancel()
-        thread.join(PATIENCE)
-        assert faults
+        assert_ends_when_canceled(f"http://127.0.0.1:{hole.port}/lts/", lambda: bool(hole.taken))
 
 
 def test_each_address_gets_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,21 +226,7 @@ def test_the_courier_stops_in_time_while_a_name_is_looked_up(server: Lab, dead: 
 
 
 def test_who_waits_for_a_name_gives_up_when_it_is_canceled(dead: Resolver) -> None:
-    line = HttpSend("http://lts.test:48080/lts/")
-    faults: list[PeerError] = []
-
-    def call() -> None:
-        try:
-            line("hello", {}, b"{}", 4 * PATIENCE)
-        except PeerError as error:
-            faults.append(error)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    wait_until(lambda: bool(dead.asked), "the lookup")
-    line.cancel()
-    thread.join(PATIENCE)
-    assert faults
+    assert_ends_when_canceled("http://lts.test:48080/lts/", lambda: bool(dead.asked))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on Windows")

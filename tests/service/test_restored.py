@@ -21,6 +21,12 @@ def disk() -> Iterator[Disk]:
     made.close()
 
 
+def put_back(kept: Path, folder: Path) -> None:
+    """An old copy takes the place of a data folder."""
+    shutil.rmtree(folder)
+    shutil.copytree(kept, folder)
+
+
 def noticed(server: Lab) -> tuple[int, int]:
     """How often the portal and the audit log say it."""
     [(lines,)] = server.rows("SELECT count(*) FROM audit WHERE action = 'database-restored'")
@@ -38,8 +44,7 @@ def test_a_restored_database_is_told_once_however_storing_fails_in_between(tmp_p
         later = [server.authorize(code).lease for _ in range(9)][-1]
         assert server.report(later, {"QR": 1}).results[0].status == "counted"
         assert noticed(server) == (0, 0)
-    shutil.rmtree(tmp_path / "data")
-    shutil.copytree(kept, tmp_path / "data")
+    put_back(kept, tmp_path / "data")
     with lab(tmp_path, time, vendor) as server:
         server.report(first, {"QR": 1})
         assert noticed(server) == (0, 0), "a lease that this database knows of"
@@ -62,8 +67,7 @@ def test_a_restored_database_that_grew_past_a_lease_is_told_by_the_head_that_the
     shutil.copytree(tmp_path / "data", kept)
     with lab(tmp_path, time, vendor) as server:
         later = [server.authorize(code).lease for _ in range(3)][-1]
-    shutil.rmtree(tmp_path / "data")
-    shutil.copytree(kept, tmp_path / "data")
+    put_back(kept, tmp_path / "data")
     with lab(tmp_path, time, vendor) as server:
         time.forward(60)
         for _ in range(9):
