@@ -129,6 +129,34 @@ def test_a_request_that_comes_late_is_not_done_where_the_main_was_heard_to_serve
     assert not duet.standby.answers()
 
 
+def test_a_request_to_give_way_that_comes_late_is_not_done_once_the_main_has_spoken_since(duet: Duet) -> None:
+    duet.main.stop()
+    duet.main.open()
+    duet.main.fates["give-way"] = "late"
+    settled(duet, 0)
+    assert duet.main.stop()
+    duet.main.deliver_late()
+    assert duet.standby.answers(), "else nobody serves until the standby takes over"
+
+
+@pytest.mark.parametrize("path", ["changes", "give-way"])
+def test_what_an_earlier_start_of_the_main_asked_comes_too_late(duet: Duet, path: str) -> None:
+    """By a main that serves, or takes back: the standby is to give way."""
+    if path == "give-way":
+        duet.main.stop()
+        duet.main.open()
+    duet.main.fates[path] = "late"
+    duet.main.follow()
+    while not duet.main.late:
+        run(duet, 0.5)
+    duet.main.close()
+    duet.main.open()
+    duet.settle()
+    assert duet.main.stop()
+    duet.main.deliver_late()
+    assert duet.standby.answers()
+
+
 def test_a_main_whose_standby_is_not_in_step_asks_nothing(duet: Duet) -> None:
     duet.main.node.confirming.fall_out()
     assert not duet.main.stop()

@@ -74,6 +74,27 @@ def test_a_session_that_has_made_room_for_newer_ones_is_never_taken_again(lines:
     assert lines.refused(recorded) == "peer-session"
 
 
+def test_a_word_of_a_new_start_of_the_other_server_ends_the_sessions_of_the_one_before(lines: Lines) -> None:
+    first, then, beside = (lines.hello(lines.peer) for _ in range(3))
+    old, new = rules.first_word(5), rules.first_word(6)
+    lines.sessions.hear(first, old + 1)
+    lines.sessions.hear(then, new + 1)
+    lines.sessions.hear(beside, new + 2)
+    lines.sessions.hear(then, new + 3)
+    assert lines.refused(lines.request(lines.peer, first, 1)) == "peer-session"
+    with pytest.raises(PeerError, match="has ended"):  # it was admitted just before
+        lines.sessions.hear(first, old + 2)
+    for session in (then, beside):
+        lines.admit(lines.request(lines.peer, session, 1))
+
+
+def test_a_server_that_numbers_nothing_ends_no_session(lines: Lines) -> None:
+    first, then = lines.hello(lines.peer), lines.hello(lines.peer)
+    for session in (then, first):
+        lines.sessions.hear(session, 0)
+        lines.admit(lines.request(lines.peer, session, 1))
+
+
 def test_sessions_of_an_earlier_start_are_not_known(lines: Lines) -> None:
     session = lines.hello(lines.peer)
     again = Lines()

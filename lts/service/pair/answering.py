@@ -47,13 +47,13 @@ class Answering:
         self._sessions = Sessions(node.ctx.identity.key, lambda: node.pinned.now.key)
         self._giving = Giving(node)
         self._strangers: set[str] = set()
-        self._calls: dict[str, Callable[[bytes], bytes]] = {
+        self._calls: dict[str, Callable[[str, bytes], bytes]] = {
             messages.CHANGES: self._changes,
             messages.GIVE_WAY: self._give_way,
             messages.TAKE_OVER: self._take_over,
             messages.COPY: self._copy,
-            messages.PART: self._giving.part,
-            messages.COPIED: self._giving.done,
+            messages.PART: lambda session, body: self._giving.part(body),
+            messages.COPIED: lambda session, body: self._giving.done(body),
         }
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -68,7 +68,7 @@ class Answering:
             counter = number_in(headers.get(COUNTER, ""))
             self._sessions.admit(path, headers, body)
             self._refuse_when_parted()
-            status, answer = 200, call(body)
+            status, answer = 200, call(session, body)
         except LtsError as error:
             status = error.status
             answer = messages.encode(Problem(str(error.code), error.detail))
@@ -94,8 +94,9 @@ class Answering:
         if node.stopped:
             raise PeerError("peer-stopped", "; ".join(node.peer.faults.values()), status=409)
 
-    def _changes(self, body: bytes) -> bytes:
+    def _changes(self, session: str, body: bytes) -> bytes:
         node, poll = self._node, messages.decode(body, Poll)
+        self._sessions.hear(session, poll.state.word)
         node.heard(poll.state)
         me = node.ctx.identity
         known = messages.serials(poll.state.have)
@@ -158,22 +159,27 @@ class Answering:
             max((change[1] for change in given if change[0] == store.origin), default=have.get(store.origin, 0)),
         )
 
-    def _give_way(self, body: bytes) -> bytes:
-        node = self._node
+    def _give_way(self, session: str, body: bytes) -> bytes:
+        node, word = self._node, messages.decode(body, Standing).state.word
+        self._sessions.hear(session, word)
+        if rules.is_outdated(word, node.peer.newest):
+            raise PeerError(handing.SPOKE_SINCE, "The main has spoken since.", status=409)
         if node.role == rules.MAIN:
             raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
         if node.ctx.status == SERVING:
             node.give_way("the main is back")
         return messages.encode(Standing(node.answer()))
 
-    def _copy(self, body: bytes) -> bytes:
+    def _copy(self, session: str, body: bytes) -> bytes:
         if self._node.peer.protocol < rules.PROTOCOL:
             words = f"The main runs LTS {__version__}, whose data this version cannot read; upgrade this server."
             raise PeerError("peer-version", words, status=409)
         return self._giving.offer(body)
 
-    def _take_over(self, body: bytes) -> bytes:
-        return messages.encode(Standing(handing.take_over(self._node, messages.decode(body, TakeOver))))
+    def _take_over(self, session: str, body: bytes) -> bytes:
+        asked = messages.decode(body, TakeOver)
+        self._sessions.hear(session, asked.state.word)
+        return messages.encode(Standing(handing.take_over(self._node, asked)))
 
 
 def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
-from lts.service.pair import delegating, joining, meeting, messages
+from lts.service.pair import delegating, handing, joining, meeting, messages
 from lts.service.pair.caller import Caller, Send
 from lts.service.pair.messages import News, Poll, Standing, State
 from lts.service.pair.node import Node
@@ -22,7 +22,8 @@ TIMEOUT_SECONDS = 4.0
 """Beyond the time a request may wait for news; together well under the time after which a standby takes over."""
 LIMIT_REFUSING, LIMIT_SERVING = 5000, 200
 """Changes taken in one commit: many while nobody waits, few while clients do."""
-_REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-session", "peer-replayed", "peer-path")
+_REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-session", "peer-replayed", "peer-path",
+                    handing.SPOKE_SINCE)  # fmt: skip
 
 
 _OF_SERVERS = (Kind.ORIGIN, Kind.EPOCH, Kind.EVENT)

@@ -34,6 +34,7 @@ class Sessions:
         self._given = 0
         self._counters: OrderedDict[int, int] = OrderedDict()
         self._ended = 0
+        self._word = 0
 
     def welcome(self, body: bytes, signature: str, me: Callable[[Self], Self]) -> tuple[bytes, str, Self]:
         """(answer, its signature, who called) to a hello. Anybody is told who this server is, and nothing more;
@@ -64,8 +65,7 @@ class Sessions:
             raise PeerError("peer-session", "The session is not known; say hello again.", status=401)
         _verify(pinned, headers.get(SIGNATURE, ""), rules.request_statement(path, body, session, counter))
         with self._lock:
-            if number <= self._ended:
-                raise PeerError("peer-session", "The session has ended; say hello again.", status=401)
+            self._check_goes_on(number)
             if not self._counters.get(number, 0) < counter:
                 raise PeerError("peer-replayed", "The request was sent before.", status=409)
             self._counters[number] = counter
@@ -73,6 +73,19 @@ class Sessions:
             if len(self._counters) > MAX_SESSIONS:
                 self._ended = max(self._ended, self._counters.popitem(last=False)[0])
         return session, counter
+
+    def hear(self, session: str, word: int) -> None:
+        """The other server numbered what it says in a session; by another start of it than before, all older sessions
+        end. Raises PeerError where this one did: what an earlier start asked comes too late."""
+        number = number_in(session.partition(".")[0])
+        with self._lock:
+            self._check_goes_on(number)
+            if not rules.is_same_start(word, self._word):
+                self._word, self._ended = word, number - 1
+
+    def _check_goes_on(self, number: int) -> None:
+        if number <= self._ended:
+            raise PeerError("peer-session", "The session has ended; say hello again.", status=401)
 
     def sign(self, session: str, counter: int, status: int, body: bytes) -> str:
         """The signature that goes with an answer."""
