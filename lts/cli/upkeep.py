@@ -157,7 +157,9 @@ def _faults(config: Config) -> list[str]:
 
     check_holds_data(config)
     try:
-        return upkeep.verify(config.data_dir, TrustStore(config.vendor_keys, config.data_dir), _progress)
+        running = datafolder.running_server(config.data_dir) is not None
+        trust = TrustStore(config.vendor_keys, config.data_dir)
+        return upkeep.verify_folder(config.data_dir, trust, _progress, in_use=running)
     except PermissionError as error:
         raise DataFolderError(datafolder.not_open(config.data_dir)) from error
 

@@ -19,7 +19,7 @@ from lts.errors import AdminError, DataFolderError, LtsError, TokenError, words_
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.vendorkey import VendorKey
-from lts.service import identity
+from lts.service import folderstate, identity
 from lts.service.context import Context
 from lts.service.files import file_digest, write_private
 from lts.service.pair import pinned
@@ -56,6 +56,13 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
         with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
             faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
         return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
+
+
+def verify_folder(data_dir: Path, trust: TrustStore, progress: Callable[[int], None], *, in_use: bool) -> list[str]:
+    """The same for a data folder, once its files belong together: nothing else can be said of one that lacks a part, or
+    is of another time. `in_use` while a server writes it. Raises what `verify` raises."""
+    found = folderstate.untrue(data_dir, in_use=in_use)
+    return verify(data_dir, trust, progress) if found is None else [found]
 
 
 def rebuild_indexes(data_dir: Path) -> None:

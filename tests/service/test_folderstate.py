@@ -14,6 +14,7 @@ import pytest
 from lts.errors import AdminError, DataFolderError
 from lts.service import doctor, folderstate, identity, mark, restoring, upkeep
 from lts.service.files import write_private
+from lts.service.trust import TrustStore
 from lts.store import archive, journal
 from lts.store.store import prepare
 from tests.store.faulty import Disk
@@ -161,6 +162,12 @@ def faults(folder: Path) -> list[str]:
     return [one.words for one in doctor.examine(config_for(folder)) if one.level == doctor.FAULT]
 
 
+def verified(folder: Path) -> list[str]:
+    """What `lts verify` says while no server runs."""
+    trust = TrustStore(folder / "trust", folder / "data")
+    return upkeep.verify_folder(folder / "data", trust, lambda done: None, in_use=False)
+
+
 @pytest.mark.parametrize("how", COPIES)
 def test_a_copy_that_is_not_whole_is_named_and_goes_on_only_as_it_is(how: str, early: Path) -> None:
     spoil, words = COPIES[how]
@@ -172,6 +179,7 @@ def test_a_copy_that_is_not_whole_is_named_and_goes_on_only_as_it_is(how: str, e
     assert "`lts backup`" in said
     assert said.endswith("`lts restore --accept-as-is`.")
     assert any(words in fault for fault in faults(folder)), "doctor says it too"
+    assert verified(folder) == [said], "and lts verify"
     assert refused(folder) == said, "looking changes nothing"
     done = restoring.accept(folder / "data", "Ann")
     with lab(folder, TIME, VENDOR) as server:

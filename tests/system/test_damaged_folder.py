@@ -110,6 +110,18 @@ def test_a_database_that_is_none_is_told_by_every_command(
             assert db.execute("SELECT name FROM sqlite_schema").fetchall() == [("guests",)]
 
 
+def test_verify_finds_the_database_of_before(data: Path, capsys: Said) -> None:
+    before = (data / "lts.db").read_bytes()
+    with lab(data.parent) as here:
+        here.ctx.note_event("something", {})
+    main(["verify"])
+    said = "is older than lts.mark beside it says"
+    assert said not in capsys.readouterr().out
+    (data / "lts.db").write_bytes(before)
+    assert main(["verify"]) == 1
+    assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["identity.json", "server.key", "vault.key"])
 @pytest.mark.parametrize("damage", [noise, empty, Path.unlink, folder, POSIX, PIPE])
 def test_doctor_finds_what_keeps_the_server_from_starting(
