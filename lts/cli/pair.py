@@ -28,6 +28,7 @@ def _pair(args: argparse.Namespace) -> int:
             found = server.call("POST", "/pair/approve", {"fingerprint": args.approve})
         else:
             found = server.call("GET", "/pair")
+    found = {"running": server.running, **found}
     if args.json:
         print_json(found)
     else:
@@ -36,14 +37,17 @@ def _pair(args: argparse.Namespace) -> int:
 
 
 def print_pair(found: dict[str, Any]) -> None:
-    """The state of the pair for people."""
-    peer = found["peer"]
+    """The state of the pair for people; `running`: by a server that runs, else by its data folder alone."""
+    peer, running = found["peer"], found["running"]
     doing = {"serving": "serves clients", "standby": "stands by", "starting": "is starting"}
-    print(f"This server     {found['role']}, {doing.get(found['status'], found['status'])}")
+    does = doing.get(found["status"], found["status"])
+    print(f"This server     {found['role']}, {does if running else 'is not running'}")
     print(f"Fingerprint     {found['fingerprint']}")
     print(f"Other server    {peer['url']}")
     if peer["serverUuid"] is None:
         print("                never met yet")
+    elif not running:
+        print(f"                fingerprint {peer['fingerprint']}")
     else:
         seen = peer["lastContactSeconds"]
         print(f"                {peer['role'] or 'unknown'}, {doing.get(peer['status'] or '', 'not heard yet')},"
@@ -52,13 +56,20 @@ def print_pair(found: dict[str, Any]) -> None:
     if peer["offeredFingerprint"]:
         print(f"                NEW KEY     {peer['offeredFingerprint']}")
     lag = found["lagChanges"]
-    print(f"In step         {'yes' if found['inStep'] else 'no'}, {'unknown' if lag is None else lag} changes apart")
+    if running:
+        print(
+            f"In step         {'yes' if found['inStep'] else 'no'}, {'unknown' if lag is None else lag} changes apart"
+        )
     if found["delegation"]:
         print(f"Stands in       until {found['delegation']['until']} without word of the main")
     for entry in found["overshoot"]:
         print(f"Over quota      {entry['itemId']}: {entry['seats']} seats")
     for fault in found["faults"]:
         print(f"! {fault['detail']}")
+    if not running:
+        print(
+            "! This server is not running, so what the other one does is not known. Start it; the other one tells more."
+        )
     rows = [(line["time"], line["event"], line.get("epoch", ""), line["serverUuid"]) for line in found["history"][:10]]
     print_table(("Time (UTC)", "Event", "Epoch", "LTS UUID"), rows, "Nothing has happened yet.")
 
@@ -68,7 +79,7 @@ def _promote(args: argparse.Namespace) -> int:
         server.call("GET", "/pair")  # a single server says so before anybody is asked
         told = "The old main must be gone for good: once this server is the main, the old one may never serve again."
         ask.confirm(told, "Make this server the main?", yes=args.yes)
-        found = server.call("POST", "/pair/promote", {})
+        found = {"running": server.running, **server.call("POST", "/pair/promote", {})}
     print("This server is the main now. Licenses of the old main count here until they are activated for this server:")
     print("send the vendor its activation request (lts request -o request.json).")
     print_pair(found)

@@ -229,6 +229,24 @@ def test_promoting_a_standby_needs_a_yes(
     assert "--yes" in err
 
 
+@pytest.mark.parametrize("command", ["pair", "status"])
+def test_of_a_stopped_server_of_a_pair_is_told_that_it_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (tmp_path / "lts.json").write_text('{"servers": ["self", "http://127.0.0.1:9/lts/"]}', encoding="utf-8")
+    monkeypatch.setenv("LTS_CONFIG", str(tmp_path / "lts.json"))
+    with lab(tmp_path):
+        pass
+    assert main([command]) == 0
+    out = capsys.readouterr().out
+    assert "main, is not running" in out
+    assert "Start it" in out
+    assert "is starting" not in out
+    assert "In step" not in out
+    assert main([command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["running"] is False
+
+
 def test_an_unknown_vendor_is_confirmed_at_the_console_or_by_its_fingerprint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Typed, capsys: pytest.CaptureFixture[str]
 ) -> None:
