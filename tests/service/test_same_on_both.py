@@ -145,8 +145,13 @@ def rows(lab: Lab) -> dict[str, Any]:
     }
 
 
-def test_rows_stand_in_one_order_on_both_after_both_served(duet: Duet) -> None:
+@pytest.mark.parametrize("anew", [False, True], ids=["served on", "with origins of which the other knew nothing"])
+def test_rows_stand_in_one_order_on_both_after_both_served(duet: Duet, anew: bool) -> None:
+    """Each numbers the origins as it comes to know them: its own first."""
     duet.cut = True
+    if anew:
+        duet.close()
+        duet.open()
     duet.run(20)
     for player in duet.players:
         lab, other = player.server, {"main": "x", "standby": "a"}[player.name]
@@ -161,6 +166,8 @@ def test_rows_stand_in_one_order_on_both_after_both_served(duet: Duet) -> None:
             lease = lab.authorize("216998-new", str(UUID(int=n))).lease
             lab.report(lease, {f"type {other}": 2, "both": 1, f"more {n}": 1})
     duet.settle()
+    named = [player.server.ctx.store.origin_names() for player in duet.players]
+    assert (named[0] != named[1]) == anew
     one, two = rows(duet.main.server), rows(duet.standby.server)
     for part in one:
         ordered = list(one[part].items()) if isinstance(one[part], dict) else one[part]
