@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,21 @@ from tests.support.kit import FakeTime, Vendor, lab
 from tests.support.lines import launch
 from tests.support.ports import free_port
 from tests.support.wait import PATIENCE, wait_until
+
+
+@dataclass
+class Passing:
+    """The next request to a call between servers, watched as it passes: it was `asked`, and its answer came by, which
+    was passed on unless it was to be lost."""
+
+    call: str
+    lose_answer: bool
+    asked: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    def is_in(self, data: bytes) -> bool:
+        """Whether these bytes begin that request."""
+        return not self.asked.is_set() and f"/peer/{self.call} ".encode() in data
 
 
 class Link:
@@ -43,6 +59,12 @@ class Link:
         self.deaf = {"to": False, "back": False}
         self.delay = 0.0
         self.loss = 0.0
+        self._watched: Passing | None = None
+
+    def watch(self, call: str, *, lose_answer: bool = False) -> Passing:
+        """Look out for the next request to `call`, until the link is mended."""
+        self._watched = Passing(call, lose_answer)
+        return self._watched
 
     def cut(self) -> None:
         """End all connections and take no more."""
@@ -76,6 +98,7 @@ class Link:
             return
         with self._lock:
             self._open |= {client, server}
+        passing: Passing | None = None
         try:
             while True:
                 ready, _, _ = select.select([client, server], [], [], 30)
@@ -86,8 +109,17 @@ class Link:
                         return
                     if self.delay:
                         time.sleep(random.uniform(0, self.delay))
+                    if way == "to" and self._watched is not None and self._watched.is_in(data):
+                        passing = self._watched
+                        passing.asked.set()
+                    answer, passing = (passing, None) if way == "back" else (None, passing)
+                    if answer is not None and answer.lose_answer:
+                        answer.answered.set()
+                        return
                     if not self.deaf[way]:
                         sink.sendall(data)
+                    if answer is not None:
+                        answer.answered.set()
         except (OSError, ValueError):
             pass
         finally:

@@ -20,8 +20,7 @@ from lts.client.errors import NotTrusted, Refused, Unreachable
 from lts.crypto import SigningKey
 from lts.protocol import LicenseKey
 from lts.service import identity
-from tests.soak import torture
-from tests.soak.torture import FOREVER
+from tests.soak.torture import FOREVER, Torture
 from tests.support.kit import item
 from tests.support.lines import ROOT
 from tests.support.twins import Twin, Twins, twins
@@ -182,7 +181,7 @@ def test_a_main_whose_disk_takes_nothing_gives_way(tmp_path: Path) -> None:
 
 
 def test_ten_rounds_of_torment(tmp_path: Path) -> None:
-    assert torture.rounds(tmp_path, 10, seed=20261125, quiet=True) == []
+    assert Torture(tmp_path, seed=20261125, take_over=5, quiet=True).run(10) == []
 
 
 def test_the_standby_of_a_killed_main_serves_with_leases_the_vendors_key_vouches_for(pair: Twins) -> None:
