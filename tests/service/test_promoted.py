@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from lts.config import Config
+from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.vendorkey import fingerprint
@@ -109,6 +110,32 @@ def test_a_new_standby_takes_over_from_a_promoted_main_and_hands_back(
     duet.standby.open()
     duet.turn()
     assert comes_into_step(duet)
+
+
+def test_a_new_standby_stands_in_once_the_licenses_are_bound_to_the_promoted_server(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(duet)
+    new_machine(duet.main)
+    restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
+    restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
+    assert comes_into_step(duet)
+    lease = duet.standby.server.authorize(None, DEVICE).lease
+    duet.standby.close()
+    duet.run(17)
+    with pytest.raises(Refusal) as caught:
+        duet.main.server.authorize(None, str(UUID(int=78)))
+    assert caught.value.code == 113
+    assert duet.main.server.report(lease, {"QR": 3}).results[0].status == "counted"
+    duet.standby.open()
+    assert comes_into_step(duet)
+    ctx = duet.standby.server.ctx
+    bound = duet.vendor.activate(duet.vendor.activate(duet.vendor.issue(item("scans", "scan", 10_000)), ctx), ctx)
+    licenses.import_license(ctx, licensefile.render(bound).encode(), Choice(), "admin", duet.standby.clock.now)
+    duet.run(3)
+    duet.standby.close()
+    duet.run(17)
+    assert duet.main.server.authorize(None, str(UUID(int=78))).lease
 
 
 def test_with_servers_as_before_a_stranger_at_the_old_address_gets_nothing_until_it_is_approved(
