@@ -223,6 +223,21 @@ def holders_by_code(db: apsw.Connection, code: int, now: int) -> set[int]:
     }
 
 
+def last_heard_between(db: apsw.Connection, code: int, begin: int, end: int) -> set[int]:
+    """Numbers of the devices that got a seat or concurrent lease by a code, live or not, and were last heard of from
+    `begin` to before `end` (UTC seconds); reads every seat unless that is no time at all."""
+    if end <= begin:
+        return set()
+    query = """SELECT device, codes FROM {} JOIN devices ON devices.id = device
+        WHERE contact >= ? AND contact < ? AND (codes = ? OR typeof(codes) = 'blob')"""
+    return {
+        device
+        for table in ("seats", "leases")
+        for device, codes in sql.each(db, query.format(table), (begin, end, code))
+        if code in _unpack_codes(codes)
+    }
+
+
 def load(db: apsw.Connection, counters: Counters) -> None:
     """Fill the seat counts from the tables at start."""
     query = "SELECT item, codes, ends / {2}, {1} FROM {0} WHERE flags & 2 = 0 GROUP BY 1, 2, 3"

@@ -111,7 +111,8 @@ CALLS = (
     Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays, of `validation` each list, and"
          " an empty one removes that binding; `name` may be # and its number", _WHOSE, {**_CODE, "was": _WAS}),
     Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays", _WHOSE),
-    Call("GET", "/handshake-use/{name}", "How many devices hold a seat by a handshake code, or reported by it lately",
+    Call("GET", "/handshake-use/{name}", "How many devices hold a seat by a handshake code, or reported by it"
+         " lately, and how many authorizations it gave",
          _WHOSE),
     Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs", _WHOSE),
     Call("GET", "/server-urls", "The URLs in license keys"),

@@ -143,7 +143,7 @@ def test_who_asks_by_a_former_name_is_told_until_nobody_does(server: Lab) -> Non
     assert (told.params["code"], told.params["id"], told.params["devices"], told.params["refused"]) == (
         renamed,
         1,
-        1,
+        2,
         0,
     )
     assert told.params["former"] == f"{code}, {ORGANIZATION}-mid"
@@ -253,3 +253,40 @@ def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
     with lab(lost, time, vendor) as server:
         assert server.authorize(f"{ORGANIZATION}-new", device).lease
         assert any("archive" in fault for fault in upkeep.verify(lost / "data", server.ctx.trust))
+
+
+def told(server: Lab) -> list[tuple[object, ...]]:
+    """Of each code that is told: devices and authorizations while it had another name, and refused since."""
+    return [tuple(n.params[name] for name in ("devices", "authorizations", "refused")) for n in former(server)]
+
+
+@pytest.mark.parametrize(("way", "devices"), [("device", 2), ("concurrentDevice", 2), ("scan", 0)])
+def test_who_only_authorizes_by_a_former_name_is_told_too(server: Lab, way: str, devices: int) -> None:
+    code = server.load(item(way=way, quota=9))
+    server.authorize(code)
+    server.authorize(code)
+    use = codeuse.code_use(server.ctx, code, server.time.now)
+    assert (use["devices"], use["authorizations"], use["reported"]) == (devices, 2, 0)
+    server.time.forward(3600)
+    renamed = rename(server, code, "new")
+    assert told(server) == [(devices, 2, 0)]
+    server.authorize(renamed)
+    assert told(server) == [(devices, 2, 0)], "by its present name"
+    server.time.forward(29 * DAY_SECONDS)
+    assert told(server) == [(devices, 2, 0)]
+    server.time.forward(DAY_SECONDS)
+    assert told(server) == []
+
+
+def test_a_seat_taken_in_the_hour_of_the_renaming_is_told_and_one_by_the_new_name_is_not(server: Lab) -> None:
+    code = server.load(item(way="device", quota=9))
+    other = handshakes.add(server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", NOON).name
+    server.authorize(other)
+    renamed = rename(server, code, "new")
+    server.time.forward(60)
+    server.authorize(renamed)
+    assert told(server) == []
+    again = rename(server, other, "c")
+    server.time.forward(60)
+    server.authorize(again)
+    assert told(server) == [(1, 0, 0)]
