@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.catalog import ARCHIVED
+from lts.rules.catalog import ACTIVE
+from lts.rules.ends import last_day as end_day
 from lts.rules.forecast import WINDOW_DAYS, last_day
 from lts.rules.seats import UNIT_WAYS
 from lts.service.context import Context
@@ -14,12 +15,12 @@ from lts.store.statistics import Selection
 
 
 def _runs_out(item: dict[str, Any]) -> bool:
-    return item["chargeWay"] in UNIT_WAYS and bool(item["quota"]) and item["state"] != ARCHIVED
+    return item["chargeWay"] in UNIT_WAYS and bool(item["quota"]) and item["state"] == ACTIVE
 
 
 def last_days(ctx: Context, items: list[dict[str, Any]], now: int) -> dict[int, int]:
     """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items of
-    which that can be said. `items` as lts.service.licenses.describe tells them."""
+    which that can be said, and that do not end before. `items` as lts.service.licenses.describe tells them."""
     today = now // DAY_SECONDS
     counted = [item for item in items if _runs_out(item)]
     found = {}
@@ -31,6 +32,7 @@ def last_days(ctx: Context, items: list[dict[str, Any]], now: int) -> dict[int, 
             for (day, _), units in statistics.units_by(db, chosen, "day").items():
                 days[day] = days.get(day, 0) + units
             last = last_day(item["quota"], item["used"], days, first.get(item["id"], today), today)
-            if last is not None:
+            end = item["expiresAt"]
+            if last is not None and (end is None or last <= end_day(end)):
                 found[item["id"]] = last
     return found
