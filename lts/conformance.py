@@ -81,7 +81,7 @@ def differences(expected: Any, found: Any, place: str = "") -> list[str]:
         return told
     if isinstance(expected, list):
         if not isinstance(found, list) or len(found) != len(expected):
-            return [f"{place} is {_short(found)}, where {len(expected)} entries like {_short(expected)} were expected"]
+            return [f"{place} is {_short(found)}, where a list of {len(expected)} like {_short(expected)} was expected"]
         return [one for i, value in enumerate(expected) for one in differences(value, found[i], f"{place}[{i}]")]
     same = type(expected) is type(found) and expected == found
     return [] if same else [f"{place} is {_short(found)}, where {_short(expected)} was expected"]

@@ -8,8 +8,8 @@ from typing import Any
 from lts.cli import ask
 from lts.cli.admin import Session, session
 from lts.cli.options import config_of
-from lts.cli.output import counted
 from lts.cli.serve import portal_url
+from lts.rules.plural import counted
 
 
 def add_parsers(commands: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lts.cli.files import read_file
-from lts.cli.options import add_deployment
+from lts.cli.options import add_deployment, uses_only, whole_number
 from lts.cli.output import note, print_json, print_table
 from lts.client import Client
 from lts.crypto import PublicKey
@@ -28,6 +28,7 @@ def add_parsers(commands: Any) -> None:
     ):
         parser = commands.add_parser(name, help=words)
         parser.set_defaults(run=run)
+        uses_only(parser)
         _who(parser)
         if name == "report":
             parser.add_argument(
@@ -54,7 +55,9 @@ def _who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--edition", help="the product's edition")
     add_deployment(parser)
     parser.add_argument("--modules", default="", metavar="A,B", help="features asked for (default: all)")
-    parser.add_argument("--instances", type=int, default=1, metavar="N", help="instances asked for (default: 1)")
+    parser.add_argument(
+        "--instances", type=whole_number, default=1, metavar="N", help="instances asked for (default: 1)"
+    )
     parser.add_argument("--domain", help="web domain that the application runs on")
     parser.add_argument("--json", action="store_true")
 

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from lts.cli.options import uses_only
 from lts.conformance import driver, run_all
+from lts.rules.plural import counted
 
 VECTORS = Path(__file__).resolve().parents[2] / "tests" / "vectors"
 
@@ -15,6 +17,7 @@ def add_parsers(commands: Any) -> None:
     """Register the command."""
     parser = commands.add_parser("conformance", help="drive a client through the vectors (docs/protocol.md)")
     parser.set_defaults(run=_run)
+    uses_only(parser)
     parser.add_argument("target", metavar="URL-or-command", help="the client's driver")
     parser.add_argument("--vectors", type=Path, default=VECTORS, help="folder of the vectors")
 
@@ -31,5 +34,5 @@ def _run(args: argparse.Namespace) -> int:
 
     with driver(args.target) as drive:
         failed = run_all(drive, args.vectors, tell)
-    print(f"{total - failed} of {total} vectors hold." if failed else f"All {total} vectors hold.")
+    print(f"{total - failed} of {counted(total, 'vector')} hold.")
     return int(failed > 0)

@@ -7,7 +7,8 @@ from typing import Any
 
 from lts.cli.admin import session
 from lts.cli.options import config_of
-from lts.cli.output import counted, print_json, print_table
+from lts.cli.output import print_json, print_table
+from lts.rules.plural import counted
 
 _SHOWN = "200"
 
@@ -34,7 +35,8 @@ def _list(args: argparse.Namespace) -> int:
         print_json(answer)
         return 0
     rows = [(one["deviceId"], one["lastContact"], _seats(one), _copies(one["clone"])) for one in answer["devices"]]
-    print_table(("Device", "Last contact", "Seats", "Copies"), rows, "There is no such device.")
+    print_table(("Device", "Last contact", "Seats", "Copies"), rows,
+                "There is no such device." if args.copied or args.begins else "No device yet.")  # fmt: skip
     if answer["found"] > len(rows):
         print(f"{answer['found'] - len(rows)} more; --begins finds one of them.")
     return 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,25 @@ def check_kind(path: Path, wanted: Kind) -> None:
     """Raises AdminError when a file, which may be too large to be read whole, is not of a kind, or not there."""
     if fault := filekind.mistaken(str(path), _head(path), wanted):
         raise AdminError("wrong-file", fault)
+
+
+@contextlib.contextmanager
+def named_backup(path: Path) -> Iterator[Path]:
+    """The absolute path of a backup; one from standard input (`-`) lies in a folder of its own meanwhile, since a
+    backup is read from its end. Raises AdminError when it is none."""
+    if str(path) != "-":
+        check_kind(path, filekind.BACKUP)
+        yield path.absolute()
+        return
+    if sys.stdin is None or sys.stdin.isatty():
+        raise AdminError("terminal", "A backup is no text; name a file, or let a program write it to standard input.")
+    with tempfile.TemporaryDirectory(prefix="lts-") as folder:
+        copy = Path(folder) / "standard-input"
+        with copy.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        if fault := filekind.mistaken("Standard input", _head(copy), filekind.BACKUP):
+            raise AdminError("wrong-file", fault)
+        yield copy
 
 
 def read_json(path: Path, wanted: Kind) -> Any:

@@ -9,8 +9,9 @@ from urllib.parse import quote
 from lts.cli import ask
 from lts.cli.admin import Session, session
 from lts.cli.options import config_of
-from lts.cli.output import counted, note, print_json, print_table
+from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
+from lts.rules.plural import counted
 
 _NONE = "'' or none removes these"
 
@@ -42,7 +43,12 @@ def add_parsers(commands: Any) -> None:
     order.set_defaults(run=_order)
     order.add_argument("code")
     order.add_argument(
-        "items", nargs="*", default=[], type=_number, metavar="NO", help="item numbers; none = the default order"
+        "items",
+        nargs="*",
+        default=[],
+        type=_named_number,
+        metavar="NO",
+        help="item numbers; without any the default order",
     )
     _whose(order)
     key = sub.add_parser("key", help="the license key string of a code")
@@ -56,7 +62,8 @@ def _whose(parser: argparse.ArgumentParser) -> None:
 
 
 def _fields(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--item", action="append", metavar="NO[:CAP]", help="an item by its number, with a cap")
+    words = f"an item by its number, with a cap; all that are named are the code's items; {_NONE}"
+    parser.add_argument("--item", action="append", metavar="NO[:CAP]", help=words)
     parser.add_argument("--password", help="session password; '' removes it")
     parser.add_argument("--domain", action="append", help=f"only for this web domain; {_NONE}")
     parser.add_argument("--application", action="append", help=f"only for this application id; {_NONE}")
@@ -68,7 +75,7 @@ def _fields(parser: argparse.ArgumentParser) -> None:
 def _changes(args: argparse.Namespace) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if args.item is not None:
-        changes["items"] = [_item(text) for text in args.item]
+        changes["items"] = [_item(text) for text in _values(args.item)]
     if args.password is not None:
         changes["password"] = args.password or None
     given = {"domains": args.domain, "applicationIds": args.application, "processNames": args.process}
@@ -83,7 +90,7 @@ def _changes(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _values(given: list[str]) -> list[str]:
-    """The values of a binding, none where the only one says so."""
+    """The values of a list, none where the only one says so."""
     return [] if given in ([""], ["none"]) else given
 
 
@@ -107,6 +114,14 @@ def _number(text: str) -> int:
     return int(text.strip().removeprefix("#"))
 
 
+def _named_number(text: str) -> int:
+    """As `_number`, of an argument of its own. Raises ArgumentTypeError."""
+    try:
+        return _number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no item number, such as 3") from None
+
+
 def _list(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         codes = server.call("GET", "/handshakes")["handshakeCodes"]
@@ -126,7 +141,7 @@ def _list(args: argparse.Namespace) -> int:
         for code in codes
     ]
     print_table(("", "No.", "Handshake code", "Organization", "Items in order", "Password", "Note"), rows,
-                "No handshake codes yet. Importing a license file makes the first one.")  # fmt: skip
+                "No handshake code yet. A license file brings one; lts handshake add NAME makes one.")  # fmt: skip
     return 0
 
 
@@ -173,10 +188,12 @@ def _edit(args: argparse.Namespace) -> int:
         code = _find(server, args)
         if args.rename:
             use = server.call("GET", _path("handshake-use", code))
-            if use["devices"]:
+            if use["devices"] or use["authorizations"]:
                 note(_asked(use))
         done = server.call("PATCH", _path("handshakes", code), changes)
         _tell(done)
+    if "items" in changes:
+        note(_shared_out(done, code["items"]))
     if "validation" in changes:
         note(f"{done['name']} is {_bindings(done['validation'])}.")
     return 0
@@ -184,12 +201,19 @@ def _edit(args: argparse.Namespace) -> int:
 
 def _asked(use: dict[str, Any]) -> str:
     """Whom a new name concerns."""
-    one = use["devices"] == 1
     return (
-        f"{counted(use['devices'], 'device')} asked by the name {use['name']} in the last {use['days']} days:"
-        f" {'its leases go' if one else 'their leases go'} on, but {'it authorizes' if one else 'they authorize'} again"
-        " only with the code's new license key."
+        f"{counted(use['devices'], 'device')} asked by the name {use['name']} in the last {use['days']} days, and it"
+        f" gave {counted(use['authorizations'], 'authorization')}. Leases go on, but devices authorize again only with"
+        " the code's new license key."
     )
+
+
+def _shared_out(done: dict[str, Any], before: list[dict[str, Any]]) -> str:
+    """Which items a code has now, and which of those of `before` were taken out."""
+    now = {item["id"] for item in done["items"]}
+    gone = [_named({**item, "cap": None}) for item in before if item["id"] not in now]
+    has = f"has {', '.join(map(_named, done['items']))}" if now else "has no items, and authorizes nobody"
+    return f"{done['name']} {has}.{' Taken out: ' + ', '.join(gone) + '.' if gone else ''}"
 
 
 def _remove(args: argparse.Namespace) -> int:

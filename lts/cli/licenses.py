@@ -10,10 +10,11 @@ from lts.cli import ask, license_show
 from lts.cli.admin import Session, session
 from lts.cli.files import is_output, read_file, write_text
 from lts.cli.options import config_of
-from lts.cli.output import counted, note, print_json, print_table
+from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
 from lts.rules import filekind, licensefile, vendorkey
 from lts.rules.ends import end_text, when_text
+from lts.rules.plural import counted
 
 
 def add_parsers(commands: Any) -> None:

@@ -17,9 +17,27 @@ BASE = base_folder()
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    """--config and --data, before or after the command."""
-    parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="lts.json to use")
-    parser.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="data folder to use")
+    """--config and --data, before or after the command; help lists what the command makes use of (`uses_only`)."""
+    used = parser.get_default(_USED)
+    for name, metavar, words in (("config", "FILE", "lts.json to use"), ("data", "DIR", "data folder to use")):
+        listed = words if used is None or name in used else argparse.SUPPRESS
+        parser.add_argument(f"--{name}", type=Path, metavar=metavar, default=argparse.SUPPRESS, help=listed)
+
+
+def uses_only(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Of `config` and `data`, what a command makes use of; without this it does of both."""
+    parser.set_defaults(**{_USED: names})
+
+
+_USED = "used_place"
+
+
+def whole_number(text: str) -> int:
+    """The value of an option that counts. Raises ArgumentTypeError."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
 
 
 def add_deployment(parser: argparse.ArgumentParser) -> None:

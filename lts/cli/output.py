@@ -14,11 +14,6 @@ def note(text: str) -> None:
     print(f"Note: {text}", file=sys.stderr)
 
 
-def counted(number: int, one: str, more: str | None = None) -> str:
-    """A number with its noun: `1 device`, `2 devices`."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
-
-
 def print_json(value: Any) -> None:
     """JSON for programs on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -9,6 +9,7 @@ from lts.cli import ask
 from lts.cli.admin import session
 from lts.cli.options import config_of
 from lts.cli.output import print_json, print_table
+from lts.rules.plural import counted
 
 
 def add_parsers(commands: Any) -> None:
@@ -57,13 +58,12 @@ def print_pair(found: dict[str, Any]) -> None:
         print(f"                NEW KEY     {peer['offeredFingerprint']}")
     lag = found["lagChanges"]
     if running:
-        print(
-            f"In step         {'yes' if found['inStep'] else 'no'}, {'unknown' if lag is None else lag} changes apart"
-        )
+        apart = "no contact yet" if lag is None else f"{counted(lag, 'change')} apart"
+        print(f"In step         {'yes' if found['inStep'] else 'no'}, {apart}")
     if found["delegation"]:
         print(f"Stands in       until {found['delegation']['until']} without word of the main")
     for entry in found["overshoot"]:
-        print(f"Over quota      {entry['itemId']}: {entry['seats']} seats")
+        print(f"Over quota      {entry['itemId']}: {counted(entry['seats'], 'seat')}")
     for fault in found["faults"]:
         print(f"! {fault['detail']}")
     if not running:

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from lts.cli.admin import session
-from lts.cli.options import add_deployment, config_of
+from lts.cli.options import add_deployment, config_of, whole_number
 from lts.cli.output import note, print_json, print_table
 from lts.cli.pair import print_pair
 from lts.rules.usagetable import GROUPINGS, usage_csv
@@ -37,7 +37,7 @@ def add_parsers(commands: Any) -> None:
     explain.add_argument("--edition")
     add_deployment(explain)
     explain.add_argument("--modules", default="", metavar="A,B")
-    explain.add_argument("--instances", type=int, default=1)
+    explain.add_argument("--instances", type=whole_number, default=1)
     explain.add_argument("--device")
     explain.add_argument("--password")
     explain.add_argument("--domain")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lts.cli.options import config_of, refuse_data
+from lts.cli.options import config_of, refuse_data, uses_only
 from lts.cli.output import print_table
 from lts.cli.runner import serving, until_stopped
 from lts.cli.serve import add_address
@@ -89,6 +89,7 @@ def add_parsers(commands: Any) -> None:
     """Register the command."""
     sandbox = commands.add_parser("sandbox", help="a server that gives any answer on demand, for developers")
     sandbox.set_defaults(run=_sandbox)
+    uses_only(sandbox, "config")
     add_address(sandbox)
     sandbox.add_argument("--json", action="store_true", help="keys as JSON on standard output, nothing else")
 

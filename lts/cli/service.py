@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any, Protocol, cast
 
+from lts.cli.options import uses_only
 from lts.cli.place import is_frozen
 
 
@@ -34,7 +35,9 @@ def add_parsers(commands: Any) -> None:
         ("remove", _remove, "stop it and take it away; configuration and data stay"),
         ("status", _status, "whether it runs"),
     ):
-        calls.add_parser(name, help=words).set_defaults(run=run)
+        one = calls.add_parser(name, help=words)
+        one.set_defaults(run=run)
+        uses_only(one)
     if sys.platform == "win32":
         from lts.cli import service_windows
 

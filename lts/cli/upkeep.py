@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
 
 from lts.cli.admin import check_holds_data, session, user
-from lts.cli.files import check_kind, is_output, place_for, write_output
+from lts.cli.files import is_output, named_backup, place_for, write_output
 from lts.cli.options import config_of
 from lts.config import Config
 from lts.errors import AdminError, DataFolderError, LtsError
 from lts.rules import filekind
+from lts.rules.plural import counted
 from lts.service.files import move_private
 
 
@@ -24,7 +26,7 @@ def add_parsers(commands: Any) -> None:
     restore = commands.add_parser("restore", help="put a backup in place of the data folder's content")
     restore.set_defaults(run=_restore)
     what = restore.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", type=Path, nargs="?", help="the backup; the server must be stopped")
+    what.add_argument("file", type=Path, nargs="?", help="the backup, - is standard input; the server must be stopped")
     what.add_argument("--list", action="store_true", help="list what was replaced in this data folder and is kept")
     what.add_argument("--undo", action="store_true", help="put back what was replaced last; can be undone as well")
     what.add_argument(
@@ -32,7 +34,9 @@ def add_parsers(commands: Any) -> None:
     )
     verify = commands.add_parser("verify", help="recompute every total from the change feed and check all signatures")
     verify.set_defaults(run=_verify)
-    verify.add_argument("file", type=Path, nargs="?", help="a backup to check instead of the data folder")
+    verify.add_argument(
+        "file", type=Path, nargs="?", help="a backup to check instead of the data folder, - is standard input"
+    )
     verify.add_argument(
         "--rebuild-indexes", action="store_true", help="first build all indexes anew; the server must be stopped"
     )
@@ -58,7 +62,7 @@ def _backup(args: argparse.Namespace) -> int:
     words = "It holds the server's private key: keep it as safe as the server."
     if is_output(args.output):
         _pour(made)
-        print(f"{done['bytes']:,} bytes. {words}", file=sys.stderr)
+        print(f"{counted(done['bytes'], 'byte')}. {words}", file=sys.stderr)
         return 0
     try:
         move_private(made, place)
@@ -66,7 +70,7 @@ def _backup(args: argparse.Namespace) -> int:
         raise AdminError(
             "cannot-write", f"{args.output} cannot be written ({error.strerror}); the backup is {made}."
         ) from error
-    print(f"{args.output}: {done['bytes']:,} bytes. {words}")
+    print(f"{args.output}: {counted(done['bytes'], 'byte')}. {words}")
     return 0
 
 
@@ -81,25 +85,29 @@ def _pour(file: Path) -> None:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from lts.service import datafolder, restoring
-
     data_dir = config_of(args).data_dir
     if args.list:
         return _list_replaced(data_dir)
-    if args.file is not None:
-        check_kind(args.file, filekind.BACKUP)
-    elif not data_dir.exists():
+    if args.file is None and not data_dir.exists():
         raise AdminError("no-data", f"There is no data folder {data_dir}.")
+    with named_backup(args.file) if args.file is not None else contextlib.nullcontext() as file:
+        return _restore_into(data_dir, args, file)
+
+
+def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -> int:
+    from lts.service import datafolder, restoring
+
     folder = datafolder.DataFolder.hold(data_dir)
     try:
         if args.undo:
             print(f"{data_dir}: {restoring.undo(data_dir, user()).words}.")
         elif args.accept_as_is:
             print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
-        else:
-            names = restoring.restore(args.file.absolute(), data_dir, user())
+        elif file is not None:
+            names = restoring.restore(file, data_dir, user())
             print(
-                f"{len(names)} files restored into {data_dir}; what was there is kept in its newest folder replaced-N."
+                f"{counted(len(names), 'file')} restored into {data_dir}; what was there is kept in its newest folder"
+                " replaced-N."
             )
     finally:
         folder.release()
@@ -119,7 +127,7 @@ def _list_replaced(data_dir: Path) -> int:
 
 def _progress(done: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r{done:,} changes replayed", end="", file=sys.stderr, flush=True)
+        print(f"\r{counted(done, 'change')} replayed", end="", file=sys.stderr, flush=True)
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -132,7 +140,7 @@ def _verify(args: argparse.Namespace) -> int:
     for fault in faults:
         print(fault)
     if faults:
-        raise DataFolderError(f"{len(faults)} faults found.")
+        raise DataFolderError(f"{counted(len(faults), 'fault')} found.")
     print("Everything is as the change feed says; all signatures hold.")
     return 0
 
@@ -167,15 +175,15 @@ def _faults(config: Config) -> list[str]:
 def _faults_of_backup(file: Path, config: Config) -> list[str]:
     from lts.service import upkeep
 
-    check_kind(file, filekind.BACKUP)
-    try:
-        return upkeep.verify_backup(file.absolute(), config.vendor_keys, _progress)
-    except PermissionError as error:
-        raise AdminError(
-            "cannot-unpack",
-            f"A backup is unpacked beside it to be checked, and {file.absolute().parent} cannot be written"
-            f" ({error.strerror}); copy it to a folder of your own.",
-        ) from error
+    with named_backup(file) as backup:
+        try:
+            return upkeep.verify_backup(backup, config.vendor_keys, _progress)
+        except PermissionError as error:
+            raise AdminError(
+                "cannot-unpack",
+                f"A backup is unpacked beside it to be checked, and {backup.parent} cannot be written"
+                f" ({error.strerror}); copy it to a folder of your own.",
+            ) from error
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lts.cli import ask
 from lts.cli.files import is_output, read_file, read_json, write_text
+from lts.cli.options import uses_only
 from lts.cli.output import note
 from lts.cli.paste import command
 from lts.rules import activation, filekind, licensefile, vendorkey
@@ -70,6 +71,7 @@ def _command(sub: Any, name: str, run: Any, words: str, more: str = "") -> argpa
         name, help=words, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.set_defaults(run=run)
+    uses_only(parser)
     return parser
 
 

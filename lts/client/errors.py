@@ -25,7 +25,7 @@ _ADVICE = {
     113: "Ask the administrator: the license was revoked or is not valid on the server.",
     114: "Send the domain, application id or process name that the handshake code is bound to.",
     115: "Ask for any charge way, or for one that the license has.",
-    120: "Ask the administrator to free a seat or to enlarge the license.",
+    120: "Ask the administrator to make room in the license, or to enlarge it.",
     121: "Name a handshake code, or ask the administrator for a default one.",
     122: "Use a handshake code of this organization.",
     123: "Name a handshake code or an organization.",

@@ -26,7 +26,7 @@ class Instances:
         with self._lock:
             if self._held + count > granted:
                 free = granted - self._held
-                raise Refused(120, f"{granted} instances are granted to this device, {free} of them are free.", "-")
+                raise Refused(120, f"Instances granted to this device: {granted}, of them free: {free}.", "-")
             self._held += count
             self._note(slot)
         return Held(self, count)

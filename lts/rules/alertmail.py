@@ -11,8 +11,10 @@ from html import escape
 from typing import Any
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.alertwords import BOTH, FRAME, PAGES, WHEN
+from lts.rules.alertwords import BOTH, FRAME, OF_UNITS, PAGES, WHEN
 from lts.rules.ends import clock_text, end_text
+from lts.rules.plural import counted
+from lts.rules.seats import UNIT_WAYS
 
 Json = dict[str, Any]
 BAR = 24
@@ -54,6 +56,8 @@ def _written(params: Json) -> dict[str, str]:
     for name in _TIMES:
         if isinstance(params.get(name), int):
             found[name] = end_text(params[name])
+    if isinstance(params.get("seconds"), int):
+        found["inSeconds"] = counted(params["seconds"], "second")
     if isinstance(params.get("day"), int):
         found["day"] = iso(params["day"] * DAY_SECONDS)[:10]
     if (percent := percent_of(params)) is not None:
@@ -69,7 +73,9 @@ def title_of(event: Json, language: str) -> str:
 
 
 def _advice_of(event: Json, language: str) -> str:
-    return BOTH[language][event["kind"]].advice.format_map(_Lenient(_params_of(event, language)))
+    units = event["kind"] == "quota" and event["params"].get("chargeWay") in UNIT_WAYS
+    advice = OF_UNITS[language] if units else BOTH[language][event["kind"]].advice
+    return advice.format_map(_Lenient(_params_of(event, language)))
 
 
 def _params_of(event: Json, language: str) -> dict[str, str]:

@@ -40,7 +40,7 @@ ENGLISH = {
     "grace": Words("License item {item} of license {license}{whose} has ended and works in grace until {graceEnds}.",
                    "Import a renewal before grace ends; then it authorizes nobody."),
     "forecast": Words("License item {item} of license {license}{whose} will be used up {when} at the present rate.",
-                      "{used} of {quota} are used. Ask the vendor for more in time."),
+                      "Used: {used} of {quota}. Ask the vendor for more in time."),
     "pair-lost": Words("The two servers of the pair have lost sight of each other.",
                        "Look at the other server and the network between. Clients are served all the same."),
     "serves-take-over": Words("The standby server has taken over.",
@@ -50,9 +50,9 @@ ENGLISH = {
     "serves-hand-back": Words("The main server serves again.", "Nothing to do."),
     "serves-promoted": Words("The standby server was promoted and is the main one now.",
                              "Send the vendor its activation request within seven days."),
-    "clock-back": Words("The server's clock was set back by {seconds} seconds.",
+    "clock-back": Words("The server's clock was set back by {inSeconds}.",
                         "Set the clock right; time servers help."),
-    "clock-ahead": Words("The server's clock went ahead by {seconds} seconds.",
+    "clock-ahead": Words("The server's clock went ahead by {inSeconds}.",
                          "If the time is right, accept it with lts clock accept; else set the clock right."),
     "labels-changed": Words("The server runs on another machine: its licenses authorize nobody here.",
                             "Send the vendor the activation request of the new UUID {newUuid}."),
@@ -92,6 +92,8 @@ CHINESE = {
 }  # fmt: skip
 
 BOTH = {"en": ENGLISH, "zh": CHINESE}
+OF_UNITS = {"en": "Ask the vendor for more. Grace ends at {graceEnd}.", "zh": "请向供应商增购。宽限上限为 {graceEnd}。"}
+"""Advice on the quota of an item that counts units, and has no seats to release."""
 WHEN = {
     "en": {"ends": ("today, {clock}", "tomorrow, {clock}", "in {days} days, on {end}"),
            "forecast": ("today", "tomorrow", "in {days} days, about {end},")},

@@ -9,6 +9,7 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules.ends import days_left, end_text, when_text
 from lts.rules.itemnames import namer
 from lts.rules.notices import ERROR, HINT, WARNING, Notice
+from lts.rules.plural import counted
 from lts.rules.seats import CONCURRENT_WAYS
 from lts.rules.serverurls import is_local
 
@@ -116,7 +117,7 @@ def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:
     only an activation of this server helps (docs/design/pair.md, Certificates). Times in UTC seconds."""
     left = max(0, -((now - until) // 3600))
     told: dict[str, str | int] = {"hours": left, "until": iso(until)}
-    hours = "1 more hour" if left == 1 else f"{left} more hours"
+    hours = counted(left, "more hour")
     sentence = f"This server authorizes in the main's place for {hours} (until {iso(until)})."
     if not for_good:
         return Notice("pair-delegation", sentence, params=told)

@@ -135,7 +135,7 @@ def _held_by(path: Path) -> str:
     note = _note(path)
     held = f"{path} is in use by another LTS (process {note.get('pid', 'unknown')})"
     if note.get("address"):
-        return f"{held}. Its portal is at {note['address']}/page/#/index.html; stop it first to start one here."
+        return f"{held}, whose portal is at {note['address']}/page/#/index.html; stop that one first."
     return f"{held}; stop that one first."
 
 

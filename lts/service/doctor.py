@@ -15,6 +15,7 @@ from lts.config import Config
 from lts.errors import DataFolderError, LtsError, words_of
 from lts.rules import labels as rules
 from lts.rules.attention import url_notices
+from lts.rules.plural import counted
 from lts.service import datafolder, folderstate, handshakes, identity, labels
 from lts.service.trust import TrustStore
 from lts.service.vault import Vault
@@ -134,7 +135,7 @@ def _machine(config: Config) -> Finding:
     except DataFolderError:  # not made yet, or not open to this user: then those that it would begin with
         known = labels.fingerprints()
     kinds = ", ".join(sorted(set(map(rules.kind, known)))) or "none"
-    words = f"{len(known)} machine labels are known ({kinds})"
+    words = f"{counted(len(known), 'machine label is', 'machine labels are')} known ({kinds})"
     if rules.binding(known) == "strong":
         return Finding(OK, words)
     return Finding(
@@ -153,6 +154,6 @@ def _trust(config: Config) -> Iterator[Finding]:
     except (OSError, LtsError) as error:
         yield Finding(FAULT, f"The vendor keys cannot be read: {words_of(error)}")
         return
-    yield Finding(OK, f"{len(keys)} vendor {'key' if len(keys) == 1 else 'keys'} trusted")
+    yield Finding(OK, f"{counted(len(keys), 'vendor key')} trusted")
     for warning in store.warnings:
         yield Finding(FAULT, warning.detail)

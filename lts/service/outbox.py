@@ -16,6 +16,7 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules.alertmail import Server, render, title_of
 from lts.rules.notices import WARNING, Notice
 from lts.rules.paging import Page
+from lts.rules.plural import counted
 from lts.rules.serverurls import is_local
 from lts.service import alerts, alertsettings, handshakes, smtp, webhooks
 from lts.service.alertsettings import MailSettings
@@ -162,7 +163,9 @@ def notices(ctx: Context, now: int) -> list[Notice]:
             return []
         attempt = stored.attempt(db, waiting[0][0].id, waiting[0][1])
     why = attempt.error if attempt else "not tried yet"
-    sentence = f"{len(waiting)} alert messages wait since {iso(waiting[0][0].time)}: {why}"
+    sentence = (
+        f"{counted(len(waiting), 'alert message waits', 'alert messages wait')} since {iso(waiting[0][0].time)}: {why}"
+    )
     params: dict[str, str | int] = {"n": len(waiting), "time": iso(waiting[0][0].time), "reason": why}
     return [Notice("alert-undelivered", sentence, WARNING, params)]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import apsw
 
 from lts.protocol import iso
+from lts.rules.plural import counted
 from lts.store import feed, sql
 
 
 def words(db: apsw.Connection) -> str:
     """Of a database of any schema this program knows."""
-    counted = [(sql.value(db, f"SELECT count(*) FROM {table}"), noun) for table, noun in _COUNTED]  # noqa: S608 - fixed
-    told = ", ".join(f"{number:,} {noun}{'' if number == 1 else 's'}" for number, noun in counted)
+    found = [(sql.value(db, f"SELECT count(*) FROM {table}"), noun) for table, noun in _COUNTED]  # noqa: S608 - fixed
+    told = ", ".join(counted(number, noun) for number, noun in found)
     newest = feed.highest_time(db)
     return f"{told}; last change {iso(newest)}" if newest else f"{told}; no change"
 

@@ -217,7 +217,7 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
     def edit(name: str) -> Json:
         saved = handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now(), _organization())
         code = handshakes.describe_code(ctx.store.catalog.codes_by_key[saved.key])
-        return {**_saved(saved), "validation": code["validation"]}
+        return {**_saved(saved), "validation": code["validation"], "items": code["items"]}
 
     @api.delete("/handshakes/<path:name>")
     def remove(name: str) -> Json:

@@ -24,7 +24,7 @@ const ADVICE = {
   107: "Ask for a license of this version.", 108: "Ask for a license of this type of deployment.", 109: "Ask for a license of this edition.",
   111: "Ask the administrator to import a renewed license file.", 112: "Wait for the license to start.",
   113: "Ask the administrator: the license was revoked or is not valid on the server.", 114: "Send the domain that the handshake code is bound to.",
-  115: "Ask for any charge way.", 120: "Ask the administrator to free a seat or to enlarge the license.", 121: "Name a handshake code.",
+  115: "Ask for any charge way.", 120: "Ask the administrator to make room in the license, or to enlarge it.", 121: "Name a handshake code.",
   122: "Use a handshake code of this organization.", 123: "Name a handshake code or an organization.", 124: "Ask for a license that covers this module.",
   130: "Send less often; the server says when to go on.", 140: "This is a fault of the page; the field at fault is named.", 141: "Authorize anew.",
   144: "Report in smaller parts.", 150: "Try again shortly; nothing was lost.", 151: "Two devices use one identity; clear this site's data on one of them.",

@@ -109,6 +109,42 @@ def test_an_unknown_option_is_a_usage_error_and_help_is_none(
     assert capsys.readouterr().out
 
 
+WITHOUT_DATA = {("demo",), ("sandbox",), ("authorize",), ("report",), ("release",), ("conformance",)}
+"""Beside `vendor` and `service`, commands that do nothing with a server's data folder."""
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=named)
+def test_help_lists_the_place_of_a_server_where_a_command_looks_there(
+    leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(*leaf, "--help") == 0
+    told = capsys.readouterr().out
+    alone = leaf in WITHOUT_DATA or leaf[0] in ("vendor", "service")
+    assert ("--data" in told) is not alone
+    assert ("--config" in told) is (not alone or leaf[0] in ("demo", "sandbox"))
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_a_command_with_a_folder_of_its_own_takes_no_other(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(command, "--data", "there") == 2
+    said = f"lts: `lts {command}` makes a new data folder of its own; leave out --data.\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("handshake", "order", "1-1", "first"), "argument NO: 'first' is no item number, such as 3."),
+        (("explain", "--code", "1-1", "--product", "p", "--instances", "1.5"), "'1.5' is no whole number."),
+    ],
+)
+def test_what_is_no_number_is_named_in_words(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(*words) == 2
+    assert said in capsys.readouterr().err
+
+
 def lts(*words: str, **streams: object) -> subprocess.CompletedProcess[bytes]:
     """A command in a process of its own, whose streams a test chooses."""
     chosen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}

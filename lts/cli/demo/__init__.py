@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from lts.cli.options import uses_only
 from lts.cli.serve import add_address
 
 
@@ -16,6 +17,7 @@ def add_parsers(commands: Any) -> None:
     """Register the command."""
     demo = commands.add_parser("demo", help="see a server with 60 days of history, on a new data folder")
     demo.set_defaults(run=_demo)
+    uses_only(demo, "config")
     add_address(demo)
     demo.add_argument("--exit", action="store_true", help="end instead of leaving the server running")
     demo.add_argument("--json", action="store_true", help="only JSON on standard output")
