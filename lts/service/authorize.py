@@ -264,5 +264,6 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
             name or (code.name if code else None),
             told,
             tuple((entry.item.item_id, verdict) for entry, verdict in tried),
+            tuple(entry.item.charge_way for entry, _ in tried),
         ),
     )

@@ -27,7 +27,8 @@ KEPT = 500
 
 @dataclass(frozen=True)
 class RefusedRequest:
-    """One refused request; `asked` holds what was asked without secrets, `tried` (item id, code) in order."""
+    """One refused request; `asked` holds what was asked without secrets, `tried` (item id, code) in order, `ways` the
+    charge way of each (none from LTS before 0.2)."""
 
     time: int
     request_id: str
@@ -36,6 +37,7 @@ class RefusedRequest:
     handshake_code: str | None
     asked: dict[str, Any]
     tried: tuple[tuple[str, int], ...]
+    ways: tuple[str, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode

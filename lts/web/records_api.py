@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -114,7 +115,10 @@ def _refused(one: RefusedRequest) -> Json:
         "detail": one.detail,
         "handshakeCode": one.handshake_code,
         "asked": one.asked,
-        "items": [{"itemId": item, "code": verdict} for item, verdict in one.tried],
+        "items": [
+            {"itemId": item, "code": verdict, "chargeWay": way}
+            for (item, verdict), way in zip_longest(one.tried, one.ways[: len(one.tried)])
+        ],
     }
 
 

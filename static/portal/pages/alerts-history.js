@@ -1,12 +1,22 @@
 // What was told, by which way it went, what waits and why.
-import { currentLanguage, t, time, wordFor } from "../i18n.js";
+import { currentLanguage, day, ends, t, time, wordFor } from "../i18n.js";
 import { html } from "../lib.js";
 import { useList } from "../load.js";
 import { Card, Empty, Loaded, Pill, Sent } from "../parts/basics.js";
 import { Pager, Table } from "../parts/table.js";
 
 const KINDS = { sent: "good", waiting: "warn", "given up": "bad" };
-const textOf = (event) => (currentLanguage() === "zh" ? event.textZh : event.text);
+const iso = (seconds) => new Date(seconds * 1000).toISOString();
+// The server writes days as 2026-12-31, in mails too; here they stand as on the other pages. They follow all names.
+const endOf = (end) => (end % 86_400 ? `${iso(end).slice(0, 10)}, ${iso(end).slice(11, 16)} UTC` : iso(end - 1).slice(0, 10));
+function textOf(event) {
+  const { expiresAt, graceEnds, day: used } = event.params;
+  const written = [[expiresAt, endOf, ends], [graceEnds, endOf, ends], [used * 86_400, (n) => iso(n).slice(0, 10), day]];
+  return written.filter(([value]) => Number.isInteger(value)).reduce((text, [value, theirs, ours]) => {
+    const at = text.lastIndexOf(theirs(value));
+    return at < 0 ? text : text.slice(0, at) + ours(value) + text.slice(at + theirs(value).length);
+  }, currentLanguage() === "zh" ? event.textZh : event.text);
+}
 
 function Channel({ channel }) {
   const name = channel.channel === "mail" ? t("alerts.mail") : channel.name ?? t("alerts.webhook-gone");

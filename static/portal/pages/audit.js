@@ -18,7 +18,7 @@ function Detail({ line }) {
 }
 
 const columns = () => [
-  { label: t("audit.time"), render: (line) => time(line.time) },
+  { label: t("audit.time"), kind: "date", render: (line) => time(line.time) },
   { label: t("audit.who"), render: (line) => html`<${Sent}>${line.actor === "system" ? t("audit.system") : line.actor}<//>` },
   { label: t("audit.what"), render: (line) => html`${wordOf(line.action)}${line.overruled && html` <${Pill} kind="warn">${t("audit.overruled")}<//>`}` },
   { label: t("audit.subject"), kind: "wide", render: (line) => html`<${Sent}>${line.subject || "–"}<//>` },
@@ -32,7 +32,7 @@ export function AuditLog() {
   return html`<${Page} title=${t("nav.audit-log")} lead=${t("audit.lead")} actions=${html`<a class="button" href=${csv} download><${Icon} name="download" /><span>CSV</span></a>`}><${Card}>
     <div class="tools"><${Search} list=${audit} label=${t("audit.search")} />
       <${Select} hidden label=${t("audit.filter")} value=${audit.filters.action ?? ""} options=${[["", t("audit.all")], ...(audit.data?.actions ?? []).map((action) => [action, wordOf(action)])]} onChange=${(action) => audit.filter({ action })} />
-      ${day("from")}${day("to")}</div>
+      <div class="range">${day("from")}${day("to")}</div></div>
     <${Loaded} of=${audit}>${({ lines, found }) => html`${lines.length
         ? html`<${Table} label=${t("nav.audit-log")} columns=${columns()} rows=${lines.map((line, i) => ({ ...line, key: `${line.time} ${i}` }))} list=${audit} keyOf=${(line) => line.key} nameOf=${(line) => `${wordOf(line.action)} ${line.subject}`} expand=${(line) => html`<${Detail} line=${line} />`} busy=${audit.loading} />`
         : filtered ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>` : html`<${Empty} icon="audit" title=${t("audit.none")} />`}

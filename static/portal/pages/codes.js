@@ -3,12 +3,13 @@ import { get, patch, remove } from "../api.js";
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useList, useLoad } from "../load.js";
-import { Button, Card, Copyable, Empty, Loaded, Notice, Page, Pill, Sent } from "../parts/basics.js";
+import { Button, Card, Copyable, Empty, Loaded, Loading, Notice, Page, Pill, Sent } from "../parts/basics.js";
 import { FormDialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 import { CodeForm } from "./code-form.js";
+import { sentenceOf } from "./home.js";
 import { ServerUrls, urlWarning } from "./server-urls.js";
 
 const SHOWN_ITEMS = 3;
@@ -43,7 +44,7 @@ function Detail({ code }) {
   return html`<ol class="order-list">${code.items.map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//> <span class="soft"><${Sent}>${item.licenseId}<//></span>${item.archived && html` <${Pill}>${t("state.archived")}<//>`}
       ${item.cap !== null && html` · ${t("codes.capped", { cap: item.cap })}`}</li>`)}</ol>
     <dl class="facts">${facts.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${Array.isArray(value) ? (value.length ? html`<${Sent}>${value.join(", ")}<//>` : t("codes.not-bound")) : value}</dd></div>`)}</dl>
-    <p><a href=${link("statistics", { code: code.name })}>${t("items.see-statistics")}</a></p>`;
+    <p><a href=${link("statistics", { code: `#${code.id}` })}>${t("items.see-statistics")}</a></p>`;
 }
 
 function Actions({ code, act }) {
@@ -71,12 +72,22 @@ function Confirm({ asked, onClose, onDone }) {
     <p><strong><${Sent}>${code.name}<//></strong></p><//>`;
 }
 
+// What to do next depends on whether there are licenses, of which an import may have made no code.
+function NoCodes({ add }) {
+  const status = useLoad("/status");
+  if (!status.data && !status.error) return html`<${Loading} />`;
+  const licensed = status.data?.items > 0;
+  return html`<${Empty} icon="codes" title=${t("codes.none")}><p>${t(licensed ? "codes.none-hint-items" : "codes.none-hint")}</p>
+    <p>${licensed ? add && html`<${Button} icon="plus" onClick=${add}>${t("codes.add")}<//>` : html`<a class="button" href=${link("license-items")}>${t("nav.license-items")}</a>`}</p><//>`;
+}
+
 export function Codes({ query, mayChange }) {
   const codes = useList("/handshakes", { sort: "name", fixed: { keys: true }, q: query.code ?? "" });
   const urls = useLoad("/server-urls");
   const [asked, setAsked] = useState(null);
+  const [told, setTold] = useState([]);
   const close = () => setAsked(null);
-  const done = async () => { await codes.reload(); close(); };
+  const done = async (saved) => { await codes.reload(); setTold(saved?.notices ?? []); close(); };
   const act = async (what, code = null) => {
     const { items } = what === "edit" || what === "add" ? await get("/licenses/items") : { items: [] };
     setAsked({ what, code, items });
@@ -87,6 +98,7 @@ export function Codes({ query, mayChange }) {
     <${Button} kind="primary" icon="plus" onClick=${() => act("add")}>${t("codes.add")}<//>`;
   return html`<${Page} title=${t("nav.handshake-codes")} lead=${t("codes.lead")} actions=${actions}>
     ${warning && html`<${Notice} level="warning">${warning} ${mayChange && html`<button type="button" class="link" onClick=${() => act("urls")}>${t("urls.set")}</button>`}<//>`}
+    <div role="status">${told.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}</div>
     <${Card}>
       <${Loaded} of=${codes}>${({ handshakeCodes, found }) => html`
         <div class="tools"><${Search} list=${codes} label=${t("codes.search")} /><span class="soft last">${t("codes.count", { n: found })}</span></div>
@@ -95,7 +107,7 @@ export function Codes({ query, mayChange }) {
               expand=${(code) => html`<${Detail} code=${code} />`} busy=${codes.loading} />`
           : codes.asked.q
             ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
-            : html`<${Empty} icon="codes" title=${t("codes.none")}><p>${t("codes.none-hint")}</p><p><a class="button" href=${link("license-items")}>${t("nav.license-items")}</a></p><//>`}
+            : html`<${NoCodes} add=${mayChange && (() => act("add"))} />`}
         <${Pager} list=${codes} found=${found} />`}<//>
       ${urls.data && html`<p class="hint">${t("urls.in-keys")} ${urls.data.urls.map((url, i) => html`${i ? ", " : ""}<${Sent} mono>${url}<//>`)}</p>`}
     <//>

@@ -5,6 +5,7 @@ import { html, useState } from "../lib.js";
 import { useList, useLoad } from "../load.js";
 import { Button, Card, Check, Empty, Loaded, Notice, Page, Pill, Select, Sent } from "../parts/basics.js";
 import { FormDialog } from "../parts/dialog.js";
+import { itemName, namer } from "../parts/names.js";
 import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 
@@ -78,7 +79,8 @@ function List({ query, mayChange }) {
   const [releasing, setReleasing] = useState(null);
   const [clearing, setClearing] = useState(null);
   const [said, setSaid] = useState(null);
-  const items = (subjects.data?.items ?? []).map((item) => [String(item.id), `${item.itemId} · ${item.description || item.licenseId}`]);
+  const itemNames = namer(subjects.data?.items ?? [], itemName);
+  const items = (subjects.data?.items ?? []).map((item) => [String(item.id), itemNames(item)]);
   const filtered = query.alike || devices.asked.q || Object.values(devices.filters).some(Boolean);
   const done = async (words) => { await devices.reload(); setReleasing(null); setClearing(null); setSaid(words); };
   return html`<${Page} title=${t("nav.devices")} lead=${t("devices.lead")}>

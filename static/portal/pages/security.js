@@ -41,7 +41,7 @@ function Password({ account, onChanged }) {
 function Rows({ label, head, rows }) {
   return html`<div class="table-wrap" role="region" tabindex="0" aria-label=${label}><table role="table" class="cards" aria-label=${label}>
     <thead role="rowgroup"><tr role="row">${head.map((text) => html`<th scope="col" role="columnheader" key=${text}>${text}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${rows.map(({ key, cells }) => html`<tr role="row" key=${key}>${cells.map((cell, i) => html`<td role="cell" key=${i} data-label=${head[i]}><div class="cell">${cell}</div></td>`)}</tr>`)}</tbody></table></div>`;
+    <tbody role="rowgroup">${rows.map(({ key, cells }) => html`<tr role="row" key=${key}>${cells.map((cell, i) => html`<td role="cell" key=${i} class=${[t("security.since"), t("security.last-used")].includes(head[i]) ? "date" : ""} data-label=${head[i]}><div class="cell">${cell}</div></td>`)}</tr>`)}</tbody></table></div>`;
 }
 
 function Sessions({ sessions }) {

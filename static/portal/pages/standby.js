@@ -69,7 +69,7 @@ function Promote({ onDone }) {
 function History({ pair }) {
   if (!pair.history.length) return html`<${Empty} icon="standby" title=${t("standby.no-history")} />`;
   return html`<div class="table-wrap" role="region" tabindex="0" aria-label=${t("standby.history")}><table role="table" class="cards"><thead role="rowgroup"><tr role="row">${["standby.when", "standby.what", "standby.by"].map((key) => html`<th role="columnheader" scope="col" key=${key}>${t(key)}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${pair.history.map((line, i) => html`<tr role="row" key=${i}><td role="cell" data-label=${t("standby.when")}>${time(line.time)}</td><td role="cell" data-label=${t("standby.what")}>${wordFor(`pair-event.${line.event}`, line.event)}</td>
+    <tbody role="rowgroup">${pair.history.map((line, i) => html`<tr role="row" key=${i}><td role="cell" class="date" data-label=${t("standby.when")}>${time(line.time)}</td><td role="cell" data-label=${t("standby.what")}>${wordFor(`pair-event.${line.event}`, line.event)}</td>
       <td role="cell" data-label=${t("standby.by")}><span class="mono small">${line.serverUuid}</span></td></tr>`)}</tbody></table></div>`;
 }
 

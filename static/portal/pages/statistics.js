@@ -3,6 +3,7 @@ import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useLoad } from "../load.js";
 import { Card, Choice, Empty, Loaded, Page } from "../parts/basics.js";
+import { itemName, namer } from "../parts/names.js";
 import { link, replaceQuery } from "../route.js";
 import { Shares } from "./stats-shares.js";
 import { Trends } from "./stats-trend.js";
@@ -23,20 +24,24 @@ export function asked(query) {
 const presetOf = (query) => (query.from || query.to ? "range" : PRESETS.includes(query.days) ? query.days : "30");
 
 function Subject({ query, subjects, onChange }) {
-  const value = query.code ? `code:${query.code}` : query.item ? `item:${query.item}` : "";
   const present = subjects.handshakeCodes.filter((code) => !code.removed);
   const removed = subjects.handshakeCodes.filter((code) => code.removed);
-  const names = subjects.handshakeCodes.map((code) => code.name);
-  const keyOf = ({ id, name }) => `code:${names.indexOf(name) === names.lastIndexOf(name) ? name : `#${id}`}`;
+  const codes = [...present, ...[...removed].reverse()];
+  const codeNames = namer(codes, (code) => code.name);
+  const keyOf = (code) => `code:${codeNames(code) === code.name ? code.name : `#${code.id}`}`;
+  // As the server understands a name: the code that has it, else the newest one that had it.
+  const chosen = query.code && codes.find((code) => query.code === `#${code.id}` || query.code === code.name);
+  const value = chosen ? keyOf(chosen) : query.item ? `item:${query.item}` : "";
+  const itemNames = namer(subjects.items, itemName);
   const groups = [["nav.license-items", subjects.items.filter((item) => !item.archived)], ["stats.archived-items", subjects.items.filter((item) => item.archived)]];
   const option = (key, text) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`;
   const choose = (text) => onChange({ code: null, item: null, ...(text ? { [text.slice(0, 4)]: text.slice(5) } : {}) });
   return html`<div class="field"><label for="subject">${t("stats.subject")}</label>
     <select id="subject" value=${value} onChange=${(e) => choose(e.target.value)}>
       ${option("", t("stats.everything"))}
-      ${present.length > 0 && html`<optgroup label=${t("nav.handshake-codes")}>${present.map((code) => option(keyOf(code), code.name))}</optgroup>`}
-      ${groups.map(([key, items]) => items.length > 0 && html`<optgroup label=${t(key)}>${items.map((item) => option(`item:#${item.id}`, `${item.itemId} · ${item.description || item.licenseId}`))}</optgroup>`)}
-      ${removed.length > 0 && html`<optgroup label=${t("stats.removed-codes")}>${removed.map((code) => option(keyOf(code), code.name))}</optgroup>`}
+      ${present.length > 0 && html`<optgroup label=${t("nav.handshake-codes")}>${present.map((code) => option(keyOf(code), codeNames(code)))}</optgroup>`}
+      ${groups.map(([key, items]) => items.length > 0 && html`<optgroup label=${t(key)}>${items.map((item) => option(`item:#${item.id}`, itemNames(item)))}</optgroup>`)}
+      ${removed.length > 0 && html`<optgroup label=${t("stats.removed-codes")}>${removed.map((code) => option(keyOf(code), codeNames(code)))}</optgroup>`}
     </select></div>`;
 }
 

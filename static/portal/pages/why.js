@@ -7,21 +7,27 @@ import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 
 const CODES = [100, 101, 102, 103, 104, 106, 107, 108, 109, 111, 112, 113, 114, 115, 120, 121, 122, 123, 124, 130, 140, 141, 144, 150, 151];
+// What to do about a refusal: where a quota is used up that depends on what the item counts.
+const COUNTED = { scan: "units", page: "units", concurrentDevice: "concurrent", concurrentInstance: "concurrent" };
+const advice = (code, items) => {
+  const way = code === 120 && items.find((item) => item.code === code)?.chargeWay;
+  return way in COUNTED ? t(`advice.120-${COUNTED[way]}`) : wordFor(`advice.${code}`, "");
+};
 const verdict = (code) => wordFor(`code.${code}`, String(code));
 const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
 
 function Detail({ one }) {
   const asked = Object.entries(one.asked).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && !value.length));
   return html`<p><${Sent}>${one.detail}<//></p>
-    ${one.items.length > 0 && html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map(({ itemId, code }, i) => html`<li key=${i}><strong><${Sent}>${itemId}<//></strong> <${Pill} kind="bad">${code}<//> ${verdict(code)}
-      ${code !== one.code && html`<div class="soft small">${wordFor(`advice.${code}`, "")}</div>`}</li>`)}</ol>`}
+    ${one.items.length > 0 && html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map((item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${verdict(item.code)}
+      ${item.code !== one.code && html`<div class="soft small">${advice(item.code, [item])}</div>`}</li>`)}</ol>`}
     ${asked.length > 0 && html`<h3>${t("why.asked")}</h3><dl class="facts">${asked.map(([name, value]) => html`<div key=${name}><dt class="mono">${name}</dt><dd><${Sent}>${shown(value)}<//></dd></div>`)}</dl>`}
     <p class="hint">${t("why.request-id")} <span class="mono">${one.requestId}</span></p>`;
 }
 
 const columns = () => [
-  { label: t("why.time"), sort: "time", render: (one) => time(one.time) },
-  { label: t("why.reason"), kind: "wide", render: (one) => html`<${Pill} kind="bad">${one.code}<//> ${verdict(one.code)}<div class="soft small">${wordFor(`advice.${one.code}`, "")}</div>` },
+  { label: t("why.time"), sort: "time", kind: "date", render: (one) => time(one.time) },
+  { label: t("why.reason"), kind: "wide", render: (one) => html`<${Pill} kind="bad">${one.code}<//> ${verdict(one.code)}<div class="soft small">${advice(one.code, one.items)}</div>` },
   { label: t("codes.code"), render: (one) => (one.handshakeCode ? html`<a href=${link("handshake-codes", { code: one.handshakeCode })}><${Sent}>${one.handshakeCode}<//></a>` : html`<span class="soft">–</span>`) },
   { label: t("why.product"), render: (one) => (one.asked.product ? html`<${Sent}>${one.asked.product} ${one.asked.version ?? ""}<//>` : html`<span class="soft">–</span>`) },
 ];
