@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
-from lts.service import alerts, days, upkeep
+from lts.service import alerts, days, standin, upkeep
 from lts.service.context import Context
 from lts.service.inspection import Inspection
 
@@ -43,6 +43,7 @@ class Jobs:
         for job, seconds in (
             (flush_refusals, 10),
             (watch_trust, 5),
+            (watch_delegation, 5),
             (sign_head, 600),
             (keep_mark, 600),
             (archive, 3600),
@@ -119,6 +120,11 @@ def watch_trust(ctx: Context) -> None:
     """Take vendor keys that came or went in the trust folders."""
     if ctx.trust.changed():
         ctx.store.refresh_catalog()
+
+
+def watch_delegation(ctx: Context) -> None:
+    """Authorize by a main's word until its end, without a partner too."""
+    standin.look(ctx)
 
 
 def sign_head(ctx: Context) -> None:

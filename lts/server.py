@@ -18,6 +18,7 @@ from typing import Any
 from lts import envfolder, memory
 from lts.config import Config
 from lts.courier import Courier
+from lts.crypto import PublicKey
 from lts.errors import CannotStore, DataFolderError
 from lts.heartbeat import Heartbeat
 from lts.jobs import Jobs
@@ -121,6 +122,8 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     files = LicenseFiles(trust)
     warnings: list[Notice] = []
     pinned = PinnedFile(path)
+    if me.has_moved:
+        pinned.change(delegation=None)  # it was for the key of before
     own_clock = clock or Clock(0)
     mark = Mark(path)
 
@@ -135,7 +138,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         on_log=lambda: mark.keep(store.standing),
     )
     with store.reader() as db:
-        told = codes.trusted(db)
+        told, server_keys = codes.trusted(db), pair.server_keys(db)
     if trust.settle(told):
         store.refresh_catalog()
     ctx = Context(
@@ -155,6 +158,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         warnings=warnings,
         keep_mark=partial(mark.keep, store.standing),
     )
+    ctx.leases.believe(PublicKey.from_x(key) for key in (*server_keys, *me.previous_keys))
     ctx.keep_mark()
     if lost := folderstate.lost_archives(path):
         warnings.append(Notice("archive-lost", folderstate.lost_words(path, lost), ERROR, {"name": lost[0]}))

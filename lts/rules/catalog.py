@@ -134,6 +134,8 @@ class Catalog:
     certificates: Certificates = field(default_factory=Certificates)
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     names: Names = field(default_factory=Names)
+    stands_in: bool = False
+    """Whether the licenses of a main count as this server's own."""
 
     @property
     def present(self) -> list[Code]:

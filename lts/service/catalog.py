@@ -110,6 +110,7 @@ class Builder:
             _certificates(own, of_main, self._identity, held),
             MappingProxyType(codes.settings(db)),
             names,
+            held is not None,
         )
 
     def _license(self, db: apsw.Connection, key: int, stamp: Stamp, held: Delegation | None) -> _Known:

@@ -19,13 +19,16 @@ from lts.service.files import write_private
 
 IDENTITY, KEY = "identity.json", "server.key"
 NEW, BEGUN = "new", "begun"
+MOVED = "labels-changed"
+"""The cause of an identity that the folder got on another machine."""
 Cause = tuple[str, dict[str, Any], str]
 """(action, detail, actor) of a line of the audit log: why a server writes a feed of its own from here on."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """This server. `previous` are UUIDs it had before its folder was moved to another machine, newest last.
+    """This server. `previous` are UUIDs it had before its folder was moved to another machine, newest last, and
+    `previous_keys` the public keys (base64url) of those that moved since LTS 0.2.
 
     `feed` says whether the database holds changes of this incarnation: NEW until it does, then BEGUN; empty where
     LTS 0.1.0 wrote the identity. `causes` are told with the first change of this incarnation; `events` are things for
@@ -37,9 +40,15 @@ class Identity:
     labels: tuple[str, ...]
     incarnation: str
     previous: tuple[str, ...] = ()
+    previous_keys: tuple[str, ...] = ()
     feed: str = ""
     causes: tuple[Cause, ...] = ()
     events: tuple[tuple[str, dict[str, Any]], ...] = field(default=(), compare=False)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether it is new on this machine: nothing was written under it yet."""
+        return any(action == MOVED for action, _, _ in self.causes)
 
     @property
     def binding(self) -> str:
@@ -56,13 +65,14 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
     path = folder / IDENTITY
     present = read_labels()
     if not path.exists():
-        return _save(folder, _new(present, ()))
+        return _save(folder, _new(present))
     stored = load(folder)
     verdict = rules.compare(stored.labels, present)
     if not verdict.same:
-        moved = _new(present, (*stored.previous, stored.uuid))
-        cause = ("labels-changed", {"oldUuid": stored.uuid, "newUuid": moved.uuid,
-                                    "matching": verdict.matching, "known": verdict.known}, "system")  # fmt: skip
+        keys = (*stored.previous_keys, stored.key.public.x)
+        moved = replace(_new(present), previous=(*stored.previous, stored.uuid), previous_keys=keys)
+        uuids = {"oldUuid": stored.uuid, "newUuid": moved.uuid}
+        cause = (MOVED, {**uuids, "matching": verdict.matching, "known": verdict.known}, "system")
         return _save(folder, replace(moved, causes=(*stored.causes, cause)))
     if verdict.learnt:
         event = ("labels-learnt", {"count": len(verdict.learnt)})
@@ -83,8 +93,8 @@ def begun(folder: Path, me: Identity) -> Identity:
     return me if me.feed == BEGUN else _keep(folder, replace(me, feed=BEGUN, causes=()))
 
 
-def _new(labels: tuple[str, ...], previous: tuple[str, ...]) -> Identity:
-    return Identity(_new_uuid(labels), SigningKey.generate(), labels, secrets.token_hex(8), previous, NEW)
+def _new(labels: tuple[str, ...]) -> Identity:
+    return Identity(_new_uuid(labels), SigningKey.generate(), labels, secrets.token_hex(8), feed=NEW)
 
 
 def _new_uuid(labels: tuple[str, ...]) -> str:
@@ -109,6 +119,7 @@ def load(folder: Path) -> Identity:
             tuple(str(label) for label in fields["labels"]),
             str(fields["incarnation"]),
             tuple(str(uuid) for uuid in fields["previous"]),
+            tuple(str(key) for key in fields.get("previousKeys", ())),
             str(fields.get("feed", "")),
             _causes(fields.get("causes", ())),
         )
@@ -136,6 +147,7 @@ def _keep(folder: Path, identity: Identity) -> Identity:
         "labels": list(identity.labels),
         "incarnation": identity.incarnation,
         "previous": list(identity.previous),
+        "previousKeys": list(identity.previous_keys),
     }
     if identity.feed:
         fields["feed"] = identity.feed

@@ -169,7 +169,8 @@ def _record(
     reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
 
     def judge() -> tuple[Granted, ...]:
-        return renewal(tx, lease, code, held, device, step, ctx.leases.issuer, now, item_now)
+        known = device or devices.find(tx.db, uuid)  # by its own report, or not yet: a restore lost it
+        return renewal(tx, lease, code, held, known, step, ctx.leases.issuer, now, item_now)
 
     renewed, before = judge(), _limits_reached(tx, code, held, now)
     counting = count(tx, ctx, Sender(lease, held, code.key, device.key if device else None), entries, now)
@@ -249,9 +250,10 @@ def renewal(
 ) -> tuple[Granted, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
     same would grant now (docs/design/charging.md, Renewal by report)."""
-    if device is None or step.cloned or code.removed or lease.issuer != issuer:
+    if step.cloned or code.removed or lease.issuer != issuer:
         return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
-    look_up = standing_of(tx, code, device.key, now)
+    number = device.key if device else None
+    look_up = standing_of(tx, code, number, now)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
@@ -264,7 +266,7 @@ def renewal(
     part = code.of_product(request.product)
     if part is None:
         return ()
-    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device.key)).granted
+    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, number)).granted
     same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
     return granted if same else ()
 

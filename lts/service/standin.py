@@ -21,6 +21,12 @@ def notices(ctx: Context, *, for_good: bool) -> list[Notice]:
     return [delegation_notice(held.until, ctx.clock.now(), for_good=for_good)]
 
 
+def look(ctx: Context) -> None:
+    """Authorize by the main's word from when it came until its end."""
+    if (ctx.delegation() is not None) != ctx.store.catalog.stands_in:
+        ctx.store.refresh_catalog()
+
+
 def _needed(ctx: Context, held: Delegation) -> bool:
     """Whether a license that still can authorize is bound to that main and not to this server."""
     now, items = ctx.clock.now(), ctx.store.catalog.items

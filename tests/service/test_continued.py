@@ -1,4 +1,4 @@
-"""A change made after a restore, in a moved folder, or by a pair's former server run alone is in effect.
+"""A change of a setting after a restore is in effect and stays so; test_every_kind.py has the rest.
 
 docs/design/pair.md, Both serving. Origins have random names, so everything is tried in both orders of them.
 """
@@ -12,12 +12,8 @@ from typing import Any
 
 import pytest
 
-from lts.config import Config
-from lts.server import opened
 from lts.service import accounts, alertsettings, handshakes, identity, serverurls
-from lts.service.context import Context
 from lts.store import audit, replay
-from tests.support.duet import LABELS, in_step, template
 from tests.support.kit import ORGANIZATION, FakeTime, Lab, Vendor, item, lab
 
 LOWEST, HIGHEST = "00" * 8, "ff" * 8
@@ -146,26 +142,3 @@ def test_a_change_after_two_restores_is_in_effect(
             lines = audit.lines(db, audit.Wanted(), 0, 100)
         assert [line.action for line in lines].count("serves-continued") == 2
         assert not any(line.overruled for line in lines)
-
-
-def test_a_former_server_of_a_pair_run_alone_can_be_changed(tmp_path: Path) -> None:
-    name = f"{ORGANIZATION}-100"
-
-    def note_by(ctx: Context, text: str) -> None:
-        handshakes.edit(ctx, name, {"note": text}, "test", duet.time.now)
-
-    duet = template(tmp_path, item("one"))
-    with in_step(duet):
-        note_by(duet.main.server.ctx, "by the main")
-        duet.turn()
-        duet.main.close()
-        duet.run(17)
-        note_by(duet.standby.server.ctx, "by the standby")
-        duet.settle()
-        note_by(duet.main.server.ctx, "by the main again")
-        duet.settle()
-    former = duet.standby.folder
-    alone = Config(None, data_dir=former / "data", vendor_keys=former / "trust")
-    with opened(alone, read_labels=lambda: LABELS["standby"], clock=duet.time.clock()) as here:
-        note_by(here.ctx, "alone")
-        assert here.ctx.store.catalog.codes[name].note == "alone"

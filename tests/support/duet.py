@@ -86,6 +86,8 @@ class Player:
     other: Player = field(init=False)
     """Set by Duet."""
     linked: Callable[[], bool] = lambda: True
+    labels: tuple[str, ...] = ()
+    """Of its machine, where they are not those of LABELS."""
     _stack: ExitStack = field(default_factory=ExitStack)
     lab: Lab | None = None
     answering: Answering | None = None
@@ -113,7 +115,8 @@ class Player:
             return
         self._stack = ExitStack()
         clock = Clock(0, lambda: self.clock.now, lambda: self.time.elapsed)
-        here = self._stack.enter_context(opened(self.config, read_labels=lambda: LABELS[self.name], clock=clock))
+        labels = self.labels or LABELS[self.name]
+        here = self._stack.enter_context(opened(self.config, read_labels=lambda: labels, clock=clock))
         self.lab = Lab(here, self.clock, self.vendor, self.config)
         self.node.reopen = lambda: setattr(self, "must_reopen", True)
         self.node.confirming = Stepping(self.node.elapsed, self._pump)
@@ -240,10 +243,10 @@ class Player:
 class Duet:
     """Both, sharing a time that never steps."""
 
-    def __init__(self, folder: Path, vendor: Vendor | None = None) -> None:
+    def __init__(self, folder: Path, vendor: Vendor | None = None, time: FakeTime | None = None) -> None:
         self.folder = folder
         self.vendor = vendor or Vendor()
-        self.time = FakeTime(NOON)
+        self.time = time or FakeTime(NOON)
         self.cut = False
         self.main = Player("main", folder / "main", self.vendor, self.time)
         self.standby = Player("standby", folder / "standby", self.vendor, self.time)

@@ -25,5 +25,4 @@ def certify(node: Node, until: int) -> tuple[list[str], int]:
 def take(node: Node, main_uuid: str, certificates: list[str], until: int) -> None:
     """Keep the main's word for this server."""
     node.pinned.change(delegation=Delegation(main_uuid, tuple(certificates), until))
-    node.bonded = True
     node.ctx.store.refresh_catalog()

@@ -18,7 +18,7 @@ from lts.errors import AdminError, PeerError, Refusal
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.rules.vendorkey import fingerprint, is_fingerprint
-from lts.service import identity
+from lts.service import identity, standin
 from lts.service.context import Context
 from lts.service.feeds import begin_feed
 from lts.service.pair import meeting
@@ -64,7 +64,6 @@ class Node:
         self.archives = archives_folder(ctx.store.path.parent)
         self.changing = threading.RLock()
         self._beat_at = self.elapsed()
-        self.bonded = pinned.delegation(ctx.clock.now()) is not None
         self._family, self._bare = "", True
         self.waiting = 0
         """Changes that the other server cannot read before it is upgraded, as far as they were looked at."""
@@ -304,10 +303,7 @@ class Node:
             self.serve("start")
         else:
             self._look_for_the_other(now)
-        bonded = self.pinned.delegation(self.ctx.clock.now()) is not None
-        if bonded != self.bonded:
-            self.bonded = bonded
-            self.ctx.store.refresh_catalog()
+        standin.look(self.ctx)
 
     def _look_for_the_other(self, now: float) -> None:
         peer = self.peer
