@@ -40,12 +40,14 @@ def lts(*arguments: object, data: Path | None = None, text: str | None = None) -
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def launch(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], str]:
-    """A server process over a folder's `data` and `lts.json`, and the line in which it says that it listens."""
+def launch(folder: Path, *more: str, program: Path = ROOT) -> tuple[subprocess.Popen[bytes], str]:
+    """A server process over a folder's `data` and `lts.json`, and the line in which it says that it listens; `program`
+    is another checkout's folder."""
     command = [sys.executable, "-m", "lts.cli.main", "serve", "--no-browser", "--data", str(folder / "data"),
                "--config", str(folder / "lts.json"), *more]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env={**environment(), "PYTHONUNBUFFERED": "1"})  # fmt: skip
+                               cwd=None if program == ROOT else program,
+                               env={**environment(program), "PYTHONUNBUFFERED": "1"})  # fmt: skip
     assert process.stdout is not None
     line = process.stdout.readline().decode()
     if "running" not in line:
@@ -59,8 +61,8 @@ def _read_on(output: IO[bytes]) -> None:
         output.read()
 
 
-def environment() -> dict[str, str]:
-    """The environment of child processes: the project importable, nothing else configured, no browser to open."""
+def environment(program: Path = ROOT) -> dict[str, str]:
+    """The environment of child processes: `program` importable, nothing else configured, no browser to open."""
     gone = ("LTS_", "DISPLAY", "WAYLAND_DISPLAY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(gone)}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    return {**kept, "PYTHONPATH": str(program), "PYTHONUTF8": "1"}

@@ -21,7 +21,7 @@ from typing import Any
 from lts.errors import DataFolderError
 from lts.service import datafolder, labels
 from tests.support.kit import FakeTime, Vendor, lab
-from tests.support.lines import launch
+from tests.support.lines import ROOT, launch
 from tests.support.ports import free_port
 from tests.support.wait import PATIENCE, wait_until
 
@@ -135,6 +135,8 @@ class Twin:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.port = port
+        self.program = ROOT
+        """The checkout whose program runs."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def configure(self, servers: list[str], **more: Any) -> None:
@@ -145,7 +147,7 @@ class Twin:
 
     def start(self) -> None:
         """Start the process; returns when it listens."""
-        self.process, _ = launch(self.folder)
+        self.process, _ = launch(self.folder, program=self.program)
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, if it runs."""
@@ -220,12 +222,17 @@ class Twins:
         self.standby = Twin(folder / "standby", free_port())
         for twin in (self.main, self.standby):
             twin.folder.mkdir(parents=True)
-        with lab(self.main.folder, FakeTime(int(time.time())), self.vendor) as server:
-            self.code = server.load(*items)
-        _is_this_machine(self.main.folder)
+        self.code = self._load(items)
         self.to_main, self.to_standby = Link(self.main.port), Link(self.standby.port)
         self.settings = settings
         self.configure()
+
+    def _load(self, items: tuple[dict[str, Any], ...]) -> str:
+        """The main's first start, with a license; returns the handshake code."""
+        with lab(self.main.folder, FakeTime(int(time.time())), self.vendor) as server:
+            code = server.load(*items)
+        _is_this_machine(self.main.folder)
+        return code
 
     def configure(self) -> None:
         """Write both configurations, as the guide has it."""
