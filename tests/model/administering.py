@@ -39,7 +39,8 @@ class Administering(Selling):
         if "manual" in given:
             changes["manualOrder"] = code.manual = given["manual"]
         if "password" in given:
-            code.password_changes += code.password != given["password"]
+            if code.password != given["password"]:
+                code.password_change = self._next_id()
             changes["password"] = code.password = given["password"]
         if "bound" in given:
             code.domains, code.applications, code.processes = map(tuple, given["bound"])

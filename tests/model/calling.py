@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
-from lts.errors import Refusal
+from lts.errors import NotVerified, Refusal
 from lts.protocol import iso
 from lts.rules.authorize import Request
 from lts.rules.usage import Entry
@@ -89,13 +90,19 @@ class Calling(Administering):
 
     def _token(self, device: int, which: str) -> tuple[str | None, Token | None]:
         """What a device returns: what its last answer gave, nothing, what its copy has, or an old one."""
+        found: tuple[str | None, Token | None] = self.tokens.get((device, "last")) or (None, None)
         if which == "old" and self.old_tokens.get(device):
-            return self.old_tokens[device][len(self.leases) % len(self.old_tokens[device])]
+            found = self.old_tokens[device][len(self.leases) % len(self.old_tokens[device])]
         if which == "copy":
-            return self.tokens.get((device, "copy")) or self.tokens.get((device, "last")) or (None, None)
-        if which == "none":
+            found = self.tokens.get((device, "copy")) or found
+        if which == "none" or (found[1] is not None and self._is_taken_again(device, found[1])):
             return None, None
-        return self.tokens.get((device, "last")) or (None, None)
+        return found
+
+    def _is_taken_again(self, device: int, token: Token) -> bool:
+        """Of a token that a restore lost, and under whose number another was given since, no rule says anything."""
+        chain = self.model.chains.get(uuid_of(device))
+        return chain is not None and chain.is_taken_again(token)
 
     def _keep_token(self, device: int, which: str, text: str, token: Token) -> None:
         self.tokens[device, "copy" if which == "copy" else "last"] = (text, token)
@@ -137,8 +144,9 @@ class Calling(Administering):
     def _release(self, lease: int) -> None:
         held = self._held(lease)
         if held is not None:
-            release.release(self.server.lab.ctx, held.text, self.model.now)
             self.model.release(held.lease)
+            with contextlib.suppress(NotVerified):  # of another server there is nothing to give back
+                release.release(self.server.lab.ctx, held.text, self.model.now)
 
     def _told_really(self, text: str) -> Any:
         """What a lease of the server says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass, field
 
 REFUSED_FROM = 3
@@ -11,6 +12,7 @@ LATER = 600
 """Seconds after which a branch counts apart where others did before."""
 COMMON = -1
 """Under which number everything counts that does not count apart."""
+_ids = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Token:
     number: int
     parent: int | None
     branch: int | None
+    id: int
+    """No two tokens have the same, not even one that a restore lost and one given later under its number."""
 
 
 @dataclass
@@ -36,6 +40,8 @@ class Chain:
     """All that a server knows of one device's tokens."""
 
     given: int = 0
+    ids: dict[int, int] = field(default_factory=dict)
+    """Which token was given under a number."""
     newest: list[int] = field(default_factory=list)
     """Newest returned token of each branch; the oldest branch is the first."""
     returned: set[int] = field(default_factory=set)
@@ -56,6 +62,8 @@ class Chain:
     def step(self, token: Token | None, now: int) -> tuple[Chain, Step]:
         """The chain after a request that returned `token`, and what the request is."""
         after = copy.deepcopy(self)
+        if token is not None and self.ids.get(token.number) != token.id:
+            token = None  # one that a restore lost counts as none
         after.heard = max(self.heard, now)
         branch = None
         if token is None:
@@ -72,9 +80,14 @@ class Chain:
                 after.alternations += after.left
             if branch is not None:
                 after.active, after.left = branch, False
-        new = Token(after.given, None if token is None else token.number, branch)
+        new = Token(after.given, None if token is None else token.number, branch, next(_ids))
+        after.ids[new.number] = new.id
         after.given += 1
         return after, Step(branch, new, after.refuses and branch != 0)
+
+    def is_taken_again(self, token: Token) -> bool:
+        """Whether another token was given under the number of this one, which a restore lost."""
+        return self.ids.get(token.number, token.id) != token.id
 
     def _branch_of(self, token: Token) -> tuple[int | None, bool]:
         """(branch of a request, None for none, whether it begins here); the token is noted as returned."""

@@ -46,6 +46,8 @@ class Item:
     offline_days: int | None = None
     revoked: bool = False
     archived: bool = False
+    bound: tuple[str, ...] = ()
+    """LTS UUIDs that its license is activated for."""
     era: int = 0
     """Raised when all grants end: its license was archived, or its charge way changed."""
 
@@ -106,7 +108,8 @@ class Code:
     items: list[tuple[ItemKey, int | None]] = field(default_factory=list)
     manual: bool = False
     password: str | None = None
-    password_changes: int = 0
+    password_change: int = 0
+    """Number of the last change of the session password, 0 before the first."""
     domains: tuple[str, ...] = ()
     applications: tuple[str, ...] = ()
     processes: tuple[str, ...] = ()
@@ -120,3 +123,7 @@ class Code:
     def name(self) -> str:
         """As applications spell it."""
         return f"{self.organization}-{self.custom}"
+
+    def bore(self, name: str) -> bool:
+        """Whether it has this name, or once had it."""
+        return name == self.name or any(name == former for _, former in self.former)

@@ -8,14 +8,14 @@ from lts.rules import alerts
 from lts.service import explain, handshakes, licenses, upkeep
 from lts.store import seats, sql
 from lts.store.transaction import Transaction
-from tests.model.calling import Calling
 from tests.model.licenses import CONCURRENT_WAYS, SEAT_WAYS, UNIT_WAYS, Item
 from tests.model.product import Asked, Refused
 from tests.model.scene import same, uuid_of
 from tests.model.sequences import Step
+from tests.model.weather import Weather
 
 
-class Play(Calling):
+class Play(Weather):
     """One sequence under way; after each step both must hold the same."""
 
     def step(self, step: Step) -> None:
@@ -29,6 +29,8 @@ class Play(Calling):
 
     def _compare(self) -> None:
         self.turn += 1
+        self._learn_codes()
+        self._learn_ages()
         self._compare_items()
         self._compare_codes()
         self._compare_counts()
@@ -76,8 +78,8 @@ class Play(Calling):
         return used, item.quota, tuple(sorted({60, 80, 100, end_of_grace}))
 
     def _state(self, item: Item) -> str:
-        if item.archived:
-            return "archived"
+        if item.archived or not self.model.is_bound_here(item):
+            return "archived" if item.archived else "revoked" if item.revoked else "invalid"
         fault = self.model.standing_fault(item)
         named = {113: "revoked", 112: "pending", 111: "expired"}.get(fault)
         return named or ("grace" if item.in_expiry_grace(self.model.item_now) else "active")
@@ -106,13 +108,14 @@ class Play(Calling):
             types: dict[int, str] = dict(sql.rows(db, "SELECT id, name FROM types"))
             rows = sql.rows(db, "SELECT code, item, type, day, units FROM usage_dates WHERE units <> 0")
             tallies = sql.rows(db, "SELECT code, what, day, n FROM tally_dates WHERE n <> 0")
-        told = {(code - 1, item, types[kind], day): units for code, item, kind, day, units in rows}
+        codes = {key: number for number, key in self.code_keys.items()}
+        told = {(codes.get(code), item, types[kind], day): units for code, item, kind, day, units in rows}
         known = {(code, self._number(item), *rest): n for (code, item, *rest), n in self.model.facts.by_day().items()}
         same("units by code, item, type, day", known, told)
-        counted = {(code - 1 if code else None, what, day): n for code, what, day, n in tallies}
+        counted = {(codes[code] if code else None, what, day): n for code, what, day, n in tallies}
         same("answers by code, what, day", self.model.facts.tallies(), counted)
         for code in self.model.live_codes():
-            calls = self.server.lab.ctx.calls.of_last_hour(code.number + 1, self.model.now)
+            calls = self.server.lab.ctx.calls.of_last_hour(self.code_keys[code.number], self.model.now)
             same(
                 "failed and all of the last hour",
                 self.model.facts.last_hour(code.number, self.model.now, self.began),
@@ -121,7 +124,7 @@ class Play(Calling):
 
     def _compare_caps(self) -> None:
         """What each code has of its items: that is held against its caps."""
-        facts, now = self.model.facts, self.model.now
+        facts, now, keys = self.model.facts, self.model.now, self.code_keys
         of_codes = [(code, self.model.items[key]) for code in self.model.live_codes() for key, _ in code.items]
         units = {
             (code.number, item.key): facts.units(item.key, code.number)
@@ -137,8 +140,8 @@ class Play(Calling):
         def told(tx: Transaction) -> tuple[dict[Any, int], dict[Any, int]]:
             sums = tx.counters.sums
             return (
-                {(code, key): sums.get(("code", code + 1, self._number(key)), 0) for code, key in units},
-                {(code, key): seats.live(tx, self._number(key), code + 1, now) for code, key in live},
+                {(code, key): sums.get(("code", keys[code], self._number(key)), 0) for code, key in units},
+                {(code, key): seats.live(tx, self._number(key), keys[code], now) for code, key in live},
             )
 
         same("units and live seats by code", (units, live), self.server.lab.ctx.store.write(told))

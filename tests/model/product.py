@@ -60,6 +60,7 @@ class Lease:
     grants: tuple[Grant, ...]
     asked: Asked
     password_change: int
+    issuer: str
 
     @property
     def end(self) -> int:
@@ -109,6 +110,16 @@ class Product:
     features: dict[str, bool]
     now: int
     highest: int = 0
+    me: str = ""
+    """LTS UUID."""
+    others: frozenset[str] = frozenset()
+    """UUIDs that this server had on other machines, or that the other server of its pair had."""
+    stands_in: tuple[str, int] = ("", 0)
+    """The main whose licenses count as its own, and until when in UTC seconds."""
+    revisions: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Revision held of each license (organization, license id)."""
+    places: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Number of the code to which the items of each license went."""
     facts: Facts = field(default_factory=Facts)
     items: dict[ItemKey, Item] = field(default_factory=dict)
     codes: list[Code] = field(default_factory=list)
@@ -216,13 +227,23 @@ class Product:
 
     def standing_fault(self, item: Item) -> int:
         """Checks 8 to 10."""
-        if item.revoked or item.archived:
+        if item.revoked or item.archived or not self.is_bound_here(item):
             return 113
         if self.item_now < item.starts:
             return 112
         if self.item_now >= item.expires + item.grace_days * DAY:
             return 111
         return 0
+
+    def is_bound_here(self, item: Item) -> bool:
+        """Whether its license is one of this server, or of the main for which it stands in (docs/design/pair.md,
+        Certificates)."""
+        return self.is_one_of_its_own(item.bound)
+
+    def is_one_of_its_own(self, bound: tuple[str, ...]) -> bool:
+        """Whether a license activated for these servers is one of this server."""
+        main, until = self.stands_in
+        return self.me in bound or (main in bound and self.now < until)
 
     def no_room(self, item: Item, cap: int | None, code: Code, instances: int, device: str) -> int:
         """Check 11: quota, grace, overdraft or cap leave no room."""
@@ -382,7 +403,7 @@ class Product:
         self.meet(device)
         self.chains[device] = chain
         self.take(device, code.number, grants)
-        lease = Lease(device, code.number, code.name, self.now, grants, asked, code.password_changes)
+        lease = Lease(device, code.number, code.name, self.now, grants, asked, code.password_change, self.me)
         return lease, step.token
 
     def decide(self, device: str, asked: Asked, token: Token | None) -> tuple[Code, Chain, Step, tuple[Grant, ...]]:
@@ -422,8 +443,10 @@ class Product:
 
     def code_of(self, lease: Lease) -> Code | None:
         """The code that a lease belongs to."""
+        if lease.issuer != self.me and lease.issuer not in self.others:
+            return None
         if self.features["numbers"]:
-            return self.codes[lease.code]
+            return next((c for c in self.codes if c.number == lease.code and c.bore(lease.name)), None)
         named = [code for code in self.codes if code.name == lease.name]
         return next((code for code in named if not code.removed), named[0] if named else None)
 
@@ -432,7 +455,7 @@ class Product:
     ) -> tuple[list[tuple[str, int | None]], Lease | None, Token]:
         """(status, code) of each entry, the renewed lease or None, and the new token. Raises Refused 141."""
         code = self.code_of(lease)
-        if code is None:
+        if code is None or any(grant.item not in self.items for grant in lease.grants):
             raise Refused(141)
         self.facts.answers.append((self.now, code.number, REPORTED))
         self.meet(lease.device)
@@ -474,7 +497,7 @@ class Product:
 
     def renew(self, lease: Lease, code: Code) -> Lease | None:
         """docs/design/charging.md, Renewal by report."""
-        if code.removed:
+        if code.removed or lease.issuer != self.me:
             return None
         grants = self.same_again(lease, code) if self.features["one judge"] else self.still_good(lease, code)
         if grants is None:
@@ -507,7 +530,7 @@ class Product:
 
     def same_again(self, lease: Lease, code: Code) -> tuple[Grant, ...] | None:
         """What an authorization with the same request would grant, if that is what the lease holds."""
-        if code.password is not None and lease.password_change != code.password_changes:
+        if code.password is not None and lease.password_change != code.password_change:
             return None
         try:
             if lease.asked.code is None and self.find(lease.asked) is not code:
@@ -527,7 +550,7 @@ class Product:
         if self.code_of(lease) is None:
             return
         for grant in lease.grants:
-            if grant.era == self.items[grant.item].era:
+            if grant.item in self.items and grant.era == self.items[grant.item].era:
                 self.close(lease.device, grant.item, grant.number)
 
     def close(self, device: str, key: ItemKey, number: int) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from lts.errors import AdminError
+from lts.errors import AdminError, LicenseFileError
 from lts.rules.licensefile import License
+from lts.service import standin
+from lts.store import sql
 from tests.model.clones import Token
 from tests.model.facts import SLOT
 from tests.model.licenses import DAY, Code, ItemKey
@@ -46,7 +49,6 @@ class Sale:
     license_id: str
     file: License
     words: dict[str, dict[str, Any]]
-    code: int | None = None
     gone: set[str] = field(default_factory=set)
 
 
@@ -67,10 +69,16 @@ class Scene:
         self.tokens: dict[tuple[int, str], tuple[str, Token]] = {}
         self.old_tokens: dict[int, list[tuple[str, Token]]] = {}
         self.numbers: dict[ItemKey, int] = {}
+        self.code_keys: dict[int, int] = dict(world.code_keys) if world else {}
+        """The server's number of each code of the model."""
+        self._ids = itertools.count(10**6 if world else 1)
         self.former: list[str] = []
+        self.met = 0
         self.doubt_until = 0.0
         self.began = 0
         self.turn = 0
+
+        self.model.me = self.server.lab.ctx.identity.uuid
 
     def close(self) -> None:
         """The end."""
@@ -82,6 +90,7 @@ class Scene:
 
     def _look(self) -> None:
         self.server.lab.ctx.clock.look()
+        standin.look(self.server.lab.ctx)  # as a job does every few seconds
         self.model.now = self.server.time.now
         if self.server.time.elapsed >= self.doubt_until:
             self.model.highest = max(self.model.highest, self.model.now)
@@ -103,9 +112,12 @@ class Scene:
         self._look()
 
     def _restart(self, down: int = 0) -> None:
-        before = self.model.highest
         self.server.restart(down)
-        kept = self.server.lab.ctx.store.highest_time
+        self._reopened()
+
+    def _reopened(self) -> None:
+        """The server is open again over what the model holds."""
+        before, kept = self.model.highest, self.server.lab.ctx.store.highest_time
         if abs(kept - before) > 60:
             raise Differs(f"highest time seen after a restart: {before} was kept as {kept}")
         self.model.highest = kept
@@ -126,6 +138,29 @@ class Scene:
                     self.numbers[key] = number
         return self.numbers[key]
 
+    def _next_id(self) -> int:
+        """A number that nothing had before."""
+        return next(self._ids)
+
+    def _learn_codes(self) -> None:
+        """Codes that were made get the server's numbers."""
+        made = [code for code in self.model.live_codes() if code.number not in self.code_keys]
+        for code in made:
+            known = self.server.lab.ctx.store.catalog.by_place.get((code.organization, code.custom))
+            same(f"code {code.name}", True, known is not None)
+            assert known is not None
+            self.code_keys[code.number] = known.key
+
+    def _learn_ages(self) -> None:
+        """Of devices that came in the same second the server goes by their numbers, which no rule tells."""
+        if len(self.model.facts.devices) == self.met:
+            return
+        with self.server.lab.ctx.store.reader() as db:
+            ages = {str(UUID(bytes=bytes(uuid))): key for key, uuid in sql.rows(db, "SELECT id, uuid FROM devices")}
+        same("devices", set(self.model.facts.devices), set(ages))
+        self.model.facts.devices.sort(key=ages.__getitem__)
+        self.met = len(ages)
+
     def _next_turn(self) -> int:
         return max((code.named for code in self.model.codes), default=0) + 1
 
@@ -141,15 +176,17 @@ class Scene:
             for code in self.model.codes
             if (code.organization, code.custom, code.removed) == (organization, custom, True)
         ]
-        number = gone[0].number if gone and not self.features["numbers"] else len(self.model.codes)
+        if gone and not self.features["numbers"]:
+            self.model.codes.remove(gone[0])
+        number = gone[0].number if gone and not self.features["numbers"] else self._next_id()
         code = Code(number, organization, custom, first, named=self._next_turn())
-        self.model.codes[number : number + 1] = [code]
+        self.model.codes.append(code)
         return code
 
     def _refused(self, reason: str, call: Callable[[], Any]) -> None:
         try:
             call()
-        except AdminError as error:
+        except (AdminError, LicenseFileError) as error:
             same("the administrator's refusal", reason, error.code)
             return
         raise Differs(f"the administrator's refusal: by the model {reason}, by the server none")

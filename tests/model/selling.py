@@ -51,23 +51,30 @@ class Selling(Scene):
     def _import(self, sale: Sale, new: License, words: dict[str, Words]) -> None:
         """Take a file in on both: `words` are those of all items it holds, with their times."""
         data = licensefile.render(new).encode()
-        done = licenses.import_license(self.server.lab.ctx, data, Choice(), "test", self.model.now)
+        call = partial(licenses.import_license, self.server.lab.ctx, data, Choice(), "test", self.model.now)
         sale.file = new
+        sale.words |= {item_id: {"spec": spec, "times": times} for item_id, (spec, times) in words.items()}
+        bound = tuple(server.uuid for server in new.servers)
+        if not self.model.is_one_of_its_own(bound):
+            self._refused("other-server", call)
+            return
+        done = call()
+        self.model.revisions[sale.organization, sale.license_id] = new.revision
         fresh = []
-        for item_id, (spec, times) in words.items():
+        for item_id in (item.item_id for item in new.items):
+            spec, times = sale.words[item_id]["spec"], sale.words[item_id]["times"]
             key = (VENDORS[sale.vendor], sale.license_id, item_id)
             before = self.model.items.get(key)
             if before is None:
                 fresh.append(key)
-            age = before.age if before else len(self.model.items)
-            sale.words[item_id] = {"spec": spec, "times": times}
-            item = read_item(key, sale.organization, age, spec, times)
+            item = read_item(key, sale.organization, self._number(key), spec, times)
             item.revoked = item_id in sale.gone
             if before is not None:
                 item.era = before.era + (self.features["fresh grants"] and item.way != before.way)
             self.model.items[key] = item
-        for item_id in sale.gone:
-            self.model.items[VENDORS[sale.vendor], sale.license_id, item_id].revoked = True
+        for item in self._items_of(sale):
+            item.bound = bound
+            item.revoked |= item.key[2] in sale.gone
         self._hide(sale, archived=False)
         if fresh:
             self._place(sale, fresh, done.handshake_code)
@@ -76,15 +83,17 @@ class Selling(Scene):
         """New items go to the license's code (docs/design/license-files.md, Import)."""
         code = self._code_for(sale, told)
         code.items += [(key, None) for key in fresh]
-        sale.code = code.number
+        self.model.places[sale.organization, sale.license_id] = code.number
         same("code of the new items", code.name, told)
 
     def _code_for(self, sale: Sale, told: str | None) -> Code:
         mine = [code for code in self.model.live_codes() if code.organization == sale.organization]
         custom = sale.license_id
         if self.features["numbers"]:
-            if sale.code is not None and not self.model.codes[sale.code].removed:
-                return self.model.codes[sale.code]
+            made = self.model.places.get((sale.organization, sale.license_id))
+            for code in mine:
+                if code.number == made:
+                    return code
             if any(code.custom == custom for code in mine) and told is not None:
                 custom = told[len(sale.organization) + 1 :]
                 same("a free name for the new items", False, any(code.custom == custom for code in mine))
@@ -154,6 +163,10 @@ class Selling(Scene):
     def _same_file(self, license: int) -> None:
         if self.sales:
             sale = self.sales[license % len(self.sales)]
+            is_held = self.model.revisions[sale.organization, sale.license_id] == sale.file.revision
+            if not is_held or not self.model.is_one_of_its_own(tuple(server.uuid for server in sale.file.servers)):
+                self._import(sale, sale.file, {})
+                return
             data = licensefile.render(sale.file).encode()
             done = licenses.import_license(self.server.lab.ctx, data, Choice(), "test", self.model.now)
             hidden = any(item.archived for item in self._items_of(sale))

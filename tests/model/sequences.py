@@ -14,6 +14,8 @@ MODULES = ("A", "B", "C")
 WAYS = ("scan", "page", "device", "server", "concurrentDevice", "concurrentInstance", "domain")
 SECONDS = (1, 7, 59, 179, 180, 181, 599, 3_607, 25_211, 86_399, 86_400, 86_413, 6 * 86_400 + 7, 31 * 86_400 + 5)
 DOMAINS = ("example.com", "app.example.com", "badexample.com", "other.test")
+DOWN = (0, 0, 5, 3_607, 90_061)
+"""Seconds for which a server is stopped."""
 STEPS = 40
 ALIKE = 6
 """Number of the name by which codes of two organizations are spelled alike."""
@@ -202,7 +204,7 @@ def _amend(dice: random.Random, _focus: int) -> Step:
     return step
 
 
-_KINDS: dict[str, tuple[int, Any]] = {
+_KINDS: dict[str, tuple[float, Any]] = {
     "authorize": (40, _authorize),
     "report": (32, _report),
     "release": (4, lambda dice, _: {"lease": _recent(dice)}),
@@ -218,7 +220,13 @@ _KINDS: dict[str, tuple[int, Any]] = {
     "rename code": (1, lambda dice, focus: {"code": dice.randint(0, focus), "name": dice.randint(0, 5)}),
     "spell alike": (4, _spell_alike),
     "remove code": (1, lambda dice, focus: {"code": dice.randint(0, focus)}),
-    "restart": (4, lambda dice, _: {"down": dice.choice((0, 0, 5, 3_607, 90_061))}),
+    "restart": (2, lambda dice, _: {"down": dice.choice(DOWN)}),
     "archive": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
+    "back up": (2, lambda dice, _: {}),
+    "restore": (2, lambda dice, _: {"backup": dice.randint(0, 2), "down": dice.choice(DOWN)}),
+    "undo": (1, lambda dice, _: {"down": dice.choice(DOWN)}),
+    "move": (1, lambda dice, _: {"machine": dice.randint(0, 2), "down": dice.choice(DOWN)}),
+    "stand in": (0.3, lambda dice, _: {"machine": dice.randint(1, 2)}),
+    "activate": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
 }
 """By kind of step: how often, and what makes one."""

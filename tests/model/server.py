@@ -5,12 +5,15 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 from lts.server import opened
+from lts.service import upkeep
 from lts.service.clock import Clock
+from tests.support.duet import Duet
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for
 
 BEGIN = NOON
@@ -50,26 +53,64 @@ class Server:
 
     def __init__(self, origin: Path | None = None) -> None:
         self._folders = ExitStack()
-        self.folder = Path(self._folders.enter_context(tempfile.TemporaryDirectory(prefix="model-", dir=scratch())))
+        self.machine: tuple[str, ...] = LABELS
+        self.folder = self._place()
         shutil.copytree(origin or _first_start(), self.folder, dirs_exist_ok=True)
         self.time = FakeTime(BEGIN)
         self._open()
 
+    def _place(self) -> Path:
+        """An empty folder."""
+        return Path(self._folders.enter_context(tempfile.TemporaryDirectory(prefix="model-", dir=scratch())))
+
     def _open(self) -> None:
         self._stack = ExitStack()
         config = config_for(self.folder)
-        here = self._stack.enter_context(opened(config, read_labels=lambda: LABELS, clock=self.time.clock()))
+        here = self._stack.enter_context(opened(config, read_labels=lambda: self.machine, clock=self.time.clock()))
         here.ctx.clock = Clock(here.ctx.store.highest_time, lambda: self.time.wall, lambda: self.time.elapsed)
         here.ctx.clock.look()
         self.lab = Lab(here, self.time, vendors()[0], config)
 
-    def restart(self, down: int) -> None:
-        """Closed for some seconds; the highest time seen was kept, as a job does every minute."""
-        ctx = self.lab.ctx
-        ctx.store.keep_clock(ctx.clock.state.highest)
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    def restart(self, down: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Closed for some seconds; something is done meanwhile."""
+        self.keep_clock()
         self._stack.close()
+        meanwhile()
         self.time.forward(down)
         self._open()
+
+    def keep_clock(self) -> None:
+        """The highest time seen is kept, as a job does every few seconds."""
+        self.lab.ctx.store.keep_clock(self.lab.ctx.clock.state.highest)
+
+    def back_up(self) -> Path:
+        """A backup, put away."""
+        self.keep_clock()
+        ctx = self.lab.ctx
+        made = upkeep.backup(ctx.store.path, self.data, self.time.now, ctx.trust)
+        return Path(shutil.move(made, self._place()))
+
+    def move(self, machine: tuple[str, ...]) -> None:
+        """The folder is copied to another place, of a machine with these labels."""
+        place = self._place()
+        shutil.copytree(self.folder, place, dirs_exist_ok=True)
+        self.folder, self.machine = place, machine
+
+    def leave_to_a_standby(self, machine: tuple[str, ...]) -> None:
+        """This server is the main of a pair until an empty standby on another machine has everything; from then on that
+        one goes on alone."""
+        duet = Duet(self._place(), vendors()[0], self.time)
+        shutil.copytree(self.folder, duet.main.folder, dirs_exist_ok=True)
+        duet.main.labels, duet.standby.labels = self.machine, machine
+        duet.open()
+        duet.settle()
+        duet.close()
+        self.folder, self.machine = duet.standby.folder, machine
 
     def shut(self) -> None:
         """Closed; the folder stays."""

@@ -20,6 +20,8 @@ from tests.model.runs import RUNS_PER_WORLD, Difference, Worlds, run
 
 _VERIFIED = 10
 """Of so many runs one ends with lts verify, which takes as long as a whole run."""
+_TOLD = 100
+"""After so many runs it says how far it is."""
 
 
 def main() -> int:
@@ -47,6 +49,8 @@ def main() -> int:
             found += len(differences)
             for difference in differences:
                 print(difference, flush=True)
+            if done % _TOLD < played:
+                print(f"{done} runs in {time.monotonic() - began:.0f} s", flush=True)
             if found >= given.stop_after:
                 break
     took = time.monotonic() - began

@@ -1,0 +1,115 @@
+"""Steps of bad weather: backups, restores and the way back, a data folder that goes to another place or machine.
+
+What came after a backup is lost on purpose (docs/design/machine.md, Other content in its place); devices and vendors
+go on with what they were given meanwhile.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lts.service import restoring
+from tests.model.calling import Calling
+from tests.model.licenses import DAY
+from tests.model.product import Product
+from tests.model.scene import Scene, same
+from tests.model.server import vendors
+from tests.support.kit import LABELS
+
+MACHINES = (LABELS, ("mac:11", "machine-id:22", "processor-id:cc"), ("mac:33", "machine-id:44", "processor-id:cc"))
+"""Labels of machines that are not the same."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a data folder held at a moment: as the model has it, the server's numbers of codes, its machine, and its
+    feed; `file` is the backup."""
+
+    model: Product
+    code_keys: dict[int, int]
+    machine: tuple[str, ...]
+    file: Path | None = None
+
+
+class Weather(Calling):
+    """The data folder goes back, and elsewhere."""
+
+    def __init__(self, features: dict[str, bool], world: Scene | None = None) -> None:
+        super().__init__(features, world)
+        self.backups: list[Kept] = []
+        self.replaced: list[Kept] = []
+        self.home: tuple[str, ...] = self.server.machine
+        """The machine of which the data folder's identity is."""
+
+    def _holds(self, file: Path | None = None) -> Kept:
+        return Kept(copy.deepcopy(self.model), dict(self.code_keys), self.home, file)
+
+    def _back_up(self) -> None:
+        self.backups.append(self._holds(self.server.back_up()))
+
+    def _restore(self, backup: int, down: int) -> None:
+        if not self.backups:
+            return
+        kept = self.backups[backup % len(self.backups)]
+        assert kept.file is not None
+        file = kept.file
+        self.replaced.append(self._holds())
+        self._put_in_place(kept, down, lambda: restoring.restore(file, self.server.data))
+
+    def _undo(self, down: int) -> None:
+        if not self.replaced:
+            return
+        kept = self.replaced.pop()
+        self.replaced.append(self._holds())
+        self._put_in_place(kept, down, lambda: restoring.undo(self.server.data, "test"))
+
+    def _put_in_place(self, kept: Kept, down: int, put: Callable[[], object]) -> None:
+        feed = self._feed()
+        self.server.restart(down, put)
+        same("another feed", True, self._feed() != feed)
+        self.model = copy.deepcopy(kept.model)
+        self.code_keys, self.home = dict(kept.code_keys), kept.machine
+        self.numbers, self.met = {}, 0
+        self._opened()
+
+    def _feed(self) -> tuple[str, str]:
+        me = self.server.lab.ctx.identity
+        return me.uuid, me.incarnation
+
+    def _move(self, machine: int, down: int) -> None:
+        self.server.restart(down, lambda: self.server.move(MACHINES[machine]))
+        self._opened()
+
+    def _opened(self) -> None:
+        """On another machine the server has another UUID (docs/design/machine.md, Machine labels)."""
+        now = self.server.lab.ctx.identity.uuid
+        same("a new UUID", self.server.machine != self.home, now != self.model.me)
+        if now != self.model.me:
+            self.model.others |= {self.model.me}
+            self.model.me, self.home = now, self.server.machine
+            self.model.stands_in = "", 0  # the main's word was for the key of before
+        self._reopened()
+
+    def _stand_in(self, machine: int) -> None:
+        """A standby follows the server, and is run alone from then on, by the main's word for 7 days
+        (docs/design/pair.md, Certificates)."""
+        if self.model.others or self.server.machine == MACHINES[machine]:
+            return  # whose leases of before a new standby knows is not told
+        main = self.model.me
+        self.server.restart(0, lambda: self.server.leave_to_a_standby(MACHINES[machine]))
+        held = self.server.lab.ctx.delegation()
+        same("whose word it has", main, held and held.main_uuid)
+        assert held is not None
+        same("for 7 days", True, abs(held.until - self.server.time.now - 7 * DAY) < 60)
+        self.replaced.clear()
+        self._opened()
+        self.model.stands_in = main, held.until
+
+    def _activate(self, license: int) -> None:
+        """The vendor activates a license for the machine at which its server is now."""
+        if self.sales:
+            sale = self.sales[license % len(self.sales)]
+            self._import(sale, vendors()[sale.vendor].activate(sale.file, self.server.lab.ctx), {})
