@@ -39,23 +39,42 @@ def imported(python: Path, *names: str) -> list[bool]:
     return [word == "True" for word in re.findall("True|False", done.stdout)]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a server's environment that holds blinker; it may be copied."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap, "ROOT", folder)
-        bootstrap.ensure_venv("env", lock_of(folder, "blinker"), keep_pip=False)
-    return folder
+def linked(source: Path, target: Path) -> None:
+    """A copy of an environment by links, which cost little: for those who replace files and never write into them."""
+    shutil.copytree(source, target, symlinks=True, copy_function=os.link)
 
 
 @pytest.fixture(scope="module")
 def for_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an environment for work on the project, which keeps pip."""
+    """A folder with an environment for work on the project, which keeps pip; `bare` is how it began."""
     folder = tmp_path_factory.mktemp("for work é")
+    create = bootstrap._create
+
+    def create_and_keep(venv: Path, prompt: str) -> None:
+        create(venv, prompt)
+        linked(venv, folder / "bare")
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "ROOT", folder)
+        patch.setattr(bootstrap, "_create", create_and_keep)
         bootstrap.ensure_venv("env", lock_of(folder, "blinker"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bare(for_work: Path) -> Path:
+    """An environment with pip and nothing else, as Python's venv made it; making one anew takes seconds."""
+    return for_work / "bare"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, bare: Path) -> Path:
+    """A folder with a server's environment that holds blinker; it may be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "ROOT", folder)
+        patch.setattr(bootstrap, "_create", lambda venv, _: linked(bare, venv))
+        bootstrap.ensure_venv("env", lock_of(folder, "blinker"), keep_pip=False)
     return folder
 
 
@@ -68,11 +87,12 @@ def ran(root: Path, made: Path) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project's folder with blanks and other letters in its name."""
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bare: Path) -> Path:
+    """A project's folder with blanks and other letters in its name; environments in it begin as copies of `bare`."""
     folder = tmp_path / "with blank é 许可"
     folder.mkdir()
     monkeypatch.setattr(bootstrap, "ROOT", folder)
+    monkeypatch.setattr(bootstrap, "_create", lambda venv, _: linked(bare, venv))
     return folder
 
 
@@ -105,6 +125,7 @@ def test_a_pip_that_cannot_go_does_not_keep_the_server_from_starting(
 ) -> None:
     def break_pip(venv: Path, lock: Path) -> None:
         for main in venv.rglob("pip/__main__.py"):
+            main.unlink()  # it may be a link
             main.write_text("raise SystemExit('pip is broken')", encoding="ascii")
 
     monkeypatch.setattr(bootstrap, "_install", break_pip)
