@@ -143,7 +143,7 @@ def test_every_command_in_a_block_is_one(page: Path) -> None:
             arguments = lts_words(command)
             if arguments:
                 try:
-                    make_parser().parse_args(arguments)
+                    whole_parser().parse_args(arguments)
                 except SystemExit as ended:
                     assert not ended.code, command
 
@@ -156,9 +156,15 @@ def test_every_command_in_a_sentence_is_one(page: Path) -> None:
             assert_known(arguments, span)
 
 
+@functools.cache
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser of all commands, which takes long to make."""
+    return make_parser()
+
+
 def assert_known(arguments: list[str], span: str) -> None:
     """The words of a command and its options exist, whatever is left out."""
-    parser = make_parser()
+    parser = whole_parser()
     for word in arguments:
         groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
         word = word.strip("[]").partition("|")[0]
