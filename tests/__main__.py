@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from lts.bootstrap import SetupError, ensure_venv, say
 
 PYTEST = ["-m", "pytest"]
-PARALLEL = ["-n", "logical", "--maxprocesses", "8", "--dist", "loadfile"]
+PARALLEL = ["-n", "logical", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder"]
 BRING = "--bring"
 """Programs of the system that the chosen tests need are installed (tests/support/needed.py)."""
 COMMANDS: dict[str, list[list[str]]] = {
@@ -31,6 +32,11 @@ COMMANDS: dict[str, list[list[str]]] = {
     "--doc-pictures": [["-m", "tests.portal.docpictures"]],
 }
 """What to run with the environment's Python, one after another."""
+
+
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2 << 30
+"""Room for the folders of the tests that run, some of which hold a database of a hundred MiB."""
 
 
 def main() -> int:
@@ -49,13 +55,24 @@ def main() -> int:
     arguments = sys.argv[1:]
     word = arguments[0] if arguments else ""
     commands = COMMANDS.get(word) or [[*PYTEST, BRING, *arguments]]
-    codes = [_run([python, *command]) for command in commands]
+    more = {} if word else _in_memory()
+    codes = [_run([python, *command], more) for command in commands]
     return next((code for code in codes if code), 0)
 
 
-def _run(command: list[str]) -> int:
+def _in_memory() -> dict[str, str]:
+    """For the quick tests: their folders in memory, where there is room; each write of the store waits for its disk."""
+    try:
+        may_run = not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+        room = shutil.disk_usage(MEMORY).free if may_run and os.access(MEMORY, os.W_OK) else 0
+    except (OSError, AttributeError):  # another system
+        return {}
+    return {"PYTEST_DEBUG_TEMPROOT": str(MEMORY)} if room >= MEMORY_BYTES else {}
+
+
+def _run(command: list[str], more: dict[str, str]) -> int:
     """Run to the end; Ctrl-C reaches the command by itself, which ends in good order."""
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as child:
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **more}) as child:
         while True:
             try:
                 return child.wait()

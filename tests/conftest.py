@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.kit import Lab, lab
 from tests.support.needed import Needs
+from tests.support.order import longest_first
 from tests.support.visitor import chromium
 
 # Other programs on the machine must not decide whether a test passes.
@@ -27,6 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/needed.py."""
     config.pluginmanager.register(Needs())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """After the dice: see tests/support/order.py. One process alone has no other that could wait for it."""
+    if hasattr(config, "workerinput"):
+        longest_first(items)
 
 
 def pytest_collection_finish() -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.support.lines import ROOT, environment
+from tests.support.order import LONGEST
 from tools import style
 
 _LINT = "import sys; from importlinter.cli import lint_imports_command as lint; lint(sys.argv[1:])"
@@ -28,3 +29,7 @@ def test_the_sources_are_as_the_tools_want_them(command: list[str]) -> None:
                           stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=False)  # fmt: skip
     if done.returncode:
         pytest.fail(done.stdout, pytrace=False)
+
+
+def test_the_files_that_begin_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []

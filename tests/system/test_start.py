@@ -42,6 +42,7 @@ def first(copy: Path) -> Done:
     return start(copy, "--version")
 
 
+@pytest.mark.slow
 def test_the_first_start_sets_up_with_progress_and_the_next_needs_no_network(copy: Path, first: Done) -> None:
     assert first.code == 0, first.err
     assert first.out.startswith("lts ")
@@ -61,6 +62,7 @@ def test_a_half_made_environment_is_made_anew(copy: Path, first: Done) -> None:
     assert "Setting up" in done.err
 
 
+@pytest.mark.slow
 def test_a_missing_network_is_one_sentence_and_not_a_trace(copy: Path, tmp_path: Path) -> None:
     place = tmp_path / "other"
     shutil.copytree(copy, place, ignore=shutil.ignore_patterns(".venv*"))
