@@ -50,6 +50,7 @@ class WithHello:
         self.parks = app.parks
         self.settle = app.settle
         self.turns_away = app.turns_away
+        self.most_bytes = app.most_bytes
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == "/bench/hello":

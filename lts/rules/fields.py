@@ -58,7 +58,9 @@ class Fields:
         clean = nfc(value.strip(), limit).strip()
         if len(clean) > limit:
             raise self.fault(name, f"is longer than {limit} characters")
-        if any(unicodedata.category(char) in _HIDDEN and char not in _JOINERS for char in clean):
+        if not clean.isprintable() and any(
+            unicodedata.category(char) in _HIDDEN and char not in _JOINERS for char in clean
+        ):
             raise self.fault(name, "holds a control or invisible character")
         if clean and not clean.strip(_JOINERS):
             raise self.fault(name, "holds invisible characters only")

@@ -18,6 +18,7 @@ from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.bearer import token_of
 from lts.web.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
+from lts.web.jsonbody import SECRET_BYTES
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 from lts.web.signin import SignIn
@@ -33,6 +34,9 @@ _SECURITY = {
 
 
 PORTAL = "/api/v1/admin/"
+PORTAL_BYTES = 2 << 20
+SECRET_CALLS = frozenset(PORTAL + call for call in ("session", "setup", "sign-in-link", "password"))
+"""Calls that try a secret."""
 
 
 class App:
@@ -45,7 +49,8 @@ class App:
         self._prefix = config.url_prefix
         self.metrics = Metrics(ctx)
         self._clients = ClientApi(ctx, config, self.metrics)
-        self.flask = make_flask(ctx, config, self.metrics, cli_token)
+        self._gate = SignIn(ctx, config, cli_token)
+        self.flask = make_flask(ctx, self._gate, self.metrics, cli_token)
 
     def groups(self, method: str, path: str) -> bool:
         """Whether a request is a client call that can be begun before it is answered (lts.web.dispatch)."""
@@ -57,8 +62,27 @@ class App:
 
     def turns_away(self, method: str, path: str, environ: Callable[[], Environ]) -> LtsError | None:
         """Why a request is refused by its header alone, so that nobody waits for its body."""
-        asks = method == "POST" and path.removeprefix(self._prefix) == AUTHORIZE
-        return self._clients.turns_away(environ()) if asks else None
+        path = self._plain(path)
+        if method != "POST":
+            return None
+        if path == AUTHORIZE:
+            return self._clients.turns_away(environ())
+        if path in SECRET_CALLS:
+            return self._gate.turns_away(environ())
+        if path == peer_api.HELLO_PATH and self._peer is not None:
+            return self._peer.turns_away(environ())
+        return None
+
+    def most_bytes(self, path: str) -> int:
+        """How much the body of a request may have, however it is framed."""
+        path = self._plain(path)
+        if path.startswith(peer_api.PREFIX):
+            return peer_api.HELLO_BYTES if path == peer_api.HELLO_PATH else peer_api.MAX_BYTES
+        return self._clients.most_bytes.get(path) or (SECRET_BYTES if path in SECRET_CALLS else PORTAL_BYTES)
+
+    def _plain(self, path: str) -> str:
+        """A path as it stands in the routes, as `__call__` makes it."""
+        return (_SLASHES.sub("/", path) if "//" in path else path).removeprefix(self._prefix)
 
     def begin(self, environ: Environ) -> None:
         """Begin a client call; calling the application with the same environ finishes it."""
@@ -97,13 +121,11 @@ def _add_slash(prefix: str, start_response: StartResponse) -> Iterable[bytes]:
     return []
 
 
-def make_flask(ctx: Context, config: Config, metrics: Metrics, cli_token: str) -> Flask:
+def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str) -> Flask:
     """Everything but the client API."""
     app = Flask("lts", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = 2 << 20
-    app.config["MAX_FORM_MEMORY_SIZE"] = 2 << 20
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = PORTAL_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # DefaultJSONProvider's setting
-    gate = SignIn(ctx, config, cli_token)
     gate.install(app)
     app.register_blueprint(portal_api.blueprint(ctx, gate))
     app.register_blueprint(static_files.blueprint(static_files.Assets()))

@@ -128,6 +128,10 @@ def _turned_away(application: Any, address: str, request: Parser) -> LtsError | 
     return found and found.with_traceback(None)
 
 
+def _most_bytes(application: Any, request: Parser) -> int:
+    return int(application.most_bytes(request.path))
+
+
 class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     """One connection. Of many requests that come at once, one is answered, and taken by the client, before the next is
     looked at; so no more than one answer waits for a client that does not read.
@@ -157,6 +161,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         parser = Parser(adj)
         if hasattr(self.server.application, "turns_away"):
             parser.turns_away = partial(_turned_away, self.server.application, self.addr[0])
+            parser.most_bytes = partial(_most_bytes, self.server.application)
         return parser
 
     def readable(self) -> bool:

@@ -92,6 +92,12 @@ class ClientApi:
             AUTHORIZE: self._authorize,
             "/api/v1/report": self._report,
         }
+        self.most_bytes = {
+            AUTHORIZE: MAX_AUTHORIZE_BYTES,
+            "/api/v1/report": config.max_request_bytes,
+            "/api/v1/release": MAX_RELEASE_BYTES,
+        }
+        """Of the body of each path."""
         self.routes = {
             AUTHORIZE: Route(post, lambda environ, address: self._authorize(environ, address).finish()),
             "/api/v1/report": Route(post, lambda environ, address: self._report(environ, address).finish()),

@@ -42,6 +42,10 @@ class Grouping(Protocol):
         hears all connections, so `environ` is made for few: the headers, CONTENT_LENGTH and REMOTE_ADDR as in WSGI."""
         ...
 
+    def most_bytes(self, path: str) -> int:
+        """How much the body of a request may have, however it is framed."""
+        ...
+
     def begin(self, environ: dict[str, Any]) -> None:
         """Begin a request of a group; calling the application with the same environ then finishes it."""
         ...

@@ -10,7 +10,7 @@ from typing import Any
 
 from waitress.parser import HTTPRequestParser
 
-from lts.errors import LtsError
+from lts.errors import LtsError, TooLarge
 from lts.web import headers
 from lts.web.framing import Chunks, Unreadable, check_arrived, check_header
 
@@ -34,6 +34,9 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
     first_line: bytes
     turns_away: Callable[[Parser], LtsError | None] = staticmethod(lambda _: None)
     """Asked when a header is whole whose body is still to come: why the body is not even awaited."""
+    most_bytes: Callable[[Parser], int] | None = None
+    """Asked with it: how much a body may have."""
+    _most = 0
     _line_known = False
     _kept = 0
     """Bytes of what was made of a whole header."""
@@ -42,6 +45,8 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
         """See waitress; a request refused by its header must not be answered "100 Continue"."""
         if self.headers_finished or self.completed:
             consumed: int = super().received(data)
+            if self.chunked and not self.error and len(self.body_rcv) > self._most > 0:
+                self._turn_away(len(self.body_rcv))
         else:
             consumed = self._received_header(data)
         if not self.completed:
@@ -84,9 +89,18 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
             return len(data)
         self.head = None
         if not self.completed and (self.chunked or self.content_length > len(data) - (stop - before)):
-            self.error = self.turns_away(self)
-            self.completed = self.error is not None
+            self._most = self.most_bytes(self) if self.most_bytes is not None else 0
+            self._turn_away(0 if self.chunked else self.content_length)
         return len(data) if self.error else stop - before
+
+    def _turn_away(self, size: int) -> None:
+        """Refuse a request by what is known of it; `size` is what its body has, as announced or as it came."""
+        if self.chunked and size:
+            self.headers["CONTENT_LENGTH"] = str(size)
+        self.error = self.turns_away(self)
+        if self.error is None and size > self._most > 0:
+            self.error = TooLarge(f"The body is larger than {self._most} bytes; send it in parts.")
+        self.completed = self.completed or self.error is not None
 
     def parse_header(self, header_plus: bytes) -> None:
         """See waitress. Raises Unreadable, also for what only fails within waitress."""

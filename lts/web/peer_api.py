@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lts.errors import LtsError
+from lts.errors import LtsError, Refusal
 from lts.service.pair.answering import Answering
 from lts.service.pair.messages import HELLO
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
@@ -16,6 +16,7 @@ from lts.web.ratelimit import Limiter
 
 PREFIX = "/api/v1/peer/"
 MAX_BYTES = 1 << 20
+HELLO_PATH = PREFIX + HELLO
 HELLO_BYTES = 4 << 10
 """A hello is some hundred bytes."""
 HELLOS_A_MINUTE, HELLOS_AT_ONCE = 600, 300
@@ -55,6 +56,11 @@ class PeerApi:
             ],
         )
         return [answer]
+
+    def turns_away(self, environ: Environ) -> LtsError | None:
+        """Why a hello is refused by its header alone; None where it is not. It is counted once it is whole."""
+        wait = 0 if self._addresses.is_nobody(environ) else self._hellos.wait_of(self._addresses.client(environ))
+        return Refusal(130, "Too many hellos from this address.", retry_after=int(wait) + 1) if wait else None
 
     def _wait(self, environ: Environ) -> float:
         """Count a hello; seconds to wait when it is one too many of its address. What has none is not counted."""

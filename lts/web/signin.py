@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Flask, Request, Response, g, request
 from flask_login import LoginManager, current_user
+from werkzeug.http import parse_cookie
 
 from lts.config import Config
 from lts.errors import AdminError, LtsError
@@ -83,11 +84,11 @@ class SignIn:
     def read_sign_in(self) -> tuple[str, str]:
         """(user, password) of the request's body. Raises AdminError 429, 400, Malformed, TooLarge.
 
-        Who has no try left is told so before the body is read, and a body that is not valid is a try as well. Where a
-        browser's mark comes along the body is read first: only the user's name shows whether the mark holds.
+        Who has no try left is told so before the body is read, and a body that is not valid is a try as well. A browser
+        that signed in before is heard first: only the user's name shows whether it has tries of its own.
         """
-        if f"{self._cookie}-known" not in request.cookies:
-            _refuse_while(self._wait(self._keys("")[0], Limiter.wait_of))
+        if not self._is_known(request.environ):
+            _refuse_while(self._wait(self._address(request.environ), Limiter.wait_of, request.environ))
         try:
             body = body_fields(secret_body(), "user", "password")
             return body_text(body, "user"), body_text(body, "password")
@@ -136,7 +137,8 @@ class SignIn:
             "samesite": "Strict",
         }
         response.set_cookie(self._cookie, begun.secret, max_age=LONGEST_SECONDS, **common)
-        known = f"{begun.account.session}.{self._known_mac(begun.account.name, str(begun.account.session))}"
+        session = str(begun.account.session)
+        known = f"{session}.{self._known_mac(begun.account.name, session)}.{self._known_mac('', session)}"
         response.set_cookie(f"{self._cookie}-known", known, max_age=365 * 86400, **common)
 
     def drop_cookie(self, response: Response) -> None:
@@ -168,20 +170,43 @@ class SignIn:
         Each browser that has signed in before, and each address, has tries of its own; all others together have
         a limit too, which the owner's browser never meets.
         """
-        _refuse_while(self._wait(self._keys(name)[0], Limiter.take))
+        _refuse_while(self._wait(self._keys(name)[0], Limiter.take, request.environ))
 
-    def _wait(self, key: tuple[str, str], ask: Callable[[Limiter, Hashable], float]) -> float:
+    def turns_away(self, environ: dict[str, Any]) -> LtsError | None:
+        """Why a call that tries a secret is refused by its header alone, as by `read_sign_in`; None where it is not."""
+        try:
+            wait = self._wait(self._address(environ), Limiter.wait_of, environ)
+            _refuse_while(0 if wait and self._is_known(environ) else wait)
+        except AdminError as error:
+            return error
+        return None
+
+    def _wait(self, key: tuple[str, str], ask: Callable[[Limiter, Hashable], float], environ: dict[str, Any]) -> float:
         wait = ask(self._tries, key)
-        if key[0] == "address" and not is_loopback(request.environ):
+        if key[0] == "address" and not is_loopback(environ):
             wait = max(wait, ask(self._all_tries, "all"))
         return wait
 
     def _keys(self, name: str) -> list[tuple[str, str]]:
-        address = ("address", self._addresses.client(request.environ))
-        session, _, mac = request.cookies.get(f"{self._cookie}-known", "").partition(".")
+        address = self._address(request.environ)
+        session, mac, _ = self._known(request.environ)
         if session and hmac.compare_digest(mac.encode(), self._known_mac(name, session).encode()):
             return [("browser", session), address]
         return [address]
+
+    def _address(self, environ: dict[str, Any]) -> tuple[str, str]:
+        return "address", self._addresses.client(environ)
+
+    def _known(self, environ: dict[str, Any]) -> tuple[str, str, str]:
+        """(session, mark of it with the user's name, mark of it alone) that a browser got when it signed in."""
+        found = parse_cookie(environ.get("HTTP_COOKIE", "")).get(f"{self._cookie}-known", "")
+        session, mac, proof = (*found.split(".", 2), "", "")[:3]
+        return session, mac, proof
+
+    def _is_known(self, environ: dict[str, Any]) -> bool:
+        """Whether a browser signed in before, as whom ever."""
+        session, _, proof = self._known(environ)
+        return bool(session) and hmac.compare_digest(proof.encode(), self._known_mac("", session).encode())
 
     def _known_mac(self, name: str, session: str) -> str:
         text = f"{name}\0{session}".encode("utf-8", "replace")

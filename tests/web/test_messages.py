@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 from lts.errors import Malformed
 from lts.web import messages
-from lts.web.messages import read_authorize, read_release
+from lts.web.messages import has_controls, read_authorize, read_release
+from tests.support.cost import counted
 
 GOOD: dict[str, Any] = {
     "handshakeCode": "216998-a",
@@ -232,3 +235,12 @@ def test_release_reads_the_lease_only() -> None:
     with pytest.raises(Malformed) as caught:
         read_release(b'{"lease":"a","lease":"b"}')
     assert caught.value.field == "lease"
+
+
+def test_controls_are_those_of_unicode_and_found_at_the_cost_of_a_look() -> None:
+    by_category = {
+        chr(n) for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) in ("Cc", "Cs", "Zl", "Zp")
+    }
+    assert {chr(n) for n in range(sys.maxunicode + 1) if has_controls(chr(n))} == by_category
+    with counted() as steps:
+        assert steps.of(lambda: has_controls("a\u200b" * 10_000)) < 100

@@ -54,6 +54,12 @@ def test_an_address_that_says_hello_too_often_waits_and_others_do_not(
     assert hello(duet, main, ELSEWHERE) == 429
     assert not signs, "nothing is done for it"
     monkeypatch.undo()
+
+    def turned_away(address: str) -> int | None:
+        found = main.app.turns_away("POST", "/lts/api/v1/peer/hello", lambda: {"REMOTE_ADDR": address})
+        return None if found is None else found.status
+
+    assert [turned_away(address) for address in (ELSEWHERE, ANOTHER, "127.0.0.1")] == [429, None, None]
     assert hello(duet, main, ANOTHER) == 200
     assert hello(duet, main, "127.0.0.1") == 200
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from lts.web.ratelimit import Limits
+from lts.web.ratelimit import Limiter, Limits
+from lts.web.signin import SignIn
 from tests.support.wait import PATIENCE
 from tests.web.conftest import Served
 
@@ -91,3 +92,79 @@ def test_an_authorization_whose_body_comes_later_is_awaited(served: Served) -> N
     body = json.dumps(served.web.asking()).encode()
     answer = answer_to(served, header(AUTHORIZE, len(body), "Connection: close"), body[:10], body[10:])
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+SESSION = "/lts/api/v1/admin/session"
+
+
+@pytest.fixture
+def guessed(served: Served, monkeypatch: pytest.MonkeyPatch) -> SignIn:
+    """The gate of a server at which an address has no try left."""
+    gate = served.web.app._gate
+    monkeypatch.setattr(gate, "_tries", Limiter(1, 1))
+    gate._tries.take(("address", "127.0.0.1"))
+    return gate
+
+
+@pytest.mark.parametrize("path", [SESSION, "//api/v1/admin/setup", "/api/v1/admin/sign-in-link"])
+@pytest.mark.parametrize("cookie", [(), ("Cookie: lts-00000000-known=a.b.c", "Expect: 100-continue")])
+def test_who_has_no_try_left_is_told_so_before_the_body_comes(
+    served: Served, guessed: SignIn, path: str, cookie: tuple[str, ...]
+) -> None:
+    answer = answer_to(served, header(path, 5000, *cookie))
+    assert answer.startswith(b"HTTP/1.1 429 ")
+    assert b"\r\nRetry-After: " in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "slow-down"
+
+
+def test_a_browser_that_signed_in_before_is_heard_all_the_same(served: Served, guessed: SignIn) -> None:
+    known = f"{guessed._cookie}-known"
+    forged = f"s.{guessed._known_mac('admin', 's')}.{guessed._known_mac('', 'other')}"
+    genuine = f"s.{guessed._known_mac('admin', 's')}.{guessed._known_mac('', 's')}"
+    body = b'{"user": "admin", "password": "wrong wrong"}'
+    lines = ("X-LTS-CSRF: sign-in", "Expect: 100-continue", "Connection: close")
+    for value, begin in ((forged, b"HTTP/1.1 429 "), (genuine, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 ")):
+        pieces = [header(SESSION, len(body), f"Cookie: {known}={value}", *lines)]
+        answer = answer_to(served, *pieces, *([body] if value == genuine else []))
+        assert answer.startswith(begin), answer[:200]
+
+
+def chunked(path: str, size: int) -> bytes:
+    """A chunked body of so many bytes, which never ends."""
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n".encode() + b" " * size
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        (AUTHORIZE, 64 << 10),
+        ("/api/v1//authorize", 64 << 10),
+        ("/api/v1/release", 1 << 20),
+        (SESSION, 16 << 10),
+        ("/api/v1/peer/hello", 4 << 10),
+        ("/api/v1/peer/take", 1 << 20),
+        ("/api/v1/admin/licenses", 2 << 20),
+        ("/no/such/path", 2 << 20),
+        ("/api/v1/report", 4 << 20),
+    ],
+)
+def test_a_chunked_body_has_the_limit_of_its_path(served: Served, path: str, most: int) -> None:
+    assert served.web.app.most_bytes(path) == most
+    answer = answer_to(served, chunked(path, most + 1))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == 144
+
+
+@pytest.mark.parametrize("path", ["/api/v1/release", "/api/v1/admin/licenses"])
+def test_an_announced_body_has_the_limit_of_its_path(served: Served, path: str) -> None:
+    most = served.web.app.most_bytes(path)
+    assert answer_to(served, header(path, most + 1)).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_chunked_authorization_that_brings_too_much_counts_against_its_address(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(replace(served.web.config.rate_limits, address_refusals_per_minute=2))
+    monkeypatch.setattr(served.web.app._clients, "_limits", limits)
+    answers = [answer_to(served, chunked(AUTHORIZE, 65_537))[9:12] for _ in range(3)]
+    assert answers == [b"413", b"413", b"429"]
