@@ -98,6 +98,12 @@ def lease_end(item: Item, now: int, item_now: int) -> int:
     return min(now + (DEFAULT_OFFLINE_DAYS * DAY_SECONDS if offline is None else offline), end)
 
 
+def overdraft_periods(item: Item, now: int, item_now: int) -> range:
+    """The periods whose spending counts at `now`: that of the clock, and where the clock was set back all from there to
+    the one of `item_now`, so that nobody gets an overdraft anew by it."""
+    return range(overdraft_period(item, now), overdraft_period(item, item_now) + 1)
+
+
 def overdraft_period(item: Item, unix_seconds: int) -> int:
     """Number of the 365-day period (docs/design/charging.md, Overdraft), from startsAt on, in which a moment lies."""
     return (unix_seconds - item.starts_at) // OVERDRAFT_PERIOD_SECONDS

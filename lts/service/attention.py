@@ -7,7 +7,7 @@ import apsw
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
-from lts.service import codeuse, days, handshakes, licenses, newnames, outbox, standin
+from lts.service import codeuse, days, goneon, handshakes, licenses, newnames, outbox, standin
 from lts.service.context import Context
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
@@ -31,6 +31,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     found += codeuse.former_names(ctx, now)
     with ctx.store.reader() as db:
         found += newnames.notices(db, now)
+        found += goneon.notices(db, now)
         found += _happened(ctx, db, now)
     if ctx.store.catalog.codes:
         found += url_notices(handshakes.server_urls(ctx))

@@ -11,6 +11,7 @@ from lts.config import Config
 from lts.errors import AdminError, Refusal
 from lts.rules.notices import Notice
 from lts.service.clock import Clock
+from lts.service.goneon import GoneOn
 from lts.service.identity import Identity
 from lts.service.leases import Leases
 from lts.service.licensefiles import LicenseFiles
@@ -87,6 +88,8 @@ class Context:
     """Addresses from which too many new devices asked."""
     new_names: NewNames = field(default_factory=NewNames)
     """Type names that got a number today."""
+    gone_on: GoneOn = field(default_factory=GoneOn)
+    """Devices that go on after a release."""
     warnings: list[Notice] = field(default_factory=list)
     """What an administrator should know."""
     restored_noticed: bool = False

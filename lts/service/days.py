@@ -6,7 +6,7 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import OLDEST_DAYS
 from lts.service.context import Context
-from lts.store import usage
+from lts.store import closing
 from lts.store.records import Closed, Event
 from lts.store.transaction import Transaction
 
@@ -23,12 +23,16 @@ def close_old_days(ctx: Context, served_days: list[int], now: int) -> None:
     if len(ran) <= KEPT_DAYS:
         return
     day = ran[-KEPT_DAYS] - 1
-    if day > ctx.store.catalog.closed_day:
-        ctx.store.write(lambda tx: _close(tx, day, now))
+    while ctx.store.write(lambda tx: _close_some(tx, day, now)):
+        pass
 
 
-def _close(tx: Transaction, day: int, now: int) -> None:
-    tx.emit(Closed(day), now)
+def _close_some(tx: Transaction, day: int, now: int) -> bool:
+    """A piece of what is still open up to a day; whether there was one."""
+    piece = closing.next_piece(tx.db, day)
+    if piece is not None:
+        tx.emit(piece, now)
+    return piece is not None
 
 
 def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
@@ -41,7 +45,7 @@ def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
     def operation(tx: Transaction) -> None:
         closed = tx.catalog.closed_day
         if closed > today - KEPT_DAYS:
-            tx.emit(Closed(usage.newest_day(tx.db, min(closed, today))), now)
+            tx.emit(Closed(closing.newest_day(tx.db, min(closed, today))), now)
         tx.emit(Event(actor, "clock-reset", {"before": iso(before), "after": iso(now)}), now)
 
     ctx.store.write(operation)

@@ -42,7 +42,7 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
     if device is not None and authorize.chain_step(ctx, device, request.device, request.chain, now).cloned:
         refusal = clones.refusal()
         return {"code": refusal.code, "detail": refusal.detail, "items": []}
-    look_up = standing_of(view, code, device.key if device else None, now)
+    look_up = standing_of(view, code, device.key if device else None, now, item_now)
     decision = rules.decide(code, request, look_up, now, item_now)
     return {
         "handshakeCode": code.name,
@@ -57,7 +57,7 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
                 "detail": verdicts.explain(verdict, None),
                 "quota": entry.item.quota,
                 "grace": grace_units(entry.item),
-                **item_use(view, entry, now),
+                **item_use(view, entry, now, item_now),
                 **_holders(view, entry, now),
             }
             for entry, verdict in decision.tried

@@ -318,7 +318,7 @@ def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[s
         "activePeriod": item.active_period,
         "maxOfflineDays": item.max_offline_days,
         "trial": item.trial,
-        **item_use(view, entry, now),
+        **item_use(view, entry, now, item_now),
         "startsAt": item.starts_at,
         "expiresAt": item.expires_at,
         "daysLeft": None if item.expires_at is None else days_left(item.expires_at, now),
@@ -337,12 +337,12 @@ def _state(entry: LicenseItem, item_now: int) -> str:
     return "grace" if state == ACTIVE and in_expiry_grace(entry.item, item_now) else state
 
 
-def item_use(view: View, entry: LicenseItem, now: int) -> dict[str, Any]:
+def item_use(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[str, Any]:
     """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
     item, key = entry.item, entry.key
     if item.charge_way in SEAT_WAYS:
         return {"used": live_seats(view, entry, now)}
     if item.charge_way in CONCURRENT_WAYS:
-        used, spent = live_seats(view, entry, now), usage.overdraft_spent(view, entry, now)
+        used, spent = live_seats(view, entry, now), usage.overdraft_spent(view, entry, now, item_now)
         return {"used": used, "overdraft": item.overdraft, "overdraftSpent": spent}
     return {"used": view.sums.get(("item", key, 0), 0)}

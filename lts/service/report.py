@@ -16,7 +16,7 @@ from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
-from lts.service import newnames
+from lts.service import goneon, newnames
 from lts.service.authorize import (
     Promise,
     chain_step,
@@ -61,6 +61,8 @@ class _Recorded:
     token: str
     certificates: tuple[str, ...] | None
     counting: Counting
+    gone_on: str | None
+    """The item, where it was used after its seat was given back."""
     reached: int | None
     """Set where the lease says that this server once had changes that it has not: how many it has."""
 
@@ -122,6 +124,8 @@ def _finish(
     if folded and ctx.new_names.is_news(charged, now):
         ctx.note_event(newnames.FOLDED, {"subject": charged[1], "device": lease.device, "type": min(folded)})
         ctx.new_names.was_shown(charged)
+    if recorded.gone_on is not None and ctx.gone_on.is_news(lease.device, recorded.gone_on, now):
+        ctx.note_event(goneon.GONE_ON, {"subject": lease.device, "item": recorded.gone_on})
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
@@ -172,8 +176,9 @@ def _record(
         known = device or devices.find(tx.db, uuid)  # by its own report, or not yet: a restore lost it
         return renewal(tx, lease, code, held, known, step, ctx.leases.issuer, now, item_now)
 
-    renewed, before = judge(), _limits_reached(tx, code, held, now)
-    counting = count(tx, ctx, Sender(lease, held, code.key, device.key if device else None), entries, now)
+    renewed, before = judge(), _limits_reached(tx, code, held, now, item_now)
+    number = device.key if device else None
+    counting = count(tx, ctx, Sender(lease, held, code.key, number), entries, now)
     grown: stored.Grown = tx.emit(
         records.Reported(
             device.key if device else tx.next_device,
@@ -187,11 +192,12 @@ def _record(
         ),
         now,
     )
-    if renewed and _limits_reached(tx, code, held, now) != before:
+    if renewed and _limits_reached(tx, code, held, now, item_now) != before:
         renewed = judge()
+    after = goneon.used_after_release(tx.db, number, lease, held, entries) if number and not renewed else None
     certificates = _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
-    return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting, reached)
+    return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting, after, reached)
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
@@ -230,10 +236,12 @@ def _note_restored(ctx: Context, lease: Lease, reached: int) -> None:
     )
 
 
-def _limits_reached(tx: Transaction, code: Code, items: list[LicenseItem], now: int) -> list[tuple[bool, bool]]:
+def _limits_reached(
+    tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int
+) -> list[tuple[bool, bool]]:
     """All that the counts of a report can change in a decision: which of its lease's items are used up, or in grace."""
     entries = [code.entries.get(item.key) or CodeItem(item) for item in items]
-    counts = [(entry, counted(tx, code, entry, now)) for entry in entries]
+    counts = [(entry, counted(tx, code, entry, now, item_now)) for entry in entries]
     return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.item, so_far)) for entry, so_far in counts]
 
 
@@ -253,7 +261,7 @@ def renewal(
     if step.cloned or code.removed or lease.issuer != issuer:
         return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
     number = device.key if device else None
-    look_up = standing_of(tx, code, number, now)
+    look_up = standing_of(tx, code, number, now, item_now)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):

@@ -15,16 +15,17 @@ from lts.store.snapshot import View
 FEW = 8
 
 
-def standing_of(view: View, code: Code, device: int | None, now: int) -> StandingOf:
-    """A look-up of standings at `now` (UTC seconds) for a device number, None = a device not known yet."""
+def standing_of(view: View, code: Code, device: int | None, now: int, item_now: int) -> StandingOf:
+    """A look-up of standings for a device number, None = a device not known yet. `now` is the clock, `item_now` the
+    time for starts and ends of items, both UTC seconds."""
 
     def look_up(entry: CodeItem) -> Standing:
         item = entry.item
         if item.item.charge_way in SEAT_WAYS:
             return _seat_standing(view, code, entry, device, now)
         if item.item.charge_way in CONCURRENT_WAYS:
-            return _concurrent_standing(view, code, entry, device, now)
-        return counted(view, code, entry, now)
+            return _concurrent_standing(view, code, entry, device, now, item_now)
+        return counted(view, code, entry, now, item_now)
 
     return look_up
 
@@ -37,11 +38,11 @@ def held_items(view: View, code: Code, device: int | None) -> Collection[int] | 
     return () if device is None else seats.newest_of(view.db, device)
 
 
-def counted(view: View, code: Code, entry: CodeItem, now: int) -> Standing:
-    """The part of a standing at `now` (UTC seconds) that reports change: units, and what is spent of the overdraft."""
+def counted(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> Standing:
+    """The part of a standing (see `standing_of`) that reports change: units, and what is spent of the overdraft."""
     item = entry.item
     if item.item.charge_way in CONCURRENT_WAYS:
-        return Standing(spent=usage.overdraft_spent(view, item, now))
+        return Standing(spent=usage.overdraft_spent(view, item, now, item_now))
     return Standing(view.sums.get(("item", item.key, 0), 0), view.sums.get(("code", code.key, item.key), 0))
 
 
@@ -66,10 +67,12 @@ def _seat_standing(view: View, code: Code, entry: CodeItem, device: int | None, 
     )
 
 
-def _concurrent_standing(view: View, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
+def _concurrent_standing(
+    view: View, code: Code, entry: CodeItem, device: int | None, now: int, item_now: int
+) -> Standing:
     item = entry.item
     seat, peak = _held(view, device, item, now, True)
-    counts = counted(view, code, entry, now)
+    counts = counted(view, code, entry, now, item_now)
     overused = used_up(entry, counts)
     return replace(
         counts,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lts.store import alerts, audit, codes, devices, licenses, pair, seats, typenames, usage
+from lts.store import alerts, audit, closing, codes, devices, licenses, pair, seats, typenames, usage
 from lts.store.records import (
     Alerted,
     Archived,
@@ -92,7 +92,7 @@ _APPLY: dict[type[Record], Callable[[Transaction, Any, int], Any]] = {
     Refused: _refused,
     Alerted: alerts.put,
     Delivered: alerts.deliver,
-    Closed: lambda tx, record, time: usage.close_days(tx, record),
+    Closed: lambda tx, record, time: closing.close_days(tx, record),
 }
 
 

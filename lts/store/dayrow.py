@@ -196,8 +196,18 @@ def _encode_series(series: Series) -> tuple[int, int, bytes]:
     return width, series.low, series.counts[series.low : series.high + 1].tobytes()
 
 
+def _total(width: int, first: int, raw: bytes) -> int:
+    """The sum of a stored series."""
+    if width < 0:
+        return first
+    return int.from_bytes(raw, "little").bit_count() if width == 0 else sum(array(_TYPECODES[width], raw))
+
+
 def close_day(data: bytes) -> bytes:
     """The row with its slots summed up, for days past the time of late reports."""
+    row = _decode(data)
+    if len({branch for branch, *_ in row}) == 1:  # nearly all: nothing to be weighed against another branch
+        return _encode([(*key, -1, _total(width, first, raw), b"") for *key, width, first, raw in row])
     day = decode_day(data)
     branches = {branch for branch, _, _ in day}
     sums = {key: _sum(day, branches, key) for key, series in day.items() if series.closed_sum is None}

@@ -215,9 +215,11 @@ class Refused(Record, frozen=True):
 
 
 class Closed(Record, frozen=True):
-    """Day rows up to this day (days since 1970) keep their sums only."""
+    """Day rows up to this day (days since 1970) keep their sums only: at once, as always in 0.1, or a `piece` of that
+    day alone, the rows of devices from one number to before another (0 = to the end)."""
 
     day: int
+    piece: tuple[int, int] | None = None
 
 
 class Alerted(Record, frozen=True):

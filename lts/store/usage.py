@@ -10,7 +10,7 @@ import apsw
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.catalog import LicenseItem
-from lts.rules.seats import CONCURRENT_WAYS, OVERDRAFT_PERIOD_SECONDS, overdraft_period
+from lts.rules.seats import CONCURRENT_WAYS, OVERDRAFT_PERIOD_SECONDS, overdraft_period, overdraft_periods
 from lts.rules.usage import OF_0_1, PRESENCE, TOGETHER
 from lts.store import activityrow, sql
 from lts.store.counters import Counters, SumKey
@@ -18,14 +18,13 @@ from lts.store.dayrow import (
     Series,
     SeriesKey,
     TypeKey,
-    close_day,
     decode_day,
     encode_day,
     kin_of,
     raise_among,
     units_by_slot,
 )
-from lts.store.records import Closed, Reported
+from lts.store.records import Reported
 from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 from lts.store.typenames import Places
@@ -255,37 +254,6 @@ def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: 
         tx.counters.add(key, excess)
 
 
-def newest_day(db: apsw.Connection, until: int) -> int:
-    """The last day up to `until` of which something was counted, -1 for none."""
-    day = sql.value(db, "SELECT max(day) FROM usage_days WHERE day <= ?", (until,))
-    return -1 if day is None else int(day)
-
-
-def close_days(tx: Transaction, record: Closed) -> int:
-    """Apply a CLOSED change: rows up to its day keep their sums only. Returns how many rows.
-
-    A day before the last closed one opens those after it again: what they hold is summed already, and their rows, which
-    cannot take counts any more, go.
-    """
-    tx.execute("DELETE FROM usage_days WHERE day > ? AND day <= ?", (record.day, _closed_day(tx.db)))
-    rows = sql.rows(
-        tx.db,
-        "SELECT day, device, code, data FROM usage_days WHERE day <= ? AND day > ?",
-        (record.day, _closed_day(tx.db)),
-    )
-    tx.db.executemany(
-        "UPDATE usage_days SET data = ? WHERE day = ? AND device = ? AND code = ?",
-        [(close_day(data), day, device, code) for day, device, code, data in rows],
-    )
-    tx.execute("INSERT OR REPLACE INTO settings VALUES ('closedDay', ?)", (str(record.day),))
-    tx.forget_catalog()
-    return len(rows)
-
-
-def _closed_day(db: apsw.Connection) -> int:
-    return int(sql.value(db, "SELECT value FROM settings WHERE name = 'closedDay'") or -1)
-
-
 def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
     """Fill the unit sums from the rollups at start; returns the types by name."""
     for code, item, units in sql.rows(db, "SELECT code, item, sum(units) FROM usage_dates GROUP BY 1, 2"):
@@ -294,17 +262,22 @@ def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
     return {name: key for key, name in sql.rows(db, "SELECT id, name FROM types")}
 
 
-def overdraft_spent(view: View, entry: LicenseItem, now: int) -> int:
-    """What a concurrent item has spent of the overdraft of the period in which `now` (UTC seconds) lies.
+def overdraft_spent(view: View, entry: LicenseItem, now: int, item_now: int) -> int:
+    """What a concurrent item has spent of its overdraft at `now`; see lts.rules.seats.overdraft_periods."""
+    return sum(_spent(view, entry, period) for period in overdraft_periods(entry.item, now, item_now))
+
+
+def _spent(view: View, entry: LicenseItem, period: int) -> int:
+    """What is spent in a period.
 
     Read from the activity of that period's days, when it is asked for first; the writer carries it on from there.
     """
-    key: SumKey = ("overdraft", entry.key, overdraft_period(entry.item, now))
+    key: SumKey = ("overdraft", entry.key, period)
     spent = view.sums.get(key)
     if spent is None:
         if isinstance(view, Transaction):
             view.write_gathered()
-        spent = _spent_in_period(view.db, entry, key[2])
+        spent = _spent_in_period(view.db, entry, period)
         if isinstance(view, Transaction):
             view.counters.learn(key, spent)
     return spent

@@ -110,12 +110,13 @@ class Facts:
             count for (_, by, of, _, _), count in self.parts().items() if of == item and (code is None or by == code)
         )
 
-    def spent(self, item: ItemKey, quota: int, starts: int, now: int) -> int:
-        """What is spent of an item's overdraft in the period of 365 days that `now` lies in."""
-        period = (now - starts) // (365 * DAY)
+    def spent(self, item: ItemKey, quota: int, starts: int, now: int, item_now: int) -> int:
+        """What is spent of an item's overdraft in the periods of 365 days from that of the clock to that of the time
+        for starts and ends: one, unless the clock was set back."""
+        periods = range((now - starts) // (365 * DAY), (item_now - starts) // (365 * DAY) + 1)
         highest: defaultdict[tuple[int, str], int] = defaultdict(int)
         for (device, _, _, of, slot), instances in self.presence.items():
-            if of == item and (slot * SLOT - starts) // (365 * DAY) == period:
+            if of == item and (slot * SLOT - starts) // (365 * DAY) in periods:
                 highest[slot, device] = max(instances, highest[slot, device])
         active: defaultdict[int, int] = defaultdict(int)
         for (slot, _), instances in highest.items():

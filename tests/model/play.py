@@ -47,7 +47,7 @@ class Play(Weather):
             elif item.way in CONCURRENT_WAYS:
                 live = sum(seat.instances for _, seat in facts.live(item, self.model.now))
                 same(f"live instances of {key}", live, row["used"])
-                spent = facts.spent(key, item.quota, item.starts, self.model.now)
+                spent = facts.spent(key, item.quota, item.starts, self.model.now, self.model.item_now)
                 same(f"overdraft spent of {key}", spent, row["overdraftSpent"])
             else:
                 same(f"units of {key}", facts.units(key), row["used"])
@@ -70,7 +70,11 @@ class Play(Weather):
     def _watched(self, item: Item) -> tuple[int, int, tuple[int, ...]]:
         facts, now = self.model.facts, self.model.now
         if item.way in CONCURRENT_WAYS:
-            return facts.spent(item.key, item.quota, item.starts, now), item.overdraft, (60, 80, 100)
+            return (
+                facts.spent(item.key, item.quota, item.starts, now, self.model.item_now),
+                item.overdraft,
+                (60, 80, 100),
+            )
         used = len(facts.live(item, now)) if item.way in SEAT_WAYS else facts.units(item.key)
         if item.way == "device" and item.period_days == 1:
             return used, item.quota, (100,)

@@ -274,7 +274,7 @@ class Product:
 
     def overused(self, item: Item) -> bool:
         """Whether the whole overdraft is spent (docs/design/charging.md, Overdraft)."""
-        return self.facts.spent(item.key, item.quota, item.starts, self.now) >= item.overdraft
+        return self.facts.spent(item.key, item.quota, item.starts, self.now, self.item_now) >= item.overdraft
 
     def is_old_enough(self, item: Item, asked: int, device: str) -> bool:
         """Whether a device is among the N oldest unbroken leases."""

@@ -52,7 +52,7 @@ def test_what_the_main_told_the_standby_does_not_tell_again_after_a_take_over(pa
         use_61(pair)
         look(pair.main)
         deliver(pair.main)
-        assert len(office.mails) == 1
+        assert subjects(office) == ["[LTS] License item one of license 100 has used 61 % of its quota (61 of 100)."]
         pair.settle()
         pair.main.close()
         pair.run(60)

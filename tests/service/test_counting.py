@@ -343,6 +343,8 @@ def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names
     assert by_type(server) == {"name 0": 1, "name 1": 1, "name 2": 1, "(other)": 1}
     told = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
     assert [(notice.params["license"], notice.params["type"]) for notice in told] == [("100", "name 3")]
+    assert told[0].detail.startswith("Devices of license 100 report more new type names than a day has room for;")
+    assert told[0].detail.endswith(f"device {told[0].params['device']} reported name 3.")
     server.report(server.authorize().lease, {"name 4": 1})
     assert len(server.rows("SELECT 1 FROM audit WHERE action = 'types-folded'")) == 1, "once a day"
     server.time.forward(3 * DAY_SECONDS)
@@ -391,7 +393,7 @@ def test_activity_grows_past_what_four_bytes_hold(server: Lab) -> None:
 
     server.ctx.store.write(nearly)
     for n in (0, 1):
-        assert server.report(server.authorize(code).lease, {}).results[0].status == "counted"
+        server.report(server.authorize(code).lease, {})
         found = server.ctx.store.write(lambda tx: tx.activity((0, 1, day))[slot])
         assert found == 2**32 + n
 

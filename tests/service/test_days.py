@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lts import jobs
-from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
+from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, iso
 from lts.rules.usage import Entry, judge_closed
 from lts.service import attention, days, upkeep
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
@@ -29,7 +29,10 @@ def believe(server: Lab) -> None:
 
 
 def told(server: Lab) -> bool:
-    return any(notice.code == "days-closed" for notice in attention.notices(server.ctx, server.time.now))
+    found = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "days-closed"]
+    day = iso(server.ctx.store.catalog.closed_day * DAY_SECONDS)[:10]
+    assert all(notice.detail.startswith(f"The days up to {day} are closed, ") for notice in found)
+    return bool(found)
 
 
 def counted(server: Lab, units: int, *, back_days: int = 0) -> str:

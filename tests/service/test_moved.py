@@ -132,3 +132,5 @@ def test_a_promoted_standby_made_a_single_server_still_says_how_long_it_may_auth
     assert "pair-delegation-promoted" in told()
     [notice] = [one for one in attention.notices(server.ctx, server.time.now) if "delegation" in one.code]
     assert notice.params["hours"] == 2
+    assert notice.detail.startswith("This server authorizes in the main's place for 2 more hours (until ")
+    assert notice.detail.endswith("Send the vendor its activation request.")

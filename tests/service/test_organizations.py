@@ -57,6 +57,8 @@ def test_two_organizations_whose_codes_are_spelled_alike_live_side_by_side(serve
     server.time.forward(60)
     second = take(server, sell(server, item("b"), organization="1-2", license_id="3"))
     assert [notice.code for notice in second.notices] == ["code-spelled-alike"]
+    assert second.notices[0].params["organization"] == "1"
+    assert SPELLED in second.notices[0].detail
     assert places(server) == {"1/2-3": ["a"], "1-2/3": ["b"]}
     assert server.authorize(SPELLED).items[0].item_id == "a", "as before"
     assert server.authorize(SPELLED, organization_id="1").items[0].item_id == "a"

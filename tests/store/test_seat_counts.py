@@ -42,7 +42,7 @@ def counts(server: Lab) -> dict[tuple[str, int, int], int]:
         for code in (0, 1, 2):
             found["seats", SEATS, code] = seats.live(tx, SEATS, code, now)
             found["leases", FLOATING, code] = seats.live_leases(tx, FLOATING, code, now)
-        found["overdraft", FLOATING, 0] = stored.overdraft_spent(tx, tx.catalog.items[FLOATING], now)
+        found["overdraft", FLOATING, 0] = stored.overdraft_spent(tx, tx.catalog.items[FLOATING], now, now)
         return found
 
     return server.ctx.store.write(operation)
@@ -76,7 +76,7 @@ def snapshot(server: Lab) -> dict[tuple[str, int, int], int]:
         for code in (0, 1, 2):
             found["seats", SEATS, code] = seats.live(view, SEATS, code, now)
             found["leases", FLOATING, code] = seats.live_leases(view, FLOATING, code, now)
-        found["overdraft", FLOATING, 0] = stored.overdraft_spent(view, view.catalog.items[FLOATING], now)
+        found["overdraft", FLOATING, 0] = stored.overdraft_spent(view, view.catalog.items[FLOATING], now, now)
     return found
 
 
@@ -220,7 +220,7 @@ def test_an_overdraft_first_asked_for_by_a_group_that_fails_is_asked_for_again(s
         if failing:
             tx.activity((0, 1, NOON // DAY_SECONDS))[0] += 50
             tx.emit(records.Event("test", "nothing", {}), NOON)
-        spent = stored.overdraft_spent(tx, entry, NOON)
+        spent = stored.overdraft_spent(tx, entry, NOON, NOON)
         if failing:
             assert spent == 50
             raise Failing
@@ -228,7 +228,7 @@ def test_an_overdraft_first_asked_for_by_a_group_that_fails_is_asked_for_again(s
 
     with pytest.raises(Failing):
         server.ctx.store.write(partial(operation, failing=True))
-    assert server.ctx.store.write(lambda tx: stored.overdraft_spent(tx, entry, NOON)) == 1
+    assert server.ctx.store.write(lambda tx: stored.overdraft_spent(tx, entry, NOON, NOON)) == 1
     assert server.ctx.store.write(partial(operation, failing=False)) == 1
 
 

@@ -74,3 +74,6 @@ def test_an_administrator_is_told_of_a_proxy_that_is_not_trusted(web: Web) -> No
     for _ in range(2):
         web.call("POST", "/api/v1/authorize", {}, REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="198.51.100.7")
         assert told().count("untrusted-proxy") == 1
+    [notice] = [one for one in attention.notices(web.lab.ctx, web.lab.time.now) if one.code == "untrusted-proxy"]
+    assert notice.params == {"address": "127.0.0.1"}
+    assert notice.detail.startswith("Requests come through 127.0.0.1, which says that it forwards them")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lts.errors import Malformed
 from lts.web import messages
 from lts.web.messages import has_controls, read_authorize, read_release
-from tests.support.cost import counted
+from tests.support.steps import counted
 
 GOOD: dict[str, Any] = {
     "handshakeCode": "216998-a",

@@ -1,0 +1,129 @@
+"""Licensees who try to get more than was bought (docs/design/charging.md, Caps and Overdraft; Release)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from lts.errors import Refusal
+from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso
+from lts.service import attention, release
+from lts.store import closing, usage
+from lts.store.dayrow import decode_day
+from lts.store.records import Closed
+from lts.store.transaction import Transaction
+from tests.support.kit import NOON, Lab, item
+
+
+def spent(server: Lab, key: int = 1) -> int:
+    now = server.time.now
+    item_now = server.ctx.clock.item_time(now)
+    return server.ctx.store.write(lambda tx: usage.overdraft_spent(tx, tx.catalog.items[key], now, item_now))
+
+
+def refused(call: Callable[[], object]) -> int | str:
+    with pytest.raises(Refusal) as caught:
+        call()
+    return caught.value.code
+
+
+def yearly(server: Lab) -> str:
+    begin = iso(NOON - 365 * DAY_SECONDS - 5 * 3600)
+    return server.load(item(way="concurrentDevice", quota=1, overdraft=1, startsAt=begin, expiresAt=None))
+
+
+def test_a_clock_set_back_into_an_earlier_period_gives_no_new_overdraft(server: Lab) -> None:
+    code = yearly(server)
+    server.ctx.clock.look()
+    for _ in range(2):
+        server.authorize(code)
+    assert spent(server) == 1
+    for back in (3, 400, 800):
+        server.time.wall = NOON - back * DAY_SECONDS
+        server.ctx.clock.look()
+        assert refused(lambda: server.authorize(code)) == 120
+        assert spent(server) == 1
+
+
+def test_what_is_spent_while_the_clock_is_set_back_stays_spent(server: Lab) -> None:
+    code = yearly(server)
+    server.ctx.clock.look()
+    server.time.wall = NOON - 400 * DAY_SECONDS
+    server.ctx.clock.look()
+    for _ in range(2):
+        server.authorize(code)
+    assert spent(server) == 1
+    server.time.wall = NOON - 800 * DAY_SECONDS
+    server.ctx.clock.look()
+    assert spent(server) == 1
+    assert refused(lambda: [server.authorize(code) for _ in range(3)]) == 120
+
+
+def test_who_goes_on_after_a_release_is_counted_and_shown_by_name(server: Lab) -> None:
+    code = server.load(item(way="device", quota=1, graceQuota=0, maxOfflineDays=7))
+    device = str(uuid4())
+    lease = server.authorize(code, device).lease
+    release.release(server.ctx, lease, server.time.now)
+
+    def told() -> list[tuple[str, dict[str, object]]]:
+        found = attention.notices(server.ctx, server.time.now)
+        return [(one.detail, dict(one.params)) for one in found if one.code == "used-after-release"]
+
+    server.report(lease, {"QR": 2}, NOON // SLOT_SECONDS)
+    server.report(lease, {"QR": 1}, NOON // SLOT_SECONDS - 5)
+    assert told() == [], "used before it was given back, told later"
+    server.time.forward(3600)
+    server.authorize(code)
+    for count in (3, 4):
+        assert server.report(lease, {"QR": count}).lease is None
+    [(sentence, params)] = told()
+    assert params == {"device": device, "item": "one"}
+    assert sentence.startswith(f"Device {device} went on using license item one after its seat was given back:")
+    assert server.rows("SELECT subject FROM audit WHERE action = 'used-after-release'") == [(device,)], "once a day"
+    assert server.used() == 2 + 1 + 4
+    server.time.forward(8 * DAY_SECONDS)
+    assert told() == []
+
+
+def test_a_day_of_many_devices_is_closed_in_pieces_that_each_do_the_same_work(server: Lab) -> None:
+    server.load(item())
+    lease = server.authorize().lease
+    server.report(lease, {"QR": 7})
+    today, most = NOON // DAY_SECONDS, closing.ROWS
+    [(data,)] = server.rows("SELECT data FROM usage_days")
+
+    def more(tx: Transaction) -> None:
+        tx.housekeeping = True
+        rows = [(today, n, 1, data) for n in range(1000, 1000 + 3 * most)]
+        tx.db.executemany("INSERT INTO usage_days VALUES (?, ?, ?, ?)", rows)
+
+    server.ctx.store.write(more)
+    sizes = []
+
+    def close(tx: Transaction) -> bool:
+        piece = closing.next_piece(tx.db, today)
+        if piece is not None:
+            sizes.append(tx.emit(piece, NOON))
+        return piece is not None
+
+    while server.ctx.store.write(close):
+        pass
+    assert sizes == [most, most, most, 1]
+    assert server.ctx.store.catalog.closed_day == today
+    assert all(
+        series.closed_sum is not None
+        for (row,) in server.rows("SELECT data FROM usage_days")
+        for series in decode_day(row).values()
+    )
+    assert server.rows("SELECT 1 FROM settings WHERE name = 'closing'") == []
+
+
+def test_a_day_half_closed_is_closed_on_after_a_restart(server: Lab) -> None:
+    server.load(item())
+    server.report(server.authorize().lease, {"QR": 7})
+    today = NOON // DAY_SECONDS
+    server.ctx.store.write(lambda tx: tx.emit(Closed(today, (0, 1)), NOON))
+    piece = server.ctx.store.write(lambda tx: closing.next_piece(tx.db, today))
+    assert piece == Closed(today, (1, 0))
