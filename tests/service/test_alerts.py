@@ -213,7 +213,7 @@ def test_all_that_is_new_goes_into_one_mail_and_a_failing_rule_stops_no_other(
         with caplog.at_level(logging.ERROR, "lts.alerts"):
             look(server)
         assert len(office.mails) == 1
-        assert subjects(office)[0].endswith("of its quota (80 of 100). (and 1 more)")
+        assert subjects(office)[0].endswith("of its quota (80 of 100) (and 1 more)")
         text = body_of(office.mails[0], "plain")
         assert "used 80 %" in text
         assert "License item two of license 100 ends in 6 days" in text

@@ -268,7 +268,7 @@ def test_what_an_old_lease_asks_beyond_what_it_holds_is_no_older_than_the_younge
 
 def test_the_overdraft_is_cleared_with_each_period(server: Lab) -> None:
     code = server.load(item(way="concurrentDevice", quota=1, overdraft=1, expiresAt=None))
-    leases = [server.authorize(code).lease for _ in range(2)]
+    leases = [server.authorize(code).lease for _ in range(3)]
     for lease in leases:
         server.report(lease, {})
     with pytest.raises(Refusal):
