@@ -20,7 +20,7 @@ SLOT = 180
 
 
 class Pool:
-    """Devices that were authorized, with their newest lease and chain token."""
+    """Devices that were authorized, with their newest lease and clone token."""
 
     def __init__(self) -> None:
         self.devices: list[str] = []

@@ -38,14 +38,14 @@ def _a_day(ctx: Context, code: str, active: int) -> None:
     for _ in range(active):
         request = Request(os.urandom(16), "reader", "server", code, modules=("QR",))
         done = authorize.authorize(ctx, request, begin)
-        held.append([done.lease, done.chain])
+        held.append([done.lease, done.clone_token])
     for slot in range(midnight, midnight + SLOTS_PER_DAY):
         rng.shuffle(held)
         for number, state in enumerate(held):
             now = slot * SLOT_SECONDS + number * SLOT_SECONDS // active
             entries: list[Entry | BadEntry] = [Entry(slot, iso(slot * SLOT_SECONDS), {"QR": rng.randint(1, 40)})]
             answer = report.record(ctx, state[0], state[1], entries, now)
-            state[0], state[1] = answer.lease or state[0], answer.chain
+            state[0], state[1] = answer.lease or state[0], answer.clone_token
 
 
 def size(quick: bool) -> dict[str, Any]:

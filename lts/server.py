@@ -152,7 +152,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         vault=vault,
         leases=Leases(me.uuid, me.key, vault.derive("leases")),
         refusals=Refusals(store.kept_refusals()),
-        chain_key=vault.derive("chain tokens"),
+        clone_key=vault.derive("chain tokens"),
         mark_key=vault.derive("device marks"),
         public_url=config.url,
         warnings=warnings,

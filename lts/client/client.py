@@ -145,14 +145,14 @@ class Client:
     def authorize(self) -> Lease:
         """Get a lease, or keep the one at hand when no server answers. Raises Refused, Unreachable, NotTrusted."""
         with self._lock:
-            chain = self._state.fact("chain")
+            token = self._state.fact("chain")
             body = {
                 **{name: value for name, value in self._request.items() if value is not None},
                 "handshakeCode": self._license_key.handshake_code,
                 "organizationId": self._license_key.organization_id,
                 "sessionPassword": self._license_key.session_password,
                 "deviceId": self.device_id,
-                **_token(chain),
+                **_token(token),
                 "clientTime": iso(int(self._clock())),
                 "clientName": NAME,
             }
@@ -164,7 +164,7 @@ class Client:
                 raise
             self._take_time(answer)
             self._take_lease(server, str(answer.get("lease")), answer.get("certificates") or [])
-            self._take_token(chain, answer)
+            self._take_token(token, answer)
             assert self._lease is not None
             return self._lease
 
@@ -314,10 +314,10 @@ class Client:
         return results
 
     def _post_report(self, lease: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        chain = self._state.fact("chain")
-        server, answer = self._servers.call("report", {"lease": lease, **_token(chain), "reports": entries})
+        token = self._state.fact("chain")
+        server, answer = self._servers.call("report", {"lease": lease, **_token(token), "reports": entries})
         self._take_time(answer)
-        self._take_token(chain, answer)
+        self._take_token(token, answer)
         renewed = answer.get("lease")
         chain_of_signer = self._chain_of(renewed) if isinstance(renewed, str) else None
         if isinstance(renewed, str) and chain_of_signer is not None:
@@ -345,7 +345,7 @@ class Client:
     def _take_token(self, sent: str | None, answer: dict[str, Any]) -> None:
         new = answer.get("cloneToken") or answer.get("chain")  # servers of 0.1 know the second alone
         if new:
-            self._state.replace_chain(sent, new)
+            self._state.replace_token(sent, new)
 
     def _take_lease(self, server: str, text: str, certificates: list[str]) -> None:
         self._lease_server = server

@@ -1,4 +1,4 @@
-"""What a client keeps on disk: its device identity, lease, chain token and outbox, in one SQLite file.
+"""What a client keeps on disk: its device identity, lease, clone token and outbox, in one SQLite file.
 
 SQLite survives kill -9 at any moment and lets several processes share the state.
 """
@@ -157,8 +157,8 @@ class State:
     def _put(self, name: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
-    def replace_chain(self, sent: str | None, new: str) -> None:
-        """Take a new chain token only if the kept one is still the one that was sent: parallel requests
+    def replace_token(self, sent: str | None, new: str) -> None:
+        """Take a new clone token only if the kept one is still the one that was sent: parallel requests
         must not bring back an older branch (docs/protocol.md)."""
         with self._writing():
             if self.fact("chain") == sent:

@@ -48,7 +48,7 @@ class Request:
     domain: str | None = None
     application_id: str | None = None
     process_name: str | None = None
-    chain: str | None = None
+    clone_token: str | None = None
     client_name: str | None = None
 
 

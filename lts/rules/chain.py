@@ -1,4 +1,4 @@
-"""Chain tokens and the detection of cloned devices (docs/design/authorizing.md, Device clones).
+"""Clone tokens, their chain, and the detection of cloned devices (docs/design/authorizing.md, Device clones).
 
 A token carries (number, parent, branch) under a keyed MAC, so nobody can make one up and the server need
 not keep those it gave out. Per device it keeps: how many it gave, the newest returned on each branch, and

@@ -30,7 +30,7 @@ SHOWN_MODULES, SHOWN_CHARACTERS = 20, 100
 
 @dataclass(frozen=True)
 class Authorized:
-    """What the device gets; times in UTC seconds. `chain` is its new clone token."""
+    """What the device gets; times in UTC seconds. `clone_token` its new one."""
 
     lease: str
     certificates: tuple[str, ...]
@@ -38,7 +38,7 @@ class Authorized:
     items: tuple[LeaseItem, ...]
     expires_at: int
     renew_after: int
-    chain: str
+    clone_token: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = 
 
 def proves_device(ctx: Context, request: Request) -> bool:
     """Whether a request shows a clone token that was given to its device."""
-    return request.chain is not None and chain.decode_token(ctx.chain_key, request.device, request.chain) is not None
+    token = request.clone_token
+    return token is not None and chain.decode_token(ctx.clone_key, request.device, token) is not None
 
 
 def begin(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Waiting[Decided]:
@@ -117,7 +118,7 @@ def decide(
     code = admission.find_code(tx.catalog, request)
     admission.admit(code, request)
     device = devices.find(tx.db, request.device)
-    step = chain_step(ctx, device, request.device, request.chain, now)
+    step = chain_step(ctx, device, request.device, request.clone_token, now)
     if device is not None and step.cloned:
         clone = clones.refuse(tx, device, step, now)
         return Decided(code, Decision((), 151, ()), None, "", Chain(), clone)
@@ -150,7 +151,7 @@ def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
 
 def chain_step(ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None, now: int) -> chain.Step:
     """Advance a device's chain by the token it sent. `now` in UTC seconds."""
-    token = chain.decode_token(ctx.chain_key, uuid, text) if text is not None else None
+    token = chain.decode_token(ctx.clone_key, uuid, text) if text is not None else None
     if device is None:
         return chain.step(None, token, slot_of(now))
     return chain.step(device.chain, token, slot_of(max(now, device.contact)))
@@ -159,7 +160,7 @@ def chain_step(ctx: Context, device: devices.Device | None, uuid: bytes, text: s
 def next_token(ctx: Context, uuid: bytes, step: chain.Step) -> str:
     """The token that goes out with the answer."""
     token = chain.Token(step.number, step.parent, step.branch)
-    return chain.encode_token(ctx.chain_key, uuid, token)
+    return chain.encode_token(ctx.clone_key, uuid, token)
 
 
 def seat_records(granted: tuple[Granted, ...], now: int) -> tuple[records.SeatRecord, ...]:

@@ -72,7 +72,8 @@ class Context:
     vault: Vault
     leases: Leases
     refusals: Refusals
-    chain_key: bytes
+    clone_key: bytes
+    """For clone tokens."""
     mark_key: bytes
     """For lts.rules.likeness; as the others, the same on both servers of a pair."""
     public_url: str

@@ -44,7 +44,7 @@ class Reported:
 
     results: list[Result]
     durable: str
-    chain: str
+    clone_token: str
     lease: str | None = None
     expires_at: int | None = None
     renew_after: int | None = None
@@ -68,14 +68,14 @@ class _Recorded:
 
 
 def record(
-    ctx: Context, lease_text: str, chain: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
+    ctx: Context, lease_text: str, clone_token: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
 ) -> Reported:
     """Count what a device used (docs/design/charging.md, Reports), durable when it returns. `now` in UTC seconds,
     `body` the digest for the receipt (lts.protocol.Receipt).
 
     Raises NotVerified (141), Malformed when no entry is good, CannotStore.
     """
-    return begin(ctx, ctx.leases.verify(lease_text), chain, entries, now, body).finish()
+    return begin(ctx, ctx.leases.verify(lease_text), clone_token, entries, now, body).finish()
 
 
 class Begun(NamedTuple):
@@ -86,7 +86,7 @@ class Begun(NamedTuple):
 
 
 def begin(
-    ctx: Context, lease: Lease, chain: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
+    ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
 ) -> Begun:
     """Hand the counts of a report under a verified lease to the writer; see `record`.
 
@@ -98,7 +98,7 @@ def begin(
     rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     item_now = ctx.clock.item_time(now)
-    waiting = ctx.store.submit(lambda tx: _record(tx, ctx, lease, chain, good, now, item_now))
+    waiting = ctx.store.submit(lambda tx: _record(tx, ctx, lease, clone_token, good, now, item_now))
     return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, waiting.result(), now, body))
 
 
@@ -156,7 +156,7 @@ def _record(
     tx: Transaction,
     ctx: Context,
     lease: Lease,
-    chain: str | None,
+    clone_token: str | None,
     entries: list[Entry],
     now: int,
     item_now: int,
@@ -168,7 +168,7 @@ def _record(
         raise NotVerified("This server no longer holds the items of the lease. Authorize again.")
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
-    step = chain_step(ctx, device, uuid, chain, now)
+    step = chain_step(ctx, device, uuid, clone_token, now)
     branch, apart = step.counted
     reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
 

@@ -107,8 +107,8 @@ def authorized(done: Authorized, now: int) -> bytes:
             _iso(done.renew_after),
             REPORT_INTERVAL_SECONDS,
             _iso(now),
-            done.chain,
-            done.chain,
+            done.clone_token,
+            done.clone_token,
         )
     )
 
@@ -126,8 +126,8 @@ def reported(done: Reported, now: int) -> bytes:
             done.receipt,
             done.certificates,
             _iso(now),
-            done.chain,
-            done.chain,
+            done.clone_token,
+            done.clone_token,
         )
     )
 

@@ -224,7 +224,7 @@ class ClientApi:
             self._limits.charge(lease.device_bytes, max(sent.size // ENTRIES_PER_REQUEST, len(body) // LARGE_BYTES))
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
-            begun = report.begin(self._ctx, lease, sent.chain, sent.entries, now, digest)
+            begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest)
         return Call(begun.waiting, lambda: self._reported(begun.finish, address, now))
 
     def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:

@@ -111,7 +111,7 @@ def read_authorize(body: bytes) -> Request:
         domain=_name(validation.domain, "validation.domain"),
         application_id=_name(validation.application_id, "validation.applicationId"),
         process_name=_name(validation.process_name, "validation.processName"),
-        chain=clone_token(message.clone_token, message.chain),
+        clone_token=clone_token(message.clone_token, message.chain),
         client_name=_name(message.client_name, "clientName"),
     )
 

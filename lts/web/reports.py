@@ -78,7 +78,7 @@ class Report(NamedTuple):
     """What a report says; `entries` in the order sent."""
 
     lease: str
-    chain: str | None
+    clone_token: str | None
     entries: list[Entry | BadEntry]
 
     @property

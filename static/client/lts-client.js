@@ -340,11 +340,11 @@ export class LtsClient {
 
   async #authorize() {
     const { product, version, edition, deploymentType, chargeWay, modules, validation } = this.options;
-    const chain = (await this.#fact("chain")) ?? null;
+    const token = (await this.#fact("chain")) ?? null;
     const asked = { product, version, edition, deploymentType, chargeWay, modules, validation: validation ?? { domain: globalThis.location?.hostname || null } };
     const body = {
       ...asked, handshakeCode: this.key.h ?? null, organizationId: this.key.o ?? null, sessionPassword: this.key.p ?? null,
-      deviceId: this.deviceId, ...tokenNames(chain), clientTime: new Date(this.options.clock()).toISOString(), clientName: NAME,
+      deviceId: this.deviceId, ...tokenNames(token), clientTime: new Date(this.options.clock()).toISOString(), clientName: NAME,
     };
     let found;
     try {
@@ -355,7 +355,7 @@ export class LtsClient {
     }
     const [server, answer] = found;
     if (!isText(answer.lease)) throw new Unreachable("The server's answer holds no lease; check the server's URL.");
-    await this.#take(server, answer, chain, answer.lease, answer.certificates);
+    await this.#take(server, answer, token, answer.lease, answer.certificates);
     return this.claims;
   }
 
@@ -406,9 +406,9 @@ export class LtsClient {
   }
 
   async #send(text, lines) {
-    const chain = (await this.#fact("chain")) ?? null;
+    const token = (await this.#fact("chain")) ?? null;
     const reports = lines.map(({ slot, usage }) => ({ slot: iso(slot), usage }));
-    const [server, answer] = await this.#call("report", { lease: text, ...tokenNames(chain), reports });
+    const [server, answer] = await this.#call("report", { lease: text, ...tokenNames(token), reports });
     const results = Array.isArray(answer.results) ? answer.results : [];
     await this.store.run(async (of) => {
       const outbox = of("outbox");
@@ -423,7 +423,7 @@ export class LtsClient {
       }
     });
     const known = isText(answer.lease) ? ((await this.#fact("chains")) ?? {})[readJws(answer.lease, LEASE).header.kid] : null;
-    await this.#take(server, answer, chain, known ? answer.lease : null, known);
+    await this.#take(server, answer, token, known ? answer.lease : null, known);
     this.moved = !known && (isText(answer.lease) || server !== this.leaseServer);
     return results;
   }
@@ -468,8 +468,8 @@ export class LtsClient {
     return this.store.run((of) => of("facts").get(name));
   }
 
-  // What an answer brings: the server's time, the next chain token, maybe a lease.
-  async #take(server, answer, sentChain, text, certificates) {
+  // What an answer brings: the server's time, the next clone token, maybe a lease.
+  async #take(server, answer, sentToken, text, certificates) {
     const told = Date.parse(answer.serverTime) / 1000;
     if (!Number.isInteger(told)) throw new Unreachable("The server's answer lacks its time; check the server's URL.");
     this.offset = told - Math.floor(this.options.clock() / 1000);
@@ -483,7 +483,7 @@ export class LtsClient {
       const facts = of("facts");
       await facts.put("offset", this.offset);
       await facts.put("seen", this.seen);
-      if (((await facts.get("chain")) ?? null) === sentChain) await facts.put("chain", answer.cloneToken ?? answer.chain); // of parallel answers one wins
+      if (((await facts.get("chain")) ?? null) === sentToken) await facts.put("chain", answer.cloneToken ?? answer.chain); // of parallel answers one wins
       if (!found) return;
       await facts.put("lease", found.claims.jti);
       await facts.put("certificates", certificates);

@@ -108,9 +108,9 @@ WRONG = {
         [("return verify_lease(text, certificates, self._vendor_key)",
           "return Lease.from_claims(read_jws(text, LEASE_TYPE).claims())")],
     ),
-    "forgets the chain token": (
+    "forgets the clone token": (
         "client.py", 'cloneToken is null, where "c1" was expected',
-        [('**_token(chain), "reports"', '**_token(None), "reports"')],
+        [('**_token(token), "reports"', '**_token(None), "reports"')],
     ),
     "asks the standby after every refusal": (
         "servers.py", "sent authorize to the standby though nothing was to be sent",

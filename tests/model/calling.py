@@ -43,7 +43,7 @@ class Calling(Administering):
             return
         same("authorize", expected or _told(lease), self._told_really(done.lease))
         same("end and renewal of the lease", (lease.end, lease.renew_after), (done.expires_at, done.renew_after))
-        self._keep_token(device, token, done.chain, given)
+        self._keep_token(device, token, done.clone_token, given)
         self.leases.append(Held(done.lease, lease))
 
     def _compare_refusal(self, device: str, code: int | str) -> None:
@@ -137,7 +137,7 @@ class Calling(Administering):
         same("report", expected, None)
         same("results of a report", results, [(result.status, result.code) for result in done.results])
         same("renewal", renewed and _told(renewed), done.lease and self._told_really(done.lease))
-        self._keep_token(device, which, done.chain, given)
+        self._keep_token(device, which, done.clone_token, given)
         if renewed is not None and done.lease is not None:
             self.leases.append(Held(done.lease, renewed))
 

@@ -420,9 +420,9 @@ def test_a_device_that_looks_copied_is_cleared_and_the_audit_log_tells(site: Sit
     tokens: list[str | None] = [None, None]
     for turn in range(6):  # two machines take turns, each with the clone token that it was given
         with contextlib.suppress(Refusal):
-            tokens[turn % 2] = site.lab.authorize(code, device, chain=tokens[turn % 2]).chain
+            tokens[turn % 2] = site.lab.authorize(code, device, clone_token=tokens[turn % 2]).clone_token
     with pytest.raises(Refusal):
-        site.lab.authorize(code, device, chain=tokens[1])
+        site.lab.authorize(code, device, clone_token=tokens[1])
     page = admin.open("devices")
     row = page.get_by_role("table", name="Devices").locator("tbody tr").filter(has_text="6f1c2b7e")
     expect(row).to_contain_text("copied, copies refused")
@@ -435,7 +435,7 @@ def test_a_device_that_looks_copied_is_cleared_and_the_audit_log_tells(site: Sit
     expect(page.get_by_text("The mark is cleared")).to_be_visible()
     expect(row).not_to_contain_text("copied")
     expect(page.get_by_role("button", name="Clear the mark")).to_have_count(0)
-    site.lab.authorize(code, device, chain=tokens[1])  # it is refused no more
+    site.lab.authorize(code, device, clone_token=tokens[1])  # it is refused no more
     told = admin.open("audit-log").get_by_role("row").filter(has_text="cleared a device that looked copied")
     expect(told).to_have_count(1)
     expect(told).to_contain_text("6f1c2b7e")

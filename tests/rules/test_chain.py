@@ -1,4 +1,4 @@
-"""Chain tokens: what is a fork, what an alternation, and what is harmless.
+"""Clone tokens: what is a fork, what an alternation, and what is harmless.
 
 See docs/design/authorizing.md, Device clones.
 """

@@ -165,7 +165,7 @@ def test_an_answer_without_a_clone_token_leaves_the_one_at_hand() -> None:
     with answering(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body) as port:
         key = LicenseKey((f"http://127.0.0.1:{port}/lts/",), "216998", "216998-100", None, None).encode()
         made = Client(key, product="reader", vendor_key=Vendor().key.public.x)
-        made._state.replace_chain(None, "token")
+        made._state.replace_token(None, "token")
         made._state.remember_lease("a", "s", "lease", NOON)
         made.flush()
         assert made._state.fact("chain") == "token"

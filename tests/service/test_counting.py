@@ -44,12 +44,12 @@ class Program:
         self.lease, self.token = "", chain
 
     def authorize(self, **more: Any) -> None:
-        done = self.server.authorize(None, self.device, chain=self.token, **more)
-        self.lease, self.token = done.lease, done.chain
+        done = self.server.authorize(None, self.device, clone_token=self.token, **more)
+        self.lease, self.token = done.lease, done.clone_token
 
     def report(self, count: int, slot: int | None = None, name: str = "QR") -> str:
         answer = self.server.report(self.lease, {name: count}, slot, self.token)
-        self.token = answer.chain
+        self.token = answer.clone_token
         return answer.results[0].status
 
     def copy(self) -> Program:
@@ -87,14 +87,14 @@ def verified(server: Lab) -> bool:
 def test_a_foreign_request_without_token_doubles_nothing(server: Lab) -> None:
     one = program(server)
     entries = [entry(SLOT - n, {"QR": 10}) for n in range(100)]
-    one.token = server.report_many(one.lease, list(entries), one.token).chain
+    one.token = server.report_many(one.lease, list(entries), one.token).clone_token
     foreign = server.report(one.lease, {"QR": 10}, SLOT, None)
     assert foreign.results[0].status == "unchanged"
     again = server.report_many(one.lease, list(entries), one.token)
     assert {result.status for result in again.results} == {"unchanged"}
     assert server.used() == 1001
-    one.token = again.chain
-    server.report(one.lease, {"QR": 10}, SLOT, foreign.chain)
+    one.token = again.clone_token
+    server.report(one.lease, {"QR": 10}, SLOT, foreign.clone_token)
     again = server.report_many(one.lease, list(entries), one.token)
     assert server.used() == 1001, "slots from before the two were told apart"
     assert verified(server)
@@ -197,7 +197,7 @@ def test_a_refused_clone_is_shown_in_the_same_moment_and_after_a_restart(tmp_pat
         serial = server.ctx.store.serial
         for token in (two.token, None, "no token"):
             with pytest.raises(Refusal):
-                server.authorize(None, DEVICE, chain=token)
+                server.authorize(None, DEVICE, clone_token=token)
         assert server.ctx.store.serial == serial, "later refusals change nothing"
         one.authorize()
         assert verified(server)
@@ -442,7 +442,7 @@ class Counting(RuleBasedStateMachine):
         self.server.load(item("one", quota=10**9), item("two", quota=10**9, modules=["OCR"]))
         done = self.server.authorize(None, DEVICE, modules=("QR", "OCR"))
         self.lease = done.lease
-        self._asked(self.machines[0], None, done.chain)
+        self._asked(self.machines[0], None, done.clone_token)
 
     def _asked(self, machine: Seat, sent: str | None, token: str) -> Any:
         branch = self.model.ask(sent, slot_of(self.time.now))
@@ -466,7 +466,7 @@ class Counting(RuleBasedStateMachine):
         sent, kept = (None if omits else machine.token), machine.token
         now = slot_of(self.time.now)
         answer = self.server.report_many(self.lease, [entry(now - back, usage) for back in backs], sent)
-        branch = self._asked(machine, sent, answer.chain)
+        branch = self._asked(machine, sent, answer.clone_token)
         if lost:
             machine.token = kept
         grown = dict.fromkeys(backs, 0)
@@ -485,7 +485,7 @@ class Counting(RuleBasedStateMachine):
         sent = None if omits else machine.token
         refused, known = self.model.refuses(sent), self.model.refused
         try:
-            done = self.server.authorize(None, DEVICE, chain=sent)
+            done = self.server.authorize(None, DEVICE, clone_token=sent)
         except Refusal as refusal:
             assert refusal.code == 151
             assert refused
@@ -494,7 +494,7 @@ class Counting(RuleBasedStateMachine):
                 self.model.given += 1
             return
         assert not refused
-        self._asked(machine, sent, done.chain)
+        self._asked(machine, sent, done.clone_token)
 
     @rule(data=st.data())
     def lose_the_token(self, data: st.DataObject) -> None:

@@ -194,11 +194,11 @@ class PairMachine(RuleBasedStateMachine):
         if player.lab is None:
             return
         try:
-            done = player.lab.authorize(None, device, product=product, chain=self._chain(device, machine))
+            done = player.lab.authorize(None, device, product=product, clone_token=self._chain(device, machine))
         except (Refusal, CannotStore) as refusal:
             assert refusal.code in (100, 120, 113, 150, 151), refusal.detail
             return
-        self.chains[device, machine] = done.chain
+        self.chains[device, machine] = done.clone_token
         self.leases.append((device, product, done.lease))
 
     def _chain(self, device: str, machine: int) -> str | None:
@@ -225,7 +225,7 @@ class PairMachine(RuleBasedStateMachine):
         except (Refusal, CannotStore) as refusal:
             assert refusal.code in (100, 141, 150), refusal.detail
             return
-        self.chains[device, machine] = done.chain
+        self.chains[device, machine] = done.clone_token
         if done.results[0].status in ("counted", "unchanged"):
             self.acknowledged[key] = max(count, self.acknowledged[key])
 

@@ -66,7 +66,7 @@ def test_one_device_fifty_times_at_once_takes_one_seat_and_is_no_clone(server: L
     assert server.live() == 1
     token = outcomes[17].chain
     for _ in range(5):
-        token = server.authorize(code, device, chain=token).chain
+        token = server.authorize(code, device, clone_token=token).clone_token
     assert server.live() == 1
     with server.ctx.store.reader() as db:
         found = devices.find(db, UUID(device).bytes)

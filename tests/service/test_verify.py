@@ -30,7 +30,7 @@ def busy(server: Lab) -> None:
                             "test", NOON).name  # fmt: skip
     for name, modules in ((code, ("QR", "OCR")), (second, ("OCR",)), (code, ("PDF",))):
         done = server.authorize(name, modules=modules)
-        server.report_many(done.lease, [entry(SLOT - n, {modules[0]: n + 1}) for n in range(5)], done.chain)
+        server.report_many(done.lease, [entry(SLOT - n, {modules[0]: n + 1}) for n in range(5)], done.clone_token)
     handshakes.edit(server.ctx, second, {"password": "secret", "note": "a note"}, "test", NOON)
 
 

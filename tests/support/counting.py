@@ -16,7 +16,7 @@ Key = tuple[str, int, str]
 
 @dataclass(eq=False)
 class Token:
-    """A chain token: which request it answered, and which token that one had returned."""
+    """A clone token: which request it answered, and which token that one had returned."""
 
     number: int
     parent: Token | None

@@ -135,15 +135,15 @@ class Lab:
         return authorize.authorize(self.ctx, request, self.time.now, caller)
 
     def report(
-        self, lease: str, usage: dict[str, int] | None = None, slot: int | None = None, chain: str | None = None
+        self, lease: str, usage: dict[str, int] | None = None, slot: int | None = None, clone_token: str | None = None
     ) -> Reported:
         """Report one slot (the present one by default)."""
         number = slot_of(self.time.now) if slot is None else slot
-        return self.report_many(lease, [entry(number, usage or {})], chain)
+        return self.report_many(lease, [entry(number, usage or {})], clone_token)
 
-    def report_many(self, lease: str, entries: list[Entry | BadEntry], chain: str | None = None) -> Reported:
+    def report_many(self, lease: str, entries: list[Entry | BadEntry], clone_token: str | None = None) -> Reported:
         """Report many slots."""
-        return report.record(self.ctx, lease, chain, entries, self.time.now)
+        return report.record(self.ctx, lease, clone_token, entries, self.time.now)
 
     def live(self, item_key: int = 1) -> int:
         """Live seats of an item."""

@@ -59,7 +59,7 @@ def test_everything_a_request_can_say_is_read() -> None:
     assert request.modules == ("QR Code", "PDF417")
     assert request.instances == 7
     assert (request.domain, request.application_id, request.process_name) == ("a.example.com", "app", "p.exe")
-    assert (request.chain, request.client_name) == ("token", "x/1.0")
+    assert (request.clone_token, request.client_name) == ("token", "x/1.0")
 
 
 def test_null_means_not_sent() -> None:
@@ -71,7 +71,7 @@ def test_null_means_not_sent() -> None:
 @pytest.mark.parametrize("named", [{"cloneToken": "t"}, {"chain": "t"}, {"cloneToken": "t", "chain": "t"},
                                    {"cloneToken": "t", "chain": None}])  # fmt: skip
 def test_the_clone_token_has_two_names(named: dict[str, Any]) -> None:
-    assert read_authorize(body(**named)).chain == "t"
+    assert read_authorize(body(**named)).clone_token == "t"
 
 
 def test_two_clone_tokens_in_one_request_are_refused() -> None:

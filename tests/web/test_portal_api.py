@@ -80,10 +80,10 @@ def cloned(server: Lab) -> str:
     """A device that two machines used in turns."""
     server.load(item())
     device = str(uuid4())
-    start = server.authorize(None, device).chain
-    tokens = {n: server.authorize(None, device, chain=start).chain for n in (0, 1)}
+    start = server.authorize(None, device).clone_token
+    tokens = {n: server.authorize(None, device, clone_token=start).clone_token for n in (0, 1)}
     for n in (0, 1, 0, 1, 0):
-        tokens[n] = server.authorize(None, device, chain=tokens[n]).chain
+        tokens[n] = server.authorize(None, device, clone_token=tokens[n]).clone_token
     return device
 
 

@@ -53,7 +53,7 @@ def test_a_report_is_read() -> None:
     ).encode()
     report = read_report(data)
     slot = slot_of(parse_iso(SLOT))
-    assert (report.lease, report.chain) == ("a.b.c", "token")
+    assert (report.lease, report.clone_token) == ("a.b.c", "token")
     assert report.entries == [
         Entry(slot, SLOT, {"QR Code": 3, "1D: barcode": 0}, 2),
         Entry(slot + 1, "2026-11-25T03:06:00+01:00", {}, None),

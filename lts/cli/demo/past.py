@@ -45,7 +45,7 @@ class Player:
     device: Device
     uuid: UUID
     lease: str | None = None
-    chain: str | None = None
+    clone_token: str | None = None
     reported: Counter[str] = field(default_factory=Counter)
 
 
@@ -108,7 +108,7 @@ class Past:
             except Refusal:
                 player.lease = None
             else:
-                player.lease, player.chain = done.lease, done.chain
+                player.lease, player.clone_token = done.lease, done.clone_token
 
     def _report(self, working: list[tuple[Player, float]], since: int, at: int) -> None:
         sent = []
@@ -116,10 +116,10 @@ class Past:
             entries = list(self._entries(player.device, load, since, at)) if player.lease is not None else []
             if entries and player.lease is not None:
                 lease = self._ctx.leases.verify(player.lease)
-                sent.append((player, entries, report.begin(self._ctx, lease, player.chain, list(entries), at)))
+                sent.append((player, entries, report.begin(self._ctx, lease, player.clone_token, list(entries), at)))
         for player, entries, begun in sent:
             done = begun.finish()
-            player.lease, player.chain = done.lease or player.lease, done.chain
+            player.lease, player.clone_token = done.lease or player.lease, done.clone_token
             for entry, result in zip(entries, done.results, strict=True):
                 if result.status == "counted":
                     player.reported.update(entry.usage)
@@ -151,7 +151,7 @@ def _request(player: Player, changes: Json | None = None) -> Request:
         "product": device.product, "version": device.version, "deployment_type": "desktop", "charge_way": device.way,
         "handshake_code": device.code, "modules": device.modules, "client_name": device.name, **(changes or {}),
     }  # fmt: skip
-    return Request(device=player.uuid.bytes, chain=player.chain, **asked)
+    return Request(device=player.uuid.bytes, clone_token=player.clone_token, **asked)
 
 
 def _uuid(dice: random.Random) -> UUID:

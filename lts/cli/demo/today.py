@@ -53,5 +53,5 @@ def _take_over(player: Player, folder: Path) -> None:
     """The device goes on as the one that it was: with its identity and the token of its last call."""
     state = State(folder)
     state.keep("device", str(player.uuid))
-    state.keep("chain", player.chain)
+    state.keep("chain", player.clone_token)
     state.close()
