@@ -46,15 +46,14 @@ def admit(code: Code, request: Request) -> None:
 
 
 def _check_validation(code: Code, request: Request) -> None:
+    if not any(code.validation):
+        return
     fields = (
         (code.validation.domains, request.domain, domains.matches_any),
         (code.validation.application_ids, request.application_id, _among),
         (code.validation.process_names, request.process_name, _among),
     )
-    bound = [(allowed, sent, test) for allowed, sent, test in fields if allowed]
-    if not bound:
-        return
-    sent_ones = [(allowed, sent, test) for allowed, sent, test in bound if sent is not None]
+    sent_ones = [(allowed, sent, test) for allowed, sent, test in fields if allowed and sent is not None]
     if not sent_ones:
         raise Refusal(
             114,

@@ -19,18 +19,14 @@ _VALIDATION = {"domain": "domain", "applicationId": "application_id", "processNa
 def claim_of(request: Request, code: Code) -> dict[str, Any]:
     """The claim `asked` of a lease that answers a request by a code; what was not sent is left out."""
     claim: dict[str, Any] = {"product": request.product, "deploymentType": request.deployment_type}
-    for name, attribute in _OPTIONAL.items():
-        value = getattr(request, attribute)
-        if value is not None:
-            claim[name] = value
+    claim |= _sent(request, _OPTIONAL)
     if request.handshake_code is None:
         claim["default"] = True
     if request.modules:
         claim["modules"] = request.modules
     if request.instances != 1:
         claim["instances"] = request.instances
-    sent = {name: getattr(request, attribute) for name, attribute in _VALIDATION.items()}
-    validation = {name: value for name, value in sent.items() if value is not None}
+    validation = _sent(request, _VALIDATION)
     if validation:
         claim["validation"] = validation
     if code.session_password is not None:
@@ -38,29 +34,31 @@ def claim_of(request: Request, code: Code) -> dict[str, Any]:
     return claim
 
 
+def _sent(request: Request, names: dict[str, str]) -> dict[str, Any]:
+    return {name: value for name, field in names.items() if (value := getattr(request, field)) is not None}
+
+
 def is_still_asked_for(claim: dict[str, Any], code: Code, catalog: Catalog) -> bool:
     """Whether the request behind a claim would still find its code: who named an organization alone gets whichever code
     is its default."""
+    if not claim.get("default"):
+        return True
     default = catalog.defaults.get(code.organization_id)
-    return not claim.get("default") or (default is not None and default.key == code.key)
+    return default is not None and default.key == code.key
 
 
 def request_of(claim: dict[str, Any], device: bytes, code: Code) -> Request:
     """The request behind a claim, as it would be sent again: with the session password as long as that is the one that
     was sent."""
-    validation = claim.get("validation", {})
+    sent = {_OPTIONAL[name]: value for name, value in claim.items() if name in _OPTIONAL}
+    sent |= {_VALIDATION[name]: value for name, value in claim.get("validation", {}).items() if name in _VALIDATION}
     knows_password = claim.get("password") == code.password_change
     return Request(
         device=device,
         product=claim["product"],
         deployment_type=claim["deploymentType"],
         session_password=code.session_password if knows_password else None,
-        version=claim.get("version"),
-        edition=claim.get("edition"),
-        charge_way=claim.get("chargeWay"),
         modules=tuple(claim.get("modules", ())),
         instances=claim.get("instances", 1),
-        domain=validation.get("domain"),
-        application_id=validation.get("applicationId"),
-        process_name=validation.get("processName"),
+        **sent,
     )

@@ -6,7 +6,7 @@ Pure: the caller brings the catalog, a look-up of each item's standing, and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lts.errors import Refusal
 from lts.rules import domains
@@ -30,8 +30,7 @@ STAGES = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
 items alone."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """An authorization request, names in NFC, `device` the 16 bytes of its UUID. None = not sent."""
 
     device: bytes
@@ -52,8 +51,7 @@ class Request:
     client_name: str | None = None
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """What an item's counters say for one device: units used, live seats, overdraft spent.
 
     `seat` is the device's live grant in the item, if any, `in_code` whether it came by this code already;
@@ -73,8 +71,7 @@ class Standing:
     in_code: bool = False
 
 
-@dataclass(frozen=True)
-class Granted:
+class Granted(NamedTuple):
     """One item of a decision, with the device's seat after it; `lease_end` in UTC seconds."""
 
     item: LicenseItem
@@ -84,8 +81,7 @@ class Granted:
     lease_end: int
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """Granted items, or none and the code that refuses.
 
     `tried` holds each item in the order it was looked at with the code that speaks against it, 0 = it fits.
@@ -104,8 +100,7 @@ class Decision:
 StandingOf = Callable[[CodeItem], Standing]
 
 
-@dataclass(frozen=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     entry: CodeItem
     code: int
     modules: tuple[str, ...]
@@ -127,8 +122,7 @@ def decide(
     at than it takes to find the one that is granted, and `tried` is empty then; without it every item is.
     """
     outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
-    offered = frozenset(m for entry, fault in outer if not fault for m in entry.item.item.modules)
-    coverable = offered.issuperset(request.modules)
+    coverable = _are_offered(request.modules, outer)
     known: dict[int, _Candidate] = {}
 
     def candidate(entry: CodeItem, fault: int) -> _Candidate:
@@ -139,9 +133,11 @@ def decide(
 
     def granted(chosen: _Choice) -> tuple[Granted, ...]:
         return tuple(
-            grant_item(c.entry.item, code.key, modules, c.standing, request.instances, now, item_now)
-            for c, modules in chosen
-            if c.standing is not None
+            [
+                grant_item(c.entry.item, code.key, modules, c.standing, request.instances, now, item_now)
+                for c, modules in chosen
+                if c.standing is not None
+            ]
         )
 
     if held is not None:
@@ -151,8 +147,18 @@ def decide(
     candidates = [candidate(entry, fault) for entry, fault in outer]
     ordered = _order(code, candidates, item_now)
     chosen = _as_next_time(code, candidates, _choose(ordered, request), request, item_now)
-    tried = tuple((c.entry.item, c.code) for c in ordered)
+    tried = tuple([(c.entry.item, c.code) for c in ordered])
     return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried)
+
+
+def _are_offered(modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) -> bool:
+    """Whether each of these modules is in one of the items that fit as far as `_unfit` says."""
+    offered: set[str] = set()
+    if modules:
+        for entry, fault in outer:
+            if not fault:
+                offered.update(entry.item.item.modules)
+    return offered.issuperset(modules)
 
 
 def _first_in_order(
@@ -216,7 +222,7 @@ def _candidate(
         return _Candidate(entry, fault, (), None)
     item = entry.item.item
     wanted = request.modules or item.modules
-    covered = tuple(module for module in wanted if module in item.modules)
+    covered = tuple([module for module in wanted if module in item.modules])
     if len(covered) < len(wanted) and (not covered or not coverable):
         return _Candidate(entry, 124, covered, None)
     fault = item_fault(entry.item, item_now)
@@ -274,6 +280,11 @@ def used_up(entry: CodeItem, standing: Standing) -> bool:
     return item.charge_way in CONCURRENT_WAYS and standing.spent >= item.overdraft
 
 
+def is_counted(item: Item) -> bool:
+    """Whether what devices report can use the item up."""
+    return item.charge_way in UNIT_WAYS or item.charge_way in CONCURRENT_WAYS
+
+
 def in_quota_grace(item: Item, standing: Standing) -> bool:
     """Whether the next use draws on the grace beyond the quota."""
     if item.charge_way in UNIT_WAYS:
@@ -291,6 +302,8 @@ def _order(
 ) -> list[_Candidate]:
     """A live seat first, but for one in an item past its end, then the code's order; without a manual one, items in
     grace stand behind. `given` are the items in which this request gives a seat: it counts as live."""
+    if len(candidates) == 1:
+        return candidates
     return sorted(candidates, key=lambda candidate: _rank(code, candidate, item_now, given))
 
 

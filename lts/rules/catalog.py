@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
 from lts.protocol import Lease
 from lts.rules.certificates import Certificates, LicenseName
@@ -64,13 +65,15 @@ class CodeItem:
     cap: int | None = None
 
 
-@dataclass(frozen=True)
-class Validation:
+class Validation(NamedTuple):
     """What binds a code to an application; empty = not bound by that field."""
 
     domains: tuple[str, ...] = ()
     application_ids: tuple[str, ...] = ()
     process_names: tuple[str, ...] = ()
+
+
+UNBOUND = Validation()
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,11 @@ class Code:
     manual_order: bool = False
     session_password: str | None = field(default=None, repr=False)
     password_change: int = 0
-    validation: Validation = Validation()
+    validation: Validation = UNBOUND
     note: str = ""
     removed: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
         """`{organizationId}-{custom}`, what applications send."""
         return f"{self.organization_id}-{self.custom}"
@@ -158,7 +161,8 @@ class Catalog:
     def owner(self, name: str) -> str | None:
         """The organization whose code was the first to have a spelled name, whatever became of that code; None for a
         name that was never given."""
-        first = next((self.codes_by_key.get(number) for number in self.names.bearers(name)), None)
+        bearers = self.names.bearers(name)
+        first = self.codes_by_key.get(bearers[0]) if bearers else None
         return None if first is None else first.organization_id
 
     def code_meant(self, name: str, organization_id: str | None) -> Code | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 LicenseName = tuple[str, str]
 """(root key id of the vendor, license id)."""
@@ -23,8 +24,10 @@ class Certified:
     rest: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Chain:
+_NONE = Certified()
+
+
+class Chain(NamedTuple):
     """What a client needs to believe a lease; `licenses` holds the certificates of the lease's licenses that the first
     of `certificates` does not name."""
 
@@ -42,7 +45,7 @@ class Certificates:
 
     def chain_of(self, licenses: Sequence[LicenseName]) -> Chain:
         """The chain of a lease over these licenses, all of one vendor; the key that most of them certify leads it."""
-        best = max(self.named, key=lambda one: sum(name in one.by_license for name in licenses), default=Certified())
+        best = max(self.named, key=lambda one: sum([name in one.by_license for name in licenses]), default=_NONE)
         found = [best.by_license[name] for name in dict.fromkeys(licenses) if name in best.by_license]
         if found:
             return Chain((found[0], *best.rest), tuple(found[1:]))

@@ -170,13 +170,8 @@ def _open_branch(state: ChainState, token: Token) -> Step:
     branch = min(len(state.tips), MAX_BRANCHES - 1)
     if token.parent == 0:
         state = _alternate_late(state, token)
-    state = state._replace(
-        tips=(*state.tips[:branch], token.number),
-        apart=state.apart[:branch],
-        active=branch,
-        forked=state.forked or token.parent > 0,
-    )
-    return _issue(_mark_returned(state, token.number), branch, token.number)
+    state = state._replace(apart=state.apart[:branch], forked=state.forked or token.parent > 0)
+    return _issue(_return(state, branch, token.number), branch, token.number)
 
 
 def _go_on(state: ChainState, token: Token, branch: int, slot: int) -> Step:
@@ -188,15 +183,17 @@ def _go_on(state: ChainState, token: Token, branch: int, slot: int) -> Step:
     elif branch != state.active:
         state = _count_alternation(state)
     if state.tips[branch] == token.parent:
-        tips = list(state.tips)
-        tips[branch] = token.number
-        state = _mark_returned(state._replace(tips=tuple(tips)), token.number)
-    return _issue(state._replace(active=branch), branch, token.number)
+        state = _return(state, branch, token.number)
+    return _issue(state, branch, token.number)
 
 
-def _mark_returned(state: ChainState, number: int) -> ChainState:
+def _return(state: ChainState, branch: int, number: int) -> ChainState:
+    """The token of this number came back, the newest of its branch."""
     age = state.given - number
-    return state._replace(returned=state.returned | 1 << age) if age < WINDOW else state
+    return state._replace(
+        tips=(*state.tips[:branch], number, *state.tips[branch + 1 :]),
+        returned=state.returned | 1 << age if age < WINDOW else state.returned,
+    )
 
 
 def _alternate_late(state: ChainState, token: Token) -> ChainState:
@@ -227,7 +224,9 @@ def _issue(state: ChainState, branch: int, parent: int, *, on_branch: bool = Tru
     returned = (state.returned << 1) & ((1 << WINDOW) - 1)
     cloned = state.refused and not (on_branch and branch == _oldest(state))
     apart = state.apart[branch] if on_branch and branch < len(state.apart) else 0
-    return Step(state._replace(given=number, returned=returned), branch, number, parent, cloned, apart)
+    active = branch if on_branch else state.active
+    state = state._replace(given=number, returned=returned, active=active)
+    return Step(state, branch, number, parent, cloned, apart)
 
 
 def _oldest(state: ChainState) -> int:

@@ -49,7 +49,7 @@ class Names:
 
     def bearers(self, name: str) -> tuple[int, ...]:
         """Numbers of the codes that were given a name, the first of them first."""
-        return tuple(given.code for given in self.of_name.get(name, ()))
+        return tuple([given.code for given in self.of_name.get(name, ())])
 
     def since(self, code: int) -> int:
         """UTC seconds at which a code got the name that it has, 0 when that is not known."""

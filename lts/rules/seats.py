@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lts.protocol import DAY_SECONDS, NEVER, SLOT_SECONDS, slot_of
 from lts.rules.licensefile import ChargeWay, Item
@@ -16,8 +16,7 @@ ROUND = 1 << 32
 OVERDRAFT_PERIOD_SECONDS = 365 * DAY_SECONDS
 
 
-@dataclass(frozen=True)
-class Seat:
+class Seat(NamedTuple):
     """A device's place in an item: the seat (device, item, grant), or a concurrent item's live lease.
 
     `since` and `end` are UTC seconds; `since` is when a concurrent item's unbroken lease began (0 for
@@ -44,10 +43,10 @@ def join(one: Seat, other: Seat) -> Seat:
     Operations on usage): the newer grant; of one grant its latest renewal, and closed for good once it is closed."""
     if one.grant != other.grant:
         return one if one.grant > other.grant else other
-    later = max(one, other, key=lambda seat: (seat.end, seat.grace))
+    later = one if (one.end, one.grace) >= (other.end, other.grace) else other
     return Seat(
         one.grant,
-        min((s.end for s in (one, other) if s.closed), default=later.end),
+        min([s.end for s in (one, other) if s.closed], default=later.end),
         later.grace,
         one.closed or other.closed,
         one.codes if one.codes == other.codes else tuple(sorted({*one.codes, *other.codes})),

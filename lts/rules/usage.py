@@ -117,12 +117,10 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
     A slot that stands twice keeps its highest count; zeros count nothing.
     """
     series: dict[SeriesKey, dict[int, int]] = {}
+    alive = [entry.slot for entry in entries]
     for position, item in enumerate(lease.items):
         most = item.instances
-        slots = dict.fromkeys((entry.slot for entry in entries), most)
-        if most > 1:
-            slots = _instances(entries, most)
-        series[position, None] = slots
+        series[position, None] = _instances(entries, most) if most > 1 else dict.fromkeys(alive, most)
     by_name: dict[str, dict[int, int]] = {}
     for slot, _, usage, _ in entries:
         for name, count in usage.items():

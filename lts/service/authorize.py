@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
 
 from lts.errors import Refusal
-from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of
+from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
 from lts.rules import admission, asked, chain, likeness
 from lts.rules import authorize as rules
 from lts.rules.authorize import Decision, Granted, Request, has_seat
@@ -28,8 +26,7 @@ SHOWN_MODULES, SHOWN_CHARACTERS = 20, 100
 """Of the modules in a refused request that *Why?* keeps: requests of strangers must not fill the memory."""
 
 
-@dataclass(frozen=True)
-class Authorized:
+class Authorized(NamedTuple):
     """What the device gets; times in UTC seconds. `clone_token` its new one."""
 
     lease: str
@@ -41,8 +38,7 @@ class Authorized:
     clone_token: str
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """A decision: the `place` of its change (None when refused) and the device's new clone token. `clone` is the
     refusal of a clone, which no item was asked about."""
 
@@ -60,19 +56,21 @@ def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = 
 
     Raises Refusal with the codes of docs/design/authorizing.md, Refusal codes; a refused request changes nothing.
     """
-    return finish(ctx, request, now, begin(ctx, request, now, caller))
+    token = token_of(ctx, request.device, request.clone_token)
+    return finish(ctx, request, now, begin(ctx, request, token, now, caller))
 
 
-def proves_device(ctx: Context, request: Request) -> bool:
-    """Whether a request shows a clone token that was given to its device."""
-    token = request.clone_token
-    return token is not None and chain.decode_token(ctx.clone_key, request.device, token) is not None
+def token_of(ctx: Context, uuid: bytes, text: str | None) -> chain.Token | None:
+    """The clone token that a device showed, None where it showed none that was given to it."""
+    return None if text is None else chain.decode_token(ctx.clone_key, uuid, text)
 
 
-def begin(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Waiting[Decided]:
-    """Hand the decision to the writer without waiting; `finish` does the rest."""
+def begin(
+    ctx: Context, request: Request, token: chain.Token | None, now: int, caller: Caller | None = None
+) -> Waiting[Decided]:
+    """Hand the decision to the writer without waiting; `finish` does the rest. `token` is `token_of` the request."""
     item_now = ctx.clock.item_time(now)
-    return ctx.store.submit(lambda tx: decide(tx, ctx, request, now, item_now, caller))
+    return ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, caller))
 
 
 def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) -> Authorized:
@@ -110,7 +108,13 @@ def renew_after(lease: Lease) -> int:
 
 
 def decide(
-    tx: Transaction, ctx: Context, request: Request, now: int, item_now: int, caller: Caller | None = None
+    tx: Transaction,
+    ctx: Context,
+    request: Request,
+    token: chain.Token | None,
+    now: int,
+    item_now: int,
+    caller: Caller | None = None,
 ) -> Decided:
     """The operation behind an authorization. Raises Refusal before it changes anything; only a clone's first refusal
     leaves a trace."""
@@ -118,7 +122,7 @@ def decide(
     code = admission.find_code(tx.catalog, request)
     admission.admit(code, request)
     device = devices.find(tx.db, request.device)
-    step = chain_step(ctx, device, request.device, request.clone_token, now)
+    step = chain_step(device, token, now)
     if device is not None and step.cloned:
         clone = clones.refuse(tx, device, step, now)
         return Decided(code, Decision((), 151, ()), None, "", Chain(), clone)
@@ -139,9 +143,9 @@ def decide(
         ),
         now,
     )
-    token = next_token(ctx, request.device, step)
+    given = next_token(ctx, request.device, step)
     chain_of = tx.catalog.certificates.chain_of([g.item.license_name for g in decision.granted])
-    return Decided(code, decision, place_of(tx, ctx), token, chain_of)
+    return Decided(code, decision, place_of(tx, ctx), given, chain_of)
 
 
 def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
@@ -149,9 +153,8 @@ def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
     return FeedPlace(ctx.identity.incarnation, tx.serial, tx.head[:4].hex())
 
 
-def chain_step(ctx: Context, device: devices.Device | None, uuid: bytes, text: str | None, now: int) -> chain.Step:
-    """Advance a device's chain by the token it sent. `now` in UTC seconds."""
-    token = chain.decode_token(ctx.clone_key, uuid, text) if text is not None else None
+def chain_step(device: devices.Device | None, token: chain.Token | None, now: int) -> chain.Step:
+    """Advance a device's chain by the token it showed. `now` in UTC seconds."""
     if device is None:
         return chain.step(None, token, slot_of(now))
     return chain.step(device.chain, token, slot_of(max(now, device.contact)))
@@ -166,14 +169,15 @@ def next_token(ctx: Context, uuid: bytes, step: chain.Step) -> str:
 def seat_records(granted: tuple[Granted, ...], now: int) -> tuple[records.SeatRecord, ...]:
     """The feed's form of the seats of a decision; items without seats have none."""
     return tuple(
-        seats.record(g.item.key, g.seat, now, g.item.item.charge_way in CONCURRENT_WAYS)
-        for g in granted
-        if has_seat(g.item.item.charge_way)
+        [
+            seats.record(g.item.key, g.seat, now, g.item.item.charge_way in CONCURRENT_WAYS)
+            for g in granted
+            if has_seat(g.item.item.charge_way)
+        ]
     )
 
 
-@dataclass(frozen=True)
-class Promise:
+class Promise(NamedTuple):
     """What a lease says of the authorization that it stems from: device (UUID text), code by number and by its name of
     then, what was asked (lts.rules.asked) and when, UTC seconds; the last two None for one that LTS 0.1.0 answered."""
 
@@ -185,7 +189,7 @@ class Promise:
 
 
 def _promise(request: Request, code: Code, now: int) -> Promise:
-    return Promise(str(UUID(bytes=request.device)), code.key, code.name, asked.claim_of(request, code), now)
+    return Promise(uuid_text(request.device), code.key, code.name, asked.claim_of(request, code), now)
 
 
 def make_lease(
@@ -204,9 +208,9 @@ def make_lease(
         jti=f"{place.origin[:8]}-{place.serial}",
         issued_at=now,
         not_before=now,
-        expires_at=min(g.lease_end for g in granted),
+        expires_at=min([g.lease_end for g in granted]),
         handshake_code=promise.name,
-        items=tuple(_lease_item(g) for g in granted),
+        items=tuple(map(_lease_item, granted)),
         serial=place.serial,
         origin=place.origin,
         head=place.head,
@@ -235,7 +239,7 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
     if not isinstance(refusal.code, int) or refusal.code in (100, 130, 140, 150):
         return
     told = {
-        "device": str(UUID(bytes=request.device)),
+        "device": uuid_text(request.device),
         "product": request.product,
         "version": request.version,
         "edition": request.edition,

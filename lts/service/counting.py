@@ -6,7 +6,7 @@ See docs/design/charging.md, Reports.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
 from lts.rules import usage
@@ -22,8 +22,7 @@ Series = Mapping[usage.SeriesKey, dict[int, int]]
 Kinds = dict[str, int | bytes]
 
 
-@dataclass(frozen=True)
-class Counting:
+class Counting(NamedTuple):
     """`rejected` has a place for each entry, None where it counts; `folded` are the names that count under "(other)",
     `license_name` the license they were charged to."""
 
@@ -33,11 +32,12 @@ class Counting:
     license_name: LicenseName
 
 
-@dataclass(frozen=True)
-class Sender:
-    """Who reports: the lease, its items as this server holds them, the code and the device by number (None: new)."""
+class Sender(NamedTuple):
+    """Who reports: the lease, the device's UUID (16 bytes), the lease's items as this server holds them, the code and
+    the device by number (None: new)."""
 
     lease: Lease
+    uuid: bytes
     items: Sequence[LicenseItem]
     code: int
     device: int | None
@@ -48,15 +48,17 @@ def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], n
     rejected = usage.judge_closed(entries, tx.catalog.closed_day)
     series = _gather(sender, entries, rejected)
     kinds = _kinds(tx, ctx, sender, series, now)
-    full = _without_room(tx, sender, series, kinds)
+    folded = _folded(series, kinds)
+    full = _without_room(tx, sender, series, kinds) if folded else None
     if full:
         rejected = [result or _too_many(entry, full) for entry, result in zip(entries, rejected, strict=True)]
         series = _gather(sender, entries, rejected)
+        folded = _folded(series, kinds)
     runs: list[records.Run] = []
+    newest = slot_of(now)
     for (position, name), slots in series.items():
         kind = usage.PRESENCE if name is None else kinds[name]
-        runs.extend(_split(sender.items[position].key, kind, slots, slot_of(now)))
-    folded = {name: position for position, name in series if name is not None and isinstance(kinds[name], bytes)}
+        runs += _split(sender.items[position].key, kind, slots, newest)
     charged = sender.items[min(folded.values(), default=0)]
     return Counting(tuple(runs), rejected, frozenset(folded), charged.license_name)
 
@@ -69,12 +71,17 @@ def _gather(sender: Sender, entries: list[Entry], rejected: list[Result | None])
 
 def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: int) -> Kinds:
     """What stands for each name in the feed: its number, else its digest."""
-    device = sender.lease.device_bytes
+    known = tx.types
     return {
-        name: ctx.new_names.number(tx, name, device, sender.items[position].license_name, now)
+        name: known.get(name) or ctx.new_names.number(tx, name, sender.uuid, sender.items[position].license_name, now)
         for position, name in series
         if name is not None
     }
+
+
+def _folded(series: Series, kinds: Kinds) -> dict[str, int]:
+    """The names that have no number, each with the position of the item it is charged to."""
+    return {name: position for position, name in series if name is not None and isinstance(kinds[name], bytes)}
 
 
 def _without_room(tx: Transaction, sender: Sender, series: Series, kinds: Kinds) -> set[tuple[int, str]]:

@@ -39,7 +39,8 @@ def explain(ctx: Context, request: Request, now: int) -> dict[str, Any]:
 
 def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> dict[str, Any]:
     device = devices.find(view.db, request.device)
-    if device is not None and authorize.chain_step(ctx, device, request.device, request.clone_token, now).cloned:
+    token = authorize.token_of(ctx, request.device, request.clone_token)
+    if device is not None and authorize.chain_step(device, token, now).cloned:
         refusal = clones.refusal()
         return {"code": refusal.code, "detail": refusal.detail, "items": []}
     look_up = standing_of(view, code, device.key if device else None, now, item_now)

@@ -28,7 +28,7 @@ def leased(tx: Transaction, lease: Lease) -> Leased:
     if code is None:
         raise NotVerified("This server does not know the handshake code of the lease. Authorize again.")
     find = tx.catalog.item_of
-    return Leased(code, tuple(find(code.organization_id, item.license_id, item.item_id) for item in lease.items))
+    return Leased(code, tuple([find(code.organization_id, item.license_id, item.item_id) for item in lease.items]))
 
 
 def _by_number(tx: Transaction, lease: Lease) -> Code | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from lts.service.authorize import (
     place_of,
     renew_after,
     seat_records,
+    token_of,
 )
 from lts.service.context import Context
 from lts.service.counting import Counting, Sender, count
@@ -36,8 +36,7 @@ from lts.store.transaction import Transaction
 from lts.store.writer import Waiting
 
 
-@dataclass(frozen=True)
-class Reported:
+class Reported(NamedTuple):
     """What the client is told: a result for each entry in order, its new clone token, and a renewed lease with its
     times (UTC seconds), or else a receipt, with the certificates of its key where they are not those of the lease
     sent."""
@@ -52,8 +51,7 @@ class Reported:
     certificates: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
-class _Recorded:
+class _Recorded(NamedTuple):
     grown: stored.Grown
     renewed: tuple[Granted, ...]
     code: Code
@@ -168,7 +166,7 @@ def _record(
         raise NotVerified("This server no longer holds the items of the lease. Authorize again.")
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
-    step = chain_step(ctx, device, uuid, clone_token, now)
+    step = chain_step(device, token_of(ctx, uuid, clone_token), now)
     branch, apart = step.counted
     reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
 
@@ -176,9 +174,9 @@ def _record(
         known = device or devices.find(tx.db, uuid)  # by its own report, or not yet: a restore lost it
         return renewal(tx, lease, code, held, known, step, ctx.leases.issuer, now, item_now)
 
-    renewed, before = judge(), _limits_reached(tx, code, held, now, item_now)
-    number = device.key if device else None
-    counting = count(tx, ctx, Sender(lease, held, code.key, number), entries, now)
+    renewed, number = judge(), device.key if device else None
+    before = _limits_reached(tx, code, held, now, item_now) if renewed else []
+    counting = count(tx, ctx, Sender(lease, uuid, held, code.key, number), entries, now)
     grown: stored.Grown = tx.emit(
         records.Reported(
             device.key if device else tx.next_device,
@@ -195,7 +193,7 @@ def _record(
     if renewed and _limits_reached(tx, code, held, now, item_now) != before:
         renewed = judge()
     after = goneon.used_after_release(tx.db, number, lease, held, entries) if number and not renewed else None
-    certificates = _certificates(tx, ctx, lease, held)
+    certificates = None if renewed else _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
     return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting, after, reached)
 
@@ -240,9 +238,13 @@ def _limits_reached(
     tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int
 ) -> list[tuple[bool, bool]]:
     """All that the counts of a report can change in a decision: which of its lease's items are used up, or in grace."""
-    entries = [code.entries.get(item.key) or CodeItem(item) for item in items]
-    counts = [(entry, counted(tx, code, entry, now, item_now)) for entry in entries]
-    return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.item, so_far)) for entry, so_far in counts]
+    reached = []
+    for item in items:
+        if rules.is_counted(item.item):
+            entry = code.entries.get(item.key) or CodeItem(item)
+            so_far = counted(tx, code, entry, now, item_now)
+            reached.append((rules.used_up(entry, so_far), rules.in_quota_grace(item.item, so_far)))
+    return reached
 
 
 def renewal(
@@ -266,7 +268,7 @@ def renewal(
         return _of_items(lease, code, items, look_up, now, item_now)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
         return ()
-    request = asked.request_of(lease.asked, lease.device_bytes, code)
+    request = asked.request_of(lease.asked, device.uuid, code)
     try:
         admission.admit(code, request)
     except Refusal:

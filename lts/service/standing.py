@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from lts.rules.authorize import Standing, StandingOf, used_up
 from lts.rules.catalog import Code, CodeItem, LicenseItem
@@ -74,8 +73,7 @@ def _concurrent_standing(
     seat, peak = _held(view, device, item, now, True)
     counts = counted(view, code, entry, now, item_now)
     overused = used_up(entry, counts)
-    return replace(
-        counts,
+    return counts._replace(
         elders=_elders(view, item, device or 0, seat, now) if overused else 0,
         live=seats.live_leases(view, item.key, 0, now) if overused else 0,
         code_live=seats.live_leases(view, item.key, code.key, now) if entry.cap is not None else 0,

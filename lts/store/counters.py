@@ -79,12 +79,6 @@ class SeatCounts:
             if exact is not None:
                 exact[code].add(end, n)
 
-    def must_learn(self, key: SeatKey, now: int) -> bool:
-        """Whether `live` has to know the exact ends of the item's seats that end in the hour of `now`."""
-        hour = hour_of(now)
-        known = self._known.get(key[0])
-        return (known is None or known[0] != hour) and hour in self._hours[key].at
-
     def learn(self, item: int, now: int, ends: Iterable[tuple[int, int, int]]) -> None:
         """Keep the exact ends of all seats of an item that end in the hour of `now`: (code, UTC seconds, how many)."""
         by_code: defaultdict[int, Ends] = defaultdict(Ends)
@@ -92,12 +86,14 @@ class SeatCounts:
             by_code[code].add(end, n)
         self._known[item] = hour_of(now), by_code
 
-    def live(self, key: SeatKey, now: int) -> int:
-        """Seats that end after `now`; right only when there is nothing to be learned."""
-        item, code = key
+    def live(self, key: SeatKey, now: int) -> int | None:
+        """Seats that end after `now`; None where the exact ends in its hour are to be learned first."""
         hour, hours = hour_of(now), self._hours[key]
         later = hours.after(hour)
-        return later + self._known[item][1][code].after(now) if hour in hours.at else later
+        if hour not in hours.at:
+            return later
+        known = self._known.get(key[0])
+        return later + known[1][key[1]].after(now) if known is not None and known[0] == hour else None
 
 
 class Counters:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import apsw
 import msgspec
@@ -18,8 +18,7 @@ _decode = msgspec.msgpack.Decoder(ChainState).decode
 _FIELDS_OF_0_1 = 8
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """A device as stored; `contact` in UTC seconds."""
 
     key: int

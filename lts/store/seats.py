@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -86,7 +85,9 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
     before = find(tx.db, device, record.item, concurrent) if known else None
     if before is not None:
         seat = join(before, seat)
-    seat = replace(seat, ended=seat.grant <= tx.rounds.get(record.item, 0) * ROUND)
+    ended = seat.grant <= tx.rounds.get(record.item, 0) * ROUND
+    if ended != seat.ended:
+        seat = seat._replace(ended=ended)
     state = device, record.item, seat.grant, seat.end, _flags(seat), _pack_codes(seat.codes)
     if concurrent:
         tx.execute(_PUT_LEASE, (*state, seat.since, seat.instances))
@@ -173,9 +174,9 @@ _LIVE_BY_CODES = "SELECT codes, {1} FROM {0} WHERE item = ? AND ends > ? AND fla
 def _live(view: View, counted: tuple[str, str], item: int, code: int, now: int) -> int:
     if isinstance(view, Transaction):
         counts = view.counters.seats if counted is _SEATS else view.counters.leases
-        if counts.must_learn((item, code), now):
+        while (alive := counts.live((item, code), now)) is None:
             counts.learn(item, now, _ends_in_hour(view.db, counted, item, hour_of(now)))
-        return counts.live((item, code), now)
+        return alive
     if not code:
         return int(sql.value(view.db, _LIVE.format(*counted), (item, now)))
     found = sql.rows(view.db, _LIVE_BY_CODES.format(*counted), (item, now))

@@ -53,10 +53,16 @@ class Places:
     def __init__(self, tx: Transaction, row: dict[SeriesKey, Series]) -> None:
         self._tx = tx
         self._row = row
-        self._branches = {branch for branch, _, _ in row}
-        self._digests = {key[2] for key in row if isinstance(key[2], bytes)}
+        self._branches: set[int] = set()
+        self._digests: set[bytes] = set()
         self._other = tx.types.get(OTHER_TYPE)
-        self._folded_by_0_1 = {i for branch, i, kind in row if kind == self._other and branch in OF_0_1}
+        self._folded_by_0_1: set[int] = set()
+        for branch, item, kind in row:
+            self._branches.add(branch)
+            if isinstance(kind, bytes):
+                self._digests.add(kind)
+            elif kind == self._other and branch in OF_0_1:
+                self._folded_by_0_1.add(item)
         self._numbers: dict[bytes, int] | None = None
         self.moved: list[tuple[int, bytes]] = []
 

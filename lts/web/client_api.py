@@ -181,9 +181,10 @@ class ClientApi:
         self._limits.check_address(address)
         with self._counting(address):
             request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
-            self._count_asking(request, environ, address)
-        now = self._ctx.clock.now()
-        waiting = authorize.begin(self._ctx, request, now, Caller(address, environ.get("HTTP_USER_AGENT", "")))
+            token = authorize.token_of(self._ctx, request.device, request.chain)
+            self._count_asking(request, environ, address, proven=token is not None)
+        now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
+        waiting = authorize.begin(self._ctx, request, token, now, caller)
         return Call(waiting, lambda: self._authorized(request, address, now, waiting))
 
     def _authorized(self, request: Request, address: str, now: int, waiting: Waiting[Decided]) -> tuple[int, bytes]:
@@ -197,9 +198,9 @@ class ClientApi:
             raise
         return 200, answers.authorized(done, now)
 
-    def _count_asking(self, request: Request, environ: Environ, address: str) -> None:
+    def _count_asking(self, request: Request, environ: Environ, address: str, *, proven: bool) -> None:
         """Count an authorization for the device it proves to come from, else for its address. Raises Refusal 130."""
-        if authorize.proves_device(self._ctx, request):
+        if proven:
             self._limits.device(request.device)
             return
         self._limits.named_device(request.device, address)
@@ -221,7 +222,10 @@ class ClientApi:
                 vouched = text, self._count_device(text)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
-            self._limits.charge(lease.device_bytes, max(sent.size // ENTRIES_PER_REQUEST, len(body) // LARGE_BYTES))
+            size = max(len(sent.entries), sent.counts)
+            more = max(size // ENTRIES_PER_REQUEST, len(body) // LARGE_BYTES)
+            if more:
+                self._limits.charge(lease.device_bytes, more)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest)

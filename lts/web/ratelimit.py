@@ -82,8 +82,7 @@ class Limits:
 
     def charge(self, device: bytes, requests: int) -> None:
         """A request of a device was as much work as so many more."""
-        if requests:
-            self._devices.charge(device, requests)
+        self._devices.charge(device, requests)
 
     def named_device(self, device: bytes, address: str) -> None:
         """One request that only names a device: no other address is held up by it, nor the device itself."""

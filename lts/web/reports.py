@@ -75,16 +75,12 @@ class _Entries(Struct):
 
 
 class Report(NamedTuple):
-    """What a report says; `entries` in the order sent."""
+    """What a report says; `entries` in the order sent, `counts` of them all."""
 
     lease: str
     clone_token: str | None
     entries: list[Entry | BadEntry]
-
-    @property
-    def size(self) -> int:
-        """How many entries or counts it has, whichever are more."""
-        return max(len(self.entries), sum([len(entry.usage) for entry in self.entries if isinstance(entry, Entry)]))
+    counts: int
 
 
 _decode = msgspec.json.Decoder(ReportMessage).decode
@@ -130,7 +126,8 @@ def _fast(body: bytes) -> Report | None:
         types = set().union(*usages)
         if not types <= _known_types and not all(map(_learn, usages)):
             return None
-        colons = 2 + message.lease.count(":") + 2 * len(texts) + sum(map(len, usages)) + "".join(texts).count(":")
+        counts = sum(map(len, usages))
+        colons = 2 + message.lease.count(":") + 2 * len(texts) + counts + "".join(texts).count(":")
         if instances.count(UNSET) < len(instances):
             colons += sum(n is not UNSET for n in instances)
             instances = [None if n is UNSET else n for n in instances]
@@ -146,7 +143,7 @@ def _fast(body: bytes) -> Report | None:
             colons += 1 + (token or "").count(":")
     if not adds_up(body, colons):
         return None
-    return Report(message.lease, clone_token(message.clone_token, message.chain), entries)
+    return Report(message.lease, clone_token(message.clone_token, message.chain), entries, counts)
 
 
 @lru_cache(maxsize=_KNOWN_SLOTS)
@@ -188,7 +185,8 @@ def _careful(tree: Tree) -> Report:
         first = entries[0]
         assert isinstance(first, BadEntry)
         raise Malformed(f"{first.field} {first.detail}.", field=first.field)
-    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries)
+    counts = sum([len(entry.usage) for entry in entries if isinstance(entry, Entry)])
+    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries, counts)
 
 
 class _Loose(Struct):

@@ -47,7 +47,7 @@ def asked(*codes: int) -> Request:
     """The request in which these checks, and no others, may speak."""
     domain = "example.com" if 103 in codes else None
     way = None if 115 not in codes else "domain" if {114, 103} & {*codes} else "scan"
-    return replace(ASKED, domain=domain, charge_way=way)
+    return ASKED._replace(domain=domain, charge_way=way)
 
 
 def bad(*codes: int, key: int = 1) -> CodeItem:
@@ -116,7 +116,7 @@ def test_the_same_request_is_given_the_same_again_once_it_has_its_seats() -> Non
     several = 0
     for _ in range(3000):
         code = a_code(chance)
-        request = replace(ASKED, modules=tuple(chance.sample(MODULES, chance.randint(1, 4))))
+        request = ASKED._replace(modules=tuple(chance.sample(MODULES, chance.randint(1, 4))))
         held = {
             entry.item.key: Seat(1, NOON + DAY_SECONDS)
             for entry in code.items

@@ -45,7 +45,7 @@ def code_of(kinds: list[Kind], *, manual: bool) -> tuple[Code, dict[int, Standin
         )
         entries.append(CodeItem(LicenseItem(key, "1", "vendor", "o", item)))
         known = STANDINGS[standing]
-        standings[key] = known if way == "device" else replace(known, seat=None)
+        standings[key] = known if way == "device" else known._replace(seat=None)
     return Code(1, "o", "code", tuple(entries), manual_order=manual), standings
 
 
@@ -60,7 +60,7 @@ def decided(
         return standings[entry.item.key]
 
     held = [key for key, standing in standings.items() if standing.seat is not None]
-    request = replace(ASKED, modules=modules)
+    request = ASKED._replace(modules=modules)
     decision = decide(code, request, look_up, NOON, NOON, None if all_items else held)
     assert len(set(looks)) == len(looks), "each at most once"
     return decision, len(looks)

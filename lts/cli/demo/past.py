@@ -99,8 +99,11 @@ class Past:
 
     def _authorize(self, players: list[Player], at: int) -> None:
         """All at once, as they come in the morning; who is refused does nothing that day."""
-        asked = [(player, request, authorize.begin(self._ctx, request, at))
-                 for player, request in ((player, _request(player)) for player in players)]  # fmt: skip
+        asked = []
+        for player in players:
+            request = _request(player)
+            token = authorize.token_of(self._ctx, request.device, request.chain)
+            asked.append((player, request, authorize.begin(self._ctx, request, token, at)))
         for player, request, waiting in asked:
             request_id.set(new_id())
             try:
