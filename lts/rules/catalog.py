@@ -145,7 +145,7 @@ class Catalog:
         """Codes that were not removed, in the order of `codes_by_key`."""
         return [code for code in self.codes_by_key.values() if not code.removed]
 
-    @property
+    @cached_property
     def closed_day(self) -> int:
         """The last day (since 1970) of which only sums are kept, -1 for none."""
         return int(str(self.settings.get("closedDay", -1)))

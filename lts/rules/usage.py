@@ -146,5 +146,9 @@ def _instances(entries: Sequence[Entry], most: int) -> dict[int, int]:
 
 def refuse_all_bad(entries: Sequence[Entry | BadEntry]) -> BadEntry | None:
     """The first fault when no entry of a report is good (the answer is 400 then), else None."""
-    faults = [entry for entry in entries if isinstance(entry, BadEntry)]
-    return faults[0] if faults and len(faults) == len(entries) else None
+    first = None
+    for entry in entries:
+        if isinstance(entry, Entry):
+            return None
+        first = first or entry
+    return first

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lts.errors import NotVerified
 from lts.protocol import Lease
-from lts.rules.catalog import Code, LicenseItem
+from lts.rules.catalog import Catalog, Code, LicenseItem
 from lts.store import pair
 from lts.store.transaction import Transaction
 
@@ -24,15 +24,16 @@ def leased(tx: Transaction, lease: Lease) -> Leased:
 
     Raises NotVerified (141) when this server knows no such code.
     """
-    code = _by_number(tx, lease) if lease.code is not None else tx.catalog.bearer(lease)
+    catalog = tx.catalog
+    code = _by_number(tx, catalog, lease) if lease.code is not None else catalog.bearer(lease)
     if code is None:
         raise NotVerified("This server does not know the handshake code of the lease. Authorize again.")
-    find = tx.catalog.item_of
+    find = catalog.item_of
     return Leased(code, tuple([find(code.organization_id, item.license_id, item.item_id) for item in lease.items]))
 
 
-def _by_number(tx: Transaction, lease: Lease) -> Code | None:
+def _by_number(tx: Transaction, catalog: Catalog, lease: Lease) -> Code | None:
     """A number counts only together with a name that its code once had: after a restore another code may have it."""
     assert lease.code is not None
-    code = tx.catalog.codes_by_key.get(tx.aliases.get((pair.CODE, lease.code), lease.code))
-    return code if code is not None and tx.catalog.bore(code, lease.handshake_code) else None
+    code = catalog.codes_by_key.get(tx.aliases.get((pair.CODE, lease.code), lease.code))
+    return code if code is not None and catalog.bore(code, lease.handshake_code) else None

@@ -25,7 +25,8 @@ class Leases:
     """
 
     def __init__(self, issuer: str, key: SigningKey, secret: bytes) -> None:
-        self._issuer = issuer
+        self.issuer = issuer
+        """LTS UUID that stands in `iss`."""
         self._key = key
         self._secret = secret
         self._keys = {key.kid: key.public}
@@ -35,11 +36,6 @@ class Leases:
         self._old: set[bytes] = set()
         self._lock = threading.Lock()
 
-    @property
-    def issuer(self) -> str:
-        """LTS UUID that stands in `iss`."""
-        return self._issuer
-
     def sign(self, lease: Lease) -> str:
         """The lease as a compact JWS."""
         text = sign_jws(self._header, _encode(lease.claims()), self._key)
@@ -48,7 +44,7 @@ class Leases:
 
     def sign_receipt(self, device: str, now: int, place: FeedPlace, receipt: Receipt) -> str:
         """A receipt that no lease carries, as a compact JWS. `now` in UTC seconds."""
-        claims = {"iss": self._issuer, "sub": device, "iat": now, **place._asdict(), "receipt": receipt.claims()}
+        claims = {"iss": self.issuer, "sub": device, "iat": now, **place._asdict(), "receipt": receipt.claims()}
         return sign_jws(self._receipt_header, _encode(claims), self._key)
 
     def believe(self, keys: Iterable[PublicKey]) -> None:

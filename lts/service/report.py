@@ -190,7 +190,7 @@ def _record(
         ),
         now,
     )
-    if renewed and _limits_reached(tx, code, held, now, item_now) != before:
+    if before and _limits_reached(tx, code, held, now, item_now) != before:
         renewed = judge()
     after = goneon.used_after_release(tx.db, number, lease, held, entries) if number and not renewed else None
     certificates = None if renewed else _certificates(tx, ctx, lease, held)

@@ -73,15 +73,17 @@ class Series:
 
     def raise_run(self, begin: int, counts: list[int]) -> list[tuple[int, int]]:
         """`raise_to` for consecutive slots; the slots that grew, each with by how much."""
+        most = max(counts)
+        if most > 1 and (self.counts is None or most >= 1 << 8 * self.counts.itemsize):
+            self._spread("B" if most < 1 << 8 else "H" if most < 1 << 16 else "I")
         have = self.counts
-        if have is not None and max(counts) < 1 << 8 * have.itemsize:
-            rises = [(n, count - have[n]) for n, count in enumerate(counts, begin) if count > have[n]]
-            for slot, rise in rises:
-                have[slot] += rise
-        else:
-            found = ((n, self.raise_to(n, count)) for n, count in enumerate(counts, begin))
-            rises = [(slot, rise) for slot, rise in found if rise]
-        if rises and have is not None:
+        if have is None:
+            found = [(n, self.raise_to(n, count)) for n, count in enumerate(counts, begin)]
+            return [(slot, rise) for slot, rise in found if rise]
+        rises = [(n, count - have[n]) for n, count in enumerate(counts, begin) if count > have[n]]
+        for slot, rise in rises:
+            have[slot] += rise
+        if rises:
             self.low, self.high = min(self.low, rises[0][0]), max(self.high, rises[-1][0])
         return rises
 

@@ -114,10 +114,10 @@ def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces:
         elif series.closed_sum is not None:
             continue
         if kind == PRESENCE:
-            grown.presence.update(first + slot for slot in presence.raise_run(series, item, begin, counts))
+            grown.presence.update([first + slot for slot in presence.raise_run(series, item, begin, counts)])
         else:
             key = branch, item, kind
-            grown.units.update(first + slot for slot in units.raise_run(key, series, begin, counts))
+            grown.units.update(units.raise_run(key, series, begin, counts))
     units.add(record.code, device)
     tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, record.code, encode_day(own)))
 
@@ -141,17 +141,17 @@ class _Units:
         return kind
 
     def raise_run(self, key: SeriesKey, series: Series, begin: int, counts: list[int]) -> list[int]:
-        """Raise consecutive slots of a series of the row; the slots in which the units grew."""
+        """Raise consecutive slots of the day of a series of the row; the slots (since 1970) in which the units grew."""
         branch, item, kind = key
         self._branches.add(branch)
         if len(self._branches) == 1:
             rises = series.raise_run(begin, counts)
         else:
             rises = raise_among(series, kin_of(self._row, self._branches, item, kind), begin, counts)
-        counted = self._places.counted_as(kind)
+        counted, first = self._places.counted_as(kind), self._day * SLOTS_PER_DAY
         for slot, rise in rises:
-            self._grown[item, counted, self._hour(slot)] += rise
-        return [slot for slot, _ in rises]
+            self._grown[item, counted, (first + slot) // SLOTS_PER_HOUR] += rise
+        return [first + slot for slot, _ in rises]
 
     def _move(self, number: int, digest: bytes) -> None:
         """A name that another server put under "(other)" in this row: all of it counts there."""

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -76,6 +76,20 @@ class Begun(NamedTuple):
     identifier: str
     since: float
     call: Call
+
+
+class _Counting(NamedTuple):
+    """What is refused within the block counts against the address."""
+
+    note: Callable[[LtsError, str], None]
+    address: str
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, LtsError):
+            self.note(error, self.address)
 
 
 class ClientApi:
@@ -179,9 +193,9 @@ class ClientApi:
     def _authorize(self, environ: Environ, address: str) -> Call:
         self._ctx.check_serving()
         self._limits.check_address(address)
-        with self._counting(address):
+        with _Counting(self._count_refusal, address):
             request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
-            token = authorize.token_of(self._ctx, request.device, request.chain)
+            token = authorize.token_of(self._ctx, request.device, request.clone_token)
             self._count_asking(request, environ, address, proven=token is not None)
         now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
         waiting = authorize.begin(self._ctx, request, token, now, caller)
@@ -189,7 +203,7 @@ class ClientApi:
 
     def _authorized(self, request: Request, address: str, now: int, waiting: Waiting[Decided]) -> tuple[int, bytes]:
         try:
-            with self._counting(address):
+            with _Counting(self._count_refusal, address):
                 done = authorize.finish(self._ctx, request, now, waiting)
         except Refusal as refusal:
             odd = messages.oddities(request.handshake_code or request.organization_id or "")
@@ -215,7 +229,7 @@ class ClientApi:
 
     def _report(self, environ: Environ, address: str) -> Call:
         self._ctx.check_serving()
-        with self._counting(address):
+        with _Counting(self._count_refusal, address):
             body, vouched = self._opened(address, receive(environ, self._max_report))
             if vouched is None:
                 text = reports.read_lease(body)
@@ -232,13 +246,13 @@ class ClientApi:
         return Call(begun.waiting, lambda: self._reported(begun.finish, address, now))
 
     def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:
-        with self._counting(address):
+        with _Counting(self._count_refusal, address):
             done = finish()
         return 200, answers.reported(done, now)
 
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._ctx.check_serving()
-        with self._counting(address):
+        with _Counting(self._count_refusal, address):
             body, vouched = self._opened(address, receive(environ, MAX_RELEASE_BYTES))
             lease = messages.read_release(body)
             self._lease_of(lease, vouched)
@@ -286,15 +300,6 @@ class ClientApi:
         lease = self._ctx.leases.verify(text)
         self._limits.device(lease.device_bytes)
         return lease
-
-    @contextlib.contextmanager
-    def _counting(self, address: str) -> Iterator[None]:
-        """What is refused within the block counts against the address."""
-        try:
-            yield
-        except LtsError as error:
-            self._count_refusal(error, address)
-            raise
 
     def _count_refusal(self, error: LtsError, address: str) -> None:
         """A refusal counts against its address; one too many is told 130.

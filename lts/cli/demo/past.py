@@ -102,7 +102,7 @@ class Past:
         asked = []
         for player in players:
             request = _request(player)
-            token = authorize.token_of(self._ctx, request.device, request.chain)
+            token = authorize.token_of(self._ctx, request.device, request.clone_token)
             asked.append((player, request, authorize.begin(self._ctx, request, token, at)))
         for player, request, waiting in asked:
             request_id.set(new_id())
