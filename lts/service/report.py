@@ -268,7 +268,7 @@ def renewal(
         return _of_items(lease, code, items, look_up, now, item_now)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
         return ()
-    request = asked.request_of(lease.asked, device.uuid, code)
+    request = asked.request_of(lease.asked, lease.device_bytes, code)
     try:
         admission.admit(code, request)
     except Refusal:
