@@ -46,6 +46,8 @@ class Draft:
     is_default: bool
     fields: dict[str, Any]
     items: list[tuple[int, int | None]]
+    made_for: str = ""
+    """The license whose import makes this new code."""
 
 
 def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
@@ -164,10 +166,8 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
         raise AdminError("code-exists", f"The handshake code {other.name} exists already.", status=409)
     key = tx.new_number("codes") if draft.key is None else draft.key
     former = "" if mine is None else mine.name
-    record = records.Code(
-        actor, key, draft.organization_id, draft.custom, draft.is_default, draft.fields, tuple(draft.items), former
-    )
-    tx.emit(record, now)
+    place = draft.organization_id, draft.custom, draft.is_default
+    tx.emit(records.Code(actor, key, *place, draft.fields, tuple(draft.items), former, draft.made_for), now)
     return key
 
 

@@ -279,7 +279,7 @@ def _put_in(
     entries: list[tuple[int, int | None]] = [(item, None) for item in items]
     if place.code is None:
         is_default = make_default or new.organization_id not in tx.catalog.defaults
-        draft = handshakes.Draft(None, new.organization_id, place.custom, is_default, {}, entries)
+        draft = handshakes.Draft(None, new.organization_id, place.custom, is_default, {}, entries, new.license_id)
     else:
         draft = handshakes.draft_of(tx, place.code)
         draft.items.extend(entries)

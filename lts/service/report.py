@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from lts.errors import Malformed, NotVerified, Refusal
 from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results
 from lts.rules import admission, asked, usage
 from lts.rules import authorize as rules
-from lts.rules.authorize import Granted, has_seat
+from lts.rules.authorize import Granted, Standing, has_seat
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
@@ -96,8 +96,24 @@ def begin(
     rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     item_now = ctx.clock.item_time(now)
-    waiting = ctx.store.submit(lambda tx: _record(tx, ctx, lease, clone_token, good, now, item_now))
-    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, waiting.result(), now, body))
+    so_far: dict[int, Standing] = {}
+
+    def operation(tx: Transaction) -> _Recorded:
+        return _record(tx, ctx, lease, clone_token, good, now, item_now, so_far)
+
+    def finish() -> Reported:
+        try:
+            recorded = waiting.result()
+        except _LimitPassed:
+            recorded = ctx.store.submit(operation).result()
+        return _finish(ctx, lease, entries, rejected, recorded, now, body)
+
+    waiting = ctx.store.submit(operation)
+    return Begun(waiting, finish)
+
+
+class _LimitPassed(Exception):
+    """What a report counts changes what may be granted. Nothing of it is stored; it is judged again with its counts."""
 
 
 def _finish(
@@ -158,7 +174,9 @@ def _record(
     entries: list[Entry],
     now: int,
     item_now: int,
+    so_far: dict[int, Standing],
 ) -> _Recorded:
+    """`so_far`: what is counted of items once this report is, by number; filled by a try that raises _LimitPassed."""
     ctx.check_serving()
     code, items = leased(tx, lease)
     held = [item for item in items if item is not None]
@@ -169,13 +187,9 @@ def _record(
     step = chain_step(device, token_of(ctx, uuid, clone_token), now)
     branch, apart = step.counted
     reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
-
-    def judge() -> tuple[Granted, ...]:
-        known = device or devices.find(tx.db, uuid)  # by its own report, or not yet: a restore lost it
-        return renewal(tx, lease, code, held, known, step, ctx.leases.issuer, now, item_now)
-
-    renewed, number = judge(), device.key if device else None
-    before = _limits_reached(tx, code, held, now, item_now) if renewed else []
+    number = device.key if device else None
+    renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, so_far)
+    counts = _counted(tx, code, held, now, item_now) if renewed and not so_far else {}
     counting = count(tx, ctx, Sender(lease, uuid, held, code.key, number), entries, now)
     grown: stored.Grown = tx.emit(
         records.Reported(
@@ -190,8 +204,11 @@ def _record(
         ),
         now,
     )
-    if before and _limits_reached(tx, code, held, now, item_now) != before:
-        renewed = judge()
+    if counts:
+        after_it = _counted(tx, code, held, now, item_now)
+        if _limits_reached(code, held, after_it) != _limits_reached(code, held, counts):
+            so_far.update(after_it)
+            raise _LimitPassed
     after = goneon.used_after_release(tx.db, number, lease, held, entries) if number and not renewed else None
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
@@ -234,17 +251,20 @@ def _note_restored(ctx: Context, lease: Lease, reached: int) -> None:
     )
 
 
-def _limits_reached(
-    tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int
-) -> list[tuple[bool, bool]]:
-    """All that the counts of a report can change in a decision: which of its lease's items are used up, or in grace."""
-    reached = []
-    for item in items:
-        if rules.is_counted(item.item):
-            entry = code.entries.get(item.key) or CodeItem(item)
-            so_far = counted(tx, code, entry, now, item_now)
-            reached.append((rules.used_up(entry, so_far), rules.in_quota_grace(item.item, so_far)))
-    return reached
+def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, Standing]:
+    """What is counted so far of those items whose counts a report can raise, by number."""
+    entries = {item.key: _entry(code, item) for item in items if rules.is_counted(item.item)}
+    return {key: counted(tx, code, entry, now, item_now) for key, entry in entries.items()}
+
+
+def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, Standing]) -> list[tuple[bool, bool]]:
+    """All that counts can change in a decision: which of the items are used up, or in grace."""
+    found = [(_entry(code, item), counts[item.key]) for item in items if item.key in counts]
+    return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.item, so_far)) for entry, so_far in found]
+
+
+def _entry(code: Code, item: LicenseItem) -> CodeItem:
+    return code.entries.get(item.key) or CodeItem(item)
 
 
 def renewal(
@@ -252,18 +272,19 @@ def renewal(
     lease: Lease,
     code: Code,
     items: list[LicenseItem],
-    device: devices.Device | None,
+    device: int | None,
     step: Step,
     issuer: str,
     now: int,
     item_now: int,
+    so_far: Mapping[int, Standing],
 ) -> tuple[Granted, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
-    same would grant now (docs/design/charging.md, Renewal by report)."""
+    same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
+    `so_far` as in standing_of."""
     if step.cloned or code.removed or lease.issuer != issuer:
         return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
-    number = device.key if device else None
-    look_up = standing_of(tx, code, number, now, item_now)
+    look_up = standing_of(tx, code, device, now, item_now, so_far)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
@@ -276,7 +297,7 @@ def renewal(
     part = code.of_product(request.product)
     if part is None:
         return ()
-    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, number)).granted
+    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device)).granted
     same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
     return granted if same else ()
 
@@ -308,7 +329,7 @@ def _of_items(
 
 
 def _renew_item(
-    standing: rules.Standing, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int
+    standing: Standing, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int
 ) -> Granted | None:
     if claim.charge_way != entry.item.item.charge_way:
         return None  # what was granted then is not what an authorization would grant now

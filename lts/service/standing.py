@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from lts.rules.authorize import Standing, StandingOf, used_up
 from lts.rules.catalog import Code, CodeItem, LicenseItem
@@ -12,19 +13,26 @@ from lts.store import seats, usage
 from lts.store.snapshot import View
 
 FEW = 8
+NOTHING: Mapping[int, Standing] = MappingProxyType({})
 
 
-def standing_of(view: View, code: Code, device: int | None, now: int, item_now: int) -> StandingOf:
+def standing_of(
+    view: View, code: Code, device: int | None, now: int, item_now: int, so_far: Mapping[int, Standing] = NOTHING
+) -> StandingOf:
     """A look-up of standings for a device number, None = a device not known yet. `now` is the clock, `item_now` the
-    time for starts and ends of items, both UTC seconds."""
+    time for starts and ends of items, both UTC seconds. `so_far`, by an item's number: what `counted` will tell once a
+    report is stored."""
+
+    def count(entry: CodeItem) -> Standing:
+        return so_far.get(entry.item.key) or counted(view, code, entry, now, item_now)
 
     def look_up(entry: CodeItem) -> Standing:
         item = entry.item
         if item.item.charge_way in SEAT_WAYS:
             return _seat_standing(view, code, entry, device, now)
         if item.item.charge_way in CONCURRENT_WAYS:
-            return _concurrent_standing(view, code, entry, device, now, item_now)
-        return counted(view, code, entry, now, item_now)
+            return _concurrent_standing(view, code, entry, device, now, count(entry))
+        return count(entry)
 
     return look_up
 
@@ -67,11 +75,10 @@ def _seat_standing(view: View, code: Code, entry: CodeItem, device: int | None, 
 
 
 def _concurrent_standing(
-    view: View, code: Code, entry: CodeItem, device: int | None, now: int, item_now: int
+    view: View, code: Code, entry: CodeItem, device: int | None, now: int, counts: Standing
 ) -> Standing:
     item = entry.item
     seat, peak = _held(view, device, item, now, True)
-    counts = counted(view, code, entry, now, item_now)
     overused = used_up(entry, counts)
     return counts._replace(
         elders=_elders(view, item, device or 0, seat, now) if overused else 0,

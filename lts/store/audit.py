@@ -79,6 +79,8 @@ def _code(tx: Transaction, record: Code) -> _Parts:
     name = f"{record.organization}-{record.custom}"
     if record.former is not None:  # a line stays as it was: those of LTS 0.1.0 hold nothing of this
         detail |= {"number": record.code, "organization": record.organization}
+    if record.made_for:
+        detail["madeFor"] = record.made_for
     if record.former and record.former != name:
         detail["formerName"] = record.former
     return record.actor, "code-edited" if known else "code-added", name, detail

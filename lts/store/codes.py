@@ -79,12 +79,15 @@ def _number_here(tx: Transaction, record: Code) -> int:
 
 def made_at_import(db: apsw.Connection, license_id: str, organization: str) -> int | None:
     """Number of the code that the first import of a license made, whatever it is called now; None when none did, or it
-    was removed. An import makes its code by the change after that of its license."""
+    was removed. An import makes its code by the change after that of its license; what was made for it the line of the
+    audit log tells, but of 0.1 (without a number)."""
     key: int | None = sql.value(
         db,
         "SELECT c.id FROM codes c CROSS JOIN code_names n ON n.origin = c.born_origin AND n.serial = c.born_serial"
         " CROSS JOIN audit a ON a.time = n.since AND a.origin = c.born_origin AND a.serial = c.born_serial - 1"
+        " JOIN audit b ON b.time = n.since AND b.origin = c.born_origin AND b.serial = c.born_serial"
         " WHERE c.organization = ? AND c.removed IS NULL AND a.action = 'license-imported' AND a.subject = ?"
+        " AND (b.detail ->> 'number' IS NULL OR b.detail ->> 'madeFor' = a.subject)"
         " ORDER BY n.epoch, n.main, n.generation, n.origin, n.serial LIMIT 1",
         (organization, license_id),
     )

@@ -114,7 +114,8 @@ class GrantsEnded(Record, frozen=True):
 
 class Code(Record, frozen=True):
     """The whole state of a handshake code after the change; `items` are (item, cap) in order of use. `former` is the
-    whole name that it had before, "" of a new code; 0.1 did not tell it (None)."""
+    whole name that it had before, "" of a new code; 0.1 did not tell it (None). `made_for`: the license whose import
+    made the code, with this change; 0.1 did not tell it."""
 
     actor: str
     code: int
@@ -124,6 +125,7 @@ class Code(Record, frozen=True):
     fields: dict[str, Any]
     items: tuple[tuple[int, int | None], ...]
     former: str | None = None
+    made_for: str = ""
 
 
 class CodeRemoved(Record, frozen=True):

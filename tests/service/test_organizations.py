@@ -250,3 +250,12 @@ def test_new_items_of_a_renewal_get_a_code_when_that_of_the_first_import_is_gone
     assert take(server, grow(server, sold, item("b"))).handshake_code == code
     assert places(server) == {f"{ORGANIZATION}/100": ["b"]}
     assert set(server.ctx.store.catalog.codes_by_key) == {1, 2}
+
+
+def test_a_code_made_by_hand_right_after_an_import_is_not_the_one_that_an_import_made(server: Lab) -> None:
+    sold = sell(server, item("a"))
+    handshakes.remove(server.ctx, take(server, sold).handshake_code or "", "test", NOON)
+    take(server, sold := grow(server, sold, item("a", quota=7)))
+    handshakes.add(server.ctx, ORGANIZATION, {"custom": "100"}, "test", NOON)
+    assert take(server, grow(server, sold, item("b"))).handshake_code == f"{ORGANIZATION}-100-2"
+    assert places(server) == {f"{ORGANIZATION}/100": [], f"{ORGANIZATION}/100-2": ["b"]}

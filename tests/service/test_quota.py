@@ -64,7 +64,7 @@ def test_one_device_fifty_times_at_once_takes_one_seat_and_is_no_clone(server: L
     outcomes = at_once([lambda: server.authorize(code, device) for _ in range(50)], threads=50)
     assert not [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
     assert server.live() == 1
-    token = outcomes[17].chain
+    token = outcomes[17].clone_token
     for _ in range(5):
         token = server.authorize(code, device, clone_token=token).clone_token
     assert server.live() == 1

@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 
 from lts.errors import Refusal
-from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso
-from lts.service import attention, release
+from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
+from lts.service import attention, release, report
 from lts.store import closing, usage
 from lts.store.dayrow import decode_day
 from lts.store.records import Closed
 from lts.store.transaction import Transaction
-from tests.support.kit import NOON, Lab, item
+from tests.support.kit import NOON, Lab, entry, item
 
 
 def spent(server: Lab, key: int = 1) -> int:
@@ -127,3 +127,27 @@ def test_a_day_half_closed_is_closed_on_after_a_restart(server: Lab) -> None:
     server.ctx.store.write(lambda tx: tx.emit(Closed(today, (0, 1)), NOON))
     piece = server.ctx.store.write(lambda tx: closing.next_piece(tx.db, today))
     assert piece == Closed(today, (1, 0))
+
+
+def test_a_report_that_uses_up_the_overdraft_itself_extends_no_lease_that_it_does_not_renew(server: Lab) -> None:
+    code = server.load(item(way="concurrentDevice", quota=1, overdraft=1, expiresAt=None))
+    older, younger = (server.authorize(code).lease for _ in range(2))
+    server.report(older, {})
+    server.time.forward(SLOT_SECONDS)
+    before = server.rows("SELECT device, ends, since FROM leases ORDER BY device")
+    answer = server.report(younger, {"QR": 1}, NOON // SLOT_SECONDS)
+    assert (answer.lease, [one.status for one in answer.results]) == (None, ["counted"])
+    assert spent(server) == 1
+    assert server.rows("SELECT device, ends, since FROM leases ORDER BY device") == before
+    assert server.report(older, {}).lease is not None
+
+
+def test_a_report_is_judged_by_what_it_makes_of_the_counts_itself_in_a_group_too(server: Lab) -> None:
+    code = server.load(item(quota=10, graceQuota=0), item("two", quota=10))
+    leases = [server.authorize(code).lease for _ in range(3)]
+    begun = [
+        report.begin(server.ctx, server.ctx.leases.verify(lease), None, [entry(slot_of(NOON), {"QR": 4})], NOON)
+        for lease in leases
+    ]
+    renewed = [one.finish().lease is not None for one in begun]
+    assert (renewed, server.used()) == ([True, True, False], 12)
