@@ -17,7 +17,7 @@ from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
 from lts.server import opened
 from lts.service import alertsettings
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
 from lts.store import records
 from lts.store.transaction import Transaction
 

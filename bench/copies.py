@@ -24,7 +24,7 @@ from bench.reads import Reader
 from bench.serve import LABELS, config_for
 from lts.server import opened
 from lts.service import datafolder
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
 
 DEVICES, RATE, CONNECTIONS, REPEATS = 300_000, 150.0, 16, 3
 Figures = dict[str, Any]

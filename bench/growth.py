@@ -15,7 +15,7 @@ from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
 from lts.server import opened
 from lts.service import authorize
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
 from lts.store.transaction import Transaction
 
 BATCH = 5000

@@ -19,7 +19,7 @@ from bench.serve import LABELS, config_for
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
 from lts.server import opened
 from lts.service import datafolder
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
 from lts.store import deviceunits, rollups, sql
 from lts.store.dayrow import Series, encode_day
 from lts.store.transaction import Transaction

@@ -19,8 +19,8 @@ from lts.rules import activation, licensefile, vendorkey
 from lts.rules.licensefile import License
 from lts.server import opened
 from lts.service import licenses
-from lts.service.clock import Clock
-from lts.service.context import Context
+from lts.service.core.clock import Clock
+from lts.service.core.context import Context
 from lts.service.licenses import Choice
 from lts.vendor import issuing
 

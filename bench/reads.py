@@ -26,7 +26,7 @@ from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
 from lts.rules import licensefile
 from lts.server import opened
 from lts.service import datafolder, licenses
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
 from lts.service.licenses import Choice
 from lts.store import rollups
 from lts.store.transaction import Transaction

@@ -21,7 +21,7 @@ from flask import Flask
 
 from lts.config import Config
 from lts.server import Server, opened, set_up_logging, stop_on_signals
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
 from lts.service.pair.node import Node
 
 LABELS = ("machine-id:bench", "mac:bench", "processor-id:bench")

@@ -18,8 +18,8 @@ from lts.rules.authorize import Request
 from lts.rules.usage import BadEntry, Entry
 from lts.server import opened
 from lts.service import authorize, report, usage
-from lts.service.clock import Clock
-from lts.service.context import Context
+from lts.service.core.clock import Clock
+from lts.service.core.context import Context
 from lts.store import archive, feed, rollups, sql
 
 

@@ -7,7 +7,7 @@ import threading
 
 from lts.errors import LtsError
 from lts.service import outbox
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.smtp import Sender
 
 log = logging.getLogger("lts.courier")

@@ -16,7 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
 from lts.service import alerts, days, standin, upkeep
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.inspection import Inspection
 
 log = logging.getLogger("lts.jobs")

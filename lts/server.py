@@ -26,20 +26,21 @@ from lts.logs import Lines
 from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
-from lts.service import datafolder, folderstate, identity, labels, placing
+from lts.service import datafolder, folderstate, placing
 from lts.service.catalog import Builder
-from lts.service.clock import Clock
-from lts.service.context import Context
+from lts.service.core import identity, labels
+from lts.service.core.clock import Clock
+from lts.service.core.context import Context
+from lts.service.core.feeds import begin_feed
+from lts.service.core.leases import Leases
+from lts.service.core.licensefiles import LicenseFiles
+from lts.service.core.pinned import Delegation, PinnedFile
+from lts.service.core.refusals import Refusals
+from lts.service.core.trust import TrustStore
+from lts.service.core.vault import Vault
 from lts.service.datafolder import DataFolder
-from lts.service.feeds import begin_feed
-from lts.service.leases import Leases
-from lts.service.licensefiles import LicenseFiles
 from lts.service.mark import Mark
 from lts.service.pair.node import Node
-from lts.service.pair.pinned import Delegation, PinnedFile
-from lts.service.refusals import Refusals
-from lts.service.trust import TrustStore
-from lts.service.vault import Vault
 from lts.store import codes, database, pair
 from lts.store.store import DATABASE, Store, prepare
 from lts.watchdog import Watchdog

@@ -18,7 +18,7 @@ from lts.reach import Deadline, ask, http_connection
 from lts.service import datafolder
 
 if TYPE_CHECKING:
-    from lts.service.context import Context
+    from lts.service.core.context import Context
 
 TIMEOUT_SECONDS = 600
 MAX_ANSWER_BYTES = 256 << 20

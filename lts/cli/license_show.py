@@ -14,7 +14,7 @@ from lts.protocol import iso
 from lts.rules import filekind, licensefile, vendorkey
 from lts.rules.ends import end_text
 from lts.rules.licensefile import Item, License
-from lts.service.trust import TrustStore
+from lts.service.core.trust import TrustStore
 from lts.strictjson import strict_json
 
 

@@ -15,7 +15,7 @@ from lts.config import Config
 from lts.errors import AdminError, DataFolderError, LtsError
 from lts.rules import filekind
 from lts.rules.plural import counted
-from lts.service.files import move_private
+from lts.service.core.files import move_private
 
 
 def add_parsers(commands: Any) -> None:
@@ -161,7 +161,7 @@ def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
 
 def _faults(config: Config) -> list[str]:
     from lts.service import datafolder, upkeep
-    from lts.service.trust import TrustStore
+    from lts.service.core.trust import TrustStore
 
     check_holds_data(config)
     try:

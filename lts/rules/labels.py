@@ -1,6 +1,6 @@
 """Machine labels: which count, and whether a machine is still the one it was (docs/design/machine.md, Machine labels).
 
-Pure: reading the labels from the machine is in lts/service/labels.py.
+Pure: reading the labels from the machine is in lts/service/core/labels.py.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from lts.rules import meanwhile
 from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
 from lts.rules.catalog import Catalog
 from lts.rules.text import nfc
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.handshakes import clean_name
 from lts.service.passwords import hashed, is_dated, matches
 from lts.store import records

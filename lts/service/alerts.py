@@ -21,7 +21,7 @@ from lts.rules.alerts import NOTHING, Measure, Told
 from lts.rules.alertwords import PAGES
 from lts.rules.notices import Notice
 from lts.service import alertsettings, forecasts, licenses
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import alerts as stored
 from lts.store import feed, records
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lts.protocol import iso
 from lts.rules.paging import Page
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import audit
 from lts.store.audit import Line, Wanted
 

@@ -15,8 +15,8 @@ from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS
 from lts.service import clones
-from lts.service.context import Context, request_id
-from lts.service.refusals import RefusedRequest
+from lts.service.core.context import Context, request_id
+from lts.service.core.refusals import RefusedRequest
 from lts.service.standing import held_items, standing_of
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction

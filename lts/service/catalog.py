@@ -33,11 +33,11 @@ from lts.rules.catalog import (
 from lts.rules.certificates import Certificates, Certified, LicenseName
 from lts.rules.codenames import learn
 from lts.rules.licensefile import License
-from lts.service.identity import Identity
-from lts.service.licensefiles import LicenseFiles
-from lts.service.pair.pinned import Delegation
-from lts.service.trust import TrustStore
-from lts.service.vault import Vault
+from lts.service.core.identity import Identity
+from lts.service.core.licensefiles import LicenseFiles
+from lts.service.core.pinned import Delegation
+from lts.service.core.trust import TrustStore
+from lts.service.core.vault import Vault
 from lts.store import codenames, codes, licenses, pair
 from lts.store.codes import StoredCode
 from lts.store.licenses import Stamp, StoredLicense

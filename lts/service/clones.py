@@ -9,7 +9,7 @@ from uuid import UUID
 
 from lts.errors import AdminError, Refusal
 from lts.rules import chain
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import devices, records
 from lts.store.devices import Device
 from lts.store.transaction import Transaction

@@ -14,7 +14,7 @@ from lts.rules.codenames import Given
 from lts.rules.notices import WARNING, Notice
 from lts.rules.plural import counted
 from lts.service import handshakes
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import seats, statistics, usage
 from lts.store.statistics import Selection
 

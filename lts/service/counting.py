@@ -13,8 +13,8 @@ from lts.rules import usage
 from lts.rules.catalog import LicenseItem
 from lts.rules.certificates import LicenseName
 from lts.rules.usage import Entry, Result
-from lts.service import newnames
-from lts.service.context import Context
+from lts.service.core import newnames
+from lts.service.core.context import Context
 from lts.store import records, typenames
 from lts.store.transaction import Transaction
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import OLDEST_DAYS
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import closing
 from lts.store.records import Closed, Event
 from lts.store.transaction import Transaction

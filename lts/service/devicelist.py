@@ -12,7 +12,7 @@ from lts.protocol import iso
 from lts.rules.catalog import Catalog
 from lts.rules.paging import Page
 from lts.rules.seats import Seat
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import devicelist, devices, marks, seats
 from lts.store.devicelist import SORTS, Wanted
 from lts.store.devices import Device

@@ -9,7 +9,7 @@ from lts.rules.catalog import ACTIVE
 from lts.rules.ends import last_day as end_day
 from lts.rules.forecast import WINDOW_DAYS, last_day
 from lts.rules.seats import UNIT_WAYS
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import statistics
 from lts.store.statistics import Selection
 

@@ -10,7 +10,7 @@ import apsw
 from lts.errors import LtsError
 from lts.protocol import DAY_SECONDS
 from lts.rules.notices import ERROR, Notice
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import database, integrity
 
 log = logging.getLogger("lts.inspection")

@@ -18,7 +18,7 @@ from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_g
 from lts.rules.vendorkey import VendorKey, fingerprint, is_fingerprint
 from lts.service import handshakes
 from lts.service.catalog import binding_fault
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.importeffects import Effects, effects, live_seats
 from lts.store import codes, licenses, records, usage
 from lts.store.snapshot import View

@@ -17,7 +17,7 @@ import apsw
 
 from lts import plainfile
 from lts.errors import DataFolderError
-from lts.service.files import write_private
+from lts.service.core.files import write_private
 from lts.store.standing import Standing
 from lts.store.whoami import user_name
 

@@ -20,7 +20,7 @@ from lts.rules.plural import counted
 from lts.rules.serverurls import is_local
 from lts.service import alerts, alertsettings, handshakes, smtp, webhooks
 from lts.service.alertsettings import MailSettings
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.smtp import Sender
 from lts.store import alerts as stored
 from lts.store import records

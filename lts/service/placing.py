@@ -17,8 +17,8 @@ from typing import Any
 
 from lts import plainfile
 from lts.errors import DataFolderError
-from lts.service import identity
-from lts.service.files import sync_folder, write_private
+from lts.service.core import identity
+from lts.service.core.files import sync_folder, write_private
 
 INCOMING = "incoming"
 """Where new content is prepared; without MARKER it is thrown away at the next start."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from lts.errors import AdminError, NotVerified
 from lts.protocol import Lease
 from lts.rules.catalog import LicenseItem
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.leased import leased
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction

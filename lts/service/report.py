@@ -15,7 +15,6 @@ from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
-from lts.service import goneon, newnames
 from lts.service.authorize import (
     Promise,
     chain_step,
@@ -26,7 +25,8 @@ from lts.service.authorize import (
     seat_records,
     token_of,
 )
-from lts.service.context import Context
+from lts.service.core import goneon, newnames
+from lts.service.core.context import Context
 from lts.service.counting import Counting, Sender, count
 from lts.service.leased import leased
 from lts.service.standing import counted, held_items, standing_of

@@ -17,7 +17,7 @@ from lts.errors import AdminError, CannotStore
 from lts.protocol import iso
 from lts.rules.accounts import SEEN_SECONDS, Account, session_ended
 from lts.service import accounts
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.store import sessions as stored
 from lts.store.sessions import StoredSession
 from lts.store.transaction import Transaction

@@ -13,7 +13,7 @@ import hmac
 from lts.errors import AdminError
 from lts.rules.accounts import plain_code
 from lts.service import accounts, sessions
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.sessions import Begun, mark_of
 from lts.store import sessions as stored
 from lts.store.sessions import StoredLink

@@ -7,8 +7,8 @@ from lts.rules.catalog import ARCHIVED
 from lts.rules.licensefile import License
 from lts.rules.notices import Notice
 from lts.rules.seats import item_end
-from lts.service.context import Context
-from lts.service.pair.pinned import Delegation
+from lts.service.core.context import Context
+from lts.service.core.pinned import Delegation
 from lts.store import licenses
 
 

@@ -23,7 +23,7 @@ def served_days(db: apsw.Connection) -> set[int]:
 
 
 def refusals(db: apsw.Connection) -> bytes:
-    """What was kept of the last refused requests (lts.service.refusals), empty when nothing was."""
+    """What was kept of the last refused requests (lts.service.core.refusals), empty when nothing was."""
     return bytes(sql.value(db, "SELECT value FROM meta WHERE name = 'refusals'") or b"")
 
 

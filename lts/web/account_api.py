@@ -10,7 +10,7 @@ from lts.errors import AdminError
 from lts.rules.accounts import OWNER, Account
 from lts.rules.meanwhile import WAS
 from lts.service import accounts, sessions
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.sessions import Begun
 from lts.web.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.signin import SignIn

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from lts.config import Config
 from lts.errors import AdminError, HttpError, LtsError
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
 from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files

@@ -23,7 +23,7 @@ from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
 from lts.service import attention, authorize, release, report
 from lts.service.authorize import Decided
-from lts.service.context import Context, request_id
+from lts.service.core.context import Context, request_id
 from lts.service.report import Reported
 from lts.store.writer import Waiting
 from lts.web import answers, messages, problems, reports

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.web.metrics import BOUNDS, Metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -22,7 +22,7 @@ from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
 from lts.service import archiving, attention, codeuse, days, forecasts, handshakes, licenses, serverurls, upkeep, usage
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.handshakes import Saved
 from lts.service.licenses import Choice, Preview
 from lts.service.pair import report as pair_report

@@ -22,7 +22,7 @@ from lts.config import Config
 from lts.errors import AdminError, LtsError
 from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
 from lts.service import accounts, attention, sessions, signinlink
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.sessions import Begun
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.bearer import token_of

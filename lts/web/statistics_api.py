@@ -12,7 +12,7 @@ from lts.rules.catalog import LicenseItem
 from lts.rules.paging import Page, page_of
 from lts.rules.usagetable import usage_csv
 from lts.service import usage
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.usage import UsageTable
 from lts.web.listing import asked_page, asked_text, csv_file, number, wants_csv
 

@@ -25,11 +25,11 @@ INSIDE = {
     "lts/service/alertsettings.py": "what this program wrote",
     "lts/service/catalog.py": "license files that were read when they were imported",
     "lts/service/datafolder.py": "what this program wrote",
-    "lts/service/identity.py": "what this program wrote",
+    "lts/service/core/identity.py": "what this program wrote",
     "lts/service/mark.py": "what this program wrote",
     "lts/service/placing.py": "what this program wrote",
     "lts/service/restoring.py": "the administrator's own backup",
-    "lts/service/pair/pinned.py": "what this program wrote",
+    "lts/service/core/pinned.py": "what this program wrote",
     "lts/web/sandbox.py": "a tool for developers",
 }
 """What reads nothing from outside, and why."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lts.server import opened
 from lts.service import upkeep
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
 from tests.support.duet import Duet
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for
 

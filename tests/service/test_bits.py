@@ -10,7 +10,7 @@ import apsw
 
 from lts.errors import DatabaseDamaged
 from lts.service import upkeep
-from lts.service.trust import TrustStore
+from lts.service.core.trust import TrustStore
 from lts.store import database, integrity
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Vendor, config_for, item, lab

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from lts.service import accounts, alertsettings, handshakes, identity, serverurls
+from lts.service import accounts, alertsettings, handshakes, serverurls
+from lts.service.core import identity
 from lts.store import audit, replay
 from tests.support.kit import ORGANIZATION, FakeTime, Lab, Vendor, item, lab
 

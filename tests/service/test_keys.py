@@ -13,8 +13,8 @@ from lts.crypto import SigningKey
 from lts.errors import DataFolderError, Refusal
 from lts.rules import vendorkey
 from lts.service import doctor, licenses
-from lts.service.trust import TrustStore
-from lts.service.vault import Vault
+from lts.service.core.trust import TrustStore
+from lts.service.core.vault import Vault
 from tests.support.kit import NOON, Lab, Vendor, config_for, item
 
 

@@ -14,9 +14,9 @@ from lts.jobs import Jobs
 from lts.rules import licensefile
 from lts.server import opened
 from lts.service import attention, licenses, restoring, upkeep
+from lts.service.core.pinned import Delegation
 from lts.service.datafolder import DataFolder
 from lts.service.licenses import Choice
-from lts.service.pair.pinned import Delegation
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 from tests.support.wait import PATIENCE, wait_until
 

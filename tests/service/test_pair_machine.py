@@ -24,7 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import slot_of
 from lts.rules import licensefile
-from lts.service import archiving, folderstate, handshakes, licenses, newnames, release, restoring
+from lts.service import archiving, folderstate, handshakes, licenses, release, restoring
+from lts.service.core import newnames
 from lts.service.licenses import Choice
 from lts.store import licenses as stored
 from lts.vendor import issuing

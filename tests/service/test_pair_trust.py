@@ -12,7 +12,7 @@ from lts.errors import AdminError, PeerError
 from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
-from lts.service import identity
+from lts.service.core import identity
 from lts.service.pair import meeting, messages, report
 from lts.service.pair.caller import Caller
 from lts.service.pair.messages import CopyRequest, News, Poll

@@ -18,10 +18,10 @@ from lts.rules import licensefile
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
 from lts.service import attention, licenses
-from lts.service.clock import Clock
+from lts.service.core.clock import Clock
+from lts.service.core.pinned import PinnedFile
 from lts.service.licenses import Choice
 from lts.service.pair import report
-from lts.service.pair.pinned import PinnedFile
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture
 from tests.support.kit import Lab, item

@@ -31,7 +31,7 @@ from lts.service import (
     usage,
 )
 from lts.service.catalog import Builder
-from lts.service.licensefiles import LicenseFiles
+from lts.service.core.licensefiles import LicenseFiles
 from lts.service.licenses import Choice
 from lts.store.transaction import Transaction
 from lts.vendor import issuing

@@ -15,7 +15,7 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, slot_of
 from lts.service import attention, handshakes, licenses, upkeep, usage
-from lts.service.context import request_id
+from lts.service.core.context import request_id
 from lts.service.licenses import Choice
 from lts.store import audit, devicelist, feed, meta
 from lts.web import problems

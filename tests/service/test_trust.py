@@ -12,8 +12,8 @@ from lts.errors import CannotStore, TokenError
 from lts.rules import vendorkey
 from lts.rules.paging import Page
 from lts.service import auditlog, licenses
+from lts.service.core.trust import TrustStore
 from lts.service.licenses import Choice
-from lts.service.trust import TrustStore
 from tests.support.duet import Duet, copy_of, in_step, template
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 

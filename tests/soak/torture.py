@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from lts.service import upkeep
+from lts.service.core.trust import TrustStore
 from lts.service.pair.report import REASONS
-from lts.service.trust import TrustStore
 from lts.store import audit, database
 from tests.soak.clients import Answers, Clients
 from tests.soak.crash import Books

@@ -19,8 +19,8 @@ from lts.rules.usage import BadEntry, Entry
 from lts.server import Opened, opened
 from lts.service import authorize, licenses, report
 from lts.service.authorize import Authorized
-from lts.service.clock import Clock
-from lts.service.context import Context
+from lts.service.core.clock import Clock
+from lts.service.core.context import Context
 from lts.service.licenses import Choice
 from lts.service.report import Reported
 from lts.store import seats, sql

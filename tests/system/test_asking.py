@@ -15,9 +15,10 @@ from lts.cli import ask
 from lts.cli.main import main
 from lts.errors import AdminError
 from lts.rules import licensefile, vendorkey
-from lts.service import accounts, handshakes, labels
+from lts.service import accounts, handshakes
 from lts.service import licenses as licenses_service
-from lts.service.context import Context
+from lts.service.core import labels
+from lts.service.core.context import Context
 from lts.service.licenses import Choice
 from lts.store import licenses
 from lts.vendor import issuing

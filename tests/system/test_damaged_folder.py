@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from lts.cli.main import main
-from lts.service import labels
+from lts.service.core import labels
 from tests.support.kit import item, lab
 
 Said = pytest.CaptureFixture[str]

@@ -11,7 +11,8 @@ import pytest
 from lts.cli.main import main
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
-from lts.service import handshakes, labels, serverurls
+from lts.service import handshakes, serverurls
+from lts.service.core import labels
 from tests.support.kit import Vendor, item, lab
 
 Said = pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lts.cli.main import main
-from lts.service.files import move_private
+from lts.service.core.files import move_private
 from tests.support.kit import Vendor, lab
 from tests.support.lines import environment, launch
 from tests.support.wait import PATIENCE

@@ -19,7 +19,7 @@ from lts.client import Client
 from lts.client.errors import NotTrusted, Refused, Unreachable
 from lts.crypto import SigningKey
 from lts.protocol import LicenseKey
-from lts.service import identity
+from lts.service.core import identity
 from tests.soak.torture import FOREVER, Torture
 from tests.support.kit import item
 from tests.support.lines import ROOT

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from lts.service import upkeep
-from lts.service.trust import TrustStore
+from lts.service.core.trust import TrustStore
 from tests.install.release import FOLDER
 from tests.support.lines import ROOT, environment
 from tests.support.twins import Twin, Twins

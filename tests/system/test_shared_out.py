@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lts.cli.main import main
-from lts.service import labels
+from lts.service.core import labels
 from tests.support.kit import item, lab
 
 Said = pytest.CaptureFixture[str]

@@ -9,7 +9,8 @@ import pytest
 
 from lts.cli.main import main
 from lts.rules import licensefile
-from lts.service import labels, licenses
+from lts.service import licenses
+from lts.service.core import labels
 from lts.service.licenses import Choice
 from tests.support.kit import Vendor, item, lab
 

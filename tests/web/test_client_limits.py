@@ -10,7 +10,7 @@ from lts.config import RateLimits
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.service import attention
-from lts.service.newcomers import Newcomers
+from lts.service.core.newcomers import Newcomers
 from lts.web import messages, ratelimit, reports
 from lts.web.ratelimit import Limits
 from tests.support.kit import NOON, Lab

@@ -24,7 +24,7 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules.authorize import Request
 from lts.rules.usage import Entry
 from lts.service import authorize, report
-from lts.service.context import Context, request_id
+from lts.service.core.context import Context, request_id
 from lts.web.problems import new_id
 
 Json = dict[str, Any]

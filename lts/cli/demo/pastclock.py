@@ -7,7 +7,7 @@ import time
 
 from lts.cli.demo.company import DAYS
 from lts.protocol import DAY_SECONDS
-from lts.service.clock import Clock, elapsed_seconds
+from lts.service.core.clock import Clock, elapsed_seconds
 
 
 def begin_of(until: int) -> int:

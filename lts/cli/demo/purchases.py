@@ -11,7 +11,7 @@ from lts.rules import activation, licensefile, vendorkey
 from lts.rules.accounts import OWNER
 from lts.rules.licensefile import License
 from lts.service import handshakes, licenses
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.licenses import Choice
 from lts.vendor import issuing
 

@@ -29,7 +29,7 @@ from lts.errors import ListenError
 from lts.rules.accounts import OWNER
 from lts.server import Opened, Server, opened, set_up_logging
 from lts.service import accounts, handshakes, sessions, signinlink, usage
-from lts.service.context import Context
+from lts.service.core.context import Context
 
 
 @dataclass(frozen=True)

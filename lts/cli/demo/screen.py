@@ -16,7 +16,7 @@ from lts.config import Config
 from lts.protocol import iso
 from lts.rules.usagetable import BY_TALLY
 from lts.service import usage
-from lts.service.context import Context
+from lts.service.core.context import Context
 from lts.service.usage import GRANTED, REPORTS
 
 ANEW_SECONDS = 0.2

@@ -12,12 +12,12 @@ from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
+from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handing, messages
 from lts.service.pair.giving import Giving
 from lts.service.pair.messages import News, Poll, Problem, Standing, TakeOver
 from lts.service.pair.node import Node
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions, number_in
-from lts.service.refusals import RefusedRequest
 from lts.store import dialect, exchange, feed
 
 log = logging.getLogger("lts.pair")

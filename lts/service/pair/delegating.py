@@ -7,8 +7,8 @@ from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN
 from lts.service.catalog import self_signed
+from lts.service.core.pinned import Delegation
 from lts.service.pair.node import Node
-from lts.service.pair.pinned import Delegation
 
 
 def certify(node: Node, until: int) -> tuple[list[str], int]:

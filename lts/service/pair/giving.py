@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from lts.errors import DataFolderError, PeerError, words_of
-from lts.service.files import file_digest
+from lts.service.core.files import file_digest
 from lts.service.pair import messages, secrecy
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
 from lts.service.pair.node import Node

@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 
 from lts.errors import PeerError
-from lts.service import placing, vault
-from lts.service.files import write_private
+from lts.service import placing
+from lts.service.core import vault
+from lts.service.core.files import write_private
 from lts.service.pair import messages, secrecy
 from lts.service.pair.caller import Caller
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest

@@ -11,8 +11,8 @@ from lts.crypto import PublicKey
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN
 from lts.rules.vendorkey import fingerprint
+from lts.service.core.pinned import PinnedFile
 from lts.service.pair.messages import Self
-from lts.service.pair.pinned import PinnedFile
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

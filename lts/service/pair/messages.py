@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lts.errors import PeerError
-from lts.service.refusals import RefusedRequest
+from lts.service.core.refusals import RefusedRequest
 from lts.store.transaction import Position
 
 M = TypeVar("M")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from lts import __version__
-from lts.service import identity
-from lts.service.context import Context
+from lts.service.core import identity
+from lts.service.core.context import Context
 from lts.store.records import Event
 
 log = logging.getLogger("lts.datafolder")

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lts import plainfile
 from lts.errors import DataFolderError
-from lts.service.files import write_private
+from lts.service.core.files import write_private
 
 FILE = "vault.key"
 _NONCE = 12

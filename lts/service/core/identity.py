@@ -15,7 +15,7 @@ from lts import plainfile
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, TokenError
 from lts.rules import labels as rules
-from lts.service.files import write_private
+from lts.service.core.files import write_private
 
 IDENTITY, KEY = "identity.json", "server.key"
 NEW, BEGUN = "new", "begun"

@@ -10,18 +10,18 @@ from typing import Any, Protocol
 from lts.config import Config
 from lts.errors import AdminError, Refusal
 from lts.rules.notices import Notice
-from lts.service.clock import Clock
-from lts.service.goneon import GoneOn
-from lts.service.identity import Identity
-from lts.service.leases import Leases
-from lts.service.licensefiles import LicenseFiles
-from lts.service.newcomers import Newcomers
-from lts.service.newnames import NewNames
-from lts.service.pair.pinned import Delegation
-from lts.service.recentcalls import RecentCalls
-from lts.service.refusals import Refusals
-from lts.service.trust import TrustStore
-from lts.service.vault import Vault
+from lts.service.core.clock import Clock
+from lts.service.core.goneon import GoneOn
+from lts.service.core.identity import Identity
+from lts.service.core.leases import Leases
+from lts.service.core.licensefiles import LicenseFiles
+from lts.service.core.newcomers import Newcomers
+from lts.service.core.newnames import NewNames
+from lts.service.core.pinned import Delegation
+from lts.service.core.recentcalls import RecentCalls
+from lts.service.core.refusals import Refusals
+from lts.service.core.trust import TrustStore
+from lts.service.core.vault import Vault
 from lts.store import records
 from lts.store.store import Store
 

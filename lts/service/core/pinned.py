@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lts.errors import DataFolderError
-from lts.service.files import write_private
+from lts.service.core.files import write_private
 
 FILE = "pair.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lts.errors import TokenError
 from lts.rules import licensefile
 from lts.rules.licensefile import License
-from lts.service.trust import TrustStore
+from lts.service.core.trust import TrustStore
 
 
 class LicenseFiles:

@@ -19,7 +19,7 @@ from lts.errors import TokenError, words_of
 from lts.rules import filekind, vendorkey
 from lts.rules.notices import Notice
 from lts.rules.vendorkey import VendorKey
-from lts.service.files import sync_folder, write_private
+from lts.service.core.files import sync_folder, write_private
 
 _HELD = ".pub.held"
 """How the file of a key ends that is not trusted yet."""
