@@ -23,8 +23,8 @@ from bench.processes import Process, Rig, prepare
 from bench.reads import Reader
 from bench.serve import LABELS, config_for
 from lts.server import opened
-from lts.service import datafolder
 from lts.service.core.clock import Clock
+from lts.service.folder import datafolder
 
 DEVICES, RATE, CONNECTIONS, REPEATS = 300_000, 150.0, 16, 3
 Figures = dict[str, Any]

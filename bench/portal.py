@@ -18,8 +18,8 @@ from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
 from lts.server import opened
-from lts.service import datafolder
 from lts.service.core.clock import Clock
+from lts.service.folder import datafolder
 from lts.store import deviceunits, rollups, sql
 from lts.store.dayrow import Series, encode_day
 from lts.store.transaction import Transaction

@@ -25,8 +25,9 @@ from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
 from lts.rules import licensefile
 from lts.server import opened
-from lts.service import datafolder, licenses
+from lts.service import licenses
 from lts.service.core.clock import Clock
+from lts.service.folder import datafolder
 from lts.service.licenses import Choice
 from lts.store import rollups
 from lts.store.transaction import Transaction

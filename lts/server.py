@@ -26,7 +26,6 @@ from lts.logs import Lines
 from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
-from lts.service import datafolder, folderstate, placing
 from lts.service.catalog import Builder
 from lts.service.core import identity, labels
 from lts.service.core.clock import Clock
@@ -38,8 +37,9 @@ from lts.service.core.pinned import Delegation, PinnedFile
 from lts.service.core.refusals import Refusals
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.datafolder import DataFolder
-from lts.service.mark import Mark
+from lts.service.folder import datafolder, folderstate, placing
+from lts.service.folder.datafolder import DataFolder
+from lts.service.folder.mark import Mark
 from lts.service.pair.node import Node
 from lts.store import codes, database, pair
 from lts.store.store import DATABASE, Store, prepare

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from lts.config import Config
 from lts.errors import AdminError, CannotStore, DataFolderError, words_of
 from lts.reach import Deadline, ask, http_connection
-from lts.service import datafolder
+from lts.service.folder import datafolder
 
 if TYPE_CHECKING:
     from lts.service.core.context import Context

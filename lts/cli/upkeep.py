@@ -95,7 +95,7 @@ def _restore(args: argparse.Namespace) -> int:
 
 
 def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -> int:
-    from lts.service import datafolder, restoring
+    from lts.service.folder import datafolder, restoring
 
     folder = datafolder.DataFolder.hold(data_dir)
     try:
@@ -115,7 +115,7 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
 
 
 def _list_replaced(data_dir: Path) -> int:
-    from lts.service import restoring
+    from lts.service.folder import restoring
 
     found = restoring.replaced(data_dir)
     for one in found:
@@ -146,7 +146,8 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
-    from lts.service import datafolder, upkeep
+    from lts.service import upkeep
+    from lts.service.folder import datafolder
 
     if args.file is not None:
         raise AdminError("usage", "--rebuild-indexes works on the data folder; leave out the backup.")
@@ -160,8 +161,9 @@ def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
 
 
 def _faults(config: Config) -> list[str]:
-    from lts.service import datafolder, upkeep
+    from lts.service import upkeep
     from lts.service.core.trust import TrustStore
+    from lts.service.folder import datafolder
 
     check_holds_data(config)
     try:

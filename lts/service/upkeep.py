@@ -19,13 +19,13 @@ from lts.errors import AdminError, DataFolderError, LtsError, TokenError, words_
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.vendorkey import VendorKey
-from lts.service import folderstate
 from lts.service.core import identity, pinned
 from lts.service.core.context import Context
 from lts.service.core.files import file_digest, write_private
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST, restore
+from lts.service.folder import folderstate
+from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST, restore
 from lts.store import archive, database, feed, integrity, licenses, replay
 from lts.store.store import DATABASE, Store, prepare
 from lts.store.transaction import Transaction

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lts.service.datafolder import running_server
+from lts.service.folder.datafolder import running_server
 from tests.support.lines import environment, lts
 from tests.support.wait import PATIENCE
 

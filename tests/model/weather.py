@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lts.service import restoring
+from lts.service.folder import restoring
 from tests.model.calling import Calling
 from tests.model.licenses import DAY
 from tests.model.product import Product

@@ -12,14 +12,14 @@ import psutil
 import pytest
 
 from lts.errors import DataFolderError, DataFolderLocked
-from lts.service import datafolder
-from lts.service.datafolder import DataFolder, read_token, running_server
+from lts.service.folder import datafolder
+from lts.service.folder.datafolder import DataFolder, read_token, running_server
 from tests.support.lines import environment
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from lts.service.datafolder import DataFolder
+from lts.service.folder.datafolder import DataFolder
 folder = DataFolder.hold(Path(sys.argv[1]))
 folder.announce("http://127.0.0.1:1234/lts")
 print("held", flush=True)

@@ -11,7 +11,7 @@ from lts.cli.main import main
 from lts.config import Config
 from lts.service import doctor, serverurls
 from lts.service.core import labels
-from lts.service.datafolder import DataFolder
+from lts.service.folder.datafolder import DataFolder
 from tests.support import kit
 from tests.support.kit import Lab, config_for, lab
 

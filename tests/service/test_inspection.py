@@ -11,8 +11,9 @@ import pytest
 from lts.cli.main import main
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS
-from lts.service import attention, datafolder
+from lts.service import attention
 from lts.service.core import labels
+from lts.service.folder import datafolder
 from lts.service.inspection import DAMAGED, Inspection
 from lts.store import integrity, store
 from lts.store.store import DATABASE

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from lts.protocol import DAY_SECONDS
-from lts.service import licenses, placing, restoring, upkeep
+from lts.service import licenses, upkeep
+from lts.service.folder import placing, restoring
 from lts.service.licenses import Choice
 from lts.store import archive
 from tests.service.conftest import DEVICE, made_once

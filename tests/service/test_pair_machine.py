@@ -24,8 +24,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import slot_of
 from lts.rules import licensefile
-from lts.service import archiving, folderstate, handshakes, licenses, release, restoring
+from lts.service import archiving, handshakes, licenses, release
 from lts.service.core import newnames
+from lts.service.folder import folderstate, restoring
 from lts.service.licenses import Choice
 from lts.store import licenses as stored
 from lts.vendor import issuing

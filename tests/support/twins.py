@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from lts.errors import DataFolderError
-from lts.service import datafolder
 from lts.service.core import labels
+from lts.service.folder import datafolder
 from tests.support.kit import FakeTime, Vendor, lab
 from tests.support.lines import ROOT, launch
 from tests.support.ports import free_port

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lts.errors import TITLES
-from lts.service import placing
+from lts.service.folder import placing
 from lts.service.pair.report import REASONS
 from lts.web.static_files import FOLDER, Assets
 from tests.web.conftest import Web

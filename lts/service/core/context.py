@@ -96,7 +96,7 @@ class Context:
     restored_noticed: bool = False
     """Whether a lease has shown that an old database was put back."""
     keep_mark: Callable[[], bool] = lambda: True
-    """State beside the database how far it is, see lts.service.mark; whether that could be written."""
+    """State beside the database how far it is, see lts.service.folder.mark; whether that could be written."""
     pending_events: list[records.Event] = field(default_factory=list)
     """Events from before this server could write its own feed."""
     found_serial: int = field(init=False)

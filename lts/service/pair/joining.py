@@ -1,5 +1,5 @@
 """The first copy, on the side that takes it: gathered beside, put in place when the data folder is next opened
-(lts/service/placing.py)."""
+(lts/service/folder/placing.py)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import os
 from pathlib import Path
 
 from lts.errors import PeerError
-from lts.service import placing
 from lts.service.core import vault
 from lts.service.core.files import write_private
+from lts.service.folder import placing
+from lts.service.folder.restoring import COPIED
 from lts.service.pair import messages, secrecy
 from lts.service.pair.caller import Caller
 from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
 from lts.service.pair.node import Node
-from lts.service.restoring import COPIED
 
 log = logging.getLogger("lts.pair")
 PART_BYTES = 4 << 20

@@ -15,9 +15,9 @@ from typing import Any
 
 from lts.errors import AdminError, DataFolderError, words_of
 from lts.protocol import iso
-from lts.service import folderstate, mark, placing
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, write_private
+from lts.service.folder import folderstate, mark, placing
 from lts.store import database, summary
 from lts.store.store import DATABASE, DATABASE_FILES
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.protocol import iso
-from lts.service import mark, placing
 from lts.service.core import identity, pinned, vault
+from lts.service.folder import mark, placing
 from lts.store import archive, database, standing
 from lts.store.standing import OTHER, Standing
 from lts.store.store import DATABASE, DATABASE_FILES
