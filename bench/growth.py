@@ -14,8 +14,8 @@ from bench.serve import LABELS, config_for
 from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
 from lts.server import opened
-from lts.service import authorize
 from lts.service.core.clock import Clock
+from lts.service.metering import authorize
 from lts.store.transaction import Transaction
 
 BATCH = 5000

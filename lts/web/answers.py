@@ -13,8 +13,8 @@ from msgspec import Meta, Struct
 
 from lts import __version__
 from lts.protocol import REPORT_INTERVAL_SECONDS, iso
-from lts.service.authorize import Authorized
-from lts.service.report import Reported
+from lts.service.metering.authorize import Authorized
+from lts.service.metering.report import Reported
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 JwsAnswer = Annotated[str, Meta(description="Compact JWS")]

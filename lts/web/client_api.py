@@ -21,10 +21,11 @@ from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified,
 from lts.protocol import Lease
 from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
-from lts.service import attention, authorize, release, report
-from lts.service.authorize import Decided
+from lts.service import attention
 from lts.service.core.context import Context, request_id
-from lts.service.report import Reported
+from lts.service.metering import authorize, release, report
+from lts.service.metering.authorize import Decided
+from lts.service.metering.report import Reported
 from lts.store.writer import Waiting
 from lts.web import answers, messages, problems, reports
 from lts.web.addresses import Addresses

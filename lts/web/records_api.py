@@ -13,9 +13,10 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.authorize import Request
 from lts.rules.paging import page_of
-from lts.service import auditlog, clones, devicelist, explain, release
+from lts.service import auditlog, devicelist
 from lts.service.core.context import Context
 from lts.service.core.refusals import RefusedRequest
+from lts.service.metering import clones, explain, release
 from lts.service.usage import day_number
 from lts.store.audit import Line
 from lts.web.jsonbody import body_fields, body_text, json_body

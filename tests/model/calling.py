@@ -10,7 +10,7 @@ from lts.errors import NotVerified, Refusal
 from lts.protocol import iso
 from lts.rules.authorize import Request
 from lts.rules.usage import Entry
-from lts.service import authorize, release, report
+from lts.service.metering import authorize, release, report
 from tests.model.administering import Administering
 from tests.model.clones import Token
 from tests.model.facts import SLOT

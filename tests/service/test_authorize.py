@@ -13,8 +13,9 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, verify_lease
 from lts.rules.authorize import Request
-from lts.service import authorize, handshakes
+from lts.service import handshakes
 from lts.service.licenses import Choice
+from lts.service.metering import authorize
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 DEVICE = "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11"

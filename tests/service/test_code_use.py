@@ -41,7 +41,7 @@ def test_a_device_counts_once_whatever_it_holds(server: Lab) -> None:
 
 
 def test_a_released_seat_counts_no_more_and_an_unknown_code_is_named(server: Lab) -> None:
-    from lts.service import release
+    from lts.service.metering import release
 
     server.load(item("seats", "device", 10))
     release.release(server.ctx, server.authorize().lease, server.time.now)

@@ -13,8 +13,8 @@ from lts.crypto import PublicKey, b64url, unb64url
 from lts.errors import AdminError
 from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, slot_of, verify_lease
 from lts.service import handshakes, licenses
-from lts.service import report as reporting
 from lts.service.licenses import Choice
+from lts.service.metering import report as reporting
 from lts.service.pair import report
 from lts.store import pair as stored_pair
 from lts.store import records

@@ -14,8 +14,9 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules import licensefile
-from lts.service import handshakes, licenses, release
+from lts.service import handshakes, licenses
 from lts.service.licenses import Choice
+from lts.service.metering import release
 from lts.store import devices
 from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab

@@ -24,7 +24,6 @@ from lts.service import (
     auditlog,
     codeuse,
     devicelist,
-    explain,
     forecasts,
     handshakes,
     licenses,
@@ -33,6 +32,7 @@ from lts.service import (
 from lts.service.catalog import Builder
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.licenses import Choice
+from lts.service.metering import explain
 from lts.store.transaction import Transaction
 from lts.vendor import issuing
 from tests.store.test_seat_counts import fill

@@ -11,7 +11,7 @@ import pytest
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
-from lts.service import release
+from lts.service.metering import release
 from tests.support.kit import NOON, Lab, item
 
 

@@ -14,7 +14,7 @@ import pytest
 from lts.errors import CannotStore, DatabaseDamaged, DataFolderError, Refusal
 from lts.server import opened
 from lts.service import upkeep
-from lts.service.authorize import Authorized
+from lts.service.metering.authorize import Authorized
 from lts.store import database
 from lts.store.records import Event
 from lts.store.schema import MIGRATIONS

@@ -17,12 +17,13 @@ from lts.rules.licensefile import License
 from lts.rules.likeness import Caller
 from lts.rules.usage import BadEntry, Entry
 from lts.server import Opened, opened
-from lts.service import authorize, licenses, report
-from lts.service.authorize import Authorized
+from lts.service import licenses
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
 from lts.service.licenses import Choice
-from lts.service.report import Reported
+from lts.service.metering import authorize, report
+from lts.service.metering.authorize import Authorized
+from lts.service.metering.report import Reported
 from lts.store import seats, sql
 from lts.store.transaction import Transaction
 from lts.vendor import issuing

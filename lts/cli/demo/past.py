@@ -23,8 +23,8 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules.authorize import Request
 from lts.rules.usage import Entry
-from lts.service import authorize, report
 from lts.service.core.context import Context, request_id
+from lts.service.metering import authorize, report
 from lts.web.problems import new_id
 
 Json = dict[str, Any]

@@ -15,7 +15,9 @@ from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
-from lts.service.authorize import (
+from lts.service.core import goneon, newnames
+from lts.service.core.context import Context
+from lts.service.metering.authorize import (
     Promise,
     chain_step,
     make_lease,
@@ -25,11 +27,9 @@ from lts.service.authorize import (
     seat_records,
     token_of,
 )
-from lts.service.core import goneon, newnames
-from lts.service.core.context import Context
-from lts.service.counting import Counting, Sender, count
-from lts.service.leased import leased
-from lts.service.standing import counted, held_items, standing_of
+from lts.service.metering.counting import Counting, Sender, count
+from lts.service.metering.leased import leased
+from lts.service.metering.standing import counted, held_items, standing_of
 from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction

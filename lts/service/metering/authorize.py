@@ -14,10 +14,10 @@ from lts.rules.certificates import Chain
 from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS
-from lts.service import clones
 from lts.service.core.context import Context, request_id
 from lts.service.core.refusals import RefusedRequest
-from lts.service.standing import held_items, standing_of
+from lts.service.metering import clones
+from lts.service.metering.standing import held_items, standing_of
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
 from lts.store.writer import Waiting
