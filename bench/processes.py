@@ -18,10 +18,10 @@ from lts.crypto import SigningKey
 from lts.rules import activation, licensefile, vendorkey
 from lts.rules.licensefile import License
 from lts.server import opened
-from lts.service import licenses
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
-from lts.service.licenses import Choice
+from lts.service.licensing import licenses
+from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 
 ROOT = Path(__file__).resolve().parents[1]

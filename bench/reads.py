@@ -25,10 +25,10 @@ from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
 from lts.rules import licensefile
 from lts.server import opened
-from lts.service import licenses
 from lts.service.core.clock import Clock
 from lts.service.folder import datafolder
-from lts.service.licenses import Choice
+from lts.service.licensing import licenses
+from lts.service.licensing.licenses import Choice
 from lts.store import rollups
 from lts.store.transaction import Transaction
 from lts.vendor import issuing

@@ -26,7 +26,6 @@ from lts.logs import Lines
 from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
 from lts.rules.notices import ERROR, Notice
-from lts.service.catalog import Builder
 from lts.service.core import identity, labels
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
@@ -40,6 +39,7 @@ from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, folderstate, placing
 from lts.service.folder.datafolder import DataFolder
 from lts.service.folder.mark import Mark
+from lts.service.licensing.catalog import Builder
 from lts.service.pair.node import Node
 from lts.store import codes, database, pair
 from lts.store.store import DATABASE, Store, prepare

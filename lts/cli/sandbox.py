@@ -26,8 +26,8 @@ from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.rules import activation, licensefile, vendorkey
 from lts.rules.authorize import Request
 from lts.server import Opened, Server, opened, set_up_logging
-from lts.service import handshakes, licenses
-from lts.service.licenses import Choice
+from lts.service.licensing import handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize
 from lts.vendor import issuing
 from lts.web.sandbox import Sandbox

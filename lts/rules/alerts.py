@@ -92,7 +92,7 @@ def _keys(kind: str, item: Json) -> tuple[str, str]:
 
 def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
     """Quotas of scan, page, device and server items, overdrafts of concurrent ones; `items` as
-    lts.service.licenses.describe tells them."""
+    lts.service.licensing.licenses.describe tells them."""
     named = namer(items)
     found = []
     for item in items:

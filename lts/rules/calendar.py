@@ -15,7 +15,7 @@ _FOLD = 74
 
 def calendar(items: Sequence[Json], last_days: dict[int, int], server_uuid: str, now: int) -> str:
     """An event for the end of each item that has one and is not over, and for the day on which a count item will be
-    used up (`last_days`, days since 1970 by number). `items` as lts.service.licenses.describe tells them."""
+    used up (`last_days`, days since 1970 by number). `items` as lts.service.licensing.licenses.describe tells them."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//LTS//License Tracking Server//EN", "CALSCALE:GREGORIAN",
              "METHOD:PUBLISH", "X-WR-CALNAME:Licenses", "REFRESH-INTERVAL;VALUE=DURATION:PT6H"]  # fmt: skip
     for item in items:

@@ -1,6 +1,6 @@
 """The licenses and handshake codes of a server as one immutable picture.
 
-Built by lts/service/catalog.py after every commit that changes it; rules and requests only read it.
+Built by lts/service/licensing/catalog.py after every commit that changes it; rules and requests only read it.
 Integer keys are those of the store.
 """
 

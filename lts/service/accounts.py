@@ -18,7 +18,7 @@ from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_pass
 from lts.rules.catalog import Catalog
 from lts.rules.text import nfc
 from lts.service.core.context import Context
-from lts.service.handshakes import clean_name
+from lts.service.licensing.handshakes import clean_name
 from lts.service.passwords import hashed, is_dated, matches
 from lts.store import records
 from lts.store import sessions as stored

@@ -20,7 +20,7 @@ from lts.rules.alerts import DEFAULT_LEVELS, clean_levels
 from lts.rules.alertwords import BOTH
 from lts.rules.catalog import Catalog
 from lts.service.core.context import Context
-from lts.service.handshakes import clean_name
+from lts.service.licensing.handshakes import clean_name
 from lts.store import records
 from lts.store.transaction import Transaction
 

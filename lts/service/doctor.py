@@ -16,11 +16,11 @@ from lts.errors import DataFolderError, LtsError, words_of
 from lts.rules import labels as rules
 from lts.rules.attention import url_notices
 from lts.rules.plural import counted
-from lts.service import handshakes
 from lts.service.core import identity, labels
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, folderstate
+from lts.service.licensing import handshakes
 from lts.store import codes, database
 from lts.store.store import DATABASE
 from lts.store.whoami import user_name

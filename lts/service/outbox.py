@@ -18,9 +18,10 @@ from lts.rules.notices import WARNING, Notice
 from lts.rules.paging import Page
 from lts.rules.plural import counted
 from lts.rules.serverurls import is_local
-from lts.service import alerts, alertsettings, handshakes, smtp, webhooks
+from lts.service import alerts, alertsettings, smtp, webhooks
 from lts.service.alertsettings import MailSettings
 from lts.service.core.context import Context
+from lts.service.licensing import handshakes
 from lts.service.smtp import Sender
 from lts.store import alerts as stored
 from lts.store import records

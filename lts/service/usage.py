@@ -16,8 +16,8 @@ from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
 from lts.rules.fields import MAX_TEXT
 from lts.rules.text import nfc
 from lts.rules.usagetable import BY_TALLY, GROUPINGS
-from lts.service import handshakes
 from lts.service.core.context import Context
+from lts.service.licensing import handshakes
 from lts.store import devices, statistics
 from lts.store.statistics import Activity, Selection
 from lts.store.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY

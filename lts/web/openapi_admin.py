@@ -14,7 +14,7 @@ from lts.rules.alertwords import BOTH
 from lts.rules.paging import MAX_SIZE
 from lts.rules.usagetable import GROUPINGS
 from lts.service.alertsettings import SECURITIES
-from lts.service.licenses import STATES
+from lts.service.licensing.licenses import STATES
 
 Json = dict[str, Any]
 PREFIX = "/api/v1/admin"

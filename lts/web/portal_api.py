@@ -21,10 +21,11 @@ from lts.rules.licensefile import License
 from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import archiving, attention, codeuse, days, forecasts, handshakes, licenses, serverurls, upkeep, usage
+from lts.service import attention, days, forecasts, upkeep, usage
 from lts.service.core.context import Context
-from lts.service.handshakes import Saved
-from lts.service.licenses import Choice, Preview
+from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
+from lts.service.licensing.handshakes import Saved
+from lts.service.licensing.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.store import records

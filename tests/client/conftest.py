@@ -11,7 +11,7 @@ import pytest
 from lts.cli.runner import serving
 from lts.client import Client
 from lts.server import Server
-from lts.service import handshakes
+from lts.service.licensing import handshakes
 from tests.support.kit import Lab
 
 

@@ -23,7 +23,7 @@ INSIDE = {
     "lts/bootstrap.py": "the program's own files",
     "lts/envfolder.py": "the program's own files",
     "lts/service/alertsettings.py": "what this program wrote",
-    "lts/service/catalog.py": "license files that were read when they were imported",
+    "lts/service/licensing/catalog.py": "license files that were read when they were imported",
     "lts/service/folder/datafolder.py": "what this program wrote",
     "lts/service/core/identity.py": "what this program wrote",
     "lts/service/folder/mark.py": "what this program wrote",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from lts.service import handshakes
+from lts.service.licensing import handshakes
 from lts.service.metering import release
 from tests.model.licenses import Code
 from tests.model.scene import same, uuid_of

@@ -10,8 +10,8 @@ from lts.errors import LicenseFileError
 from lts.protocol import iso
 from lts.rules import licensefile
 from lts.rules.licensefile import License
-from lts.service import licenses
-from lts.service.licenses import Choice
+from lts.service.licensing import licenses
+from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 from tests.model.licenses import CONCURRENT_WAYS, FOREVER, Code, Item, ItemKey, read_item
 from tests.model.scene import VENDORS, Sale, Scene, same
@@ -176,7 +176,7 @@ class Selling(Scene):
     def _archive(self, license: int) -> None:
         if not self.sales:
             return
-        archiving = importlib.import_module("lts.service.archiving")  # not there before a server can archive
+        archiving = importlib.import_module("lts.service.licensing.archiving")  # not there before a server can archive
         sale = self.sales[license % len(self.sales)]
         call = partial(
             archiving.archive, self.server.lab.ctx, sale.license_id, sale.organization, "test", self.model.now

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, FilePayload, FloatRect, Locator, Page, ViewportSize, sync_playwright
 
-from lts.service import serverurls
+from lts.service.licensing import serverurls
 from tests.portal.conftest import Site
 from tests.support.furnish import furnish
 from tests.support.kit import NOON, item, lab

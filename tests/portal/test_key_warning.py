@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from lts.service import handshakes, serverurls
+from lts.service.licensing import handshakes, serverurls
 from tests.portal.conftest import Site
 from tests.support.kit import item
 from tests.support.visitor import Visitor

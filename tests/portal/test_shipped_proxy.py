@@ -15,7 +15,7 @@ import pytest
 
 from lts.client import Client, Unreachable
 from lts.client.transport import HttpTransport
-from lts.service import handshakes, serverurls
+from lts.service.licensing import handshakes, serverurls
 from lts.service.pair import joining
 from lts.web.channel import Acceptor
 from tests.portal.conftest import Site

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page
 
 from lts.protocol import slot_of
-from lts.service import handshakes
+from lts.service.licensing import handshakes
 from tests.portal.conftest import Site
 from tests.support.kit import NOON, item, lab
 from tests.support.lines import lts

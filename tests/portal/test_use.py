@@ -14,8 +14,9 @@ from lts.errors import Refusal
 from lts.protocol import LicenseKey, slot_of
 from lts.rules import licensefile
 from lts.rules.likeness import Caller
-from lts.service import accounts, handshakes, licenses, sessions
-from lts.service.licenses import Choice
+from lts.service import accounts, sessions
+from lts.service.licensing import handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 from tests.portal.conftest import Site
 from tests.support.kit import end_all_sessions, item, lab

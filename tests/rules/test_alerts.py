@@ -20,7 +20,7 @@ TODAY = NOON // DAY_SECONDS
 
 
 def item(**more: Any) -> dict[str, Any]:
-    """An item as lts.service.licenses.describe tells it."""
+    """An item as lts.service.licensing.licenses.describe tells it."""
     return plain_item(**{
         "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": [], "modules": ["QR"],
         "startsAt": NOON - 100 * DAY_SECONDS, "grace": 5, "activePeriod": "yearly", **more,

@@ -112,7 +112,7 @@ def test_urls_that_others_cannot_use_are_noticed(urls: list[str], codes: list[st
 
 
 def item(**more: Any) -> dict[str, Any]:
-    """An item in good order, as lts.service.licenses.describe tells it."""
+    """An item in good order, as lts.service.licensing.licenses.describe tells it."""
     return {
         "id": 1, "itemId": "one", "licenseId": "100", "organizationId": "1",
         "state": "active", "chargeWay": "scan", "quota": 100, "used": 0,

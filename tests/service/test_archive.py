@@ -16,8 +16,9 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules import licensefile
 from lts.rules.calendar import calendar
 from lts.rules.paging import Page
-from lts.service import alerts, archiving, attention, devicelist, forecasts, handshakes, licenses, upkeep, usage
-from lts.service.licenses import Choice
+from lts.service import alerts, attention, devicelist, forecasts, upkeep, usage
+from lts.service.licensing import archiving, handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import release
 from lts.store import audit
 from lts.store import licenses as stored_licenses

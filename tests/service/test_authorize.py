@@ -13,8 +13,8 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, verify_lease
 from lts.rules.authorize import Request
-from lts.service import handshakes
-from lts.service.licenses import Choice
+from lts.service.licensing import handshakes
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 

@@ -6,8 +6,8 @@ import pytest
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
-from lts.service import handshakes
-from lts.service.codeuse import code_use
+from lts.service.licensing import handshakes
+from lts.service.licensing.codeuse import code_use
 from tests.support.kit import Lab, item
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from lts.service import accounts, alertsettings, handshakes, serverurls
+from lts.service import accounts, alertsettings
 from lts.service.core import identity
+from lts.service.licensing import handshakes, serverurls
 from lts.store import audit, replay
 from tests.support.kit import ORGANIZATION, FakeTime, Lab, Vendor, item, lab
 

@@ -6,7 +6,8 @@ import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso
 from lts.rules.calendar import calendar
-from lts.service import alerts, forecasts, licenses
+from lts.service import alerts, forecasts
+from lts.service.licensing import licenses
 from tests.support.kit import DAY, Lab, item
 
 

@@ -14,8 +14,9 @@ from lts.errors import AdminError, Refusal
 from lts.protocol import LicenseKey
 from lts.rules import licensefile
 from lts.rules.licensefile import License
-from lts.service import alerts, attention, codeuse, handshakes, licenses, usage
-from lts.service.licenses import Choice, Preview
+from lts.service import alerts, attention, usage
+from lts.service.licensing import codeuse, handshakes, licenses
+from lts.service.licensing.licenses import Choice, Preview
 from lts.vendor import issuing
 from tests.support.kit import NOON, ORGANIZATION, Lab, item
 

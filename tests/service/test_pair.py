@@ -12,8 +12,8 @@ import pytest
 from lts.crypto import PublicKey, b64url, unb64url
 from lts.errors import AdminError
 from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, slot_of, verify_lease
-from lts.service import handshakes, licenses
-from lts.service.licenses import Choice
+from lts.service.licensing import handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import report as reporting
 from lts.service.pair import report
 from lts.store import pair as stored_pair

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from lts.errors import AdminError
-from lts.service import handshakes, usage
+from lts.service import usage
+from lts.service.licensing import handshakes
 from lts.service.metering import release
 from lts.service.pair import report
 from lts.store import pair as stored_pair

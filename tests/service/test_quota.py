@@ -14,8 +14,8 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules import licensefile
-from lts.service import handshakes, licenses
-from lts.service.licenses import Choice
+from lts.service.licensing import handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import release
 from lts.store import devices
 from lts.vendor import issuing

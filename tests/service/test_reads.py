@@ -17,21 +17,11 @@ from lts.rules import licensefile
 from lts.rules.authorize import Request
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
-from lts.service import (
-    alerts,
-    archiving,
-    attention,
-    auditlog,
-    codeuse,
-    devicelist,
-    forecasts,
-    handshakes,
-    licenses,
-    usage,
-)
-from lts.service.catalog import Builder
+from lts.service import alerts, attention, auditlog, devicelist, forecasts, usage
 from lts.service.core.licensefiles import LicenseFiles
-from lts.service.licenses import Choice
+from lts.service.licensing import archiving, codeuse, handshakes, licenses
+from lts.service.licensing.catalog import Builder
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import explain
 from lts.store.transaction import Transaction
 from lts.vendor import issuing

@@ -16,8 +16,8 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, LEASE_TYPE, Lease, iso
 from lts.rules import licensefile
 from lts.rules.licensefile import License
-from lts.service import handshakes, licenses
-from lts.service.licenses import Choice
+from lts.service.licensing import handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 from tests.support.leases import without

@@ -11,9 +11,10 @@ import pytest
 from lts.errors import CannotStore, TokenError
 from lts.rules import vendorkey
 from lts.rules.paging import Page
-from lts.service import auditlog, licenses
+from lts.service import auditlog
 from lts.service.core.trust import TrustStore
-from lts.service.licenses import Choice
+from lts.service.licensing import licenses
+from lts.service.licensing.licenses import Choice
 from tests.support.duet import Duet, copy_of, in_step, template
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 

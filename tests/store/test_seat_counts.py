@@ -18,8 +18,9 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules import licensefile
 from lts.rules.authorize import Request
 from lts.rules.paging import Page
-from lts.service import codeuse, devicelist, handshakes, licenses
-from lts.service.licenses import Choice
+from lts.service import devicelist
+from lts.service.licensing import codeuse, handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize, explain, release
 from lts.store import records, seats, sql
 from lts.store import usage as stored

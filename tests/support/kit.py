@@ -17,10 +17,10 @@ from lts.rules.licensefile import License
 from lts.rules.likeness import Caller
 from lts.rules.usage import BadEntry, Entry
 from lts.server import Opened, opened
-from lts.service import licenses
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
-from lts.service.licenses import Choice
+from lts.service.licensing import licenses
+from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize, report
 from lts.service.metering.authorize import Authorized
 from lts.service.metering.report import Reported

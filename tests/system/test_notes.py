@@ -11,8 +11,8 @@ import pytest
 from lts.cli.main import main
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
-from lts.service import handshakes, serverurls
 from lts.service.core import labels
+from lts.service.licensing import handshakes, serverurls
 from tests.support.kit import Vendor, item, lab
 
 Said = pytest.CaptureFixture[str]

@@ -9,9 +9,9 @@ import pytest
 
 from lts.cli.main import main
 from lts.rules import licensefile
-from lts.service import licenses
 from lts.service.core import labels
-from lts.service.licenses import Choice
+from lts.service.licensing import licenses
+from lts.service.licensing.licenses import Choice
 from tests.support.kit import Vendor, item, lab
 
 Said = pytest.CaptureFixture[str]

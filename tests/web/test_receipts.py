@@ -10,7 +10,7 @@ import pytest
 
 from lts.crypto import jws_header, sign_jws, unb64url
 from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, LEASE_TYPE, RECEIPT_TYPE, SLOT_SECONDS, iso, parse_iso
-from lts.service.licenses import Choice
+from lts.service.licensing.licenses import Choice
 from tests.support import receipts
 from tests.support.kit import NOON, item
 from tests.web.conftest import DEVICE, Answer, Web

@@ -10,9 +10,9 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation, licensefile, vendorkey
 from lts.rules.accounts import OWNER
 from lts.rules.licensefile import License
-from lts.service import handshakes, licenses
 from lts.service.core.context import Context
-from lts.service.licenses import Choice
+from lts.service.licensing import handshakes, licenses
+from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 
 Json = dict[str, Any]

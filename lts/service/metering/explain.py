@@ -13,7 +13,7 @@ from lts.rules.authorize import Request, has_seat
 from lts.rules.catalog import Code, LicenseItem
 from lts.rules.seats import CONCURRENT_WAYS, grace_units
 from lts.service.core.context import Context
-from lts.service.licenses import item_use
+from lts.service.licensing.licenses import item_use
 from lts.service.metering import authorize, clones
 from lts.service.metering.standing import standing_of
 from lts.store import devices, seats

@@ -6,8 +6,8 @@ from lts.crypto import PublicKey, canonical_json, jws_header, sign_jws
 from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN
-from lts.service.catalog import self_signed
 from lts.service.core.pinned import Delegation
+from lts.service.licensing.catalog import self_signed
 from lts.service.pair.node import Node
 
 

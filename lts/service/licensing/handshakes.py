@@ -16,8 +16,8 @@ from lts.rules.catalog import ARCHIVED, Catalog, Code
 from lts.rules.fields import MAX_TEXT
 from lts.rules.notices import WARNING, Notice
 from lts.rules.text import nfc
-from lts.service.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.service.core.context import Context
+from lts.service.licensing.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.store import codes, records
 from lts.store.transaction import NUMBERS, Transaction
 

@@ -44,7 +44,7 @@ from lts.store.licenses import Stamp, StoredLicense
 
 PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
 PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password
-"""Field of a code: the number of the last change of its session password (lts.service.handshakes)."""
+"""Field of a code: the number of the last change of its session password (lts.service.licensing.handshakes)."""
 
 
 class Builder:

@@ -12,8 +12,8 @@ from lts.rules import meanwhile
 from lts.rules.attention import url_notices
 from lts.rules.notices import Notice
 from lts.rules.serverurls import MAX_URLS, clean_url
-from lts.service import handshakes
 from lts.service.core.context import Context
+from lts.service.licensing import handshakes
 from lts.store import records
 from lts.store.transaction import Transaction
 

@@ -16,10 +16,10 @@ from lts.rules.licensefile import Item, License
 from lts.rules.notices import HINT, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
 from lts.rules.vendorkey import VendorKey, fingerprint, is_fingerprint
-from lts.service import handshakes
-from lts.service.catalog import binding_fault
 from lts.service.core.context import Context
-from lts.service.importeffects import Effects, effects, live_seats
+from lts.service.licensing import handshakes
+from lts.service.licensing.catalog import binding_fault
+from lts.service.licensing.importeffects import Effects, effects, live_seats
 from lts.store import codes, licenses, records, usage
 from lts.store.snapshot import View
 from lts.store.transaction import Transaction

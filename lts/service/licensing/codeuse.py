@@ -13,8 +13,8 @@ from lts.rules.catalog import Catalog, Code
 from lts.rules.codenames import Given
 from lts.rules.notices import WARNING, Notice
 from lts.rules.plural import counted
-from lts.service import handshakes
 from lts.service.core.context import Context
+from lts.service.licensing import handshakes
 from lts.store import seats, statistics, usage
 from lts.store.statistics import Selection
 

@@ -10,8 +10,8 @@ from typing import Any
 from lts.errors import AdminError
 from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
-from lts.service import licenses
 from lts.service.core.context import Context
+from lts.service.licensing import licenses
 from lts.store import licenses as stored
 from lts.store import records
 from lts.store.transaction import Transaction
