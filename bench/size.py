@@ -17,10 +17,10 @@ from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.authorize import Request
 from lts.rules.usage import BadEntry, Entry
 from lts.server import opened
-from lts.service import usage
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
 from lts.service.metering import authorize, report
+from lts.service.statistics import usage
 from lts.store import archive, feed, rollups, sql
 
 

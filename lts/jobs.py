@@ -15,9 +15,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
-from lts.service import alerts, days, standin, upkeep
+from lts.service import alerts, standin, upkeep
 from lts.service.core.context import Context
 from lts.service.inspection import Inspection
+from lts.service.statistics import days
 
 log = logging.getLogger("lts.jobs")
 WATCH_SECONDS = 5.0

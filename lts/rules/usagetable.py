@@ -1,6 +1,6 @@
 """The usage table as people read it: what it can be grouped by, and its CSV.
 
-Pure; what fills it is lts/service/usage.py.
+Pure; what fills it is lts/service/statistics/usage.py.
 """
 
 from __future__ import annotations

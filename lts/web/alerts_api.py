@@ -9,9 +9,10 @@ from flask import Blueprint, Response, g
 
 from lts.rules.calendar import calendar
 from lts.rules.meanwhile import WAS
-from lts.service import alertsettings, forecasts, outbox
+from lts.service import alertsettings, outbox
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
+from lts.service.statistics import forecasts
 from lts.web.jsonbody import body_fields, body_text, body_yes, json_body
 from lts.web.listing import asked_page
 

@@ -21,13 +21,14 @@ from lts.rules.licensefile import License
 from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import attention, days, forecasts, upkeep, usage
+from lts.service import attention, upkeep
 from lts.service.core.context import Context
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Choice, Preview
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
+from lts.service.statistics import days, forecasts, usage
 from lts.store import records
 from lts.web import account_api, alerts_api, records_api, statistics_api
 from lts.web.jsonbody import body_fields, body_text, json_body

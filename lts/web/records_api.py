@@ -13,11 +13,12 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.authorize import Request
 from lts.rules.paging import page_of
-from lts.service import auditlog, devicelist
+from lts.service import auditlog
 from lts.service.core.context import Context
 from lts.service.core.refusals import RefusedRequest
 from lts.service.metering import clones, explain, release
-from lts.service.usage import day_number
+from lts.service.statistics import devicelist
+from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
 from lts.web.jsonbody import body_fields, body_text, json_body
 from lts.web.listing import asked_page, csv_table, number, wants_csv, yes

@@ -11,9 +11,9 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import LicenseItem
 from lts.rules.paging import Page, page_of
 from lts.rules.usagetable import usage_csv
-from lts.service import usage
 from lts.service.core.context import Context
-from lts.service.usage import UsageTable
+from lts.service.statistics import usage
+from lts.service.statistics.usage import UsageTable
 from lts.web.listing import asked_page, asked_text, csv_file, number, wants_csv
 
 Json = dict[str, Any]

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.server import Server
-from lts.service import usage
 from lts.service.licensing import handshakes
+from lts.service.statistics import usage
 from lts.web.static_files import FOLDER
 from tests.support.kit import NOON, Lab, Vendor, item
 from tests.support.ports import free_port

@@ -22,8 +22,8 @@ from lts.config import RateLimits
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.paging import Page
 from lts.server import Server
-from lts.service import devicelist, usage
 from lts.service.licensing import handshakes
+from lts.service.statistics import devicelist, usage
 from tests.client.conftest import client
 from tests.support.kit import NOON, Lab, item
 from tests.support.lines import environment

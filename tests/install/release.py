@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lts import __version__
-from lts.service import usage
+from lts.service.statistics import usage
 from tests.support.furnish import furnish
 from tests.support.kit import Lab, lab
 from tests.support.lines import ROOT

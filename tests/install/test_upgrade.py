@@ -17,7 +17,8 @@ from typing import Any
 import apsw
 import pytest
 
-from lts.service import upkeep, usage
+from lts.service import upkeep
+from lts.service.statistics import usage
 from lts.store.schema import MIGRATIONS
 from lts.store.store import DATABASE
 from tests.install.release import EXPECTED, FOLDER, figures

@@ -16,10 +16,11 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules import licensefile
 from lts.rules.calendar import calendar
 from lts.rules.paging import Page
-from lts.service import alerts, attention, devicelist, forecasts, upkeep, usage
+from lts.service import alerts, attention, upkeep
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import release
+from lts.service.statistics import devicelist, forecasts, usage
 from lts.store import audit
 from lts.store import licenses as stored_licenses
 from lts.vendor import issuing

@@ -15,9 +15,10 @@ from lts.crypto import read_jws
 from lts.errors import NotVerified, Refusal
 from lts.protocol import DAY_SECONDS, LEASE_TYPE, iso
 from lts.rules.notices import Notice
-from lts.service import attention, upkeep, usage
+from lts.service import attention, upkeep
 from lts.service.licensing import codeuse, handshakes
 from lts.service.metering import release
+from lts.service.statistics import usage
 from lts.store import archive
 from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, ORGANIZATION, FakeTime, Lab, Vendor, item, lab

@@ -25,9 +25,10 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.authorize import Request
 from lts.rules.chain import ChainState
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
-from lts.service import attention, devicelist, upkeep, usage
+from lts.service import attention, upkeep
 from lts.service.core import newnames
 from lts.service.metering import clones, explain
+from lts.service.statistics import devicelist, usage
 from lts.store import activityrow, devices, records, typenames
 from tests.support.counting import DeviceModel
 from tests.support.duet import counts as slot_counts

@@ -19,11 +19,12 @@ from lts.protocol import DAY_SECONDS
 from lts.rules import chain, licensefile
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
-from lts.service import alerts, days, usage
+from lts.service import alerts
 from lts.service.core import identity
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import release
+from lts.service.statistics import days, usage
 from lts.store import alerts as messages
 from lts.store import audit, devices, records, sql
 from lts.store.records import Kind

@@ -15,8 +15,9 @@ import pytest
 from lts.errors import AdminError
 from lts.rules.likeness import Caller, mark
 from lts.rules.paging import Page
-from lts.service import devicelist, upkeep
+from lts.service import upkeep
 from lts.service.metering import release
+from lts.service.statistics import devicelist
 from lts.store import archive, marks, records
 from lts.store.feed import Change
 from lts.store.records import Granted, Kind, decode_payload, encode_payload

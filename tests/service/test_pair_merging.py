@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from lts.errors import AdminError
-from lts.service import usage
 from lts.service.licensing import handshakes
 from lts.service.metering import release
 from lts.service.pair import report
+from lts.service.statistics import usage
 from lts.store import pair as stored_pair
 from tests.service.conftest import DEVICE, fail_over, refused
 from tests.support.duet import Duet, counts, picture

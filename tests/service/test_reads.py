@@ -17,12 +17,13 @@ from lts.rules import licensefile
 from lts.rules.authorize import Request
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
-from lts.service import alerts, attention, auditlog, devicelist, forecasts, usage
+from lts.service import alerts, attention, auditlog
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.licensing import archiving, codeuse, handshakes, licenses
 from lts.service.licensing.catalog import Builder
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import explain
+from lts.service.statistics import devicelist, forecasts, usage
 from lts.store.transaction import Transaction
 from lts.vendor import issuing
 from tests.store.test_seat_counts import fill

@@ -9,8 +9,9 @@ import pytest
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.paging import Page
-from lts.service import accounts, auditlog, devicelist
+from lts.service import accounts, auditlog
 from lts.service.licensing import handshakes, serverurls
+from lts.service.statistics import devicelist
 from lts.store import records
 from tests.support.kit import NOON, Lab, item
 

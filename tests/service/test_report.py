@@ -11,8 +11,8 @@ import pytest
 from lts.errors import Malformed, NotVerified
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.usage import BadEntry, Entry
-from lts.service import usage
 from lts.service.licensing import handshakes
+from lts.service.statistics import usage
 from lts.store import statistics
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 

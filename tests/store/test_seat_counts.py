@@ -18,10 +18,10 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules import licensefile
 from lts.rules.authorize import Request
 from lts.rules.paging import Page
-from lts.service import devicelist
 from lts.service.licensing import codeuse, handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize, explain, release
+from lts.service.statistics import devicelist
 from lts.store import records, seats, sql
 from lts.store import usage as stored
 from lts.store.counters import HOUR_SECONDS, Ends, SeatCounts

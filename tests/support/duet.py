@@ -17,13 +17,14 @@ from lts.config import Config
 from lts.errors import CannotStore, PeerError
 from lts.protocol import SLOTS_PER_DAY
 from lts.server import opened
-from lts.service import upkeep, usage
+from lts.service import upkeep
 from lts.service.core.clock import Clock
 from lts.service.pair.answering import Answering
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.following import Following
 from lts.service.pair.handing import Handing
 from lts.service.pair.node import Node
+from lts.service.statistics import usage
 from lts.store import codes, devices, feed, licenses, seats, sql
 from lts.store.dayrow import decode_day, units_by_slot
 from tests.support.kit import NOON, FakeTime, Lab, Vendor

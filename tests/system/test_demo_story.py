@@ -16,9 +16,10 @@ from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, parse_iso
 from lts.rules.paging import Page
 from lts.server import opened
-from lts.service import attention, devicelist, outbox, upkeep, usage
+from lts.service import attention, outbox, upkeep
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
+from lts.service.statistics import devicelist, usage
 from tests.support.kit import LABELS, config_for
 
 STARTS = ("2026-11-23T00:10:00Z", "2027-01-03T23:59:59Z")

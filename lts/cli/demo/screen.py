@@ -15,9 +15,9 @@ from lts.cli.paste import command
 from lts.config import Config
 from lts.protocol import iso
 from lts.rules.usagetable import BY_TALLY
-from lts.service import usage
 from lts.service.core.context import Context
-from lts.service.usage import GRANTED, REPORTS
+from lts.service.statistics import usage
+from lts.service.statistics.usage import GRANTED, REPORTS
 
 ANEW_SECONDS = 0.2
 _WIDTH = 7

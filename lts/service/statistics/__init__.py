@@ -1,0 +1,1 @@
+"""What was used, for people: tables, devices, days, forecasts. Counting itself is in metering."""
