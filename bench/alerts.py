@@ -16,7 +16,7 @@ from typing import Any
 from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
 from lts.server import opened
-from lts.service import alertsettings
+from lts.service.alerting import alertsettings
 from lts.service.core.clock import Clock
 from lts.store import records
 from lts.store.transaction import Transaction

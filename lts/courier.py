@@ -6,9 +6,9 @@ import logging
 import threading
 
 from lts.errors import LtsError
-from lts.service import outbox
+from lts.service.alerting import outbox
+from lts.service.alerting.smtp import Sender
 from lts.service.core.context import Context
-from lts.service.smtp import Sender
 
 log = logging.getLogger("lts.courier")
 LOOK_SECONDS = 10.0

@@ -15,7 +15,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
-from lts.service import alerts, standin, upkeep
+from lts.service import standin, upkeep
+from lts.service.alerting import alerts
 from lts.service.core.context import Context
 from lts.service.inspection import Inspection
 from lts.service.statistics import days

@@ -7,7 +7,8 @@ import apsw
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
-from lts.service import outbox, standin
+from lts.service import standin
+from lts.service.alerting import outbox
 from lts.service.core import goneon, newnames
 from lts.service.core.context import Context
 from lts.service.licensing import codeuse, handshakes, licenses

@@ -24,7 +24,7 @@ SENT, GIVEN_UP = "sent", "given up"
 
 @dataclass(frozen=True)
 class Message:
-    """What is told in one mail; `events` as lts.service.alerts makes them, `channels` where it goes."""
+    """What is told in one mail; `events` as lts.service.alerting.alerts makes them, `channels` where it goes."""
 
     id: str
     time: int

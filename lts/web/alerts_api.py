@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g
 
 from lts.rules.calendar import calendar
 from lts.rules.meanwhile import WAS
-from lts.service import alertsettings, outbox
+from lts.service.alerting import alertsettings, outbox
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts

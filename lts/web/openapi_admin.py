@@ -13,7 +13,7 @@ from lts.rules.accounts import ROLES
 from lts.rules.alertwords import BOTH
 from lts.rules.paging import MAX_SIZE
 from lts.rules.usagetable import GROUPINGS
-from lts.service.alertsettings import SECURITIES
+from lts.service.alerting.alertsettings import SECURITIES
 from lts.service.licensing.licenses import STATES
 
 Json = dict[str, Any]

@@ -22,7 +22,7 @@ INSIDE = {
     "lts/config.py": "the administrator's own file",
     "lts/bootstrap.py": "the program's own files",
     "lts/envfolder.py": "the program's own files",
-    "lts/service/alertsettings.py": "what this program wrote",
+    "lts/service/alerting/alertsettings.py": "what this program wrote",
     "lts/service/licensing/catalog.py": "license files that were read when they were imported",
     "lts/service/folder/datafolder.py": "what this program wrote",
     "lts/service/core/identity.py": "what this program wrote",

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from lts.rules.alertmail import Server, render
-from lts.service import alerts, alertsettings, outbox
-from lts.service.smtp import Sender
+from lts.service.alerting import alerts, alertsettings, outbox
+from lts.service.alerting.smtp import Sender
 from tests.portal.conftest import Site
 from tests.support.furnish import every_event
 from tests.support.kit import NOON, item

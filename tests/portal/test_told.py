@@ -10,7 +10,7 @@ from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
-from lts.service import alerts
+from lts.service.alerting import alerts
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from tests.portal.conftest import Site

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lts.service import alerts, alertsettings, outbox
-from lts.service.smtp import Sender
+from lts.service.alerting import alerts, alertsettings, outbox
+from lts.service.alerting.smtp import Sender
 from tests.support.duet import Duet, Player, in_step, template
 from tests.support.kit import item
 from tests.support.postoffice import PostOffice, post_office

@@ -19,10 +19,10 @@ from lts.client.transport import HttpTransport
 from lts.errors import AdminError, DeliveryError, LtsError, PeerError
 from lts.protocol import LicenseKey, slot_of
 from lts.rules.paging import Page
-from lts.service import alerts, alertsettings, outbox, webhooks
-from lts.service.alertsettings import Webhook
+from lts.service.alerting import alerts, alertsettings, outbox, webhooks
+from lts.service.alerting.alertsettings import Webhook
+from lts.service.alerting.smtp import Sender
 from lts.service.pair.sending import HttpSend
-from lts.service.smtp import Sender
 from tests.support.kit import NOON, Lab, Vendor, item
 from tests.support.postoffice import hook_receiver
 from tests.support.wait import PATIENCE, wait_until

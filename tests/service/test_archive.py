@@ -16,7 +16,8 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules import licensefile
 from lts.rules.calendar import calendar
 from lts.rules.paging import Page
-from lts.service import alerts, attention, upkeep
+from lts.service import attention, upkeep
+from lts.service.alerting import alerts
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import release

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from lts.service import accounts, alertsettings
+from lts.service import accounts
+from lts.service.alerting import alertsettings
 from lts.service.core import identity
 from lts.service.licensing import handshakes, serverurls
 from lts.store import audit, replay

@@ -19,7 +19,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules import chain, licensefile
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
-from lts.service import alerts
+from lts.service.alerting import alerts
 from lts.service.core import identity
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice

@@ -6,7 +6,7 @@ import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso
 from lts.rules.calendar import calendar
-from lts.service import alerts
+from lts.service.alerting import alerts
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts
 from tests.support.kit import DAY, Lab, item

@@ -18,10 +18,10 @@ import trustme
 
 from lts.rules.addresses import MailAddress
 from lts.rules.alertmail import Mail
-from lts.service import mailserver, smtp
-from lts.service.alertsettings import MailSettings
-from lts.service.mailserver import REPLY_BYTES, REPLY_LINES
-from lts.service.smtp import MailError, Sender, compose
+from lts.service.alerting import mailserver, smtp
+from lts.service.alerting.alertsettings import MailSettings
+from lts.service.alerting.mailserver import REPLY_BYTES, REPLY_LINES
+from lts.service.alerting.smtp import MailError, Sender, compose
 from tests.support import cost
 from tests.support.kit import NOON
 from tests.support.postoffice import told

@@ -20,8 +20,8 @@ from lts.client.transport import HttpTransport
 from lts.courier import Courier
 from lts.errors import DeliveryError, PeerError
 from lts.reach import Deadline
-from lts.service import alertsettings, outbox, smtp, webhooks
-from lts.service.alertsettings import Webhook
+from lts.service.alerting import alertsettings, outbox, smtp, webhooks
+from lts.service.alerting.alertsettings import Webhook
 from lts.service.pair.sending import HttpSend
 from tests.support.kit import NOON, Lab, lab
 from tests.support.postoffice import black_hole, post_office

@@ -19,7 +19,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from lts.service.mailserver import MailServer
+from lts.service.alerting.mailserver import MailServer
 from tests.support.ports import free_port
 
 

@@ -16,7 +16,7 @@ from lts.crypto import SigningKey, b64url, jws_header, sign_jws
 from lts.protocol import LicenseKey
 from lts.rules import activation, addresses, armor, chain, domains, filekind, licensefile, serverurls, vendorkey
 from lts.rules.fields import Fields
-from lts.service import mailserver
+from lts.service.alerting import mailserver
 from lts.service.pair import messages
 from lts.vendor import issuing
 from lts.web import openapi_admin

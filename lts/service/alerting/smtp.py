@@ -19,8 +19,8 @@ from lts.errors import DeliveryError
 from lts.reach import Deadline
 from lts.rules.addresses import MailAddress
 from lts.rules.alertmail import Mail
-from lts.service.alertsettings import MailSettings
-from lts.service.mailserver import REPLY_BYTES, REPLY_LINES, MailServer, ReplyTooLong
+from lts.service.alerting.alertsettings import MailSettings
+from lts.service.alerting.mailserver import REPLY_BYTES, REPLY_LINES, MailServer, ReplyTooLong
 
 STEP_SECONDS = 10.0
 """How long a mail server may stay silent."""

@@ -20,7 +20,7 @@ from lts.rules import alerts as rules
 from lts.rules.alerts import NOTHING, Measure, Told
 from lts.rules.alertwords import PAGES
 from lts.rules.notices import Notice
-from lts.service import alertsettings
+from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts

@@ -16,7 +16,7 @@ from lts import reach
 from lts.errors import DeliveryError
 from lts.reach import Deadline
 from lts.rules.alertmail import subject_of, title_of
-from lts.service.alertsettings import Webhook
+from lts.service.alerting.alertsettings import Webhook
 from lts.store.alerts import Message
 
 Json = dict[str, Any]

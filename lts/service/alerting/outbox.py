@@ -18,11 +18,11 @@ from lts.rules.notices import WARNING, Notice
 from lts.rules.paging import Page
 from lts.rules.plural import counted
 from lts.rules.serverurls import is_local
-from lts.service import alerts, alertsettings, smtp, webhooks
-from lts.service.alertsettings import MailSettings
+from lts.service.alerting import alerts, alertsettings, smtp, webhooks
+from lts.service.alerting.alertsettings import MailSettings
+from lts.service.alerting.smtp import Sender
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
-from lts.service.smtp import Sender
 from lts.store import alerts as stored
 from lts.store import records
 from lts.store.alerts import GIVEN_UP, SENT, Attempt, Message
