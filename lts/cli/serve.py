@@ -59,7 +59,7 @@ def portal_url(server_url: str, setup_code: str | None = None, sign_in: str | No
 
 
 def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
-    from lts.service import sessions
+    from lts.service.access import sessions
 
     code = sessions.setup_code(server.ctx)
     portal = portal_url(server.url, code)

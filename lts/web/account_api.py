@@ -9,9 +9,9 @@ from flask import Blueprint, Response, g, jsonify
 from lts.errors import AdminError
 from lts.rules.accounts import OWNER, Account
 from lts.rules.meanwhile import WAS
-from lts.service import accounts, sessions
+from lts.service.access import accounts, sessions
+from lts.service.access.sessions import Begun
 from lts.service.core.context import Context
-from lts.service.sessions import Begun
 from lts.web.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.signin import SignIn
 

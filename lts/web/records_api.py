@@ -13,7 +13,7 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.authorize import Request
 from lts.rules.paging import page_of
-from lts.service import auditlog
+from lts.service.access import auditlog
 from lts.service.core.context import Context
 from lts.service.core.refusals import RefusedRequest
 from lts.service.metering import clones, explain, release

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from lts.config import RateLimits
-from lts.service import sessions
+from lts.service.access import sessions
 from lts.web.app import App
 from lts.web.listen import Listener
 from tests.support.kit import Lab, lab

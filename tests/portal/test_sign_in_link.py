@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lts.service import signinlink
+from lts.service.access import signinlink
 from tests.portal.conftest import Site
 from tests.support.visitor import Visitor
 

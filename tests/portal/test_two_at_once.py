@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from lts.service import accounts
+from lts.service.access import accounts
 from lts.service.alerting import alertsettings
 from lts.service.licensing import handshakes, serverurls
 from tests.portal.conftest import Site

@@ -14,7 +14,7 @@ from lts.errors import Refusal
 from lts.protocol import LicenseKey, slot_of
 from lts.rules import licensefile
 from lts.rules.likeness import Caller
-from lts.service import accounts, sessions
+from lts.service.access import accounts, sessions
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing

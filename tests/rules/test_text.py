@@ -17,7 +17,7 @@ from lts.rules.catalog import Catalog
 from lts.rules.fields import Fields
 from lts.rules.serverurls import clean_url
 from lts.rules.text import nfc
-from lts.service.accounts import plain_name
+from lts.service.access.accounts import plain_name
 from lts.service.alerting.alertsettings import clean_webhook_url
 from lts.service.licensing import handshakes
 from tests.support.cost import assert_linear

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lts.service import accounts
+from lts.service.access import accounts
 from lts.service.alerting import alertsettings
 from lts.service.core import identity
 from lts.service.licensing import handshakes, serverurls

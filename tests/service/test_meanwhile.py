@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
-from lts.service import accounts
+from lts.service.access import accounts
 from lts.service.alerting import alertsettings
 from lts.service.licensing import handshakes, serverurls
 from tests.support.kit import NOON, Lab, item

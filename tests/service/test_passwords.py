@@ -9,7 +9,7 @@ import time
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from lts.service import accounts, passwords, sessions
+from lts.service.access import accounts, passwords, sessions
 from tests.support.kit import Lab
 from tests.support.lines import environment
 from tests.web.test_accounts import Browser

@@ -17,7 +17,8 @@ from lts.rules import licensefile
 from lts.rules.authorize import Request
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
-from lts.service import attention, auditlog
+from lts.service import attention
+from lts.service.access import auditlog
 from lts.service.alerting import alerts
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.licensing import archiving, codeuse, handshakes, licenses

@@ -9,7 +9,7 @@ import pytest
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.paging import Page
-from lts.service import accounts, auditlog
+from lts.service.access import accounts, auditlog
 from lts.service.licensing import handshakes, serverurls
 from lts.service.statistics import devicelist
 from lts.store import records

@@ -11,7 +11,7 @@ import pytest
 from lts.errors import CannotStore, TokenError
 from lts.rules import vendorkey
 from lts.rules.paging import Page
-from lts.service import auditlog
+from lts.service.access import auditlog
 from lts.service.core.trust import TrustStore
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice

@@ -10,7 +10,7 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, slot_of
 from lts.rules.alertwords import BOTH
-from lts.service import accounts
+from lts.service.access import accounts
 from lts.service.alerting import alerts, alertsettings
 from lts.service.licensing import handshakes
 from tests.support.kit import NOON, Lab, item

@@ -15,7 +15,7 @@ from lts.cli import ask
 from lts.cli.main import main
 from lts.errors import AdminError
 from lts.rules import licensefile, vendorkey
-from lts.service import accounts
+from lts.service.access import accounts
 from lts.service.core import labels
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
@@ -185,7 +185,7 @@ def test_a_preview_says_which_seats_end(
 
 
 def set_password(ctx: Context, now: int) -> None:
-    from lts.service import sessions
+    from lts.service.access import sessions
 
     accounts.set_up(ctx, sessions.setup_code(ctx) or "", "correct horse battery", now)
     sessions.begin(ctx, "admin", "127.0.0.1", "browser", now)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lts.service import accounts, sessions
+from lts.service.access import accounts, sessions
 from lts.store import feed, sql
 from lts.web import jsonbody
 from lts.web.signin import ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE, TRIES_A_MINUTE, TRIES_AT_ONCE

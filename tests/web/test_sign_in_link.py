@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lts.errors import AdminError
-from lts.service import accounts, signinlink
+from lts.service.access import accounts, signinlink
 from tests.support.kit import Lab
 from tests.web.test_accounts import PASSWORD, Browser
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lts.service import accounts
+from lts.service.access import accounts
 from lts.service.licensing import handshakes
 from tests.support.kit import Lab, item, lab
 from tests.web.test_portal_api import Call, caller

@@ -28,7 +28,7 @@ from lts.crypto import SigningKey
 from lts.errors import ListenError
 from lts.rules.accounts import OWNER
 from lts.server import Opened, Server, opened, set_up_logging
-from lts.service import accounts, sessions, signinlink
+from lts.service.access import accounts, sessions, signinlink
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.service.statistics import usage

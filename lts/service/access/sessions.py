@@ -16,7 +16,7 @@ from typing import Any
 from lts.errors import AdminError, CannotStore
 from lts.protocol import iso
 from lts.rules.accounts import SEEN_SECONDS, Account, session_ended
-from lts.service import accounts
+from lts.service.access import accounts
 from lts.service.core.context import Context
 from lts.store import sessions as stored
 from lts.store.sessions import StoredSession

@@ -12,9 +12,9 @@ import hmac
 
 from lts.errors import AdminError
 from lts.rules.accounts import plain_code
-from lts.service import accounts, sessions
+from lts.service.access import accounts, sessions
+from lts.service.access.sessions import Begun, mark_of
 from lts.service.core.context import Context
-from lts.service.sessions import Begun, mark_of
 from lts.store import sessions as stored
 from lts.store.sessions import StoredLink
 from lts.store.transaction import Transaction

@@ -17,9 +17,9 @@ from lts.rules import meanwhile
 from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
 from lts.rules.catalog import Catalog
 from lts.rules.text import nfc
+from lts.service.access.passwords import hashed, is_dated, matches
 from lts.service.core.context import Context
 from lts.service.licensing.handshakes import clean_name
-from lts.service.passwords import hashed, is_dated, matches
 from lts.store import records
 from lts.store import sessions as stored
 from lts.store.transaction import Transaction

@@ -1,0 +1,1 @@
+"""Who may use the portal: accounts, passwords, sessions, sign-in links, and the audit log of what they did."""
