@@ -146,8 +146,8 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
-    from lts.service import upkeep
     from lts.service.folder import datafolder
+    from lts.service.maintenance import upkeep
 
     if args.file is not None:
         raise AdminError("usage", "--rebuild-indexes works on the data folder; leave out the backup.")
@@ -161,9 +161,9 @@ def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
 
 
 def _faults(config: Config) -> list[str]:
-    from lts.service import upkeep
     from lts.service.core.trust import TrustStore
     from lts.service.folder import datafolder
+    from lts.service.maintenance import upkeep
 
     check_holds_data(config)
     try:
@@ -175,7 +175,7 @@ def _faults(config: Config) -> list[str]:
 
 
 def _faults_of_backup(file: Path, config: Config) -> list[str]:
-    from lts.service import upkeep
+    from lts.service.maintenance import upkeep
 
     with named_backup(file) as backup:
         try:
@@ -189,7 +189,7 @@ def _faults_of_backup(file: Path, config: Config) -> list[str]:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from lts.service import doctor
+    from lts.service.maintenance import doctor
 
     try:
         config = config_of(args)

@@ -21,8 +21,8 @@ from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified,
 from lts.protocol import Lease
 from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
-from lts.service import attention
 from lts.service.core.context import Context, request_id
+from lts.service.maintenance import attention
 from lts.service.metering import authorize, release, report
 from lts.service.metering.authorize import Decided
 from lts.service.metering.report import Reported

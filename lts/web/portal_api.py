@@ -21,11 +21,11 @@ from lts.rules.licensefile import License
 from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
-from lts.service import attention, upkeep
 from lts.service.core.context import Context
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Choice, Preview
+from lts.service.maintenance import attention, upkeep
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.service.statistics import days, forecasts, usage

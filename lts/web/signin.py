@@ -21,10 +21,10 @@ from werkzeug.http import parse_cookie
 from lts.config import Config
 from lts.errors import AdminError, LtsError
 from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
-from lts.service import attention
 from lts.service.access import accounts, sessions, signinlink
 from lts.service.access.sessions import Begun
 from lts.service.core.context import Context
+from lts.service.maintenance import attention
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.bearer import token_of
 from lts.web.jsonbody import body_fields, body_text, secret_body

@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 import pytest
 
-from lts.service import upkeep
+from lts.service.maintenance import upkeep
 from lts.service.statistics import usage
 from lts.store.schema import MIGRATIONS
 from lts.store.store import DATABASE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lts.rules import alerts
-from lts.service import upkeep
 from lts.service.licensing import handshakes, licenses
+from lts.service.maintenance import upkeep
 from lts.service.metering import explain
 from lts.store import seats, sql
 from lts.store.transaction import Transaction

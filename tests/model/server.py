@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from lts.server import opened
-from lts.service import upkeep
 from lts.service.core.clock import Clock
+from lts.service.maintenance import upkeep
 from tests.support.duet import Duet
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for
 

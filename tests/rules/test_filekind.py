@@ -13,7 +13,7 @@ from lts.crypto import SigningKey
 from lts.protocol import LicenseKey
 from lts.rules import activation, filekind, licensefile, vendorkey
 from lts.rules.filekind import Kind
-from lts.service import upkeep
+from lts.service.maintenance import upkeep
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Lab, Vendor, item
 

@@ -21,12 +21,12 @@ from lts.rules import licensefile
 from lts.rules.alertmail import Server, render
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
-from lts.service import attention, upkeep
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, Sender, compose
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import attention, upkeep
 from lts.store import records, sql
 from lts.store.transaction import Transaction
 from lts.vendor import issuing

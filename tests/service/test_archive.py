@@ -16,10 +16,10 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules import licensefile
 from lts.rules.calendar import calendar
 from lts.rules.paging import Page
-from lts.service import attention, upkeep
 from lts.service.alerting import alerts
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import attention, upkeep
 from lts.service.metering import release
 from lts.service.statistics import devicelist, forecasts, usage
 from lts.store import audit

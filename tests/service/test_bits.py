@@ -9,8 +9,8 @@ from pathlib import Path
 import apsw
 
 from lts.errors import DatabaseDamaged
-from lts.service import upkeep
 from lts.service.core.trust import TrustStore
+from lts.service.maintenance import upkeep
 from lts.store import database, integrity
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Vendor, config_for, item, lab

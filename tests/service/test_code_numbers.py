@@ -15,8 +15,8 @@ from lts.crypto import read_jws
 from lts.errors import NotVerified, Refusal
 from lts.protocol import DAY_SECONDS, LEASE_TYPE, iso
 from lts.rules.notices import Notice
-from lts.service import attention, upkeep
 from lts.service.licensing import codeuse, handshakes
+from lts.service.maintenance import attention, upkeep
 from lts.service.metering import release
 from lts.service.statistics import usage
 from lts.store import archive

@@ -25,8 +25,8 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.authorize import Request
 from lts.rules.chain import ChainState
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
-from lts.service import attention, upkeep
 from lts.service.core import newnames
+from lts.service.maintenance import attention, upkeep
 from lts.service.metering import clones, explain
 from lts.service.statistics import devicelist, usage
 from lts.store import activityrow, devices, records, typenames

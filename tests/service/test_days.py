@@ -7,7 +7,7 @@ from pathlib import Path
 from lts import jobs
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, iso
 from lts.rules.usage import Entry, judge_closed
-from lts.service import attention, upkeep
+from lts.service.maintenance import attention, upkeep
 from lts.service.statistics import days
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 

@@ -9,10 +9,10 @@ import pytest
 
 from lts.cli.main import main
 from lts.config import Config
-from lts.service import doctor
 from lts.service.core import labels
 from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import serverurls
+from lts.service.maintenance import doctor
 from tests.support import kit
 from tests.support.kit import Lab, config_for, lab
 

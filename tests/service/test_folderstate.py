@@ -12,11 +12,11 @@ import apsw
 import pytest
 
 from lts.errors import AdminError, DataFolderError
-from lts.service import doctor, upkeep
 from lts.service.core import identity
 from lts.service.core.files import write_private
 from lts.service.core.trust import TrustStore
 from lts.service.folder import folderstate, mark, restoring
+from lts.service.maintenance import doctor, upkeep
 from lts.store import archive, journal
 from lts.store.store import prepare
 from tests.store.faulty import Disk

@@ -14,8 +14,8 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import ACTIVE, INVALID
 from lts.server import opened
-from lts.service import upkeep
 from lts.service.folder import restoring
+from lts.service.maintenance import upkeep
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, Duet, copy_of, in_step
 from tests.support.kit import FakeTime, Lab, Vendor, config_for, item, lab

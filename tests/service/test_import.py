@@ -13,9 +13,9 @@ from lts.errors import AdminError, LicenseFileError, Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import armor, licensefile, vendorkey
 from lts.rules.licensefile import License
-from lts.service import upkeep
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice, Preview
+from lts.service.maintenance import upkeep
 from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 

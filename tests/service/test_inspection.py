@@ -11,10 +11,10 @@ import pytest
 from lts.cli.main import main
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS
-from lts.service import attention
 from lts.service.core import labels
 from lts.service.folder import datafolder
-from lts.service.inspection import DAMAGED, Inspection
+from lts.service.maintenance import attention
+from lts.service.maintenance.inspection import DAMAGED, Inspection
 from lts.store import integrity, store
 from lts.store.store import DATABASE
 from tests.support.damage import flip

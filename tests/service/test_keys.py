@@ -12,10 +12,10 @@ from lts import jobs
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, Refusal
 from lts.rules import vendorkey
-from lts.service import doctor
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.licensing import licenses
+from lts.service.maintenance import doctor
 from tests.support.kit import NOON, Lab, Vendor, config_for, item
 
 

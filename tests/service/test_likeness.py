@@ -15,7 +15,7 @@ import pytest
 from lts.errors import AdminError
 from lts.rules.likeness import Caller, mark
 from lts.rules.paging import Page
-from lts.service import upkeep
+from lts.service.maintenance import upkeep
 from lts.service.metering import release
 from lts.service.statistics import devicelist
 from lts.store import archive, marks, records

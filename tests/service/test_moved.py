@@ -13,12 +13,12 @@ from lts.errors import Refusal
 from lts.jobs import Jobs
 from lts.rules import licensefile
 from lts.server import opened
-from lts.service import attention, upkeep
 from lts.service.core.pinned import Delegation
 from lts.service.folder import restoring
 from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import attention, upkeep
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 from tests.support.wait import PATIENCE, wait_until
 

@@ -14,10 +14,10 @@ from lts.errors import AdminError, Refusal
 from lts.protocol import LicenseKey
 from lts.rules import licensefile
 from lts.rules.licensefile import License
-from lts.service import attention
 from lts.service.alerting import alerts
 from lts.service.licensing import codeuse, handshakes, licenses
 from lts.service.licensing.licenses import Choice, Preview
+from lts.service.maintenance import attention
 from lts.service.statistics import usage
 from lts.vendor import issuing
 from tests.support.kit import NOON, ORGANIZATION, Lab, item

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from lts.protocol import DAY_SECONDS
-from lts.service import upkeep
 from lts.service.folder import placing, restoring
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import upkeep
 from lts.store import archive
 from tests.service.conftest import DEVICE, made_once
 from tests.support.duet import Duet, copy_of, counts, picture

@@ -16,8 +16,8 @@ import pytest
 from lts.errors import PeerError
 from lts.rules import pair
 from lts.rules.usage import TOGETHER
-from lts.service import attention
 from lts.service.licensing import archiving
+from lts.service.maintenance import attention
 from lts.service.pair import messages
 from lts.service.pair.messages import CopyOffer, CopyRequest, News, Self, State, Welcome
 from lts.store import dialect, records

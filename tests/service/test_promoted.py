@@ -17,11 +17,11 @@ from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
-from lts.service import attention
 from lts.service.core.clock import Clock
 from lts.service.core.pinned import PinnedFile
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import attention
 from lts.service.pair import report
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture

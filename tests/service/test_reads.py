@@ -17,13 +17,13 @@ from lts.rules import licensefile
 from lts.rules.authorize import Request
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
-from lts.service import attention
 from lts.service.access import auditlog
 from lts.service.alerting import alerts
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.licensing import archiving, codeuse, handshakes, licenses
 from lts.service.licensing.catalog import Builder
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import attention
 from lts.service.metering import explain
 from lts.service.statistics import devicelist, forecasts, usage
 from lts.store.transaction import Transaction

@@ -17,9 +17,9 @@ from lts.cli.main import main
 from lts.errors import AdminError, DataFolderError
 from lts.protocol import DAY_SECONDS
 from lts.rules.attention import HAPPENED
-from lts.service import attention, upkeep
 from lts.service.core import identity
 from lts.service.folder import placing, restoring
+from lts.service.maintenance import attention, upkeep
 from lts.store import archive
 from tests.support.killed import every_step, killed_before
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab

@@ -14,10 +14,10 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, slot_of
-from lts.service import attention, upkeep
 from lts.service.core.context import request_id
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import attention, upkeep
 from lts.service.statistics import usage
 from lts.store import audit, devicelist, feed, meta
 from lts.web import problems

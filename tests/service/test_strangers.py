@@ -9,7 +9,7 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
-from lts.service import attention
+from lts.service.maintenance import attention
 from lts.service.metering import release, report
 from lts.store import closing, usage
 from lts.store.dayrow import decode_day

@@ -13,10 +13,10 @@ from lts.crypto import SigningKey
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules import vendorkey
-from lts.service import upkeep
 from lts.service.core.trust import TrustStore
 from lts.service.folder import restoring
 from lts.service.licensing import handshakes
+from lts.service.maintenance import upkeep
 from lts.service.statistics import days, usage
 from lts.store import archive, database, feed
 from lts.store.schema import MIGRATIONS

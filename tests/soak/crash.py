@@ -23,9 +23,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.service import upkeep
 from lts.service.core import labels
 from lts.service.core.trust import TrustStore
+from lts.service.maintenance import upkeep
 from lts.store import database, devices, sql
 from lts.store.dayrow import decode_day, units_by_slot
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab

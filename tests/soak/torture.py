@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lts.service import upkeep
 from lts.service.core.trust import TrustStore
+from lts.service.maintenance import upkeep
 from lts.service.pair.report import REASONS
 from lts.store import audit, database
 from tests.soak.clients import Answers, Clients

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.service import upkeep
 from lts.service.licensing import handshakes
+from lts.service.maintenance import upkeep
 from lts.service.statistics import days, usage
 from lts.store import deviceunits, sql
 from lts.store.dayrow import Series, SeriesKey, encode_day, sums_of_day

@@ -13,7 +13,7 @@ import pytest
 
 from lts.errors import CannotStore, DatabaseDamaged, DataFolderError, Refusal
 from lts.server import opened
-from lts.service import upkeep
+from lts.service.maintenance import upkeep
 from lts.service.metering.authorize import Authorized
 from lts.store import database
 from lts.store.records import Event

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lts.errors import AdminError, CannotStore
-from lts.service import upkeep
 from lts.service.licensing import handshakes
+from lts.service.maintenance import upkeep
 from lts.store.records import Event
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item

@@ -17,8 +17,8 @@ from lts.config import Config
 from lts.errors import CannotStore, PeerError
 from lts.protocol import SLOTS_PER_DAY
 from lts.server import opened
-from lts.service import upkeep
 from lts.service.core.clock import Clock
+from lts.service.maintenance import upkeep
 from lts.service.pair.answering import Answering
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.following import Following

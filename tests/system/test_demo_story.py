@@ -16,10 +16,10 @@ from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, parse_iso
 from lts.rules.paging import Page
 from lts.server import opened
-from lts.service import attention, upkeep
 from lts.service.alerting import outbox
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
+from lts.service.maintenance import attention, upkeep
 from lts.service.statistics import devicelist, usage
 from tests.support.kit import LABELS, config_for
 

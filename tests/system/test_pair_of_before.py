@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from lts.service import upkeep
 from lts.service.core.trust import TrustStore
+from lts.service.maintenance import upkeep
 from tests.install.release import FOLDER
 from tests.support.lines import ROOT, environment
 from tests.support.twins import Twin, Twins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lts.service import attention
+from lts.service.maintenance import attention
 from lts.web.addresses import Addresses, is_loopback
 from tests.web.conftest import Web
 

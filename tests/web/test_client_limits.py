@@ -9,8 +9,8 @@ import pytest
 from lts.config import RateLimits
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
-from lts.service import attention
 from lts.service.core.newcomers import Newcomers
+from lts.service.maintenance import attention
 from lts.web import messages, ratelimit, reports
 from lts.web.ratelimit import Limits
 from tests.support.kit import NOON, Lab

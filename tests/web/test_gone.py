@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from lts.server import Server
-from lts.service import upkeep
+from lts.service.maintenance import upkeep
 from tests.support.kit import Lab, item
 from tests.support.wait import PATIENCE
 

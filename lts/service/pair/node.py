@@ -23,11 +23,11 @@ from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
 from lts.service.core.pinned import PinnedFile
+from lts.service.maintenance.upkeep import archives_folder
 from lts.service.pair import meeting
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.peer import Handed, Peer
-from lts.service.upkeep import archives_folder
 from lts.store import exchange, feed, pair, records
 from lts.store.transaction import Position, Transaction
 

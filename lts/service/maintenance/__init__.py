@@ -1,0 +1,1 @@
+"""Looking after a server: backup, verify, housekeeping, doctor, what needs attention."""
