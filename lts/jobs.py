@@ -15,11 +15,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lts.errors import LtsError
-from lts.service import standin
 from lts.service.alerting import alerts
 from lts.service.core.context import Context
 from lts.service.maintenance import upkeep
 from lts.service.maintenance.inspection import Inspection
+from lts.service.pair import standin
 from lts.service.statistics import days
 
 log = logging.getLogger("lts.jobs")

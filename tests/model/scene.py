@@ -11,7 +11,7 @@ from uuid import UUID
 
 from lts.errors import AdminError, LicenseFileError
 from lts.rules.licensefile import License
-from lts.service import standin
+from lts.service.pair import standin
 from lts.store import sql
 from tests.model.clones import Token
 from tests.model.facts import SLOT

@@ -7,12 +7,12 @@ import apsw
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
-from lts.service import standin
 from lts.service.alerting import outbox
 from lts.service.core import goneon, newnames
 from lts.service.core.context import Context
 from lts.service.licensing import codeuse, handshakes, licenses
 from lts.service.pair import report as pair_report
+from lts.service.pair import standin
 from lts.service.pair.node import Node
 from lts.service.statistics import days
 from lts.store import audit

@@ -18,13 +18,12 @@ from lts.errors import AdminError, PeerError, Refusal
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.rules.vendorkey import fingerprint, is_fingerprint
-from lts.service import standin
 from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
 from lts.service.core.pinned import PinnedFile
 from lts.service.maintenance.upkeep import archives_folder
-from lts.service.pair import meeting
+from lts.service.pair import meeting, standin
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.peer import Handed, Peer

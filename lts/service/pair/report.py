@@ -11,8 +11,8 @@ from lts.rules.notices import ERROR, Notice
 from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL, SERVING
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
-from lts.service import standin
 from lts.service.core.context import Context
+from lts.service.pair import standin
 from lts.service.pair.messages import serials
 from lts.service.pair.node import RETIRED, Node
 from lts.store import audit, pair, seats
