@@ -23,8 +23,8 @@ from typing import Any
 
 from bench.processes import Process, prepare
 from lts.crypto import SigningKey, b64url, jws_header, sign_jws
+from lts.httpd.framing import BYTES_PER_CHUNK, FREE_CHUNKS
 from lts.rules import armor, licensefile
-from lts.web.framing import BYTES_PER_CHUNK, FREE_CHUNKS
 
 ROOM = 64
 """Left for what stands around the repeated part."""

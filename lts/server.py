@@ -21,6 +21,7 @@ from lts.courier import Courier
 from lts.crypto import PublicKey
 from lts.errors import CannotStore, DataFolderError
 from lts.heartbeat import Heartbeat
+from lts.httpd.listen import Listener
 from lts.jobs import Jobs
 from lts.logs import Lines
 from lts.logs import handler as handler_of
@@ -45,7 +46,6 @@ from lts.store import codes, database, pair
 from lts.store.store import DATABASE, Store, prepare
 from lts.watchdog import Watchdog
 from lts.web.app import App
-from lts.web.listen import Listener
 
 log = logging.getLogger("lts.server")
 LEAVE_SECONDS = 2.0

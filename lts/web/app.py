@@ -53,7 +53,7 @@ class App:
         self.flask = make_flask(ctx, self._gate, self.metrics, cli_token)
 
     def groups(self, method: str, path: str) -> bool:
-        """Whether a request is a client call that can be begun before it is answered (lts.web.dispatch)."""
+        """Whether a request is a client call that can be begun before it is answered (lts.httpd.dispatch)."""
         return method == "POST" and path.removeprefix(self._prefix) in self._clients.begins
 
     def is_page(self, method: str, path: str) -> bool:

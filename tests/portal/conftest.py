@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from lts.config import RateLimits
+from lts.httpd.listen import Listener
 from lts.service.access import sessions
 from lts.web.app import App
-from lts.web.listen import Listener
 from tests.support.kit import Lab, lab
 from tests.support.visitor import Visitor, profile
 from tests.support.wait import PATIENCE, ended

@@ -15,9 +15,9 @@ import pytest
 
 from lts.client import Client, Unreachable
 from lts.client.transport import HttpTransport
+from lts.httpd.channel import Acceptor
 from lts.service.licensing import handshakes, serverurls
 from lts.service.pair import joining
-from lts.web.channel import Acceptor
 from tests.portal.conftest import Site
 from tests.portal.proxy import ODD_PATHS, follow
 from tests.portal.shipped import FOLDER, FRONTS, HOST, Front, front

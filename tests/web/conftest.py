@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from lts.config import RateLimits
+from lts.httpd.listen import Listener
 from lts.web.app import App
-from lts.web.listen import Listener
 from tests.support.kit import Lab, item
 from tests.support.wait import PATIENCE, ended
 

@@ -13,13 +13,14 @@ from waitress.adjustments import Adjustments
 from bench import hostile
 from lts.crypto import b64url, read_jws
 from lts.errors import Malformed, TokenError
+from lts.httpd import framing
+from lts.httpd.listen import MAX_HEADER_BYTES
+from lts.httpd.parser import Parser
 from lts.strictjson import strict_json
-from lts.web import bodytree, framing, messages
+from lts.web import bodytree, messages
 from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
-from lts.web.listen import MAX_HEADER_BYTES
 from lts.web.messages import leases_in, read_authorize, read_release
-from lts.web.parser import Parser
 from lts.web.reports import read_report
 from tests.support.cost import assert_linear, assert_no_dearer
 

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from lts.httpd import framing, headers
+from lts.httpd.headers import MOST_BYTES
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
-from lts.web import framing, headers
 from lts.web.addresses import _FORWARDING
-from lts.web.headers import MOST_BYTES
 from lts.web.signin import CSRF_HEADER
 from tests.support.cost import assert_no_dearer, seconds
 from tests.support.lines import ROOT

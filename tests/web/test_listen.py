@@ -17,10 +17,10 @@ from waitress.channel import ClientDisconnected
 
 from lts.config import Config
 from lts.errors import ListenError
-from lts.web import channel, dispatch
-from lts.web.channel import Acceptor
-from lts.web.listen import Listener, bind
-from lts.web.parser import Parser
+from lts.httpd import channel, dispatch
+from lts.httpd.channel import Acceptor
+from lts.httpd.listen import Listener, bind
+from lts.httpd.parser import Parser
 from tests.support.wait import PATIENCE, ended, wait_until
 from tests.web.conftest import Answer, Served, Web, read
 

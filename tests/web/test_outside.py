@@ -13,6 +13,8 @@ import pytest
 
 from bench import hostile
 from lts.crypto import SigningKey, b64url, jws_header, sign_jws
+from lts.httpd.framing import REQUEST_LINE_BYTES
+from lts.httpd.listen import MAX_HEADER_BYTES
 from lts.protocol import LicenseKey
 from lts.rules import activation, addresses, armor, chain, domains, filekind, licensefile, serverurls, vendorkey
 from lts.rules.fields import Fields
@@ -21,8 +23,6 @@ from lts.service.pair import messages
 from lts.vendor import issuing
 from lts.web import openapi_admin
 from lts.web.addresses import Addresses
-from lts.web.framing import REQUEST_LINE_BYTES
-from lts.web.listen import MAX_HEADER_BYTES
 from lts.web.messages import device_of
 from tests.support.cost import assert_all_linear, assert_linear
 from tests.support.kit import NOON, item
@@ -308,7 +308,7 @@ def test_a_header_value_of_any_form_is_answered_in_linear_time(answered: Callabl
 
 
 NOT_IN_HEADERS = dict.fromkeys([*range(9), *range(10, 32), 127], " ")
-"""What lts.web.framing lets through to nobody."""
+"""What lts.httpd.framing lets through to nobody."""
 
 
 @pytest.mark.parametrize("begin", ["/", "/api/v1/admin/handshakes/", "/static/"])

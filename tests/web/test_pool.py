@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lts.web.pool import Pool
+from lts.httpd.pool import Pool
 from tests.support.wait import PATIENCE, in_time, wait_until
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lts.web import channel
+from lts.httpd import channel
 from tests.support.wait import PATIENCE, wait_until
 from tests.web.conftest import Served
 

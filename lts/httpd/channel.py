@@ -2,7 +2,7 @@
 a client that sends too much reads the answer instead of a reset, slow or idle connections end, and no thread waits
 for a client to read.
 
-Knows nothing of paths and rules, and does not listen: that is lts.web.listen.
+Knows nothing of paths and rules, and does not listen: that is lts.httpd.listen.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
+from lts.httpd.parser import Parser
 from lts.web import problems
-from lts.web.parser import Parser
 from lts.web.problems import CORS
 
 log = logging.getLogger("lts.web")
@@ -157,7 +157,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         self.requests_lock = threading.RLock()
 
     def parser_class(self, adj: Any) -> Parser:
-        """See waitress; a request whose body is still to come can be turned away, see lts.web.dispatch."""
+        """See waitress; a request whose body is still to come can be turned away, see lts.httpd.dispatch."""
         parser = Parser(adj)
         if hasattr(self.server.application, "turns_away"):
             parser.turns_away = partial(_turned_away, self.server.application, self.addr[0])
@@ -215,14 +215,14 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         """See waitress, which waits here until the client has read."""
 
     def begin(self, application: Any) -> None:
-        """Begin the request that waits, see lts.web.dispatch."""
+        """Begin the request that waits, see lts.httpd.dispatch."""
         request = self.requests[0]
         environ = Task(self, request).get_environment()
         application.begin(environ)
         request.begun = environ
 
     def settle(self, application: Any) -> None:
-        """Wait until what the begun request asked for is stored, see lts.web.dispatch."""
+        """Wait until what the begun request asked for is stored, see lts.httpd.dispatch."""
         environ = getattr(self.requests[0], "begun", None)
         if environ is not None:
             application.settle(environ)

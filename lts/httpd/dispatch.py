@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lts.errors import LtsError
-from lts.web.pool import Pool
+from lts.httpd.pool import Pool
 
 log = logging.getLogger("lts.web")
 GROUP = 64

@@ -1,6 +1,6 @@
 """Threads that answer requests: one comes when a request waits and none is idle, and goes when it had nothing to do.
 
-A server at rest so has none of them; what a request is, and who shares a thread, is said in lts/web/dispatch.py.
+A server at rest so has none of them; what a request is, and who shares a thread, is said in lts/httpd/dispatch.py.
 """
 
 from __future__ import annotations

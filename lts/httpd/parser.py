@@ -1,6 +1,6 @@
-"""One request as it arrives: waitress's parser behind the checks of lts.web.framing and lts.web.headers.
+"""One request as it arrives: waitress's parser behind the checks of lts.httpd.framing and lts.httpd.headers.
 
-Knows nothing of connections: that is lts.web.channel.
+Knows nothing of connections: that is lts.httpd.channel.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from waitress.parser import HTTPRequestParser
 
 from lts.errors import LtsError, TooLarge
-from lts.web import headers
-from lts.web.framing import Chunks, Unreadable, check_arrived, check_header
+from lts.httpd import headers
+from lts.httpd.framing import Chunks, Unreadable, check_arrived, check_header
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
 _Parser: Any = HTTPRequestParser
@@ -21,7 +21,7 @@ HEADER_END = b"\r\n\r\n"
 
 
 class Parser(_Parser):  # type: ignore[misc]  # see above
-    """Hands waitress only what lts.web.framing has checked; asks a client to go on only for a body still to come."""
+    """Hands waitress only what lts.httpd.framing has checked; asks a client to go on only for a body still to come."""
 
     body_rcv: Any
     error: Any

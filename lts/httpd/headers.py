@@ -6,7 +6,7 @@ of what the headers mean.
 
 from __future__ import annotations
 
-from lts.web.framing import Unreadable
+from lts.httpd.framing import Unreadable
 
 USUAL_BYTES = 2 << 10
 COOKIE_BYTES = 8 << 10

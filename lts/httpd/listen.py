@@ -1,6 +1,6 @@
 """Listening: sockets, waitress, the loop, and a stop that finishes what is under way.
 
-Serves whatever WSGI application it is given; how one connection behaves is in lts.web.channel.
+Serves whatever WSGI application it is given; how one connection behaves is in lts.httpd.channel.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from waitress.adjustments import Adjustments
 
 from lts.config import Config
 from lts.errors import ListenError
-from lts.web.channel import IN_MEMORY_BYTES, Acceptor
-from lts.web.dispatch import Dispatcher, Grouping
+from lts.httpd.channel import IN_MEMORY_BYTES, Acceptor
+from lts.httpd.dispatch import Dispatcher, Grouping
 
 STOP_SECONDS = 4.0
 """How long requests under way may take once the server ends; the rest of five seconds is for what closes after them."""
