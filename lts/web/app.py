@@ -17,7 +17,7 @@ from lts.service.pair.node import Node
 from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.bearer import token_of
-from lts.web.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
+from lts.web.client.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
 from lts.web.jsonbody import SECRET_BYTES
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi

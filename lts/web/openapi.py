@@ -13,8 +13,8 @@ from lts.errors import HTTP_STATUS, TITLES
 from lts.protocol import MAX_REPORT_SLOTS
 from lts.web import openapi_admin
 from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
-from lts.web.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
-from lts.web.reports import MAX_TYPE_LENGTH, MAX_TYPES, ReportMessage
+from lts.web.client.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
+from lts.web.client.reports import MAX_TYPE_LENGTH, MAX_TYPES, ReportMessage
 
 Json = dict[str, Any]
 TYPES = (AuthorizeMessage, ReportMessage, ReleaseMessage, AuthorizeAnswer, ReportAnswer, HealthAnswer, Problem)

@@ -22,8 +22,9 @@ from schemathesis.specs.openapi.checks import (
 from lts.errors import HTTP_STATUS
 from lts.protocol import iso
 from lts.rules.usage import Entry
-from lts.web import messages, openapi, openapi_admin, reports
-from lts.web.client_api import ClientApi
+from lts.web import openapi, openapi_admin
+from lts.web.client import messages, reports
+from lts.web.client.client_api import ClientApi
 from tests.support.kit import NOON
 from tests.web.conftest import Served, Web
 

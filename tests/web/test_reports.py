@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lts.errors import Malformed, TooLarge
 from lts.protocol import parse_iso, slot_of
 from lts.rules.usage import BadEntry, Entry
-from lts.web import reports
 from lts.web.bodytree import read_tree
-from lts.web.reports import read_report
+from lts.web.client import reports
+from lts.web.client.reports import read_report
 
 SLOT = "2026-11-25T02:03:00Z"
 

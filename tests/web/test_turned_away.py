@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from lts.web.ratelimit import Limiter, Limits
+from lts.web.client.ratelimit import Limiter, Limits
 from lts.web.signin import SignIn
 from tests.support.wait import PATIENCE
 from tests.web.conftest import Served

@@ -4,7 +4,7 @@ See docs/design/surface.md, Client API.
 
 The message types here are also what openapi.json is made from. msgspec reads them fast; a body that it
 refuses, or whose count of colons does not add up (a key stands twice, or is new to this version), is read
-again by lts.web.bodytree, which finds the place. Reports are read in lts.web.reports.
+again by lts.web.bodytree, which finds the place. Reports are read in lts.web.client.reports.
 """
 
 from __future__ import annotations

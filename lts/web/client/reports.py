@@ -20,7 +20,7 @@ from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
-from lts.web.messages import (
+from lts.web.client.messages import (
     UNREADABLE,
     CloneToken,
     Instances,

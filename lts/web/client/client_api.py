@@ -27,13 +27,14 @@ from lts.service.metering import authorize, release, report
 from lts.service.metering.authorize import Decided
 from lts.service.metering.report import Reported
 from lts.store.writer import Waiting
-from lts.web import answers, messages, problems, reports
+from lts.web import answers, problems
 from lts.web.addresses import Addresses
 from lts.web.body import Sent, check_announced, read_body, receive
 from lts.web.bodytree import LARGE_BYTES
+from lts.web.client import messages, reports
+from lts.web.client.ratelimit import Limits
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
-from lts.web.ratelimit import Limits
 
 log = logging.getLogger("lts.client")
 Headers = list[tuple[str, str]]

@@ -1,0 +1,1 @@
+"""The client API: what applications call. Limits, strict reading, answers."""
