@@ -1,6 +1,6 @@
 """How administrators' commands reach the services: over HTTP to a running server, else on the data folder.
 
-Both ways go through the same API (lts/web/portal_api.py), so a command does the same either way.
+Both ways go through the same API (lts/web/admin/portal_api.py), so a command does the same either way.
 """
 
 from __future__ import annotations

@@ -14,14 +14,15 @@ from lts.errors import AdminError, HttpError, LtsError
 from lts.service.core.context import Context
 from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
-from lts.web import alerts_api, openapi, peer_api, portal_api, problems, static_files
+from lts.web import openapi, peer_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
+from lts.web.admin import alerts_api, portal_api
+from lts.web.admin.jsonbody import SECRET_BYTES
+from lts.web.admin.signin import SignIn
 from lts.web.bearer import token_of
 from lts.web.client.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
-from lts.web.jsonbody import SECRET_BYTES
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
-from lts.web.signin import SignIn
 
 _SLASHES = re.compile("/{2,}")
 _SECURITY = {
@@ -149,7 +150,7 @@ def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str) -> 
         known = hmac.compare_digest(token_of(request), cli_token.encode())
         if not is_loopback(request.environ) and not known:
             raise AdminError("not-allowed", "Metrics are shown on this machine only, or with a token.", status=403)
-        from lts.web import metricspage  # its library is loaded for those who ask
+        from lts.web.admin import metricspage  # its library is loaded for those who ask
 
         return Response(metricspage.page(metrics), content_type=metricspage.CONTENT_TYPE)
 

@@ -7,7 +7,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Playwright
 
-from lts.web.signin import BEFORE_SIGN_IN, CSRF_HEADER
+from lts.web.admin.signin import BEFORE_SIGN_IN, CSRF_HEADER
 from tests.support.needed import need
 from tests.support.wait import PATIENCE
 

@@ -10,8 +10,8 @@ import pytest
 
 from lts.service.access import accounts, sessions
 from lts.store import feed, sql
-from lts.web import jsonbody
-from lts.web.signin import ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE, TRIES_A_MINUTE, TRIES_AT_ONCE
+from lts.web.admin import jsonbody
+from lts.web.admin.signin import ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE, TRIES_A_MINUTE, TRIES_AT_ONCE
 from tests.support.kit import FakeTime, Lab, Vendor, end_all_sessions, item, lab
 from tests.support.lines import ROOT
 

@@ -22,7 +22,8 @@ from schemathesis.specs.openapi.checks import (
 from lts.errors import HTTP_STATUS
 from lts.protocol import iso
 from lts.rules.usage import Entry
-from lts.web import openapi, openapi_admin
+from lts.web import openapi
+from lts.web.admin import openapi_admin
 from lts.web.client import messages, reports
 from lts.web.client.client_api import ClientApi
 from tests.support.kit import NOON

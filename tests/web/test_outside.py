@@ -21,8 +21,8 @@ from lts.rules.fields import Fields
 from lts.service.alerting import mailserver
 from lts.service.pair import messages
 from lts.vendor import issuing
-from lts.web import openapi_admin
 from lts.web.addresses import Addresses
+from lts.web.admin import openapi_admin
 from lts.web.client.messages import device_of
 from tests.support.cost import assert_all_linear, assert_linear
 from tests.support.kit import NOON, item

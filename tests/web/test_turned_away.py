@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from lts.web.admin.signin import SignIn
 from lts.web.client.ratelimit import Limiter, Limits
-from lts.web.signin import SignIn
 from tests.support.wait import PATIENCE
 from tests.web.conftest import Served
 

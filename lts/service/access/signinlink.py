@@ -2,7 +2,7 @@
 
 It holds for an hour or until it was used, whichever comes first, and no longer than the user's password. A new link
 takes the place of the one before. Only a digest of its code is kept; that it is used on the server's own machine is
-checked by lts.web.signin.
+checked by lts.web.admin.signin.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from lts.rules.usagetable import usage_csv
 from lts.service.core.context import Context
 from lts.service.statistics import usage
 from lts.service.statistics.usage import UsageTable
-from lts.web.listing import asked_page, asked_text, csv_file, number, wants_csv
+from lts.web.admin.listing import asked_page, asked_text, csv_file, number, wants_csv
 
 Json = dict[str, Any]
 MOST_DAYS = 3660

@@ -12,8 +12,8 @@ from lts.rules.meanwhile import WAS
 from lts.service.access import accounts, sessions
 from lts.service.access.sessions import Begun
 from lts.service.core.context import Context
-from lts.web.jsonbody import body_fields, body_text, json_body, secret_body
-from lts.web.signin import SignIn
+from lts.web.admin.jsonbody import body_fields, body_text, json_body, secret_body
+from lts.web.admin.signin import SignIn
 
 Json = dict[str, Any]
 OPEN = {"admin.sign_in", "admin.use_link", "admin.set_up", "admin.session"}

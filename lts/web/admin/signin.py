@@ -26,9 +26,9 @@ from lts.service.access.sessions import Begun
 from lts.service.core.context import Context
 from lts.service.maintenance import attention
 from lts.web.addresses import Addresses, is_loopback
+from lts.web.admin.jsonbody import body_fields, body_text, secret_body
 from lts.web.bearer import token_of
 from lts.web.client.ratelimit import Limiter
-from lts.web.jsonbody import body_fields, body_text, secret_body
 
 log = logging.getLogger("lts.signin")
 CSRF_HEADER = "X-LTS-CSRF"

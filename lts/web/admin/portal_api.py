@@ -1,6 +1,6 @@
 """The administrators' API, `/api/v1/admin/…`: what the portal, the command line and programs with a token call.
 
-Who may is said by lts.web.signin; calls about accounts are in lts.web.account_api.
+Who may is said by lts.web.admin.signin; calls about accounts are in lts.web.admin.account_api.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.service.statistics import days, forecasts, usage
 from lts.store import records
-from lts.web import account_api, alerts_api, records_api, statistics_api
-from lts.web.jsonbody import body_fields, body_text, json_body
-from lts.web.listing import asked_page, asked_text, download, yes
-from lts.web.signin import SAFE, SignIn
+from lts.web.admin import account_api, alerts_api, records_api, statistics_api
+from lts.web.admin.jsonbody import body_fields, body_text, json_body
+from lts.web.admin.listing import asked_page, asked_text, download, yes
+from lts.web.admin.signin import SAFE, SignIn
 
 Json = dict[str, Any]
 GLANCE_DAYS = 14

@@ -13,8 +13,8 @@ from lts.service.alerting import alertsettings, outbox
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts
-from lts.web.jsonbody import body_fields, body_text, body_yes, json_body
-from lts.web.listing import asked_page
+from lts.web.admin.jsonbody import body_fields, body_text, body_yes, json_body
+from lts.web.admin.listing import asked_page
 
 Json = dict[str, Any]
 

@@ -20,9 +20,9 @@ from lts.service.metering import clones, explain, release
 from lts.service.statistics import devicelist
 from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
+from lts.web.admin.jsonbody import body_fields, body_text, json_body
+from lts.web.admin.listing import asked_page, csv_table, number, wants_csv, yes
 from lts.web.client.messages import device_of, read_authorize
-from lts.web.jsonbody import body_fields, body_text, json_body
-from lts.web.listing import asked_page, csv_table, number, wants_csv, yes
 
 Json = dict[str, Any]
 FOR_EVER = 1 << 62

@@ -1,0 +1,1 @@
+"""The administrators' API: what the portal, the command line and programs with a token call."""
