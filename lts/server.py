@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from lts import envfolder, memory
+from lts.background.courier import Courier
+from lts.background.heartbeat import Heartbeat
+from lts.background.jobs import Jobs
+from lts.background.watchdog import Watchdog
 from lts.config import Config
-from lts.courier import Courier
 from lts.crypto import PublicKey
 from lts.errors import CannotStore, DataFolderError
-from lts.heartbeat import Heartbeat
 from lts.httpd.listen import Listener
-from lts.jobs import Jobs
 from lts.logs import Lines
 from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
@@ -44,7 +45,6 @@ from lts.service.licensing.catalog import Builder
 from lts.service.pair.node import Node
 from lts.store import codes, database, pair
 from lts.store.store import DATABASE, Store, prepare
-from lts.watchdog import Watchdog
 from lts.web.app import App
 
 log = logging.getLogger("lts.server")

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from lts.background.watchdog import Watchdog
 from lts.cli import console
 from lts.config import Config
 from lts.server import Server, opened, stop_on_signals
-from lts.watchdog import Watchdog
 
 
 class Runner:

@@ -80,9 +80,9 @@ def _lay_sample() -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    from lts.background.watchdog import of_systemd
     from lts.cli.runner import Runner  # with it the whole server, which the commands that use this module do without
     from lts.server import set_up_logging, stop_on_signals
-    from lts.watchdog import of_systemd
 
     config = config_of(args)
     log = set_up_logging(config)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lts import config as configuration
+from lts.background.watchdog import Deadline
 from lts.cli import console
 from lts.cli.options import config_of
 from lts.cli.place import POINTER, lay_sample, program_folder, write_pointer
@@ -27,7 +28,6 @@ from lts.cli.service_sid import account, folder_rights
 from lts.config import Config
 from lts.errors import AdminError, LtsError
 from lts.server import Server, set_up_logging
-from lts.watchdog import Deadline
 
 assert sys.platform == "win32"  # tells the type checker too
 

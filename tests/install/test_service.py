@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from lts import config, watchdog
+from lts import config
+from lts.background import watchdog
 from lts.cli import console, service_linux
 from lts.cli.service_sid import folder_rights, service_sid
 from lts.notify import notify

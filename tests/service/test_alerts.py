@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pytest
 
-from lts.courier import Courier
+from lts.background.courier import Courier
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, iso, slot_of
 from lts.rules import alerts as rules

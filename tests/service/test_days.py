@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lts import jobs
+from lts.background import jobs
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, iso
 from lts.rules.usage import Entry, judge_closed
 from lts.service.maintenance import attention, upkeep

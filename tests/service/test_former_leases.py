@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from lts import jobs
+from lts.background import jobs
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import ACTIVE, INVALID

@@ -14,7 +14,7 @@ import pytest
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from lts.jobs import Jobs
+from lts.background.jobs import Jobs
 from tests.support.kit import Lab
 
 EVERY = 600

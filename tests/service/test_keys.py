@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lts import jobs
+from lts.background import jobs
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, Refusal
 from lts.rules import vendorkey

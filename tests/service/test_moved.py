@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lts.background.jobs import Jobs
 from lts.errors import Refusal
-from lts.jobs import Jobs
 from lts.rules import licensefile
 from lts.server import opened
 from lts.service.core.pinned import Delegation

@@ -186,7 +186,7 @@ def test_a_main_cannot_be_promoted_nor_a_standby_that_has_nothing(duet: Duet, tm
 
 
 def test_days_are_closed_only_while_both_have_everything(duet: Duet) -> None:
-    from lts import jobs
+    from lts.background import jobs
 
     ctx = duet.main.server.ctx
     duet.main.server.report(duet.main.server.authorize(None, DEVICE).lease, {"QR": 2})

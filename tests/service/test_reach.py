@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from lts import reach
+from lts.background.courier import Courier
 from lts.client.errors import Unreachable
 from lts.client.transport import HttpTransport
-from lts.courier import Courier
 from lts.errors import DeliveryError, PeerError
 from lts.reach import Deadline
 from lts.service.alerting import alertsettings, outbox, smtp, webhooks

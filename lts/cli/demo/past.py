@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from lts import jobs
+from lts.background import jobs
 from lts.cli.demo import company
 from lts.cli.demo.company import DAYS, DEVICES, MISHAPS, SATURDAY, Device
 from lts.cli.demo.pastclock import PastClock, begin_of

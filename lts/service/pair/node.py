@@ -1,7 +1,7 @@
 """This server as one of a pair: what it knows of the other one, and who of the two serves.
 
 The rules are in lts/rules/pair.py; following and joining in modules beside. Two threads work on a node, one
-follows the other server, one beats (lts/heartbeat.py). Time is elapsed time: what a clock says decides nothing here.
+follows the other server, one beats (lts/background/heartbeat.py). Time is elapsed time: what a clock says decides nothing here.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from lts.service.maintenance.inspection import Inspection
 from lts.service.pair import standin
 from lts.service.statistics import days
 
-log = logging.getLogger("lts.jobs")
+log = logging.getLogger("lts.background.jobs")
 WATCH_SECONDS = 5.0
 WORKERS = 4
 """Jobs that run at once; two of them may take long."""

@@ -10,7 +10,7 @@ from lts.service.alerting import outbox
 from lts.service.alerting.smtp import Sender
 from lts.service.core.context import Context
 
-log = logging.getLogger("lts.courier")
+log = logging.getLogger("lts.background.courier")
 LOOK_SECONDS = 10.0
 STOP_SECONDS = 2.0
 

@@ -17,7 +17,7 @@ from typing import IO
 
 from lts.notify import notify
 
-log = logging.getLogger("lts.watchdog")
+log = logging.getLogger("lts.background.watchdog")
 SECONDS = 30
 """How long the loop may stand still as a service of Windows; deploy/systemd/lts.service says the same."""
 BEATS = 4

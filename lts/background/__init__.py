@@ -1,0 +1,1 @@
+"""What runs beside the calls: jobs, the courier of messages, the threads of a pair, the watchdog."""
