@@ -167,9 +167,11 @@ def _faults(config: Config) -> list[str]:
 
     check_holds_data(config)
     try:
-        running = datafolder.running_server(config.data_dir) is not None
+        in_use = True
+        with contextlib.suppress(DataFolderError):  # else nobody can tell, and nothing here needs the lock
+            in_use = datafolder.running_server(config.data_dir) is not None
         trust = TrustStore(config.vendor_keys, config.data_dir)
-        return upkeep.verify_folder(config.data_dir, trust, _progress, in_use=running)
+        return upkeep.verify_folder(config.data_dir, trust, _progress, in_use=in_use)
     except PermissionError as error:
         raise DataFolderError(datafolder.not_open(config.data_dir)) from error
 
