@@ -299,6 +299,27 @@ def test_what_was_given_way_twice_is_taken_back_once_in_ten_minutes(duet: Duet) 
     settled(duet, 0)
 
 
+def test_a_word_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: Duet) -> None:
+    """The standby said that it stands by, then that it serves; the disk is mended just then."""
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.set_disk(full=True)
+    cannot_store(duet.main.server, lease)
+    run(duet, 14.0)
+    node, real = duet.main.node, duet.main.node.note_merged
+
+    def meanwhile() -> None:
+        node.note_merged = real  # type: ignore[method-assign]
+        node.hold_back("a hand-over that another thread begins")
+        duet.forward(0.5)
+        assert duet.main.handing is not None
+        assert duet.main.handing._ask(pair.CANNOT_STORE)
+        duet.main.set_disk(full=False)
+
+    node.note_merged = meanwhile  # type: ignore[method-assign]
+    duet.main.follow()
+    assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+
+
 def test_one_failure_within_the_minute_begins_it_anew(duet: Duet) -> None:
     lease = duet.main.server.authorize(None, DEVICE).lease
     duet.main.set_disk(full=True)

@@ -22,8 +22,7 @@ TIMEOUT_SECONDS = 4.0
 """Beyond the time a request may wait for news; together well under the time after which a standby takes over."""
 LIMIT_REFUSING, LIMIT_SERVING = 5000, 200
 """Changes taken in one commit: many while nobody waits, few while clients do."""
-_REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-session", "peer-replayed", "peer-path",
-                    handing.SPOKE_SINCE)  # fmt: skip
+_REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-session", "peer-replayed", "peer-path")
 
 
 _OF_SERVERS = (Kind.ORIGIN, Kind.EPOCH, Kind.EVENT)
@@ -83,8 +82,8 @@ class Following:
                 node.peer.faults[code] = error.detail
             return
         node.peer.alive = node.elapsed()
-        if code == "peer-not-met":
-            return  # it calls this server's URL in its turn, within a second
+        if code in ("peer-not-met", handing.SPOKE_SINCE):
+            return  # it calls in its turn within a second, and is asked again in knowledge of what it said
         node.mend("peer-unreachable")
         if code == "peer-promoted":
             node.retire()
@@ -115,7 +114,7 @@ class Following:
 
     def _take(self, news: News, asked: float) -> bool:
         node = self._node
-        newest = node.heard(news.state)
+        node.heard(news.state)
         self._refusals = news.refusals
         if news.refused:
             node.ctx.refusals.take(news.refused)
@@ -134,9 +133,10 @@ class Following:
         node.note_merged()
         if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
             node.pinned.change(joined=True)
-        if node.role == MAIN and node.ctx.status != SERVING and newest and not node.handed.leaving:
-            with node.handed.moving:
-                self._begin_to_serve(news.state, asked)
+        if node.role == MAIN and node.ctx.status != SERVING and not node.handed.leaving:
+            with node.handed.moving:  # which may take a while, in which the other one spoke anew
+                if not rules.is_outdated(news.state.word, node.peer.newest) and not node.handed.leaving:
+                    self._begin_to_serve(news.state, asked)
         return True
 
     def _join(self, mine: State, theirs: State) -> bool:
