@@ -20,7 +20,8 @@ NEARLY = 80
 
 
 def items_notices(items: list[Json], now: int) -> list[Notice]:
-    """`items` as lts.service.licensing.licenses.describe tells them; only those that some handshake code uses count as missed."""
+    """`items` as lts.service.licensing.licenses.describe tells them; only those that some handshake code uses count as
+    missed."""
     found, named = [], namer(items)
     for item in items:
         name = named(item)

@@ -9,8 +9,8 @@ Json = dict[str, Any]
 
 
 def namer(items: Sequence[Json]) -> Callable[..., Json]:
-    """What makes the parameters by which an item is told apart among these (as lts.service.licensing.licenses.describe tells
-    them), with more of it: `named(item, days=3)`."""
+    """What makes the parameters by which an item is told apart among these (as
+    lts.service.licensing.licenses.describe tells them), with more of it: `named(item, days=3)`."""
     several = len({item["organizationId"] for item in items}) > 1
 
     def named(item: Json, **more: Any) -> Json:

@@ -20,7 +20,8 @@ _LISTS = ("productVersions", "editions", "deploymentTypes")
 
 
 class Successors:
-    """All items of a server, as lts.service.licensing.licenses.describe tells them, to look for those that take over."""
+    """All items of a server, as lts.service.licensing.licenses.describe tells them, to look for those that take
+    over."""
 
     def __init__(self, items: Sequence[Json]) -> None:
         self._groups: defaultdict[tuple[int, str, str], _Alike] = defaultdict(_Alike)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 
+from lts.errors import AdminError
+
+MAX_NAME = 100
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks that show nothing
 _LONGEST_PARTS = 4
 """Most characters that one character of NFC stands for: Unicode Standard Annex 15, maximum expansion of NFD in
 UTF-32."""
@@ -16,3 +22,16 @@ def nfc(text: str, limit: int) -> str:
     characters are over `limit` in NFC too: such a text comes back as it is, for the caller to refuse.
     """
     return text if len(text) > _LONGEST_PARTS * limit else unicodedata.normalize("NFC", text)
+
+
+def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
+    """NFC and trimmed; refuses control, invisible and over-long names. Raises AdminError."""
+    name = nfc(text.strip(), limit).strip()
+    if not name:
+        raise AdminError("empty-name", f"{what} must not be empty.")
+    if len(name) > limit:
+        raise AdminError("long-name", f"{what} is longer than {limit} characters.")
+    visible = [char for char in name if char not in _JOINERS]
+    if not visible or any(unicodedata.category(char) in _INVISIBLE or char in _BLANK_LETTERS for char in visible):
+        raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
+    return name

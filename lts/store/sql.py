@@ -7,6 +7,10 @@ from typing import Any
 
 import apsw
 
+Connection = apsw.Connection
+"""An open database, to hand from one function of the store to another."""
+SqliteError, Interrupted, Closed = apsw.Error, apsw.InterruptError, apsw.ConnectionClosedError
+sqlite_version = apsw.sqlite_lib_version
 Row = tuple[Any, ...]
 
 

@@ -12,7 +12,7 @@ from lts.web import problems
 from lts.web.addresses import Addresses
 from lts.web.body import receive
 from lts.web.client.client_api import Environ, StartResponse
-from lts.web.client.ratelimit import Limiter
+from lts.web.ratelimit import Limiter
 
 PREFIX = "/api/v1/peer/"
 MAX_BYTES = 1 << 20

@@ -21,7 +21,7 @@ from lts.rules.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
 from lts.service.core import newnames
 from lts.store import typenames
 from lts.vendor.spec import ITEM_FIELDS
-from lts.web.client.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE
+from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE
 from tests.docs.test_docs import DOCS
 
 CHARGING, FILES, ADMINISTERING, SURFACE, VENDOR, SETTINGS = (

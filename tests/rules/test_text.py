@@ -16,7 +16,7 @@ from lts.rules.addresses import read_address
 from lts.rules.catalog import Catalog
 from lts.rules.fields import Fields
 from lts.rules.serverurls import clean_url
-from lts.rules.text import nfc
+from lts.rules.text import clean_name, nfc
 from lts.service.access.accounts import plain_name
 from lts.service.alerting.alertsettings import clean_webhook_url
 from lts.service.licensing import handshakes
@@ -39,7 +39,7 @@ def in_an_address(text: str) -> object:
 READERS: dict[str, Callable[[str], Any]] = {
     "password": normal_password,
     "license file": lambda text: Fields({"name": text}, "the file").text("name"),
-    "name": lambda text: handshakes.clean_name(text, "The name"),
+    "name": lambda text: clean_name(text, "The name"),
     "handshake code": lambda text: handshakes.find(Catalog(), text),
     "name before an address": in_an_address,
     "domain of an address": lambda text: read_address(f"a@{text}.com", "to"),
@@ -71,4 +71,4 @@ def test_a_password_typed_in_parts_is_that_typed_in_wholes() -> None:
 
 def test_a_name_far_over_its_limit_is_told_to_be_long() -> None:
     with pytest.raises(AdminError, match="longer than 100 characters"):
-        handshakes.clean_name(out_of_order(LARGEST), "The name")
+        clean_name(out_of_order(LARGEST), "The name")

@@ -11,8 +11,9 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.service.core.newcomers import Newcomers
 from lts.service.maintenance import attention
-from lts.web.client import messages, ratelimit, reports
-from lts.web.client.ratelimit import Limits
+from lts.web import ratelimit
+from lts.web.client import messages, reports
+from lts.web.ratelimit import Limits
 from tests.support.kit import NOON, Lab
 from tests.web.conftest import DEVICE, Web, problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from lts.rules.ratelimit import admit
-from lts.web.client.ratelimit import Limiter
+from lts.web.ratelimit import Limiter
 
 
 class Seconds:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from lts.web.admin.signin import SignIn
-from lts.web.client.ratelimit import Limiter, Limits
+from lts.web.ratelimit import Limiter, Limits
 from tests.support.wait import PATIENCE
 from tests.web.conftest import Served
 

@@ -16,16 +16,15 @@ from lts.protocol import iso
 from lts.rules import meanwhile
 from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
 from lts.rules.catalog import Catalog
-from lts.rules.text import nfc
+from lts.rules.text import clean_name, nfc
 from lts.service.access.passwords import hashed, is_dated, matches
 from lts.service.core.context import Context
-from lts.service.licensing.handshakes import clean_name
 from lts.store import records
 from lts.store import sessions as stored
 from lts.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    import apsw
+    from lts.store.sql import Connection
 
 Json = dict[str, Any]
 USER, TOKEN = "user:", "token:"
@@ -110,7 +109,7 @@ def set_up(ctx: Context, code: str, password: str, now: int) -> None:
     ctx.store.write(operation)
 
 
-def _check_setup_code(db: apsw.Connection, code: str) -> None:
+def _check_setup_code(db: Connection, code: str) -> None:
     known = stored.setup_code(db)
     if known is None or not hmac.compare_digest(plain_code(code), plain_code(known)):
         raise AdminError(

@@ -13,8 +13,6 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-import apsw
-
 from lts.protocol import DAY_SECONDS
 from lts.rules import alerts as rules
 from lts.rules.alerts import NOTHING, Measure, Told
@@ -26,6 +24,7 @@ from lts.service.licensing import licenses
 from lts.service.statistics import forecasts
 from lts.store import alerts as stored
 from lts.store import feed, records
+from lts.store.sql import Connection
 
 Json = dict[str, Any]
 log = logging.getLogger("lts.alerts")
@@ -53,9 +52,7 @@ def check(ctx: Context, now: int) -> str | None:
     return record.message or None
 
 
-def _news(
-    db: apsw.Connection, measures: list[Measure], channels: tuple[str, ...], message: str
-) -> records.Alerted | None:
+def _news(db: Connection, measures: list[Measure], channels: tuple[str, ...], message: str) -> records.Alerted | None:
     """What is to be kept and told; None when nothing is. What comes after this look is for the next one."""
     told = stored.told(db)
     levels, events = _renamed(measures, told), []

@@ -19,8 +19,8 @@ from lts.rules.addresses import MailAddress, read_address, read_addresses
 from lts.rules.alerts import DEFAULT_LEVELS, clean_levels
 from lts.rules.alertwords import BOTH
 from lts.rules.catalog import Catalog
+from lts.rules.text import clean_name
 from lts.service.core.context import Context
-from lts.service.licensing.handshakes import clean_name
 from lts.store import records
 from lts.store.transaction import Transaction
 

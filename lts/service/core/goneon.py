@@ -6,13 +6,12 @@ administrator should know of it.
 
 from __future__ import annotations
 
-import apsw
-
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, Lease
 from lts.rules.catalog import LicenseItem
 from lts.rules.notices import WARNING, Notice
 from lts.rules.usage import AHEAD_SECONDS, Entry
 from lts.store import audit, seats
+from lts.store.sql import Connection
 
 GONE_ON = "used-after-release"
 MOST_A_DAY = 100
@@ -40,7 +39,7 @@ class GoneOn:
 
 
 def used_after_release(
-    db: apsw.Connection, device: int, lease: Lease, items: list[LicenseItem], entries: list[Entry]
+    db: Connection, device: int, lease: Lease, items: list[LicenseItem], entries: list[Entry]
 ) -> str | None:
     """The id of an item of a lease that was used after the device gave its seat back, by a clock that may be ahead."""
     newest = max((entry.slot for entry in entries), default=0) * SLOT_SECONDS
@@ -52,7 +51,7 @@ def used_after_release(
     return None
 
 
-def notices(db: apsw.Connection, now: int) -> list[Notice]:
+def notices(db: Connection, now: int) -> list[Notice]:
     """Devices that went on within the last week, the newest first; `now` in UTC seconds."""
     wanted = audit.Wanted(actions=(GONE_ON,), since=now - _SHOWN_DAYS * DAY_SECONDS)
     told = {(line.subject, str(line.detail["item"])): None for line in audit.lines(db, wanted, 0, 100)}

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-import apsw
-
 from lts.protocol import DAY_SECONDS
 from lts.rules.certificates import LicenseName
 from lts.rules.notices import Notice
 from lts.rules.usage import OTHER_TYPE, digest_of
 from lts.store import audit, typenames
+from lts.store.sql import Connection
 from lts.store.transaction import Transaction
 
 OF_DEVICE, OF_LICENSE = 50, 500
@@ -87,7 +86,7 @@ def detail_of(names: Collection[str]) -> str:
     return f'Counted under "{OTHER_TYPE}", because of too many new type names today: {some}.'
 
 
-def notices(db: apsw.Connection, now: int) -> list[Notice]:
+def notices(db: Connection, now: int) -> list[Notice]:
     """Licenses of which names were counted under "(other)" lately, the newest first; `now` in UTC seconds."""
     wanted = audit.Wanted(actions=(FOLDED,), since=now - _SHOWN_DAYS * DAY_SECONDS)
     newest: dict[str, audit.Line] = {}

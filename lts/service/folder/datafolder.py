@@ -24,6 +24,11 @@ PATIENCE_SECONDS = 0.5
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"})
 
 
+def archives_folder(data_dir: Path) -> Path:
+    """Where old stretches of the feed lie."""
+    return data_dir / "archive"
+
+
 class DataFolder:
     """A data folder held by this process until `release`, or until the process ends however it ends."""
 

@@ -13,11 +13,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
-
 from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.core.files import write_private
+from lts.store.sql import SqliteError
 from lts.store.standing import Standing
 from lts.store.whoami import user_name
 
@@ -42,7 +41,7 @@ class Mark:
                 if standing != self._last:
                     write_private(self._path, _encode(standing))
                     self._last = standing
-            except (OSError, apsw.Error) as error:
+            except (OSError, SqliteError) as error:
                 log.warning("%s cannot be written: %s", self._path, error)
                 return False
             return True

@@ -12,8 +12,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple, cast
 
-import apsw
-
 from lts.crypto import SigningKey, b64url, jws_header, read_jws, sign_jws, unb64url
 from lts.errors import LtsError
 from lts.protocol import CERTIFICATE_TYPE
@@ -41,6 +39,7 @@ from lts.service.core.vault import Vault
 from lts.store import codenames, codes, licenses, pair
 from lts.store.codes import StoredCode
 from lts.store.licenses import Stamp, StoredLicense
+from lts.store.sql import Connection
 
 PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
 PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password
@@ -70,7 +69,7 @@ class Builder:
         self._codes: dict[int, tuple[object, Code]] = {}
         self._common: object = None
 
-    def __call__(self, db: apsw.Connection) -> Catalog:
+    def __call__(self, db: Connection) -> Catalog:
         """The catalog of what a database holds."""
         held = self._delegation()
         common = (held, self._trust.keys())
@@ -113,7 +112,7 @@ class Builder:
             held is not None,
         )
 
-    def _license(self, db: apsw.Connection, key: int, stamp: Stamp, held: Delegation | None) -> _Known:
+    def _license(self, db: Connection, key: int, stamp: Stamp, held: Delegation | None) -> _Known:
         before = self._licenses.get(key)
         if before is not None and before[0] == stamp:
             return before[1]
@@ -148,7 +147,7 @@ class _Known(NamedTuple):
 
 
 def _items_of(
-    db: apsw.Connection,
+    db: Connection,
     stored: StoredLicense,
     read: Callable[[str], License],
     identity: Identity,

@@ -6,8 +6,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import apsw
-
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY, iso
 from lts.rules.catalog import Catalog, Code
 from lts.rules.codenames import Given
@@ -16,6 +14,7 @@ from lts.rules.plural import counted
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.store import seats, statistics, usage
+from lts.store.sql import Connection
 from lts.store.statistics import Selection
 
 DAYS = 30
@@ -57,7 +56,7 @@ def former_names(ctx: Context, now: int) -> list[Notice]:
     return [notice for notice in found if notice is not None]
 
 
-def _notice(db: apsw.Connection, catalog: Catalog, code: Code, first_day: int) -> Notice | None:
+def _notice(db: Connection, catalog: Catalog, code: Code, first_day: int) -> Notice | None:
     had = catalog.names.had[code.key]
     former = list(dict.fromkeys(given.name for given in had if given.name != code.name))
     devices: set[int] = set()
@@ -85,7 +84,7 @@ def _notice(db: apsw.Connection, catalog: Catalog, code: Code, first_day: int) -
     return Notice("code-name-passed-on", sentence, WARNING, {**told, "taken": passed_on})
 
 
-def _calls(db: apsw.Connection, code: Code, had: tuple[Given, ...], first_day: int) -> tuple[int, int]:
+def _calls(db: Connection, code: Code, had: tuple[Given, ...], first_day: int) -> tuple[int, int]:
     """(authorizations while the code had a former name, requests refused for one since it has its present one).
 
     Both are counted by the hour. Of an hour in which the code also had its present name no authorization is taken for

@@ -5,7 +5,6 @@ See docs/design/administering.md, Handshake codes.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,21 +14,17 @@ from lts.rules import domains, meanwhile
 from lts.rules.catalog import ARCHIVED, Catalog, Code
 from lts.rules.fields import MAX_TEXT
 from lts.rules.notices import WARNING, Notice
-from lts.rules.text import nfc
+from lts.rules.text import MAX_NAME, clean_name, nfc
 from lts.service.core.context import Context
 from lts.service.licensing.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.store import codes, records
 from lts.store.transaction import NUMBERS, Transaction
 
-MAX_NAME = 100
 _MAX_FULL_NAME = MAX_TEXT + 1 + MAX_NAME
 """Of a code: organization, hyphen, custom part."""
 SERVER_URLS = "serverUrls"
 """Setting: URLs for license keys."""
 _MAX_DIGITS = 18
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
-_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks that show nothing
 MAX_VALUES = 200
 _ORIGIN_BITS = 25
 """Hold `tx.numbers // NUMBERS`, at most 2^24; 28 bits are left for counting in a number that JSON keeps exactly."""
@@ -48,19 +43,6 @@ class Draft:
     items: list[tuple[int, int | None]]
     made_for: str = ""
     """The license whose import makes this new code."""
-
-
-def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
-    """NFC and trimmed; refuses control, invisible and over-long names. Raises AdminError."""
-    name = nfc(text.strip(), limit).strip()
-    if not name:
-        raise AdminError("empty-name", f"{what} must not be empty.")
-    if len(name) > limit:
-        raise AdminError("long-name", f"{what} is longer than {limit} characters.")
-    visible = [char for char in name if char not in _JOINERS]
-    if not visible or any(unicodedata.category(char) in _INVISIBLE or char in _BLANK_LETTERS for char in visible):
-        raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
-    return name
 
 
 def clean_custom(text: str) -> str:

@@ -15,6 +15,7 @@ from lts.rules.ends import days_left
 from lts.rules.licensefile import Item, License
 from lts.rules.notices import HINT, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
+from lts.rules.text import MAX_NAME
 from lts.rules.vendorkey import VendorKey, fingerprint, is_fingerprint
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
@@ -214,7 +215,7 @@ def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Pl
 
 def _free_name(catalog: Catalog, organization: str, custom: str) -> str:
     """The name with the lowest number behind it that no code of the organization has."""
-    return next(name for n in count(2) if (organization, name := f"{custom[: handshakes.MAX_NAME - 8]}-{n}")
+    return next(name for n in count(2) if (organization, name := f"{custom[: MAX_NAME - 8]}-{n}")
                 not in catalog.by_place)  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import apsw
-
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
@@ -16,6 +14,7 @@ from lts.service.pair import standin
 from lts.service.pair.node import Node
 from lts.service.statistics import days
 from lts.store import audit
+from lts.store.sql import Connection
 
 
 def notices(ctx: Context, now: int) -> list[Notice]:
@@ -42,7 +41,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))
 
 
-def _happened(ctx: Context, db: apsw.Connection, now: int) -> list[Notice]:
+def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
     """What somebody did to this server in the last days, of which others should know."""
     lines = audit.newest(db, tuple(HAPPENED), ctx.identity.uuid, now - HAPPENED_DAYS * DAY_SECONDS)
     placed = [line for line in lines if line.action in PLACED]

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from lts.config import Config
 from lts.errors import DataFolderError, LtsError, words_of
 from lts.rules import labels as rules
@@ -22,6 +20,7 @@ from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, folderstate
 from lts.service.licensing import handshakes
 from lts.store import codes, database
+from lts.store.sql import SqliteError, sqlite_version
 from lts.store.store import DATABASE
 from lts.store.whoami import user_name
 
@@ -43,7 +42,7 @@ def examine(config: Config) -> list[Finding]:
 
 
 def _program(config: Config) -> Iterator[Finding]:
-    yield Finding(OK, f"Python {sys.version.split()[0]}, SQLite {apsw.sqlite_lib_version()}")
+    yield Finding(OK, f"Python {sys.version.split()[0]}, SQLite {sqlite_version()}")
     yield Finding(OK, f"Configuration: {config.source or 'defaults, no lts.json'}")
 
 
@@ -127,7 +126,7 @@ def _stored_urls(config: Config) -> list[str]:
             return list(map(str, codes.settings(db).get(handshakes.SERVER_URLS) or []))
         finally:
             db.close()
-    except apsw.Error:
+    except SqliteError:
         return []
 
 

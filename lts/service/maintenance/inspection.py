@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 
-import apsw
-
 from lts.errors import LtsError
 from lts.protocol import DAY_SECONDS
 from lts.rules.notices import ERROR, Notice
 from lts.service.core.context import Context
 from lts.store import database, integrity
+from lts.store.sql import Closed, Connection, Interrupted
 
 log = logging.getLogger("lts.inspection")
 DAMAGED = "database-damaged"
@@ -25,7 +24,7 @@ class Inspection:
         self._left: list[str] | None = None
         self._next = 0.0
         self._found: list[integrity.Fault] = []
-        self._db: apsw.Connection | None = None
+        self._db: Connection | None = None
         self._stopped = False
 
     def step(self) -> None:
@@ -42,7 +41,7 @@ class Inspection:
             table = self._left.pop(0)
             try:
                 self._found += integrity.faults_of(db, table)
-            except apsw.InterruptError:
+            except Interrupted:
                 return
             finally:
                 self._db = None
@@ -55,7 +54,7 @@ class Inspection:
         self._stopped = True
         db = self._db
         if db is not None:
-            with contextlib.suppress(apsw.ConnectionClosedError):
+            with contextlib.suppress(Closed):
                 db.interrupt()
 
     def _tell(self) -> None:

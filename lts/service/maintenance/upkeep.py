@@ -25,6 +25,7 @@ from lts.service.core.files import file_digest, write_private
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import folderstate
+from lts.service.folder.datafolder import archives_folder
 from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST, restore
 from lts.store import archive, database, feed, integrity, licenses, replay
 from lts.store.store import DATABASE, Store, prepare
@@ -32,11 +33,6 @@ from lts.store.transaction import Transaction
 
 ARCHIVE_AFTER_SECONDS = DAY_SECONDS
 BACKUPS = "backups"
-
-
-def archives_folder(data_dir: Path) -> Path:
-    """Where old stretches of the feed lie."""
-    return data_dir / "archive"
 
 
 def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = lambda n: None) -> list[str]:

@@ -1,2 +1,2 @@
-"""From an application's call to the meter: authorize, report, release, and the dry run behind "Why?". Sums for people are
-in statistics."""
+"""From an application's call to the meter: authorize, report, release, and the dry run behind "Why?". Sums for people
+are in statistics."""

@@ -1,7 +1,8 @@
 """This server as one of a pair: what it knows of the other one, and who of the two serves.
 
 The rules are in lts/rules/pair.py; following and joining in modules beside. Two threads work on a node, one
-follows the other server, one beats (lts/background/heartbeat.py). Time is elapsed time: what a clock says decides nothing here.
+follows the other server, one beats (lts/background/heartbeat.py). Time is elapsed time: what a clock says decides
+nothing here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
 from lts.service.core.pinned import PinnedFile
-from lts.service.maintenance.upkeep import archives_folder
+from lts.service.folder.datafolder import archives_folder
 from lts.service.pair import meeting, standin
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State

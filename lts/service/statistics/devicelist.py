@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import apsw
-
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules.catalog import Catalog
@@ -16,6 +14,7 @@ from lts.service.core.context import Context
 from lts.store import devicelist, devices, marks, seats
 from lts.store.devicelist import SORTS, Wanted
 from lts.store.devices import Device
+from lts.store.sql import Connection
 
 Json = dict[str, Any]
 _HEX = frozenset("0123456789abcdef")
@@ -64,19 +63,19 @@ def one(ctx: Context, uuid: UUID, now: int) -> Json:
         return _describe(db, ctx.store.catalog, [_known(db, uuid)], now)[0]
 
 
-def _known(db: apsw.Connection, uuid: UUID) -> Device:
+def _known(db: Connection, uuid: UUID) -> Device:
     device = devices.find(db, uuid.bytes)
     if device is None:
         raise AdminError("no-such-device", f"There is no device {uuid}.", status=404)
     return device
 
 
-def _describe(db: apsw.Connection, catalog: Catalog, found: list[Device], now: int) -> list[Json]:
+def _describe(db: Connection, catalog: Catalog, found: list[Device], now: int) -> list[Json]:
     alike = marks.alike(db, [device.key for device in found])
     return [_row(db, catalog, device, alike[device.key], now) for device in found]
 
 
-def _row(db: apsw.Connection, catalog: Catalog, device: Device, alike: int, now: int) -> Json:
+def _row(db: Connection, catalog: Catalog, device: Device, alike: int, now: int) -> Json:
     chain = device.chain
     return {
         "deviceId": str(UUID(bytes=device.uuid)),

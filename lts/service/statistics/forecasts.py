@@ -20,7 +20,8 @@ def _runs_out(item: dict[str, Any]) -> bool:
 
 def last_days(ctx: Context, items: list[dict[str, Any]], now: int) -> dict[int, int]:
     """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items of
-    which that can be said, and that do not end before. `items` as lts.service.licensing.licenses.describe tells them."""
+    which that can be said, and that do not end before. `items` as lts.service.licensing.licenses.describe tells
+    them."""
     today = now // DAY_SECONDS
     counted = [item for item in items if _runs_out(item)]
     found = {}

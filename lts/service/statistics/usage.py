@@ -8,8 +8,6 @@ from datetime import date, timedelta
 from operator import itemgetter
 from typing import Any
 
-import apsw
-
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY, uuid_text
 from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
@@ -19,6 +17,7 @@ from lts.rules.usagetable import BY_TALLY, GROUPINGS
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.store import devices, statistics
+from lts.store.sql import Connection
 from lts.store.statistics import Activity, Selection
 from lts.store.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
 
@@ -78,9 +77,7 @@ def usage(
     return UsageTable(grouping, tuple(labels.values()), types, rows, sum(rows.values()), items)
 
 
-def _tallies(
-    db: apsw.Connection, selection: Selection, grouping: str
-) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
+def _tallies(db: Connection, selection: Selection, grouping: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
     """(counts by (day, what), names of what)."""
     _check_tallied(selection)
     wanted = {
@@ -167,7 +164,7 @@ def _hour_text(hour: int) -> str:
     return f"{day_text(hour // HOURS_PER_DAY)}T{hour % HOURS_PER_DAY:02}:00Z"
 
 
-def _labels(db: apsw.Connection, grouping: str, groups: list[int]) -> dict[int, str]:
+def _labels(db: Connection, grouping: str, groups: list[int]) -> dict[int, str]:
     if grouping == "device":
         uuids = devices.uuids_of(db, groups)
         known = {group: uuid_text(uuids[group]) if group in uuids else f"#{group}" for group in groups}
@@ -241,9 +238,7 @@ def _sum_types(lines: Any) -> dict[str, int]:
     return dict(sorted(sums.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def _lines(
-    db: apsw.Connection, chosen: Selection, grouping: str, names: dict[int, str], *, one: bool
-) -> dict[int, Json]:
+def _lines(db: Connection, chosen: Selection, grouping: str, names: dict[int, str], *, one: bool) -> dict[int, Json]:
     """What each day or hour since 1970 had; `one` = of a code or an item, since of all else (an item by one code, all
     codes) nobody counts who was active."""
     units: defaultdict[int, dict[str, int]] = defaultdict(dict)
@@ -272,7 +267,7 @@ def _lines(
     return found
 
 
-def _activity(db: apsw.Connection, chosen: Selection, grouping: str) -> dict[int, Activity]:
+def _activity(db: Connection, chosen: Selection, grouping: str) -> dict[int, Activity]:
     scope, keys = (ITEM, chosen.items) if chosen.items is not None else (CODE, chosen.codes or ())
     return statistics.activity(db, scope, keys, chosen.first_day, chosen.last_day, by_hour=grouping == "hour")
 

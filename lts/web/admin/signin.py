@@ -28,7 +28,7 @@ from lts.service.maintenance import attention
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin.jsonbody import body_fields, body_text, secret_body
 from lts.web.bearer import token_of
-from lts.web.client.ratelimit import Limiter
+from lts.web.ratelimit import Limiter
 
 log = logging.getLogger("lts.signin")
 CSRF_HEADER = "X-LTS-CSRF"

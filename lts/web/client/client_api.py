@@ -32,9 +32,9 @@ from lts.web.addresses import Addresses
 from lts.web.body import Sent, check_announced, read_body, receive
 from lts.web.bodytree import LARGE_BYTES
 from lts.web.client import messages, reports
-from lts.web.client.ratelimit import Limits
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
+from lts.web.ratelimit import Limits
 
 log = logging.getLogger("lts.client")
 Headers = list[tuple[str, str]]
