@@ -87,7 +87,7 @@ class Jobs:
         before, self._offset = self._offset, self._ctx.clock.now() - self._ctx.clock.elapsed()
         if abs(self._offset - before) > STEP_SECONDS:
             log.warning("the clock stepped by %d s; jobs go on at their intervals", self._offset - before)
-            for name, seconds in self._seconds.items():
+            for name, seconds in list(self._seconds.items()):
                 self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
 
 

@@ -530,8 +530,8 @@ def test_a_closed_door_is_tried_once_and_a_refused_mail_keeps_no_other_from_it(
     for number in range(5):
         alerted = records.Alerted((), (), f"m{number}", events, ("mail",))
         server.ctx.store.write(functools.partial(Transaction.emit, record=alerted, time=now))
-    monkeypatch.setattr(smtp, "STEP_SECONDS", 0.5)
-    with black_hole() as hole:
+    with black_hole() as hole, monkeypatch.context() as patch:
+        patch.setattr(smtp, "STEP_SECONDS", 0.5)
         set_mail(server, hole.port)
         assert outbox.deliver(server.ctx, now, Sender()) == 0
         assert len(hole.taken) == 1

@@ -42,7 +42,7 @@ def use_61(pair: Duet) -> None:
 
 
 def subjects(office: PostOffice) -> list[str]:
-    return [str(mail["Subject"]) for mail in office.mails]
+    return [str(mail["Subject"]).strip() for mail in office.mails]
 
 
 def test_what_the_main_told_the_standby_does_not_tell_again_after_a_take_over(pair: Duet) -> None:

@@ -80,7 +80,7 @@ def test_a_hash_takes_its_twelve_mebibytes_and_gives_them_back() -> None:
 import re
 import threading
 from lts.memory import return_large_blocks
-from lts.service import passwords
+from lts.service.access import passwords
 return_large_blocks()
 def memory():
     text = open("/proc/self/status").read()

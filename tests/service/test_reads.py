@@ -145,7 +145,7 @@ def test_explain_says_of_each_device_what_an_authorization_does(server: Lab) -> 
     for device in (old, young, other):
         for way, modules in (("concurrentDevice", ("QR",)), ("device", ("B",))):
             request = asked(charge_way=way, modules=modules)
-            request = Request(**{**vars(request), "device": UUID(device).bytes})
+            request = request._replace(device=UUID(device).bytes)
             told = explain.explain(server.ctx, request, server.time.now)["code"]
             try:
                 server.authorize(CODE, device, charge_way=way, modules=modules)
