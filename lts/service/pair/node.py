@@ -142,8 +142,11 @@ class Node:
 
     def word(self, status: str) -> None:
         """An authentic word of the other server came in, with what it is doing."""
-        self.peer.word = self.peer.alive = self.elapsed()
         self.peer.serves = status == SERVING
+        self._has_spoken()
+
+    def _has_spoken(self) -> None:
+        self.peer.word = self.peer.alive = self.elapsed()
         if self.lost:
             self.lost = False
             self.note("pair-found", {"url": self.url})
@@ -151,15 +154,17 @@ class Node:
     def heard(self, state: State) -> bool:
         """The other server said where it stands; whether this is its newest word. On two lines an older one may come
         later."""
-        if rules.is_outdated(state.word, self.peer.newest):
-            self.peer.word = self.peer.alive = self.elapsed()
-            return False
-        self.word(state.status)
-        self.peer.met = True
-        self.peer.state = state
-        self.peer.newest = state.word
-        if state.status == SERVING:
-            self.peer.serving = state.word
+        with self.changing:
+            if rules.is_outdated(state.word, self.peer.newest):
+                self.peer.word = self.peer.alive = self.elapsed()
+                return False
+            self.peer.met = True
+            self.peer.state = state
+            self.peer.newest = state.word
+            self.peer.serves = state.status == SERVING
+            if self.peer.serves:
+                self.peer.serving = state.word
+        self._has_spoken()
         self.peer.clock_offset = state.now - self.ctx.clock.now()
         self.ahead = self.ahead if self.clock_gap else 0
         clock = self.ctx.clock
@@ -263,7 +268,6 @@ class Node:
 
     def _begin(self, reason: str) -> None:
         self.handed.over, self.handed.pending = False, 0
-        self._beat_at = self.elapsed()
         self.ctx.status = SERVING
         log.warning("serving clients from now on: %s", reason)
 
@@ -295,7 +299,7 @@ class Node:
         """Look around, about twice a second: was this process stopped for a while, is the other one gone?"""
         now = self.elapsed()
         stood_still, self._beat_at = now - self._beat_at > self._stall_limit(), now
-        if stood_still and self.ctx.status == SERVING:
+        if stood_still:
             self.peer.followed = self.peer.word = self.peer.alive = now
             self.give_way("this process stood still; the other server may have taken over")
         if self.confirming.look():
@@ -311,19 +315,22 @@ class Node:
         if not self.lost and now - peer.word >= self.limit:
             self.lost = True
             self.note("pair-lost", {"url": self.url})
-        place = Place(
-            self.role,
-            self.ctx.status,
-            self.pinned.now.joined,
-            self.stopped,
-            peer.serves,
-            now - peer.followed,
-            now - peer.word,
-            now - peer.alive,
-        )
-        reason = rules.serve_alone(place, self.limit)
-        if reason is not None:
-            self.serve(reason)
+        if self.ctx.store.writer.faulty:
+            peer.followed = now  # it could not have served alone; once it can, the other one may be there again
+        with self.changing:
+            place = Place(
+                self.role,
+                self.ctx.status,
+                self.pinned.now.joined,
+                self.stopped,
+                peer.serves,
+                now - peer.followed,
+                now - peer.word,
+                now - peer.alive,
+            )
+            reason = rules.serve_alone(place, self.limit)
+            if reason is not None:
+                self.serve(reason)
 
     # what clients are told
 
