@@ -56,6 +56,20 @@ def test_a_main_that_followed_nothing_since_its_disk_is_full_serves_not_alone_on
     assert duet.standby.answers()
 
 
+def test_a_main_whose_disk_hung_for_as_long_serves_not_alone_once_it_asked(duet: Duet) -> None:
+    """Its follower waited for the disk, without a failure; the yes is lost."""
+    for _ in range(40):
+        duet.forward(0.5)
+        for player in duet.players:
+            player.beat()
+        duet.standby.follow()
+    duet.main.fates["take-over"] = "answer lost"
+    assert duet.main.handing is not None
+    assert not duet.main.handing._ask(pair.CANNOT_STORE)
+    duet.main.beat()
+    assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+
+
 def test_a_main_whose_disk_is_mended_with_the_link_serves_not_before_it_has_asked(duet: Duet) -> None:
     """The link was cut after the yes, for so long that the main would have served alone."""
     ask_in_vain(duet)
@@ -119,6 +133,32 @@ def test_what_lets_a_server_serve_lets_it_not_when_it_stood_still_since(duet: Du
     assert not duet.main.answers()
     run(duet, 5.0)
     assert duet.main.answers()
+
+
+def test_an_epoch_that_takes_long_to_write_is_seen_as_a_standstill_by_the_thread_that_beats(duet: Duet) -> None:
+    node, real = duet.main.node, duet.main.server.ctx.store.write
+    turns = threading.Event(), threading.Event()
+
+    def beats() -> None:
+        for turn in turns:
+            turn.wait()
+            node.beat()
+
+    def slowly(operation: Callable[[Transaction], object]) -> object:
+        for turn, seconds in zip(turns, (19.0, 1.0), strict=True):
+            turn.set()
+            beating.join(0.2)
+            duet.forward(seconds)
+        return real(operation)
+
+    beating = threading.Thread(target=beats)
+    beating.start()
+    node.hold_back("a hand-over that is refused")
+    with mock.patch.object(node.ctx.store, "write", slowly):
+        node.serve("start")
+    assert not duet.main.answers()
+    ended(beating)
+    assert not duet.main.answers()
 
 
 def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:

@@ -115,7 +115,7 @@ class Handing:
             if node.ctx.status == SERVING:
                 node.hold_back(f"the other server is to: {reason}")
             node.handed.pending, node.handed.over = node.peer.said, reason == rules.CANNOT_STORE
-            node.peer.followed = node.elapsed()  # a disk that is full followed nothing; alone it is from here on
+            node.peer.followed = node.elapsed()  # it may have followed nothing while its disk hung
             return TakeOver(node.state(), node.peer.said, reason)
 
     def _may_take_back(self) -> bool:
