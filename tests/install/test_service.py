@@ -131,7 +131,7 @@ def test_who_is_asked_for_a_sign_of_life_is_told_by_the_environment(environ: dic
 FREEZE = """
 import sys, time
 from pathlib import Path
-from lts import watchdog
+from lts.background import watchdog
 watched = watchdog.Deadline(Path(sys.argv[1]), float(sys.argv[2]))
 watched.beat()
 if sys.argv[3] == "rest":

@@ -22,8 +22,10 @@ OWNER = "216998"
 
 
 def options(page: Page, label: str) -> list[str]:
-    """What one can choose from."""
-    return page.get_by_label(label).locator("option").all_text_contents()
+    """What one can choose from, once it has come."""
+    found = page.get_by_label(label).locator("option")
+    expect(found.nth(2)).to_be_attached()
+    return found.all_text_contents()
 
 
 def test_codes_and_items_called_alike_have_their_number_beside_the_name(site: Site, admin: Visitor) -> None:
