@@ -152,3 +152,17 @@ def test_a_report_is_judged_by_what_it_makes_of_the_counts_itself_in_a_group_too
     ]
     renewed = [one.finish().lease is not None for one in begun]
     assert (renewed, server.used()) == ([True, True, False], 12)
+
+
+def test_a_report_is_judged_by_what_others_reported_since_its_first_try(server: Lab) -> None:
+    code = server.load(item(quota=100, graceQuota=5))
+    first, second = (server.authorize(code).lease for _ in range(2))
+    server.report(second, {"QR": 99})
+    passing = report.begin(
+        server.ctx, server.ctx.leases.verify(first), None, [entry(slot_of(NOON), {"QR": 1})], server.time.now
+    )
+    with pytest.raises(Exception, match=r"^$"):
+        passing.waiting.result()
+    server.report(second, {"QR": 149})
+    assert (passing.finish().lease, server.used()) == (None, 150)
+    assert refused(lambda: server.authorize(code)) == 120

@@ -29,7 +29,7 @@ from lts.service.metering.authorize import (
 )
 from lts.service.metering.counting import Counting, Sender, count
 from lts.service.metering.leased import leased
-from lts.service.metering.standing import counted, held_items, standing_of
+from lts.service.metering.standing import NOTHING, counted, held_items, standing_of
 from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
@@ -96,24 +96,30 @@ def begin(
     rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     item_now = ctx.clock.item_time(now)
-    so_far: dict[int, Standing] = {}
+    tried = _Tried()
 
     def operation(tx: Transaction) -> _Recorded:
-        return _record(tx, ctx, lease, clone_token, good, now, item_now, so_far)
+        return _record(tx, ctx, lease, clone_token, good, now, item_now, tried)
 
-    def finish() -> Reported:
+    def result(waiting: Waiting[_Recorded]) -> _Recorded:
         try:
-            recorded = waiting.result()
+            return waiting.result()
         except _LimitPassed:
-            recorded = ctx.store.submit(operation).result()
-        return _finish(ctx, lease, entries, rejected, recorded, now, body)
+            return result(ctx.store.submit(operation))
 
     waiting = ctx.store.submit(operation)
-    return Begun(waiting, finish)
+    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
 
 
 class _LimitPassed(Exception):
     """What a report counts changes what may be granted. Nothing of it is stored; it is judged again with its counts."""
+
+
+class _Tried:
+    """What a try that raised _LimitPassed found counted of the lease's items, by number, and what it made of that."""
+
+    before: Mapping[int, Standing] = NOTHING
+    after: Mapping[int, Standing] = NOTHING
 
 
 def _finish(
@@ -174,9 +180,8 @@ def _record(
     entries: list[Entry],
     now: int,
     item_now: int,
-    so_far: dict[int, Standing],
+    tried: _Tried,
 ) -> _Recorded:
-    """`so_far`: what is counted of items once this report is, by number; filled by a try that raises _LimitPassed."""
     ctx.check_serving()
     code, items = leased(tx, lease)
     held = [item for item in items if item is not None]
@@ -188,8 +193,12 @@ def _record(
     branch, apart = step.counted
     reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
     number = device.key if device else None
+    before = _counted(tx, code, held, now, item_now) if tried.after else NOTHING
+    so_far = tried.after if before == tried.before else NOTHING  # others may have reported since
     renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, so_far)
-    counts = _counted(tx, code, held, now, item_now) if renewed and not so_far else {}
+    to_check = bool(renewed) and not so_far
+    if to_check and not before:
+        before = _counted(tx, code, held, now, item_now)
     counting = count(tx, ctx, Sender(lease, uuid, held, code.key, number), entries, now)
     grown: stored.Grown = tx.emit(
         records.Reported(
@@ -204,10 +213,10 @@ def _record(
         ),
         now,
     )
-    if counts:
-        after_it = _counted(tx, code, held, now, item_now)
-        if _limits_reached(code, held, after_it) != _limits_reached(code, held, counts):
-            so_far.update(after_it)
+    if to_check and before:
+        counts = _counted(tx, code, held, now, item_now)
+        if _limits_reached(code, held, counts) != _limits_reached(code, held, before):
+            tried.before, tried.after = before, counts
             raise _LimitPassed
     after = goneon.used_after_release(tx.db, number, lease, held, entries) if number and not renewed else None
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
