@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; without any, serve."""
     streams.make_ready()
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        return _run([_readable(word) for word in (sys.argv[1:] if argv is None else argv)])
     except LtsError as error:
         streams.complain(f"lts: {error.detail}")
         return 2 if error.code == "usage" else 1
@@ -40,6 +40,14 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     finally:
         streams.settle()
+
+
+def _readable(word: str) -> str:
+    """An argument, whose bytes the system must have been able to read as text. Raises AdminError."""
+    if any("\ud800" <= char <= "\udfff" for char in word):
+        shown = word.encode("utf-8", "replace").decode()
+        raise AdminError("usage", f"the argument {shown!r} is no text in {sys.getfilesystemencoding()}; type it again.")
+    return word
 
 
 def _run(arguments: list[str]) -> int:

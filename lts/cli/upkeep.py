@@ -109,6 +109,11 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
                 f"{counted(len(names), 'file')} restored into {data_dir}; what was there is kept in its newest folder"
                 " replaced-N."
             )
+            if len(config_of(args).servers) > 1:
+                print(
+                    "This server is one of a pair: the other one has what came after the backup, and gives it back once"
+                    " the two meet. docs/admin/backup.md says how both go back."
+                )
     finally:
         folder.release()
     return 0

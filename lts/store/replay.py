@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
     """
     db = database.open_in_use(path)
     try:
-        apsw.Connection(str(target)).close()
+        made = _make_empty(target)
         db.execute("ATTACH ? AS replayed", (str(target),))
         db.execute("BEGIN")
         schema = sql.value(db, "PRAGMA user_version")  # the view is fixed from here on
@@ -38,9 +39,20 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
                 f"{path} has schema {schema}, this program compares schema {len(MIGRATIONS)}: an older one is upgraded"
                 " when the server starts, a newer one is for the newer program."
             ]
-        return _replay(db, archives, target, progress) + _schema_differences(db) + _differences(db)
+        differ = _schema_differences(db, made)  # other tables cannot be read as the replay reads them
+        return differ or _replay(db, archives, target, progress) + _differences(db)
     finally:
         db.close()
+
+
+def _make_empty(target: Path) -> set[sql.Row]:
+    """A database without a row; its schema."""
+    with contextlib.closing(apsw.Connection(str(target))) as copy:
+        copy.execute("PRAGMA journal_mode = OFF").fetchall()
+        copy.execute("PRAGMA synchronous = OFF")
+        for script in MIGRATIONS:
+            copy.execute(script)
+        return _schema(copy)
 
 
 def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[[int], None]) -> list[str]:
@@ -48,8 +60,6 @@ def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[
     try:
         copy.execute("PRAGMA journal_mode = OFF").fetchall()
         copy.execute("PRAGMA synchronous = OFF")
-        for script in MIGRATIONS:
-            copy.execute(script)
         copy.executemany("INSERT INTO origins VALUES (?, ?, ?, ?)", sql.rows(db, "SELECT * FROM origins"))
         return _Replay(db, folder, copy, progress).run()
     finally:
@@ -158,17 +168,17 @@ def _apply_one(
         faults.append(f"changes: origin {origin} serial {serial} cannot be applied ({error}).")
 
 
-def _schema_differences(db: apsw.Connection) -> list[str]:
+def _schema_differences(db: apsw.Connection, made: set[sql.Row]) -> list[str]:
     """Tables, indexes and triggers that this program did not make, or made otherwise."""
-    made = "SELECT type, name, sql FROM {}.sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    return [
-        f"schema: the {kind} {name} {words}."
-        for here, there, words in (
-            ("main", "replayed", "is not what this program makes"),
-            ("replayed", "main", "is missing or was changed"),
-        )
-        for kind, name in sql.rows(db, f"SELECT type, name FROM ({made.format(here)} EXCEPT {made.format(there)})")  # noqa: S608 - our own
-    ]
+    found = _schema(db)
+    told = [(row, "is not what this program makes") for row in found - made]
+    told += [(row, "is missing or was changed") for row in made - found]
+    return sorted(f"schema: the {kind} {name} {words}." for (kind, name, _), words in told)
+
+
+def _schema(db: apsw.Connection) -> set[sql.Row]:
+    query = "SELECT type, name, sql FROM main.sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    return set(sql.rows(db, query))
 
 
 def _differences(db: apsw.Connection) -> list[str]:

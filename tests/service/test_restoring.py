@@ -216,6 +216,18 @@ def test_of_a_restore_and_the_ways_back_the_last_is_told(place: Path) -> None:
     assert kept.name in detail
 
 
+def test_the_way_back_of_a_restore_stays_when_the_folder_is_accepted_later(place: Path) -> None:
+    data = place / "origin" / "data"
+    restoring.restore(place / "backup.lts", data, "Ann")
+    with lab(place / "origin", TIME, VENDOR) as server:
+        assert server.used() == 1
+    (data / "lts.mark").unlink()
+    restoring.accept(data, "Ann")
+    restoring.undo(data, "Bob")
+    with lab(place / "origin", TIME, VENDOR) as server:
+        assert server.used() == 3
+
+
 def test_what_is_left_out_is_named_where_a_folder_is_accepted(place: Path) -> None:
     folder = place / "origin" / "data"
     (folder / "vault.key").unlink()

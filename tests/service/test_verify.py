@@ -86,6 +86,7 @@ def test_a_row_edited_by_hand_is_named(tmp_path: Path, table: str) -> None:
         ("CREATE INDEX more ON devices (contact)", "the index more is not"),
         ("DROP INDEX seats_by_end", "the index seats_by_end is missing"),
         ("INSERT INTO turns (origin, first) VALUES (77, 1)", "nothing is known of origin 77"),
+        ("ALTER TABLE archives RENAME COLUMN digest TO \u00a0digest", "the table archives is not"),
     ],
 )
 def test_what_this_program_did_not_make_is_named(tmp_path: Path, statement: str, named: str) -> None:

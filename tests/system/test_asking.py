@@ -274,3 +274,8 @@ def test_a_new_passphrase_is_typed_twice_unseen(monkeypatch: pytest.MonkeyPatch)
         ask.passphrase("New: ", "LTS_VENDOR_PASSPHRASE", new=True)
     monkeypatch.setenv("LTS_VENDOR_PASSPHRASE", "given")
     assert ask.passphrase("New: ", "LTS_VENDOR_PASSPHRASE", new=True) == b"given"
+
+
+def test_an_argument_that_is_no_text_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["handshake", "key", "B\udcfcro"]) == 2
+    assert "the argument 'B?ro' is no text in utf-8; type it again." in capsys.readouterr().err

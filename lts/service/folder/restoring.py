@@ -139,7 +139,9 @@ def undo(data_dir: Path, actor: str) -> placing.Plan:
     kept = _kept(data_dir)
     if not kept:
         raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is no way back to take.")
-    folder, note = kept[-1], _note(kept[-1])
+    # What `accept` kept is no way back: it sets aside what does not belong to the database.
+    folder = next((one for one in reversed(kept) if (one / DATABASE).exists()), kept[-1])
+    note = _note(folder)
     missing = [
         name
         for name in (DATABASE, *BACKED_UP_FILES)
