@@ -8,6 +8,7 @@ import pytest
 
 from lts.errors import AdminError
 from lts.service.licensing import handshakes
+from lts.service.maintenance import attention
 from lts.service.metering import release
 from lts.service.pair import report
 from lts.service.statistics import usage
@@ -194,3 +195,25 @@ def test_a_default_moved_on_one_side_and_removed_on_the_other_leaves_exactly_one
     defaults = {p.name: p.server.ctx.store.catalog.defaults[ORGANIZATION].name for p in duet.players}
     assert defaults["main"] == defaults["standby"]
     assert picture(duet.main.server) == picture(duet.standby.server)
+
+
+def test_codes_that_got_one_name_on_both_sides_are_named_and_told_apart_by_number(duet: Duet) -> None:
+    for custom in ("k1", "k2"):
+        handshakes.add(duet.main.server.ctx, ORGANIZATION, {"custom": custom}, "main", NOON)
+    duet.settle()
+    duet.cut = True
+    duet.run(20)
+    for player, custom in zip(duet.players, ("k1", "k2"), strict=True):
+        handshakes.edit(player.server.ctx, f"216998-{custom}", {"custom": "x"}, player.name, NOON)
+    duet.settle()
+    for player in duet.players:
+        [told] = [one for one in attention.notices(player.server.ctx, NOON) if one.code == "code-named-twice"]
+        numbers = [code.key for code in player.server.ctx.store.catalog.present if code.custom == "x"]
+        assert told.params["codes"] == " and ".join(f"#{number}" for number in sorted(numbers))
+        for organization in (None, ORGANIZATION):
+            with pytest.raises(AdminError, match=r"Name # and the number instead"):
+                handshakes.find(player.server.ctx.store.catalog, "216998-x", organization)
+    meant = str(told.params["meant"])
+    handshakes.edit(duet.main.server.ctx, meant, {"custom": "y"}, "main", NOON)
+    duet.settle()
+    assert not [one for one in attention.notices(duet.main.server.ctx, NOON) if one.code == "code-named-twice"]

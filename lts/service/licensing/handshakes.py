@@ -66,8 +66,7 @@ def find(catalog: Catalog, name: str, organization_id: str | None = None) -> Cod
     Raises AdminError, also where codes of several organizations are spelled so and none is named.
     """
     owner, cleaned = known_organization(catalog, organization_id), _clean_full(name)
-    if owner is None:
-        check_one_meant([code for code in catalog.present if code.name == cleaned])
+    check_one_meant([c for c in catalog.present if c.name == cleaned and owner in (None, c.organization_id)])
     code = catalog.code_called(cleaned, owner) or _numbered(catalog, cleaned)
     if code is None or owner not in (None, code.organization_id):
         raise no_such_code(name, owner)
@@ -84,10 +83,12 @@ def check_one_meant(codes: list[Code]) -> None:
     """That a name means one code alone. Raises AdminError that says how to name each."""
     if len(codes) > 1:
         each = " and ".join(f"#{code.key} of organization {code.organization_id}" for code in codes)
+        advice = "Name # and the number"
+        if len({code.organization_id for code in codes}) == len(codes):
+            advice = "Name the organization too, or # and the number"
         raise AdminError(
             "which-code",
-            f"{len(codes)} handshake codes are spelled {codes[0].name}: {each}. Name the organization too, or # and"
-            " the number instead.",
+            f"{len(codes)} handshake codes are spelled {codes[0].name}: {each}. {advice} instead.",
             field="organizationId",
             status=409,
         )
@@ -117,6 +118,26 @@ def spelled_alike(catalog: Catalog, organization_id: str, custom: str) -> tuple[
         " that one; for the new one they name their organization as well, as its license key does."
     )
     return (Notice("code-spelled-alike", sentence, WARNING, {"name": name, "organization": str(owner)}),)
+
+
+def named_twice(catalog: Catalog) -> list[Notice]:
+    """Codes of one organization that have one name since each server of a pair gave it to another one."""
+    found: dict[tuple[str, str], list[Code]] = {}
+    for code in catalog.present:
+        found.setdefault((code.organization_id, code.name), []).append(code)
+    return [_named_twice(catalog, alike) for alike in found.values() if len(alike) > 1]
+
+
+def _named_twice(catalog: Catalog, alike: list[Code]) -> Notice:
+    name = alike[0].name
+    meant = catalog.code_called(name, alike[0].organization_id)
+    numbers = " and ".join(f"#{number}" for number in sorted(code.key for code in alike))
+    told = {"name": name, "codes": numbers, "meant": f"#{meant.key}" if meant else ""}
+    sentence = (
+        f"The handshake codes {numbers} are both called {name}, since both servers of the pair gave that name. Requests"
+        f" by it go to {told['meant']}; give the other one another name."
+    )
+    return Notice("code-named-twice", sentence, WARNING, told)
 
 
 def _clean_full(name: str) -> str:

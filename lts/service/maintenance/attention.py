@@ -36,6 +36,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
         found += newnames.notices(db, now)
         found += goneon.notices(db, now)
         found += _happened(ctx, db, now)
+    found += handshakes.named_twice(ctx.store.catalog)
     if ctx.store.catalog.codes:
         found += url_notices(handshakes.server_urls(ctx))
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))

@@ -588,6 +588,7 @@ export const words = {
   "notice.code-former-name": "Handshake code {code} has had this name since {time}. In the last {days} days, while it was called otherwise ({former}), {devices} {devices|device|devices} used it and it gave {authorizations} {authorizations|authorization|authorizations}; since then {refused} {refused|request|requests} by such a name {refused|was|were} refused. Give the applications its new license key.",
   "notice.code-name-passed-on": "Handshake code {code} has had this name since {time}. In the last {days} days, while it was called otherwise ({former}), {devices} {devices|device|devices} used it and it gave {authorizations} {authorizations|authorization|authorizations}; since then {refused} {refused|request|requests} by such a name {refused|was|were} refused. Give the applications its new license key. Another handshake code is called {taken} now: who still asks by that name draws on that one.",
   "notice.code-name-taken": "",
+  "notice.code-named-twice": "",
   "notice.code-spelled-alike": "",
   "notice.database-damaged": "",
   "notice.database-restored": "",

@@ -588,6 +588,7 @@ export const words = {
   "notice.code-former-name": "握手码 {code} 自 {time} 起使用此名称。最近 {days} 天，在它使用其他名称（{former}）期间，有 {devices} 台设备使用过它，共授权 {authorizations} 次；此后 {refused} 次使用原名称的请求被拒绝。请为应用换上新的许可密钥。",
   "notice.code-name-passed-on": "握手码 {code} 自 {time} 起使用此名称。最近 {days} 天，在它使用其他名称（{former}）期间，有 {devices} 台设备使用过它，共授权 {authorizations} 次；此后 {refused} 次使用原名称的请求被拒绝。请为应用换上新的许可密钥。现在另一个握手码名为 {taken}：仍使用该名称的请求将使用那一个。",
   "notice.code-name-taken": "握手码 {name} 并非由此许可的导入创建，因此不向其添加；新的许可项放入新握手码 {code}。",
+  "notice.code-named-twice": "握手码 {codes} 都叫 {name}，因为主备两台服务器各自使用了该名称。使用该名称的请求指 {meant}；请为另一个改名。",
   "notice.code-spelled-alike": "组织 {organization} 现有或曾有一个写作 {name} 的握手码。仅使用该名称的请求指那一个；要使用新的，须同时指明其组织，其许可密钥已包含组织。",
   "notice.database-damaged": "数据库已损坏（{reason}）：{advice}",
   "notice.database-restored": "有设备持有本数据库未知的租约：数据库曾被恢复为旧副本。恢复后的计数和席位可能缺失。",
