@@ -81,7 +81,7 @@ def test_a_double_click_serves_opens_the_portal_and_ends_at_ctrl_c(
         assert (page.status, page.getheader("Content-Type")) == (200, "text/html; charset=utf-8")
         with Console(command, environment) as second:
             told = second.wait_for("Press Enter to close this window.")
-            assert f"Its portal is at http://127.0.0.1:{port}/lts/page/#/index.html" in told
+            assert f"whose portal is at http://127.0.0.1:{port}/lts/page/#/index.html; stop that one first." in told
             assert "Traceback" not in told
             second.type(b"\r")
             assert second.end() == 1
