@@ -18,6 +18,8 @@ from lts.server import opened
 from lts.store.whoami import user_name
 from tests.support.kit import LABELS, config_for
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -20,6 +20,8 @@ from tests.support.visitor import PAGES, Visitor
 
 OWNER = "216998"
 
+WIDTHS = [390, 1280, *(pytest.param(width, marks=pytest.mark.slow) for width in (900, 1100, 1440))]
+
 
 def options(page: Page, label: str) -> list[str]:
     """What one can choose from, once it has come."""
@@ -153,7 +155,7 @@ def some_of_all(here: Lab) -> None:
     handshakes.add(here.ctx, OWNER, changes, "test", now)
 
 
-@pytest.mark.parametrize("width", [390, 900, 1100, 1280, 1440])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_marks_and_times_stay_on_one_line(width: int, site: Site, visit: Callable[..., Visitor]) -> None:
     some_of_all(site.lab)
     visitor = visit(site.base, viewport={"width": width, "height": 900})
@@ -172,7 +174,7 @@ def test_marks_and_times_stay_on_one_line(width: int, site: Site, visit: Callabl
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("width", [390, 1100, 1280, 1440])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_filters_of_the_audit_log_stand_in_line(
     width: int, language: str, site: Site, visit: Callable[..., Visitor]
 ) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page
 
 from lts.protocol import slot_of
@@ -17,6 +18,8 @@ from tests.portal.conftest import Site
 from tests.support.kit import NOON, item, lab
 from tests.support.lines import lts
 from tests.support.visitor import Visitor
+
+pytestmark = pytest.mark.slow
 
 SLOT = slot_of(NOON)
 

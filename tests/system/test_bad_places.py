@@ -22,6 +22,8 @@ from lts.server import opened
 from tests.support.lines import ROOT, environment
 from tests.support.wait import wait_until
 
+pytestmark = pytest.mark.slow
+
 Said = pytest.CaptureFixture[str]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and streams of POSIX")
 PAGE = 4096

@@ -20,6 +20,8 @@ from tools.mutation import candidates
 from tools.mutation.reach import KEPT
 from tools.mutation.trial import Copy
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
     import functools
 
