@@ -14,8 +14,9 @@ CONFIRM_SECONDS = 3600
 class ClockState:
     """All in UTC seconds, `mono` in seconds of a clock that never steps.
 
-    `highest` is the highest confirmed time; `pending` a higher one not believed yet, first seen at
-    `pending_since` (mono); `stepped_back` whether a step back has been reported and still lasts.
+    `highest` is the highest confirmed time; `pending` a higher one not believed yet, first seen at `pending_since`
+    (mono), and nothing is believed since `doubted_since` (mono); `stepped_back` whether a step back has been reported
+    and still lasts.
     """
 
     highest: int
@@ -24,6 +25,7 @@ class ClockState:
     pending: int | None = None
     pending_since: float = 0.0
     stepped_back: bool = False
+    doubted_since: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,23 @@ def _judge(state: ClockState, wall: int, mono: float, expected: int) -> tuple[Cl
         events.append(ClockEvent("clock-back", back))
     state = replace(state, wall=wall, mono=mono, stepped_back=stepped_back)
     if state.pending is not None:
-        return _wait(state), events
+        return _wait(state, expected, events), events
     if wall - expected > DAY_SECONDS and wall > state.highest:
         events.append(ClockEvent("clock-ahead", wall - expected))
-        return replace(state, pending=wall, pending_since=mono), events
+        return replace(state, pending=wall, pending_since=mono, doubted_since=mono), events
     return replace(state, highest=max(state.highest, wall)), events
 
 
-def _wait(state: ClockState) -> ClockState:
-    """A jump is believed once the clock has stood by it for an hour, forgotten when it comes back."""
+def _wait(state: ClockState, expected: int, events: list[ClockEvent]) -> ClockState:
+    """A jump is believed once the clock has stood by it for an hour, forgotten when it comes back to within a day of
+    what elapsed time lets expect. Wherever else it goes meanwhile is another jump, with an hour of its own."""
     assert state.pending is not None
-    if state.wall < state.pending - TOLERATED_BACK_SECONDS:
+    believed = state.highest + int(state.mono - state.doubted_since)
+    if state.wall - believed <= DAY_SECONDS:
         return replace(state, pending=None, highest=max(state.highest, state.wall))
+    if state.wall - expected > DAY_SECONDS or state.wall < state.pending - TOLERATED_BACK_SECONDS:
+        events.append(ClockEvent("clock-ahead", state.wall - believed))
+        return replace(state, pending=state.wall, pending_since=state.mono)
     if state.mono - state.pending_since >= CONFIRM_SECONDS:
         return accept(state)
     return state

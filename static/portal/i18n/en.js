@@ -861,7 +861,7 @@ export const words = {
   "why.items": "Verdict on each item",
   "why.lead": "The last refused requests, and what to do about each.",
   "why.none": "No request was refused",
-  "why.none-hint": "Refused requests since the server's start stand here.",
+  "why.none-hint": "The last 500 refused authorizations stand here.",
   "why.product": "Product",
   "why.reason": "Reason",
   "why.request-id": "Request id:",
