@@ -92,13 +92,19 @@ def test_a_folder_on_another_machine_counts_what_was_used_under_its_former_lease
     assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
 
 
-def test_a_device_that_a_restore_lost_is_renewed_by_its_report(tmp_path: Path) -> None:
-    time, vendor = FakeTime(), Vendor()
+def lost_by_a_restore(tmp_path: Path, time: FakeTime, vendor: Vendor) -> tuple[str, str]:
+    """A code with one seat, and the lease of a device that came after the backup that was put back."""
     with lab(tmp_path, time, vendor) as server:
         code = server.load(item(way="device", quota=1, graceQuota=0))
         backup = upkeep.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
         lease = server.authorize(code, DEVICE).lease
     restoring.restore(backup, tmp_path / "data")
+    return code, lease
+
+
+def test_a_device_that_a_restore_lost_is_renewed_by_its_report(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    code, lease = lost_by_a_restore(tmp_path, time, vendor)
     time.forward(DAY_SECONDS)
     with lab(tmp_path, time, vendor) as server:
         renewed = server.report(lease, {"QR": 3})
@@ -114,11 +120,7 @@ def test_a_device_that_a_restore_lost_is_renewed_by_its_report(tmp_path: Path) -
 
 def test_a_device_that_a_restore_lost_is_not_renewed_where_another_took_its_place(tmp_path: Path) -> None:
     time, vendor = FakeTime(), Vendor()
-    with lab(tmp_path, time, vendor) as server:
-        code = server.load(item(way="device", quota=1, graceQuota=0))
-        backup = upkeep.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
-        lease = server.authorize(code, DEVICE).lease
-    restoring.restore(backup, tmp_path / "data")
+    code, lease = lost_by_a_restore(tmp_path, time, vendor)
     with lab(tmp_path, time, vendor) as server:
         server.authorize(code)
         done = server.report(lease, {"QR": 3})

@@ -97,14 +97,19 @@ def test_a_new_standby_joins_at_the_old_address_and_at_another(
     assert duet.main.faults() == duet.standby.faults() == []
 
 
-def test_a_new_standby_takes_over_from_a_promoted_main_and_hands_back(
-    duet: Duet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def get_a_new_standby(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The standby is promoted, and a new machine at the old main's URL follows it."""
     promote(duet)
     new_machine(duet.main)
     restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
     restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
     assert comes_into_step(duet)
+
+
+def test_a_new_standby_takes_over_from_a_promoted_main_and_hands_back(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get_a_new_standby(duet, monkeypatch)
     duet.standby.close()
     duet.run(17)
     assert duet.main.answers()
@@ -116,11 +121,7 @@ def test_a_new_standby_takes_over_from_a_promoted_main_and_hands_back(
 def test_a_new_standby_stands_in_once_the_licenses_are_bound_to_the_promoted_server(
     duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promote(duet)
-    new_machine(duet.main)
-    restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
-    restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
-    assert comes_into_step(duet)
+    get_a_new_standby(duet, monkeypatch)
     lease = duet.standby.server.authorize(None, DEVICE).lease
     duet.standby.close()
     duet.run(17)
