@@ -101,7 +101,7 @@ def _progress(verdicts: list[Verdict], verdict: Verdict, total: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{text}", end="\n" if len(verdicts) == total else "", file=sys.stderr, flush=True)
     else:
-        say(text)
+        say(f"{text}: {_change(verdict.mutant)}" if verdict.survived else text)
 
 
 def _change(mutant: Mutant) -> str:

@@ -38,7 +38,6 @@ def assert_linear(make: Callable[[int], Any], work: Callable[[Any], Any], larges
 
     The least of some rounds counts: a busy machine makes single tries dearer, and no try cheaper than it is.
     """
-    gc.collect()
     gc.disable()
     try:
         for size in _up_to(largest):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -59,12 +60,27 @@ def test_no_request_made_from_the_document_meets_anything_undocumented(case: Any
 HARMFUL = ["/backup$", "/pair/", "/setup$", "/session", "/password", "/alerts/.*test$"]  # tried in tests of their own
 
 
-@schema.include(tag="administration").exclude(path_regex="|".join(HARMFUL)).parametrize()
-@settings(max_examples=30, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_nothing_sent_to_the_portal_is_a_fault_of_the_server(case: Any, served: Served) -> None:
+portal = schema.include(tag="administration").exclude(path_regex="|".join(HARMFUL))
+
+
+def send_to_the_portal(case: Any, served: Served) -> None:
+    """One request of an administrator."""
     headers = {"Authorization": "Bearer cli-token", "X-LTS-User": "fuzz"}
     base = f"http://127.0.0.1:{served.port}/lts"
     case.call_and_validate(checks=[not_a_server_error, status_code_conformance], base_url=base, headers=headers)
+
+
+@portal.parametrize()
+@settings(max_examples=12, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_nothing_sent_to_the_portal_is_a_fault_of_the_server(case: Any, served: Served) -> None:
+    send_to_the_portal(case, served)
+
+
+@pytest.mark.slow
+@portal.parametrize()
+@settings(max_examples=30, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_nothing_more_sent_to_the_portal_is_a_fault_of_the_server(case: Any, served: Served) -> None:
+    send_to_the_portal(case, served)
 
 
 def test_every_field_of_a_message_stands_in_the_document() -> None:
