@@ -10,10 +10,9 @@ import traceback
 
 from lts.cli import streams, systemfaults
 from lts.cli.commands import COMMANDS
-from lts.cli.parser import make_parser, nearest, overview_parser
+from lts.cli.parser import is_one_of, make_parser, nearest, overview_parser, split_place
 from lts.errors import AdminError, LtsError
 
-_WITH_VALUE = ("--config", "--data")
 _ALONE = ("--help", "--version", "-h")
 
 
@@ -51,10 +50,10 @@ def _readable(word: str) -> str:
 
 
 def _run(arguments: list[str]) -> int:
-    place, rest = _split(arguments)
-    if rest and _is_one_of(rest[0], _ALONE):
+    place, rest = split_place(arguments)
+    if rest and is_one_of(rest[0], _ALONE):
         overview_parser().parse_args(rest[:1])
-    name = rest.pop(0) if rest and not rest[0].startswith("-") else "serve"
+    name = _command(rest)
     if name not in COMMANDS:
         overview_parser().error(f"there is no command {name!r}{nearest(name, COMMANDS)}")
     args = make_parser([name]).parse_args([*place, name, *rest])
@@ -66,19 +65,13 @@ def _run(arguments: list[str]) -> int:
     return result
 
 
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """--config and --data in front of the command, and what follows them."""
-    at = 0
-    while at < len(arguments) and _is_one_of(arguments[at].partition("=")[0], _WITH_VALUE):
-        at += 1 if "=" in arguments[at] else 2
-    if at > len(arguments):  # the value is missing, as the command will say
-        at -= 2
-    return arguments[:at], arguments[at:]
-
-
-def _is_one_of(word: str, options: tuple[str, ...]) -> bool:
-    """Whether a word is one of these options, or the beginning of one, as argparse takes it too."""
-    return word in options or (len(word) > 2 and any(option.startswith(word) for option in options))
+def _command(words: list[str]) -> str:
+    """The command, taken from the front of the words; `serve` when none stands there."""
+    if words and not words[0].startswith("-"):
+        return words.pop(0)
+    if named := [word for word in words if word in COMMANDS]:
+        make_parser([*named, "serve"]).name_owner(words, default="serve")
+    return "serve"
 
 
 if __name__ == "__main__":

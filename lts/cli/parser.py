@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from lts import __version__
 from lts.cli.commands import COMMANDS, overview
 from lts.cli.options import add_place
+
+_PLACE = ("--config", "--data")
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,17 +31,59 @@ class Parser(argparse.ArgumentParser):
         end = "" if message.endswith("?") else "."
         self.exit(2, f"{self.prog}: {message}{end} `{self.prog} --help` says what there is.\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse. Raises OSError, which argparse passes over, when help cannot be written to standard output."""
+        if file is None or file is sys.stderr:
+            super()._print_message(message, file)
+        else:
+            print(message, end="", file=file, flush=True)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse; but what nobody knows is an error here, where the options that there are are known."""
-        if args == [] and (known := listed(self)):
-            self.error(f"say which: {', '.join(known)}")
+        """As argparse; but what nobody knows is an error here, where the options that there are are known, and an
+        option before all else that is wrong. --config and --data may stand before the command of a group."""
+        if known := listed(self):
+            args = self._behind_command(args, known)
+        else:
+            self._check_options(args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            option = next((word.partition("=")[0] for word in unknown if word.startswith("--")), None)
-            if option is None:
-                self.error(f"there is no place for {unknown[0]!r}")
-            self.error(f"there is no option {option}{nearest(option, self._option_string_actions)}")
+            self.error(f"there is no place for {unknown[0]!r}")
         return found, unknown
+
+    def _check_options(self, words: list[str], more: Iterable[str] = ()) -> None:
+        """Name the first option that is none of this parser's, nor of those that stand here too."""
+        words = words[: words.index("--")] if "--" in words else words
+        for option in (word.partition("=")[0] for word in words if self._is_unknown(word)):
+            self.error(f"there is no option {option}{nearest(option, [*self._option_string_actions, *more])}")
+
+    def _behind_command(self, words: list[str], known: Iterable[str]) -> list[str]:
+        """The words of a group with its command first, of which --config and --data may stand in front."""
+        place, rest = split_place(words)
+        if not rest:
+            self.error(f"say which: {', '.join(known)}")
+        if is_place(rest[0]):
+            self.error(f"argument {rest[0]}: expected one argument")
+        if self._is_unknown(rest[0]):
+            self.name_owner(rest)
+            self._check_options(rest[:1], _PLACE)
+        return [rest[0], *place, *rest[1:]]
+
+    def name_owner(self, words: list[str], default: str = "") -> None:
+        """Of an option that stands before the command it belongs to, say where it stands, unless it is one of the
+        command that is meant when none is named."""
+        option = words[0].partition("=")[0]
+        owners = [name for name, child in _children(self).items() if option in child._option_string_actions]
+        if owners and default not in owners:
+            name = next((word for word in words if word in owners), owners[0])
+            self.error(f"{option} stands after its command: `{self.prog} {name} {option}`")
+
+    def _is_unknown(self, word: str) -> bool:
+        """Whether a word is an option by its looks, as argparse sees it, but none of this parser."""
+        if not word.startswith("-") or " " in word or not word[1:] or word[1].isdigit():
+            return False
+        if word.startswith("--"):
+            return not any(known.startswith(word.partition("=")[0]) for known in self._option_string_actions)
+        return word[:2] not in self._option_string_actions
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
@@ -53,6 +98,26 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # the cl
         if words and words is not argparse.SUPPRESS:
             options.setdefault("description", f"{words[:1].upper()}{words[1:]}.")
         return super().add_parser(name, **options)
+
+
+def split_place(words: list[str]) -> tuple[list[str], list[str]]:
+    """--config and --data in front of the command, and what follows them."""
+    at = 0
+    while at < len(words) and is_place(words[at].partition("=")[0]):
+        at += 1 if "=" in words[at] else 2
+    if at > len(words):  # the value is missing, as the command will say
+        at -= 2
+    return words[:at], words[at:]
+
+
+def is_one_of(word: str, options: tuple[str, ...]) -> bool:
+    """Whether a word is one of these options, or the beginning of one, as argparse takes it too."""
+    return word in options or (len(word) > 2 and any(option.startswith(word) for option in options))
+
+
+def is_place(word: str) -> bool:
+    """Whether a word is --config or --data."""
+    return is_one_of(word, _PLACE)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -100,7 +165,10 @@ def listed(parser: argparse.ArgumentParser) -> dict[str, str]:
     return {one.dest: str(one.help) for group in _groups(parser) for one in group._choices_actions}
 
 
+def _children(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    return {name: child for group in _groups(parser) for name, child in group.choices.items()}
+
+
 def _leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     """The parsers of single commands."""
-    groups = _groups(parser)
-    return [leaf for group in groups for child in group.choices.values() for leaf in _leaves(child)] or [parser]
+    return [leaf for child in _children(parser).values() for leaf in _leaves(child)] or [parser]

@@ -105,8 +105,46 @@ def test_an_unknown_option_is_a_usage_error_and_help_is_none(
     leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_here(*leaf, "--nonsense") == 2
+    assert capsys.readouterr().err.startswith(f"lts {named(leaf)}: there is no option --nonsense")
     assert run_here(*leaf, "--help") == 0
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if len(leaf) > 1], ids=named)
+def test_the_place_of_a_server_may_stand_before_the_command_of_a_group(
+    leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(leaf[0], "--data", "there", "--config=f", *leaf[1:], "--nonsense") == 2
+    assert capsys.readouterr().err.startswith(f"lts {' '.join(leaf)}: there is no option --nonsense")
+
+
+def test_the_data_folder_named_before_the_command_of_a_group_is_the_one_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here("license", "--data", str(tmp_path / "there"), "list") == 1
+    assert f"no data folder {tmp_path / 'there'} yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("report", "--instances", "x", "--useage"), "lts report: there is no option --useage; did you mean --usage?"),
+        (("authorize", "-z"), "lts authorize: there is no option -z."),
+        (("license", "--dta", "there", "list"), "lts license: there is no option --dta; did you mean --data?"),
+        (("license", "--json", "list"), "lts license: --json stands after its command: `lts license list --json`."),
+        (("--json", "status"), "lts: --json stands after its command: `lts status --json`."),
+        (("--jsno", "status"), "lts serve: there is no option --jsno."),
+        (("--host", "demo", "--prt", "1"), "lts serve: there is no option --prt; did you mean --port?"),
+        (("license", "--data"), "lts license: argument --data: expected one argument."),
+        (("license", "--data", "there"), "lts license: say which: show, list, archive, import."),
+        (("status", "more"), "lts status: there is no place for 'more'."),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_none_or_out_of_place_is_named_before_all_else(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(*words) == 2
+    assert capsys.readouterr().err.startswith(f"{said} `lts ")
 
 
 WITHOUT_DATA = {("demo",), ("sandbox",), ("authorize",), ("report",), ("release",), ("conformance",)}
@@ -153,13 +191,19 @@ def lts(*words: str, **streams: object) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, env=env, timeout=120, check=False, **chosen)  # type: ignore[call-overload,no-any-return]  # streams of any kind
 
 
-PRINTING = [("doctor",), ("vendor", "spec"), ("usage", "--format", "csv")]
+PRINTING = [
+    ("doctor",), ("vendor", "spec"), ("usage", "--format", "csv"), ("--help",), ("--version",), ("status", "--help"),
+]  # fmt: skip
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
 @pytest.mark.parametrize("words", PRINTING, ids=named)
-def test_a_full_disk_under_the_output_is_a_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["at the end", "at once"])
+def test_a_full_disk_under_the_output_is_a_sentence(
+    words: tuple[str, ...], unbuffered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_data(tmp_path)
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with Path("/dev/full").open("wb") as full:
         done = lts(*words, stdout=full)
     assert done.returncode == 1
