@@ -180,7 +180,7 @@ def _text(source: Path) -> str:
     try:
         data = plainfile.read(source)
     except OSError as error:
-        raise ConfigError([f"{source} cannot be read ({error.strerror})."]) from error
+        raise ConfigError([plainfile.not_read(source, error)]) from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:200]:
         raise ConfigError([f"{source}, line 1: saved as UTF-16; save it as UTF-8."])
     try:

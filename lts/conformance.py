@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lts import plainfile
 from lts.errors import AdminError, words_of
 from lts.protocol import LicenseKey
 from lts.reach import Deadline, ask, http_connection
@@ -195,7 +196,7 @@ def _load(folder: Path, name: str) -> Any:
     try:
         return json.loads((folder / name).read_text(encoding="utf-8"))
     except OSError as error:
-        raise AdminError("cannot-read", f"{folder / name} cannot be read: {error.strerror}.") from error
+        raise AdminError("cannot-read", plainfile.not_read(folder / name, error)) from error
 
 
 @contextmanager
@@ -233,12 +234,16 @@ def driver(target: str) -> Iterator[Drive]:
 
 
 def _started(command: str) -> subprocess.Popen[str]:
+    if not command.strip():
+        raise AdminError("no-driver", "Name the client's driver: the URL of one, or the command that starts it.")
     try:
         return subprocess.Popen(  # noqa: S603 - the command that its user names
             shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
     except (OSError, ValueError, IndexError) as error:
-        raise AdminError("no-driver", f"The driver {command!r} cannot be started: {words_of(error)}.") from error
+        raise AdminError(
+            "no-driver", f"The driver {command!r} cannot be started ({words_of(error)}); check the command."
+        ) from error
 
 
 def _post(url: str, call: Json) -> Json:
@@ -254,7 +259,9 @@ def _post(url: str, call: Json) -> Json:
         if not 200 <= answer.status < 300:
             raise ValueError(f"HTTP status {answer.status}")
     except (OSError, ValueError) as error:
-        raise AdminError("no-driver", f"{url} does not answer: {words_of(error)}.") from error
+        raise AdminError(
+            "no-driver", f"{url} does not answer ({words_of(error)}); check that the driver runs there."
+        ) from error
     return _object(answer.body.decode("utf-8", "replace"), call)
 
 

@@ -1,10 +1,23 @@
-"""Reading a file that somebody named: a pipe or a device in its place, which may never end, is refused."""
+"""Reading a file that somebody named: a pipe or a device in its place, which may never end, is refused. What cannot be
+read or written is told with what to do."""
 
 from __future__ import annotations
 
 import errno
 import stat
 from pathlib import Path
+
+_NAME = dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG), "check the name")
+_RIGHTS = dict.fromkeys((errno.EACCES, errno.EPERM), "take a place that is open to you, or another user")
+_READ = {**_NAME, **_RIGHTS, errno.EISDIR: "name a file in it", errno.EINVAL: "name a file"}
+_WRITE = {
+    **_NAME,
+    **_RIGHTS,
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space on its disk"),
+    errno.EISDIR: "name a file in it",
+    errno.EROFS: "name a place on a disk that can be written",
+    errno.EFBIG: "name a place where files may be as large",
+}
 
 
 def read(path: Path, most: int = -1) -> bytes:
@@ -19,3 +32,13 @@ def check(path: Path) -> None:
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is told by the system in its own words
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+
+
+def not_read(path: Path | str, error: OSError) -> str:
+    """A sentence on what cannot be read, and what to do."""
+    return f"{path} cannot be read ({error.strerror}); {_READ.get(error.errno or 0, 'check its disk')}."
+
+
+def not_written(path: Path | str, error: OSError) -> str:
+    """A sentence on what cannot be written, and what to do."""
+    return f"{path} cannot be written ({error.strerror}); {_WRITE.get(error.errno or 0, 'check its disk')}."

@@ -122,7 +122,7 @@ def check_holds_data(config: Config) -> None:
     except FileNotFoundError as error:
         raise AdminError("no-data", f"There is no data folder {folder} yet; {_BEGIN}") from error
     except NotADirectoryError as error:
-        raise AdminError("no-data", f"{folder} is not a folder; {_BEGIN}") from error
+        raise DataFolderError(datafolder.no_folder(folder)) from error
     except PermissionError as error:
         raise DataFolderError(datafolder.not_open(folder)) from error
 

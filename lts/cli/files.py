@@ -24,7 +24,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else plainfile.read(path)
     except OSError as error:
-        raise AdminError("cannot-read", f"{path} cannot be read ({error.strerror}).") from error
+        raise AdminError("cannot-read", plainfile.not_read(path, error)) from error
 
 
 def read_file(path: Path, wanted: Kind) -> bytes:
@@ -39,7 +39,7 @@ def _head(path: Path) -> bytes:
     try:
         return plainfile.read(path, filekind.HEAD)
     except OSError as error:
-        raise AdminError("cannot-read", f"{path} cannot be read ({error.strerror}).") from error
+        raise AdminError("cannot-read", plainfile.not_read(path, error)) from error
 
 
 def check_kind(path: Path, wanted: Kind) -> None:
@@ -72,7 +72,7 @@ def read_json(path: Path, wanted: Kind) -> Any:
     try:
         return strict_json(armor.decode(read_file(path, wanted)))
     except ValueError as error:
-        raise AdminError("bad-json", f"{path} cannot be read: {error}") from error
+        raise AdminError("bad-json", f"{path} cannot be read: {str(error).rstrip('.')}; mend it there.") from error
 
 
 def is_output(path: Path) -> bool:
@@ -136,4 +136,4 @@ def _replace(place: Path, data: bytes) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> AdminError:
-    return AdminError("cannot-write", f"{path} cannot be written ({error.strerror}).")
+    return AdminError("cannot-write", plainfile.not_written(path, error))

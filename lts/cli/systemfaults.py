@@ -9,10 +9,16 @@ import argparse
 import errno
 from pathlib import Path
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NOT_WRITABLE = _NO_ROOM | {errno.EROFS, errno.EFBIG}
+from lts import plainfile
+
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP})
-_BROKEN = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_BROKEN = {
+    errno.EIO: "check its disk",
+    errno.EMFILE: "allow more open files",
+    errno.ENFILE: "allow more open files",
+    errno.ENOMEM: "free some memory",
+}
 
 
 def words_of(error: OSError) -> str | None:
@@ -21,12 +27,11 @@ def words_of(error: OSError) -> str | None:
     if isinstance(error, PermissionError):
         return _closed(error)
     if error.errno in _NOT_WRITABLE:
-        more = "; free some space on its disk" if error.errno in _NO_ROOM else ""
-        return f"{path} cannot be written ({error.strerror}){more}."
+        return plainfile.not_written(path, error)
     if error.errno in _IN_THE_WAY:
         return f"{path} cannot be used ({error.strerror}); move away what is in its place."
     if error.errno in _BROKEN:
-        return f"{path} cannot be read or written ({error.strerror})."
+        return f"{path} cannot be read or written ({error.strerror}); {_BROKEN[error.errno]}."
     return None
 
 

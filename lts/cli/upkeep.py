@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lts import plainfile
 from lts.cli.admin import check_holds_data, session, user
 from lts.cli.files import is_output, named_backup, place_for, write_output
 from lts.cli.options import config_of
@@ -68,7 +69,7 @@ def _backup(args: argparse.Namespace) -> int:
         move_private(made, place)
     except OSError as error:
         raise AdminError(
-            "cannot-write", f"{args.output} cannot be written ({error.strerror}); the backup is {made}."
+            "cannot-write", f"{plainfile.not_written(args.output, error)} The backup is {made}."
         ) from error
     print(f"{args.output}: {counted(done['bytes'], 'byte')}. {words}")
     return 0

@@ -85,7 +85,7 @@ class Client:
             "instances": instances,
             "validation": validation,
         }
-        self._vendor_key = PublicKey.from_x(vendor_key) if vendor_key else None
+        self._vendor_key = _vendor_key(vendor_key) if vendor_key else None
         if self._vendor_key is None and not allow_pinned:
             raise NotTrusted("Give the vendor's public key, or allow_pinned=True to trust the first server met.")
         self._allow_pinned = allow_pinned
@@ -405,6 +405,16 @@ class Client:
                 continue  # said by the next call that needs a lease; the outbox keeps what waits
             except Exception:  # usage is reported for as long as the program runs, whatever one report meets
                 log.exception("usage was not reported; it is tried again")
+
+
+def _vendor_key(text: str) -> PublicKey:
+    try:
+        return PublicKey.from_x(text)
+    except TokenError as error:
+        raise NotTrusted(
+            f"vendor_key is {text!r}, which is no vendor's public key: 43 letters, digits, - and _. Copy it whole from"
+            " the vendor, or from what the demo or the sandbox prints."
+        ) from error
 
 
 def _token(token: str | None) -> dict[str, str | None]:

@@ -3,7 +3,7 @@
 ClientError
 ├── Refused      the server said no: `code` of the table in docs/protocol.md, `number` = -20000 - code
 ├── Unreachable  no server answered as one; the lease at hand goes on until its end
-└── NotTrusted   an answer that does not verify against the vendor's key
+└── NotTrusted   an answer that does not verify against the vendor's key, or no key to verify it with
 """
 
 from __future__ import annotations

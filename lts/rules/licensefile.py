@@ -162,7 +162,9 @@ def _content(jws: Jws, text: str, key: PublicKey) -> License:
     try:
         payload = strict_json(jws.payload)
     except ValueError as error:
-        raise LicenseFileError("bad-payload", f"The license file cannot be read: {error}") from error
+        raise LicenseFileError(
+            "bad-payload", "The license file cannot be read; ask the vendor for a new one."
+        ) from error
     return _license(Fields(payload, "the license"), jws, text, key)
 
 

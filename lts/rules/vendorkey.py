@@ -63,7 +63,7 @@ def read(data: bytes) -> VendorKey:
     claims = jws.claims()
     succession = claims.get("replaces")
     if succession is not None and not isinstance(succession, str):
-        raise TokenError("The succession in the key file cannot be read.")
+        raise TokenError("The succession in the key file cannot be read; ask the vendor for the file anew.")
     replaces = str(read_jws(succession, None).header.get("kid")) if succession else None
     return VendorKey(str(claims.get("name", "")), key, replaces, succession, text)
 
@@ -72,7 +72,7 @@ def _read_described(text: str) -> VendorKey:
     try:
         fields = strict_json(text)
     except ValueError as error:
-        raise TokenError("The key file cannot be read.") from error
+        raise TokenError("The key file cannot be read; ask the vendor for it anew.") from error
     return VendorKey(str(fields.get("name", "")), PublicKey.from_jwk(fields.get("jwk")), None, None, text)
 
 

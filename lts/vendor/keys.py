@@ -49,7 +49,7 @@ def init(folder: Path, name: str, now: int, passphrase: bytes | None = None, old
     except FileExistsError as error:
         raise AdminError("key-exists", f"{error.filename} exists already; a key is never overwritten.") from error
     except OSError as error:
-        raise AdminError("cannot-write", f"{error.filename or folder} cannot be written ({error.strerror}).") from error
+        raise AdminError("cannot-write", plainfile.not_written(error.filename or folder, error)) from error
     return pub
 
 
@@ -74,7 +74,7 @@ def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
         key = SigningKey.from_pem(plainfile.read(path), passphrase)
         pub = _read_pub(pub_path) if pub_path.exists() else None
     except OSError as error:
-        raise AdminError("cannot-read", f"{error.filename} cannot be read ({error.strerror}).") from error
+        raise AdminError("cannot-read", plainfile.not_read(error.filename, error)) from error
     if pub is not None and pub.key != key.public:
         raise AdminError("other-key", f"{pub_path} belongs to another key than {path}; put its own beside it.")
     return KeyPair(key, pub.name if pub else "", pub)

@@ -79,7 +79,7 @@ export class Unreachable extends LtsError {}
 export class NotTrusted extends LtsError {}
 
 export class LtsClient {
-  /** Rejects with LtsError for a damaged license key, NotTrusted without vendorKey or allowPinned. */
+  /** Rejects with LtsError for a damaged license key, NotTrusted without vendorKey or allowPinned, or for a vendorKey that is none. */
   static open(licenseKey: string, options: LtsOptions): Promise<LtsClient>;
   /** What a license key holds. Throws LtsError when it is damaged. */
   static readKey(text: string): { s: string[]; o: string | null; h: string | null; p: string | null; k: string | null; f: string | null };

@@ -63,6 +63,8 @@ const newUuid = () => [...crypto.getRandomValues(new Uint8Array(16))]
 const tokenNames = (token) => ({ cloneToken: token, chain: token });
 const iso = (slot) => new Date(slot * SLOT * 1000).toISOString().replace(".000", "");
 
+const isKey = (x) => isText(x) && /^[\w-]{43}$/.test(x);
+
 function readKey(text) {
   const wrong = () => new LtsError("The license key is damaged or none at all. Copy it whole from the portal.");
   if (!isText(text) || !text.trim().startsWith("LTS2")) throw wrong();
@@ -95,7 +97,7 @@ function readJws(text, typ) {
 async function keyOf(x) {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle) throw new NotTrusted("This page is not served by https, hence the browser verifies no signatures.");
-  if (!isText(x) || !/^[\w-]{43}$/.test(x)) throw new NotTrusted("Not an Ed25519 key (JWK x).");
+  if (!isKey(x)) throw new NotTrusted("Not an Ed25519 key (JWK x).");
   const kid = base64url(await subtle.digest("SHA-256", new TextEncoder().encode(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`)));
   const key = await subtle.importKey("jwk", { kty: "OKP", crv: "Ed25519", x }, { name: "Ed25519" }, false, ["verify"]);
   return { x, kid, verify: (jws) => subtle.verify({ name: "Ed25519" }, key, jws.signature, jws.signed) };
@@ -205,6 +207,7 @@ export class LtsClient {
     this.options = { deploymentType: "browser", storage: "lts-client", timeout: 5000, startTimeout: 10000, reportEvery: 180000, clock: () => Date.now(), fetch: (...a) => globalThis.fetch(...a), ...options };
     if (!this.options.product) throw new LtsError("Name the product.");
     if (!this.options.vendorKey && !this.options.allowPinned) throw new NotTrusted("Give the vendor's public key, or allowPinned: true to trust the first server met.");
+    if (this.options.vendorKey && !isKey(this.options.vendorKey)) throw new NotTrusted(`vendorKey is ${JSON.stringify(this.options.vendorKey)}, which is no vendor's public key: 43 letters, digits, - and _. Copy it whole from the vendor, or from what the demo or the sandbox prints.`);
     this.storageFault = null;
     this.claims = null;
     this.offset = 0;

@@ -293,6 +293,19 @@ def test_a_damaged_key_says_what_to_do(server: Lab, origin: Elsewhere, profile: 
     assert "Copy it whole from the portal" in told["message"]
 
 
+@pytest.mark.parametrize("key", ["…", "abc", "A" * 44])
+def test_a_vendors_key_that_is_none_is_told_before_any_server_is_asked(
+    served: Lab, origin: Elsewhere, profile: BrowserContext, key: str
+) -> None:
+    served.load(item())
+    page = opened(profile, origin)
+    options = f"{{ product: 'reader', vendorKey: {json.dumps(key)} }}"
+    text = handshakes.license_key(served.ctx, "216998-100")
+    told = run(page, f"await lts.LtsClient.open({json.dumps(text)}, {options})")
+    assert told["error"] == "NotTrusted"
+    assert "no vendor's public key: 43 letters" in told["message"]
+
+
 def test_without_a_vendors_key_the_first_server_is_pinned(
     served: Lab, origin: Elsewhere, profile: BrowserContext
 ) -> None:

@@ -82,6 +82,12 @@ def test_a_chain_of_another_vendor_is_not_trusted(served: Lab) -> None:
     client(served, vendor_key=None, allow_pinned=True).authorize()
 
 
+@pytest.mark.parametrize("key", ["…", "abc", "A" * 44])
+def test_a_vendors_key_that_is_none_is_told_with_what_to_do(key: str) -> None:
+    with pytest.raises(NotTrusted, match=r"no vendor's public key: 43 letters.* Copy it whole from the vendor"):
+        Client(KEY, product="reader", vendor_key=key)
+
+
 def test_release_reports_first_and_frees_the_seat(served: Lab) -> None:
     served.load(item(way="device", quota=1, graceQuota=0))
     licensed = client(served)

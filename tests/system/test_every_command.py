@@ -244,7 +244,8 @@ def make_data(folder: Path) -> None:
         ("false", "The driver 'false' ended instead of answering "),
         ("there-is-no-such-program-here", "cannot be started"),
         ("'unbalanced", "cannot be started"),
-        ("", "cannot be started"),
+        ("", "Name the client's driver: the URL of one, or the command that starts it."),
+        (" ", "Name the client's driver"),
         ("http://[", "does not answer"),
     ],
 )
@@ -254,6 +255,33 @@ def test_a_driver_that_is_none_is_a_sentence(target: str, said: str, capsys: pyt
     assert err.startswith("lts: ")
     assert len(err.splitlines()) == 1
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("serve", "--data", "a.txt"), "a.txt is not a folder; set dataDir to the data folder, or name it by --data."),
+        (("serve", "--data", "a.txt/b"), "b is not a folder; set dataDir to the data folder, or name it by --data."),
+        (("status", "--data", "a.txt"), "a.txt is not a folder; set dataDir to the data folder, or name it by --data."),
+        (("license", "show", "none.lic"), "none.lic cannot be read (No such file or directory); check the name."),
+        (("license", "show", "."), ". cannot be read (Is a directory); name a file in it."),
+        (("license", "show", "/dev/null"), "(it is a pipe or a device, not a file); name a file."),
+        (("vendor", "issue", "--key", "k", "a.txt", "-o", "o"), "k cannot be read (No such file or directory); check"),
+        (("vendor", "init", "a.txt", "--name", "V"), "a.txt"),
+        (("status", "--config", "none.json"), "none.json cannot be read (No such file or directory); check the name."),
+        (("conformance", "x", "--vectors", "none"), "The driver 'x' cannot be started ("),
+    ],
+)  # fmt: skip
+@pytest.mark.skipif(os.name != "posix", reason="words of POSIX")
+def test_a_file_that_cannot_be_read_is_told_with_what_to_do(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text("{}", encoding="utf-8")
+    assert run_here(*words) == 1
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert ";" in err
 
 
 def as_nobody(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

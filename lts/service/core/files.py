@@ -10,6 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from lts.store.whoami import user_name
+
 
 def write_private(path: Path, data: bytes) -> None:
     """Replace `path` durably; readable by its owner only (POSIX; on Windows the folder's ACL decides).
@@ -30,6 +32,11 @@ def write_private(path: Path, data: bytes) -> None:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_folder(path.parent)
+
+
+def not_read(path: Path, error: OSError) -> str:
+    """A sentence on a file of the data folder that cannot be read."""
+    return f"{path} cannot be read by {user_name()} ({error.strerror}); give that user the rights or restore a backup."
 
 
 def move_private(source: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from lts import plainfile
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, TokenError
 from lts.rules import labels as rules
-from lts.service.core.files import write_private
+from lts.service.core.files import not_read, write_private
 
 IDENTITY, KEY = "identity.json", "server.key"
 NEW, BEGUN = "new", "begun"
@@ -126,7 +126,7 @@ def load(folder: Path) -> Identity:
     except FileNotFoundError as error:
         raise DataFolderError(f"{error.filename} is missing; restore it from a backup.") from error
     except OSError as error:
-        raise DataFolderError(f"{error.filename} cannot be read ({error.strerror}); restore a backup.") from error
+        raise DataFolderError(not_read(error.filename, error)) from error
     except (ValueError, KeyError, TypeError, TokenError) as error:
         raise DataFolderError(f"The server's identity in {folder} is damaged ({error}); restore a backup.") from error
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lts import plainfile
 from lts.errors import DataFolderError
-from lts.service.core.files import write_private
+from lts.service.core.files import not_read, write_private
 
 FILE = "vault.key"
 _NONCE = 12
@@ -41,7 +41,7 @@ class Vault:
         try:
             secret = plainfile.read(path)
         except OSError as error:
-            raise DataFolderError(f"{path} cannot be read ({error.strerror}); restore it from a backup.") from error
+            raise DataFolderError(not_read(path, error)) from error
         if len(secret) != 32:
             raise DataFolderError(f"{path} is damaged; restore it from a backup.")
         return cls(secret)

@@ -100,9 +100,7 @@ def running_server(path: Path) -> dict[str, Any] | None:
     except PermissionError as error:
         raise DataFolderError(not_open(path)) from error
     except NotADirectoryError as error:
-        raise DataFolderError(
-            f"{path} is not a folder; set dataDir to the data folder, or name it by --data."
-        ) from error
+        raise DataFolderError(no_folder(path)) from error
     except OSError as error:
         if error.errno == errno.EROFS:
             raise DataFolderError(_not_writable(path, error)) from error
@@ -110,6 +108,11 @@ def running_server(path: Path) -> dict[str, Any] | None:
             f"{path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while no server runs."
         ) from error
     return _note(path)
+
+
+def no_folder(path: Path) -> str:
+    """What to do where a file stands in the place of the data folder, or of one above it."""
+    return f"{path} is not a folder; set dataDir to the data folder, or name it by --data."
 
 
 def not_open(path: Path) -> str:
@@ -176,6 +179,8 @@ def _make(path: Path) -> None:
 
 
 def _not_writable(path: Path, error: OSError) -> str:
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return no_folder(path)
     if error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
         way = "mount it so that it can be written" if error.errno == errno.EROFS else "free some space there"
         return f"The data folder {path} cannot be written (its disk: {error.strerror}); {way}."

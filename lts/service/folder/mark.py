@@ -15,10 +15,9 @@ from pathlib import Path
 
 from lts import plainfile
 from lts.errors import DataFolderError
-from lts.service.core.files import write_private
+from lts.service.core.files import not_read, write_private
 from lts.store.sql import SqliteError
 from lts.store.standing import Standing
-from lts.store.whoami import user_name
 
 log = logging.getLogger("lts.datafolder")
 FILE = "lts.mark"
@@ -67,8 +66,6 @@ def read(folder: Path) -> Standing | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DataFolderError(
-            f"{path} cannot be read by {user_name()} ({error.strerror}); give that user the rights or restore a backup."
-        ) from error
+        raise DataFolderError(not_read(path, error)) from error
     except (KeyError, TypeError) as error:
         raise ValueError(str(error)) from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lts import plainfile
 from lts.errors import AdminError, DataFolderError, words_of
 from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
@@ -154,7 +155,7 @@ def undo(data_dir: Path, actor: str) -> placing.Plan:
     try:
         placing.decide(data_dir, scope, ("restore-undone", {"from": folder.name}, actor), source=folder.name)
     except OSError as error:
-        raise AdminError("cannot-write", f"{data_dir} cannot be written: {words_of(error)}.") from error
+        raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
     done = placing.finish(data_dir)
     assert done is not None
     return done
@@ -179,7 +180,7 @@ def accept(data_dir: Path, actor: str) -> placing.Plan:
         placing.prepare(data_dir)
         placing.decide(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor))
     except OSError as error:
-        raise AdminError("cannot-write", f"{data_dir} cannot be written: {words_of(error)}.") from error
+        raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
     done = placing.finish(data_dir)
     assert done is not None
     return done

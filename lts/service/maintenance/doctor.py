@@ -153,7 +153,7 @@ def _trust(config: Config) -> Iterator[Finding]:
         store = TrustStore(config.vendor_keys, config.data_dir)
         keys = store.keys()
     except (OSError, LtsError) as error:
-        yield Finding(FAULT, f"The vendor keys cannot be read: {words_of(error)}")
+        yield Finding(FAULT, f"The vendor keys cannot be read ({words_of(error)}); check {config.vendor_keys}.")
         return
     yield Finding(OK, f"{counted(len(keys), 'vendor key')} trusted")
     for warning in store.warnings:

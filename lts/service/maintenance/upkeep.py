@@ -14,8 +14,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from lts import __version__
-from lts.errors import AdminError, DataFolderError, LtsError, TokenError, words_of
+from lts import __version__, plainfile
+from lts.errors import AdminError, DataFolderError, LtsError, TokenError
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.vendorkey import VendorKey
@@ -72,7 +72,7 @@ def rebuild_indexes(data_dir: Path) -> None:
         with database.faults_told(path):
             integrity.rebuild(path)
     except OSError as error:
-        raise DataFolderError(f"{path} cannot be written ({words_of(error)}).") from error
+        raise DataFolderError(plainfile.not_written(path, error)) from error
 
 
 def _head_faults(path: Path, data_dir: Path) -> list[str]:
@@ -147,9 +147,7 @@ def backup(store_path: Path, data_dir: Path, now: int, trust: TrustStore) -> Pat
         os.replace(partial, target)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise AdminError(
-            "cannot-write", f"The backup {target} cannot be written ({error.strerror or error})."
-        ) from error
+        raise AdminError("cannot-write", plainfile.not_written(f"The backup {target}", error)) from error
     return target
 
 

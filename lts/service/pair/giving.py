@@ -66,7 +66,7 @@ class Giving:
                     return file.read(min(max(request.length, 0), MAX_PART))
             except OSError as error:
                 raise PeerError(
-                    "peer-copy", f"{request.name} cannot be read ({error.strerror}).", status=503
+                    "peer-copy", f"{request.name} cannot be read ({error.strerror}); check its disk.", status=503
                 ) from error
 
     def done(self, body: bytes) -> bytes:
