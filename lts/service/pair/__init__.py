@@ -8,9 +8,12 @@ caller      the asking side: hello, signed requests, verified answers
 sending     HTTP to the configured URL
 answering   what the other's requests get
 following   taking the other's changes
-joining     the first copy
+giving      the first copy, on the side that gives it
+joining     the first copy, on the side that takes it
+secrecy     sealing the one secret that a first copy carries
 confirming  answers to clients wait for the standby
 delegating  the main's word for the standby's key
+standin     what is told of a server that authorizes by that word
 peer        what is known of the other one
 handing     the main lets the standby serve
 node        all of it together
