@@ -18,10 +18,8 @@ from lts.client.journal import Journal
 from lts.client.servers import Servers
 from lts.client.state import State, Waiting, counted_as
 from lts.client.transport import HttpTransport, Transport
-from lts.crypto import PublicKey, read_jws
-from lts.errors import TokenError
+from lts.client.trust import Trust, vendor_key_of
 from lts.protocol import (
-    LEASE_TYPE,
     MAX_REPORT_SLOTS,
     REPORT_INTERVAL_SECONDS,
     SLOT_SECONDS,
@@ -30,8 +28,6 @@ from lts.protocol import (
     iso,
     parse_iso,
     slot_of,
-    verify_chain,
-    verify_lease,
 )
 
 log = logging.getLogger("lts.client")
@@ -85,11 +81,9 @@ class Client:
             "instances": instances,
             "validation": validation,
         }
-        self._vendor_key = _vendor_key(vendor_key) if vendor_key else None
-        if self._vendor_key is None and not allow_pinned:
-            raise NotTrusted("Give the vendor's public key, or allow_pinned=True to trust the first server met.")
-        self._allow_pinned = allow_pinned
+        believed = vendor_key_of(vendor_key, allow_pinned=allow_pinned)
         self._state = State(state)
+        self._trust = Trust(self._state, believed, allow_pinned=allow_pinned)
         self._journal = Journal(self._state.folder)
         self._entries: dict[str, bytes] = {}
         self.device_id = self._state.device_id(device_id, machine.label() if bound else None)
@@ -319,19 +313,11 @@ class Client:
         self._take_time(answer)
         self._take_token(token, answer)
         renewed = answer.get("lease")
-        chain_of_signer = self._chain_of(renewed) if isinstance(renewed, str) else None
+        chain_of_signer = self._trust.chain_of(renewed) if isinstance(renewed, str) else None
         if isinstance(renewed, str) and chain_of_signer is not None:
             self._take_lease(server, renewed, chain_of_signer)
         self._moved = chain_of_signer is None and (renewed is not None or server != self._lease_server)
         return answer
-
-    def _chain_of(self, lease: str) -> list[str] | None:
-        """The certificates that came with the last authorization by the key that signed this lease."""
-        try:
-            found = (self._state.fact("chains") or {}).get(read_jws(lease, LEASE_TYPE).header.get("kid"))
-        except TokenError as error:
-            raise NotTrusted(f"The server's lease cannot be believed: {error.detail}") from error
-        return found if isinstance(found, list) else None
 
     def _take_time(self, answer: dict[str, Any]) -> None:
         try:
@@ -349,37 +335,11 @@ class Client:
 
     def _take_lease(self, server: str, text: str, certificates: list[str]) -> None:
         self._lease_server = server
-        self._lease = self._verify(text, certificates)
+        self._lease = self._trust.verify(text, certificates, self.device_id)
         self._entries = {}
         self.certificates = certificates
-        self._state.keep("certificates", certificates)
-        chains = self._state.fact("chains") or {}
-        self._state.keep("chains", {**chains, read_jws(text, LEASE_TYPE).header.get("kid"): certificates})
+        self._trust.remember(text, certificates)
         self._state.remember_lease(self._lease.jti, server, text, self.now())
-
-    def _verify(self, text: str, certificates: list[str]) -> Lease:
-        try:
-            lease = self._verified(text, certificates)
-        except TokenError as error:
-            raise NotTrusted(f"The server's lease cannot be believed: {error.detail}") from error
-        if lease.device.lower() != self.device_id.lower():
-            raise NotTrusted("The server's lease is for another device.")
-        return lease
-
-    def _verified(self, text: str, certificates: list[str]) -> Lease:
-        if self._vendor_key is not None:
-            try:
-                return verify_lease(text, certificates, self._vendor_key)
-            except TokenError:
-                if not self._allow_pinned:
-                    raise
-        lease = verify_lease(text, certificates, None)
-        uuid, key = verify_chain(certificates, None, lease.issued_at)
-        pinned = self._state.fact(f"pin {uuid}")
-        if pinned is not None and pinned != key.x:
-            raise TokenError(f"The server {uuid} shows another key than the one pinned at first.")
-        self._state.keep(f"pin {uuid}", key.x)
-        return lease
 
     def _restore(self) -> None:
         """Take up the lease kept on disk, if it still verifies."""
@@ -387,11 +347,10 @@ class Client:
         if text is None or not isinstance(certificates, list):
             return
         try:
-            read_jws(text, LEASE_TYPE)
-            self._lease = self._verify(text, certificates)
+            self._lease = self._trust.verify(text, certificates, self.device_id)
             self._lease_server = self._state.lease_server()
             self.certificates = certificates
-        except (NotTrusted, TokenError):
+        except NotTrusted:
             self._lease = None
 
     def _report_on(self) -> None:
@@ -405,16 +364,6 @@ class Client:
                 continue  # said by the next call that needs a lease; the outbox keeps what waits
             except Exception:  # usage is reported for as long as the program runs, whatever one report meets
                 log.exception("usage was not reported; it is tried again")
-
-
-def _vendor_key(text: str) -> PublicKey:
-    try:
-        return PublicKey.from_x(text)
-    except TokenError as error:
-        raise NotTrusted(
-            f"vendor_key is {text!r}, which is no vendor's public key: 43 letters, digits, - and _. Copy it whole from"
-            " the vendor, or from what the demo or the sandbox prints."
-        ) from error
 
 
 def _token(token: str | None) -> dict[str, str | None]:

@@ -104,7 +104,7 @@ WRONG = {
          ("for jti, lease, slot, type_name, count in rows", "for jti, lease, slot, type_name, count, sent in rows")],
     ),
     "believes anything": (
-        "client.py", "authorize answered: error is missing",
+        "trust.py", "authorize answered: error is missing",
         [("return verify_lease(text, certificates, self._vendor_key)",
           "return Lease.from_claims(read_jws(text, LEASE_TYPE).claims())")],
     ),
