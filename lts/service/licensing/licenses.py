@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from lts.errors import AdminError, LicenseFileError
-from lts.rules import filekind, licensefile, vendorkey
+from lts.rules import codenotices, filekind, licensefile, vendorkey
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
@@ -210,7 +210,7 @@ def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Pl
     if taken is not None:
         custom = _free_name(catalog, organization, custom)
         notices.append(_name_taken(taken.name, f"{organization}-{custom}"))
-    return _Place(None, custom, (*notices, *handshakes.spelled_alike(catalog, organization, custom)))
+    return _Place(None, custom, (*notices, *codenotices.spelled_alike(catalog, organization, custom)))
 
 
 def _free_name(catalog: Catalog, organization: str, custom: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS, iso
+from lts.rules import codenotices
 from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
@@ -36,7 +37,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
         found += newnames.notices(db, now)
         found += goneon.notices(db, now)
         found += _happened(ctx, db, now)
-    found += handshakes.named_twice(ctx.store.catalog)
+    found += codenotices.named_twice(ctx.store.catalog)
     if ctx.store.catalog.codes:
         found += url_notices(handshakes.server_urls(ctx))
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))
