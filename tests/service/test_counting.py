@@ -5,68 +5,22 @@ See docs/design/authorizing.md, Device clones, and docs/design/charging.md, Type
 
 from __future__ import annotations
 
-import copy
-import tempfile
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from uuid import UUID, uuid4
 
-import apsw
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lts.errors import AdminError, CannotStore, Refusal
-from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, slot_of
+from lts.errors import AdminError, Refusal
+from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY
 from lts.rules.authorize import Request
 from lts.rules.chain import ChainState
-from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
-from lts.service.core import newnames
-from lts.service.maintenance import attention, upkeep
+from lts.rules.usage import OTHER_TYPE
 from lts.service.metering import clones, explain
 from lts.service.statistics import devicelist, usage
 from lts.store import activityrow, devices, records, typenames
-from tests.support.counting import DeviceModel
-from tests.support.duet import counts as slot_counts
+from tests.support.counted import DEVICE, SLOT, Program, program, verified
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
-
-SLOT = slot_of(NOON)
-DEVICE = str(UUID(int=77))
-
-
-class Program:
-    """A client that keeps its token as clients do."""
-
-    def __init__(self, server: Lab, device: str, *, chain: str | None = None) -> None:
-        self.server = server
-        self.device = device
-        self.lease, self.token = "", chain
-
-    def authorize(self, **more: Any) -> None:
-        done = self.server.authorize(None, self.device, clone_token=self.token, **more)
-        self.lease, self.token = done.lease, done.clone_token
-
-    def report(self, count: int, slot: int | None = None, name: str = "QR") -> str:
-        answer = self.server.report(self.lease, {name: count}, slot, self.token)
-        self.token = answer.clone_token
-        return answer.results[0].status
-
-    def copy(self) -> Program:
-        """The same state on another machine."""
-        return copy.copy(self)
-
-
-def program(server: Lab) -> Program:
-    """A program with a lease, that has returned a token."""
-    server.load(item(quota=10**6))
-    one = Program(server, DEVICE)
-    one.authorize()
-    one.report(1, SLOT - 200)
-    return one
 
 
 def told_apart(server: Lab) -> tuple[Program, Program]:
@@ -76,12 +30,6 @@ def told_apart(server: Lab) -> tuple[Program, Program]:
     for machine in (one, two, one, two, one):
         machine.report(1, SLOT)
     return one, two
-
-
-def verified(server: Lab) -> bool:
-    faults = upkeep.verify(server.ctx.store.path.parent, server.ctx.trust)
-    assert faults == []
-    return not faults
 
 
 # tokens that are lost, left out and copied
@@ -283,106 +231,6 @@ def test_names_that_0_1_counted_as_one_are_not_counted_again(server: Lab) -> Non
     assert verified(server)
 
 
-# names
-
-
-@pytest.fixture
-def few_names() -> Any:
-    with mock.patch.object(newnames, "OF_DEVICE", 2), mock.patch.object(newnames, "OF_LICENSE", 3):
-        yield
-
-
-def by_type(server: Lab) -> dict[str, int]:
-    return {name: units for (_, name), units in usage.usage(server.ctx).rows.items()}
-
-
-def test_names_over_the_limit_count_each_by_itself_under_other(server: Lab, few_names: None) -> None:
-    one = program(server)
-    one.report(1, name="a")
-    names = {"x": 5, "y": 7, "z": 9}
-    first = server.report(one.lease, names, SLOT, None).results[0]
-    assert (first.status, first.code) == ("counted", None)
-    assert first.detail == 'Counted under "(other)", because of too many new type names today: x, y, z.'
-    assert server.report(one.lease, {**names, "x": 6}, SLOT, None).results[0].status == "counted"
-    server.time.forward(DAY_SECONDS)
-    again = server.report(one.lease, {**names, "x": 6}, SLOT, None).results[0]
-    assert (again.status, again.detail) == ("unchanged", None)
-    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 22}
-    assert server.report(one.lease, {"x": 8}, SLOT, None).results[0].status == "counted"
-    assert server.report(one.lease, {"x": 8}, None, None).results[0].detail is None
-    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 24, "x": 8}, "x stays in that row what it was"
-    assert server.used() == 1 + 1 + 24 + 8
-    assert usage.usage(server.ctx, grouping="device").total == server.used()
-    assert verified(server)
-
-
-def test_names_that_were_not_stored_take_no_room(server: Lab, few_names: None) -> None:
-    one = program(server)
-
-    def fail(tx: Any) -> None:
-        tx.emit(records.TypeNamed(10**6, "nothing"), server.time.now)
-        raise RuntimeError("after a change")
-
-    def name_x(tx: Any) -> int | bytes:
-        return server.ctx.new_names.number(tx, "x", bytes(16), ("Vendor", "9"), NOON)
-
-    for _ in range(3):
-        named = server.ctx.store.submit(name_x)
-        failing = server.ctx.store.submit(fail)  # one group with it, whose operations run again one by one
-        with pytest.raises(RuntimeError):
-            failing.result()
-        assert isinstance(named.result(), int)
-        with mock.patch.object(typenames, "number_of", side_effect=apsw.FullError), pytest.raises(CannotStore):
-            server.report(one.lease, {"a": 1}, SLOT, None)
-    result = server.report(one.lease, {"a": 1}, SLOT, None).results[0]
-    assert (result.status, result.detail) == ("counted", None)
-    assert by_type(server) == {"QR": 1, "a": 1}
-
-
-def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names: None) -> None:
-    server.load(item(quota=10**6))
-    for n in range(4):
-        server.report(server.authorize().lease, {f"name {n}": 1})
-    assert by_type(server) == {"name 0": 1, "name 1": 1, "name 2": 1, "(other)": 1}
-    told = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
-    assert [(notice.params["license"], notice.params["type"]) for notice in told] == [("100", "name 3")]
-    assert told[0].detail.startswith("Devices of license 100 report more new type names than a day has room for;")
-    assert told[0].detail.endswith(f"device {told[0].params['device']} reported name 3.")
-    server.report(server.authorize().lease, {"name 4": 1})
-    assert len(server.rows("SELECT 1 FROM audit WHERE action = 'types-folded'")) == 1, "once a day"
-    server.time.forward(3 * DAY_SECONDS)
-    assert not [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
-
-
-def test_a_day_without_room_for_a_name_rejects_the_entry_by_code(server: Lab, few_names: None) -> None:
-    one = program(server)
-    with mock.patch.object(newnames, "MOST_OF_ROW", 2):
-        usages = [{"a": 1}, {"b": 1}, {"c": 1}, {"d": 1, "QR": 1}, {"c": 2}]
-        entries: list[Any] = [entry(SLOT - n, sent) for n, sent in enumerate(usages)]
-        found = server.report_many(one.lease, entries, None).results
-    assert [(r.status, r.code) for r in found] == [("counted", None)] * 3 + [("rejected", 144), ("counted", None)]
-    assert "the next one is d" in str(found[3].detail)
-    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 4}
-
-
-def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(server: Lab) -> None:
-    one = program(server)
-    server.report(one.lease, {"x": 5, "w": 1}, SLOT, None)
-
-    def other_server(tx: Any) -> None:
-        origin = tx.origin_number(str(uuid4()), "f" * 32)
-        tx.writing = origin, 1
-        runs = tuple(records.Run(1, digest_of(name), 0, [count]) for name, count in (("x", 7), ("v", 2)))
-        typenames.number_of(tx, OTHER_TYPE, NOON)
-        tx.memory.apply(tx, records.Reported(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)
-        tx.housekeeping = True
-
-    server.ctx.store.write(other_server)
-    assert by_type(server) == {"QR": 1, "w": 1, "(other)": 9}
-    assert server.used() == 1 + 10
-    assert server.report(one.lease, {"x": 7}, SLOT, None).results[0].status == "unchanged"
-
-
 # activity
 
 
@@ -408,148 +256,3 @@ def test_activity_takes_the_bytes_that_it_needs() -> None:
     for _ in range(2):
         assert activityrow.decode(activityrow.encode(counts)) == counts
         counts[7] += 1
-
-
-# everything at random
-
-
-@dataclass
-class Seat:
-    """A machine with the device's state: its token, and the highest it ever reported."""
-
-    token: str | None = None
-    told: dict[tuple[str, int, str], int] = field(default_factory=dict)
-
-
-NAMES = ["QR", "OCR", "a", "b", "c", "d"]
-
-
-class Counting(RuleBasedStateMachine):
-    """A device on one machine or several against the model; names over small limits, restarts, closed stores."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stack = ExitStack()
-        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        self.stack.enter_context(mock.patch.object(newnames, "OF_DEVICE", 2))
-        self.time, self.vendor = FakeTime(), Vendor()
-        self.model, self.machines = DeviceModel(), [Seat()]
-        self.open()
-
-    def open(self) -> None:
-        self.opened = ExitStack()
-        self.server = self.opened.enter_context(lab(self.folder, self.time, self.vendor))
-
-    @initialize()
-    def begin(self) -> None:
-        self.server.load(item("one", quota=10**9), item("two", quota=10**9, modules=["OCR"]))
-        done = self.server.authorize(None, DEVICE, modules=("QR", "OCR"))
-        self.lease = done.lease
-        self._asked(self.machines[0], None, done.clone_token)
-
-    def _asked(self, machine: Seat, sent: str | None, token: str) -> Any:
-        branch = self.model.ask(sent, slot_of(self.time.now))
-        self.model.given += 1
-        self.model.answer(token, sent)
-        machine.token = token
-        return branch
-
-    def machine(self, data: st.DataObject) -> Seat:
-        return self.machines[data.draw(st.integers(0, len(self.machines) - 1))]
-
-    @rule(
-        data=st.data(),
-        backs=st.lists(st.integers(-3, 3), min_size=1, max_size=3),
-        usage=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9), max_size=4),
-        omits=st.sampled_from([False, False, False, True]),
-        lost=st.sampled_from([False, False, False, True]),
-    )
-    def report(self, data: st.DataObject, backs: list[int], usage: dict[str, int], omits: bool, lost: bool) -> None:
-        machine = self.machine(data)
-        sent, kept = (None if omits else machine.token), machine.token
-        now = slot_of(self.time.now)
-        answer = self.server.report_many(self.lease, [entry(now - back, usage) for back in backs], sent)
-        branch = self._asked(machine, sent, answer.clone_token)
-        if lost:
-            machine.token = kept
-        grown = dict.fromkeys(backs, 0)
-        for back in backs:
-            for name, count in usage.items():
-                key = ("two" if name == "OCR" else "one", now - back, name)
-                grown[back] += self.model.count(branch, key, count) if count else 0
-                machine.told[key] = max(count, machine.told.get(key, 0))
-        if usage:
-            expected = ["counted" if grown[back] else "unchanged" for back in backs]
-            assert [result.status for result in answer.results] == expected
-
-    @rule(data=st.data(), omits=st.booleans())
-    def authorize(self, data: st.DataObject, omits: bool) -> None:
-        machine = self.machine(data)
-        sent = None if omits else machine.token
-        refused, known = self.model.refuses(sent), self.model.refused
-        try:
-            done = self.server.authorize(None, DEVICE, clone_token=sent)
-        except Refusal as refusal:
-            assert refusal.code == 151
-            assert refused
-            if not known:
-                self.model.ask(sent, slot_of(self.time.now))
-                self.model.given += 1
-            return
-        assert not refused
-        self._asked(machine, sent, done.clone_token)
-
-    @rule(data=st.data())
-    def lose_the_token(self, data: st.DataObject) -> None:
-        self.machine(data).token = None
-
-    @precondition(lambda self: len(self.machines) < 4)
-    @rule(data=st.data())
-    def copy(self, data: st.DataObject) -> None:
-        self.machines.append(copy.deepcopy(self.machine(data)))
-
-    @precondition(lambda self: self.model.forked)
-    @rule()
-    def clear(self) -> None:
-        clones.clear(self.server.ctx, UUID(DEVICE), "anna", self.time.now)
-        self.model.clear()
-        self.model.given += 1
-
-    @rule()
-    def restart(self) -> None:
-        self.opened.close()
-        self.open()
-
-    @rule(seconds=st.sampled_from([1, 100, 180, 500, 4000]))
-    def time_passes(self, seconds: int) -> None:
-        self.time.forward(seconds)
-        self.server.ctx.clock.look()
-
-    @invariant()
-    def all_agree(self) -> None:
-        if not self.server.ctx.store.catalog.items:
-            return
-        clone = devicelist.one(self.server.ctx, UUID(DEVICE), self.time.now)["clone"]
-        assert (clone["flagged"], clone["refused"]) == (self.model.forked, self.model.refused)
-        assert [self.server.used(n) for n in (1, 2)] == [self.model.total(name) for name in ("one", "two")]
-        stored = slot_counts(self.server)
-        for key in {key for machine in self.machines for key in machine.told}:
-            told = [machine.told.get(key, 0) for machine in self.machines]
-            assert max(told) <= self.model.units(key) <= sum(told)
-        assert sum(stored.values()) == self.model.total()
-        if len(self.machines) == 1:
-            assert self.model.total() == sum(self.machines[0].told.values())
-
-    def teardown(self) -> None:
-        try:
-            assert upkeep.verify(self.folder / "data", self.server.ctx.trust) == []
-            assert usage.usage(self.server.ctx, grouping="device").total == self.model.total()
-        finally:
-            self.opened.close()
-            self.stack.close()
-
-
-TestCounting = Counting.TestCase
-TestCounting.settings = settings(
-    max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)

@@ -8,7 +8,7 @@ import sys
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.service.test_counting import Counting
+from tests.service.test_counting_machine import Counting
 from tests.service.test_machine import Machine
 from tests.service.test_pair_machine import PairMachine
 
