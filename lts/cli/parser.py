@@ -10,6 +10,7 @@ import difflib
 import importlib
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from lts import __version__
@@ -25,6 +26,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.register("action", "parsers", _Commands)
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is; exit code 2."""
@@ -98,6 +100,14 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # the cl
         if words and words is not argparse.SUPPRESS:
             options.setdefault("description", f"{words[:1].upper()}{words[1:]}.")
         return super().add_parser(name, **options)
+
+
+def _path(text: str) -> Path:
+    """A path that somebody named; an empty one, as of a variable that is not set, would be the folder one stands in.
+    Raises ArgumentTypeError."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a file or folder")
+    return Path(text)
 
 
 def split_place(words: list[str]) -> tuple[list[str], list[str]]:

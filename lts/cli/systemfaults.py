@@ -28,6 +28,8 @@ def words_of(error: OSError) -> str | None:
         return _closed(error)
     if error.errno in _NOT_WRITABLE:
         return plainfile.not_written(path, error)
+    if error.errno == errno.ENAMETOOLONG:
+        return plainfile.not_read(path, error)
     if error.errno in _IN_THE_WAY:
         return f"{path} cannot be used ({error.strerror}); move away what is in its place."
     if error.errno in _BROKEN:

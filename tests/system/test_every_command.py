@@ -169,6 +169,15 @@ def test_a_command_with_a_folder_of_its_own_takes_no_other(command: str, capsys:
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize("words", [("status", "--data", ""), ("vendor", "init", "", "--name", "V"), ("verify", "")])
+def test_an_empty_name_is_not_the_folder_one_stands_in(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(*words) == 2
+    assert "it is empty; name a file or folder." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -269,6 +278,8 @@ def test_a_driver_that_is_none_is_a_sentence(target: str, said: str, capsys: pyt
         (("vendor", "issue", "--key", "k", "a.txt", "-o", "o"), "k cannot be read (No such file or directory); check"),
         (("vendor", "init", "a.txt", "--name", "V"), "a.txt"),
         (("status", "--config", "none.json"), "none.json cannot be read (No such file or directory); check the name."),
+        (("doctor", "--data", "d" * 300), "cannot be read (File name too long); check the name."),
+        (("verify", "--data", "d" * 300), "cannot be read (File name too long); check the name."),
         (("conformance", "x", "--vectors", "none"), "The driver 'x' cannot be started ("),
     ],
 )  # fmt: skip
