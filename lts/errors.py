@@ -73,6 +73,8 @@ class LtsError(Exception):
     code: int | str = "error"
     status: int = 500
     retry_after: int | None = None
+    logged_as: str | None = None
+    """The request id, where the log has it before the answer is made."""
 
     def __init__(self, detail: str, *, field: str | None = None) -> None:
         super().__init__(detail)
@@ -120,10 +122,13 @@ class CannotStore(Refusal):
 
 
 class NotVerified(Refusal):
-    """141: a lease that is not of this server or pair, or does not verify."""
+    """141: a lease that is not of this server or pair, or does not verify. Of one that verifies it has `device` (UUID
+    text) and `handshake_code`, the name in the lease."""
 
-    def __init__(self, detail: str, *, field: str | None = "lease") -> None:
-        super().__init__(141, detail, field=field)
+    def __init__(self, detail: str, *, device: str | None = None, handshake_code: str | None = None) -> None:
+        super().__init__(141, detail, field="lease")
+        self.device = device
+        self.handshake_code = handshake_code
 
 
 class LicenseFileError(LtsError):

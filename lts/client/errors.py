@@ -44,7 +44,7 @@ class ClientError(LtsError):
 
 
 class Refused(ClientError):
-    """The server refused; `request_id` finds the request in its log and on its "Why?" page."""
+    """The server refused; `request_id` finds the request in its log, and most on its "Why?" page."""
 
     def __init__(self, code: int, detail: str, request_id: str, field: str | None = None) -> None:
         super().__init__(detail, field=field)

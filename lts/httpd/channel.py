@@ -91,8 +91,9 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
 
     def execute(self) -> None:
         """Answer, then close once the client has had time to read it."""
-        error, identifier = self.request.error, problems.new_id()
-        status, body, headers = problems.problem(self._error(error), identifier)
+        error = self._error(self.request.error)
+        identifier = getattr(error, "logged_as", None) or self._log(error)
+        status, body, headers = problems.problem(error, identifier)
         self.status = problems.status_line(status)
         self.response_headers.extend(headers)
         self.response_headers += [("Content-Type", problems.CONTENT_TYPE), ("X-Request-Id", identifier)]
@@ -102,6 +103,12 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+
+    def _log(self, error: Exception) -> str:
+        """Returns the request id."""
+        identifier = problems.new_id()
+        log.info("%s a request of %s refused by its header: %s", identifier, self.channel.addr[0], error)
+        return identifier
 
     def _error(self, error: Any) -> Exception:
         if isinstance(error, LtsError):

@@ -11,6 +11,7 @@ from lts.client import errors as client_errors
 from lts.errors import HTTP_STATUS, TITLES
 from lts.rules.authorize import STAGES
 from lts.rules.verdicts import _SENTENCES
+from lts.service.core.refusals import KEPT, NOT_KEPT
 from tests.docs.test_docs import DOCS
 from tests.support.lines import ROOT
 from tests.web.test_static import words
@@ -73,8 +74,16 @@ def test_both_client_libraries_advise_on_every_code() -> None:
     assert numbers_in(script, r"const ADVICE = \{(.*?)\n\};") == CODES
 
 
-def test_the_page_of_refusals_can_be_narrowed_to_every_code() -> None:
-    assert numbers_in(ROOT / "static" / "portal" / "pages" / "why.js", r"const CODES = \[(.*?)\]") == CODES
+def test_the_page_of_refusals_can_be_narrowed_to_every_code_that_is_kept() -> None:
+    assert numbers_in(ROOT / "static" / "portal" / "pages" / "why.js", r"const CODES = \[(.*?)\]") == CODES - NOT_KEPT
+
+
+def test_the_pages_and_the_portal_name_what_is_not_kept() -> None:
+    design = section("design/authorizing.md", r"Kept for Why\?").partition("Not kept")[2]
+    library = (DOCS / "client.md").read_text(encoding="utf-8").partition("but for ")[2].partition(" on the portal")[0]
+    said = [design.partition(".")[0], library, *[words(language)["why.none-hint"] for language in ("en", "zh")]]
+    for text in said:
+        assert set(map(int, re.findall(r"(?<!\d)\d{3}(?!\d)", text))) - {KEPT} == NOT_KEPT
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

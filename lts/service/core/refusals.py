@@ -1,7 +1,8 @@
 """Refused requests: counted for statistics, the last ones kept for "Why?" (docs/design/authorizing.md, Refusal codes).
 
 A refused request changes nothing durable by itself; counts go to the feed every few seconds, and with them the last
-requests beside it, for the next start. The other server of a pair is given those that were refused here.
+requests beside it, for the next start. The other server of a pair is given those that were refused here. Not kept is
+what says nothing of a code or device: NOT_KEPT. Half of the room is for those that somebody known here sent.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import logging
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from lts.errors import NotVerified
 from lts.store import meta
 from lts.store.records import Refused
 from lts.store.store import Store
@@ -23,6 +25,9 @@ from lts.store.transaction import Transaction
 
 log = logging.getLogger("lts.client")
 KEPT = 500
+NOT_KEPT = frozenset({100, 130, 140, 144, 150})
+"""Refusals for the state of the server, or of what cannot be read: they stand in the log alone."""
+_OF_NOBODY = frozenset({101, 121, 123})
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,18 @@ class RefusedRequest:
     asked: dict[str, Any]
     tried: tuple[tuple[str, int], ...]
     ways: tuple[str, ...] = ()
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether it shows no code, organization or device of this server: anybody could have sent it."""
+        return self.code in _OF_NOBODY or (self.code == 141 and self.handshake_code is None)
+
+
+def of_lease(call: str, error: NotVerified, request_id: str, now: int) -> RefusedRequest:
+    """A report or release (`call`) refused for its lease. Of one that does not verify nothing that it says is kept.
+    `now` in UTC seconds."""
+    asked = {"call": call, "device": error.device}
+    return RefusedRequest(now, request_id, 141, error.detail, error.handshake_code, asked, ())
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -58,19 +75,31 @@ class Refusals:
             self._latest[one.request_id] = self._number, one
 
     def note(self, code_key: int, refused: RefusedRequest) -> None:
-        """Keep a refusal; `code_key` is 0 when no handshake code was found."""
+        """Keep and count a refused authorization; `code_key` is 0 when no handshake code was found."""
         with self._lock:
             self._counts[code_key, refused.code] += 1
+        self.keep(refused)
+
+    def keep(self, refused: RefusedRequest) -> None:
+        """Keep a refusal that no statistics count."""
+        with self._lock:
             self._number += 1
             self._latest[refused.request_id] = self._number, refused
             self._changed = True
-            if len(self._latest) > KEPT:
-                del self._latest[next(iter(self._latest))]
+            self._trim()
+
+    def _trim(self) -> None:
+        """Drop the oldest past KEPT: first those of nobody, down to half of it."""
+        while (spare := len(self._latest) - KEPT) > 0:
+            of_nobody = [key for key, (_, one) in self._latest.items() if one.of_nobody]
+            drop = of_nobody[: min(spare, max(0, len(of_nobody) - KEPT // 2))]
+            for key in drop or list(islice(self._latest, spare)):
+                del self._latest[key]
 
     def latest(self) -> list[RefusedRequest]:
         """The last refused requests, newest first; in the same order on both servers of a pair."""
         with self._lock:
-            return _newest(one for _, one in self._latest.values())
+            return sorted((one for _, one in self._latest.values()), key=_age, reverse=True)
 
     def since(self, number: int) -> tuple[int, list[RefusedRequest]]:
         """(number to go on with, those that this server noted after `number`)."""
@@ -87,8 +116,8 @@ class Refusals:
                 self._latest.setdefault(one.request_id, (0, one))
             self._changed = self._changed or len(self._latest) > before
             if len(self._latest) > KEPT:
-                newest = {one.request_id for one in _newest(one for _, one in self._latest.values())}
-                self._latest = {key: value for key, value in self._latest.items() if key in newest}
+                self._latest = dict(sorted(self._latest.items(), key=lambda item: _age(item[1][1])))
+                self._trim()
 
     def flush(self, store: Store, now: int) -> None:
         """Write the counts that wait; they stay when storing fails. Raises CannotStore."""
@@ -114,8 +143,9 @@ class Refusals:
             self._counts = +self._counts
 
 
-def _newest(every: Iterable[RefusedRequest]) -> list[RefusedRequest]:
-    return sorted(every, key=lambda one: (one.time, one.request_id), reverse=True)[:KEPT]
+def _age(one: RefusedRequest) -> tuple[int, str]:
+    """Orders refusals, the oldest first, alike on both servers of a pair."""
+    return one.time, one.request_id
 
 
 def _unpack(kept: bytes) -> list[RefusedRequest]:

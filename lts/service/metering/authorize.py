@@ -15,7 +15,7 @@ from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS
 from lts.service.core.context import Context, request_id
-from lts.service.core.refusals import RefusedRequest
+from lts.service.core.refusals import NOT_KEPT, RefusedRequest
 from lts.service.metering import clones
 from lts.service.metering.standing import held_items, standing_of
 from lts.store import devices, records, seats
@@ -236,7 +236,7 @@ def _lease_item(granted: Granted) -> LeaseItem:
 
 
 def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: Decided | None) -> None:
-    if not isinstance(refusal.code, int) or refusal.code in (100, 130, 140, 150):
+    if not isinstance(refusal.code, int) or refusal.code in NOT_KEPT:
         return
     told = {
         "device": uuid_text(request.device),

@@ -27,9 +27,15 @@ def leased(tx: Transaction, lease: Lease) -> Leased:
     catalog = tx.catalog
     code = _by_number(tx, catalog, lease) if lease.code is not None else catalog.bearer(lease)
     if code is None:
-        raise NotVerified("This server does not know the handshake code of the lease. Authorize again.")
+        raise not_held(lease, "handshake code")
     find = catalog.item_of
     return Leased(code, tuple([find(code.organization_id, item.license_id, item.item_id) for item in lease.items]))
+
+
+def not_held(lease: Lease, what: str) -> NotVerified:
+    """The refusal of a verified lease of which this server does not hold the code or the items (any more)."""
+    detail = f"This server does not know the {what} of the lease. Authorize again."
+    return NotVerified(detail, device=lease.device, handshake_code=lease.handshake_code)
 
 
 def _by_number(tx: Transaction, catalog: Catalog, lease: Lease) -> Code | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lts.errors import Malformed, NotVerified, Refusal
+from lts.errors import Malformed, Refusal
 from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results
 from lts.rules import admission, asked, usage
 from lts.rules import authorize as rules
@@ -28,7 +28,7 @@ from lts.service.metering.authorize import (
     token_of,
 )
 from lts.service.metering.counting import Counting, Sender, count
-from lts.service.metering.leased import leased
+from lts.service.metering.leased import leased, not_held
 from lts.service.metering.standing import NOTHING, counted, held_items, standing_of
 from lts.store import devices, feed, records
 from lts.store import usage as stored
@@ -186,7 +186,7 @@ def _record(
     code, items = leased(tx, lease)
     held = [item for item in items if item is not None]
     if not items or len(held) < len(items):
-        raise NotVerified("This server no longer holds the items of the lease. Authorize again.")
+        raise not_held(lease, "items")
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(device, token_of(ctx, uuid, clone_token), now)

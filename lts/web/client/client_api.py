@@ -21,6 +21,7 @@ from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified,
 from lts.protocol import Lease
 from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
+from lts.service.core import refusals
 from lts.service.core.context import Context, request_id
 from lts.service.maintenance import attention
 from lts.service.metering import authorize, release, report
@@ -132,7 +133,9 @@ class ClientApi:
             with contextlib.suppress(LtsError):  # another request of the address may have been the last it had
                 self._count_refusal(error, address)
             self._metrics.observe(AUTHORIZE[8:], error.code, 0.0)
-            log.info("an authorization of %s refused by its header: %s %s", address, error.code, error.detail)
+            error.logged_as = problems.new_id()
+            told = error.logged_as, address, error.code, error.detail
+            log.info("%s an authorization of %s refused by its header: %s %s", *told)
             return error
         return None
 
@@ -190,6 +193,8 @@ class ClientApi:
         if isinstance(error, LtsError):
             address = self._addresses.client(environ)
             log.info("%s %s of %s refused: %s %s", identifier, path, address, code, error.detail)
+        if isinstance(error, NotVerified):
+            self._ctx.refusals.keep(refusals.of_lease(path[8:], error, identifier, self._ctx.clock.now()))
         return code, status, body, extra
 
     def _authorize(self, environ: Environ, address: str) -> Call:

@@ -861,7 +861,7 @@ export const words = {
   "why.items": "Verdict on each item",
   "why.lead": "The last refused requests, and what to do about each.",
   "why.none": "No request was refused",
-  "why.none-hint": "The last 500 refused authorizations stand here.",
+  "why.none-hint": "The last 500 refused requests stand here. Those refused by 100, 130, 140, 144 or 150 stand in the log alone.",
   "why.product": "Product",
   "why.reason": "Reason",
   "why.request-id": "Request id:",

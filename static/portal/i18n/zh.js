@@ -861,7 +861,7 @@ export const words = {
   "why.items": "各许可项的判定",
   "why.lead": "最近被拒绝的请求及处理办法。",
   "why.none": "没有被拒绝的请求",
-  "why.none-hint": "此处显示最近 500 次被拒绝的授权请求。",
+  "why.none-hint": "此处显示最近 500 次被拒绝的请求。因 100、130、140、144 或 150 被拒绝的请求只记录在日志中。",
   "why.product": "产品",
   "why.reason": "原因",
   "why.request-id": "请求编号：",
