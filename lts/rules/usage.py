@@ -6,7 +6,8 @@ Pure: turns the entries of a report and the claims of its lease into counts per 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -133,6 +134,32 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
     for name, counts in by_name.items():
         series[item_of_type(lease, name), name] = counts
     return series
+
+
+def in_turns(lease: Lease, entries: Sequence[Entry]) -> list[dict[SeriesKey, dict[int, int]]]:
+    """`gather` of entries of which some name the same slot: of the first entry of each slot, then of the second ones,
+    and so on; of the later ones only what is over all before."""
+    turns: list[list[Entry]] = []
+    for entry, turn in zip(entries, turns_of(entry.slot for entry in entries), strict=True):
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(entry)
+    highest: dict[SeriesKey, dict[int, int]] = {}
+    found = [gather(lease, turn) for turn in turns]
+    for key, slots in [series for turn in found for series in turn.items()]:
+        so_far = highest.setdefault(key, {})
+        for slot in [slot for slot, count in slots.items() if count <= so_far.get(slot, 0)]:
+            del slots[slot]
+        so_far.update(slots)
+    return found
+
+
+def turns_of(slots: Iterable[int]) -> Iterator[int]:
+    """Of each slot, how many times it was named before."""
+    seen: Counter[int] = Counter()
+    for slot in slots:
+        yield seen[slot]
+        seen[slot] += 1
 
 
 def _instances(entries: Sequence[Entry], most: int) -> dict[int, int]:

@@ -37,10 +37,20 @@ DEVICES_OF_DAY = SLOTS_PER_DAY
 
 @dataclass
 class Grown:
-    """Slots in which a report raised a count: `units` of any type, `presence` of the device."""
+    """Slots (since 1970) in which a report raised a count, each with the place of its run in the report: `units` of any
+    type, `presence` of the device."""
 
-    units: set[int]
-    presence: set[int]
+    units: list[tuple[int, list[int]]]
+    presence: list[tuple[int, list[int]]]
+
+    def by(self, parts: list[range]) -> list[tuple[set[int], set[int]]]:
+        """(units, presence) of each part of the report's runs: the slots that it raised."""
+        part_of = [n for n, part in enumerate(parts) for _ in part]
+        found: list[tuple[set[int], set[int]]] = [(set(), set()) for _ in parts]
+        for kind, every in enumerate((self.units, self.presence)):
+            for run, slots in every:
+                found[part_of[run]][kind].update(slots)
+        return found
 
 
 def devices_by_code(db: apsw.Connection, code: int, first_day: int, last_day: int = 1 << 40) -> set[int]:
@@ -68,10 +78,10 @@ def devices_between(db: apsw.Connection, code: int, begin: int, end: int) -> set
 
 def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
     """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
-    grown = Grown(set(), set())
+    grown = Grown([], [])
     newest = slot_of(time)
     by_day: defaultdict[int, list[_Piece]] = defaultdict(list)
-    for run in record.runs:
+    for place, run in enumerate(record.runs):
         slot, counts = newest - run.back, run.counts
         while counts:
             day, begin = divmod(slot, SLOTS_PER_DAY)
@@ -79,7 +89,7 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
             branch = record.branch
             if slot < record.apart:
                 branch, n = TOGETHER, min(n, record.apart - slot)
-            by_day[day].append((branch, run.item, run.type, begin, counts[:n]))
+            by_day[day].append((place, branch, run.item, run.type, begin, counts[:n]))
             counts = counts[n:]
             slot += n
     for day, pieces in by_day.items():
@@ -88,8 +98,9 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
     return grown
 
 
-_Piece = tuple[int, int, TypeKey, int, list[int]]
-"""(branch, item, type, first slot of the day, counts): the part of a run that lies in one day and on one branch."""
+_Piece = tuple[int, int, int, TypeKey, int, list[int]]
+"""(place of the run, branch, item, type, first slot of the day, counts): the part of a run that lies in one day and on
+one branch."""
 
 
 def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces: list[_Piece], grown: Grown) -> None:
@@ -104,7 +115,7 @@ def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces:
     units = _Units(tx, own, day)
     closed = {key[1:] for key, series in own.items() if series.closed_sum is not None}
     first = day * SLOTS_PER_DAY
-    for branch, item, type_key, begin, counts in pieces:
+    for run, branch, item, type_key, begin, counts in pieces:
         kind = units.place(branch, item, type_key) if type_key != PRESENCE else PRESENCE
         series = own.get((branch, item, kind))
         if series is None:
@@ -114,10 +125,10 @@ def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces:
         elif series.closed_sum is not None:
             continue
         if kind == PRESENCE:
-            grown.presence.update([first + slot for slot in presence.raise_run(series, item, begin, counts)])
+            grown.presence.append((run, [first + slot for slot in presence.raise_run(series, item, begin, counts)]))
         else:
             key = branch, item, kind
-            grown.units.update(units.raise_run(key, series, begin, counts))
+            grown.units.append((run, units.raise_run(key, series, begin, counts)))
     units.add(record.code, device)
     tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, record.code, encode_day(own)))
 

@@ -169,7 +169,7 @@ def _token(dice: random.Random) -> str:
 def _report(dice: random.Random, _focus: int) -> Step:
     slots = dice.sample((0, 0, 0, -1, -1, -2, -7, -480, -481, -5 * 480, 1, 3, 4, -14_400, -14_401), dice.randint(1, 3))
     entries = []
-    for offset in dict.fromkeys(slots):
+    for offset in slots:
         counts = {} if dice.random() < 0.35 else {n: dice.randint(0, 9) for n in _some(dice, (*MODULES, "z"), 1)}
         entries.append((offset, counts, dice.choice((None, None, 1, 2, 3))))
     return {"lease": _recent(dice), "entries": entries, "token": _token(dice), "again": dice.random() < 0.15}

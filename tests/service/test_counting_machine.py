@@ -88,14 +88,14 @@ class Counting(RuleBasedStateMachine):
         branch = self._asked(machine, sent, answer.clone_token)
         if lost:
             machine.token = kept
-        grown = dict.fromkeys(backs, 0)
-        for back in backs:
+        grown = [0] * len(backs)
+        for n, back in enumerate(backs):
             for name, count in usage.items():
                 key = ("two" if name == "OCR" else "one", now - back, name)
-                grown[back] += self.model.count(branch, key, count) if count else 0
+                grown[n] += self.model.count(branch, key, count) if count else 0
                 machine.told[key] = max(count, machine.told.get(key, 0))
         if usage:
-            expected = ["counted" if grown[back] else "unchanged" for back in backs]
+            expected = ["counted" if one else "unchanged" for one in grown]
             assert [result.status for result in answer.results] == expected
 
     @rule(data=st.data(), omits=st.booleans())

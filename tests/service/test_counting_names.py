@@ -101,6 +101,19 @@ def test_a_day_without_room_for_a_name_rejects_the_entry_by_code(server: Lab, fe
     assert by_type(server) == {"QR": 1, "a": 1, "(other)": 4}
 
 
+def test_a_name_with_a_count_of_zero_is_no_new_name(server: Lab, few_names: None) -> None:
+    one = program(server)
+    with mock.patch.object(newnames, "MOST_OF_ROW", 2):
+        usages = [{"a": 1}, {"b": 1}, {"c": 1}, {"d": 1}, {"d": 0}, {"d": 0, "QR": 1}, {"c": 0, "QR": 1}]
+        entries: list[Any] = [entry(SLOT - n, sent) for n, sent in enumerate(usages)]
+        found = server.report_many(one.lease, entries, None).results
+    assert [(r.status, r.code) for r in found[3:]] == [
+        ("rejected", 144), ("unchanged", None), ("counted", None), ("counted", None),
+    ]  # fmt: skip
+    assert [r.detail for r in found[4:]] == [None] * 3, "no name was counted under (other)"
+    assert by_type(server) == {"QR": 3, "a": 1, "(other)": 2}
+
+
 def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(server: Lab) -> None:
     one = program(server)
     server.report(one.lease, {"x": 5, "w": 1}, SLOT, None)

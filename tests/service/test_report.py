@@ -12,6 +12,7 @@ from lts.errors import Malformed, NotVerified
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.service.licensing import handshakes
+from lts.service.maintenance import upkeep
 from lts.service.statistics import usage
 from lts.store import statistics
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
@@ -50,6 +51,63 @@ def test_29_days_of_slots_in_one_call_land_each_on_its_day(server: Lab) -> None:
     full = [units for units in by_day.rows.values() if units == SLOTS_PER_DAY]
     assert (len(by_day.groups), len(full)) == (30, 28)
     assert by_day.rows["2026-11-25", "QR"] == SLOTS_PER_DAY - SLOT % SLOTS_PER_DAY
+
+
+def results(server: Lab, lease: str, *sent: Entry) -> str:
+    """The first letter of each result."""
+    return "".join(result.status[0] for result in server.report_many(lease, list(sent)).results)
+
+
+def in_slot(counts: dict[str, int], instances: int | None = None, slot: int = SLOT) -> Entry:
+    """An entry whose slot is named by a time within it."""
+    return Entry(slot, iso(slot * SLOT_SECONDS + 60), counts, instances)
+
+
+@pytest.mark.parametrize(
+    ("before", "sent", "told", "total"),
+    [
+        ({}, [{"QR": 5}, {"QR": 3}], "cu", 5),
+        ({}, [{"QR": 3}, {"QR": 5}, {"QR": 5}], "ccu", 5),
+        ({}, [{"QR": 3}, {"EAN": 5}, {"QR": 4, "EAN": 1}, {"QR": 4, "EAN": 5}], "cccu", 9),
+        ({}, [{"QR": 3}, {"EAN": 0}], "cu", 3),
+        ({"QR": 9}, [{"QR": 5}, {"QR": 9}, {"QR": 10}, {"QR": 8}], "uucu", 10),
+        ({"QR": 9}, [{"QR": 5}, {"EAN": 1}], "uc", 10),
+        ({}, [{}, {}], "cu", 0),
+        ({}, [{"QR": 1}, {}], "cu", 1),
+        ({}, [{}, {"QR": 1}, {}], "ccu", 1),
+    ],
+)
+def test_entries_of_one_slot_are_judged_one_after_another(
+    server: Lab, before: dict[str, int], sent: list[dict[str, int]], told: str, total: int
+) -> None:
+    lease = server.authorize(server.load(item(quota=10**6))).lease
+    if before:
+        server.report(lease, before)
+    other = in_slot({"QR": 2}, slot=SLOT - 1)
+    assert results(server, lease, other, *map(in_slot, sent)) == f"c{told}"
+    assert server.used() == total + 2
+    assert results(server, lease, other, *map(in_slot, sent)) == "u" * (len(sent) + 1)
+    assert upkeep.verify(server.config.data_dir, server.ctx.trust) == []
+
+
+def test_signs_of_life_of_one_slot_are_judged_by_the_instances_before(server: Lab) -> None:
+    code = server.load(item(way="concurrentInstance", quota=9))
+    lease = server.authorize(code, instances=5).lease
+    assert results(server, lease, *[in_slot({}, instances) for instances in (2, 1, 4, 4, None)]) == "cucuc"
+
+
+def test_a_rejected_entry_is_none_before_others(server: Lab) -> None:
+    lease = server.authorize(server.load(item())).lease
+    bad = BadEntry(None, "reports[0]", "is nothing")
+    good = [in_slot({"QR": 4}), in_slot({"QR": 9}, slot=SLOT + 40), in_slot({"QR": 4}), in_slot({"QR": 5})]
+    sent: list[Entry | BadEntry] = [bad, *good]
+    assert "".join(r.status[0] for r in server.report_many(lease, sent).results) == "rcruc"
+
+
+def test_thousands_of_entries_of_one_slot_count_the_highest(server: Lab) -> None:
+    lease = server.authorize(server.load(item(quota=10**9))).lease
+    assert results(server, lease, *[in_slot({"QR": count}) for count in range(1, 5001)]) == "c" * 5000
+    assert server.used() == 5000
 
 
 def test_slots_ahead_and_too_old_are_rejected_and_the_rest_counts(server: Lab) -> None:

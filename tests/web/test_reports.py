@@ -182,7 +182,7 @@ TOKENS = st.dictionaries(st.sampled_from(["chain", "cloneToken"]), st.sampled_fr
 def test_the_fast_way_and_the_careful_way_agree(entries: list[Any], ascii_only: bool, tokens: dict[str, Any]) -> None:
     message = {"lease": "a.b.c", **tokens, "reports": entries}
     data = json.dumps(message, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    careful = outcome(lambda body: reports._careful(read_tree(body)), data)
+    careful = outcome(lambda body: reports._careful(read_tree(body, "reports")), data)
     assert outcome(read_report, data) == careful
 
 

@@ -23,10 +23,12 @@ Kinds = dict[str, int | bytes]
 
 
 class Counting(NamedTuple):
-    """`rejected` has a place for each entry, None where it counts; `folded` are the names that count under "(other)",
+    """`turns` are the places of the runs that come of the first entry of each slot, of the second ones, and so on;
+    `rejected` has a place for each entry, None where it counts; `folded` are the names that count under "(other)",
     `license_name` the license they were charged to."""
 
     runs: tuple[records.Run, ...]
+    turns: list[range]
     rejected: list[Result | None]
     folded: frozenset[str]
     license_name: LicenseName
@@ -46,27 +48,33 @@ class Sender(NamedTuple):
 def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], now: int) -> Counting:
     """The runs of a report's good entries. `now` in UTC seconds."""
     rejected = usage.judge_closed(entries, tx.catalog.closed_day)
-    series = _gather(sender, entries, rejected)
+    series = usage.gather(sender.lease, _good(entries, rejected))
     kinds = _kinds(tx, ctx, sender, series, now)
     folded = _folded(series, kinds)
     full = _without_room(tx, sender, series, kinds) if folded else None
     if full:
         rejected = [result or _too_many(entry, full) for entry, result in zip(entries, rejected, strict=True)]
-        series = _gather(sender, entries, rejected)
+        series = usage.gather(sender.lease, _good(entries, rejected))
         folded = _folded(series, kinds)
+    good = _good(entries, rejected)
+    some_twice = len(series[0, None]) < len(good)
     runs: list[records.Run] = []
+    turns: list[range] = []
     newest = slot_of(now)
-    for (position, name), slots in series.items():
-        kind = usage.PRESENCE if name is None else kinds[name]
-        runs += _split(sender.items[position].key, kind, slots, newest)
+    for turn in usage.in_turns(sender.lease, good) if some_twice else [series]:
+        first = len(runs)
+        for (position, name), slots in turn.items():
+            kind = usage.PRESENCE if name is None else kinds[name]
+            runs += _split(sender.items[position].key, kind, slots, newest)
+        turns.append(range(first, len(runs)))
     charged = sender.items[min(folded.values(), default=0)]
-    return Counting(tuple(runs), rejected, frozenset(folded), charged.license_name)
+    return Counting(tuple(runs), turns, rejected, frozenset(folded), charged.license_name)
 
 
-def _gather(sender: Sender, entries: list[Entry], rejected: list[Result | None]) -> Series:
-    if any(rejected):
-        entries = [entry for entry, result in zip(entries, rejected, strict=True) if result is None]
-    return usage.gather(sender.lease, entries)
+def _good(entries: list[Entry], rejected: list[Result | None]) -> list[Entry]:
+    if not any(rejected):
+        return entries
+    return [entry for entry, result in zip(entries, rejected, strict=True) if result is None]
 
 
 def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: int) -> Kinds:
@@ -105,7 +113,7 @@ def _without_room(tx: Transaction, sender: Sender, series: Series, kinds: Kinds)
 
 def _too_many(entry: Entry, full: set[tuple[int, str]]) -> Result | None:
     day = entry.slot // SLOTS_PER_DAY
-    name = next((name for name in entry.usage if (day, name) in full), None)
+    name = next((name for name, units in entry.usage.items() if units and (day, name) in full), None)
     if name is None:
         return None
     detail = f"The device has used over {newnames.MOST_OF_ROW} new type names on this day; the next one is {name}."

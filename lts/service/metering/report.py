@@ -157,7 +157,8 @@ def _finish(
 
 
 def _results(recorded: _Recorded, entries: list[Entry | BadEntry], rejected: list[Result | None]) -> list[Result]:
-    units, presence, folded = recorded.grown.units, recorded.grown.presence, recorded.counting.folded
+    folded, (first, *later) = recorded.counting.folded, recorded.grown.by(recorded.counting.turns)
+    units, presence = first
     late = iter(recorded.counting.rejected)
     results = [
         refusal
@@ -165,10 +166,17 @@ def _results(recorded: _Recorded, entries: list[Entry | BadEntry], rejected: lis
         or Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
         for entry, refusal in zip(entries, rejected, strict=True)
     ]
+    if later:
+        good = [(n, e) for n, e in enumerate(entries) if isinstance(e, Entry) and results[n].status != "rejected"]
+        for (n, one), turn in zip(good, usage.turns_of(one.slot for _, one in good), strict=True):
+            if turn:
+                grown = later[turn - 1][0 if one.usage else 1]
+                results[n] = results[n]._replace(status="counted" if one.slot in grown else "unchanged")
     if folded:
         for n, (entry, result) in enumerate(zip(entries, results, strict=True)):
-            if result.status == "counted" and (names := folded.intersection(entry[2] or ())):
-                results[n] = result._replace(detail=newnames.detail_of(names))
+            if result.status == "counted" and isinstance(entry, Entry):
+                names = {name for name, units in entry.usage.items() if units and name in folded}
+                results[n] = result._replace(detail=newnames.detail_of(names)) if names else result
     return results
 
 
