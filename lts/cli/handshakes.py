@@ -186,12 +186,11 @@ def _edit(args: argparse.Namespace) -> int:
         changes["custom"] = args.rename
     with session(config_of(args)) as server:
         code = _find(server, args)
-        if args.rename:
-            use = server.call("GET", _path("handshake-use", code))
-            if use["devices"] or use["authorizations"]:
-                note(_asked(use))
+        use = server.call("GET", _path("handshake-use", code)) if args.rename else None
         done = server.call("PATCH", _path("handshakes", code), changes)
-        _tell(done)
+    _tell(done)
+    if use and done["name"] != use["name"] and (use["devices"] or use["authorizations"]):
+        note(_asked(use))
     if "items" in changes:
         note(_shared_out(done, code["items"]))
     if "validation" in changes:

@@ -292,4 +292,46 @@ def test_a_seat_taken_in_the_hour_of_the_renaming_is_told_and_one_by_the_new_nam
     again = rename(server, other, "c")
     server.time.forward(60)
     server.authorize(again)
-    assert told(server) == [(1, 0, 0)]
+    assert told(server) == [(1, 1, 0)]
+
+
+@pytest.mark.parametrize("way", ["device", "scan"])
+def test_in_its_first_hour_a_renamed_code_is_told_though_its_devices_report_on(server: Lab, way: str) -> None:
+    code = server.load(item(way=way, quota=9))
+    lease = server.authorize(code).lease
+    server.time.forward(120)
+    renamed = rename(server, code, "new")
+    server.time.forward(300)
+    server.report(lease, {"QR": 1})
+    server.authorize(renamed)
+    assert [(granted, refused) for _, granted, refused in told(server)] == [(1, 0)]
+
+
+def test_what_was_refused_before_a_second_renaming_is_told_after_it(server: Lab) -> None:
+    code = server.load(item())
+    mid = rename(server, code, "mid")
+    refused(server, code)
+    server.time.forward(2 * DAY_SECONDS)
+    renamed = rename(server, mid, "new")
+    assert [line[:4] for line in figures(server)] == [(renamed, f"{code}, {mid}", 0, 1)]
+    [notice] = former(server)
+    assert "0 devices used it and it gave 0 authorizations; 1 request by a name that it had given up was refused" in (
+        notice.detail
+    )
+
+
+@pytest.mark.parametrize("pause", [60, 2 * DAY_SECONDS])
+def test_before_a_second_renaming_those_are_told_who_asked_by_the_present_name(server: Lab, pause: int) -> None:
+    code = server.load(item(way="device", quota=9))
+    server.report(server.authorize(code).lease, {"QR": 1})
+    server.authorize(code)
+    server.time.forward(pause + 180)
+    mid = rename(server, code, "mid")
+    server.time.forward(pause)
+    use = codeuse.code_use(server.ctx, mid, server.time.now)
+    assert (use["devices"], use["authorizations"]) == (0, 0), "nobody asked by mid"
+    assert (use["seats"], use["reported"]) == (2, 1), "they are refused when it is removed"
+    server.time.forward(3600)
+    server.authorize(mid)
+    use = codeuse.code_use(server.ctx, mid, server.time.now)
+    assert (use["devices"], use["authorizations"]) == (1, 1)

@@ -60,6 +60,23 @@ def test_help_says_that_the_list_is_replaced_and_how_it_is_emptied(capsys: Said)
     assert "all that are named are the code's items; '' or none removes these" in told
 
 
+def test_whom_another_name_concerns_is_told_once_it_is_given_and_not_when_it_is_refused(
+    tmp_path: Path, capsys: Said
+) -> None:
+    with lab(tmp_path) as here:
+        here.authorize(CODE)
+    assert main(["handshake", "add", "216998", "taken"]) == 0
+    capsys.readouterr()
+    assert main(["handshake", "edit", CODE, "--rename", "taken"]) == 1
+    assert "Leases go on" not in capsys.readouterr().err
+    assert main(["handshake", "edit", CODE, "--rename", "free"]) == 0
+    assert (
+        f"by the name {CODE} in the last 30 days, and it gave 1 authorization. Leases go on" in capsys.readouterr().err
+    )
+    assert main(["handshake", "edit", "216998-free", "--rename", "free"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def given(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """Standard input with this content."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))

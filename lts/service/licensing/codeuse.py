@@ -6,8 +6,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from lts.protocol import DAY_SECONDS, HOURS_PER_DAY, iso
-from lts.rules.catalog import Catalog, Code
+from lts.protocol import DAY_SECONDS, iso
+from lts.rules.catalog import Code
 from lts.rules.codenames import Given
 from lts.rules.notices import WARNING, Notice
 from lts.rules.plural import counted
@@ -22,24 +22,34 @@ HOUR_SECONDS = 3600
 _NO_CODE = (101, 122)
 """Of a code these are counted for requests by a former name alone."""
 _LAST_DAY = 1 << 40
+Span = tuple[int, int]
+"""Begin and end, UTC seconds."""
 
 
 def code_use(ctx: Context, name: str, now: int, organization_id: str | None = None) -> dict[str, Any]:
     """Of a code: `seats`, devices that hold a live seat or concurrent lease by it; `reported`, devices that reported by
-    it on the last `days` days (UTC); `devices`, those of both; `authorizations` that it gave on those days. Raises
-    AdminError."""
+    it on the last `days` days (UTC). Of those days, as long as it has its present name: `devices`, those of both, and
+    `authorizations` that it gave. Raises AdminError."""
     code = handshakes.find(ctx.store.catalog, name, organization_id)
     first_day = now // DAY_SECONDS - DAYS + 1
     with ctx.store.reader() as db:
         holding = seats.holders_by_code(db, code.key, now)
         reported = usage.devices_by_code(db, code.key, first_day)
-        tallies = statistics.tallies_by(db, Selection((code.key,), None, first_day, _LAST_DAY), "type")
+        had = ctx.store.catalog.names.had.get(code.key, ())
+        since, until = had[-1].since if len(had) > 1 else 0, now + HOUR_SECONDS
+        is_old = since <= first_day * DAY_SECONDS
+        devices = holding | reported
+        if not is_old:
+            devices = holding & seats.last_heard_between(db, code.key, since, until)
+            devices |= usage.devices_between(db, code.key, since, until)
+        begin = max(since, first_day * DAY_SECONDS)
+        granted = _granted(ctx, db, code, [(begin, until)], [] if is_old else [(since, since)], first_day)
     return {
         "name": code.name,
         "seats": len(holding),
         "reported": len(reported),
-        "devices": len(holding | reported),
-        "authorizations": tallies.get((0, usage.GRANTED_TALLY), 0),
+        "devices": len(devices),
+        "authorizations": granted,
         "days": DAYS,
     }
 
@@ -52,19 +62,23 @@ def former_names(ctx: Context, now: int) -> list[Notice]:
     if not renamed:
         return []
     with ctx.store.reader() as db:
-        found = [_notice(db, catalog, code, now // DAY_SECONDS - DAYS + 1) for code in renamed]
+        found = [_notice(ctx, db, code, now // DAY_SECONDS - DAYS + 1) for code in renamed]
     return [notice for notice in found if notice is not None]
 
 
-def _notice(db: Connection, catalog: Catalog, code: Code, first_day: int) -> Notice | None:
+def _notice(ctx: Context, db: Connection, code: Code, first_day: int) -> Notice | None:
+    catalog = ctx.store.catalog
     had = catalog.names.had[code.key]
     former = list(dict.fromkeys(given.name for given in had if given.name != code.name))
+    spans = [(max(given.since, first_day * DAY_SECONDS), after.since, given.name) for given, after in pairwise(had)]
+    otherwise = [(begin, end) for begin, end, name in spans if name != code.name]
+    present = [(begin, end) for begin, end, name in spans if name == code.name]
+    present.append((had[-1].since, had[-1].since))
     devices: set[int] = set()
-    for given, after in pairwise(had):
-        if given.name != code.name:
-            span = max(given.since, first_day * DAY_SECONDS), after.since
-            devices |= usage.devices_between(db, code.key, *span) | seats.last_heard_between(db, code.key, *span)
-    granted, refused = _calls(db, code, had, first_day)
+    for span in otherwise:
+        devices |= usage.devices_between(db, code.key, *span) | seats.last_heard_between(db, code.key, *span)
+    granted = _granted(ctx, db, code, otherwise, present, first_day)
+    refused = _refused(db, code, had, first_day)
     if not former or not (devices or granted or refused):
         return None
     taken = [name for name in former if catalog.code_meant(name, code.organization_id) is not None]
@@ -72,7 +86,7 @@ def _notice(db: Connection, catalog: Catalog, code: Code, first_day: int) -> Not
     sentence = (
         f"Handshake code {code.name} has had this name since {since}. In the last {DAYS} days, while it was called"
         f" otherwise ({', '.join(former)}), {counted(len(devices), 'device')} used it and it gave"
-        f" {counted(granted, 'authorization')}; since then {counted(refused, 'request')} by such a name"
+        f" {counted(granted, 'authorization')}; {counted(refused, 'request')} by a name that it had given up"
         f" {'was' if refused == 1 else 'were'} refused. Give the applications its new license key."
     )
     told: dict[str, str | int] = {"code": code.name, "id": code.key, "former": ", ".join(former), "time": since}
@@ -84,19 +98,30 @@ def _notice(db: Connection, catalog: Catalog, code: Code, first_day: int) -> Not
     return Notice("code-name-passed-on", sentence, WARNING, {**told, "taken": passed_on})
 
 
-def _calls(db: Connection, code: Code, had: tuple[Given, ...], first_day: int) -> tuple[int, int]:
-    """(authorizations while the code had a former name, requests refused for one since it has its present one).
-
-    Both are counted by the hour. Of an hour in which the code also had its present name no authorization is taken for
-    one by a former name; the hour of the last renaming counts for refusals unless it had that name before."""
-    again = any(given.name == code.name for given in had[:-1])
-    first = had[-1].since // HOUR_SECONDS + again
-    hours: set[int] = set()
-    present: set[int] = set()
-    for given, after in pairwise(had):
-        span = range(max(given.since // HOUR_SECONDS, first_day * HOURS_PER_DAY), after.since // HOUR_SECONDS + 1)
-        (present if given.name == code.name else hours).update(span)
-    hours -= present | {had[-1].since // HOUR_SECONDS}
+def _granted(ctx: Context, db: Connection, code: Code, spans: list[Span], others: list[Span], first_day: int) -> int:
+    """Authorizations that a code gave in the `spans`. They are counted by the hour; in hours of which it had another
+    name in a part (`others`), by the minute, as far as the last ones are still known."""
+    shared = _hours(others)
+    hours = _hours(spans) - shared
     tallies = statistics.tallies_by(db, Selection((code.key,), None, first_day, _LAST_DAY), "hour")
     granted = sum(n for (hour, what), n in tallies.items() if hour in hours and what == usage.GRANTED_TALLY)
-    return granted, sum(n for (hour, what), n in tallies.items() if hour >= first and what in _NO_CODE)
+    for begin, end in spans:
+        for hour in shared & _hours([(begin, end)]):
+            part = max(begin, hour * HOUR_SECONDS), min(end, (hour + 1) * HOUR_SECONDS)
+            granted += ctx.calls.granted_within(code.key, *part)
+    return granted
+
+
+def _hours(spans: list[Span]) -> set[int]:
+    """The hours since 1970 that the spans touch."""
+    return {hour for begin, end in spans for hour in range(begin // HOUR_SECONDS, end // HOUR_SECONDS + 1)}
+
+
+def _refused(db: Connection, code: Code, had: tuple[Given, ...], first_day: int) -> int:
+    """Requests by a name that the code no longer had, since it gave up its first one. Those of hours in which it had
+    given up the name that it has again may have been by that."""
+    first = had[1].since // HOUR_SECONDS
+    own = [n for n, given in enumerate(had[:-1]) if given.name == code.name]
+    doubtful = _hours([(had[n + 1].since, had[n + 2].since if n + 2 < len(had) else had[-1].since) for n in own])
+    tallies = statistics.tallies_by(db, Selection((code.key,), None, first_day, _LAST_DAY), "hour")
+    return sum(n for (hour, what), n in tallies.items() if hour >= first and hour not in doubtful and what in _NO_CODE)
