@@ -31,7 +31,15 @@ def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
         raise AdminError("empty-name", f"{what} must not be empty.")
     if len(name) > limit:
         raise AdminError("long-name", f"{what} is longer than {limit} characters.")
-    visible = [char for char in name if char not in _JOINERS]
-    if not visible or any(unicodedata.category(char) in _INVISIBLE or char in _BLANK_LETTERS for char in visible):
+    if shows_nothing(name) or any(_is_invisible(char) for char in name if char not in _JOINERS):
         raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
     return name
+
+
+def shows_nothing(name: str) -> bool:
+    """Whether all of a name is blank or invisible, so that nobody can tell it from another such name."""
+    return all(char.isspace() or _is_invisible(char) for char in name)
+
+
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) in _INVISIBLE or char in _BLANK_LETTERS

@@ -231,6 +231,140 @@ def test_names_that_0_1_counted_as_one_are_not_counted_again(server: Lab) -> Non
     assert verified(server)
 
 
+<<<<<<< HEAD
+=======
+# names
+
+
+@pytest.fixture
+def few_names() -> Any:
+    with mock.patch.object(newnames, "OF_DEVICE", 2), mock.patch.object(newnames, "OF_LICENSE", 3):
+        yield
+
+
+def by_type(server: Lab) -> dict[str, int]:
+    return {name: units for (_, name), units in usage.usage(server.ctx).rows.items()}
+
+
+def test_names_over_the_limit_count_each_by_itself_under_other(server: Lab, few_names: None) -> None:
+    one = program(server)
+    one.report(1, name="a")
+    names = {"x": 5, "y": 7, "z": 9}
+    first = server.report(one.lease, names, SLOT, None).results[0]
+    assert (first.status, first.code) == ("counted", None)
+    assert first.detail == 'Counted under "(other)", because of too many new type names today: x, y, z.'
+    assert server.report(one.lease, {**names, "x": 6}, SLOT, None).results[0].status == "counted"
+    server.time.forward(DAY_SECONDS)
+    again = server.report(one.lease, {**names, "x": 6}, SLOT, None).results[0]
+    assert (again.status, again.detail) == ("unchanged", None)
+    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 22}
+    assert server.report(one.lease, {"x": 8}, SLOT, None).results[0].status == "counted"
+    assert server.report(one.lease, {"x": 8}, None, None).results[0].detail is None
+    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 24, "x": 8}, "x stays in that row what it was"
+    assert server.used() == 1 + 1 + 24 + 8
+    assert usage.usage(server.ctx, grouping="device").total == server.used()
+    assert verified(server)
+
+
+def test_names_that_were_not_stored_take_no_room(server: Lab, few_names: None) -> None:
+    one = program(server)
+
+    def fail(tx: Any) -> None:
+        tx.emit(records.TypeNamed(10**6, "nothing"), server.time.now)
+        raise RuntimeError("after a change")
+
+    def name_x(tx: Any) -> int | bytes:
+        return server.ctx.new_names.number(tx, "x", bytes(16), ("Vendor", "9"), NOON)
+
+    for _ in range(3):
+        named = server.ctx.store.submit(name_x)
+        failing = server.ctx.store.submit(fail)  # one group with it, whose operations run again one by one
+        with pytest.raises(RuntimeError):
+            failing.result()
+        assert isinstance(named.result(), int)
+        with mock.patch.object(typenames, "number_of", side_effect=apsw.FullError), pytest.raises(CannotStore):
+            server.report(one.lease, {"a": 1}, SLOT, None)
+    result = server.report(one.lease, {"a": 1}, SLOT, None).results[0]
+    assert (result.status, result.detail) == ("counted", None)
+    assert by_type(server) == {"QR": 1, "a": 1}
+
+
+def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names: None) -> None:
+    server.load(item(quota=10**6))
+    for n in range(4):
+        server.report(server.authorize().lease, {f"name {n}": 1})
+    assert by_type(server) == {"name 0": 1, "name 1": 1, "name 2": 1, "(other)": 1}
+    told = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
+    assert [(notice.params["license"], notice.params["type"]) for notice in told] == [("100", "name 3")]
+    assert told[0].detail.startswith("Devices of license 100 report more new type names than a day has room for;")
+    assert told[0].detail.endswith(f"device {told[0].params['device']} reported name 3.")
+    server.report(server.authorize().lease, {"name 4": 1})
+    assert len(server.rows("SELECT 1 FROM audit WHERE action = 'types-folded'")) == 1, "once a day"
+    server.time.forward(3 * DAY_SECONDS)
+    assert not [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
+
+
+def test_a_day_without_room_for_a_name_rejects_the_entry_by_code(server: Lab, few_names: None) -> None:
+    one = program(server)
+    with mock.patch.object(newnames, "MOST_OF_ROW", 2):
+        usages = [{"a": 1}, {"b": 1}, {"c": 1}, {"d": 1, "QR": 1}, {"c": 2}]
+        entries: list[Any] = [entry(SLOT - n, sent) for n, sent in enumerate(usages)]
+        found = server.report_many(one.lease, entries, None).results
+    assert [(r.status, r.code) for r in found] == [("counted", None)] * 3 + [("rejected", 144), ("counted", None)]
+    assert "the next one is d" in str(found[3].detail)
+    assert by_type(server) == {"QR": 1, "a": 1, "(other)": 4}
+
+
+def test_a_name_with_a_count_of_zero_is_no_new_name(server: Lab, few_names: None) -> None:
+    one = program(server)
+    with mock.patch.object(newnames, "MOST_OF_ROW", 2):
+        usages = [{"a": 1}, {"b": 1}, {"c": 1}, {"d": 1}, {"d": 0}, {"d": 0, "QR": 1}, {"c": 0, "QR": 1}]
+        entries: list[Any] = [entry(SLOT - n, sent) for n, sent in enumerate(usages)]
+        found = server.report_many(one.lease, entries, None).results
+    assert [(r.status, r.code) for r in found[3:]] == [
+        ("rejected", 144), ("unchanged", None), ("counted", None), ("counted", None),
+    ]  # fmt: skip
+    assert [r.detail for r in found[4:]] == [None] * 3, "no name was counted under (other)"
+    assert by_type(server) == {"QR": 3, "a": 1, "(other)": 2}
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u200d\u2060", " ", "\u3164", "\ufeff\u00a0"])
+def test_a_new_name_with_nothing_to_see_rejects_its_entry_alone(server: Lab, name: str) -> None:
+    one = program(server)
+    sent: list[Any] = [entry(SLOT, {name: 1, "QR": 2}), entry(SLOT - 1, {"QR": 1}), entry(SLOT - 2, {name: 0})]
+    found = server.report_many(one.lease, sent, None).results
+    assert [(r.status, r.code) for r in found] == [("rejected", 140), ("counted", None), ("unchanged", None)]
+    assert "nothing to see" in str(found[0].detail)
+    assert by_type(server) == {"QR": 2}
+    server.ctx.store.write(lambda tx: typenames.number_of(tx, name, NOON))
+    assert server.report(one.lease, {name: 3}, SLOT, None).results[0].status == "counted", "it was there before"
+    assert by_type(server) == {"QR": 2, name: 3}
+
+
+@pytest.mark.parametrize("name", ["\u2060a", "\U0001f468\u200d\U0001f469", "-", "\u0301"])
+def test_a_name_with_something_to_see_counts(server: Lab, name: str) -> None:
+    assert server.report(program(server).lease, {name: 1}, SLOT, None).results[0].status == "counted"
+
+
+def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(server: Lab) -> None:
+    one = program(server)
+    server.report(one.lease, {"x": 5, "w": 1}, SLOT, None)
+
+    def other_server(tx: Any) -> None:
+        origin = tx.origin_number(str(uuid4()), "f" * 32)
+        tx.writing = origin, 1
+        runs = tuple(records.Run(1, digest_of(name), 0, [count]) for name, count in (("x", 7), ("v", 2)))
+        typenames.number_of(tx, OTHER_TYPE, NOON)
+        tx.memory.apply(tx, records.Reported(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)
+        tx.housekeeping = True
+
+    server.ctx.store.write(other_server)
+    assert by_type(server) == {"QR": 1, "w": 1, "(other)": 9}
+    assert server.used() == 1 + 10
+    assert server.report(one.lease, {"x": 7}, SLOT, None).results[0].status == "unchanged"
+
+
+>>>>>>> 1d08176 (Reject a new type name of which nothing can be seen)
 # activity
 
 

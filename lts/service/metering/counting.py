@@ -12,6 +12,7 @@ from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
 from lts.rules import usage
 from lts.rules.catalog import LicenseItem
 from lts.rules.certificates import LicenseName
+from lts.rules.text import shows_nothing
 from lts.rules.usage import Entry, Result
 from lts.service.core import newnames
 from lts.service.core.context import Context
@@ -49,6 +50,10 @@ def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], n
     """The runs of a report's good entries. `now` in UTC seconds."""
     rejected = usage.judge_closed(entries, tx.catalog.closed_day)
     series = usage.gather(sender.lease, _good(entries, rejected))
+    blank = {name for _, name in series if name is not None and name not in tx.types and shows_nothing(name)}
+    if blank:
+        rejected = [result or _nothing_to_see(entry, blank) for entry, result in zip(entries, rejected, strict=True)]
+        series = usage.gather(sender.lease, _good(entries, rejected))
     kinds = _kinds(tx, ctx, sender, series, now)
     folded = _folded(series, kinds)
     full = _without_room(tx, sender, series, kinds) if folded else None
@@ -118,6 +123,14 @@ def _too_many(entry: Entry, full: set[tuple[int, str]]) -> Result | None:
         return None
     detail = f"The device has used over {newnames.MOST_OF_ROW} new type names on this day; the next one is {name}."
     return Result(entry.slot_text, "rejected", 144, detail)
+
+
+def _nothing_to_see(entry: Entry, blank: set[str]) -> Result | None:
+    """The rejection of an entry that uses one of the names; names that have a number from before go on."""
+    if not any(units and name in blank for name, units in entry.usage.items()):
+        return None
+    detail = "usage: a type name has nothing to see in it; give it letters or digits"
+    return Result(entry.slot_text, "rejected", 140, detail)
 
 
 def _split(item: int, kind: int | bytes, slots: dict[int, int], newest: int) -> list[records.Run]:
