@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import BaseConverter
 
 from lts.config import Config
 from lts.errors import AdminError, HttpError, LtsError
@@ -25,6 +26,8 @@ from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 
 _SLASHES = re.compile("/{2,}")
+_NAMED = re.compile("/+api/+v1/+admin/+(?:handshakes|handshake-use|license-key|users)/")
+"""Stands before a name in a path, which may hold slashes and begin with them."""
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -100,7 +103,7 @@ class App:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"
         if "//" in path:  # what proxies make of a slash too many
-            path = environ["PATH_INFO"] = _SLASHES.sub("/", path)
+            path = environ["PATH_INFO"] = _one_slash(path)
         prefix = self._prefix
         if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
             path = path[len(prefix) :]
@@ -116,6 +119,20 @@ class App:
         return answer
 
 
+def _one_slash(path: str) -> str:
+    """The path with single slashes, but for those of a name."""
+    named = _NAMED.search(path)
+    begin = named.end() if named else len(path)
+    return _SLASHES.sub("/", path[:begin]) + path[begin:]
+
+
+class NameConverter(BaseConverter):
+    """A name of whatever characters, to the end of the path."""
+
+    part_isolating = False
+    regex = ".+"
+
+
 def _add_slash(prefix: str, start_response: StartResponse) -> Iterable[bytes]:
     """`/lts` to `/lts/`, relative, since the Host header and what a proxy adds are not to be relied upon."""
     start_response("308 Permanent Redirect", [("Location", prefix.rpartition("/")[2] + "/"), ("Content-Length", "0")])
@@ -125,6 +142,8 @@ def _add_slash(prefix: str, start_response: StartResponse) -> Iterable[bytes]:
 def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str) -> Flask:
     """Everything but the client API."""
     app = Flask("lts", static_folder=None)
+    app.url_map.merge_slashes = False
+    app.url_map.converters["name"] = NameConverter
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = PORTAL_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # DefaultJSONProvider's setting
     gate.install(app)

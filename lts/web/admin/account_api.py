@@ -109,12 +109,12 @@ def _user_calls(api: Blueprint, ctx: Context) -> None:
         )
         return {"name": name}
 
-    @api.patch("/users/<path:name>")
+    @api.patch("/users/<name:name>")
     def edit_user(name: str) -> Json:
         accounts.edit_user(ctx, name, body_fields(json_body(), "role", "password", WAS), g.actor, ctx.clock.now())
         return {"name": name}
 
-    @api.delete("/users/<path:name>")
+    @api.delete("/users/<name:name>")
     def remove_user(name: str) -> Json:
         accounts.remove_user(ctx, name, g.actor, ctx.clock.now())
         return {"removed": name}

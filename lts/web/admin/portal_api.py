@@ -211,26 +211,26 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         changes = {name: value for name, value in body.items() if name != "organizationId"}
         return _saved(handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now()))
 
-    @api.get("/handshakes/<path:name>")
+    @api.get("/handshakes/<name:name>")
     def one_code(name: str) -> Json:
         return handshakes.describe_code(handshakes.find(ctx.store.catalog, name, _organization()))
 
-    @api.patch("/handshakes/<path:name>")
+    @api.patch("/handshakes/<name:name>")
     def edit(name: str) -> Json:
         saved = handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now(), _organization())
         code = handshakes.describe_code(ctx.store.catalog.codes_by_key[saved.key])
         return {**_saved(saved), "validation": code["validation"], "items": code["items"]}
 
-    @api.delete("/handshakes/<path:name>")
+    @api.delete("/handshakes/<name:name>")
     def remove(name: str) -> Json:
         removed = handshakes.remove(ctx, name, g.actor, ctx.clock.now(), _organization())
         return {"removed": removed.name, "id": removed.key, "organizationId": removed.organization_id}
 
-    @api.get("/handshake-use/<path:name>")
+    @api.get("/handshake-use/<name:name>")
     def use(name: str) -> Json:
         return codeuse.code_use(ctx, name, ctx.clock.now(), _organization())
 
-    @api.get("/license-key/<path:name>")
+    @api.get("/license-key/<name:name>")
     def key(name: str) -> Json:
         if not g.account.may_change:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
