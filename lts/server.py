@@ -42,6 +42,7 @@ from lts.service.folder import datafolder, folderstate, placing
 from lts.service.folder.datafolder import DataFolder
 from lts.service.folder.mark import Mark
 from lts.service.licensing.catalog import Builder
+from lts.service.maintenance import ownkeys
 from lts.service.pair.node import Node
 from lts.store import codes, database, pair
 from lts.store.store import DATABASE, Store, prepare
@@ -168,6 +169,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     else:
         begin_feed(ctx)
         store.write(lambda tx: pair.continue_others(tx, me.key.public.x, ctx.clock.now()))
+    ownkeys.state(ctx)
     for name, detail in me.events:
         ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):

@@ -114,6 +114,24 @@ def test_a_name_with_a_count_of_zero_is_no_new_name(server: Lab, few_names: None
     assert by_type(server) == {"QR": 3, "a": 1, "(other)": 2}
 
 
+@pytest.mark.parametrize("name", ["\u200b", "\u200d\u2060", " ", "\u3164", "\ufeff\u00a0"])
+def test_a_new_name_with_nothing_to_see_rejects_its_entry_alone(server: Lab, name: str) -> None:
+    one = program(server)
+    sent: list[Any] = [entry(SLOT, {name: 1, "QR": 2}), entry(SLOT - 1, {"QR": 1}), entry(SLOT - 2, {name: 0})]
+    found = server.report_many(one.lease, sent, None).results
+    assert [(r.status, r.code) for r in found] == [("rejected", 140), ("counted", None), ("unchanged", None)]
+    assert "nothing to see" in str(found[0].detail)
+    assert by_type(server) == {"QR": 2}
+    server.ctx.store.write(lambda tx: typenames.number_of(tx, name, NOON))
+    assert server.report(one.lease, {name: 3}, SLOT, None).results[0].status == "counted", "it was there before"
+    assert by_type(server) == {"QR": 2, name: 3}
+
+
+@pytest.mark.parametrize("name", ["\u2060a", "\U0001f468\u200d\U0001f469", "-", "\u0301"])
+def test_a_name_with_something_to_see_counts(server: Lab, name: str) -> None:
+    assert server.report(program(server).lease, {name: 1}, SLOT, None).results[0].status == "counted"
+
+
 def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(server: Lab) -> None:
     one = program(server)
     server.report(one.lease, {"x": 5, "w": 1}, SLOT, None)

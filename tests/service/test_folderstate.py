@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -145,6 +146,8 @@ LOST: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "without its identity": (without("identity.json"), "identity.json is missing"),
     "without its identity and its database": (without("identity.json", "lts.db", LOG), "identity.json is missing"),
     "without its key": (without("server.key"), "server.key is missing"),
+    "with another server's key": (part("server.key", "other"), "server.key is not this server's"),
+    "with another server's vault key": (part("vault.key", "other"), "vault.key is not this server's"),
 }
 
 
@@ -207,8 +210,10 @@ def test_a_folder_without_what_it_needs_is_named_and_only_a_backup_helps(how: st
     said = refused(folder)
     assert words in said, said
     assert "restore" in said
-    with pytest.raises(DataFolderError):
-        restoring.accept(folder / "data", "Ann")
+    assert any(words in fault for fault in faults(folder)), "doctor says it too"
+    for ask in (verified, lambda place: restoring.accept(place / "data", "Ann")):
+        with pytest.raises(DataFolderError, match=re.escape(words)):
+            ask(folder)
     assert refused(folder) == said
 
 

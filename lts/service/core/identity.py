@@ -31,8 +31,9 @@ class Identity:
     `previous_keys` the public keys (base64url) of those that moved since LTS 0.2.
 
     `feed` says whether the database holds changes of this incarnation: NEW until it does, then BEGUN; empty where
-    LTS 0.1.0 wrote the identity. `causes` are told with the first change of this incarnation; `events` are things for
-    the audit log that happened while loading.
+    LTS 0.1.0 wrote the identity. `key_print` and `vault_print` tell this server's keys from others': the id of its
+    public key and Vault.fingerprint, empty where nobody could say yet. `causes` are told with the first change of this
+    incarnation; `events` are things for the audit log that happened while loading.
     """
 
     uuid: str
@@ -42,6 +43,8 @@ class Identity:
     previous: tuple[str, ...] = ()
     previous_keys: tuple[str, ...] = ()
     feed: str = ""
+    key_print: str = ""
+    vault_print: str = ""
     causes: tuple[Cause, ...] = ()
     events: tuple[tuple[str, dict[str, Any]], ...] = field(default=(), compare=False)
 
@@ -60,7 +63,7 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
     """The identity kept in the data folder, or a new one in an empty folder.
 
     A folder moved to another machine gets a new UUID with a new key. Raises DataFolderError when the
-    identity is damaged or one of its two files is missing.
+    identity is damaged, or one of its two files is missing or another server's.
     """
     path = folder / IDENTITY
     present = read_labels()
@@ -70,9 +73,15 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
     verdict = rules.compare(stored.labels, present)
     if not verdict.same:
         keys = (*stored.previous_keys, stored.key.public.x)
-        moved = replace(_new(present), previous=(*stored.previous, stored.uuid), previous_keys=keys)
+        moved = replace(
+            _new(present),
+            previous=(*stored.previous, stored.uuid),
+            previous_keys=keys,
+            vault_print=stored.vault_print,
+        )
         uuids = {"oldUuid": stored.uuid, "newUuid": moved.uuid}
         cause = (MOVED, {**uuids, "matching": verdict.matching, "known": verdict.known}, "system")
+        _keep(folder, replace(stored, key_print=""))  # killed between the two files that follow, it moves again
         return _save(folder, replace(moved, causes=(*stored.causes, cause)))
     if verdict.learnt:
         event = ("labels-learnt", {"count": len(verdict.learnt)})
@@ -80,10 +89,12 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
     return stored
 
 
-def renew_incarnation(folder: Path, *causes: Cause) -> None:
+def renew_incarnation(folder: Path, *causes: Cause, other_vault: bool = False) -> None:
     """After a restore: what this server writes from now on is a new origin of the change feed. Done again, it tells
-    no cause twice."""
+    no cause twice. `other_vault`: the vault's key came anew, without an identity that tells of it."""
     known = load(folder)
+    if other_vault:
+        known = replace(known, vault_print="")
     told = dict.fromkeys(map(json.dumps, (*known.causes, *causes)))
     _keep(folder, replace(known, incarnation=secrets.token_hex(8), feed=NEW, causes=_causes(map(json.loads, told))))
 
@@ -93,8 +104,15 @@ def begun(folder: Path, me: Identity) -> Identity:
     return me if me.feed == BEGUN else _keep(folder, replace(me, feed=BEGUN, causes=()))
 
 
+def with_prints(folder: Path, me: Identity, key_print: str, vault_print: str) -> Identity:
+    """State which keys are this server's. Raises OSError."""
+    stated = replace(me, key_print=key_print, vault_print=vault_print)
+    return me if stated == me else _keep(folder, stated)
+
+
 def _new(labels: tuple[str, ...]) -> Identity:
-    return Identity(_new_uuid(labels), SigningKey.generate(), labels, secrets.token_hex(8), feed=NEW)
+    key = SigningKey.generate()
+    return Identity(_new_uuid(labels), key, labels, secrets.token_hex(8), feed=NEW, key_print=key.public.kid)
 
 
 def _new_uuid(labels: tuple[str, ...]) -> str:
@@ -109,7 +127,32 @@ def _new_uuid(labels: tuple[str, ...]) -> str:
 
 
 def load(folder: Path) -> Identity:
-    """The identity kept in a data folder. Raises DataFolderError when it is missing or damaged."""
+    """The identity kept in a data folder. Raises DataFolderError when it is missing or damaged, or the key is another
+    server's."""
+    me = _read(folder)
+    if me.key_print not in ("", me.key.public.kid):
+        raise DataFolderError(not_own(folder / KEY))
+    return me
+
+
+def vault_print(folder: Path) -> str:
+    """What the identity kept in a data folder says of the vault's key; empty where it says nothing, or cannot be read,
+    which `load` tells."""
+    try:
+        return str(json.loads(plainfile.read(folder / IDENTITY)).get("vaultPrint", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def not_own(path: Path) -> str:
+    """One sentence of a key that is not the one of which the identity beside it tells."""
+    return (
+        f"{path} is not this server's: {IDENTITY} beside it tells of another key. Put the server's own file back (a"
+        " backup is a zip file that holds it), or restore a backup whole: `lts restore BACKUP`."
+    )
+
+
+def _read(folder: Path) -> Identity:
     path = folder / IDENTITY
     try:
         fields = json.loads(plainfile.read(path).decode("utf-8"))
@@ -121,6 +164,8 @@ def load(folder: Path) -> Identity:
             tuple(str(uuid) for uuid in fields["previous"]),
             tuple(str(key) for key in fields.get("previousKeys", ())),
             str(fields.get("feed", "")),
+            str(fields.get("keyPrint", "")),
+            str(fields.get("vaultPrint", "")),
             _causes(fields.get("causes", ())),
         )
     except FileNotFoundError as error:
@@ -149,9 +194,12 @@ def _keep(folder: Path, identity: Identity) -> Identity:
         "previous": list(identity.previous),
         "previousKeys": list(identity.previous_keys),
     }
-    if identity.feed:
-        fields["feed"] = identity.feed
-    if identity.causes:
-        fields["causes"] = identity.causes
+    more = {
+        "feed": identity.feed,
+        "keyPrint": identity.key_print,
+        "vaultPrint": identity.vault_print,
+        "causes": identity.causes,
+    }
+    fields |= {name: value for name, value in more.items() if value}
     write_private(folder / IDENTITY, json.dumps(fields, indent=2).encode("utf-8"))
     return identity

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lts import plainfile
 from lts.errors import DataFolderError
+from lts.service.core import identity
 from lts.service.core.files import not_read, write_private
 
 FILE = "vault.key"
@@ -26,7 +27,7 @@ class Vault:
 
     @classmethod
     def load_or_create(cls, folder: Path, *, create: bool) -> Vault:
-        """From `vault.key` in the data folder. Raises DataFolderError when it is lost or damaged."""
+        """From `vault.key` in the data folder. Raises DataFolderError when it is lost, damaged or another server's."""
         path = folder / FILE
         if create and not path.exists():
             write_private(path, os.urandom(32))
@@ -34,7 +35,7 @@ class Vault:
 
     @classmethod
     def load(cls, folder: Path) -> Vault:
-        """From `vault.key` in the data folder. Raises DataFolderError when it is lost or damaged."""
+        """From `vault.key` in the data folder. Raises DataFolderError when it is lost, damaged or another server's."""
         path = folder / FILE
         if not path.exists():
             raise DataFolderError(f"{path} is missing; without it stored secrets cannot be read: restore it.")
@@ -44,7 +45,15 @@ class Vault:
             raise DataFolderError(not_read(path, error)) from error
         if len(secret) != 32:
             raise DataFolderError(f"{path} is damaged; restore it from a backup.")
-        return cls(secret)
+        vault = cls(secret)
+        if identity.vault_print(folder) not in ("", vault.fingerprint):
+            raise DataFolderError(identity.not_own(path))
+        return vault
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this secret from others and gives nothing of it away."""
+        return self.derive("print").hex()[:32]
 
     def secret_for_standby(self) -> bytes:
         """The secret itself, to be sealed for the other server of a pair: both must read the same tokens."""

@@ -75,6 +75,7 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     Raises DataFolderError where it cannot be looked at, which nothing but a backup mends.
     """
     me = identity.load(folder)
+    vault.Vault.load(folder)
     try:
         said = mark.read(folder)
     except ValueError as error:

@@ -17,7 +17,7 @@ from typing import Any
 
 from lts import plainfile
 from lts.errors import DataFolderError
-from lts.service.core import identity
+from lts.service.core import identity, vault
 from lts.service.core.files import sync_folder, write_private
 
 INCOMING = "incoming"
@@ -102,7 +102,8 @@ def finish(data_dir: Path) -> Plan | None:
         return None
     try:
         _move(data_dir, plan)
-        identity.renew_incarnation(data_dir, (plan.action, plan.detail, plan.actor))
+        other_vault = vault.FILE in plan.names and identity.IDENTITY not in plan.names
+        identity.renew_incarnation(data_dir, (plan.action, plan.detail, plan.actor), other_vault=other_vault)
         (data_dir / MARKER).unlink()
         sync_folder(data_dir)
     except OSError as error:

@@ -42,6 +42,7 @@ def restore(source: Path, data_dir: Path, actor: str = "system") -> list[str]:
             folder = placing.prepare(data_dir)
             _unpack(bundle, names, folder, source)
         identity.load(folder)  # what is decided needs it, at every start until it is through
+        vault.Vault.load(folder)
         if database.is_newer(folder / DATABASE):
             raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
         placing.decide(data_dir, EVERYTHING, ("restored", {"file": source.name}, actor))
@@ -166,7 +167,6 @@ def accept(data_dir: Path, actor: str) -> placing.Plan:
     audit log, and a log that does not belong to the database set aside. Raises AdminError where nothing is wrong,
     DataFolderError where a backup is needed."""
     placing.finish(data_dir)
-    vault.Vault.load(data_dir)
     found = folderstate.examine(data_dir)
     if found is None:
         raise AdminError("nothing-to-accept", f"{data_dir} is whole; start the server.")

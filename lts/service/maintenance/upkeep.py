@@ -130,8 +130,11 @@ def backup(store_path: Path, data_dir: Path, now: int, trust: TrustStore) -> Pat
     `trust` that its licenses need. `now` in UTC seconds.
 
     A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
-    machine. The file holds the private key: it is written for its owner only. Raises AdminError when there is no room.
+    machine. The file holds the private key: it is written for its owner only. Raises AdminError when there is no room,
+    DataFolderError when a key there is not this server's any more.
     """
+    identity.load(data_dir)
+    Vault.load(data_dir)
     target = data_dir / BACKUPS / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{secrets.token_hex(4)}.lts"
     partial = target.with_name(target.name + ".part")
     try:
