@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lts.crypto import SigningKey, b64url
@@ -23,8 +24,8 @@ class Lines:
         self.server, self.peer = SigningKey.generate(), SigningKey.generate()
         self.sessions = Sessions(self.server, lambda: self.peer.public.x)
 
-    def hello(self, key: SigningKey) -> str:
-        body = messages.encode(Hello(speaker(key), "nonce"))
+    def hello(self, key: SigningKey, protocol: int = 1) -> str:
+        body = messages.encode(Hello(msgspec.structs.replace(speaker(key), protocol=protocol), "nonce"))
         signature = b64url(key.sign(rules.request_statement(messages.HELLO, body, "", 0)))
         answer, _, _ = self.sessions.welcome(body, signature, lambda who: speaker(self.server))
         return messages.decode(answer, Welcome).session
@@ -33,7 +34,7 @@ class Lines:
         statement = rules.request_statement("changes", body, session, counter)
         return {SESSION: session, COUNTER: str(counter), SIGNATURE: b64url(key.sign(statement))}
 
-    def admit(self, headers: dict[str, str], body: bytes = b"x") -> tuple[str, int]:
+    def admit(self, headers: dict[str, str], body: bytes = b"x") -> int | None:
         return self.sessions.admit("changes", headers, body)
 
     def refused(self, headers: dict[str, str]) -> str:
@@ -54,6 +55,15 @@ def test_each_counter_is_taken_once_and_only_upwards(lines: Lines) -> None:
     lines.admit(third)
     assert lines.refused(first) == lines.refused(third) == "peer-replayed"
     assert lines.refused(lines.request(lines.peer, session, 2)) == "peer-replayed"
+
+
+def test_what_a_hello_says_counts_with_the_first_good_request_of_its_session(lines: Lines) -> None:
+    older, newer = lines.hello(lines.peer, 1), lines.hello(lines.peer, 2)
+    assert lines.admit(lines.request(lines.peer, newer, 1)) == 2
+    assert lines.admit(lines.request(lines.peer, newer, 2)) is None
+    assert lines.admit(lines.request(lines.peer, older, 1)) == 1
+    renamed = newer.rpartition(".")[0] + ".1"
+    assert lines.refused(lines.request(lines.peer, renamed, 3)) == "peer-not-pinned"
 
 
 def test_a_stranger_may_say_hello_as_often_as_it_likes_and_disturbs_nobody(lines: Lines) -> None:

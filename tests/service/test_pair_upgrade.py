@@ -138,6 +138,33 @@ def test_main_first_new_kinds_of_change_wait_for_the_standbys_upgrade(duet: Duet
     assert duet.main.faults() == duet.standby.faults() == []
 
 
+def test_a_hello_of_before_the_upgrade_that_comes_again_changes_nothing(duet: Duet) -> None:
+    sent = []
+    start_as_of_before(duet.standby)
+    assert duet.standby.following is not None
+    line = duet.standby.following._line
+    send = line._send
+
+    def recorded(
+        path: str, headers: dict[str, str], body: bytes, timeout: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        sent.append((path, headers, body))
+        return send(path, headers, body, timeout)
+
+    line._send = recorded
+    duet.run(3)
+    assert duet.main.node.peer.protocol == 1
+    duet.standby.close()
+    duet.settle()
+    [hello] = [one for one in sent if one[0] == messages.HELLO]
+    assert duet.main.answering is not None
+    assert duet.main.answering.answer(*hello)[0] == 200
+    assert duet.main.node.peer.protocol == pair.PROTOCOL
+    archiving.archive(duet.main.server.ctx, "200", None, "admin", NOON)
+    duet.standby.follow()
+    assert picture(duet.main.server) == picture(duet.standby.server)
+
+
 def test_an_older_standby_gets_no_first_copy_that_it_cannot_read(duet: Duet) -> None:
     start_as_of_before(duet.standby)
     duet.run(3)

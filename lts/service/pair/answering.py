@@ -66,7 +66,9 @@ class Answering:
             if call is None:
                 raise PeerError("peer-path", "There is no such call between servers.", status=404)
             counter = number_in(headers.get(COUNTER, ""))
-            self._sessions.admit(path, headers, body)
+            spoken = self._sessions.admit(path, headers, body)
+            if spoken is not None:
+                self._node.peer.protocol = spoken
             self._refuse_when_parted()
             status, answer = 200, call(session, body)
         except LtsError as error:
@@ -81,9 +83,7 @@ class Answering:
         except PeerError as error:
             return error.status, {}, messages.encode(Problem(str(error.code), error.detail))
         pinned = self._node.pinned.now.key
-        if who.key == pinned:
-            self._node.peer.protocol = who.protocol
-        elif pinned is not None and who.key not in self._strangers and len(self._strangers) < 100:
+        if pinned is not None and who.key not in (pinned, *self._strangers) and len(self._strangers) < 100:
             self._strangers.add(who.key)
             kid = PublicKey.from_x(who.key).kid
             log.warning("a server with the key %s called; it is not the one pinned and gets nothing", fingerprint(kid))

@@ -1,7 +1,8 @@
 """The answering side of the pair: who may speak, and that each request is new (docs/design/pair.md, Trust).
 
 A caller says hello and gets a session; its first good request makes the session live. Every request carries a
-counter higher than the one before and a signature by the pinned key. No clock takes part.
+counter higher than the one before and a signature by the pinned key. No clock takes part. A hello may be one of before,
+sent again: what it says counts with the first good request, which nobody else can sign.
 """
 
 from __future__ import annotations
@@ -46,19 +47,20 @@ class Sessions:
         _verify(hello.me.key, signature, rules.request_statement(messages.HELLO, body, "", 0))
         with self._lock:
             self._given += 1
-            session = self._name(self._given, hello.me.key)
+            session = self._name(self._given, hello.me.protocol, hello.me.key)
         answer = messages.encode(Welcome(me(hello.me), session))
         return answer, self.sign(hello.nonce, 0, 200, answer), hello.me
 
-    def admit(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[str, int]:
-        """(session, counter) of a request that may be answered. Raises PeerError: 401 when the caller should say
-        hello again, 403 when it is not the pinned server, 409 when the request was sent before."""
+    def admit(self, path: str, headers: Mapping[str, str], body: bytes) -> int | None:
+        """A request that may be answered: the protocol that its hello named, where it is the first of its session.
+        Raises PeerError: 401 when the caller should say hello again, 403 when it is not the pinned server, 409 when the
+        request was sent before."""
         session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
-        number = number_in(session.partition(".")[0])
+        number, protocol = number_in(session.partition(".")[0]), number_in(session.rpartition(".")[2])
         pinned = self._pinned()
         if pinned is None:
             raise PeerError("peer-not-met", "This server has not reached the other at its URL yet.", status=403)
-        if not hmac.compare_digest(session.encode(), self._name(number, pinned).encode()):
+        if not hmac.compare_digest(session.encode(), self._name(number, protocol, pinned).encode()):
             if self._is_ours(session, number):
                 words = "This server's key is not the one that the other has pinned."
                 raise PeerError("peer-not-pinned", words, status=403)
@@ -66,13 +68,14 @@ class Sessions:
         _verify(pinned, headers.get(SIGNATURE, ""), rules.request_statement(path, body, session, counter))
         with self._lock:
             self._check_goes_on(number)
+            first = number not in self._counters
             if not self._counters.get(number, 0) < counter:
                 raise PeerError("peer-replayed", "The request was sent before.", status=409)
             self._counters[number] = counter
             self._counters.move_to_end(number)
             if len(self._counters) > MAX_SESSIONS:
                 self._ended = max(self._ended, self._counters.popitem(last=False)[0])
-        return session, counter
+        return protocol if first else None
 
     def hear(self, session: str, word: int) -> None:
         """The other server numbered what it says in a session; by another start of it than before, all older sessions
@@ -91,9 +94,9 @@ class Sessions:
         """The signature that goes with an answer."""
         return b64url(self._key.sign(rules.answer_statement(session, counter, status, body)))
 
-    def _name(self, number: int, key: str) -> str:
-        """`number.mark.proof`: the mark shows that this server gave it, the proof to whom."""
-        return f"{number}.{self._mac(f'{number}')}.{self._mac(f'{number} {key}')}"
+    def _name(self, number: int, protocol: int, key: str) -> str:
+        """`number.mark.proof.protocol`: the mark shows that this server gave it, the proof to whom, who spoke what."""
+        return f"{number}.{self._mac(f'{number}')}.{self._mac(f'{number} {protocol} {key}')}.{protocol}"
 
     def _is_ours(self, session: str, number: int) -> bool:
         mark = session.split(".")[1:2]
