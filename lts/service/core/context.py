@@ -11,15 +11,14 @@ from lts.config import Config
 from lts.errors import AdminError, Refusal
 from lts.rules.notices import Notice
 from lts.service.core.clock import Clock
-from lts.service.core.goneon import GoneOn
 from lts.service.core.identity import Identity
 from lts.service.core.leases import Leases
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.newcomers import Newcomers
-from lts.service.core.newnames import NewNames
 from lts.service.core.pinned import Delegation
 from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.refusals import Refusals
+from lts.service.core.today import Today
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.store import records
@@ -87,10 +86,8 @@ class Context:
     """Authorizations of the last hour."""
     newcomers: Newcomers = field(default_factory=Newcomers)
     """Addresses from which too many new devices asked."""
-    new_names: NewNames = field(default_factory=NewNames)
-    """Type names that got a number today."""
-    gone_on: GoneOn = field(default_factory=GoneOn)
-    """Devices that go on after a release."""
+    today: Today = field(default_factory=Today)
+    """Type names that got a number today, and what was told of devices."""
     warnings: list[Notice] = field(default_factory=list)
     """What an administrator should know."""
     restored_noticed: bool = False

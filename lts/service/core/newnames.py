@@ -6,14 +6,15 @@ not grow the tables without end; nothing that it counts may be lost for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.certificates import LicenseName
 from lts.rules.notices import Notice
 from lts.rules.usage import OTHER_TYPE, digest_of
+from lts.service.core.today import Today
 from lts.store import audit, typenames
+from lts.store.records import Event
 from lts.store.sql import Connection
 from lts.store.transaction import Transaction
 
@@ -21,63 +22,36 @@ OF_DEVICE, OF_LICENSE = 50, 500
 """New names that get a number, of one device and of one license in a day (UTC)."""
 MOST_OF_ROW = 2000
 """Names without a number that a device's day can hold: each report reads and writes them all."""
-FOLDED = "types-folded"
+NEW, FOLDED = "new-type", "types-folded"
 _SHOWN_DAYS = 2
 _NAMED = 3
 
 
-class NewNames:
-    """How many names got a number today; begins anew with the day, and with the process. For the writer alone."""
+def number(tx: Transaction, today: Today, name: str, device: bytes, license_name: LicenseName, now: int) -> int | bytes:
+    """The number of a name, new or not; its digest when there is no room for another one. `now` in UTC seconds."""
+    known = tx.types.get(name)
+    if known is not None:
+        return known
+    of_device, of_license = (NEW, device), (NEW, license_name)
+    if (
+        today.count(tx, of_device, now) >= OF_DEVICE
+        or today.count(tx, of_license, now) >= OF_LICENSE
+        or len(tx.types) >= typenames.MAX_TYPES
+    ):
+        typenames.number_of(tx, OTHER_TYPE, now)
+        return digest_of(name)
+    today.add(tx, of_device, of_license)
+    return typenames.number_of(tx, name, now)
 
-    def __init__(self) -> None:
-        self._day = -1
-        self._given: Counter[object] = Counter()
-        self._open: tuple[Transaction, Counter[object]] | None = None
-        """What the transaction that is open gave; it counts once that is durable."""
-        self._told: set[LicenseName] = set()
 
-    def number(self, tx: Transaction, name: str, device: bytes, license_name: LicenseName, now: int) -> int | bytes:
-        """The number of a name, new or not; its digest when there is no room for another one."""
-        known = tx.types.get(name)
-        if known is not None:
-            return known
-        self._begin(now // DAY_SECONDS)
-        given = self._given_in(tx)
-        if (
-            self._given[device] + given[device] >= OF_DEVICE
-            or self._given[license_name] + given[license_name] >= OF_LICENSE
-            or len(tx.types) >= typenames.MAX_TYPES
-        ):
-            typenames.number_of(tx, OTHER_TYPE, now)
-            return digest_of(name)
-        given.update((device, license_name))
-        return typenames.number_of(tx, name, now)
-
-    def _given_in(self, tx: Transaction) -> Counter[object]:
-        if self._open is None or self._open[0] is not tx:
-            self._open = tx, Counter()
-            tx.afterwards(self._keep)
-        return self._open[1]
-
-    def _keep(self) -> None:
-        if self._open is not None:
-            self._given.update(self._open[1])
-            self._open = None
-
-    def is_news(self, license_name: LicenseName, now: int) -> bool:
-        """Whether no administrator was shown today that names of a license count under "(other)"."""
-        self._begin(now // DAY_SECONDS)
-        return license_name not in self._told
-
-    def was_shown(self, license_name: LicenseName) -> None:
-        """The audit log has it: it is no news any more today."""
-        self._told.add(license_name)
-
-    def _begin(self, day: int) -> None:
-        if day != self._day:
-            self._day = day
-            self._given.clear()
-            self._told.clear()
+def tell(
+    tx: Transaction, today: Today, folded: Collection[str], device: str, license_name: LicenseName, now: int
+) -> None:
+    """Write into the audit log, once a day, that names of a license count under "(other)"; `device` (UUID) reported
+    some, `folded`. `now` in UTC seconds."""
+    if folded and today.first(tx, (FOLDED, license_name), now):
+        detail = {"subject": license_name[1], "device": device, "type": min(folded)}
+        tx.emit(Event("system", FOLDED, detail), now)
 
 
 def detail_of(names: Collection[str]) -> str:

@@ -27,10 +27,12 @@ class RecentCalls:
         minute = now // 60
         with self._lock:
             minutes = self._codes[code]
-            if not minutes or minutes[-1][0] != minute:
-                minutes.append([minute, 0, 0])
-            minutes[-1][1] += failed
-            minutes[-1][2] += 1
+            counts = next((one for one in reversed(minutes) if one[0] == minute), None)  # calls of two minutes cross
+            if counts is None:
+                counts = [minute, 0, 0]
+                minutes.append(counts)
+            counts[1] += failed
+            counts[2] += 1
 
     def granted_within(self, code: int, begin: int, end: int) -> int:
         """Authorizations that a code gave from the minute of `begin` to before that of `end` (UTC seconds), as far as

@@ -86,7 +86,8 @@ def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: i
     """What stands for each name in the feed: its number, else its digest."""
     known = tx.types
     return {
-        name: known.get(name) or ctx.new_names.number(tx, name, sender.uuid, sender.items[position].license_name, now)
+        name: known.get(name)
+        or newnames.number(tx, ctx.today, name, sender.uuid, sender.items[position].license_name, now)
         for position, name in series
         if name is not None
     }

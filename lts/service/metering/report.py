@@ -35,6 +35,8 @@ from lts.store import usage as stored
 from lts.store.transaction import Transaction
 from lts.store.writer import Waiting
 
+RESTORED = "database-restored"
+
 
 class Reported(NamedTuple):
     """What the client is told: a result for each entry in order, its new clone token, and a renewed lease with its
@@ -59,10 +61,6 @@ class _Recorded(NamedTuple):
     token: str
     certificates: tuple[str, ...] | None
     counting: Counting
-    gone_on: str | None
-    """The item, where it was used after its seat was given back."""
-    reached: int | None
-    """Set where the lease says that this server once had changes that it has not: how many it has."""
 
 
 def record(
@@ -131,8 +129,6 @@ def _finish(
     now: int,
     body: str,
 ) -> Reported:
-    if recorded.reached is not None:
-        _note_restored(ctx, lease, recorded.reached)
     durable = ctx.confirm(recorded.place.serial)
     results = _results(recorded, entries, rejected)
     if ctx.partner is not None and ctx.partner.clock_gap > 0:
@@ -140,12 +136,6 @@ def _finish(
             e for e, result in zip(entries, rejected, strict=True) if result is not None and result.code == 142
         ]
         ctx.partner.ahead += None in usage.judge_all(lie_ahead, now + ctx.partner.clock_gap)
-    folded, charged = recorded.counting.folded, recorded.counting.license_name
-    if folded and ctx.new_names.is_news(charged, now):
-        ctx.note_event(newnames.FOLDED, {"subject": charged[1], "device": lease.device, "type": min(folded)})
-        ctx.new_names.was_shown(charged)
-    if recorded.gone_on is not None and ctx.gone_on.is_news(lease.device, recorded.gone_on, now):
-        ctx.note_event(goneon.GONE_ON, {"subject": lease.device, "item": recorded.gone_on})
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
@@ -226,10 +216,15 @@ def _record(
         if _limits_reached(code, held, counts) != _limits_reached(code, held, before):
             tried.before, tried.after = before, counts
             raise _LimitPassed
-    after = goneon.used_after_release(tx.db, number, lease, held, entries) if number and not renewed else None
+    if number and not renewed:
+        gone_on = goneon.used_after_release(tx.db, number, lease, held, entries)
+        goneon.tell(tx, ctx.today, lease.device, gone_on, now)
+    newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
+    if reached is not None:
+        _tell_restored(tx, ctx, lease, reached, now)
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
-    return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting, after, reached)
+    return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting)
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
@@ -251,21 +246,22 @@ def _is_of_this_feed(tx: Transaction, ctx: Context, lease: Lease) -> bool:
     return known is None or known[:4].hex() == lease.head
 
 
-def _note_restored(ctx: Context, lease: Lease, reached: int) -> None:
-    """A lease of this origin at a place that its feed has not, or has otherwise: an old database was put back
-    (docs/design/pair.md, Restored and copied servers). Told once. Raises CannotStore; the next such report tells it."""
-    if ctx.restored_noticed:
+def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, now: int) -> None:
+    """A lease of this origin at a place that its feed, which reached so many changes, has not, or has otherwise: an old
+    database was put back (docs/design/pair.md, Restored and copied servers). Told once."""
+    if not ctx.today.first(tx, RESTORED, now):
         return
-    ctx.note_event("database-restored", {"serial": lease.serial, "reached": reached})
+    tx.emit(records.Event("system", RESTORED, {"serial": lease.serial, "reached": reached}), now)
+    tx.afterwards(lambda: _warn_restored(ctx))
+
+
+def _warn_restored(ctx: Context) -> None:
     ctx.restored_noticed = True
-    ctx.warnings.append(
-        Notice(
-            "database-restored",
-            "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats"
-            " since then are missing; restore the newest backup with lts restore.",
-            ERROR,
-        )
+    sentence = (
+        "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats since"
+        " then are missing; restore the newest backup with lts restore."
     )
+    ctx.warnings.append(Notice(RESTORED, sentence, ERROR))
 
 
 def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, Standing]:

@@ -1,0 +1,51 @@
+"""What happened today of which only so much may happen, or be told, in a day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+
+from lts.protocol import DAY_SECONDS
+from lts.store.transaction import Transaction
+
+
+class Today:
+    """How often each thing happened in a day (UTC); begins anew with the day, and with the process.
+
+    For operations of the writer alone. What one adds counts for those of its transaction at once, for all once that is
+    durable, and for none when it fails.
+    """
+
+    def __init__(self) -> None:
+        self._day = 0
+        self._kept: Counter[Hashable] = Counter()
+        self._open: tuple[Transaction | None, Counter[Hashable]] = (None, Counter())
+
+    def count(self, tx: Transaction, thing: Hashable, now: int) -> int:
+        """How often it happened on the day of `now` (UTC seconds)."""
+        day = now // DAY_SECONDS
+        if day not in (self._day, self._day - 1):  # at midnight a call of the day before may come later
+            self._day = day
+            self._kept.clear()
+        return self._kept[thing] + self._of(tx)[thing]
+
+    def add(self, tx: Transaction, *things: Hashable) -> None:
+        """Each happened once more."""
+        self._of(tx).update(things)
+
+    def first(self, tx: Transaction, thing: Hashable, now: int) -> bool:
+        """Whether it happens the first time on the day of `now` (UTC seconds); it has happened then."""
+        if self.count(tx, thing, now):
+            return False
+        self.add(tx, thing)
+        return True
+
+    def _of(self, tx: Transaction) -> Counter[Hashable]:
+        if self._open[0] is not tx:
+            self._open = tx, Counter()
+            tx.afterwards(self._keep)
+        return self._open[1]
+
+    def _keep(self) -> None:
+        self._kept.update(self._open[1])
+        self._open = None, Counter()
