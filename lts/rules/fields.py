@@ -120,7 +120,7 @@ class Fields:
                     return min(seconds + DAY_SECONDS, NEVER - 1) if alone and end else seconds
         except ValueError:
             pass
-        raise self.fault(name, "must be a time such as 2026-11-25T00:00:00Z")
+        raise self.fault(name, "must be a date such as 2026-11-25, or a time such as 2026-11-25T00:00:00Z")
 
     def object(self, name: str) -> Fields:
         """A JSON object within."""

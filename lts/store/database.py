@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +130,13 @@ def faults_told(path: Path) -> Iterator[None]:
         raise _of_disk(path, error) from error
 
 
+def _is_read_alone(folder: Path) -> bool:
+    try:
+        return sys.platform != "win32" and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
 _WRITING = frozenset({
     apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_TRUNCATE,
     apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP, apsw.SQLITE_IOERR_GETTEMPPATH,
@@ -143,6 +151,11 @@ def _of_disk(path: Path, error: apsw.IOError) -> DataFolderError:
 
 
 def _cannot_open(path: Path, error: Exception) -> str:
+    if _is_read_alone(path.parent):
+        return (
+            f"{path} cannot be opened (its disk is read-only, and a database makes files beside it even to be read);"
+            " mount the disk so that it can be written."
+        )
     return f"{path} cannot be written by {user_name()} ({error}); check the rights of the file and of its folder."
 
 

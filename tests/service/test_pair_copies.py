@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from lts.errors import PeerError
 from lts.protocol import DAY_SECONDS
 from lts.service.folder import placing, restoring
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import upkeep
+from lts.service.pair import messages, secrecy
+from lts.service.pair.giving import Giving
+from lts.service.pair.messages import CopyRequest
 from lts.store import archive
 from tests.service.conftest import DEVICE, made_once
 from tests.support.duet import Duet, copy_of, counts, picture
@@ -36,6 +41,34 @@ def test_a_standby_with_licenses_of_its_own_keeps_them_and_says_what_to_do(tmp_p
     assert duet.main.answers()
     assert "999-7" in duet.standby.server.ctx.store.catalog.codes
     duet.close()
+
+
+@pytest.mark.parametrize("where", ["stat", "unlink"])
+def test_a_first_copy_that_cannot_be_read_is_refused_by_a_signed_sentence(
+    where: str, duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = duet.main.node
+    giving = Giving(node)
+    real = getattr(Path, where)
+
+    def fail(path: Path, *args: Any, **more: Any) -> Any:
+        if path.name.startswith("copy-for-standby") and path.suffix == ".db":
+            raise OSError(5, "Input/output error", str(path))
+        return real(path, *args, **more)
+
+    request = messages.encode(CopyRequest(secrecy.public_part(secrecy.new_key())))
+    if where == "unlink":
+        giving.offer(request)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, where, fail)
+        if where == "stat":
+            with pytest.raises(PeerError, match=r"No copy can be made: Input/output error"):
+                giving.offer(request)
+            assert not list(node.ctx.store.path.parent.glob("copy-for-standby*")), "its room is given back"
+        else:
+            giving.offer(request)
+    giving.offer(request)
+    assert len(list(node.ctx.store.path.parent.glob("copy-for-standby*"))) == 1
 
 
 def keep_database(duet: Duet) -> Path:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 from uuid import UUID
 
 import pytest
 
 from lts.config import Config
-from lts.errors import Refusal
+from lts.errors import CannotStore, Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.vendorkey import fingerprint
@@ -43,6 +44,35 @@ def promote(duet: Duet) -> None:
     duet.main.close()
     duet.run(17)
     duet.standby.node.promote()
+
+
+def test_a_promotion_that_fails_half_way_has_not_happened_and_can_be_made_again(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = duet.standby.node
+    for serving in (False, True):
+        duet.standby.set_disk(full=True)
+        with pytest.raises(CannotStore):
+            node.promote()
+        duet.standby.set_disk(full=False)
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+            patch.setattr(node.pinned, "change", mock.Mock(side_effect=OSError("full")))
+            node.promote()
+        assert (node.role, node.promoted, node.pinned.now.replaced) == ("standby", False, None)
+        assert (duet.main.answers(), duet.standby.answers()) == (not serving, serving)
+        duet.run(3)
+        assert duet.in_step() != serving
+        if not serving:
+            duet.main.close()
+            duet.run(17)
+    node.promote()
+    assert (node.role, duet.standby.answers()) == ("main", True)
+    assert duet.standby.server.ctx.store.epochs[duet.standby.server.ctx.store.origin].main
+    duet.run(3)
+    duet.close()
+    duet.standby.open()
+    duet.run(3)
+    assert duet.standby.answers()
 
 
 def restart(player: Player, *servers: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,9 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
+import apsw
 import pytest
 
 from lts.cli.main import main
@@ -20,7 +22,7 @@ from lts.rules.attention import HAPPENED
 from lts.service.core import identity
 from lts.service.folder import placing, restoring
 from lts.service.maintenance import attention, upkeep
-from lts.store import archive
+from lts.store import archive, database
 from tests.support.killed import every_step, killed_before
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab
 from tests.support.lines import environment
@@ -154,6 +156,10 @@ def test_there_is_no_way_back_where_nothing_was_replaced_or_what_was_is_not_whol
         restoring.undo(data, "Ann")
     assert restoring.replaced(data) == []
     restoring.restore(place / "backup.lts", data, "Ann")
+    with mock.patch.object(database, "open_reader", side_effect=apsw.FullError("full")):
+        [told] = restoring.replaced(data)
+    assert told.words.endswith("lts.db cannot be written (its disk is full); free some space there.")
+    assert "no database" not in told.words
     (data / "replaced-1" / "lts.db").unlink()
     assert "no database that can be read" in restoring.replaced(data)[0].words
     with pytest.raises(AdminError, match=r"lacks lts\.db"):

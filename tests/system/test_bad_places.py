@@ -103,8 +103,27 @@ def test_a_disk_that_is_read_only_is_a_sentence_with_the_path(words: list[str], 
     capsys.readouterr()
     assert main(words) == 1
     told = capsys.readouterr()
+    if words == ["doctor"]:
+        [fault] = [line for line in told.out.splitlines() if line.startswith("[!!]") and str(disk) in line]
+        assert "is read-only" in fault
+        assert fault.endswith("mount the disk so that it can be written.")
+        return
     assert is_one_sentence(told.err, disk), told.err
+    assert "read-only" in told.err.lower()
+    assert "rights" not in told.err
     assert "in its place" not in told.err
+
+
+@pytest.mark.skipif(not is_mounter(), reason="only root mounts a disk of a test's own")
+def test_what_was_replaced_is_not_called_lost_where_the_disk_is_full(disk: Path, capsys: Said) -> None:
+    assert main(["serve", "--no-browser"]) == 0
+    assert main(["backup", "b.lts"]) == main(["restore", "b.lts"]) == 0
+    fill(disk, 0)
+    capsys.readouterr()
+    assert main(["restore", "--list"]) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert "a database that cannot be read now" in line
+    assert line.endswith("free some space on its disk, or check the disk.")
 
 
 def started(folder: Path, shell: str, *, log: bool = True) -> tuple[subprocess.Popen[bytes], int]:

@@ -92,7 +92,7 @@ def running_server(path: Path) -> dict[str, Any] | None:
     """{"pid", "address"} of the process that holds the folder, None when nobody does. Raises DataFolderError."""
     try:
         plainfile.check(path / LOCK)
-        with (path / LOCK).open("ab") as file:
+        with _opened(path / LOCK) as file:
             if _try_lock(file):
                 return None
     except FileNotFoundError:
@@ -102,8 +102,6 @@ def running_server(path: Path) -> dict[str, Any] | None:
     except NotADirectoryError as error:
         raise DataFolderError(no_folder(path)) from error
     except OSError as error:
-        if error.errno == errno.EROFS:
-            raise DataFolderError(_not_writable(path, error)) from error
         raise DataFolderError(
             f"{path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while no server runs."
         ) from error
@@ -113,6 +111,16 @@ def running_server(path: Path) -> dict[str, Any] | None:
 def no_folder(path: Path) -> str:
     """What to do where a file stands in the place of the data folder, or of one above it."""
     return f"{path} is not a folder; set dataDir to the data folder, or name it by --data."
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A lock file; a server may hold it though its disk was mounted to be read alone since."""
+    try:
+        return path.open("ab")
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return path.open("rb")
 
 
 def not_open(path: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lts import plainfile
-from lts.errors import AdminError, DataFolderError, words_of
+from lts.errors import AdminError, DatabaseDamaged, DataFolderError, words_of
 from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, write_private
@@ -130,8 +130,10 @@ def _holds(folder: Path) -> str:
     try:
         with contextlib.closing(database.open_in_use(folder / DATABASE)) as db, database.faults_told(folder / DATABASE):
             return summary.words(db)
-    except DataFolderError:
+    except DatabaseDamaged:
         return "no database that can be read"
+    except DataFolderError as error:
+        return f"a database that cannot be read now: {error.detail.rstrip('.')}"
 
 
 def undo(data_dir: Path, actor: str) -> placing.Plan:

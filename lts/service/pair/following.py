@@ -19,7 +19,8 @@ from lts.store.transaction import Position, Transaction
 log = logging.getLogger("lts.pair")
 WAIT_SECONDS = 2.0
 TIMEOUT_SECONDS = 4.0
-"""Beyond the time a request may wait for news; together well under the time after which a standby takes over."""
+"""How long an answer may take beyond the time for which it may be held back. Taking over does not wait for it: the
+beats look at the time meanwhile."""
 LIMIT_REFUSING, LIMIT_SERVING = 5000, 200
 """Changes taken in one commit: many while nobody waits, few while clients do."""
 _REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-session", "peer-replayed", "peer-path")

@@ -33,20 +33,24 @@ class Giving:
     def offer(self, body: bytes) -> bytes:
         """Make the copy, which takes a while for a large database, and say what it consists of."""
         request = messages.decode(body, CopyRequest)
+        public, sealed = secrecy.seal(self._node.ctx.vault.secret_for_standby(), request.key)
         with self._lock:
             self._clear()
-            snapshot = self._folder / f"{_PREFIX}{secrets.token_hex(4)}.db"
             try:
-                self._copy(snapshot)
+                files = self._take()
+                keys = [key.text for key in self._node.ctx.trust.keys().values()]
             except (DataFolderError, OSError) as error:
+                self._clear()
                 raise PeerError("peer-copy", f"No copy can be made: {words_of(error)}", status=503) from error
-            archives = sorted(path for path in self._node.archives.glob("*.ltsa"))
-            self._files = {DATABASE: snapshot, **{f"archive/{path.name}": path for path in archives}}
             self._token = secrets.token_urlsafe(18)
-            public, sealed = secrecy.seal(self._node.ctx.vault.secret_for_standby(), request.key)
-            files = [CopyFile(name, path.stat().st_size, file_digest(path)) for name, path in self._files.items()]
-            keys = [key.text for key in self._node.ctx.trust.keys().values()]
             return messages.encode(CopyOffer(self._token, files, keys, public, sealed))
+
+    def _take(self) -> list[CopyFile]:
+        snapshot = self._folder / f"{_PREFIX}{secrets.token_hex(4)}.db"
+        self._copy(snapshot)
+        archives = sorted(path for path in self._node.archives.glob("*.ltsa"))
+        self._files = {DATABASE: snapshot, **{f"archive/{path.name}": path for path in archives}}
+        return [CopyFile(name, path.stat().st_size, file_digest(path)) for name, path in self._files.items()]
 
     def _copy(self, snapshot: Path) -> None:
         path = self._node.ctx.store.path
@@ -79,5 +83,6 @@ class Giving:
 
     def _clear(self) -> None:
         for path in self._folder.glob(f"{_PREFIX}*"):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the next one clears it away
+                path.unlink()
         self._token, self._files = "", {}

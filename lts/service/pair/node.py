@@ -238,11 +238,13 @@ class Node:
         if self.ctx.status == SERVING:
             self.ctx.note_event(name, detail)
 
-    def begin_epoch(self, tx: Transaction, reason: str) -> None:
+    def begin_epoch(self, tx: Transaction, reason: str, *, promoted: bool = False) -> None:
         """This server serves from here on, with all that it has now."""
         number = pair.highest_epoch(tx.epochs) + 1
         key = self.ctx.identity.key.public.x
-        tx.emit(records.Epoch(number, self.role == MAIN, reason, key, pair.knowledge(tx)), self.ctx.clock.now())
+        tx.emit(
+            records.Epoch(number, promoted or self.role == MAIN, reason, key, pair.knowledge(tx)), self.ctx.clock.now()
+        )
 
     # who serves
 
@@ -377,16 +379,18 @@ class Node:
         self.learn_keys()
 
     def promote(self) -> None:
-        """Make this standby the main for good. Raises AdminError."""
+        """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it is the standby then as
+        before."""
         if self.role == MAIN:
             raise AdminError("is-main", "This server is the main already.")
         if not self.pinned.now.joined:
             raise AdminError("not-joined", "This standby never had everything of the main; it cannot take its place.")
-        meeting.replace_main(self.pinned, self.url)
-        now = self.elapsed()
-        self.peer = Peer(now, now, now)
-        self.confirming.fall_out()
-        if self.ctx.status == SERVING:
-            self.ctx.store.write(lambda tx: self.begin_epoch(tx, "promoted"))
-        else:
-            self.serve("promoted")
+        with self.changing:
+            self.settle()
+            self.ctx.store.write(lambda tx: self.begin_epoch(tx, "promoted", promoted=True))
+            meeting.replace_main(self.pinned, self.url)  # what cannot be taken back is the last that may fail
+            now = self.elapsed()
+            self.peer = Peer(now, now, now)
+            self.confirming.fall_out()
+            if self.ctx.status != SERVING:
+                self._begin("promoted")
