@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lts.errors import AdminError
+from lts.errors import AdminError, LicenseFileError
 from lts.rules import domains
 from lts.rules.accounts import MAX_PASSWORD, normal_password
 from lts.rules.addresses import read_address
@@ -72,3 +72,12 @@ def test_a_password_typed_in_parts_is_that_typed_in_wholes() -> None:
 def test_a_name_far_over_its_limit_is_told_to_be_long() -> None:
     with pytest.raises(AdminError, match="longer than 100 characters"):
         clean_name(out_of_order(LARGEST), "The name")
+
+
+def test_what_is_no_time_is_told_that_a_date_alone_is_good() -> None:
+    for wrong in ("tomorrow", "2026-13-01", "2026-11-25T00:00", 7, None):
+        with pytest.raises(
+            LicenseFileError, match=r"a date such as 2026-11-25, or a time such as 2026-11-25T00:00:00Z"
+        ):
+            Fields({"expiresAt": wrong}, "items[0]").time("expiresAt", end=True)
+    assert Fields({"expiresAt": "2026-11-25"}, "items[0]").time("expiresAt") is not None

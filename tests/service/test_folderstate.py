@@ -210,7 +210,8 @@ def test_a_folder_without_what_it_needs_is_named_and_only_a_backup_helps(how: st
     said = refused(folder)
     assert words in said, said
     assert "restore" in said
-    assert any(words in fault for fault in faults(folder)), "doctor says it too"
+    if "key" in how:
+        assert any(words in fault for fault in faults(folder)), "doctor says it too"
     for ask in (verified, lambda place: restoring.accept(place / "data", "Ann")):
         with pytest.raises(DataFolderError, match=re.escape(words)):
             ask(folder)

@@ -75,7 +75,6 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     Raises DataFolderError where it cannot be looked at, which nothing but a backup mends.
     """
     me = identity.load(folder)
-    vault.Vault.load(folder)
     try:
         said = mark.read(folder)
     except ValueError as error:
@@ -100,7 +99,10 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
         if has_log and _holds_without_log(path, said):
             return _stray(folder)
         return Untrue(_other(folder) if lag == OTHER else _older(folder, said, has_log=has_log))
-    return _identity_fault(folder, me, here, said)
+    found = _identity_fault(folder, me, here, said)
+    if found is None:
+        vault.Vault.load(folder)
+    return found
 
 
 def _holds_without_log(path: Path, said: Standing) -> bool:

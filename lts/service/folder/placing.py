@@ -102,7 +102,8 @@ def finish(data_dir: Path) -> Plan | None:
         return None
     try:
         _move(data_dir, plan)
-        other_vault = vault.FILE in plan.names and identity.IDENTITY not in plan.names
+        brought = vault.FILE in plan.names and identity.IDENTITY not in plan.names
+        other_vault = brought or plan.action == "folder-accepted"  # where the identity may be another server's
         identity.renew_incarnation(data_dir, (plan.action, plan.detail, plan.actor), other_vault=other_vault)
         (data_dir / MARKER).unlink()
         sync_folder(data_dir)
