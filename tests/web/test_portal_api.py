@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lts.cli import admin
 from lts.cli.main import main
+from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from tests.support.kit import NOON, Lab, item
 from tests.web.conftest import Web
@@ -37,6 +38,20 @@ def caller(server: Lab) -> Call:
         return answer.status_code, answer.get_json()
 
     return one
+
+
+def test_a_change_stored_as_the_server_gives_way_is_answered_as_stored(
+    server: Lab, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gave_way(serial: int) -> str:
+        raise Refusal(100, "the other server serves from now on")
+
+    server.load(item())
+    monkeypatch.setattr(server.ctx, "confirm", gave_way)
+    status, made = call("POST", "/handshakes", {"custom": "team", "items": [{"id": 1}]})
+    assert (status, made["name"]) == (200, "216998-team")
+    assert call("PATCH", "/handshakes/216998-team", {"note": "stored too"})[0] == 200
+    assert {code.note for code in server.ctx.store.catalog.present} >= {"stored too"}
 
 
 JSON = st.recursive(

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from lts import __version__
-from lts.errors import AdminError
+from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation
 from lts.rules.catalog import ARCHIVED
@@ -61,7 +61,7 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
     @api.after_request
     def make_durable(response: Response) -> Response:
         if request.method not in SAFE and response.status_code < 400:
-            response.headers["X-LTS-Durable"] = ctx.confirm(ctx.store.serial) if ctx.status == "serving" else "local"
+            response.headers["X-LTS-Durable"] = _how_durable(ctx)
         return response
 
     account_api.add_calls(api, ctx, gate)
@@ -75,6 +75,14 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
     _upkeep_calls(api, ctx)
     _pair_calls(api, ctx)
     return api
+
+
+def _how_durable(ctx: Context) -> str:
+    """Of a change that is stored: a server that stops serving at this moment does not take it back."""
+    try:
+        return ctx.confirm(ctx.store.serial) if ctx.status == "serving" else "local"
+    except Refusal:
+        return "local"
 
 
 _OF_THIS_SERVER = {
