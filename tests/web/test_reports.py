@@ -77,6 +77,36 @@ def test_a_count_that_is_no_whole_number_names_its_place(count: str) -> None:
     assert sole_fault(text(entry(count))) == "reports[0].usage.QR Code"
 
 
+@pytest.mark.parametrize("more", ["", ', "later": 1'])
+def test_an_entry_of_too_many_types_is_rejected_whether_or_not_its_names_were_seen(more: str) -> None:
+    names = [f"name {number}" for number in range(reports.MAX_TYPES + 50)]
+
+    def sent(*few: list[str]) -> bytes:
+        return text(*(json.dumps({"slot": SLOT, "usage": dict.fromkeys(some, 1)})[:-1] + more + "}" for some in few))
+
+    for _ in range(2):
+        good, bad = read_report(sent(names[:200], names)).entries
+        assert isinstance(good, Entry)
+        assert isinstance(bad, BadEntry)
+        assert bad.detail == "names over 200 types"
+        assert all(isinstance(one, Entry) for one in read_report(sent(names[:200], names[200:])).entries)
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("e\u0301" * 200, True),
+        ("e\u0301" * 201, False),
+        ("\ufb2c" * 66, True),
+        ("\ufb2c" * 67, False),
+        ("a" * 10**6, False),
+    ],
+)
+def test_a_name_is_measured_in_the_form_in_which_it_counts(name: str, good: bool) -> None:
+    many = read_report(text(entry(name="x"), entry(name=name))).entries
+    assert isinstance(many[1], Entry if good else BadEntry)
+
+
 def test_zero_is_a_count() -> None:
     assert isinstance(read_report(text(entry("0"))).entries[0], Entry)
 

@@ -9,7 +9,6 @@ judges entry by entry. Both give the same entries.
 from __future__ import annotations
 
 import contextlib
-import unicodedata
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
@@ -18,6 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
+from lts.rules.text import nfc
 from lts.rules.usage import BadEntry, Entry
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
 from lts.web.client.messages import (
@@ -124,6 +124,8 @@ def _fast(body: bytes) -> Report | None:
         texts = [sent.slot for sent in message.reports]
         instances = [sent.instances for sent in message.reports]
         types = set().union(*usages)
+        if len(types) > MAX_TYPES and max(map(len, usages)) > MAX_TYPES:
+            return None
         if not types <= _known_types and not all(map(_learn, usages)):
             return None
         counts = sum(map(len, usages))
@@ -153,7 +155,7 @@ def _slot(text: str) -> int:
 
 def _learn(usage: dict[str, int]) -> bool:
     """Whether all types are good as they stand; they are remembered then."""
-    if len(usage) > MAX_TYPES or any(":" in name or _type_name(name) != name for name in usage):
+    if any(":" in name or _type_name(name) != name for name in usage):
         return False
     if len(_known_types) + len(usage) > _KNOWN_TYPES:
         _known_types.clear()
@@ -163,9 +165,10 @@ def _learn(usage: dict[str, int]) -> bool:
 
 def _type_name(name: str) -> str | None:
     """The name in NFC, None when it is none."""
+    name = name if name.isascii() else nfc(name, MAX_TYPE_LENGTH)
     if not 0 < len(name) <= MAX_TYPE_LENGTH or (not name.isprintable() and has_controls(name)):
         return None
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    return name
 
 
 def _careful(tree: Tree) -> Report:
