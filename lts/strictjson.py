@@ -50,11 +50,9 @@ def parse(text: str, fault: Callable[[str, str, Any], Any]) -> Any:
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(found)
         if len(members) < len(found):
-            seen: set[str] = set()
+            members.clear()
             for name, value in found:
-                if name in seen:
-                    members[name] = fault(name, TWICE, value)
-                seen.add(name)
+                members[name] = fault(name, TWICE, value) if name in members else value
         return members
 
     def real(digits: str) -> Any:

@@ -26,7 +26,7 @@ from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 
 _SLASHES = re.compile("/{2,}")
-_NAMED = re.compile("/+api/+v1/+admin/+(?:handshakes|handshake-use|license-key|users)/")
+_NAMED = re.compile("(?<!/)/+api/+v1/+admin/+(?:handshakes|handshake-use|license-key|users)/")
 """Stands before a name in a path, which may hold slashes and begin with them."""
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
