@@ -9,8 +9,8 @@ from __future__ import annotations
 from lts.httpd.framing import Unreadable
 
 USUAL_BYTES = 2 << 10
-COOKIE_BYTES = 8 << 10
-"""Browsers send the cookies of all programs on a machine; the usual servers and proxies take as much."""
+COOKIE_BYTES = 6 << 10
+"""Browsers send the cookies of all programs on a machine; more would cost more than five authorizations."""
 MOST_BYTES = {
     **dict.fromkeys(
         (

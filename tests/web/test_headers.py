@@ -57,7 +57,7 @@ def test_the_values_of_a_name_have_so_many_bytes_together_and_no_more(name: str)
 def test_who_sends_too_long_a_header_is_told_which(served: Served) -> None:
     answer = served.ask("GET", "/api/v1/health", Cookie="a=b; " * 2000)
     assert (answer.status, answer.json["code"]) == (431, "header-too-large")
-    assert answer.json["detail"] == "The HTTP request cannot be read: its header Cookie is longer than 8192 bytes."
+    assert answer.json["detail"] == "The HTTP request cannot be read: its header Cookie is longer than 6144 bytes."
 
 
 FORMS: dict[str, Make] = {
