@@ -207,9 +207,17 @@ class Store:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """The tables and the catalog for the time of the block, without the writer: for reads that grow with them."""
+        """The tables and the catalog of one moment for the time of the block, without the writer: for reads that grow
+        with them."""
         with self.reader() as db:
-            yield Snapshot(db, self.catalog, self._memory.counters.sums)
+            yield Snapshot(db, self._catalog_of(db), self._memory.counters.sums)
+
+    def _catalog_of(self, db: apsw.Connection) -> Catalog:
+        """The catalog of the moment that `db` shows from now on. One that changes meanwhile is built from the tables."""
+        memory = self._memory
+        moves, catalog = memory.catalog_moves, memory.catalog
+        db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()  # with its first read a transaction begins
+        return catalog if moves % 2 == 0 and moves == memory.catalog_moves else memory.build_catalog(db)
 
     def close(self) -> None:
         """Finish what waits and close everything."""

@@ -55,6 +55,8 @@ class Memory:
         self.build_catalog = build_catalog
         self.apply = apply
         self.catalog = Catalog()
+        self.catalog_moves = 0
+        """Odd while a commit changes the catalog: between the two, tables and catalog are of two moments."""
         self.counters = Counters()
         self.types: dict[str, int] = {}
         self.origin = 0
@@ -248,6 +250,7 @@ class Transaction:
         self.write_gathered()
         if self.catalog_changed:
             self._catalog = self.catalog
+            self.memory.catalog_moves += 1
         if self._turns:
             self.db.executemany("INSERT INTO turns (origin, first) VALUES (?, ?)", self._turns)
         feed.append(self.db, self.rows)
@@ -285,10 +288,12 @@ class Transaction:
         memory.turn = self._turn
         if self.catalog_changed:
             memory.catalog = self.catalog
+        memory.catalog_moves += memory.catalog_moves % 2
         memory.counters.forget_undo()
         for call in self._afterwards:
             call()
 
     def drop(self) -> None:
         """The transaction failed: the writer's memory is as before."""
+        self.memory.catalog_moves += self.memory.catalog_moves % 2
         self.memory.counters.undo()
