@@ -307,12 +307,18 @@ class Difference:
 def compare(old: License | None, new: License) -> Difference:
     """A file against the newest one held of the same license (docs/design/license-files.md, Import).
 
-    Raises LicenseFileError for a lower revision, and for an equal one with another payload.
+    Raises LicenseFileError for another organization, for a lower revision, and for an equal one with another payload.
     """
     if old is None:
         ids = tuple(item.item_id for item in new.items)
         revoked = tuple(i for i in ids if i in new.revokes)
         return Difference("new", tuple(i for i in ids if i not in new.revokes), (), revoked)
+    if new.organization_id != old.organization_id:
+        raise LicenseFileError(
+            "organization-changed",
+            f"License {new.license_id} of this vendor belongs to organization {old.organization_id} on this server, and"
+            f" this file is for organization {new.organization_id}; ask the vendor for a file with another licenseId.",
+        )
     if new.digest == old.digest:
         return Difference("already-imported", unchanged=tuple(item.item_id for item in new.items))
     if new.revision < old.revision:

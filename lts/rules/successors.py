@@ -15,7 +15,7 @@ Json = dict[str, Any]
 Part = tuple[str, str | None]
 """(field, one of its values); None = anything."""
 Parts = frozenset[Part]
-_LISTS = ("productVersions", "editions", "deploymentTypes")
+_LISTS = ("productVersions", "editions", "deploymentTypes", "domains")
 """Where an empty list and "*" mean anything."""
 
 

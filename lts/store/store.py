@@ -213,7 +213,7 @@ class Store:
             yield Snapshot(db, self._catalog_of(db), self._memory.counters.sums)
 
     def _catalog_of(self, db: apsw.Connection) -> Catalog:
-        """The catalog of the moment that `db` shows from now on. One that changes meanwhile is built from the tables."""
+        """The catalog of the moment that `db` shows from now. One that changes just now is built from the tables."""
         memory = self._memory
         moves, catalog = memory.catalog_moves, memory.catalog
         db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()  # with its first read a transaction begins

@@ -125,7 +125,7 @@ class Play(Weather):
             same(
                 "failed and all of the last hour",
                 self.model.facts.last_hour(code.number, self.model.now, self.began),
-                calls,
+                calls or (0, 0),
             )
 
     def _compare_caps(self) -> None:

@@ -22,7 +22,8 @@ TODAY = NOON // DAY_SECONDS
 def item(**more: Any) -> dict[str, Any]:
     """An item as lts.service.licensing.licenses.describe tells it."""
     return plain_item(**{
-        "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": [], "modules": ["QR"],
+        "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": [], "domains": [],
+        "modules": ["QR"],
         "startsAt": NOON - 100 * DAY_SECONDS, "grace": 5, "activePeriod": "yearly", **more,
     })  # fmt: skip
 

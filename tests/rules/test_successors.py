@@ -35,7 +35,9 @@ def takes_over(other: Json, ending: Json, code: int) -> bool:
         and other["startsAt"] <= ending["expiresAt"]
         and (other["expiresAt"] is None or other["expiresAt"] > ending["expiresAt"])
         and (other["product"], other["chargeWay"]) == (ending["product"], ending["chargeWay"])
-        and all(covers(other[name], ending[name]) for name in ("productVersions", "editions", "deploymentTypes"))
+        and all(
+            covers(other[name], ending[name]) for name in ("productVersions", "editions", "deploymentTypes", "domains")
+        )
         and set(ending["modules"]) <= set(other["modules"])
     )
 
@@ -52,6 +54,7 @@ ITEMS = st.lists(
         "productVersions": some("1", "2", "*"),
         "editions": some("pro", "lite"),
         "deploymentTypes": some("server"),
+        "domains": some("a.example", "b.example"),
         "modules": some("A", "B", "*"),
         "codes": st.lists(st.integers(1, CODES), unique=True, max_size=2),
         "startsAt": st.integers(0, 6),

@@ -112,6 +112,19 @@ def test_a_renamed_code_is_not_told_again_and_two_items_of_one_id_are_told_apart
     ]  # fmt: skip
 
 
+def test_failures_are_not_told_again_after_a_restart(tmp_path: Path) -> None:
+    clock, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, clock, vendor) as server:
+        code = server.load(item())
+        fail(server, code, 40)
+        assert alerts.check(server.ctx, clock.now) is not None
+    with lab(tmp_path, clock, vendor) as server:
+        assert alerts.check(server.ctx, clock.now) is None
+        fail(server, code, 40)
+        assert alerts.check(server.ctx, clock.now) is None
+        assert told(server) == {"failures:#1": (100, 0)}
+
+
 def test_what_the_version_before_told_is_not_told_again(server: Lab) -> None:
     code = server.load(item(quota=100))
     of_another_vendor(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,16 @@ def test_seats_go_on_in_grace_and_with_another_end(server: Lab) -> None:
     sold = _seated(server)
     changes = [{"itemId": "a", "expiresAt": iso(NOON - 3600), "graceDays": 3}, {"itemId": "b", "quota": 1}]
     assert _stops(server, issuing.amend(sold, {"items": changes}, server.vendor.key, "Vendor")) == []
+
+
+def test_a_license_stays_with_its_organization(server: Lab) -> None:
+    load(server, first(server))
+    before = server.rows("SELECT * FROM items"), server.ctx.store.serial
+    moved = server.vendor.activate(server.vendor.issue(item(), organization="9"), server.ctx)
+    for file in (moved, replace(moved, revision=moved.revision + 1)):
+        with pytest.raises(LicenseFileError) as caught:
+            licensefile.compare(first(server), file)
+        assert caught.value.code == "organization-changed"
+    with pytest.raises(LicenseFileError, match=r"belongs to organization 216998 .* is for organization 9"):
+        load(server, moved)
+    assert (server.rows("SELECT * FROM items"), server.ctx.store.serial) == before

@@ -112,3 +112,17 @@ def test_calls_of_two_minutes_that_cross_forget_nothing() -> None:
         for second in (3539, 3540):
             calls.note(1, second, failed=False)
     assert calls.of_last_hour(1, 3540) == (MINUTES, MINUTES + 200)
+
+
+def test_of_an_hour_in_which_another_server_or_process_was_in_charge_nothing_is_known() -> None:
+    calls, begun = RecentCalls(), 100 * 3600
+    for seconds in range(0, 3540, 60):
+        assert calls.of_last_hour(1, begun + seconds) is None
+    assert calls.of_last_hour(1, begun + 3540) == (0, 0)
+    calls.note(1, begun + 3600, failed=True)
+    assert calls.of_last_hour(1, begun + 3600) == (1, 1)
+    later = begun + 3 * 3600
+    assert calls.of_last_hour(1, later) is None, "it stood by meanwhile"
+    calls.note(1, later, failed=False)
+    assert calls.of_last_hour(1, later) == (0, 1)
+    assert calls.of_last_hour(2, later) is None

@@ -82,14 +82,17 @@ def _renamed(measures: list[Measure], told: dict[str, Told]) -> list[tuple[str, 
     return [(key, level.level, level.quota) for key, level in {**gone, **before}.items()]
 
 
+def _calls(ctx: Context, now: int) -> dict[tuple[int, str], tuple[int, int]]:
+    """(failed, all) of the last hour by number and name of the code, where something is known of it."""
+    known = {(code.key, code.name): ctx.calls.of_last_hour(code.key, now) for code in ctx.store.catalog.present}
+    return {code: calls for code, calls in known.items() if calls is not None}
+
+
 def _measures(ctx: Context, now: int) -> list[Measure]:
     levels, items = alertsettings.levels_of(ctx), licenses.describe(ctx, now)
-    catalog = ctx.store.catalog
     looks: dict[str, Callable[[], list[Measure]]] = {
         "quota": lambda: rules.quota_measures(items, levels),
-        "failures": lambda: rules.failure_measures(
-            {(code.key, code.name): ctx.calls.of_last_hour(code.key, now) for code in catalog.present}, levels
-        ),
+        "failures": lambda: rules.failure_measures(_calls(ctx, now), levels),
         "ends": lambda: rules.end_measures(items, ctx.clock.item_time(now)),
         "forecast": lambda: rules.forecast_measures(items, forecasts.last_days(ctx, items, now), now // DAY_SECONDS),
     }

@@ -11,6 +11,8 @@ import threading
 from collections import defaultdict, deque
 
 MINUTES = 60
+_PAUSE = 5
+"""Minutes between two questions after which this server was not in charge meanwhile."""
 _Minute = list[int]
 """[minute since 1970, failed, all]."""
 
@@ -21,6 +23,8 @@ class RecentCalls:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._codes: defaultdict[int, deque[_Minute]] = defaultdict(lambda: deque(maxlen=MINUTES))
+        self._watching = range(0)
+        """Minutes from the first question to the last one, without a pause."""
 
     def note(self, code: int, now: int, *, failed: bool) -> None:
         """An authorization of a code (its number) was answered."""
@@ -41,9 +45,15 @@ class RecentCalls:
         with self._lock:
             return sum(n - failed for minute, failed, n in self._codes.get(code, ()) if minute in minutes)
 
-    def of_last_hour(self, code: int, now: int) -> tuple[int, int]:
-        """(failed, all) of a code."""
-        first = now // 60 - MINUTES + 1
+    def of_last_hour(self, code: int, now: int) -> tuple[int, int] | None:
+        """(failed, all) of a code, for the server in charge, who asks every minute. None where nothing is known: it was
+        not in charge for an hour, and has had no call since."""
+        minute = now // 60
+        first = minute - MINUTES + 1
         with self._lock:
-            counted = [one for one in self._codes.get(code, ()) if first <= one[0] <= now // 60]
+            counted = [one for one in self._codes.get(code, ()) if first <= one[0] <= minute]
+            goes_on = -1 <= minute - self._watching.stop < _PAUSE
+            self._watching = range(self._watching.start if goes_on else minute, minute + 1)
+        if not counted and self._watching.start > first:
+            return None
         return sum(one[1] for one in counted), sum(one[2] for one in counted)

@@ -423,6 +423,7 @@ export const words = {
   "error.nothing-to-accept": "",
   "error.nothing-to-approve": "",
   "error.older-revision": "",
+  "error.organization-changed": "",
   "error.other-organization": "",
   "error.other-server": "",
   "error.other-vendor": "",

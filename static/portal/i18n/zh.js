@@ -423,6 +423,7 @@ export const words = {
   "error.nothing-to-accept": "数据文件夹是完整的，无需接受。",
   "error.nothing-to-approve": "没有待批准的密钥。",
   "error.older-revision": "这是较旧的修订；已导入更新的文件。",
+  "error.organization-changed": "该许可在本服务器上属于另一组织；请向供应商索取使用另一许可编号的文件。",
   "error.other-organization": "该握手码属于其他组织。",
   "error.other-server": "该许可文件绑定在另一台服务器上；请将本服务器的激活请求发送给供应商。",
   "error.other-vendor": "该组织的许可来自另一供应商。",
