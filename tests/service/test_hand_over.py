@@ -13,6 +13,8 @@ import pytest
 from lts.errors import CannotStore, Refusal
 from lts.rules import pair
 from lts.service.pair import report
+from lts.store import meta
+from lts.store.transaction import Transaction
 from tests.service.conftest import with_one_item
 from tests.support.duet import Duet, copy_of, counts, in_step, picture
 from tests.support.kit import Lab
@@ -437,6 +439,54 @@ def test_a_main_that_comes_up_with_a_full_disk_lets_the_standby_serve(duet: Duet
     assert duet.standby.answers()
     duet.standby.server.report(lease, {"QR": 5})
     settled(duet, 5)
+
+
+def busy_for(duet: Duet, seconds: float) -> None:
+    """The main's writer is busy with one group for so long, and stores it in the end."""
+    begun, end = threading.Event(), threading.Event()
+
+    def slowly(tx: Transaction) -> None:
+        begun.set()
+        end.wait(60)
+        meta.try_storing(tx)
+
+    writing = threading.Thread(target=lambda: duet.main.server.ctx.store.write(slowly))
+    writing.start()
+    assert begun.wait(60)
+    assert duet.main.handing is not None
+    for _ in range(int(seconds * 2)):
+        duet.forward(0.5)
+        duet.standby.beat()
+        duet.standby.follow()
+        duet.main.handing.look()
+    end.set()
+    ended(writing)
+    duet.main.handing.look()
+
+
+@pytest.mark.parametrize("serves", [True, False])
+@pytest.mark.parametrize("seconds", [10.0, 20.0])
+def test_one_long_group_is_a_dead_disk_only_after_the_time_to_take_over(
+    duet: Duet, serves: bool, seconds: float
+) -> None:
+    if not serves:
+        duet.main.node.hold_back("it catches up")
+    busy_for(duet, seconds)
+    assert duet.standby.answers() == (seconds > 15.0)
+    settled(duet, 0)
+
+
+def test_a_long_group_does_not_put_off_taking_back(duet: Duet) -> None:
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.set_disk(full=True)
+    cannot_store(duet.main.server, lease)
+    run(duet, PATIENCE)
+    duet.main.set_disk(full=False)
+    run(duet, 50.0)
+    busy_for(duet, 5.0)
+    assert duet.standby.answers()
+    run(duet, 10.0)
+    assert duet.main.answers()
 
 
 def test_a_disk_that_fails_between_asking_back_and_serving_is_handed_over_again(duet: Duet) -> None:

@@ -63,12 +63,14 @@ class Handing:
                 return
 
     def look(self) -> None:
-        """A main that could store nothing for `takeOverAfterSeconds`, or that came up so, asks the standby to serve."""
+        """A main that could store nothing for `takeOverAfterSeconds`, or failed to as it came up, asks the standby to
+        serve."""
         node, now = self._node, self._node.elapsed()
         troubled_for = self._store.look(now)
         if node.role != MAIN or node.handed.leaving or troubled_for is None or node.pinned.now.retired:
             return
-        patience = node.limit if node.ctx.status == SERVING else 0.0
+        has_failed = node.ctx.status != SERVING and node.ctx.store.writer.faulty
+        patience = 0.0 if has_failed else node.limit
         asked_lately = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
         if troubled_for < patience or asked_lately:
             return
@@ -156,13 +158,14 @@ class _Watch:
 
     def __init__(self, node: Node) -> None:
         self._writer = node.ctx.store.writer
+        self._limit = node.limit
         self._failing_at: float | None = None
         self.well_at: float | None = None
         self._seen = (self._writer.commits, self._writer.failures, self._writer.groups)
 
     @property
     def troubled(self) -> bool:
-        """Whether the last look saw that storing fails."""
+        """Whether the last look saw that storing fails, or a group that takes long."""
         return self._failing_at is not None
 
     def look(self, now: float) -> float | None:
@@ -171,12 +174,14 @@ class _Watch:
         commits, failures, groups = self._seen
         self._seen = (writer.commits, writer.failures, writer.groups)
         stuck = writer.busy and writer.groups == groups
-        if stuck or writer.failures != failures:
-            self.well_at = None
-        elif writer.commits != commits and self.well_at is None:
-            self.well_at = now
         if writer.commits != commits or not (stuck or writer.faulty):
             self._failing_at = None
         elif self._failing_at is None:
             self._failing_at = now
-        return None if self._failing_at is None else now - self._failing_at
+        troubled_for = None if self._failing_at is None else now - self._failing_at
+        hangs = stuck and troubled_for is not None and troubled_for >= self._limit  # below that it may be a long group
+        if hangs or writer.failures != failures:
+            self.well_at = None
+        elif writer.commits != commits and self.well_at is None:
+            self.well_at = now
+        return troubled_for
