@@ -41,7 +41,8 @@ def restore(source: Path, data_dir: Path, actor: str = "system") -> list[str]:
             names = _checked_names(bundle, source)
             folder = placing.prepare(data_dir)
             _unpack(bundle, names, folder, source)
-        identity.load(folder)  # what is decided needs it, at every start until it is through
+        me = identity.load(folder)  # what is decided needs it, at every start until it is through
+        _check_not_the_others(source, me, data_dir)
         vault.Vault.load(folder)
         if database.is_newer(folder / DATABASE):
             raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
@@ -65,6 +66,23 @@ def _checked_names(bundle: zipfile.ZipFile, source: Path) -> dict[str, str]:
         if not plain or (name not in _SINGLE if not head else head not in BACKED_UP_FOLDERS):
             raise AdminError("bad-backup", f"{source} is not a backup of LTS.")
     return names
+
+
+def _check_not_the_others(source: Path, me: identity.Identity, data_dir: Path) -> None:
+    """A backup of the other server of the pair would make two of that one (docs/design/pair.md, Restored and copied
+    servers). Raises AdminError."""
+    try:
+        other = pinned.PinnedFile(data_dir).now
+    except DataFolderError:  # what cannot be read is what a restore mends
+        return
+    if me.uuid != other.uuid and me.key.public.x not in (other.key, other.replaced):
+        return
+    raise AdminError(
+        "other-servers-backup",
+        f"{source} is a backup of the other server of the pair, {me.uuid}; restore it on that server. This one goes on"
+        " with a backup of its own, or, with its data folder moved away, as a new standby that copies the other. Where"
+        " the main is gone for good, lts promote makes its standby the main.",
+    )
 
 
 def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, source: Path) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from lts.crypto import PublicKey, canonical_json, jws_header, sign_jws
+from typing import TYPE_CHECKING
+
+from lts.crypto import PublicKey, canonical_json, jws_header, read_jws, sign_jws
+from lts.errors import TokenError
 from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN
 from lts.service.core.pinned import Delegation
 from lts.service.licensing.catalog import self_signed
-from lts.service.pair.node import Node
+from lts.service.pair.messages import Self
+from lts.store import feed
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
 
 
 def certify(node: Node, until: int) -> tuple[list[str], int]:
@@ -20,6 +27,24 @@ def certify(node: Node, until: int) -> tuple[list[str], int]:
     claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, theirs)
     header = jws_header(me.key.public, CERTIFICATE_TYPE)
     return [self_signed(me), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
+
+
+def vouched_since(node: Node, who: Self) -> bool:
+    """Whether this server itself has vouched for the other's key, after all that its database tells of: it approved it
+    after the backup or copy was made that was put back (docs/design/pair.md, Restored and copied servers)."""
+    me = node.ctx.identity
+    if node.settled or not who.delegation:
+        return False
+    try:
+        word = read_jws(who.delegation, CERTIFICATE_TYPE)
+        word.verify(me.key.public)
+        claims = word.claims()
+        named = claims["sub"] == who.uuid and claims["cnf"] == {"jwk": PublicKey.from_x(who.key).jwk}
+        given = int(claims["exp"]) - rules.DELEGATION_SECONDS
+    except (TokenError, LookupError, TypeError, ValueError):
+        return False
+    with node.ctx.store.reader() as db:
+        return named and given > feed.highest_time(db)
 
 
 def take(node: Node, main_uuid: str, certificates: list[str], until: int) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from lts import __version__
 from lts.crypto import PublicKey
+from lts.errors import PeerError
 from lts.rules import pair as rules
-from lts.rules.pair import MAIN
+from lts.rules.pair import MAIN, SERVING, STANDBY
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.pinned import PinnedFile
+from lts.service.pair import delegating
 from lts.service.pair.messages import Self
 
 if TYPE_CHECKING:
@@ -37,10 +39,10 @@ def believe(node: Node, who: Self) -> None:
 
 def _recognize(node: Node, who: Self) -> None:
     """Raises PeerError unless it is the pinned server, which it becomes at the first contact."""
-    pinned = node.pinned.now
-    if who.key == node.ctx.identity.key.public.x:
-        raise node.fault("peer-self", f"{node.url} leads to this server itself; write the other server's URL there.")
-    node.mend("peer-self")
+    pinned, me = node.pinned.now, node.ctx.identity
+    if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
+        raise _itself(node, who)
+    node.mend("peer-self", "peer-twin")
     if who.key == pinned.replaced:
         raise node.fault(
             "peer-replaced",
@@ -59,6 +61,9 @@ def _recognize(node: Node, who: Self) -> None:
         log.info("first contact with %s, key %s", who.uuid, fingerprint(kid(who.key)))
         node.pinned.change(uuid=who.uuid, key=who.key, offered=None)
         node.learn_keys()
+    elif who.key != pinned.key and delegating.vouched_since(node, who):
+        log.warning("%s at %s was approved after the backup was made", fingerprint(kid(who.key)), node.url)
+        _pin_again(node, who)
     elif who.key != pinned.key:
         node.pinned.change(offered=who.key)
         raise node.fault(
@@ -70,6 +75,38 @@ def _recognize(node: Node, who: Self) -> None:
     else:
         node.mend("peer-key-changed")
         node.pinned.change(uuid=who.uuid, offered=None)
+
+
+def _itself(node: Node, who: Self) -> PeerError:
+    """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
+    servers): of the two, the one that serves goes on."""
+    if who.start == node.start:
+        node.mend("peer-twin")
+        return node.fault("peer-self", f"{node.url} leads to this server itself; write the other server's URL there.")
+    node.mend("peer-self")
+    node.peer.is_copied |= who.status == SERVING and node.ctx.status != SERVING
+    return node.fault(
+        "peer-twin",
+        f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
+        " or a backup, of the other's. Stop the one that came later, and put its own data folder back (lts restore"
+        " --undo, where a backup was restored) or begin with an empty one.",
+    )
+
+
+def _pin_again(node: Node, who: Self) -> None:
+    """The other server is one that this one had approved and knows no more. Where this one had been promoted, it is
+    again the main, and the old one is refused."""
+    now, promoted = node.pinned.now, node.role == who.role == STANDBY
+    was_standby = now.delegation is not None and now.delegation.main_uuid == now.uuid
+    node.pinned.change(
+        uuid=who.uuid,
+        key=who.key,
+        offered=None,
+        replaced=now.key if was_standby and who.role == STANDBY else now.replaced,
+        promoted_at=node.url if promoted else now.promoted_at,
+    )
+    node.mend("peer-key-changed")
+    node.learn_keys()
 
 
 def _speak_alike(node: Node, who: Self) -> None:

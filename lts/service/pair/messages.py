@@ -22,7 +22,8 @@ COPY, PART, COPIED = "copy", "copy-part", "copied"
 
 class Self(msgspec.Struct, kw_only=True):
     """Who speaks: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`: it
-    was made the main in place of the server it speaks to."""
+    was made the main in place of the server it speaks to. `start` is a number of this start of it, `delegation` the
+    last word of a main for its key; 0 and "" where it says none."""
 
     uuid: str
     key: str
@@ -31,6 +32,8 @@ class Self(msgspec.Struct, kw_only=True):
     protocol: int
     status: str
     promoted: bool = False
+    start: int = 0
+    delegation: str = ""
 
 
 class Hello(msgspec.Struct):

@@ -27,7 +27,7 @@ from lts.service.folder.datafolder import archives_folder
 from lts.service.pair import meeting, standin
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
-from lts.service.pair.peer import Handed, Peer
+from lts.service.pair.peer import SHARED_FAULTS, Handed, Peer
 from lts.store import exchange, feed, pair, records
 from lts.store.transaction import Position, Transaction
 
@@ -37,8 +37,6 @@ RETIRED = (
     "The other server was promoted to be the main in this one's place. Set this one up as its standby, with an empty"
     " data folder."
 )
-SHARED_FAULTS = ("peer-key-changed", "peer-new-standby", "peer-replaced", "peer-self", "peer-roles", "peer-family")
-"""Faults that stop the pair until an administrator has acted."""
 
 
 class Node:
@@ -100,6 +98,7 @@ class Node:
 
     def me(self, to: Self | None = None) -> Self:
         """Who speaks, for hellos; `to` is who called, as far as it said so."""
+        held = self.pinned.now.delegation
         return Self(
             uuid=self.ctx.identity.uuid,
             key=self.ctx.identity.key.public.x,
@@ -108,6 +107,8 @@ class Node:
             protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
             status=self.ctx.status,
             promoted=to is not None and to.key == self.pinned.now.replaced,
+            start=self.start,
+            delegation=held.certificates[1] if held is not None else "",
         )
 
     def state(self) -> State:
@@ -252,7 +253,7 @@ class Node:
         """Begin to serve clients: a new epoch, written down before the first answer. `word` numbers what the other one
         said that lets this server begin; it must be newer than what this one asked of it."""
         with self.changing:
-            if self.ctx.status == SERVING or self.pinned.now.retired or self.handed.leaving:
+            if self.ctx.status == SERVING or self.pinned.now.retired or self.handed.leaving or self.peer.is_copied:
                 return
             if word and word == self.handed.pending:
                 return

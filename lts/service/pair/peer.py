@@ -9,6 +9,17 @@ from dataclasses import dataclass, field
 from lts.rules.pair import PROTOCOL
 from lts.service.pair.messages import Self, State
 
+SHARED_FAULTS = (
+    "peer-key-changed",
+    "peer-new-standby",
+    "peer-replaced",
+    "peer-self",
+    "peer-twin",
+    "peer-roles",
+    "peer-family",
+)
+"""Faults that stop the pair until an administrator has acted."""
+
 
 @dataclass
 class Peer:
@@ -28,6 +39,8 @@ class Peer:
     """Number of its newest word, of the newest that said that it serves, and of its last answer to a poll."""
     serving: int = 0
     said: int = 0
+    is_copied: bool = False
+    """Whether a server with this one's identity was met that served while this one did not: it does not begin to."""
     clock_offset: int = 0
     in_step_at: float | None = None
     faults: dict[str, str] = field(default_factory=dict)
