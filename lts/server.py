@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lts import envfolder, memory
 from lts.background.courier import Courier
 from lts.background.heartbeat import Heartbeat
@@ -130,7 +132,8 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     mark = Mark(path)
 
     def delegation() -> Delegation | None:
-        return pinned.delegation(own_clock.now())
+        held, is_main = pinned.delegation(own_clock.now()), config.servers[0] == "self" or pinned.now.promoted_at
+        return msgspec.structs.replace(held, former=True) if held is not None and is_main else held
 
     store = Store(
         path,

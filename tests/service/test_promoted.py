@@ -16,6 +16,7 @@ from lts.config import Config
 from lts.errors import CannotStore, Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
+from lts.rules.catalog import ACTIVE
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
 from lts.service.core.clock import Clock
@@ -249,13 +250,43 @@ def test_the_word_of_the_old_main_is_told_until_a_license_is_bound_to_this_serve
         assert {n.code for n in found} <= {"pair-delegation-promoted"}
         return int(found[0].params["hours"]) if found else None
 
+    def counted_down() -> bool:
+        return len(servers) > 1 and report.describe(duet.standby.node)["delegation"] is not None
+
     assert hours() == 7 * 24
     duet.forward(DAY_SECONDS)
     assert hours() == 6 * 24
+    assert counted_down() == (len(servers) > 1)
     issued = duet.vendor.issue(item("scans", "scan", 10_000))
     bound = duet.vendor.activate(duet.vendor.activate(issued, ctx), ctx)
     licenses.import_license(ctx, licensefile.render(bound).encode(), Choice(), "admin", duet.standby.clock.now)
     assert hours() is None
+    assert not counted_down()
+
+
+def test_the_new_standby_of_a_promoted_server_names_that_one_for_the_vendor_and_counts_nothing_down(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = duet.main.server.ctx.identity.uuid
+    assert report.describe(duet.standby.node)["delegation"]
+    promote(duet)
+    new_machine(duet.main)
+    restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
+    restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
+    assert comes_into_step(duet)
+    main, new = (player.server.ctx for player in (duet.standby, duet.main))
+    assert {item.state for item in main.store.catalog.items.values()} == {ACTIVE}
+    [reason] = {item.reason for item in new.store.catalog.items.values()}
+    assert reason == (
+        f"The license is bound to {old}, the main is {main.identity.uuid}; ask the vendor to activate it for the main."
+    )
+    assert report.describe(duet.main.node)["delegation"] is None
+    duet.standby.close()
+    duet.run(20)
+    duet.main.node.promote()
+    [reason] = {item.reason for item in new.store.catalog.items.values()}
+    assert reason is not None
+    assert f"this server is {new.identity.uuid}; ask the vendor to activate it for this server." in reason
 
 
 def make_single(player: Player) -> None:

@@ -14,11 +14,13 @@ FILE = "pair.json"
 
 
 class Delegation(msgspec.Struct, rename="camel", frozen=True):
-    """The main's word for this server's key: certificates [main's own, delegation], UTC seconds of its end."""
+    """The main's word for this server's key: certificates [main's own, delegation], UTC seconds of its end. `former`:
+    that one is its main no more; worked out as it is read, and not kept."""
 
     main_uuid: str
     certificates: tuple[str, ...]
     until: int
+    former: bool = False
 
 
 class Pinned(msgspec.Struct, rename="camel", frozen=True):

@@ -193,14 +193,18 @@ def _items_of(
 
 
 def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:
-    """Why a license is not one of this server, None when it is bound to it or to the main that let it stand in."""
+    """Why a license is not one of this server, or on a standby not one of its main; None when it is bound to it or to
+    the main that let it stand in."""
     bound = [server.uuid for server in license_file.servers]
     if identity.uuid in bound or (held is not None and held.main_uuid in bound):
         return None
-    return (
-        f"The license is bound to {' and '.join(bound) or 'no server'}, this server is {identity.uuid}; ask the"
-        " vendor to activate it for this server."
-    )
+    to = " and ".join(bound) or "no server"
+    if held is None or held.former:
+        return (
+            f"The license is bound to {to}, this server is {identity.uuid}; ask the vendor to activate it for this"
+            " server."
+        )
+    return f"The license is bound to {to}, the main is {held.main_uuid}; ask the vendor to activate it for the main."
 
 
 def _learn_certificates(

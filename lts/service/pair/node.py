@@ -395,3 +395,4 @@ class Node:
             self.confirming.fall_out()
             if self.ctx.status != SERVING:
                 self._begin("promoted")
+        standin.stands_alone(self.ctx)

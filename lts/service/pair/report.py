@@ -129,7 +129,7 @@ def _lag_seconds(node: Node) -> float | None:
 
 def _delegation(node: Node) -> Json | None:
     held = node.pinned.now.delegation
-    if held is None:
+    if held is None or not standin.is_needed(node.ctx, held):
         return None
     now = node.ctx.clock.now()
     return {"mainUuid": held.main_uuid, "until": iso(held.until), "secondsLeft": max(0, held.until - now)}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from lts.errors import CannotStore
 from lts.rules.attention import delegation_notice
 from lts.rules.catalog import ARCHIVED
 from lts.rules.licensefile import License
@@ -16,7 +19,7 @@ def notices(ctx: Context, *, for_good: bool) -> list[Notice]:
     """How long that goes on, while the main's word holds and some license needs it; `for_good` when the main that gave
     it will not come back."""
     held = ctx.delegation()
-    if held is None or not _needed(ctx, held):
+    if held is None or not is_needed(ctx, held):
         return []
     return [delegation_notice(held.until, ctx.clock.now(), for_good=for_good)]
 
@@ -27,7 +30,14 @@ def look(ctx: Context) -> None:
         ctx.store.refresh_catalog()
 
 
-def _needed(ctx: Context, held: Delegation) -> bool:
+def stands_alone(ctx: Context) -> None:
+    """This server was promoted: what is said of licenses names it from here on. Where nothing can be stored, the next
+    change of a license does it."""
+    with contextlib.suppress(CannotStore):
+        ctx.store.refresh_catalog()
+
+
+def is_needed(ctx: Context, held: Delegation) -> bool:
     """Whether a license that still can authorize is bound to that main and not to this server."""
     now, items = ctx.clock.now(), ctx.store.catalog.items
     with ctx.store.reader() as db:
