@@ -104,11 +104,22 @@ HAPPENED = {
 HAPPENED_DAYS = 7
 PLACED = ("restored", "restore-undone")
 """Of these the last alone holds: it is what the data folder has now."""
+_IN_PAIR = {
+    "restored": ("A backup was restored on {time} by {actor}. What was counted after it was made comes back from the"
+                 " other server, as far as that one has it. What was there before is kept in the data folder as {kept}"
+                 " (lts restore --undo)."),
+    "restore-undone": ("A data folder that was replaced was put back on {time} by {actor}. What was counted after it"
+                       " was replaced comes back from the other server, as far as that one has it. What was there before"
+                       " is kept in the data folder as {kept} (lts restore --undo)."),
+}  # fmt: skip
 
 
-def happened_notice(action: str, time: int, actor: str, kept: str) -> Notice:
-    """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, where there is one."""
+def happened_notice(action: str, time: int, actor: str, kept: str, *, paired: bool) -> Notice:
+    """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, where there is one.
+    `paired`: another server has what came after."""
     told: dict[str, str | int] = {"time": iso(time), "actor": actor, "kept": kept}
+    if paired and action in _IN_PAIR:
+        return Notice(f"{action}-in-pair", _IN_PAIR[action].format(**told), HINT, told)
     level = WARNING if kept else HINT
     return Notice(action, HAPPENED[action].format(**told), level, told)
 

@@ -15,11 +15,11 @@ from lts.rules.vendorkey import fingerprint
 from lts.service.core import identity
 from lts.service.core.pinned import PinnedFile
 from lts.service.folder import restoring
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import attention, upkeep
 from tests.service.conftest import with_one_item
 from tests.service.test_hand_over import run
 from tests.service.test_promoted import ANOTHER, new_machine, promote, restart
-from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture
+from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, counts, in_step, picture
 
 DEVICE = str(UUID(int=77))
 
@@ -119,6 +119,39 @@ def test_a_standby_that_came_up_as_its_main_serves_neither_beside_it_nor_after_i
     duet.main.close()
     duet.run(40)
     assert not duet.standby.answers()
+
+
+def placed(player: Player) -> dict[str, str]:
+    """What Home says of restores, by code."""
+    found = attention.notices(player.server.ctx, player.clock.now)
+    return {notice.code: notice.detail for notice in found if notice.code.startswith("restore")}
+
+
+def test_a_restore_and_the_way_back_miss_nothing_in_a_pair(duet: Duet) -> None:
+    made = backup(duet.main, "mine.lts")
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.server.report(lease, {"QR": 3})
+    duet.settle()
+    put_back(duet.main, made)
+    duet.settle()
+    assert sum(counts(duet.main.server).values()) == 3
+    [(code, detail)] = placed(duet.main).items()
+    assert (code, "missing" in detail) == ("restored-in-pair", False)
+    assert "comes back from the other server" in detail
+    duet.main.server.report(lease, {"QR": 5})
+    duet.settle()
+    duet.main.close()
+    restoring.undo(duet.main.folder / "data", "Ann")
+    duet.settle()
+    assert sum(counts(duet.main.server).values()) == 5
+    assert set(placed(duet.main)) == {"restore-undone-in-pair"}
+
+
+def test_a_promoted_server_without_another_misses_what_came_after_the_backup(duet: Duet) -> None:
+    promote(duet)
+    put_back(duet.standby, backup(duet.standby, "mine.lts"))
+    duet.run(2)
+    assert "is missing" in placed(duet.standby)["restored"]
 
 
 def replace_standby(duet: Duet) -> str:

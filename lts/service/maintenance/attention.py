@@ -47,8 +47,9 @@ def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
     """What somebody did to this server in the last days, of which others should know."""
     lines = audit.newest(db, tuple(HAPPENED), ctx.identity.uuid, now - HAPPENED_DAYS * DAY_SECONDS)
     placed = [line for line in lines if line.action in PLACED]
+    paired = isinstance(ctx.partner, Node) and not ctx.partner.alone
     return [
-        happened_notice(line.action, line.time, line.actor, str(line.detail.get("kept", "")))
+        happened_notice(line.action, line.time, line.actor, str(line.detail.get("kept", "")), paired=paired)
         for line in lines
         if line not in placed[1:]
     ]
