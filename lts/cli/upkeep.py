@@ -204,10 +204,23 @@ def _doctor(args: argparse.Namespace) -> int:
     except LtsError as error:
         print(f"[!!] {error.detail}")
         return 1
-    findings = doctor.examine(config)
+    findings = [*doctor.examine(config), *(doctor.Finding(doctor.FAULT, words) for words in _pair_faults(config))]
     for finding in findings:
         print(f"[{finding.level}] {finding.words}")
     return int(any(finding.level == doctor.FAULT for finding in findings))
+
+
+def _pair_faults(config: Config) -> list[str]:
+    """What is wrong with a pair, which the server that runs knows alone."""
+    from lts.service.folder import datafolder
+
+    try:
+        if len(config.servers) == 1 or not datafolder.running_server(config.data_dir):
+            return []
+        with session(config) as server:
+            return [fault["detail"] for fault in server.call("GET", "/pair")["faults"]]
+    except LtsError:  # it is starting, or asks for more rights than doctor has
+        return []
 
 
 def _clock(args: argparse.Namespace) -> int:

@@ -109,8 +109,8 @@ _IN_PAIR = {
                  " other server, as far as that one has it. What was there before is kept in the data folder as {kept}"
                  " (lts restore --undo)."),
     "restore-undone": ("A data folder that was replaced was put back on {time} by {actor}. What was counted after it"
-                       " was replaced comes back from the other server, as far as that one has it. What was there before"
-                       " is kept in the data folder as {kept} (lts restore --undo)."),
+                       " was replaced comes back from the other server, as far as that one has it. What was there"
+                       " before is kept in the data folder as {kept} (lts restore --undo)."),
 }  # fmt: skip
 
 

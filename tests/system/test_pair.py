@@ -222,6 +222,25 @@ def test_a_changed_key_is_told_on_both_and_approved_by_its_fingerprint(pair: Twi
     wait_until(pair.in_step, "in step again")
 
 
+def test_a_backup_of_the_main_on_the_standby_is_refused_and_its_copy_serves_neither(
+    pair: Twins, tmp_path: Path
+) -> None:
+    backup = str(tmp_path / "main.lts")
+    assert lts(pair.main, "backup", backup).returncode == 0
+    pair.standby.stop()
+    refused = lts(pair.standby, "restore", backup)
+    assert (refused.returncode, "restore it on that server" in refused.stderr) == (1, True)
+    (pair.standby.folder / "data").rename(tmp_path / "aside")
+    assert lts(pair.standby, "restore", backup).returncode == 0
+    pair.standby.start()
+    for twin in (pair.main, pair.standby):
+        wait_until(lambda: "with this server's identity" in lts(twin, "doctor").stdout, "doctor says so")  # noqa: B023 - asked at once
+    stays(lambda: (pair.main.health(), pair.standby.health()) == ("serving", "standby"), "it serves nobody",
+          LONGER_THAN_IT_WAITS)  # fmt: skip
+    pair.main.kill()
+    stays(lambda: pair.standby.health() == "standby", "nor after the main", 2 * LONGER_THAN_IT_WAITS)
+
+
 def test_changes_are_made_where_clients_are_served_and_nowhere_else(pair: Twins) -> None:
     done = lts(pair.standby, "handshake", "add", "216998", "extra")
     assert done.returncode == 1, done.stdout
