@@ -81,8 +81,8 @@ def is_output(path: Path) -> bool:
 
 
 def place_for(path: Path, new: Kind | None) -> Path:
-    """Where a file that is named goes: a link is followed. Raises AdminError unless there is a plain file that may go,
-    or the place for one: a key or a backup written over is gone for good, and so is a device, or a pipe that somebody
+    """Where a file that is named goes: a link is followed. Raises AdminError unless there is a plain file of the `new`
+    kind, or the place for one: what is written over is gone for good, and so is a device, or a pipe that somebody
     reads."""
     place = Path(os.path.realpath(path))
     try:
@@ -98,19 +98,23 @@ def place_for(path: Path, new: Kind | None) -> Path:
     if not stat.S_ISREG(mode):
         raise AdminError("no-file", f"{path} is a pipe or a device, not a file; name a file to write to.")
     old = filekind.kind_of(_head(path))
-    if old not in (None, filekind.EMPTY, new):
-        raise AdminError("other-file", f"{path} is {old.words}; name another file to write to.")
+    if old not in (filekind.EMPTY, new):
+        words = old.words if old else f"a file, and not {new.words if new else 'of this kind'}"
+        raise AdminError("other-file", f"{path} is {words}; name another file to write to.")
     return place
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, over one of the same kind if need be; `-` = standard output. Raises
-    AdminError."""
+    """Write a file whole or not at all, over one of the same kind if need be, but for a spec that somebody has changed;
+    `-` = standard output. Raises AdminError."""
     data = text.encode("utf-8")
     if is_output(path):
         write_output(data)
         return
-    place = place_for(path, filekind.kind_of(data))
+    kind = filekind.kind_of(data)
+    place = place_for(path, kind)
+    if kind is filekind.SPEC and place.exists() and _head(place).strip() not in (b"", data.strip()):
+        raise AdminError("other-file", f"{path} is a spec that somebody has changed; name another file to write to.")
     try:
         _replace(place, data)
     except OSError as error:

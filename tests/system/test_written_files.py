@@ -148,3 +148,22 @@ def test_a_file_that_is_replaced_keeps_its_rights(house: Path) -> None:
     assert stat.S_IMODE((house / "file").stat().st_mode) == 0o640
     assert main(words_of("backup", "whole.lts")) == 0
     assert stat.S_IMODE((house / "whole.lts").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_a_file_of_another_kind_stays(command: str, house: Path, capsys: Said) -> None:
+    for content in (b"# Notes\n", b"\xff\xfe\x00 \x80", (house / "old.lic").read_bytes()[:40]):
+        (house / "notes").write_bytes(content)
+        assert "name another file to write to" in refusal(command, "notes", capsys)
+        assert (house / "notes").read_bytes() == content
+    (house / "notes").write_bytes(b"")
+    assert main(words_of(command, "notes")) == 0
+
+
+def test_a_spec_that_somebody_changed_stays(house: Path, capsys: Said) -> None:
+    assert main(words_of("spec", "mine.json")) == 0
+    assert main(words_of("spec", "mine.json")) == 0, "it is as it was"
+    changed = (house / "mine.json").read_text(encoding="utf-8").replace("1001", "7777")
+    (house / "mine.json").write_text(changed, encoding="utf-8")
+    assert "a spec that somebody has changed" in refusal("spec", "mine.json", capsys)
+    assert (house / "mine.json").read_text(encoding="utf-8") == changed
