@@ -132,8 +132,9 @@ def is_place(word: str) -> bool:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?` for a mistyped word, empty when nothing is near."""
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    words = {one.lstrip("-"): one for one in known}
+    found = difflib.get_close_matches(word.lstrip("-"), words, n=1)
+    return f"; did you mean {words[found[0]]}?" if found else ""
 
 
 def overview_parser() -> Parser:
