@@ -11,7 +11,7 @@ a closed day, `first` the day's sum and no slots.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -25,6 +25,14 @@ SeriesKey = tuple[int, int, TypeKey]
 _TYPECODES = {1: "B", 2: "H", 4: "I"}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[int, int, int | bytes, int, int, bytes]]).decode
+
+
+_DIGITS = bytes.maketrans(b"\0\1", b"01")
+
+
+def bits_of(ones: Sequence[int]) -> int:
+    """Bit n is the n-th of these, each 0 or 1."""
+    return int(bytes(ones)[::-1].translate(_DIGITS), 2)
 
 
 class Series:
@@ -43,9 +51,12 @@ class Series:
         """The count of a slot of the day, 0 where none was reported."""
         return self.counts[slot] if self.counts is not None else self.bits >> slot & 1
 
-    def raise_ones(self, begin: int, n: int) -> list[int]:
-        """Set `n` slots from `begin` on to 1 in a series that holds only ones; the slots that were not set."""
-        new = ((1 << n) - 1) << begin & ~self.bits
+    def raise_ones(self, begin: int, counts: list[int]) -> list[int]:
+        """Set the slots from `begin` on whose count is 1, not 0, in a series that holds only ones; those that were not
+        set."""
+        n = len(counts)
+        ones = bits_of(counts) if 0 in counts else (1 << n) - 1
+        new = ones << begin & ~self.bits
         self.bits |= new
         if new == ((1 << n) - 1) << begin:
             return list(range(begin, begin + n))
@@ -92,6 +103,10 @@ class Series:
         if self.counts is None:
             return ((slot, 1) for slot in range(self.bits.bit_length()) if self.bits >> slot & 1)
         return ((slot, count) for slot, count in enumerate(self.counts) if count)
+
+    def slots_as_bits(self) -> int:
+        """The slots with a count, as bits."""
+        return self.bits if self.counts is None else bits_of([count > 0 for count in self.counts])
 
     def total(self) -> int:
         """Sum over the day."""

@@ -16,6 +16,8 @@ _ASKED_AT_ONCE = 1000
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ChainState).decode
 _FIELDS_OF_0_1 = 8
+UNMOVED: tuple[int, int, None] = (0, 0, None)
+"""In place of a chain: a piece of a report was counted, and no token given."""
 
 
 class Device(NamedTuple):
@@ -99,6 +101,9 @@ def put(
 
 def _advance(tx: Transaction, key: int, contact: int, chain: tuple[int, int, bytes | None]) -> None:
     """The usual case first: a plain chain that gave one token more."""
+    if chain == UNMOVED:
+        tx.execute("UPDATE devices SET contact = max(contact, ?) WHERE id = ?", (contact, key))
+        return
     tx.execute(
         "UPDATE devices SET contact = max(contact, ?1), given = ?2, lag = ?3, chain = ?4"
         " WHERE id = ?5 AND given = ?2 - 1 AND chain IS NULL AND (?4 IS NULL OR ?6)",

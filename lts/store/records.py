@@ -178,8 +178,8 @@ class Granted(Record, frozen=True):
 
 
 class Run(Record, frozen=True):
-    """Counts of consecutive slots; the first is slot_of(time) − back. `type` is the number of a type name, or the
-    digest of one that has none."""
+    """Counts of consecutive slots, 0 where there is none; the first is slot_of(time) − back. `type` is the number of a
+    type name, or the digest of one that has none."""
 
     item: int
     type: int | bytes
@@ -189,7 +189,8 @@ class Run(Record, frozen=True):
 
 class Reported(Record, frozen=True):
     """A report: counts so far, and the seats it renewed. Slots from `apart` on count on `branch`, earlier ones
-    TOGETHER (lts.rules.usage); 0.1 knew no `apart`."""
+    TOGETHER (lts.rules.usage); 0.1 knew no `apart`. A piece of a report before its last has `given` 0: the chain stays
+    as it was, and no report is tallied."""
 
     device: int
     uuid: bytes | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -35,16 +36,22 @@ GRANTED_TALLY, REPORTED_TALLY = 0, 1
 DEVICES_OF_DAY = SLOTS_PER_DAY
 
 
+Raised = tuple[int, list[int]]
+"""(place of a run in the report, the slots since 1970 in which it raised a count)."""
+
+
 @dataclass
 class Grown:
-    """Slots (since 1970) in which a report raised a count, each with the place of its run in the report: `units` of any
-    type, `presence` of the device."""
+    """What a report raised: `units` of any type, `presence` of the device."""
 
-    units: list[tuple[int, list[int]]]
-    presence: list[tuple[int, list[int]]]
+    units: list[Raised]
+    presence: list[Raised]
 
     def by(self, parts: list[range]) -> list[tuple[set[int], set[int]]]:
         """(units, presence) of each part of the report's runs: the slots that it raised."""
+        if len(parts) == 1:
+            units, presence = self.units, self.presence
+            return [({slot for _, every in units for slot in every}, {slot for _, every in presence for slot in every})]
         part_of = [n for n, part in enumerate(parts) for _ in part]
         found: list[tuple[set[int], set[int]]] = [(set(), set()) for _ in parts]
         for kind, every in enumerate((self.units, self.presence)):
@@ -80,7 +87,7 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
     """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
     grown = Grown([], [])
     newest = slot_of(time)
-    by_day: defaultdict[int, list[_Piece]] = defaultdict(list)
+    by_day: dict[int, dict[SeriesKey, list[_Part]]] = {}
     for place, run in enumerate(record.runs):
         slot, counts = newest - run.back, run.counts
         while counts:
@@ -89,48 +96,52 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
             branch = record.branch
             if slot < record.apart:
                 branch, n = TOGETHER, min(n, record.apart - slot)
-            by_day[day].append((place, branch, run.item, run.type, begin, counts[:n]))
+            key, part = (branch, run.item, run.type), (place, begin, counts[:n])
+            of_day = by_day.get(day)
+            if of_day is None:
+                by_day[day] = {key: [part]}
+            elif key in of_day:
+                of_day[key].append(part)
+            else:
+                of_day[key] = [part]
             counts = counts[n:]
             slot += n
-    for day, pieces in by_day.items():
-        _merge_day(tx, record, device, day, pieces, grown)
-    tx.tally(record.code, REPORTED_TALLY, time // 3600)
+    for day, of_day in by_day.items():
+        _merge_day(tx, record.code, device, day, of_day, grown)
+    if record.given:
+        tx.tally(record.code, REPORTED_TALLY, time // 3600)
     return grown
 
 
-_Piece = tuple[int, int, int, TypeKey, int, list[int]]
-"""(place of the run, branch, item, type, first slot of the day, counts): the part of a run that lies in one day and on
-one branch."""
+_Part = tuple[int, int, list[int]]
+"""(place of the run, first slot of the day, counts): the part of a run that lies in one day and on one branch."""
 
 
-def _merge_day(tx: Transaction, record: Reported, device: int, day: int, pieces: list[_Piece], grown: Grown) -> None:
-    rows = {
-        code: decode_day(data)
-        for code, data in sql.rows(
-            tx.db, "SELECT code, data FROM usage_days WHERE day = ? AND device = ?", (day, device)
-        )
-    }
-    own = rows.setdefault(record.code, {})
-    presence = _Presence(tx, record.code, day, rows)
+def _merge_day(
+    tx: Transaction, code: int, device: int, day: int, of_day: dict[SeriesKey, list[_Part]], grown: Grown
+) -> None:
+    query = "SELECT code, data FROM usage_days WHERE day = ? AND device = ?"
+    rows = {code: decode_day(data) for code, data in sql.rows(tx.db, query, (day, device))}
+    own = rows.setdefault(code, {})
+    presence = _Presence(tx, code, day, rows)
     units = _Units(tx, own, day)
     closed = {key[1:] for key, series in own.items() if series.closed_sum is not None}
-    first = day * SLOTS_PER_DAY
-    for run, branch, item, type_key, begin, counts in pieces:
+    for (branch, item, type_key), parts in of_day.items():
         kind = units.place(branch, item, type_key) if type_key != PRESENCE else PRESENCE
-        series = own.get((branch, item, kind))
+        key = branch, item, kind
+        series = own.get(key)
         if series is None:
-            if (item, kind) in closed and branch not in OF_0_1:
+            if closed and (item, kind) in closed and branch not in OF_0_1:
                 continue
-            series = own[branch, item, kind] = Series()
+            series = own[key] = Series()
         elif series.closed_sum is not None:
             continue
         if kind == PRESENCE:
-            grown.presence.append((run, [first + slot for slot in presence.raise_run(series, item, begin, counts)]))
+            presence.raise_parts(series, item, parts, grown.presence)
         else:
-            key = branch, item, kind
-            grown.units.append((run, units.raise_run(key, series, begin, counts)))
-    units.add(record.code, device)
-    tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, record.code, encode_day(own)))
+            units.raise_parts(key, series, parts, grown.units)
+    units.add(code, device)
+    tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, code, encode_day(own)))
 
 
 class _Units:
@@ -151,18 +162,18 @@ class _Units:
             self._move(*self._places.moved.pop())
         return kind
 
-    def raise_run(self, key: SeriesKey, series: Series, begin: int, counts: list[int]) -> list[int]:
-        """Raise consecutive slots of the day of a series of the row; the slots (since 1970) in which the units grew."""
+    def raise_parts(self, key: SeriesKey, series: Series, parts: list[_Part], grown: list[Raised]) -> None:
+        """Raise slots of the day of a series of the row; adds to `grown` the slots in which the units did."""
         branch, item, kind = key
         self._branches.add(branch)
-        if len(self._branches) == 1:
-            rises = series.raise_run(begin, counts)
-        else:
-            rises = raise_among(series, kin_of(self._row, self._branches, item, kind), begin, counts)
+        kin = kin_of(self._row, self._branches, item, kind) if len(self._branches) > 1 else None
         counted, first = self._places.counted_as(kind), self._day * SLOTS_PER_DAY
-        for slot, rise in rises:
-            self._grown[item, counted, (first + slot) // SLOTS_PER_HOUR] += rise
-        return [first + slot for slot, _ in rises]
+        for place, begin, counts in parts:
+            rises = series.raise_run(begin, counts) if kin is None else raise_among(series, kin, begin, counts)
+            if rises:
+                grown.append((place, [first + slot for slot, _ in rises]))
+                for slot, rise in rises:
+                    self._grown[item, counted, (first + slot) // SLOTS_PER_HOUR] += rise
 
     def _move(self, number: int, digest: bytes) -> None:
         """A name that another server put under "(other)" in this row: all of it counts there."""
@@ -197,52 +208,88 @@ class _Presence:
         self._code = code
         self._day = day
         self._of_item: defaultdict[int, list[Series]] = defaultdict(list)
-        self._of_code: list[Series] = []
+        self._in_code = 0
+        """Slots in which the code was used, as bits."""
+        self._known_in_code = False
+        self._counts = False
+        """Whether some series counts instances."""
         for row_code, row in rows.items():
             for (_, item, type_number), series in row.items():
                 if type_number == PRESENCE:
-                    self._learn(item, row_code, series)
+                    self._of_item[item].append(series)
+                    self._counts = self._counts or series.counts is not None
+                    if row_code == code:
+                        self._in_code |= series.slots_as_bits()
+                        self._known_in_code = True
 
-    def _learn(self, item: int, code: int, series: Series) -> None:
-        self._of_item[item].append(series)
-        if code == self._code:
-            self._of_code.append(series)
-
-    def raise_run(self, series: Series, item: int, begin: int, counts: list[int]) -> list[int]:
-        """Raise consecutive slots, and the activity with them; the slots that grew."""
+    def raise_parts(self, series: Series, item: int, parts: list[_Part], grown: list[Raised]) -> None:
+        """Raise slots of the day, and the activity with them; adds to `grown` the slots that did."""
         same_item = self._of_item[item]
-        new_in_item, new_in_code = not same_item, not self._of_code
-        if not any(one is series for one in same_item):
-            self._learn(item, self._code, series)
-        alone = len(same_item) == 1 and len(self._of_code) == 1
         spends = self._spends(item)
-        plain = alone and not spends and series.counts is None and max(counts) == 1
-        if plain:
-            grown = series.raise_ones(begin, len(counts))
+        for _, _, counts in () if self._counts else parts:
+            if max(counts) > 1:
+                self._counts = True
+                break
+        if spends or self._counts:
+            grown += self._raise_counts(series, item, parts, spends)
         else:
-            grown = [slot for slot, count in enumerate(counts, begin) if count > series.get(slot)]
-        if not grown:
-            return grown
+            grown += self._raise_ones(series, item, parts)
+        if series not in same_item:
+            same_item.append(series)
+
+    def _raise_ones(self, series: Series, item: int, parts: list[_Part]) -> list[Raised]:
+        """Where every count of the day is 1."""
+        first, in_item = self._day * SLOTS_PER_DAY, 0
+        raised: list[Raised] = []
+        for one in self._of_item[item]:
+            in_item |= one.bits
+        in_code = self._in_code
+        for place, begin, counts in parts:
+            slots = series.raise_ones(begin, counts)
+            if not slots:
+                continue
+            if not raised:
+                of_item, of_code = self._begin(item)
+            raised.append((place, [first + slot for slot in slots]))
+            for slot in slots:
+                if not in_item >> slot & 1:
+                    of_item[slot] += 1
+                if not in_code >> slot & 1:
+                    of_code[slot] += 1
+        self._in_code = in_code | series.bits
+        return raised
+
+    def _raise_counts(self, series: Series, item: int, parts: list[_Part], spends: bool) -> list[Raised]:
+        same_item = [one for one in self._of_item[item] if one is not series]
+        first = self._day * SLOTS_PER_DAY
+        raised: list[Raised] = []
+        for place, begin, counts in parts:
+            higher = [(slot, count) for slot, count in enumerate(counts, begin) if count > series.get(slot)]
+            if not higher:
+                continue
+            if not raised:
+                of_item, of_code = self._begin(item)
+            raised.append((place, [first + slot for slot, _ in higher]))
+            for slot, count in higher:
+                before = max([series.get(slot), *[one.get(slot) for one in same_item]])
+                series.raise_to(slot, count)
+                if count > before:
+                    of_item[slot] += count - before
+                    if spends:
+                        _spend_overdraft(self._tx, item, self._day, slot, count - before)
+                if not self._in_code >> slot & 1:
+                    of_code[slot] += 1
+                    self._in_code |= 1 << slot
+        return raised
+
+    def _begin(self, item: int) -> tuple[array[int], array[int]]:
+        """The activity of an item and of the code, in which the device is active from now on if it was not."""
         of_item = self._tx.activity((ITEM, item, self._day))
         of_code = self._tx.activity((CODE, self._code, self._day))
-        of_item[DEVICES_OF_DAY] += new_in_item
-        of_code[DEVICES_OF_DAY] += new_in_code
-        if plain:
-            for slot in grown:
-                of_item[slot] += 1
-                of_code[slot] += 1
-            return grown
-        for slot in grown:
-            before = series.get(slot) if alone else max(one.get(slot) for one in same_item)
-            in_code = before if alone else any(one.get(slot) for one in self._of_code)
-            count = counts[slot - begin]
-            series.raise_to(slot, count)
-            if count > before:
-                of_item[slot] += count - before
-                if spends:
-                    _spend_overdraft(self._tx, item, self._day, slot, count - before)
-            of_code[slot] += not in_code
-        return grown
+        of_item[DEVICES_OF_DAY] += not self._of_item[item]
+        of_code[DEVICES_OF_DAY] += not self._known_in_code
+        self._known_in_code = True
+        return of_item, of_code
 
     def _spends(self, item: int) -> bool:
         """Whether activity of the item draws on an overdraft."""

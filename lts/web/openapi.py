@@ -11,10 +11,11 @@ import msgspec
 from lts import __version__
 from lts.errors import HTTP_STATUS, TITLES
 from lts.protocol import MAX_REPORT_SLOTS
+from lts.rules.workload import MAX_TYPES
 from lts.web.admin import openapi_admin
 from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
 from lts.web.client.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
-from lts.web.client.reports import MAX_TYPE_LENGTH, MAX_TYPES, ReportMessage
+from lts.web.client.reports import MAX_TYPE_LENGTH, ReportMessage
 
 Json = dict[str, Any]
 TYPES = (AuthorizeMessage, ReportMessage, ReleaseMessage, AuthorizeAnswer, ReportAnswer, HealthAnswer, Problem)

@@ -21,6 +21,8 @@ from lts.store.transaction import Transaction
 
 Series = Mapping[usage.SeriesKey, dict[int, int]]
 Kinds = dict[str, int | bytes]
+_GAP = 20
+"""Slots without a count, an hour of them, that a run passes over as counts of 0: a run costs more than they do."""
 
 
 class Counting(NamedTuple):
@@ -66,11 +68,16 @@ def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], n
     runs: list[records.Run] = []
     turns: list[range] = []
     newest = slot_of(now)
+    alike: dict[int, int] = {}
+    split: list[tuple[int, list[int]]] = []  # of the series before, since presence in items is often the same
     for turn in usage.in_turns(sender.lease, good) if some_twice else [series]:
         first = len(runs)
         for (position, name), slots in turn.items():
+            item = sender.items[position].key
             kind = usage.PRESENCE if name is None else kinds[name]
-            runs += _split(sender.items[position].key, kind, slots, newest)
+            if slots != alike:
+                alike, split = slots, _split(slots, newest)
+            runs += [records.Run(item, kind, back, counts) for back, counts in split]
         turns.append(range(first, len(runs)))
     charged = sender.items[min(folded.values(), default=0)]
     return Counting(tuple(runs), turns, rejected, frozenset(folded), charged.license_name)
@@ -134,17 +141,22 @@ def _nothing_to_see(entry: Entry, blank: set[str]) -> Result | None:
     return Result(entry.slot_text, "rejected", 140, detail)
 
 
-def _split(item: int, kind: int | bytes, slots: dict[int, int], newest: int) -> list[records.Run]:
-    """The counts of a series as runs of consecutive slots."""
-    first, last = min(slots, default=0), max(slots, default=-1)
+def _split(slots: dict[int, int], newest: int) -> list[tuple[int, list[int]]]:
+    """The counts of a series as (back, counts) of runs; counts of 0 bridge gaps of up to _GAP slots."""
+    if not slots:
+        return []
+    first, last = min(slots), max(slots)
     if last - first + 1 == len(slots):
-        counts = [slots[slot] for slot in range(first, last + 1)]
-        return [records.Run(item, kind, newest - first, counts)] if counts else []
-    runs: list[records.Run] = []
-    expected = None
+        return [(newest - first, [slots[slot] for slot in range(first, last + 1)])]
+    runs: list[tuple[int, list[int]]] = []
+    expected = first - _GAP - 1  # so that the first one begins a run
     for slot in sorted(slots):
-        if slot != expected:
-            runs.append(records.Run(item, kind, newest - slot, []))
-        runs[-1].counts.append(slots[slot])
+        if slot - expected > _GAP:
+            counts = [slots[slot]]
+            runs.append((newest - slot, counts))
+        else:
+            if slot != expected:
+                counts += [0] * (slot - expected)
+            counts.append(slots[slot])
         expected = slot + 1
     return runs

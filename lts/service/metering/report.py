@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lts.errors import Malformed, Refusal
-from lts.protocol import FeedPlace, Lease, LeaseItem, Receipt, short_results
-from lts.rules import admission, asked, usage
+from lts.errors import Malformed
+from lts.protocol import FeedPlace, Lease, Receipt, short_results
 from lts.rules import authorize as rules
-from lts.rules.authorize import Granted, Standing, has_seat
+from lts.rules import usage, workload
+from lts.rules.authorize import Granted, Standing
 from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service.core import goneon, newnames
@@ -29,7 +29,8 @@ from lts.service.metering.authorize import (
 )
 from lts.service.metering.counting import Counting, Sender, count
 from lts.service.metering.leased import leased, not_held
-from lts.service.metering.standing import NOTHING, counted, held_items, standing_of
+from lts.service.metering.renewal import renewal
+from lts.service.metering.standing import NOTHING, counted
 from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
@@ -53,7 +54,16 @@ class Reported(NamedTuple):
     certificates: tuple[str, ...] | None = None
 
 
+class _Counted(NamedTuple):
+    """What came of a piece of a report before the last."""
+
+    grown: stored.Grown
+    counting: Counting
+
+
 class _Recorded(NamedTuple):
+    """What came of a report, or of its last piece."""
+
     grown: stored.Grown
     renewed: tuple[Granted, ...]
     code: Code
@@ -61,6 +71,8 @@ class _Recorded(NamedTuple):
     token: str
     certificates: tuple[str, ...] | None
     counting: Counting
+    told: list[Result] | None = None
+    """Of a report in pieces, the results of all its good entries."""
 
 
 def record(
@@ -93,6 +105,17 @@ def begin(
         raise Malformed(fault.detail, field=fault.field)
     rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
+    if len(good) > workload.FEW and not workload.is_one_piece(good, len(lease.items)):
+        pieces = _InPieces(ctx, lease, clone_token, good, now)
+        return Begun(pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body))
+    waiting, result = _submit(ctx, lease, clone_token, good, now)
+    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
+
+
+def _submit(
+    ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int
+) -> tuple[Waiting[_Recorded], Callable[[Waiting[_Recorded]], _Recorded]]:
+    """Hand a report, or its last piece, to the writer; what waits, and what waits for it."""
     item_now = ctx.clock.item_time(now)
     tried = _Tried()
 
@@ -105,8 +128,43 @@ def begin(
         except _LimitPassed:
             return result(ctx.store.submit(operation))
 
-    waiting = ctx.store.submit(operation)
-    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
+    return ctx.store.submit(operation), result
+
+
+class _InPieces:
+    """A report that would hold up the writer: its pieces go there one after the other, and others between them.
+
+    The last one moves the clone token, renews and is answered. Where the server ends before that, the client gets no
+    answer and sends all again (docs/design/charging.md, Large reports).
+    """
+
+    def __init__(self, ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int) -> None:
+        self._ctx, self._lease, self._clone_token, self._now = ctx, lease, clone_token, now
+        self._places = workload.cut(good, len(lease.items))
+        *self._early, self._last = [[good[place] for place in piece] for piece in self._places]
+        self.waiting: Waiting[Any] = self._submit(0)
+
+    def _submit(self, n: int) -> Waiting[Any]:
+        if n == len(self._early):
+            last, self._result = _submit(self._ctx, self._lease, self._clone_token, self._last, self._now)
+            return last
+        piece = self._early[n]
+        return self._ctx.store.submit(
+            lambda tx: _count_piece(tx, self._ctx, self._lease, self._clone_token, piece, self._now)
+        )
+
+    def result(self) -> _Recorded:
+        """Wait for the pieces; what the last says, with what is told of the entries of all."""
+        told: list[Result] = []
+        waiting = self.waiting
+        for n, piece in enumerate(self._early, 1):
+            counted: _Counted = waiting.result()
+            told += _results(counted, piece, [None] * len(piece))
+            waiting = self._submit(n)
+        recorded = self._result(waiting)
+        told += _results(recorded, self._last, [None] * len(self._last))
+        of_place = dict(zip(chain.from_iterable(self._places), told, strict=True))
+        return recorded._replace(told=[of_place[n] for n in range(len(told))])
 
 
 class _LimitPassed(Exception):
@@ -130,7 +188,11 @@ def _finish(
     body: str,
 ) -> Reported:
     durable = ctx.confirm(recorded.place.serial)
-    results = _results(recorded, entries, rejected)
+    if recorded.told is None:
+        results = _results(recorded, entries, rejected)
+    else:
+        told = iter(recorded.told)
+        results = [refusal or next(told) for refusal in rejected]
     if ctx.partner is not None and ctx.partner.clock_gap > 0:
         lie_ahead = [
             e for e, result in zip(entries, rejected, strict=True) if result is not None and result.code == 142
@@ -146,7 +208,9 @@ def _finish(
     return Reported(results, durable, recorded.token, text, renewed.expires_at, renew_after(renewed))
 
 
-def _results(recorded: _Recorded, entries: list[Entry | BadEntry], rejected: list[Result | None]) -> list[Result]:
+def _results(
+    recorded: _Counted | _Recorded, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]
+) -> list[Result]:
     folded, (first, *later) = recorded.counting.folded, recorded.grown.by(recorded.counting.turns)
     units, presence = first
     late = iter(recorded.counting.rejected)
@@ -181,10 +245,7 @@ def _record(
     tried: _Tried,
 ) -> _Recorded:
     ctx.check_serving()
-    code, items = leased(tx, lease)
-    held = [item for item in items if item is not None]
-    if not items or len(held) < len(items):
-        raise not_held(lease, "items")
+    code, held = _held(tx, lease)
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(device, token_of(ctx, uuid, clone_token), now)
@@ -225,6 +286,32 @@ def _record(
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
     return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting)
+
+
+def _count_piece(
+    tx: Transaction, ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry], now: int
+) -> _Counted:
+    """Count a piece of a report before the last; the chain of its device stays where it was."""
+    ctx.check_serving()
+    code, held = _held(tx, lease)
+    uuid = lease.device_bytes
+    device = devices.find(tx.db, uuid)
+    branch, apart = chain_step(device, token_of(ctx, uuid, clone_token), now).counted
+    number = device.key if device else None
+    counting = count(tx, ctx, Sender(lease, uuid, held, code.key, number), entries, now)
+    key, new = (tx.next_device, uuid) if number is None else (number, None)
+    grown = tx.emit(records.Reported(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
+    newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
+    return _Counted(grown, counting)
+
+
+def _held(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
+    """What a lease stands for here. Raises NotVerified (141)."""
+    code, items = leased(tx, lease)
+    held = [item for item in items if item is not None]
+    if not items or len(held) < len(items):
+        raise not_held(lease, "items")
+    return code, held
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
@@ -278,77 +365,3 @@ def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, S
 
 def _entry(code: Code, item: LicenseItem) -> CodeItem:
     return code.entries.get(item.key) or CodeItem(item)
-
-
-def renewal(
-    tx: Transaction,
-    lease: Lease,
-    code: Code,
-    items: list[LicenseItem],
-    device: int | None,
-    step: Step,
-    issuer: str,
-    now: int,
-    item_now: int,
-    so_far: Mapping[int, Standing],
-) -> tuple[Granted, ...]:
-    """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
-    same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
-    `so_far` as in standing_of."""
-    if step.cloned or code.removed or lease.issuer != issuer:
-        return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
-    look_up = standing_of(tx, code, device, now, item_now, so_far)
-    if lease.asked is None:
-        return _of_items(lease, code, items, look_up, now, item_now)
-    if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
-        return ()
-    request = asked.request_of(lease.asked, lease.device_bytes, code)
-    try:
-        admission.admit(code, request)
-    except Refusal:
-        return ()
-    part = code.of_product(request.product)
-    if part is None:
-        return ()
-    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device)).granted
-    same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
-    return granted if same else ()
-
-
-def _is_same(granted: Granted, claim: LeaseItem, item: LicenseItem) -> bool:
-    """Whether what would be granted is what the lease has, by the same grant."""
-    way = item.item.charge_way
-    return (
-        granted.item.key == item.key
-        and (granted.modules, way) == (claim.modules, claim.charge_way)
-        and (not has_seat(way) or granted.seat.grant == claim.grant)
-    )
-
-
-def _of_items(
-    lease: Lease, code: Code, items: list[LicenseItem], look_up: rules.StandingOf, now: int, item_now: int
-) -> tuple[Granted, ...]:
-    """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
-    granted = []
-    for claim, item in zip(lease.items, items, strict=True):
-        entry = code.entries.get(item.key)
-        if entry is None or rules.item_fault(item, item_now):
-            return ()
-        renewed = _renew_item(look_up(entry), claim, entry, code, now, item_now)
-        if renewed is None:
-            return ()
-        granted.append(renewed)
-    return tuple(granted)
-
-
-def _renew_item(
-    standing: Standing, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int
-) -> Granted | None:
-    if claim.charge_way != entry.item.item.charge_way:
-        return None  # what was granted then is not what an authorization would grant now
-    needs_seat = has_seat(entry.item.item.charge_way)
-    if needs_seat and (standing.seat is None or standing.seat.grant != claim.grant):
-        return None
-    if rules.quota_fault(entry, standing, claim.instances):
-        return None
-    return rules.grant_item(entry.item, code.key, claim.modules, standing, claim.instances, now, item_now)

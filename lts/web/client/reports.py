@@ -19,6 +19,7 @@ from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
 from lts.rules.text import nfc
 from lts.rules.usage import BadEntry, Entry
+from lts.rules.workload import MAX_TYPES
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
 from lts.web.client.messages import (
     UNREADABLE,
@@ -35,7 +36,6 @@ from lts.web.client.messages import (
 
 MAX_VALUES = 400_000
 """In a report that has to be read the careful way; 15,000 slots of a dozen types are half of it."""
-MAX_TYPES = 200
 MAX_TYPE_LENGTH = 200
 MAX_SLOT_LENGTH = 40
 _KNOWN_SLOTS = 20_000

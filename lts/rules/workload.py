@@ -1,0 +1,44 @@
+"""How much work a report is, and the pieces that it is worked off in (docs/design/charging.md, Large reports).
+
+Pure. Work is counted in counts: one for each type of an entry, and one for each item that the entry is presence in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lts.protocol import SLOTS_PER_DAY
+from lts.rules.usage import Entry
+
+PIECE = 10_000
+"""Work of a piece: some 20 ms."""
+DAY = 2000
+"""What a day adds to a piece: its row is read and written whole, and may hold so many names."""
+FEW = 4
+"""So many entries are one piece, whatever is in them."""
+MAX_TYPES = 200
+"""Types of an entry."""
+
+
+def is_one_piece(entries: Sequence[Entry], items: int) -> bool:
+    """Whether a report under a lease of so many items is surely no more than one piece."""
+    days = {entry[0] // SLOTS_PER_DAY for entry in entries}
+    return len(entries) * (items + MAX_TYPES) + DAY * len(days) <= PIECE
+
+
+def cut(entries: Sequence[Entry], items: int) -> list[list[int]]:
+    """The pieces of a report, as places of its entries in the order of their slots; those of one slot stay in order."""
+    pieces: list[list[int]] = []
+    left, day = 0, -1
+    for place in sorted(range(len(entries)), key=lambda place: entries[place].slot):
+        entry = entries[place]
+        work, of_day = items + len(entry.usage), entry.slot // SLOTS_PER_DAY
+        if of_day != day:
+            left -= DAY
+        if work > left:
+            pieces.append([])
+            left = PIECE - DAY
+        pieces[-1].append(place)
+        left -= work
+        day = of_day
+    return pieces

@@ -1,0 +1,89 @@
+"""Whether a report renews its lease (docs/design/charging.md, Renewal by report)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lts.errors import Refusal
+from lts.protocol import Lease, LeaseItem
+from lts.rules import admission, asked
+from lts.rules import authorize as rules
+from lts.rules.authorize import Granted, Standing, has_seat
+from lts.rules.catalog import Code, CodeItem, LicenseItem
+from lts.rules.chain import Step
+from lts.service.metering.standing import held_items, standing_of
+from lts.store.transaction import Transaction
+
+
+def renewal(
+    tx: Transaction,
+    lease: Lease,
+    code: Code,
+    items: list[LicenseItem],
+    device: int | None,
+    step: Step,
+    issuer: str,
+    now: int,
+    item_now: int,
+    so_far: Mapping[int, Standing],
+) -> tuple[Granted, ...]:
+    """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
+    same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
+    `so_far` as in standing_of."""
+    if step.cloned or code.removed or lease.issuer != issuer:
+        return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
+    look_up = standing_of(tx, code, device, now, item_now, so_far)
+    if lease.asked is None:
+        return _of_items(lease, code, items, look_up, now, item_now)
+    if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
+        return ()
+    request = asked.request_of(lease.asked, lease.device_bytes, code)
+    try:
+        admission.admit(code, request)
+    except Refusal:
+        return ()
+    part = code.of_product(request.product)
+    if part is None:
+        return ()
+    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device)).granted
+    same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
+    return granted if same else ()
+
+
+def _is_same(granted: Granted, claim: LeaseItem, item: LicenseItem) -> bool:
+    """Whether what would be granted is what the lease has, by the same grant."""
+    way = item.item.charge_way
+    return (
+        granted.item.key == item.key
+        and (granted.modules, way) == (claim.modules, claim.charge_way)
+        and (not has_seat(way) or granted.seat.grant == claim.grant)
+    )
+
+
+def _of_items(
+    lease: Lease, code: Code, items: list[LicenseItem], look_up: rules.StandingOf, now: int, item_now: int
+) -> tuple[Granted, ...]:
+    """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
+    granted = []
+    for claim, item in zip(lease.items, items, strict=True):
+        entry = code.entries.get(item.key)
+        if entry is None or rules.item_fault(item, item_now):
+            return ()
+        renewed = _renew_item(look_up(entry), claim, entry, code, now, item_now)
+        if renewed is None:
+            return ()
+        granted.append(renewed)
+    return tuple(granted)
+
+
+def _renew_item(
+    standing: Standing, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int
+) -> Granted | None:
+    if claim.charge_way != entry.item.item.charge_way:
+        return None  # what was granted then is not what an authorization would grant now
+    needs_seat = has_seat(entry.item.item.charge_way)
+    if needs_seat and (standing.seat is None or standing.seat.grant != claim.grant):
+        return None
+    if rules.quota_fault(entry, standing, claim.instances):
+        return None
+    return rules.grant_item(entry.item, code.key, claim.modules, standing, claim.instances, now, item_now)
