@@ -20,6 +20,18 @@ MAX_TYPES = 200
 """Types of an entry."""
 
 
+UNIT = 1000
+"""Work that counts as one request more."""
+NAME = 10
+"""What a type name adds to what a report is charged, however often it stands in it: it may be new."""
+
+
+def units_of(entries: int, counts: int, names: int, items: int) -> int:
+    """How many requests more a report is as much work as: of so many entries, counts in them and type names, under a
+    lease of so many items."""
+    return (entries * items + counts + NAME * names) // UNIT
+
+
 def is_one_piece(entries: Sequence[Entry], items: int) -> bool:
     """Whether a report under a lease of so many items is surely no more than one piece."""
     days = {entry[0] // SLOTS_PER_DAY for entry in entries}

@@ -6,7 +6,9 @@ digest. What a name was in a row it stays there, whatever it gets later, or anot
 
 from __future__ import annotations
 
-from lts.rules.usage import OF_0_1, OTHER_TYPE, PRESENCE, digest_of
+from collections.abc import Iterable
+
+from lts.rules.usage import OF_0_1, OTHER_TYPE, PRESENCE, TOGETHER, digest_of
 from lts.store import pair, sql
 from lts.store.dayrow import Series, SeriesKey, TypeKey, decode_day
 from lts.store.records import TypeNamed
@@ -37,10 +39,19 @@ def name_type(tx: Transaction, record: TypeNamed) -> None:
 
 def unnumbered(tx: Transaction, device: int, code: int, day: int) -> set[bytes]:
     """Digests of the names without a number in a device's day."""
+    return {kind for _, _, kind in _series_of(tx, device, code, day) if isinstance(kind, bytes)}
+
+
+def held_apart(tx: Transaction, device: int, code: int, day: int) -> set[SeriesKey]:
+    """What a device's day counts on branches of its own."""
+    return {key for key in _series_of(tx, device, code, day) if key[0] != TOGETHER}
+
+
+def _series_of(tx: Transaction, device: int, code: int, day: int) -> Iterable[SeriesKey]:
     data = sql.value(
         tx.db, "SELECT data FROM usage_days WHERE day = ? AND device = ? AND code = ?", (day, device, code)
     )
-    return set() if data is None else {key[2] for key in decode_day(data) if isinstance(key[2], bytes)}
+    return () if data is None else decode_day(data)
 
 
 class Places:

@@ -18,6 +18,10 @@ UNPROVEN_PER_MINUTE = 600
 UNPROVEN_BURST = 3000
 """Of one address with one handshake code: the first start of a large company's devices behind one address."""
 
+WORK_PER_MINUTE = 5000
+WORK_BURST = 2000
+"""Of an address, with large reports (lts.rules.workload.units_of): a fifth of a core."""
+
 
 class Limiter:
     """So many requests a minute of each key."""
@@ -73,6 +77,7 @@ class Limits:
         self._devices = Limiter(settings.device_requests_per_minute, settings.device_burst, clock)
         self._addresses = Limiter(refusals, refusals, clock)
         self._unproven = Limiter(UNPROVEN_PER_MINUTE, UNPROVEN_BURST, clock)
+        self._work = Limiter(WORK_PER_MINUTE, WORK_BURST, clock)
 
     def device(self, device: bytes) -> None:
         """One request that proved to come from a device."""
@@ -83,6 +88,17 @@ class Limits:
     def charge(self, device: bytes, requests: int) -> None:
         """A request of a device was as much work as so many more."""
         self._devices.charge(device, requests)
+
+    def check_work(self, address: str) -> None:
+        """An address with too much work in its large reports waits with further ones."""
+        wait = self._work.wait_of(address)
+        if wait:
+            raise _too_many("with large reports from this address", wait)
+
+    def work(self, address: str, units: int) -> None:
+        """A large report of an address."""
+        self.check_work(address)
+        self._work.charge(address, units)
 
     def named_device(self, device: bytes, address: str) -> None:
         """One request that only names a device: no other address is held up by it, nor the device itself."""

@@ -8,6 +8,7 @@ import pytest
 
 from lts.config import RateLimits
 from lts.protocol import DAY_SECONDS
+from lts.rules import workload
 from lts.rules.alerts import DEFAULT_LEVELS, END_DAYS, FEWEST_CALLS, FORECAST_DAYS, SLACK
 from lts.rules.licensefile import (
     CHARGE_WAYS,
@@ -21,7 +22,7 @@ from lts.rules.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
 from lts.service.core import newnames
 from lts.store import typenames
 from lts.vendor.spec import ITEM_FIELDS
-from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE
+from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE, WORK_BURST, WORK_PER_MINUTE
 from tests.docs.test_docs import DOCS
 
 CHARGING, FILES, ADMINISTERING, SURFACE, VENDOR, SETTINGS = (
@@ -108,6 +109,8 @@ def test_the_limits_per_minute_are_told_as_they_are() -> None:
     )
     assert f"only refused requests count, {limits.address_refusals_per_minute} a minute" in SURFACE
     assert f"{UNPROVEN_PER_MINUTE} a minute, {UNPROVEN_BURST:,} at once" in SURFACE
+    assert f"{WORK_PER_MINUTE:,} such requests a minute, {WORK_BURST:,} at once" in SURFACE.replace("\n", " ")
+    assert f"for each {workload.UNIT:,} counts" in SURFACE
     assert numbers(row(SETTINGS, "rateLimits.deviceRequestsPerMinute"))[0] == limits.device_requests_per_minute
     assert numbers(row(SETTINGS, "rateLimits.deviceBurst"))[0] == limits.device_burst
     assert numbers(row(SETTINGS, "rateLimits.addressRefusalsPerMinute"))[0] == limits.address_refusals_per_minute

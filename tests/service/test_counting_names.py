@@ -10,12 +10,13 @@ import apsw
 import pytest
 
 from lts.errors import CannotStore
-from lts.protocol import DAY_SECONDS
+from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
 from lts.service.core import newnames
 from lts.service.maintenance import attention
 from lts.service.statistics import usage
 from lts.store import records, typenames
+from lts.store.dayrow import decode_day
 from tests.support.counted import SLOT, program, verified
 from tests.support.kit import NOON, Lab, entry, item
 
@@ -148,3 +149,28 @@ def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(
     assert by_type(server) == {"QR": 1, "w": 1, "(other)": 9}
     assert server.used() == 1 + 10
     assert server.report(one.lease, {"x": 7}, SLOT, None).results[0].status == "unchanged"
+
+
+def test_a_copied_device_s_day_stays_bounded_and_counts_no_name_twice(server: Lab) -> None:
+    one = program(server)
+    two = one.copy()
+    for machine in (one, two, one, two, one):
+        machine.report(1, SLOT)
+    server.time.forward(SLOT_SECONDS)
+    now = SLOT + 1
+    used = server.used()
+    with mock.patch.object(newnames, "MOST_OF_ROW", 20):
+        for machine, first in ((one, 5), (two, 3), (one, 5), (two, 9)):
+            names = {f"n{n}": first + n % 2 for n in range(15)}
+            machine.token = server.report(machine.lease, names, now, machine.token).clone_token
+    names_apart = [key for key in series(server) if key[0] != TOGETHER and key[2]]
+    assert len(names_apart) <= 20
+    assert server.used() - used == sum(9 + n % 2 for n in range(15)), "the second one's counts are no more than told"
+    one.report(12, now, "n0")
+    assert server.used() - used == sum(9 + n % 2 for n in range(15)) + 3, "the first one goes on"
+    assert verified(server)
+
+
+def series(server: Lab) -> list[Any]:
+    (day,) = server.rows("SELECT data FROM usage_days ORDER BY day DESC LIMIT 1")
+    return list(decode_day(day[0]))

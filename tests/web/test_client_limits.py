@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from lts.config import RateLimits
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
+from lts.rules import workload
 from lts.service.core.newcomers import Newcomers
 from lts.service.maintenance import attention
 from lts.web import ratelimit
 from lts.web.client import messages, reports
 from lts.web.ratelimit import Limits
-from tests.support.kit import NOON, Lab
+from tests.support.kit import NOON, Lab, item
 from tests.web.conftest import DEVICE, Web, problem
 
 
@@ -173,6 +175,43 @@ def test_a_large_report_counts_as_several_requests_and_is_taken_whole(server: La
     assert web.report([entry], lease).status == 200
     assert web.report([entry] * entries, lease).status == 200
     assert web.report([entry], lease).status == 429
+
+
+def test_a_report_is_charged_by_its_work() -> None:
+    assert workload.units_of(480, 480, 1, 1) == 0, "a day of one type is an ordinary report"
+    assert workload.units_of(14_400, 14_400 * 12, 12, 20) == 460, "the month in the text"
+    assert workload.units_of(300, 60_000, 60_000, 1) == 660, "names that may be new"
+    assert workload.units_of(7200, 0, 0, 100) == 720, "presence in many items"
+
+
+def test_presence_in_many_items_is_charged(server: Lab) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=1, device_burst=4, address_refusals_per_minute=1000))
+    modules = [f"M{n}" for n in range(20)]
+    server.load(*[item(f"i{n}", modules=[name]) for n, name in enumerate(modules)], license_id="many")
+    lease = web.authorize(handshakeCode="216998-many", modules=modules).json["lease"]
+    alive = [{"slot": iso(NOON - 360 * n), "usage": {}} for n in range(200)]
+    assert web.report(alive, lease).status == 200
+    assert web.report(alive[:1], lease).status == 429
+
+
+def test_large_reports_of_an_address_share_a_limit(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratelimit, "WORK_BURST", 9)
+    monkeypatch.setattr(ratelimit, "WORK_PER_MINUTE", 1)
+    web = Web(server, RateLimits(1000, 1000, 1000))
+    large = [{"slot": iso(NOON), "usage": {"QR": 1}}] * 2500
+    leases = [web.authorize(deviceId=str(UUID(int=n + 1))).json["lease"] for n in range(4)]
+    sent = [{"lease": lease, "reports": large} for lease in leases]
+    found = [web.call("POST", "/api/v1/report", one, REMOTE_ADDR="192.0.2.1") for one in sent]
+    assert [answer.status for answer in found] == [200, 200, 429, 429]
+    assert "large reports from this address" in found[3].json["detail"]
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "read_report", None)
+        early = web.call("POST", "/api/v1/report", sent[3], REMOTE_ADDR="192.0.2.1")
+    assert early.status == 429, "told before it is read"
+    small = {"lease": leases[3], "reports": large[:9]}
+    assert web.call("POST", "/api/v1/report", small, REMOTE_ADDR="192.0.2.1").status == 200
+    for address in ("192.0.2.2", "127.0.0.1", "127.0.0.1"):
+        assert web.call("POST", "/api/v1/report", sent[3], REMOTE_ADDR=address).status == 200
 
 
 def test_a_standby_that_refuses_does_not_use_up_an_address(server: Lab) -> None:

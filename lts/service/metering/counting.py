@@ -13,7 +13,7 @@ from lts.rules import usage
 from lts.rules.catalog import LicenseItem
 from lts.rules.certificates import LicenseName
 from lts.rules.text import shows_nothing
-from lts.rules.usage import Entry, Result
+from lts.rules.usage import Entry, Result, digest_of
 from lts.service.core import newnames
 from lts.service.core.context import Context
 from lts.store import records, typenames
@@ -81,6 +81,21 @@ def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], n
         turns.append(range(first, len(runs)))
     charged = sender.items[min(folded.values(), default=0)]
     return Counting(tuple(runs), turns, rejected, frozenset(folded), charged.license_name)
+
+
+def has_room_apart(tx: Transaction, sender: Sender, branch: int, apart: int, entries: list[Entry]) -> bool:
+    """Whether the device's days have room for all that a report counts apart, from slot `apart` on."""
+    names: dict[int, set[str]] = {}
+    for entry in entries:
+        if entry.slot >= apart:
+            names.setdefault(entry.slot // SLOTS_PER_DAY, set()).update(entry.usage)
+    for day, of_day in names.items():
+        held = set() if sender.device is None else typenames.held_apart(tx, sender.device, sender.code, day)
+        own = {kind for of_branch, _, kind in held if of_branch == branch}
+        new = {tx.types.get(name) or digest_of(name) for name in of_day} - own
+        if new and len(held) + len(new) > newnames.MOST_OF_ROW:
+            return False
+    return True
 
 
 def _good(entries: list[Entry], rejected: list[Result | None]) -> list[Entry]:

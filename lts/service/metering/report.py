@@ -27,7 +27,7 @@ from lts.service.metering.authorize import (
     seat_records,
     token_of,
 )
-from lts.service.metering.counting import Counting, Sender, count
+from lts.service.metering.counting import Counting, Sender, count, has_room_apart
 from lts.service.metering.leased import leased, not_held
 from lts.service.metering.renewal import renewal
 from lts.service.metering.standing import NOTHING, counted
@@ -249,7 +249,6 @@ def _record(
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(device, token_of(ctx, uuid, clone_token), now)
-    branch, apart = step.counted
     reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
     number = device.key if device else None
     before = _counted(tx, code, held, now, item_now) if tried.after else NOTHING
@@ -258,7 +257,11 @@ def _record(
     to_check = bool(renewed) and not so_far
     if to_check and not before:
         before = _counted(tx, code, held, now, item_now)
-    counting = count(tx, ctx, Sender(lease, uuid, held, code.key, number), entries, now)
+    sender = Sender(lease, uuid, held, code.key, number)
+    counting = count(tx, ctx, sender, entries, now)
+    branch, apart = step.counted
+    if apart and not has_room_apart(tx, sender, branch, apart, entries):
+        branch, apart = usage.TOGETHER, 0
     grown: stored.Grown = tx.emit(
         records.Reported(
             device.key if device else tx.next_device,
@@ -296,9 +299,12 @@ def _count_piece(
     code, held = _held(tx, lease)
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
-    branch, apart = chain_step(device, token_of(ctx, uuid, clone_token), now).counted
     number = device.key if device else None
-    counting = count(tx, ctx, Sender(lease, uuid, held, code.key, number), entries, now)
+    sender = Sender(lease, uuid, held, code.key, number)
+    counting = count(tx, ctx, sender, entries, now)
+    branch, apart = chain_step(device, token_of(ctx, uuid, clone_token), now).counted
+    if apart and not has_room_apart(tx, sender, branch, apart, entries):
+        branch, apart = usage.TOGETHER, 0
     key, new = (tx.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.Reported(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
     newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)

@@ -19,6 +19,7 @@ from lts.config import Config
 from lts.crypto import b64url
 from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal
 from lts.protocol import Lease
+from lts.rules import workload
 from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
 from lts.service.core import refusals
@@ -45,8 +46,6 @@ AUTHORIZE = "/api/v1/authorize"
 MAX_AUTHORIZE_BYTES = 64 << 10
 """It is read from anybody; 1,000 modules of usual names are half of it."""
 MAX_RELEASE_BYTES = 1 << 20
-ENTRIES_PER_REQUEST = 1000
-"""Of a report; so many entries or counts more are as much work as another request, and count as one."""
 NOT_THE_CLIENTS_FAULT = (100, 130, 150)
 """Refusals that do not count against the address they went to."""
 _JSON: Headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *CORS]
@@ -237,15 +236,17 @@ class ClientApi:
     def _report(self, environ: Environ, address: str) -> Call:
         self._ctx.check_serving()
         with _Counting(self._count_refusal, address):
-            body, vouched = self._opened(address, receive(environ, self._max_report))
+            body, vouched = self._opened(address, receive(environ, self._max_report), environ)
             if vouched is None:
                 text = reports.read_lease(body)
                 vouched = text, self._count_device(text)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
-            size = max(len(sent.entries), sent.counts)
-            more = max(size // ENTRIES_PER_REQUEST, len(body) // LARGE_BYTES)
+            units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items))
+            more = max(units, len(body) // LARGE_BYTES)
             if more:
+                if not self._addresses.is_nobody(environ):
+                    self._limits.work(address, more)
                 self._limits.charge(lease.device_bytes, more)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
@@ -270,14 +271,19 @@ class ClientApi:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
 
-    def _opened(self, address: str, sent: Sent) -> tuple[bytes, tuple[str, Lease] | None]:
-        """A body and what vouches for it: of a large one no more than its opening is worked on before a lease does."""
+    def _opened(
+        self, address: str, sent: Sent, environ: Environ | None = None
+    ) -> tuple[bytes, tuple[str, Lease] | None]:
+        """A body and what vouches for it: of a large one no more than its opening is worked on before a lease does, and
+        of a report (`environ` given) nothing where the address has to wait with such work."""
         try:
             opening, whole = sent.opening()
         except Malformed:
             self._limits.check_address(address)
             raise
         vouched = self._vouched(address, opening, whole)
+        if environ is not None and not whole and not self._addresses.is_nobody(environ):
+            self._limits.check_work(address)
         return opening if whole else sent.unpacked(), vouched
 
     def _vouched(self, address: str, body: bytes, whole: bool) -> tuple[str, Lease] | None:

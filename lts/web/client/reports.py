@@ -75,12 +75,13 @@ class _Entries(Struct):
 
 
 class Report(NamedTuple):
-    """What a report says; `entries` in the order sent, `counts` of them all."""
+    """What a report says; `entries` in the order sent, `counts` of them all, `names` of types in them."""
 
     lease: str
     clone_token: str | None
     entries: list[Entry | BadEntry]
     counts: int
+    names: int
 
 
 _decode = msgspec.json.Decoder(ReportMessage).decode
@@ -145,7 +146,7 @@ def _fast(body: bytes) -> Report | None:
             colons += 1 + (token or "").count(":")
     if not adds_up(body, colons):
         return None
-    return Report(message.lease, clone_token(message.clone_token, message.chain), entries, counts)
+    return Report(message.lease, clone_token(message.clone_token, message.chain), entries, counts, len(types))
 
 
 @lru_cache(maxsize=_KNOWN_SLOTS)
@@ -188,8 +189,9 @@ def _careful(tree: Tree) -> Report:
         first = entries[0]
         assert isinstance(first, BadEntry)
         raise Malformed(f"{first.field} {first.detail}.", field=first.field)
-    counts = sum([len(entry.usage) for entry in entries if isinstance(entry, Entry)])
-    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries, counts)
+    usages = [entry.usage for entry in entries if isinstance(entry, Entry)]
+    counts, names = sum(map(len, usages)), len(set().union(*usages))
+    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries, counts, names)
 
 
 class _Loose(Struct):
