@@ -1,8 +1,9 @@
 """What one hostile request does to another client's authorizations, and what all of them at once do to the server.
 
 Each request is as large as its kind may be. Under them one client authorizes again and again; what it waits at
-most is the figure. An attacker needs no right for any of them. Then all are sent at once for a minute: which answers
-there are, what the memory does, and how long the server takes to end on SIGTERM.
+most is the figure. An attacker needs no right for any of them, but a license key for those of bench.hostilereports.
+Then all are sent at once for a minute: which answers there are, what the memory does, and how long the server takes to
+end on SIGTERM.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.hostilereports import COPIED, GIVE_UP_SECONDS, GZIP, ITEMS, LEASED, Holder, ask
 from bench.processes import Process, prepare
 from lts.crypto import SigningKey, b64url, jws_header, sign_jws
 from lts.httpd.framing import BYTES_PER_CHUNK, FREE_CHUNKS
@@ -31,7 +33,6 @@ ROOM = 64
 MIB = (1 << 20) - ROOM
 LARGEST_AUTHORIZE = (64 << 10) - ROOM
 SETTLE_SECONDS = 1.0
-GIVE_UP_SECONDS = 120.0
 TOGETHER_SECONDS = 60.0
 MEMORY_READINGS = 6
 NEIGHBOR = "127.0.0.2"
@@ -194,7 +195,6 @@ RAW: dict[str, tuple[Callable[[int], bytes], int]] = {
     "TLS, 8 KB": (client_hello, 8000),
 }
 """Requests that no client library sends: maker and size in bytes."""
-GZIP = {"Content-Encoding": "gzip"}
 Kind = tuple[str, Callable[[int], bytes], int, dict[str, str]]
 KINDS: dict[str, Kind] = {
     "endless string, 64 KiB": ("authorize", endless_string, LARGEST_AUTHORIZE, {}),
@@ -254,17 +254,6 @@ class Neighbor(threading.Thread):
         self.join()
 
 
-def _ask(port: int, path: str, body: bytes, headers: dict[str, str]) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_SECONDS)
-    try:
-        connection.request("POST", f"/api/v1/{path}", body, headers)
-        return connection.getresponse().status
-    except TimeoutError:
-        return 0
-    finally:
-        connection.close()
-
-
 def _send(port: int, data: bytes) -> int:
     with socket.create_connection(("127.0.0.1", port), timeout=GIVE_UP_SECONDS) as connection:
         try:
@@ -277,9 +266,13 @@ def _send(port: int, data: bytes) -> int:
 
 def _requests(port: int) -> Iterator[tuple[str, Callable[[], int]]]:
     for kind, (path, make, size, headers) in KINDS.items():
-        yield kind, partial(_ask, port, path, make(size), headers)
+        yield kind, partial(ask, port, path, make(size), headers)
     for kind, (raw, size) in RAW.items():
         yield kind, partial(_send, port, raw(size))
+    holder = Holder(port)
+    for kind, leased in LEASED.items():
+        yield kind, partial(holder.send, leased)
+    yield COPIED, holder.copied
 
 
 def longest_waits(quick: bool) -> dict[str, Any]:
@@ -287,7 +280,7 @@ def longest_waits(quick: bool) -> dict[str, Any]:
     processor's time until then (what the other client asked meanwhile is in it); then `all of them at once`."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
-        code = prepare(Path(name))
+        code = prepare(Path(name), ITEMS)
         with Process("bench.serve", name) as server:
             port = int(server.read())
             found.update(_one_by_one(server, port, code))

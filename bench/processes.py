@@ -26,10 +26,12 @@ from lts.vendor import issuing
 
 ROOT = Path(__file__).resolve().parents[1]
 QUOTA = 10**9
+PAGES = "1-pages"
 
 
-def prepare(folder: Path) -> str:
-    """A data folder with one code over an item of every kind used here; returns the code's name."""
+def prepare(folder: Path, pages: int = 0) -> str:
+    """A data folder with one code over an item of every kind used here; returns the code's name. `pages` items of
+    another product are in a code beside it, PAGES."""
     now = int(time.time())
     vendor = SigningKey.generate()
     common = {"product": "reader", "modules": ["QR"], "quota": QUOTA, "startsAt": "2020-01-01T00:00:00Z",
@@ -40,6 +42,14 @@ def prepare(folder: Path) -> str:
     with opened(config_for(folder), read_labels=lambda: LABELS, clock=Clock()) as here:
         file = licensefile.render(license_of(here.ctx, spec, vendor, now)).encode()
         licenses.import_license(here.ctx, file, Choice(), "bench", now)
+        if pages:
+            items = [
+                {**common, "itemId": f"p{n}", "product": "pages", "modules": [f"M{n}"], "chargeWay": "page"}
+                for n in range(pages)
+            ]
+            many = {**spec, "licenseId": "pages", "items": items}
+            file = licensefile.render(license_of(here.ctx, many, vendor, now)).encode()
+            licenses.import_license(here.ctx, file, Choice(), "bench", now)
     return "1-bench"
 
 
