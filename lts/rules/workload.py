@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.usage import Entry
 
-PIECE = 10_000
-"""Work of a piece: some 20 ms."""
-DAY = 2000
-"""What a day adds to a piece: its row is read and written whole, and may hold so many names."""
-FEW = 4
+PIECE = 9000
+"""Work of a piece: 10 to 50 ms."""
+DAY = 2500
+"""What a day adds to a piece: its row is read and written whole."""
+FEW = 3
 """So many entries are one piece, whatever is in them."""
 MAX_TYPES = 200
 """Types of an entry."""

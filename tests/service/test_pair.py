@@ -12,6 +12,8 @@ import pytest
 from lts.crypto import PublicKey, b64url, unb64url
 from lts.errors import AdminError
 from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, slot_of, verify_lease
+from lts.rules import workload
+from lts.rules.usage import BadEntry, Entry
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import report as reporting
@@ -232,3 +234,18 @@ def test_every_kind_of_change_is_known_to_the_numbers_of_another_database() -> N
     assert stored_pair.resolve(tx, records.CodeRemoved("a", 2)).code == 12
     assert stored_pair.resolve(tx, records.Refused(((2, 120, 3),))).counts == ((12, 120, 3),)
     assert stored_pair.resolve(tx, records.Event("a", "n", {})) == records.Event("a", "n", {})
+
+
+def test_a_report_in_pieces_is_on_both_before_it_is_answered(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workload, "PIECE", 40)
+    monkeypatch.setattr(workload, "DAY", 5)
+    first = duet.main.server.authorize(None, DEVICE)
+    entries: list[Entry | BadEntry] = [entry(slot_of(NOON) - 7 * n, {"QR": 1 + n % 3}) for n in range(100)]
+    answer = duet.main.server.report_many(first.lease, entries, first.clone_token)
+    assert (answer.durable, {result.status for result in answer.results}) == ("both", {"counted"})
+    assert picture(duet.main.server) == picture(duet.standby.server)
+    acting = fail_over(duet)
+    again = acting.report_many(first.lease, entries, answer.clone_token)
+    assert {result.status for result in again.results} == {"unchanged"}
+    duet.settle()
+    assert picture(duet.main.server) == picture(duet.standby.server)

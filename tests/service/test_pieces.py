@@ -14,6 +14,8 @@ from lts.rules import workload
 from lts.rules.usage import OLDEST_DAYS, BadEntry, Entry
 from lts.service.metering import report
 from lts.service.metering.report import Reported
+from lts.store import activityrow, records
+from lts.store.records import Kind, decode_payload
 from lts.store.transaction import Transaction
 from tests.support.counted import SLOT, program, verified
 from tests.support.kit import Lab, entry, item
@@ -154,3 +156,30 @@ def test_a_piece_holds_no_more_than_its_work() -> None:
         assert sum(20 + len(entries[place].usage) for place in piece) + workload.DAY * len(days) <= workload.PIECE
     of_slot = [place for piece in pieces for place in piece if entries[place].slot == SLOT]
     assert of_slot == sorted(of_slot), "entries of one slot stay in their order"
+
+
+def test_alternate_slots_are_a_run_for_each_series(server: Lab) -> None:
+    server.load(item("one"), item("two", modules=["OCR"]))
+    one = server.authorize(modules=("QR", "OCR"))
+    entries: list[Entry | BadEntry] = [entry(SLOT - 2 * n, {"QR": 1 + n % 3, "OCR": 2}) for n in range(100)]
+    entries += [entry(SLOT - 300, {"QR": 1}), entry(SLOT - 270, {})]
+    server.report_many(one.lease, entries, one.clone_token)
+    (payload,) = server.rows("SELECT payload FROM changes WHERE kind = 11 ORDER BY serial DESC LIMIT 1")[0]
+    record = decode_payload(Kind.REPORTED, payload)
+    assert isinstance(record, records.Reported)
+    assert len(record.runs) == 2 * 3 + 2 + 1, "slots further apart than an hour are runs of their own"
+    assert server.used(1) == sum(1 + n % 3 for n in range(100)) + 1
+    assert server.used(2) == 200
+    day = dict(server.rows("SELECT day, data FROM activity WHERE scope = 0 AND id = 2"))
+    active = [n for number, data in sorted(day.items()) for n in activityrow.decode(data)[:SLOTS_PER_DAY]]
+    assert sum(active) == 102
+    assert verified(server)
+
+
+def test_a_change_of_a_piece_stays_of_bounded_size(server: Lab) -> None:
+    one = program(server)
+    entries: list[Entry | BadEntry] = [entry(SLOT - 3 * n, {f"t{m}": 900 for m in range(40)}) for n in range(1500)]
+    server.report_many(one.lease, entries, one.token)
+    sizes = [size for (size,) in server.rows("SELECT length(payload) FROM changes WHERE kind = 11")]
+    assert len(sizes) > 5
+    assert max(sizes) < 16 * workload.PIECE

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lts.errors import Malformed, TooLarge
 from lts.protocol import parse_iso, slot_of
+from lts.rules import workload
 from lts.rules.usage import BadEntry, Entry
 from lts.web.bodytree import read_tree
 from lts.web.client import reports
@@ -79,7 +80,7 @@ def test_a_count_that_is_no_whole_number_names_its_place(count: str) -> None:
 
 @pytest.mark.parametrize("more", ["", ', "later": 1'])
 def test_an_entry_of_too_many_types_is_rejected_whether_or_not_its_names_were_seen(more: str) -> None:
-    names = [f"name {number}" for number in range(reports.MAX_TYPES + 50)]
+    names = [f"name {number}" for number in range(workload.MAX_TYPES + 50)]
 
     def sent(*few: list[str]) -> bytes:
         return text(*(json.dumps({"slot": SLOT, "usage": dict.fromkeys(some, 1)})[:-1] + more + "}" for some in few))
