@@ -68,17 +68,16 @@ def _read_piece(piece: str, field: str) -> list[MailAddress]:
     if not piece:
         return []
     if named := _NAMED.match(piece):
-        name = " ".join(named[1].replace('"', " ").split())[: 4 * _MAX_NAME]
+        name = " ".join(named[1].replace('"', " ").split())
         return [MailAddress(nfc(name, _MAX_NAME)[:_MAX_NAME], _clean(named[2].strip(), field))]
     return [MailAddress("", _clean(word, field)) for word in piece.split()]
 
 
 def _clean(text: str, field: str) -> str:
     local, _, domain = text.rpartition("@")
-    domain = domain if len(domain) <= _MAX_DOMAIN else ""  # IDNA costs the square of the length
     host = domain if domain.isascii() else domains.normalize(domain) or ""
     literal = re.fullmatch(r"\[[0-9A-Fa-f.:]+\]", host)
-    good_host = literal or (host and len(host) <= _MAX_DOMAIN and all(_LABEL.match(part) for part in host.split(".")))
+    good_host = len(host) <= _MAX_DOMAIN and (literal or all(_LABEL.match(part) for part in host.split(".")))
     if not _LOCAL.match(local) or len(local) > 64 or not good_host:
         raise _wrong(f"{text[:100]!r} is not a mail address such as name@example.com.", field)
     return f"{local}@{host.lower()}"

@@ -42,6 +42,37 @@ def test_what_is_no_address_is_named(text: str) -> None:
     assert (caught.value.code, caught.value.field) == ("bad-address", "cc")
 
 
+def dotted(length: int) -> str:
+    """A domain of so many characters, in labels of 63."""
+    return ".".join(["x" * 63] * 4)[: length - 1] + "y"
+
+
+@pytest.mark.parametrize(
+    ("most", "over", "sentence"),
+    [
+        (f"{'a' * 64}@x.test", f"{'a' * 65}@x.test", "is not a mail address"),
+        (f"a@{'x' * 63}.test", f"a@{'x' * 64}.test", "is not a mail address"),
+        (f"a@{dotted(253)}", f"a@{dotted(254)}", "is not a mail address"),
+        (f"a@[{'1' * 251}]", f"a@[{'1' * 252}]", "is not a mail address"),
+        (" ".join(f"a{n}@x.test" for n in range(100)), " ".join(f"a{n}@x.test" for n in range(101)),
+         "At most 100 addresses."),
+        ("a@x.test".ljust(50_000), "a@x.test".ljust(50_001), "At most 100 addresses."),
+        ("a@x.test\t", "a@x.test\x01", "control character"),
+    ],
+)  # fmt: skip
+def test_the_longest_addresses_and_lists_are_taken_and_nothing_longer(most: str, over: str, sentence: str) -> None:
+    assert "; ".join(one.typed for one in read_addresses(most, "to")) == "; ".join(most.split())
+    with pytest.raises(AdminError, match=sentence):
+        read_addresses(over, "to")
+
+
+def test_a_display_name_is_cut_at_a_hundred_characters() -> None:
+    long = "e\u0301" * 100  # two characters each as typed
+    assert [read_address(f"{name} <a@x.test>", "to").name for name in ("x" * 101, f"{long}x", '"Doe,   J."')] == [
+        "x" * 100, "\u00e9" * 100, "Doe, J.",
+    ]  # fmt: skip
+
+
 @given(st.text(max_size=200))
 def test_no_text_gets_a_line_end_into_a_header(text: str) -> None:
     try:

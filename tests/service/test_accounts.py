@@ -1,0 +1,127 @@
+"""Users, tokens and sessions as the service keeps them: how many, whose, and what is named when there is none."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lts.errors import AdminError
+from lts.rules.accounts import Account
+from lts.service.access import accounts, sessions
+from lts.store import records
+from lts.store.transaction import Transaction
+from tests.support.kit import Lab
+
+PASSWORD = "correct horse battery"
+HASH = accounts.hashed(PASSWORD)
+NOW = 1_800_000_000
+OWNER = Account("admin", "administrator", "admin")
+READER = Account("jane", "reader", "jane")
+
+
+def add(server: Lab, *names: str) -> None:
+    """Users with one hash, which costs nothing."""
+
+    def operation(tx: Transaction) -> None:
+        for name in names:
+            role = "administrator" if name == "admin" else "reader"
+            user = {"role": role, "password": HASH, "since": NOW}
+            tx.emit(records.Setting("test", accounts.USER + name, user), NOW)
+
+    server.ctx.store.write(operation)
+
+
+def test_there_may_be_two_hundred_users(server: Lab) -> None:
+    add(server, "admin", *(f"user-{n}" for n in range(198)))
+    accounts.add_user(server.ctx, "last", "reader", PASSWORD, "admin", NOW)
+    with pytest.raises(AdminError, match="There may be 200 users") as caught:
+        accounts.add_user(server.ctx, "one-more", "reader", PASSWORD, "admin", NOW)
+    assert (caught.value.code, caught.value.status) == ("too-many-users", 409)
+    assert len(accounts.describe_users(server.ctx)) == 200
+
+
+def test_users_are_listed_by_name_the_owner_first(server: Lab) -> None:
+    add(server, "zoe", "abe", "admin")
+    assert [(user["name"], user["owner"]) for user in accounts.describe_users(server.ctx)] == [
+        ("admin", True), ("abe", False), ("zoe", False),
+    ]  # fmt: skip
+
+
+def test_who_or_what_is_not_there_is_told_so(server: Lab) -> None:
+    add(server, "admin")
+    for call in (
+        lambda: accounts.edit_user(server.ctx, "nobody", {"role": "reader"}, "admin", NOW),
+        lambda: accounts.remove_user(server.ctx, "nobody", "admin", NOW),
+        lambda: accounts.remove_token(server.ctx, "nothing", "admin", NOW),
+        lambda: sessions.end(server.ctx, OWNER, "nothing", NOW),
+    ):
+        with pytest.raises(AdminError, match="There is no ") as caught:
+            call()
+        assert caught.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (lambda ctx: accounts.edit_user(ctx, "admin", {"role": "reader"}, "admin", NOW), "owner"),
+        (lambda ctx: accounts.remove_user(ctx, "admin", "admin", NOW), "owner"),
+        (lambda ctx: accounts.add_user(ctx, "ADMIN", "reader", PASSWORD, "admin", NOW), "user-exists"),
+        (lambda ctx: accounts.add_user(ctx, "Jane", "reader", PASSWORD, "admin", NOW), "user-exists"),
+        (lambda ctx: accounts.set_up(ctx, "code", PASSWORD, NOW), "set-up-before"),
+    ],
+)
+def test_what_cannot_be_changed_stays(server: Lab, call: object, code: str) -> None:
+    add(server, "admin", "jane")
+    before = accounts.describe_users(server.ctx)
+    with pytest.raises(AdminError) as caught:
+        call(server.ctx)  # type: ignore[operator]
+    assert (caught.value.code, caught.value.status) == (code, 409)
+    assert accounts.describe_users(server.ctx) == before
+
+
+def test_a_token_is_named_by_its_id_and_works_with_its_own_secret_alone(server: Lab) -> None:
+    made = accounts.add_token(server.ctx, "script", "reader", "admin", NOW)
+    catalog = server.ctx.store.catalog
+    assert re.fullmatch(rf"lts_{made['id']}_[A-Za-z0-9_-]{{43}}", made["token"])
+    assert accounts.account_of_token(catalog, made["token"]) == Account("script", "reader", "token:script")
+    for wrong in (made["token"] + "x", made["token"][:-1], "lts_" + made["id"], made["token"].replace("lts", "xyz")):
+        assert accounts.account_of_token(catalog, wrong) is None
+
+
+def test_a_set_up_code_is_four_times_four_characters_that_nobody_mixes_up() -> None:
+    codes = {sessions.new_code() for _ in range(50)}
+    assert len(codes) == 50
+    assert all(re.fullmatch(r"[2-9A-HJ-NP-Z]{4}(-[2-9A-HJ-NP-Z]{4}){3}", code) for code in codes)
+
+
+def test_fifty_sessions_of_a_user_are_kept_and_those_unused_for_longest_make_room(server: Lab) -> None:
+    add(server, "admin", "jane")
+    other = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW).account.session
+    kept = [sessions.begin(server.ctx, "jane", "192.0.2.1", "agent", NOW + n).account.session for n in range(51)]
+    now = NOW + 60
+    assert {one["id"] for one in sessions.describe(server.ctx, READER, now)} == set(kept[1:])
+    assert {one["id"] for one in sessions.describe(server.ctx, OWNER, now)} == {other, *kept[1:]}
+
+
+def test_an_administrator_ends_any_session_and_a_reader_its_own(server: Lab) -> None:
+    add(server, "admin", "jane")
+    own = sessions.begin(server.ctx, "jane", "x" * 65, "y" * 201, NOW).account.session or ""
+    other = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW).account.session or ""
+    with pytest.raises(AdminError):
+        sessions.end(server.ctx, READER, other, NOW)
+    assert [(len(one["address"]), len(one["agent"])) for one in sessions.describe(server.ctx, READER, NOW)] == [
+        (64, 200)
+    ]
+    sessions.end(server.ctx, READER, own, NOW)
+    sessions.end(server.ctx, OWNER, other, NOW)
+    assert sessions.describe(server.ctx, OWNER, NOW) == []
+
+
+@pytest.mark.parametrize(("later", "used"), [(60, NOW), (61, NOW + 61)])
+def test_the_last_use_of_a_session_is_written_when_it_is_a_minute_old(server: Lab, later: int, used: int) -> None:
+    add(server, "admin")
+    secret = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW).secret
+    assert sessions.find(server.ctx, secret, NOW + later) is not None
+    [told] = sessions.describe(server.ctx, OWNER, NOW + later)
+    assert told["lastUsed"] == sessions.iso(used)
