@@ -137,8 +137,7 @@ def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
         end = item["expiresAt"]
         if end is None or item["state"] not in ("active", "grace"):
             continue
-        days = max(0, (end - now + DAY_SECONDS - 1) // DAY_SECONDS)
-        stage = GRACE_STAGE if end <= now else sum(days <= limit for limit in END_DAYS)
+        stage = GRACE_STAGE if end <= now else sum(end - now <= days * DAY_SECONDS for days in END_DAYS)
         if stage:
             successors = successors or Successors(items)
             stage = 0 if successors.take_over(item) else stage

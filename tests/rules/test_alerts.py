@@ -117,19 +117,25 @@ def test_growing_traffic_at_one_rate_of_failures_tells_its_level_once() -> None:
 @pytest.mark.parametrize(
     ("seconds", "stage"),
     [
-        (31 * DAY_SECONDS, 0),
+        (30 * DAY_SECONDS + 1, 0),
         (30 * DAY_SECONDS, 1),
+        (14 * DAY_SECONDS + 1, 1),
         (14 * DAY_SECONDS, 2),
+        (7 * DAY_SECONDS + 1, 2),
         (7 * DAY_SECONDS, 3),
+        (DAY_SECONDS + 1, 3),
         (DAY_SECONDS, 4),
-        (60, 4),
+        (1, 4),
         (0, 5),
     ],
 )
 def test_the_end_of_an_item_is_told_in_stages(seconds: int, stage: int) -> None:
     state = "grace" if seconds <= 0 else "active"
     [measure] = alerts.end_measures([item(expiresAt=NOON + seconds, state=state)], NOON)
-    assert measure.value == stage
+    assert (measure.value, measure.kind) == (stage, "grace" if stage == 5 else "ends")
+    assert judge(measure, NOTHING)[1] == (stage or None)
+    assert judge(measure, Told(stage, 0))[1] is None
+    assert measure.params["graceEnds"] == NOON + seconds + 7 * DAY_SECONDS
 
 
 def renewal(**more: Any) -> dict[str, Any]:
@@ -214,6 +220,7 @@ def test_a_forecast_is_told_once_and_again_after_it_was_over() -> None:
         {"scan": [True]},
         {"scan": [60.0]},
         {"other": [60]},
+        {"scan": [1001]},
         {"scan": list(range(1, 12))},
     ],
 )
@@ -225,3 +232,67 @@ def test_wrong_levels_are_refused(wrong: object) -> None:
 
 def test_levels_are_kept_in_order_and_once() -> None:
     assert alerts.clean_levels({"scan": [80, 60, 80], "page": []}) == {"scan": [60, 80], "page": []}
+
+
+def test_up_to_ten_levels_of_1_to_1000_percent_are_taken() -> None:
+    ten = {"scan": [1, 1000, *range(2, 10)]}
+    assert alerts.clean_levels(ten) == {"scan": [*range(1, 10), 1000]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "watched"),
+    [
+        ({}, [("quota", 0, 100, 5)]),
+        ({"state": "grace"}, [("quota", 0, 100, 5)]),
+        ({"state": "expired"}, []),
+        ({"quota": 0}, []),
+        ({"chargeWay": "domain"}, []),
+        ({"chargeWay": "concurrentDevice", "overdraft": 10, "overdraftSpent": 3}, [("overdraft", 3, 10, 5)]),
+        ({"chargeWay": "concurrentInstance", "overdraft": 10, "overdraftSpent": -3}, [("overdraft", 0, 10, 5)]),
+        ({"chargeWay": "concurrentInstance", "overdraft": 0}, []),
+    ],
+)
+def test_what_is_watched_of_an_item(changes: dict[str, Any], watched: list[tuple[str, int, int, int]]) -> None:
+    found = alerts.quota_measures([item(**changes)], DEFAULT_LEVELS)
+    assert [(one.kind, one.value, one.base, one.slack) for one in found] == watched
+
+
+@pytest.mark.parametrize(
+    ("changes", "days"),
+    [
+        ({}, [14]),
+        ({"chargeWay": "page"}, [14]),
+        ({"state": "grace"}, [14]),
+        ({"chargeWay": "device"}, []),
+        ({"state": "expired"}, []),
+        ({"state": "pending"}, []),
+    ],
+)
+def test_count_items_that_authorize_are_forecast(changes: dict[str, Any], days: list[int]) -> None:
+    found = alerts.forecast_measures([item(**changes)], {1: TODAY + 14}, TODAY)
+    assert [one.params["days"] for one in found] == days
+
+
+@pytest.mark.parametrize(
+    ("last", "value", "days"), [(None, 0, 22), (22, 0, 22), (14, 1, 14), (0, 1, 0), (-3, 1, 0)]
+)
+def test_a_forecast_tells_the_days_that_are_left(last: int | None, value: int, days: int) -> None:
+    [found] = alerts.forecast_measures([item()], {} if last is None else {1: TODAY + last}, TODAY)
+    assert (found.value, found.params["days"]) == (value, days)
+
+
+@pytest.mark.parametrize(
+    ("quota", "used", "per_day", "first", "left"),
+    [
+        (3651, 1, 1, 28, 3650),
+        (3652, 1, 1, 28, None),
+        (100, 90, 1, 3, 10),
+        (100, 90, 1, 2, None),
+        (100, 99, 1, 28, 1),
+    ],
+)
+def test_a_forecast_looks_ten_years_ahead_and_three_days_back(
+    quota: int, used: int, per_day: int, first: int, left: int | None
+) -> None:
+    units = dict.fromkeys(range(TODAY - first, TODAY), per_day) | {TODAY - 29: 1000}
+    assert last_day(quota, used, units, TODAY - first, TODAY) == (None if left is None else TODAY + left)
