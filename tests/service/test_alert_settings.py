@@ -1,0 +1,130 @@
+"""Bounds of what an administrator sets up for alerts: mail, webhooks, the calendar's address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lts.errors import AdminError
+from lts.service.alerting import alertsettings
+from tests.support.kit import NOON, Lab
+
+MAIL = {"host": "mail.x.test", "port": 25, "from": "lts@x.test", "to": "a@x.test"}
+URL = "https://hooks.x.test/"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"port": 1}, None),
+        ({"port": 65535}, None),
+        ({"port": 65536}, "port"),
+        ({"port": True}, "port"),
+        ({"host": "h" * 253}, None),
+        ({"host": "a@b"}, "host"),
+        ({"host": "a\\b"}, "host"),
+        ({"host": 7}, "host"),
+        ({"user": "u" * 256}, None),
+        ({"user": "u" * 257}, "user"),
+        ({"user": "a\x1fb"}, "user"),
+        ({"user": "a\x7fb"}, "user"),
+        ({"user": "a b"}, None),
+        ({"password": "p" * 256}, None),
+        ({"password": "p" * 257}, "password"),
+        ({"language": "zh"}, None),
+        ({"language": None}, "language"),
+        ({"security": "tls"}, None),
+        ({"security": "none"}, None),
+        ({"to": "", "cc": "a@x.test"}, None),
+        ({"to": "", "bcc": "a@x.test"}, None),
+        ({"zeta": 1, "alpha": 1}, "alpha"),
+    ],
+)
+def test_mail_settings_are_taken_up_to_their_bounds(server: Lab, change: dict[str, Any], field: str | None) -> None:
+    if field is None:
+        alertsettings.change_mail(server.ctx, {**MAIL, **change}, "test", NOON)
+        found = alertsettings.describe_mail(server.ctx) or {}
+        assert {name: found[name] for name in change if name != "password"} == {
+            name: value for name, value in change.items() if name != "password"
+        }
+        return
+    with pytest.raises(AdminError) as caught:
+        alertsettings.change_mail(server.ctx, {**MAIL, **change}, "test", NOON)
+    assert (caught.value.field, caught.value.status) == (field, 400)
+    assert alertsettings.describe_mail(server.ctx) is None
+
+
+def test_the_name_of_a_mail_server_has_253_characters(server: Lab) -> None:
+    with pytest.raises(AdminError, match="The mail server's name is longer than 253 characters"):
+        alertsettings.change_mail(server.ctx, {**MAIL, "host": "h" * 254}, "test", NOON)
+
+
+def test_what_is_not_given_is_starttls_in_english_without_a_user(server: Lab) -> None:
+    alertsettings.change_mail(server.ctx, MAIL, "test", NOON)
+    assert alertsettings.describe_mail(server.ctx) == {
+        **MAIL, "security": "starttls", "caFile": "", "user": "", "cc": "", "bcc": "", "language": "en",
+        "hasPassword": False,
+    }  # fmt: skip
+
+
+def test_an_address_in_several_lists_gets_one_mail(server: Lab) -> None:
+    given = {**MAIL, "to": "a@x.test", "cc": "b@x.test; a@x.test", "bcc": "c@x.test"}
+    assert alertsettings.settings_for_test(server.ctx, given).receivers == ("a@x.test", "b@x.test", "c@x.test")
+
+
+def test_without_settings_there_is_no_test_mail(server: Lab) -> None:
+    with pytest.raises(AdminError, match="Mail is not set up") as caught:
+        alertsettings.settings_for_test(server.ctx, None)
+    assert caught.value.status == 404
+
+
+def test_there_may_be_ten_webhooks(server: Lab) -> None:
+    made = [alertsettings.add_webhook(server.ctx, f"hook {n}", URL, "test", NOON + n) for n in range(10)]
+    with pytest.raises(AdminError, match="There are 10 webhooks already") as caught:
+        alertsettings.add_webhook(server.ctx, "one more", URL, "test", NOON)
+    assert (caught.value.code, caught.value.status) == ("too-many-webhooks", 409)
+    assert [hook["name"] for hook in alertsettings.describe_webhooks(server.ctx)] == [f"hook {n}" for n in range(10)]
+    assert (len(made[0]["id"]), len(made[0]["secret"])) == (8, 43)
+    alertsettings.remove_webhook(server.ctx, made[3]["id"], "test", NOON)
+    for call in (
+        lambda: alertsettings.remove_webhook(server.ctx, made[3]["id"], "test", NOON),
+        lambda: alertsettings.webhook(server.ctx, made[3]["id"]),
+    ):
+        with pytest.raises(AdminError, match="There is no such webhook") as caught:
+            call()
+        assert caught.value.status == 404
+    assert alertsettings.webhook(server.ctx, made[4]["id"]).name == "hook 4"
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "good"),
+    [
+        ("n" * 64, URL, True),
+        ("n" * 65, URL, False),
+        ("n", URL + "x" * (1000 - len(URL)), True),
+        ("n", URL + "x" * (1001 - len(URL)), False),
+        ("n", "http://x.test:8080/a?b=c", True),
+        ("n", "http://x.test:99999/", False),
+        ("n", "http://[::1/", False),
+        ("n", "http:///path", False),
+        ("n", "http://x.test/#part", False),
+        ("n", "http://x.test/a b", False),
+        ("n", "http://x.test/\x7f", False),
+        ("n", "http://x.test/?ü", False),
+    ],
+)
+def test_names_and_urls_of_webhooks(server: Lab, name: str, url: str, *, good: bool) -> None:
+    if good:
+        assert alertsettings.add_webhook(server.ctx, name, url, "test", NOON)["url"] == url
+        return
+    with pytest.raises(AdminError):
+        alertsettings.add_webhook(server.ctx, name, url, "test", NOON)
+
+
+def test_the_address_of_the_calendar_stays_until_it_is_renewed(server: Lab) -> None:
+    first = alertsettings.calendar_key(server.ctx, "test", NOON)
+    assert (len(first), alertsettings.calendar_key(server.ctx, "test", NOON)) == (32, first)
+    second = alertsettings.calendar_key(server.ctx, "test", NOON, renew=True)
+    assert second != first
+    assert alertsettings.calendar_key(server.ctx, "test", NOON) == second
