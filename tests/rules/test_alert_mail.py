@@ -42,7 +42,11 @@ def test_the_text_says_what_happened_how_full_it_is_what_to_do_and_where(way: st
         "Server 6f1c",
         "The license server of your company sends this; levels and receivers are set on its page Usage Alerts.",
     ]
-    for words in (*mail.text.splitlines()[:1], f"What to do: {advice}", 'href="https://lts.x.test/page/#/license-items'):
+    for words in (
+        *mail.text.splitlines()[:1],
+        f"What to do: {advice}",
+        'href="https://lts.x.test/page/#/license-items',
+    ):
         assert words in mail.html
 
 
@@ -75,7 +79,7 @@ def test_the_bar_is_as_full_as_what_is_told(used: int, plain: str, color: str, w
 
 def test_what_counts_nothing_has_no_bar() -> None:
     mail = render([{"kind": "pair-lost", "level": 1, "params": {}}], "en", SERVER, NOON)
-    assert ("%" in mail.text, "[" in mail.text, "role=\"img\"" in mail.html) == (False, False, False)
+    assert ("%" in mail.text, "[" in mail.text, 'role="img"' in mail.html) == (False, False, False)
 
 
 @pytest.mark.parametrize(

@@ -273,9 +273,7 @@ def test_count_items_that_authorize_are_forecast(changes: dict[str, Any], days: 
     assert [one.params["days"] for one in found] == days
 
 
-@pytest.mark.parametrize(
-    ("last", "value", "days"), [(None, 0, 22), (22, 0, 22), (14, 1, 14), (0, 1, 0), (-3, 1, 0)]
-)
+@pytest.mark.parametrize(("last", "value", "days"), [(None, 0, 22), (22, 0, 22), (14, 1, 14), (0, 1, 0), (-3, 1, 0)])
 def test_a_forecast_tells_the_days_that_are_left(last: int | None, value: int, days: int) -> None:
     [found] = alerts.forecast_measures([item()], {} if last is None else {1: TODAY + last}, TODAY)
     assert (found.value, found.params["days"]) == (value, days)

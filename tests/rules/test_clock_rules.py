@@ -111,3 +111,38 @@ def test_the_highest_never_falls_by_itself_and_is_believed_for_a_reason(steps: l
             assert stood or wall <= max(expected) + DAY_SECONDS
         if state.pending is None and state.highest == wall:
             believed = state.highest, mono
+
+
+def test_what_is_tolerated_is_tolerated_to_the_second() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    assert run(state, (T - 2 * HOUR, 5.0))[1] == []
+    assert run(state, (T - 2 * HOUR - 1, 5.0))[1] == [ClockEvent("clock-back", 2 * HOUR + 1)]
+    assert run(state, (T + 5 + DAY_SECONDS, 5.0))[1] == []
+    assert run(state, (T + 6 + DAY_SECONDS, 5.0))[1] == [ClockEvent("clock-ahead", DAY_SECONDS + 1)]
+
+
+def test_a_jump_back_to_what_is_known_is_none_ahead() -> None:
+    state, _ = clock.start(T + 10 * DAY_SECONDS, T, 0.0)
+    state, events = run(state, (T + 9 * DAY_SECONDS, 5.0))
+    assert (events, state.highest, state.pending) == ([], T + 10 * DAY_SECONDS, None)
+
+
+def test_a_doubted_time_may_move_by_two_hours_and_come_back_to_within_a_day() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    far = T + 10 * DAY_SECONDS
+    state, _ = run(state, (far, 0.0))
+    for back, events in ((2 * HOUR, 0), (2 * HOUR + 1, 1)):
+        assert len(run(state, (far - back, 10.0))[1]) == events
+    for ahead, pending in ((DAY_SECONDS + 10, None), (DAY_SECONDS + 11, T + DAY_SECONDS + 11)):
+        assert run(state, (T + ahead, 10.0))[0].pending == pending
+
+
+def test_what_is_accepted_or_reset_is_no_more_doubted() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    state, _ = run(state, (T - 3 * HOUR, 5.0))
+    reset = clock.reset(state)
+    assert (reset.highest, reset.pending, reset.stepped_back) == (T - 3 * HOUR, None, False)
+    ahead, _ = run(reset, (T + 3 * DAY_SECONDS, 10.0))
+    accepted = clock.accept(ahead)
+    assert (accepted.highest, accepted.pending) == (T + 3 * DAY_SECONDS, None)
+    assert clock.start(0, T, 0.0) == (ClockState(T, T, 0.0), [])

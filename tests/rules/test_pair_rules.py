@@ -27,12 +27,16 @@ def starting(**changes: Any) -> Place:
     [
         (place(), "take-over"),
         (place(since_alive=14.9), None),
+        (place(since_alive=15.0), "take-over"),
         (place(joined=False), None),
         (place(stopped=True), None),
         (place(status=SERVING), None),
         (place(since_followed=1000.0, since_word=1000.0, since_alive=1.0), None),
         (starting(), "alone"),
         (starting(since_followed=14.9), None),
+        (starting(since_followed=15.0), "alone"),
+        (starting(since_word=14.9, peer_serves=True), None),
+        (starting(since_word=15.0, peer_serves=True), "alone"),
         (starting(since_word=1.0, since_alive=1.0), "alone"),
         (starting(since_word=1.0, peer_serves=True), None),
         (starting(since_word=20.0, peer_serves=True), "alone"),
@@ -66,6 +70,7 @@ def test_a_delegation_holds_by_a_clock_that_is_hours_off(skew: int) -> None:
 def test_a_delegation_is_renewed_when_an_hour_old() -> None:
     fresh = NOON + pair.DELEGATION_SECONDS
     assert not pair.renew_delegation(fresh, NOON + 3599)
+    assert not pair.renew_delegation(fresh, NOON + 3600)
     assert pair.renew_delegation(fresh, NOON + 3601)
     assert pair.renew_delegation(0, NOON)
 
@@ -79,6 +84,45 @@ def test_every_part_of_a_request_is_signed() -> None:
 
 
 def test_a_main_serves_only_on_a_fresh_word_of_the_other() -> None:
-    assert pair.fresh_word(2.9, 15.0)
-    assert not pair.fresh_word(3.1, 15.0)
-    assert not pair.fresh_word(2.6, 5.0)
+    assert [pair.fresh_word(age, 15.0) for age in (2.9, 3.0, 3.1)] == [True, True, False]
+    assert [pair.fresh_word(age, 5.0) for age in (2.5, 2.6)] == [True, False]
+
+
+def test_a_server_that_stood_still_for_half_the_time_is_not_sure_of_itself() -> None:
+    assert pair.stall_limit(15.0) == 7.5
+
+
+@pytest.mark.parametrize(
+    ("since_well", "since_taken_back", "may"),
+    [
+        (None, None, False), (59.9, None, False), (60.0, None, True), (60.0, 599.9, False), (60.0, 600.0, True),
+        (59.9, 600.0, False),
+    ],
+)  # fmt: skip
+def test_a_main_takes_back_after_a_minute_of_storing_and_once_in_ten(
+    since_well: float | None, since_taken_back: float | None, *, may: bool
+) -> None:
+    assert pair.may_take_back(since_well, since_taken_back) is may
+
+
+@pytest.mark.parametrize(("theirs", "spoken"), [(0, None), (1, 1), (2, 2), (3, 2)])
+def test_a_server_speaks_its_protocol_and_the_one_before(theirs: int, spoken: int | None) -> None:
+    assert pair.spoken(theirs) == spoken
+
+
+def test_words_are_numbered_by_the_start_of_their_server() -> None:
+    first = pair.first_word(7)
+    assert (first, pair.first_word(8) - first) == (7 << 32, 1 << 32)
+    last = pair.first_word(8) - 1
+    assert [pair.is_same_start(first, other) for other in (first, last, last + 1, first - 1)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert [pair.is_outdated(first + 1, newest) for newest in (first, first + 1, first + 2, last + 1)] == [
+        False, False, True, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("skew", [-100, 0, 100])
+def test_a_delegation_begins_an_hour_before_either_clock(skew: int) -> None:
+    claims = pair.delegation("A", "B", SigningKey.generate().public, NOON, NOON + skew)
+    assert (claims["iss"], claims["sub"], claims["iat"]) == ("A", "B", NOON + min(0, skew) - 3600)

@@ -18,7 +18,7 @@ from lts.service.core.newcomers import Newcomers
 from lts.service.core.newnames import NewNames, detail_of
 from lts.service.core.newnames import notices as folded_notices
 from lts.service.core.recentcalls import RecentCalls
-from lts.service.core.refusals import RefusedRequest, Refusals
+from lts.service.core.refusals import Refusals, RefusedRequest
 from tests.support.kit import NOON, Lab, item
 
 MIDNIGHT = NOON // DAY_SECONDS * DAY_SECONDS
