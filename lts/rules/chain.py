@@ -121,7 +121,7 @@ def step(state: ChainState | None, token: Token | None, slot: int) -> Step:
     if branch is not None:
         return _go_on(state, token, branch, slot)
     if _was_returned(state, token.number):
-        return _issue(state, min(token.branch, len(state.tips) - 1), token.number, on_branch=False)
+        return _issue(state, token.branch, token.number, on_branch=False)
     return _open_branch(state, token)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lts.rules.accounts import password_fault, plain_code, session_ended
+from lts.rules.accounts import Account, password_fault, plain_code, session_ended
 
 BEGUN = 1_800_000_000
 HOUR, DAY = 3600, 86400
@@ -45,3 +45,10 @@ def test_a_session_ends_after_12_hours_without_use_and_after_30_days(seen: int, 
 
 def test_a_code_is_read_without_blanks_hyphens_and_case() -> None:
     assert plain_code(" ab2-CD3 e\t") == b"AB2CD3E"
+
+
+@pytest.mark.parametrize(("role", "may_change"), [("administrator", True), ("reader", False)])
+def test_an_administrator_changes_and_a_reader_looks(role: str, *, may_change: bool) -> None:
+    account = Account("jane", role, "jane")
+    assert account.may_change is may_change
+    assert (account.is_authenticated, account.is_active, account.is_anonymous) == (True, True, False)

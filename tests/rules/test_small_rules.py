@@ -175,10 +175,8 @@ def test_a_serial_has_four_letters_or_digits_that_are_no_placeholder(serial: str
 def test_devices_look_alike_whatever_the_version_of_their_program() -> None:
     first = mark(b"k", Caller("192.0.2.1", "Browser/12.3_4 (X)"))
     assert first == mark(b"k", Caller("192.0.2.1", "Browser/13 (X)"))
-    assert (
-        len({first, *(mark(b"k", Caller(*one)) for one in (("192.0.2.2", "Browser/12 (X)"), ("192.0.2.1", "Other")))})
-        == 3
-    )
+    others = ("192.0.2.2", "Browser/12 (X)"), ("192.0.2.1", "Other")
+    assert len({first, *(mark(b"k", Caller(*one)) for one in others)}) == 3
     assert mark(b"k", Caller("a", "x" * 512)) == mark(b"k", Caller("a", "x" * 512 + "y"))
     assert mark(b"k", Caller("a", "x" * 511)) != mark(b"k", Caller("a", "x" * 511 + "y"))
     assert {mark(b"k", Caller("a", "b" * n)) < 0 for n in range(20)} == {True, False}

@@ -183,7 +183,7 @@ def test_a_test_mail_says_whom_it_reached(server: Lab, monkeypatch: pytest.Monke
         "sentTo": ["b@x.test"], "refused": {"a@x.test": "550 gone"},
     }  # fmt: skip
     way.answer = lambda: Accepted({"a@x.test": "550 gone"}, {"b@x.test": "451 later"})
-    with pytest.raises(MailError, match="a@x.test: 550 gone; b@x.test: 451 later"):
+    with pytest.raises(MailError, match=r"a@x\.test: 550 gone; b@x\.test: 451 later"):
         outbox.send_test(server.ctx, settings, NOON)
 
 

@@ -148,8 +148,9 @@ def _items_called(catalog: Catalog, item: str, owner: str | None) -> list[Licens
 def day_number(text: str, field: str) -> int:
     """The day since 1970 that is written as 2026-11-25. Raises AdminError naming the field."""
     try:
-        if len(text) == len("2026-11-25"):
-            return (date.fromisoformat(text) - _EPOCH).days
+        day = date.fromisoformat(text)
+        if str(day) == text:  # no day of a week
+            return (day - _EPOCH).days
     except ValueError:
         pass
     raise AdminError("bad-day", "A day is written as 2026-11-25 (UTC).", field=field)

@@ -1,0 +1,187 @@
+"""Days, searches and tables of the statistics: the first and the last that count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lts.errors import AdminError
+from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
+from lts.rules.paging import Page
+from lts.service.access import auditlog
+from lts.service.metering import counting
+from lts.service.metering.release import release_seat
+from lts.service.statistics import days, devicelist, usage
+from lts.store import records
+from tests.support.kit import NOON, Lab, item
+
+DEVICE = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
+OTHER = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B12"
+TODAY = "2026-11-25"
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("1970-01-01", 0), ("2026-11-25", 20782), ("2026-02-30", None), ("2026-1-1", None), ("20261125", None),
+     ("2026-11-25T", None), ("2026-W48-3", None)],
+)  # fmt: skip
+def test_a_day_is_written_in_one_way(text: str, day: int | None) -> None:
+    if day is not None:
+        assert (usage.day_number(text, "from"), usage.day_text(day)) == (day, text)
+        return
+    with pytest.raises(AdminError) as caught:
+        usage.day_number(text, "from")
+    assert (caught.value.code, caught.value.field) == ("bad-day", "from")
+
+
+@pytest.fixture
+def used(server: Lab) -> str:
+    """A code of which 3 units were counted yesterday, and 4 today."""
+    code = server.load(item("one"))
+    yesterday = slot_of(NOON) // SLOTS_PER_DAY * SLOTS_PER_DAY - 1
+    got = server.authorize(code, device=DEVICE)
+    server.report(got.lease, {"QR": 3}, yesterday)
+    server.report(got.lease, {"QR": 4}, yesterday + 1)
+    return code
+
+
+@pytest.mark.parametrize(
+    ("asked", "total"),
+    [
+        ({}, 7),
+        ({"first": TODAY}, 4),
+        ({"last": "2026-11-24"}, 3),
+        ({"first": "2026-11-24", "last": "2026-11-24"}, 3),
+        ({"first": "2026-11-26"}, 0),
+        ({"item": "one"}, 7),
+        ({"item": "#1"}, 7),
+        ({"item": "1"}, 7),
+        ({"grouping": "reports"}, 2),
+        ({"grouping": "authorizations"}, 1),
+    ],
+)
+def test_a_range_of_days_has_its_first_and_its_last(server: Lab, used: str, asked: Any, total: int) -> None:
+    assert usage.usage(server.ctx, **asked).total == total
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"first": TODAY, "last": "2026-11-24"}, "bad-range"),
+        ({"item": "two"}, "no-such-item"),
+        ({"item": "#2"}, "no-such-item"),
+        ({"organization": "nobody"}, "no-such-organization"),
+        ({"code": "nothing"}, "no-such-code"),
+        ({"grouping": "week"}, "bad-grouping"),
+        ({"item": "one", "grouping": "reports"}, "per-code-only"),
+    ],
+)
+def test_what_there_are_no_statistics_of_is_named(server: Lab, used: str, asked: Any, code: str) -> None:
+    with pytest.raises(AdminError) as caught:
+        usage.usage(server.ctx, **asked)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("grouping", "groups"),
+    [("type", ("all",)), ("day", ("2026-11-24", TODAY)), ("hour", ("2026-11-24T23:00Z", "2026-11-25T00:00Z")),
+     ("device", (DEVICE.lower(),))],
+)  # fmt: skip
+def test_units_are_grouped_by_what_people_read(server: Lab, used: str, grouping: str, groups: tuple[str, ...]) -> None:
+    found = usage.usage(server.ctx, code=used, grouping=grouping)
+    assert tuple(group.lower() for group in found.groups) == tuple(group.lower() for group in groups)
+
+
+def test_an_overview_tells_who_was_active_of_a_code_or_an_item_alone(server: Lab, used: str) -> None:
+    of_code = usage.overview(server.ctx, NOON, code=used)
+    assert (of_code["firstDay"], of_code["from"], of_code["to"]) == ("2026-11-24", "2026-11-24", TODAY)
+    assert (of_code["all"], of_code["period"]) == ({"QR": 7}, {"QR": 7})
+    assert [(one["day"], one["devices"], one["reports"]) for one in of_code["days"]] == [
+        ("2026-11-24", 1, 0), (TODAY, 1, 2),
+    ]  # fmt: skip
+    of_item = usage.overview(server.ctx, NOON, item="one")
+    assert [(one["devices"], one["reports"], one["refused"]) for one in of_item["days"]] == [(1, None, None)] * 2
+    of_both = usage.overview(server.ctx, NOON, code=used, item="one")
+    assert [(one["devices"], one["concurrent"]) for one in of_both["days"]] == [(None, None)] * 2
+    [hour] = usage.hours(server.ctx, "2026-11-24", code=used)["hours"]
+    assert (hour["hour"], hour["devices"], hour["concurrent"]) == (23, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("", 2), ("6f1c", 2), ("{6F1C2B7E-8C1D", 2), (DEVICE, 1), (f"{{{OTHER}}}", 1), ("7", 0),
+     (DEVICE + "0", "bad-device"), ("6f1g", "bad-device")],
+)  # fmt: skip
+def test_devices_are_found_by_the_beginning_of_their_uuid(server: Lab, used: str, text: str, found: int | str) -> None:
+    server.authorize(used, device=OTHER)
+    if isinstance(found, int):
+        assert devicelist.find(server.ctx, Page(text=text), None, False, False, NOON)["found"] == found
+        return
+    with pytest.raises(AdminError) as caught:
+        devicelist.find(server.ctx, Page(text=text), None, False, False, NOON)
+    assert (caught.value.code, caught.value.field) == (found, "q")
+
+
+@pytest.mark.parametrize(("after", "noticed"), [(29, True), (30, False)])
+def test_days_that_clients_still_report_of_are_noticed_when_closed(server: Lab, after: int, *, noticed: bool) -> None:
+    server.ctx.store.write(lambda tx: tx.emit(records.Closed(NOON // DAY_SECONDS), NOON))
+    found = days.notices(server.ctx, NOON + after * DAY_SECONDS)
+    assert [one.params["day"] for one in found] == [TODAY] * noticed
+
+
+def test_nothing_closed_is_nothing_to_notice(server: Lab) -> None:
+    assert days.notices(server.ctx, NOON) == []
+
+
+@pytest.mark.parametrize(("ran", "closed"), [(35, -1), (36, 0), (40, 4)])
+def test_the_last_35_days_on_which_the_server_ran_stay_open(server: Lab, ran: int, closed: int) -> None:
+    server.load(item("one"))
+    got = server.authorize(device=DEVICE)
+    first = NOON // DAY_SECONDS - 29
+    for day in range(30):
+        server.report(got.lease, {"QR": 1}, (first + day) * SLOTS_PER_DAY)
+    days.close_old_days(server.ctx, [*range(first, first + ran), first + 10**6], NOON + 60 * DAY_SECONDS)
+    assert server.ctx.store.catalog.closed_day == (-1 if closed < 0 else first + closed)
+
+
+@pytest.mark.parametrize(
+    ("slots", "runs"),
+    [
+        ({}, []),
+        ({7: 1}, [(3, [1])]),
+        ({7: 1, 8: 2, 9: 3}, [(3, [1, 2, 3])]),
+        ({9: 3, 7: 1}, [(3, [1]), (1, [3])]),
+        ({9: 3, 8: 2, 5: 1}, [(5, [1]), (2, [2, 3])]),
+    ],
+)
+def test_counts_go_to_the_feed_in_runs_of_slots(slots: dict[int, int], runs: list[tuple[int, list[int]]]) -> None:
+    assert [tuple(run)[2:] for run in map(_parts, counting._split(1, 2, slots, 10))] == runs
+
+
+def _parts(run: records.Run) -> tuple[Any, ...]:
+    return tuple(getattr(run, name) for name in run.__struct_fields__)
+
+
+def test_a_seat_that_nobody_holds_cannot_be_freed(server: Lab) -> None:
+    server.load(item("one", "device", 2))
+    server.authorize(device=DEVICE)
+    for device, key in ((OTHER, 1), (DEVICE, 2)):
+        with pytest.raises(AdminError) as caught:
+            release_seat(server.ctx, device, key, "admin", NOON)
+        assert (caught.value.code, caught.value.status) == ("no-live-seat", 404)
+    assert release_seat(server.ctx, DEVICE, 1, "admin", NOON) == NOON + 365 * DAY_SECONDS
+    [line] = auditlog.export(server.ctx, "", ("seat-released",), 0, NOON + 1)
+    assert (line.actor, line.subject, line.detail) == ("admin", DEVICE, {"item": "one", "subject": DEVICE})
+    with pytest.raises(AdminError):
+        release_seat(server.ctx, DEVICE, 1, "admin", NOON)
+
+
+def test_the_audit_log_shows_its_newest_lines_first(server: Lab) -> None:
+    for number in range(60):
+        server.ctx.note_event("test-event", {"number": number})
+        server.time.forward(1)
+    found = auditlog.search(server.ctx, Page(), ("test-event",), 0, NOON + 1000)
+    assert [line["detail"]["number"] for line in found["lines"]] == list(range(59, 59 - auditlog.SHOWN, -1))
+    assert (found["found"], auditlog.SHOWN) == (60, 50)
+    assert len(auditlog.export(server.ctx, "", ("test-event",), NOON + 10, NOON + 20)) == 10
