@@ -13,7 +13,7 @@ MAX_TEXT = 500
 MAX_LIST = 1000
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
-_YEAR_1 = -62_135_596_800  # UTC seconds of 0001-01-01T00:00:00Z; with an offset a time can lie before
+_YEAR_1 = parse_iso("0001-01-01T00:00:00Z")  # with an offset a time can lie before
 
 
 class Fields:

@@ -78,23 +78,18 @@ def judge_all(entries: Sequence[Entry | BadEntry], now: int) -> list[Result | No
     """The rejection of each entry (140, 142, 143), None where it counts. `now` in UTC seconds."""
     newest, oldest = slot_of(now + AHEAD_SECONDS), slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
     return [
-        None if isinstance(entry, Entry) and oldest <= entry.slot <= newest else _judge(entry, now) for entry in entries
+        None if isinstance(entry, Entry) and oldest <= entry.slot <= newest else _rejected(entry, newest)
+        for entry in entries
     ]
 
 
-def _judge(entry: Entry | BadEntry, now: int) -> Result | None:
+def _rejected(entry: Entry | BadEntry, newest: int) -> Result:
     if isinstance(entry, BadEntry):
         return Result(entry.slot_text, "rejected", 140, f"{entry.field}: {entry.detail}")
-    if entry.slot > slot_of(now + AHEAD_SECONDS):
-        return Result(
-            entry.slot_text,
-            "rejected",
-            142,
-            "The slot lies over 10 minutes ahead; keep it and send it again.",
-        )
-    if entry.slot < slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY:
-        return Result(entry.slot_text, "rejected", 143, "The slot is over 30 days old.")
-    return None
+    if entry.slot > newest:
+        detail = "The slot lies over 10 minutes ahead; keep it and send it again."
+        return Result(entry.slot_text, "rejected", 142, detail)
+    return Result(entry.slot_text, "rejected", 143, "The slot is over 30 days old.")
 
 
 def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:

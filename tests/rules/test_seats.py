@@ -130,3 +130,7 @@ def test_two_states_of_a_seat_are_one_in_whatever_order_they_come(other: Seat, j
 def test_of_two_that_were_given_back_the_earlier_one_counts() -> None:
     one, other = SEAT._replace(end=NOON - 5, closed=True), SEAT._replace(end=NOON - 9, closed=True)
     assert join(one, other).end == join(other, one).end == NOON - 9
+
+
+def test_grants_are_numbered_as_they_are_stored() -> None:
+    assert seats.ROUND == 4_294_967_296

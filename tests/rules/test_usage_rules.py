@@ -65,12 +65,12 @@ def test_a_type_is_charged_to_the_item_with_its_module_else_to_the_first() -> No
 def test_each_item_gets_its_presence_and_each_type_its_highest_count() -> None:
     counts = usage.gather(
         lease((1, ("QR",)), (3, ("Aztec",))),
-        [entry(5, {"QR": 2, "Aztec": 0}), entry(5, {"QR": 1}, 2), entry(6, {"Aztec": 4}, 9), entry(7, {}, 1)],
+        [entry(5, {"QR": 2, "Aztec": 0}), entry(5, {"QR": 1}, 2), entry(6, {"Aztec": 4}, 9), entry(7, {"QR": 1}, 1)],
     )
     assert counts == {
         (0, None): {5: 1, 6: 1, 7: 1},
         (1, None): {5: 3, 6: 3, 7: 1},
-        (0, "QR"): {5: 2},
+        (0, "QR"): {5: 2, 7: 1},
         (1, "Aztec"): {6: 4},
     }
 
