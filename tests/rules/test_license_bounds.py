@@ -49,6 +49,10 @@ def read(made: dict[str, Any]) -> licensefile.License:
         ({"chargeWay": "domain", "domains": ["example.com:80"]}, "domains", OVER),
         ({"chargeWay": "scan", "quota": None}, "quota", OVER),
         ({"trial": True}, "trial", True),
+        ({"startsAt": "1970-01-01T00:00:00Z"}, "starts_at", 0),
+        ({"modules": None}, "modules", ()),
+        ({"editions": None, "deploymentTypes": None}, "editions", ()),
+        ({"productVersions": None}, "product_versions", ("*",)),
     ],
 )
 def test_a_value_of_an_item_is_read_up_to_its_bounds(changes: dict[str, Any], field: str, value: object) -> None:
@@ -85,6 +89,23 @@ def test_a_license_is_read_up_to_its_bounds(changes: dict[str, Any], wrong: str 
         read({**good(), **changes})
 
 
+def test_times_and_what_may_be_left_out_of_a_license() -> None:
+    made = {**good(), "issuedAt": "1970-01-01T00:00:00Z", "activatedAt": "2026-11-25T12:00:00Z"}
+    found = read({name: value for name, value in made.items() if name not in ("revokes", "certificates", "alias")})
+    assert (found.issued_at, found.activated_at) == (0, 1795608000)
+    assert (found.revokes, found.certificates, found.alias) == ((), (), "")
+    assert read({**made, "issuedAt": "2026-11-25T12:00:00Z"}).issued_at == 1795608000
+
+
+@pytest.mark.parametrize(
+    ("item_id", "named"), [("x", True), ("x" * 500, True), ("x" * 501, False), ("", False), ("a\nb", False), (7, False)]
+)
+def test_a_fault_names_the_id_of_its_item_where_that_can_be_shown(item_id: object, *, named: bool) -> None:
+    with pytest.raises(LicenseFileError) as caught:
+        read(payload(itemId=item_id, quota=-1))
+    assert (f"({item_id})" in caught.value.detail) is named
+
+
 def test_ten_thousand_items_are_taken_and_none_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert licensefile.MAX_ITEMS == 10_000
     monkeypatch.setattr(licensefile, "MAX_ITEMS", 2)
@@ -103,5 +124,17 @@ def test_the_summary_says_what_the_signed_text_holds() -> None:
         "LTS license file", "", "License:       100", "Alias:         -", "Text version:  2.0",
         f"Organization:  {FILE.organization_id}", "Status:        New, revision 1", "Items:",
     ]  # fmt: skip
+    assert licensefile.compare(None, read(made)) == licensefile.Difference("new", ("two",), (), ("one",))
+    assert "\nOnly the signed block below counts. Do not change this file.\n" in text
     assert "  one: reader, scan 100, until 2027-11-25, 12:17 UTC (revoked)" in text
     assert "  two: reader, device 5, until 2027-01-31\n" in text
+
+
+@pytest.mark.parametrize(
+    ("way", "grace", "overdraft"),
+    [("scan", 5, 5000), ("page", 5, 5000), ("device", 10, 5000), ("server", 10, 5000), ("concurrentDevice", 0, 5000)],
+)
+def test_grace_and_overdraft_where_nothing_is_said(way: str, grace: int, overdraft: int) -> None:
+    made = payload(chargeWay=way, graceQuota=None, overdraft=None, graceDays=None)
+    found = read(made).items[1]
+    assert (found.grace_quota, found.overdraft, found.grace_days) == (grace, overdraft, 7)

@@ -7,14 +7,16 @@ import re
 import pytest
 
 from lts.errors import AdminError
+from lts.protocol import iso
 from lts.rules.accounts import Account
 from lts.service.access import accounts, sessions
+from lts.service.access.passwords import hashed
 from lts.store import records
 from lts.store.transaction import Transaction
 from tests.support.kit import Lab
 
 PASSWORD = "correct horse battery"
-HASH = accounts.hashed(PASSWORD)
+HASH = hashed(PASSWORD)
 NOW = 1_800_000_000
 OWNER = Account("admin", "administrator", "admin")
 READER = Account("jane", "reader", "jane")
@@ -57,7 +59,7 @@ def test_who_or_what_is_not_there_is_told_so(server: Lab) -> None:
         lambda: sessions.end(server.ctx, OWNER, "nothing", NOW),
     ):
         with pytest.raises(AdminError, match="There is no ") as caught:
-            call()
+            call()  # type: ignore[no-untyped-call]
         assert caught.value.status == 404
 
 
@@ -124,4 +126,4 @@ def test_the_last_use_of_a_session_is_written_when_it_is_a_minute_old(server: La
     secret = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW).secret
     assert sessions.find(server.ctx, secret, NOW + later) is not None
     [told] = sessions.describe(server.ctx, OWNER, NOW + later)
-    assert told["lastUsed"] == sessions.iso(used)
+    assert told["lastUsed"] == iso(used)

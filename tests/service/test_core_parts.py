@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from lts.service.core.newnames import NewNames, detail_of
 from lts.service.core.newnames import notices as folded_notices
 from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.refusals import Refusals, RefusedRequest
+from lts.store import meta
 from tests.support.kit import NOON, Lab, item
 
 MIDNIGHT = NOON // DAY_SECONDS * DAY_SECONDS
@@ -163,7 +166,7 @@ def test_refusals_are_counted_once_and_kept_for_the_next_start(server: Lab, monk
     refusals.flush(store, NOON)
     assert store.serial == serial + 1  # nothing to count, but to keep
     with store.reader() as db:
-        kept = db.execute("SELECT value FROM meta WHERE name = 'refusals'").fetchone()[0]
+        kept = meta.refusals(db)
     again = Refusals(kept)
     assert [one.request_id for one in again.latest()] == ["c", "b", "a"]
     assert Refusals(b"broken").latest() == []
@@ -230,7 +233,7 @@ def test_a_file_is_moved_whole_and_private_or_stays(tmp_path: Path, monkeypatch:
     source.write_bytes(b"new" * 1000)
     target.write_bytes(b"old")
     with monkeypatch.context() as patch:
-        patch.setattr(files.shutil, "copyfileobj", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        patch.setattr(shutil, "copyfileobj", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
         with pytest.raises(OSError, match="full"):
             files.move_private(source, target)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["source", "target"]
@@ -246,7 +249,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_names_the_path(
     path = tmp_path / "file"
     files.write_private(path, b"old")
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
         with pytest.raises(OSError, match="full") as caught:
             files.write_private(path, b"new")
     assert caught.value.filename == str(path)

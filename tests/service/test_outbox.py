@@ -13,6 +13,8 @@ from lts.rules.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
 from lts.service.alerting.smtp import Accepted, MailError, Sender
 from lts.store import records
+from lts.store.alerts import Message
+from lts.store.alerts import attempt as attempt_of
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab
 from tests.support.postoffice import hook_receiver
@@ -71,7 +73,7 @@ def test_tries_are_one_two_four_minutes_apart_and_never_more_than_half_an_hour(s
     for tries in range(1, 9):
         assert outbox.deliver(server.ctx, now, way) == 0
         with server.ctx.store.reader() as db:
-            attempt = outbox.stored.attempt(db, "m", "mail")
+            attempt = attempt_of(db, "m", "mail")
         assert attempt is not None
         assert (attempt.tries, attempt.error) == (tries, "554 no")
         waits.append(attempt.next - now)
@@ -213,7 +215,7 @@ def test_a_receiver_refused_with_a_code_from_400_to_499_is_tried_again(code: int
 
 
 def test_the_words_of_a_message_are_one_text_in_any_letters() -> None:
-    message = outbox.Message("m", NOON, [{"kind": "test", "level": 0, "params": {"item": "倉庫"}}], ("webhook:1",))
+    message = Message("m", NOON, [{"kind": "test", "level": 0, "params": {"item": "倉庫"}}], ("webhook:1",))
     body = webhooks.body_of(message, "UUID")
     assert "倉庫".encode() in body
     assert issubclass(webhooks.WebhookError, DeliveryError)

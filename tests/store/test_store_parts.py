@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from lts.store import archive, audit, closing, deviceunits, exchange, feed, meta
 from lts.store.archive import pack, unpack
 from lts.store.counters import Counters, SeatCounts
 from lts.store.feed import Change
-from lts.store.records import Kind, encode_payload
+from lts.store.records import Closed, Kind, encode_payload
 from lts.store.statistics import Selection
+from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
 
 HOUR = 3600
@@ -73,6 +75,7 @@ def test_only_a_full_stretch_that_is_old_and_not_the_head_is_archived(
     for number in range(9):
         server.ctx.note_event("test", {"n": number})
         server.time.forward(10)
+    assert archive.STRETCH == 50_000
     with server.ctx.store.reader() as db:
         newest = server.ctx.store.serial
         [last] = feed.after(db, 1, newest - 1, 9)
@@ -82,7 +85,6 @@ def test_only_a_full_stretch_that_is_old_and_not_the_head_is_archived(
             monkeypatch.setattr(archive, "STRETCH", stretch)
             assert len(archive.candidates(db, 1, before)) == found
         assert archive.candidates(db, 99, last.time + 1) == []
-    assert archive.STRETCH == newest - 1
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_sums_of_a_kind_are_forgotten_of_some_items_or_of_all() -> None:
 def test_the_last_hundred_days_of_service_are_kept_without_those_of_a_wrong_clock(server: Lab) -> None:
     store = server.ctx.store
     for day in (*range(1000, 1101), 5000):
-        store.write(lambda tx, day=day: meta.keep_clock(tx, day * DAY_SECONDS, day))
+        store.write(partial(meta.keep_clock, highest=day * DAY_SECONDS, day=day))
     store.write(lambda tx: meta.keep_clock(tx, 7, 1101))
     with store.reader() as db:
         assert meta.served_days(db) == set(range(1002, 1102))
@@ -172,14 +174,14 @@ def test_a_day_is_closed_in_pieces_of_a_hundred_rows(server: Lab, monkeypatch: p
         if piece is None:
             break
         pieces.append(piece)
-        server.ctx.store.write(lambda tx, piece=piece: tx.emit(piece, NOON))
+        server.ctx.store.write(partial(Transaction.emit, record=piece, time=NOON))
     assert [(one.day, one.piece) for one in pieces] == [
         (yesterday, (0, 3)), (yesterday, (3, 5)), (yesterday, (5, 0)),
     ]  # fmt: skip
     with server.ctx.store.reader() as db:
         assert closing.newest_day(db, yesterday) == yesterday
         assert closing.newest_day(db, yesterday - 1) == -1
-        assert closing.next_piece(db, yesterday + 1) == closing.Closed(yesterday + 1)
+        assert closing.next_piece(db, yesterday + 1) == Closed(yesterday + 1)
         assert closing.next_piece(db, yesterday - 1) is None
 
 
