@@ -10,7 +10,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.ends import last_day
 
 Json = dict[str, Any]
-_FOLD = 74
+_FOLD = 75
 
 
 def calendar(items: Sequence[Json], last_days: dict[int, int], server_uuid: str, now: int) -> str:

@@ -33,7 +33,7 @@ def is_placeholder(value: str) -> bool:
 def is_physical_mac(address: str) -> bool:
     """Globally administered, not multicast, not zero, not a hypervisor's: an address burnt into an adapter."""
     digits = re.sub(r"[:.-]", "", address).lower()
-    if not re.fullmatch(r"[0-9a-f]{12}", digits) or int(digits, 16) == 0:
+    if not re.fullmatch(r"[0-9a-f]{12}", digits) or not digits.strip("0"):
         return False
     return int(digits[:2], 16) & 0b11 == 0 and digits[:6] not in _VIRTUAL_MAKERS
 
@@ -50,7 +50,7 @@ class Verdict:
 
 def kind(fingerprint: str) -> str:
     """The kind in front of a fingerprint `kind:hash`."""
-    return fingerprint.split(":", 1)[0]
+    return fingerprint.partition(":")[0]
 
 
 def compare(known: tuple[str, ...], present: tuple[str, ...]) -> Verdict:

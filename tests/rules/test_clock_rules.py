@@ -137,6 +137,21 @@ def test_a_doubted_time_may_move_by_two_hours_and_come_back_to_within_a_day() ->
         assert run(state, (T + ahead, 10.0))[0].pending == pending
 
 
+def test_what_has_elapsed_is_counted_from_the_last_look() -> None:
+    state, _ = clock.start(0, T, 1000.0)
+    assert run(state, (T + 6 + DAY_SECONDS, 1005.0))[1] == [ClockEvent("clock-ahead", DAY_SECONDS + 1)]
+    state, _ = clock.start(T + 10 * DAY_SECONDS, T, 0.0)
+    assert run(state, (T + 10 * DAY_SECONDS, 5.0))[1] == []
+
+
+def test_a_doubted_clock_that_goes_ahead_by_a_day_has_not_jumped_again() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    far = T + 10 * DAY_SECONDS
+    state, _ = run(state, (far, 0.0))
+    for ahead, events in ((DAY_SECONDS, 0), (DAY_SECONDS + 1, 1)):
+        assert len(run(state, (far + ahead, 0.0))[1]) == events
+
+
 def test_what_is_accepted_or_reset_is_no_more_doubted() -> None:
     state, _ = clock.start(0, T, 0.0)
     state, _ = run(state, (T - 3 * HOUR, 5.0))

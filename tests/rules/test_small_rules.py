@@ -12,11 +12,12 @@ from lts.crypto import SigningKey
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS
 from lts.rules import activation, armor, filekind, labels, vendorkey
-from lts.rules.attention import delegation_notice, items_notices
+from lts.rules.attention import delegation_notice, happened_notice, items_notices
 from lts.rules.calendar import calendar
 from lts.rules.catalog import ACTIVE, CodeItem, LicenseItem, default_order
 from lts.rules.certificates import Certificates, Certified, Chain
 from lts.rules.likeness import Caller, mark
+from lts.rules.notices import ERROR, HINT, WARNING
 from lts.rules.paging import Page, page_of
 from lts.rules.plural import counted
 from lts.rules.ratelimit import admit
@@ -210,6 +211,9 @@ def test_a_line_of_a_calendar_has_75_bytes_at_most() -> None:
     text = calendar([plain_item(expiresAt=NOON, product="\u5009" * 60)], {}, "uuid", NOON)
     lines = text.split("\r\n")
     assert max(len(line.encode()) for line in lines) in (73, 74, 75)
+    ascii_lines = calendar([plain_item(expiresAt=NOON, product="x" * 200)], {}, "uuid", NOON).split("\r\n")
+    assert max(map(len, ascii_lines)) == 75
+    assert (lines[0], lines[-2:]) == ("BEGIN:VCALENDAR", ["END:VCALENDAR", ""])
     assert "DTSTAMP:20261125T120000Z" in lines
     assert "DTSTART;VALUE=DATE:20261125" in lines
     assert "\u5009" * 60 in text.replace("\r\n ", "")
@@ -242,6 +246,15 @@ def test_a_delegation_is_told_by_the_hour(until: int, hours: str) -> None:
 )
 def test_attention_is_drawn_30_days_before_an_end_and_at_80_percent(changes: dict[str, Any], codes: list[str]) -> None:
     assert [notice.code for notice in items_notices([plain_item(**changes)], NOON)] == codes
+
+
+def test_what_is_nearly_used_is_told_in_percent_and_what_happened_with_its_way_back() -> None:
+    [notice] = items_notices([plain_item(quota=1000, used=999)], NOON)
+    assert (notice.level, notice.params["percent"]) == (WARNING, 99)
+    [notice] = items_notices([plain_item(quota=1000, used=1000)], NOON)
+    assert (notice.level, notice.params["percent"]) == (ERROR, 100)
+    for kept, level in (("replaced-1", WARNING), ("", HINT)):
+        assert happened_notice("restored", NOON, "admin", kept).level == level
 
 
 def test_the_end_of_grace_is_told() -> None:

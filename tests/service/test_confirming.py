@@ -105,6 +105,9 @@ def test_who_waits_goes_on_once_it_is_acknowledged_or_the_other_falls_out(
     found: list[bool] = []
     waiting = threading.Thread(target=lambda: found.append(one.wait(6)))
     waiting.start()
-    _ = one.fall_out() if serial is None else one.asked(serial)
+    if serial is None:
+        one.fall_out()
+    else:
+        one.asked(serial)
     waiting.join(30)
     assert found == [confirmed]

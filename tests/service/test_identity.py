@@ -11,7 +11,7 @@ import pytest
 
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, NotVerified
-from lts.protocol import DAY_SECONDS
+from lts.protocol import DAY_SECONDS, Lease
 from lts.rules.clock import ClockEvent
 from lts.service.core import identity, leases
 from lts.service.core.clock import Clock
@@ -141,7 +141,12 @@ def test_leases_seen_lately_cost_no_verification(server: Lab, monkeypatch: pytes
     looked: list[str] = []
     fresh = Leases(me.uuid, me.key, b"secret")
     signed = fresh._signed
-    monkeypatch.setattr(fresh, "_signed", lambda text: looked.append(text) or signed(text))
+
+    def look(text: str) -> Lease:
+        looked.append(text)
+        return signed(text)
+
+    monkeypatch.setattr(fresh, "_signed", look)
     for text in (*texts, texts[1], texts[4], texts[0]):
         assert fresh.verify(text).issuer == me.uuid
     # after three the young ones became the old ones; three more later those went
