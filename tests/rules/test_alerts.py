@@ -44,6 +44,15 @@ def test_a_level_is_told_once_a_jump_at_its_highest_and_again_after_the_quota_gr
     ]  # fmt: skip
 
 
+def test_percentages_are_not_rounded_up_and_a_smaller_quota_is_not_forgotten() -> None:
+    assert told_levels((5999, 10_000), (6000, 10_000)) == [None, 60]
+    smaller = Measure("#1", "k", "quota", 57, 70, (60, 80, 100), 70)
+    assert judge(smaller, Told(80, 100)) == (Told(80, 100), None)
+    grown = Measure("#1", "k", "quota", 57, 200, (60, 80, 100), 200)
+    assert judge(grown, Told(80, 100)) == (NOTHING, None)
+    assert judge(smaller, NOTHING) == (Told(80, 70), 80)
+
+
 def test_a_level_is_news_again_five_points_below() -> None:
     assert told_levels((80, 100), (76, 100), (80, 100), (75, 100), (80, 100)) == [80, None, None, None, 80]
     assert told_levels((80, 100), (74, 100), (80, 100)) == [80, None, 80]
@@ -133,6 +142,7 @@ def test_the_end_of_an_item_is_told_in_stages(seconds: int, stage: int) -> None:
     state = "grace" if seconds <= 0 else "active"
     [measure] = alerts.end_measures([item(expiresAt=NOON + seconds, state=state)], NOON)
     assert (measure.value, measure.kind) == (stage, "grace" if stage == 5 else "ends")
+    assert (measure.levels, measure.slack) == ((1, 2, 3, 4, 5), 0)
     assert judge(measure, NOTHING)[1] == (stage or None)
     assert judge(measure, Told(stage, 0))[1] is None
     assert measure.params["graceEnds"] == NOON + seconds + 7 * DAY_SECONDS
@@ -234,6 +244,14 @@ def test_levels_are_kept_in_order_and_once() -> None:
     assert alerts.clean_levels({"scan": [80, 60, 80], "page": []}) == {"scan": [60, 80], "page": []}
 
 
+def test_the_levels_are_those_of_the_design() -> None:
+    units = (60, 80, 100)
+    assert {
+        "scan": units, "page": units, "device": units, "deviceDaily": (100,), "server": units,
+        "concurrentDevice": units, "concurrentInstance": units, "failures": (10, 20, 40, 60, 80, 100),
+    } == DEFAULT_LEVELS  # fmt: skip
+
+
 def test_up_to_ten_levels_of_1_to_1000_percent_are_taken() -> None:
     ten = {"scan": [1, 1000, *range(2, 10)]}
     assert alerts.clean_levels(ten) == {"scan": [*range(1, 10), 1000]}
@@ -276,6 +294,8 @@ def test_count_items_that_authorize_are_forecast(changes: dict[str, Any], days: 
 @pytest.mark.parametrize(("last", "value", "days"), [(None, 0, 22), (22, 0, 22), (14, 1, 14), (0, 1, 0), (-3, 1, 0)])
 def test_a_forecast_tells_the_days_that_are_left(last: int | None, value: int, days: int) -> None:
     [found] = alerts.forecast_measures([item()], {} if last is None else {1: TODAY + last}, TODAY)
+    assert (found.levels, found.slack) == ((1,), 0)
+    assert [alerts.forecast_measures([item()], {1: TODAY + left}, TODAY) for left in (15, 21)] == [[], []]
     assert (found.value, found.params["days"]) == (value, days)
 
 

@@ -74,6 +74,7 @@ def test_a_file_opens_readably() -> None:
         (" http://192.0.2.7:48080 ", "http://192.0.2.7:48080/"),
         ("https://[2001:db8::1]:8443/lts//", "https://[2001:db8::1]:8443/lts/"),
         ("https://lizenzen.müller.example/", "https://lizenzen.xn--mller-kva.example/"),
+        ("https://host/a!b", "https://host/a!b/"),
         ("https://" + "a" * 63 + ".example", "https://" + "a" * 63 + ".example/"),
         ("https://" + "a.bc" * 63 + "a/", "https://" + "a.bc" * 63 + "a/"),
         ("https://host/" + "x" * 486 + "/", "https://host/" + "x" * 486 + "/"),
@@ -89,7 +90,9 @@ def test_a_server_url_is_kept_in_one_form(given: str, kept: str) -> None:
     [None, 7, "", "lts.example.com", "ftp://lts.example.com", "javascript:alert(1)", "https://", "https://user:pw@host/",
      "https://host/?a=1", "https://host/#/index.html", "https://host/lts/page/#/", "https://ho st/", "https://host\\evil",
      "https://a..b/", "https://" + "a" * 64 + ".example", "https://" + "a.bc" * 63 + "ab/", "https://a*b/",
-     "https://host\x7f/", "https://host/" + "x" * 488, "https://[v1.fe80::a]/", "https://host:99999/", "https://[::1/", "https://host/\n"],
+     "https://host\x7f/", "https://host/a b", "https://host/a\x7fb", "https://host/page", "https://host/lts/page/",
+     "https://host/" + "x" * 488, "https://[v1.fe80::a]/", "https://host:99999/", "https://[::1/",
+     "https://host/\n"],
 )  # fmt: skip
 def test_what_is_no_server_url_is_refused_with_an_example(given: object) -> None:
     if given == "https://host/\n":

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
-from lts.service.licensing import handshakes, licenses
+from lts.service.licensing import handshakes, licenses, serverurls
 from tests.support.kit import NOON, Lab, Vendor, item
 
 
@@ -152,6 +152,33 @@ def test_a_code_of_several_organizations_needs_to_be_told_which(server: Lab, cod
     with pytest.raises(AdminError) as caught:
         handshakes.add(server.ctx, "70", {"custom": "new"}, "test", NOON)
     assert (caught.value.code, caught.value.status) == ("code-exists", 409)
+
+
+@pytest.mark.parametrize(
+    ("urls", "code"),
+    [
+        (["https://a.test"], None),
+        (["https://a.test", "https://b.test"], None),
+        ([], None),
+        (["https://a.test", "https://b.test", "https://c.test"], "bad-url"),
+        (["https://a.test", "HTTPS://A.test/"], "same-url"),
+        ("https://a.test", "bad-url"),
+    ],
+)
+def test_license_keys_name_one_server_or_two(server: Lab, urls: Any, code: str | None) -> None:
+    before = serverurls.describe(server.ctx)["urls"]
+    if code is None:
+        serverurls.change(server.ctx, urls, "test", NOON)
+        found = serverurls.describe(server.ctx)
+        assert (found["urls"], found["set"]) == ([f"{url}/" for url in urls] or before, bool(urls))
+        serial = server.ctx.store.serial
+        serverurls.change(server.ctx, urls, "test", NOON)
+        assert server.ctx.store.serial == serial
+        return
+    with pytest.raises(AdminError) as caught:
+        serverurls.change(server.ctx, urls, "test", NOON)
+    assert (caught.value.code, caught.value.field) == (code, "urls")
+    assert serverurls.describe(server.ctx)["urls"] == before
 
 
 def from_file(server: Lab, data: bytes) -> None:
