@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lts import plainfile
 from lts.errors import AdminError, DataFolderError
 from lts.protocol import DAY_SECONDS
 from lts.service.core import identity
@@ -61,7 +62,7 @@ def test_why_nobody_can_tell_whether_a_server_runs_is_said(
         raise OSError(number, os.strerror(number))
 
     (tmp_path / datafolder.LOCK).touch()
-    monkeypatch.setattr(datafolder.plainfile, "check", refuse)
+    monkeypatch.setattr(plainfile, "check", refuse)
     if words is None:
         assert datafolder.running_server(tmp_path) is None
         return

@@ -106,6 +106,8 @@ def test_where_nothing_gets_through_the_others_wait_as_long_and_count_no_try(ser
     way.answer = taken
     assert outbox.deliver(server.ctx, NOON + 60, way) == 2
     assert told(server) == {"a": ("sent", 0), "b": ("sent", 0)}
+    with server.ctx.store.reader() as db:
+        assert [attempt_of(db, name, "mail") for name in "ab"] == [None, None]
 
 
 def test_a_refused_message_keeps_no_other_from_its_try(server: Lab) -> None:
@@ -113,6 +115,19 @@ def test_a_refused_message_keeps_no_other_from_its_try(server: Lab) -> None:
     way = Scripted(refuses)
     assert outbox.deliver(server.ctx, NOON, way) == 0
     assert (len(way.tried), told(server)) == (2, {"a": ("waiting", 1), "b": ("waiting", 1)})
+
+
+def test_what_is_broken_off_by_a_stop_counts_no_try(server: Lab) -> None:
+    def stopping() -> Accepted:
+        way.cancel()
+        raise MailError("The server is stopping.", reached=False)
+
+    tell(server, "a", "b")
+    way = Scripted(stopping)
+    assert outbox.deliver(server.ctx, NOON, way) == 0
+    assert (len(way.tried), told(server)) == (1, {"a": ("waiting", 0), "b": ("waiting", 0)})
+    with server.ctx.store.reader() as db:
+        assert attempt_of(db, "a", "mail") is None
 
 
 def test_a_fault_of_the_program_is_kept_like_a_refusal(server: Lab) -> None:

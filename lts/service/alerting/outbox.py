@@ -98,7 +98,7 @@ def _try(
 
 
 def _wait(ctx: Context, message: Message, channel: str, attempt: Attempt, now: int) -> None:
-    wait = min(FIRST_RETRY_SECONDS << min(max(0, attempt.tries - 1), 10), LONGEST_RETRY_SECONDS)
+    wait = min(FIRST_RETRY_SECONDS << max(0, attempt.tries - 1), LONGEST_RETRY_SECONDS)
     kept = replace(attempt, next=now + wait)
     ctx.store.write(lambda tx: stored.keep_attempt(tx, message.id, channel, kept))
 
