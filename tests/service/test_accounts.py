@@ -85,6 +85,7 @@ def test_what_cannot_be_changed_stays(server: Lab, call: object, code: str) -> N
 def test_a_token_is_named_by_its_id_and_works_with_its_own_secret_alone(server: Lab) -> None:
     made = accounts.add_token(server.ctx, "script", "reader", "admin", NOW)
     catalog = server.ctx.store.catalog
+    assert len(made["id"]) == 12
     assert re.fullmatch(rf"lts_{made['id']}_[A-Za-z0-9_-]{{43}}", made["token"])
     assert accounts.account_of_token(catalog, made["token"]) == Account("script", "reader", "token:script")
     for wrong in (made["token"] + "x", made["token"][:-1], "lts_" + made["id"], made["token"].replace("lts", "xyz")):
@@ -118,6 +119,12 @@ def test_an_administrator_ends_any_session_and_a_reader_its_own(server: Lab) -> 
     sessions.end(server.ctx, READER, own, NOW)
     sessions.end(server.ctx, OWNER, other, NOW)
     assert sessions.describe(server.ctx, OWNER, NOW) == []
+
+
+def test_nobody_who_is_no_user_gets_a_session(server: Lab) -> None:
+    with pytest.raises(AdminError, match="Sign in first") as caught:
+        sessions.begin(server.ctx, "nobody", "192.0.2.1", "agent", NOW)
+    assert caught.value.status == 401
 
 
 @pytest.mark.parametrize(("later", "used"), [(60, NOW), (61, NOW + 61)])

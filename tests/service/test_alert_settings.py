@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import smtplib
+import socket
 from typing import Any
 
 import pytest
 
 from lts.errors import AdminError
-from lts.service.alerting import alertsettings
+from lts.service.alerting import alertsettings, smtp
 from tests.support.kit import NOON, Lab
 
 MAIL = {"host": "mail.x.test", "port": 25, "from": "lts@x.test", "to": "a@x.test"}
+LATE = "x.test:465 does not answer, or hung up within 14 s (timeout)."
 URL = "https://hooks.x.test/"
 
 
@@ -71,6 +74,38 @@ def test_what_is_not_given_is_starttls_in_english_without_a_user(server: Lab) ->
 def test_an_address_in_several_lists_gets_one_mail(server: Lab) -> None:
     given = {**MAIL, "to": "a@x.test", "cc": "b@x.test; a@x.test", "bcc": "c@x.test"}
     assert alertsettings.settings_for_test(server.ctx, given).receivers == ("a@x.test", "b@x.test", "c@x.test")
+
+
+@pytest.mark.parametrize(
+    ("error", "changes", "words"),
+    [
+        (smtplib.SMTPResponseException(530, b"Sign  in\r\nfirst"), {}, "x.test:25 answered: 530 Sign in first Choose"),
+        (smtplib.SMTPResponseException(530, b"No"), {"security": "tls"}, "x.test:25 answered: 530 No"),
+        (smtplib.SMTPResponseException(531, b"No"), {}, "x.test:25 answered: 531 No"),
+        (smtplib.SMTPAuthenticationError(535, b"No"), {}, "x.test:25 refused user and password: 535 No"),
+        (smtplib.SMTPServerDisconnected("bye"), {}, "x.test:25 does not answer, or hung up within 14 s (bye)."),
+        (
+            TimeoutError(),
+            {"port": 465},
+            "x.test:465 does not answer, or hung up within 14 s (timeout). Port 465 wants TLS.",
+        ),
+        (
+            TimeoutError(),
+            {"port": 465, "security": "tls"},
+            "x.test:465 does not answer, or hung up within 14 s (timeout).",
+        ),
+        (smtplib.SMTPNotSupportedError("no STARTTLS"), {}, "x.test:25: no STARTTLS"),
+        (smtplib.SMTPNotSupportedError("no STARTTLS"), {"security": "starttls"}, "x.test:25: no STARTTLS Choose TLS"),
+        (socket.gaierror(-2, "Name or service not known"), {}, "There is no host 'x.test': Name or service not known."),
+        (OSError("refused"), {}, "x.test:25 cannot be reached: refused"),
+    ],
+)
+def test_what_a_mail_server_said_is_told_with_what_to_choose(
+    server: Lab, error: Exception, changes: dict[str, Any], words: str
+) -> None:
+    given = {**MAIL, "host": "x.test", "security": "none", **changes}
+    told = smtp._words(error, alertsettings.settings_for_test(server.ctx, given))
+    assert told == words or ("Choose" in words and told.startswith(words))
 
 
 def test_without_settings_there_is_no_test_mail(server: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,16 @@ import pytest
 from lts.errors import TokenError
 from lts.protocol import DAY_SECONDS
 from lts.rules import labels as rules
-from lts.service.core import files, labels
-from lts.service.core.goneon import MOST_A_DAY, GoneOn
+from lts.service.core import files, goneon, labels, newnames
 from lts.service.core.goneon import notices as gone_on_notices
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.newcomers import Newcomers
-from lts.service.core.newnames import NewNames, detail_of
+from lts.service.core.newnames import detail_of
 from lts.service.core.newnames import notices as folded_notices
 from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.refusals import Refusals, RefusedRequest
-from lts.store import meta
+from lts.service.core.today import Today
+from lts.store import audit, meta
 from tests.support.kit import NOON, Lab, item
 
 MIDNIGHT = NOON // DAY_SECONDS * DAY_SECONDS
@@ -43,13 +44,28 @@ def test_failures_of_a_code_are_those_of_the_last_sixty_minutes() -> None:
     assert calls.of_last_hour(3, MIDNIGHT) == (0, 0)
 
 
-def test_a_hundred_devices_a_day_are_told_of_that_go_on_each_once() -> None:
-    gone_on = GoneOn()
-    assert [gone_on.is_news("d", "i", NOON), gone_on.is_news("d", "i", NOON)] == [True, False]
-    assert [gone_on.is_news(f"d{n}", "i", NOON) for n in range(MOST_A_DAY)] == [True] * 99 + [False]
-    assert [gone_on.is_news("d", "i", at) for at in (MIDNIGHT + DAY_SECONDS - 1, MIDNIGHT + DAY_SECONDS)] == [
-        False, True,
-    ]  # fmt: skip
+def lines_of(server: Lab, action: str) -> list[str]:
+    """Subjects of the lines of the audit log, oldest first."""
+    with server.ctx.store.reader() as db:
+        return [line.subject for line in reversed(audit.lines(db, audit.Wanted(actions=(action,)), 0, 1000))]
+
+
+def test_a_hundred_devices_a_day_are_told_of_that_go_on_each_item_once(server: Lab) -> None:
+    today = Today()
+
+    def tell(device: str, at: int) -> None:
+        server.ctx.store.write(lambda tx: goneon.tell(tx, today, device, ["one", "one", "two"], at))
+
+    for device in ("d", "d"):
+        tell(device, NOON)
+    assert lines_of(server, goneon.GONE_ON) == ["d", "d"]
+    for number in range(50):
+        tell(f"d{number}", NOON)
+    assert (len(lines_of(server, goneon.GONE_ON)), goneon.MOST_A_DAY) == (100, 100)
+    tell("d", MIDNIGHT + DAY_SECONDS - 1)
+    assert len(lines_of(server, goneon.GONE_ON)) == 100
+    tell("d", MIDNIGHT + DAY_SECONDS)
+    assert len(lines_of(server, goneon.GONE_ON)) == 102
 
 
 def test_ten_devices_of_the_last_week_that_went_on_are_noticed(server: Lab) -> None:
@@ -77,7 +93,7 @@ def test_ten_places_with_too_many_new_devices_are_noticed_for_a_day() -> None:
 
 
 def test_fifty_new_names_of_a_device_and_five_hundred_of_a_license_get_a_number_in_a_day(server: Lab) -> None:
-    names, vendor = NewNames(), ("kid", "100")
+    today, vendor = Today(), ("kid", "100")
     server.ctx.store.write(lambda tx: setattr(tx, "housekeeping", True))
 
     def give(prefix: str, number: int, device: int, at: int, license_name: tuple[str, str] = vendor) -> int:
@@ -87,7 +103,7 @@ def test_fifty_new_names_of_a_device_and_five_hundred_of_a_license_get_a_number_
         def some(begin: int) -> None:
             server.ctx.store.write(
                 lambda tx: found.extend(
-                    names.number(tx, f"{prefix}-{n}", bytes([device]), license_name, at)
+                    newnames.number(tx, today, f"{prefix}-{n}", bytes([device]), license_name, at)
                     for n in range(begin, min(begin + 40, number))
                 )
             )
@@ -104,12 +120,15 @@ def test_fifty_new_names_of_a_device_and_five_hundred_of_a_license_get_a_number_
     assert give("last", 60, 1, MIDNIGHT + DAY_SECONDS) == 50
 
 
-def test_a_license_with_too_many_names_is_news_once_a_day() -> None:
-    names = NewNames()
-    assert names.is_news(("kid", "100"), NOON)
-    names.was_shown(("kid", "100"))
-    assert [names.is_news(("kid", one), NOON) for one in ("100", "200")] == [False, True]
-    assert names.is_news(("kid", "100"), NOON + DAY_SECONDS)
+def test_a_license_with_too_many_names_is_told_once_a_day(server: Lab) -> None:
+    today = Today()
+    for license_id, at in (("100", NOON), ("100", NOON), ("200", NOON), ("100", NOON + DAY_SECONDS), ("300", NOON)):
+        folded = [] if license_id == "300" else ["b", "a"]
+        server.ctx.store.write(partial(newnames.tell, today=today, folded=folded, device="d",
+                                       license_name=("kid", license_id), now=at))  # fmt: skip
+    assert lines_of(server, newnames.FOLDED) == ["100", "200", "100"]
+    with server.ctx.store.reader() as db:
+        assert folded_notices(db, NOON + DAY_SECONDS)[0].params["type"] == "a"
 
 
 @pytest.mark.parametrize(("number", "some"), [(1, "a"), (3, "a, b, c"), (4, "a, b, c, …")])

@@ -84,6 +84,18 @@ def test_what_there_are_no_statistics_of_is_named(server: Lab, used: str, asked:
 
 
 @pytest.mark.parametrize(
+    ("organization", "sentence"),
+    [(None, "There is no license item 'two'."), ("216998", "There is no license item 'two' of organization 216998.")],
+)
+def test_an_item_that_is_missing_is_named_with_its_organization(
+    server: Lab, used: str, organization: str | None, sentence: str
+) -> None:
+    with pytest.raises(AdminError) as caught:
+        usage.usage(server.ctx, item="two", organization=organization)
+    assert caught.value.detail == sentence
+
+
+@pytest.mark.parametrize(
     ("grouping", "groups"),
     [("type", ("all",)), ("day", ("2026-11-24", TODAY)), ("hour", ("2026-11-24T23:00Z", "2026-11-25T00:00Z")),
      ("device", (DEVICE.lower(),))],
