@@ -1,4 +1,7 @@
-"""An activation request proves that a server holds the key that it names (docs/design/license-files.md)."""
+"""An activation request proves that a server holds the key that it names.
+
+See docs/design/license-files.md, Issue and activate.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def test_an_end_is_told_by_the_calendar(end: int, days: int, text: str, when: st
 
 def ends_at(end: int) -> dict[str, Any]:
     """An item in good order that ends then, and has never been renewed."""
-    more = {"startsAt": 0, "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": []}
+    more = {"startsAt": 0, "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": [],
+            "domains": []}  # fmt: skip
     return item(expiresAt=end, modules=[], **more)
 
 

@@ -254,7 +254,8 @@ def test_what_is_nearly_used_is_told_in_percent_and_what_happened_with_its_way_b
     [notice] = items_notices([plain_item(quota=1000, used=1000)], NOON)
     assert (notice.level, notice.params["percent"]) == (ERROR, 100)
     for kept, level in (("replaced-1", WARNING), ("", HINT)):
-        assert happened_notice("restored", NOON, "admin", kept).level == level
+        found = happened_notice("restored", NOON, "admin", kept, paired=False)
+        assert (found.code, found.level) == ("restored", level)
 
 
 def test_the_end_of_grace_is_told() -> None:

@@ -35,13 +35,14 @@ def refused(name: str, time: int = NOON) -> RefusedRequest:
 
 def test_failures_of_a_code_are_those_of_the_last_sixty_minutes() -> None:
     calls = RecentCalls()
-    calls.note(1, MIDNIGHT, failed=True)
-    calls.note(1, MIDNIGHT + 59, failed=False)
-    calls.note(2, MIDNIGHT, failed=False)
-    calls.note(1, MIDNIGHT + 60, failed=False)
-    found = {after: calls.of_last_hour(1, MIDNIGHT + after) for after in (-1, 0, 59, 60, 3599, 3600, 3660)}
-    assert found == {-1: (0, 0), 0: (1, 2), 59: (1, 2), 60: (1, 3), 3599: (1, 3), 3600: (0, 1), 3660: (0, 0)}
-    assert calls.of_last_hour(3, MIDNIGHT) == (0, 0)
+    for after, failed in ((0, True), (60, False), (59, False)):
+        calls.note(1, MIDNIGHT + after, failed=failed)
+    calls.note(2, MIDNIGHT, failed=True)
+    found = {after: calls.of_last_hour(1, MIDNIGHT + after) for after in (0, 59, 60, 3599, 3600, 3659, 3660)}
+    assert found == {0: (1, 2), 59: (1, 2), 60: (1, 3), 3599: (1, 3), 3600: (0, 1), 3659: (0, 1), 3660: None}
+    assert [calls.granted_within(1, MIDNIGHT, MIDNIGHT + end) for end in (59, 60, 119, 120)] == [0, 1, 1, 2]
+    assert [calls.granted_within(1, MIDNIGHT + begin, MIDNIGHT + 120) for begin in (59, 60)] == [2, 1]
+    assert calls.granted_within(2, MIDNIGHT, MIDNIGHT + 60) == 0
 
 
 def lines_of(server: Lab, action: str) -> list[str]:
