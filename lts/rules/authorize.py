@@ -207,7 +207,7 @@ def _unfit(entry: LicenseItem, request: Request) -> int:
 
 
 def _version_fits(item: Item, version: str) -> bool:
-    return "*" in item.product_versions or version.split(".", 1)[0] in item.product_versions
+    return "*" in item.product_versions or version.partition(".")[0] in item.product_versions
 
 
 def _candidate(
