@@ -163,16 +163,18 @@ def test_the_last_35_days_on_which_the_server_ran_stay_open(server: Lab, ran: in
         ({}, []),
         ({7: 1}, [(3, [1])]),
         ({7: 1, 8: 2, 9: 3}, [(3, [1, 2, 3])]),
-        ({9: 3, 7: 1}, [(3, [1]), (1, [3])]),
-        ({9: 3, 8: 2, 5: 1}, [(5, [1]), (2, [2, 3])]),
+        ({9: 3, 7: 1}, [(3, [1, 0, 3])]),
+        ({9: 3, 8: 2, 5: 1}, [(5, [1, 0, 0, 2, 3])]),
     ],
 )
 def test_counts_go_to_the_feed_in_runs_of_slots(slots: dict[int, int], runs: list[tuple[int, list[int]]]) -> None:
-    assert [tuple(run)[2:] for run in map(_parts, counting._split(1, 2, slots, 10))] == runs
+    assert counting._split(slots, 10) == runs
 
 
-def _parts(run: records.Run) -> tuple[Any, ...]:
-    return tuple(getattr(run, name) for name in run.__struct_fields__)
+def test_a_longer_gap_begins_another_run() -> None:
+    gap = counting._GAP
+    assert counting._split({0: 1, gap + 1: 2}, 100) == [(100, [1, *[0] * gap, 2])]
+    assert counting._split({0: 1, gap + 2: 2}, 100) == [(100, [1]), (98 - gap, [2])]
 
 
 def test_a_seat_that_nobody_holds_cannot_be_freed(server: Lab) -> None:

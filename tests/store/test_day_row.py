@@ -71,9 +71,11 @@ def test_a_count_takes_the_bytes_that_it_needs(count: int, size: int, *, at_once
 )
 def test_slots_with_ones_are_set_once(begin: int, n: int, new: list[int]) -> None:
     series = Series()
-    assert series.raise_ones(5, 1) == [5]
-    assert series.raise_ones(begin, n) == new
+    assert series.raise_ones(5, [1]) == [5]
+    assert series.raise_ones(begin, [1] * n) == new
     same(series, dict.fromkeys({5, *range(begin, begin + n)}, 1))
+    assert series.raise_ones(100, [0, 1, 0, 1]) == [101, 103]
+    same(series, dict.fromkeys({5, *range(begin, begin + n), 101, 103}, 1))
 
 
 def day_of(*counts: tuple[int, int, int | bytes, dict[int, int]]) -> dict[Any, Series]:
