@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,36 @@ def test_an_edited_row_is_never_honored(tmp_path: Path) -> None:
         assert (shown["state"], shown["reason"]) == ("invalid", "The signature does not match.")
         faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
     assert any("100" in fault and fault.startswith("licenses") for fault in faults)
+
+
+MOVED = {
+    "the older one in its place": "UPDATE license_files SET jws = (SELECT jws FROM license_files WHERE revision = 1 AND license = 1)"
+    " WHERE revision = 2",
+    "only the older one is left": "DELETE FROM license_files WHERE revision = 2",
+    "the older one as the newest": "INSERT INTO license_files SELECT license, 3, time, jws FROM license_files"
+    " WHERE revision = 1 AND license = 1",
+    "another license": "UPDATE license_files SET jws = (SELECT jws FROM license_files WHERE license = 2)"
+    " WHERE license = 1 AND revision = 2",
+}
+
+
+@pytest.mark.parametrize("statement", MOVED.values(), ids=MOVED)
+def test_a_signed_file_in_the_place_of_another_is_not_honored(tmp_path: Path, statement: str) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        bound = first(server, item("one"), item("two"))
+        load(server, bound)
+        load(server, issuing.revoke(bound, ["one"], vendor.key, vendor.name))
+        server.load(item("one", quota=10**6), license_id="200")
+        assert [row["state"] for row in licenses.describe(server.ctx, NOON)] == ["revoked", "active", "active"]
+    with closing(apsw.Connection(str(tmp_path / "data" / "lts.db"))) as db:
+        db.execute(statement)
+        assert db.changes() == 1
+    with lab(tmp_path, time, vendor) as server:
+        rows = licenses.describe(server.ctx, NOON)
+        assert not [row for row in rows if row["licenseId"] == "100" and row["state"] not in ("revoked", "invalid")]
+        with pytest.raises(Refusal):
+            server.authorize("216998-100")
 
 
 def test_a_renewal_bought_as_a_new_license_joins_the_code_that_applications_use(server: Lab) -> None:

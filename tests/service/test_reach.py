@@ -59,6 +59,7 @@ class Resolver:
 
 @pytest.fixture
 def dead(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+    reach._begin_anew()  # a name that the test before let go is not looked up any more
     made = Resolver(monkeypatch)
     yield made
     made.answers.set()

@@ -78,3 +78,22 @@ def test_a_restored_database_that_grew_past_a_lease_is_told_by_the_head_that_the
         assert noticed(server) == (0, 0), "a lease that this database gave"
         server.report(later, {"QR": 1})
         assert noticed(server) == (1, 1)
+
+
+def test_a_copied_folder_that_serves_too_is_told_by_its_leases(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path / "here", time, vendor) as server:
+        code = server.load(item(quota=100))
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    with lab(tmp_path / "here", time, vendor) as here, lab(tmp_path / "there", time, vendor) as there:
+        for _ in range(20):
+            here.report(here.authorize(code).lease, {"QR": 1})
+        assert noticed(here) == (0, 0)
+        time.forward(60)
+        for _ in range(20):
+            there.report(there.authorize(code).lease, {"QR": 1})
+        assert noticed(there) == (0, 0)
+        for _ in range(20):  # devices that go from one to the other
+            there.report(here.authorize(code).lease, {"QR": 1})
+        assert noticed(there) == (1, 1)

@@ -83,6 +83,11 @@ def test_a_row_edited_by_hand_is_named(tmp_path: Path, table: str) -> None:
     ("statement", "named"),
     [
         ("CREATE TRIGGER quiet AFTER INSERT ON changes BEGIN DELETE FROM seats; END", "the trigger quiet is not"),
+        (
+            "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('trigger', 'sqlite_u', 'meta', 0,"
+            " 'CREATE TRIGGER sqlite_u AFTER INSERT ON meta BEGIN SELECT 1; END')",
+            "the trigger sqlite_u is not",
+        ),
         ("CREATE INDEX more ON devices (contact)", "the index more is not"),
         ("DROP INDEX seats_by_end", "the index seats_by_end is missing"),
         ("INSERT INTO turns (origin, first) VALUES (77, 1)", "nothing is known of origin 77"),

@@ -146,6 +146,16 @@ class _Known(NamedTuple):
     of_main: dict[LicenseName, str]
 
 
+def _misplaced(stored: StoredLicense, file: License) -> str | None:
+    """What is wrong where a file stands in another one's place in the database, however well it is signed."""
+    if (file.license_id, file.revision, file.digest) == (stored.license_id, stored.revision, stored.digest):
+        return None
+    return (
+        f"In the place of revision {stored.revision} of license {stored.license_id} the database holds revision"
+        f" {file.revision} of license {file.license_id}; restore a backup."
+    )
+
+
 def _items_of(
     db: Connection,
     stored: StoredLicense,
@@ -159,7 +169,7 @@ def _items_of(
     state, reason = ACTIVE, None
     try:
         newest = read(stored.jws)
-        reason = binding_fault(newest, identity, held)
+        reason = _misplaced(stored, newest) or binding_fault(newest, identity, held)
     except LtsError as error:
         reason = error.detail
         newest = None
