@@ -80,7 +80,12 @@ def _promote(args: argparse.Namespace) -> int:
         told = "The old main must be gone for good: once this server is the main, the old one may never serve again."
         ask.confirm(told, "Make this server the main?", yes=args.yes)
         found = {"running": server.running, **server.call("POST", "/pair/promote", {})}
-    print("This server is the main now. Licenses of the old main count here until they are activated for this server:")
+    until = (
+        "Licenses of the old main count here until they are"
+        if found["delegation"]
+        else "No license counts before it is"
+    )
+    print(f"This server is the main now. {until} activated for this server:")
     print("send the vendor its activation request (lts request -o request.json).")
     print_pair(found)
     return 0

@@ -215,6 +215,7 @@ def test_the_old_main_that_comes_back_serves_nobody_and_both_say_why(
     duet.run(40)
     assert not duet.main.answers()
     assert "peer-promoted" in told(duet.main), "after a restart too"
+    assert [fault["code"] for fault in report.describe(duet.main.node)["faults"]] == ["peer-promoted"]
 
 
 def test_a_pair_file_of_before_that_kept_the_old_mains_key_is_read_as_it_was_meant(

@@ -50,7 +50,7 @@ def describe(node: Node) -> Json:
             "clockOffsetSeconds": peer.clock_offset if peer.met else None,
         },
         "delegation": _delegation(node),
-        "faults": [{"code": code, "detail": detail} for code, detail in peer.faults.items()],
+        "faults": [{"code": code, "detail": detail} for code, detail in _faults(node).items()],
         "overshoot": _overshoot(ctx),
         **_history(node),
     }
@@ -58,10 +58,7 @@ def describe(node: Node) -> Json:
 
 def notices(node: Node) -> list[Notice]:
     """What `lts status` and the portal's home page say of the pair."""
-    faults = dict(node.peer.faults)
-    if node.pinned.now.retired:
-        faults.setdefault("peer-promoted", RETIRED)
-    found = [Notice(code, detail, ERROR) for code, detail in faults.items()]
+    found = [Notice(code, detail, ERROR) for code, detail in _faults(node).items()]
     gap = abs(node.clock_gap)
     if gap:
         reports = node.ahead + (node.peer.state.ahead if node.peer.state is not None else 0)
@@ -75,6 +72,14 @@ def notices(node: Node) -> list[Notice]:
         found += _not_following(node)
         found += standin.notices(node.ctx, for_good=node.role == MAIN)
     return found
+
+
+def _faults(node: Node) -> dict[str, str]:
+    """What is wrong with the pair, by code; that this server may not serve again, with the other one down too."""
+    faults = dict(node.peer.faults)
+    if node.pinned.now.retired:
+        faults.setdefault("peer-promoted", RETIRED)
+    return faults
 
 
 def _older(node: Node) -> list[Notice]:
