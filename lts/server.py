@@ -132,7 +132,8 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     mark = Mark(path)
 
     def delegation() -> Delegation | None:
-        held, is_main = pinned.delegation(own_clock.now()), config.servers[0] == "self" or pinned.now.promoted_at
+        held = pinned.delegation(own_clock.least_time(own_clock.now()))
+        is_main = config.servers[0] == "self" or pinned.now.promoted_at
         return msgspec.structs.replace(held, former=True) if held is not None and is_main else held
 
     store = Store(
@@ -144,12 +145,14 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     )
     with store.reader() as db:
         told, server_keys = codes.trusted(db), pair.server_keys(db)
-    if trust.settle(told):
+    if clock is None:
+        own_clock.begin(store.highest_time)
+    if trust.settle(told) or pinned.now.delegation is not None:
         store.refresh_catalog()
     ctx = Context(
         config=config,
         store=store,
-        clock=clock or Clock(store.highest_time),
+        clock=own_clock,
         delegation=delegation,
         identity=me,
         trust=trust,

@@ -67,7 +67,7 @@ def _wait(state: ClockState, expected: int, events: list[ClockEvent]) -> ClockSt
     """A jump is believed once the clock has stood by it for an hour, forgotten when it comes back to within a day of
     what elapsed time lets expect. Wherever else it goes meanwhile is another jump, with an hour of its own."""
     assert state.pending is not None
-    believed = state.highest + int(state.mono - state.doubted_since)
+    believed = _believed(state, state.mono)
     if state.wall - believed <= DAY_SECONDS:
         return replace(state, pending=None, highest=max(state.highest, state.wall))
     if state.wall - expected > DAY_SECONDS or state.wall < state.pending - TOLERATED_BACK_SECONDS:
@@ -76,6 +76,26 @@ def _wait(state: ClockState, expected: int, events: list[ClockEvent]) -> ClockSt
     if state.mono - state.pending_since >= CONFIRM_SECONDS:
         return accept(state)
     return state
+
+
+def _believed(state: ClockState, mono: float) -> int:
+    """The time that a doubted clock should show."""
+    return state.highest + int(mono - state.doubted_since)
+
+
+def may_have_jumped(state: ClockState, wall: int) -> bool:
+    """Whether a clock that shows `wall` since the last look is to be judged at once."""
+    return wall - state.wall > DAY_SECONDS
+
+
+def seat_time(state: ClockState, wall: int, mono: float) -> int:
+    """Time at which seats free themselves: the clock's, but none that is not believed."""
+    return wall if state.pending is None else min(wall, _believed(state, mono))
+
+
+def passed(begun: ClockState, mono: float) -> int:
+    """Time that it is at least, by what elapsed since a server began in that state."""
+    return begun.highest - TOLERATED_BACK_SECONDS + int(mono - begun.mono)
 
 
 def accept(state: ClockState) -> ClockState:

@@ -110,6 +110,10 @@ class Product:
     features: dict[str, bool]
     now: int
     highest: int = 0
+    believed: int | None = None
+    """What a clock that went far ahead should show, while it is not believed."""
+    passed: int = 0
+    """Time that it is at least, by what elapsed since the server started."""
     me: str = ""
     """LTS UUID."""
     others: frozenset[str] = frozenset()
@@ -129,6 +133,10 @@ class Product:
     def item_now(self) -> int:
         """Time for starts and ends of items (docs/design/machine.md, Clock)."""
         return max(self.now, self.highest - 2 * 3600)
+
+    def seat_now(self, item: Item) -> int:
+        """Time at which its seats free themselves (docs/design/machine.md, Clock); live leases go by the clock."""
+        return self.now if self.believed is None or item.way not in SEAT_WAYS else min(self.now, self.believed)
 
     # handshake codes
 
@@ -243,7 +251,7 @@ class Product:
     def is_one_of_its_own(self, bound: tuple[str, ...]) -> bool:
         """Whether a license activated for these servers is one of this server."""
         main, until = self.stands_in
-        return self.me in bound or (main in bound and self.now < until)
+        return self.me in bound or (main in bound and max(self.item_now, self.passed) < until)
 
     def no_room(self, item: Item, cap: int | None, code: Code, instances: int, device: str) -> int:
         """Check 11: quota, grace, overdraft or cap leave no room."""
@@ -251,7 +259,7 @@ class Product:
         if item.way in UNIT_WAYS:
             room = room and self.facts.units(item.key) < item.quota + item.grace_units
         elif item.way in SEAT_WAYS:
-            taken = len(self.facts.live(item, self.now))
+            taken = len(self.facts.live(item, self.seat_now(item)))
             room = room and (self.held(item, device) is not None or taken < item.quota + item.grace_units)
         elif item.way in CONCURRENT_WAYS:
             asked = instances if item.way == "concurrentInstance" else 1
@@ -265,7 +273,7 @@ class Product:
         if item.way in UNIT_WAYS:
             return self.facts.units(item.key, code.number) < cap
         asked = instances if item.way == "concurrentInstance" else 1
-        live = [(d, seat) for d, seat in self.facts.live(item, self.now) if code.number in seat.codes]
+        live = [(d, seat) for d, seat in self.facts.live(item, self.seat_now(item)) if code.number in seat.codes]
         size = {d: seat.instances if item.way == "concurrentInstance" else 1 for d, seat in live}
         if device in size and not self.features["caps beyond"]:
             return True
@@ -295,7 +303,7 @@ class Product:
     def held(self, item: Item, device: str) -> Seat | None:
         """The live seat or concurrent lease of a device in an item."""
         seat = self.facts.seat(device, item) if item.seats else None
-        return seat if seat is not None and seat.live(self.now) else None
+        return seat if seat is not None and seat.live(self.seat_now(item)) else None
 
     # choosing
 
@@ -333,7 +341,7 @@ class Product:
             return self.facts.units(item.key) >= item.quota
         if item.way not in SEAT_WAYS:
             return False
-        taken = len(self.facts.live(item, self.now))
+        taken = len(self.facts.live(item, self.seat_now(item)))
         held = self.held(item, device)
         return taken >= item.quota if held is None else held.grace and taken > item.quota
 

@@ -75,6 +75,7 @@ class Scene:
         self.former: list[str] = []
         self.met = 0
         self.doubt_until = 0.0
+        self.floor = self._floor()
         self.began = 0
         self.turn = 0
 
@@ -88,12 +89,20 @@ class Scene:
         self.server.time.forward(seconds)
         self._look()
 
+    def _floor(self) -> int:
+        """Of a server that starts: the highest time seen less 2 hours, less the elapsed time of now."""
+        return self.server.lab.ctx.store.highest_time - 2 * 3_600 - int(self.server.time.elapsed)
+
     def _look(self) -> None:
         self.server.lab.ctx.clock.look()
         standin.look(self.server.lab.ctx)  # as a job does every few seconds
         self.model.now = self.server.time.now
-        if self.server.time.elapsed >= self.doubt_until:
-            self.model.highest = max(self.model.highest, self.model.now)
+        self.model.passed = self.floor + int(self.server.time.elapsed)
+        doubted = 3_600 - (self.doubt_until - self.server.time.elapsed)
+        if doubted >= 3_600:
+            self.model.highest, self.model.believed = max(self.model.highest, self.model.now), None
+        else:
+            self.model.believed = self.model.highest + int(doubted)
 
     def _pass_to_an_edge(self, edge: int, off: int) -> None:
         model = self.model
@@ -121,11 +130,12 @@ class Scene:
         if abs(kept - before) > 60:
             raise Differs(f"highest time seen after a restart: {before} was kept as {kept}")
         self.model.highest = kept
+        self.floor = self._floor()
         self.began = len(self.model.facts.answers)
         ahead = self.server.time.now - kept  # kept to the minute: at about a day the server alone knows
         doubts = self.server.lab.ctx.clock.state.pending is not None
-        if ahead > DAY + 60 or (ahead > DAY - 60 and doubts):
-            self.doubt_until = self.server.time.elapsed + 3601
+        is_far = ahead > DAY + 60 or (ahead > DAY - 60 and doubts)
+        self.doubt_until = self.server.time.elapsed + 3_600 if is_far else 0.0
         self._look()
 
     # what several kinds of steps need

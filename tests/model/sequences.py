@@ -212,6 +212,7 @@ _KINDS: dict[str, tuple[float, Any]] = {
     "pass": (8, lambda dice, _: {"seconds": dice.choice(SECONDS)}),
     "pass to an edge": (8, lambda dice, _: {"edge": dice.randint(0, 3), "off": dice.choice((-1, 0, 0, 1))}),
     "step back": (1, lambda dice, _: {"seconds": dice.choice((59, 3_001, 7_001, 4 * 3_600 + 1, 2 * 86_400))}),
+    "jump ahead": (2, lambda dice, focus: {"seconds": dice.choice((2, 35, 400)) * 86_400, **_authorize(dice, focus)}),
     "amend": (5, _amend),
     "revoke": (1, lambda dice, _: {"license": dice.randint(0, 3), "item": dice.randint(0, 4)}),
     "same file": (2, lambda dice, _: {"license": dice.randint(0, 3)}),

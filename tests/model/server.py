@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 from lts.server import opened
-from lts.service.core.clock import Clock
 from lts.service.maintenance import upkeep
 from tests.support.duet import Duet
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for
@@ -67,7 +66,7 @@ class Server:
         self._stack = ExitStack()
         config = config_for(self.folder)
         here = self._stack.enter_context(opened(config, read_labels=lambda: self.machine, clock=self.time.clock()))
-        here.ctx.clock = Clock(here.ctx.store.highest_time, lambda: self.time.wall, lambda: self.time.elapsed)
+        here.ctx.clock.begin(here.ctx.store.highest_time)
         here.ctx.clock.look()
         self.lab = Lab(here, self.time, vendors()[0], config)
 

@@ -104,6 +104,7 @@ class Weather(Calling):
         same("whose word it has", main, held and held.main_uuid)
         assert held is not None
         same("for 7 days", True, abs(held.until - self.server.time.now - 7 * DAY) < 60)
+        self.backups.clear()  # those of the main are not to be restored on its standby
         self.replaced.clear()
         self._opened()
         self.model.stands_in = main, held.until

@@ -91,6 +91,19 @@ def test_a_wrong_highest_time_can_be_taken_back() -> None:
     assert clock.item_time(clock.reset(state), T) == T
 
 
+def test_seats_free_themselves_by_no_time_that_is_not_believed() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    far = T + 400 * DAY_SECONDS
+    assert not clock.may_have_jumped(state, T + DAY_SECONDS)
+    assert clock.may_have_jumped(state, T + DAY_SECONDS + 1)
+    assert clock.seat_time(state, T + 9, 9.0) == T + 9
+    doubted, _ = run(state, (far, 10.0))
+    assert clock.seat_time(doubted, far + 20, 30.0) == T + 20
+    assert clock.seat_time(doubted, T + 5, 30.0) == T + 5
+    believed, _ = run(doubted, (far + 3600, 3610.0))
+    assert clock.seat_time(believed, far + 3601, 3611.0) == far + 3601
+
+
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(-(10**7), 10**7)), max_size=30))
 def test_the_highest_never_falls_by_itself_and_is_believed_for_a_reason(steps: list[tuple[int, int]]) -> None:
     """It was seen, and either stood for an hour or was within a day of what the time passed lets expect."""

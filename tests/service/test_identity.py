@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from lts.crypto import SigningKey
+from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws
 from lts.errors import DataFolderError, NotVerified
-from lts.protocol import DAY_SECONDS, Lease
+from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, Lease
 from lts.rules.clock import ClockEvent
 from lts.service.core import identity, leases
 from lts.service.core.clock import Clock
 from lts.service.core.identity import BEGUN, MOVED, NEW, Identity
 from lts.service.core.leases import Leases
-from lts.service.core.pinned import Delegation, PinnedFile
+from lts.service.core.pinned import Delegation, PinnedFile, delegation_of
 from lts.service.core.vault import Vault
+from lts.service.licensing.catalog import self_signed_certificate
 from tests.support.kit import NOON, Lab, item
 
 LABELS = ("board-serial:b", "mac:1", "machine-id:m")
@@ -179,15 +180,61 @@ def test_a_clock_tells_each_event_once() -> None:
     assert clock.item_time(clock.now()) == NOON - 3 * 3600
 
 
+def test_a_jump_between_two_looks_is_judged_by_a_request_and_told_by_the_next_look() -> None:
+    read = {"wall": NOON, "elapsed": 5.0}
+    clock = Clock(NOON, lambda: read["wall"], lambda: read["elapsed"])
+    far = NOON + 400 * DAY_SECONDS
+    read["elapsed"] += 2
+    assert clock.seat_time(far) == NOON + 0
+    read["elapsed"] += 2
+    assert clock.seat_time(far + 2) == NOON + 2
+    assert clock.seat_time(far + 400 * DAY_SECONDS) == NOON + 2
+    assert clock.seat_time(NOON + 2) == NOON + 2
+    read["wall"] = NOON + 4
+    assert clock.look() == [
+        ClockEvent("clock-ahead", 400 * DAY_SECONDS - 2),
+        ClockEvent("clock-ahead", 800 * DAY_SECONDS - 2),
+    ]
+    assert (clock.state.pending, clock.state.highest) == (None, NOON + 4)
+    assert clock.seat_time(NOON + 5) == NOON + 5
+
+
+def test_what_a_clock_showed_for_a_moment_is_not_accepted_later() -> None:
+    read = {"wall": NOON, "elapsed": 5.0}
+    clock = Clock(NOON, lambda: read["wall"], lambda: read["elapsed"])
+    clock.seat_time(NOON + 400 * DAY_SECONDS)
+    clock.accept()
+    assert (clock.state.pending, clock.state.highest) == (None, NOON)
+
+
+def word_until(end: int) -> tuple[str, str]:
+    """A main's own certificate, and its word for a standby."""
+    main = SigningKey.generate()
+    signed = sign_jws(jws_header(main.public, CERTIFICATE_TYPE), canonical_json({"exp": end}), main)
+    return self_signed_certificate("MAIN", main), signed
+
+
+def test_the_mains_word_ends_when_it_is_signed_to_whatever_the_file_says(tmp_path: Path) -> None:
+    given = word_until(NOON)
+    pinned = PinnedFile(tmp_path)
+    pinned.change(delegation=Delegation("MAIN", given, NOON + 30 * DAY_SECONDS))
+    held = PinnedFile(tmp_path).now.delegation
+    assert held == Delegation("MAIN", given, NOON)
+    stranger = word_until(NOON + DAY_SECONDS)
+    for bad in ((given[0], stranger[1]), given[:1], (), ("a", "b"), (given[1], given[1])):
+        assert delegation_of("MAIN", bad).until == 0, bad
+
+
 def test_the_mains_word_holds_before_its_end(tmp_path: Path) -> None:
     pinned = PinnedFile(tmp_path)
     assert (pinned.now.uuid, pinned.now.joined, pinned.now.retired, pinned.delegation(NOON)) == (
         None, False, False, None,
     )  # fmt: skip
-    pinned.change(delegation=Delegation("MAIN", ("a", "b"), NOON), joined=True)
+    given = word_until(NOON)
+    pinned.change(delegation=delegation_of("MAIN", given), joined=True)
     again = PinnedFile(tmp_path)
     assert again.now == pinned.now
-    assert again.delegation(NOON - 1) == Delegation("MAIN", ("a", "b"), NOON)
+    assert again.delegation(NOON - 1) == Delegation("MAIN", given, NOON)
     assert again.delegation(NOON) is None
     stamp = (tmp_path / "pair.json").stat()
     pinned.change(joined=True)

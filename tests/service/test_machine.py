@@ -112,6 +112,10 @@ class Machine(RuleBasedStateMachine):
     def clock_steps_back(self, seconds: int) -> None:
         self.step("step back", seconds=seconds)
 
+    @rule(days=st.sampled_from([2, 35, 400]), device=DEVICES, code=CODES)
+    def clock_is_ahead_for_a_moment(self, days: int, device: int, code: int) -> None:
+        self.step("jump ahead", seconds=days * DAY, device=device, code=code, by="code", token="last")
+
     @rule(down=st.sampled_from([0, 5, 3_607, DAY + 61]))
     def restart(self, down: int) -> None:
         self.step("restart", down=down)

@@ -30,7 +30,12 @@ class Clock:
         self._wall = wall
         self._elapsed = elapsed
         self._lock = threading.Lock()
-        self._state, self._events = rules.start(highest, int(wall()), elapsed())
+        self.begin(highest)
+
+    def begin(self, highest: int) -> None:
+        """Judge it anew, once `highest` is known."""
+        self._state, self._events = rules.start(highest, self.now(), self._elapsed())
+        self._begun = self._state
 
     @property
     def state(self) -> ClockState:
@@ -49,20 +54,41 @@ class Clock:
         """Time for starts and ends of items at a request's `now`."""
         return rules.item_time(self._state, now)
 
+    def least_time(self, now: int) -> int:
+        """Time for starts and ends of items, or what elapsed since the start makes it at least: no step back stretches
+        what ends by it."""
+        return max(self.item_time(now), rules.passed(self._begun, self._elapsed()))
+
+    def seat_time(self, now: int) -> int:
+        """Time at which seats free themselves, at a request's `now`. A jump ahead since the last look is judged at
+        once; the next look tells it."""
+        state = self._state
+        if state.pending is None and not rules.may_have_jumped(state, now):
+            return now
+        with self._lock:
+            if rules.may_have_jumped(self._state, now):
+                self._observe(now)
+            return rules.seat_time(self._state, now, self._elapsed())
+
+    def _observe(self, wall: int) -> None:
+        self._state, events = rules.observe(self._state, wall, self._elapsed())
+        self._events += events
+
     def look(self) -> list[ClockEvent]:
         """Read the clock and judge it; returns what is new. Call it every few seconds."""
         with self._lock:
-            self._state, events = rules.observe(self._state, self.now(), self._elapsed())
-            events = self._events + events
-            self._events = []
+            self._observe(self.now())
+            events, self._events = self._events, []
             return events
 
     def accept(self) -> None:
-        """Believe a jump ahead at once."""
+        """Believe a jump ahead at once, where the clock still stands by it."""
         with self._lock:
+            self._observe(self.now())
             self._state = rules.accept(self._state)
 
     def reset(self) -> None:
         """Take back a wrong highest time."""
         with self._lock:
-            self._state = rules.reset(self._state)
+            self._observe(self.now())
+            self._begun = self._state = rules.reset(self._state)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from lts.errors import DataFolderError
+from lts.crypto import PublicKey, read_jws
+from lts.errors import DataFolderError, TokenError
+from lts.protocol import CERTIFICATE_TYPE
 from lts.service.core.files import write_private
 
 FILE = "pair.json"
@@ -21,6 +23,17 @@ class Delegation(msgspec.Struct, rename="camel", frozen=True):
     certificates: tuple[str, ...]
     until: int
     former: bool = False
+
+
+def delegation_of(main_uuid: str, certificates: tuple[str, ...]) -> Delegation:
+    """The main's word with its end as it is signed: nothing else is believed. It ended in 1970 where the key of the
+    main's own certificate did not sign it."""
+    try:
+        own, word = [read_jws(text, CERTIFICATE_TYPE) for text in certificates]
+        word.verify(PublicKey.from_x(own.claims()["cnf"]["jwk"]["x"]))
+        return Delegation(main_uuid, certificates, int(word.claims()["exp"]))
+    except (TokenError, LookupError, TypeError, ValueError):
+        return Delegation(main_uuid, certificates, 0)
 
 
 class Pinned(msgspec.Struct, rename="camel", frozen=True):
@@ -50,13 +63,16 @@ class PinnedFile:
 
     def _read(self) -> Pinned:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Pinned)
+            kept = msgspec.json.decode(self._path.read_bytes(), type=Pinned)
         except FileNotFoundError:
             return Pinned()
         except (OSError, msgspec.MsgspecError) as error:
             raise DataFolderError(
                 f"{self._path} cannot be read ({error}); remove it, and compare the fingerprints of the pair anew."
             ) from error
+        held = kept.delegation
+        signed = None if held is None else delegation_of(held.main_uuid, held.certificates)
+        return msgspec.structs.replace(kept, delegation=signed)
 
     def delegation(self, now: int) -> Delegation | None:
         """The main's word for this server, while it holds at `now` (UTC seconds)."""

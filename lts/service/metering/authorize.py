@@ -127,7 +127,8 @@ def decide(
         clone = clones.refuse(tx, device, step, now)
         return Decided(code, Decision((), 151, ()), None, "", Chain(), clone)
     number = device.key if device else None
-    look_up, held = standing_of(tx, code, number, now, item_now), held_items(tx, code, number)
+    look_up = standing_of(tx, code, number, now, item_now, ctx.clock.seat_time(now))
+    held = held_items(tx, code, number)
     decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:
         return Decided(code, decision, None, "", Chain())

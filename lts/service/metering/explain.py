@@ -43,7 +43,7 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
     if device is not None and authorize.chain_step(device, token, now).cloned:
         refusal = clones.refusal()
         return {"code": refusal.code, "detail": refusal.detail, "items": []}
-    look_up = standing_of(view, code, device.key if device else None, now, item_now)
+    look_up = standing_of(view, code, device.key if device else None, now, item_now, ctx.clock.seat_time(now))
     decision = rules.decide(code, request, look_up, now, item_now)
     return {
         "handshakeCode": code.name,

@@ -25,14 +25,15 @@ def renewal(
     issuer: str,
     now: int,
     item_now: int,
+    seat_now: int,
     so_far: Mapping[int, Standing],
 ) -> tuple[Granted, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
     same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
-    `so_far` as in standing_of."""
+    `seat_now` and `so_far` as in standing_of."""
     if step.cloned or code.removed or lease.issuer != issuer:
         return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
-    look_up = standing_of(tx, code, device, now, item_now, so_far)
+    look_up = standing_of(tx, code, device, now, item_now, seat_now, so_far)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):

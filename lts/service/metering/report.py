@@ -253,7 +253,8 @@ def _record(
     number = device.key if device else None
     before = _counted(tx, code, held, now, item_now) if tried.after else NOTHING
     so_far = tried.after if before == tried.before else NOTHING  # others may have reported since
-    renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, so_far)
+    seat_now = ctx.clock.seat_time(now)
+    renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, seat_now, so_far)
     to_check = bool(renewed) and not so_far
     if to_check and not before:
         before = _counted(tx, code, held, now, item_now)

@@ -17,11 +17,17 @@ NOTHING: Mapping[int, Standing] = MappingProxyType({})
 
 
 def standing_of(
-    view: View, code: Code, device: int | None, now: int, item_now: int, so_far: Mapping[int, Standing] = NOTHING
+    view: View,
+    code: Code,
+    device: int | None,
+    now: int,
+    item_now: int,
+    seat_now: int,
+    so_far: Mapping[int, Standing] = NOTHING,
 ) -> StandingOf:
     """A look-up of standings for a device number, None = a device not known yet. `now` is the clock, `item_now` the
-    time for starts and ends of items, both UTC seconds. `so_far`, by an item's number: what `counted` will tell once a
-    report is stored."""
+    time for starts and ends of items, `seat_now` that at which seats free themselves, all UTC seconds. `so_far`, by an
+    item's number: what `counted` will tell once a report is stored."""
 
     def count(entry: CodeItem) -> Standing:
         return so_far.get(entry.item.key) or counted(view, code, entry, now, item_now)
@@ -29,7 +35,7 @@ def standing_of(
     def look_up(entry: CodeItem) -> Standing:
         item = entry.item
         if item.item.charge_way in SEAT_WAYS:
-            return _seat_standing(view, code, entry, device, now)
+            return _seat_standing(view, code, entry, device, seat_now)
         if item.item.charge_way in CONCURRENT_WAYS:
             return _concurrent_standing(view, code, entry, device, now, count(entry))
         return count(entry)

@@ -9,7 +9,7 @@ from lts.errors import TokenError
 from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN
-from lts.service.core.pinned import Delegation
+from lts.service.core.pinned import delegation_of
 from lts.service.licensing.catalog import self_signed
 from lts.service.pair.messages import Self
 from lts.store import feed
@@ -47,7 +47,7 @@ def vouched_since(node: Node, who: Self) -> bool:
         return named and given > feed.highest_time(db)
 
 
-def take(node: Node, main_uuid: str, certificates: list[str], until: int) -> None:
+def take(node: Node, main_uuid: str, certificates: list[str]) -> None:
     """Keep the main's word for this server."""
-    node.pinned.change(delegation=Delegation(main_uuid, tuple(certificates), until))
+    node.pinned.change(delegation=delegation_of(main_uuid, tuple(certificates)))
     node.ctx.store.refresh_catalog()

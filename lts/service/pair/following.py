@@ -125,7 +125,7 @@ class Following:
         if mine.family or node.role == MAIN:
             node.settle()
         if news.certificates and node.role == STANDBY and node.peer.who is not None:
-            delegating.take(node, node.peer.who.uuid, news.certificates, news.until)
+            delegating.take(node, node.peer.who.uuid, news.certificates)
         if news.changes:
             self._store(news)
         if not news.complete:

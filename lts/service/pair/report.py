@@ -136,7 +136,8 @@ def _delegation(node: Node) -> Json | None:
     held = node.pinned.now.delegation
     if held is None or not standin.is_needed(node.ctx, held):
         return None
-    now = node.ctx.clock.now()
+    clock = node.ctx.clock
+    now = clock.least_time(clock.now())
     return {"mainUuid": held.main_uuid, "until": iso(held.until), "secondsLeft": max(0, held.until - now)}
 
 

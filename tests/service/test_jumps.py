@@ -1,0 +1,113 @@
+"""A clock that is ahead for a moment, or set back, gives nobody more (docs/design/machine.md, Clock)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from lts.background import jobs
+from lts.protocol import DAY_SECONDS
+from lts.rules.authorize import Request
+from lts.service.metering import explain
+from lts.service.pair import report
+from tests.service.conftest import fail_over, refused, with_one_item
+from tests.support.duet import Duet, copy_of, in_step
+from tests.support.kit import ORGANIZATION, Lab, item
+
+SEATS = item("seats", "device", 3, graceQuota=0)
+CAPPED_DAY = item("seats", "device", 3, graceQuota=0, activePeriod="daily")
+
+
+@pytest.fixture
+def duet(tmp_path: Path) -> Iterator[Duet]:
+    """Main and standby in step, the main with a license."""
+    with in_step(copy_of(with_one_item(), tmp_path / "duet")) as found:
+        yield found
+
+
+def why(server: Lab) -> int:
+    """What a new device would be told."""
+    asked = Request(uuid4().bytes, "reader", "server", handshake_code=f"{ORGANIZATION}-100")
+    told: int = explain.explain(server.ctx, asked, server.time.now)["code"]
+    return told
+
+
+@pytest.mark.parametrize("way", ["device", "server"])
+def test_a_jump_between_two_looks_frees_no_seat(server: Lab, way: str) -> None:
+    server.load(item("seats", way, 3, graceQuota=0))
+    held = [server.authorize() for _ in range(3)]
+    server.ctx.clock.look()
+    for days in (35, 400, 800):
+        server.time.wall += days * DAY_SECONDS
+        server.time.forward(1)
+        assert (why(server) if days < 365 else 120, refused(server.authorize)) == (120, 120 if days < 365 else 111)
+        server.time.wall -= days * DAY_SECONDS
+        server.time.forward(1)
+        assert [event.name for event in server.ctx.clock.look()] == ["clock-ahead"]
+        assert refused(server.authorize) == 120
+    assert server.live() == 3
+    assert server.report(held[0].lease, {"QR": 1}).lease
+
+
+def test_a_known_device_goes_on_by_a_doubted_clock_and_a_new_one_once_it_is_believed(server: Lab) -> None:
+    server.load(CAPPED_DAY)
+    devices = [str(uuid4()) for _ in range(3)]
+    first = [server.authorize(None, device) for device in devices]
+    server.time.wall += 20 * DAY_SECONDS
+    assert refused(server.authorize) == 120
+    again = server.authorize(None, devices[0])
+    assert again.items[0].grant == first[0].items[0].grant
+    assert again.expires_at == server.time.now + DAY_SECONDS
+    assert server.report(first[1].lease, {"QR": 1}).lease, "its seat is live as long as nobody else may have it"
+    server.ctx.clock.accept()
+    assert why(server) == 0
+    server.authorize()
+    assert refused(server.authorize) == 120
+
+
+def test_days_asleep_are_no_jump(server: Lab) -> None:
+    server.load(CAPPED_DAY)
+    for _ in range(3):
+        server.authorize()
+    server.time.forward(40 * DAY_SECONDS)
+    server.authorize()
+    assert (server.live(), server.ctx.clock.look()) == (1, [])
+
+
+def days_pass(duet: Duet, days: int) -> None:
+    """A day at a time, the standby alone."""
+    for _ in range(days):
+        duet.forward(DAY_SECONDS)
+        duet.standby.beat()
+        duet.run(17)
+        duet.standby.server.ctx.clock.look()
+    jobs.watch_delegation(duet.standby.server.ctx)
+
+
+@pytest.mark.parametrize("days", [2, 6, 100])
+def test_a_clock_set_back_does_not_lengthen_the_mains_word(duet: Duet, days: int) -> None:
+    acting = fail_over(duet)
+    days_pass(duet, 6)
+    duet.standby.clock.skew -= days * DAY_SECONDS
+    days_pass(duet, 0)
+    acting.authorize()
+    days_pass(duet, 2)
+    assert acting.ctx.clock.item_time(acting.time.now) < acting.time.now + days * DAY_SECONDS
+    assert acting.ctx.delegation() is None
+    assert refused(acting.authorize) == 113
+    told = report.describe(duet.standby.node)["delegation"]
+    assert told["secondsLeft"] == 0
+
+
+def test_a_highest_time_taken_back_gives_the_mains_word_its_time_again(duet: Duet) -> None:
+    acting = fail_over(duet)
+    clock = acting.ctx.clock
+    duet.standby.clock.skew += 30 * DAY_SECONDS
+    clock.accept()
+    duet.standby.clock.skew -= 30 * DAY_SECONDS
+    assert acting.ctx.delegation() is None
+    clock.reset()
+    assert acting.ctx.delegation()
