@@ -57,8 +57,9 @@ def delegation(main: str, standby: str, key: PublicKey, main_now: int, standby_n
 
 
 def renew_delegation(until: int, main_now: int) -> bool:
-    """Whether a delegation that ends at `until` is old enough to be made anew."""
-    return until < main_now + DELEGATION_SECONDS - DELEGATION_RENEWED_SECONDS
+    """Whether a delegation that ends at `until` is old enough to be made anew, or of a clock that was ahead."""
+    longest = main_now + DELEGATION_SECONDS
+    return not longest - DELEGATION_RENEWED_SECONDS <= until <= longest + DELEGATION_RENEWED_SECONDS
 
 
 class Place(NamedTuple):

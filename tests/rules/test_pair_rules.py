@@ -73,6 +73,8 @@ def test_a_delegation_is_renewed_when_an_hour_old() -> None:
     assert not pair.renew_delegation(fresh, NOON + 3600)
     assert pair.renew_delegation(fresh, NOON + 3601)
     assert pair.renew_delegation(0, NOON)
+    assert not pair.renew_delegation(fresh, NOON - 3600)
+    assert pair.renew_delegation(fresh, NOON - 3601), "the main's clock was ahead"
 
 
 def test_every_part_of_a_request_is_signed() -> None:

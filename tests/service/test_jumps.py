@@ -111,3 +111,30 @@ def test_a_highest_time_taken_back_gives_the_mains_word_its_time_again(duet: Due
     assert acting.ctx.delegation() is None
     clock.reset()
     assert acting.ctx.delegation()
+
+
+def ends_in_days(duet: Duet) -> float:
+    """How long the standby's word from the main lasts, by a clock that is right."""
+    held = duet.standby.node.pinned.now.delegation
+    assert held is not None
+    return (held.until - duet.standby.clock.now) / DAY_SECONDS
+
+
+def test_by_a_time_that_is_not_believed_the_main_gives_no_word(duet: Duet) -> None:
+    duet.main.clock.skew += 300 * DAY_SECONDS
+    duet.run(30)
+    assert 6 < ends_in_days(duet) <= 7.1
+    duet.main.clock.skew -= 300 * DAY_SECONDS
+    duet.run(30)
+    assert 6 < ends_in_days(duet) <= 7.1
+
+
+def test_a_word_of_a_clock_that_was_ahead_and_believed_is_replaced_once_it_is_right(duet: Duet) -> None:
+    duet.main.clock.skew += 300 * DAY_SECONDS
+    duet.main.server.ctx.clock.accept()
+    duet.run(30)
+    assert ends_in_days(duet) > 300
+    duet.main.clock.skew -= 300 * DAY_SECONDS
+    duet.main.server.ctx.clock.reset()
+    duet.run(30)
+    assert 6 < ends_in_days(duet) <= 7.1

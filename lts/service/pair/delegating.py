@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def certify(node: Node, until: int) -> tuple[list[str], int]:
     """(certificates, end) for the standby when its delegation, which ends at `until`, is old; else nothing."""
-    now, pinned = node.ctx.clock.now(), node.pinned.now
+    clock, pinned = node.ctx.clock, node.pinned.now
+    now = clock.seat_time(clock.now())  # by a time that is not believed no word is given
     if node.role != MAIN or pinned.key is None or pinned.uuid is None or not rules.renew_delegation(until, now):
         return [], 0
     me, theirs = node.ctx.identity, now + node.peer.clock_offset
