@@ -206,8 +206,8 @@ def test_an_edited_row_is_never_honored(tmp_path: Path) -> None:
 
 
 MOVED = {
-    "the older one in its place": "UPDATE license_files SET jws = (SELECT jws FROM license_files WHERE revision = 1 AND license = 1)"
-    " WHERE revision = 2",
+    "the older one in its place": "UPDATE license_files SET jws = (SELECT jws FROM license_files"
+    " WHERE revision = 1 AND license = 1) WHERE revision = 2",
     "only the older one is left": "DELETE FROM license_files WHERE revision = 2",
     "the older one as the newest": "INSERT INTO license_files SELECT license, 3, time, jws FROM license_files"
     " WHERE revision = 1 AND license = 1",
