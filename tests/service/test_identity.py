@@ -242,3 +242,15 @@ def test_the_mains_word_holds_before_its_end(tmp_path: Path) -> None:
     (tmp_path / "pair.json").write_text("{")
     with pytest.raises(DataFolderError, match="cannot be read"):
         PinnedFile(tmp_path)
+
+
+def test_a_start_by_a_clock_set_back_counts_on_from_the_highest_time() -> None:
+    read = {"wall": NOON, "elapsed": 5.0}
+    clock = Clock(0, lambda: read["wall"], lambda: read["elapsed"])
+    assert clock.least_time(NOON) == NOON
+    clock.begin(NOON + 6 * DAY_SECONDS)
+    read["elapsed"] += 25 * 3600
+    read["wall"] += 25 * 3600
+    assert clock.least_time(NOON + 25 * 3600) == NOON + 6 * DAY_SECONDS + 23 * 3600
+    clock.reset()
+    assert clock.least_time(NOON + 25 * 3600) == NOON + 25 * 3600
