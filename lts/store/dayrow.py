@@ -4,8 +4,10 @@ A type is its number, or the digest of a name that had none: such names are told
 "(other)", in everything that is summed from here.
 
 Layout: msgpack list of [branch, item, type, width, first, data]. Width 1, 2 or 4 = bytes a count, `data`
-the counts from slot `first` on; width 0 = a bitmap of slots in which the count is 1 (presence); width −1 =
-a closed day, `first` the day's sum and no slots.
+the counts from slot `first` on; 9, 10 or 12 = the same widths and 8, where the slots with a count take less room by
+themselves: `data` their numbers, two bytes each, then their counts, and `first` 0; width 0 = a bitmap of slots in which
+the count is 1 (presence); width −1 = a closed day, `first` the day's sum and no slots. LTS 0.1 wrote no slots by
+themselves.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ SeriesKey = tuple[int, int, TypeKey]
 """(branch, item, type); type 0 is presence."""
 
 _TYPECODES = {1: "B", 2: "H", 4: "I"}
+_APART = 8
+"""Added to a width: the slots stand by themselves."""
+_SHORT = 64
+"""Bytes of counts that are stored in a row, whatever is between them."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[int, int, int | bytes, int, int, bytes]]).decode
 
@@ -98,6 +104,13 @@ class Series:
             self.low, self.high = min(self.low, rises[0][0]), max(self.high, rises[-1][0])
         return rises
 
+    def set_slots(self, slots: array[int], counts: array[int]) -> None:
+        """Hold these counts of some slots, in their order, and no others."""
+        self.counts = array(counts.typecode, bytes(SLOTS_PER_DAY * counts.itemsize))
+        for slot, count in zip(slots, counts, strict=True):
+            self.counts[slot] = count
+        self.low, self.high = slots[0], slots[-1]
+
     def slots(self) -> Iterator[tuple[int, int]]:
         """(slot of the day, count) of every slot with a count."""
         if self.counts is None:
@@ -123,6 +136,25 @@ class Series:
         self.counts = wider
 
 
+def _slots_apart(width: int, raw: bytes) -> tuple[array[int], array[int]]:
+    """The slots that stand by themselves, and their counts."""
+    slots, counts = array("H"), array(_TYPECODES[width])
+    end = len(raw) // (2 + width) * 2
+    slots.frombytes(raw[:end])
+    counts.frombytes(raw[end:])
+    return slots, counts
+
+
+def keys_of_day(data: bytes) -> list[SeriesKey]:
+    """What a stored row holds series of, without their counts."""
+    return [(branch, item, type_key) for branch, item, type_key, *_ in _decode(data)]
+
+
+def plain_day(data: bytes) -> bytes:
+    """A stored row as it would be stored today. Raises ValueError, KeyError where it is none."""
+    return encode_day(decode_day(data))
+
+
 def decode_day(data: bytes) -> dict[SeriesKey, Series]:
     """The series of a stored row."""
     day: dict[SeriesKey, Series] = {}
@@ -132,6 +164,8 @@ def decode_day(data: bytes) -> dict[SeriesKey, Series]:
             series.bits = int.from_bytes(raw, "little") << first
         elif width < 0:
             series.closed_sum = first
+        elif width > _APART:
+            series.set_slots(*_slots_apart(width - _APART, raw))
         else:
             counts = array(_TYPECODES[width])
             counts.frombytes(bytes(first * width) + raw + bytes(SLOTS_PER_DAY * width - first * width - len(raw)))
@@ -156,14 +190,15 @@ def units_of(kin: Kin, slot: int) -> int:
 
 
 def raise_among(series: Series, kin: Kin, begin: int, counts: list[int]) -> list[tuple[int, int]]:
-    """`raise_run` where several branches count: the slots whose units grew, each with by how much."""
+    """`raise_run` where several branches count: the slots whose count grew, each with by how much the units did, which
+    may be 0."""
     rises = []
     for slot, count in enumerate(counts, begin):
         if count > series.get(slot):
             before = units_of(kin, slot)
             series.raise_to(slot, count)
             rises.append((slot, units_of(kin, slot) - before))
-    return [(slot, rise) for slot, rise in rises if rise]
+    return rises
 
 
 def units_by_slot(day: dict[SeriesKey, Series]) -> Iterator[tuple[int, TypeKey, int, int]]:
@@ -209,14 +244,21 @@ def _encode_series(series: Series) -> tuple[int, int, bytes]:
         first = ((series.bits & -series.bits).bit_length() - 1) if series.bits else 0
         bits = series.bits >> first
         return 0, first, bits.to_bytes((bits.bit_length() + 7) // 8, "little")
-    width = series.counts.itemsize
-    return width, series.low, series.counts[series.low : series.high + 1].tobytes()
+    width, low, counts = series.counts.itemsize, series.low, series.counts[series.low : series.high + 1]
+    if (series.high - low) * width >= _SHORT:
+        used = len(counts) - counts.count(0)
+        if used * (2 + width) < len(counts) * width:
+            slots = array("H", [slot for slot, count in enumerate(counts, low) if count])
+            return width + _APART, 0, slots.tobytes() + array(counts.typecode, filter(None, counts)).tobytes()
+    return width, low, counts.tobytes()
 
 
 def _total(width: int, first: int, raw: bytes) -> int:
     """The sum of a stored series."""
     if width < 0:
         return first
+    if width > _APART:
+        return sum(_slots_apart(width - _APART, raw)[1])
     return int.from_bytes(raw, "little").bit_count() if width == 0 else sum(array(_TYPECODES[width], raw))
 
 

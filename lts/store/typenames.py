@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from lts.rules.usage import OF_0_1, OTHER_TYPE, PRESENCE, TOGETHER, digest_of
 from lts.store import pair, sql
-from lts.store.dayrow import Series, SeriesKey, TypeKey, decode_day
+from lts.store.dayrow import Series, SeriesKey, TypeKey, keys_of_day
 from lts.store.records import TypeNamed
 from lts.store.transaction import Transaction
 
@@ -51,7 +51,7 @@ def _series_of(tx: Transaction, device: int, code: int, day: int) -> Iterable[Se
     data = sql.value(
         tx.db, "SELECT data FROM usage_days WHERE day = ? AND device = ? AND code = ?", (day, device, code)
     )
-    return () if data is None else decode_day(data)
+    return () if data is None else keys_of_day(data)
 
 
 class Places:

@@ -134,12 +134,15 @@ def _merge_day(
             if closed and (item, kind) in closed and branch not in OF_0_1:
                 continue
             series = own[key] = Series()
+            units.changed = True
         elif series.closed_sum is not None:
             continue
         if kind == PRESENCE:
             presence.raise_parts(series, item, parts, grown.presence)
         else:
             units.raise_parts(key, series, parts, grown.units)
+    if not (units.changed or presence.changed):
+        return
     units.add(code, device)
     tx.execute("INSERT OR REPLACE INTO usage_days VALUES (?, ?, ?, ?)", (day, device, code, encode_day(own)))
 
@@ -154,6 +157,8 @@ class _Units:
         self._places = Places(tx, row)
         self._branches = {branch for branch, _, _ in row}
         self._grown: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+        self.changed = False
+        """Whether the row is another one than it was."""
 
     def place(self, branch: int, item: int, type_key: TypeKey) -> TypeKey:
         """The type under which the row counts a type."""
@@ -171,12 +176,17 @@ class _Units:
         for place, begin, counts in parts:
             rises = series.raise_run(begin, counts) if kin is None else raise_among(series, kin, begin, counts)
             if rises:
+                self.changed = True
+                if kin is not None:
+                    rises = [(slot, rise) for slot, rise in rises if rise]
+            if rises:
                 grown.append((place, [first + slot for slot, _ in rises]))
                 for slot, rise in rises:
                     self._grown[item, counted, (first + slot) // SLOTS_PER_HOUR] += rise
 
     def _move(self, number: int, digest: bytes) -> None:
         """A name that another server put under "(other)" in this row: all of it counts there."""
+        self.changed = True
         for key in [key for key in self._row if key[2] == number]:
             branch, item, _ = key
             series = self._row.pop(key)
@@ -213,6 +223,7 @@ class _Presence:
         self._known_in_code = False
         self._counts = False
         """Whether some series counts instances."""
+        self.changed = False
         for row_code, row in rows.items():
             for (_, item, type_number), series in row.items():
                 if type_number == PRESENCE:
@@ -284,6 +295,7 @@ class _Presence:
 
     def _begin(self, item: int) -> tuple[array[int], array[int]]:
         """The activity of an item and of the code, in which the device is active from now on if it was not."""
+        self.changed = True
         of_item = self._tx.activity((ITEM, item, self._day))
         of_code = self._tx.activity((CODE, self._code, self._day))
         of_item[DEVICES_OF_DAY] += not self._of_item[item]

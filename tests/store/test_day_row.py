@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,9 @@ from lts.store.dayrow import (
     close_day,
     decode_day,
     encode_day,
+    keys_of_day,
     kin_of,
+    plain_day,
     raise_among,
     sums_of_day,
     units_by_slot,
@@ -64,6 +67,41 @@ def test_a_count_takes_the_bytes_that_it_needs(count: int, size: int, *, at_once
     same(series, {10: 1, 11: count, 12: 1})
     empty = len(encode_day({KEY: Series()}))
     assert len(encode_day({KEY: series})) - empty in (size, size + 1)
+
+
+FEW_SLOTS = {0: 3, 300: 1, 479: 2}
+
+
+@pytest.mark.parametrize(("more", "width", "size"), [(0, 9, 9), (300, 10, 12), (70_000, 12, 18)])
+def test_few_slots_far_apart_take_the_bytes_that_they_need(more: int, width: int, size: int) -> None:
+    plain = {slot: count + more for slot, count in FEW_SLOTS.items()}
+    series = day_of((*KEY, plain))[KEY]
+    same(series, plain)
+    ((*_, stored, first, data),) = msgspec.msgpack.decode(encode_day({KEY: series}))
+    assert (stored, first, len(data)) == (width, 0, size)
+    again = decode_day(encode_day({KEY: series}))[KEY]
+    assert again.raise_run(299, [more + 4, more + 4]) == [(299, more + 4), (300, 3)]
+    same(again, plain | {299: more + 4, 300: more + 4})
+
+
+def test_slots_that_take_more_room_by_themselves_stand_in_a_row() -> None:
+    for step, width in ((1, 1), (2, 1), (3, 1), (4, 9)):
+        series = day_of((*KEY, dict.fromkeys(range(0, 480, step), 7)))[KEY]
+        ((*_, stored, _, data),) = msgspec.msgpack.decode(encode_day({KEY: series}))
+        assert stored == width, step
+        assert len(data) <= 480
+        same(series, dict.fromkeys(range(0, 480, step), 7))
+
+
+def test_a_row_of_before_is_read_and_is_the_same_row() -> None:
+    counts = bytes([3, *[0] * 299, 1, *[0] * 178, 2])
+    before = msgspec.msgpack.encode([(*KEY, 1, 0, counts)])
+    today = encode_day(day_of((*KEY, FEW_SLOTS)))
+    assert dict(decode_day(before)[KEY].slots()) == FEW_SLOTS
+    assert plain_day(before) == plain_day(today) == today != before
+    assert keys_of_day(before) == keys_of_day(today) == [KEY]
+    assert close_day(before) == close_day(today)
+    assert sums_of_day(before) == sums_of_day(today) == [(1, 2, 6)]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +168,7 @@ def test_what_a_late_count_adds_is_told_by_slot() -> None:
     assert [branch for branch, _ in kin] == [TOGETHER, FIRST_APART, FIRST_APART + 1]
     together, first = kin[0][1], kin[1][1]
     assert raise_among(together, kin, 2, [1, 5, 2]) == [(2, 1), (4, 1)]
-    assert raise_among(first, kin, 3, [3, 2]) == [(3, 1)]  # in slot 4 what counts together may be this one's
+    assert raise_among(first, kin, 3, [3, 2]) == [(3, 1), (4, 0)], "in slot 4 what counts together may be this one's"
 
 
 @pytest.mark.parametrize(("most", "width"), [(0, 4), (1, 4), ((1 << 32) - 1, 4), (1 << 32, 8), ((1 << 63), 8)])
