@@ -221,12 +221,13 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     def _flush_outbufs_below_high_watermark(self) -> None:
         """See waitress, which waits here until the client has read."""
 
-    def begin(self, application: Any) -> None:
+    def begin(self, application: Any) -> bool:
         """Begin the request that waits, see lts.httpd.dispatch."""
         request = self.requests[0]
         environ = Task(self, request).get_environment()
-        application.begin(environ)
+        takes_long: bool = application.begin(environ)
         request.begun = environ
+        return takes_long
 
     def settle(self, application: Any) -> None:
         """Wait until what the begun request asked for is stored, see lts.httpd.dispatch."""

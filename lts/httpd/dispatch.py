@@ -2,8 +2,9 @@
 
 A client call begins (is read, and handed to the store's writer) and then finishes (waits for the commit,
 signs, answers). Beginning a whole group before finishing any lets one commit serve all of it, and saves a
-change of threads for each. Where answers wait for the standby too, the next group is begun and stored meanwhile.
-What belongs to a group, and how it begins, is the application's to say.
+change of threads for each; one that takes long to finish, a report in pieces, is finished by the pool. Where answers
+wait for the standby too, the next group is begun and stored meanwhile. What belongs to a group, and how it begins, is
+the application's to say.
 
 What pages of the portal read is computed by one thread: however many browsers look at statistics, client calls share
 the interpreter with one of them (docs/decisions/0009-portal-cost.md).
@@ -46,8 +47,9 @@ class Grouping(Protocol):
         """How much the body of a request may have, however it is framed."""
         ...
 
-    def begin(self, environ: dict[str, Any]) -> None:
-        """Begin a request of a group; calling the application with the same environ then finishes it."""
+    def begin(self, environ: dict[str, Any]) -> bool:
+        """Begin a request of a group; calling the application with the same environ then finishes it. Whether that
+        takes long, so that the others of the group are not to wait for it."""
         ...
 
     def parks(self) -> bool:
@@ -132,7 +134,7 @@ class Dispatcher:
             if not group and not parked:
                 return
             try:
-                self._begin(group)
+                group = self._begin(group)
                 if parked:
                     self._answer(parked)
                 parked = []
@@ -151,14 +153,22 @@ class Dispatcher:
             except Exception:
                 log.exception("a page could not be answered")
 
-    def _begin(self, group: list[Any]) -> None:
+    def _begin(self, group: list[Any]) -> list[Any]:
+        """Those that are to be answered here; what takes long goes on in the pool."""
+        quick = []
         for channel in group:
+            takes_long = False
             try:
-                channel.begin(self._application)
+                takes_long = channel.begin(self._application)
             except Exception:
                 log.exception("a request could not begin; it is tried once more as a whole")
-        if group and self._application is not None and self._application.parks():
-            group[-1].settle(self._application)
+            if takes_long:
+                self._pool.put(channel)
+            else:
+                quick.append(channel)
+        if quick and self._application is not None and self._application.parks():
+            quick[-1].settle(self._application)
+        return quick
 
     def _answer(self, group: list[Any]) -> None:
         with group[0].server.one_wake_up():

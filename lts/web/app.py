@@ -88,9 +88,9 @@ class App:
         """A path as it stands in the routes, as `__call__` makes it."""
         return (_SLASHES.sub("/", path) if "//" in path else path).removeprefix(self._prefix)
 
-    def begin(self, environ: Environ) -> None:
-        """Begin a client call; calling the application with the same environ finishes it."""
-        self._clients.begin(environ, environ["PATH_INFO"].removeprefix(self._prefix))
+    def begin(self, environ: Environ) -> bool:
+        """Begin a client call; calling the application with the same environ finishes it. Whether that takes long."""
+        return self._clients.begin(environ, environ["PATH_INFO"].removeprefix(self._prefix))
 
     def parks(self) -> bool:
         """Whether answers wait for the standby, so that the next group begins meanwhile."""

@@ -17,8 +17,12 @@ from lts.config import Config
 from lts.errors import ListenError
 from lts.httpd import channel
 from lts.httpd.channel import Acceptor
+from lts.httpd.dispatch import GROUPED_BYTES
 from lts.httpd.listen import Listener, bind
 from lts.httpd.parser import Parser
+from lts.protocol import iso
+from lts.service.metering import report
+from tests.support.kit import NOON
 from tests.support.rawhttp import MIB, PATH, all_of, asking, raw
 from tests.support.wait import PATIENCE, ended, wait_until
 from tests.web.conftest import Served, Web, read
@@ -173,6 +177,37 @@ def test_of_requests_that_come_at_once_one_is_looked_at_a_turn(served: Served, m
     assert all_of(raw(served, pipelined(served, 40))).count(b"HTTP/1.1 200") == 41
     assert len(begun) == 41
     assert max(turns) == 1
+
+
+def test_a_small_report_in_pieces_does_not_hold_up_other_calls(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = served.web.authorize().json["lease"]
+    days = [{"slot": iso(NOON - 86_400 * day), "usage": {"QR": 1}} for day in range(8)]
+    body = json.dumps({"lease": lease, "reports": days}).encode()
+    assert len(body) < GROUPED_BYTES
+    under_way, go_on, threads = threading.Event(), threading.Event(), []
+    result = report._InPieces.result
+
+    def wait(self: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        under_way.set()
+        assert go_on.wait(PATIENCE)
+        return result(self)
+
+    monkeypatch.setattr(report._InPieces, "result", wait)
+    connection = served.connect()
+    connection.request("POST", "/api/v1/report", body)
+    try:
+        assert under_way.wait(PATIENCE)
+        other = {"lease": lease, "reports": days[:1]}
+        assert served.ask("POST", "/api/v1/report", json.dumps(other)).status == 200, "it is served meanwhile"
+        assert served.ask("POST", PATH, asking(served)).status == 200
+    finally:
+        go_on.set()
+    answer = read(connection)
+    connection.close()
+    assert [result["status"] for result in answer.json["results"]].count("counted") == 7
+    assert threads
+    assert "lts-calls" not in threads
 
 
 def test_cors_stands_on_every_kind_of_refusal(served: Served) -> None:

@@ -87,10 +87,11 @@ def record(
 
 
 class Begun(NamedTuple):
-    """A report in the writer's hands; `finish` waits for it and signs."""
+    """A report in the writer's hands; `finish` waits for it and signs, `in_pieces` for one piece after the other."""
 
     waiting: Waiting[Any]
     finish: Callable[[], Reported]
+    in_pieces: bool = False
 
 
 def begin(
@@ -107,7 +108,7 @@ def begin(
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     if len(good) > workload.FEW and not workload.is_one_piece(good, len(lease.items)):
         pieces = _InPieces(ctx, lease, clone_token, good, now)
-        return Begun(pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body))
+        return Begun(pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), True)
     waiting, result = _submit(ctx, lease, clone_token, good, now)
     return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
 

@@ -63,10 +63,12 @@ class Route(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call in the writer's hands; `finish` waits for it and gives (status, body). Raises LtsError."""
+    """A call in the writer's hands; `finish` waits for it and gives (status, body), for long where it `takes_long`.
+    Raises LtsError."""
 
     waiting: Waiting[Any] | None
     finish: Callable[[], tuple[int, bytes]]
+    takes_long: bool = False
 
 
 _BEGUN = "lts.begun"
@@ -138,8 +140,9 @@ class ClientApi:
             return error
         return None
 
-    def begin(self, environ: Environ, path: str) -> None:
-        """Begin a POST on a path of `begins`; calling the application with this environ finishes it."""
+    def begin(self, environ: Environ, path: str) -> bool:
+        """Begin a POST on a path of `begins`; calling the application with this environ finishes it. Whether that takes
+        long."""
         identifier, since = problems.new_id(), time.perf_counter()
         token = request_id.set(identifier)
         try:
@@ -149,6 +152,7 @@ class ClientApi:
         finally:
             request_id.reset(token)
         environ[_BEGUN] = Begun(identifier, since, call)
+        return call.takes_long
 
     def settle(self, environ: Environ) -> None:
         """Wait until what a begun call asked of the writer is durable here."""
@@ -251,7 +255,7 @@ class ClientApi:
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest)
-        return Call(begun.waiting, lambda: self._reported(begun.finish, address, now))
+        return Call(begun.waiting, lambda: self._reported(begun.finish, address, now), begun.in_pieces)
 
     def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:
         with _Counting(self._count_refusal, address):
