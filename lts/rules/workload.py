@@ -5,31 +5,42 @@ Pure. Work is counted in counts: one for each type of an entry, and one for each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
 
 from lts.protocol import SLOTS_PER_DAY
-from lts.rules.usage import Entry
+from lts.rules.usage import BadEntry, Entry
 
 PIECE = 9000
 """Work of a piece: 10 to 50 ms."""
 DAY = 2500
-"""What a day adds to a piece: its row is read and written whole."""
+"""What a day adds to a piece, since its row is read and written whole, and each beyond the second to what a report is
+charged."""
 FEW = 3
 """So many entries are one piece, whatever is in them."""
 MAX_TYPES = 200
 """Types of an entry."""
 
 
+_FIRST: Callable[[Any], Any] = itemgetter(0)
+"""The slot of an entry, and text of one that cannot be read: cheaper than asking what each is."""
 UNIT = 1000
 """Work that counts as one request more."""
 NAME = 10
 """What a type name adds to what a report is charged, however often it stands in it: it may be new."""
 
 
-def units_of(entries: int, counts: int, names: int, items: int) -> int:
-    """How many requests more a report is as much work as: of so many entries, counts in them and type names, under a
-    lease of so many items."""
-    return (entries * items + counts + NAME * names) // UNIT
+def units_of(entries: int, counts: int, names: int, items: int, days: int) -> int:
+    """How many requests more a report is as much work as: of so many entries, counts in them, type names and days,
+    under a lease of so many items. Two days are in any report around midnight."""
+    work = entries * items + counts + NAME * names
+    return (work + DAY * (days - 2) if days > 2 else work) // UNIT
+
+
+def days_of(entries: Sequence[Entry | BadEntry]) -> int:
+    """How many days a report is about."""
+    return len({slot // SLOTS_PER_DAY for slot in map(_FIRST, entries) if slot.__class__ is int})
 
 
 def is_one_piece(entries: Sequence[Entry], items: int) -> bool:

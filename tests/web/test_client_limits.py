@@ -178,10 +178,20 @@ def test_a_large_report_counts_as_several_requests_and_is_taken_whole(server: La
 
 
 def test_a_report_is_charged_by_its_work() -> None:
-    assert workload.units_of(480, 480, 1, 1) == 0, "a day of one type is an ordinary report"
-    assert workload.units_of(14_400, 14_400 * 12, 12, 20) == 460, "the month in the text"
-    assert workload.units_of(300, 60_000, 60_000, 1) == 660, "names that may be new"
-    assert workload.units_of(7200, 0, 0, 100) == 720, "presence in many items"
+    assert workload.units_of(480, 480, 1, 1, 2) == 0, "a day of one type is an ordinary report"
+    assert workload.units_of(14_400, 14_400 * 12, 12, 20, 30) == 530, "the month in the text"
+    assert workload.units_of(29, 29, 1, 1, 29) == 67, "a count a day"
+    assert workload.units_of(300, 60_000, 60_000, 1, 2) == 660, "names that may be new"
+    assert workload.units_of(7200, 0, 0, 100, 1) == 720, "presence in many items"
+
+
+def test_a_report_of_many_days_is_charged_for_their_rows(server: Lab) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=1, device_burst=5, address_refusals_per_minute=1000))
+    lease = web.authorize().json["lease"]
+    days = [{"slot": iso(NOON - DAY_SECONDS * day), "usage": {"QR": 1}} for day in range(4)]
+    assert web.report(days[:2], lease).status == 200
+    assert web.report(days, lease).status == 200
+    assert web.report(days[:1], lease).status == 429
 
 
 def test_presence_in_many_items_is_charged(server: Lab) -> None:

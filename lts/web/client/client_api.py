@@ -246,7 +246,8 @@ class ClientApi:
                 vouched = text, self._count_device(text)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
-            units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items))
+            days = workload.days_of(sent.entries) if len(sent.entries) > 2 else 1
+            units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days)
             more = max(units, len(body) // LARGE_BYTES)
             if more:
                 if not self._addresses.is_nobody(environ):
