@@ -11,8 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 from bench.processes import PAGES
-from lts.protocol import SLOT_SECONDS, iso, slot_of
+from lts.httpd.dispatch import GROUPED_BYTES
+from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 
+DAYS = 29
 GIVE_UP_SECONDS = 120.0
 GZIP = {"Content-Encoding": "gzip"}
 
@@ -56,6 +58,18 @@ def names_of_a_day(lease: str, slot: int) -> bytes:
     return _report(lease, ((slot, {f"n{n}-{m}": 1 for m in range(200)}) for n in range(10)))
 
 
+def both_ends_of_days(lease: str, slot: int) -> bytes:
+    """A month's days of 2,000 names each, in the first and the last slot."""
+    first = slot // SLOTS_PER_DAY * SLOTS_PER_DAY
+    ends = [first - SLOTS_PER_DAY * day + end for day in range(1, DAYS + 1) for end in (0, SLOTS_PER_DAY - 1)]
+    return _report(lease, ((one, {f"n{n}-{m}": 2 for m in range(200)}) for one in ends for n in range(10)))
+
+
+def count_a_day(lease: str, slot: int) -> bytes:
+    """A month of a count a day: a small report, sent as it is, that is in pieces."""
+    return _report(lease, ((slot - SLOTS_PER_DAY * day, {"QR": 1}) for day in range(DAYS)))
+
+
 def alive(lease: str, slot: int) -> bytes:
     """A sign of life."""
     return _report(lease, [(slot, {})])
@@ -70,8 +84,10 @@ LEASED: dict[str, Callable[[str, int], bytes]] = {
     "report of alternate slots": alternate_slots,
     "presence in 100 items": presence_in_items,
     "60,000 new names": new_names,
+    "2,000 names at both ends of 29 days": both_ends_of_days,
+    "a count in each of 29 days": count_a_day,
 }
-"""What the holder of a lease may send: made of the lease and the present slot, and packed."""
+"""What the holder of a lease may send: made of the lease and the present slot, and packed unless it is small."""
 COPIED = "copied device with 2,000 names"
 COPIES = 3
 """With more the device has to wait before all have sent."""
@@ -85,11 +101,13 @@ class Holder:
         self._port = port
 
     def send(self, make: Callable[[str, int], bytes]) -> int:
-        """The answer to a large report of a new device."""
+        """The answer to a report of a new device."""
         status, told = self._authorize()
         if status != 200:
             return status
-        return ask(self._port, "report", gzip.compress(make(told["lease"], _present()), mtime=0), GZIP)
+        body = make(told["lease"], _present())
+        small = len(body) <= GROUPED_BYTES
+        return ask(self._port, "report", body if small else gzip.compress(body, mtime=0), {} if small else GZIP)
 
     def copied(self) -> int:
         """The answer to the names of a day by each of a device's copies, once they are told apart."""

@@ -208,7 +208,7 @@ def _plain_day(*cells: Any) -> Any:
     (data,) = cells
     try:
         return plain_day(data) if isinstance(data, bytes) else data
-    except (ValueError, LookupError, OverflowError):
+    except (ValueError, LookupError, OverflowError, MemoryError):
         return data
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from unittest import mock
 
 import msgspec
+import pytest
 
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.usage import FIRST_APART, TOGETHER
@@ -116,6 +117,27 @@ def test_an_edited_count_of_such_a_row_is_named(server: Lab) -> None:
         row = decode_day(data)
         next(series for series in row.values() if series.counts is not None).raise_to(100, 1)
         tx.execute("UPDATE usage_days SET data = ? WHERE day = ?", (encode_day(row), day))
+        tx.housekeeping = True
+
+    server.ctx.store.write(edit)
+    faults = upkeep.verify(server.ctx.store.path.parent, server.ctx.trust)
+    assert {fault.partition(":")[0] for fault in faults} == {"usage_days"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"", b"\xc1", b"no row", 7, "text",
+        *(msgspec.msgpack.encode([(0, 1, 1, width, first, data)])
+          for width, first, data in ((1, 1 << 60, b"x"), (1, -3, b"x"), (0, -3, b"x"), (3, 0, b"x"), (9, 0, b""),
+                                     (9, 0, b"\xff\xff\1"), (12, 0, b"xyz"), (99, 0, b"x"), (4, 500, b"xxxx"))),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_none_is_named(server: Lab, row: Any) -> None:
+    program(server)
+
+    def edit(tx: Transaction) -> None:
+        tx.execute("UPDATE usage_days SET data = ?", (row,))
         tx.housekeeping = True
 
     server.ctx.store.write(edit)
