@@ -69,6 +69,7 @@ def test_it_starts_from_any_working_folder(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "lts.db").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Not/AZone", "", ":/nowhere", "America/New_York"])
 def test_any_time_zone_will_do(tmp_path: Path, zone: str) -> None:
     server = Started(tmp_path / "data", TZ=zone)

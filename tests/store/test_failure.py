@@ -157,6 +157,7 @@ def test_a_lost_identity_or_key_is_named(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_first_start_killed_at_any_step_begins_again(tmp_path: Path) -> None:
     def folder(number: int) -> Path:
         made = tmp_path / f"start-{number}"

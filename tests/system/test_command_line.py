@@ -106,6 +106,7 @@ def test_from_nothing_to_counted_usage_with_a_running_server(folder: Path) -> No
     assert json.loads(lts("usage", "--format", "json", data=data).out)["total"] == 7
 
 
+@pytest.mark.slow
 def test_the_same_commands_work_on_the_folder_of_a_stopped_server(folder: Path) -> None:
     data = folder / "data"
     assert "no data folder" in lts("status", data=data).err

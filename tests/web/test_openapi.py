@@ -71,7 +71,7 @@ def send_to_the_portal(case: Any, served: Served) -> None:
 
 
 @portal.parametrize()
-@settings(max_examples=12, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_nothing_sent_to_the_portal_is_a_fault_of_the_server(case: Any, served: Served) -> None:
     send_to_the_portal(case, served)
 
