@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT))
 from lts.bootstrap import SetupError, ensure_venv, say
 
 PYTEST = ["-m", "pytest"]
-PROCESSES = min((os.cpu_count() or 1) + 1, 8)
-"""One more than cores: a third of the time a test waits, for a browser, a process or a limit of time."""
+PROCESSES = min((os.cpu_count() or 1) + 2, 8)
+"""Two more than cores: a third of the time a test waits, for a browser, a process or a limit of time."""
 PARALLEL = ["-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
 BRING = "--bring"
 """Programs of the system that the chosen tests need are installed (tests/support/needed.py)."""

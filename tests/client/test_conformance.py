@@ -42,6 +42,7 @@ def test_the_python_client_conforms(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "vectors hold" in done.out
 
 
+@pytest.mark.slow
 def test_the_browser_library_conforms(browser: Browser) -> None:
     """A URL in front of a page: calls wait in a queue, since the page is driven from this thread alone."""
     files = {"/": (b"<!doctype html><title>driver</title>", "text/html"),

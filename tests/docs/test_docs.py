@@ -256,6 +256,7 @@ def pattern(shown: list[str]) -> str:
 RUN = [page for page in [*GUIDE, ROOT / "README.md"] if any(is_run_here(block) for block in blocks(page))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="tested where the server ends at a signal")
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_commands_do_what_the_guide_shows(page: Path, world: World) -> None:

@@ -77,6 +77,7 @@ def test_any_time_zone_will_do(tmp_path: Path, zone: str) -> None:
     assert server.end() == 0
 
 
+@pytest.mark.slow
 def test_a_console_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
     server = Started(tmp_path / "data")
     body = {"deviceId": "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11", "product": "x" * 200, "deploymentType": "server",

@@ -45,6 +45,7 @@ def test_every_page_is_accessible(furnished: Site, visit: Callable[..., Visitor]
     visitor.check_accessibility()
 
 
+@pytest.mark.slow
 def test_every_dialog_is_accessible(furnished: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(furnished.base)
     visitor.begin(furnished.setup_code)

@@ -155,6 +155,7 @@ def some_of_all(here: Lab) -> None:
     handshakes.add(here.ctx, OWNER, changes, "test", now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_marks_and_times_stay_on_one_line(width: int, site: Site, visit: Callable[..., Visitor]) -> None:
     some_of_all(site.lab)
