@@ -36,6 +36,9 @@ COMMANDS: dict[str, list[list[str]]] = {
 """What to run with the environment's Python, one after another."""
 
 
+KEPT = {"PYTHONPYCACHEPREFIX": str(ROOT / ".venv-tests" / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
+"""For the quick tests: what is compiled is kept beside their packages; else each of hundreds of processes does it over
+again."""
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 2 << 30
 """Room for the folders of the tests that run, some of which hold a database of a hundred MiB."""
@@ -57,7 +60,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     word = arguments[0] if arguments else ""
     commands = COMMANDS.get(word) or [[*PYTEST, BRING, *arguments]]
-    more = {} if word else _in_memory()
+    more = {} if word else {**_in_memory(), **KEPT}
     codes = [_run([python, *command], more) for command in commands]
     return next((code for code in codes if code), 0)
 
