@@ -21,14 +21,20 @@ sys.path.insert(0, str(ROOT))
 from lts.bootstrap import SetupError, ensure_venv, say
 
 PYTEST = ["-m", "pytest"]
-PROCESSES = min((os.cpu_count() or 1) + 2, 8)
-"""Two more than cores: a third of the time a test waits, for a browser, a process or a limit of time."""
-PARALLEL = ["-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
+CORES = os.cpu_count() or 1
+
+
+def _parallel(more: int) -> list[str]:
+    """So many processes more than cores: for some of its time a test waits, for a browser, a process or a limit of
+    time."""
+    return ["-n", str(min(CORES + more, 8)), "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
 BRING = "--bring"
 """Programs of the system that the chosen tests need are installed (tests/support/needed.py)."""
 COMMANDS: dict[str, list[list[str]]] = {
-    "": [[*PYTEST, *PARALLEL, "-m", "not slow"]],
-    "--all": [[*PYTEST, *PARALLEL, BRING]],
+    "": [[*PYTEST, *_parallel(2), "-m", "not slow"]],
+    "--all": [[*PYTEST, *_parallel(1), BRING]],
     "--coverage": [["-m", "coverage", "run", *PYTEST, BRING], ["-m", "coverage", "report"]],
     "--screenshots": [["-m", "tests.portal.pictures"]],
     "--doc-pictures": [["-m", "tests.portal.docpictures"]],
