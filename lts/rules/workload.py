@@ -21,14 +21,12 @@ FEW = 3
 """So many entries are one piece, whatever is in them."""
 MAX_TYPES = 200
 """Types of an entry."""
-
-
-_FIRST: Callable[[Any], Any] = itemgetter(0)
-"""The slot of an entry, and text of one that cannot be read: cheaper than asking what each is."""
 UNIT = 1000
 """Work that counts as one request more."""
 NAME = 10
 """What a type name adds to what a report is charged, however often it stands in it: it may be new."""
+_FIRST: Callable[[Any], Any] = itemgetter(0)
+"""The slot of an entry, and text of one that cannot be read: cheaper than asking what each is."""
 
 
 def units_of(entries: int, counts: int, names: int, items: int, days: int) -> int:
@@ -45,8 +43,7 @@ def days_of(entries: Sequence[Entry | BadEntry]) -> int:
 
 def is_one_piece(entries: Sequence[Entry], items: int) -> bool:
     """Whether a report under a lease of so many items is surely no more than one piece."""
-    days = {entry[0] // SLOTS_PER_DAY for entry in entries}
-    return len(entries) * (items + MAX_TYPES) + DAY * len(days) <= PIECE
+    return len(entries) * (items + MAX_TYPES) + DAY * days_of(entries) <= PIECE
 
 
 def cut(entries: Sequence[Entry], items: int) -> list[list[int]]:

@@ -13,6 +13,7 @@ from lts.rules import authorize as rules
 from lts.rules import usage, workload
 from lts.rules.authorize import Granted, Standing
 from lts.rules.catalog import Code, CodeItem, LicenseItem
+from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service.core import goneon, newnames
@@ -261,9 +262,7 @@ def _record(
         before = _counted(tx, code, held, now, item_now)
     sender = Sender(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, sender, entries, now)
-    branch, apart = step.counted
-    if apart and not has_room_apart(tx, sender, branch, apart, entries):
-        branch, apart = usage.TOGETHER, 0
+    branch, apart = _branch_of(tx, step, sender, entries)
     grown: stored.Grown = tx.emit(
         records.Reported(
             device.key if device else tx.next_device,
@@ -304,13 +303,20 @@ def _count_piece(
     number = device.key if device else None
     sender = Sender(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, sender, entries, now)
-    branch, apart = chain_step(device, token_of(ctx, uuid, clone_token), now).counted
-    if apart and not has_room_apart(tx, sender, branch, apart, entries):
-        branch, apart = usage.TOGETHER, 0
+    step = chain_step(device, token_of(ctx, uuid, clone_token), now)
+    branch, apart = _branch_of(tx, step, sender, entries)
     key, new = (tx.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.Reported(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
     newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
     return _Counted(grown, counting)
+
+
+def _branch_of(tx: Transaction, step: Step, sender: Sender, entries: list[Entry]) -> tuple[int, int]:
+    """The branch that entries count in, and the slot from which on it counts apart; 0 where it does not."""
+    branch, apart = step.counted
+    if apart and not has_room_apart(tx, sender, branch, apart, entries):
+        return usage.TOGETHER, 0
+    return branch, apart
 
 
 def _held(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
@@ -330,6 +336,7 @@ def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[Licen
 
 
 _LOOKED_AT = 8
+"""Of so many places reached since the start, one is looked up: a report pays for each."""
 
 
 def _is_of_this_feed(tx: Transaction, ctx: Context, lease: Lease) -> bool:
