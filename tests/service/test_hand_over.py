@@ -52,6 +52,15 @@ def cannot_store(lab: Lab, lease: str) -> int:
     return 200
 
 
+def fill_the_disk(duet: Duet) -> str:
+    """The main can store nothing for so long that the standby serves; a lease of before."""
+    lease = duet.main.server.authorize(None, DEVICE).lease
+    duet.main.set_disk(full=True)
+    cannot_store(duet.main.server, lease)
+    run(duet, PATIENCE)
+    return lease
+
+
 def settled(duet: Duet, units: int) -> None:
     """All mended: the main serves, both hold all that was told, once."""
     for player in duet.players:
@@ -323,10 +332,7 @@ def test_a_word_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: 
 
 
 def test_one_failure_within_the_minute_begins_it_anew(duet: Duet) -> None:
-    lease = duet.main.server.authorize(None, DEVICE).lease
-    duet.main.set_disk(full=True)
-    cannot_store(duet.main.server, lease)
-    run(duet, PATIENCE)
+    fill_the_disk(duet)
     duet.main.set_disk(full=False)
     run(duet, 50.0)
     duet.main.set_disk(full=True)
@@ -414,10 +420,7 @@ def test_the_link_is_cut_right_after_the_request(duet: Duet) -> None:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_a_main_restarted_meanwhile_takes_back_when_it_can_store(duet: Duet, full: bool) -> None:
-    lease = duet.main.server.authorize(None, DEVICE).lease
-    duet.main.set_disk(full=True)
-    cannot_store(duet.main.server, lease)
-    run(duet, PATIENCE)
+    fill_the_disk(duet)
     duet.main.set_disk(full=False)
     run(duet, 5.0)  # it has all that the standby has
     duet.main.close()
@@ -477,10 +480,7 @@ def test_one_long_group_is_a_dead_disk_only_after_the_time_to_take_over(
 
 
 def test_a_long_group_does_not_put_off_taking_back(duet: Duet) -> None:
-    lease = duet.main.server.authorize(None, DEVICE).lease
-    duet.main.set_disk(full=True)
-    cannot_store(duet.main.server, lease)
-    run(duet, PATIENCE)
+    fill_the_disk(duet)
     duet.main.set_disk(full=False)
     run(duet, 50.0)
     busy_for(duet, 5.0)
@@ -509,10 +509,7 @@ def test_a_disk_that_fails_between_asking_back_and_serving_is_handed_over_again(
 
 
 def test_a_standby_that_restarts_while_it_serves_for_the_main_serves_again(duet: Duet) -> None:
-    lease = duet.main.server.authorize(None, DEVICE).lease
-    duet.main.set_disk(full=True)
-    cannot_store(duet.main.server, lease)
-    run(duet, PATIENCE)
+    lease = fill_the_disk(duet)
     duet.standby.server.report(lease, {"QR": 4})
     duet.standby.close()
     run(duet, 1.0)
