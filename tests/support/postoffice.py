@@ -21,6 +21,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from lts.service.alerting.mailserver import MailServer
 from tests.support.ports import free_port
+from tests.support.wait import wait_until
 
 
 @dataclass
@@ -98,10 +99,18 @@ def post_office(
 
 @dataclass
 class Hole:
-    """A port, and the connections that it took."""
+    """A port, the connections that it took, and their senders' addresses."""
 
     port: int
     taken: list[socket.socket] = field(default_factory=list)
+    senders: list[tuple[str, int]] = field(default_factory=list)
+
+    def count(self) -> int:
+        """How many connections were made, with those that nobody took up yet."""
+        with socket.create_connection(("127.0.0.1", self.port)) as last:
+            ours = last.getsockname()
+            wait_until(lambda: ours in self.senders, "the last connection is taken")
+            return self.senders.index(ours)
 
 
 @contextlib.contextmanager
@@ -113,8 +122,9 @@ def black_hole(words: bytes = b"") -> Iterator[Hole]:
     def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = listener.accept()
+                connection, sender = listener.accept()
                 hole.taken.append(connection)
+                hole.senders.append(sender)
                 if words:
                     connection.sendall(words)
 
