@@ -85,10 +85,7 @@ def unseen(db: apsw.Connection, actions: Iterable[str]) -> list[audit.Line]:
     query = f"""SELECT a.time, o.uuid, a.actor, a.action, a.subject, a.detail, 0 FROM audit a
         JOIN origins o ON o.id = a.origin LEFT JOIN alert_seen s ON s.origin = a.origin
         WHERE a.action IN ({marks}) AND a.serial > coalesce(s.serial, 0) ORDER BY a.time, a.origin, a.serial"""  # noqa: S608 - question marks
-    return [
-        audit.Line(time, uuid, actor, action, subject, json.loads(detail), bool(overruled))
-        for time, uuid, actor, action, subject, detail, overruled in sql.rows(db, query, names)
-    ]
+    return audit.read(db, query, names)
 
 
 def begun(db: apsw.Connection) -> bool:

@@ -143,9 +143,14 @@ def lines(db: apsw.Connection, wanted: Wanted, offset: int, limit: int) -> list[
     query = f"""SELECT a.time, o.uuid, a.actor, a.action, a.subject, a.detail, l.serial IS NOT NULL FROM audit a
         JOIN origins o ON o.id = a.origin LEFT JOIN overruled l ON l.origin = a.origin AND l.serial = a.serial
         WHERE {where} ORDER BY a.time DESC, o.uuid DESC, o.incarnation DESC, a.serial DESC LIMIT ? OFFSET ?"""  # noqa: S608 - fixed parts
+    return read(db, query, (*values, limit, offset))
+
+
+def read(db: apsw.Connection, query: str, values: tuple[Any, ...]) -> list[Line]:
+    """The lines that a query gives, column by column as in Line."""
     return [
         Line(time, uuid, actor, action, subject, json.loads(detail), bool(overruled))
-        for time, uuid, actor, action, subject, detail, overruled in sql.rows(db, query, (*values, limit, offset))
+        for time, uuid, actor, action, subject, detail, overruled in sql.rows(db, query, values)
     ]
 
 

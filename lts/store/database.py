@@ -88,11 +88,6 @@ def check_alone(path: Path) -> None:
         _check(db, path)
 
 
-def is_sound(db: apsw.Connection) -> bool:
-    """Whether every page of an open database can be read and belongs to something."""
-    return not integrity.faults(db)
-
-
 def _check(db: apsw.Connection, path: Path) -> None:
     if found := integrity.faults(db):
         raise DatabaseDamaged(f"{path} is damaged ({found[0].words}); {integrity.remedy(found)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import apsw
@@ -63,16 +63,6 @@ def uuids_of(db: apsw.Connection, keys: Sequence[int]) -> dict[int, bytes]:
         query = f"SELECT id, uuid FROM devices WHERE id IN ({','.join('?' * len(some))})"  # noqa: S608 - question marks
         found.update(sql.rows(db, query, some))
     return found
-
-
-def page(db: apsw.Connection, after: int, limit: int) -> Iterator[Device]:
-    """Devices in the order they were first seen, after a device number."""
-    for key, uuid, contact, given, lag, chain in sql.each(
-        db,
-        "SELECT id, uuid, contact, given, lag, chain FROM devices WHERE id > ? ORDER BY id LIMIT ?",
-        (after, limit),
-    ):
-        yield Device(key, bytes(uuid), contact, unpack_chain(given, lag, chain))
 
 
 def put(

@@ -7,7 +7,6 @@ licenses) needs nothing of this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import apsw
@@ -105,19 +104,9 @@ def _note_overruled(tx: Transaction, loser: tuple[int, int], winner: tuple[int, 
     tx.execute("INSERT OR IGNORE INTO overruled VALUES (?, ?, ?, ?)", (*loser, *winner))
 
 
-@dataclass(frozen=True)
-class Overruled:
-    """A change of a setting that another one, made without knowing it, took precedence over."""
-
-    origin: int
-    serial: int
-    by_origin: int
-    by_serial: int
-
-
-def overruled(db: apsw.Connection) -> list[Overruled]:
-    """All of them."""
-    return [Overruled(*row) for row in sql.rows(db, "SELECT * FROM overruled ORDER BY 1, 2")]
+def overruled(db: apsw.Connection) -> int:
+    """How many changes of a setting another one, made without knowing it, took precedence over."""
+    return int(sql.value(db, "SELECT count(*) FROM overruled"))
 
 
 def add_alias(tx: Transaction, what: int, number: int, ours: int) -> None:

@@ -1,12 +1,12 @@
 """Tables and numbered migrations; each runs in one transaction (docs/design/architecture.md, Failure).
 
-Every table but `origins`, `turns`, `changes`, `heads`, `archives`, `sessions`, `attempts` and `meta` is what replaying
-the change feed gives, so `lts verify` can rebuild and compare it. Integers for devices, items, codes and types keep
-rows short.
+Every table but _OWN_TABLES is what replaying the change feed gives, so `lts verify` can rebuild and compare it.
+Integers for devices, items, codes and types keep rows short.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import apsw
@@ -153,37 +153,10 @@ MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)
 FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 8: codenames.fill}
 """What fills new tables from older ones or from the feed, after the script of that number and in its transaction."""
 
-DERIVED_TABLES = (
-    "licenses",
-    "license_files",
-    "items",
-    "archived",
-    "rounds",
-    "codes",
-    "code_names",
-    "code_items",
-    "defaults",
-    "epochs",
-    "stamps",
-    "overruled",
-    "aliases",
-    "settings",
-    "trusted",
-    "audit",
-    "alert_levels",
-    "alert_seen",
-    "messages",
-    "deliveries",
-    "devices",
-    "seats",
-    "leases",
-    "types",
-    "usage_days",
-    "usage_hours",
-    "usage_dates",
-    "usage_devices",
-    "activity",
-    "tallies",
-    "tally_dates",
+_OWN_TABLES = ("archives", "attempts", "changes", "heads", "meta", "origins", "sessions", "turns")
+DERIVED_TABLES = tuple(
+    dict.fromkeys(
+        name for script in MIGRATIONS for name in re.findall(r"CREATE TABLE (\w+)", script) if name not in _OWN_TABLES
+    )
 )
 """Tables that a replay of the feed must give again, row by row."""

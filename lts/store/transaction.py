@@ -122,11 +122,6 @@ class Transaction:
         """Whether anything was written: changes, or housekeeping that the feed does not tell of."""
         return bool(self.rows) or self.housekeeping
 
-    @property
-    def changes_made(self) -> int:
-        """How many changes this transaction holds."""
-        return len(self.rows)
-
     def emit(self, record: Record, time: int) -> Any:
         """Append a change of this server and apply it; returns what applying it says."""
         self.serial += 1

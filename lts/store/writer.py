@@ -242,10 +242,10 @@ class Writer:
 
 
 def _run(waiting: Waiting[Any], tx: Transaction) -> None:
-    before = tx.changes_made
+    before = len(tx.rows)
     try:
         waiting.outcome = waiting.operation(tx)
     except LtsError as error:
-        if tx.changes_made != before:
+        if len(tx.rows) != before:
             raise RuntimeError("An operation refused after it had emitted a change.") from error
         waiting.error = error

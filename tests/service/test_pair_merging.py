@@ -178,7 +178,7 @@ def test_settings_changed_on_both_merge_one_by_one_and_the_loser_is_kept_for_the
         assert notes["x"] == "by the standby"
         assert notes["y"] == "only here"
         with one.ctx.store.reader() as db:
-            assert len(stored_pair.overruled(db)) == 1
+            assert stored_pair.overruled(db) == 1
     handshakes.edit(main.ctx, "216998-x", {"note": "after all"}, "admin", NOON)
     duet.turn()
     assert standby.ctx.store.catalog.codes["216998-x"].note == "after all"

@@ -21,7 +21,7 @@ def search(ctx: Context, page: Page, actions: tuple[str, ...], since: int, until
     with ctx.store.reader() as db:
         lines = audit.lines(db, wanted, page.offset, page.size or SHOWN)
         return {
-            "lines": [_json(line) for line in lines],
+            "lines": [{**vars(line), "time": iso(line.time)} for line in lines],
             "found": audit.count(db, wanted),
             "actions": audit.actions(db),
         }
@@ -31,15 +31,3 @@ def export(ctx: Context, text: str, actions: tuple[str, ...], since: int, until:
     """All lines found, up to MOST_EXPORTED, newest first."""
     with ctx.store.reader() as db:
         return audit.lines(db, Wanted(text, actions, since, until), 0, MOST_EXPORTED)
-
-
-def _json(line: Line) -> Json:
-    return {
-        "time": iso(line.time),
-        "server": line.server,
-        "actor": line.actor,
-        "action": line.action,
-        "subject": line.subject,
-        "detail": line.detail,
-        "overruled": line.overruled,
-    }

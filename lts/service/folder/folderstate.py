@@ -15,7 +15,7 @@ from lts.errors import DatabaseDamaged, DataFolderError
 from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
 from lts.service.folder import mark, placing
-from lts.store import archive, database, standing
+from lts.store import archive, database, integrity, standing
 from lts.store.standing import OTHER, Standing
 from lts.store.store import DATABASE, DATABASE_FILES
 
@@ -109,7 +109,7 @@ def _holds_without_log(path: Path, said: Standing) -> bool:
     """Whether the database alone is whole, and all that was said of it."""
     try:
         with contextlib.closing(database.open_alone(path)) as db, database.faults_told(path):
-            return database.is_sound(db) and standing.lag(db, standing.of(db), said) is None
+            return not integrity.faults(db) and standing.lag(db, standing.of(db), said) is None
     except DataFolderError:
         return False
 

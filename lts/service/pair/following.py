@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 from lts.errors import DatabaseDamaged, PeerError, TokenError
@@ -16,7 +15,6 @@ from lts.store import pair, records
 from lts.store.records import Kind
 from lts.store.transaction import Position, Transaction
 
-log = logging.getLogger("lts.pair")
 WAIT_SECONDS = 2.0
 TIMEOUT_SECONDS = 4.0
 """How long an answer may take beyond the time for which it may be held back. Taking over does not wait for it: the

@@ -163,4 +163,4 @@ def _history(node: Node) -> Json:
     for line in lines:
         told = {"time": iso(line.time), "serverUuid": line.server, "event": line.action.removeprefix("serves-")}
         (merged if line.action == "pair-merged" else history).append({**told, **line.detail})
-    return {"history": history, "merged": merged, "overruled": len(lost)}
+    return {"history": history, "merged": merged, "overruled": lost}
