@@ -1,23 +1,5 @@
 """The tree of errors, and the HTTP status of every code.
 
-    LtsError
-    ├── Refusal              the server says no: a code of docs/design/authorizing.md, Refusal codes
-    │   ├── Malformed        140, names the field at fault
-    │   ├── TooLarge         144
-    │   ├── CannotStore      150, with Retry-After
-    │   └── NotVerified      141, a lease or token that does not hold
-    ├── LicenseFileError     a license file that is refused whole, says what to do
-    ├── TokenError           a JWS, key or certificate that cannot be read or does not verify
-    ├── AdminError           a wrong request of an administrator (portal, command line)
-    ├── DeliveryError        a mail server or webhook does not take a message
-    ├── PeerError            the other server of the pair cannot be heard or believed
-    ├── HttpError            a request that HTTP itself refuses: no such path, method, encoding
-    ├── ConfigError          every fault of lts.json at once
-    ├── ListenError          the address or port cannot be listened on, names the setting
-    └── DataFolderError      the data folder or the database cannot be used
-        ├── DataFolderLocked another process holds it
-        └── DatabaseDamaged  named, never replaced by an empty one
-
 Raise these anywhere; only the edges (web, cli, jobs) translate them.
 """
 
@@ -131,25 +113,8 @@ class NotVerified(Refusal):
         self.handshake_code = handshake_code
 
 
-class LicenseFileError(LtsError):
-    """A license file is refused whole; nothing of it was stored. `code` is a short slug for programs."""
-
-    status = 400
-
-    def __init__(self, code: str, detail: str, *, field: str | None = None) -> None:
-        super().__init__(detail, field=field)
-        self.code = code
-
-
-class TokenError(LtsError):
-    """A JWS, key or certificate cannot be read or does not verify."""
-
-    code = "token"
-    status = 400
-
-
-class AdminError(LtsError):
-    """A wrong request of an administrator: `code` is a slug such as `no-such-code`."""
+class Coded(LtsError):
+    """An error whose `code` is a short slug for programs such as `no-such-code`, and `status` what HTTP tells."""
 
     def __init__(
         self, code: str, detail: str, *, status: int = 400, field: str | None = None, retry_after: int | None = None
@@ -160,25 +125,32 @@ class AdminError(LtsError):
         self.retry_after = retry_after
 
 
-class DeliveryError(LtsError):
+class LicenseFileError(Coded):
+    """A license file is refused whole; nothing of it was stored."""
+
+
+class TokenError(LtsError):
+    """A JWS, key or certificate cannot be read or does not verify."""
+
+    code = "token"
+    status = 400
+
+
+class AdminError(Coded):
+    """A wrong request of an administrator."""
+
+
+class DeliveryError(Coded):
     """A message was not taken by a mail server or webhook. `detail` holds the other side's words and what to change;
     `reached` says whether only this message was refused, or nothing gets there now."""
 
-    status = 424
-
     def __init__(self, code: str, detail: str, *, reached: bool) -> None:
-        super().__init__(detail)
-        self.code = code
+        super().__init__(code, detail, status=424)
         self.reached = reached
 
 
-class PeerError(LtsError):
-    """Between the servers of a pair: `code` is a slug such as `peer-unreachable`, `status` what HTTP tells."""
-
-    def __init__(self, code: str, detail: str, *, status: int = 400) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.status = status
+class PeerError(Coded):
+    """Between the servers of a pair: the other one cannot be heard or believed."""
 
 
 class ConfigError(LtsError):
