@@ -33,11 +33,15 @@ class Heartbeat:
         self._following = Following(node, send or self._line)
         self._handing = Handing(node, self._beside)
         self._stopping = threading.Event()
+        steps: list[tuple[str, Callable[[], bool | None], float]] = [
+            ("lts-beat", node.beat, BEAT_SECONDS),
+            ("lts-follow", self._following.step, PAUSE_SECONDS),
+            ("lts-hand", self._handing.look, BEAT_SECONDS),
+            ("lts-probe", self._handing.probe, PROBE_SECONDS),
+        ]
         self._threads = [
-            threading.Thread(target=self._run, args=(self._beat, BEAT_SECONDS), name="lts-beat", daemon=True),
-            threading.Thread(target=self._run, args=(self._follow, PAUSE_SECONDS), name="lts-follow", daemon=True),
-            threading.Thread(target=self._run, args=(self._hand, BEAT_SECONDS), name="lts-hand", daemon=True),
-            threading.Thread(target=self._run, args=(self._probe, PROBE_SECONDS), name="lts-probe", daemon=True),
+            threading.Thread(target=self._run, args=(step, pause), name=name, daemon=True)
+            for name, step, pause in steps
         ]
 
     def start(self) -> None:
@@ -69,32 +73,16 @@ class Heartbeat:
             if thread.ident is not None:
                 thread.join(STOP_SECONDS)
 
-    def _run(self, step: Callable[[], bool], pause: float) -> None:
+    def _run(self, step: Callable[[], bool | None], pause: float) -> None:
+        """Do a step over and over, with a pause after each that does not ask to go on at once."""
         while not self._stopping.is_set():
             try:
-                again = step()
+                if step():
+                    continue
             except CannotStore:  # lts.server tells of it
-                again = False
+                pass
             except LtsError as error:
                 log.warning("%s", error.detail)
-                again = False
             except Exception:
                 log.exception("the pair's thread goes on")
-                again = False
-            if not again:
-                self._stopping.wait(pause)
-
-    def _beat(self) -> bool:
-        self._node.beat()
-        return False
-
-    def _hand(self) -> bool:
-        self._handing.look()
-        return False
-
-    def _probe(self) -> bool:
-        self._handing.probe()
-        return False
-
-    def _follow(self) -> bool:
-        return self._following.step()
+            self._stopping.wait(pause)

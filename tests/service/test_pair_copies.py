@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from lts.errors import PeerError
 from lts.protocol import DAY_SECONDS
@@ -15,7 +16,7 @@ from lts.service.folder import placing, restoring
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import upkeep
-from lts.service.pair import messages, secrecy
+from lts.service.pair import messages
 from lts.service.pair.giving import Giving
 from lts.service.pair.messages import CopyRequest
 from lts.store import archive
@@ -56,7 +57,7 @@ def test_a_first_copy_that_cannot_be_read_is_refused_by_a_signed_sentence(
             raise OSError(5, "Input/output error", str(path))
         return real(path, *args, **more)
 
-    request = messages.encode(CopyRequest(secrecy.public_part(secrecy.new_key())))
+    request = messages.encode(CopyRequest(X25519PrivateKey.generate().public_key().public_bytes_raw()))
     if where == "unlink":
         giving.offer(request)
     with monkeypatch.context() as patch:

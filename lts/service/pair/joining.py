@@ -8,6 +8,8 @@ import logging
 import os
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from lts.errors import PeerError
 from lts.service.core import vault
 from lts.service.core.files import write_private
@@ -28,8 +30,8 @@ def copy(node: Node, line: Caller) -> None:
     """Take everything from the other server, then have the data folder opened anew. Raises PeerError."""
     data_dir = node.ctx.store.path.parent
     folder = placing.prepare(data_dir)
-    mine = secrecy.new_key()
-    request = CopyRequest(secrecy.public_part(mine))
+    mine = X25519PrivateKey.generate()
+    request = CopyRequest(mine.public_key().public_bytes_raw())
     offer = line.call(messages.COPY, request, CopyOffer, OFFER_SECONDS)
     total = sum(file.size for file in offer.files)
     log.warning("taking a copy of the other server's data: %d files, %.1f MiB", len(offer.files), total / (1 << 20))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -161,12 +161,8 @@ class Problem(msgspec.Struct):
     detail: str
 
 
-_encode = msgspec.msgpack.Encoder().encode
-
-
-def encode(message: Any) -> bytes:
-    """The bytes of a message."""
-    return _encode(message)
+encode = msgspec.msgpack.Encoder().encode
+"""The bytes of a message."""
 
 
 def decode(data: bytes, kind: type[M]) -> M:

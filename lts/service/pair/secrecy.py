@@ -19,25 +19,15 @@ _NONCE = 12
 _PURPOSE = b"vault.key"
 
 
-def new_key() -> X25519PrivateKey:
-    """A key for one copy."""
-    return X25519PrivateKey.generate()
-
-
-def public_part(key: X25519PrivateKey) -> bytes:
-    """The 32 bytes that the other side needs."""
-    return key.public_key().public_bytes_raw()
-
-
 def seal(secret: bytes, theirs: bytes) -> tuple[bytes, bytes]:
     """(public part of a new key, sealed secret) for the holder of the key behind `theirs`. Raises PeerError."""
-    mine = new_key()
+    mine = X25519PrivateKey.generate()
     try:
         cipher = _cipher(mine, theirs)
     except ValueError as error:
         raise PeerError("peer-message", "The key for the secrets is none.") from error
     nonce = os.urandom(_NONCE)
-    return public_part(mine), nonce + cipher.encrypt(nonce, secret, _PURPOSE)
+    return mine.public_key().public_bytes_raw(), nonce + cipher.encrypt(nonce, secret, _PURPOSE)
 
 
 def unseal(mine: X25519PrivateKey, theirs: bytes, sealed: bytes) -> bytes:
