@@ -264,10 +264,6 @@ def _url(value: Any) -> str:
     return text.rstrip("/") + "/"
 
 
-def _public_url(value: Any) -> str | None:
-    return None if value is None else _url(value)
-
-
 def _servers(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= 2:
         raise ValueError('must be a list of one or two: "self" and the other server\'s URL, the main first')
@@ -299,8 +295,8 @@ def _path(value: Any) -> Path:
     return Path(_string(value))
 
 
-def _log_file(value: Any) -> Path | None:
-    return None if value is None else _path(value)
+def _optional(check: _Check) -> _Check:
+    return lambda value: None if value is None else check(value)
 
 
 def _nested(keys: Mapping[str, tuple[str, _Check]], make: Callable[..., Any]) -> _Check:
@@ -324,7 +320,7 @@ _RATE_KEYS: dict[str, tuple[str, _Check]] = {
 _LOG_KEYS: dict[str, tuple[str, _Check]] = {
     "level": ("level", _one_of(LEVELS)),
     "format": ("format", _one_of(("text", "json"))),
-    "file": ("file", _log_file),
+    "file": ("file", _optional(_path)),
 }
 _KEYS: dict[str, tuple[str, _Check]] = {
     "serverMode": ("server_mode", _mode),
@@ -333,7 +329,7 @@ _KEYS: dict[str, tuple[str, _Check]] = {
     "port": ("port", _integer(0, 65535)),
     "dataDir": ("data_dir", _path),
     "urlPrefix": ("url_prefix", _prefix),
-    "publicUrl": ("public_url", _public_url),
+    "publicUrl": ("public_url", _optional(_url)),
     "trustedProxies": ("trusted_proxies", _networks),
     "vendorKeys": ("vendor_keys", _path),
     "database": ("database", _one_of(("sqlite",))),

@@ -144,7 +144,7 @@ class Receipt(NamedTuple):
 
     def claims(self) -> dict[str, str]:
         """The JSON object that stands in the claim `receipt`."""
-        return {"body": self.body, "results": self.results, "durable": self.durable}
+        return self._asdict()
 
 
 def short_results(results: Iterable[tuple[str, int | None]]) -> str:
@@ -168,16 +168,7 @@ class LeaseItem(NamedTuple):
 
     def claims(self) -> dict[str, Any]:
         """The JSON object that stands in the lease's `items`."""
-        return {
-            "itemId": self.item_id,
-            "licenseId": self.license_id,
-            "product": self.product,
-            "modules": list(self.modules),
-            "chargeWay": self.charge_way,
-            "instances": self.instances,
-            "grace": self.grace,
-            "grant": self.grant,
-        }
+        return {**dict(zip(_ITEM_CLAIMS, self, strict=True)), "modules": list(self.modules)}
 
 
 class Lease(NamedTuple):
@@ -211,28 +202,15 @@ class Lease(NamedTuple):
 
     def claims(self) -> dict[str, Any]:
         """The JSON payload of the lease."""
-        claims: dict[str, Any] = {
-            "iss": self.issuer,
-            "sub": self.device,
-            "jti": self.jti,
-            "iat": self.issued_at,
-            "nbf": self.not_before,
-            "exp": self.expires_at,
-            "hs": self.handshake_code,
+        receipt = None if self.receipt is None else self.receipt.claims()
+        added = {"code": self.code, "asked": self.asked, "auth_time": self.authorized_at, "receipt": receipt}
+        return {
+            **dict(zip(_CLAIMS, self, strict=False)),
             "items": [item.claims() for item in self.items],
-            "serial": self.serial,
             "origin": self.origin,
             "head": self.head,
+            **{name: value for name, value in added.items() if value is not None},
         }
-        if self.code is not None:
-            claims["code"] = self.code
-        if self.asked is not None:
-            claims["asked"] = self.asked
-        if self.authorized_at is not None:
-            claims["auth_time"] = self.authorized_at
-        if self.receipt is not None:
-            claims["receipt"] = self.receipt.claims()
-        return claims
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any]) -> Lease:

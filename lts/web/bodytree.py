@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from lts.errors import Malformed
-from lts.strictjson import MAX_DEPTH, NOT_JSON, TooDeep, parse
+from lts.strictjson import MAX_DEPTH, NOT_JSON, TooDeep, is_unicode, parse
 
 MAX_VALUES = 20_000
 """In a body; their number is guessed from the marks between them, so that it is known before the work."""
@@ -130,24 +130,16 @@ def _faults(value: Any, path: tuple[str | int, ...]) -> Iterator[Found]:
     if isinstance(value, Fault):
         yield Found(path, value.detail)
     elif isinstance(value, str):
-        if not _is_unicode(value):
+        if not is_unicode(value):
             yield Found(path, "holds half of a surrogate pair")
     elif isinstance(value, list):
         for position, entry in enumerate(value):
             yield from _faults(entry, (*path, position))
     elif isinstance(value, dict):
         for name, entry in value.items():
-            if not _is_unicode(name):
+            if not is_unicode(name):
                 yield Found((*path, name), "has half of a surrogate pair in its name")
             yield from _faults(entry, (*path, name))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _kind(value: Any) -> str:

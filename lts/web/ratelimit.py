@@ -81,9 +81,7 @@ class Limits:
 
     def device(self, device: bytes) -> None:
         """One request that proved to come from a device."""
-        wait = self._devices.take(device)
-        if wait:
-            raise _too_many("from this device", wait)
+        _refuse_while(self._devices.take(device), "from this device")
 
     def charge(self, device: bytes, requests: int) -> None:
         """A request of a device was as much work as so many more."""
@@ -91,9 +89,7 @@ class Limits:
 
     def check_work(self, address: str) -> None:
         """An address with too much work in its large reports waits with further ones."""
-        wait = self._work.wait_of(address)
-        if wait:
-            raise _too_many("with large reports from this address", wait)
+        _refuse_while(self._work.wait_of(address), "with large reports from this address")
 
     def work(self, address: str, units: int) -> None:
         """A large report of an address."""
@@ -102,27 +98,24 @@ class Limits:
 
     def named_device(self, device: bytes, address: str) -> None:
         """One request that only names a device: no other address is held up by it, nor the device itself."""
-        wait = self._devices.take((device, address))
-        if wait:
-            raise _too_many("for this device", wait)
+        _refuse_while(self._devices.take((device, address)), "for this device")
 
     def unproven(self, address: str, code: str) -> None:
         """One request of a device that is new, or does not prove to be known, with a handshake code."""
-        wait = self._unproven.take((address, code))
-        if wait:
-            raise _too_many("of devices that are new, or send no clone token, from this address", wait)
+        _refuse_while(
+            self._unproven.take((address, code)), "of devices that are new, or send no clone token, from this address"
+        )
 
     def check_address(self, address: str) -> None:
         """An address with too many refused requests waits."""
-        wait = self._addresses.wait_of(address)
-        if wait:
-            raise _too_many("from this address", wait)
+        _refuse_while(self._addresses.wait_of(address), "from this address")
 
     def refused(self, address: str) -> None:
         """A request of this address was refused."""
         self._addresses.take(address)
 
 
-def _too_many(what: str, wait: float) -> Refusal:
-    seconds = int(wait) + 1
-    return Refusal(130, f"Too many requests {what}; wait {seconds} s.", retry_after=seconds)
+def _refuse_while(wait: float, what: str) -> None:
+    if wait:
+        seconds = int(wait) + 1
+        raise Refusal(130, f"Too many requests {what}; wait {seconds} s.", retry_after=seconds)
