@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lts.protocol import Lease
 from lts.rules.certificates import Certificates, LicenseName
@@ -149,6 +149,14 @@ class Catalog:
     def closed_day(self) -> int:
         """The last day (since 1970) of which only sums are kept, -1 for none."""
         return int(str(self.settings.get("closedDay", -1)))
+
+    def settings_of(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """The settings whose names begin so, by the rest of the name; those that hold an object."""
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.settings.items()
+            if name.startswith(prefix) and isinstance(value, dict)
+        }
 
     def code_called(self, name: str, organization_id: str | None = None) -> Code | None:
         """The code of this spelled name, of the organization where one is given; None when there is none."""

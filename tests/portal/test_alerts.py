@@ -94,7 +94,7 @@ def test_levels_are_changed_and_switched_off(site: Site, admin: Visitor) -> None
     card.get_by_role("button", name="Save").click()
     expect(card).to_contain_text("50, 90 %")
     expect(card).to_contain_text("off")
-    levels = alertsettings.levels_of(site.lab.ctx)
+    levels = alertsettings.levels_of(site.lab.ctx.store.catalog)
     assert (levels["scan"], levels["page"]) == ((50, 90), ())
 
 

@@ -138,11 +138,11 @@ def test_the_password_is_sealed_and_an_untouched_form_keeps_it(server: Lab, tmp_
     stored = alertsettings.mail_of(server.ctx)
     assert isinstance(stored, MailSettings)
     assert (stored.password, stored.port) == ("very s3cret", 587)
-    assert "very s3cret" not in json.dumps(alertsettings.describe_mail(server.ctx))
+    assert "very s3cret" not in json.dumps(alertsettings.describe_mail(server.ctx.store.catalog))
     for file in (tmp_path / "data").glob("lts.db*"):
         assert b"very s3cret" not in file.read_bytes()
     alertsettings.change_mail(server.ctx, mail_settings(587, user="u", password=""), "test", NOON)
-    described = alertsettings.describe_mail(server.ctx)
+    described = alertsettings.describe_mail(server.ctx.store.catalog)
     assert described is not None
     assert described["hasPassword"] is False
 

@@ -47,7 +47,7 @@ URL = "https://hooks.x.test/"
 def test_mail_settings_are_taken_up_to_their_bounds(server: Lab, change: dict[str, Any], field: str | None) -> None:
     if field is None:
         alertsettings.change_mail(server.ctx, {**MAIL, **change}, "test", NOON)
-        found = alertsettings.describe_mail(server.ctx) or {}
+        found = alertsettings.describe_mail(server.ctx.store.catalog) or {}
         assert {name: found[name] for name in change if name != "password"} == {
             name: value for name, value in change.items() if name != "password"
         }
@@ -55,7 +55,7 @@ def test_mail_settings_are_taken_up_to_their_bounds(server: Lab, change: dict[st
     with pytest.raises(AdminError) as caught:
         alertsettings.change_mail(server.ctx, {**MAIL, **change}, "test", NOON)
     assert (caught.value.field, caught.value.status) == (field, 400)
-    assert alertsettings.describe_mail(server.ctx) is None
+    assert alertsettings.describe_mail(server.ctx.store.catalog) is None
 
 
 def test_the_name_of_a_mail_server_has_253_characters(server: Lab) -> None:
@@ -65,7 +65,7 @@ def test_the_name_of_a_mail_server_has_253_characters(server: Lab) -> None:
 
 def test_what_is_not_given_is_starttls_in_english_without_a_user(server: Lab) -> None:
     alertsettings.change_mail(server.ctx, MAIL, "test", NOON)
-    assert alertsettings.describe_mail(server.ctx) == {
+    assert alertsettings.describe_mail(server.ctx.store.catalog) == {
         **MAIL, "security": "starttls", "caFile": "", "user": "", "cc": "", "bcc": "", "language": "en",
         "hasPassword": False,
     }  # fmt: skip

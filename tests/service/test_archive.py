@@ -119,7 +119,7 @@ def test_its_file_takes_it_back_with_its_counts_and_codes_and_without_its_seats(
     sold.archive()
     data = licensefile.render(sold.file).encode()
     shown = licenses.preview(server.ctx, data, Choice(), server.time.now)
-    assert (shown.status, shown.takes_back, shown.added) == ("taken-back", True, ())
+    assert (shown.status, shown.takes_back, shown.difference.added) == ("taken-back", True, ())
     assert sold.states() == ["archived"] * 3
     done = sold.bring()
     assert (done.status, done.takes_back) == ("taken-back", True)
@@ -143,7 +143,7 @@ def test_a_renewed_file_takes_it_back_and_an_older_one_does_not(server: Lab, sol
     sold.amend({"itemId": "desks", "quota": 5}, item("more"))
     data = licensefile.render(sold.file).encode()
     shown = licenses.preview(server.ctx, data, Choice(), server.time.now)
-    assert (shown.status, shown.takes_back, shown.renewed) == ("renewal", True, ("desks",))
+    assert (shown.status, shown.takes_back, shown.difference.renewed) == ("renewal", True, ("desks",))
     sold.bring()
     assert sold.states() == ["active"] * 4
     assert not licenses.preview(server.ctx, data, Choice(), server.time.now).takes_back

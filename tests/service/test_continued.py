@@ -70,12 +70,12 @@ CHANGES: dict[str, Change] = {
     ),
     "mail": (
         lambda s: alertsettings.change_mail(s.ctx, mail(host="other.example.com"), "test", s.time.now),
-        lambda s: (alertsettings.describe_mail(s.ctx) or {})["host"],
+        lambda s: (alertsettings.describe_mail(s.ctx.store.catalog) or {})["host"],
         "other.example.com",
     ),
     "levels": (
         lambda s: alertsettings.change_levels(s.ctx, {"scan": [50]}, "test", s.time.now),
-        lambda s: alertsettings.levels_of(s.ctx)["scan"],
+        lambda s: alertsettings.levels_of(s.ctx.store.catalog)["scan"],
         (50,),
     ),
     "webhook removed": (

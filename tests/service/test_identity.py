@@ -19,7 +19,7 @@ from lts.service.core.identity import BEGUN, MOVED, NEW, Identity
 from lts.service.core.leases import Leases
 from lts.service.core.pinned import Delegation, PinnedFile, delegation_of
 from lts.service.core.vault import Vault
-from lts.service.licensing.catalog import self_signed_certificate
+from lts.service.licensing.catalog import self_signed
 from tests.support.kit import NOON, Lab, item
 
 LABELS = ("board-serial:b", "mac:1", "machine-id:m")
@@ -211,7 +211,7 @@ def word_until(end: int) -> tuple[str, str]:
     """A main's own certificate, and its word for a standby."""
     main = SigningKey.generate()
     signed = sign_jws(jws_header(main.public, CERTIFICATE_TYPE), canonical_json({"exp": end}), main)
-    return self_signed_certificate("MAIN", main), signed
+    return self_signed("MAIN", main), signed
 
 
 def test_the_mains_word_ends_when_it_is_signed_to_whatever_the_file_says(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def first(server: Lab, *items: dict[str, object]) -> License:
 
 def test_the_first_import_makes_the_organizations_default_code(server: Lab) -> None:
     done = load(server, first(server, item("a"), item("b")))
-    assert (done.status, done.added, done.handshake_code) == ("new", ("a", "b"), "216998-100")
+    assert (done.status, done.difference.added, done.handshake_code) == ("new", ("a", "b"), "216998-100")
     code = server.ctx.store.catalog.codes["216998-100"]
     assert code.is_default
     assert {e.item.item.item_id for e in code.items} == {"a", "b"}
@@ -56,7 +56,7 @@ def test_a_renewal_takes_effect_at_once_and_an_older_file_never_does(server: Lab
     change = {"items": [{"itemId": "one", "expiresAt": iso(NOON + 400 * DAY_SECONDS)}]}
     renewed = issuing.amend(old, change, server.vendor.key, "Vendor")
     done = load(server, renewed)
-    assert (done.renewed, done.added) == (("one",), ())
+    assert (done.difference.renewed, done.difference.added) == (("one",), ())
     server.authorize()
     with pytest.raises(LicenseFileError) as caught:
         load(server, old)
@@ -79,7 +79,7 @@ def test_a_revoked_item_stays_visible_and_authorizes_nobody(server: Lab) -> None
     old = first(server, item("a"), item("b", product="writer"))
     load(server, old)
     done = load(server, issuing.revoke(old, ["a"], server.vendor.key, "Vendor"))
-    assert done.revoked == ("a",)
+    assert done.difference.revoked == ("a",)
     with pytest.raises(Refusal) as caught:
         server.authorize()
     assert caught.value.code == 113
@@ -101,7 +101,7 @@ def test_new_items_of_a_renewal_join_the_code_of_the_first_import(server: Lab) -
     old = first(server)
     load(server, old)
     new = issuing.amend(old, {"items": [item("two", product="writer")]}, server.vendor.key, "Vendor")
-    assert load(server, new).added == ("two",)
+    assert load(server, new).difference.added == ("two",)
     server.authorize(product="writer")
 
 
@@ -262,7 +262,7 @@ def test_items_only_and_a_named_code_are_the_administrators_choice(server: Lab) 
 def test_a_preview_changes_nothing(server: Lab) -> None:
     before = server.ctx.store.serial
     shown = licenses.preview(server.ctx, licensefile.render(first(server)).encode(), Choice(), NOON)
-    assert (shown.status, shown.added, shown.trusted) == ("new", ("one",), True)
+    assert (shown.status, shown.difference.added, shown.trusted) == ("new", ("one",), True)
     assert server.ctx.store.serial == before
     assert not server.ctx.store.catalog.items
 

@@ -93,7 +93,7 @@ def test_a_code_that_is_named_must_be_new_or_chosen(server: Lab) -> None:
     done = bring(server, data, Choice(to_code=code, make_default=True))
     assert (done.handshake_code, done.code_exists, done.notices) == (code, True, ())
     again = bring(server, data, Choice(new_code="100"))  # nothing is new: no code is needed
-    assert (again.status, again.unchanged) == ("already-imported", ("two",))
+    assert (again.status, again.difference.unchanged) == ("already-imported", ("two",))
     other = bring(server, server.vendor.file(server.ctx, item("three"), license_id="300"), Choice(make_default=True))
     assert server.ctx.store.catalog.defaults["216998"].name == other.handshake_code
     with pytest.raises(AdminError) as caught:

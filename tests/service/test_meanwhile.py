@@ -92,14 +92,16 @@ def test_settings_that_another_changed_meanwhile_are_not_overwritten(server: Lab
 
     alertsettings.change_mail(ctx, {**MAIL, "was": None}, "b", NOON)
     refused(alertsettings.change_mail, ctx, {**MAIL, "was": None}, "a", NOON)
-    alertsettings.change_mail(ctx, {**MAIL, "port": 25, "was": alertsettings.describe_mail(ctx)}, "a", NOON)
+    alertsettings.change_mail(
+        ctx, {**MAIL, "port": 25, "was": alertsettings.describe_mail(ctx.store.catalog)}, "a", NOON
+    )
 
-    levels = {name: list(values) for name, values in alertsettings.levels_of(ctx).items()}
+    levels = {name: list(values) for name, values in alertsettings.levels_of(ctx.store.catalog).items()}
     first, second = list(levels)[:2]
     alertsettings.change_levels(ctx, {first: [50]}, "b", NOON, {first: levels[first]})
     alertsettings.change_levels(ctx, {second: [60]}, "a", NOON, {second: levels[second]})
     refused(alertsettings.change_levels, ctx, {first: [70]}, "a", NOON, {first: levels[first]})
-    assert [alertsettings.levels_of(ctx)[name] for name in (first, second)] == [(50,), (60,)]
+    assert [alertsettings.levels_of(ctx.store.catalog)[name] for name in (first, second)] == [(50,), (60,)]
 
     accounts.add_user(ctx, "ana", "reader", "correct horse battery", "b", NOON)
     accounts.edit_user(ctx, "ana", {"role": "administrator", "was": {"role": "reader"}}, "b", NOON)

@@ -84,7 +84,7 @@ def test_who_is_killed_after_the_commit_trusts_the_key_from_the_next_start_on(
         assert places.files() == ["pub"]
         assert licenses.import_license(
             server.ctx, places.stranger.file(server.ctx, item()), Choice(), "admin", NOON
-        ).added == ("one",), "without confirming it once more"
+        ).difference.added == ("one",), "without confirming it once more"
 
 
 def test_who_is_killed_between_key_and_license_imports_the_file_again(
@@ -94,7 +94,7 @@ def test_who_is_killed_between_key_and_license_imports_the_file_again(
         killed_at(server, monkeypatch, server.ctx.files, "keep", places.stranger)
     with places.server() as server:
         assert (told(server), server.ctx.store.catalog.items) == (1, {})
-        assert load(server, places.stranger).added == ("one",)
+        assert load(server, places.stranger).difference.added == ("one",)
         assert told(server) == 1
 
 

@@ -33,15 +33,7 @@ MAX_USERS, MAX_USER_NAME = 200, 64
 
 def users_of(catalog: Catalog) -> dict[str, Json]:
     """Stored users by name."""
-    return _settings(catalog, USER)
-
-
-def _settings(catalog: Catalog, prefix: str) -> dict[str, Json]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in catalog.settings.items()
-        if name.startswith(prefix) and isinstance(value, dict)
-    }
+    return catalog.settings_of(USER)
 
 
 def is_set_up(catalog: Catalog) -> bool:
@@ -209,7 +201,7 @@ def _no_such_user(name: str) -> AdminError:
 
 def describe_tokens(ctx: Context) -> list[Json]:
     """All API tokens, without what would let anybody use one."""
-    tokens = _settings(ctx.store.catalog, TOKEN)
+    tokens = ctx.store.catalog.settings_of(TOKEN)
     return [
         {"id": key, "name": token["name"], "role": token["role"], "since": iso(token["since"])}
         for key, token in sorted(tokens.items(), key=lambda entry: (entry[1]["since"], entry[0]))
@@ -240,7 +232,7 @@ def account_of_token(catalog: Catalog, text: str) -> Account | None:
     """Who calls with an API token, None for one that is not known."""
     kind, _, rest = text.partition("_")
     key, _, secret = rest.partition("_")
-    token = _settings(catalog, TOKEN).get(key) if kind == "lts" else None
+    token = catalog.settings_of(TOKEN).get(key) if kind == "lts" else None
     if token is None:
         return None
     digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

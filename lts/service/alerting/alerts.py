@@ -89,7 +89,7 @@ def _calls(ctx: Context, now: int) -> dict[tuple[int, str], tuple[int, int]]:
 
 
 def _measures(ctx: Context, now: int) -> list[Measure]:
-    levels, items = alertsettings.levels_of(ctx), licenses.describe(ctx, now)
+    levels, items = alertsettings.levels_of(ctx.store.catalog), licenses.describe(ctx, now)
     looks: dict[str, Callable[[], list[Measure]]] = {
         "quota": lambda: rules.quota_measures(items, levels),
         "failures": lambda: rules.failure_measures(_calls(ctx, now), levels),

@@ -81,12 +81,8 @@ def _read_mail(ctx: Context, stored: Json) -> MailSettings:
     )  # fmt: skip
 
 
-def describe_mail(ctx: Context) -> Json | None:
+def describe_mail(catalog: Catalog) -> Json | None:
     """The mail settings for a form: without the password."""
-    return _described_mail(ctx.store.catalog)
-
-
-def _described_mail(catalog: Catalog) -> Json | None:
     stored = catalog.settings.get(MAIL)
     if not isinstance(stored, dict):
         return None
@@ -168,18 +164,14 @@ def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
     value = None if new is None else clean_mail(ctx, new)
 
     def operation(tx: Transaction) -> None:
-        meanwhile.check(was, {"mail": _described_mail(tx.catalog)}, {})
+        meanwhile.check(was, {"mail": describe_mail(tx.catalog)}, {})
         tx.emit(records.Setting(actor, MAIL, value), now)
 
     ctx.store.write(operation)
 
 
-def levels_of(ctx: Context) -> Mapping[str, tuple[int, ...]]:
+def levels_of(catalog: Catalog) -> Mapping[str, tuple[int, ...]]:
     """Percent by what is watched."""
-    return _levels_in(ctx.store.catalog)
-
-
-def _levels_in(catalog: Catalog) -> Mapping[str, tuple[int, ...]]:
     stored = catalog.settings.get(LEVELS)
     own = {name: tuple(levels) for name, levels in stored.items()} if isinstance(stored, dict) else {}
     return {**DEFAULT_LEVELS, **own}
@@ -191,7 +183,7 @@ def change_levels(ctx: Context, given: object, actor: str, now: int, was: object
     new = {name: list(levels) for name, levels in clean_levels(given).items()}
 
     def operation(tx: Transaction) -> None:
-        before = {name: list(levels) for name, levels in _levels_in(tx.catalog).items()}
+        before = {name: list(levels) for name, levels in levels_of(tx.catalog).items()}
         meanwhile.check(was, before, new)
         tx.emit(records.Setting(actor, LEVELS, before | new), now)
 
@@ -200,11 +192,7 @@ def change_levels(ctx: Context, given: object, actor: str, now: int, was: object
 
 def webhooks_of(ctx: Context) -> list[Webhook]:
     """All webhooks, oldest first."""
-    stored = {
-        name.removeprefix(WEBHOOK): value
-        for name, value in ctx.store.catalog.settings.items()
-        if name.startswith(WEBHOOK) and isinstance(value, dict)
-    }
+    stored = ctx.store.catalog.settings_of(WEBHOOK)
     return [
         Webhook(key, value["name"], value["url"], ctx.vault.unseal(unb64url(value["secret"]), _SECRET))
         for key, value in sorted(stored.items(), key=lambda entry: (entry[1]["since"], entry[0]))

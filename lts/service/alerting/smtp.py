@@ -17,7 +17,6 @@ from email.utils import format_datetime
 from lts import reach
 from lts.errors import DeliveryError
 from lts.reach import Deadline
-from lts.rules.addresses import MailAddress
 from lts.rules.alertmail import Mail
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.mailserver import REPLY_BYTES, REPLY_LINES, MailServer, ReplyTooLong
@@ -59,15 +58,11 @@ def compose(settings: MailSettings, mail: Mail, message_id: str, time: int) -> E
         message["To"] = "undisclosed-recipients:;"
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(time, timezone.utc))
-    message["Message-ID"] = f"<{message_id}@{_domain(settings.sender)}>"
+    message["Message-ID"] = f"<{message_id}@{settings.sender.address.rpartition('@')[2].strip('[]')}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     return message
-
-
-def _domain(sender: MailAddress) -> str:
-    return sender.address.rpartition("@")[2].strip("[]")
 
 
 class _UnderWay:

@@ -9,7 +9,6 @@ import http.client
 import ipaddress
 import json
 import ssl
-from typing import Any
 from urllib.parse import urlsplit
 
 from lts import reach
@@ -19,7 +18,6 @@ from lts.rules.alertmail import subject_of, title_of
 from lts.service.alerting.alertsettings import Webhook
 from lts.store.alerts import Message
 
-Json = dict[str, Any]
 WHOLE_SECONDS = 10.0
 """How long telling a webhook may take in all, from its name to the end of its answer."""
 MAX_WORDS_BYTES = 300

@@ -6,13 +6,12 @@ row is never honored (docs/design/license-files.md, Trust).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple, cast
 
-from lts.crypto import SigningKey, b64url, jws_header, read_jws, sign_jws, unb64url
+from lts.crypto import SigningKey, b64url, canonical_json, jws_header, read_jws, sign_jws, unb64url
 from lts.errors import LtsError
 from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import licensefile
@@ -243,7 +242,7 @@ def _certificates(
     own: dict[LicenseName, str], of_main: dict[LicenseName, str], identity: Identity, held: Delegation | None
 ) -> Certificates:
     if held is None:
-        return Certificates((_certified(own),), (self_signed(identity),))
+        return Certificates((_certified(own),), (self_signed(identity.uuid, identity.key),))
     return Certificates((_certified(own), _certified(of_main, held.certificates[1:])), held.certificates)
 
 
@@ -257,17 +256,11 @@ def _key_of(held: Delegation) -> object:
     return read_jws(held.certificates[0], CERTIFICATE_TYPE).claims().get("cnf")
 
 
-def self_signed(identity: Identity) -> str:
+def self_signed(uuid: str, key: SigningKey) -> str:
     """The certificate a server gives itself when the vendor had no key of it (docs/design/machine.md, Server key and
-    certificates)."""
-    return self_signed_certificate(identity.uuid, identity.key)
-
-
-def self_signed_certificate(uuid: str, key: SigningKey) -> str:
-    """Self-signed certificate: `iss` = `sub` = LTS UUID, `cnf.jwk` the key itself; valid from 1970."""
+    certificates): `iss` = `sub` = LTS UUID, `cnf.jwk` the key itself; valid from 1970."""
     claims = {"iss": uuid, "sub": uuid, "cnf": {"jwk": key.public.jwk}, "iat": 0}
-    payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
-    return sign_jws(jws_header(key.public, CERTIFICATE_TYPE), payload, key)
+    return sign_jws(jws_header(key.public, CERTIFICATE_TYPE), canonical_json(claims), key)
 
 
 def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Code:

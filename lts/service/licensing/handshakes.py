@@ -332,11 +332,10 @@ def _items(tx: Transaction, draft: Draft, given: Any) -> list[tuple[int, int | N
 
 def describe(ctx: Context, *, keys: bool = False) -> list[dict[str, Any]]:
     """All codes with their items in order of use; the session password stands in the license keys (`keys`) alone."""
-    found = []
-    for code in ctx.store.catalog.present:
-        key = {"licenseKey": _license_key(ctx, code)} if keys else {}
-        found.append({**describe_code(code), **key})
-    return found
+    return [
+        {**describe_code(code), **({"licenseKey": _license_key(ctx, code)} if keys else {})}
+        for code in ctx.store.catalog.present
+    ]
 
 
 def describe_code(code: Code) -> dict[str, Any]:

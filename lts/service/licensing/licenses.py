@@ -12,7 +12,7 @@ from lts.rules import codenotices, filekind, licensefile, vendorkey
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
-from lts.rules.licensefile import Item, License
+from lts.rules.licensefile import Difference, Item, License
 from lts.rules.notices import HINT, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
 from lts.rules.text import MAX_NAME
@@ -57,10 +57,7 @@ class Preview:
     trusted: bool
     fingerprint: str
     status: str
-    added: tuple[str, ...] = ()
-    renewed: tuple[str, ...] = ()
-    revoked: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
+    difference: Difference
     effects: Effects = field(default_factory=Effects)
     takes_back: bool = False
     place: _Place | None = None
@@ -93,7 +90,9 @@ def _previewed(ctx: Context, new: License, choice: Choice, now: int) -> Preview:
         shown = _preview(view, ctx, new, choice)
         vendor = ctx.trust.root(new.vendor_kid)
         known = licenses.item_keys(view.db, vendor, new.license_id)
-        return replace(shown, effects=effects(view, known, new, shown.revoked, now, ctx.clock.item_time(now)))
+        return replace(
+            shown, effects=effects(view, known, new, shown.difference.revoked, now, ctx.clock.item_time(now))
+        )
 
 
 def import_license(
@@ -166,10 +165,7 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
         trusted,
         fingerprint(new.vendor_kid),
         TAKEN_BACK if archived and difference.status == SAME else difference.status,
-        difference.added,
-        difference.renewed,
-        difference.revoked,
-        difference.unchanged,
+        difference,
         takes_back=archived,
         place=place,
     )

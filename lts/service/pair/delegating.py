@@ -27,7 +27,7 @@ def certify(node: Node, until: int) -> tuple[list[str], int]:
     me, theirs = node.ctx.identity, now + node.peer.clock_offset
     claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, theirs)
     header = jws_header(me.key.public, CERTIFICATE_TYPE)
-    return [self_signed(me), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
+    return [self_signed(me.uuid, me.key), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
 
 
 def vouched_since(node: Node, who: Self) -> bool:

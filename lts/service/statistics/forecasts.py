@@ -14,16 +14,12 @@ from lts.store import statistics
 from lts.store.statistics import Selection
 
 
-def _runs_out(item: dict[str, Any]) -> bool:
-    return item["chargeWay"] in UNIT_WAYS and bool(item["quota"]) and item["state"] == ACTIVE
-
-
 def last_days(ctx: Context, items: list[dict[str, Any]], now: int) -> dict[int, int]:
     """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items of
     which that can be said, and that do not end before. `items` as lts.service.licensing.licenses.describe tells
     them."""
     today = now // DAY_SECONDS
-    counted = [item for item in items if _runs_out(item)]
+    counted = [i for i in items if i["chargeWay"] in UNIT_WAYS and i["quota"] and i["state"] == ACTIVE]
     found = {}
     with ctx.store.reader() as db:
         first = statistics.first_days(db)

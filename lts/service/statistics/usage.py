@@ -78,8 +78,10 @@ def usage(
 
 
 def _tallies(db: Connection, selection: Selection, grouping: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
-    """(counts by (day, what), names of what)."""
-    _check_tallied(selection)
+    """(counts by (day, what), names of what). Raises AdminError for items, of which nobody counts them."""
+    if selection.items is not None:
+        sentence = "Authorizations and reports are counted per handshake code; choose a code."
+        raise AdminError("per-code-only", sentence, field="by")
     wanted = {
         key: n
         for key, n in statistics.tallies_by(db, selection, "day").items()
@@ -87,13 +89,6 @@ def _tallies(db: Connection, selection: Selection, grouping: str) -> tuple[dict[
     }
     names = {what: GRANTED if what == GRANTED_TALLY else str(what) for _, what in wanted}
     return wanted, {**names, REPORTED_TALLY: REPORTS}
-
-
-def _check_tallied(selection: Selection) -> None:
-    if selection.items is not None:
-        raise AdminError(
-            "per-code-only", "Authorizations and reports are counted per handshake code; choose a code.", field="by"
-        )
 
 
 def _selection(

@@ -27,8 +27,8 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
     @api.get("/alerts")
     def alerts() -> Json:
         return {
-            "mail": alertsettings.describe_mail(ctx),
-            "levels": alertsettings.levels_of(ctx),
+            "mail": alertsettings.describe_mail(ctx.store.catalog),
+            "levels": alertsettings.levels_of(ctx.store.catalog),
             "webhooks": alertsettings.describe_webhooks(ctx),
         }
 
@@ -40,7 +40,7 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
     def set_levels() -> Json:
         body = body_fields(json_body(), "levels", WAS)
         alertsettings.change_levels(ctx, body.get("levels"), g.actor, ctx.clock.now(), body.get(WAS))
-        return {"levels": alertsettings.levels_of(ctx)}
+        return {"levels": alertsettings.levels_of(ctx.store.catalog)}
 
     @api.post("/alerts/calendar")
     def calendar_address() -> Json:
@@ -52,7 +52,7 @@ def _mail_calls(api: Blueprint, ctx: Context) -> None:
     @api.put("/alerts/mail")
     def set_mail() -> Json:
         alertsettings.change_mail(ctx, json_body(), g.actor, ctx.clock.now())
-        return {"mail": alertsettings.describe_mail(ctx)}
+        return {"mail": alertsettings.describe_mail(ctx.store.catalog)}
 
     @api.delete("/alerts/mail")
     def remove_mail() -> Json:
