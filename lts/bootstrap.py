@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lts import envfolder
+from lts import envfolder, plainfile
 from lts.envfolder import STAMP
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,7 +111,7 @@ def _alone(path: Path) -> Iterator[None]:
             " start it as the user whose folder that is, or give this one the right to write."
         ) from error
     try:
-        _wait_for(lambda: _try_lock(held), path)
+        _wait_for(lambda: plainfile.try_lock(held), path)
         yield
     finally:
         os.close(held)
@@ -126,21 +126,6 @@ def _wait_for(try_lock: Callable[[], bool], path: Path) -> None:
         if time.monotonic() > given_up:
             raise SetupError(f"Another start holds {path} and seems stuck; end it and start again.")
         time.sleep(0.2)
-
-
-def _try_lock(held: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(held, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _user() -> str:

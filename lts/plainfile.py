@@ -1,10 +1,12 @@
 """Reading a file that somebody named: a pipe or a device in its place, which may never end, is refused. What cannot be
-read or written is told with what to do."""
+read or written is told with what to do. Locking one against a second process; standard library only."""
 
 from __future__ import annotations
 
 import errno
+import os
 import stat
+import sys
 from pathlib import Path
 
 _NAME = dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG), "check the name")
@@ -32,6 +34,23 @@ def check(path: Path) -> None:
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is told by the system in its own words
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file for this process, until it is closed or the process ends; whether nobody else has."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def not_read(path: Path | str, error: OSError) -> str:

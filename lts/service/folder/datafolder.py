@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import secrets
-import sys
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -58,7 +57,7 @@ class DataFolder:
         except OSError as error:
             raise DataFolderError(_not_writable(self.path, error)) from error
         until = time.monotonic() + PATIENCE_SECONDS
-        while not _try_lock(file):
+        while not plainfile.try_lock(file.fileno()):
             if time.monotonic() > until:
                 file.close()
                 raise DataFolderLocked(_held_by(self.path))
@@ -93,7 +92,7 @@ def running_server(path: Path) -> dict[str, Any] | None:
     try:
         plainfile.check(path / LOCK)
         with _opened(path / LOCK) as file:
-            if _try_lock(file):
+            if plainfile.try_lock(file.fileno()):
                 return None
     except FileNotFoundError:
         return None
@@ -153,27 +152,6 @@ def _held_by(path: Path) -> str:
     if note.get("address"):
         return f"{held}, whose portal is at {note['address']}/page/#/index.html; stop that one first."
     return f"{held}; stop that one first."
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
 
 
 def _make(path: Path) -> None:
