@@ -45,7 +45,7 @@ def _a_day(ctx: Context, code: str, active: int) -> None:
         for number, state in enumerate(held):
             now = slot * SLOT_SECONDS + number * SLOT_SECONDS // active
             entries: list[Entry | BadEntry] = [Entry(slot, iso(slot * SLOT_SECONDS), {"QR": rng.randint(1, 40)})]
-            answer = report.record(ctx, state[0], state[1], entries, now)
+            answer = report.begin(ctx, ctx.leases.verify(state[0]), state[1], entries, now).finish()
             state[0], state[1] = answer.lease or state[0], answer.clone_token
 
 

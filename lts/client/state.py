@@ -177,13 +177,15 @@ class State:
 
     def lease_server(self) -> str | None:
         """The URL of the server that gave the present lease."""
-        row = self._db.execute("SELECT server FROM leases WHERE jti = ?", (self.fact("lease"),)).fetchone()
-        return None if row is None else str(row[0])
+        return self._present()[0]
 
     def lease(self) -> str | None:
         """The present lease."""
-        row = self._db.execute("SELECT lease FROM leases WHERE jti = ?", (self.fact("lease"),)).fetchone()
-        return None if row is None else str(row[0])
+        return self._present()[1]
+
+    def _present(self) -> tuple[str | None, str | None]:
+        query = "SELECT server, lease FROM leases WHERE jti = ?"
+        return self._db.execute(query, (self.fact("lease"),)).fetchone() or (None, None)
 
     def waiting(self, newest_slot: int) -> Iterator[Waiting]:
         """Counts the server has not confirmed as they stand now, by lease and slot, oldest first."""

@@ -42,17 +42,13 @@ def pack(changes: list[Change]) -> bytes:
         "times": times,
         "kinds": bytes(change.kind for change in changes),
         "columns": {kind: _transpose(_padded(rows)) for kind, rows in by_kind.items()},
-        "lengths": {kind: [len(row) for row in rows] for kind, rows in by_kind.items() if _uneven(rows)},
+        # of a kind whose payloads a newer program gave a field more within the stretch
+        "lengths": {kind: [*map(len, rows)] for kind, rows in by_kind.items() if len({*map(len, rows)}) > 1},
     }
     data = _MAGIC + lzma.compress(_encode(body), preset=6)
     if [(c.serial, c.time, c.kind, c.payload) for c in changes] != list(unpack(data)):
         raise ValueError("A stretch of the change feed would not come back from its archive.")
     return data
-
-
-def _uneven(rows: list[list[Any]]) -> bool:
-    """Whether a newer program gave payloads of this kind a field more within the stretch."""
-    return len({len(row) for row in rows}) > 1
 
 
 def _padded(rows: list[list[Any]]) -> list[list[Any]]:

@@ -5,7 +5,8 @@ Others wait for its upgrade: a change that was worded otherwise for it would be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import takewhile
 
 from lts.rules.usage import TOGETHER
 from lts.store.exchange import Given
@@ -16,14 +17,7 @@ _SINCE_2 = (Kind.CHAIN, Kind.ARCHIVED, Kind.GRANTS_ENDED)
 
 def readable(given: Sequence[Given], protocol: int) -> list[Given]:
     """The changes up to the first that a server of this protocol cannot read, or would count otherwise."""
-    return list(_up_to_the_first(given)) if protocol < 2 else list(given)
-
-
-def _up_to_the_first(given: Sequence[Given]) -> Iterator[Given]:
-    for change in given:
-        if not _known_to_1(change[3], change[4]):
-            return
-        yield change
+    return list(takewhile(lambda change: protocol >= 2 or _known_to_1(change[3], change[4]), given))
 
 
 def _known_to_1(kind: int, payload: bytes) -> bool:

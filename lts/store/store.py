@@ -6,7 +6,6 @@ import contextlib
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import apsw
 
@@ -20,9 +19,8 @@ from lts.store.records import Event, Origin
 from lts.store.snapshot import Snapshot
 from lts.store.standing import Standing
 from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
-from lts.store.writer import Waiting, Writer
+from lts.store.writer import Writer
 
-T = TypeVar("T")
 DATABASE = "lts.db"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 """The database with the journals that belong to it while it is open, or after a crash."""
@@ -38,11 +36,8 @@ def prepare(folder: Path, *, create: bool, unclean: bool = False) -> bool:
     Raises what `database.open_writer` raises.
     """
     checked_bytes = CHECKED_AFTER_A_CRASH if unclean else CHECKED_BYTES
-    db = database.open_writer(folder / DATABASE, create=create, checked_bytes=checked_bytes)
-    try:
+    with contextlib.closing(database.open_writer(folder / DATABASE, create=create, checked_bytes=checked_bytes)) as db:
         return bool(sql.value(db, "SELECT count(*) FROM origins"))
-    finally:
-        db.close()
 
 
 class Store:
@@ -75,7 +70,8 @@ class Store:
             journal.committed()
         self._names: dict[int, tuple[str, str]] = {}
         self.recent = Recent()
-        self._writer = Writer(db, self._memory, on_fault, self.recent.add, journal=journal, on_log=on_log)
+        self.writer = Writer(db, self._memory, on_fault, self.recent.add, journal=journal, on_log=on_log)
+        self.write, self.submit = self.writer.run, self.writer.submit
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
 
     def begin_feed(self, origin: tuple[str, str], version: str, now: int, causes: Iterable[Event] = ()) -> None:
@@ -139,19 +135,6 @@ class Store:
     def serial(self) -> int:
         """Serial of this server's newest change."""
         return self._memory.serial
-
-    @property
-    def writer(self) -> Writer:
-        """For metrics: queue depth, operations, commits."""
-        return self._writer
-
-    def write(self, operation: Callable[[Transaction], T]) -> T:
-        """See Writer.run."""
-        return self._writer.run(operation)
-
-    def submit(self, operation: Callable[[Transaction], T]) -> Waiting[T]:
-        """See Writer.submit."""
-        return self._writer.submit(operation)
 
     def refresh_catalog(self) -> None:
         """Build the catalog anew (a vendor key came or went) without any change of the feed."""
@@ -226,7 +209,7 @@ class Store:
                 self._readers.get_nowait().close()
             except queue.Empty:
                 break
-        self._writer.stop()
+        self.writer.stop()
 
 
 def _range_of(incarnation: str) -> int:

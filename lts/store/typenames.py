@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lts.rules.usage import OF_0_1, OTHER_TYPE, PRESENCE, TOGETHER, digest_of
+from lts.rules.usage import OF_0_1, OTHER_TYPE, PRESENCE, digest_of
 from lts.store import pair, sql
 from lts.store.dayrow import Series, SeriesKey, TypeKey, keys_of_day
 from lts.store.records import TypeNamed
@@ -37,20 +37,10 @@ def name_type(tx: Transaction, record: TypeNamed) -> None:
     tx.learn_type(record.name, record.type)
 
 
-def unnumbered(tx: Transaction, device: int, code: int, day: int) -> set[bytes]:
-    """Digests of the names without a number in a device's day."""
-    return {kind for _, _, kind in _series_of(tx, device, code, day) if isinstance(kind, bytes)}
-
-
-def held_apart(tx: Transaction, device: int, code: int, day: int) -> set[SeriesKey]:
-    """What a device's day counts on branches of its own."""
-    return {key for key in _series_of(tx, device, code, day) if key[0] != TOGETHER}
-
-
-def _series_of(tx: Transaction, device: int, code: int, day: int) -> Iterable[SeriesKey]:
-    data = sql.value(
-        tx.db, "SELECT data FROM usage_days WHERE day = ? AND device = ? AND code = ?", (day, device, code)
-    )
+def series_of(tx: Transaction, device: int | None, code: int, day: int) -> Iterable[SeriesKey]:
+    """What a device's day counts by a code; nothing of a device that is new (None)."""
+    query = "SELECT data FROM usage_days WHERE day = ? AND device = ? AND code = ?"
+    data = None if device is None else sql.value(tx.db, query, (day, device, code))
     return () if data is None else keys_of_day(data)
 
 

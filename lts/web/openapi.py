@@ -52,12 +52,6 @@ _REPORT_EXAMPLE = {
 _RELEASE_EXAMPLE = {"lease": _REPORT_EXAMPLE["lease"]}
 
 
-def _schemas() -> Json:
-    _, schemas = msgspec.json.schema_components(TYPES, ref_template="#/components/schemas/{name}")
-    _state_rules(schemas)
-    return schemas
-
-
 def _state_rules(schemas: Json) -> None:
     """What is checked beyond the types: rules between fields, and limits of lists and names."""
     authorize = schemas["AuthorizeMessage"]
@@ -118,6 +112,8 @@ def _health() -> Json:
 @lru_cache(maxsize=1)
 def document() -> Json:
     """The document, OpenAPI 3.1."""
+    _, schemas = msgspec.json.schema_components(TYPES, ref_template="#/components/schemas/{name}")
+    _state_rules(schemas)
     codes = "; ".join(f"{code}: {TITLES[code]}" for code in sorted(HTTP_STATUS))
     granted = {"200": {"description": "A lease", "content": _content("AuthorizeAnswer")}}
     counted = {"200": {"description": "A result for each entry", "content": _content("ReportAnswer")}}
@@ -139,7 +135,7 @@ def document() -> Json:
             "/api/v1/health": _health(),
             **openapi_admin.paths(),
         },
-        "components": {"schemas": _schemas(), "securitySchemes": openapi_admin.SECURITY},
+        "components": {"schemas": schemas, "securitySchemes": openapi_admin.SECURITY},
     }
 
 

@@ -142,7 +142,9 @@ class Calling(Administering):
         except Refused as refused:
             expected = refused.code
         try:
-            done = report.record(self.server.lab.ctx, held.text, text, list(entries), self.model.now)
+            ctx = self.server.lab.ctx
+            lease = ctx.leases.verify(held.text)
+            done = report.begin(ctx, lease, text, list(entries), self.model.now).finish()
         except Refusal as refusal:
             same("report", expected, refusal.code)
             return

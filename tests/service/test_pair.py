@@ -135,9 +135,8 @@ def test_a_report_after_a_take_over_brings_a_receipt_and_the_certificates_of_its
     acting = fail_over(duet)
     body = b"the body of the report"
     digest = b64url(hashlib.sha256(body).digest())
-    done = reporting.record(
-        acting.ctx, lease, None, [entry(slot_of(duet.time.wall), {"QR": 1})], acting.time.now, digest
-    )
+    sent: list[Any] = [entry(slot_of(duet.time.wall), {"QR": 1})]
+    done = reporting.begin(acting.ctx, acting.ctx.leases.verify(lease), None, sent, acting.time.now, digest).finish()
     told = json.loads(answers.reported(done, acting.time.now))
     claims = receipts.check(told, body, DEVICE, [], duet.vendor.key.public.x)
     assert (told["lease"], len(told["certificates"])) == (None, 2)

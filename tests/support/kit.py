@@ -144,7 +144,7 @@ class Lab:
 
     def report_many(self, lease: str, entries: list[Entry | BadEntry], clone_token: str | None = None) -> Reported:
         """Report many slots."""
-        return report.record(self.ctx, lease, clone_token, entries, self.time.now)
+        return report.begin(self.ctx, self.ctx.leases.verify(lease), clone_token, entries, self.time.now).finish()
 
     def live(self, item_key: int = 1) -> int:
         """Live seats of an item."""

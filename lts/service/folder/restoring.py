@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,9 @@ def restore(source: Path, data_dir: Path, actor: str = "system") -> list[str]:
             raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
         placing.decide(data_dir, EVERYTHING, ("restored", {"file": source.name}, actor))
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        placing.finish(data_dir)
         raise AdminError("bad-backup", f"{source} cannot be restored: {words_of(error)}.") from error
-    except (AdminError, DataFolderError):
+    finally:
         placing.finish(data_dir)
-        raise
-    placing.finish(data_dir)
     return list(names)
 
 
@@ -173,8 +171,15 @@ def undo(data_dir: Path, actor: str) -> placing.Plan:
         raise AdminError("not-whole", f"{folder} lacks {' and '.join(missing)}; it cannot be put back.")
     identity.load(folder if (folder / identity.IDENTITY).exists() else data_dir)
     scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else COPIED
+    return _place(data_dir, scope, ("restore-undone", {"from": folder.name}, actor), folder.name)
+
+
+def _place(data_dir: Path, scope: Iterable[str], cause: identity.Cause, source: str) -> placing.Plan:
+    """Decide for the folder `source`, and do it. Raises AdminError, DataFolderError."""
     try:
-        placing.decide(data_dir, scope, ("restore-undone", {"from": folder.name}, actor), source=folder.name)
+        if source == placing.INCOMING:
+            placing.prepare(data_dir)
+        placing.decide(data_dir, scope, cause, source=source)
     except OSError as error:
         raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
     done = placing.finish(data_dir)
@@ -196,14 +201,7 @@ def accept(data_dir: Path, actor: str) -> placing.Plan:
         database.check_alone(data_dir / DATABASE)
     else:
         database.check(data_dir / DATABASE)
-    try:
-        placing.prepare(data_dir)
-        placing.decide(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor))
-    except OSError as error:
-        raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
-    done = placing.finish(data_dir)
-    assert done is not None
-    return done
+    return _place(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor), placing.INCOMING)
 
 
 COPIED = (*DATABASE_FILES, mark.FILE, "archive", vault.FILE)

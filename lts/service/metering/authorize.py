@@ -90,7 +90,9 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
     ctx.calls.note(decided.code.key, now, failed=False)
     assert decided.place is not None
     ctx.confirm(decided.place.serial)
-    lease = make_lease(ctx, _promise(request, decided.code, now), decided.decision.granted, decided.place, now)
+    code = decided.code
+    promise = Promise(uuid_text(request.device), code.key, code.name, asked.claim_of(request, code), now)
+    lease = make_lease(ctx, promise, decided.decision.granted, decided.place, now)
     return Authorized(
         ctx.leases.sign(lease),
         decided.certificates.certificates,
@@ -187,10 +189,6 @@ class Promise(NamedTuple):
     name: str
     asked: dict[str, Any] | None
     at: int | None
-
-
-def _promise(request: Request, code: Code, now: int) -> Promise:
-    return Promise(uuid_text(request.device), code.key, code.name, asked.claim_of(request, code), now)
 
 
 def make_lease(

@@ -90,7 +90,7 @@ def has_room_apart(tx: Transaction, sender: Sender, branch: int, apart: int, ent
         if entry.slot >= apart:
             names.setdefault(entry.slot // SLOTS_PER_DAY, set()).update(entry.usage)
     for day, of_day in names.items():
-        held = set() if sender.device is None else typenames.held_apart(tx, sender.device, sender.code, day)
+        held = {key for key in typenames.series_of(tx, sender.device, sender.code, day) if key[0] != usage.TOGETHER}
         own = {kind for of_branch, _, kind in held if of_branch == branch}
         new = {tx.types.get(name) or digest_of(name) for name in of_day} - own
         if new and len(held) + len(new) > newnames.MOST_OF_ROW:
@@ -130,8 +130,8 @@ def _without_room(tx: Transaction, sender: Sender, series: Series, kinds: Kinds)
             continue
         for day in {slot // SLOTS_PER_DAY for slot in slots}:
             if day not in held:
-                known = sender.device
-                held[day] = set() if known is None else typenames.unnumbered(tx, known, sender.code, day)
+                kinds_of_day = typenames.series_of(tx, sender.device, sender.code, day)
+                held[day] = {kind for _, _, kind in kinds_of_day if isinstance(kind, bytes)}
             if kind not in held[day] and len(held[day]) >= newnames.MOST_OF_ROW:
                 full.add((day, name))
             else:

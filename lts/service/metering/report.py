@@ -76,17 +76,6 @@ class _Recorded(NamedTuple):
     """Of a report in pieces, the results of all its good entries."""
 
 
-def record(
-    ctx: Context, lease_text: str, clone_token: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
-) -> Reported:
-    """Count what a device used (docs/design/charging.md, Reports), durable when it returns. `now` in UTC seconds,
-    `body` the digest for the receipt (lts.protocol.Receipt).
-
-    Raises NotVerified (141), Malformed when no entry is good, CannotStore.
-    """
-    return begin(ctx, ctx.leases.verify(lease_text), clone_token, entries, now, body).finish()
-
-
 class Begun(NamedTuple):
     """A report in the writer's hands; `finish` waits for it and signs, `in_pieces` for one piece after the other."""
 
@@ -98,9 +87,10 @@ class Begun(NamedTuple):
 def begin(
     ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
 ) -> Begun:
-    """Hand the counts of a report under a verified lease to the writer; see `record`.
+    """Hand the counts of a report under a verified lease to the writer (docs/design/charging.md, Reports): durable when
+    `finish` returns. `now` in UTC seconds, `body` the digest for the receipt (lts.protocol.Receipt).
 
-    Raises Malformed when no entry is good.
+    Raises Malformed when no entry is good; `finish` NotVerified (141), CannotStore.
     """
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
