@@ -15,50 +15,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from lts.errors import LtsError
 from lts.httpd.pool import Pool
+
+if TYPE_CHECKING:
+    from lts.web.app import App
 
 log = logging.getLogger("lts.web")
 GROUP = 64
 GROUPED_BYTES = 16 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
-
-
-class Grouping(Protocol):
-    """An application whose requests may be begun before they are answered."""
-
-    def groups(self, method: str, path: str) -> bool:
-        """Whether such a request belongs to a group."""
-        ...
-
-    def is_page(self, method: str, path: str) -> bool:
-        """Whether such a request is one of those that wait for each other."""
-        ...
-
-    def turns_away(self, method: str, path: str, environ: Callable[[], dict[str, Any]]) -> LtsError | None:
-        """Why a request is refused by its header alone, None where its body is to be awaited. Asked by the loop that
-        hears all connections, so `environ` is made for few: the headers, CONTENT_LENGTH and REMOTE_ADDR as in WSGI."""
-        ...
-
-    def most_bytes(self, path: str) -> int:
-        """How much the body of a request may have, however it is framed."""
-        ...
-
-    def begin(self, environ: dict[str, Any]) -> bool:
-        """Begin a request of a group; calling the application with the same environ then finishes it. Whether that
-        takes long, so that the others of the group are not to wait for it."""
-        ...
-
-    def parks(self) -> bool:
-        """Whether answers wait for another server: then the next group begins while one waits."""
-        ...
-
-    def settle(self, environ: dict[str, Any]) -> None:
-        """Wait until what a begun request asked for is stored here."""
-        ...
 
 
 class Lane:
@@ -95,7 +62,7 @@ class Lane:
 class Dispatcher:
     """What waitress asks of its own one; `application` decides what is grouped, the pool has up to `threads`."""
 
-    def __init__(self, application: Grouping | None, threads: int) -> None:
+    def __init__(self, application: App | None, threads: int) -> None:
         self._application = application
         self._pool = Pool(threads)
         self._calls, self._pages = Lane(), Lane()

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -20,7 +20,10 @@ from waitress.adjustments import Adjustments
 from lts.config import Config
 from lts.errors import ListenError
 from lts.httpd.channel import IN_MEMORY_BYTES, Acceptor
-from lts.httpd.dispatch import Dispatcher, Grouping
+from lts.httpd.dispatch import Dispatcher
+
+if TYPE_CHECKING:
+    from lts.web.app import App
 
 STOP_SECONDS = 4.0
 """How long requests under way may take once the server ends; the rest of five seconds is for what closes after them."""
@@ -68,7 +71,7 @@ class Listener:
             log_socket_errors=False,
         )
         adjustments.socket_options = [*adjustments.socket_options, (socket.SOL_SOCKET, socket.SO_SNDBUF, AHEAD_BYTES)]
-        grouping = cast("Grouping", application) if hasattr(application, "groups") else None
+        grouping = cast("App", application) if hasattr(application, "groups") else None
         self._dispatcher = Dispatcher(grouping, config.threads)
         self._acceptors = [
             Acceptor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -121,11 +122,8 @@ def _own_url(config: Config) -> str:
 def _stored_urls(config: Config) -> list[str]:
     """What was set in the portal; nothing when the database cannot be read, which is told by itself."""
     try:
-        db = database.open_reader(config.data_dir / DATABASE)
-        try:
+        with contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db:
             return list(map(str, codes.settings(db).get(handshakes.SERVER_URLS) or []))
-        finally:
-            db.close()
     except SqliteError:
         return []
 

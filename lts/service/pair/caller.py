@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from lts.crypto import PublicKey, SigningKey, b64url, unb64url
 from lts.errors import PeerError, TokenError
@@ -20,13 +20,9 @@ from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
 M = TypeVar("M")
 
 
-class Send(Protocol):
-    """Posts to a path under the other server's `api/v1/peer/`; (status, headers, body). Raises PeerError
-    `peer-unreachable`."""
-
-    def __call__(
-        self, path: str, headers: dict[str, str], body: bytes, timeout: float
-    ) -> tuple[int, Mapping[str, str], bytes]: ...
+Send = Callable[[str, dict[str, str], bytes, float], tuple[int, Mapping[str, str], bytes]]
+"""Posts to a path under the other server's `api/v1/peer/`, with headers and a body, within so many seconds; (status,
+headers, body). Raises PeerError `peer-unreachable`."""
 
 
 class Caller:

@@ -14,6 +14,7 @@ from lts.errors import PeerError, words_of
 from lts.reach import Deadline, Timed
 
 MAX_ANSWER_BYTES = 64 << 20
+_CLOSED = (ConnectionResetError, BrokenPipeError)
 
 
 class HttpSend:
@@ -32,16 +33,13 @@ class HttpSend:
         kept = self._connection is not None
         deadline = self._deadline = Deadline(timeout)
         try:
-            return self._post(path, headers, body, deadline)
-        except (ConnectionResetError, BrokenPipeError) as error:
-            if not kept:
-                raise self._unreachable(error) from error
-        except OSError as error:
-            raise self._unreachable(error) from error
-        try:
+            with contextlib.suppress(*(_CLOSED if kept else ())):
+                return self._post(path, headers, body, deadline)
             return self._post(path, headers, body, deadline)
         except OSError as error:
-            raise self._unreachable(error) from error
+            raise PeerError(
+                "peer-unreachable", f"{self._url.geturl()} cannot be reached ({words_of(error)})."
+            ) from error
 
     def cancel(self) -> None:
         """End what is under way, from another thread."""
@@ -50,9 +48,6 @@ class HttpSend:
         if under_way is not None:
             with contextlib.suppress(OSError):
                 under_way.socket.shutdown(socket.SHUT_RDWR)
-
-    def _unreachable(self, error: Exception) -> PeerError:
-        return PeerError("peer-unreachable", f"{self._url.geturl()} cannot be reached ({words_of(error)}).")
 
     def _post(
         self, path: str, headers: dict[str, str], body: bytes, deadline: Deadline

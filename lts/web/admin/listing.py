@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from flask import Response, request
 
 from lts.errors import AdminError
 from lts.rules.paging import MAX_SIZE, Page
-from lts.rules.spreadsheet import Cell, csv_text
 from lts.rules.text import nfc
 
 MAX_TEXT = 200
@@ -63,11 +60,6 @@ def wants_csv() -> bool:
 def csv_file(name: str, text: str) -> Response:
     """A CSV file for download."""
     return download(f"{name}.csv", text.encode("utf-8"), "text/csv; charset=utf-8")
-
-
-def csv_table(name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
-    """A CSV file of a table."""
-    return csv_file(name, csv_text(head, rows))
 
 
 def download(name: str, data: bytes, kind: str) -> Response:

@@ -13,6 +13,7 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.authorize import Request
 from lts.rules.paging import page_of
+from lts.rules.spreadsheet import csv_text
 from lts.service.access import auditlog
 from lts.service.core.context import Context
 from lts.service.core.refusals import RefusedRequest
@@ -21,7 +22,7 @@ from lts.service.statistics import devicelist
 from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
-from lts.web.admin.listing import asked_page, csv_table, number, wants_csv, yes
+from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
 from lts.web.client.messages import device_of, read_authorize
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
         since, until = _day("from", 0), _day("to", FOR_EVER - DAY_SECONDS) + DAY_SECONDS
         if wants_csv():
             lines = auditlog.export(ctx, page.text, actions, since, until)
-            return csv_table("audit-log", _AUDIT_HEAD, [_audit_row(line) for line in lines])
+            return csv_file("audit-log", csv_text(_AUDIT_HEAD, map(_audit_row, lines)))
         return auditlog.search(ctx, page, actions, since, until)
 
 
