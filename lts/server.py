@@ -46,7 +46,7 @@ from lts.service.folder.mark import Mark
 from lts.service.licensing.catalog import Builder
 from lts.service.maintenance import ownkeys
 from lts.service.pair.node import Node
-from lts.store import codes, database, pair
+from lts.store import codes, database, meta, pair
 from lts.store.store import DATABASE, Store, prepare
 from lts.web.app import App
 
@@ -144,7 +144,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         on_log=lambda: mark.keep(store.standing),
     )
     with store.reader() as db:
-        told, server_keys = codes.trusted(db), pair.server_keys(db)
+        told, server_keys, refused = codes.trusted(db), pair.server_keys(db), meta.refusals(db)
     if clock is None:
         own_clock.begin(store.highest_time)
     if trust.settle(told) or pinned.now.delegation is not None:
@@ -159,7 +159,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         files=files,
         vault=vault,
         leases=Leases(me.uuid, me.key, vault.derive("leases")),
-        refusals=Refusals(store.kept_refusals()),
+        refusals=Refusals(refused),
         clone_key=vault.derive("chain tokens"),
         mark_key=vault.derive("device marks"),
         public_url=config.url,

@@ -107,13 +107,10 @@ class Code:
         """`items` by the item's number."""
         return {entry.item.key: entry for entry in self.items}
 
-    def of_product(self, product: str) -> Code | None:
-        """The code as far as it is for one product, None when it is not at all: a code may hold thousands of items, and
-        a report asks for its own alone."""
-        return self._by_product.get(product)
-
     @cached_property
-    def _by_product(self) -> Mapping[str, Code]:
+    def by_product(self) -> Mapping[str, Code]:
+        """The code as far as it is for one product: a code may hold thousands of items, and a report asks for its own
+        alone."""
         entries: defaultdict[str, list[CodeItem]] = defaultdict(list)
         for entry in self.items:
             entries[entry.item.item.product].append(entry)
@@ -198,12 +195,9 @@ class Catalog:
         own = (code for code in bearers if code is not None and code.organization_id == owner and not code.removed)
         return next(own, None)
 
-    def item_of(self, organization_id: str, license_id: str, item_id: str) -> LicenseItem | None:
-        """The item that a lease's claims name, None when this server does not hold it."""
-        return self._by_name.get((organization_id, license_id, item_id))
-
     @cached_property
-    def _by_name(self) -> Mapping[tuple[str, str, str], LicenseItem]:
+    def items_by_name(self) -> Mapping[tuple[str, str, str], LicenseItem]:
+        """The items as a lease's claims name them: by organization, license id and item id."""
         return {(i.organization_id, i.license_id, i.item.item_id): i for i in self.items.values()}
 
     @cached_property

@@ -51,18 +51,9 @@ class Names:
         """Numbers of the codes that were given a name, the first of them first."""
         return tuple([given.code for given in self.of_name.get(name, ())])
 
-    def since(self, code: int) -> int:
-        """UTC seconds at which a code got the name that it has, 0 when that is not known."""
-        given = self._held(code)
-        return given.since if given is not None else 0
-
     def place(self, code: int) -> int:
         """Where in the feed a code got the name that it has: of two the one with the lower place had its name first."""
-        given = self._held(code)
-        return given.place if given is not None else -1
-
-    def _held(self, code: int) -> Given | None:
-        return self.had[code][-1] if code in self.had else None
+        return self.had[code][-1].place if code in self.had else -1
 
 
 def learn(rows: Iterable[Given]) -> Names:

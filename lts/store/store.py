@@ -157,11 +157,6 @@ class Store:
         self.highest_time = highest
         self._served = {one for one in self._served if one < day} | {day}
 
-    def kept_refusals(self) -> bytes:
-        """See meta.refusals."""
-        with self.reader() as db:
-            return meta.refusals(db)
-
     def try_storing(self) -> None:
         """Store something of no meaning. Raises CannotStore when nothing can be stored."""
         self.write(meta.try_storing)

@@ -100,7 +100,8 @@ class Writer:
         self._on_commit = on_commit
         self._memory = memory
         self._on_fault = on_fault
-        self._faulty = False
+        self.faulty = False
+        """Whether the last group that had something to store could not store it."""
         self._queue: list[Waiting[Any]] = []
         self._lock = threading.Lock()
         self._led = False
@@ -113,11 +114,6 @@ class Writer:
         """Groups begun."""
         self.busy = False
         """Whether one is under way."""
-
-    @property
-    def faulty(self) -> bool:
-        """Whether the last group that had something to store could not store it."""
-        return self._faulty
 
     @property
     def queue_depth(self) -> int:
@@ -192,7 +188,7 @@ class Writer:
         try:
             self._commit(group)
         except STORAGE_FAULTS as error:
-            self._faulty = True
+            self.faulty = True
             self.failures += 1
             self._on_fault(error)
             self._fail(group, cause=error)
@@ -234,8 +230,8 @@ class Writer:
             raise
         if committed:
             self._on_commit(tx.rows)
-            if self._faulty:
-                self._faulty = False
+            if self.faulty:
+                self.faulty = False
                 self._on_fault(None)
             if self._journal.committed():
                 self._on_log()

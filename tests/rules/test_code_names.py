@@ -16,14 +16,14 @@ def names(*rows: tuple[str, int, int, str, int]) -> Names:
 def test_of_two_that_have_a_name_the_one_that_got_it_first_has_the_lower_place() -> None:
     known = names((NAME, A, 500, "one", 1), (NAME, B, 100, "one", 2))
     assert known.place(A) < known.place(B)
-    assert (known.since(A), known.since(B), known.since(7), known.place(7)) == (500, 100, 0, -1)
+    assert (known.had[A][-1].since, known.had[B][-1].since, known.place(7)) == (500, 100, -1)
 
 
 def test_a_code_that_gets_a_name_of_its_own_back_stands_behind_who_had_it_meanwhile() -> None:
     rows = [(NAME, A, 10, "one", 1), (OTHER, A, 20, "one", 2), (NAME, B, 30, "one", 3), (NAME, A, 40, "one", 4)]
     known = names(*rows, (NAME, A, 50, "one", 5))
     assert known.place(B) < known.place(A)
-    assert known.since(A) == 40, "an edit that leaves the name is no naming"
+    assert known.had[A][-1].since == 40, "an edit that leaves the name is no naming"
     assert known.bore(A, OTHER)
     assert not known.bore(B, OTHER)
     assert known.bearers(NAME) == (A, B, A)

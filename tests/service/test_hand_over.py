@@ -177,7 +177,7 @@ def test_a_main_whose_standby_is_not_in_step_asks_nothing(duet: Duet) -> None:
 def test_a_standby_that_lacks_something_says_no(duet: Duet) -> None:
     duet.main.server.authorize(None, DEVICE)
     with duet.main.server.ctx.store.reader():
-        duet.main.node.confirming._serial = 10**6
+        duet.main.node.confirming.serial = 10**6
         duet.cut = True
         duet.main.server.ctx.note_event("something", {})
         duet.cut = False

@@ -71,7 +71,8 @@ def test_a_crash_costs_no_more_than_the_seconds_since_the_last_flush(duet: Duet)
     refuse(duet.main.server, "216998-a")
     ctx.refusals.flush(ctx.store, NOON)
     refuse(duet.main.server, "216998-late")
-    kept = ctx.store.kept_refusals()
+    with ctx.store.reader() as db:
+        kept = meta.refusals(db)
     assert [one.handshake_code for one in type(ctx.refusals)(kept).latest()] == ["216998-a"]
 
 

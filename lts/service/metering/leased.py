@@ -28,8 +28,8 @@ def leased(tx: Transaction, lease: Lease) -> Leased:
     code = _by_number(tx, catalog, lease) if lease.code is not None else catalog.bearer(lease)
     if code is None:
         raise not_held(lease, "handshake code")
-    find = catalog.item_of
-    return Leased(code, tuple([find(code.organization_id, item.license_id, item.item_id) for item in lease.items]))
+    find = catalog.items_by_name.get
+    return Leased(code, tuple([find((code.organization_id, item.license_id, item.item_id)) for item in lease.items]))
 
 
 def not_held(lease: Lease, what: str) -> NotVerified:

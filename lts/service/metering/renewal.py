@@ -43,7 +43,7 @@ def renewal(
         admission.admit(code, request)
     except Refusal:
         return ()
-    part = code.of_product(request.product)
+    part = code.by_product.get(request.product)
     if part is None:
         return ()
     granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device)).granted

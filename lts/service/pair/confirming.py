@@ -21,7 +21,8 @@ class Confirming:
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
         self._acknowledged = threading.Condition(threading.RLock())
-        self._serial = 0
+        self.serial = 0
+        """What the other server has of this server's feed, as last said."""
         self._given: tuple[int, float] | None = None
         self._asking = 0
         self._heard = 0.0
@@ -33,7 +34,7 @@ class Confirming:
         with self._acknowledged:
             self._asking += 1
             self._heard = now
-            self._serial = serial
+            self.serial = serial
             given, self._given = self._given, None
             if given is not None and serial >= given[0] and now - given[1] <= IN_STEP_SECONDS and not self.in_step:
                 self.in_step = True
@@ -49,13 +50,13 @@ class Confirming:
     def wait(self, serial: int) -> bool:
         """Whether the other server has this serial; waits up to a second while it is in step."""
         with self._acknowledged:
-            if self._serial >= serial:
+            if self.serial >= serial:
                 return True
             if not self.in_step:
                 return False
-            if not self._acknowledged.wait_for(lambda: self._serial >= serial or not self.in_step, IN_STEP_SECONDS):
+            if not self._acknowledged.wait_for(lambda: self.serial >= serial or not self.in_step, IN_STEP_SECONDS):
                 self.in_step = False
-            return self._serial >= serial
+            return self.serial >= serial
 
     def look(self) -> bool:
         """Whether the other server just fell out of step because nothing came any more."""
@@ -71,8 +72,3 @@ class Confirming:
             self.in_step = False
             self._given = None
             self._acknowledged.notify_all()
-
-    @property
-    def serial(self) -> int:
-        """What the other server has of this server's feed, as last said."""
-        return self._serial
