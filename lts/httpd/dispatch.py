@@ -12,9 +12,10 @@ the interpreter with one of them (docs/decisions/0009-portal-cost.md).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections import deque
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from lts.httpd.pool import Pool
@@ -28,35 +29,17 @@ GROUPED_BYTES = 16 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
 
 
-class Lane:
-    """Requests that wait for a thread of their own."""
-
-    def __init__(self) -> None:
-        self._tasks: deque[Any] = deque()
-        self._ready = threading.Condition(threading.Lock())
-        self._ended = False
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def put(self, task: Any) -> None:
-        """Add a request."""
-        with self._ready:
-            self._tasks.append(task)
-            self._ready.notify()
-
-    def take(self, most: int, *, wait: bool) -> list[Any]:
-        """Up to `most` requests, none when nothing waits; with `wait` none only once the server ends."""
-        with self._ready:
-            while wait and not self._tasks and not self._ended:
-                self._ready.wait()
-            return [self._tasks.popleft() for _ in range(min(most, len(self._tasks)))]
-
-    def end(self) -> None:
-        """Nothing more will come."""
-        with self._ready:
-            self._ended = True
-            self._ready.notify_all()
+def _take(waiting: SimpleQueue[Any], *, wait: bool) -> list[Any]:
+    """A group of requests, none when nothing waits; with `wait` none only once the server ends, which None says."""
+    found: list[Any] = []
+    with contextlib.suppress(Empty):
+        while len(found) < GROUP:
+            task = waiting.get(block=wait and not found)
+            if task is None:
+                waiting.put(None)  # for the next time
+                break
+            found.append(task)
+    return found
 
 
 class Dispatcher:
@@ -65,7 +48,8 @@ class Dispatcher:
     def __init__(self, application: App | None, threads: int) -> None:
         self._application = application
         self._pool = Pool(threads)
-        self._calls, self._pages = Lane(), Lane()
+        self._calls: SimpleQueue[Any] = SimpleQueue()
+        self._pages: SimpleQueue[Any] = SimpleQueue()
         if application is not None:
             # One thread each: measured, a second one only fights the first for the interpreter.
             threading.Thread(target=self._serve_groups, name="lts-calls", daemon=True).start()
@@ -74,7 +58,7 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """Requests that wait for a thread."""
-        return len(self._calls) + len(self._pages) + len(self._pool)
+        return self._calls.qsize() + self._pages.qsize() + len(self._pool)
 
     def add_task(self, task: Any) -> None:
         """A channel has a whole request."""
@@ -90,14 +74,14 @@ class Dispatcher:
 
     def shutdown(self, timeout: float) -> None:
         """Finish what is being served within so many seconds; what waits for the pool is dropped."""
-        self._calls.end()
-        self._pages.end()
+        self._calls.put(None)
+        self._pages.put(None)
         self._pool.end(timeout)
 
     def _serve_groups(self) -> None:
         parked: list[Any] = []
         while True:
-            group = self._calls.take(GROUP, wait=not parked)
+            group = _take(self._calls, wait=not parked)
             if not group and not parked:
                 return
             try:
@@ -114,9 +98,9 @@ class Dispatcher:
                 log.exception("a group of requests could not be served")
 
     def _serve_pages(self) -> None:
-        while pages := self._pages.take(1, wait=True):
+        while (page := self._pages.get()) is not None:
             try:
-                pages[0].service()
+                page.service()
             except Exception:
                 log.exception("a page could not be answered")
 
