@@ -19,8 +19,7 @@ from lts.web import openapi, peer_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin import alerts_api, portal_api
 from lts.web.admin.jsonbody import SECRET_BYTES
-from lts.web.admin.signin import SignIn
-from lts.web.bearer import token_of
+from lts.web.admin.signin import SignIn, token_of
 from lts.web.client.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi

@@ -27,7 +27,6 @@ from lts.service.core.context import Context
 from lts.service.maintenance import attention
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin.jsonbody import body_fields, body_text, secret_body
-from lts.web.bearer import token_of
 from lts.web.ratelimit import Limiter
 
 log = logging.getLogger("lts.signin")
@@ -143,7 +142,6 @@ class SignIn:
         response.set_cookie(f"{self._cookie}-known", known, max_age=365 * 86400, **common)
 
     def drop_cookie(self, response: Response) -> None:
-        """Signed out."""
         response.delete_cookie(self._cookie, path=None)
 
     def csrf(self) -> str | None:
@@ -212,6 +210,12 @@ class SignIn:
     def _known_mac(self, name: str, session: str) -> str:
         text = f"{name}\0{session}".encode("utf-8", "replace")
         return hmac.new(self._known_key, text, "sha256").hexdigest()[:32]
+
+
+def token_of(incoming: Request) -> bytes:
+    """The token of `Authorization: Bearer TOKEN` (RFC 6750), the scheme in any case (RFC 9110); else nothing."""
+    scheme, _, token = incoming.headers.get("Authorization", "").partition(" ")
+    return token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
 
 
 def _refuse_while(wait: float) -> None:
