@@ -43,12 +43,10 @@ class SetupError(Exception):
 
 
 def say(text: str) -> None:
-    """A line of progress."""
     print(text, file=sys.stderr, flush=True)
 
 
 def python_of(venv: Path) -> Path:
-    """The interpreter inside a virtual environment."""
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 

@@ -82,7 +82,6 @@ class _Faults:
         self.found: list[str] = []
 
     def add(self, key: str, what: str) -> None:
-        """A fault of a setting."""
         match = re.search(rf'"{re.escape(key)}"\s*:', self._text)
         line = self._text.count("\n", 0, match.start()) + 1 if match else 1
         self.found.append(f"{self._path}, line {line}: {key} {what}.")

@@ -72,7 +72,6 @@ class PublicKey:
 
     @property
     def jwk(self) -> dict[str, str]:
-        """The key as a JWK."""
         return {"crv": "Ed25519", "kty": "OKP", "x": self.x}
 
     @cached_property
@@ -127,7 +126,6 @@ class SigningKey:
 
     @property
     def kid(self) -> str:
-        """Key id of the public half."""
         return self.public.kid
 
     def sign(self, data: bytes) -> bytes:

@@ -211,7 +211,6 @@ class Timed:
             left = left[self.socket.send(left) :]
 
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
-        """What arrives, as a file."""
         return _Counted(self, _Arriving(self, self.socket.makefile("rb", buffering=0)))
 
     def close(self) -> None:

@@ -64,7 +64,6 @@ class Opened:
     token: str
 
     def app(self, config: Config) -> App:
-        """The WSGI application over it."""
         return App(self.ctx, config, self.token)
 
 

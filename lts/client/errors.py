@@ -1,10 +1,4 @@
-"""What can go wrong for an application.
-
-ClientError
-├── Refused      the server said no: `code` of the table in docs/protocol.md, `number` = -20000 - code
-├── Unreachable  no server answered as one; the lease at hand goes on until its end
-└── NotTrusted   an answer that does not verify against the vendor's key, or no key to verify it with
-"""
+"""What can go wrong for an application: ClientError, and the kinds of it."""
 
 from __future__ import annotations
 

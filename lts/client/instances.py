@@ -53,8 +53,6 @@ class Instances:
 
 
 class Held:
-    """Instances that were taken."""
-
     def __init__(self, owner: Instances, count: int) -> None:
         self._owner = owner
         self._count = count

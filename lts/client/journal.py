@@ -99,7 +99,6 @@ class Journal:
         self._open()
 
     def close(self) -> None:
-        """No more lines come."""
         for file in (self._file, self._retired):
             if file is not None:
                 os.close(file)

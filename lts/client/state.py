@@ -70,7 +70,6 @@ class State:
             self._db = _open(None)
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     @contextlib.contextmanager
@@ -180,7 +179,6 @@ class State:
         return self._present()[0]
 
     def lease(self) -> str | None:
-        """The present lease."""
         return self._present()[1]
 
     def _present(self) -> tuple[str | None, str | None]:

@@ -105,7 +105,6 @@ class Refused(_ErrorTask):  # type: ignore[misc]  # see above
         self.write(body)
 
     def _log(self, error: Exception) -> str:
-        """Returns the request id."""
         identifier = problems.new_id()
         log.info("%s a request of %s refused by its header: %s", identifier, self.channel.addr[0], error)
         return identifier
@@ -236,7 +235,6 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
             application.settle(environ)
 
     def handle_read(self) -> None:
-        """See waitress."""
         if not self._drain_since:
             super().handle_read()
             self.server.make_room()

@@ -144,11 +144,9 @@ class Chunks:
         return len(self._buffer)
 
     def getbuf(self) -> Any:
-        """The buffer with the body."""
         return self._buffer
 
     def getfile(self) -> Any:
-        """The body to read."""
         return self._buffer.getfile()
 
     def received(self, data: bytes) -> int:

@@ -99,7 +99,6 @@ class Listener:
 
     @property
     def connections(self) -> int:
-        """Open connections."""
         return sum(len(acceptor.active_channels) for acceptor in self._acceptors)
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:

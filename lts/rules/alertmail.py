@@ -35,8 +35,6 @@ class Server:
 
 @dataclass(frozen=True)
 class Mail:
-    """A message ready to be sent."""
-
     subject: str
     text: str
     html: str

@@ -1,10 +1,5 @@
-"""When an administrator is told of something: what is watched, and which is news.
-
-See docs/design/administering.md, Usage alerts.
-
-A level is news once. It can be news again when the value has fallen under it by SLACK points, or the quota has grown.
-Of several levels reached at once the highest is told.
-"""
+"""When an administrator is told of something: what is watched, and which is news (docs/design/administering.md, Usage
+alerts)."""
 
 from __future__ import annotations
 
@@ -56,7 +51,6 @@ class Measure:
     params: Json = field(default_factory=dict)
 
     def reaches(self, level: int) -> bool:
-        """Whether the value is at a level or above."""
         return self.value * 100 >= level * self.base
 
     def holds(self, level: int) -> bool:

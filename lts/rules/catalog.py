@@ -40,7 +40,6 @@ class LicenseItem:
 
     @property
     def license_name(self) -> LicenseName:
-        """The license it stands in."""
         return self.vendor, self.license_id
 
     @cached_property

@@ -1,7 +1,5 @@
-"""Ends as people read them: the end of a day is 24:00 of that day, and days are counted as a calendar counts them.
-
-See docs/design/license-files.md, License item.
-"""
+"""Ends as people read them: the end of a day is 24:00 of that day, and days are counted as a calendar counts them
+(docs/design/license-files.md, License item)."""
 
 from __future__ import annotations
 

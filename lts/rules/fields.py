@@ -27,7 +27,6 @@ class Fields:
         self._asked: set[str] = set()
 
     def fault(self, name: str, what: str) -> LicenseFileError:
-        """The error for a field."""
         return LicenseFileError("bad-field", f"In {self.where}, {name} {what}.", field=f"{self.where}: {name}")
 
     def get(self, name: str) -> Any:
@@ -90,7 +89,6 @@ class Fields:
         return value
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        """true or false."""
         value = self.get(name)
         if value is None:
             return default
@@ -99,7 +97,6 @@ class Fields:
         return value
 
     def one_of(self, name: str, allowed: tuple[str, ...], *, default: str | None = None) -> str:
-        """One of some words."""
         value = self.get(name)
         if value is None and default is not None:
             return default
@@ -123,11 +120,9 @@ class Fields:
         raise self.fault(name, "must be a date such as 2026-11-25, or a time such as 2026-11-25T00:00:00Z")
 
     def object(self, name: str) -> Fields:
-        """A JSON object within."""
         return Fields(self.get(name), f"{name} of {self.where}")
 
     def objects(self, name: str, *, optional: bool = False) -> list[Fields]:
-        """A list of JSON objects."""
         value = self.get(name)
         if value is None and optional:
             return []

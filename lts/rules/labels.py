@@ -54,11 +54,7 @@ def kind(fingerprint: str) -> str:
 
 
 def compare(known: tuple[str, ...], present: tuple[str, ...]) -> Verdict:
-    """Known label fingerprints against those present now.
-
-    The machine is the same when at least half of the known ones still match, one of them unique to a
-    machine; with no unique one known the binding is weak and the machine counts as the same.
-    """
+    """Known label fingerprints against those present now (docs/design/machine.md, Machine labels)."""
     matching = set(known) & set(present)
     unique_known = [label for label in known if kind(label) in UNIQUE]
     unique_match = any(kind(label) in UNIQUE for label in matching)

@@ -25,7 +25,6 @@ class Page:
 
     @property
     def offset(self) -> int:
-        """Rows before this page."""
         return (self.number - 1) * (self.size or 0)
 
 

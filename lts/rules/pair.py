@@ -78,12 +78,7 @@ class Place(NamedTuple):
 
 def serve_alone(place: Place, limit: float) -> str | None:
     """Why a server that does not serve begins to, without the other one (docs/design/pair.md, Taking over); None = it
-    waits.
-
-    A standby takes over when nothing at all came for `limit` seconds, only if it was in step once, and never while
-    the pair is stopped: what answers wrongly is alive. A main serves when it could not follow the other for as long,
-    unless it has the other's word that that one serves.
-    """
+    waits. `limit` in seconds; what answers wrongly is alive."""
     if place.status == SERVING:
         return None
     if place.role == STANDBY:

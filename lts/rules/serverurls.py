@@ -1,7 +1,5 @@
-"""URLs of the servers as they stand in license keys: the main's, then the standby's.
-
-See docs/design/administering.md, License keys and server URLs.
-"""
+"""URLs of the servers as they stand in license keys: the main's, then the standby's (docs/design/administering.md,
+License keys and server URLs)."""
 
 from __future__ import annotations
 

@@ -19,5 +19,4 @@ def decode(data: bytes) -> array[int]:
 
 
 def encode(counts: array[int]) -> bytes:
-    """The blob of a row."""
     return counts.tobytes() if max(counts) > _MOST else array("I", counts).tobytes()

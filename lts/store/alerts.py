@@ -43,7 +43,6 @@ class Attempt:
 
 
 def put(tx: Transaction, record: Alerted, time: int) -> None:
-    """Apply an ALERTED change."""
     for key, level, base in record.levels:
         if not pair.decides(tx, f"alert:{key}"):
             continue
@@ -104,7 +103,6 @@ def _message(key: str, time: int, events: str, channels: str) -> Message:
 
 
 def count(db: apsw.Connection) -> int:
-    """How many messages there are."""
     return int(sql.value(db, "SELECT count(*) FROM messages"))
 
 
@@ -123,7 +121,6 @@ def outcomes(db: apsw.Connection, message: str) -> dict[str, tuple[str, int, str
 
 
 def attempt(db: apsw.Connection, message: str, channel: str) -> Attempt | None:
-    """What was tried of a message on a channel."""
     query = "SELECT tries, next, error, rest FROM attempts WHERE message = ? AND channel = ?"
     row = sql.first(db, query, (message, channel))
     return None if row is None else Attempt(row[0], row[1], row[2], tuple(json.loads(row[3])))

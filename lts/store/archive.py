@@ -119,7 +119,6 @@ def candidates(db: apsw.Connection, origin: int, before: int) -> list[Change]:
 
 
 def file_name(origin: int, first: int, last: int) -> str:
-    """Name in the folder of archives."""
     return f"feed-{origin}-{first:012}-{last:012}.ltsa"
 
 

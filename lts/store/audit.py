@@ -164,7 +164,6 @@ def newest(db: apsw.Connection, actions: tuple[str, ...], server: str, since: in
 
 
 def count(db: apsw.Connection, wanted: Wanted) -> int:
-    """How many lines there are."""
     where, values = _where(wanted)
     return int(sql.value(db, f"SELECT count(*) FROM audit a WHERE {where}", values))  # noqa: S608 - fixed parts
 

@@ -38,7 +38,6 @@ def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
 
 
 def one(db: apsw.Connection, key: int) -> StoredCode:
-    """The code of this number."""
     return _stored(db, sql.rows(db, _CODES.format("c.id = ?"), (key,))[0])
 
 
@@ -135,12 +134,10 @@ def set_setting(tx: Transaction, record: Setting) -> None:
 
 
 def settings(db: apsw.Connection) -> dict[str, Any]:
-    """All settings by name."""
     return {name: json.loads(value) for name, value in sql.rows(db, "SELECT name, value FROM settings")}
 
 
 def trust(tx: Transaction, record: Trust) -> None:
-    """Apply a TRUST change."""
     tx.execute("INSERT OR REPLACE INTO trusted VALUES (?, ?)", (record.kid, record.pub))
     tx.forget_catalog()
 

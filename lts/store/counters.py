@@ -47,7 +47,6 @@ class Ends:
             self._after += n
 
     def after(self, moment: int) -> int:
-        """How many end after a moment."""
         asked, at = self._asked, self.at
         if abs(moment - asked) > len(at):
             self._after = sum(n for end, n in at.items() if end > moment)
@@ -108,7 +107,6 @@ class Counters:
         self._undo_seats: list[tuple[SeatCounts, int, tuple[int, ...], int, int]] = []
 
     def add(self, key: SumKey, n: int) -> None:
-        """Add `n` to a sum."""
         self.sums[key] += n
         self._undo.append((key, n))
 

@@ -118,11 +118,9 @@ class Series:
         return ((slot, count) for slot, count in enumerate(self.counts) if count)
 
     def slots_as_bits(self) -> int:
-        """The slots with a count, as bits."""
         return self.bits if self.counts is None else bits_of([count > 0 for count in self.counts])
 
     def total(self) -> int:
-        """Sum over the day."""
         if self.closed_sum is not None:
             return self.closed_sum
         return self.bits.bit_count() if self.counts is None else sum(self.counts)
@@ -156,7 +154,6 @@ def plain_day(data: bytes) -> bytes:
 
 
 def decode_day(data: bytes) -> dict[SeriesKey, Series]:
-    """The series of a stored row."""
     day: dict[SeriesKey, Series] = {}
     for branch, item, type_key, width, first, raw in _decode(data):
         series = day[branch, item, type_key] = Series()
@@ -233,7 +230,6 @@ def _sum(day: dict[SeriesKey, Series], branches: set[int], key: SeriesKey) -> in
 
 
 def encode_day(day: dict[SeriesKey, Series]) -> bytes:
-    """The blob of a row."""
     return _encode([(*key, *_encode_series(series)) for key, series in day.items()])
 
 
@@ -254,7 +250,6 @@ def _encode_series(series: Series) -> tuple[int, int, bytes]:
 
 
 def _total(width: int, first: int, raw: bytes) -> int:
-    """The sum of a stored series."""
     if width < 0:
         return first
     if width > _APART:

@@ -67,7 +67,6 @@ def find(db: apsw.Connection, wanted: Wanted, sort: str, descending: bool, offse
 
 
 def count(db: apsw.Connection, wanted: Wanted) -> int:
-    """How many there are."""
     if wanted.forked_only:
         return len(find(db, wanted, "first", False, 0, 1 << 40))
     where, values = _where(wanted)

@@ -28,7 +28,6 @@ _EMPTY = "DELETE FROM usage_devices WHERE code = ? AND span = ? AND device = ? A
 
 
 def add(db: apsw.Connection, sums: Mapping[Key, int]) -> None:
-    """Add units to the days of devices."""
     rows: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
     for (code, device, item, type_key, day), units in sums.items():
         rows[day % SPAN].append((code, day // SPAN, device, item, type_key, units))

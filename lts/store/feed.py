@@ -1,7 +1,5 @@
-"""The change feed: every change in order, chained by hash within its origin.
-
-See docs/design/architecture.md, The change feed.
-"""
+"""The change feed: every change in order, chained by hash within its origin (docs/design/architecture.md, The change
+feed)."""
 
 from __future__ import annotations
 
@@ -46,7 +44,6 @@ def chain_hash(previous: bytes, serial: int, time: int, kind: int, payload: byte
 
 
 def append(db: apsw.Connection, rows: list[Row]) -> None:
-    """Write changes."""
     db.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 

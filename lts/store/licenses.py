@@ -156,7 +156,6 @@ def older_files(db: apsw.Connection, license_key: int) -> list[str]:
 
 
 def all_files(db: apsw.Connection) -> Iterator[str]:
-    """Every file of every license."""
     return (jws for (jws,) in sql.each(db, "SELECT jws FROM license_files"))
 
 

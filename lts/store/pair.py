@@ -1,8 +1,7 @@
 """What the tables hold because of the pair: epochs, which change decided a setting, one thing under two numbers.
 
-The rules are those of docs/design/pair.md, Both serving: settings merge one by one, the later in knowledge wins; among
-those that did not know of each other the higher epoch, then the main. What does not depend on who wins (usage, seats,
-licenses) needs nothing of this.
+The rules are those of docs/design/pair.md, Both serving. What does not depend on who wins (usage, seats, licenses)
+needs nothing of this.
 """
 
 from __future__ import annotations
@@ -33,7 +32,6 @@ def put_epoch(tx: Transaction, record: records.Epoch) -> None:
 
 
 def load_epochs(db: apsw.Connection) -> dict[int, Served]:
-    """The epoch of each origin."""
     return {
         origin: Served(epoch, bool(main), generation, dict(_decode(knows)))
         for origin, epoch, main, generation, knows in sql.rows(

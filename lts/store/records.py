@@ -14,8 +14,6 @@ import msgspec
 
 
 class Kind(IntEnum):
-    """What a change of the feed says."""
-
     ORIGIN = 1
     SETTING = 2
     TRUST = 3
@@ -145,8 +143,6 @@ class Event(Record, frozen=True):
 
 
 class TypeNamed(Record, frozen=True):
-    """A usage type got its number."""
-
     type: int
     name: str
 

@@ -29,7 +29,6 @@ _COLUMNS = "id, digest, user, mark, begun, seen, address, agent"
 
 
 def find(db: apsw.Connection, digest: bytes) -> StoredSession | None:
-    """The session of a cookie."""
     row = sql.first(db, f"SELECT {_COLUMNS} FROM sessions WHERE digest = ?", (digest,))  # noqa: S608 - fixed columns
     return None if row is None else StoredSession(*row)
 
@@ -41,7 +40,6 @@ def all_sessions(db: apsw.Connection) -> list[StoredSession]:
 
 
 def put(tx: Transaction, session: StoredSession) -> None:
-    """Keep a new session."""
     tx.housekeeping = True
     tx.execute(
         "INSERT INTO sessions (id, digest, user, mark, begun, seen, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -51,7 +49,6 @@ def put(tx: Transaction, session: StoredSession) -> None:
 
 
 def touch(tx: Transaction, key: str, now: int) -> None:
-    """The session was used."""
     tx.housekeeping = True
     tx.execute("UPDATE sessions SET seen = ? WHERE id = ?", (now, key))
 

@@ -15,12 +15,10 @@ Row = tuple[Any, ...]
 
 
 def rows(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> list[Row]:
-    """All rows at once."""
     return db.execute(sql, values).fetchall()
 
 
 def each(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> Iterator[Row]:
-    """Rows as they come."""
     yield from db.execute(sql, values)
 
 

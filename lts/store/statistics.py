@@ -78,7 +78,6 @@ def first_day(db: apsw.Connection, selection: Selection) -> int | None:
 
 
 def first_days(db: apsw.Connection) -> dict[int, int]:
-    """The first day with usage of each item."""
     return dict(sql.rows(db, "SELECT item, min(day) FROM usage_dates GROUP BY item"))
 
 
@@ -119,5 +118,4 @@ def _join(found: dict[int, Activity], group: int, devices: int, peak: int) -> No
 
 
 def type_names(db: apsw.Connection) -> dict[int, str]:
-    """Names of the usage types by number."""
     return dict(sql.rows(db, "SELECT id, name FROM types"))

@@ -198,7 +198,6 @@ class Store:
         return catalog if moves % 2 == 0 and moves == memory.catalog_moves else memory.build_catalog(db)
 
     def close(self) -> None:
-        """Finish what waits and close everything."""
         while True:
             try:
                 self._readers.get_nowait().close()

@@ -1,8 +1,4 @@
-"""Usage types by number, and where a device's day counts a type.
-
-A name gets a number when it is first used, as long as there is room; a device's day keeps every other name by its
-digest. What a name was in a row it stays there, whatever it gets later, or another server of the pair gave it.
-"""
+"""Usage types by number, and where a device's day counts a type (docs/design/charging.md, Types)."""
 
 from __future__ import annotations
 
@@ -28,7 +24,6 @@ def number_of(tx: Transaction, name: str, time: int) -> int:
 
 
 def name_type(tx: Transaction, record: TypeNamed) -> None:
-    """Apply a TYPE change."""
     known = tx.types.get(record.name)
     if known is not None:
         pair.add_alias(tx, pair.TYPE, record.type, known)

@@ -201,7 +201,6 @@ class _Units:
         return (self._day * SLOTS_PER_DAY + slot) // SLOTS_PER_HOUR
 
     def add(self, code: int, device: int) -> None:
-        """Add what grew to everything that is summed."""
         for (item, type_number, hour), rise in self._grown.items():
             self._tx.add_units(code, item, type_number, hour, rise)
             self._tx.add_device_units((code, device, item, type_number, self._day), rise)

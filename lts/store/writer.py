@@ -1,11 +1,5 @@
-"""One writing connection, used by one thread at a time, commits in groups.
-
-See docs/design/architecture.md, The write path.
-
-An operation runs inside a transaction with others that waited; nobody gets an answer before the commit is
-durable. An operation refuses (LtsError) before it emits anything; any other failure after an emit undoes
-the group, whose operations then run again one by one, so that one cannot harm the others.
-"""
+"""One writing connection, used by one thread at a time, commits in groups (docs/design/architecture.md, The write
+path). An operation refuses by LtsError."""
 
 from __future__ import annotations
 
@@ -38,8 +32,6 @@ STORAGE_FAULTS = (
 
 
 class Waiting(Generic[T]):
-    """An operation handed to the writer."""
-
     __slots__ = ("_woken", "_writer", "done", "error", "operation", "outcome", "sleeps")
 
     def __init__(self, writer: Writer, operation: Callable[[Transaction], T]) -> None:
@@ -72,16 +64,14 @@ class Waiting(Generic[T]):
         self._woken.acquire()
 
     def wake(self) -> None:
-        """End `wait`."""
         self._woken.release()
 
 
 class Writer:
     """Runs operations durably, one group at a time, in the thread of one of those who wait (the leader).
 
-    A thread of its own would have to be woken for every group, and would fight for the interpreter with
-    those it works for (docs/decisions/0003-write-path.md). `on_fault(error or None)` is told when storing
-    fails and when it works again, `on_commit` what a commit wrote to the feed, `on_log` that the log began anew.
+    `on_fault(error or None)` is told when storing fails and when it works again, `on_commit` what a commit wrote to the
+    feed, `on_log` that the log began anew.
     """
 
     def __init__(

@@ -1,7 +1,5 @@
-"""What clients are told: the answers' types, from which openapi.json is made too.
-
-See docs/design/surface.md, Client API.
-"""
+"""What clients are told: the answers' types, from which openapi.json is made too (docs/design/surface.md, Client
+API)."""
 
 from __future__ import annotations
 
@@ -133,5 +131,4 @@ def reported(done: Reported, now: int) -> bytes:
 
 
 def health(status: str) -> bytes:
-    """The body of health."""
     return encode(HealthAnswer(status, __version__))  # type: ignore[arg-type]  # one of the three

@@ -43,7 +43,6 @@ class Metrics:
             self._seconds[call] += seconds
 
     def counts(self) -> Counts:
-        """All counts so far, of one moment."""
         with self._lock:
             buckets = {call: list(counts) for call, counts in self._buckets.items()}
             return Counts(dict(self._requests), buckets, dict(self._seconds))

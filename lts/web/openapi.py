@@ -111,7 +111,6 @@ def _health() -> Json:
 
 @lru_cache(maxsize=1)
 def document() -> Json:
-    """The document, OpenAPI 3.1."""
     _, schemas = msgspec.json.schema_components(TYPES, ref_template="#/components/schemas/{name}")
     _state_rules(schemas)
     codes = "; ".join(f"{code}: {TITLES[code]}" for code in sorted(HTTP_STATUS))
@@ -141,5 +140,4 @@ def document() -> Json:
 
 @lru_cache(maxsize=1)
 def document_bytes() -> bytes:
-    """The document as JSON text."""
     return json.dumps(document(), ensure_ascii=False).encode("utf-8")

@@ -55,12 +55,10 @@ class Limiter:
         return admit(self._due.get(key), now, self._interval, self._burst)[1]
 
     def forget(self, key: Hashable) -> None:
-        """The key owes nothing any more."""
         with self._lock:
             self._due.pop(key, None)
 
     def __len__(self) -> int:
-        """Keys that are held."""
         return len(self._due)
 
     def _sweep(self, now: float) -> None:
@@ -92,7 +90,6 @@ class Limits:
         _refuse_while(self._work.wait_of(address), "with large reports from this address")
 
     def work(self, address: str, units: int) -> None:
-        """A large report of an address."""
         self.check_work(address)
         self._work.charge(address, units)
 
@@ -111,7 +108,6 @@ class Limits:
         _refuse_while(self._addresses.wait_of(address), "from this address")
 
     def refused(self, address: str) -> None:
-        """A request of this address was refused."""
         self._addresses.take(address)
 
 

@@ -32,8 +32,6 @@ _COMPRESS_FROM = 500
 
 @dataclass(frozen=True)
 class Asset:
-    """One file, as it is sent."""
-
     data: bytes
     kind: str
 
@@ -44,7 +42,6 @@ class Asset:
 
     @cached_property
     def etag(self) -> str:
-        """Its digest."""
         return hashlib.sha256(self.data).hexdigest()[:32]
 
 

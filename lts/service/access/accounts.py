@@ -32,7 +32,6 @@ MAX_USERS, MAX_USER_NAME = 200, 64
 
 
 def users_of(catalog: Catalog) -> dict[str, Json]:
-    """Stored users by name."""
     return catalog.settings_of(USER)
 
 
@@ -218,8 +217,6 @@ def add_token(ctx: Context, name: str, role: Any, actor: str, now: int) -> Json:
 
 
 def remove_token(ctx: Context, key: str, actor: str, now: int) -> None:
-    """End a token. Raises AdminError."""
-
     def operation(tx: Transaction) -> None:
         if TOKEN + key not in tx.catalog.settings:
             raise AdminError("no-such-token", "There is no such token.", status=404)

@@ -1,8 +1,4 @@
-"""Sessions of browsers, and the one-time code of the first visit.
-
-A session belongs to this server alone and lives in its database, so that it survives a restart. It ends when it is
-ended, unused for long, or when the user's password changed, on whichever server of a pair that was.
-"""
+"""Sessions of browsers, which belong to this server alone, and the one-time code of the first visit."""
 
 from __future__ import annotations
 

@@ -116,7 +116,6 @@ def _note_failures(ctx: Context, failed: list[str]) -> None:
 
 
 def test_event(now: int) -> Json:
-    """What a test message tells."""
     return {"kind": "test", "level": 0, "params": {"time": now}}
 
 

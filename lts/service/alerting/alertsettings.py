@@ -200,7 +200,6 @@ def webhooks_of(ctx: Context) -> list[Webhook]:
 
 
 def webhook(ctx: Context, key: str) -> Webhook:
-    """One webhook. Raises AdminError."""
     found = next((hook for hook in webhooks_of(ctx) if hook.id == key), None)
     if found is None:
         raise AdminError("no-such-webhook", "There is no such webhook.", status=404)
@@ -228,8 +227,6 @@ def add_webhook(ctx: Context, name: str, url: object, actor: str, now: int) -> J
 
 
 def remove_webhook(ctx: Context, key: str, actor: str, now: int) -> None:
-    """Remove a webhook. Raises AdminError."""
-
     def operation(tx: Transaction) -> None:
         if WEBHOOK + key not in tx.catalog.settings:
             raise AdminError("no-such-webhook", "There is no such webhook.", status=404)

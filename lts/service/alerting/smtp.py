@@ -32,8 +32,6 @@ _OF_THE_MESSAGE = (smtplib.SMTPDataError, smtplib.SMTPSenderRefused, UnicodeErro
 
 
 class MailError(DeliveryError):
-    """A mail was not taken."""
-
     def __init__(self, detail: str, *, reached: bool = True) -> None:
         super().__init__("mail-failed", detail, reached=reached)
 

@@ -28,8 +28,6 @@ _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_addre
 
 
 class WebhookError(DeliveryError):
-    """A webhook did not take what it was told."""
-
     def __init__(self, detail: str, *, reached: bool = True) -> None:
         super().__init__("webhook-failed", detail, reached=reached)
 
@@ -48,7 +46,6 @@ def signature(secret: str, time: int, body: bytes) -> str:
 
 
 def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
-    """Tell a webhook. Raises WebhookError."""
     parts = urlsplit(hook.url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     target = parts.path or "/"

@@ -137,7 +137,6 @@ class Context:
         self.store.write(lambda tx: tx.emit(record, self.clock.now()))
 
     def write_pending_events(self) -> None:
-        """Write what had to wait."""
         pending, self.pending_events = self.pending_events, []
         for record in pending:
             self.note_event(record.name, record.detail, record.actor)

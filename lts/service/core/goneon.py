@@ -1,8 +1,4 @@
-"""Devices that go on under a lease whose seat was given back (docs/design/charging.md, Release).
-
-What they use is counted, since a lease is good offline until it ends; but while another device has the seat, an
-administrator should know of it.
-"""
+"""Devices that go on under a lease whose seat was given back (docs/design/charging.md, Release)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,6 @@ class Leases:
         self._lock = threading.Lock()
 
     def sign(self, lease: Lease) -> str:
-        """The lease as a compact JWS."""
         text = sign_jws(self._header, _encode(lease.claims()), self._key)
         self._remember(self._digest(text))
         return text

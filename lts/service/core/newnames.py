@@ -1,8 +1,5 @@
-"""Type names that nobody used before: which get a number of their own, and which count under "(other)".
-
-See docs/design/charging.md, Types. A program that puts what it should not into its types (a file's name, a time) must
-not grow the tables without end; nothing that it counts may be lost for it.
-"""
+"""Type names that nobody used before: which get a number of their own, and which count under "(other)"
+(docs/design/charging.md, Types)."""
 
 from __future__ import annotations
 

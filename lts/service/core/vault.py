@@ -64,7 +64,6 @@ class Vault:
         return HKDF(hashes.SHA256(), 32, None, label.encode()).derive(self._secret)
 
     def seal(self, text: str, purpose: str) -> bytes:
-        """Nonce and ciphertext of `text`."""
         nonce = os.urandom(_NONCE)
         return nonce + AESGCM(self._secret).encrypt(nonce, text.encode("utf-8"), purpose.encode())
 

@@ -1,9 +1,5 @@
 """Whether the files of a data folder belong together and are all there (docs/design/machine.md, What a data folder says
-of itself).
-
-Looked at before anything in it is opened for writing: a log that is not this database's would be put into it, and an
-empty database would take the place of a lost one.
-"""
+of itself). Looked at before anything in it is opened for writing."""
 
 from __future__ import annotations
 

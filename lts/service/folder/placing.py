@@ -132,7 +132,6 @@ def _move(data_dir: Path, plan: Plan) -> None:
 
 
 def next_kept(data_dir: Path) -> str:
-    """The name of the next folder for what is replaced."""
     return f"{REPLACED}{max(numbers(data_dir), default=0) + 1}"
 
 

@@ -105,7 +105,6 @@ class Replaced:
 
     @property
     def words(self) -> str:
-        """One line of a list."""
         when = iso(self.time).replace("T", " ").replace("Z", " UTC")
         return f"{self.name}: until {when}, when {_BY.get(self.action, 'it was replaced')}. It holds {self.holds}."
 

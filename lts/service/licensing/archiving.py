@@ -1,7 +1,5 @@
-"""Archiving a license: hidden, authorizing nobody, its seats ended; nothing is deleted, and its file takes it back.
-
-See docs/design/license-files.md, Archive.
-"""
+"""Archiving a license: hidden, authorizing nobody, its seats ended; nothing is deleted, and its file takes it back
+(docs/design/license-files.md, Archive)."""
 
 from __future__ import annotations
 

@@ -69,7 +69,6 @@ class Builder:
         self._common: object = None
 
     def __call__(self, db: Connection) -> Catalog:
-        """The catalog of what a database holds."""
         held = self._delegation()
         common = (held, self._trust.keys())
         if common != self._common:

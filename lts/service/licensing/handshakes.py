@@ -1,7 +1,5 @@
-"""Handshake codes: list, add, edit, order, remove, and the license key string.
-
-See docs/design/administering.md, Handshake codes.
-"""
+"""Handshake codes: list, add, edit, order, remove, and the license key string (docs/design/administering.md, Handshake
+codes)."""
 
 from __future__ import annotations
 
@@ -47,7 +45,6 @@ class Draft:
 
 
 def clean_custom(text: str) -> str:
-    """The custom part of a code's name."""
     return clean_name(text, "The handshake code's name")
 
 
@@ -339,7 +336,6 @@ def describe(ctx: Context, *, keys: bool = False) -> list[dict[str, Any]]:
 
 
 def describe_code(code: Code) -> dict[str, Any]:
-    """One code as the portal and the command line show it."""
     return {
         "id": code.key,
         "name": code.name,

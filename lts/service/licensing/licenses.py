@@ -71,7 +71,6 @@ class Preview:
 
     @property
     def code_exists(self) -> bool:
-        """Whether that code is there already."""
         return self.place is not None and self.place.code is not None
 
     @property

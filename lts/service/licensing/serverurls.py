@@ -1,7 +1,5 @@
-"""Set Server URL: what license keys name as the servers.
-
-See docs/design/administering.md, License keys and server URLs.
-"""
+"""Set Server URL: what license keys name as the servers (docs/design/administering.md, License keys and server
+URLs)."""
 
 from __future__ import annotations
 

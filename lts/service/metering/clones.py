@@ -1,7 +1,5 @@
-"""Devices that look cloned: the trace of a refusal, and an administrator's word that there is one machine alone.
-
-See docs/design/authorizing.md, Device clones.
-"""
+"""Devices that look cloned: the trace of a refusal, and an administrator's word that there is one machine alone
+(docs/design/authorizing.md, Device clones)."""
 
 from __future__ import annotations
 
@@ -23,7 +21,6 @@ def refuse(tx: Transaction, device: Device, step: chain.Step, now: int) -> Refus
 
 
 def refusal() -> Refusal:
-    """What a clone is answered."""
     sentence = "Two devices use this device's identity; ask the administrator, or make a new identity for one."
     return Refusal(151, sentence)
 

@@ -1,7 +1,5 @@
-"""What a report adds to the counts: the runs that go to the feed, and the entries that cannot be counted.
-
-See docs/design/charging.md, Reports.
-"""
+"""What a report adds to the counts: the runs that go to the feed, and the entries that cannot be counted
+(docs/design/charging.md, Reports)."""
 
 from __future__ import annotations
 

@@ -124,11 +124,8 @@ def _submit(
 
 
 class _InPieces:
-    """A report that would hold up the writer: its pieces go there one after the other, and others between them.
-
-    The last one moves the clone token, renews and is answered. Where the server ends before that, the client gets no
-    answer and sends all again (docs/design/charging.md, Large reports).
-    """
+    """A report that would hold up the writer: its pieces go there one after the other, and others between them
+    (docs/design/charging.md, Large reports)."""
 
     def __init__(self, ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int) -> None:
         self._ctx, self._lease, self._clone_token, self._now = ctx, lease, clone_token, now

@@ -39,7 +39,6 @@ class Caller:
         self._peer: PublicKey | None = None
 
     def begin_anew(self) -> None:
-        """Say hello before the next call."""
         with self._lock:
             self._session = ""
 

@@ -1,8 +1,4 @@
-"""Answers to clients wait until the other server has their changes durably (docs/design/pair.md, Following).
-
-In step = what was given whole has been acknowledged within a second. A server whose partner is not in step goes on
-alone, and its answers say so.
-"""
+"""Answers to clients wait until the other server has their changes durably (docs/design/pair.md, Following)."""
 
 from __future__ import annotations
 

@@ -49,6 +49,5 @@ def vouched_since(node: Node, who: Self) -> bool:
 
 
 def take(node: Node, main_uuid: str, certificates: list[str]) -> None:
-    """Keep the main's word for this server."""
     node.pinned.change(delegation=delegation_of(main_uuid, tuple(certificates)))
     node.ctx.store.refresh_catalog()

@@ -58,7 +58,6 @@ class Giving:
             database.copy(reader, snapshot)
 
     def part(self, body: bytes) -> bytes:
-        """A piece of a file of the copy."""
         request = messages.decode(body, PartRequest)
         with self._lock:
             path = self._files.get(request.name)
@@ -74,7 +73,6 @@ class Giving:
                 ) from error
 
     def done(self, body: bytes) -> bytes:
-        """The copy was taken."""
         request = messages.decode(body, Done)
         with self._lock:
             if request.token == self._token:

@@ -44,8 +44,6 @@ class Hello(msgspec.Struct):
 
 
 class Welcome(msgspec.Struct):
-    """The answer: a session for signed requests."""
-
     me: Self
     session: str
 
@@ -140,8 +138,6 @@ class CopyOffer(msgspec.Struct):
 
 
 class PartRequest(msgspec.Struct):
-    """A piece of a file of the copy."""
-
     token: str
     name: str
     offset: int
@@ -149,8 +145,6 @@ class PartRequest(msgspec.Struct):
 
 
 class Done(msgspec.Struct):
-    """The copy has been taken."""
-
     token: str
 
 

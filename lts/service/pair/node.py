@@ -88,7 +88,6 @@ class Node:
 
     @property
     def role(self) -> str:
-        """main or standby."""
         return MAIN if self.promoted else self._configured
 
     @property
@@ -192,7 +191,6 @@ class Node:
         return PeerError(code, detail)
 
     def mend(self, *codes: str) -> None:
-        """Faults that are no more."""
         for code in codes:
             self.peer.faults.pop(code, None)
 

@@ -83,7 +83,6 @@ def _faults(node: Node) -> dict[str, str]:
 
 
 def _older(node: Node) -> list[Notice]:
-    """The other server speaks the protocol of before."""
     if not node.peer.met or node.peer.protocol >= PROTOCOL:
         return []
     version = node.peer.who.version if node.peer.who else ""

@@ -1,8 +1,6 @@
 """The answering side of the pair: who may speak, and that each request is new (docs/design/pair.md, Trust).
 
-A caller says hello and gets a session; its first good request makes the session live. Every request carries a
-counter higher than the one before and a signature by the pinned key. No clock takes part. A hello may be one of before,
-sent again: what it says counts with the first good request, which nobody else can sign.
+A hello may be one of before, sent again: what it says counts with the first good request, which nobody else can sign.
 """
 
 from __future__ import annotations

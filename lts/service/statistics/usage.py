@@ -152,7 +152,6 @@ def day_number(text: str, field: str) -> int:
 
 
 def day_text(day: int) -> str:
-    """A day since 1970 as it is written."""
     return str(_EPOCH + timedelta(days=day))
 
 

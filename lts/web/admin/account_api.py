@@ -35,7 +35,6 @@ def _session_json(account: Account, csrf: str | None) -> Json:
 
 
 def add_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
-    """Register the calls."""
     _session_calls(api, ctx, gate)
     _user_calls(api, ctx)
 

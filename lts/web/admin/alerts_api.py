@@ -20,7 +20,6 @@ Json = dict[str, Any]
 
 
 def add_calls(api: Blueprint, ctx: Context) -> None:
-    """Register the calls."""
     _mail_calls(api, ctx)
     _webhook_calls(api, ctx)
 

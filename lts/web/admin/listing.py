@@ -50,7 +50,6 @@ def yes(name: str) -> bool:
 
 
 def wants_csv() -> bool:
-    """Whether the list is to be a CSV file."""
     form = request.args.get("format", "json")
     if form not in ("json", "csv"):
         raise AdminError("bad-field", "format is json or csv.", field="format")
@@ -58,7 +57,6 @@ def wants_csv() -> bool:
 
 
 def csv_file(name: str, text: str) -> Response:
-    """A CSV file for download."""
     return download(f"{name}.csv", text.encode("utf-8"), "text/csv; charset=utf-8")
 
 

@@ -15,7 +15,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def page(metrics: Metrics) -> bytes:
-    """The figures in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_Figures(metrics))
     return generate_latest(registry)
@@ -26,7 +25,6 @@ class _Figures(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        """All figures, for prometheus_client."""
         counts = self._metrics.counts()
         counter = CounterMetricFamily(
             "lts_requests", "Client calls by answer: HTTP status, or code of the refusal", labels=["call", "code"]

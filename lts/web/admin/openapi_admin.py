@@ -166,7 +166,6 @@ CALLS = (
 
 
 def paths() -> Json:
-    """The table as paths of the document."""
     found: Json = {}
     for call in CALLS:
         found.setdefault(PREFIX + call.path, {})[call.method.lower()] = _operation(call)

@@ -41,7 +41,6 @@ GLANCE_DAYS = 14
 
 
 def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
-    """All administrators' calls."""
     api = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 
     @api.before_request
@@ -173,7 +172,6 @@ _ITEM_COLUMNS: dict[str, Callable[[Json], Any]] = {
 
 
 def preview_json(preview: Preview) -> Json:
-    """A preview or import as the API tells it."""
     return {
         **license_json(preview.license),
         "trusted": preview.trusted,
@@ -190,7 +188,6 @@ def preview_json(preview: Preview) -> Json:
 
 
 def license_json(license_file: License) -> Json:
-    """The head of a license file."""
     return {
         "licenseId": license_file.license_id,
         "alias": license_file.alias,

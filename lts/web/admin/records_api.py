@@ -30,7 +30,6 @@ FOR_EVER = 1 << 62
 
 
 def add_calls(api: Blueprint, ctx: Context) -> None:
-    """Register the calls."""
     _device_calls(api, ctx)
     _why_calls(api, ctx)
 

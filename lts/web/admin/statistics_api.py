@@ -21,8 +21,6 @@ MOST_DAYS = 3660
 
 
 def add_calls(api: Blueprint, ctx: Context) -> None:
-    """Register the calls."""
-
     @api.get("/usage")
     def usage_table() -> Json | Response:
         table = usage.usage(ctx, **_subject(), **_range(ctx), grouping=request.args.get("by", "type"))
