@@ -156,6 +156,11 @@ def files(db: apsw.Connection) -> list[str]:
     return [name for (name,) in sql.rows(db, "SELECT file FROM archives ORDER BY origin, first")]
 
 
+def ends(db: apsw.Connection, origin: int) -> dict[int, bytes]:
+    """The hash of an origin's feed at the end of each stretch, by its last serial."""
+    return dict(sql.rows(db, "SELECT last, CAST(hash AS BLOB) FROM archives WHERE origin = ?", (origin,)))
+
+
 def feed_after(db: apsw.Connection, folder: Path, origin: int, serial: int = 0) -> Iterator[Entry]:
     """All changes of an origin after a serial, from the archives and the database.
 

@@ -89,6 +89,20 @@ def turns(db: apsw.Connection) -> list[Turn]:
     return found[::-1]
 
 
+def strange_turns(db: apsw.Connection) -> list[int]:
+    """Positions of turns as no server takes them: counted on from 1, each of another origin than the one before, and of
+    each origin from serial 1 on."""
+    found: list[int] = []
+    ends: dict[int, int] = {}
+    before = None
+    for n, (position, origin, first) in enumerate(sql.rows(db, "SELECT * FROM turns ORDER BY position"), start=1):
+        goes_on = first > ends[origin] if origin in ends else first == 1
+        if position != n or origin == before or not goes_on:
+            found.append(position)
+        ends[origin], before = first, origin
+    return found
+
+
 @dataclass(frozen=True)
 class Head:
     """A head of the feed that the server signed: from `serial` back nothing can be changed unnoticed."""

@@ -62,7 +62,7 @@ def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[
     try:
         copy.execute("PRAGMA journal_mode = OFF").fetchall()
         copy.execute("PRAGMA synchronous = OFF")
-        copy.executemany("INSERT INTO origins VALUES (?, ?, ?, ?)", sql.rows(db, "SELECT * FROM origins"))
+        copy.executemany("INSERT INTO origins (id, uuid, incarnation) VALUES (?, ?, ?)", feed.origin_names(db))
         return _Replay(db, folder, copy, progress).run()
     finally:
         copy.close()
@@ -108,6 +108,8 @@ class _Replay:
                 self._faults += chain.rest()
             for origin, serial in feed.strange(self._db, FAULTS_NAMED):
                 self._faults.append(f"changes: origin {origin} serial {serial} is no change that any server wrote.")
+            for position in feed.strange_turns(self._db)[:FAULTS_NAMED]:
+                self._faults.append(f"turns: turn {position} is not one that this server took.")
         return self._faults
 
 
@@ -119,6 +121,7 @@ class _Chain:
         self._entries = archive.feed_after(db, folder, key)
         self._expected, self._previous = 1, first_hash(uuid, incarnation)
         self._heads = {head.serial: head.hash for head in feed.heads(db) if head.origin == key}
+        self._ends = archive.ends(db, key)
         self.lost = False
 
     def until(self, last: int | None, faults: list[str]) -> Iterator[tuple[int, int, int, bytes]]:
@@ -136,6 +139,8 @@ class _Chain:
                 self._previous = stored
             if self._heads.pop(serial, self._previous) != self._previous:
                 faults.append(f"heads: the signed head of origin {self._key} serial {serial} is another one.")
+            if self._ends.pop(serial, self._previous) != self._previous:
+                faults.append(f"archives: what origin {self._key} is said to be at serial {serial} is not what it is.")
             self._expected = serial + 1
             yield serial, time, kind, payload
 
@@ -145,6 +150,8 @@ class _Chain:
             return []
         if next(self._entries, None) is not None:
             return [f"turns: changes of origin {self._key} from serial {self._expected} on were taken in no turn."]
+        if self._ends:
+            return [f"archives: no stretch of origin {self._key} ends at serial {max(self._ends)}."]
         if self._heads:
             return [f"changes: origin {self._key} ends before serial {max(self._heads)}, whose head was signed."]
         return []

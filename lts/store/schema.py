@@ -1,7 +1,7 @@
 """Tables and numbered migrations; each runs in one transaction (docs/design/architecture.md, Failure).
 
-Every table but _OWN_TABLES is what replaying the change feed gives, so `lts verify` can rebuild and compare it.
-Integers for devices, items, codes and types keep rows short.
+Every table but _OWN_TABLES is what replaying the change feed gives (of `origins` the numbers), so `lts verify` can
+rebuild and compare it. Integers for devices, items, codes and types keep rows short.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)
 FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 8: codenames.fill}
 """What fills new tables from older ones or from the feed, after the script of that number and in its transaction."""
 
-_OWN_TABLES = ("archives", "attempts", "changes", "heads", "meta", "origins", "sessions", "turns")
+_OWN_TABLES = ("archives", "attempts", "changes", "heads", "meta", "sessions", "turns")
 DERIVED_TABLES = tuple(
     dict.fromkeys(
         name for script in MIGRATIONS for name in re.findall(r"CREATE TABLE (\w+)", script) if name not in _OWN_TABLES

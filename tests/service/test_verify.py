@@ -64,6 +64,10 @@ EDITS = {
     "usage_devices": "UPDATE usage_devices SET units = units - 1, d10 = d10 - 1 WHERE device = 1",
     "activity": "UPDATE activity SET data = zeroblob(1924)",
     "tallies": "UPDATE tallies SET n = n + 1",
+    "origins": "UPDATE origins SET numbers = numbers + 1",
+    "turns": "UPDATE turns SET position = position + 1",
+    "turns: turn 1": "UPDATE turns SET first = 2",
+    "turns: turn 2": "INSERT INTO turns (origin, first) VALUES (1, 5)",
     "changes": "UPDATE changes SET payload = payload || x'00' WHERE serial = 9",
     "changes: origin": "DELETE FROM changes WHERE serial = 7",
 }
@@ -168,6 +172,24 @@ def test_archived_changes_verify_and_a_lost_archive_is_named(
     assert any(lost.name in fault for fault in upkeep.verify(data, server.ctx.trust))
     lost.write_bytes(kept[:-1] + b"\x00")
     assert any(lost.name in fault for fault in upkeep.verify(data, server.ctx.trust))
+
+
+@pytest.mark.parametrize(
+    "change", ["hash = zeroblob(32) WHERE first = 1", "last = last - 1 WHERE first = 1", "hash = 'text'"]
+)
+def test_a_stretch_of_which_the_database_says_what_is_not_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(archive, "STRETCH", 4)
+    with lab(tmp_path, FakeTime(), Vendor()) as server:
+        busy(server)
+        server.time.forward(2 * DAY_SECONDS)
+        server.authorize("216998-100")
+        upkeep.archive_old_changes(server.ctx.store, tmp_path / "data", server.time.now)
+        trust = server.ctx.trust
+    assert upkeep.verify(tmp_path / "data", trust) == []
+    edit(tmp_path, f"UPDATE archives SET {change}")
+    assert [fault for fault in upkeep.verify(tmp_path / "data", trust) if fault.startswith("archives: ")]
 
 
 def test_closed_days_keep_their_sums_and_verify(server: Lab, tmp_path: Path) -> None:
