@@ -145,7 +145,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     with store.reader() as db:
         told, server_keys, refused = codes.trusted(db), pair.server_keys(db), meta.refusals(db)
     if clock is None:
-        own_clock.begin(store.highest_time)
+        own_clock.begin(store.highest_time, store.least_time, store.newest_time)
     if trust.settle(told) or pinned.now.delegation is not None:
         store.refresh_catalog()
     ctx = Context(

@@ -110,7 +110,7 @@ def watch_clock(ctx: Context) -> None:
     for event in ctx.clock.look():
         log.warning("%s by %d s", event.name, event.seconds)
         ctx.note_event(event.name, {"seconds": event.seconds})
-    ctx.store.keep_clock(ctx.clock.state.highest)
+    ctx.store.keep_clock(ctx.clock.state.highest, ctx.clock.least)
 
 
 def flush_refusals(ctx: Context) -> None:

@@ -143,6 +143,12 @@ def origin_names(db: apsw.Connection) -> list[tuple[int, str, str]]:
         db, "SELECT id, uuid, incarnation FROM origins ORDER BY id")]  # fmt: skip
 
 
+def number(db: apsw.Connection, uuid: str, incarnation: str) -> int | None:
+    """Number of an origin, None where this database never met it."""
+    row = sql.first(db, "SELECT id FROM origins WHERE uuid = ? AND incarnation = ?", (uuid, incarnation))
+    return None if row is None else int(row[0])
+
+
 def origins(db: apsw.Connection) -> list[int]:
     """Numbers of all origins, in the order this database met them."""
     return [row[0] for row in sql.rows(db, "SELECT id FROM origins ORDER BY id")]
@@ -161,6 +167,13 @@ def serials(db: apsw.Connection) -> tuple[tuple[str, str, int], ...]:
     """(LTS UUID, incarnation, serial of the newest change) of every origin of which there is anything."""
     heads = [(uuid, incarnation, head(db, key)) for key, uuid, incarnation in origin_names(db)]
     return tuple((uuid, incarnation, newest[0]) for uuid, incarnation, newest in heads if newest is not None)
+
+
+def newest_time(db: apsw.Connection, uuid: str, incarnation: str) -> int:
+    """UTC seconds of an origin's newest change, 0 where it has none."""
+    key = number(db, uuid, incarnation)
+    newest = None if key is None else head(db, key)
+    return newest[2] if newest else 0
 
 
 def highest_time(db: apsw.Connection) -> int:

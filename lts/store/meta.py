@@ -17,6 +17,11 @@ def highest_time(db: apsw.Connection) -> int:
     return int(sql.value(db, "SELECT value FROM meta WHERE name = 'highestTime'") or 0)
 
 
+def least_time(db: apsw.Connection) -> int:
+    """The time that it was at least by what elapsed (UTC seconds), 0 where LTS before kept none."""
+    return int(sql.value(db, "SELECT value FROM meta WHERE name = 'leastTime'") or 0)
+
+
 def served_days(db: apsw.Connection) -> set[int]:
     """Days since 1970 on which the server ran, the last 100."""
     return set(json.loads(sql.value(db, "SELECT value FROM meta WHERE name = 'servedDays'") or "[]"))
@@ -41,11 +46,11 @@ def try_storing(tx: Transaction) -> None:
     )
 
 
-def keep_clock(tx: Transaction, highest: int, day: int) -> None:
-    """Remember both; days after `day` were those of a wrong clock, and are forgotten."""
+def keep_clock(tx: Transaction, highest: int, least: int, day: int) -> None:
+    """Remember them; days after `day` were those of a wrong clock, and are forgotten."""
     tx.housekeeping = True
     days = sorted({one for one in served_days(tx.db) if one < day} | {day})[-KEPT_DAYS:]
-    for name, value in (("highestTime", highest), ("servedDays", json.dumps(days))):
+    for name, value in (("highestTime", highest), ("leastTime", least), ("servedDays", json.dumps(days))):
         tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
 

@@ -61,6 +61,7 @@ class Store:
         self._memory = Memory(build_catalog, apply)
         with database.faults_told(self.path):
             self.highest_time = meta.highest_time(db) or feed.highest_time(db)
+            self.least_time, self.newest_time = meta.least_time(db), feed.newest_time(db, *origin)
             self._served = meta.served_days(db)
             journal = Journal(db)
             db.execute("BEGIN IMMEDIATE")
@@ -145,16 +146,17 @@ class Store:
 
         self.write(operation)
 
-    def keep_clock(self, highest: int) -> None:
-        """Remember the highest time seen (UTC seconds), and the day on which this server ran.
+    def keep_clock(self, highest: int, least: int) -> None:
+        """Remember the highest time seen and the least that it is (UTC seconds), and the day on which this server ran.
 
-        Written once a minute at most, and at once for a new day; a highest time taken back is kept too.
+        Written once a minute at most, and at once for a new day; times taken back are kept too.
         """
         day = highest // DAY_SECONDS
-        if abs(highest - self.highest_time) < 60 and day in self._served:
+        moved = max(abs(highest - self.highest_time), abs(least - self.least_time))
+        if moved < 60 and day in self._served:
             return
-        self.write(lambda tx: meta.keep_clock(tx, highest, day))
-        self.highest_time = highest
+        self.write(lambda tx: meta.keep_clock(tx, highest, least, day))
+        self.highest_time, self.least_time = highest, least
         self._served = {one for one in self._served if one < day} | {day}
 
     def try_storing(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,3 +175,109 @@ def test_what_is_accepted_or_reset_is_no_more_doubted() -> None:
     accepted = clock.accept(ahead)
     assert (accepted.highest, accepted.pending) == (T + 3 * DAY_SECONDS, None)
     assert clock.start(0, T, 0.0) == (ClockState(T, T, 0.0), [])
+
+
+@pytest.mark.parametrize("step", [DAY_SECONDS, DAY_SECONDS // 2 + 10, 7200, 60])
+def test_a_clock_that_creeps_ahead_is_doubted_once_it_gained_a_day_in_all(step: int) -> None:
+    state, _ = clock.start(0, T, 0.0)
+    mono, wall = 0.0, T
+    told: list[ClockEvent] = []
+    while not told or mono - state.doubted_since < 3000:
+        mono, wall = mono + 5, wall + 5 + step
+        state, events = clock.observe(state, wall, mono)
+        told += events
+        assert state.highest <= T + DAY_SECONDS + 2 * mono
+    assert told[0].name == "clock-ahead"
+    assert DAY_SECONDS < told[0].seconds <= 2 * DAY_SECONDS
+    assert wall > T + min(600 * step, 2 * DAY_SECONDS)
+    assert state.pending is not None
+    assert clock.seat_time(state, wall, mono) <= T + DAY_SECONDS + 2 * mono
+
+
+def test_what_a_clock_gains_is_summed_and_forgotten_a_second_a_second() -> None:
+    half = DAY_SECONDS // 2
+    at = T + half
+    state, events = run(clock.start(0, T, 0.0)[0], (at, 0.0))
+    assert (events, state.gained) == ([], half)
+    for more, told in ((half, []), (half + 1, [ClockEvent("clock-ahead", DAY_SECONDS + 1)])):
+        assert run(state, (at + more, 0.0))[1] == told
+    for passed in (6 * HOUR, half, 20 * HOUR):
+        left = max(0, half - passed)
+        for more, told in (
+            (DAY_SECONDS - left, []),
+            (DAY_SECONDS - left + 1, [ClockEvent("clock-ahead", DAY_SECONDS + 1)]),
+        ):
+            assert run(state, (at + passed + more, float(passed)))[1] == told
+
+
+@pytest.mark.parametrize(("hours_lost", "hours_ran"), [(10, 14), (12, 12), (10, 24)])
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_machine_that_sleeps_each_night_and_is_set_right_each_morning_is_not_doubted(
+    hours_lost: int, hours_ran: int, seen: bool
+) -> None:
+    """`seen`: a look before the clock is set right shows it behind, as where elapsed time counts the sleep."""
+    state, _ = clock.start(0, T, 0.0)
+    wall, mono = T, 0.0
+    for _ in range(365):
+        if seen:
+            mono += hours_lost * HOUR
+            state, events = clock.observe(state, wall, mono)
+            assert events == []
+        wall += hours_lost * HOUR
+        mono += 5
+        state, events = clock.observe(state, wall, mono)
+        assert (events, state.highest) == ([], wall)
+        for _ in range(hours_ran):
+            wall, mono = wall + HOUR, mono + HOUR
+            state, events = clock.observe(state, wall, mono)
+            assert (events, state.highest) == ([], wall)
+
+
+def test_a_clock_that_creeps_while_it_is_doubted_has_an_hour_of_its_own() -> None:
+    state, _ = clock.start(0, T, 0.0)
+    far = T + 3 * DAY_SECONDS
+    state, _ = run(state, (far, 0.0))
+    state, events = run(state, (far + DAY_SECONDS, 0.0), (far + 2 * DAY_SECONDS, 3000.0))
+    assert [event.name for event in events] == ["clock-ahead"]
+    assert run(state, (far + 2 * DAY_SECONDS + 600, 3600.0))[0].highest == T
+    assert run(state, (far + 2 * DAY_SECONDS + 3600, 6600.0))[0].highest == far + 2 * DAY_SECONDS + 3600
+
+
+def test_a_jump_by_steps_is_forgotten_only_where_less_than_a_day_is_left_in_all() -> None:
+    state, _ = run(clock.start(0, T, 0.0)[0], (T + 20 * HOUR, 0.0), (T + 30 * HOUR, 0.0))
+    assert (state.highest, state.pending) == (T + 20 * HOUR, T + 30 * HOUR)
+    assert run(state, (T + 30 * HOUR + 5, 5.0))[0].pending == T + 30 * HOUR
+    assert run(state, (T + DAY_SECONDS + 6, 5.0))[0].pending
+    state, _ = run(state, (T + DAY_SECONDS + 5, 5.0))
+    assert (state.pending, state.gained) == (None, DAY_SECONDS)
+    assert run(state, (T + DAY_SECONDS + 6, 5.0))[1] == [ClockEvent("clock-ahead", DAY_SECONDS + 1)]
+
+
+def test_what_is_believed_or_taken_back_is_gained_no_more() -> None:
+    ahead = run(clock.start(0, T, 0.0)[0], (T + DAY_SECONDS, 0.0))[0]
+    for state in (clock.accept(ahead), clock.reset(ahead)):
+        assert run(state, (T + 2 * DAY_SECONDS, 0.0))[1] == []
+    assert clock.may_have_jumped(ahead, T + DAY_SECONDS + 1)
+
+
+def test_time_known_before_is_no_gain_when_it_comes_again() -> None:
+    state, _ = clock.start(T + 10 * DAY_SECONDS, T, 0.0)
+    state, _ = run(state, (T + 9 * DAY_SECONDS, 0.0))
+    assert run(state, (T + 10 * DAY_SECONDS + 9, float(DAY_SECONDS + 9)))[1] == []
+
+
+def test_a_time_kept_that_is_behind_the_newest_change_is_told_at_start_and_not_believed() -> None:
+    for newest, told in ((T + 2 * HOUR, []), (T + 2 * HOUR + 1, [ClockEvent("clock-back", 2 * HOUR + 1)])):
+        state, events = clock.start(T, T, 0.0, newest)
+        assert (events, state.highest, state.stepped_back) == (told, T, False)
+    far = T + 9 * DAY_SECONDS
+    assert clock.start(T - HOUR, far, 0.0, far)[1] == [ClockEvent("clock-ahead", 9 * DAY_SECONDS + HOUR)]
+    assert clock.start(far, T, 0.0, far + 3 * HOUR)[1] == [ClockEvent("clock-back", 9 * DAY_SECONDS)]
+    assert clock.start(0, T, 0.0, far) == (ClockState(T, T, 0.0), [])
+
+
+def test_the_least_time_goes_on_from_the_one_that_was_kept() -> None:
+    state, _ = clock.start(T, T - DAY_SECONDS, 100.0)
+    assert clock.passed(state, 160.0) == T - 2 * HOUR + 60
+    assert clock.passed(state, 160.0, T - 2 * HOUR - 1) == T - 2 * HOUR + 60
+    assert clock.passed(state, 160.0, T + HOUR) == T + HOUR + 60

@@ -77,6 +77,42 @@ def test_days_asleep_are_no_jump(server: Lab) -> None:
     assert (server.live(), server.ctx.clock.look()) == (1, [])
 
 
+@pytest.mark.parametrize("step", [DAY_SECONDS - 60, 6 * 3600])
+def test_a_clock_that_creeps_frees_no_seat(server: Lab, step: int) -> None:
+    server.load(item("seats", "device", 3, graceQuota=0))
+    for _ in range(3):
+        server.authorize()
+    told = []
+    for _ in range(30 * DAY_SECONDS // step):
+        server.time.wall += step
+        assert refused(server.authorize) == 120, "between two looks too"
+        server.time.forward(5)
+        told += server.ctx.clock.look()
+        assert refused(server.authorize) == 120
+    assert {event.name for event in told} == {"clock-ahead"}
+    assert server.live() == 3
+
+
+def test_time_that_elapsed_is_remembered_over_restarts_by_a_clock_that_is_set_back(server: Lab) -> None:
+    begun = server.time.now
+    server.ctx.clock.look()
+    for _ in range(7):
+        server.time.forward(26 * 3600)
+        server.time.wall = begun - 3600
+        jobs.watch_clock(server.ctx)
+        kept = server.ctx.store
+        clock = server.time.clock()
+        clock.begin(kept.highest_time, kept.least_time)
+        server.ctx.clock = clock
+    server.time.elapsed += 59
+    assert server.ctx.clock.least_time(server.time.now) == begun - 7200 + 7 * 26 * 3600 + 59
+    assert server.ctx.clock.item_time(server.time.now) == begun - 3600, "items end by the clock and the highest time"
+    server.ctx.clock.reset()
+    assert server.ctx.clock.least_time(server.time.now) == server.time.now
+    jobs.watch_clock(server.ctx)
+    assert server.ctx.store.least_time == server.time.now - 7200
+
+
 def days_pass(duet: Duet, days: int) -> None:
     """A day at a time, the standby alone."""
     for _ in range(days):

@@ -153,8 +153,8 @@ def test_sums_of_a_kind_are_forgotten_of_some_items_or_of_all() -> None:
 def test_the_last_hundred_days_of_service_are_kept_without_those_of_a_wrong_clock(server: Lab) -> None:
     store = server.ctx.store
     for day in (*range(1000, 1101), 5000):
-        store.write(partial(meta.keep_clock, highest=day * DAY_SECONDS, day=day))
-    store.write(lambda tx: meta.keep_clock(tx, 7, 1101))
+        store.write(partial(meta.keep_clock, highest=day * DAY_SECONDS, least=0, day=day))
+    store.write(lambda tx: meta.keep_clock(tx, 7, 6, 1101))
     with store.reader() as db:
         assert meta.served_days(db) == set(range(1002, 1102))
         assert meta.highest_time(db) == 7

@@ -32,10 +32,11 @@ class Clock:
         self._lock = threading.Lock()
         self.begin(highest)
 
-    def begin(self, highest: int) -> None:
-        """Judge it anew, once `highest` is known."""
-        self._state, self._events = rules.start(highest, self.now(), self._elapsed())
-        self._begun = self._state
+    def begin(self, highest: int, least: int = 0, newest: int = 0) -> None:
+        """Judge it anew, once it is known what was kept: the `highest` time, the `least` that it was (see `least`),
+        and the time of this server's `newest` change."""
+        self._state, self._events = rules.start(highest, self.now(), self._elapsed(), newest)
+        self._begun, self._begun_least = self._state, least
 
     @property
     def state(self) -> ClockState:
@@ -54,10 +55,15 @@ class Clock:
         """Time for starts and ends of items at a request's `now`."""
         return rules.item_time(self._state, now)
 
+    @property
+    def least(self) -> int:
+        """UTC seconds that it is at least, by what elapsed while this server ran."""
+        return rules.passed(self._begun, self._elapsed(), self._begun_least)
+
     def least_time(self, now: int) -> int:
-        """Time for starts and ends of items, or what elapsed since the start makes it at least: no step back stretches
-        what ends by it."""
-        return max(self.item_time(now), rules.passed(self._begun, self._elapsed()))
+        """Time for starts and ends of items, or what elapsed makes it at least: no step back stretches what ends by
+        it."""
+        return max(self.item_time(now), self.least)
 
     def seat_time(self, now: int) -> int:
         """Time at which seats free themselves, at a request's `now`. A jump ahead since the last look is judged at
@@ -92,3 +98,4 @@ class Clock:
         with self._lock:
             self._observe(self.now())
             self._begun = self._state = rules.reset(self._state)
+            self._begun_least = 0

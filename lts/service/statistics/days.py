@@ -49,7 +49,7 @@ def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
         tx.emit(Event(actor, "clock-reset", {"before": iso(before), "after": iso(now)}), now)
 
     ctx.store.write(operation)
-    ctx.store.keep_clock(now)
+    ctx.store.keep_clock(now, ctx.clock.least)
     return before, now
 
 
