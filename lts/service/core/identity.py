@@ -21,6 +21,7 @@ IDENTITY, KEY = "identity.json", "server.key"
 NEW, BEGUN = "new", "begun"
 MOVED = "labels-changed"
 """The cause of an identity that the folder got on another machine."""
+UNEXPLAINED = f"{IDENTITY} names a new incarnation, and nothing tells why: it was edited, or is of another time."
 Cause = tuple[str, dict[str, Any], str]
 """(action, detail, actor) of a line of the audit log: why a server writes a feed of its own from here on."""
 
@@ -52,6 +53,12 @@ class Identity:
     def has_moved(self) -> bool:
         """Whether it is new on this machine: nothing was written under it yet."""
         return any(action == MOVED for action, _, _ in self.causes)
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether nobody stated why its feed begins. A new server states nothing, nor one of a pair whose partner may
+        have more of its feed, nor one that LTS 0.1.0 restored."""
+        return self.feed != BEGUN and not self.causes
 
     @property
     def binding(self) -> str:

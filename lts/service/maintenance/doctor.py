@@ -18,7 +18,7 @@ from lts.rules.plural import counted
 from lts.service.core import identity, labels
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.folder import datafolder, folderstate
+from lts.service.folder import datafolder, evidence, folderstate
 from lts.service.licensing import handshakes
 from lts.store import codes, database
 from lts.store.sql import SqliteError, sqlite_version
@@ -73,10 +73,12 @@ def _belonging(path: Path, *, in_use: bool) -> Iterator[Finding]:
     """Whether the files of the folder belong together; what cannot be read is told by itself."""
     try:
         found = folderstate.untrue(path, in_use=in_use)
-        lost = folderstate.lost_archives(path)
+        lost, edited = folderstate.lost_archives(path), [] if in_use else evidence.faults(path)
     except DataFolderError:
         return
     yield Finding(FAULT, found) if found else Finding(OK, "The files of the data folder belong together")
+    for words in edited:
+        yield Finding(FAULT, words)
     if lost:
         yield Finding(FAULT, folderstate.lost_words(path, lost))
 

@@ -24,7 +24,7 @@ from lts.service.core.context import Context
 from lts.service.core.files import file_digest, write_private
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.folder import folderstate
+from lts.service.folder import evidence, folderstate
 from lts.service.folder.datafolder import archives_folder
 from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST, restore
 from lts.store import archive, database, feed, integrity, licenses, replay
@@ -56,9 +56,12 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
 
 def verify_folder(data_dir: Path, trust: TrustStore, progress: Callable[[int], None], *, in_use: bool) -> list[str]:
     """The same for a data folder, once its files belong together: nothing else can be said of one that lacks a part, or
-    is of another time. `in_use` while a server writes it. Raises what `verify` raises."""
+    is of another time. `in_use` while a server writes it, which knows the clock by itself. Raises what `verify`
+    raises."""
     found = folderstate.untrue(data_dir, in_use=in_use)
-    return verify(data_dir, trust, progress) if found is None else [found]
+    if found is not None:
+        return [found]
+    return verify(data_dir, trust, progress) + ([] if in_use else evidence.faults(data_dir))
 
 
 def rebuild_indexes(data_dir: Path) -> None:

@@ -238,7 +238,7 @@ def _record(
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = chain_step(device, token_of(ctx, uuid, clone_token), now)
-    reached = None if ctx.restored_noticed or _is_of_this_feed(tx, ctx, lease) else tx.serial
+    reached = None if ctx.restored_noticed else _reached_elsewhere(tx, ctx, lease)
     number = device.key if device else None
     before = _counted(tx, code, held, now, item_now) if tried.after else NOTHING
     so_far = tried.after if before == tried.before else NOTHING  # others may have reported since
@@ -326,22 +326,29 @@ _LOOKED_AT = 8
 """Of so many places reached since the start, one is looked up: a report pays for each."""
 
 
-def _is_of_this_feed(tx: Transaction, ctx: Context, lease: Lease) -> bool:
-    """Whether the place in this server's feed that a lease names is there as it was; True where nobody can say. Of
-    places reached since the start, which only another server with this one's folder can have otherwise, some are looked
-    at."""
-    if not lease.jti.startswith(ctx.identity.incarnation[:8]):
-        return True
-    if lease.serial > tx.serial:
-        return False
-    if lease.head is None or (lease.serial > ctx.found_serial and lease.serial % _LOOKED_AT):
-        return True
-    known = feed.hash_at(tx.db, tx.origin, lease.serial)
-    return known is None or known[:4].hex() == lease.head
+def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | None:
+    """How far this server's feed was, where a lease names a place that it has not, or has otherwise; None where it is
+    there as it was, or nobody can say. Of places reached since the start, which only another server with this one's
+    folder can have otherwise, some are looked at."""
+    me, origin, reached, looked_at = ctx.identity, tx.origin, tx.serial, ctx.found_serial
+    if not lease.jti.startswith(me.incarnation[:8]):
+        if lease.issuer != me.uuid or lease.origin is None:
+            return None
+        former = feed.number(tx.db, me.uuid, lease.origin)
+        if former is None:
+            return 0
+        origin, reached = former, tx.head_of(former)[0]
+        looked_at = reached
+    if lease.serial > reached:
+        return reached
+    if lease.head is None or (lease.serial > looked_at and lease.serial % _LOOKED_AT):
+        return None
+    known = feed.hash_at(tx.db, origin, lease.serial)
+    return None if known is None or known[:4].hex() == lease.head else reached
 
 
 def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, now: int) -> None:
-    """A lease of this origin at a place that its feed, which reached so many changes, has not, or has otherwise: an old
+    """A lease of this server at a place that its feed, which reached so many changes, has not, or has otherwise: an old
     database was put back (docs/design/pair.md, Restored and copied servers). Told once."""
     if not ctx.today.first(tx, RESTORED, now):
         return
@@ -353,7 +360,7 @@ def _warn_restored(ctx: Context) -> None:
     ctx.restored_noticed = True
     sentence = (
         "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats since"
-        " then are missing; restore the newest backup with lts restore."
+        " then are missing; if there is a backup newer than that, restore it with lts restore."
     )
     ctx.warnings.append(Notice(RESTORED, sentence, ERROR))
 
