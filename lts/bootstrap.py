@@ -291,7 +291,7 @@ def run(arguments: list[str]) -> int:
         return end(1, arguments)
     except KeyboardInterrupt:
         say("lts: stopped during set-up; start again to go on.")
-        return 1
+        return 130
     command = [str(python), "-I", "-m", "lts.cli.main", *arguments]
     os.environ[STARTED_AS] = json.dumps(started_as(sys.orig_argv[: len(sys.orig_argv) - len(arguments)]))
     if os.name != "nt":

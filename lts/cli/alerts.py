@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from lts.cli.admin import session
-from lts.cli.options import config_of
+from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import print_json, print_table
 from lts.errors import AdminError
 
@@ -17,7 +17,7 @@ def add_parsers(commands: Any) -> None:
     calls = alerts.add_subparsers(dest="alerts_call", required=True)
     listing = calls.add_parser("list", help="what was told, newest first, and what waits")
     listing.set_defaults(run=_list)
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help=JSON_WORDS)
     test = calls.add_parser("test", help="send a test mail with the stored settings, and tell every webhook")
     test.set_defaults(run=_test)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lts.cli.files import read_file
-from lts.cli.options import add_deployment, uses_only, whole_number
+from lts.cli.options import JSON_WORDS, add_deployment, uses_only, whole_number
 from lts.cli.output import note, print_json, print_table
 from lts.client import Client
 from lts.crypto import PublicKey
@@ -59,7 +59,7 @@ def _who(parser: argparse.ArgumentParser) -> None:
         "--instances", type=whole_number, default=1, metavar="N", help="instances asked for (default: 1)"
     )
     parser.add_argument("--domain", help="web domain that the application runs on")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help=JSON_WORDS)
 
 
 def _vendor_key(text: str | None) -> str | None:
@@ -166,8 +166,10 @@ def _report(args: argparse.Namespace) -> int:
     usage: dict[str, int] = {}
     for text in args.usage:
         name, sign, count = text.rpartition("=")
-        if not sign or not count.isdigit():
-            raise AdminError("usage", f"Write usage as TYPE=N, not {text!r}.")
+        if not name or not sign:
+            raise AdminError("usage", f"Write usage as TYPE=N, such as QR=3, not {text!r}.")
+        if not (count.isascii() and count.isdigit()):
+            raise AdminError("usage", f"--usage {text} counts {count!r}: a count is a whole number from 0, such as 3.")
         usage[name] = int(count)
     try:
         slot = slot_of(parse_iso(args.slot)) if args.slot else None

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from lts.cli.admin import session
-from lts.cli.options import config_of
+from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import print_json, print_table
 from lts.rules.plural import counted
 
@@ -21,7 +21,7 @@ def add_parsers(commands: Any) -> None:
     listing.set_defaults(run=_list)
     listing.add_argument("--copied", action="store_true", help="only those that look copied")
     listing.add_argument("--begins", metavar="DIGITS", help="only those whose UUID begins so")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help=JSON_WORDS)
     clear = sub.add_parser("clear", help="a device that looks copied is one machine alone: refuse it no more")
     clear.set_defaults(run=_clear)
     clear.add_argument("device", help="UUID of the device")

@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from lts.cli import ask
 from lts.cli.admin import Session, session
-from lts.cli.options import config_of
+from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
 from lts.rules.plural import counted
 
+_CODE = "its name, or # and its number"
 _NONE = "'' or none removes these"
 
 
@@ -22,7 +23,7 @@ def add_parsers(commands: Any) -> None:
     sub = handshake.add_subparsers(required=True, metavar="COMMAND")
     listing = sub.add_parser("list", help="all codes with their items in order of use")
     listing.set_defaults(run=_list)
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help=JSON_WORDS)
     add = sub.add_parser("add", help="make a code")
     add.set_defaults(run=_add)
     add.add_argument("organization", nargs="?", help="organization id; not needed when there is one organization")
@@ -30,18 +31,18 @@ def add_parsers(commands: Any) -> None:
     _fields(add)
     edit = sub.add_parser("edit", help="change a code")
     edit.set_defaults(run=_edit)
-    edit.add_argument("code")
-    edit.add_argument("--rename", metavar="NAME")
+    edit.add_argument("code", help=_CODE)
+    edit.add_argument("--rename", metavar="NAME", help="give it another name, the part after the organization id")
     _whose(edit)
     _fields(edit)
     remove = sub.add_parser("remove", help="remove a code; its history stays")
     remove.set_defaults(run=_remove)
-    remove.add_argument("code")
+    remove.add_argument("code", help=_CODE)
     remove.add_argument("--yes", action="store_true", help="do not ask")
     _whose(remove)
     order = sub.add_parser("order", help="set the order in which a code uses its items")
     order.set_defaults(run=_order)
-    order.add_argument("code")
+    order.add_argument("code", help=_CODE)
     order.add_argument(
         "items",
         nargs="*",
@@ -53,7 +54,7 @@ def add_parsers(commands: Any) -> None:
     _whose(order)
     key = sub.add_parser("key", help="the license key string of a code")
     key.set_defaults(run=_key)
-    key.add_argument("code")
+    key.add_argument("code", help=_CODE)
     _whose(key)
 
 
@@ -68,7 +69,7 @@ def _fields(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domain", action="append", help=f"only for this web domain; {_NONE}")
     parser.add_argument("--application", action="append", help=f"only for this application id; {_NONE}")
     parser.add_argument("--process", action="append", help=f"only for this process name; {_NONE}")
-    parser.add_argument("--note")
+    parser.add_argument("--note", help="words about it, which only administrators see")
     parser.add_argument("--default", action="store_true", help="make it the organization's default code")
 
 

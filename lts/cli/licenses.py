@@ -9,7 +9,7 @@ from typing import Any
 from lts.cli import ask, license_show
 from lts.cli.admin import Session, session
 from lts.cli.files import is_output, read_file, write_text
-from lts.cli.options import config_of
+from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
 from lts.rules import filekind, licensefile, vendorkey
@@ -23,15 +23,15 @@ def add_parsers(commands: Any) -> None:
     sub = license_.add_subparsers(required=True, metavar="COMMAND")
     show = sub.add_parser("show", help="verify and print a license file; needs no server")
     show.set_defaults(run=license_show.show)
-    show.add_argument("file", type=Path)
-    show.add_argument("--json", action="store_true")
+    show.add_argument("file", type=Path, help="the license file")
+    show.add_argument("--json", action="store_true", help=JSON_WORDS)
     show.add_argument(
         "--trust", type=Path, metavar="FILE_OR_DIR", help="vendor keys (.pub) to believe, not the trust store's"
     )
     items = sub.add_parser("list", help="license items of the server")
     items.set_defaults(run=_list)
     items.add_argument("--archived", action="store_true", help="those of archived licenses")
-    items.add_argument("--json", action="store_true")
+    items.add_argument("--json", action="store_true", help=JSON_WORDS)
     archive = sub.add_parser(
         "archive", help="hide a license: it authorizes nobody, its seats end; importing its file takes it back"
     )
@@ -41,18 +41,18 @@ def add_parsers(commands: Any) -> None:
     archive.add_argument("--yes", action="store_true", help="do not ask")
     import_ = sub.add_parser("import", help="import a license file")
     import_.set_defaults(run=_import)
-    import_.add_argument("file", type=Path)
+    import_.add_argument("file", type=Path, help="the license file")
     import_.add_argument("--preview", action="store_true", help="only say what would change")
     target = import_.add_mutually_exclusive_group()
-    target.add_argument("--new-code", metavar="NAME")
-    target.add_argument("--to-code", metavar="CODE")
-    target.add_argument("--items-only", action="store_true")
+    target.add_argument("--new-code", metavar="NAME", help="make a code of this name for its items")
+    target.add_argument("--to-code", metavar="CODE", help="add its items to this code")
+    target.add_argument("--items-only", action="store_true", help="put its items into no code")
     import_.add_argument("--default", action="store_true", help="make the code the organization's default")
     import_.add_argument("--fingerprint", help="fingerprint of an unknown vendor key, confirmed by you")
-    import_.add_argument("--json", action="store_true")
+    import_.add_argument("--json", action="store_true", help=JSON_WORDS)
     trust = commands.add_parser("trust", help="trust a vendor's key")
     trust.set_defaults(run=_trust)
-    trust.add_argument("file", type=Path)
+    trust.add_argument("file", type=Path, help="the vendor's public key (.pub)")
     agree = trust.add_mutually_exclusive_group()
     agree.add_argument("--yes", action="store_true", help="do not ask")
     agree.add_argument("--fingerprint", help="the fingerprint the vendor told you")

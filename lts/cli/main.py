@@ -1,4 +1,5 @@
-"""The command line's entry. Exit codes: 0 done, 1 failed with one plain sentence on stderr, 2 usage.
+"""The command line's entry. Exit codes: 0 done, 1 failed with one plain sentence on stderr, 2 usage,
+130 ended by Ctrl-C.
 
 Only the module of the command that is asked for is loaded (lts/cli/commands.py).
 """
@@ -10,9 +11,11 @@ import traceback
 
 from lts.cli import streams, systemfaults
 from lts.cli.commands import COMMANDS
-from lts.cli.parser import is_one_of, make_parser, nearest, overview_parser, split_place
+from lts.cli.parser import is_one_of, make_parser, nearest, overview_parser, refuse_dashes, split_place
 from lts.errors import AdminError, LtsError
 
+ENDED_BY_CTRL_C = 130
+"""As shells tell it of every program: 128 and the number of SIGINT."""
 _ALONE = ("--help", "--version", "-h")
 
 
@@ -25,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
         streams.complain(f"lts: {error.detail}")
         return 2 if error.code == "usage" else 1
     except KeyboardInterrupt:
-        return 1
+        streams.complain("\nlts: Stopped by Ctrl-C.")  # in a line of its own: a question may stand open
+        return ENDED_BY_CTRL_C
     except Exception as error:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
         if isinstance(error, OSError) and error.filename is None and (lost := streams.lost_output()):
             if not isinstance(lost, BrokenPipeError):  # a reader that has seen enough
@@ -51,6 +55,7 @@ def _readable(word: str) -> str:
 
 def _run(arguments: list[str]) -> int:
     place, rest = split_place(arguments)
+    refuse_dashes(overview_parser, rest)
     if rest and is_one_of(rest[0], _ALONE):
         overview_parser().parse_args(rest[:1])
     name = _command(rest)

@@ -16,6 +16,9 @@ BASE = base_folder()
 """`lts.json` and the data folder lie here unless told otherwise."""
 
 
+JSON_WORDS = "print JSON, for programs"
+
+
 def add_place(parser: argparse.ArgumentParser) -> None:
     """--config and --data, before or after the command; help lists what the command makes use of (`uses_only`)."""
     used = parser.get_default(_USED)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lts.cli import ask
 from lts.cli.admin import session
-from lts.cli.options import config_of
+from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import print_json, print_table
 from lts.rules.plural import counted
 
@@ -17,7 +17,7 @@ def add_parsers(commands: Any) -> None:
     pair = commands.add_parser("pair", help="main and standby: roles, lag, fingerprints, history of take-overs")
     pair.set_defaults(run=_pair)
     pair.add_argument("--approve", metavar="FINGERPRINT", help="accept the other server's new key")
-    pair.add_argument("--json", action="store_true")
+    pair.add_argument("--json", action="store_true", help=JSON_WORDS)
     promote = commands.add_parser("promote", help="make this standby the main, when the old main is gone for good")
     promote.set_defaults(run=_promote)
     promote.add_argument("--yes", action="store_true", help="do not ask")

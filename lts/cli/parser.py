@@ -9,7 +9,7 @@ import argparse
 import difflib
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -63,6 +63,7 @@ class Parser(argparse.ArgumentParser):
         place, rest = split_place(words)
         if not rest:
             self.error(f"say which: {', '.join(known)}")
+        refuse_dashes(lambda: self, rest)
         if is_place(rest[0]):
             self.error(f"argument {rest[0]}: expected one argument")
         if self._is_unknown(rest[0]):
@@ -90,6 +91,9 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
             self.error(f"there is no command {value!r}{nearest(value, action.choices)}")
+        if action.choices is not None and value not in action.choices:
+            said = f"there is no {value!r}" if value else "it is empty"
+            raise argparse.ArgumentError(action, f"{said}; write one of {', '.join(action.choices)}")
         super()._check_value(action, value)
 
 
@@ -118,6 +122,12 @@ def split_place(words: list[str]) -> tuple[list[str], list[str]]:
     if at > len(words):  # the value is missing, as the command will say
         at -= 2
     return words[:at], words[at:]
+
+
+def refuse_dashes(parser: Callable[[], Parser], rest: list[str]) -> None:
+    """What begins with `--` alone, where a command is to stand, is a usage error of that parser."""
+    if rest[:1] == ["--"]:
+        parser().error("-- stands after the command, in front of names that begin with a dash; leave it out here")
 
 
 def is_one_of(word: str, options: tuple[str, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import webbrowser
 from typing import Any
 
@@ -25,7 +26,9 @@ def _portal(args: argparse.Namespace) -> int:
                 raise AdminError("not-running", f"No LTS serves {config.data_dir}; start it first.")
             answer = server.call("GET", "/setup-code")
         url = portal_url(answer["url"], answer["setupCode"])
-    except DataFolderError:  # of a service; who may not read its data may see its portal all the same
+    except DataFolderError:
+        if os.access(config.data_dir, os.R_OK | os.X_OK) or not config.data_dir.is_dir():
+            raise
         url = portal_url(config.url)
     print(url, flush=True)
     if has_desktop():

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from lts.cli.admin import session
-from lts.cli.options import add_deployment, config_of, whole_number
+from lts.cli.options import JSON_WORDS, add_deployment, config_of, whole_number
 from lts.cli.output import note, print_json, print_table
 from lts.cli.pair import print_pair
 from lts.rules.usagetable import GROUPINGS, usage_csv
@@ -23,25 +23,25 @@ def add_parsers(commands: Any) -> None:
     usage.add_argument("--organization", help="of this organization alone")
     usage.add_argument("--from", dest="first", metavar="DAY", help="first day, UTC, such as 2026-11-25")
     usage.add_argument("--to", dest="last", metavar="DAY", help="last day, included")
-    usage.add_argument("--by", choices=GROUPINGS, default="type")
-    usage.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    usage.add_argument("--by", choices=GROUPINGS, default="type", help="what a row is of (default: type)")
+    usage.add_argument("--format", choices=("table", "csv", "json"), default="table", help="(default: table)")
     status = commands.add_parser("status", help="role, licenses, warnings")
     status.set_defaults(run=_status)
-    status.add_argument("--json", action="store_true")
+    status.add_argument("--json", action="store_true", help=JSON_WORDS)
     explain = commands.add_parser("explain", help="dry run of an authorization: the verdict of each item")
     explain.set_defaults(run=_explain)
-    explain.add_argument("--code", required=True)
+    explain.add_argument("--code", required=True, help="handshake code, or # and its number")
     explain.add_argument("--organization", help="whose code, where those of two organizations are spelled alike")
-    explain.add_argument("--product", required=True)
-    explain.add_argument("--version", dest="product_version")
-    explain.add_argument("--edition")
+    explain.add_argument("--product", required=True, help="the product's name as the license has it")
+    explain.add_argument("--version", dest="product_version", help="the product's version, such as 8.2.5")
+    explain.add_argument("--edition", help="the product's edition")
     add_deployment(explain)
-    explain.add_argument("--modules", default="", metavar="A,B")
-    explain.add_argument("--instances", type=whole_number, default=1)
-    explain.add_argument("--device")
-    explain.add_argument("--password")
-    explain.add_argument("--domain")
-    explain.add_argument("--json", action="store_true")
+    explain.add_argument("--modules", default="", metavar="A,B", help="features asked for (default: all)")
+    explain.add_argument("--instances", type=whole_number, default=1, help="instances asked for (default: 1)")
+    explain.add_argument("--device", help="UUID of the device that asks (default: one that has no seat)")
+    explain.add_argument("--password", help="session password of the code")
+    explain.add_argument("--domain", help="web domain that the application runs on")
+    explain.add_argument("--json", action="store_true", help=JSON_WORDS)
 
 
 def _usage(args: argparse.Namespace) -> int:

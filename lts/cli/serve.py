@@ -32,8 +32,15 @@ def add_parsers(commands: Any) -> None:
 
 def add_address(parser: argparse.ArgumentParser) -> None:
     """--host and --port."""
-    parser.add_argument("--host")
+    parser.add_argument("--host", type=_host, help="address to listen on; 0.0.0.0 is every one of this machine")
     parser.add_argument("--port", type=_port, metavar="PORT", help="port to listen on; 0 takes a free one")
+
+
+def _host(text: str) -> str:
+    """An address, which the system judges. Raises ArgumentTypeError."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; name an address of this machine, such as 127.0.0.1")
+    return text
 
 
 def _port(text: str) -> int:

@@ -19,6 +19,7 @@ from lts.client.servers import Servers
 from lts.client.state import State, Waiting, counted_as
 from lts.client.transport import HttpTransport, Transport
 from lts.client.trust import Trust, vendor_key_of
+from lts.errors import TokenError
 from lts.protocol import (
     MAX_REPORT_SLOTS,
     REPORT_INTERVAL_SECONDS,
@@ -70,7 +71,7 @@ class Client:
         bound: bool = False,
         background: bool = False,
     ) -> None:
-        self._license_key = LicenseKey.decode(key)
+        self._license_key = _read_key(key)
         self._request: dict[str, Any] = {
             "product": product,
             "version": version,
@@ -364,6 +365,14 @@ class Client:
                 continue  # said by the next call that needs a lease; the outbox keeps what waits
             except Exception:  # usage is reported for as long as the program runs, whatever one report meets
                 log.exception("usage was not reported; it is tried again")
+
+
+def _read_key(text: str) -> LicenseKey:
+    """The license key. Raises Refused 101, as a server does for a handshake code that it does not have."""
+    try:
+        return LicenseKey.decode(text or "")  # None is what an environment without it gives
+    except TokenError as error:
+        raise Refused(101, error.detail, "-") from error
 
 
 def _token(token: str | None) -> dict[str, str | None]:

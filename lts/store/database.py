@@ -173,6 +173,11 @@ def is_newer(path: Path) -> bool:
         return bool(db.execute("PRAGMA user_version").get > len(MIGRATIONS))
 
 
+def is_older(db: apsw.Connection) -> bool:
+    """Whether a database was left by an older program than this one, which the start upgrades."""
+    return bool(db.execute("PRAGMA user_version").get < len(MIGRATIONS))
+
+
 def _check_identity(db: apsw.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").get
     application = db.execute("PRAGMA application_id").get

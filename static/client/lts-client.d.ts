@@ -79,9 +79,9 @@ export class Unreachable extends LtsError {}
 export class NotTrusted extends LtsError {}
 
 export class LtsClient {
-  /** Rejects with LtsError for a damaged license key, NotTrusted without vendorKey or allowPinned, or for a vendorKey that is none. */
+  /** Rejects with Refused 101 for a damaged license key, NotTrusted without vendorKey or allowPinned, or for a vendorKey that is none. */
   static open(licenseKey: string, options: LtsOptions): Promise<LtsClient>;
-  /** What a license key holds. Throws LtsError when it is damaged. */
+  /** What a license key holds. Throws Refused 101 when it is damaged. */
   static readKey(text: string): { s: string[]; o: string | null; h: string | null; p: string | null; k: string | null; f: string | null };
   readonly deviceId: string;
   /** Why identity and usage are kept in memory alone; null when all is well. */

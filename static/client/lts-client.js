@@ -66,7 +66,7 @@ const iso = (slot) => new Date(slot * SLOT * 1000).toISOString().replace(".000",
 const isKey = (x) => isText(x) && /^[\w-]{43}$/.test(x);
 
 function readKey(text) {
-  const wrong = () => new LtsError("The license key is damaged or none at all. Copy it whole from the portal.");
+  const wrong = () => new Refused(101, "The license key is damaged or none at all. Copy it whole from the portal.");
   if (!isText(text) || !text.trim().startsWith("LTS2")) throw wrong();
   let fields;
   try {

@@ -290,6 +290,7 @@ def test_blocked_storage_is_said_and_stops_nobody(served: Lab, origin: Elsewhere
 def test_a_damaged_key_says_what_to_do(server: Lab, origin: Elsewhere, profile: BrowserContext, key: str) -> None:
     page = opened(profile, origin)
     told = run(page, f"await lts.LtsClient.open({json.dumps(key)}, {{ product: 'reader', allowPinned: true }})")
+    assert (told["error"], told["code"]) == ("Refused", 101)
     assert "Copy it whole from the portal" in told["message"]
 
 

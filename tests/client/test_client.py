@@ -88,6 +88,14 @@ def test_a_vendors_key_that_is_none_is_told_with_what_to_do(key: str) -> None:
         Client(KEY, product="reader", vendor_key=key)
 
 
+@pytest.mark.parametrize("key", ["", "LTS2", "LTS2!!!", "LTS1abc", "LTS2e30", "LTS2eyJzIjpb", None])
+def test_a_damaged_license_key_is_refused_like_a_code_that_is_not_there(key: str) -> None:
+    with pytest.raises(Refused, match="Copy it whole from the portal") as caught:
+        Client(key, product="reader", allow_pinned=True)
+    assert (caught.value.code, caught.value.number) == (101, -20101)
+    assert "license key" in caught.value.advice
+
+
 def test_release_reports_first_and_frees_the_seat(served: Lab) -> None:
     served.load(item(way="device", quota=1, graceQuota=0))
     licensed = client(served)

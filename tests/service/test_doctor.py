@@ -9,6 +9,7 @@ import pytest
 
 from lts.cli.main import main
 from lts.config import Config
+from lts.errors import DataFolderError
 from lts.service.core import labels
 from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import serverurls
@@ -92,3 +93,16 @@ def test_notes_are_no_failure(
     out = capsys.readouterr().out
     assert out.count("[note]") == 2
     assert "[!!]" not in out
+
+
+@pytest.mark.parametrize("name", ["lts.mark", "server.key", "vault.key", "identity.json"])
+def test_a_folder_in_place_of_a_file_is_told_once_with_what_to_do(name: str, tmp_path: Path) -> None:
+    with lab(tmp_path):
+        pass
+    (tmp_path / "data" / name).unlink()
+    (tmp_path / "data" / name).mkdir()
+    told = f"{tmp_path / 'data' / name} is a folder; move away what is in the place of that file, or restore a backup."
+    assert said(config_for(tmp_path), doctor.FAULT) == told
+    with pytest.raises(DataFolderError) as caught, lab(tmp_path):
+        pass
+    assert caught.value.detail == told

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from lts import __version__
 from lts.errors import PeerError
 from lts.rules import pair
 from lts.rules.usage import TOGETHER
@@ -88,6 +89,8 @@ def test_the_two_follow_each_other_and_say_who_is_to_be_upgraded(duet: Duet, old
     lease = duet.main.server.authorize(None, DEVICE).lease
     assert duet.main.server.report(lease, {"QR": 3}).durable == ("both" if old == "main" else "local")
     assert "pair-older" in told(player.other)
+    [words] = [one.detail for one in attention.troubles(player.other.server.ctx) if one.code == "pair-older"]
+    assert words.count(f"({__version__})") == 1, "of builds of one version, neither is named as older than itself"
     assert not {code for code in told(player.other) if code.startswith("peer-")}
     player.close()
     duet.settle()

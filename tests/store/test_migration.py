@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from lts.errors import DatabaseDamaged
@@ -113,15 +115,20 @@ def test_the_older_program_refuses_the_upgraded_database(
     assert "newer" in caught.value.detail
 
 
-def test_verify_says_that_a_folder_is_yet_to_be_upgraded(old: Any, tmp_path: Path) -> None:
+def test_verify_compares_a_folder_that_is_yet_to_be_upgraded_and_leaves_it_as_it_is(old: Any, tmp_path: Path) -> None:
     opens, _ = old
     with opens() as server:
         trust = server.ctx.trust
     turn_to_schema(tmp_path / "data" / "lts.db", 1)
     before = (tmp_path / "data" / "lts.db").read_bytes()
-    faults = upkeep.verify(tmp_path / "data", trust)
-    assert [fault.partition(" has ")[2][:9] for fault in faults] == ["schema 1,"]
+    there = {path.name for path in (tmp_path / "data").iterdir()}
+    assert upkeep.verify(tmp_path / "data", trust) == []
     assert (tmp_path / "data" / "lts.db").read_bytes() == before
+    assert {path.name for path in (tmp_path / "data").iterdir()} <= there | {"lts.db-wal", "lts.db-shm"}
+    with contextlib.closing(apsw.Connection(str(tmp_path / "data" / "lts.db"))) as db:
+        db.execute("UPDATE types SET name = 'x' WHERE id = 1")
+    assert [fault for fault in upkeep.verify(tmp_path / "data", trust) if fault.startswith("types")]
+    (tmp_path / "data" / "lts.db").write_bytes(before)
     backup = upkeep.backup(tmp_path / "data" / "lts.db", tmp_path / "data", NOON, trust)
     assert upkeep.verify_backup(backup, tmp_path / "trust") == [], "a backup of an older program is upgraded to compare"
 

@@ -113,6 +113,26 @@ def test_an_input_that_ends_is_no(data: Path, typed: Typed, capsys: pytest.Captu
     assert len(codes(capsys)) == 2
 
 
+@pytest.mark.parametrize("command", ["handshake remove 216998-two", "vendor init v --name V --passphrase"])
+def test_ctrl_c_at_a_question_ends_the_command_as_shells_know_it(
+    data: Path, command: str, monkeypatch: pytest.MonkeyPatch, typed: Typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ctrl_c(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    typed("")
+    monkeypatch.chdir(data.parent)
+    monkeypatch.delenv("LTS_VENDOR_PASSPHRASE", raising=False)
+    monkeypatch.setattr(sys.stdin, "readline", ctrl_c)
+    monkeypatch.setattr(getpass, "getpass", ctrl_c)
+    assert main(command.split()) == 130
+    err = capsys.readouterr().err
+    assert err.endswith("\nlts: Stopped by Ctrl-C.\n")
+    assert "Traceback" not in err
+    assert codes(capsys) == ["216998-100", "216998-two"]
+    assert not (data.parent / "v" / "vendor.key").exists()
+
+
 def test_archiving_a_license_says_what_ends_and_asks(
     data: Path, typed: Typed, capsys: pytest.CaptureFixture[str]
 ) -> None:

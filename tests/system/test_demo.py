@@ -54,6 +54,14 @@ def demo() -> dict[str, Any]:
     return result
 
 
+def test_a_demo_that_fails_leaves_no_folder_behind(tmp_path: Path) -> None:
+    process = start(tmp_path, "--exit", "--host", "192.0.2.1")
+    said, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert "192.0.2.1 is no address of this machine" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def sign_in(link: str, **headers: str) -> tuple[int, dict[str, Any]]:
     """(status, answer) of a browser that follows the printed address."""
     address, code = link.split("page/")[0], link.rpartition("sign-in=")[2]

@@ -22,6 +22,9 @@ FOREVER = {("serve",), ("demo",), ("sandbox",)}
 SYSTEM = {("service", "install"), ("service", "remove")}
 
 
+REPORT = ("report", "--server", "http://127.0.0.1:9/", "--code", "1-1")
+
+
 def leaves(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every single command, by its words."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
@@ -145,6 +148,57 @@ def test_an_option_that_is_none_or_out_of_place_is_named_before_all_else(
 ) -> None:
     assert run_here(*words) == 2
     assert capsys.readouterr().err.startswith(f"{said} `lts ")
+
+
+def options(parser: argparse.ArgumentParser, path: str = "lts") -> Iterator[tuple[str, argparse.Action]]:
+    """Every option and argument of a parser and of those below it, by the words of its command."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from options(child, f"{path} {name}")
+        else:
+            yield path, action
+
+
+def test_every_option_has_help_words() -> None:
+    every = [(path, action.option_strings or action.dest, action.help) for path, action in options(make_parser())]
+    assert len(every) > 200
+    assert [(path, name) for path, name, words in every if not words] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("usage", "--by", ""), "argument --by: it is empty; write one of type, hour, day,"),
+        (("usage", "--by", "week"), "argument --by: there is no 'week'; write one of type, hour, day,"),
+        (("serve", "--host", ""), "argument --host: it is empty; name an address of this machine, such as 127.0.0.1."),
+        (("demo", "--host", " "), "argument --host: it is empty; name an address of this machine"),
+        (("license", "--", "list"), "lts license: -- stands after the command, in front of names that begin with"),
+        (("--", "license", "list"), "lts: -- stands after the command, in front of names that begin with"),
+        (("license", "list", "--"), "lts license list: there is no place for '--'."),
+        ((*REPORT, "--usage", "X=-3"), "--usage X=-3 counts '-3': a count is a whole number from 0, such as 3."),
+        ((*REPORT, "--usage", "X"), "Write usage as TYPE=N, such as QR=3, not 'X'."),
+        ((*REPORT, "--usage", "=3"), "Write usage as TYPE=N, such as QR=3, not '=3'."),
+        ((*REPORT, "--usage", "X=²"), "counts '²': a count is a whole number"),
+    ],
+)
+def test_what_is_empty_or_no_choice_says_what_to_write(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(*words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_in_place_of_the_data_folder_is_told_by_whatever_looks_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lts.cli.portal.has_desktop", lambda: False)
+    (tmp_path / "data").write_text("mine", encoding="utf-8")
+    for words in WANTING_DATA:
+        assert run_here(*words) == 1, words
+        out, err = capsys.readouterr()
+        assert err.startswith(f"lts: {tmp_path / 'data'} is not a folder; set dataDir to the data folder"), words
+        assert not out
 
 
 WITHOUT_DATA = {("demo",), ("sandbox",), ("authorize",), ("report",), ("release",), ("conformance",)}

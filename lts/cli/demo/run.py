@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import shutil
 import sys
 import tempfile
 import threading
@@ -44,7 +45,7 @@ class Stage:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`lts demo`: 0 also when it was ended by Ctrl-C."""
+    """`lts demo`: 0 also when it was ended by Ctrl-C. One that fails leaves nothing behind."""
     began = time.monotonic()
     refuse_data(args, "demo")
     given = config_of(args)
@@ -52,15 +53,23 @@ def run(args: argparse.Namespace) -> int:
     config = Config(None, host=given.host, port=given.port, data_dir=folder / "data", vendor_keys=folder / "trust",
                     log=Log("warning"))  # fmt: skip
     set_up_logging(config)
-    stage, now = Stage(folder, config, SigningKey.generate()), int(time.time())
+    try:
+        _run(args, Stage(folder, config, SigningKey.generate()), began)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # nobody was told of it
+        raise
+    return 0
+
+
+def _run(args: argparse.Namespace, stage: Stage, began: float) -> None:
+    now = int(time.time())
     clock = PastClock(begin_of(now))
-    with until_stopped() as stopped, opened(config, clock=clock.clock()) as here:
+    with until_stopped() as stopped, opened(stage.config, clock=clock.clock()) as here:
         past = _play(here.ctx, clock, stage.vendor, now, stopped)
         if past is not None:
             _go_on(args, here, stage, past, began, stopped)
     if stopped.is_set():
-        print(screen.stopped(folder), file=sys.stderr)
-    return 0
+        print(screen.stopped(stage.folder), file=sys.stderr)
 
 
 def _play(ctx: Context, clock: PastClock, vendor: SigningKey, now: int, stopped: threading.Event) -> Past | None:

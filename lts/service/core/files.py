@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -36,6 +37,8 @@ def write_private(path: Path, data: bytes) -> None:
 
 def not_read(path: Path, error: OSError) -> str:
     """A sentence on a file of the data folder that cannot be read."""
+    if error.errno == errno.EISDIR:
+        return f"{path} is a folder; move away what is in the place of that file, or restore a backup."
     return f"{path} cannot be read by {user_name()} ({error.strerror}); give that user the rights or restore a backup."
 
 

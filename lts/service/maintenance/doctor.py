@@ -39,7 +39,8 @@ class Finding:
 
 def examine(config: Config) -> list[Finding]:
     """Look at everything that can be looked at from outside, whether the server runs or not."""
-    return [*_program(config), *_folder(config), *_urls(config), _machine(config), *_trust(config)]
+    found = [*_program(config), *_folder(config), *_urls(config), _machine(config), *_trust(config)]
+    return list(dict.fromkeys(found))  # what stands in the way of two looks is one fault
 
 
 def _program(config: Config) -> Iterator[Finding]:
@@ -70,11 +71,12 @@ def _folder(config: Config) -> Iterator[Finding]:
 
 
 def _belonging(path: Path, *, in_use: bool) -> Iterator[Finding]:
-    """Whether the files of the folder belong together; what cannot be read is told by itself."""
+    """Whether the files of the folder belong together."""
     try:
         found = folderstate.untrue(path, in_use=in_use)
         lost, edited = folderstate.lost_archives(path), [] if in_use else evidence.faults(path)
-    except DataFolderError:
+    except DataFolderError as error:
+        yield Finding(FAULT, error.detail)
         return
     yield Finding(FAULT, found) if found else Finding(OK, "The files of the data folder belong together")
     for words in edited:

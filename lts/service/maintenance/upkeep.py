@@ -50,8 +50,19 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
         if damage:  # what cannot be read, or is found by a wrong index, says nothing of the totals
             return [*(fault.words for fault in damage), f"{path} is damaged: {integrity.remedy(damage)}."]
         with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
+            path = _of_this_program(path, Path(folder))
             faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
-        return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
+            return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
+
+
+def _of_this_program(path: Path, folder: Path) -> Path:
+    """The database at `path`; of one that an older LTS left a copy in `folder`, upgraded as the start will do it."""
+    with contextlib.closing(database.open_in_use(path)) as db:
+        if not database.is_older(db):
+            return path
+        database.copy(db, folder / DATABASE)
+    prepare(folder, create=False)
+    return folder / DATABASE
 
 
 def verify_folder(data_dir: Path, trust: TrustStore, progress: Callable[[int], None], *, in_use: bool) -> list[str]:

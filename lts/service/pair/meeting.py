@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from lts import __version__
 from lts.crypto import PublicKey
 from lts.errors import PeerError
 from lts.rules import pair as rules
@@ -117,7 +116,7 @@ def _speak_alike(node: Node, who: Self) -> None:
         older = "the other" if who.protocol < rules.PROTOCOL else "this"
         raise node.fault(
             "peer-version",
-            f"The other server runs LTS {who.version}, this one {__version__}, and they cannot follow each other;"
+            f"The other server runs another LTS ({who.version}), and they cannot follow each other;"
             f" upgrade {older} one.",
         )
     node.mend("peer-version")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lts import __version__
 from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules.notices import ERROR, Notice
@@ -86,10 +85,10 @@ def _older(node: Node) -> list[Notice]:
     if not node.peer.met or node.peer.protocol >= PROTOCOL:
         return []
     version = node.peer.who.version if node.peer.who else ""
-    sentence = f"The other server is an older LTS ({version}) than this one ({__version__}); upgrade it soon."
+    sentence = f"The other server is an older LTS ({version}) than this one; upgrade it soon."
     if node.waiting:
         sentence += " Changes that it cannot read wait for that, and it does not follow meanwhile."
-    return [Notice("pair-older", sentence, params={"theirs": version, "ours": __version__})]
+    return [Notice("pair-older", sentence, params={"theirs": version})]
 
 
 def _not_following(node: Node) -> list[Notice]:

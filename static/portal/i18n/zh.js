@@ -610,7 +610,7 @@ export const words = {
   "notice.pair-delegation-promoted": "本服务器代替主服务器授权，还剩 {hours} 小时（至 {until}）。请将其激活请求发送给供应商。",
   "notice.pair-no-standby": "本服务器已被提升，没有备用服务器；客户端上报的内容只保存在本服务器上。请设置新的备用服务器，或将 servers 写为 [\"self\"]。",
   "notice.pair-not-following": "另一台服务器未跟随；客户端上报的内容目前只保存在本服务器上。",
-  "notice.pair-older": "另一台服务器的 LTS（{theirs}）比本服务器（{ours}）旧；请尽快更新。它无法读取的更改会等待更新。",
+  "notice.pair-older": "另一台服务器的 LTS（{theirs}）比本服务器旧；请尽快更新。它无法读取的更改会等待更新。",
   "notice.pair-promoted": "{actor} 于 {time} 将本服务器永久设为主服务器；原主服务器不再提供服务。",
   "notice.peer-copy": "无法从另一台服务器取得完整副本。",
   "notice.peer-family": "另一台服务器有自己的数据，不属于同一对。",
