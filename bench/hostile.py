@@ -99,7 +99,7 @@ def scheme_of_digits(size: int) -> bytes:
 
 def blanks_before_zero(size: int) -> bytes:
     """A request with a header value of blanks before a zero byte."""
-    return b"GET / HTTP/1.1\r\nA:" + b" " * size + b"\0\r\n\r\n"
+    return b"GET / HTTP/1.1\r\nHost: a\r\nA:" + b" " * size + b"\0\r\n\r\n"
 
 
 def long_extension(size: int) -> bytes:
@@ -121,23 +121,23 @@ def smallest_chunks(size: int) -> bytes:
 def list_headers(_: int) -> bytes:
     """A request for a file with lists of very many members in its header."""
     lists = [b"Accept-Encoding: " + b'a;b="c",' * 250, b"If-None-Match: " + b"," * 2000]
-    return b"\r\n".join([b"GET /static/portal/app.js HTTP/1.1", *lists, b"Connection: close", b"", b""])
+    return b"\r\n".join([b"GET /static/portal/app.js HTTP/1.1", b"Host: a", *lists, b"Connection: close", b"", b""])
 
 
 def many_cookies(_: int) -> bytes:
     """A request of the portal with very many cookies."""
-    return b"GET /api/v1/admin/status HTTP/1.1\r\nConnection: close\r\nCookie: " + b";" * 8000 + b"\r\n\r\n"
+    return b"GET /api/v1/admin/status HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: " + b";" * 8000 + b"\r\n\r\n"
 
 
 def long_header(size: int) -> bytes:
     """A request whose header is as large as it may be, of lines that nobody reads."""
     lines = [b"X-%d: " % number + b"a," * 155 for number in range(size // 320)]
-    return b"\r\n".join([b"GET /api/v1/health HTTP/1.1", b"Connection: close", *lines, b"", b""])
+    return b"\r\n".join([b"GET /api/v1/health HTTP/1.1", b"Host: a", b"Connection: close", *lines, b"", b""])
 
 
 def awaited_body(size: int) -> bytes:
     """An authorization of which only the header comes."""
-    return b"POST /api/v1/authorize HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size
+    return b"POST /api/v1/authorize HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
 
 
 def unknown_values(size: int) -> bytes:
@@ -154,8 +154,8 @@ def odd_modules(size: int) -> bytes:
 
 def tiny_requests(size: int) -> bytes:
     """Requests for nothing, one behind the other."""
-    request = b"GET / HTTP/1.1\r\n\r\n"
-    return request * (size // len(request) - 1) + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    return request * (size // len(request) - 1) + b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 def lone_line_feeds(size: int) -> bytes:
@@ -177,7 +177,7 @@ def signed_by_anybody(size: int) -> bytes:
     return armor.wrap(sign_jws(header, json.dumps(fields).encode(), key)).encode()
 
 
-CHUNKED = b"POST /api/v1/report HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = b"POST /api/v1/report HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 RAW: dict[str, tuple[Callable[[int], bytes], int]] = {
     "digits after a scheme, 8 KB": (scheme_of_digits, 8000),
     "digits after a scheme, 32 KB": (scheme_of_digits, 32_000),

@@ -44,8 +44,16 @@ TITLES: dict[int, str] = {
 }
 
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
+"""How versions of OpenSSL call an answer that is none of TLS."""
+
+
 def words_of(error: Exception) -> str:
     """Why something failed, in words for people: without the system's number and path."""
+    if getattr(error, "reason", None) in _NO_TLS:
+        return "no TLS is spoken on that port; write http:// for https://, or name the port that speaks it"
+    if distrust := getattr(error, "verify_message", None):
+        return f"its certificate is not trusted: {distrust}"
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 

@@ -50,13 +50,16 @@ def check_header(header: bytes) -> bytes:
 
     A line that continues the one before is refused, as RFC 9112, 5.2 allows.
     """
-    if _is_plain(header):
+    lowered = header.lower()
+    if _is_plain(header, lowered):
+        _check_host(header[: header.index(b"\r\n")], lowered.count(b"\r\nhost:"))
         return header
     first, *lines = header.split(b"\r\n")
     first = _check_request_line(first)
     if len(lines) > HEADER_LINES + 2:
         raise Unreadable(f"it has more than {HEADER_LINES} header lines", 431)
     fields = [_field(line) for line in lines if line]
+    _check_host(first, sum(name.lower() == b"host" for name, _ in fields))
     _check_codings(first, fields)
     return b"\r\n".join([first, *(name + b":" + value for name, value in fields), b"", b""])
 
@@ -89,14 +92,14 @@ def _check_request_line(line: bytes) -> bytes:
     return line
 
 
-def _is_plain(header: bytes) -> bool:
+def _is_plain(header: bytes, lowered: bytes) -> bool:
     """Whether a header can be left as it is: what every request would pay for is told at once."""
     return (
         len(header) <= REQUEST_LINE_BYTES
         and header.count(b"\r\n") <= HEADER_LINES
         and b"  " not in header
         and b"\t" not in header
-        and b"transfer-encoding" not in header.lower()
+        and b"transfer-encoding" not in lowered
         and _PLAIN.fullmatch(header) is not None
     )
 
@@ -108,6 +111,14 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     if _CONTROL.search(value):
         raise Unreadable("a header value holds control characters")
     return name, value.strip(_BLANKS)
+
+
+def _check_host(first: bytes, hosts: int) -> None:
+    """RFC 9112, 3.2: a request names one host, and may leave that out before HTTP/1.1 alone. Raises Unreadable."""
+    if hosts > 1:
+        raise Unreadable("it has more than one Host header")
+    if not hosts and first.endswith(b" HTTP/1.1"):
+        raise Unreadable("it has no Host header, which HTTP/1.1 needs")
 
 
 def _check_codings(first: bytes, fields: list[tuple[bytes, bytes]]) -> None:
@@ -142,6 +153,11 @@ class Chunks:
 
     def __len__(self) -> int:
         return len(self._buffer)
+
+    @property
+    def announced(self) -> int:
+        """Bytes of the chunks that have begun, also of what is still to come of the last one."""
+        return self._bytes
 
     def getbuf(self) -> Any:
         return self._buffer

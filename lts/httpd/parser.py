@@ -45,8 +45,8 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
         """See waitress; a request refused by its header must not be answered "100 Continue"."""
         if self.headers_finished or self.completed:
             consumed: int = super().received(data)
-            if self.chunked and not self.error and len(self.body_rcv) > self._most > 0:
-                self._turn_away(len(self.body_rcv))
+            if self.chunked and not self.error and self.body_rcv.announced > self._most > 0:
+                self._turn_away(self._most + 1)  # a chunk may announce any number
         else:
             consumed = self._received_header(data)
         if not self.completed:

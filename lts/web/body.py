@@ -36,10 +36,7 @@ class Sent(NamedTuple):
         if len(start) == len(self.data):
             with contextlib.suppress(TooLarge):
                 return _unzip(start, LARGE_BYTES), True
-        try:
-            return zlib.decompressobj(wbits=_GZIP).decompress(start, LARGE_BYTES), False
-        except zlib.error as error:
-            raise Malformed(_NO_GZIP, field=BODY) from error
+        return _unzip_start(start), False
 
     def unpacked(self) -> bytes:
         """All of it. Raises TooLarge, Malformed (damaged gzip, or in too many members)."""
@@ -81,6 +78,21 @@ def _unzip(body: bytes, limit: int) -> bytes:
         if place == len(body):
             return bytes(plain)
     raise Malformed(f"The gzip body has over {MAX_MEMBERS} members; send one.", field=BODY)
+
+
+def _unzip_start(start: bytes) -> bytes:
+    """What the members hold that begin in the first bytes of a gzip body, at most 64 KiB. Raises Malformed."""
+    plain, place = bytearray(), 0
+    for _ in range(MAX_MEMBERS):
+        unzip = zlib.decompressobj(wbits=_GZIP)
+        try:
+            plain += unzip.decompress(start[place:], LARGE_BYTES - len(plain))
+        except zlib.error as error:
+            raise Malformed(_NO_GZIP, field=BODY) from error
+        place = len(start) - len(unzip.unused_data)
+        if not unzip.eof or place == len(start) or len(plain) == LARGE_BYTES:
+            break
+    return bytes(plain)
 
 
 def _unzip_member(body: bytes, place: int, plain: bytearray, limit: int) -> int:

@@ -237,3 +237,20 @@ def test_a_child_does_not_wait_for_the_threads_of_its_parent(dead: Resolver) -> 
     assert reach._under_way
     reach._begin_anew()
     assert not reach._under_way
+
+
+def test_who_wrote_https_for_http_is_told_what_to_write() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            one, _ = listening.accept()
+            with one:
+                one.recv(4096)
+                one.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/lts/api/v1/authorize"
+        with pytest.raises(Unreachable) as caught:
+            HttpTransport().post(url, {}, PATIENCE)
+    assert "no TLS is spoken on that port; write http:// for https://" in caught.value.detail
+    assert "WRONG_VERSION" not in caught.value.detail

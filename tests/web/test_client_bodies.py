@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+from base64 import b64encode
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -185,3 +188,16 @@ def test_a_device_that_must_wait_has_nothing_large_unpacked(server: Lab, monkeyp
     body = json.dumps({"lease": lease, "reports": [{"slot": iso(NOON), "usage": {}}], "a": " " * LARGE_BYTES}).encode()
     assert web.report([{"slot": iso(NOON), "usage": {}}], lease).status == 200
     assert web.call("POST", "/api/v1/report", gzip.compress(body), HTTP_CONTENT_ENCODING="gzip").status == 429
+
+
+@pytest.mark.parametrize("cuts", [[1], [1, 2, 3], [0, 40], [60]])
+def test_a_large_gzip_body_may_begin_with_short_members(web: Web, cuts: list[int]) -> None:
+    entry = {"slot": iso(NOON), "usage": {"QR": 1}}
+    noise = b64encode(random.Random(1).randbytes(LARGE_BYTES)).decode()  # packed, still over 64 KiB
+    data = json.dumps({"lease": web.authorize().json["lease"], "reports": [entry], "note": noise}).encode()
+    pieces = [data[start:end] for start, end in pairwise([0, *cuts, len(data)])]
+    packed = b"".join(map(gzip.compress, pieces))
+    assert len(packed) > LARGE_BYTES
+    assert web.call("POST", "/api/v1/report", packed, HTTP_CONTENT_ENCODING="gzip").status == 200
+    hidden = gzip.compress(b" ") * web_body.MAX_MEMBERS + packed
+    assert web.call("POST", "/api/v1/report", hidden, HTTP_CONTENT_ENCODING="gzip").status == 400

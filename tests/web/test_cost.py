@@ -203,7 +203,7 @@ def test_depth_is_that_of_the_deepest_value(inside: str) -> None:
 
 
 ADJUSTMENTS = Adjustments(max_request_header_size=MAX_HEADER_BYTES, max_request_body_size=5 * MIB)
-CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def parse(data: bytes, *, step: int = 64 << 10) -> list[Parser]:
@@ -226,8 +226,9 @@ def drip(data: bytes) -> list[Parser]:
 
 
 def request(line: bytes, *headers: bytes) -> bytes:
-    """A request without a body."""
-    return b"\r\n".join([line, *headers, b"", b""])
+    """A request without a body; where HTTP/1.1 needs a host, one is added last."""
+    hosts = [b"Host: a"] if line.endswith(b" HTTP/1.1") and not any(one[:5] == b"Host:" for one in headers) else []
+    return b"\r\n".join([line, *headers, *hosts, b"", b""])
 
 
 HEADERS: dict[str, Callable[[int], bytes]] = {
@@ -245,9 +246,9 @@ HEADERS: dict[str, Callable[[int], bytes]] = {
     "continued lines": lambda n: request(b"GET / HTTP/1.1", b"A:", *[b" "] * (n // 3)),
     "codings": lambda n: request(b"GET / HTTP/1.1", b"Transfer-Encoding: " + b"chunked," * (n // 8)),
     "long length": lambda n: request(b"GET / HTTP/1.1", b"Content-Length: " + b"9" * n),
-    "no end": lambda n: b"GET / HTTP/1.1\r\nA: " + b"a" * n,
+    "no end": lambda n: b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * n,
     "no end of the request line": lambda n: b"GET /" + b"a" * n,
-    "no end of the lines": lambda n: b"GET / HTTP/1.1\r\n" + b"A:\r\n" * (n // 4),
+    "no end of the lines": lambda n: b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A:\r\n" * (n // 4),
 }
 SMALL, TINY = framing.BYTES_PER_CHUNK, b"1\r\na\r\n"
 
@@ -296,7 +297,7 @@ def test_a_chunked_body_of_any_form_is_read_in_linear_time(make: Callable[[int],
 @pytest.mark.parametrize("make", CHUNKS.values(), ids=CHUNKS)
 def test_a_chunked_body_costs_no_more_than_four_times_a_plain_one(make: Callable[[int], bytes]) -> None:
     sent = make(4 * MIB)
-    plain = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(sent) + sent
+    plain = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(sent) + sent
     assert_no_dearer(lambda: parse(sent), lambda: parse(plain), 4)
 
 
@@ -325,7 +326,7 @@ def test_a_chunked_body_is_the_same_however_it_comes() -> None:
 @pytest.mark.parametrize("inside", [b"\0", b"\x0b", b"\x1f", b"\x7f"])
 def test_a_control_character_in_a_header_never_reaches_the_patterns_of_waitress(inside: bytes) -> None:
     assert framing.check_header(request(b"GET / HTTP/1.1", b"A: \t b\t\xff ")) == request(
-        b"GET / HTTP/1.1", b"A:b\t\xff"
+        b"GET / HTTP/1.1", b"A:b\t\xff", b"Host:a"
     )
     with pytest.raises(framing.Unreadable, match="control"):
         framing.check_header(request(b"GET / HTTP/1.1", b"A: b" + inside + b"c"))
@@ -339,9 +340,22 @@ def test_what_follows_a_refused_header_is_not_taken_for_the_next_request(header:
     assert refused.error
 
 
+@pytest.mark.parametrize("filler", [b"", b"A:  b\r\n"])  # a header as nearly all send it, and one read line by line
+def test_a_request_names_one_host_and_may_leave_it_out_before_http_1_1_alone(filler: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\n" + filler
+    for good in (b"Host: a", b"hOST:a", b"Host:", b"X-Host: b\r\nHost: a"):
+        assert not parse(head + good + b"\r\n\r\n")[0].error, good
+    for bad in (b"Host: a\r\nhost: a", b"X-Host: a", b"A: Host: a"):
+        error = parse(head + bad + b"\r\n\r\n")[0].error
+        assert error.code == 400, bad
+        assert "Host header" in str(error)
+    assert not parse(b"GET / HTTP/1.0\r\n" + filler + b"A: b HTTP/1.1\r\n\r\n")[0].error
+    assert parse(b"GET / HTTP/1.0\r\n" + filler + b"Host: a\r\nHost: b\r\n\r\n")[0].error.code == 400
+
+
 LIMITS: dict[str, tuple[Callable[[int], bytes], int, int]] = {
     "request line": (lambda n: request(b"GET /" + b"a" * (n - 14) + b" HTTP/1.1"), framing.REQUEST_LINE_BYTES, 414),
-    "header lines": (lambda n: request(b"GET / HTTP/1.1", *[b"A: b"] * n), framing.HEADER_LINES, 431),
+    "header lines": (lambda n: request(b"GET / HTTP/1.1", *[b"A: b"] * (n - 1)), framing.HEADER_LINES, 431),
     "size line": (
         lambda n: CHUNKED + b"1;" + b"a" * (n - 4) + b"\r\nx\r\n0\r\n\r\n",
         framing.CHUNK_LINE_BYTES,

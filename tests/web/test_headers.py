@@ -48,7 +48,7 @@ def test_the_values_of_a_name_have_so_many_bytes_together_and_no_more(name: str)
     assert headers.known({name: "9" * MOST_BYTES[name]})
     with pytest.raises(framing.Unreadable, match=name.replace("_", "-").title()):
         headers.known({name: "9" * (MOST_BYTES[name] + 1)})
-    if name != "CONTENT_LENGTH":
+    if name not in ("CONTENT_LENGTH", "HOST"):  # which may stand once
         line = name.replace("_", "-").encode() + b": "
         assert not parse(request(LINE, line + b"9" * half, line + b"9" * half))[0].error
         assert parse(request(LINE, line + b"9" * half, line + b"9" * (half + 3)))[0].error.code == 431

@@ -97,7 +97,7 @@ def test_the_loop_beats_while_it_turns_and_not_while_something_holds_it_up(
     thread.start()
     assert beats.acquire(timeout=PATIENCE)
     monkeypatch.setattr(Parser, "parse_header", hold)
-    with raw(Served(web, listener), b"GET /api/v1/health HTTP/1.1\r\n\r\n") as connection:
+    with raw(Served(web, listener), b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
         assert holding.wait(PATIENCE)
         while beats.acquire(blocking=False):
             pass
@@ -143,7 +143,7 @@ class Gone:
 def pipelined(served: Served, number: int) -> bytes:
     data = asking(served)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n".encode()
-    return (head + b"\r\n" + data) * number + b"GET /api/v1/health HTTP/1.1\r\nConnection: close\r\n\r\n"
+    return (head + b"\r\n" + data) * number + b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 @pytest.mark.parametrize("sent_as", [1, 100_000])
@@ -240,7 +240,7 @@ def test_a_request_that_trickles_is_ended_and_room_is_made_when_it_is_full(
     here = served.connect()
     here.request("GET", "/api/v1/health")
     read(here)
-    partial = raw(served, b"POST / HTTP/1.1\r\nContent-Le")
+    partial = raw(served, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Le")
     acceptor = served.listener._acceptors[0]
     begun = {True, False}  # the one begins, the other is over
     wait_until(lambda: {bool(c.request) for c in list(acceptor.active_channels.values())} == begun, "a request begins")

@@ -244,3 +244,26 @@ def test_controls_are_those_of_unicode_and_found_at_the_cost_of_a_look() -> None
     assert {chr(n) for n in range(sys.maxunicode + 1) if has_controls(chr(n))} == by_category
     with counted() as steps:
         assert steps.of(lambda: has_controls("a\u200b" * 10_000)) < 100
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        ({"instances": 0}, "instances must be a whole number from 1."),
+        ({"instances": 10**9}, "instances must be a whole number up to 1000000."),
+        ({"instances": "1"}, "instances must be a whole number or null, not a text."),
+        ({"instances": 1.5}, "instances must be a whole number or null, not a fraction."),
+        ({"product": ""}, "product must not be empty."),
+        ({"product": "x" * 257}, "product must be a text of at most 256 characters."),
+        ({"product": None}, "product must be a text, not null."),
+        ({"modules": "QR"}, "modules must be a list or null, not a text."),
+        ({"modules": ["QR"] * 1001}, "modules must be a list of at most 1,000 entries."),
+        ({"modules": [1]}, "modules[0] must be a text, not a whole number."),
+        ({"validation": []}, "validation must be a JSON object or null, not a list."),
+    ],
+)
+def test_what_a_field_must_be_is_said_in_words_for_people(member: dict[str, Any], said: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        read_authorize(body(**member))
+    assert caught.value.detail == said
+    assert caught.value.field == said.split()[0]

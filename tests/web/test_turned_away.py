@@ -44,7 +44,7 @@ def limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
         [header("{}", 60_000)],
         [header("{}", 60_000), b"{"],
         [header("{}", 60_000, "Expect: 100-continue")],
-        [b"POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"],
+        [b"POST {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"],
     ],
     ids=["header alone", "some of the body", "expects 100", "chunked"],
 )
@@ -159,6 +159,14 @@ def test_a_chunked_body_has_the_limit_of_its_path(served: Served, path: str, mos
 def test_an_announced_body_has_the_limit_of_its_path(served: Served, path: str) -> None:
     most = served.web.app.most_bytes(path)
     assert answer_to(served, header(path, most + 1)).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("size", [(64 << 10) + 1, 1 << 62, 16**200])
+def test_a_chunk_that_announces_too_much_is_refused_before_it_comes(served: Served, size: int) -> None:
+    first = f"POST {AUTHORIZE} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n".encode()
+    answer = answer_to(served, first, f"{size - 1:x}\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == 144
 
 
 def test_a_chunked_authorization_that_brings_too_much_counts_against_its_address(

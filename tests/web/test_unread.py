@@ -18,12 +18,12 @@ from lts.httpd import channel
 from tests.support.wait import PATIENCE, wait_until
 from tests.web.conftest import Served
 
-LARGE = b"GET /static/vendor/chart.js-4.6.1/chart.js HTTP/1.1\r\n\r\n"
+LARGE = b"GET /static/vendor/chart.js-4.6.1/chart.js HTTP/1.1\r\nHost: a\r\n\r\n"
 LARGE_BYTES = 210_000
 """About; 90 of them are more than waitress lets wait for a client."""
-CALL = b"POST /api/v1/authorize HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
-PAGE = b"GET /api/v1/admin/session HTTP/1.1\r\n\r\n"
-LAST = b"GET /api/v1/health HTTP/1.1\r\nConnection: close\r\n\r\n"
+CALL = b"POST /api/v1/authorize HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+PAGE = b"GET /api/v1/admin/session HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST = b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 def deaf(served: Served, data: bytes) -> socket.socket:
@@ -97,7 +97,7 @@ def held(served: Served) -> int:
 
 
 def test_unfinished_requests_together_have_a_limit_and_the_largest_end_first(served: Served, little_room: int) -> None:
-    head = b"POST /api/v1/report HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n"
+    head = b"POST /api/v1/report HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n"
     small = [deaf(served, head + b"x" * 1000) for _ in range(20)]
     large = []
     for _ in range(24):

@@ -77,12 +77,12 @@ def test_300_mb_are_refused_readably_while_others_are_served(
 
 def test_what_waitress_cannot_read_is_a_problem_too(served: Served) -> None:
     for data, status in (
-        (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n", b"400"),
         (b"nonsense\r\n\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
-        (b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", b"431"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", b"431"),
     ):
         connection = raw(served, data)
         connection.shutdown(socket.SHUT_WR)
@@ -92,7 +92,7 @@ def test_what_waitress_cannot_read_is_a_problem_too(served: Served) -> None:
         assert b"Access-Control-Allow-Origin: *" in answer
 
 
-HEAD = b"POST / HTTP/1.1\r\n"
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -101,12 +101,12 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 UNREADABLE = {
     "digits after a scheme": b"GET x://" + b"1" * 8000 + b" X\r\n\r\n",
     "very many digits after a scheme": b"GET x://" + b"1" * 32_000 + b" X\r\n\r\n",
-    "long target": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n",
-    "control character in the target": b"GET /a\tb HTTP/1.1\r\n\r\n",
-    "open bracket": b"GET http://[/ HTTP/1.1\r\n\r\n",
-    "closing bracket": b"GET http://]a[/ HTTP/1.1\r\n\r\n",
-    "no address in brackets": b"GET http://[v]/ HTTP/1.1\r\n\r\n",
-    "not ASCII": b"GET http://\xff/ HTTP/1.1\r\n\r\n",
+    "long target": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    "control character in the target": b"GET /a\tb HTTP/1.1\r\nHost: a\r\n\r\n",
+    "open bracket": b"GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "closing bracket": b"GET http://]a[/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no address in brackets": b"GET http://[v]/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "not ASCII": b"GET http://\xff/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "blanks before a zero byte": HEAD + b"A:" + b" " * 32_000 + b"\0\r\n\r\n",
     "continued line": HEAD + b"A: b\r\n c\r\n\r\n",
     "bare LF": HEAD + b"A: b\nC: d\r\n\r\n",
@@ -157,7 +157,7 @@ AT_ONCE = {
     "no name of a method": b'{"deviceId": "x"}',
     "another protocol": b"SSH-2.0-x\r\n",
     "control character in the request line": b"GET /\x07",
-    "long request line": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n",
+    "long request line": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n",
 }
 
 

@@ -53,5 +53,6 @@ def body_text(body: Json, name: str) -> str:
     """A field that must be a text with something in it. Raises AdminError naming it."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
-        raise AdminError("bad-field", f"{name} must be a text.", field=name)
+        fault = "is missing" if value is None else "is empty" if value == "" else "must be a text"
+        raise AdminError("bad-field", f"{name} {fault}.", field=name)
     return value

@@ -22,6 +22,7 @@ from lts.errors import Malformed
 from lts.protocol import MAX_COUNT
 from lts.rules.authorize import Request
 from lts.rules.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
+from lts.rules.plural import counted
 from lts.web.bodytree import BODY, Tree, path_text, read_tree
 
 M = TypeVar("M")
@@ -189,7 +190,29 @@ def words_of(error: Exception) -> tuple[str, str]:
     if missing:
         name = f"{field}.{missing.group(1)}" if field else missing.group(1)
         return f"{name} is missing.", name
-    return f"{field or 'The body'}: {words.replace('`', '')}.", field or BODY
+    return f"{field or 'The body'} {_wanted(words)}.", field or BODY
+
+
+_EXPECTED = re.compile(r"Expected `([^`]+)`(?: (of length )?(>=|<=) (\d+))?(?:, got `([^`]+)`)?\Z")
+_KINDS = {"str": "a text", "int": "a whole number", "float": "a fraction", "bool": "true or false", "array": "a list",
+          "object": "a JSON object"}  # fmt: skip
+
+
+def _wanted(words: str) -> str:
+    """What msgspec expected, in words for people; its own where it says something else."""
+    match = _EXPECTED.match(words)
+    if match is None:
+        return f"is not valid: {words.replace('`', '')}"
+    kinds, of_length, bound, number, got = match.groups()
+    if of_length and (bound, number) == (">=", "1"):
+        return "must not be empty"
+    wanted = " or ".join(_KINDS.get(kind, kind) for kind in kinds.split(" | "))
+    if of_length:
+        size = counted(int(number), "entry", "entries") if "array" in kinds else counted(int(number), "character")
+        wanted += f" of {'at least' if bound == '>=' else 'at most'} {size}"
+    elif bound:
+        wanted += f" from {number}" if bound == ">=" else f" up to {number}"
+    return f"must be {wanted}" + (f", not {_KINDS.get(got, got)}" if got else "")
 
 
 def _colons_of_authorize(message: AuthorizeMessage) -> int:
