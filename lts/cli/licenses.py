@@ -64,7 +64,8 @@ def add_parsers(commands: Any) -> None:
 def _list(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         state = "archived" if args.archived else None
-        items = server.call("GET", "/licenses/items", state=state)["items"]
+        answer = server.call("GET", "/licenses/items", state=state)
+    items = answer["items"]
     if args.json:
         print_json(items)
         return 0
@@ -83,9 +84,16 @@ def _list(args: argparse.Namespace) -> int:
         for i in items
     ]
     head = ("No.", "Item", "License", "Product", "Charge way", "Used", "Ends", "State", "Handshake codes")
-    none = "No license items yet. Import a license file: lts license import FILE.lic"
-    print_table(head, rows, "No license is archived." if args.archived else none)
+    print_table(head, rows, "No license is archived." if args.archived else _none(answer["states"].get("archived", 0)))
     return 0
+
+
+def _none(archived: int) -> str:
+    """Why no license item is listed."""
+    if archived:
+        items = counted(archived, "license item is", "license items are")
+        return f"No license is in use; {items} archived: lts license list --archived"
+    return "No license items yet. Import a license file: lts license import FILE.lic"
 
 
 def _archive(args: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import print_json, print_table
 from lts.rules.plural import counted
 
+_REPLACED = "the former main stood there, which this server replaced; a new standby was not met yet"
+
 
 def add_parsers(commands: Any) -> None:
     """Register the commands."""
@@ -46,7 +48,7 @@ def print_pair(found: dict[str, Any]) -> None:
     print(f"Fingerprint     {found['fingerprint']}")
     print(f"Other server    {peer['url']}")
     if peer["serverUuid"] is None:
-        print("                never met yet")
+        print(f"                {_REPLACED if found['promoted'] else 'never met yet'}")
     elif not running:
         print(f"                fingerprint {peer['fingerprint']}")
     else:
@@ -58,10 +60,12 @@ def print_pair(found: dict[str, Any]) -> None:
         print(f"                NEW KEY     {peer['offeredFingerprint']}")
     lag = found["lagChanges"]
     if running:
-        apart = "no contact yet" if lag is None else f"{counted(lag, 'change')} apart"
+        alone = found["promoted"] and peer["serverUuid"] is None
+        apart = "without a standby" if alone else "no contact yet" if lag is None else f"{counted(lag, 'change')} apart"
         print(f"In step         {'yes' if found['inStep'] else 'no'}, {apart}")
     if found["delegation"]:
-        print(f"Stands in       until {found['delegation']['until']} without word of the main")
+        end = "by the former main's last word" if found["role"] == "main" else "without word of the main"
+        print(f"Stands in       until {found['delegation']['until']} {end}")
     for entry in found["overshoot"]:
         print(f"Over quota      {entry['itemId']}: {counted(entry['seats'], 'seat')}")
     for fault in found["faults"]:

@@ -204,23 +204,28 @@ def _doctor(args: argparse.Namespace) -> int:
     except LtsError as error:
         print(f"[!!] {error.detail}")
         return 1
-    findings = [*doctor.examine(config), *(doctor.Finding(doctor.FAULT, words) for words in _pair_faults(config))]
+    findings = [*doctor.examine(config), *(doctor.Finding(doctor.FAULT, words) for words in _told_by_server(config))]
     for finding in findings:
         print(f"[{finding.level}] {finding.words}")
     return int(any(finding.level == doctor.FAULT for finding in findings))
 
 
-def _pair_faults(config: Config) -> list[str]:
-    """What is wrong with a pair, which the server that runs knows alone."""
+def _told_by_server(config: Config) -> list[str]:
+    """What is wrong with a pair and with the clocks, which the server that runs knows alone."""
     from lts.service.folder import datafolder
 
     try:
-        if len(config.servers) == 1 or not datafolder.running_server(config.data_dir):
+        if not datafolder.running_server(config.data_dir):
             return []
         with session(config) as server:
-            return [fault["detail"] for fault in server.call("GET", "/pair")["faults"]]
+            home = server.call("GET", "/home")
+            faults = home["pair"]["faults"] if home["pair"] else []
+            return [one["detail"] for one in (*faults, *home["attention"]) if one in faults or one["code"] in _CLOCKS]
     except LtsError:  # it is starting, or asks for more rights than doctor has
         return []
+
+
+_CLOCKS = ("pair-clocks", "clock-unconfirmed", "clock-back")
 
 
 def _clock(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from lts.rules import licensefile
-from lts.service.licensing import licenses
+from lts.service.licensing import archiving, licenses
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 from tests.portal.conftest import Site
@@ -113,6 +113,13 @@ def test_a_license_is_archived_after_its_figures_and_its_file_takes_it_back(
     expect(table).to_contain_text("other")
     expect(page.get_by_role("button", name="All 1")).to_be_visible()
 
+    archiving.archive(lab.ctx, "200", None, "test", lab.time.now)
+    page.reload()
+    expect(page.get_by_text("All licenses are archived")).to_be_visible()
+    expect(page.get_by_text("No license yet")).to_have_count(0)
+    page.get_by_role("button", name="Show them").click()
+    expect(page.get_by_role("table")).to_contain_text("desks")
+
     # its codes keep it, and their form knows its name
     page = admin.open("handshake-codes")
     expect(page.get_by_role("row").filter(has_text="216998-100")).to_contain_text("archived")
@@ -124,7 +131,7 @@ def test_a_license_is_archived_after_its_figures_and_its_file_takes_it_back(
     assert sorted(order_of(site, "216998-100")) == ["desks", "scans"]
 
     page = admin.open("license-items")
-    page.get_by_role("button", name="Archived 2").click()
+    page.get_by_role("button", name="Archived 3").click()
     expect(page.get_by_role("table")).to_contain_text("desks")
     page.get_by_role("button", name="Details of desks").click()
     expect(page.get_by_text("Importing the license's file again takes it back.")).to_be_visible()
@@ -133,7 +140,7 @@ def test_a_license_is_archived_after_its_figures_and_its_file_takes_it_back(
     expect(page.get_by_text("The license is archived; importing this file takes it back.")).to_be_visible()
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("License 100 is taken back.").wait_for()
-    page.get_by_role("button", name="All 3").click()
+    page.get_by_role("button", name="All 2").click()
     expect(page.get_by_role("table")).to_contain_text("desks")
 
 

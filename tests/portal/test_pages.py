@@ -151,4 +151,10 @@ def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Vi
         page.get_by_role("button", name="Promote").click()
         page.get_by_role("dialog").get_by_text("must never be started again").wait_for()
         other.check_accessibility()
+        page.get_by_role("dialog").get_by_role("button", name="Promote").click()
+        page.get_by_text("There is no standby yet").wait_for()
+        page.get_by_text("by the former main's last word").wait_for()
+        shown = page.locator("main").inner_text()
+        assert "They have not met yet" not in shown
+        assert "renewed while both talk" not in shown
         other.leave()

@@ -43,6 +43,14 @@ def test_there_may_be_two_hundred_users(server: Lab) -> None:
     assert len(accounts.describe_users(server.ctx)) == 200
 
 
+@pytest.mark.parametrize("name", [".", "..", " .. "])
+def test_a_user_that_no_address_can_name_is_refused(server: Lab, name: str) -> None:
+    with pytest.raises(AdminError, match="cannot be called") as caught:
+        accounts.add_user(server.ctx, name, "reader", PASSWORD, "admin", NOW)
+    assert (caught.value.code, caught.value.field) == ("dots-name", "name")
+    accounts.add_user(server.ctx, "...", "reader", PASSWORD, "admin", NOW)
+
+
 def test_users_are_listed_by_name_the_owner_first(server: Lab) -> None:
     add(server, "zoe", "abe", "admin")
     assert [(user["name"], user["owner"]) for user in accounts.describe_users(server.ctx)] == [

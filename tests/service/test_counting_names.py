@@ -13,12 +13,14 @@ from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
 from lts.service.core import newnames
+from lts.service.licensing import licenses
+from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.statistics import usage
 from lts.store import records, typenames
 from lts.store.dayrow import decode_day
 from tests.support.counted import SLOT, program, verified
-from tests.support.kit import NOON, Lab, entry, item
+from tests.support.kit import NOON, Lab, Vendor, entry, item
 
 # names
 
@@ -89,6 +91,19 @@ def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names
     assert len(server.rows("SELECT 1 FROM audit WHERE action = 'types-folded'")) == 1, "once a day"
     server.time.forward(3 * DAY_SECONDS)
     assert not [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
+
+
+def test_of_two_vendors_with_one_license_id_each_is_told(server: Lab, few_names: None) -> None:
+    server.load(item(quota=10**6))
+    other = Vendor("Other")
+    server.ctx.trust.add(other.pub)
+    file = other.file(server.ctx, item(product="other", quota=10**6), organization="2")
+    licenses.import_license(server.ctx, file, Choice(), "test", server.time.now)
+    for product, code in (("reader", "216998-100"), ("other", "2-100")):
+        for n in range(4):
+            server.report(server.authorize(code, product=product).lease, {f"{product} {n}": 1})
+    told = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
+    assert [(one.params["license"], one.params["type"]) for one in told] == [("100", "other 3"), ("100", "reader 3")]
 
 
 def test_a_day_without_room_for_a_name_rejects_the_entry_by_code(server: Lab, few_names: None) -> None:

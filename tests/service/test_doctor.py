@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lts.cli.main import main
 from lts.config import Config
 from lts.errors import DataFolderError
+from lts.protocol import DAY_SECONDS, iso
 from lts.service.core import labels
+from lts.service.folder import datafolder
 from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import serverurls
-from lts.service.maintenance import doctor
+from lts.service.maintenance import attention, doctor
 from tests.support import kit
 from tests.support.kit import Lab, config_for, lab
 
@@ -106,3 +110,46 @@ def test_a_folder_in_place_of_a_file_is_told_once_with_what_to_do(name: str, tmp
     with pytest.raises(DataFolderError) as caught, lab(tmp_path):
         pass
     assert caught.value.detail == told
+
+
+@pytest.mark.parametrize(
+    ("after", "level", "words"),
+    [
+        (60, doctor.OK, "which the highest time seen does not speak against"),
+        (-3 * 3600, doctor.FAULT, "before the highest time seen"),
+        (2 * DAY_SECONDS, doctor.NOTE, "over a day after the highest time seen"),
+    ],
+)
+def test_the_clock_is_compared_with_the_highest_time_that_a_stopped_server_has_seen(
+    after: int, level: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lab(tmp_path) as here:
+        seen = here.time.now
+    monkeypatch.setattr("lts.service.maintenance.doctor.time.time", lambda: float(seen + after))
+    [told] = [one for one in doctor.examine(config_for(tmp_path)) if "highest time seen" in one.words]
+    assert (told.level, words in told.words) == (level, True)
+    assert f"The clock shows {iso(seen + after)}" in told.words
+    assert ("lts clock reset" in told.words) == (level == doctor.FAULT)
+
+
+@pytest.mark.parametrize(("step", "command"), [(-3 * 3600, "lts clock reset"), (3 * DAY_SECONDS, "accept it")])
+def test_a_server_that_runs_tells_of_its_clock(
+    step: int, command: str, server: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Remote:
+        def call(self, method: str, path: str) -> dict[str, Any]:
+            assert (method, path) == ("GET", "/home")
+            found = attention.notices(server.ctx, server.time.now)
+            return {"pair": None, "attention": [vars(notice) for notice in found]}
+
+    monkeypatch.setattr(datafolder, "running_server", lambda path: {"pid": 1})
+    monkeypatch.setattr("lts.cli.upkeep.session", lambda config: nullcontext(Remote()))
+    monkeypatch.setenv("LTS_DATA_DIR", str(server.config.data_dir))
+    monkeypatch.delenv("LTS_CONFIG", raising=False)
+    main(["doctor"])
+    assert "[!!] The clock" not in capsys.readouterr().out
+    server.time.wall += step
+    server.ctx.clock.look()
+    assert main(["doctor"]) == 1
+    [told] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[!!] The clock")]
+    assert command in told

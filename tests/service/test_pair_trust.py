@@ -115,8 +115,12 @@ def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
     assert not duet.standby.answers()
     new = fingerprint(duet.standby.server.ctx.identity.key.kid)
     assert report.describe(duet.main.node)["peer"]["offeredFingerprint"] == new
-    with pytest.raises(AdminError, match="fingerprint"):
+    with pytest.raises(AdminError, match=rf"another fingerprint, {new}; compare"):
         duet.main.node.approve("AAAA")
+    for player in duet.players:  # whose own key the other one refuses: it is approved there
+        own = fingerprint(player.server.ctx.identity.key.kid)
+        with pytest.raises(AdminError, match="of this server itself; approve it on the other one"):
+            player.node.approve(own)
     duet.main.node.approve(new.lower())
     duet.settle()
     assert not duet.main.node.stopped

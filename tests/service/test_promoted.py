@@ -12,8 +12,9 @@ from uuid import UUID
 
 import pytest
 
+from lts.cli.pair import print_pair
 from lts.config import Config
-from lts.errors import CannotStore, Refusal
+from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.catalog import ACTIVE
@@ -106,6 +107,12 @@ def comes_into_step(duet: Duet) -> bool:
     )
 
 
+def shown(player: Player, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `lts pair` prints of it."""
+    print_pair({**report.describe(player.node), "running": True})
+    return capsys.readouterr().out
+
+
 def told(player: Player) -> set[str]:
     return {notice.code for notice in attention.notices(player.server.ctx, player.clock.now)}
 
@@ -172,15 +179,23 @@ def test_a_new_standby_stands_in_once_the_licenses_are_bound_to_the_promoted_ser
 
 
 def test_with_servers_as_before_a_stranger_at_the_old_address_gets_nothing_until_it_is_approved(
-    duet: Duet, monkeypatch: pytest.MonkeyPatch
+    duet: Duet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    old = fingerprint(duet.main.server.ctx.identity.key.kid)
     promote(duet)
+    said = shown(duet.standby, capsys)
+    assert "never met yet" not in said
+    assert "the former main stood there, which this server replaced" in said
+    assert "In step         no, without a standby" in said
+    assert "by the former main's last word" in said
     new_machine(duet.main)
     restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
     duet.run(20)
     assert duet.standby.answers()
     assert duet.main.server.ctx.status == "standby"
     assert "peer-new-standby" in told(duet.standby)
+    with pytest.raises(AdminError, match="in whose place this server was promoted"):
+        duet.standby.node.approve(old)
     duet.standby.close()
     duet.standby.open()
     duet.run(2)

@@ -153,6 +153,8 @@ def test_archiving_a_license_says_what_ends_and_asks(
     assert "Importing its file takes it back." in capsys.readouterr().out
     assert (listed(), listed("--archived")) == ([], ["seats"])
     assert main(["license", "list"]) == 0
+    said = "No license is in use; 1 license item is archived: lts license list --archived\n"
+    assert capsys.readouterr().out == said
     for words, said in (
         (["license", "archive", "100"], "License 100 is archived already."),
         (["license", "archive", "7"], "There is no license '7' on this server."),

@@ -144,6 +144,8 @@ def _role(role: Any) -> str:
 def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now: int) -> str:
     """A new user; returns the name as stored. Raises AdminError."""
     cleaned = clean_name(name, "The user name", MAX_USER_NAME)
+    if cleaned in (".", ".."):  # browsers take them out of an address, so nobody could open that user again
+        raise AdminError("dots-name", "A user cannot be called . or ..; take a name with a letter.", field="name")
     value = {"role": _role(role), "password": hashed(checked_new_password(password, cleaned)), "since": now}
 
     def operation(tx: Transaction) -> None:

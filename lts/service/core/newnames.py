@@ -47,7 +47,7 @@ def tell(
     """Write into the audit log, once a day, that names of a license count under "(other)"; `device` (UUID) reported
     some, `folded`. `now` in UTC seconds."""
     if folded and today.first(tx, (FOLDED, license_name), now):
-        detail = {"subject": license_name[1], "device": device, "type": min(folded)}
+        detail = {"subject": license_name[1], "vendor": license_name[0], "device": device, "type": min(folded)}
         tx.emit(Event("system", FOLDED, detail), now)
 
 
@@ -60,9 +60,9 @@ def detail_of(names: Collection[str]) -> str:
 def notices(db: Connection, now: int) -> list[Notice]:
     """Licenses of which names were counted under "(other)" lately, the newest first; `now` in UTC seconds."""
     wanted = audit.Wanted(actions=(FOLDED,), since=now - _SHOWN_DAYS * DAY_SECONDS)
-    newest: dict[str, audit.Line] = {}
-    for line in audit.lines(db, wanted, 0, 100):
-        newest.setdefault(line.subject, line)
+    newest: dict[LicenseName, audit.Line] = {}
+    for line in audit.lines(db, wanted, 0, 100):  # two vendors may have one license id
+        newest.setdefault((str(line.detail.get("vendor")), line.subject), line)
     return [_notice(line.subject, str(line.detail["device"]), str(line.detail["type"])) for line in newest.values()]
 
 

@@ -6,12 +6,15 @@ import contextlib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lts.config import Config
 from lts.errors import DataFolderError, LtsError, words_of
+from lts.protocol import iso
+from lts.rules import clock
 from lts.rules import labels as rules
 from lts.rules.attention import url_notices
 from lts.rules.plural import counted
@@ -20,7 +23,7 @@ from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, evidence, folderstate
 from lts.service.licensing import handshakes
-from lts.store import codes, database
+from lts.store import codes, database, feed, meta
 from lts.store.sql import SqliteError, sqlite_version
 from lts.store.store import DATABASE
 from lts.store.whoami import user_name
@@ -39,7 +42,7 @@ class Finding:
 
 def examine(config: Config) -> list[Finding]:
     """Look at everything that can be looked at from outside, whether the server runs or not."""
-    found = [*_program(config), *_folder(config), *_urls(config), _machine(config), *_trust(config)]
+    found = [*_program(config), *_folder(config), *_urls(config), _machine(config), *_clock(config), *_trust(config)]
     return list(dict.fromkeys(found))  # what stands in the way of two looks is one fault
 
 
@@ -130,6 +133,28 @@ def _stored_urls(config: Config) -> list[str]:
             return list(map(str, codes.settings(db).get(handshakes.SERVER_URLS) or []))
     except SqliteError:
         return []
+
+
+def _clock(config: Config) -> Iterator[Finding]:
+    """What the next start makes of this machine's clock; a server that runs tells by itself."""
+    now = int(time.time())
+    try:
+        if datafolder.running_server(config.data_dir):
+            return
+        with contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db:
+            highest = meta.highest_time(db) or feed.highest_time(db)
+    except (SqliteError, DataFolderError):  # told by itself
+        return
+    _, events = clock.start(highest, now, 0.0)
+    if not events:
+        yield Finding(OK, f"The clock shows {iso(now)}, which the highest time seen does not speak against")
+    for event in events:
+        if event.name == "clock-back":
+            words = f"The clock shows {iso(now)}, before the highest time seen, {iso(highest)}: set it right, or run"
+            yield Finding(FAULT, f"{words} lts clock reset.")
+        else:
+            words = f"The clock shows {iso(now)}, over a day after the highest time seen, {iso(highest)}: it is"
+            yield Finding(NOTE, f"{words} believed an hour after the start, or once you run lts clock accept.")
 
 
 def _machine(config: Config) -> Finding:

@@ -7,10 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from lts.crypto import PublicKey
-from lts.errors import PeerError
+from lts.errors import AdminError, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
-from lts.rules.vendorkey import fingerprint
+from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service.core.pinned import PinnedFile
 from lts.service.pair import delegating
 from lts.service.pair.messages import Self
@@ -120,6 +120,27 @@ def _speak_alike(node: Node, who: Self) -> None:
             f" upgrade {older} one.",
         )
     node.mend("peer-version")
+
+
+def offered_as(node: Node, given: str) -> str:
+    """The key that waits for approval, of the fingerprint `given`. Raises AdminError, with the reason where it is one
+    that is never approved here."""
+    now = node.pinned.now
+    if is_fingerprint(given, node.ctx.identity.key.kid):
+        words = "That is the fingerprint of this server itself; approve it on the other one, which refuses it."
+        raise AdminError("wrong-fingerprint", words)
+    if now.replaced is not None and is_fingerprint(given, kid(now.replaced)):
+        raise AdminError(
+            "wrong-fingerprint",
+            "That is the key of the main in whose place this server was promoted, and it is never met again. Set that"
+            " server up with an empty data folder, and approve the key that it then has.",
+        )
+    if now.offered is None:
+        raise AdminError("nothing-to-approve", "The other server's key has not changed; there is nothing to approve.")
+    if not is_fingerprint(given, kid(now.offered)):
+        words = f"The key that waits for approval has another fingerprint, {fingerprint(kid(now.offered))}; compare"
+        raise AdminError("wrong-fingerprint", f"{words} it with what that server says of itself (lts pair).")
+    return now.offered
 
 
 def kid(key: str) -> str:

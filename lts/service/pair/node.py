@@ -18,7 +18,6 @@ from lts.crypto import PublicKey
 from lts.errors import AdminError, PeerError, Refusal
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
-from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
@@ -363,17 +362,7 @@ class Node:
 
     def approve(self, given: str) -> None:
         """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
-        offered = self.pinned.now.offered
-        if offered is None:
-            raise AdminError(
-                "nothing-to-approve", "The other server's key has not changed; there is nothing to approve."
-            )
-        if not is_fingerprint(given, meeting.kid(offered)):
-            raise AdminError(
-                "wrong-fingerprint",
-                f"The other server's new key has the fingerprint {fingerprint(meeting.kid(offered))}.",
-            )
-        self.pinned.change(key=offered, uuid=None, offered=None)
+        self.pinned.change(key=meeting.offered_as(self, given), uuid=None, offered=None)
         self.mend("peer-key-changed", "peer-new-standby")
         self.learn_keys()
 

@@ -86,7 +86,8 @@ export function Items({ mayChange }) {
               html`${t(`items.filter-${name}`)} <span class="count">${number(name === "all" ? every : count(states, name))}</span>`])} />
             <${Search} list=${items} label=${t("items.search")} />
           </div>
-          ${rows.length ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id} nameOf=${(item) => item.itemId}
+          ${!every && filter === "all" && !items.asked.q ? html`<${Empty} icon="archive" title=${t("items.all-archived")}><p><${Button} onClick=${() => choose("archived")}>${t("items.show-archived")}<//></p><//>`
+            : rows.length ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id} nameOf=${(item) => item.itemId}
               expand=${(item) => html`<${Detail} item=${item} onArchive=${mayChange ? setArchiving : null} />`} busy=${items.loading} />`
             : html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`}
           <${Pager} list=${items} found=${found} />`;

@@ -23,6 +23,8 @@ function HowTo({ url }) {
     </ol><//>`;
 }
 
+// promoted, and no new standby met since
+const alone = (pair) => pair.promoted && pair.peer.serverUuid === null;
 const seconds = (value) => (value === null ? "–" : duration(value));
 const statusPill = (status) => html`<${Pill} kind=${status === "serving" ? "good" : "plain"}>${status ? wordFor(`status.${status}`, status) : t("standby.not-seen")}<//>`;
 
@@ -36,14 +38,14 @@ function Sides({ pair }) {
     ["standby.fingerprint", html`<span class="mono break">${pair.fingerprint}</span>`]];
   const { peer } = pair;
   const theirs = [["standby.url", html`<${Sent} mono>${peer.url}<//>`], ["home.role", peer.role ? wordFor(`role.${peer.role}`, peer.role) : "–"], ["standby.status", statusPill(peer.status)],
-    ["standby.contact", peer.lastContactSeconds === null ? t("standby.never") : t("standby.before", { time: seconds(peer.lastContactSeconds) })],
+    ["standby.contact", peer.lastContactSeconds === null ? t(alone(pair) ? "standby.replaced" : "standby.never") : t("standby.before", { time: seconds(peer.lastContactSeconds) })],
     ["standby.clock", peer.clockOffsetSeconds === null ? "–" : t("standby.clock-off", { n: peer.clockOffsetSeconds })], ["home.version", peer.version ?? "–"],
     ["standby.fingerprint", peer.fingerprint ? html`<span class="mono break">${peer.fingerprint}</span>` : t("standby.not-approved")]];
   return html`<div class="grid pair-grid">
     <${Side} title=${t(`role.${pair.role}`)} here facts=${mine} />
     <div class=${`pair-link${pair.inStep ? " in-step" : ""}`} role="status"><span class="pair-line" aria-hidden="true"></span>
       <strong>${t(pair.inStep ? "standby.in-step" : "standby.out-of-step")}</strong>
-      <span class="soft small">${pair.lagChanges === null ? t("standby.lag-unknown") : t("standby.lag", { n: pair.lagChanges, time: seconds(pair.lagSeconds) })}</span></div>
+      <span class="soft small">${pair.lagChanges === null ? t(alone(pair) ? "standby.alone" : "standby.lag-unknown") : t("standby.lag", { n: pair.lagChanges, time: seconds(pair.lagSeconds) })}</span></div>
     <${Side} title=${t(pair.role === "main" ? "role.standby" : "role.main")} facts=${theirs} /></div>`;
 }
 
@@ -83,7 +85,7 @@ function Pair({ pair, mayChange, reload }) {
   return html`${pair.faults.map((fault) => html`<${Notice} key=${fault.code} level="error">${wordFor(`notice.${fault.code}`, fault.detail)}<//>`)}
     <${Approve} pair=${pair} mayChange=${mayChange} onDone=${reload} />
     <${Sides} pair=${pair} />
-    ${pair.delegation && html`<${Notice} level="hint">${t("standby.delegation", { time: time(pair.delegation.until) })}<//>`}
+    ${pair.delegation && html`<${Notice} level="hint">${t(pair.role === "main" ? "standby.delegation-promoted" : "standby.delegation", { time: time(pair.delegation.until) })}<//>`}
     <${Overshoot} pair=${pair} />
     <${Card} title=${t("standby.history")}><${History} pair=${pair} /><//>
     ${pair.role === "standby" && !pair.promoted && mayChange && html`<${Card} title=${t("standby.promote-title")}><p>${t("standby.promote-lead")}</p><${Promote} onDone=${reload} /><//>`}
