@@ -6,14 +6,25 @@ let opened = null;
 let now = 0;
 let number = 0;
 
-const make = () => LtsClient.open(opened.licenseKey, {
-  product: opened.product, vendorKey: opened.vendorKey, deviceId: opened.deviceId, storage: `driver-${number}`,
-  deploymentType: "desktop", reportEvery: 0, timeout: 3000, clock: () => now * 1000,
-});
+const make = () =>
+  LtsClient.open(opened.licenseKey, {
+    product: opened.product,
+    vendorKey: opened.vendorKey,
+    deviceId: opened.deviceId,
+    storage: `driver-${number}`,
+    deploymentType: "desktop",
+    reportEvery: 0,
+    timeout: 3000,
+    clock: () => now * 1000,
+  });
 
 const calls = {
   key: ({ text }) => LtsClient.readKey(text),
-  verify: ({ lease, certificates, vendorKey }) => verifyLease(lease, certificates, vendorKey).then(() => true, () => false),
+  verify: ({ lease, certificates, vendorKey }) =>
+    verifyLease(lease, certificates, vendorKey).then(
+      () => true,
+      () => false,
+    ),
   open: async (call) => {
     await client?.close();
     number += 1;
@@ -22,13 +33,29 @@ const calls = {
     client = await make();
     return true;
   },
-  reopen: async () => { await client.saved(); client = await make(); return true; },
-  clock: (call) => { now = call.now; return true; },
-  authorize: async () => { await client.authorize(); return true; },
+  reopen: async () => {
+    await client.saved();
+    client = await make();
+    return true;
+  },
+  clock: (call) => {
+    now = call.now;
+    return true;
+  },
+  authorize: async () => {
+    await client.authorize();
+    return true;
+  },
   allowed: ({ module }) => client.allowed(module),
-  use: ({ type, count }) => { client.use(type, count); return true; },
+  use: ({ type, count }) => {
+    client.use(type, count);
+    return true;
+  },
   flush: () => client.flush(),
-  release: async () => { await client.release(); return true; },
+  release: async () => {
+    await client.release();
+    return true;
+  },
 };
 
 export async function drive(call) {

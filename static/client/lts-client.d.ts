@@ -101,5 +101,7 @@ export class LtsClient {
 
 /** A lease's claims, believed: signed by the last key of the chain that begins at the vendor's. */
 export function verifyLease(
-  lease: string, certificates: string[], vendorKey?: string | null,
+  lease: string,
+  certificates: string[],
+  vendorKey?: string | null,
 ): Promise<{ claims: LeaseClaims; kid: string; pin: { uuid: string; x: string } }>;

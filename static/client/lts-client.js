@@ -10,7 +10,8 @@
 // `storageFault` says so. Leases are verified with WebCrypto, which browsers have on https and localhost alone.
 
 const NAME = "lts-client-js/1.0";
-const LEASE = "lts-lease+jws", CERTIFICATE = "lts-certificate+jws";
+const LEASE = "lts-lease+jws",
+  CERTIFICATE = "lts-certificate+jws";
 const SLOT = 180;
 const KEPT_SLOTS = 30 * 480;
 const LEASES_KEPT = 2 * 86400;
@@ -18,16 +19,31 @@ const MOST_SLOTS = 15000;
 const MAX_COUNT = 1000000;
 const TRY_OTHER = new Set([100, 130, 150]);
 const ADVICE = {
-  100: "Try again shortly; the other server of the pair takes over by itself.", 101: "Copy the license key again from the portal.",
-  102: "Check the session password of the handshake code.", 103: "Add this domain to the handshake code, or use another code.",
-  104: "Ask the administrator to link license items to the handshake code.", 106: "Check the product's name, or ask for a license of this product.",
-  107: "Ask for a license of this version.", 108: "Ask for a license of this type of deployment.", 109: "Ask for a license of this edition.",
-  111: "Ask the administrator to import a renewed license file.", 112: "Wait for the license to start.",
-  113: "Ask the administrator: the license was revoked or is not valid on the server.", 114: "Send the domain that the handshake code is bound to.",
-  115: "Ask for any charge way.", 120: "Ask the administrator to make room in the license, or to enlarge it.", 121: "Name a handshake code.",
-  122: "Use a handshake code of this organization.", 123: "Name a handshake code or an organization.", 124: "Ask for a license that covers this module.",
-  130: "Send less often; the server says when to go on.", 140: "This is a fault of the page; the field at fault is named.", 141: "Authorize anew.",
-  144: "Report in smaller parts.", 150: "Try again shortly; nothing was lost.", 151: "Two devices use one identity; clear this site's data on one of them.",
+  100: "Try again shortly; the other server of the pair takes over by itself.",
+  101: "Copy the license key again from the portal.",
+  102: "Check the session password of the handshake code.",
+  103: "Add this domain to the handshake code, or use another code.",
+  104: "Ask the administrator to link license items to the handshake code.",
+  106: "Check the product's name, or ask for a license of this product.",
+  107: "Ask for a license of this version.",
+  108: "Ask for a license of this type of deployment.",
+  109: "Ask for a license of this edition.",
+  111: "Ask the administrator to import a renewed license file.",
+  112: "Wait for the license to start.",
+  113: "Ask the administrator: the license was revoked or is not valid on the server.",
+  114: "Send the domain that the handshake code is bound to.",
+  115: "Ask for any charge way.",
+  120: "Ask the administrator to make room in the license, or to enlarge it.",
+  121: "Name a handshake code.",
+  122: "Use a handshake code of this organization.",
+  123: "Name a handshake code or an organization.",
+  124: "Ask for a license that covers this module.",
+  130: "Send less often; the server says when to go on.",
+  140: "This is a fault of the page; the field at fault is named.",
+  141: "Authorize anew.",
+  144: "Report in smaller parts.",
+  150: "Try again shortly; nothing was lost.",
+  151: "Two devices use one identity; clear this site's data on one of them.",
 };
 
 export class LtsError extends Error {
@@ -53,12 +69,18 @@ const bytesOf = (text) => {
   return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
 };
 const textOf = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+const base64url = (bytes) =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
 const isText = (value) => typeof value === "string";
 // crypto.randomUUID is there on https alone
-const newUuid = () => [...crypto.getRandomValues(new Uint8Array(16))]
-  .map((byte, i) => (i === 6 ? (byte & 15) | 64 : i === 8 ? (byte & 63) | 128 : byte).toString(16).padStart(2, "0"))
-  .join("").replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+const newUuid = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte, i) => (i === 6 ? (byte & 15) | 64 : i === 8 ? (byte & 63) | 128 : byte).toString(16).padStart(2, "0"))
+    .join("")
+    .replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 // servers of 0.1 know the clone token as `chain`
 const tokenNames = (token) => ({ cloneToken: token, chain: token });
 const iso = (slot) => new Date(slot * SLOT * 1000).toISOString().replace(".000", "");
@@ -74,7 +96,12 @@ function readKey(text) {
   } catch {
     throw wrong();
   }
-  const good = fields && Array.isArray(fields.s) && fields.s.length && fields.s.every(isText) && ["o", "h", "p", "k", "f"].every((name) => fields[name] == null || isText(fields[name]));
+  const good =
+    fields &&
+    Array.isArray(fields.s) &&
+    fields.s.length &&
+    fields.s.every(isText) &&
+    ["o", "h", "p", "k", "f"].every((name) => fields[name] == null || isText(fields[name]));
   if (!good) throw wrong();
   return fields;
 }
@@ -112,7 +139,8 @@ export async function verifyLease(text, certificates, vendorKey = null) {
   const lease = readJws(text, LEASE);
   const { claims } = lease;
   const items = Array.isArray(claims.items) ? claims.items : [];
-  if (![claims.iss, claims.sub, claims.jti, claims.hs].every(isText) || ![claims.iat, claims.exp].every(Number.isInteger) || !items.length) throw new NotTrusted("The lease lacks a claim.");
+  if (![claims.iss, claims.sub, claims.jti, claims.hs].every(isText) || ![claims.iat, claims.exp].every(Number.isInteger) || !items.length)
+    throw new NotTrusted("The lease lacks a claim.");
   if (!Array.isArray(certificates) || !certificates.length) throw new NotTrusted("The answer carries no certificate.");
   let key = vendorKey ? await keyOf(vendorKey) : null;
   let subject = "";
@@ -136,10 +164,11 @@ export async function verifyLease(text, certificates, vendorKey = null) {
 // --- what is kept: IndexedDB, or memory where that is blocked ---
 
 const STORES = ["facts", "leases", "outbox"];
-const done = (request) => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
+const done = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
 
 class Memory {
   constructor() {
@@ -151,7 +180,12 @@ class Memory {
   run(work) {
     const of = (name) => {
       const store = this.stores[name];
-      return { get: async (key) => store.get(key), put: async (key, value) => void store.set(key, value), drop: async (key) => void store.delete(key), all: async () => [...store] };
+      return {
+        get: async (key) => store.get(key),
+        put: async (key, value) => void store.set(key, value),
+        drop: async (key) => void store.delete(key),
+        all: async () => [...store],
+      };
     };
     const result = this.queue.then(() => work(of));
     this.queue = result.catch(() => null);
@@ -185,8 +219,13 @@ class Database {
     const of = (name) => {
       const store = transaction.objectStore(name);
       return {
-        get: (key) => done(store.get(key)), put: (key, value) => done(store.put(value, key)), drop: (key) => done(store.delete(key)),
-        all: async () => { const [keys, values] = await Promise.all([done(store.getAllKeys()), done(store.getAll())]); return keys.map((key, i) => [key, values[i]]); },
+        get: (key) => done(store.get(key)),
+        put: (key, value) => done(store.put(value, key)),
+        drop: (key) => done(store.delete(key)),
+        all: async () => {
+          const [keys, values] = await Promise.all([done(store.getAllKeys()), done(store.getAll())]);
+          return keys.map((key, i) => [key, values[i]]);
+        },
       };
     };
     try {
@@ -194,7 +233,11 @@ class Database {
       await ended;
       return result;
     } catch (error) {
-      try { transaction.abort(); } catch { /* it has ended already */ }
+      try {
+        transaction.abort();
+      } catch {
+        /* it has ended already */
+      }
       throw error;
     }
   }
@@ -204,10 +247,23 @@ export class LtsClient {
   // Use `LtsClient.open`. `options` as in lts-client.d.ts.
   constructor(key, options) {
     this.key = readKey(key);
-    this.options = { deploymentType: "browser", storage: "lts-client", timeout: 5000, startTimeout: 10000, reportEvery: 180000, clock: () => Date.now(), fetch: (...a) => globalThis.fetch(...a), ...options };
+    this.options = {
+      deploymentType: "browser",
+      storage: "lts-client",
+      timeout: 5000,
+      startTimeout: 10000,
+      reportEvery: 180000,
+      clock: () => Date.now(),
+      fetch: (...a) => globalThis.fetch(...a),
+      ...options,
+    };
     if (!this.options.product) throw new LtsError("Name the product.");
-    if (!this.options.vendorKey && !this.options.allowPinned) throw new NotTrusted("Give the vendor's public key, or allowPinned: true to trust the first server met.");
-    if (this.options.vendorKey && !isKey(this.options.vendorKey)) throw new NotTrusted(`vendorKey is ${JSON.stringify(this.options.vendorKey)}, which is no vendor's public key: 43 letters, digits, - and _. Copy it whole from the vendor, or from what the demo or the sandbox prints.`);
+    if (!this.options.vendorKey && !this.options.allowPinned)
+      throw new NotTrusted("Give the vendor's public key, or allowPinned: true to trust the first server met.");
+    if (this.options.vendorKey && !isKey(this.options.vendorKey))
+      throw new NotTrusted(
+        `vendorKey is ${JSON.stringify(this.options.vendorKey)}, which is no vendor's public key: 43 letters, digits, - and _. Copy it whole from the vendor, or from what the demo or the sandbox prints.`,
+      );
     this.storageFault = null;
     this.claims = null;
     this.offset = 0;
@@ -245,7 +301,13 @@ export class LtsClient {
       let device = await facts.get("device");
       if (!device) await facts.put("device", (device = this.options.deviceId ?? newUuid()));
       const jti = await facts.get("lease");
-      return { device, offset: await facts.get("offset"), seen: await facts.get("seen"), certificates: await facts.get("certificates"), lease: jti && (await of("leases").get(jti)) };
+      return {
+        device,
+        offset: await facts.get("offset"),
+        seen: await facts.get("seen"),
+        certificates: await facts.get("certificates"),
+        lease: jti && (await of("leases").get(jti)),
+      };
     });
     this.deviceId = this.options.deviceId ?? kept.device;
     this.offset = kept.offset ?? 0;
@@ -344,10 +406,24 @@ export class LtsClient {
   async #authorize() {
     const { product, version, edition, deploymentType, chargeWay, modules, validation } = this.options;
     const token = (await this.#fact("chain")) ?? null;
-    const asked = { product, version, edition, deploymentType, chargeWay, modules, validation: validation ?? { domain: globalThis.location?.hostname || null } };
+    const asked = {
+      product,
+      version,
+      edition,
+      deploymentType,
+      chargeWay,
+      modules,
+      validation: validation ?? { domain: globalThis.location?.hostname || null },
+    };
     const body = {
-      ...asked, handshakeCode: this.key.h ?? null, organizationId: this.key.o ?? null, sessionPassword: this.key.p ?? null,
-      deviceId: this.deviceId, ...tokenNames(token), clientTime: new Date(this.options.clock()).toISOString(), clientName: NAME,
+      ...asked,
+      handshakeCode: this.key.h ?? null,
+      organizationId: this.key.o ?? null,
+      sessionPassword: this.key.p ?? null,
+      deviceId: this.deviceId,
+      ...tokenNames(token),
+      clientTime: new Date(this.options.clock()).toISOString(),
+      clientName: NAME,
     };
     let found;
     try {
@@ -372,7 +448,7 @@ export class LtsClient {
     const present = Math.floor(this.now() / SLOT);
     const [waiting, lease] = await this.store.run(async (of) => {
       const leases = of("leases");
-      const current = await leases.get(await of("facts").get("lease") ?? "");
+      const current = await leases.get((await of("facts").get("lease")) ?? "");
       const groups = new Map();
       for (const [key, entry] of await of("outbox").all()) {
         const [, , slot, type] = JSON.parse(key);
@@ -394,7 +470,13 @@ export class LtsClient {
       for (let at = 0; at < lines.length; at += MOST_SLOTS) results.push(...(await this.#sendOrKeep(text, lines.slice(at, at + MOST_SLOTS))));
     }
     if (!waiting.size && lease) results.push(...(await this.#send(lease.text, [{ slot: present, usage: {}, keys: [] }])));
-    if (this.moved) await this.#authorize().then(() => { this.moved = false; }, () => null); // the lease at hand is good until it ends
+    if (this.moved)
+      await this.#authorize().then(
+        () => {
+          this.moved = false;
+        },
+        () => null,
+      ); // the lease at hand is good until it ends
     return results;
   }
 
@@ -454,15 +536,18 @@ export class LtsClient {
   #reportOn() {
     const next = () => {
       if (this.stopped) return;
-      this.timer = setTimeout(async () => {
-        try {
-          await this.flush();
-          if (!this.lease) await this.authorize();
-        } catch (error) {
-          if (!(error instanceof LtsError)) console.error(error); // ours are said by the next call that needs a lease
-        }
-        next();
-      }, this.options.reportEvery * (0.9 + Math.random() * 0.2));
+      this.timer = setTimeout(
+        async () => {
+          try {
+            await this.flush();
+            if (!this.lease) await this.authorize();
+          } catch (error) {
+            if (!(error instanceof LtsError)) console.error(error); // ours are said by the next call that needs a lease
+          }
+          next();
+        },
+        this.options.reportEvery * (0.9 + Math.random() * 0.2),
+      );
     };
     next();
   }
@@ -545,7 +630,14 @@ export class LtsClient {
     let found;
     try {
       answer = await this.options.fetch(url, {
-        method: "POST", headers: { "Content-Type": "application/json" }, body: text, redirect: "error", credentials: "omit", cache: "no-store", keepalive, signal: AbortSignal.timeout(timeout),
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: text,
+        redirect: "error",
+        credentials: "omit",
+        cache: "no-store",
+        keepalive,
+        signal: AbortSignal.timeout(timeout),
       });
       found = await answer.text();
     } catch (error) {
@@ -559,7 +651,8 @@ export class LtsClient {
     }
     const isObject = found && typeof found === "object" && !Array.isArray(found);
     if (isObject && answer.status === 200) return found;
-    if (!isObject || !Number.isInteger(found.code)) throw new Unreachable(`${url} answered ${answer.status} with something that is not from LTS; check the server's URL.`);
+    if (!isObject || !Number.isInteger(found.code))
+      throw new Unreachable(`${url} answered ${answer.status} with something that is not from LTS; check the server's URL.`);
     throw new Refused(found.code, String(found.detail ?? ""), String(found.requestId ?? "-"), found.field ?? null);
   }
 }

@@ -53,7 +53,11 @@ async function send(method, path, { query, body, file } = {}) {
   let answer, text;
   try {
     answer = await fetch(address(path, query), {
-      method, headers, body: file ?? (body === undefined ? undefined : JSON.stringify(body)), credentials: "same-origin", signal,
+      method,
+      headers,
+      body: file ?? (body === undefined ? undefined : JSON.stringify(body)),
+      credentials: "same-origin",
+      signal,
     });
     text = await answer.text();
   } catch {

@@ -39,17 +39,24 @@ function Preferences({ onLanguage }) {
   const language = useAction();
   const speak = async (name) => (await language.run(() => chooseLanguage(name))).ok && onLanguage();
   return html`<div class="preferences">
-    ${others.map((name) => html`<button type="button" class="button quiet" lang=${name} key=${name}
-      onClick=${() => speak(name)}><${Icon} name="globe" /><span>${LANGUAGES[name]}</span></button>`)}
+    ${others.map(
+      (name) => html`<button type="button" class="button quiet" lang=${name} key=${name}
+      onClick=${() => speak(name)}><${Icon} name="globe" /><span>${LANGUAGES[name]}</span></button>`,
+    )}
     ${language.error && html`<${NotLoadedFault} />`}
     <${Button} kind="quiet" icon=${THEME_ICONS[theme]} label=${t("frame.theme", { theme: t(`frame.theme-${theme}`) })}
-      onClick=${() => { setTheme(next); choose(next); }} />
+      onClick=${() => {
+        setTheme(next);
+        choose(next);
+      }} />
   </div>`;
 }
 
 function Navigation({ current, onChosen }) {
-  return html`<ul>${Object.entries(PAGES).map(([name, { icon }]) => html`<li key=${name}>
-    <a href=${link(name)} aria-current=${name === current ? "page" : undefined} onClick=${onChosen}><${Icon} name=${icon} /><span>${t(`nav.${name}`)}</span></a></li>`)}</ul>`;
+  return html`<ul>${Object.entries(PAGES).map(
+    ([name, { icon }]) => html`<li key=${name}>
+    <a href=${link(name)} aria-current=${name === current ? "page" : undefined} onClick=${onChosen}><${Icon} name=${icon} /><span>${t(`nav.${name}`)}</span></a></li>`,
+  )}</ul>`;
 }
 
 // Browsers may keep a module's failure for as long as the document lives: only loading all anew helps, and that also
@@ -71,8 +78,13 @@ function Shell({ account, onSignedOut, onLanguage }) {
   const first = useRef(true);
   useEffect(() => {
     let gone = false;
-    PAGES[name].page().then((View) => gone || setShown({ name, View }), () => gone || setShown({ name, View: NotLoaded }));
-    return () => { gone = true; };
+    PAGES[name].page().then(
+      (View) => gone || setShown({ name, View }),
+      () => gone || setShown({ name, View: NotLoaded }),
+    );
+    return () => {
+      gone = true;
+    };
   }, [name]);
   useEffect(() => {
     setMenu(false);
@@ -86,7 +98,10 @@ function Shell({ account, onSignedOut, onLanguage }) {
   };
   const { View } = shown;
   return html`<div class="shell">
-    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); main.current.querySelector("h1")?.focus(); }}>${t("frame.skip")}</a>
+    <a class="skip" href="#main" onClick=${(e) => {
+      e.preventDefault();
+      main.current.querySelector("h1")?.focus();
+    }}>${t("frame.skip")}</a>
     <header class="bar">
       <${Button} kind="quiet menu-button" icon="menu" label=${t("frame.menu")} aria-expanded=${menu ? "true" : "false"} onClick=${() => setMenu(!menu)} />
       <a class="brand" href=${link("index")}><${Brand} /><span>LTS</span></a>
@@ -96,9 +111,11 @@ function Shell({ account, onSignedOut, onLanguage }) {
       <${Button} kind="quiet" icon="out" label=${t("action.sign-out")} onClick=${signOut} />
     </header>
     <nav class=${`side${menu ? " side-open" : ""}`} aria-label=${t("frame.pages")}><${Navigation} current=${name} onChosen=${() => setMenu(false)} /></nav>
-    <main id="main" ref=${main}>${shown.name === name
-      ? html`<${View} key=${name} query=${route.query} account=${account} mayChange=${account.role === "administrator"} />`
-      : html`<${Loading} />`}</main>
+    <main id="main" ref=${main}>${
+      shown.name === name
+        ? html`<${View} key=${name} query=${route.query} account=${account} mayChange=${account.role === "administrator"} />`
+        : html`<${Loading} />`
+    }</main>
   </div>`;
 }
 
@@ -112,9 +129,14 @@ function Portal({ firstCode, firstLink }) {
   const onLanguage = () => redraw((n) => n + 1);
   const [refusedLink, setRefusedLink] = useState(null);
   const look = async (signInCode = "") => {
-    const byLink = signInCode && await api.useLink(signInCode).catch((error) => { setRefusedLink(error); return null; });
+    const byLink =
+      signInCode &&
+      (await api.useLink(signInCode).catch((error) => {
+        setRefusedLink(error);
+        return null;
+      }));
     try {
-      const found = byLink || await api.session();
+      const found = byLink || (await api.session());
       setAccount(found);
       setView(found.user !== null ? "shell" : found.setUpNeeded ? "set-up" : "sign-in");
     } catch (error) {
@@ -137,25 +159,42 @@ function Portal({ firstCode, firstLink }) {
     let waiting = null;
     api.onSignedOut((code) => {
       waiting ??= new Promise((resolve) => {
-        setAgain({ code, done: (found) => { waiting = null; setAgain(null); setAccount(found); resolve(); } });
+        setAgain({
+          code,
+          done: (found) => {
+            waiting = null;
+            setAgain(null);
+            setAccount(found);
+            resolve();
+          },
+        });
       });
       return waiting;
     });
   }, []);
-  const opened = (found) => { setRefusedLink(null); setAccount(found); setView("shell"); };
+  const opened = (found) => {
+    setRefusedLink(null);
+    setAccount(found);
+    setView("shell");
+  };
   const preferences = html`<${Preferences} onLanguage=${onLanguage} />`;
   if (view === "loading") return html`<div class="front"><${Loading} /></div>`;
   if (view === "unreachable") {
     return html`<main class="front"><div class="card"><h1>LTS</h1><p role="alert">${fault}</p>
       <${Button} kind="primary" onClick=${() => look()}>${t("action.retry")}<//></div></main>`;
   }
-  if (view === "set-up") return html`<${SetUp} key=${setupCode} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;
+  if (view === "set-up")
+    return html`<${SetUp} key=${setupCode} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;
   if (view === "sign-in") return html`<${SignIn} fault=${refusedLink} onDone=${opened} preferences=${preferences} />`;
-  return html`<${Shell} key=${currentLanguage()} account=${account} onLanguage=${onLanguage} onSignedOut=${() => { setAccount(null); setView("sign-in"); }} />
+  return html`<${Shell} key=${currentLanguage()} account=${account} onLanguage=${onLanguage} onSignedOut=${() => {
+    setAccount(null);
+    setView("sign-in");
+  }} />
     ${again && html`<${SignInAgain} user=${account.user} code=${again.code} onDone=${again.done} />`}`;
 }
 
-const firstCode = takeCode("setup"), firstLink = takeCode("sign-in");
+const firstCode = takeCode("setup"),
+  firstLink = takeCode("sign-in");
 await loadLanguage();
 if (!hasWords("nav.index")) throw new Error("the words of the portal are missing");
 const root = document.getElementById("app");

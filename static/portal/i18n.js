@@ -54,8 +54,7 @@ const asDate = (value) => (typeof value === "number" ? new Date(value * 1000) : 
 
 // A day, from seconds since 1970, an RFC 3339 text or a date.
 export const day = (value) => new Intl.DateTimeFormat(LOCALES[language], DATE).format(asDate(value));
-export const shortDay = (value) =>
-  new Intl.DateTimeFormat(LOCALES[language], { month: "short", day: "numeric", timeZone: "UTC" }).format(asDate(value));
+export const shortDay = (value) => new Intl.DateTimeFormat(LOCALES[language], { month: "short", day: "numeric", timeZone: "UTC" }).format(asDate(value));
 export const time = (value) => `${new Intl.DateTimeFormat(LOCALES[language], { ...DATE, ...CLOCK }).format(asDate(value))} UTC`;
 
 // The end of a license item, of which the server counted the calendar days that are left: the end of a day is 24:00.
@@ -72,7 +71,12 @@ export function ago(value, now) {
   return duration(seconds, true);
 }
 
-const STEPS = [[60, "second"], [3600, "minute"], [86400, "hour"], [Infinity, "day"]];
+const STEPS = [
+  [60, "second"],
+  [3600, "minute"],
+  [86400, "hour"],
+  [Infinity, "day"],
+];
 export function duration(seconds, past = false) {
   const index = STEPS.findIndex(([end]) => Math.abs(seconds) < end);
   const size = [1, 60, 3600, 86400][index];

@@ -33,12 +33,23 @@ export function useList(path, { size = 25, sort = "", order = "asc", fixed = {},
   const query = { ...fixed, ...filters, ...asked, size };
   const found = useLoad(path, query, { every });
   return {
-    ...found, asked, filters, size, query,
+    ...found,
+    asked,
+    filters,
+    size,
+    query,
     search: (q) => setAsked((before) => ({ ...before, q, page: 1 })),
-    filter: (changes) => { setFilters((before) => ({ ...before, ...changes })); setAsked((b) => ({ ...b, page: 1 })); },
-    sortBy: (column) => setAsked((before) => ({
-      ...before, page: 1, sort: column, order: before.sort === column && before.order === "asc" ? "desc" : "asc",
-    })),
+    filter: (changes) => {
+      setFilters((before) => ({ ...before, ...changes }));
+      setAsked((b) => ({ ...b, page: 1 }));
+    },
+    sortBy: (column) =>
+      setAsked((before) => ({
+        ...before,
+        page: 1,
+        sort: column,
+        order: before.sort === column && before.order === "asc" ? "desc" : "asc",
+      })),
     turn: (page) => setAsked((before) => ({ ...before, page })),
   };
 }

@@ -14,6 +14,9 @@
     window.dispatchEvent(new Event("lts-theme"));
   };
   system.addEventListener("change", apply);
-  window.addEventListener("lts-theme-choice", (event) => { choice = event.detail; apply(); });
+  window.addEventListener("lts-theme-choice", (event) => {
+    choice = event.detail;
+    apply();
+  });
   apply();
 })();

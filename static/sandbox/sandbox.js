@@ -4,7 +4,11 @@ import { LtsClient, LtsError } from "../client/lts-client.js";
 async function tryIt(situation, show) {
   show("asking the server…");
   const client = await LtsClient.open(situation.licenseKey, {
-    product: situation.product, modules: situation.modules, vendorKey: situation.vendorKey, storage: `sandbox-${situation.name}`, reportEvery: 0,
+    product: situation.product,
+    modules: situation.modules,
+    vendorKey: situation.vendorKey,
+    storage: `sandbox-${situation.name}`,
+    reportEvery: 0,
     deploymentType: situation.name === "instances" ? "server" : "browser",
   });
   try {
@@ -23,7 +27,12 @@ async function tryIt(situation, show) {
 
 function row(situation) {
   const line = document.createElement("tr");
-  const cell = (...parts) => { const td = document.createElement("td"); td.append(...parts); line.append(td); return td; };
+  const cell = (...parts) => {
+    const td = document.createElement("td");
+    td.append(...parts);
+    line.append(td);
+    return td;
+  };
   const button = Object.assign(document.createElement("button"), { textContent: "Try" });
   const key = Object.assign(document.createElement("input"), { value: situation.licenseKey, readOnly: true, ariaLabel: `License key of ${situation.name}` });
   key.addEventListener("focus", () => key.select());

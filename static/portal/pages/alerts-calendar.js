@@ -8,7 +8,10 @@ import { Button, Card, Copyable, Fault } from "../parts/basics.js";
 export function Calendar() {
   const [path, setPath] = useState(null);
   const action = useAction();
-  const show = async (renew) => { const { ok, result } = await action.run(() => post("/alerts/calendar", { renew })); if (ok) setPath(result.path); };
+  const show = async (renew) => {
+    const { ok, result } = await action.run(() => post("/alerts/calendar", { renew }));
+    if (ok) setPath(result.path);
+  };
   const address = path && new URL(`../${path}`, location.href.split("#")[0]).href;
   return html`<${Card} title=${t("alerts.calendar")} actions=${path ? html`<${Button} busy=${action.busy} onClick=${() => show(true)}>${t("alerts.calendar-renew")}<//>` : null}>
     <p class="hint">${t("alerts.calendar-hint")}</p><${Fault} error=${action.error} />

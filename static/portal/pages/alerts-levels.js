@@ -38,10 +38,17 @@ export function Levels({ levels, mayChange, onChanged }) {
   };
   return html`<${Card} title=${t("alerts.levels")} actions=${mayChange && !texts && html`<${Button} icon="edit" onClick=${edit}>${t("alerts.change")}<//>`}>
     <p class="hint">${t("alerts.levels-hint")}</p>
-    ${texts
-      ? html`<form onSubmit=${save} novalidate><div class="grid level-grid">${Object.keys(levels).map((name) => html`<${Text} key=${name} label=${t(`alerts.level-${name}`)} inputmode="numeric" maxlength="60"
-          value=${texts[name]} onInput=${(text) => setTexts((before) => ({ ...before, [name]: text }))} error=${action.error?.field === name ? action.error : null} />`)}</div>
+    ${
+      texts
+        ? html`<form onSubmit=${save} novalidate><div class="grid level-grid">${Object.keys(levels).map(
+            (name) => html`<${Text} key=${name} label=${t(`alerts.level-${name}`)} inputmode="numeric" maxlength="60"
+          value=${texts[name]} onInput=${(text) => setTexts((before) => ({ ...before, [name]: text }))} error=${action.error?.field === name ? action.error : null} />`,
+          )}</div>
           ${action.error && !(action.error.field in levels) && html`<${Fault} error=${action.error} />`}
-          <div class="actions"><${Button} type="submit" kind="primary" busy=${action.busy}>${t("action.save")}<//><${Button} kind="quiet" onClick=${() => { setTexts(null); action.clear(); }}>${t("action.cancel")}<//></div></form>`
-      : html`<dl class="facts">${Object.entries(levels).map(([name, values]) => html`<div key=${name}><dt>${t(`alerts.level-${name}`)}</dt><dd>${values.length ? `${shown(values)} %` : t("alerts.level-off")}</dd></div>`)}</dl>`}<//>`;
+          <div class="actions"><${Button} type="submit" kind="primary" busy=${action.busy}>${t("action.save")}<//><${Button} kind="quiet" onClick=${() => {
+            setTexts(null);
+            action.clear();
+          }}>${t("action.cancel")}<//></div></form>`
+        : html`<dl class="facts">${Object.entries(levels).map(([name, values]) => html`<div key=${name}><dt>${t(`alerts.level-${name}`)}</dt><dd>${values.length ? `${shown(values)} %` : t("alerts.level-off")}</dd></div>`)}</dl>`
+    }<//>`;
 }

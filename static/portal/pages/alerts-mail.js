@@ -8,8 +8,19 @@ import { Button, Card, Check, Empty, Fault, Notice, Select, Sent, Text } from ".
 
 const PORTS = { tls: "465", starttls: "587", none: "25" };
 const start = (mail) => ({
-  host: "", security: "starttls", caFile: "", user: "", from: "", to: "", cc: "", bcc: "", language: currentLanguage(),
-  ...mail, port: String(mail?.port ?? PORTS.starttls), password: "", keep: Boolean(mail?.hasPassword),
+  host: "",
+  security: "starttls",
+  caFile: "",
+  user: "",
+  from: "",
+  to: "",
+  cc: "",
+  bcc: "",
+  language: currentLanguage(),
+  ...mail,
+  port: String(mail?.port ?? PORTS.starttls),
+  password: "",
+  keep: Boolean(mail?.hasPassword),
 });
 
 function told(state) {
@@ -24,10 +35,14 @@ function Form({ mail, onChanged, onClose }) {
   const [tested, setTested] = useState(null);
   const saving = useAction();
   const testing = useAction();
-  const change = (changes) => { setTested(null); setState((before) => ({ ...before, ...changes })); };
+  const change = (changes) => {
+    setTested(null);
+    setState((before) => ({ ...before, ...changes }));
+  };
   const error = saving.error ?? testing.error;
   const of = (field) => (error?.field === field ? error : null);
-  const text = (name, key, more = {}) => html`<${Text} label=${t(`alerts.${key}`)} value=${state[name]} maxlength="2000" onInput=${(value) => change({ [name]: value })} error=${of(name)} ...${more} />`;
+  const text = (name, key, more = {}) =>
+    html`<${Text} label=${t(`alerts.${key}`)} value=${state[name]} maxlength="2000" onInput=${(value) => change({ [name]: value })} error=${of(name)} ...${more} />`;
   const test = async () => {
     saving.clear();
     const { ok, result } = await testing.run(async () => post("/alerts/test", told(state)));
@@ -36,7 +51,10 @@ function Form({ mail, onChanged, onClose }) {
   const save = async (event) => {
     event.preventDefault();
     testing.clear();
-    const { ok, error: fault } = await saving.run(async () => { await put("/alerts/mail", { ...told(state), was }); await onChanged(); });
+    const { ok, error: fault } = await saving.run(async () => {
+      await put("/alerts/mail", { ...told(state), was });
+      await onChanged();
+    });
     if (ok) onClose();
     else if (isOutrun(fault)) await onChanged();
   };
@@ -55,8 +73,11 @@ function Form({ mail, onChanged, onClose }) {
       ${text("to", "to", { hint: t("alerts.to-hint") })}${text("cc", "cc")}${text("bcc", "bcc")}
       <${Select} label=${t("alerts.language")} value=${state.language} onChange=${(language) => change({ language })} options=${Object.entries(LANGUAGES)} />
     </fieldset></div>
-    ${tested && html`<div role="status"><${Notice} level="done">${t("alerts.tested", { list: tested.sentTo.join(", ") })}
-      ${Object.entries(tested.refused).map(([address, words]) => html`<div key=${address} class="bad"><${Sent}>${address}: ${words}<//></div>`)}<//></div>`}
+    ${
+      tested &&
+      html`<div role="status"><${Notice} level="done">${t("alerts.tested", { list: tested.sentTo.join(", ") })}
+      ${Object.entries(tested.refused).map(([address, words]) => html`<div key=${address} class="bad"><${Sent}>${address}: ${words}<//></div>`)}<//></div>`
+    }
     ${error && (!error.field || error.field === "mail" || error.code === "mail-failed") && html`<${Fault} error=${error} />`}
     <div class="actions">
       <${Button} type="submit" kind="primary" busy=${saving.busy}>${t("action.save")}<//>
@@ -66,8 +87,16 @@ function Form({ mail, onChanged, onClose }) {
 }
 
 function Shown({ mail }) {
-  const facts = [["alerts.host", `${mail.host}:${mail.port}`], ["alerts.security", t(`alerts.security-${mail.security}`)], ["alerts.user", mail.user || t("alerts.no-user")],
-    ["alerts.from", mail.from], ["alerts.to", mail.to], ["alerts.cc", mail.cc], ["alerts.bcc", mail.bcc], ["alerts.language", LANGUAGES[mail.language]]];
+  const facts = [
+    ["alerts.host", `${mail.host}:${mail.port}`],
+    ["alerts.security", t(`alerts.security-${mail.security}`)],
+    ["alerts.user", mail.user || t("alerts.no-user")],
+    ["alerts.from", mail.from],
+    ["alerts.to", mail.to],
+    ["alerts.cc", mail.cc],
+    ["alerts.bcc", mail.bcc],
+    ["alerts.language", LANGUAGES[mail.language]],
+  ];
   return html`<dl class="facts">${facts.filter(([, value]) => value).map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd><${Sent}>${value}<//></dd></div>`)}</dl>`;
 }
 
@@ -75,15 +104,27 @@ export function Mail({ mail, mayChange, onChanged }) {
   const [open, setOpen] = useState(false);
   const [tested, setTested] = useState(null);
   const action = useAction();
-  const run = async (work, done) => { setTested(null); const { ok, result } = await action.run(work); if (ok) done(result); };
-  const actions = mayChange && mail && !open && html`<${Button} busy=${action.busy} onClick=${() => run(() => post("/alerts/test", {}), setTested)}>${t("alerts.test")}<//>
+  const run = async (work, done) => {
+    setTested(null);
+    const { ok, result } = await action.run(work);
+    if (ok) done(result);
+  };
+  const actions =
+    mayChange &&
+    mail &&
+    !open &&
+    html`<${Button} busy=${action.busy} onClick=${() => run(() => post("/alerts/test", {}), setTested)}>${t("alerts.test")}<//>
     <${Button} icon="edit" onClick=${() => setOpen(true)}>${t("alerts.change")}<//>
     <${Button} kind="quiet" icon="remove" label=${t("alerts.switch-off")} onClick=${() => run(() => remove("/alerts/mail"), onChanged)} />`;
   return html`<${Card} title=${t("alerts.mail")} actions=${actions}>
     ${!open && html`<${Fault} error=${action.error} />`}
     ${!open && tested && html`<div role="status"><${Notice} level="done">${t("alerts.tested", { list: tested.sentTo.join(", ") })}<//></div>`}
-    ${open ? html`<${Form} mail=${mail} onChanged=${onChanged} onClose=${() => setOpen(false)} />`
-      : mail ? html`<${Shown} mail=${mail} />`
-        : html`<${Empty} icon="alerts" title=${t("alerts.no-mail")}><p>${t("alerts.no-mail-hint")}</p>
-          ${mayChange && html`<${Button} kind="primary" onClick=${() => setOpen(true)}>${t("alerts.set-up")}<//>`}<//>`}<//>`;
+    ${
+      open
+        ? html`<${Form} mail=${mail} onChanged=${onChanged} onClose=${() => setOpen(false)} />`
+        : mail
+          ? html`<${Shown} mail=${mail} />`
+          : html`<${Empty} icon="alerts" title=${t("alerts.no-mail")}><p>${t("alerts.no-mail-hint")}</p>
+          ${mayChange && html`<${Button} kind="primary" onClick=${() => setOpen(true)}>${t("alerts.set-up")}<//>`}<//>`
+    }<//>`;
 }

@@ -26,15 +26,20 @@ const columns = () => [
 
 export function AuditLog() {
   const audit = useList("/audit", { size: 50 });
-  const day = (name) => html`<div class="inline"><label for=${`audit-${name}`}>${t(`stats.${name}`)}</label><input id=${`audit-${name}`} type="date" value=${audit.filters[name] ?? ""} onChange=${(e) => audit.filter({ [name]: e.target.value })} /></div>`;
+  const day = (name) =>
+    html`<div class="inline"><label for=${`audit-${name}`}>${t(`stats.${name}`)}</label><input id=${`audit-${name}`} type="date" value=${audit.filters[name] ?? ""} onChange=${(e) => audit.filter({ [name]: e.target.value })} /></div>`;
   const csv = address("/audit", { ...audit.filters, q: audit.asked.q, format: "csv" });
   const filtered = audit.asked.q || Object.values(audit.filters).some(Boolean);
   return html`<${Page} title=${t("nav.audit-log")} lead=${t("audit.lead")} actions=${html`<a class="button" href=${csv} download><${Icon} name="download" /><span>CSV</span></a>`}><${Card}>
     <div class="tools"><${Search} list=${audit} label=${t("audit.search")} />
       <${Select} hidden label=${t("audit.filter")} value=${audit.filters.action ?? ""} options=${[["", t("audit.all")], ...(audit.data?.actions ?? []).map((action) => [action, wordOf(action)])]} onChange=${(action) => audit.filter({ action })} />
       <div class="range">${day("from")}${day("to")}</div></div>
-    <${Loaded} of=${audit}>${({ lines, found }) => html`${lines.length
+    <${Loaded} of=${audit}>${({ lines, found }) => html`${
+      lines.length
         ? html`<${Table} label=${t("nav.audit-log")} columns=${columns()} rows=${lines.map((line, i) => ({ ...line, key: `${line.time} ${i}` }))} list=${audit} keyOf=${(line) => line.key} nameOf=${(line) => `${wordOf(line.action)} ${line.subject}`} expand=${(line) => html`<${Detail} line=${line} />`} busy=${audit.loading} />`
-        : filtered ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>` : html`<${Empty} icon="audit" title=${t("audit.none")} />`}
+        : filtered
+          ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+          : html`<${Empty} icon="audit" title=${t("audit.none")} />`
+    }
       <${Pager} list=${audit} found=${found} />`}<//><//><//>`;
 }

@@ -8,9 +8,17 @@ import { Check, Field, Notice, Select, Text } from "../parts/basics.js";
 import { FormDialog } from "../parts/dialog.js";
 import { CodeItems } from "./code-items.js";
 
-const LISTS = [["domains", "codes.domains", "codes.domains-hint"], ["applicationIds", "codes.applications", "codes.applications-hint"], ["processNames", "codes.processes", "codes.processes-hint"]];
+const LISTS = [
+  ["domains", "codes.domains", "codes.domains-hint"],
+  ["applicationIds", "codes.applications", "codes.applications-hint"],
+  ["processNames", "codes.processes", "codes.processes-hint"],
+];
 const NAME_FAULTS = ["code-exists", "empty-name", "long-name", "invisible-character"];
-const linesOf = (text) => text.split(/[\n;]+/).map((line) => line.trim()).filter(Boolean);
+const linesOf = (text) =>
+  text
+    .split(/[\n;]+/)
+    .map((line) => line.trim())
+    .filter(Boolean);
 
 function start(code, organizations) {
   return {
@@ -36,7 +44,10 @@ function told(state, isNew) {
   if (!state.custom.trim()) throw { code: "empty-name", field: "custom", sentence: t("codes.empty-name") };
   if (state.secret === "new" && !state.password) throw { code: "bad-password", field: "password", sentence: t("codes.empty-password") };
   return {
-    custom: state.custom, note: state.note, items: caps, manualOrder: state.manualOrder,
+    custom: state.custom,
+    note: state.note,
+    items: caps,
+    manualOrder: state.manualOrder,
     validation: Object.fromEntries(LISTS.map(([name]) => [name, linesOf(state[name])])),
     ...(state.secret === "new" ? { password: state.password } : state.secret === "none" && !isNew ? { password: null } : {}),
     ...(state.isDefault ? { isDefault: true } : {}),
@@ -45,7 +56,10 @@ function told(state, isNew) {
 
 // What was changed of a code: its lists of bindings each for itself, a password always anew.
 function changed(code, state) {
-  const flat = (body) => { const { validation, password, ...rest } = body; return { ...rest, ...validation }; };
+  const flat = (body) => {
+    const { validation, password, ...rest } = body;
+    return { ...rest, ...validation };
+  };
   const body = told(state, false);
   const read = { ...code, ...code.validation, items: code.items.map(({ id, cap }) => ({ id, cap })) };
   const found = changes(read, flat(told(start(code, []), false)), flat(body)) ?? { new: {}, was: {} };
@@ -56,22 +70,38 @@ function changed(code, state) {
   };
   const secret = state.secret === "new" || (state.secret === "none" && code.hasPassword);
   if (!secret && !Object.keys(found.new).length) return null;
-  return { ...nested(found.new), ...(secret ? { password: body.password } : {}), was: { ...nested(found.was), ...(secret ? { hasPassword: code.hasPassword } : {}) } };
+  return {
+    ...nested(found.new),
+    ...(secret ? { password: body.password } : {}),
+    was: { ...nested(found.was), ...(secret ? { hasPassword: code.hasPassword } : {}) },
+  };
 }
 
 function Password({ state, change, had, error }) {
-  const choices = [["none", "codes.password-none"], ...(had ? [["keep", "codes.password-keep"]] : []), ["new", had ? "codes.password-replace" : "codes.password-set"]];
+  const choices = [
+    ["none", "codes.password-none"],
+    ...(had ? [["keep", "codes.password-keep"]] : []),
+    ["new", had ? "codes.password-replace" : "codes.password-set"],
+  ];
   return html`<fieldset><legend>${t("codes.session-password")}</legend><p class="hint">${t("codes.session-password-hint")}</p>
     ${choices.map(([value, key]) => html`<${Check} key=${value} kind="radio" name="secret" checked=${state.secret === value} onChange=${() => change({ secret: value })} label=${t(key)} />`)}
-    ${state.secret === "new" && html`<div class="nested"><${Text} label=${t("codes.session-password")} type="password" autocomplete="new-password" maxlength="256" value=${state.password}
-      onInput=${(password) => change({ password })} error=${error?.field === "password" ? error : null} /></div>`}</fieldset>`;
+    ${
+      state.secret === "new" &&
+      html`<div class="nested"><${Text} label=${t("codes.session-password")} type="password" autocomplete="new-password" maxlength="256" value=${state.password}
+      onInput=${(password) => change({ password })} error=${error?.field === "password" ? error : null} /></div>`
+    }</fieldset>`;
 }
 
 function Validation({ state, change }) {
   const filled = LISTS.some(([name]) => linesOf(state[name]).length);
   return html`<details open=${filled}><summary>${t("codes.validation-title")}</summary><p class="hint">${t("codes.validation-hint")}</p>
-    ${LISTS.map(([name, label, hint]) => html`<${Field} key=${name} label=${t(label)} hint=${t(hint)}>${(given) => html`<textarea rows="2" maxlength="20000" spellcheck=${false} value=${state[name]}
-      onInput=${(e) => change({ [name]: e.target.value })} ...${given}></textarea>`}<//>`)}</details>`;
+    ${LISTS.map(
+      ([name, label, hint]) =>
+        html`<${Field} key=${name} label=${t(label)} hint=${t(hint)}>${(
+          given,
+        ) => html`<textarea rows="2" maxlength="20000" spellcheck=${false} value=${state[name]}
+      onInput=${(e) => change({ [name]: e.target.value })} ...${given}></textarea>`}<//>`,
+    )}</details>`;
 }
 
 export function CodeForm({ code, items, onClose, onSaved, onOutrun }) {
@@ -89,12 +119,18 @@ export function CodeForm({ code, items, onClose, onSaved, onOutrun }) {
     return html`<${FormDialog} title=${title} saveWord=${t("action.close")} save=${async () => null} onClose=${onClose} onSaved=${onClose}><${Notice} level="hint">${t("codes.none-hint")}<//><//>`;
   }
   const own = items.filter((item) => item.organizationId === state.organization);
-  return html`<${FormDialog} title=${title} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved} onOutrun=${onOutrun} wide>${(error) => html`
+  return html`<${FormDialog} title=${title} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved} onOutrun=${onOutrun} wide>${(
+    error,
+  ) => html`
     ${!code && organizations.length > 1 && html`<${Select} label=${t("codes.organization")} value=${state.organization} options=${organizations.map((name) => [name, name])} onChange=${(organization) => change({ organization, items: [] })} />`}
     <${Text} label=${t("codes.name")} value=${state.custom} maxlength="100" onInput=${(custom) => change({ custom })} error=${NAME_FAULTS.includes(error?.code) ? error : null}
       hint=${t("codes.name-hint", { name: `${state.organization}-${state.custom.trim()}` })} />
-    ${code && state.custom.trim() !== code.custom && html`<${Notice} level="warning">${t("codes.rename-warning")}
-      ${use.data && html` ${t("codes.rename-use", use.data)}`}<//>`}
+    ${
+      code &&
+      state.custom.trim() !== code.custom &&
+      html`<${Notice} level="warning">${t("codes.rename-warning")}
+      ${use.data && html` ${t("codes.rename-use", use.data)}`}<//>`
+    }
     <${Text} label=${t("codes.note")} value=${state.note} maxlength="500" onInput=${(note) => change({ note })} />
     ${code?.isDefault ? html`<p class="hint">${t("codes.is-default")}</p>` : html`<${Check} checked=${state.isDefault} onChange=${(isDefault) => change({ isDefault })} label=${t("codes.default-check", { organization: state.organization })} />`}
     <${CodeItems} state=${state} change=${change} items=${own} />

@@ -33,18 +33,35 @@ export function CodeItems({ state, change, items }) {
     move(index, index + step);
     requestAnimationFrame(() => list.current?.querySelectorAll(".grip")[Math.min(Math.max(index + step, 0), state.items.length - 1)]?.focus());
   };
-  const add = (id) => { set([...state.items, { id: Number(id), cap: "" }]); setAdding(""); };
+  const add = (id) => {
+    set([...state.items, { id: Number(id), cap: "" }]);
+    setAdding("");
+  };
   return html`<fieldset><legend>${t("codes.items")}</legend>
-    ${state.items.length > 1 && html`<div class="radios">
+    ${
+      state.items.length > 1 &&
+      html`<div class="radios">
       <${Check} kind="radio" name="order" checked=${!state.manualOrder} onChange=${() => change({ manualOrder: false })} label=${t("codes.order-automatic-hint")} />
-      <${Check} kind="radio" name="order" checked=${state.manualOrder} onChange=${() => change({ manualOrder: true })} label=${t("codes.order-manual-hint")} /></div>`}
+      <${Check} kind="radio" name="order" checked=${state.manualOrder} onChange=${() => change({ manualOrder: true })} label=${t("codes.order-manual-hint")} /></div>`
+    }
     ${state.items.length === 0 && html`<p class="hint">${t("codes.items-none")}</p>`}
     <ol class="sortable" ref=${list}>${state.items.map(({ id, cap, archived }, index) => {
       const item = known.get(id);
       return html`<li key=${id} draggable=${true}
-          onDragStart=${(e) => { dragged.current = index; e.dataTransfer.effectAllowed = "move"; e.dataTransfer.setData("text/plain", String(id)); }}
-          onDragOver=${(e) => { e.preventDefault(); e.dataTransfer.dropEffect = "move"; }}
-          onDrop=${(e) => { e.preventDefault(); if (dragged.current !== null) move(dragged.current, index); dragged.current = null; }}>
+          onDragStart=${(e) => {
+            dragged.current = index;
+            e.dataTransfer.effectAllowed = "move";
+            e.dataTransfer.setData("text/plain", String(id));
+          }}
+          onDragOver=${(e) => {
+            e.preventDefault();
+            e.dataTransfer.dropEffect = "move";
+          }}
+          onDrop=${(e) => {
+            e.preventDefault();
+            if (dragged.current !== null) move(dragged.current, index);
+            dragged.current = null;
+          }}>
         <button type="button" class="grip" aria-label=${t("codes.move", { item: nameOf(id), place: index + 1, of: state.items.length })} title=${t("codes.move-hint")} onKeyDown=${(e) => keys(e, index)}><${Icon} name="grip" /></button>
         <span class="sortable-name"><strong><${Sent}>${nameOf(id)}<//></strong>${archived && html` <${Pill}>${t("state.archived")}<//>`}${item && html`<br /><span class="soft small"><${Sent}>${item.product}<//> · ${wordFor(`way.${item.chargeWay}`, item.chargeWay)} · ${t("codes.quota", { quota: item.quota })}</span>`}</span>
         <label class="cap"><span>${t("codes.cap")}</span><input type="text" inputmode="numeric" maxlength="12" value=${cap} placeholder=${item ? number(item.quota) : ""} aria-label=${t("codes.cap-of", { item: nameOf(id) })}
@@ -54,7 +71,10 @@ export function CodeItems({ state, change, items }) {
           <${Button} kind="quiet" icon="down" disabled=${index === state.items.length - 1} label=${t("codes.down", { item: nameOf(id) })} onClick=${() => move(index, index + 1)} />
           <${Button} kind="quiet" icon="close" label=${t("codes.take-out", { item: nameOf(id) })} onClick=${() => set(state.items.filter((one) => one.id !== id))} /></span></li>`;
     })}</ol>
-    ${unlinked.length > 0 && html`<div class="inline-form"><${Select} label=${t("codes.add-item")} value=${adding} onChange=${(id) => id && add(id)}
-      options=${[["", t("codes.choose-item")], ...unlinked.map((item) => [String(item.id), `${item.itemId} · ${item.product} · ${item.licenseId}`])]} /></div>`}
+    ${
+      unlinked.length > 0 &&
+      html`<div class="inline-form"><${Select} label=${t("codes.add-item")} value=${adding} onChange=${(id) => id && add(id)}
+      options=${[["", t("codes.choose-item")], ...unlinked.map((item) => [String(item.id), `${item.itemId} · ${item.product} · ${item.licenseId}`])]} /></div>`
+    }
     <p class="hint">${t("codes.cap-hint")}</p><span class="sr" role="status">${said}</span></fieldset>`;
 }

@@ -39,10 +39,16 @@ function Detail({ code }) {
   const facts = [
     ["codes.organization", html`<${Sent}>${code.organizationId}<//>`],
     ["codes.order", code.manualOrder ? t("codes.order-manual") : t("codes.order-automatic")],
-    ["codes.domains", code.validation.domains], ["codes.applications", code.validation.applicationIds], ["codes.processes", code.validation.processNames],
+    ["codes.domains", code.validation.domains],
+    ["codes.applications", code.validation.applicationIds],
+    ["codes.processes", code.validation.processNames],
   ];
-  return html`<ol class="order-list">${code.items.map((item) => html`<li key=${item.id}><${Sent}>${item.itemId}<//> <span class="soft"><${Sent}>${item.licenseId}<//></span>${item.archived && html` <${Pill}>${t("state.archived")}<//>`}
-      ${item.cap !== null && html` · ${t("codes.capped", { cap: item.cap })}`}</li>`)}</ol>
+  return html`<ol class="order-list">${code.items.map(
+    (
+      item,
+    ) => html`<li key=${item.id}><${Sent}>${item.itemId}<//> <span class="soft"><${Sent}>${item.licenseId}<//></span>${item.archived && html` <${Pill}>${t("state.archived")}<//>`}
+      ${item.cap !== null && html` · ${t("codes.capped", { cap: item.cap })}`}</li>`,
+  )}</ol>
     <dl class="facts">${facts.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${Array.isArray(value) ? (value.length ? html`<${Sent}>${value.join(", ")}<//>` : t("codes.not-bound")) : value}</dd></div>`)}</dl>
     <p><a href=${link("statistics", { code: `#${code.id}` })}>${t("items.see-statistics")}</a></p>`;
 }
@@ -58,7 +64,14 @@ const columns = (mayChange, act, keyWarning) => [
   { label: t("codes.code"), sort: "name", kind: "name", render: (code) => html`<${Name} code=${code} />` },
   { label: t("codes.items"), sort: "items", render: (code) => html`<${Linked} code=${code} />` },
   { label: t("codes.protection"), render: (code) => html`<${Protection} code=${code} />` },
-  { label: t("codes.key"), kind: "wide", render: (code) => (code.licenseKey ? html`<${Copyable} value=${code.licenseKey} label=${t("codes.key-of", { name: code.name })} warning=${keyWarning} />` : html`<span class="soft">${t("codes.key-hidden")}</span>`) },
+  {
+    label: t("codes.key"),
+    kind: "wide",
+    render: (code) =>
+      code.licenseKey
+        ? html`<${Copyable} value=${code.licenseKey} label=${t("codes.key-of", { name: code.name })} warning=${keyWarning} />`
+        : html`<span class="soft">${t("codes.key-hidden")}</span>`,
+  },
   ...(mayChange ? [{ label: t("common.actions"), render: (code) => html`<${Actions} code=${code} act=${act} />` }] : []),
 ];
 
@@ -87,14 +100,20 @@ export function Codes({ query, mayChange }) {
   const [asked, setAsked] = useState(null);
   const [told, setTold] = useState([]);
   const close = () => setAsked(null);
-  const done = async (saved) => { await codes.reload(); setTold(saved?.notices ?? []); close(); };
+  const done = async (saved) => {
+    await codes.reload();
+    setTold(saved?.notices ?? []);
+    close();
+  };
   const act = async (what, code = null) => {
     const { items } = what === "edit" || what === "add" ? await get("/licenses/items") : { items: [] };
     setAsked({ what, code, items });
   };
   const warning = urls.data && urlWarning(urls.data);
   const keyWarning = urls.data?.notices.includes("url-local") ? t("urls.copied-url-local") : null;
-  const actions = mayChange && html`<${Button} icon="link" onClick=${() => act("urls")}>${t("urls.set")}<//>
+  const actions =
+    mayChange &&
+    html`<${Button} icon="link" onClick=${() => act("urls")}>${t("urls.set")}<//>
     <${Button} kind="primary" icon="plus" onClick=${() => act("add")}>${t("codes.add")}<//>`;
   return html`<${Page} title=${t("nav.handshake-codes")} lead=${t("codes.lead")} actions=${actions}>
     ${warning && html`<${Notice} level="warning">${warning} ${mayChange && html`<button type="button" class="link" onClick=${() => act("urls")}>${t("urls.set")}</button>`}<//>`}
@@ -102,16 +121,24 @@ export function Codes({ query, mayChange }) {
     <${Card}>
       <${Loaded} of=${codes}>${({ handshakeCodes, found }) => html`
         <div class="tools"><${Search} list=${codes} label=${t("codes.search")} /><span class="soft last">${t("codes.count", { n: found })}</span></div>
-        ${handshakeCodes.length
-          ? html`<${Table} label=${t("nav.handshake-codes")} columns=${columns(mayChange, act, keyWarning)} rows=${handshakeCodes} list=${codes} keyOf=${(code) => code.id}
+        ${
+          handshakeCodes.length
+            ? html`<${Table} label=${t("nav.handshake-codes")} columns=${columns(mayChange, act, keyWarning)} rows=${handshakeCodes} list=${codes} keyOf=${(code) => code.id}
               expand=${(code) => html`<${Detail} code=${code} />`} busy=${codes.loading} />`
-          : codes.asked.q
-            ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
-            : html`<${NoCodes} add=${mayChange && (() => act("add"))} />`}
+            : codes.asked.q
+              ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+              : html`<${NoCodes} add=${mayChange && (() => act("add"))} />`
+        }
         <${Pager} list=${codes} found=${found} />`}<//>
       ${urls.data && html`<p class="hint">${t("urls.in-keys")} ${urls.data.urls.map((url, i) => html`${i ? ", " : ""}<${Sent} mono>${url}<//>`)}</p>`}
     <//>
-    ${asked?.what === "urls" && html`<${ServerUrls} urls=${urls.data} onClose=${close} onOutrun=${urls.reload} onSaved=${async () => { await urls.reload(); await done(); }} />`}
+    ${
+      asked?.what === "urls" &&
+      html`<${ServerUrls} urls=${urls.data} onClose=${close} onOutrun=${urls.reload} onSaved=${async () => {
+        await urls.reload();
+        await done();
+      }} />`
+    }
     ${(asked?.what === "add" || asked?.what === "edit") && html`<${CodeForm} code=${asked.code} items=${asked.items} onClose=${close} onSaved=${done} onOutrun=${codes.reload} />`}
     ${(asked?.what === "remove" || asked?.what === "default") && html`<${Confirm} asked=${asked} onClose=${close} onDone=${done} />`}<//>`;
 }

@@ -18,8 +18,10 @@ function Clone({ clone }) {
 function Seats({ device }) {
   const live = device.seats.filter((seat) => seat.live);
   if (!live.length) return html`<span class="soft">${t("devices.no-seat")}</span>`;
-  return html`<ul class="plain-list">${live.map((seat) => html`<li key=${seat.item}><${Sent}>${seat.itemId}<//> <span class="soft small">${t("devices.until", { time: time(seat.until) })}</span>
-    ${seat.grace && html` <${Pill} kind="warn">${t("state.grace")}<//>`}</li>`)}</ul>`;
+  return html`<ul class="plain-list">${live.map(
+    (seat) => html`<li key=${seat.item}><${Sent}>${seat.itemId}<//> <span class="soft small">${t("devices.until", { time: time(seat.until) })}</span>
+    ${seat.grace && html` <${Pill} kind="warn">${t("state.grace")}<//>`}</li>`,
+  )}</ul>`;
 }
 
 function seatState(seat) {
@@ -28,17 +30,22 @@ function seatState(seat) {
 }
 
 function Detail({ device, mayChange, onRelease, onClear }) {
-  return html`${device.clone.flagged && html`<${Notice} level="warning">${t("devices.clone-text")}
-      ${mayChange && html` <${Button} onClick=${onClear}>${t("devices.clear")}<//>`}<//>`}
+  return html`${
+    device.clone.flagged &&
+    html`<${Notice} level="warning">${t("devices.clone-text")}
+      ${mayChange && html` <${Button} onClick=${onClear}>${t("devices.clear")}<//>`}<//>`
+  }
     ${device.seats.length ? html`<${SeatTable} device=${device} mayChange=${mayChange} onRelease=${onRelease} />` : html`<p class="soft">${t("devices.never-seat")}</p>`}`;
 }
 
 function SeatTable({ device, mayChange, onRelease }) {
   return html`<div class="table-wrap"><table class="dense"><thead><tr>${["devices.item", "items.charge-way", "nav.handshake-codes", "devices.seat", "devices.ends"].map((key) => html`<th scope="col" key=${key}>${t(key)}</th>`)}
       ${mayChange && html`<th scope="col"><span class="sr">${t("common.actions")}</span></th>`}</tr></thead>
-    <tbody>${device.seats.map((seat) => html`<tr key=${seat.item}><th scope="row"><${Sent}>${seat.itemId}<//></th><td>${wordFor(`way.${seat.chargeWay}`, seat.chargeWay)}</td>
+    <tbody>${device.seats.map(
+      (seat) => html`<tr key=${seat.item}><th scope="row"><${Sent}>${seat.itemId}<//></th><td>${wordFor(`way.${seat.chargeWay}`, seat.chargeWay)}</td>
       <td><${Sent}>${seat.handshakeCodes.join(", ")}<//></td><td>${seatState(seat)}${seat.instances > 1 && html` ${t("devices.instances", { n: seat.instances })}`}</td><td>${time(seat.until)}</td>
-      ${mayChange && html`<td>${seat.live && html`<${Button} onClick=${() => onRelease(seat)}>${t("devices.release")}<//>`}</td>`}</tr>`)}</tbody></table></div>`;
+      ${mayChange && html`<td>${seat.live && html`<${Button} onClick=${() => onRelease(seat)}>${t("devices.release")}<//>`}</td>`}</tr>`,
+    )}</tbody></table></div>`;
 }
 
 function Release({ device, seat, onClose, onDone }) {
@@ -62,7 +69,11 @@ function Name({ device }) {
 
 const columns = (now) => [
   { label: t("devices.device"), sort: "uuid", kind: "wide", render: (device) => html`<${Name} device=${device} />` },
-  { label: t("devices.contact"), sort: "contact", render: (device) => html`<span title=${time(device.lastContact)}>${now ? ago(device.lastContact, now) : time(device.lastContact)}</span>` },
+  {
+    label: t("devices.contact"),
+    sort: "contact",
+    render: (device) => html`<span title=${time(device.lastContact)}>${now ? ago(device.lastContact, now) : time(device.lastContact)}</span>`,
+  },
   { label: t("devices.seats"), kind: "wide", render: (device) => html`<${Seats} device=${device} />` },
   { label: t("devices.clone"), render: (device) => html`<${Clone} clone=${device.clone} />` },
 ];
@@ -82,7 +93,12 @@ function List({ query, mayChange }) {
   const itemNames = namer(subjects.data?.items ?? [], itemName);
   const items = (subjects.data?.items ?? []).map((item) => [String(item.id), itemNames(item)]);
   const filtered = query.alike || devices.asked.q || Object.values(devices.filters).some(Boolean);
-  const done = async (words) => { await devices.reload(); setReleasing(null); setClearing(null); setSaid(words); };
+  const done = async (words) => {
+    await devices.reload();
+    setReleasing(null);
+    setClearing(null);
+    setSaid(words);
+  };
   return html`<${Page} title=${t("nav.devices")} lead=${t("devices.lead")}>
     ${said && html`<div role="status"><${Notice} level="done">${said}<//></div>`}
     <${Card}>
@@ -91,11 +107,14 @@ function List({ query, mayChange }) {
         <${Select} hidden label=${t("devices.item")} value=${devices.filters.item ?? ""} options=${[["", t("devices.all-items")], ...items]} onChange=${(item) => devices.filter({ item })} />
         <${Check} checked=${devices.filters.live ?? false} onChange=${(live) => devices.filter({ live: live || null })} label=${t("devices.only-live")} />
         <${Check} checked=${devices.filters.flagged ?? false} onChange=${(flagged) => devices.filter({ flagged: flagged || null })} label=${t("devices.only-flagged")} /></div>
-      <${Loaded} of=${devices}>${({ devices: rows, found, time: now }) => html`${rows.length
+      <${Loaded} of=${devices}>${({ devices: rows, found, time: now }) => html`${
+        rows.length
           ? html`<${Table} label=${t("nav.devices")} columns=${columns(now)} rows=${rows} list=${devices} keyOf=${(device) => device.deviceId} busy=${devices.loading}
               expand=${(device) => html`<${Detail} device=${device} mayChange=${mayChange} onRelease=${(seat) => setReleasing({ device, seat })} onClear=${() => setClearing(device)} />`} />`
-          : filtered ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
-            : html`<${Empty} icon="devices" title=${t("devices.none")}><p>${t("devices.none-hint")}</p><p><a class="button" href=${link("handshake-codes")}>${t("nav.handshake-codes")}</a></p><//>`}
+          : filtered
+            ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+            : html`<${Empty} icon="devices" title=${t("devices.none")}><p>${t("devices.none-hint")}</p><p><a class="button" href=${link("handshake-codes")}>${t("nav.handshake-codes")}</a></p><//>`
+      }
         <${Pager} list=${devices} found=${found} />`}<//>
       <p class="hint">${t("devices.identity-hint")}</p>
     <//>

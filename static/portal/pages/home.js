@@ -9,7 +9,15 @@ import { link } from "../route.js";
 
 const DAY_MS = 86_400_000;
 // Where an administrator goes to mend a thing.
-const MENDED_AT = { "item-": "license-items", "quota-": "license-items", "overdraft-": "license-items", "url-": "handshake-codes", "code-": "handshake-codes", "pair-": "standby", "alert-": "usage-alerts" };
+const MENDED_AT = {
+  "item-": "license-items",
+  "quota-": "license-items",
+  "overdraft-": "license-items",
+  "url-": "handshake-codes",
+  "code-": "handshake-codes",
+  "pair-": "standby",
+  "alert-": "usage-alerts",
+};
 
 export const sentenceOf = (notice) => {
   const key = `notice.${notice.code}`;
@@ -45,7 +53,9 @@ function FirstSteps({ home, mayChange }) {
 function Glance({ usage }) {
   const byDay = new Map(usage.days.map((line) => [line.day, line]));
   const end = Date.parse(usage.to);
-  const days = Array.from({ length: Math.round((end - Date.parse(usage.from)) / DAY_MS) + 1 }, (_, i) => new Date(end - i * DAY_MS).toISOString().slice(0, 10)).reverse();
+  const days = Array.from({ length: Math.round((end - Date.parse(usage.from)) / DAY_MS) + 1 }, (_, i) =>
+    new Date(end - i * DAY_MS).toISOString().slice(0, 10),
+  ).reverse();
   const totals = days.map((name) => Object.values(byDay.get(name)?.units ?? {}).reduce((sum, n) => sum + n, 0));
   const most = Math.max(1, ...totals);
   const now = byDay.get(usage.today) ?? { units: {}, authorizations: 0, reports: 0, refused: {} };

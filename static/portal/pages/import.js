@@ -8,7 +8,12 @@ import { link } from "../route.js";
 import { sentenceOf } from "./home.js";
 
 const LARGEST = 1 << 20;
-const CHANGES = [["added", "good"], ["renewed", "good"], ["revoked", "bad"], ["unchanged", "plain"]];
+const CHANGES = [
+  ["added", "good"],
+  ["renewed", "good"],
+  ["revoked", "bad"],
+  ["unchanged", "plain"],
+];
 
 function Chooser({ onFile, busy }) {
   const input = useRef(null);
@@ -19,16 +24,25 @@ function Chooser({ onFile, busy }) {
     const [file] = event.dataTransfer.files;
     if (file) onFile(file);
   };
-  return html`<div class=${`drop${over ? " drop-over" : ""}`} onDragOver=${(e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)} onDrop=${drop}>
+  return html`<div class=${`drop${over ? " drop-over" : ""}`} onDragOver=${(e) => {
+    e.preventDefault();
+    setOver(true);
+  }} onDragLeave=${() => setOver(false)} onDrop=${drop}>
     <${Button} icon="upload" kind="primary" busy=${busy} onClick=${() => input.current.click()}>${t("import.select")}<//>
     <span class="soft">${t("import.drop")}</span>
-    <input ref=${input} type="file" accept=".lic,.txt" class="sr" tabindex="-1" aria-label=${t("import.file")} onChange=${(e) => { const [file] = e.target.files; e.target.value = ""; if (file) onFile(file); }} />
+    <input ref=${input} type="file" accept=".lic,.txt" class="sr" tabindex="-1" aria-label=${t("import.file")} onChange=${(e) => {
+      const [file] = e.target.files;
+      e.target.value = "";
+      if (file) onFile(file);
+    }} />
   </div>`;
 }
 
 function Changes({ preview }) {
-  return html`<ul class="changes">${CHANGES.filter(([name]) => preview[name].length).map(([name, kind]) => html`<li key=${name}>
-    <span class=${`pill pill-${kind}`}>${t(`import.${name}`)} ${number(preview[name].length)}</span> <${Sent}>${preview[name].join(", ")}<//></li>`)}
+  return html`<ul class="changes">${CHANGES.filter(([name]) => preview[name].length).map(
+    ([name, kind]) => html`<li key=${name}>
+    <span class=${`pill pill-${kind}`}>${t(`import.${name}`)} ${number(preview[name].length)}</span> <${Sent}>${preview[name].join(", ")}<//></li>`,
+  )}
     ${preview.stops.map(({ itemId, why, seats }) => html`<li key=${`stop ${itemId}`}><${Notice} level="warning">${t(`import.stop-${why}`, { item: itemId })}${seats > 0 && ` ${t("import.stop-seats", { seats })}`}<//></li>`)}
     ${Object.entries(preview.overQuota).map(([item, seats]) => html`<li key=${item}><${Notice} level="warning">${t("import.over-quota", { item, seats })}<//></li>`)}</ul>`;
 }
@@ -37,8 +51,11 @@ function Place({ choice, change, preview, codes, error }) {
   const own = codes.filter((code) => code.organizationId === preview.organizationId);
   return html`<fieldset><legend>${t("import.where")}</legend>
     <${Check} kind="radio" name="where" checked=${choice.where === "new"} onChange=${() => change({ where: "new" })} label=${t("import.new-code")} />
-    ${choice.where === "new" && html`<div class="nested"><${Text} label=${t("import.code-name")} hint=${t("import.code-hint", { name: `${preview.organizationId}-${choice.name}` })}
-      value=${choice.name} maxlength="100" onInput=${(name) => change({ name })} error=${["code-exists", "empty-name", "long-name", "invisible-character"].includes(error?.code) ? error : null} /></div>`}
+    ${
+      choice.where === "new" &&
+      html`<div class="nested"><${Text} label=${t("import.code-name")} hint=${t("import.code-hint", { name: `${preview.organizationId}-${choice.name}` })}
+      value=${choice.name} maxlength="100" onInput=${(name) => change({ name })} error=${["code-exists", "empty-name", "long-name", "invisible-character"].includes(error?.code) ? error : null} /></div>`
+    }
     ${own.length > 0 && html`<${Check} kind="radio" name="where" checked=${choice.where === "existing"} onChange=${() => change({ where: "existing", code: choice.code ?? own[0].name })} label=${t("import.existing-code")} />`}
     ${choice.where === "existing" && html`<div class="nested"><${Select} label=${t("import.which-code")} value=${choice.code} onChange=${(code) => change({ code })} options=${own.map((code) => [code.name, code.name])} /></div>`}
     <${Check} kind="radio" name="where" checked=${choice.where === "items"} onChange=${() => change({ where: "items" })} label=${t("import.items-only")} />
@@ -46,9 +63,12 @@ function Place({ choice, change, preview, codes, error }) {
   </fieldset>`;
 }
 
-const chosen = (choice) => ({
-  new: { newCode: choice.name }, existing: { toCode: choice.code }, items: { itemsOnly: true },
-}[choice.where]);
+const chosen = (choice) =>
+  ({
+    new: { newCode: choice.name },
+    existing: { toCode: choice.code },
+    items: { itemsOnly: true },
+  })[choice.where];
 
 export function Import({ onImported }) {
   const [state, setState] = useState(null);
@@ -73,7 +93,11 @@ export function Import({ onImported }) {
     setState({ ...result, confirmed: preview.trusted, choice: { ...place, name: preview.codeExists ? preview.licenseId : name, isDefault: false } });
   };
   const run = async () => {
-    const query = { ...(state.preview.added.length ? chosen(state.choice) : {}), default: state.choice.isDefault || null, fingerprint: state.preview.trusted ? null : state.preview.fingerprint };
+    const query = {
+      ...(state.preview.added.length ? chosen(state.choice) : {}),
+      default: state.choice.isDefault || null,
+      fingerprint: state.preview.trusted ? null : state.preview.fingerprint,
+    };
     const { ok, result } = await importing.run(() => upload("/licenses", state.data, query));
     if (!ok) return;
     setState(null);
@@ -83,10 +107,15 @@ export function Import({ onImported }) {
   return html`<${Card} title=${t("import.title")}>
     <${Chooser} onFile=${read} busy=${reading.busy} />
     <${Fault} error=${reading.error} />
-    ${done && html`<${Notice} level="done"><span role="status">${done.status === "already-imported" ? t("import.nothing") : t(done.takesBack ? "import.taken-back" : "import.done", { license: done.licenseId })}</span>
+    ${
+      done &&
+      html`<${Notice} level="done"><span role="status">${done.status === "already-imported" ? t("import.nothing") : t(done.takesBack ? "import.taken-back" : "import.done", { license: done.licenseId })}</span>
       ${done.added.length > 0 && done.notices.map((notice) => html`<div key=${notice.code}>${sentenceOf(notice)}</div>`)}
-      ${done.handshakeCode && html`<div>${t("import.done-code")} <a href=${link("handshake-codes", { code: done.handshakeCode })}><${Sent}>${done.handshakeCode}<//></a></div>`}<//>`}
-    ${state && html`<div class="preview" role="region" aria-label=${t("import.preview")}>
+      ${done.handshakeCode && html`<div>${t("import.done-code")} <a href=${link("handshake-codes", { code: done.handshakeCode })}><${Sent}>${done.handshakeCode}<//></a></div>`}<//>`
+    }
+    ${
+      state &&
+      html`<div class="preview" role="region" aria-label=${t("import.preview")}>
       <h3>${t("import.preview")}: <${Sent}>${state.name}<//></h3>
       <dl class="facts">
         <div><dt>${t("items.license")}</dt><dd><${Sent}>${state.preview.alias}<//></dd></div>
@@ -94,17 +123,23 @@ export function Import({ onImported }) {
         <div><dt>${t("import.vendor")}</dt><dd><${Sent}>${state.preview.vendor}<//></dd></div>
         <div><dt>${t("import.revision")}</dt><dd>${state.preview.revision}</dd></div>
       </dl>
-      ${state.preview.status === "already-imported"
-        ? html`<${Notice} level="hint">${t("import.nothing")}<//>`
-        : html`${state.preview.takesBack && html`<${Notice} level="hint">${t("import.takes-back")}<//>`}<${Changes} preview=${state.preview} />
-          ${!state.preview.trusted && html`<${Notice} level="warning"><strong>${t("import.unknown-vendor")}</strong>
+      ${
+        state.preview.status === "already-imported"
+          ? html`<${Notice} level="hint">${t("import.nothing")}<//>`
+          : html`${state.preview.takesBack && html`<${Notice} level="hint">${t("import.takes-back")}<//>`}<${Changes} preview=${state.preview} />
+          ${
+            !state.preview.trusted &&
+            html`<${Notice} level="warning"><strong>${t("import.unknown-vendor")}</strong>
             <p class="mono break">${state.preview.fingerprint}</p>
-            <${Check} checked=${state.confirmed} onChange=${(confirmed) => setState((s) => ({ ...s, confirmed }))} label=${t("import.confirm-vendor")} /><//>`}
+            <${Check} checked=${state.confirmed} onChange=${(confirmed) => setState((s) => ({ ...s, confirmed }))} label=${t("import.confirm-vendor")} /><//>`
+          }
           ${state.preview.added.length > 0 && state.preview.notices.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}
           ${state.preview.added.length > 0 && html`<${Place} choice=${state.choice} change=${change} preview=${state.preview} codes=${state.codes} error=${importing.error} />`}
-          <${Fault} error=${importing.error} />`}
+          <${Fault} error=${importing.error} />`
+      }
       <div class="actions">
         ${state.preview.status !== "already-imported" && html`<${Button} kind="primary" busy=${importing.busy} disabled=${!state.confirmed} onClick=${run}>${t("import.do")}<//>`}
         <${Button} onClick=${() => setState(null)}>${t("action.cancel")}<//>
-      </div></div>`}<//>`;
+      </div></div>`
+    }<//>`;
 }

@@ -37,15 +37,21 @@ function Detail({ item, onArchive }) {
     ["items.grace", t("items.grace-text", { units: item.grace, days: item.graceDays })],
     ["items.period", ["device", "server"].includes(item.chargeWay) ? t(`period.${item.activePeriod}`) : "–"],
     ["items.offline", item.maxOfflineDays === null ? t("items.offline-default") : t("items.days", { n: item.maxOfflineDays })],
-    ["nav.handshake-codes", item.handshakeCodes.length
-      ? item.handshakeCodes.map((name, i) => html`${i ? ", " : ""}<a href=${link("handshake-codes", { code: name })}><${Sent}>${name}<//></a>`)
-      : t("items.in-no-code")],
+    [
+      "nav.handshake-codes",
+      item.handshakeCodes.length
+        ? item.handshakeCodes.map((name, i) => html`${i ? ", " : ""}<a href=${link("handshake-codes", { code: name })}><${Sent}>${name}<//></a>`)
+        : t("items.in-no-code"),
+    ],
   ];
   return html`${item.reason && html`<p class="bad">${item.reason}</p>`}<dl class="facts">${lines.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${value}</dd></div>`)}</dl>
     <p><a href=${link("statistics", { item: `#${item.id}` })}>${t("items.see-statistics")}</a>
     ${["device", "server"].includes(item.chargeWay) && html` · <a href=${link("devices", { item: item.id })}>${t("items.see-devices")}</a>`}</p>
-    ${item.state === "archived" ? html`<p class="hint">${t("archive.take-back")}</p>`
-      : onArchive && html`<p><${Button} icon="archive" onClick=${() => onArchive(item)}>${t("archive.open", { license: item.licenseId })}<//></p>`}`;
+    ${
+      item.state === "archived"
+        ? html`<p class="hint">${t("archive.take-back")}</p>`
+        : onArchive && html`<p><${Button} icon="archive" onClick=${() => onArchive(item)}>${t("archive.open", { license: item.licenseId })}<//></p>`
+    }`;
 }
 
 // Asks before a license is archived, with what that ends.
@@ -54,18 +60,31 @@ function Archive({ item, onClose, onDone }) {
   const use = useLoad("/licenses/use", named);
   return html`<${FormDialog} title=${t("archive.title", { license: item.licenseId })} saveWord=${t("archive.do")} danger save=${() => post("/licenses/archive", named)} onClose=${onClose} onSaved=${onDone}>
     <p>${t("archive.text")}</p>
-    ${use.data && html`<ul><li>${t("archive.items", { n: use.data.items })}</li><li>${t("archive.seats", { n: use.data.seats })}</li>
-      <li>${use.data.handshakeCodes.length ? html`${t("archive.codes", { n: use.data.handshakeCodes.length })} <${Sent}>${use.data.handshakeCodes.join(", ")}<//>` : t("items.in-no-code")}</li></ul>`}
+    ${
+      use.data &&
+      html`<ul><li>${t("archive.items", { n: use.data.items })}</li><li>${t("archive.seats", { n: use.data.seats })}</li>
+      <li>${use.data.handshakeCodes.length ? html`${t("archive.codes", { n: use.data.handshakeCodes.length })} <${Sent}>${use.data.handshakeCodes.join(", ")}<//>` : t("items.in-no-code")}</li></ul>`
+    }
     <p>${t("archive.take-back")}</p><//>`;
 }
 
 const COLUMNS = () => [
-  { label: t("items.item"), sort: "itemId", render: (item) => html`<strong><${Sent}>${item.itemId}<//></strong>${item.trial && html` <${Pill}>${t("items.trial")}<//>`}<br /><span class="soft small"><${Sent}>${item.description || item.product}<//></span>` },
+  {
+    label: t("items.item"),
+    sort: "itemId",
+    render: (item) =>
+      html`<strong><${Sent}>${item.itemId}<//></strong>${item.trial && html` <${Pill}>${t("items.trial")}<//>`}<br /><span class="soft small"><${Sent}>${item.description || item.product}<//></span>`,
+  },
   { label: t("items.product"), sort: "product", render: (item) => html`<${Sent}>${item.product}<//>` },
   { label: t("items.charge-way"), sort: "chargeWay", render: (item) => html`<${ChargeWay} way=${item.chargeWay} />` },
   { label: t("items.used"), sort: "used", render: (item) => html`<${Used} item=${item} />` },
   { label: t("items.starts"), sort: "startsAt", kind: "date", render: (item) => day(item.startsAt) },
-  { label: t("items.ends"), sort: "expiresAt", kind: "date", render: (item) => (item.expiresAt === null ? t("items.never") : ends(item.expiresAt, item.daysLeft)) },
+  {
+    label: t("items.ends"),
+    sort: "expiresAt",
+    kind: "date",
+    render: (item) => (item.expiresAt === null ? t("items.never") : ends(item.expiresAt, item.daysLeft)),
+  },
   { label: t("items.state"), sort: "state", render: (item) => html`<${Pill} kind=${KINDS[item.state]}>${t(`state.${item.state}`)}<//>` },
 ];
 
@@ -73,24 +92,40 @@ export function Items({ mayChange }) {
   const [filter, setFilter] = useState("all");
   const [archiving, setArchiving] = useState(null);
   const items = useList("/licenses/items", { sort: "itemId" });
-  const choose = (name) => { setFilter(name); items.filter({ state: FILTERS[name] }); };
+  const choose = (name) => {
+    setFilter(name);
+    items.filter({ state: FILTERS[name] });
+  };
   const count = (states, name) => FILTERS[name].reduce((sum, state) => sum + (states[state] ?? 0), 0);
   return html`<${Page} title=${t("nav.license-items")} lead=${t("items.lead")}>
     ${mayChange && html`<${Import} onImported=${items.reload} />`}
     <${Card} title=${t("items.activated")}>
       <${Loaded} of=${items}>${({ items: rows, found, states }) => {
         const every = Object.values(states).reduce((sum, n) => sum + n, 0) - (states.archived ?? 0);
-        if (!every && !states.archived) return html`<${Empty} icon="items" title=${t("items.none")}><p>${t("items.none-hint")}</p><p><a href=${link("index")}>${t("items.none-link")}</a></p><//>`;
+        if (!every && !states.archived)
+          return html`<${Empty} icon="items" title=${t("items.none")}><p>${t("items.none-hint")}</p><p><a href=${link("index")}>${t("items.none-link")}</a></p><//>`;
         return html`<div class="tools">
-            <${Choice} label=${t("items.filter")} value=${filter} onChange=${choose} options=${Object.keys(FILTERS).map((name) => [name,
-              html`${t(`items.filter-${name}`)} <span class="count">${number(name === "all" ? every : count(states, name))}</span>`])} />
+            <${Choice} label=${t("items.filter")} value=${filter} onChange=${choose} options=${Object.keys(FILTERS).map((name) => [
+              name,
+              html`${t(`items.filter-${name}`)} <span class="count">${number(name === "all" ? every : count(states, name))}</span>`,
+            ])} />
             <${Search} list=${items} label=${t("items.search")} />
           </div>
-          ${!every && filter === "all" && !items.asked.q ? html`<${Empty} icon="archive" title=${t("items.all-archived")}><p><${Button} onClick=${() => choose("archived")}>${t("items.show-archived")}<//></p><//>`
-            : rows.length ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id} nameOf=${(item) => item.itemId}
+          ${
+            !every && filter === "all" && !items.asked.q
+              ? html`<${Empty} icon="archive" title=${t("items.all-archived")}><p><${Button} onClick=${() => choose("archived")}>${t("items.show-archived")}<//></p><//>`
+              : rows.length
+                ? html`<${Table} label=${t("items.activated")} columns=${COLUMNS()} rows=${rows} list=${items} keyOf=${(item) => item.id} nameOf=${(item) => item.itemId}
               expand=${(item) => html`<${Detail} item=${item} onArchive=${mayChange ? setArchiving : null} />`} busy=${items.loading} />`
-            : html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`}
+                : html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+          }
           <${Pager} list=${items} found=${found} />`;
       }}<//><//>
-    ${archiving && html`<${Archive} item=${archiving} onClose=${() => setArchiving(null)} onDone=${async () => { await items.reload(); setArchiving(null); }} />`}<//>`;
+    ${
+      archiving &&
+      html`<${Archive} item=${archiving} onClose=${() => setArchiving(null)} onDone=${async () => {
+        await items.reload();
+        setArchiving(null);
+      }} />`
+    }<//>`;
 }

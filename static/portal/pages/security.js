@@ -9,7 +9,10 @@ import { Dialog, FormDialog } from "../parts/dialog.js";
 import { NewPassword, newPasswordFault } from "./signin.js";
 
 const EMPTY = { current: "", password: "", repeated: "" };
-const ROLES = () => [["reader", t("role.reader-long")], ["administrator", t("role.administrator-long")]];
+const ROLES = () => [
+  ["reader", t("role.reader-long")],
+  ["administrator", t("role.administrator-long")],
+];
 const faultOf = (found) => Object.assign(new Error(found.text), { code: "page", field: found.field, sentence: found.text });
 
 function Password({ account, onChanged }) {
@@ -17,7 +20,10 @@ function Password({ account, onChanged }) {
   const [fault, setFault] = useState(null);
   const [done, setDone] = useState(false);
   const action = useAction();
-  const change = (changes) => { setDone(false); setState((before) => ({ ...before, ...changes })); };
+  const change = (changes) => {
+    setDone(false);
+    setState((before) => ({ ...before, ...changes }));
+  };
   const submit = async (event) => {
     event.preventDefault();
     const found = newPasswordFault(state.password, state.repeated);
@@ -46,12 +52,26 @@ function Rows({ label, head, rows }) {
 
 function Sessions({ sessions }) {
   const action = useAction();
-  const end = async (id) => { await action.run(() => remove(`/sessions/${id}`)); await sessions.reload(); };
+  const end = async (id) => {
+    await action.run(() => remove(`/sessions/${id}`));
+    await sessions.reload();
+  };
   return html`<${Card} title=${t("security.sessions")}><p class="hint">${t("security.sessions-hint")}</p><${Fault} error=${action.error} />
     <${Loaded} of=${sessions}>${({ sessions: every }) => html`<${Rows} label=${t("security.sessions")}
       head=${[t("signin.user"), t("security.browser"), t("security.address"), t("security.since"), t("security.last-used"), t("common.actions")]}
-      rows=${every.map((one) => ({ key: one.id, cells: [html`<${Sent}>${one.user}<//>`, html`<span class="small"><${Sent}>${one.agent || "–"}<//></span>`, html`<span class="mono">${one.address}</span>`, time(one.since), time(one.lastUsed),
-        one.current ? html`<${Pill} kind="good">${t("security.this-session")}<//>` : html`<${Button} busy=${action.busy} onClick=${() => end(one.id)}>${t("security.end")}<//>`] }))} />`}<//><//>`;
+      rows=${every.map((one) => ({
+        key: one.id,
+        cells: [
+          html`<${Sent}>${one.user}<//>`,
+          html`<span class="small"><${Sent}>${one.agent || "–"}<//></span>`,
+          html`<span class="mono">${one.address}</span>`,
+          time(one.since),
+          time(one.lastUsed),
+          one.current
+            ? html`<${Pill} kind="good">${t("security.this-session")}<//>`
+            : html`<${Button} busy=${action.busy} onClick=${() => end(one.id)}>${t("security.end")}<//>`,
+        ],
+      }))} />`}<//><//>`;
 }
 
 function UserForm({ user, onClose, onSaved, onOutrun }) {
@@ -63,7 +83,9 @@ function UserForm({ user, onClose, onSaved, onOutrun }) {
     const password = state.password ? { password: state.password } : {};
     const edited = user && changes(user, { role: user.role }, { role: state.role });
     if (user && !edited && !state.password) return null;
-    return user ? patch(`/users/${encodeURIComponent(user.name)}`, { ...edited?.new, ...password, was: edited?.was ?? {} }) : post("/users", { name: state.name, role: state.role, ...password });
+    return user
+      ? patch(`/users/${encodeURIComponent(user.name)}`, { ...edited?.new, ...password, was: edited?.was ?? {} })
+      : post("/users", { name: state.name, role: state.role, ...password });
   };
   return html`<${FormDialog} title=${user ? t("security.edit-user", { name: user.name }) : t("security.add-user")} saveWord=${t("action.save")} save=${save} onClose=${onClose} onSaved=${onSaved} onOutrun=${onOutrun}>
     ${!user && html`<${Text} label=${t("security.user-name")} value=${state.name} maxlength="64" onInput=${(name) => change({ name })} />`}
@@ -80,16 +102,33 @@ function Users() {
   const users = useLoad("/users");
   const [asked, setAsked] = useState(null);
   const close = () => setAsked(null);
-  const done = async () => { await users.reload(); close(); };
+  const done = async () => {
+    await users.reload();
+    close();
+  };
   return html`<${Card} title=${t("security.users")} actions=${html`<${Button} icon="plus" onClick=${() => setAsked({ what: "form", user: null })}>${t("security.add-user")}<//>`}>
     <p class="hint">${t("security.users-hint")}</p>
-    <${Loaded} of=${users}>${({ users: every }) => html`<${Rows} label=${t("security.users")} head=${[t("signin.user"), t("security.role"), t("security.since"), t("common.actions")]}
-      rows=${every.map((user) => ({ key: user.name, cells: [html`<strong><${Sent}>${user.name}<//></strong>`, t(`role.${user.role}`), time(user.since),
-        user.name === "admin" ? html`<span class="soft">${t("security.owner")}</span>` : html`<span class="actions"><${Button} kind="quiet" icon="edit" label=${t("security.edit-user", { name: user.name })} onClick=${() => setAsked({ what: "form", user })} />
-          <${Button} kind="quiet" icon="remove" label=${t("security.remove-user", { name: user.name })} onClick=${() => setAsked({ what: "remove", user })} /></span>`] }))} />`}<//>
+    <${Loaded} of=${users}>${({
+      users: every,
+    }) => html`<${Rows} label=${t("security.users")} head=${[t("signin.user"), t("security.role"), t("security.since"), t("common.actions")]}
+      rows=${every.map((user) => ({
+        key: user.name,
+        cells: [
+          html`<strong><${Sent}>${user.name}<//></strong>`,
+          t(`role.${user.role}`),
+          time(user.since),
+          user.name === "admin"
+            ? html`<span class="soft">${t("security.owner")}</span>`
+            : html`<span class="actions"><${Button} kind="quiet" icon="edit" label=${t("security.edit-user", { name: user.name })} onClick=${() => setAsked({ what: "form", user })} />
+          <${Button} kind="quiet" icon="remove" label=${t("security.remove-user", { name: user.name })} onClick=${() => setAsked({ what: "remove", user })} /></span>`,
+        ],
+      }))} />`}<//>
     ${asked?.what === "form" && html`<${UserForm} user=${asked.user} onClose=${close} onSaved=${done} onOutrun=${users.reload} />`}
-    ${asked?.what === "remove" && html`<${Confirm} title=${t("security.remove-user-title")} text=${t("security.remove-user-text")} name=${asked.user.name} word=${t("action.remove")}
-      work=${() => remove(`/users/${encodeURIComponent(asked.user.name)}`)} onClose=${close} onDone=${done} />`}<//>`;
+    ${
+      asked?.what === "remove" &&
+      html`<${Confirm} title=${t("security.remove-user-title")} text=${t("security.remove-user-text")} name=${asked.user.name} word=${t("action.remove")}
+      work=${() => remove(`/users/${encodeURIComponent(asked.user.name)}`)} onClose=${close} onDone=${done} />`
+    }<//>`;
 }
 
 function TokenForm({ onClose, onSaved }) {
@@ -103,19 +142,40 @@ function Tokens() {
   const tokens = useLoad("/tokens");
   const [asked, setAsked] = useState(null);
   const close = () => setAsked(null);
-  const done = async () => { await tokens.reload(); close(); };
-  const show = async (made) => { await tokens.reload(); setAsked({ what: "made", made }); };
+  const done = async () => {
+    await tokens.reload();
+    close();
+  };
+  const show = async (made) => {
+    await tokens.reload();
+    setAsked({ what: "made", made });
+  };
   return html`<${Card} title=${t("security.tokens")} actions=${html`<${Button} icon="plus" onClick=${() => setAsked({ what: "form" })}>${t("security.add-token")}<//>`}>
     <p class="hint">${t("security.tokens-hint")}</p>
-    <${Loaded} of=${tokens}>${({ tokens: every }) => (every.length ? html`<${Rows} label=${t("security.tokens")} head=${[t("security.token-name"), t("security.role"), t("security.since"), t("common.actions")]}
-      rows=${every.map((token) => ({ key: token.id, cells: [html`<strong><${Sent}>${token.name}<//></strong> <span class="mono soft small">lts_${token.id}_…</span>`, t(`role.${token.role}`), time(token.since),
-        html`<${Button} kind="quiet" icon="remove" label=${t("security.remove-token", { name: token.name })} onClick=${() => setAsked({ what: "remove", token })} />`] }))} />`
-      : html`<${Empty} icon="key" title=${t("security.no-tokens")}><p>${t("security.no-tokens-hint")}</p><//>`)}<//>
+    <${Loaded} of=${tokens}>${({ tokens: every }) =>
+      every.length
+        ? html`<${Rows} label=${t("security.tokens")} head=${[t("security.token-name"), t("security.role"), t("security.since"), t("common.actions")]}
+      rows=${every.map((token) => ({
+        key: token.id,
+        cells: [
+          html`<strong><${Sent}>${token.name}<//></strong> <span class="mono soft small">lts_${token.id}_…</span>`,
+          t(`role.${token.role}`),
+          time(token.since),
+          html`<${Button} kind="quiet" icon="remove" label=${t("security.remove-token", { name: token.name })} onClick=${() => setAsked({ what: "remove", token })} />`,
+        ],
+      }))} />`
+        : html`<${Empty} icon="key" title=${t("security.no-tokens")}><p>${t("security.no-tokens-hint")}</p><//>`}<//>
     ${asked?.what === "form" && html`<${TokenForm} onClose=${close} onSaved=${show} />`}
-    ${asked?.what === "made" && html`<${Dialog} title=${t("security.token-made")} onClose=${close}><div class="dialog-body"><${Notice} level="warning">${t("security.token-once")}<//>
-      <${Copyable} value=${asked.made.token} label=${t("security.token")} /></div><div class="dialog-foot"><${Button} kind="primary" onClick=${close}>${t("action.done")}<//></div><//>`}
-    ${asked?.what === "remove" && html`<${Confirm} title=${t("security.remove-token-title")} text=${t("security.remove-token-text")} name=${asked.token.name} word=${t("action.remove")}
-      work=${() => remove(`/tokens/${asked.token.id}`)} onClose=${close} onDone=${done} />`}<//>`;
+    ${
+      asked?.what === "made" &&
+      html`<${Dialog} title=${t("security.token-made")} onClose=${close}><div class="dialog-body"><${Notice} level="warning">${t("security.token-once")}<//>
+      <${Copyable} value=${asked.made.token} label=${t("security.token")} /></div><div class="dialog-foot"><${Button} kind="primary" onClick=${close}>${t("action.done")}<//></div><//>`
+    }
+    ${
+      asked?.what === "remove" &&
+      html`<${Confirm} title=${t("security.remove-token-title")} text=${t("security.remove-token-text")} name=${asked.token.name} word=${t("action.remove")}
+      work=${() => remove(`/tokens/${asked.token.id}`)} onClose=${close} onDone=${done} />`
+    }<//>`;
 }
 
 export function Security({ account, mayChange }) {

@@ -10,7 +10,9 @@ import { Brand } from "../parts/icon.js";
 const MIN_PASSWORD = 10;
 
 function Front({ title, lead, preferences, children }) {
-  useEffect(() => { document.title = `${title} – LTS`; }, [title]);
+  useEffect(() => {
+    document.title = `${title} – LTS`;
+  }, [title]);
   return html`<main class="front">
     <div class="card front-card">
       <div class="front-brand"><${Brand} />License Tracking Server</div>
@@ -65,7 +67,9 @@ function SignInForm({ user = "admin", onDone }) {
   const [state, setState] = useState({ user, password: "" });
   const action = useAction();
   const password = useRef(null);
-  useEffect(() => { password.current?.querySelector("input[type=password]")?.focus(); }, []);
+  useEffect(() => {
+    password.current?.querySelector("input[type=password]")?.focus();
+  }, []);
   const submit = async (event) => {
     event.preventDefault();
     const { ok, result } = await action.run(() => api.signIn(state.user, state.password));

@@ -26,7 +26,8 @@ function HowTo({ url }) {
 // promoted, and no new standby met since
 const alone = (pair) => pair.promoted && pair.peer.serverUuid === null;
 const seconds = (value) => (value === null ? "–" : duration(value));
-const statusPill = (status) => html`<${Pill} kind=${status === "serving" ? "good" : "plain"}>${status ? wordFor(`status.${status}`, status) : t("standby.not-seen")}<//>`;
+const statusPill = (status) =>
+  html`<${Pill} kind=${status === "serving" ? "good" : "plain"}>${status ? wordFor(`status.${status}`, status) : t("standby.not-seen")}<//>`;
 
 function Side({ title, here, facts }) {
   return html`<section class=${`card side-card${here ? " here" : ""}`}><div class="card-head"><h2>${title}</h2>${here && html`<${Pill}>${t("standby.this-server")}<//>`}</div>
@@ -34,13 +35,27 @@ function Side({ title, here, facts }) {
 }
 
 function Sides({ pair }) {
-  const mine = [["home.role", t(`role.${pair.role}`)], ["standby.status", statusPill(pair.status)], ["standby.epoch", number(pair.epoch)],
-    ["standby.fingerprint", html`<span class="mono break">${pair.fingerprint}</span>`]];
+  const mine = [
+    ["home.role", t(`role.${pair.role}`)],
+    ["standby.status", statusPill(pair.status)],
+    ["standby.epoch", number(pair.epoch)],
+    ["standby.fingerprint", html`<span class="mono break">${pair.fingerprint}</span>`],
+  ];
   const { peer } = pair;
-  const theirs = [["standby.url", html`<${Sent} mono>${peer.url}<//>`], ["home.role", peer.role ? wordFor(`role.${peer.role}`, peer.role) : "–"], ["standby.status", statusPill(peer.status)],
-    ["standby.contact", peer.lastContactSeconds === null ? t(alone(pair) ? "standby.replaced" : "standby.never") : t("standby.before", { time: seconds(peer.lastContactSeconds) })],
-    ["standby.clock", peer.clockOffsetSeconds === null ? "–" : t("standby.clock-off", { n: peer.clockOffsetSeconds })], ["home.version", peer.version ?? "–"],
-    ["standby.fingerprint", peer.fingerprint ? html`<span class="mono break">${peer.fingerprint}</span>` : t("standby.not-approved")]];
+  const theirs = [
+    ["standby.url", html`<${Sent} mono>${peer.url}<//>`],
+    ["home.role", peer.role ? wordFor(`role.${peer.role}`, peer.role) : "–"],
+    ["standby.status", statusPill(peer.status)],
+    [
+      "standby.contact",
+      peer.lastContactSeconds === null
+        ? t(alone(pair) ? "standby.replaced" : "standby.never")
+        : t("standby.before", { time: seconds(peer.lastContactSeconds) }),
+    ],
+    ["standby.clock", peer.clockOffsetSeconds === null ? "–" : t("standby.clock-off", { n: peer.clockOffsetSeconds })],
+    ["home.version", peer.version ?? "–"],
+    ["standby.fingerprint", peer.fingerprint ? html`<span class="mono break">${peer.fingerprint}</span>` : t("standby.not-approved")],
+  ];
   return html`<div class="grid pair-grid">
     <${Side} title=${t(`role.${pair.role}`)} here facts=${mine} />
     <div class=${`pair-link${pair.inStep ? " in-step" : ""}`} role="status"><span class="pair-line" aria-hidden="true"></span>
@@ -57,22 +72,39 @@ function Approve({ pair, mayChange, onDone }) {
   return html`<${Notice} level="warning"><strong>${t("standby.approve-title")}</strong><p>${t("standby.approve-text")}</p>
     <dl class="facts"><div><dt>${t("standby.offered")}</dt><dd class="mono break">${offered}</dd></div><div><dt>${t("standby.own")}</dt><dd class="mono break">${pair.fingerprint}</dd></div></dl>
     ${mayChange && html`<${Button} kind="primary" onClick=${() => setOpen(true)}>${t("standby.approve")}<//>`}
-    ${open && html`<${FormDialog} title=${t("standby.approve-title")} saveWord=${t("standby.approve")} save=${() => post("/pair/approve", { fingerprint: typed.trim() })} onClose=${() => setOpen(false)} onSaved=${async () => { await onDone(); setOpen(false); }}>
-      <p>${t("standby.approve-how")}</p><${Text} label=${t("standby.fingerprint")} class="mono" maxlength="200" value=${typed} onInput=${setTyped} /><//>`}<//>`;
+    ${
+      open &&
+      html`<${FormDialog} title=${t("standby.approve-title")} saveWord=${t("standby.approve")} save=${() => post("/pair/approve", { fingerprint: typed.trim() })} onClose=${() => setOpen(false)} onSaved=${async () => {
+        await onDone();
+        setOpen(false);
+      }}>
+      <p>${t("standby.approve-how")}</p><${Text} label=${t("standby.fingerprint")} class="mono" maxlength="200" value=${typed} onInput=${setTyped} /><//>`
+    }<//>`;
 }
 
 function Promote({ onDone }) {
   const [open, setOpen] = useState(false);
   return html`<${Button} onClick=${() => setOpen(true)}>${t("standby.promote")}<//>
-    ${open && html`<${FormDialog} title=${t("standby.promote-title")} saveWord=${t("standby.promote")} danger save=${() => post("/pair/promote", {})} onClose=${() => setOpen(false)} onSaved=${async () => { await onDone(); setOpen(false); }}>
-      <p>${t("standby.promote-text")}</p><p>${t("standby.promote-after")} <a href=${link("index")}>${t("home.request")}</a></p><//>`}`;
+    ${
+      open &&
+      html`<${FormDialog} title=${t("standby.promote-title")} saveWord=${t("standby.promote")} danger save=${() => post("/pair/promote", {})} onClose=${() => setOpen(false)} onSaved=${async () => {
+        await onDone();
+        setOpen(false);
+      }}>
+      <p>${t("standby.promote-text")}</p><p>${t("standby.promote-after")} <a href=${link("index")}>${t("home.request")}</a></p><//>`
+    }`;
 }
 
 function History({ pair }) {
   if (!pair.history.length) return html`<${Empty} icon="standby" title=${t("standby.no-history")} />`;
   return html`<div class="table-wrap" role="region" tabindex="0" aria-label=${t("standby.history")}><table role="table" class="cards"><thead role="rowgroup"><tr role="row">${["standby.when", "standby.what", "standby.by"].map((key) => html`<th role="columnheader" scope="col" key=${key}>${t(key)}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${pair.history.map((line, i) => html`<tr role="row" key=${i}><td role="cell" class="date" data-label=${t("standby.when")}>${time(line.time)}</td><td role="cell" data-label=${t("standby.what")}>${wordFor(`pair-event.${line.event}`, line.event)}</td>
-      <td role="cell" data-label=${t("standby.by")}><span class="mono small">${line.serverUuid}</span></td></tr>`)}</tbody></table></div>`;
+    <tbody role="rowgroup">${pair.history.map(
+      (
+        line,
+        i,
+      ) => html`<tr role="row" key=${i}><td role="cell" class="date" data-label=${t("standby.when")}>${time(line.time)}</td><td role="cell" data-label=${t("standby.what")}>${wordFor(`pair-event.${line.event}`, line.event)}</td>
+      <td role="cell" data-label=${t("standby.by")}><span class="mono small">${line.serverUuid}</span></td></tr>`,
+    )}</tbody></table></div>`;
 }
 
 function Overshoot({ pair }) {
@@ -95,7 +127,6 @@ function Pair({ pair, mayChange, reload }) {
 
 export function Standby({ mayChange }) {
   const status = useLoad("/status", {}, { every: 5 });
-  return html`<${Page} title=${t("nav.standby")} lead=${t("standby.lead")}><${Loaded} of=${status}>${(found) => (found.pair
-    ? html`<${Pair} pair=${found.pair} mayChange=${mayChange} reload=${status.reload} />`
-    : html`<${HowTo} url=${found.url} />`)}<//><//>`;
+  return html`<${Page} title=${t("nav.standby")} lead=${t("standby.lead")}><${Loaded} of=${status}>${(found) =>
+    found.pair ? html`<${Pair} pair=${found.pair} mayChange=${mayChange} reload=${status.reload} />` : html`<${HowTo} url=${found.url} />`}<//><//>`;
 }

@@ -33,7 +33,10 @@ function Subject({ query, subjects, onChange }) {
   const chosen = query.code && codes.find((code) => query.code === `#${code.id}` || query.code === code.name);
   const value = chosen ? keyOf(chosen) : query.item ? `item:${query.item}` : "";
   const itemNames = namer(subjects.items, itemName);
-  const groups = [["nav.license-items", subjects.items.filter((item) => !item.archived)], ["stats.archived-items", subjects.items.filter((item) => item.archived)]];
+  const groups = [
+    ["nav.license-items", subjects.items.filter((item) => !item.archived)],
+    ["stats.archived-items", subjects.items.filter((item) => item.archived)],
+  ];
   const option = (key, text) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`;
   const choose = (text) => onChange({ code: null, item: null, ...(text ? { [text.slice(0, 4)]: text.slice(5) } : {}) });
   return html`<div class="field"><label for="subject">${t("stats.subject")}</label>
@@ -48,7 +51,9 @@ function Subject({ query, subjects, onChange }) {
 function Period({ query, shown, onChange }) {
   const preset = presetOf(query);
   const choose = (name) => onChange(name === "range" ? { days: null, from: shown?.from, to: shown?.to } : { days: name, from: null, to: null });
-  const date = (name) => html`<div class="field"><label for=${`range-${name}`}>${t(`stats.${name}`)}</label><input id=${`range-${name}`} type="date" value=${query[name] ?? ""}
+  const date = (
+    name,
+  ) => html`<div class="field"><label for=${`range-${name}`}>${t(`stats.${name}`)}</label><input id=${`range-${name}`} type="date" value=${query[name] ?? ""}
     onChange=${(e) => DATE.test(e.target.value) && onChange({ [name]: e.target.value })} /></div>`;
   return html`<${Choice} label=${t("stats.period")} value=${preset} onChange=${choose} options=${PRESETS.map((name) => [name, t(`stats.preset-${name}`)])} />
     ${preset === "range" && html`<div class="range">${date("from")}${date("to")}</div>`}`;
@@ -61,7 +66,10 @@ export function Statistics({ query }) {
   const [day, setDay] = useState(null);
   const change = (changes) => replaceQuery({ ...query, ...changes });
   const shownDay = query.day ?? day ?? found.data?.today;
-  const pick = (name) => { setDay(name); change({ day: name }); };
+  const pick = (name) => {
+    setDay(name);
+    change({ day: name });
+  };
   const subject = { code: wanted.code, item: wanted.item };
   return html`<${Page} title=${t("nav.statistics")} lead=${t("stats.lead")}>
     <${Card} kind="filters">

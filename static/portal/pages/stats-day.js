@@ -11,15 +11,23 @@ const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 const clock = (hour) => `${String(hour).padStart(2, "0")}:00`;
 const neighbor = (day, step) => new Date(Date.parse(day) + step * DAY_MS).toISOString().slice(0, 10);
 
-const refusedText = (refused) => Object.entries(refused).map(([code, n]) => `${wordFor(`code.${code}`, code)}: ${number(n)}`).join(", ");
+const refusedText = (refused) =>
+  Object.entries(refused)
+    .map(([code, n]) => `${wordFor(`code.${code}`, code)}: ${number(n)}`)
+    .join(", ");
 
 function Table({ data }) {
   const per = (name) => data.hours.some((line) => line[name] !== null);
   const columns = [
     ["stats.units", (line) => number(sum(line.units))],
     ...(per("concurrent") ? [["stats.metric-concurrent", (line) => number(line.concurrent ?? 0)]] : []),
-    ...(per("authorizations") ? [["stats.authorizations", (line) => number(line.authorizations ?? 0)], ["stats.reports", (line) => number(line.reports ?? 0)],
-      ["stats.refused", (line) => (Object.keys(line.refused ?? {}).length ? refusedText(line.refused) : 0)]] : []),
+    ...(per("authorizations")
+      ? [
+          ["stats.authorizations", (line) => number(line.authorizations ?? 0)],
+          ["stats.reports", (line) => number(line.reports ?? 0)],
+          ["stats.refused", (line) => (Object.keys(line.refused ?? {}).length ? refusedText(line.refused) : 0)],
+        ]
+      : []),
   ];
   return html`<div class="table-wrap" role="region" tabindex="0" aria-label=${t("stats.hours-table")}><table class="dense"><thead><tr><th scope="col">${t("stats.hour")}</th>${columns.map(([key]) => html`<th scope="col" class="num" key=${key}>${t(key)}</th>`)}</tr></thead>
     <tbody>${data.hours.map((line) => html`<tr key=${line.hour}><th scope="row">${clock(line.hour)}</th>${columns.map(([key, render]) => html`<td class="num" key=${key}>${render(line)}</td>`)}</tr>`)}</tbody></table></div>`;

@@ -13,8 +13,12 @@ function Share({ title, hint, units, order }) {
     <div class="share-body">
       <div class="doughnut">${total > 0 ? html`<${Doughnut} label=${t("stats.pie", { what: title, total })} parts=${cut} />` : html`<div class="doughnut-empty"></div>`}
         <div class="doughnut-total"><strong>${number(total)}</strong><span class="small soft">${t("stats.units")}</span></div></div>
-      <table class="legend" aria-label=${title}><tbody>${cut.filter(([, n]) => n > 0).map(([name, n]) => html`<tr key=${name}>
-        <th scope="row"><span class=${`swatch ${colorClass(cut.findIndex(([other]) => other === name))}`}></span><${Sent}>${name}<//></th><td class="num">${number(n)}</td><td class="num soft">${percent(n, total)}</td></tr>`)}</tbody></table>
+      <table class="legend" aria-label=${title}><tbody>${cut
+        .filter(([, n]) => n > 0)
+        .map(
+          ([name, n]) => html`<tr key=${name}>
+        <th scope="row"><span class=${`swatch ${colorClass(cut.findIndex(([other]) => other === name))}`}></span><${Sent}>${name}<//></th><td class="num">${number(n)}</td><td class="num soft">${percent(n, total)}</td></tr>`,
+        )}</tbody></table>
     </div><//>`;
 }
 
@@ -23,7 +27,10 @@ export function Shares({ data, day, subject, order }) {
   return html`<div class="grid shares">
     <${Share} title=${t("stats.all-history")} hint=${data.firstDay ? t("stats.since", { day: dayText(data.firstDay) }) : ""} units=${data.all} order=${order} />
     <${Share} title=${t("stats.chosen-period")} hint=${`${dayText(data.from)} – ${dayText(data.to)}`} units=${data.period} order=${order} />
-    ${hours.data ? html`<${Share} title=${t("stats.one-day")} hint=${dayText(hours.data.day)} units=${hours.data.units} order=${order} />`
-      : html`<${Card} title=${t("stats.one-day")}>${hours.error ? html`<${Fault} error=${hours.error} retry=${hours.reload} />` : html`<${Loading} />`}<//>`}
+    ${
+      hours.data
+        ? html`<${Share} title=${t("stats.one-day")} hint=${dayText(hours.data.day)} units=${hours.data.units} order=${order} />`
+        : html`<${Card} title=${t("stats.one-day")}>${hours.error ? html`<${Fault} error=${hours.error} retry=${hours.reload} />` : html`<${Loading} />`}<//>`
+    }
   </div>`;
 }

@@ -22,7 +22,8 @@ function pivot(rows) {
   return [...lines.values()];
 }
 
-const typeName = (by, name) => (by === "authorizations" || by === "reports" ? (/^\d+$/.test(name) ? `${name} ${wordFor(`code.${name}`, "")}` : wordFor(`stats.tally-${name}`, name)) : name);
+const typeName = (by, name) =>
+  by === "authorizations" || by === "reports" ? (/^\d+$/.test(name) ? `${name} ${wordFor(`code.${name}`, "")}` : wordFor(`stats.tally-${name}`, name)) : name;
 
 function Group({ by, group, onDay }) {
   if (by === "device") return html`<a class="mono" href=${link("devices", { q: group })}>${group}</a>`;
@@ -34,7 +35,11 @@ function Figures({ by, wanted, onDay }) {
   return html`<${Loaded} of=${list}>${(data) => {
     if (!data.groups) return html`<${Empty} icon="statistics" title=${t("stats.none-in-period")} />`;
     const columns = [
-      { label: by === "device" ? t("stats.group-device") : t("stats.day"), sort: "group", render: (line) => html`<${Group} by=${by} group=${line.group} onDay=${onDay} />` },
+      {
+        label: by === "device" ? t("stats.group-device") : t("stats.day"),
+        sort: "group",
+        render: (line) => html`<${Group} by=${by} group=${line.group} onDay=${onDay} />`,
+      },
       ...data.types.map((name) => ({ label: typeName(by, name), sort: `type:${name}`, kind: "num", render: (line) => number(unitsOf(line.units, name)) })),
       { label: t("stats.sum"), sort: "total", kind: "num", render: (line) => html`<strong>${number(line.total)}</strong>` },
     ];
@@ -50,8 +55,11 @@ export function Groups({ wanted, query, change, onDay }) {
   const by = GROUPINGS.includes(query.by) ? query.by : "day";
   const perCode = Boolean(wanted.item) && (by === "authorizations" || by === "reports");
   const csv = (form) => address("/usage", { ...wanted, by: form, format: "csv" });
-  return html`<${Card} title=${t("stats.table")} actions=${!perCode && html`<a class="button" href=${csv(by)} download><${Icon} name="download" /><span>CSV</span></a>
-      ${by === "day" && html`<a class="button" href=${csv("hour")} download><${Icon} name="download" /><span>${t("stats.csv-hours")}</span></a>`}`}>
+  return html`<${Card} title=${t("stats.table")} actions=${
+    !perCode &&
+    html`<a class="button" href=${csv(by)} download><${Icon} name="download" /><span>CSV</span></a>
+      ${by === "day" && html`<a class="button" href=${csv("hour")} download><${Icon} name="download" /><span>${t("stats.csv-hours")}</span></a>`}`
+  }>
     <div class="tools"><${Choice} label=${t("stats.group-by")} value=${by} onChange=${(name) => change({ by: name })} options=${GROUPINGS.map((name) => [name, t(`stats.by-${name}`)])} /></div>
     ${perCode ? html`<p class="soft">${t("stats.per-code-only")}</p>` : html`<${Figures} key=${`${by} ${JSON.stringify(wanted)}`} by=${by} wanted=${wanted} onDay=${onDay} />`}<//>`;
 }

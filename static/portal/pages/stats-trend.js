@@ -15,8 +15,9 @@ function everyDay(data) {
   const first = Date.parse(data.from);
   const count = Math.min(MOST_DAYS, Math.round((Date.parse(data.to) - first) / DAY_MS) + 1);
   const known = new Map(data.days.map((line) => [line.day, line]));
-  return Array.from({ length: count }, (_, i) => new Date(first + i * DAY_MS).toISOString().slice(0, 10))
-    .map((name) => known.get(name) ?? { day: name, units: {}, devices: 0, concurrent: 0 });
+  return Array.from({ length: count }, (_, i) => new Date(first + i * DAY_MS).toISOString().slice(0, 10)).map(
+    (name) => known.get(name) ?? { day: name, units: {}, devices: 0, concurrent: 0 },
+  );
 }
 
 function drawn(lines, metric, split, order) {

@@ -20,17 +20,35 @@ const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value
 function Detail({ one }) {
   const asked = Object.entries(one.asked).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && !value.length));
   return html`<p><${Sent}>${one.detail}<//></p>
-    ${one.items.length > 0 && html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map((item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${verdict(item.code)}
-      ${item.code !== one.code && html`<div class="soft small">${advice(item.code, [item])}</div>`}</li>`)}</ol>`}
+    ${
+      one.items.length > 0 &&
+      html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map(
+        (item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${verdict(item.code)}
+      ${item.code !== one.code && html`<div class="soft small">${advice(item.code, [item])}</div>`}</li>`,
+      )}</ol>`
+    }
     ${asked.length > 0 && html`<h3>${t("why.asked")}</h3><dl class="facts">${asked.map(([name, value]) => html`<div key=${name}><dt class="mono">${name}</dt><dd><${Sent}>${shown(value)}<//></dd></div>`)}</dl>`}
     <p class="hint">${t("why.request-id")} <span class="mono">${one.requestId}</span></p>`;
 }
 
 const columns = () => [
   { label: t("why.time"), sort: "time", kind: "date", render: (one) => time(one.time) },
-  { label: t("why.reason"), kind: "wide", render: (one) => html`<${Pill} kind="bad">${one.code}<//> ${verdict(one.code)}<div class="soft small">${advice(one.code, one.items)}</div>` },
-  { label: t("codes.code"), render: (one) => (one.handshakeCode ? html`<a href=${link("handshake-codes", { code: one.handshakeCode })}><${Sent}>${one.handshakeCode}<//></a>` : html`<span class="soft">–</span>`) },
-  { label: t("why.product"), render: (one) => (one.asked.product ? html`<${Sent}>${one.asked.product} ${one.asked.version ?? ""}<//>` : html`<span class="soft">–</span>`) },
+  {
+    label: t("why.reason"),
+    kind: "wide",
+    render: (one) => html`<${Pill} kind="bad">${one.code}<//> ${verdict(one.code)}<div class="soft small">${advice(one.code, one.items)}</div>`,
+  },
+  {
+    label: t("codes.code"),
+    render: (one) =>
+      one.handshakeCode
+        ? html`<a href=${link("handshake-codes", { code: one.handshakeCode })}><${Sent}>${one.handshakeCode}<//></a>`
+        : html`<span class="soft">–</span>`,
+  },
+  {
+    label: t("why.product"),
+    render: (one) => (one.asked.product ? html`<${Sent}>${one.asked.product} ${one.asked.version ?? ""}<//>` : html`<span class="soft">–</span>`),
+  },
 ];
 
 export function Why({ query }) {
@@ -38,9 +56,12 @@ export function Why({ query }) {
   return html`<${Page} title=${t("nav.why")} lead=${t("why.lead")}><${Card}>
     <div class="tools"><${Search} list=${refused} label=${t("why.search")} />
       <${Select} hidden label=${t("why.filter")} value=${refused.filters.code ?? ""} options=${[["", t("why.all")], ...CODES.map((code) => [String(code), `${code} ${verdict(code)}`])]} onChange=${(code) => refused.filter({ code })} /></div>
-    <${Loaded} of=${refused}>${({ refused: rows, found }) => html`${rows.length
+    <${Loaded} of=${refused}>${({ refused: rows, found }) => html`${
+      rows.length
         ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => `${one.requestId} ${one.time} ${one.asked.device}`} nameOf=${(one) => `${time(one.time)} ${verdict(one.code)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
-        : refused.asked.q || refused.filters.code ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
-          : html`<${Empty} icon="check" title=${t("why.none")}><p>${t("why.none-hint")}</p><//>`}
+        : refused.asked.q || refused.filters.code
+          ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+          : html`<${Empty} icon="check" title=${t("why.none")}><p>${t("why.none-hint")}</p><//>`
+    }
       <${Pager} list=${refused} found=${found} />`}<//><//><//>`;
 }

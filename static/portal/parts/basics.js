@@ -70,7 +70,8 @@ async function copyText(text, field) {
   return document.execCommand("copy"); // the only way from a page that was opened by plain http
 }
 
-const COPIED_MS = 2500, WARNED_MS = 12000;
+const COPIED_MS = 2500,
+  WARNED_MS = 12000;
 
 // A value in a field that can be selected, with a button that copies it; `warning` is said once it is copied.
 export function Copyable({ value, label, warning = null }) {
@@ -134,8 +135,9 @@ export function Check({ label, checked, onChange, kind = "checkbox", ...more }) 
 
 // One of a few choices, side by side.
 export function Choice({ label, value, onChange, options }) {
-  return html`<div class="choice" role="group" aria-label=${label}>${options.map(([key, text]) =>
-    html`<button type="button" key=${key} aria-pressed=${key === value ? "true" : "false"} onClick=${() => onChange(key)}>${text}</button>`)}</div>`;
+  return html`<div class="choice" role="group" aria-label=${label}>${options.map(
+    ([key, text]) => html`<button type="button" key=${key} aria-pressed=${key === value ? "true" : "false"} onClick=${() => onChange(key)}>${text}</button>`,
+  )}</div>`;
 }
 
 export function ChargeWay({ way }) {

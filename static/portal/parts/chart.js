@@ -8,10 +8,13 @@ let failures = 0;
 // A browser keeps a module's failure under its address (HTML, "fetch a single module script"), hence another one.
 function library() {
   const again = failures ? `?again=${failures}` : "";
-  loading ??= import(`../../vendor/chart.js-4.6.1/chart.js${again}`).then(() => globalThis.Chart, () => {
-    loading = null;
-    failures += 1;
-  });
+  loading ??= import(`../../vendor/chart.js-4.6.1/chart.js${again}`).then(
+    () => globalThis.Chart,
+    () => {
+      loading = null;
+      failures += 1;
+    },
+  );
   return loading;
 }
 
@@ -63,38 +66,52 @@ const tooltip = { callbacks: { label: (item) => ` ${item.dataset.label ?? item.l
 // `parts`: [[name, units]] in the order of their colors.
 export function Doughnut({ label, parts }) {
   const key = JSON.stringify(parts);
-  const config = useConfig(() => ({
-    type: "doughnut",
-    data: {
-      labels: parts.map(([name]) => name),
-      datasets: [{ data: parts.map(([, units]) => units), backgroundColor: parts.map((_, i) => color(i)), borderColor: cssValue("--card"), borderWidth: 2 }],
-    },
-    options: { cutout: "68%", maintainAspectRatio: false, plugins: { legend: { display: false }, tooltip } },
-  }), key);
+  const config = useConfig(
+    () => ({
+      type: "doughnut",
+      data: {
+        labels: parts.map(([name]) => name),
+        datasets: [{ data: parts.map(([, units]) => units), backgroundColor: parts.map((_, i) => color(i)), borderColor: cssValue("--card"), borderWidth: 2 }],
+      },
+      options: { cutout: "68%", maintainAspectRatio: false, plugins: { legend: { display: false }, tooltip } },
+    }),
+    key,
+  );
   return html`<${Canvas} label=${label} config=${config} height=${150} />`;
 }
 
 // Bars over `labels`, one set of bars a series; `line` draws lines instead.
 export function Trend({ label, labels, series, line = false, height = 260, onPick }) {
   const key = JSON.stringify([labels, series, line]);
-  const config = useConfig(() => ({
-    type: line ? "line" : "bar",
-    data: {
-      labels,
-      datasets: series.map(({ name, values, index }) => ({
-        label: name, data: values, backgroundColor: color(index), borderColor: color(index), borderWidth: line ? 2 : 0, pointRadius: 0, pointHitRadius: 12, maxBarThickness: 36, borderRadius: 2,
-      })),
-    },
-    options: {
-      maintainAspectRatio: false,
-      interaction: { mode: "index", intersect: false },
-      scales: {
-        x: { stacked: !line, grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 } },
-        y: { stacked: !line, beginAtZero: true, ticks: { precision: 0, callback: (value) => number(value) } },
+  const config = useConfig(
+    () => ({
+      type: line ? "line" : "bar",
+      data: {
+        labels,
+        datasets: series.map(({ name, values, index }) => ({
+          label: name,
+          data: values,
+          backgroundColor: color(index),
+          borderColor: color(index),
+          borderWidth: line ? 2 : 0,
+          pointRadius: 0,
+          pointHitRadius: 12,
+          maxBarThickness: 36,
+          borderRadius: 2,
+        })),
       },
-      plugins: { legend: { display: false }, tooltip },
-    },
-  }), key);
+      options: {
+        maintainAspectRatio: false,
+        interaction: { mode: "index", intersect: false },
+        scales: {
+          x: { stacked: !line, grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 } },
+          y: { stacked: !line, beginAtZero: true, ticks: { precision: 0, callback: (value) => number(value) } },
+        },
+        plugins: { legend: { display: false }, tooltip },
+      },
+    }),
+    key,
+  );
   return html`<${Canvas} label=${label} config=${config} height=${height} onPick=${onPick} />`;
 }
 

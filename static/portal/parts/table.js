@@ -10,7 +10,8 @@ function Head({ column, list }) {
   const direction = active ? (list.asked.order === "asc" ? "ascending" : "descending") : "none";
   return html`<th scope="col" role="columnheader" class=${column.kind ?? ""} aria-sort=${direction}>
     <button type="button" class=${`sort sort-${direction}`} onClick=${() => list.sortBy(column.sort)}>${column.label}<${Icon} name=${
-      direction === "ascending" ? "up" : direction === "descending" ? "down" : "sort"} /></button></th>`;
+      direction === "ascending" ? "up" : direction === "descending" ? "down" : "sort"
+    } /></button></th>`;
 }
 
 // `nameOf(row)` tells a screen reader which row it is. `columns`: {label, render(row), sort?, kind? = "num", "wide", "name" or "date"}; `expand(row)` gives what a row shows when it is opened.
@@ -25,9 +26,12 @@ export function Table({ label, columns, rows, list, keyOf, nameOf = keyOf, expan
         const key = keyOf(row);
         const shown = open === key;
         return html`<${Fragment} key=${key}>
-          <tr role="row" class=${shown ? "open" : ""}>${expand && html`<td role="cell" class="opener"><button type="button" class="expander"
+          <tr role="row" class=${shown ? "open" : ""}>${
+            expand &&
+            html`<td role="cell" class="opener"><button type="button" class="expander"
               aria-expanded=${shown ? "true" : "false"} aria-controls=${shown ? `${id}-${index}` : undefined} aria-label=${t("action.details-of", { what: String(nameOf(row)) })}
-              onClick=${() => setOpen(shown ? null : key)}><${Icon} name="chevron" /></button></td>`}
+              onClick=${() => setOpen(shown ? null : key)}><${Icon} name="chevron" /></button></td>`
+          }
             ${columns.map((column) => html`<td role="cell" key=${column.label} class=${column.kind ?? ""} data-label=${column.label}><div class="cell">${column.render(row)}</div></td>`)}</tr>
           ${shown && html`<tr role="row" class="detail" id=${`${id}-${index}`}><td role="cell" colspan=${columns.length + 1}>${expand(row)}</td></tr>`}
         <//>`;
@@ -55,8 +59,11 @@ export function Pager({ list, found }) {
   const first = found ? (page - 1) * list.size + 1 : 0;
   return html`<nav class="pager" aria-label=${t("common.pages")}>
     <span role="status">${t("common.range", { first, last: Math.min(found, page * list.size), found })}</span>
-    ${pages > 1 && html`<span class="actions">
+    ${
+      pages > 1 &&
+      html`<span class="actions">
       <${Button} disabled=${page <= 1} onClick=${() => list.turn(page - 1)}>${t("action.previous")}<//>
-      <${Button} disabled=${page >= pages} onClick=${() => list.turn(page + 1)}>${t("action.next")}<//></span>`}
+      <${Button} disabled=${page >= pages} onClick=${() => list.turn(page + 1)}>${t("action.next")}<//></span>`
+    }
   </nav>`;
 }
