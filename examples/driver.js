@@ -1,8 +1,14 @@
 // The driver of the browser library for `lts conformance`: `drive(call)` answers a JSON object with a JSON object.
-import { LtsClient, LtsError, verifyLease } from "./lts-client.js";
+/**
+ * @typedef {{ licenseKey: string, product: string, vendorKey: string, deviceId: string, now: number }} Opening
+ * @typedef {{ do: string } & Opening & Record<string, any>} Call what `lts conformance` wants done, with its fields
+ */
+import { LtsClient, LtsError, Refused, verifyLease } from "./lts-client.js";
 
-let client = null;
-let opened = null;
+/** @type {LtsClient} */
+let client;
+/** @type {Opening} */
+let opened;
 let now = 0;
 let number = 0;
 
@@ -18,6 +24,7 @@ const make = () =>
     clock: () => now * 1000,
   });
 
+/** @type {Record<string, (call: Call) => unknown>} */
 const calls = {
   key: ({ text }) => LtsClient.readKey(text),
   verify: ({ lease, certificates, vendorKey }) =>
@@ -58,12 +65,13 @@ const calls = {
   },
 };
 
+/** @param {Call} call */
 export async function drive(call) {
   try {
     return { ok: await calls[call.do](call) };
   } catch (error) {
     if (call.do === "key") return { ok: null };
     if (!(error instanceof LtsError)) throw error;
-    return { error: error.name, ...(error.code ? { code: error.code } : {}) };
+    return { error: error.name, ...(error instanceof Refused ? { code: error.code } : {}) };
   }
 }

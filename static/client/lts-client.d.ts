@@ -31,11 +31,14 @@ export interface LtsOptions {
 
 export interface LeaseItem {
   itemId: string;
+  licenseId: string;
   product: string;
   modules: string[];
   chargeWay: string;
   instances: number;
   grace: boolean;
+  /** Seats or units that the item grants. */
+  grant: number;
 }
 
 /** Claims of a lease; times in UTC seconds. */
@@ -53,6 +56,12 @@ export interface LeaseClaims {
   origin?: string;
   /** Eight hex digits of the feed's hash at `serial`. */
   head?: string;
+  /** The handshake code's number. */
+  code?: number;
+  /** When the authorization was that the lease stems from. */
+  auth_time?: number;
+  /** For the server. */
+  asked?: Record<string, unknown>;
   /** Where a report renewed the lease: what the server says of that report. */
   receipt?: { body: string; results: string; durable: "both" | "local" | "single" };
 }
@@ -64,9 +73,12 @@ export interface ReportResult {
   detail?: string | null;
 }
 
-export class LtsError extends Error {}
+export class LtsError extends Error {
+  constructor(message: string);
+}
 /** The server said no; `number` = -20000 - code. */
 export class Refused extends LtsError {
+  constructor(code: number, message: string, requestId?: string, field?: string | null);
   code: number;
   number: number;
   requestId: string;
@@ -79,6 +91,7 @@ export class Unreachable extends LtsError {}
 export class NotTrusted extends LtsError {}
 
 export class LtsClient {
+  private constructor();
   /** Rejects with Refused 101 for a damaged license key, NotTrusted without vendorKey or allowPinned, or for a vendorKey that is none. */
   static open(licenseKey: string, options: LtsOptions): Promise<LtsClient>;
   /** What a license key holds. Throws Refused 101 when it is damaged. */

@@ -9,6 +9,28 @@
 // (a private window, a frame with blocked storage) they live in memory, each visit is a device of its own, and
 // `storageFault` says so. Leases are verified with WebCrypto, which browsers have on https and localhost alone.
 
+/**
+ * @import { LeaseClaims, LtsOptions, ReportResult } from "./lts-client.js"
+ * @typedef {{ s: string[], o?: string | null, h?: string | null, p?: string | null, k?: string | null, f?: string | null }} Key
+ * @typedef {{ header: { kid: string }, claims: Record<string, any>, signed: BufferSource, signature: BufferSource }} Jws
+ * @typedef {{ x: string, kid: string, verify: (jws: Jws) => Promise<boolean> }} Verifier
+ * @typedef {{ claims: LeaseClaims, kid: string, pin: { uuid: string, x: string } }} Verified
+ * @typedef {Record<string, any>} Answer of a server; what is read of it is checked where it is read
+ * @typedef {{ jti: string, count: number, sent: number }} Entry usage of a slot and type: what there is, what the server has
+ * @typedef {{ slot: number, usage: Record<string, number>, keys: [string, number][] }} Line of a report, with its entries' keys and counts
+ * @typedef {{
+ *   facts: { device: string, lease: string, offset: number, seen: number, certificates: string[], chain: string | null,
+ *     chains: Record<string, string[]>, [pin: `pin ${string}`]: string },
+ *   leases: Record<string, { text: string, server: string, kept: number }>,
+ *   outbox: Record<string, Entry>
+ * }} Kept
+ * @typedef {<N extends keyof Kept>(name: N) => {
+ *   get: <K extends keyof Kept[N] & string>(key: K) => Promise<Kept[N][K] | undefined>,
+ *   put: <K extends keyof Kept[N] & string>(key: K, value: Kept[N][K]) => Promise<unknown>,
+ *   drop: (key: string) => Promise<unknown>,
+ *   all: () => Promise<[string, Kept[N][keyof Kept[N]]][]>
+ * }} Stores
+ */
 const NAME = "lts-client-js/1.0";
 const LEASE = "lts-lease+jws",
   CERTIFICATE = "lts-certificate+jws";
@@ -18,6 +40,7 @@ const LEASES_KEPT = 2 * 86400;
 const MOST_SLOTS = 15000;
 const MAX_COUNT = 1000000;
 const TRY_OTHER = new Set([100, 130, 150]);
+/** @type {Record<number, string>} */
 const ADVICE = {
   100: "Try again shortly; the other server of the pair takes over by itself.",
   101: "Copy the license key again from the portal.",
@@ -47,6 +70,7 @@ const ADVICE = {
 };
 
 export class LtsError extends Error {
+  /** @param {string} message */
   constructor(message) {
     super(message);
     this.name = new.target.name;
@@ -54,9 +78,18 @@ export class LtsError extends Error {
 }
 // The server said no: `code` of the table in docs/protocol.md, `number` = -20000 - code.
 export class Refused extends LtsError {
+  /**
+   * @param {number} code
+   * @param {string} message
+   * @param {string | null} [field]
+   */
   constructor(code, message, requestId = "-", field = null) {
     super(message);
-    Object.assign(this, { code, number: -20000 - code, requestId, field, advice: ADVICE[code] ?? "" });
+    this.code = code;
+    this.number = -20000 - code;
+    this.requestId = requestId;
+    this.field = field;
+    this.advice = ADVICE[code] ?? "";
   }
 }
 // No server answered as one; the lease at hand goes on until its end.
@@ -64,17 +97,26 @@ export class Unreachable extends LtsError {}
 // An answer that does not verify against the vendor's key.
 export class NotTrusted extends LtsError {}
 
+/** @param {string} text */
 const bytesOf = (text) => {
   if (!/^[\w-]*$/.test(text)) throw new NotTrusted("Not base64url text.");
   return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
 };
+/** @param {BufferSource} bytes */
 const textOf = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+/** @param {ArrayBuffer} bytes */
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes)))
     .replace(/\+/g, "-")
     .replace(/\//g, "_")
     .replace(/=+$/, "");
+/**
+ * @param {unknown} value
+ * @returns {value is string}
+ */
 const isText = (value) => typeof value === "string";
+/** @param {unknown} error */
+const wordsOf = (error) => (error instanceof Error ? error.message : String(error));
 // crypto.randomUUID is there on https alone
 const newUuid = () =>
   [...crypto.getRandomValues(new Uint8Array(16))]
@@ -82,11 +124,21 @@ const newUuid = () =>
     .join("")
     .replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 // servers of 0.1 know the clone token as `chain`
+/** @param {string | null} token */
 const tokenNames = (token) => ({ cloneToken: token, chain: token });
+/** @param {number} slot */
 const iso = (slot) => new Date(slot * SLOT * 1000).toISOString().replace(".000", "");
 
+/**
+ * @param {unknown} x
+ * @returns {x is string}
+ */
 const isKey = (x) => isText(x) && /^[\w-]{43}$/.test(x);
 
+/**
+ * @param {string} text
+ * @returns {Key}
+ */
 function readKey(text) {
   const wrong = () => new Refused(101, "The license key is damaged or none at all. Copy it whole from the portal.");
   if (!isText(text) || !text.trim().startsWith("LTS2")) throw wrong();
@@ -109,6 +161,11 @@ function readKey(text) {
 // --- leases and certificates (RFC 7515, RFC 8037) ---
 
 // A key signs several kinds of tokens: none may pass for another.
+/**
+ * @param {string} text
+ * @param {string} typ
+ * @returns {Jws}
+ */
 function readJws(text, typ) {
   try {
     const [head, payload, signature] = text.split(".");
@@ -121,6 +178,10 @@ function readJws(text, typ) {
   }
 }
 
+/**
+ * @param {unknown} x
+ * @returns {Promise<Verifier>}
+ */
 async function keyOf(x) {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle) throw new NotTrusted("This page is not served by https, hence the browser verifies no signatures.");
@@ -130,11 +191,22 @@ async function keyOf(x) {
   return { x, kid, verify: (jws) => subtle.verify({ name: "Ed25519" }, key, jws.signature, jws.signed) };
 }
 
+/**
+ * @param {Jws} jws
+ * @param {Verifier} key
+ * @param {string} words
+ */
 async function check(jws, key, words) {
   if (jws.header.kid !== key.kid || !(await key.verify(jws))) throw new NotTrusted(words);
 }
 
 // The lease's claims, believed. Without a vendor's key the first certificate vouches for itself, and its key is pinned.
+/**
+ * @param {string} text
+ * @param {string[]} certificates
+ * @param {string | null} [vendorKey]
+ * @returns {Promise<Verified>}
+ */
 export async function verifyLease(text, certificates, vendorKey = null) {
   const lease = readJws(text, LEASE);
   const { claims } = lease;
@@ -142,6 +214,7 @@ export async function verifyLease(text, certificates, vendorKey = null) {
   if (![claims.iss, claims.sub, claims.jti, claims.hs].every(isText) || ![claims.iat, claims.exp].every(Number.isInteger) || !items.length)
     throw new NotTrusted("The lease lacks a claim.");
   if (!Array.isArray(certificates) || !certificates.length) throw new NotTrusted("The answer carries no certificate.");
+  /** @type {Verifier | null} */
   let key = vendorKey ? await keyOf(vendorKey) : null;
   let subject = "";
   for (const one of certificates) {
@@ -156,14 +229,20 @@ export async function verifyLease(text, certificates, vendorKey = null) {
     key = next;
     subject = sub;
   }
-  if (claims.iss !== subject) throw new NotTrusted("The lease is not of the server that the chain certifies.");
+  if (!key || claims.iss !== subject) throw new NotTrusted("The lease is not of the server that the chain certifies.");
   await check(lease, key, "The lease is not signed by the server that the chain certifies.");
-  return { claims, kid: lease.header.kid, pin: { uuid: subject, x: key.x } };
+  return { claims: /** @type {LeaseClaims} */ (claims), kid: lease.header.kid, pin: { uuid: subject, x: key.x } };
 }
 
 // --- what is kept: IndexedDB, or memory where that is blocked ---
 
+/** @type {(keyof Kept)[]} */
 const STORES = ["facts", "leases", "outbox"];
+/**
+ * @template T
+ * @param {IDBRequest<T>} request
+ * @returns {Promise<T>}
+ */
 const done = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -172,12 +251,19 @@ const done = (request) =>
 
 class Memory {
   constructor() {
-    this.stores = Object.fromEntries(STORES.map((name) => [name, new Map()]));
+    this.stores = { facts: new Map(), leases: new Map(), outbox: new Map() };
+    /** @type {Promise<unknown>} */
     this.queue = Promise.resolve();
   }
 
   // One after another, as transactions are.
+  /**
+   * @template T
+   * @param {(of: Stores) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
   run(work) {
+    /** @type {Stores} */
     const of = (name) => {
       const store = this.stores[name];
       return {
@@ -194,13 +280,17 @@ class Memory {
 }
 
 class Database {
+  /** @param {IDBDatabase} db */
   constructor(db) {
     this.db = db;
   }
 
+  /** @param {string} name */
   static async open(name) {
     const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => STORES.forEach((store) => request.result.createObjectStore(store));
+    request.onupgradeneeded = () => {
+      for (const store of STORES) request.result.createObjectStore(store);
+    };
     const db = await new Promise((resolve, reject) => {
       request.onblocked = () => reject(new Error("another version is open"));
       done(request).then(resolve, reject);
@@ -209,6 +299,11 @@ class Database {
     return new Database(db);
   }
 
+  /**
+   * @template T
+   * @param {(of: Stores) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
   async run(work) {
     const transaction = this.db.transaction(STORES, "readwrite", { durability: "strict" });
     const ended = new Promise((resolve, reject) => {
@@ -216,6 +311,7 @@ class Database {
       transaction.onabort = () => reject(transaction.error ?? new Error("undone"));
     });
     ended.catch(() => null);
+    /** @type {Stores} */
     const of = (name) => {
       const store = transaction.objectStore(name);
       return {
@@ -224,7 +320,7 @@ class Database {
         drop: (key) => done(store.delete(key)),
         all: async () => {
           const [keys, values] = await Promise.all([done(store.getAllKeys()), done(store.getAll())]);
-          return keys.map((key, i) => [key, values[i]]);
+          return keys.map((key, i) => [String(key), values[i]]);
         },
       };
     };
@@ -245,8 +341,14 @@ class Database {
 
 export class LtsClient {
   // Use `LtsClient.open`. `options` as in lts-client.d.ts.
+  /**
+   * @param {string} key
+   * @param {LtsOptions} options
+   */
   constructor(key, options) {
+    /** @private */
     this.key = readKey(key);
+    /** @private */
     this.options = {
       deploymentType: "browser",
       storage: "lts-client",
@@ -254,7 +356,7 @@ export class LtsClient {
       startTimeout: 10000,
       reportEvery: 180000,
       clock: () => Date.now(),
-      fetch: (...a) => globalThis.fetch(...a),
+      fetch: (/** @type {RequestInfo | URL} */ url, /** @type {RequestInit | undefined} */ init) => globalThis.fetch(url, init),
       ...options,
     };
     if (!this.options.product) throw new LtsError("Name the product.");
@@ -264,31 +366,74 @@ export class LtsClient {
       throw new NotTrusted(
         `vendorKey is ${JSON.stringify(this.options.vendorKey)}, which is no vendor's public key: 43 letters, digits, - and _. Copy it whole from the vendor, or from what the demo or the sandbox prints.`,
       );
+    /** @type {string | null} */
     this.storageFault = null;
+    this.deviceId = "";
+    /**
+     * @private
+     * @type {Memory | Database}
+     */
+    this.store = new Memory();
+    /**
+     * @private
+     * @type {string | null}
+     */
+    this.leaseServer = null;
+    /** @private */
+    this.stopped = false;
+    /**
+     * @private
+     * @type {ReturnType<typeof setTimeout> | undefined}
+     */
+    this.timer = undefined;
+    /**
+     * @private
+     * @type {LeaseClaims | null}
+     */
     this.claims = null;
+    /** @private */
     this.offset = 0;
+    /** @private */
     this.seen = 0;
+    /** @private */
     this.last = 0;
+    /** @private */
     this.moved = false;
+    /**
+     * @private
+     * @type {Map<string, { jti: string, count: number, named: string }>}
+     */
     this.pending = new Map();
+    /**
+     * @private
+     * @type {Promise<unknown>}
+     */
     this.busy = Promise.resolve();
+    /**
+     * @private
+     * @type {Promise<void> | null}
+     */
     this.saving = null;
   }
 
   // What a license key holds: {s: URLs, o: organization, h: handshake code, p: session password, k: vendor key id,
   // f: fingerprint}.
+  /** @param {string} text */
   static readKey(text) {
     const { s, o = null, h = null, p = null, k = null, f = null } = readKey(text);
     return { s, o, h, p, k, f };
   }
 
-  static async open(key, options = {}) {
+  /**
+   * @param {string} key
+   * @param {LtsOptions} options
+   */
+  static async open(key, options) {
     const client = new LtsClient(key, options);
     try {
       client.store = await Database.open(client.options.storage);
     } catch (error) {
-      client.store = new Memory();
-      client.storageFault = `This browser keeps nothing for this page (${error.message}): each visit is a device of its own.`;
+      client.storageFault = `This browser keeps nothing for this page (${wordsOf(error)}): each visit is a device of its own.`;
     }
     await client.#restore();
     if (client.options.reportEvery) client.#reportOn();
@@ -299,7 +444,10 @@ export class LtsClient {
     const kept = await this.store.run(async (of) => {
       const facts = of("facts");
       let device = await facts.get("device");
-      if (!device) await facts.put("device", (device = this.options.deviceId ?? newUuid()));
+      if (!device) {
+        device = this.options.deviceId ?? newUuid();
+        await facts.put("device", device);
+      }
       const jti = await facts.get("lease");
       return {
         device,
@@ -328,17 +476,20 @@ export class LtsClient {
   }
 
   // The claims of the lease at hand, null before the first authorization or once it has ended.
+  /** @returns {LeaseClaims | null} */
   get lease() {
     return this.claims && this.now() < this.claims.exp ? this.claims : null;
   }
 
   // Whether the lease at hand covers a module now; asks no server.
+  /** @param {string} module */
   allowed(module) {
     return Boolean(this.lease?.items.some((item) => item.modules.includes(module)));
   }
 
   // Count usage in the present slot; waits for nothing. It is on its way to the disk when this returns, and there once
   // `saved()` is done.
+  /** @param {string} type */
   use(type, count = 1) {
     if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) throw new RangeError(`count is a whole number from 1 to ${MAX_COUNT}.`);
     const lease = this.lease;
@@ -381,7 +532,7 @@ export class LtsClient {
       if (this.store instanceof Database) this.storageFault = null;
       good = true;
     } catch (error) {
-      this.storageFault = `Usage is kept in memory alone (${error.message}).`;
+      this.storageFault = `Usage is kept in memory alone (${wordsOf(error)}).`;
       for (const [key, { count, ...rest }] of taken) {
         const later = this.pending.get(key) ?? { ...rest, count: 0 };
         this.pending.set(key, { ...later, count: later.count + count });
@@ -393,16 +544,23 @@ export class LtsClient {
   }
 
   // Get a lease, or keep the one at hand when no server answers. Rejects with Refused, Unreachable, NotTrusted.
+  /** @returns {Promise<LeaseClaims>} */
   authorize() {
     return this.#inTurn(() => this.#authorize());
   }
 
+  /**
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
   #inTurn(work) {
     const result = this.busy.then(work);
     this.busy = result.catch(() => null);
     return result;
   }
 
+  /** @returns {Promise<LeaseClaims>} */
   async #authorize() {
     const { product, version, edition, deploymentType, chargeWay, modules, validation } = this.options;
     const token = (await this.#fact("chain")) ?? null;
@@ -433,16 +591,18 @@ export class LtsClient {
       throw error;
     }
     const [server, answer] = found;
-    if (!isText(answer.lease)) throw new Unreachable("The server's answer holds no lease; check the server's URL.");
-    await this.#take(server, answer, token, answer.lease, answer.certificates);
-    return this.claims;
+    const claims = isText(answer.lease) && (await this.#take(server, answer, token, answer.lease, answer.certificates));
+    if (!claims) throw new Unreachable("The server's answer holds no lease; check the server's URL.");
+    return claims;
   }
 
   // Report everything that waits, or a sign of life; resolves to the server's results.
+  /** @returns {Promise<ReportResult[]>} */
   flush() {
     return this.#inTurn(() => this.#flush());
   }
 
+  /** @returns {Promise<ReportResult[]>} */
   async #flush() {
     await this.saved();
     const present = Math.floor(this.now() / SLOT);
@@ -481,15 +641,25 @@ export class LtsClient {
   }
 
   // One lease that the server does not take must not hold up the others.
+  /**
+   * @param {string} text
+   * @param {Line[]} lines
+   * @returns {Promise<ReportResult[]>}
+   */
   async #sendOrKeep(text, lines) {
     try {
       return await this.#send(text, lines);
     } catch (error) {
-      if (error.code !== 141) throw error;
+      if (!(error instanceof Refused) || error.code !== 141) throw error;
       return lines.map(({ slot }) => ({ slot: iso(slot), status: "rejected", code: 141, detail: error.message }));
     }
   }
 
+  /**
+   * @param {string} text
+   * @param {Line[]} lines
+   * @returns {Promise<ReportResult[]>}
+   */
   async #send(text, lines) {
     const token = (await this.#fact("chain")) ?? null;
     const reports = lines.map(({ slot, usage }) => ({ slot: iso(slot), usage }));
@@ -507,13 +677,14 @@ export class LtsClient {
         }
       }
     });
-    const known = isText(answer.lease) ? ((await this.#fact("chains")) ?? {})[readJws(answer.lease, LEASE).header.kid] : null;
+    const known = isText(answer.lease) ? (await this.#fact("chains"))?.[readJws(answer.lease, LEASE).header.kid] : undefined;
     await this.#take(server, answer, token, known ? answer.lease : null, known);
     this.moved = !known && (isText(answer.lease) || server !== this.leaseServer);
     return results;
   }
 
   // Report what waits, then give the seat back.
+  /** @returns {Promise<void>} */
   release() {
     return this.#inTurn(async () => {
       const lease = await this.store.run(async (of) => of("leases").get((await of("facts").get("lease")) ?? ""));
@@ -530,7 +701,7 @@ export class LtsClient {
     clearTimeout(this.timer);
     this.stopped = true;
     await this.saved();
-    this.store.db?.close();
+    if (this.store instanceof Database) this.store.db.close();
   }
 
   #reportOn() {
@@ -552,12 +723,24 @@ export class LtsClient {
     next();
   }
 
+  /**
+   * @template {keyof Kept["facts"] & string} K
+   * @param {K} name
+   */
   #fact(name) {
     return this.store.run((of) => of("facts").get(name));
   }
 
   // What an answer brings: the server's time, the next clone token, maybe a lease.
-  async #take(server, answer, sentToken, text, certificates) {
+  /**
+   * @param {string} server
+   * @param {Answer} answer
+   * @param {string | null} sentToken
+   * @param {string | null} text of a lease
+   * @param {string[]} [certificates]
+   * @returns {Promise<LeaseClaims | null>}
+   */
+  async #take(server, answer, sentToken, text, certificates = []) {
     const told = Date.parse(answer.serverTime) / 1000;
     if (!Number.isInteger(told)) throw new Unreachable("The server's answer lacks its time; check the server's URL.");
     this.offset = told - Math.floor(this.options.clock() / 1000);
@@ -580,14 +763,23 @@ export class LtsClient {
       const leases = of("leases");
       const waits = new Set((await of("outbox").all()).map(([, entry]) => entry.jti));
       for (const [jti, { kept }] of await leases.all()) if (kept < this.seen - LEASES_KEPT && !waits.has(jti)) await leases.drop(jti);
-      await leases.put(found.claims.jti, { text, server, kept: this.seen });
+      if (text) await leases.put(found.claims.jti, { text, server, kept: this.seen });
     });
+    return found ? found.claims : null;
   }
 
+  /**
+   * @param {string} text
+   * @param {string[]} certificates
+   */
   async #verify(text, certificates) {
     return (await this.#verifyWhole(text, certificates)).claims;
   }
 
+  /**
+   * @param {string} text
+   * @param {string[]} certificates
+   */
   async #verifyWhole(text, certificates) {
     let found;
     try {
@@ -603,6 +795,11 @@ export class LtsClient {
   }
 
   // [server, answer] of POST /api/v1/`name`: main, then standby, with short timeouts.
+  /**
+   * @param {string} name
+   * @param {object} body
+   * @returns {Promise<[string, Answer]>}
+   */
   async #call(name, body) {
     const urls = this.key.s.map((url) => url.replace(/\/+$/, ""));
     const order = [this.last, ...urls.keys()].filter((index, at, all) => all.indexOf(index) === at);
@@ -616,18 +813,24 @@ export class LtsClient {
         this.last = index;
         return [urls[index], answer];
       } catch (error) {
-        if (!(error instanceof Unreachable) && !TRY_OTHER.has(error.code)) throw error;
+        if (!(error instanceof Unreachable) && !(error instanceof Refused && TRY_OTHER.has(error.code))) throw error;
         fault = error instanceof Refused || !fault ? error : fault;
       }
     }
     throw fault;
   }
 
+  /**
+   * @param {string} url
+   * @param {object} body
+   * @param {number} timeout
+   * @returns {Promise<Answer>}
+   */
   async #ask(url, body, timeout) {
     const text = JSON.stringify(body);
     const keepalive = globalThis.document?.visibilityState === "hidden" && text.length < 60000;
     let answer;
-    let found;
+    let said;
     try {
       answer = await this.options.fetch(url, {
         method: "POST",
@@ -639,15 +842,16 @@ export class LtsClient {
         keepalive,
         signal: AbortSignal.timeout(timeout),
       });
-      found = await answer.text();
+      said = await answer.text();
     } catch (error) {
-      throw new Unreachable(`${url} cannot be reached (${error.message}).`);
+      throw new Unreachable(`${url} cannot be reached (${wordsOf(error)}).`);
     }
     if (answer.status === 204) return {};
+    let found = null;
     try {
-      found = JSON.parse(found);
+      found = JSON.parse(said);
     } catch {
-      found = null;
+      // said below: it is nothing from LTS
     }
     const isObject = found && typeof found === "object" && !Array.isArray(found);
     if (isObject && answer.status === 200) return found;

@@ -1,4 +1,5 @@
 // The portal: who is signed in, the frame around every page, and which page is shown.
+/** @typedef {(props: Ui.Page) => Ui.Drawn} View a page */
 import * as api from "./api.js";
 import { chooseLanguage, currentLanguage, hasWords, LANGUAGES, loadLanguage, t } from "./i18n.js";
 import { html, render, useEffect, useRef, useState } from "./lib.js";
@@ -10,8 +11,14 @@ import { recall, remember } from "./store.js";
 import { SetUp, SignIn, SignInAgain } from "./pages/signin.js";
 import { Home } from "./pages/home.js";
 
+/**
+ * @template {string} N
+ * @param {() => Promise<Record<N, View>>} load
+ * @param {N} name
+ */
 const later = (load, name) => () => load().then((module) => module[name]);
 // Pages by the name in the address; all but the first one are loaded when they are opened.
+/** @type {Record<string, { icon: string, page: () => Promise<View> }>} */
 const PAGES = {
   index: { icon: "home", page: async () => Home },
   "license-items": { icon: "items", page: later(() => import("./pages/items.js"), "Items") },
@@ -24,19 +31,24 @@ const PAGES = {
   "audit-log": { icon: "audit", page: later(() => import("./pages/audit.js"), "AuditLog") },
   security: { icon: "security", page: later(() => import("./pages/security.js"), "Security") },
 };
+const languages = /** @type {Api.Language[]} */ (Object.keys(LANGUAGES));
 const THEMES = ["auto", "light", "dark"];
+/** @type {Record<string, string>} */
 const THEME_ICONS = { auto: "auto", light: "sun", dark: "moon" };
 
+/** @param {string} theme */
 function setTheme(theme) {
   remember("theme", theme);
   window.dispatchEvent(new CustomEvent("lts-theme-choice", { detail: theme }));
 }
 
+/** @param {{ onLanguage: () => void }} props */
 function Preferences({ onLanguage }) {
-  const [theme, choose] = useState(recall("theme") ?? "auto");
+  const [theme, choose] = useState(() => THEMES.find((name) => name === recall("theme")) ?? "auto");
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-  const others = Object.keys(LANGUAGES).filter((name) => name !== currentLanguage());
+  const others = languages.filter((name) => name !== currentLanguage());
   const language = useAction();
+  /** @param {Api.Language} name */
   const speak = async (name) => (await language.run(() => chooseLanguage(name))).ok && onLanguage();
   return html`<div class="preferences">
     ${others.map(
@@ -52,6 +64,7 @@ function Preferences({ onLanguage }) {
   </div>`;
 }
 
+/** @param {{ current: string, onChosen: () => void }} props */
 function Navigation({ current, onChosen }) {
   return html`<ul>${Object.entries(PAGES).map(
     ([name, { icon }]) => html`<li key=${name}>
@@ -69,12 +82,13 @@ function NotLoaded() {
   return html`<${Page} title="LTS"><${NotLoadedFault} /><//>`;
 }
 
+/** @param {{ account: Api.Account, onSignedOut: () => void, onLanguage: () => void }} props */
 function Shell({ account, onSignedOut, onLanguage }) {
   const route = useRoute();
-  const name = route.name in PAGES ? route.name : "index";
-  const [shown, setShown] = useState({ name: "index", View: Home });
+  const name = Object.hasOwn(PAGES, route.name) ? route.name : "index";
+  const [shown, setShown] = useState(/** @type {{ name: string, View: View }} */ ({ name: "index", View: Home }));
   const [menu, setMenu] = useState(false);
-  const main = useRef(null);
+  const main = useRef(/** @type {HTMLElement | null} */ (null));
   const first = useRef(true);
   useEffect(() => {
     let gone = false;
@@ -100,7 +114,7 @@ function Shell({ account, onSignedOut, onLanguage }) {
   return html`<div class="shell">
     <a class="skip" href="#main" onClick=${(e) => {
       e.preventDefault();
-      main.current.querySelector("h1")?.focus();
+      main.current?.querySelector("h1")?.focus();
     }}>${t("frame.skip")}</a>
     <header class="bar">
       <${Button} kind="quiet menu-button" icon="menu" label=${t("frame.menu")} aria-expanded=${menu ? "true" : "false"} onClick=${() => setMenu(!menu)} />
@@ -119,15 +133,16 @@ function Shell({ account, onSignedOut, onLanguage }) {
   </div>`;
 }
 
+/** @param {{ firstCode: string, firstLink: string }} props */
 function Portal({ firstCode, firstLink }) {
   const [setupCode, setSetupCode] = useState(firstCode);
-  const [account, setAccount] = useState(null);
+  const [account, setAccount] = useState(/** @type {Api.Account | null} */ (null));
   const [view, setView] = useState("loading");
-  const [fault, setFault] = useState(null);
-  const [again, setAgain] = useState(null);
+  const [fault, setFault] = useState(/** @type {string | null} */ (null));
+  const [again, setAgain] = useState(/** @type {{ code: string, done: (found: Api.Account) => void } | null} */ (null));
   const [, redraw] = useState(0);
   const onLanguage = () => redraw((n) => n + 1);
-  const [refusedLink, setRefusedLink] = useState(null);
+  const [refusedLink, setRefusedLink] = useState(/** @type {Ui.Fault | null} */ (null));
   const look = async (signInCode = "") => {
     const byLink =
       signInCode &&
@@ -137,10 +152,10 @@ function Portal({ firstCode, firstLink }) {
       }));
     try {
       const found = byLink || (await api.session());
-      setAccount(found);
+      setAccount(found.user === null ? null : found);
       setView(found.user !== null ? "shell" : found.setUpNeeded ? "set-up" : "sign-in");
     } catch (error) {
-      setFault(error.sentence ?? t("error.page"));
+      setFault(error instanceof api.ApiError ? error.sentence : t("error.page"));
       setView("unreachable");
     }
   };
@@ -156,12 +171,13 @@ function Portal({ firstCode, firstLink }) {
   }, []);
   useEffect(() => {
     look(firstLink);
+    /** @type {Promise<void> | null} */
     let waiting = null;
     api.onSignedOut((code) => {
       waiting ??= new Promise((resolve) => {
         setAgain({
           code,
-          done: (found) => {
+          done: (/** @type {Api.Account} */ found) => {
             waiting = null;
             setAgain(null);
             setAccount(found);
@@ -172,6 +188,7 @@ function Portal({ firstCode, firstLink }) {
       return waiting;
     });
   }, []);
+  /** @param {Api.Account} found */
   const opened = (found) => {
     setRefusedLink(null);
     setAccount(found);
@@ -186,6 +203,7 @@ function Portal({ firstCode, firstLink }) {
   if (view === "set-up")
     return html`<${SetUp} key=${setupCode} code=${setupCode} onDone=${opened} onSetUpBefore=${() => setView("sign-in")} preferences=${preferences} />`;
   if (view === "sign-in") return html`<${SignIn} fault=${refusedLink} onDone=${opened} preferences=${preferences} />`;
+  if (!account) return null;
   return html`<${Shell} key=${currentLanguage()} account=${account} onLanguage=${onLanguage} onSignedOut=${() => {
     setAccount(null);
     setView("sign-in");
@@ -198,5 +216,6 @@ const firstCode = takeCode("setup"),
 await loadLanguage();
 if (!hasWords("nav.index")) throw new Error("the words of the portal are missing");
 const root = document.getElementById("app");
+if (!root) throw new Error("the page has no place for the portal");
 root.replaceChildren();
 render(html`<${Portal} firstCode=${firstCode} firstLink=${firstLink} />`, root);

@@ -1,14 +1,29 @@
 // What a form sends: only what its user changed, and as `was` what stood there when the form was opened. The server then
 // refuses what another has changed meanwhile, instead of undoing it.
+/**
+ * @param {unknown} one
+ * @param {unknown} other
+ */
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 // `read` is what the server said, `before` and `after` are what the form makes of it, untouched and as it stands; all by
 // the names of fields. null when nothing was changed.
+/**
+ * @param {object} read
+ * @param {object} before
+ * @param {object} after
+ */
 export function changes(read, before, after) {
-  const names = Object.keys(after).filter((name) => !same(before[name], after[name]));
-  const of = (fields) => Object.fromEntries(names.map((name) => [name, fields[name]]));
+  const old = new Map(Object.entries(before));
+  const names = Object.entries(after).flatMap(([name, value]) => (same(old.get(name), value) ? [] : [name]));
+  /** @param {object} fields */
+  const of = (fields) => {
+    const known = new Map(Object.entries(fields));
+    return Object.fromEntries(names.map((name) => [name, known.get(name)]));
+  };
   return names.length ? { new: of(after), was: of(read) } : null;
 }
 
 // Whether an error says that another was faster: then the page behind the form is loaded anew.
+/** @param {Ui.Fault} error */
 export const isOutrun = (error) => error.code === "changed-meanwhile";

@@ -2,19 +2,30 @@
 import { get } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./lib.js";
 
+// What was thrown: an ApiError, what a page found wrong, or a fault of the page itself.
+/** @param {unknown} error */
+const asFault = (error) => /** @type {Ui.Fault} */ (error);
+
+/**
+ * @template {keyof Api.Got} P
+ * @param {P | null} path
+ * @param {Ui.Asked} [query]
+ * @param {{ every?: number }} [options] `every`: seconds between two readings
+ * @returns {Ui.Load<Api.Got[P]>}
+ */
 export function useLoad(path, query = {}, { every = 0 } = {}) {
-  const [state, setState] = useState({ data: null, error: null, loading: true });
+  const [state, setState] = useState(/** @type {Omit<Ui.Load<Api.Got[P]>, "reload">} */ ({ data: null, error: null, loading: true }));
   const key = path === null ? null : JSON.stringify([path, query]);
   const newest = useRef(0);
   const load = useCallback(async () => {
-    if (key === null) return;
+    if (path === null) return;
     const mine = ++newest.current;
     setState((before) => ({ ...before, loading: true }));
     try {
       const data = await get(path, query);
       if (mine === newest.current) setState({ data, error: null, loading: false });
     } catch (error) {
-      if (mine === newest.current) setState((before) => ({ ...before, error, loading: false }));
+      if (mine === newest.current) setState((before) => ({ ...before, error: asFault(error), loading: false }));
     }
   }, [key]);
   useEffect(() => {
@@ -27,8 +38,14 @@ export function useLoad(path, query = {}, { every = 0 } = {}) {
 }
 
 // A list that is searched, sorted and paged on the server.
+/**
+ * @template {keyof Api.Got} P
+ * @param {P} path
+ * @param {{ size?: number, sort?: string, order?: "asc" | "desc", fixed?: Ui.Asked, q?: string, filters?: Ui.Asked, every?: number }} [options]
+ * @returns {Ui.List<Api.Got[P]>}
+ */
 export function useList(path, { size = 25, sort = "", order = "asc", fixed = {}, q = "", filters: first = {}, every = 0 } = {}) {
-  const [asked, setAsked] = useState({ q, sort, order, page: 1 });
+  const [asked, setAsked] = useState(/** @type {Ui.Sorting} */ ({ q, sort, order, page: 1 }));
   const [filters, setFilters] = useState(first);
   const query = { ...fixed, ...filters, ...asked, size };
   const found = useLoad(path, query, { every });
@@ -55,19 +72,23 @@ export function useList(path, { size = 25, sort = "", order = "asc", fixed = {},
 }
 
 // Something that the user asked for: `run` shows that it is under way, and keeps the error.
+/** @returns {Ui.Action} */
 export function useAction() {
-  const [state, setState] = useState({ busy: false, error: null });
-  const run = useCallback(async (work) => {
+  const [state, setState] = useState(/** @type {{ busy: boolean, error: Ui.Fault | null }} */ ({ busy: false, error: null }));
+  /** @type {Ui.Action["run"]} */
+  const perform = async (work) => {
     setState({ busy: true, error: null });
     try {
       const result = await work();
       setState({ busy: false, error: null });
       return { ok: true, result };
-    } catch (error) {
+    } catch (thrown) {
+      const error = asFault(thrown);
       if (error.code === undefined) console.error(error);
       setState({ busy: false, error });
       return { ok: false, error };
     }
-  }, []);
+  };
+  const run = useCallback(perform, []);
   return { ...state, run, clear: () => setState({ busy: false, error: null }) };
 }

@@ -1,6 +1,11 @@
 // Small values that outlive a page: kept in the browser where it allows that, else for this visit only.
+/** @type {Map<string, string>} */
 const held = new Map();
 
+/**
+ * @param {string} name
+ * @param {string} value
+ */
 export function remember(name, value) {
   held.set(name, value);
   try {
@@ -10,8 +15,10 @@ export function remember(name, value) {
   }
 }
 
+/** @param {string} name */
 export function recall(name) {
-  if (held.has(name)) return held.get(name);
+  const here = held.get(name);
+  if (here !== undefined) return here;
   try {
     return localStorage.getItem(`lts-${name}`);
   } catch {

@@ -2,6 +2,7 @@
 // the event "lts-theme-choice"; "lts-theme" tells the page that the colors have changed.
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
+  /** @type {string | null} */
   let choice = null;
   try {
     choice = localStorage.getItem("lts-theme");
@@ -15,7 +16,7 @@
   };
   system.addEventListener("change", apply);
   window.addEventListener("lts-theme-choice", (event) => {
-    choice = event.detail;
+    choice = /** @type {CustomEvent<string>} */ (event).detail;
     apply();
   });
   apply();

@@ -1,6 +1,11 @@
 // A web page that uses licenses: each row is an application that authorizes, counts a scan and reports it.
-import { LtsClient, LtsError } from "../client/lts-client.js";
+/** @typedef {{ name: string, words: string, licenseKey: string, product: string, modules: string[], vendorKey: string }} Situation */
+import { LtsClient, LtsError, Refused } from "../client/lts-client.js";
 
+/**
+ * @param {Situation} situation
+ * @param {(text: string) => void} show
+ */
 async function tryIt(situation, show) {
   show("asking the server…");
   const client = await LtsClient.open(situation.licenseKey, {
@@ -19,14 +24,16 @@ async function tryIt(situation, show) {
     show(`authorized until ${new Date(lease.exp * 1000).toLocaleString()}${grace}; a scan is ${result.status}`);
   } catch (error) {
     if (!(error instanceof LtsError)) throw error;
-    show(`${error.name}${error.code ? ` ${error.code} (${error.number})` : ""}: ${error.message} ${error.advice ?? ""}`);
+    show(error instanceof Refused ? `${error.name} ${error.code} (${error.number}): ${error.message} ${error.advice}` : `${error.name}: ${error.message}`);
   } finally {
     await client.close();
   }
 }
 
+/** @param {Situation} situation */
 function row(situation) {
   const line = document.createElement("tr");
+  /** @param {(string | Node)[]} parts */
   const cell = (...parts) => {
     const td = document.createElement("td");
     td.append(...parts);
@@ -49,11 +56,12 @@ function row(situation) {
 }
 
 const answer = await fetch("../../sandbox/situations.json").catch(() => null);
-const state = document.getElementById("state");
+/** @param {string} words */
+const say = (words) => document.getElementById("state")?.replaceChildren(words);
 if (answer?.ok) {
   const situations = await answer.json();
-  document.getElementById("rows").append(...situations.map(row));
-  state.textContent = `The product is ${situations[0].product}; the vendor's public key is ${situations[0].vendorKey}.`;
+  document.getElementById("rows")?.append(...situations.map(row));
+  say(`The product is ${situations[0].product}; the vendor's public key is ${situations[0].vendorKey}.`);
 } else {
-  state.textContent = "This is no sandbox: run lts sandbox.";
+  say("This is no sandbox: run lts sandbox.");
 }

@@ -255,7 +255,8 @@ def test_another_vendors_server_and_a_changed_lease_are_not_trusted(
     [(200, "text/html", b"<html>Log in to the hotel's network</html>"), (200, "application/json", b'{"lease": "half'),
      (302, "text/html", b""), (502, "text/html", b"bad gateway"), (200, "application/json", b"[]"),
      (200, "application/json", b"null"),
-     (200, "application/json", b'{"serverTime": "2026-11-25T12:00:00Z", "chain": "x"}')],
+     (200, "application/json", b'{"serverTime": "2026-11-25T12:00:00Z", "chain": "x"}'),
+     (200, "application/json", b'{"serverTime": "2026-11-25T12:00:00Z", "chain": "x", "lease": ""}')],
 )  # fmt: skip
 def test_answers_that_are_not_from_lts_are_said_to_be(
     server: Lab, origin: Elsewhere, profile: BrowserContext, answer: tuple[int, str, bytes]

@@ -34,7 +34,7 @@ DOTTED = re.compile(rf"(?<![\w./\\@-])(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)
 FILE = re.compile(rf"(?<![\w./\\-])(?:{'|'.join(TREES)})/[\w./*-]*[\w/*]")
 PLACEHOLDER = re.compile(r"/[A-Z]+/")
 """Stands for something in a path, such as static/DIGEST/portal."""
-SHORT = re.compile(r"(?<![\w./\\-])(?:[a-z_]\w*/)+[a-z_]\w*\.[A-Za-z_]\w*")
+SHORT = re.compile(r"(?<![\w./\\-])(?:[a-z_]\w*/)+[a-z_]\w*\.(?:(?:d|test)\.[jt]s\b|[A-Za-z_]\w*)")
 DECISION = re.compile(r"\bdecisions?[ /](\d{4})\b")
 MEMBER = re.compile(r"(?<![\w./])([A-Z]\w*[a-z]\w*)\.([a-z_]\w*)\b")
 SEE = re.compile(r"\b[Ss]ee ([A-Z][a-z]\w*)\b")

@@ -90,7 +90,7 @@ def test_hooks_are_the_projects_own_and_fetch_nothing() -> None:
     hooks = [hook for repo in read(HOOKS)["repos"] for hook in repo["hooks"]]
     assert {repo["repo"] for repo in read(HOOKS)["repos"]} == {"local"}
     assert {hook["language"] for hook in hooks} == {"system"}
-    assert [missing(hook["entry"]) for hook in hooks] == [[]]
+    assert [missing(hook["entry"]) for hook in hooks] == [[], []]
 
 
 @pytest.mark.parametrize(("text", "codes"), [("x = 1\n", [0, 0]), ("x=1\n", [0, 1]), ("import os\n", [1, 0])])

@@ -126,6 +126,11 @@ def test_pages_of_an_empty_server_say_what_to_do_next(admin: Visitor) -> None:
 
 
 @pytest.mark.slow
+def test_an_address_of_no_page_shows_home_whatever_it_names(admin: Visitor) -> None:
+    for name in ("no-such-page", "constructor", "toString"):
+        assert admin.open(name).get_by_role("heading", name="Home").is_visible(), name
+
+
 def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Visitor], tmp_path: Path) -> None:
     always: dict[str, Any] = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
     with twins(tmp_path, item(**always)) as pair:

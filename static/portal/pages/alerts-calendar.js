@@ -6,8 +6,9 @@ import { useAction } from "../load.js";
 import { Button, Card, Copyable, Fault } from "../parts/basics.js";
 
 export function Calendar() {
-  const [path, setPath] = useState(null);
+  const [path, setPath] = useState(/** @type {string | null} */ (null));
   const action = useAction();
+  /** @param {boolean} renew */
   const show = async (renew) => {
     const { ok, result } = await action.run(() => post("/alerts/calendar", { renew }));
     if (ok) setPath(result.path);

@@ -6,9 +6,12 @@ import { html, useState } from "../lib.js";
 import { useAction } from "../load.js";
 import { Button, Card, Fault, Text } from "../parts/basics.js";
 
+/** @param {number[]} levels */
 const shown = (levels) => levels.join(", ");
 
+/** @param {Record<string, string>} texts */
 function read(texts) {
+  /** @type {Api.Levels} */
   const found = {};
   for (const [name, text] of Object.entries(texts)) {
     const words = text.split(/[\s,;%]+/).filter(Boolean);
@@ -18,14 +21,16 @@ function read(texts) {
   return found;
 }
 
+/** @param {{ levels: Api.Levels, mayChange: boolean, onChanged: () => Promise<void> }} props */
 export function Levels({ levels, mayChange, onChanged }) {
-  const [opened, setOpened] = useState(null);
-  const [texts, setTexts] = useState(null);
+  const [opened, setOpened] = useState(/** @type {Api.Levels | null} */ (null));
+  const [texts, setTexts] = useState(/** @type {Record<string, string> | null} */ (null));
   const action = useAction();
+  /** @param {Event} event */
   const save = async (event) => {
     event.preventDefault();
     const { ok, error } = await action.run(async () => {
-      const found = changes(opened, opened, read(texts));
+      const found = opened && texts && changes(opened, opened, read(texts));
       if (found) await put("/alerts/levels", { levels: found.new, was: found.was });
       await onChanged();
     });
@@ -44,7 +49,7 @@ export function Levels({ levels, mayChange, onChanged }) {
             (name) => html`<${Text} key=${name} label=${t(`alerts.level-${name}`)} inputmode="numeric" maxlength="60"
           value=${texts[name]} onInput=${(text) => setTexts((before) => ({ ...before, [name]: text }))} error=${action.error?.field === name ? action.error : null} />`,
           )}</div>
-          ${action.error && !(action.error.field in levels) && html`<${Fault} error=${action.error} />`}
+          ${action.error && !Object.hasOwn(levels, action.error.field ?? "") && html`<${Fault} error=${action.error} />`}
           <div class="actions"><${Button} type="submit" kind="primary" busy=${action.busy}>${t("action.save")}<//><${Button} kind="quiet" onClick=${() => {
             setTexts(null);
             action.clear();

@@ -1,4 +1,5 @@
 // The mail server and the receivers, with a test that shows the mail server's own words.
+/** @typedef {"host" | "port" | "user" | "password" | "caFile" | "from" | "to" | "cc" | "bcc"} TextField */
 import { post, put, remove } from "../api.js";
 import { isOutrun } from "../changes.js";
 import { currentLanguage, LANGUAGES, t } from "../i18n.js";
@@ -6,7 +7,9 @@ import { html, useState } from "../lib.js";
 import { useAction } from "../load.js";
 import { Button, Card, Check, Empty, Fault, Notice, Select, Sent, Text } from "../parts/basics.js";
 
+/** @type {Record<string, string>} */
 const PORTS = { tls: "465", starttls: "587", none: "25" };
+/** @param {Api.Mail | null} mail */
 const start = (mail) => ({
   host: "",
   security: "starttls",
@@ -23,24 +26,33 @@ const start = (mail) => ({
   keep: Boolean(mail?.hasPassword),
 });
 
+/** @param {ReturnType<typeof start>} state */
 function told(state) {
   if (!/^\d{1,5}$/.test(state.port.trim())) throw { code: "bad-port", field: "port", sentence: t("alerts.bad-port") };
   const { keep, password, port, hasPassword, ...rest } = state;
   return { ...rest, port: Number(port), ...(keep ? {} : { password }) };
 }
 
+/** @param {{ mail: Api.Mail | null, onChanged: () => Promise<void>, onClose: () => void }} props */
 function Form({ mail, onChanged, onClose }) {
   const [was] = useState(mail);
   const [state, setState] = useState(() => start(mail));
-  const [tested, setTested] = useState(null);
+  const [tested, setTested] = useState(/** @type {Api.Tested | null} */ (null));
   const saving = useAction();
   const testing = useAction();
+  /** @param {Partial<typeof state>} changes */
   const change = (changes) => {
     setTested(null);
     setState((before) => ({ ...before, ...changes }));
   };
   const error = saving.error ?? testing.error;
+  /** @param {string} field */
   const of = (field) => (error?.field === field ? error : null);
+  /**
+   * @param {TextField} name
+   * @param {string} key
+   * @param {object} [more]
+   */
   const text = (name, key, more = {}) =>
     html`<${Text} label=${t(`alerts.${key}`)} value=${state[name]} maxlength="2000" onInput=${(value) => change({ [name]: value })} error=${of(name)} ...${more} />`;
   const test = async () => {
@@ -48,6 +60,7 @@ function Form({ mail, onChanged, onClose }) {
     const { ok, result } = await testing.run(async () => post("/alerts/test", told(state)));
     setTested(ok ? result : null);
   };
+  /** @param {Event} event */
   const save = async (event) => {
     event.preventDefault();
     testing.clear();
@@ -86,6 +99,7 @@ function Form({ mail, onChanged, onClose }) {
       ${testing.busy && html`<span class="soft" role="status">${t("alerts.testing")}</span>`}</div></form>`;
 }
 
+/** @param {{ mail: Api.Mail }} props */
 function Shown({ mail }) {
   const facts = [
     ["alerts.host", `${mail.host}:${mail.port}`],
@@ -100,10 +114,16 @@ function Shown({ mail }) {
   return html`<dl class="facts">${facts.filter(([, value]) => value).map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd><${Sent}>${value}<//></dd></div>`)}</dl>`;
 }
 
+/** @param {{ mail: Api.Mail | null, mayChange: boolean, onChanged: () => Promise<void> }} props */
 export function Mail({ mail, mayChange, onChanged }) {
   const [open, setOpen] = useState(false);
-  const [tested, setTested] = useState(null);
+  const [tested, setTested] = useState(/** @type {Api.Tested | null} */ (null));
   const action = useAction();
+  /**
+   * @template T
+   * @param {() => Promise<T>} work
+   * @param {(result: T) => unknown} done
+   */
   const run = async (work, done) => {
     setTested(null);
     const { ok, result } = await action.run(work);

@@ -6,27 +6,38 @@ import { useAction } from "../load.js";
 import { Button, Card, Copyable, Fault, Notice, Sent, Text } from "../parts/basics.js";
 import { Dialog, FormDialog } from "../parts/dialog.js";
 
+/** @param {{ onClose: () => void, onSaved: (saved: unknown) => unknown, onOutrun?: () => unknown }} props */
 function Add({ onClose, onSaved }) {
   const [state, setState] = useState({ name: "", url: "" });
+  /**
+   * @param {"name" | "url"} name
+   * @param {string} key
+   * @param {object} [more]
+   */
   const field = (name, key, more = {}) =>
     html`<${Text} label=${t(key)} value=${state[name]} maxlength="1000" onInput=${(value) => setState((s) => ({ ...s, [name]: value }))} ...${more} />`;
   return html`<${FormDialog} title=${t("alerts.add-webhook")} saveWord=${t("action.save")} save=${() => post("/alerts/webhooks", state)} onClose=${onClose} onSaved=${onSaved}>
     ${field("name", "alerts.webhook-name")}${field("url", "alerts.webhook-url", { type: "url", placeholder: "https://hooks.example.com/lts" })}<//>`;
 }
 
+/** @param {{ webhooks: Api.Webhook[], mayChange: boolean, onChanged: () => Promise<void> }} props */
 export function Webhooks({ webhooks, mayChange, onChanged }) {
-  const [asked, setAsked] = useState(null);
-  const [told, setTold] = useState(null);
+  const [asked, setAsked] = useState(
+    /** @type {{ what: "add" } | { what: "made", made: Api.MadeWebhook } | { what: "remove", hook: Api.Webhook } | null} */ (null),
+  );
+  const [told, setTold] = useState(/** @type {string | null} */ (null));
   const action = useAction();
   const close = () => setAsked(null);
   const done = async () => {
     await onChanged();
     close();
   };
+  /** @param {Api.MadeWebhook} made */
   const show = async (made) => {
     await onChanged();
     setAsked({ what: "made", made });
   };
+  /** @param {Api.Webhook} hook */
   const test = async (hook) => {
     setTold(null);
     const { ok } = await action.run(() => post(`/alerts/webhooks/${hook.id}/test`, {}));

@@ -1,4 +1,17 @@
 // Adding and editing a handshake code.
+/**
+ * What is typed; lists as lines, caps as texts, empty for none.
+ * @typedef {{
+ *   organization: string, custom: string, note: string, isDefault: boolean, manualOrder: boolean, secret: string, password: string,
+ *   domains: string, applicationIds: string, processNames: string,
+ *   items: { id: number, cap: string, name?: string, archived?: boolean }[]
+ * }} CodeState
+ * @typedef {{
+ *   custom: string, note: string, items: { id: number, cap: number | null }[], manualOrder: boolean, validation: Record<string, string[]>,
+ *   password?: string | null, isDefault?: boolean
+ * }} Told
+ * @typedef {(changes: Partial<CodeState>) => void} Change
+ */
 import { patch, post } from "../api.js";
 import { changes } from "../changes.js";
 import { t } from "../i18n.js";
@@ -8,19 +21,28 @@ import { Check, Field, Notice, Select, Text } from "../parts/basics.js";
 import { FormDialog } from "../parts/dialog.js";
 import { CodeItems } from "./code-items.js";
 
+/** @type {[keyof Api.Validation, string, string][]} */
 const LISTS = [
   ["domains", "codes.domains", "codes.domains-hint"],
   ["applicationIds", "codes.applications", "codes.applications-hint"],
   ["processNames", "codes.processes", "codes.processes-hint"],
 ];
 const NAME_FAULTS = ["code-exists", "empty-name", "long-name", "invisible-character"];
+/** @param {string} text */
 const linesOf = (text) =>
   text
     .split(/[\n;]+/)
     .map((line) => line.trim())
     .filter(Boolean);
 
+/**
+ * @param {Api.Code | null} code
+ * @param {string[]} organizations
+ * @returns {CodeState}
+ */
 function start(code, organizations) {
+  /** @param {keyof Api.Validation} name */
+  const lines = (name) => (code?.validation[name] ?? []).join("\n");
   return {
     organization: code?.organizationId ?? organizations[0] ?? "",
     custom: code?.custom ?? "",
@@ -28,13 +50,20 @@ function start(code, organizations) {
     isDefault: code?.isDefault ?? false,
     items: (code?.items ?? []).map((item) => ({ id: item.id, cap: item.cap === null ? "" : String(item.cap), name: item.itemId, archived: item.archived })),
     manualOrder: code?.manualOrder ?? false,
-    ...Object.fromEntries(LISTS.map(([name]) => [name, (code?.validation[name] ?? []).join("\n")])),
+    domains: lines("domains"),
+    applicationIds: lines("applicationIds"),
+    processNames: lines("processNames"),
     secret: code?.hasPassword ? "keep" : "none",
     password: "",
   };
 }
 
 // What the server is told; throws what is wrong as far as a page can see it.
+/**
+ * @param {CodeState} state
+ * @param {boolean} isNew
+ * @returns {Told}
+ */
 function told(state, isNew) {
   const caps = state.items.map(({ id, cap }) => {
     const text = cap.trim();
@@ -55,7 +84,12 @@ function told(state, isNew) {
 }
 
 // What was changed of a code: its lists of bindings each for itself, a password always anew.
+/**
+ * @param {Api.Code} code
+ * @param {CodeState} state
+ */
 function changed(code, state) {
+  /** @param {Told} body */
   const flat = (body) => {
     const { validation, password, ...rest } = body;
     return { ...rest, ...validation };
@@ -63,8 +97,9 @@ function changed(code, state) {
   const body = told(state, false);
   const read = { ...code, ...code.validation, items: code.items.map(({ id, cap }) => ({ id, cap })) };
   const found = changes(read, flat(told(start(code, []), false)), flat(body)) ?? { new: {}, was: {} };
+  /** @param {Record<string, unknown>} fields */
   const nested = (fields) => {
-    const lists = LISTS.map(([name]) => name).filter((name) => name in fields);
+    const lists = LISTS.map(([name]) => String(name)).filter((name) => name in fields);
     const rest = Object.entries(fields).filter(([name]) => !lists.includes(name));
     return { ...Object.fromEntries(rest), ...(lists.length ? { validation: Object.fromEntries(lists.map((name) => [name, fields[name]])) } : {}) };
   };
@@ -77,6 +112,7 @@ function changed(code, state) {
   };
 }
 
+/** @param {{ state: CodeState, change: Change, had?: boolean, error: Ui.Fault | null }} props */
 function Password({ state, change, had, error }) {
   const choices = [
     ["none", "codes.password-none"],
@@ -92,6 +128,7 @@ function Password({ state, change, had, error }) {
     }</fieldset>`;
 }
 
+/** @param {{ state: CodeState, change: Change }} props */
 function Validation({ state, change }) {
   const filled = LISTS.some(([name]) => linesOf(state[name]).length);
   return html`<details open=${filled}><summary>${t("codes.validation-title")}</summary><p class="hint">${t("codes.validation-hint")}</p>
@@ -104,9 +141,11 @@ function Validation({ state, change }) {
     )}</details>`;
 }
 
+/** @param {{ code: Api.Code | null, items: Api.Item[], onClose: () => void, onSaved: (saved: unknown) => unknown, onOutrun?: () => unknown }} props */
 export function CodeForm({ code, items, onClose, onSaved, onOutrun }) {
   const organizations = [...new Set(items.map((item) => item.organizationId))];
   const [state, setState] = useState(() => start(code, organizations));
+  /** @param {Partial<typeof state>} changes */
   const change = (changes) => setState((before) => ({ ...before, ...changes }));
   const save = async () => {
     if (!code) return post("/handshakes", { organizationId: state.organization, ...told(state, true) });

@@ -4,6 +4,12 @@ import { html, useRef, useState } from "../lib.js";
 import { Button, Check, Pill, Select, Sent } from "../parts/basics.js";
 import { Icon } from "../parts/icon.js";
 
+/**
+ * @template T
+ * @param {T[]} list
+ * @param {number} from
+ * @param {number} to
+ */
 function moved(list, from, to) {
   const next = [...list];
   const [one] = next.splice(from, 1);
@@ -11,28 +17,44 @@ function moved(list, from, to) {
   return next;
 }
 
+/** @param {{ state: import("./code-form.js").CodeState, change: import("./code-form.js").Change, items: Api.Item[] }} props */
 export function CodeItems({ state, change, items }) {
   const known = new Map(items.map((item) => [item.id, item]));
   const linked = new Set(state.items.map(({ id }) => id));
   const unlinked = items.filter((item) => !linked.has(item.id));
   const [adding, setAdding] = useState("");
   const [said, setSaid] = useState("");
-  const dragged = useRef(null);
-  const list = useRef(null);
+  const dragged = useRef(/** @type {number | null} */ (null));
+  const list = useRef(/** @type {HTMLOListElement | null} */ (null));
+  /** @param {number} id */
   const nameOf = (id) => known.get(id)?.itemId ?? state.items.find((one) => one.id === id)?.name ?? `#${id}`;
+  /** @param {import("./code-form.js").CodeState["items"]} next */
   const set = (next) => change({ items: next });
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
   const move = (from, to) => {
     if (to < 0 || to >= state.items.length || from === to) return;
     change({ items: moved(state.items, from, to), manualOrder: true });
     setSaid(t("codes.moved", { item: nameOf(state.items[from].id), place: to + 1, of: state.items.length }));
   };
+  /**
+   * @param {KeyboardEvent} event
+   * @param {number} index
+   */
   const keys = (event, index) => {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
     move(index, index + step);
-    requestAnimationFrame(() => list.current?.querySelectorAll(".grip")[Math.min(Math.max(index + step, 0), state.items.length - 1)]?.focus());
+    requestAnimationFrame(() => {
+      /** @type {NodeListOf<HTMLButtonElement> | undefined} */
+      const grips = list.current?.querySelectorAll(".grip");
+      grips?.[Math.min(Math.max(index + step, 0), state.items.length - 1)]?.focus();
+    });
   };
+  /** @param {string} id */
   const add = (id) => {
     set([...state.items, { id: Number(id), cap: "" }]);
     setAdding("");

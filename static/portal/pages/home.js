@@ -3,7 +3,7 @@ import { address } from "../api.js";
 import { ends, endsWhen, hasWords, number, shortDay, t, time, wordFor } from "../i18n.js";
 import { html } from "../lib.js";
 import { useLoad } from "../load.js";
-import { Card, Copyable, Empty, Loaded, Page, Pill } from "../parts/basics.js";
+import { Card, Copyable, Empty, loaded, Page, Pill } from "../parts/basics.js";
 import { Icon } from "../parts/icon.js";
 import { link } from "../route.js";
 
@@ -19,15 +19,20 @@ const MENDED_AT = {
   "alert-": "usage-alerts",
 };
 
+/** @param {Api.Notice} notice */
 export const sentenceOf = (notice) => {
   const key = `notice.${notice.code}`;
-  const params = Object.fromEntries(Object.entries(notice.params).map(([name, value]) => [name, name === "until" || name === "time" ? time(value) : value]));
+  const params = Object.fromEntries(
+    Object.entries(notice.params).map(([name, value]) => [name, value && (name === "until" || name === "time") ? time(value) : value]),
+  );
   params.whose = params.organization ? t("notice.whose", params) : "";
-  if (notice.code === "item-ends") params.when = endsWhen(notice.params.until, notice.params.days);
-  if (notice.code === "item-in-grace") params.until = ends(notice.params.until);
+  const { until, days } = notice.params;
+  if (notice.code === "item-ends" && until) params.when = endsWhen(until, days ?? null);
+  if (notice.code === "item-in-grace" && until) params.until = ends(until);
   return hasWords(key) ? t(key, params) : notice.detail;
 };
 
+/** @param {{ notices: Api.Notice[] }} props */
 export function Attention({ notices }) {
   if (!notices.length) return html`<${Empty} icon="check" title=${t("home.all-well")}><p>${t("home.all-well-hint")}</p><//>`;
   return html`<ul class="attention">${notices.map((notice, index) => {
@@ -38,7 +43,9 @@ export function Attention({ notices }) {
   })}</ul>`;
 }
 
+/** @param {{ home: Api.Home, mayChange: boolean }} props */
 function FirstSteps({ home, mayChange }) {
+  /** @type {[boolean, string, string][]} */
   const steps = [
     [home.items > 0, "home.step-import", "license-items"],
     [home.handshakeCodes > 0 && home.usage.firstDay !== null, "home.step-key", "handshake-codes"],
@@ -50,6 +57,7 @@ function FirstSteps({ home, mayChange }) {
   </ol><//>`;
 }
 
+/** @param {{ usage: Api.Overview }} props */
 function Glance({ usage }) {
   const byDay = new Map(usage.days.map((line) => [line.day, line]));
   const end = Date.parse(usage.to);
@@ -64,7 +72,7 @@ function Glance({ usage }) {
   return html`<div class="glance">
     <dl class="figures">
       <div><dt>${t("home.units-today")}</dt><dd>${number(today)}</dd></div>
-      <div><dt>${t("home.authorizations-today")}</dt><dd>${number(now.authorizations)}</dd></div>
+      <div><dt>${t("home.authorizations-today")}</dt><dd>${number(now.authorizations ?? 0)}</dd></div>
       <div><dt>${t("home.refused-today")}</dt><dd class=${refused ? "bad" : ""}>${refused ? html`<a href=${link("why")}>${number(refused)}</a>` : 0}</dd></div>
     </dl>
     <div class="spark" role="img" aria-label=${t("home.spark", { list: days.map((name, i) => `${shortDay(name)}: ${number(totals[i])}`).join(", ") })}>
@@ -74,9 +82,12 @@ function Glance({ usage }) {
   </div>`;
 }
 
+/** @param {Ui.Page} props */
 export function Home({ mayChange }) {
   const home = useLoad("/home", {}, { every: 30 });
-  return html`<${Page} title=${t("nav.index")}><${Loaded} of=${home}>${(found) => html`
+  return html`<${Page} title=${t("nav.index")}>${loaded(
+    home,
+    (found) => html`
     <div class="grid home-grid">
       <${Card} title=${t("home.server")} kind="span-2">
         <label class="label">${t("home.uuid")}</label>
@@ -96,5 +107,6 @@ export function Home({ mayChange }) {
       <${Card} title=${t("home.today")} actions=${html`<a href=${link("statistics")}>${t("nav.statistics")}</a>`}>
         <${Glance} usage=${found.usage} /><//>
       <${FirstSteps} home=${found} mayChange=${mayChange} />
-    </div>`}<//><//>`;
+    </div>`,
+  )}<//>`;
 }

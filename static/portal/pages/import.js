@@ -1,4 +1,9 @@
 // Importing a license file: choose or drop it, see what it would change, say where its items go, import.
+/**
+ * Where the items of a file go, and the names for it.
+ * @typedef {{ where: "new" | "existing" | "items", code: string | null, name: string, isDefault: boolean }} Choice
+ * @typedef {{ name: string, data: ArrayBuffer, preview: Api.Preview, codes: Api.Code[], confirmed: boolean, choice: Choice }} Opened
+ */
 import { get, upload } from "../api.js";
 import { number, t } from "../i18n.js";
 import { html, useRef, useState } from "../lib.js";
@@ -8,6 +13,7 @@ import { link } from "../route.js";
 import { sentenceOf } from "./home.js";
 
 const LARGEST = 1 << 20;
+/** @type {["added" | "renewed" | "revoked" | "unchanged", string][]} */
 const CHANGES = [
   ["added", "good"],
   ["renewed", "good"],
@@ -15,20 +21,22 @@ const CHANGES = [
   ["unchanged", "plain"],
 ];
 
+/** @param {{ onFile: (file: File) => void, busy: boolean }} props */
 function Chooser({ onFile, busy }) {
-  const input = useRef(null);
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const [over, setOver] = useState(false);
+  /** @param {DragEvent} event */
   const drop = (event) => {
     event.preventDefault();
     setOver(false);
-    const [file] = event.dataTransfer.files;
+    const [file] = event.dataTransfer?.files ?? [];
     if (file) onFile(file);
   };
   return html`<div class=${`drop${over ? " drop-over" : ""}`} onDragOver=${(e) => {
     e.preventDefault();
     setOver(true);
   }} onDragLeave=${() => setOver(false)} onDrop=${drop}>
-    <${Button} icon="upload" kind="primary" busy=${busy} onClick=${() => input.current.click()}>${t("import.select")}<//>
+    <${Button} icon="upload" kind="primary" busy=${busy} onClick=${() => input.current?.click()}>${t("import.select")}<//>
     <span class="soft">${t("import.drop")}</span>
     <input ref=${input} type="file" accept=".lic,.txt" class="sr" tabindex="-1" aria-label=${t("import.file")} onChange=${(e) => {
       const [file] = e.target.files;
@@ -38,6 +46,7 @@ function Chooser({ onFile, busy }) {
   </div>`;
 }
 
+/** @param {{ preview: Api.Preview }} props */
 function Changes({ preview }) {
   return html`<ul class="changes">${CHANGES.filter(([name]) => preview[name].length).map(
     ([name, kind]) => html`<li key=${name}>
@@ -47,6 +56,7 @@ function Changes({ preview }) {
     ${Object.entries(preview.overQuota).map(([item, seats]) => html`<li key=${item}><${Notice} level="warning">${t("import.over-quota", { item, seats })}<//></li>`)}</ul>`;
 }
 
+/** @param {{ choice: Choice, change: (changes: Partial<Choice>) => void, preview: Api.Preview, codes: Api.Code[], error: Ui.Fault | null }} props */
 function Place({ choice, change, preview, codes, error }) {
   const own = codes.filter((code) => code.organizationId === preview.organizationId);
   return html`<fieldset><legend>${t("import.where")}</legend>
@@ -54,7 +64,7 @@ function Place({ choice, change, preview, codes, error }) {
     ${
       choice.where === "new" &&
       html`<div class="nested"><${Text} label=${t("import.code-name")} hint=${t("import.code-hint", { name: `${preview.organizationId}-${choice.name}` })}
-      value=${choice.name} maxlength="100" onInput=${(name) => change({ name })} error=${["code-exists", "empty-name", "long-name", "invisible-character"].includes(error?.code) ? error : null} /></div>`
+      value=${choice.name} maxlength="100" onInput=${(name) => change({ name })} error=${["code-exists", "empty-name", "long-name", "invisible-character"].includes(error?.code ?? "") ? error : null} /></div>`
     }
     ${own.length > 0 && html`<${Check} kind="radio" name="where" checked=${choice.where === "existing"} onChange=${() => change({ where: "existing", code: choice.code ?? own[0].name })} label=${t("import.existing-code")} />`}
     ${choice.where === "existing" && html`<div class="nested"><${Select} label=${t("import.which-code")} value=${choice.code} onChange=${(code) => change({ code })} options=${own.map((code) => [code.name, code.name])} /></div>`}
@@ -63,6 +73,7 @@ function Place({ choice, change, preview, codes, error }) {
   </fieldset>`;
 }
 
+/** @param {Choice} choice */
 const chosen = (choice) =>
   ({
     new: { newCode: choice.name },
@@ -70,12 +81,15 @@ const chosen = (choice) =>
     items: { itemsOnly: true },
   })[choice.where];
 
+/** @param {{ onImported: () => void }} props */
 export function Import({ onImported }) {
-  const [state, setState] = useState(null);
-  const [done, setDone] = useState(null);
+  const [state, setState] = useState(/** @type {Opened | null} */ (null));
+  const [done, setDone] = useState(/** @type {Api.Preview | null} */ (null));
   const reading = useAction();
   const importing = useAction();
-  const change = (changes) => setState((before) => ({ ...before, choice: { ...before.choice, ...changes } }));
+  /** @param {Partial<Choice>} changes */
+  const change = (changes) => setState((before) => before && { ...before, choice: { ...before.choice, ...changes } });
+  /** @param {File} file */
   const read = async (file) => {
     setDone(null);
     setState(null);
@@ -89,10 +103,12 @@ export function Import({ onImported }) {
     if (!ok) return;
     const { preview } = result;
     const name = preview.handshakeCode?.slice(preview.organizationId.length + 1) ?? preview.licenseId;
+    /** @type {Pick<Choice, "where" | "code">} */
     const place = preview.codeExists ? { where: "existing", code: preview.handshakeCode } : { where: "new", code: null };
     setState({ ...result, confirmed: preview.trusted, choice: { ...place, name: preview.codeExists ? preview.licenseId : name, isDefault: false } });
   };
   const run = async () => {
+    if (!state) return;
     const query = {
       ...(state.preview.added.length ? chosen(state.choice) : {}),
       default: state.choice.isDefault || null,
@@ -131,7 +147,7 @@ export function Import({ onImported }) {
             !state.preview.trusted &&
             html`<${Notice} level="warning"><strong>${t("import.unknown-vendor")}</strong>
             <p class="mono break">${state.preview.fingerprint}</p>
-            <${Check} checked=${state.confirmed} onChange=${(confirmed) => setState((s) => ({ ...s, confirmed }))} label=${t("import.confirm-vendor")} /><//>`
+            <${Check} checked=${state.confirmed} onChange=${(confirmed) => setState({ ...state, confirmed })} label=${t("import.confirm-vendor")} /><//>`
           }
           ${state.preview.added.length > 0 && state.preview.notices.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}
           ${state.preview.added.length > 0 && html`<${Place} choice=${state.choice} change=${change} preview=${state.preview} codes=${state.codes} error=${importing.error} />`}

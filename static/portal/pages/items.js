@@ -3,16 +3,19 @@ import { post } from "../api.js";
 import { day, ends, number, percent, t, wordFor } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useList, useLoad } from "../load.js";
-import { Button, Card, ChargeWay, Choice, Empty, Loaded, Page, Pill, Sent, UsedBar } from "../parts/basics.js";
+import { Button, Card, ChargeWay, Choice, Empty, loaded, Page, Pill, Sent, UsedBar } from "../parts/basics.js";
 import { FormDialog } from "../parts/dialog.js";
 import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 import { Import } from "./import.js";
 
+/** @type {Record<string, Api.ItemState[]>} */
 const FILTERS = { all: [], active: ["active", "grace", "pending"], expired: ["expired"], revoked: ["revoked", "invalid"], archived: ["archived"] };
+/** @type {Record<Api.ItemState, string>} */
 const KINDS = { active: "good", grace: "warn", pending: "plain", expired: "bad", revoked: "bad", invalid: "bad", archived: "plain" };
 const CONCURRENT = ["concurrentDevice", "concurrentInstance"];
 
+/** @param {{ item: Api.Item }} props */
 function Used({ item }) {
   if (item.chargeWay === "domain") return html`<span class="soft">${t("items.not-limited")}</span>`;
   if (CONCURRENT.includes(item.chargeWay)) {
@@ -22,9 +25,12 @@ function Used({ item }) {
   return html`<${UsedBar} used=${item.used} quota=${item.quota} text=${html`${t("items.used-of", { used: item.used, quota: item.quota })} (${percent(item.used, item.quota)})${item.usedUpOn ? html`<br /><span class="soft small">${t("items.used-up-on", { day: day(item.usedUpOn) })}</span>` : null}`} />`;
 }
 
+/** @param {string[]} values */
 const list = (values) => (values.length ? html`<${Sent}>${values.join(", ")}<//>` : t("items.any"));
 
+/** @param {{ item: Api.Item, onArchive: ((item: Api.Item) => void) | null }} props */
 function Detail({ item, onArchive }) {
+  /** @type {[string, Ui.Drawn][]} */
   const lines = [
     ["items.description", item.description ? html`<${Sent}>${item.description}<//>` : "–"],
     ["items.license", html`<${Sent}>${item.licenseId}<//>`],
@@ -55,6 +61,7 @@ function Detail({ item, onArchive }) {
 }
 
 // Asks before a license is archived, with what that ends.
+/** @param {{ item: Api.Item, onClose: () => void, onDone: () => void }} props */
 function Archive({ item, onClose, onDone }) {
   const named = { licenseId: item.licenseId, organizationId: item.organizationId };
   const use = useLoad("/licenses/use", named);
@@ -68,6 +75,7 @@ function Archive({ item, onClose, onDone }) {
     <p>${t("archive.take-back")}</p><//>`;
 }
 
+/** @returns {Ui.Column<Api.Item>[]} */
 const COLUMNS = () => [
   {
     label: t("items.item"),
@@ -88,19 +96,25 @@ const COLUMNS = () => [
   { label: t("items.state"), sort: "state", render: (item) => html`<${Pill} kind=${KINDS[item.state]}>${t(`state.${item.state}`)}<//>` },
 ];
 
+/** @param {Ui.Page} props */
 export function Items({ mayChange }) {
   const [filter, setFilter] = useState("all");
-  const [archiving, setArchiving] = useState(null);
+  const [archiving, setArchiving] = useState(/** @type {Api.Item | null} */ (null));
   const items = useList("/licenses/items", { sort: "itemId" });
+  /** @param {string} name */
   const choose = (name) => {
     setFilter(name);
     items.filter({ state: FILTERS[name] });
   };
+  /**
+   * @param {Record<string, number>} states
+   * @param {string} name
+   */
   const count = (states, name) => FILTERS[name].reduce((sum, state) => sum + (states[state] ?? 0), 0);
   return html`<${Page} title=${t("nav.license-items")} lead=${t("items.lead")}>
     ${mayChange && html`<${Import} onImported=${items.reload} />`}
     <${Card} title=${t("items.activated")}>
-      <${Loaded} of=${items}>${({ items: rows, found, states }) => {
+      ${loaded(items, ({ items: rows, found, states }) => {
         const every = Object.values(states).reduce((sum, n) => sum + n, 0) - (states.archived ?? 0);
         if (!every && !states.archived)
           return html`<${Empty} icon="items" title=${t("items.none")}><p>${t("items.none-hint")}</p><p><a href=${link("index")}>${t("items.none-link")}</a></p><//>`;
@@ -120,7 +134,7 @@ export function Items({ mayChange }) {
                 : html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
           }
           <${Pager} list=${items} found=${found} />`;
-      }}<//><//>
+      })}<//>
     ${
       archiving &&
       html`<${Archive} item=${archiving} onClose=${() => setArchiving(null)} onDone=${async () => {

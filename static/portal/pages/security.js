@@ -4,26 +4,31 @@ import { changes } from "../changes.js";
 import { t, time } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useAction, useLoad } from "../load.js";
-import { Button, Card, Copyable, Empty, Fault, Loaded, Notice, Page, Pill, Select, Sent, Text } from "../parts/basics.js";
+import { Button, Card, Copyable, Empty, Fault, loaded, Notice, Page, Pill, Select, Sent, Text } from "../parts/basics.js";
 import { Dialog, FormDialog } from "../parts/dialog.js";
 import { NewPassword, newPasswordFault } from "./signin.js";
 
 const EMPTY = { current: "", password: "", repeated: "" };
+/** @returns {[Api.Role, string][]} */
 const ROLES = () => [
   ["reader", t("role.reader-long")],
   ["administrator", t("role.administrator-long")],
 ];
+/** @param {Ui.PasswordFault} found */
 const faultOf = (found) => Object.assign(new Error(found.text), { code: "page", field: found.field, sentence: found.text });
 
+/** @param {{ account: Api.Account, onChanged: () => void }} props */
 function Password({ account, onChanged }) {
   const [state, setState] = useState(EMPTY);
-  const [fault, setFault] = useState(null);
+  const [fault, setFault] = useState(/** @type {Ui.PasswordFault | null} */ (null));
   const [done, setDone] = useState(false);
   const action = useAction();
+  /** @param {Partial<typeof state>} changes */
   const change = (changes) => {
     setDone(false);
     setState((before) => ({ ...before, ...changes }));
   };
+  /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
     const found = newPasswordFault(state.password, state.repeated);
@@ -44,20 +49,25 @@ function Password({ account, onChanged }) {
     <${Button} type="submit" kind="primary" busy=${action.busy}>${t("security.change")}<//></form><//>`;
 }
 
+/** @param {{ label: string, head: string[], rows: { key: string, cells: Ui.Drawn[] }[] }} props */
 function Rows({ label, head, rows }) {
   return html`<div class="table-wrap" role="region" tabindex="0" aria-label=${label}><table role="table" class="cards" aria-label=${label}>
     <thead role="rowgroup"><tr role="row">${head.map((text) => html`<th scope="col" role="columnheader" key=${text}>${text}</th>`)}</tr></thead>
     <tbody role="rowgroup">${rows.map(({ key, cells }) => html`<tr role="row" key=${key}>${cells.map((cell, i) => html`<td role="cell" key=${i} class=${[t("security.since"), t("security.last-used")].includes(head[i]) ? "date" : ""} data-label=${head[i]}><div class="cell">${cell}</div></td>`)}</tr>`)}</tbody></table></div>`;
 }
 
+/** @param {{ sessions: Ui.Load<Api.Got["/sessions"]> }} props */
 function Sessions({ sessions }) {
   const action = useAction();
+  /** @param {string} id */
   const end = async (id) => {
     await action.run(() => remove(`/sessions/${id}`));
     await sessions.reload();
   };
   return html`<${Card} title=${t("security.sessions")}><p class="hint">${t("security.sessions-hint")}</p><${Fault} error=${action.error} />
-    <${Loaded} of=${sessions}>${({ sessions: every }) => html`<${Rows} label=${t("security.sessions")}
+    ${loaded(
+      sessions,
+      ({ sessions: every }) => html`<${Rows} label=${t("security.sessions")}
       head=${[t("signin.user"), t("security.browser"), t("security.address"), t("security.since"), t("security.last-used"), t("common.actions")]}
       rows=${every.map((one) => ({
         key: one.id,
@@ -71,11 +81,14 @@ function Sessions({ sessions }) {
             ? html`<${Pill} kind="good">${t("security.this-session")}<//>`
             : html`<${Button} busy=${action.busy} onClick=${() => end(one.id)}>${t("security.end")}<//>`,
         ],
-      }))} />`}<//><//>`;
+      }))} />`,
+    )}<//>`;
 }
 
+/** @param {{ user: Api.User | null, onClose: () => void, onSaved: (saved: unknown) => unknown, onOutrun?: () => unknown }} props */
 function UserForm({ user, onClose, onSaved, onOutrun }) {
   const [state, setState] = useState({ name: user?.name ?? "", role: user?.role ?? "reader", password: "", repeated: "" });
+  /** @param {Partial<typeof state>} changes */
   const change = (changes) => setState((before) => ({ ...before, ...changes }));
   const save = async () => {
     const found = !user || state.password || state.repeated ? newPasswordFault(state.password, state.repeated) : null;
@@ -94,13 +107,14 @@ function UserForm({ user, onClose, onSaved, onOutrun }) {
     <${NewPassword} state=${state} change=${change} fault=${null} error=${null} /><//>`;
 }
 
+/** @param {{ title: string, text: string, name: string, word: string, work: () => Promise<unknown>, onClose: () => void, onDone: () => void }} props */
 function Confirm({ title, text, name, word, work, onClose, onDone }) {
   return html`<${FormDialog} title=${title} saveWord=${word} danger save=${work} onClose=${onClose} onSaved=${onDone}><p>${text}</p><p><strong><${Sent}>${name}<//></strong></p><//>`;
 }
 
 function Users() {
   const users = useLoad("/users");
-  const [asked, setAsked] = useState(null);
+  const [asked, setAsked] = useState(/** @type {{ what: "form", user: Api.User | null } | { what: "remove", user: Api.User } | null} */ (null));
   const close = () => setAsked(null);
   const done = async () => {
     await users.reload();
@@ -108,9 +122,9 @@ function Users() {
   };
   return html`<${Card} title=${t("security.users")} actions=${html`<${Button} icon="plus" onClick=${() => setAsked({ what: "form", user: null })}>${t("security.add-user")}<//>`}>
     <p class="hint">${t("security.users-hint")}</p>
-    <${Loaded} of=${users}>${({
-      users: every,
-    }) => html`<${Rows} label=${t("security.users")} head=${[t("signin.user"), t("security.role"), t("security.since"), t("common.actions")]}
+    ${loaded(
+      users,
+      ({ users: every }) => html`<${Rows} label=${t("security.users")} head=${[t("signin.user"), t("security.role"), t("security.since"), t("common.actions")]}
       rows=${every.map((user) => ({
         key: user.name,
         cells: [
@@ -122,7 +136,8 @@ function Users() {
             : html`<span class="actions"><${Button} kind="quiet" icon="edit" label=${t("security.edit-user", { name: user.name })} onClick=${() => setAsked({ what: "form", user })} />
           <${Button} kind="quiet" icon="remove" label=${t("security.remove-user", { name: user.name })} onClick=${() => setAsked({ what: "remove", user })} /></span>`,
         ],
-      }))} />`}<//>
+      }))} />`,
+    )}
     ${asked?.what === "form" && html`<${UserForm} user=${asked.user} onClose=${close} onSaved=${done} onOutrun=${users.reload} />`}
     ${
       asked?.what === "remove" &&
@@ -131,6 +146,7 @@ function Users() {
     }<//>`;
 }
 
+/** @param {{ onClose: () => void, onSaved: (made: Api.MadeToken) => unknown }} props */
 function TokenForm({ onClose, onSaved }) {
   const [state, setState] = useState({ name: "", role: "reader" });
   return html`<${FormDialog} title=${t("security.add-token")} saveWord=${t("security.make-token")} save=${() => post("/tokens", state)} onClose=${onClose} onSaved=${onSaved}>
@@ -140,19 +156,22 @@ function TokenForm({ onClose, onSaved }) {
 
 function Tokens() {
   const tokens = useLoad("/tokens");
-  const [asked, setAsked] = useState(null);
+  const [asked, setAsked] = useState(
+    /** @type {{ what: "form" } | { what: "made", made: Api.MadeToken } | { what: "remove", token: Api.Token } | null} */ (null),
+  );
   const close = () => setAsked(null);
   const done = async () => {
     await tokens.reload();
     close();
   };
+  /** @param {Api.MadeToken} made */
   const show = async (made) => {
     await tokens.reload();
     setAsked({ what: "made", made });
   };
   return html`<${Card} title=${t("security.tokens")} actions=${html`<${Button} icon="plus" onClick=${() => setAsked({ what: "form" })}>${t("security.add-token")}<//>`}>
     <p class="hint">${t("security.tokens-hint")}</p>
-    <${Loaded} of=${tokens}>${({ tokens: every }) =>
+    ${loaded(tokens, ({ tokens: every }) =>
       every.length
         ? html`<${Rows} label=${t("security.tokens")} head=${[t("security.token-name"), t("security.role"), t("security.since"), t("common.actions")]}
       rows=${every.map((token) => ({
@@ -164,7 +183,8 @@ function Tokens() {
           html`<${Button} kind="quiet" icon="remove" label=${t("security.remove-token", { name: token.name })} onClick=${() => setAsked({ what: "remove", token })} />`,
         ],
       }))} />`
-        : html`<${Empty} icon="key" title=${t("security.no-tokens")}><p>${t("security.no-tokens-hint")}</p><//>`}<//>
+        : html`<${Empty} icon="key" title=${t("security.no-tokens")}><p>${t("security.no-tokens-hint")}</p><//>`,
+    )}
     ${asked?.what === "form" && html`<${TokenForm} onClose=${close} onSaved=${show} />`}
     ${
       asked?.what === "made" &&
@@ -178,6 +198,7 @@ function Tokens() {
     }<//>`;
 }
 
+/** @param {Ui.Page} props */
 export function Security({ account, mayChange }) {
   const sessions = useLoad("/sessions");
   return html`<${Page} title=${t("nav.security")} lead=${t("security.lead")}>

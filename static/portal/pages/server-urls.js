@@ -9,20 +9,27 @@ import { FormDialog } from "../parts/dialog.js";
 export const LOCAL = /^https?:\/\/(localhost|[^/]*\.localhost|127\.[\d.]+|0\.0\.0\.0|\[::1?\])(:\d+)?(\/|$)/i;
 
 // What is wrong with the addresses that license keys hold now, in words; null when nothing is.
+/** @param {Api.ServerUrls} urls */
 export const urlWarning = ({ notices }) => {
   const key = notices.length ? `urls.now-${notices[0]}` : "";
   return hasWords(key) ? t(key) : null;
 };
 
+/** @param {string[]} urls */
 function typedWarning(urls) {
   const given = urls.map((url) => url.trim()).filter(Boolean);
   if (given.some((url) => LOCAL.test(url))) return t("urls.url-local");
   return given.some((url) => /^http:/i.test(url)) ? t("urls.url-http") : null;
 }
 
+/** @param {{ urls: Api.ServerUrls, onClose: () => void, onSaved: (saved: unknown) => unknown, onOutrun?: () => unknown }} props */
 export function ServerUrls({ urls, onClose, onSaved, onOutrun }) {
   const [opened] = useState({ urls: urls.urls });
   const [typed, setTyped] = useState([urls.urls[0] ?? "", urls.urls[1] ?? ""]);
+  /**
+   * @param {number} index
+   * @param {string} url
+   */
   const change = (index, url) => setTyped((before) => before.map((old, i) => (i === index ? url : old)));
   const save = async () => {
     const [main, standby] = typed.map((url) => url.trim());

@@ -9,6 +9,7 @@ import { Brand } from "../parts/icon.js";
 
 const MIN_PASSWORD = 10;
 
+/** @param {{ title: string, lead?: string, preferences: Ui.Drawn, children?: Ui.Drawn }} props */
 function Front({ title, lead, preferences, children }) {
   useEffect(() => {
     document.title = `${title} – LTS`;
@@ -24,12 +25,18 @@ function Front({ title, lead, preferences, children }) {
 }
 
 // Checks a new password and its repetition as far as a page can; the server checks again.
+/**
+ * @param {string} password
+ * @param {string} repeated
+ * @returns {Ui.PasswordFault | null}
+ */
 export function newPasswordFault(password, repeated) {
   if (password.length < MIN_PASSWORD) return { field: "password", text: t("error.short-password") };
   if (password !== repeated) return { field: "repeated", text: t("password.differ") };
   return null;
 }
 
+/** @param {{ state: { password: string, repeated: string }, change: (changes: { password?: string, repeated?: string }) => void, fault: Ui.PasswordFault | null, error: Ui.Fault | null }} props */
 export function NewPassword({ state, change, fault, error }) {
   const server = error?.field === "password" ? error : null;
   return html`<${Text} label=${t("password.new")} hint=${t("password.hint")} type="password" autocomplete="new-password" maxlength="256"
@@ -38,11 +45,14 @@ export function NewPassword({ state, change, fault, error }) {
       value=${state.repeated} onInput=${(repeated) => change({ repeated })} error=${fault?.field === "repeated" ? fault.text : null} />`;
 }
 
+/** @param {{ code: string, onDone: (account: Api.Account) => void, onSetUpBefore: () => void, preferences: Ui.Drawn }} props */
 export function SetUp({ code, onDone, onSetUpBefore, preferences }) {
   const [state, setState] = useState({ code, password: "", repeated: "" });
-  const [fault, setFault] = useState(null);
+  const [fault, setFault] = useState(/** @type {Ui.PasswordFault | null} */ (null));
   const action = useAction();
+  /** @param {Partial<typeof state>} changes */
   const change = (changes) => setState((before) => ({ ...before, ...changes }));
+  /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
     const found = newPasswordFault(state.password, state.repeated);
@@ -63,13 +73,15 @@ export function SetUp({ code, onDone, onSetUpBefore, preferences }) {
     </form><//>`;
 }
 
+/** @param {{ user?: string, onDone: (account: Api.Account) => void }} props */
 function SignInForm({ user = "admin", onDone }) {
   const [state, setState] = useState({ user, password: "" });
   const action = useAction();
-  const password = useRef(null);
+  const password = useRef(/** @type {HTMLFormElement | null} */ (null));
   useEffect(() => {
-    password.current?.querySelector("input[type=password]")?.focus();
+    /** @type {HTMLInputElement | null | undefined} */ (password.current?.querySelector("input[type=password]"))?.focus();
   }, []);
+  /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
     const { ok, result } = await action.run(() => api.signIn(state.user, state.password));
@@ -87,11 +99,13 @@ function SignInForm({ user = "admin", onDone }) {
 }
 
 // `fault` is what the server said of a sign-in link in the address.
+/** @param {{ fault?: Ui.Fault | null, onDone: (account: Api.Account) => void, preferences: Ui.Drawn }} props */
 export function SignIn({ fault = null, onDone, preferences }) {
   return html`<${Front} title=${t("signin.title")} preferences=${preferences}><${Fault} error=${fault} /><${SignInForm} onDone=${onDone} /><//>`;
 }
 
 // Over the page that was open: what was typed there stays.
+/** @param {{ user: string, code: string, onDone: (account: Api.Account) => void }} props */
 export function SignInAgain({ user, code, onDone }) {
   if (code === "set-up-needed") {
     return html`<${Dialog} title=${t("signin.again")} closable=${false}><div class="dialog-body"><${Notice} level="warning">${t("signin.reset-meanwhile")}<//>

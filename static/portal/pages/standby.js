@@ -3,14 +3,19 @@ import { post } from "../api.js";
 import { duration, number, t, time, wordFor } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useLoad } from "../load.js";
-import { Button, Card, Empty, Loaded, Notice, Page, Pill, Sent, Text } from "../parts/basics.js";
+import { Button, Card, Empty, loaded, Notice, Page, Pill, Sent, Text } from "../parts/basics.js";
 import { FormDialog } from "../parts/dialog.js";
 import { link } from "../route.js";
 import { LOCAL } from "./server-urls.js";
 
+/** @param {{ url: string }} props */
 function HowTo({ url }) {
   const main = LOCAL.test(url) ? "https://www.example.com/lts/" : url;
   const standby = "https://standby.example.com/lts/";
+  /**
+   * @param {string} first
+   * @param {string} second
+   */
   const config = (first, second) => `"servers": [${[first, second].map((text) => JSON.stringify(text)).join(", ")}]`;
   return html`<${Card} title=${t("standby.none")}>
     <p>${t("standby.none-text")}</p>
@@ -24,16 +29,21 @@ function HowTo({ url }) {
 }
 
 // promoted, and no new standby met since
+/** @param {Api.Pair} pair */
 const alone = (pair) => pair.promoted && pair.peer.serverUuid === null;
+/** @param {number | null} value */
 const seconds = (value) => (value === null ? "–" : duration(value));
+/** @param {string | null} status */
 const statusPill = (status) =>
   html`<${Pill} kind=${status === "serving" ? "good" : "plain"}>${status ? wordFor(`status.${status}`, status) : t("standby.not-seen")}<//>`;
 
+/** @param {{ title: string, here?: boolean, facts: [string, Ui.Drawn][] }} props */
 function Side({ title, here, facts }) {
   return html`<section class=${`card side-card${here ? " here" : ""}`}><div class="card-head"><h2>${title}</h2>${here && html`<${Pill}>${t("standby.this-server")}<//>`}</div>
     <dl class="facts">${facts.map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${value}</dd></div>`)}</dl></section>`;
 }
 
+/** @param {{ pair: Api.Pair }} props */
 function Sides({ pair }) {
   const mine = [
     ["home.role", t(`role.${pair.role}`)],
@@ -64,6 +74,7 @@ function Sides({ pair }) {
     <${Side} title=${t(pair.role === "main" ? "role.standby" : "role.main")} facts=${theirs} /></div>`;
 }
 
+/** @param {{ pair: Api.Pair, mayChange: boolean, onDone: () => Promise<void> }} props */
 function Approve({ pair, mayChange, onDone }) {
   const offered = pair.peer.offeredFingerprint;
   const [open, setOpen] = useState(false);
@@ -82,6 +93,7 @@ function Approve({ pair, mayChange, onDone }) {
     }<//>`;
 }
 
+/** @param {{ onDone: () => Promise<void> }} props */
 function Promote({ onDone }) {
   const [open, setOpen] = useState(false);
   return html`<${Button} onClick=${() => setOpen(true)}>${t("standby.promote")}<//>
@@ -95,6 +107,7 @@ function Promote({ onDone }) {
     }`;
 }
 
+/** @param {{ pair: Api.Pair }} props */
 function History({ pair }) {
   if (!pair.history.length) return html`<${Empty} icon="standby" title=${t("standby.no-history")} />`;
   return html`<div class="table-wrap" role="region" tabindex="0" aria-label=${t("standby.history")}><table role="table" class="cards"><thead role="rowgroup"><tr role="row">${["standby.when", "standby.what", "standby.by"].map((key) => html`<th role="columnheader" scope="col" key=${key}>${t(key)}</th>`)}</tr></thead>
@@ -107,12 +120,14 @@ function History({ pair }) {
     )}</tbody></table></div>`;
 }
 
+/** @param {{ pair: Api.Pair }} props */
 function Overshoot({ pair }) {
   return html`${pair.overshoot.map((one) => html`<${Notice} key=${one.id} level="warning">${t("standby.overshoot", { item: one.itemId, n: one.seats })}<//>`)}
     ${pair.merged.map((line, i) => html`<${Notice} key=${i} level="hint">${t("standby.merged", { time: time(line.time) })}<//>`)}
     ${pair.overruled > 0 && html`<${Notice} level="hint">${t("standby.overruled", { n: pair.overruled })} <a href=${link("audit-log")}>${t("nav.audit-log")}</a><//>`}`;
 }
 
+/** @param {{ pair: Api.Pair, mayChange: boolean, reload: () => Promise<void> }} props */
 function Pair({ pair, mayChange, reload }) {
   return html`${pair.faults.map((fault) => html`<${Notice} key=${fault.code} level="error">${wordFor(`notice.${fault.code}`, fault.detail)}<//>`)}
     <${Approve} pair=${pair} mayChange=${mayChange} onDone=${reload} />
@@ -125,8 +140,10 @@ function Pair({ pair, mayChange, reload }) {
     <p class="hint">${t("standby.take-over-after", { time: duration(pair.takeOverAfterSeconds) })}</p>`;
 }
 
+/** @param {Ui.Page} props */
 export function Standby({ mayChange }) {
   const status = useLoad("/status", {}, { every: 5 });
-  return html`<${Page} title=${t("nav.standby")} lead=${t("standby.lead")}><${Loaded} of=${status}>${(found) =>
-    found.pair ? html`<${Pair} pair=${found.pair} mayChange=${mayChange} reload=${status.reload} />` : html`<${HowTo} url=${found.url} />`}<//><//>`;
+  return html`<${Page} title=${t("nav.standby")} lead=${t("standby.lead")}>${loaded(status, (found) =>
+    found.pair ? html`<${Pair} pair=${found.pair} mayChange=${mayChange} reload=${status.reload} />` : html`<${HowTo} url=${found.url} />`,
+  )}<//>`;
 }

@@ -2,7 +2,7 @@
 import { t } from "../i18n.js";
 import { html, useState } from "../lib.js";
 import { useLoad } from "../load.js";
-import { Card, Choice, Empty, Loaded, Page } from "../parts/basics.js";
+import { Card, Choice, Empty, loaded, Page } from "../parts/basics.js";
 import { itemName, namer } from "../parts/names.js";
 import { link, replaceQuery } from "../route.js";
 import { Shares } from "./stats-shares.js";
@@ -14,30 +14,43 @@ const PRESETS = ["7", "30", "90", "all", "range"];
 const DATE = /^\d{4}-\d\d-\d\d$/;
 
 // What the API is asked, from what the address of the page says.
+/**
+ * @param {Ui.Query} query
+ * @returns {Ui.Subject & { from?: string, to?: string, days?: string }}
+ */
 export function asked(query) {
   const subject = { code: query.code, item: query.item };
   if (DATE.test(query.from ?? "") || DATE.test(query.to ?? "")) return { ...subject, from: query.from, to: query.to };
   if (query.days === "all") return subject;
-  return { ...subject, days: PRESETS.includes(query.days) ? query.days : "30" };
+  return { ...subject, days: PRESETS.find((name) => name === query.days) ?? "30" };
 }
 
-const presetOf = (query) => (query.from || query.to ? "range" : PRESETS.includes(query.days) ? query.days : "30");
+/** @param {Ui.Query} query */
+const presetOf = (query) => (query.from || query.to ? "range" : (PRESETS.find((name) => name === query.days) ?? "30"));
 
+/** @param {{ query: Ui.Query, subjects: Api.Subjects, onChange: (changes: Ui.Asked) => void }} props */
 function Subject({ query, subjects, onChange }) {
   const present = subjects.handshakeCodes.filter((code) => !code.removed);
   const removed = subjects.handshakeCodes.filter((code) => code.removed);
   const codes = [...present, ...[...removed].reverse()];
   const codeNames = namer(codes, (code) => code.name);
+  /** @param {Api.SubjectCode} code */
   const keyOf = (code) => `code:${codeNames(code) === code.name ? code.name : `#${code.id}`}`;
   // As the server understands a name: the code that has it, else the newest one that had it.
   const chosen = query.code && codes.find((code) => query.code === `#${code.id}` || query.code === code.name);
   const value = chosen ? keyOf(chosen) : query.item ? `item:${query.item}` : "";
   const itemNames = namer(subjects.items, itemName);
+  /** @type {[string, Api.SubjectItem[]][]} */
   const groups = [
     ["nav.license-items", subjects.items.filter((item) => !item.archived)],
     ["stats.archived-items", subjects.items.filter((item) => item.archived)],
   ];
+  /**
+   * @param {string} key
+   * @param {string} text
+   */
   const option = (key, text) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`;
+  /** @param {string} text */
   const choose = (text) => onChange({ code: null, item: null, ...(text ? { [text.slice(0, 4)]: text.slice(5) } : {}) });
   return html`<div class="field"><label for="subject">${t("stats.subject")}</label>
     <select id="subject" value=${value} onChange=${(e) => choose(e.target.value)}>
@@ -48,9 +61,12 @@ function Subject({ query, subjects, onChange }) {
     </select></div>`;
 }
 
+/** @param {{ query: Ui.Query, shown: Api.Overview | null, onChange: (changes: Ui.Asked) => void }} props */
 function Period({ query, shown, onChange }) {
   const preset = presetOf(query);
+  /** @param {string} name */
   const choose = (name) => onChange(name === "range" ? { days: null, from: shown?.from, to: shown?.to } : { days: name, from: null, to: null });
+  /** @param {"from" | "to"} name */
   const date = (
     name,
   ) => html`<div class="field"><label for=${`range-${name}`}>${t(`stats.${name}`)}</label><input id=${`range-${name}`} type="date" value=${query[name] ?? ""}
@@ -59,13 +75,16 @@ function Period({ query, shown, onChange }) {
     ${preset === "range" && html`<div class="range">${date("from")}${date("to")}</div>`}`;
 }
 
+/** @param {Ui.Page} props */
 export function Statistics({ query }) {
   const subjects = useLoad("/statistics/subjects");
   const wanted = asked(query);
   const found = useLoad("/statistics", wanted);
-  const [day, setDay] = useState(null);
+  const [day, setDay] = useState(/** @type {string | null} */ (null));
+  /** @param {Ui.Asked} changes */
   const change = (changes) => replaceQuery({ ...query, ...changes });
   const shownDay = query.day ?? day ?? found.data?.today;
+  /** @param {string} name */
   const pick = (name) => {
     setDay(name);
     change({ day: name });
@@ -77,7 +96,7 @@ export function Statistics({ query }) {
       <${Period} query=${query} shown=${found.data} onChange=${change} />
       <p class="zone">${t("stats.zone")}</p>
     <//>
-    <${Loaded} of=${found}>${(data) => {
+    ${loaded(found, (data) => {
       if (data.firstDay === null && !data.days.length) {
         return html`<${Card}><${Empty} icon="statistics" title=${t("stats.none")}><p>${t("stats.none-hint")}</p><p><a class="button" href=${link("handshake-codes")}>${t("nav.handshake-codes")}</a></p><//><//>`;
       }
@@ -87,5 +106,5 @@ export function Statistics({ query }) {
         <${Trends} data=${data} subject=${subject} query=${query} change=${change} order=${order} onDay=${pick} />
         <${Day} day=${shownDay} subject=${subject} order=${order} onDay=${pick} />
         <${Groups} wanted=${wanted} query=${query} change=${change} onDay=${pick} /></div>`;
-    }}<//><//>`;
+    })}<//>`;
 }

@@ -6,6 +6,7 @@ import { Card, Fault, Loading, Sent } from "../parts/basics.js";
 import { colorClass, Doughnut } from "../parts/chart.js";
 import { parts, sum } from "./stats-types.js";
 
+/** @param {{ title: string, hint: string, units: Api.Units, order: string[] }} props */
 function Share({ title, hint, units, order }) {
   const cut = parts(units, order);
   const total = sum(units);
@@ -22,6 +23,7 @@ function Share({ title, hint, units, order }) {
     </div><//>`;
 }
 
+/** @param {{ data: Api.Overview, day: string, subject: Ui.Subject, order: string[] }} props */
 export function Shares({ data, day, subject, order }) {
   const hours = useLoad("/statistics/hours", { ...subject, day });
   return html`<div class="grid shares">

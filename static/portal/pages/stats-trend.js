@@ -1,4 +1,8 @@
 // The period day by day: units by type, of all types or as a running total; devices; most at the same time.
+/**
+ * @typedef {"units" | "devices" | "concurrent"} Metric
+ * @typedef {{ day: string, units: Api.Units, devices: number | null, concurrent: number | null }} Day
+ */
 import { number, shortDay, t } from "../i18n.js";
 import { html } from "../lib.js";
 import { Card, Choice, Sent } from "../parts/basics.js";
@@ -6,11 +10,16 @@ import { colorClass, Trend } from "../parts/chart.js";
 import { series, sum } from "./stats-types.js";
 
 const DAY_MS = 86_400_000;
+/** @type {Metric[]} */
 const METRICS = ["units", "devices", "concurrent"];
 const SPLITS = ["types", "together", "running"];
 const MOST_DAYS = 4000;
 
 // Every day of the period, those without anything too.
+/**
+ * @param {Api.Overview} data
+ * @returns {Day[]}
+ */
 function everyDay(data) {
   const first = Date.parse(data.from);
   const count = Math.min(MOST_DAYS, Math.round((Date.parse(data.to) - first) / DAY_MS) + 1);
@@ -20,6 +29,13 @@ function everyDay(data) {
   );
 }
 
+/**
+ * @param {Day[]} lines
+ * @param {Metric} metric
+ * @param {string} split
+ * @param {string[]} order
+ * @returns {{ line: boolean, series: Ui.Part[] }}
+ */
 function drawn(lines, metric, split, order) {
   if (metric !== "units") return { line: true, series: [{ name: t(`stats.metric-${metric}`), index: 0, values: lines.map((line) => line[metric] ?? 0) }] };
   if (split === "types") return { line: false, series: series(lines, order) };
@@ -29,10 +45,11 @@ function drawn(lines, metric, split, order) {
   return { line: true, series: [{ name: t("stats.split-running"), index: 0, values: totals.map((n) => (running += n)) }] };
 }
 
+/** @param {{ data: Api.Overview, subject: Ui.Subject, query: Ui.Query, change: (changes: Ui.Asked) => void, order: string[], onDay: (day: string) => void }} props */
 export function Trends({ data, subject, query, change, order, onDay }) {
   const single = Boolean(subject.code) !== Boolean(subject.item);
-  const metric = single && METRICS.includes(query.metric) ? query.metric : "units";
-  const split = SPLITS.includes(query.split) ? query.split : "types";
+  const metric = (single && METRICS.find((name) => name === query.metric)) || "units";
+  const split = SPLITS.find((name) => name === query.split) ?? "types";
   const lines = everyDay(data);
   const picture = drawn(lines, metric, split, order);
   const total = metric === "units" ? t("stats.total", { n: sum(data.period) }) : t(`stats.most-${metric}`, { n: Math.max(0, ...picture.series[0].values) });

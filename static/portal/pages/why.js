@@ -2,21 +2,29 @@
 import { t, time, wordFor } from "../i18n.js";
 import { html } from "../lib.js";
 import { useList } from "../load.js";
-import { Card, Empty, Loaded, Page, Pill, Select, Sent } from "../parts/basics.js";
+import { Card, Empty, loaded, Page, Pill, Select, Sent } from "../parts/basics.js";
 import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 
 // Of 100, 130, 140, 144 and 150 nothing is kept (docs/design/authorizing.md, Kept for Why?).
 const CODES = [101, 102, 103, 104, 106, 107, 108, 109, 111, 112, 113, 114, 115, 120, 121, 122, 123, 124, 141, 151];
 // What to do about a refusal: where a quota is used up that depends on what the item counts.
+/** @type {Record<string, string>} */
 const COUNTED = { scan: "units", page: "units", concurrentDevice: "concurrent", concurrentInstance: "concurrent" };
+/**
+ * @param {number} code
+ * @param {Api.Verdict[]} items
+ */
 const advice = (code, items) => {
-  const way = code === 120 && items.find((item) => item.code === code)?.chargeWay;
-  return way in COUNTED ? t(`advice.120-${COUNTED[way]}`) : wordFor(`advice.${code}`, "");
+  const way = (code === 120 && items.find((item) => item.code === code)?.chargeWay) || "";
+  return Object.hasOwn(COUNTED, way) ? t(`advice.120-${COUNTED[way]}`) : wordFor(`advice.${code}`, "");
 };
+/** @param {number} code */
 const verdict = (code) => wordFor(`code.${code}`, String(code));
+/** @param {unknown} value */
 const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
 
+/** @param {{ one: Api.RefusedRequest }} props */
 function Detail({ one }) {
   const asked = Object.entries(one.asked).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && !value.length));
   return html`<p><${Sent}>${one.detail}<//></p>
@@ -31,6 +39,7 @@ function Detail({ one }) {
     <p class="hint">${t("why.request-id")} <span class="mono">${one.requestId}</span></p>`;
 }
 
+/** @returns {Ui.Column<Api.RefusedRequest>[]} */
 const columns = () => [
   { label: t("why.time"), sort: "time", kind: "date", render: (one) => time(one.time) },
   {
@@ -51,17 +60,21 @@ const columns = () => [
   },
 ];
 
+/** @param {Ui.Page} props */
 export function Why({ query }) {
   const refused = useList("/why", { sort: "time", order: "desc", q: query.q ?? "" });
   return html`<${Page} title=${t("nav.why")} lead=${t("why.lead")}><${Card}>
     <div class="tools"><${Search} list=${refused} label=${t("why.search")} />
       <${Select} hidden label=${t("why.filter")} value=${refused.filters.code ?? ""} options=${[["", t("why.all")], ...CODES.map((code) => [String(code), `${code} ${verdict(code)}`])]} onChange=${(code) => refused.filter({ code })} /></div>
-    <${Loaded} of=${refused}>${({ refused: rows, found }) => html`${
-      rows.length
-        ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => `${one.requestId} ${one.time} ${one.asked.device}`} nameOf=${(one) => `${time(one.time)} ${verdict(one.code)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
-        : refused.asked.q || refused.filters.code
-          ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
-          : html`<${Empty} icon="check" title=${t("why.none")}><p>${t("why.none-hint")}</p><//>`
-    }
-      <${Pager} list=${refused} found=${found} />`}<//><//><//>`;
+    ${loaded(
+      refused,
+      ({ refused: rows, found }) => html`${
+        rows.length
+          ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => `${one.requestId} ${one.time} ${one.asked.device}`} nameOf=${(one) => `${time(one.time)} ${verdict(one.code)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
+          : refused.asked.q || refused.filters.code
+            ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
+            : html`<${Empty} icon="check" title=${t("why.none")}><p>${t("why.none-hint")}</p><//>`
+      }
+      <${Pager} list=${refused} found=${found} />`,
+    )}<//><//>`;
 }

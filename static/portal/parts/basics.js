@@ -3,21 +3,25 @@ import { html, useEffect, useId, useRef, useState } from "../lib.js";
 import { hasWords, t, wordFor } from "../i18n.js";
 import { Icon } from "./icon.js";
 
-export function Button({ icon, kind = "", busy = false, label, children, ...more }) {
+/** @param {{ icon?: string, kind?: string, busy?: boolean, label?: string, disabled?: boolean, children?: Ui.Drawn }} props */
+export function Button({ icon, kind = "", busy = false, label, disabled, children, ...more }) {
   return html`<button type="button" class=${`button ${kind}`} aria-label=${label} title=${label} aria-busy=${busy || undefined}
-    disabled=${busy || more.disabled} ...${more}>
+    disabled=${busy || disabled} ...${more}>
     ${icon && html`<${Icon} name=${icon} />`}${children && html`<span>${children}</span>`}
   </button>`;
 }
 
+/** @param {{ kind?: string, children?: Ui.Drawn }} props */
 export function Pill({ kind = "plain", children }) {
   return html`<span class=${`pill pill-${kind}`}>${children}</span>`;
 }
 
+/** @param {{ level?: Api.Notice["level"] | "done", children?: Ui.Drawn }} props */
 export function Notice({ level = "hint", children }) {
   return html`<div class=${`notice notice-${level}`}><${Icon} name=${level === "done" ? "check" : level} /><div>${children}</div></div>`;
 }
 
+/** @param {{ error?: Ui.Fault | null, retry?: () => void }} props */
 export function Fault({ error, retry }) {
   if (!error) return null;
   return html`<div class="notice notice-error" role="alert">
@@ -25,12 +29,13 @@ export function Fault({ error, retry }) {
     <div>
       ${error.sentence ?? t("error.page")}
       ${error.sentence && error.sentence !== error.message && error.status ? html`<div class="small" lang="en">${error.message}</div>` : null}
-      ${error.requestId && error.status >= 500 ? html`<div class="small">${t("error.request", { id: error.requestId })}</div>` : null}
+      ${error.requestId && (error.status ?? 0) >= 500 ? html`<div class="small">${t("error.request", { id: error.requestId })}</div>` : null}
     </div>
     ${retry && html`<${Button} icon="refresh" onClick=${retry}>${t("action.retry")}<//>`}
   </div>`;
 }
 
+/** @param {{ icon?: string, title: string, children?: Ui.Drawn }} props */
 export function Empty({ icon = "items", title, children }) {
   return html`<div class="empty"><${Icon} name=${icon} /><h3>${title}</h3>${children}</div>`;
 }
@@ -39,13 +44,19 @@ export function Loading() {
   return html`<div class="loading" role="status"><span class="spinner"></span>${t("common.loading")}</div>`;
 }
 
-// What was loaded, or why not yet: `children` is a function of the data.
-export function Loaded({ of, children }) {
+// What was loaded, or why not yet. A function, no component: so the type of the data reaches `draw`.
+/**
+ * @template T
+ * @param {Ui.Load<T>} of
+ * @param {(data: T) => Ui.Drawn} draw
+ */
+export function loaded(of, draw) {
   if (of.error && !of.data) return html`<${Fault} error=${of.error} retry=${of.reload} />`;
   if (!of.data) return html`<${Loading} />`;
-  return html`${of.error && html`<${Fault} error=${of.error} retry=${of.reload} />`}${children(of.data)}`;
+  return html`${of.error && html`<${Fault} error=${of.error} retry=${of.reload} />`}${draw(of.data)}`;
 }
 
+/** @param {{ title: string, lead?: string, actions?: Ui.Drawn, children?: Ui.Drawn }} props */
 export function Page({ title, lead, actions, children }) {
   useEffect(() => {
     document.title = `${title} – LTS`;
@@ -54,12 +65,17 @@ export function Page({ title, lead, actions, children }) {
     ${actions && html`<div class="actions">${actions}</div>`}</div>${children}`;
 }
 
+/** @param {{ title?: string, actions?: Ui.Drawn, kind?: string, children?: Ui.Drawn }} props */
 export function Card({ title, actions, children, kind = "" }) {
   return html`<section class=${`card ${kind}`}>
     ${title && html`<div class="card-head"><h2>${title}</h2>${actions && html`<div class="actions">${actions}</div>`}</div>`}
     ${children}</section>`;
 }
 
+/**
+ * @param {string} text
+ * @param {HTMLInputElement} field
+ */
 async function copyText(text, field) {
   if (navigator.clipboard && window.isSecureContext) {
     await navigator.clipboard.writeText(text);
@@ -74,15 +90,16 @@ const COPIED_MS = 2500,
   WARNED_MS = 12000;
 
 // A value in a field that can be selected, with a button that copies it; `warning` is said once it is copied.
+/** @param {{ value: string, label: string, warning?: string | null }} props */
 export function Copyable({ value, label, warning = null }) {
-  const field = useRef(null);
-  const [done, setDone] = useState(null);
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const [done, setDone] = useState(/** @type {string | null} */ (null));
   const copy = async () => {
     let good = false;
     try {
-      good = await copyText(value, field.current);
+      if (field.current) good = await copyText(value, field.current);
     } catch {
-      field.current.select(); // the browser does not allow it: selected, so that the keyboard can copy
+      field.current?.select(); // the browser does not allow it: selected, so that the keyboard can copy
     }
     setDone(good ? "common.copied" : "common.selected");
     setTimeout(() => setDone(null), warning ? WARNED_MS : COPIED_MS);
@@ -95,6 +112,7 @@ export function Copyable({ value, label, warning = null }) {
 }
 
 // How much of a quota is used, as a bar with its figures beside it.
+/** @param {{ used: number, quota: number, text: Ui.Drawn }} props */
 export function UsedBar({ used, quota, text }) {
   const share = quota ? used / quota : used ? 1 : 0;
   const level = share >= 1 ? "full" : share >= 0.8 ? "high" : "fine";
@@ -102,9 +120,10 @@ export function UsedBar({ used, quota, text }) {
     style=${{ width: `${Math.min(100, share * 100)}%` }}></div></div><div class="used-text">${text}</div></div>`;
 }
 
+/** @param {{ label: string, hint?: string, error?: Ui.Fault | string | null, wide?: boolean, children: (given: object) => Ui.Drawn }} props */
 export function Field({ label, hint, error, children, wide = false }) {
   const id = useId();
-  const message = error && (error.sentence ?? error);
+  const message = typeof error === "string" ? error : error?.sentence;
   const describedby = [hint && `${id}-hint`, message && `${id}-error`].filter(Boolean).join(" ") || undefined;
   return html`<div class=${`field${wide ? " field-wide" : ""}`}>
     <label for=${id}>${label}</label>
@@ -114,11 +133,13 @@ export function Field({ label, hint, error, children, wide = false }) {
   </div>`;
 }
 
+/** @param {{ label: string, hint?: string, error?: Ui.Fault | string | null, value: string, onInput: (text: string) => void, wide?: boolean }} props */
 export function Text({ label, hint, error, value, onInput, wide, ...more }) {
   return html`<${Field} label=${label} hint=${hint} error=${error} wide=${wide}>${(given) =>
     html`<input type="text" value=${value} onInput=${(e) => onInput(e.target.value)} autocomplete="off" spellcheck=${false} ...${given} ...${more} />`}<//>`;
 }
 
+/** @param {{ label: string, hint?: string, value?: string, onChange: (key: string) => void, options: [string, string][], hidden?: boolean }} props */
 export function Select({ label, hint, value, onChange, options, hidden = false, ...more }) {
   const id = useId();
   return html`<div class=${hidden ? "inline" : "field"}>
@@ -129,20 +150,24 @@ export function Select({ label, hint, value, onChange, options, hidden = false, 
   </div>`;
 }
 
+/** @param {{ label: string, checked: boolean, onChange: (checked: boolean) => void, kind?: "checkbox" | "radio" }} props */
 export function Check({ label, checked, onChange, kind = "checkbox", ...more }) {
   return html`<label class="check"><input type=${kind} checked=${checked} onChange=${(e) => onChange(e.target.checked)} ...${more} /><span>${label}</span></label>`;
 }
 
 // One of a few choices, side by side.
+/** @param {{ label: string, value: string, onChange: (key: string) => void, options: [string, Ui.Drawn][] }} props */
 export function Choice({ label, value, onChange, options }) {
   return html`<div class="choice" role="group" aria-label=${label}>${options.map(
     ([key, text]) => html`<button type="button" key=${key} aria-pressed=${key === value ? "true" : "false"} onClick=${() => onChange(key)}>${text}</button>`,
   )}</div>`;
 }
 
+/** @param {{ way: string }} props */
 export function ChargeWay({ way }) {
   return html`<span title=${hasWords(`way-hint.${way}`) ? t(`way-hint.${way}`) : undefined}>${wordFor(`way.${way}`, way)}</span>`;
 }
 
 // A text that a client or a vendor sent: shown as it is, and unable to turn what stands beside it around.
+/** @param {{ mono?: boolean, children?: Ui.Drawn }} props */
 export const Sent = ({ children, mono = false }) => html`<bdi class=${mono ? "mono" : ""}>${children}</bdi>`;

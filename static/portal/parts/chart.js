@@ -1,15 +1,24 @@
 // The one place that knows Chart.js: loaded when a page first draws a chart. A canvas says nothing to a screen reader,
 // so every chart has a label and its figures in a table beside it.
+/**
+ * @typedef {{ type: string, data: object, options: Record<string, unknown> }} Config
+ * @typedef {{ destroy: () => void }} Drawing
+ * @typedef {{
+ *   new (canvas: HTMLCanvasElement, config: Config): Drawing,
+ *   defaults: { color: string, borderColor: string, animation: boolean, font: { family: string } }
+ * }} ChartLibrary
+ */
 import { html, useEffect, useRef, useState } from "../lib.js";
 import { number } from "../i18n.js";
 
+/** @type {Promise<ChartLibrary | void> | null} */
 let loading = null;
 let failures = 0;
 // A browser keeps a module's failure under its address (HTML, "fetch a single module script"), hence another one.
 function library() {
   const again = failures ? `?again=${failures}` : "";
   loading ??= import(`../../vendor/chart.js-4.6.1/chart.js${again}`).then(
-    () => globalThis.Chart,
+    () => /** @type {{ Chart?: ChartLibrary }} */ (globalThis).Chart,
     () => {
       loading = null;
       failures += 1;
@@ -20,8 +29,11 @@ function library() {
 
 export const SERIES = 8;
 // The color of the n-th type, as a class of the style sheet and as a value for the canvas.
+/** @param {number} index */
 export const colorClass = (index) => `series-${index % SERIES}`;
+/** @param {string} name */
 const cssValue = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** @param {number} index */
 export const color = (index) => cssValue(`--series-${index % SERIES}`);
 
 function useTheme() {
@@ -34,22 +46,23 @@ function useTheme() {
   return count;
 }
 
+/** @param {{ label: string, config: () => Config, height: number, onPick?: (index: number) => void }} props */
 function Canvas({ label, config, height, onPick }) {
-  const canvas = useRef(null);
-  const chart = useRef(null);
+  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const chart = useRef(/** @type {Drawing | null} */ (null));
   const theme = useTheme();
   const pick = useRef(onPick);
   pick.current = onPick;
   useEffect(() => {
     let gone = false;
     library().then((Chart) => {
-      if (gone || !Chart) return; // without the library the table beside the chart has the figures
+      if (gone || !Chart || !canvas.current) return; // without the library the table beside the chart has the figures
       Chart.defaults.color = cssValue("--ink-soft");
       Chart.defaults.borderColor = cssValue("--line");
       Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
       Chart.defaults.animation = false;
       const made = config();
-      made.options.onClick = (event, hits) => hits.length && pick.current?.(hits[0].index);
+      made.options.onClick = (/** @type {Event} */ _, /** @type {{ index: number }[]} */ hits) => hits.length && pick.current?.(hits[0].index);
       chart.current = new Chart(canvas.current, made);
     });
     return () => {
@@ -61,9 +74,14 @@ function Canvas({ label, config, height, onPick }) {
   return html`<div class="chart" style=${{ height: `${height}px` }}><canvas ref=${canvas} role="img" aria-label=${label}></canvas></div>`;
 }
 
-const tooltip = { callbacks: { label: (item) => ` ${item.dataset.label ?? item.label}: ${number(item.raw)}` } };
+const tooltip = {
+  callbacks: {
+    label: (/** @type {{ dataset: { label?: string }, label: string, raw: number }} */ item) => ` ${item.dataset.label ?? item.label}: ${number(item.raw)}`,
+  },
+};
 
 // `parts`: [[name, units]] in the order of their colors.
+/** @param {{ label: string, parts: [string, number][] }} props */
 export function Doughnut({ label, parts }) {
   const key = JSON.stringify(parts);
   const config = useConfig(
@@ -81,6 +99,7 @@ export function Doughnut({ label, parts }) {
 }
 
 // Bars over `labels`, one set of bars a series; `line` draws lines instead.
+/** @param {{ label: string, labels: string[], series: Ui.Part[], line?: boolean, height?: number, onPick?: (index: number) => void }} props */
 export function Trend({ label, labels, series, line = false, height = 260, onPick }) {
   const key = JSON.stringify([labels, series, line]);
   const config = useConfig(
@@ -105,7 +124,7 @@ export function Trend({ label, labels, series, line = false, height = 260, onPic
         interaction: { mode: "index", intersect: false },
         scales: {
           x: { stacked: !line, grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 } },
-          y: { stacked: !line, beginAtZero: true, ticks: { precision: 0, callback: (value) => number(value) } },
+          y: { stacked: !line, beginAtZero: true, ticks: { precision: 0, callback: (/** @type {number} */ value) => number(value) } },
         },
         plugins: { legend: { display: false }, tooltip },
       },
@@ -116,8 +135,12 @@ export function Trend({ label, labels, series, line = false, height = 260, onPic
 }
 
 // The same function as long as what it draws is the same, so that a chart is not made anew for nothing.
+/**
+ * @param {() => Config} make
+ * @param {string} key
+ */
 function useConfig(make, key) {
-  const held = useRef({ key: null, make: null });
+  const held = useRef({ key, make });
   if (held.current.key !== key) held.current = { key, make };
   return held.current.make;
 }

@@ -5,14 +5,18 @@ import { useAction } from "../load.js";
 import { t } from "../i18n.js";
 import { Button, Fault } from "./basics.js";
 
+/** @param {{ title: string, onClose: () => void, wide?: boolean, closable?: boolean, children?: Ui.Drawn }} props */
 export function Dialog({ title, onClose, wide = false, closable = true, children }) {
-  const box = useRef(null);
+  const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const id = useId();
   useEffect(() => {
     const before = document.activeElement;
-    box.current.showModal();
-    return () => before?.isConnected && before.focus();
+    box.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
+  /** @param {Event} event */
   const cancel = (event) => {
     event.preventDefault();
     if (closable) onClose();
@@ -27,8 +31,16 @@ export function Dialog({ title, onClose, wide = false, closable = true, children
 // A form in a dialog: `save` does the work and throws what is wrong; `onSaved` loads the page anew, then closes:
 // who opens the form again at once must not find, and save, what was there before. `onOutrun` loads it anew where another
 // changed the same meanwhile; the form stays, with what was typed.
+/**
+ * @template T
+ * @param {{
+ *   title: string, saveWord: string, save: () => Promise<T>, onClose: () => void, onSaved: (saved: T) => unknown, onOutrun?: () => unknown, wide?: boolean,
+ *   danger?: boolean, children?: Ui.Drawn | ((error: Ui.Fault | null) => Ui.Drawn)
+ * }} props
+ */
 export function FormDialog({ title, saveWord, save, onClose, onSaved, onOutrun, wide, danger = false, children }) {
   const action = useAction();
+  /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
     const { ok, error } = await action.run(async () => onSaved(await save()));

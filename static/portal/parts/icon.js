@@ -1,6 +1,7 @@
 // Our own line icons, 24 × 24; always beside words or a label, hence hidden from screen readers.
 import { html } from "../lib.js";
 
+/** @type {Record<string, string>} */
 const PATHS = {
   home: "M4 11l8-7 8 7M6 9.5V20h12V9.5M10 20v-6h4v6",
   items: "M5 3h10l4 4v14H5zM15 3v4h4M9 12h6M9 16h6",
@@ -43,6 +44,7 @@ const PATHS = {
   link: "M10 14a4 4 0 005.700 0l3-3a4 4 0 00-5.700-5.700l-1 1M14 10a4 4 0 00-5.700 0l-3 3a4 4 0 005.700 5.700l1-1",
 };
 
+/** @param {{ name: string, filled?: boolean }} props */
 export function Icon({ name, filled = false }) {
   return html`<svg class=${`icon${filled ? " icon-filled" : ""}`} viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>`;
 }

@@ -1,7 +1,14 @@
 // Names in a list from which one is chosen.
+/** @param {{ itemId: string, description: string, licenseId: string }} item */
 export const itemName = (item) => `${item.itemId} · ${item.description || item.licenseId}`;
 
 // The name of each thing, with its number beside it where others in the list are called so too.
+/**
+ * @template {{ id: number }} T
+ * @param {T[]} things
+ * @param {(one: T) => string} nameOf
+ * @returns {(one: T) => string}
+ */
 export function namer(things, nameOf) {
   const names = things.map(nameOf);
   return (one) => {

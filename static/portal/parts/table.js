@@ -4,19 +4,31 @@ import { t } from "../i18n.js";
 import { Button } from "./basics.js";
 import { Icon } from "./icon.js";
 
+/**
+ * @template Row
+ * @param {{ column: Ui.Column<Row>, list: Ui.List<unknown> }} props
+ */
 function Head({ column, list }) {
-  if (!column.sort) return html`<th scope="col" role="columnheader" class=${column.kind ?? ""}>${column.label}</th>`;
-  const active = list.asked.sort === column.sort;
+  const { sort } = column;
+  if (!sort) return html`<th scope="col" role="columnheader" class=${column.kind ?? ""}>${column.label}</th>`;
+  const active = list.asked.sort === sort;
   const direction = active ? (list.asked.order === "asc" ? "ascending" : "descending") : "none";
   return html`<th scope="col" role="columnheader" class=${column.kind ?? ""} aria-sort=${direction}>
-    <button type="button" class=${`sort sort-${direction}`} onClick=${() => list.sortBy(column.sort)}>${column.label}<${Icon} name=${
+    <button type="button" class=${`sort sort-${direction}`} onClick=${() => list.sortBy(sort)}>${column.label}<${Icon} name=${
       direction === "ascending" ? "up" : direction === "descending" ? "down" : "sort"
     } /></button></th>`;
 }
 
 // `nameOf(row)` tells a screen reader which row it is. `columns`: {label, render(row), sort?, kind? = "num", "wide", "name" or "date"}; `expand(row)` gives what a row shows when it is opened.
+/**
+ * @template Row
+ * @param {{
+ *   label: string, columns: Ui.Column<Row>[], rows: Row[], list: Ui.List<unknown>, keyOf: (row: Row) => string | number,
+ *   nameOf?: (row: Row) => string | number, expand?: (row: Row) => Ui.Drawn, foot?: Ui.Drawn, busy?: boolean
+ * }} props
+ */
 export function Table({ label, columns, rows, list, keyOf, nameOf = keyOf, expand, foot, busy = false }) {
-  const [open, setOpen] = useState(null);
+  const [open, setOpen] = useState(/** @type {string | number | null} */ (null));
   const id = useId();
   return html`<div class=${`table-wrap${busy ? " busy" : ""}`} role="region" aria-label=${label} tabindex="0">
     <table role="table" class="cards" aria-label=${label}>
@@ -33,13 +45,14 @@ export function Table({ label, columns, rows, list, keyOf, nameOf = keyOf, expan
               onClick=${() => setOpen(shown ? null : key)}><${Icon} name="chevron" /></button></td>`
           }
             ${columns.map((column) => html`<td role="cell" key=${column.label} class=${column.kind ?? ""} data-label=${column.label}><div class="cell">${column.render(row)}</div></td>`)}</tr>
-          ${shown && html`<tr role="row" class="detail" id=${`${id}-${index}`}><td role="cell" colspan=${columns.length + 1}>${expand(row)}</td></tr>`}
+          ${shown && html`<tr role="row" class="detail" id=${`${id}-${index}`}><td role="cell" colspan=${columns.length + 1}>${expand?.(row)}</td></tr>`}
         <//>`;
       })}</tbody>
       ${foot && html`<tfoot role="rowgroup">${foot}</tfoot>`}
     </table></div>`;
 }
 
+/** @param {{ list: Ui.List<unknown>, label: string, placeholder?: string }} props */
 export function Search({ list, label, placeholder }) {
   const [text, setText] = useState(list.asked.q);
   const id = useId();
@@ -52,6 +65,7 @@ export function Search({ list, label, placeholder }) {
     <input id=${id} type="search" value=${text} maxlength="200" placeholder=${placeholder ?? label} onInput=${(e) => setText(e.target.value)} /></div>`;
 }
 
+/** @param {{ list: Ui.List<unknown>, found: number }} props */
 export function Pager({ list, found }) {
   const pages = Math.max(1, Math.ceil(found / list.size));
   const { page } = list.asked;

