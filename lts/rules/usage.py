@@ -116,7 +116,7 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
     alive = [entry.slot for entry in entries]
     for position, item in enumerate(lease.items):
         most = item.instances
-        series[position, None] = _instances(entries, most) if most > 1 else dict.fromkeys(alive, most)
+        series[position, None] = instances_by_slot(entries, most) if most > 1 else dict.fromkeys(alive, most)
     by_name: dict[str, dict[int, int]] = {}
     for slot, _, usage, _ in entries:
         for name, count in usage.items():
@@ -157,7 +157,7 @@ def turns_of(slots: Iterable[int]) -> Iterator[int]:
         seen[slot] += 1
 
 
-def _instances(entries: Sequence[Entry], most: int) -> dict[int, int]:
+def instances_by_slot(entries: Sequence[Entry], most: int) -> dict[int, int]:
     """The highest number of instances reported of each slot, at most the lease's, which is also the default."""
     slots: dict[int, int] = {}
     for entry in entries:

@@ -49,7 +49,7 @@ FIRST_EPOCH = Epoch(0, True, 0, {})
 
 
 class Memory:
-    """What the writer keeps between batches; everything here can be loaded from the tables again."""
+    """What the writer keeps between batches; all but `fewer` can be loaded from the tables again."""
 
     def __init__(self, build_catalog: BuildCatalog, apply: Apply) -> None:
         self.build_catalog = build_catalog
@@ -69,6 +69,8 @@ class Memory:
         self.epochs: dict[int, Epoch] = {}
         self.aliases: dict[AliasKey, int] = {}
         self.rounds: dict[int, int] = {}
+        self.fewer: dict[tuple[int, int], int] = {}
+        """Since when (UTC seconds) devices hold fewer instances than before, by (device, item); see seats.put."""
 
 
 class Transaction:
@@ -91,6 +93,7 @@ class Transaction:
         self.epochs = memory.epochs
         self.aliases = memory.aliases
         self.rounds = memory.rounds
+        self.fewer = memory.fewer
         self.writing = (memory.origin, memory.serial)
         self.catalog_changed = False
         self.housekeeping = False

@@ -75,9 +75,11 @@ def test_ten_devices_of_the_last_week_that_went_on_are_noticed(server: Lab) -> N
         server.time.forward(1)
     now = server.time.now
     with server.ctx.store.reader() as db:
-        assert [one.params["device"] for one in gone_on_notices(db, now)] == [
-            f"device-{number:02}" for number in range(10, 0, -1)
-        ]
+        *named, more = gone_on_notices(db, now)
+        assert [one.params["device"] for one in named] == [f"device-{number:02}" for number in range(10, 0, -1)]
+        assert (more.code, more.params) == ("used-after-release-more", {"count": 1})
+        assert more.detail.startswith("And 1 more: ")
+        assert len(gone_on_notices(db, now - 2 + 7 * DAY_SECONDS)) == 2
         assert len(gone_on_notices(db, now - 1 + 7 * DAY_SECONDS)) == 1
         assert gone_on_notices(db, now + 7 * DAY_SECONDS) == []
 

@@ -1,11 +1,12 @@
-"""Devices that go on under a lease whose seat was given back (docs/design/charging.md, Release)."""
+"""Devices that go on with a seat, or instances of it, that they gave back (docs/design/charging.md, Release)."""
 
 from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, Lease
+from lts.rules.authorize import has_seat
 from lts.rules.catalog import LicenseItem
 from lts.rules.notices import WARNING, Notice
-from lts.rules.usage import AHEAD_SECONDS, Entry
+from lts.rules.usage import AHEAD_SECONDS, Entry, instances_by_slot
 from lts.service.core.today import Today
 from lts.store import audit, seats
 from lts.store.records import Event
@@ -29,15 +30,23 @@ def tell(tx: Transaction, today: Today, device: str, items: list[str], now: int)
 
 
 def used_after_release(
-    db: Connection, device: int, lease: Lease, items: list[LicenseItem], entries: list[Entry]
+    tx: Transaction, device: int, lease: Lease, items: list[LicenseItem], entries: list[Entry], now: int
 ) -> list[str]:
-    """Ids of the items of a lease that were used after the device gave their seats back, by a clock that may be
-    ahead."""
-    newest = max((entry.slot for entry in entries), default=0) * SLOT_SECONDS
-    held, found = seats.newest_of(db, device), []
+    """Ids of the items of a lease that were used after the device (number) gave their seats back, or by more instances
+    than it kept, by a clock that may be ahead. `now` in UTC seconds."""
+    held, found = seats.newest_of(tx.db, device), []
     for claim, item in zip(lease.items, items, strict=True):
         seat = held.get(item.key)
-        if seat is not None and seat.grant == claim.grant and seat.closed and newest >= seat.end + AHEAD_SECONDS:
+        if seat is None or not has_seat(claim.charge_way) or claim.grant > seat.grant:
+            continue
+        if seat.closed:
+            kept, since = 0, seat.end
+        elif seat.instances < claim.instances:
+            kept, since = seat.instances, tx.fewer.setdefault((device, item.key), now)
+        else:
+            continue
+        after = [entry for entry in entries if entry.slot * SLOT_SECONDS >= since + AHEAD_SECONDS]
+        if any(instances > kept for instances in instances_by_slot(after, claim.instances).values()):
             found.append(item.item.item_id)
     return found
 
@@ -46,16 +55,25 @@ def notices(db: Connection, now: int) -> list[Notice]:
     """Devices that went on within the last week, the newest first; `now` in UTC seconds."""
     wanted = audit.Wanted(actions=(GONE_ON,), since=now - _SHOWN_DAYS * DAY_SECONDS)
     told: dict[str, set[str]] = {}
-    for line in audit.lines(db, wanted, 0, 100):
+    for line in audit.lines(db, wanted, 0, _SHOWN_DAYS * MOST_A_DAY):
         told.setdefault(line.subject, set()).add(str(line.detail["item"]))
-    return [_notice(device, sorted(items)) for device, items in list(told.items())[:_SHOWN]]
+    found = [_notice(device, sorted(items)) for device, items in list(told.items())[:_SHOWN]]
+    return [*found, _more(len(told) - _SHOWN)] if len(told) > _SHOWN else found
 
 
 def _notice(device: str, items: list[str]) -> Notice:
     named = ", ".join(items)
     sentence = (
         f"Device {device} went on using license {'item' if len(items) == 1 else 'items'} {named} after its seat was"
-        " given back: its use is counted, but not in the quota of seats. If no administrator released it, ask who made"
-        " the application."
+        " given back, or used more instances than it kept: its use is counted, but not in the quota of seats. If no"
+        " administrator released it, ask who made the application."
     )
-    return Notice("used-after-release", sentence, WARNING, {"device": device, "item": named})
+    return Notice(GONE_ON, sentence, WARNING, {"device": device, "item": named})
+
+
+def _more(number: int) -> Notice:
+    sentence = (
+        f"And {number} more: at least so many other devices went on within the last week after a seat was given back."
+        " The audit log names them."
+    )
+    return Notice("used-after-release-more", sentence, WARNING, {"count": number})

@@ -269,7 +269,7 @@ def _record(
             tried.before, tried.after = before, counts
             raise _LimitPassed
     if number and not renewed:
-        gone_on = goneon.used_after_release(tx.db, number, lease, held, entries)
+        gone_on = goneon.used_after_release(tx, number, lease, held, entries, now)
         goneon.tell(tx, ctx.today, lease.device, gone_on, now)
     newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
     if reached is not None:

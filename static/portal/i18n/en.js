@@ -636,6 +636,7 @@ export const words = {
   "notice.url-http": "",
   "notice.url-local": "",
   "notice.used-after-release": "",
+  "notice.used-after-release-more": "",
   "notice.whose": " (organization {organization})",
   "pair-event.alone": "Served alone",
   "pair-event.cannot-store": "The main can store nothing, the standby serves",
