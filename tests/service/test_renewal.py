@@ -275,3 +275,19 @@ def test_a_lease_over_counts_and_seats_is_renewed_from_its_first_report_on(serve
         server.time.forward(180)
         lease = renewed(server, lease, {"Label": 1})
     assert lease is not None
+
+
+def test_a_report_whose_own_counts_bring_the_lease_s_order_back_renews_it(server: Lab) -> None:
+    grace = {"quota": 10, "graceQuota": 50}
+    server.load(
+        item("A", modules=["a"], expiresAt=iso(NOON + 100 * DAY_SECONDS), **grace), item("B", modules=["b"], **grace)
+    )
+    device = str(uuid4())
+    asked: dict[str, Any] = {"device": device, "modules": ("a", "b")}
+    lease = server.authorize(**asked)
+    assert [one.item_id for one in lease.items] == ["A", "B"]
+    server.report(server.authorize(modules=("a",)).lease, {"a": 10})
+    assert renewed(server, lease.lease, {"b": 9}) is None, "A is in grace, so B comes first"
+    assert renewed(server, lease.lease, {"b": 10}) is not None, "both are in grace now"
+    assert [one.item_id for one in server.authorize(**asked).items] == ["A", "B"]
+    assert (server.used(1), server.used(2)) == (10, 10)

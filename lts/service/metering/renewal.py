@@ -31,8 +31,8 @@ def renewal(
     """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
     same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
     `seat_now` and `so_far` as in standing_of."""
-    if step.cloned or code.removed or lease.issuer != issuer:
-        return ()  # a lease of the pair's other server: its holder has other certificates, and authorizes anew
+    if not may_renew(lease, code, step, issuer):
+        return ()
     look_up = standing_of(tx, code, device, now, item_now, seat_now, so_far)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
@@ -49,6 +49,12 @@ def renewal(
     granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device)).granted
     same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
     return granted if same else ()
+
+
+def may_renew(lease: Lease, code: Code, step: Step, issuer: str) -> bool:
+    """Whether a lease can be renewed at all, whatever is counted. Not one of the pair's other server: its holder has
+    other certificates, and authorizes anew."""
+    return not step.cloned and not code.removed and lease.issuer == issuer
 
 
 def _is_same(granted: Granted, claim: LeaseItem, item: LicenseItem) -> bool:

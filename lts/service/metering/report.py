@@ -30,7 +30,7 @@ from lts.service.metering.authorize import (
 )
 from lts.service.metering.counting import Counting, Sender, count, has_room_apart
 from lts.service.metering.leased import leased, not_held
-from lts.service.metering.renewal import renewal
+from lts.service.metering.renewal import may_renew, renewal
 from lts.service.metering.standing import NOTHING, counted
 from lts.store import devices, feed, records
 from lts.store import usage as stored
@@ -244,7 +244,7 @@ def _record(
     so_far = tried.after if before == tried.before else NOTHING  # others may have reported since
     seat_now = ctx.clock.seat_time(now)
     renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, seat_now, so_far)
-    to_check = bool(renewed) and not so_far
+    to_check = not so_far and may_renew(lease, code, step, ctx.leases.issuer)
     if to_check and not before:
         before = _counted(tx, code, held, now, item_now)
     sender = Sender(lease, uuid, held, code.key, number)
