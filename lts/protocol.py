@@ -46,20 +46,26 @@ def iso(unix_seconds: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
 
 
+_NO_TIME = "not a time such as 2026-11-25T02:03:04Z"
+
+
 def parse_iso(text: str) -> int:
     """UTC seconds of an RFC 3339 time with an offset. Raises ValueError with a sentence."""
     match = _RFC3339.match(text)
     if match is None:
-        raise ValueError("not a time such as 2026-11-25T02:03:04Z")
+        raise ValueError(_NO_TIME)
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     leap = second == 60
-    moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=timezone.utc)
+    try:
+        moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=timezone.utc)
+    except ValueError:  # no such day or hour; its own words are no sentence
+        raise ValueError(_NO_TIME) from None
     seconds = (moment - _EPOCH) // timedelta(seconds=1) + leap
     zone = match.group(7)
     if zone not in "Zz":
         hours, minutes = int(zone[1:3]), int(zone[4:6])
         if hours > 23 or minutes > 59:
-            raise ValueError("not a time such as 2026-11-25T02:03:04Z")
+            raise ValueError(_NO_TIME)
         offset = hours * 3600 + minutes * 60
         seconds -= offset if zone[0] == "+" else -offset
     return seconds

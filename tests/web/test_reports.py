@@ -67,6 +67,13 @@ def test_any_second_of_a_slot_names_the_slot() -> None:
     assert read.slot == slot_of(parse_iso(SLOT))
 
 
+@pytest.mark.parametrize("slot", ["2026-11-25T24:00:00Z", "2026-02-30T00:00:00Z", "0000-01-01T00:00:00Z", "today"])
+def test_a_slot_that_is_no_time_is_said_to_be_none(slot: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        read_report(text(entry(slot=slot)))
+    assert caught.value.detail == "reports[0].slot is not a time such as 2026-11-25T02:03:04Z."
+
+
 @pytest.mark.parametrize(
     "count",
     [
