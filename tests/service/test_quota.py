@@ -186,6 +186,24 @@ def test_the_holder_of_the_last_seat_under_a_cap_goes_on(server: Lab) -> None:
     assert caught.value.code == 120
 
 
+def test_instances_that_came_by_another_code_fill_the_cap_of_each(server: Lab) -> None:
+    capped = server.load(item("one", "concurrentInstance", 10, overdraft=0, maxOfflineDays=30))
+    handshakes.edit(server.ctx, capped, {"items": [{"id": 1, "cap": 3}]}, "test", server.time.now)
+    open_one = handshakes.add(
+        server.ctx, "216998", {"custom": "open", "items": [{"id": 1, "cap": None}]}, "test", NOON
+    ).name
+    device = str(uuid4())
+    server.authorize(capped, device)
+    server.time.forward(1)
+    server.authorize(open_one, device, instances=9)
+    with pytest.raises(Refusal) as caught:
+        server.authorize(capped)
+    assert caught.value.code == 120
+    server.time.forward(1)
+    server.authorize(open_one, device)
+    server.authorize(capped)
+
+
 def test_scans_are_recorded_whole_beyond_the_quota_and_then_refused(server: Lab) -> None:
     code = server.load(item(quota=100))
     lease = server.authorize(code).lease

@@ -278,7 +278,7 @@ def test_a_lease_over_counts_and_seats_is_renewed_from_its_first_report_on(serve
 
 
 def test_a_report_whose_own_counts_bring_the_lease_s_order_back_renews_it(server: Lab) -> None:
-    grace = {"quota": 10, "graceQuota": 50}
+    grace: dict[str, Any] = {"quota": 10, "graceQuota": 50}
     server.load(
         item("A", modules=["a"], expiresAt=iso(NOON + 100 * DAY_SECONDS), **grace), item("B", modules=["b"], **grace)
     )
