@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -264,6 +265,14 @@ def test_a_promoted_standby_stays_the_main(pair: Twins) -> None:
     wait_until(lambda: "promoted" in lts(pair.main, "status").stdout, "the old main hears of it")
     stays(lambda: pair.main.health() != "serving", "the old main never serves again", LONGER_THAN_IT_WAITS)
     assert "promoted" in lts(pair.main, "status").stdout
+
+
+def test_of_two_promotions_at_once_one_is_done(pair: Twins) -> None:
+    with ThreadPoolExecutor() as sides:
+        asked = [sides.submit(pair.standby.admin, "POST", "/pair/promote") for _ in range(2)]
+    assert sorted((one.result()[0], one.result()[1].get("code")) for one in asked) == [(200, None), (400, "is-main")]
+    wait_until(lambda: "promoted" in lts(pair.main, "status").stdout, "the old main hears of it")
+    stays(lambda: (pair.main.health(), pair.standby.health()) == ("starting", "serving"), "one serves", 2.0)
 
 
 def test_the_peer_path_takes_no_nonsense(pair: Twins) -> None:

@@ -3,6 +3,7 @@ since the database of a standby is a copy of the main's."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -59,6 +60,7 @@ class PinnedFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._lock = threading.Lock()
         self.now = self._read()
 
     def _read(self) -> Pinned:
@@ -80,8 +82,10 @@ class PinnedFile:
         return held if held is not None and now < held.until else None
 
     def change(self, **changes: object) -> None:
-        """Replace some fields, durably."""
-        changed = msgspec.structs.replace(self.now, **changes)
-        if changed != self.now:
-            write_private(self._path, msgspec.json.format(msgspec.json.encode(changed)))
-            self.now = changed
+        """Replace some fields, durably; those that another thread replaces at the same moment stay replaced. What is
+        decided by `now` is decided while nobody else changes it (`changing` of lts.service.pair.node)."""
+        with self._lock:
+            changed = msgspec.structs.replace(self.now, **changes)
+            if changed != self.now:
+                write_private(self._path, msgspec.json.format(msgspec.json.encode(changed)))
+                self.now = changed

@@ -10,7 +10,6 @@ from lts import __version__
 from lts.crypto import PublicKey
 from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
-from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handing, messages
@@ -162,13 +161,13 @@ class Answering:
     def _give_way(self, session: str, body: bytes) -> bytes:
         node, word = self._node, messages.decode(body, Standing).state.word
         self._sessions.hear(session, word)
-        if rules.is_outdated(word, node.peer.newest):
-            raise PeerError(handing.SPOKE_SINCE, "The main has spoken since.", status=409)
-        if node.role == rules.MAIN:
-            raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
-        if node.ctx.status == SERVING:
+        with node.changing:
+            if rules.is_outdated(word, node.peer.newest):
+                raise PeerError(handing.SPOKE_SINCE, "The main has spoken since.", status=409)
+            if node.role == rules.MAIN:
+                raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
             node.give_way("the main is back")
-        return messages.encode(Standing(node.answer()))
+            return messages.encode(Standing(node.answer()))
 
     def _copy(self, session: str, body: bytes) -> bytes:
         if self._node.peer.protocol < rules.PROTOCOL:

@@ -122,8 +122,9 @@ class Following:
             return False
         if mine.family or node.role == MAIN:
             node.settle()
-        if news.certificates and node.role == STANDBY and node.peer.who is not None:
-            delegating.take(node, node.peer.who.uuid, news.certificates)
+        who = node.peer.who  # a promotion may come meanwhile, and forgets it
+        if news.certificates and node.role == STANDBY and who is not None:
+            delegating.take(node, who.uuid, news.certificates)
         if news.changes:
             self._store(news)
         if not news.complete:

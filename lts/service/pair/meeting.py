@@ -23,17 +23,18 @@ log = logging.getLogger("lts.pair")
 
 def believe(node: Node, who: Self) -> None:
     """Who answered at the configured URL: pin its key at the first contact. Raises PeerError where nothing may be
-    exchanged with it."""
-    _recognize(node, who)
-    node.peer.who = who
-    node.word(who.status)
-    if who.promoted:
-        raise node.retire()
-    _speak_alike(node, who)
-    roles = rules.role_fault(node.role, who.role)
-    if roles is not None:
-        raise node.fault("peer-roles", roles)
-    node.mend("peer-roles")
+    exchanged with it. What an administrator decides meanwhile comes before or after all of it."""
+    with node.changing:
+        _recognize(node, who)
+        node.peer.who = who
+        node.word(who.status)
+        if who.promoted:
+            raise node.retire()
+        _speak_alike(node, who)
+        roles = rules.role_fault(node.role, who.role)
+        if roles is not None:
+            raise node.fault("peer-roles", roles)
+        node.mend("peer-roles")
 
 
 def _recognize(node: Node, who: Self) -> None:
@@ -101,7 +102,7 @@ def _pin_again(node: Node, who: Self) -> None:
         uuid=who.uuid,
         key=who.key,
         offered=None,
-        replaced=now.key if was_standby and who.role == STANDBY else now.replaced,
+        replaced=now.key if promoted or (was_standby and who.role == STANDBY) else now.replaced,
         promoted_at=node.url if promoted else now.promoted_at,
     )
     node.mend("peer-key-changed")
@@ -150,7 +151,8 @@ def kid(key: str) -> str:
 
 def replace_main(pinned: PinnedFile, url: str) -> None:
     """This standby is the main from now on: the one at `url` is pinned no more, and never again."""
-    pinned.change(promoted_at=url, replaced=pinned.now.key, key=None, uuid=None, offered=None)
+    now = pinned.now
+    pinned.change(promoted_at=url, replaced=now.key or now.replaced, key=None, uuid=None, offered=None)
 
 
 def settle_promotion(pinned: PinnedFile, url: str, configured: str) -> None:

@@ -142,13 +142,7 @@ class Node:
     def word(self, status: str) -> None:
         """An authentic word of the other server came in, with what it is doing."""
         self.peer.serves = status == SERVING
-        self._has_spoken()
-
-    def _has_spoken(self) -> None:
         self.peer.word = self.peer.alive = self.elapsed()
-        if self.lost:
-            self.lost = False
-            self.note("pair-found", {"url": self.url})
 
     def heard(self, state: State) -> bool:
         """The other server said where it stands; whether this is its newest word. On two lines an older one may come
@@ -163,14 +157,15 @@ class Node:
             self.peer.serves = state.status == SERVING
             if self.peer.serves:
                 self.peer.serving = state.word
-        self._has_spoken()
+            self.peer.word = self.peer.alive = self.elapsed()
         self.peer.clock_offset = state.now - self.ctx.clock.now()
         self.ahead = self.ahead if self.clock_gap else 0
         clock = self.ctx.clock
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.accept()
-        if rules.gives_way(self.role, self.ctx.status, state.status):
-            self.give_way("both served")
+        with self.changing:
+            if rules.gives_way(self.role, self.ctx.status, state.status):
+                self.give_way("both served")
         return True
 
     @property
@@ -250,9 +245,7 @@ class Node:
         """Begin to serve clients: a new epoch, written down before the first answer. `word` numbers what the other one
         said that lets this server begin; it must be newer than what this one asked of it."""
         with self.changing:
-            if self.ctx.status == SERVING or self.pinned.now.retired or self.handed.leaving or self.peer.is_copied:
-                return
-            if word and word == self.handed.pending:
+            if self.peer.is_copied or not self._may_begin(word):
                 return
             self.settle()
             self.ctx.store.write(lambda tx: self.begin_epoch(tx, reason))
@@ -263,8 +256,13 @@ class Node:
     def resume(self, word: int = 0) -> None:
         """Go on serving: the other server did not begin to."""
         with self.changing:
-            if self.ctx.status != SERVING and not self.handed.leaving and not (word and word == self.handed.pending):
+            if self._may_begin(word):
                 self._begin("the other server does not")
+
+    def _may_begin(self, word: int) -> bool:
+        """Whether this server may serve from now on, by that word of the other one (0 = by none)."""
+        held = self.pinned.now.retired or self.handed.leaving or (word and word == self.handed.pending)
+        return self.ctx.status != SERVING and not held
 
     def _begin(self, reason: str) -> None:
         self.handed.over, self.handed.pending = False, 0
@@ -291,8 +289,10 @@ class Node:
 
     def retire(self) -> PeerError:
         """The other server was promoted: this one serves no more. The fault is returned, to be raised."""
-        self.pinned.change(retired=True)
-        self.give_way("the other server was promoted")
+        with self.changing:
+            if self.ctx.status == SERVING:
+                self.hold_back("the other server was promoted")  # first what no full disk can keep from happening
+            self.pinned.change(retired=True)
         return self.fault("peer-promoted", RETIRED)
 
     def beat(self) -> None:
@@ -312,9 +312,9 @@ class Node:
 
     def _look_for_the_other(self, now: float) -> None:
         peer = self.peer
-        if not self.lost and now - peer.word >= self.limit:
-            self.lost = True
-            self.note("pair-lost", {"url": self.url})
+        if self.lost != (now - peer.word >= self.limit):
+            self.lost = not self.lost
+            self.note("pair-lost" if self.lost else "pair-found", {"url": self.url})
         if self.ctx.store.writer.faulty:
             peer.followed = now  # it could not have served alone; once it can, the other one may be there again
         with self.changing:
@@ -362,18 +362,20 @@ class Node:
 
     def approve(self, given: str) -> None:
         """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
-        self.pinned.change(key=meeting.offered_as(self, given), uuid=None, offered=None)
-        self.mend("peer-key-changed", "peer-new-standby")
+        with self.changing:
+            self.pinned.change(key=meeting.offered_as(self, given), uuid=None, offered=None)
+            self.mend("peer-key-changed", "peer-new-standby")
         self.learn_keys()
 
     def promote(self) -> None:
         """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it is the standby then as
         before."""
-        if self.role == MAIN:
-            raise AdminError("is-main", "This server is the main already.")
-        if not self.pinned.now.joined:
-            raise AdminError("not-joined", "This standby never had everything of the main; it cannot take its place.")
         with self.changing:
+            if self.role == MAIN:
+                raise AdminError("is-main", "This server is the main already.")
+            if not self.pinned.now.joined:
+                words = "This standby never had everything of the main; it cannot take its place."
+                raise AdminError("not-joined", words)
             self.settle()
             self.ctx.store.write(lambda tx: self.begin_epoch(tx, "promoted", promoted=True))
             meeting.replace_main(self.pinned, self.url)  # what cannot be taken back is the last that may fail
