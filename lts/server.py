@@ -173,6 +173,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         ctx.partner = Node(ctx, pinned)
     else:
         begin_feed(ctx)
+        ctx.write_kept_events()
         store.write(lambda tx: pair.continue_others(tx, me.key.public.x, ctx.clock.now()))
     ownkeys.state(ctx)
     for name, detail in me.events:

@@ -67,10 +67,11 @@ class Jobs:
         self._scheduler.add_job(_guarded(job, self._ctx), "interval", seconds=seconds, id=job.__name__)
 
     def stop(self) -> None:
-        """End all jobs, waiting for those under way."""
+        """End all jobs, waiting for those under way; the clock's highest time is kept."""
         self._stopping.set()
         self._inspection.stop()
         self._watcher.join()
+        _guarded(keep_clock, self._ctx)()
         self._scheduler.shutdown(wait=True)
 
     def inspect(self, ctx: Context) -> None:
@@ -110,7 +111,12 @@ def watch_clock(ctx: Context) -> None:
     for event in ctx.clock.look():
         log.warning("%s by %d s", event.name, event.seconds)
         ctx.note_event(event.name, {"seconds": event.seconds})
-    ctx.store.keep_clock(ctx.clock.state.highest, ctx.clock.least)
+    ctx.store.watch_clock(lambda: ctx.clock.kept)
+
+
+def keep_clock(ctx: Context) -> None:
+    """Remember the time of a stop: what was believed since the last look, and what elapsed."""
+    ctx.store.keep_clock(lambda: ctx.clock.kept)
 
 
 def flush_refusals(ctx: Context) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import apsw
 
 from lts.store import sql
+from lts.store.records import Event
 from lts.store.transaction import Transaction
 
 KEPT_DAYS = 100
@@ -52,6 +54,28 @@ def keep_clock(tx: Transaction, highest: int, least: int, day: int) -> None:
     days = sorted({one for one in served_days(tx.db) if one < day} | {day})[-KEPT_DAYS:]
     for name, value in (("highestTime", highest), ("leastTime", least), ("servedDays", json.dumps(days))):
         tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def put_note(tx: Transaction, server: str, event: Event) -> None:
+    """Keep a line for the audit log until the server of that LTS UUID writes its own feed."""
+    tx.housekeeping = True
+    notes = [*_notes(tx.db), [server, event.actor, event.name, event.detail]]
+    tx.execute("INSERT OR REPLACE INTO meta VALUES ('notes', ?)", (json.dumps(notes),))
+
+
+def take_notes(tx: Transaction, server: str) -> list[Event]:
+    """The lines kept, which are so no more. Those of another server came with a copy of its database: it writes them
+    itself."""
+    notes = _notes(tx.db)
+    if notes:
+        tx.housekeeping = True
+        tx.execute("DELETE FROM meta WHERE name = 'notes'")
+    return [Event(actor, name, detail) for uuid, actor, name, detail in notes if uuid == server]
+
+
+def _notes(db: apsw.Connection) -> list[Any]:
+    kept: list[Any] = json.loads(sql.value(db, "SELECT value FROM meta WHERE name = 'notes'") or "[]")
+    return kept
 
 
 def generation(db: apsw.Connection) -> int:

@@ -146,17 +146,27 @@ class Store:
 
         self.write(operation)
 
-    def keep_clock(self, highest: int, least: int) -> None:
-        """Remember the highest time seen and the least that it is (UTC seconds), and the day on which this server ran.
-
-        Written once a minute at most, and at once for a new day; times taken back are kept too.
-        """
-        day = highest // DAY_SECONDS
+    def watch_clock(self, kept: Callable[[], tuple[int, int]]) -> None:
+        """`keep_clock` once a minute at most, and at once for a new day; times taken back are kept too."""
+        highest, least = kept()
         moved = max(abs(highest - self.highest_time), abs(least - self.least_time))
-        if moved < 60 and day in self._served:
-            return
-        self.write(lambda tx: meta.keep_clock(tx, highest, least, day))
-        self.highest_time, self.least_time = highest, least
+        if moved >= 60 or highest // DAY_SECONDS not in self._served:
+            self.keep_clock(kept)
+
+    def keep_clock(
+        self, kept: Callable[[], tuple[int, int]], change: Callable[[Transaction], object] = lambda tx: None
+    ) -> None:
+        """Remember the highest time seen and the least that it is (UTC seconds), as `kept` tells once the `change` that
+        is stored with it is made, and the day on which this server ran."""
+
+        def operation(tx: Transaction) -> tuple[int, int]:
+            change(tx)
+            highest, least = kept()
+            meta.keep_clock(tx, highest, least, highest // DAY_SECONDS)
+            return highest, least
+
+        self.highest_time, self.least_time = self.write(operation)
+        day = self.highest_time // DAY_SECONDS
         self._served = {one for one in self._served if one < day} | {day}
 
     def try_storing(self) -> None:

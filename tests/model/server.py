@@ -85,7 +85,7 @@ class Server:
 
     def keep_clock(self) -> None:
         """The highest time seen is kept, as a job does every few seconds."""
-        self.lab.ctx.store.keep_clock(self.lab.ctx.clock.state.highest, self.lab.ctx.clock.least)
+        self.lab.ctx.store.watch_clock(lambda: self.lab.ctx.clock.kept)
 
     def back_up(self) -> Path:
         """A backup, put away."""

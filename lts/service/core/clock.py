@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from lts.rules import clock as rules
 from lts.rules.clock import ClockEvent, ClockState
@@ -86,6 +87,22 @@ class Clock:
             self._observe(self.now())
             events, self._events = self._events, []
             return events
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """What is to be kept of it: the highest time seen, and the least that it is (UTC seconds)."""
+        return self._state.highest, self.least
+
+    @contextlib.contextmanager
+    def unless_failed(self) -> Iterator[None]:
+        """What the block accepts or takes back is as before where it fails, since nothing of it is stored then."""
+        before = self._state, self._begun, self._begun_least
+        try:
+            yield
+        except Exception:
+            with self._lock:
+                self._state, self._begun, self._begun_least = before
+            raise
 
     def accept(self) -> None:
         """Believe a jump ahead at once, where the clock still stands by it."""

@@ -21,8 +21,9 @@ from lts.service.core.refusals import Refusals
 from lts.service.core.today import Today
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.store import records
+from lts.store import meta, records
 from lts.store.store import Store
+from lts.store.transaction import Transaction
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """Id of the request under way, for the log and the "Why?" page."""
@@ -94,8 +95,6 @@ class Context:
     """Whether a lease has shown that an old database was put back."""
     keep_mark: Callable[[], bool] = lambda: True
     """State beside the database how far it is, see lts.service.folder.mark; whether that could be written."""
-    pending_events: list[records.Event] = field(default_factory=list)
-    """Events from before this server could write its own feed."""
     found_serial: int = field(init=False)
     """How far this server's feed was when it was opened: what it writes itself from there on needs no check."""
 
@@ -129,14 +128,22 @@ class Context:
         return "single" if self.partner is None else self.partner.confirm(serial)
 
     def note_event(self, name: str, detail: dict[str, Any], actor: str = "system") -> None:
-        """Something for the audit log, written at once or as soon as this server may write."""
-        record = records.Event(actor, name, detail)
-        if not self.may_write:
-            self.pending_events.append(record)
-            return
-        self.store.write(lambda tx: tx.emit(record, self.clock.now()))
+        """Something for the audit log, durable when this returns. Raises CannotStore."""
+        self.store.write(lambda tx: self.put_event(tx, name, detail, actor))
 
-    def write_pending_events(self) -> None:
-        pending, self.pending_events = self.pending_events, []
-        for record in pending:
-            self.note_event(record.name, record.detail, record.actor)
+    def put_event(self, tx: Transaction, name: str, detail: dict[str, Any], actor: str) -> None:
+        """The operation behind `note_event`: a change of the feed, or what is kept until this server may write it."""
+        event = records.Event(actor, name, detail)
+        if self.may_write:
+            tx.emit(event, self.clock.now())
+        else:
+            meta.put_note(tx, self.identity.uuid, event)
+
+    def write_kept_events(self) -> None:
+        """This server may write its own feed: what was kept until now comes into it."""
+
+        def operation(tx: Transaction) -> None:
+            for event in meta.take_notes(tx, self.identity.uuid):
+                tx.emit(event, self.clock.now())
+
+        self.store.write(operation)

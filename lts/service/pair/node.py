@@ -7,6 +7,7 @@ nothing here.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 
 from lts import __version__
 from lts.crypto import PublicKey
-from lts.errors import AdminError, PeerError, Refusal
+from lts.errors import AdminError, CannotStore, PeerError, Refusal
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.service.core import identity
@@ -163,6 +164,8 @@ class Node:
         clock = self.ctx.clock
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.accept()
+            with contextlib.suppress(CannotStore):  # nobody was told so; the next look at the clock keeps it
+                self.ctx.store.keep_clock(lambda: clock.kept)
         with self.changing:
             if rules.gives_way(self.role, self.ctx.status, state.status):
                 self.give_way("both served")
@@ -206,7 +209,7 @@ class Node:
                 self.ctx.identity = identity.load(self.ctx.store.path.parent)
             begin_feed(self.ctx)
             self.settled = True
-        self.ctx.write_pending_events()
+        self.ctx.write_kept_events()
 
     def _is_beyond(self, position: Position) -> bool:
         """Whether the other server has of this server's feed what this database has not."""

@@ -29,7 +29,6 @@ from lts.service.maintenance import attention, upkeep
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.service.statistics import days, forecasts, usage
-from lts.store import records
 from lts.web.admin import account_api, alerts_api, records_api, statistics_api
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, download, yes
@@ -334,11 +333,8 @@ def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/clock/accept")
     def accept_clock() -> Json:
-        before = ctx.clock.state.highest
-        ctx.clock.accept()  # in memory alone: who is killed before the line is stored has it as it was
-        detail = {"before": iso(before), "after": iso(ctx.clock.state.highest)}
-        ctx.store.write(lambda tx: tx.emit(records.Event(g.actor, "clock-accepted", detail), ctx.clock.now()))
-        return detail
+        before, after = days.accept_clock(ctx, g.actor)
+        return {"before": iso(before), "after": iso(after)}
 
 
 def _node(ctx: Context) -> Node | None:
