@@ -23,6 +23,8 @@ MAX_TYPES = 200
 """Types of an entry."""
 UNIT = 1000
 """Work that counts as one request more."""
+UNIT_BYTES = 64 << 10
+"""Bytes of a body that count as one request more, whatever is in them."""
 NAME = 10
 """What a type name adds to what a report is charged, however often it stands in it: it may be new."""
 _FIRST: Callable[[Any], Any] = itemgetter(0)
@@ -34,6 +36,12 @@ def units_of(entries: int, counts: int, names: int, items: int, days: int) -> in
     under a lease of so many items. Two days are in any report around midnight."""
     work = entries * items + counts + NAME * names
     return (work + DAY * (days - 2) if days > 2 else work) // UNIT
+
+
+def least_units(body: bytes) -> int:
+    """How many requests more a body surely is as much work as, before it is read: by its bytes, and by its commas, of
+    which a report that is taken has one for each count and one for each entry. One that is refused is no cheaper."""
+    return max(len(body) // UNIT_BYTES, body.count(b",") // UNIT)
 
 
 def days_of(entries: Sequence[Entry | BadEntry]) -> int:

@@ -14,6 +14,8 @@ from lts.store.feed import Turn, Vector
 Given = tuple[int, int, int, int, bytes, "bytes | None"]
 """(origin, serial, time, kind, payload, hash; None for an archived one)."""
 MAX_BYTES = 8 << 20
+"""Of the payloads in one answer to the other server, and one more change: a license of at most 1 MiB, a piece of a
+report."""
 
 
 def since(db: apsw.Connection, archives: Path, have: Vector, limit: int) -> tuple[list[Given], bool]:

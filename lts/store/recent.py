@@ -7,7 +7,8 @@ from collections import deque
 
 from lts.store.feed import Row, Vector
 
-KEPT = 20_000
+KEPT, KEPT_BYTES = 20_000, 32 << 20
+"""Changes that are kept, and bytes of their payloads."""
 
 
 class Recent:
@@ -15,7 +16,8 @@ class Recent:
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self._rows: deque[Row] = deque(maxlen=KEPT)
+        self._rows: deque[Row] = deque()
+        self._bytes = 0
         self._vector: Vector = {}
         self._listening = False
 
@@ -33,6 +35,9 @@ class Recent:
             self._rows.extend(rows)
             for row in rows:
                 self._vector[row[0]] = row[1]
+                self._bytes += len(row[4])
+            while len(self._rows) > KEPT or self._bytes > KEPT_BYTES:
+                self._bytes -= len(self._rows.popleft()[4])
             self._news.notify_all()
 
     def wait(self, known: Vector, seconds: float) -> None:
@@ -40,19 +45,22 @@ class Recent:
         with self._news:
             self._news.wait_for(lambda: self._missing(known) > 0, seconds)
 
-    def since(self, known: Vector, limit: int) -> list[Row] | None:
-        """All changes beyond `known` in order; None when they are more than `limit`, or not all kept here."""
+    def since(self, known: Vector, limit: int, most_bytes: int) -> list[Row] | None:
+        """All changes beyond `known` in order; None when they are more than `limit` or their payloads have over
+        `most_bytes`, or not all are kept here."""
         with self._news:
             missing = self._missing(known)
             if missing > min(limit, len(self._rows)):
                 return None
             found: list[Row] = []
+            size = 0
             for row in reversed(self._rows):
-                if len(found) == missing:
+                if len(found) == missing or size > most_bytes:
                     break
                 if row[1] > known.get(row[0], 0):
                     found.append(row)
-            return found[::-1] if len(found) == missing else None
+                    size += len(row[4])
+            return found[::-1] if len(found) == missing and size <= most_bytes else None
 
     def _missing(self, known: Vector) -> int:
         return sum(max(0, serial - known.get(origin, 0)) for origin, serial in self._vector.items())

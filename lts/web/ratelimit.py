@@ -90,7 +90,7 @@ class Limits:
         _refuse_while(self._work.wait_of(address), "with large reports from this address")
 
     def work(self, address: str, units: int) -> None:
-        self.check_work(address)
+        """A request of an address was so much work."""
         self._work.charge(address, units)
 
     def named_device(self, device: bytes, address: str) -> None:

@@ -74,7 +74,7 @@ def test_requests_sent_again_altered_or_unsigned_are_refused(duet: Duet) -> None
     assert recorded.again(LTS_Peer_Counter="9") == (403, "peer-signature")
     assert recorded.again(LTS_Peer_Signature="") == (403, "peer-signature")
     assert recorded.again(LTS_Peer_Session="other") == (401, "peer-session")
-    assert recorded.again(path="nonsense") == (404, "peer-path")
+    assert recorded.again(path="nonsense") == (403, "peer-signature")
     assert {SESSION, COUNTER, SIGNATURE} == {"LTS-Peer-Session", "LTS-Peer-Counter", "LTS-Peer-Signature"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -222,6 +223,63 @@ def test_large_reports_of_an_address_share_a_limit(server: Lab, monkeypatch: pyt
     assert web.call("POST", "/api/v1/report", small, REMOTE_ADDR="192.0.2.1").status == 200
     for address in ("192.0.2.2", "127.0.0.1", "127.0.0.1"):
         assert web.call("POST", "/api/v1/report", sent[3], REMOTE_ADDR=address).status == 200
+
+
+def refused_body(lease: str) -> dict[str, Any]:
+    """A report that is read the careful way to its end and refused: 5,000 numbers in a field that no version knows."""
+    return {"lease": lease, "reports": [{"slot": "x", "usage": {}}], "more": [1] * 5000}
+
+
+def test_a_large_report_that_is_refused_is_charged_to_its_device(server: Lab) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=1, device_burst=4, address_refusals_per_minute=1000))
+    lease = web.authorize().json["lease"]
+    entry = {"slot": iso(NOON), "usage": {"QR": 1}}
+    assert web.report([entry], lease).status == 200
+    assert web.call("POST", "/api/v1/report", refused_body(lease)).status == 400
+    assert web.report([entry], lease).status == 429
+
+
+def test_a_large_release_is_charged_to_its_device(server: Lab) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=1, device_burst=4, address_refusals_per_minute=1000))
+    lease = web.authorize().json["lease"]
+    assert web.call("POST", "/api/v1/release", {"lease": lease, "more": "x" * (200 << 10)}).status == 204
+    assert web.call("POST", "/api/v1/release", {"lease": lease}).status == 429
+
+
+def test_large_reports_that_are_refused_are_charged_to_their_address(
+    server: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratelimit, "WORK_BURST", 9)
+    monkeypatch.setattr(ratelimit, "WORK_PER_MINUTE", 1)
+    web = Web(server, RateLimits(1000, 1000, 1000))
+    leases = [web.authorize(deviceId=str(UUID(int=n + 1))).json["lease"] for n in range(4)]
+    bodies = [refused_body(lease) for lease in leases]
+    found = [web.call("POST", "/api/v1/report", one, REMOTE_ADDR="192.0.2.1").status for one in bodies]
+    assert found == [400, 400, 429, 429]
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "read_report", None)
+        assert web.call("POST", "/api/v1/report", bodies[3], REMOTE_ADDR="192.0.2.1").status == 429, "before it is read"
+
+
+def test_what_is_charged_before_a_report_is_read_is_no_more_than_its_work() -> None:
+    for entries, types in ((1, 1), (700, 1), (3000, 3), (200, 200)):
+        usage = {f"t{n}": 1 for n in range(types)}
+        body = json.dumps({"lease": "a.b.c", "reports": [{"slot": iso(NOON), "usage": usage}] * entries}).encode()
+        work = max(workload.units_of(entries, entries * types, types, 1, 1), len(body) >> 16)
+        assert work - 3 <= workload.least_units(body) <= work
+
+
+def test_a_report_that_was_let_in_is_taken_whole_whatever_it_turns_out_to_be(
+    server: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratelimit, "WORK_BURST", 3)
+    web = Web(server, RateLimits(1000, 1000, 1000))
+    lease = web.authorize().json["lease"]
+    days = [{"slot": iso(NOON - DAY_SECONDS * n), "usage": {f"t{t}": 1 for t in range(50)}} for n in range(40)]
+    sent = {"lease": lease, "reports": days}
+    assert workload.least_units(json.dumps(sent).encode()) == 2, "the address has paid that when the rest is known"
+    found = [web.call("POST", "/api/v1/report", sent, REMOTE_ADDR="192.0.2.1").status for _ in range(2)]
+    assert found == [200, 429]
 
 
 def test_a_standby_that_refuses_does_not_use_up_an_address(server: Lab) -> None:

@@ -2,7 +2,8 @@
 
 A refused request changes nothing durable by itself; counts go to the feed every few seconds, and with them the last
 requests beside it, for the next start. The other server of a pair is given those that were refused here. Not kept is
-what says nothing of a code or device: NOT_KEPT. Half of the room is for those that somebody known here sent.
+what says nothing of a code or device: NOT_KEPT. Half of the room is for those that somebody known here sent. A code may
+have 10,000 items: of each request the first TRIED are kept, whoever noted it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import logging
 import threading
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -25,6 +27,9 @@ from lts.store.transaction import Transaction
 
 log = logging.getLogger("lts.client")
 KEPT = 500
+TRIED = 50
+MAX_BYTES = 1 << 20
+"""Of the requests in one message to the other server of a pair."""
 NOT_KEPT = frozenset({100, 130, 140, 144, 150})
 """Refusals for the state of the server, or of what cannot be read: they stand in the log alone."""
 _OF_NOBODY = frozenset({101, 121, 123})
@@ -33,7 +38,7 @@ _OF_NOBODY = frozenset({101, 121, 123})
 @dataclass(frozen=True)
 class RefusedRequest:
     """One refused request; `asked` holds what was asked without secrets, `tried` (item id, code) in order, `ways` the
-    charge way of each (none from LTS before 0.2)."""
+    charge way of each (none from LTS before 0.2), `more` the number of those that were tried and are left out."""
 
     time: int
     request_id: str
@@ -43,6 +48,7 @@ class RefusedRequest:
     asked: dict[str, Any]
     tried: tuple[tuple[str, int], ...]
     ways: tuple[str, ...] = ()
+    more: int = 0
 
     @property
     def of_nobody(self) -> bool:
@@ -72,7 +78,7 @@ class Refusals:
         self._changed = False
         for one in reversed(_unpack(kept)):
             self._number += 1
-            self._latest[one.request_id] = self._number, one
+            self._latest[one.request_id] = self._number, _cut(one)
 
     def note(self, code_key: int, refused: RefusedRequest) -> None:
         """Keep and count a refused authorization; `code_key` is 0 when no handshake code was found."""
@@ -84,7 +90,7 @@ class Refusals:
         """Keep a refusal that no statistics count."""
         with self._lock:
             self._number += 1
-            self._latest[refused.request_id] = self._number, refused
+            self._latest[refused.request_id] = self._number, _cut(refused)
             self._changed = True
             self._trim()
 
@@ -102,18 +108,26 @@ class Refusals:
             return sorted((one for _, one in self._latest.values()), key=_age, reverse=True)
 
     def since(self, number: int) -> tuple[int, list[RefusedRequest]]:
-        """(number to go on with, those that this server noted after `number`)."""
+        """(number to go on with, those that this server noted after `number`, as many as are about MAX_BYTES)."""
         with self._lock:
-            if number == self._number:
-                return number, []
-            return self._number, [one for place, one in self._latest.values() if place > number]
+            newest = self._number
+            found = [] if number == newest else [(n, one) for n, one in self._latest.values() if n > number]
+        given: list[RefusedRequest] = []
+        size = 0
+        for place, one in sorted(found, key=itemgetter(0)):
+            given.append(one)
+            size += len(_encode(one))
+            if size > MAX_BYTES:
+                return place, given
+        return newest, given
 
     def take(self, others: list[RefusedRequest]) -> None:
         """Keep those of the other server of a pair too."""
         with self._lock:
             before = len(self._latest)
             for one in others:
-                self._latest.setdefault(one.request_id, (0, one))
+                if one.request_id not in self._latest:
+                    self._latest[one.request_id] = 0, _cut(one)
             self._changed = self._changed or len(self._latest) > before
             if len(self._latest) > KEPT:
                 self._latest = dict(sorted(self._latest.items(), key=lambda item: _age(item[1][1])))
@@ -141,6 +155,17 @@ class Refusals:
         with self._lock:
             self._counts.subtract(counts)
             self._counts = +self._counts
+
+
+def _cut(one: RefusedRequest) -> RefusedRequest:
+    """The request with the first TRIED items, among them one that refused as the whole was."""
+    if len(one.tried) <= TRIED:
+        return one
+    places = list(range(TRIED))
+    decided = next((n for n, (_, code) in enumerate(one.tried) if code == one.code), 0)
+    places[-1] = max(places[-1], decided)
+    tried, ways = [one.tried[n] for n in places], [one.ways[n] for n in places if n < len(one.ways)]
+    return replace(one, tried=tuple(tried), ways=tuple(ways), more=one.more + len(one.tried) - TRIED)
 
 
 def _age(one: RefusedRequest) -> tuple[int, str]:

@@ -59,15 +59,14 @@ class Answering:
         """Never raises what the caller can cause."""
         if path == messages.HELLO:
             return self._hello(headers, body)
-        session, counter = headers.get(SESSION, ""), 0
+        session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
         try:
-            call = self._calls.get(path)
-            if call is None:
-                raise PeerError("peer-path", "There is no such call between servers.", status=404)
-            counter = number_in(headers.get(COUNTER, ""))
             spoken = self._sessions.admit(path, headers, body)
             if spoken is not None:
                 self._node.peer.protocol = spoken
+            call = self._calls.get(path)
+            if call is None:  # told to the other server alone: it takes this for the end of what it asked
+                raise PeerError("peer-path", "There is no such call between servers.", status=404)
             self._refuse_when_parted()
             status, answer = 200, call(session, body)
         except LtsError as error:
@@ -138,7 +137,7 @@ class Answering:
         store = self._node.ctx.store
         names = store.origin_names()
         have = {key: known[name] for key, name in names.items() if name in known}
-        given: Sequence[exchange.Given] | None = store.recent.since(have, limit)
+        given: Sequence[exchange.Given] | None = store.recent.since(have, limit, exchange.MAX_BYTES)
         complete = given is not None
         if given is None:
             with store.reader() as db:
@@ -182,7 +181,8 @@ class Answering:
 
 
 def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:
-    """Refused requests for the other server, which has those up to `number`; of an earlier start it has none."""
+    """Refused requests for the other server, which has those up to `number`; of an earlier start it has none. What is
+    too much for one message goes with the next ones."""
     known = number - node.start if rules.is_same_start(number, node.start) else 0
     newest, refused = node.ctx.refusals.since(known)
     return node.start + newest, refused

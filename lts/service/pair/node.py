@@ -153,6 +153,8 @@ class Node:
                 self.peer.word = self.peer.alive = self.elapsed()
                 return False
             self.peer.met = True
+            if self.peer.state is None or self.peer.state.have != state.have:
+                self.peer.moved = self.elapsed()
             self.peer.state = state
             self.peer.newest = state.word
             self.peer.serves = state.status == SERVING
@@ -270,6 +272,7 @@ class Node:
     def _begin(self, reason: str) -> None:
         self.handed.over, self.handed.pending = False, 0
         self.ctx.status = SERVING
+        self.peer.moved = self.elapsed()
         log.warning("serving clients from now on: %s", reason)
 
     def served_last(self) -> bool:
@@ -307,6 +310,8 @@ class Node:
             self.give_way("this process stood still; the other server may have taken over")
         if self.confirming.look():
             log.warning("the other server follows no longer")
+        if self.confirming.in_step:
+            self.peer.moved = now
         if self.alone:
             self.serve("start")
         else:

@@ -44,6 +44,11 @@ class Peer:
     clock_offset: int = 0
     in_step_at: float | None = None
     faults: dict[str, str] = field(default_factory=dict)
+    moved: float = field(init=False)
+    """When it last took something, or was in step with this server, or this one began to serve; elapsed seconds."""
+
+    def __post_init__(self) -> None:
+        self.moved = self.followed
 
 
 @dataclass

@@ -18,6 +18,7 @@ from lts.store import audit, pair, seats
 
 Json = dict[str, Any]
 HISTORY = 200
+STUCK_SECONDS = 60.0
 _EVENTS = ("pair-lost", "pair-found", "pair-merged", "pair-key-approved", "pair-promoted")
 REASONS = ("start", "take-over", HAND_OVER, CANNOT_STORE, "hand-back", "alone", "promoted", "merge")
 _HISTORY = (*_EVENTS, *(f"serves-{reason}" for reason in REASONS))
@@ -78,7 +79,23 @@ def _faults(node: Node) -> dict[str, str]:
     faults = dict(node.peer.faults)
     if node.pinned.now.retired:
         faults.setdefault("peer-promoted", RETIRED)
+    if _takes_nothing(node):
+        faults["peer-takes-nothing"] = (
+            "The other server is there, but has taken nothing from this one for over a minute and is not in step: it"
+            " cannot read or store what this one sends, or does not reach it in time. Run lts pair over there, and see"
+            " its log."
+        )
     return faults
+
+
+def _takes_nothing(node: Node) -> bool:
+    """Whether the other server speaks to this one, which serves, and is not in step for STUCK_SECONDS. Of one that is
+    to be upgraded, or takes its first copy (it has no feed then), other words tell."""
+    peer, now = node.peer, node.elapsed()
+    if node.ctx.status != SERVING or node.confirming.in_step or node.stopped or node.waiting:
+        return False
+    speaks = peer.state is not None and peer.state.family != "" and now - peer.word < node.limit
+    return speaks and now - peer.moved >= STUCK_SECONDS
 
 
 def _older(node: Node) -> list[Notice]:

@@ -121,6 +121,7 @@ def _refused(one: RefusedRequest) -> Json:
             {"itemId": item, "code": verdict, "chargeWay": way}
             for (item, verdict), way in zip_longest(one.tried, one.ways[: len(one.tried)])
         ],
+        "moreItems": one.more,
     }
 
 

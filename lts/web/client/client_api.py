@@ -32,7 +32,6 @@ from lts.store.writer import Waiting
 from lts.web import answers, problems
 from lts.web.addresses import Addresses
 from lts.web.body import Sent, check_announced, read_body, receive
-from lts.web.bodytree import LARGE_BYTES
 from lts.web.client import messages, reports
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
@@ -244,15 +243,13 @@ class ClientApi:
             if vouched is None:
                 text = reports.read_lease(body)
                 vouched = text, self._count_device(text)
+            known = workload.least_units(body)
+            self._charge(address, vouched[1], known, environ)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
             days = workload.days_of(sent.entries) if len(sent.entries) > 2 else 1
             units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days)
-            more = max(units, len(body) // LARGE_BYTES)
-            if more:
-                if not self._addresses.is_nobody(environ):
-                    self._limits.work(address, more)
-                self._limits.charge(lease.device_bytes, more)
+            self._charge(address, lease, units, environ, charged=known)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest)
@@ -267,6 +264,8 @@ class ClientApi:
         self._ctx.check_serving()
         with _Counting(self._count_refusal, address):
             body, vouched = self._opened(address, receive(environ, MAX_RELEASE_BYTES))
+            if vouched is not None:
+                self._charge(address, vouched[1], workload.least_units(body), environ)
             lease = messages.read_release(body)
             self._lease_of(lease, vouched)
             release.release(self._ctx, lease, self._ctx.clock.now())
@@ -308,6 +307,17 @@ class ClientApi:
         if whole and plain is None:
             return None
         raise fault or Malformed("A body over 64 KiB is read under a lease alone: send it first in it.", field="lease")
+
+    def _charge(self, address: str, lease: Lease, units: int, environ: Environ, *, charged: int = 0) -> None:
+        """Count a body as so many requests more than one, of the lease's device and of the address: as many as it is
+        known to be before it is read, then the rest. Raises Refusal 130, for what was not yet `charged` in part."""
+        if units <= charged:
+            return
+        if not self._addresses.is_nobody(environ):
+            if not charged:
+                self._limits.check_work(address)
+            self._limits.work(address, units - charged)
+        self._limits.charge(lease.device_bytes, units - charged)
 
     def _lease_of(self, text: str, vouched: tuple[str, Lease] | None) -> Lease:
         """The lease that a body was sent under, where another one may have vouched for it."""
