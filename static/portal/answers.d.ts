@@ -56,6 +56,8 @@ declare namespace Api {
     firstDay: string | null;
     from: string;
     to: string;
+    /** Those of `all` in its order, which an object of JavaScript does not keep: "128" would come first. */
+    types: string[];
     all: Units;
     period: Units;
     days: DayLine[];
@@ -213,6 +215,7 @@ declare namespace Api {
     handshakeCode: string | null;
     asked: Record<string, unknown> & { device?: string; product?: string; version?: string | null };
     items: Verdict[];
+    moreItems: number;
   }
   interface AuditLine {
     time: string;

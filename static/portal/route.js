@@ -54,3 +54,10 @@ export function takeCode(kind) {
   history.replaceState(null, "", link(name, rest));
   return code ?? "";
 }
+
+// Whether a text is a day such as 2026-11-25, of 1970 or later.
+/** @param {string} text */
+export function isDay(text) {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : -1;
+  return at >= 0 && new Date(at).toISOString().startsWith(text);
+}

@@ -5,11 +5,12 @@ import { before, test } from "node:test";
 import { address } from "../../static/portal/api.js";
 import { changes, isOutrun } from "../../static/portal/changes.js";
 import { ago, day, duration, ends, endsWhen, loadLanguage, number, percent, t, time, wordFor } from "../../static/portal/i18n.js";
-import { asked } from "../../static/portal/pages/statistics.js";
+import { read as readOfDevices } from "../../static/portal/pages/devices.js";
+import { asked, read } from "../../static/portal/pages/statistics.js";
 import { parts, series, sum, unitsOf } from "../../static/portal/pages/stats-types.js";
 import { LOCAL } from "../../static/portal/pages/server-urls.js";
 import { namer } from "../../static/portal/parts/names.js";
-import { link, readRoute, takeCode } from "../../static/portal/route.js";
+import { isDay, link, readRoute, takeCode } from "../../static/portal/route.js";
 import { recall, remember } from "../../static/portal/store.js";
 
 const place = { hash: "" };
@@ -113,6 +114,25 @@ test("statistics ask for what the address says, and for thirty days else", () =>
   assert.deepEqual(asked({ days: "constructor" }).days, "30");
   assert.deepEqual(asked({ days: "all" }), { code: undefined, item: undefined });
   assert.deepEqual(asked({ from: "2026-01-01", days: "7" }), { code: undefined, item: undefined, from: "2026-01-01", to: undefined });
+});
+
+test("a day, an item or a device in an address that is none is passed over", () => {
+  for (const text of ["1970-01-01", "2024-02-29", "9999-12-31"]) assert.equal(isDay(text), true);
+  for (const text of ["9999-99-99", "2025-02-29", "2026-02-30", "1969-12-31", "0000-01-01", "+010000-01", "2026-1-1", "x", ""])
+    assert.equal(isDay(text), false);
+  assert.deepEqual(read({ day: "9999-99-99", from: "2026-01-01", to: "x", code: "9999-99-99" }), { from: "2026-01-01", code: "9999-99-99" });
+  assert.equal(asked(read({ from: "2026-02-30", days: "7" })).days, "7");
+  const alike = "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11";
+  assert.deepEqual(readOfDevices({ q: "x", item: "one", alike: "two" }), { q: "x" });
+  assert.deepEqual(readOfDevices({ item: "12", alike }), { item: "12", alike });
+});
+
+test("types of whole numbers keep their place among the others", () => {
+  const cut = parts({ 128: 1, QR: 5, 39: 2 }, ["QR", "39", "128"]);
+  assert.deepEqual(
+    cut.map(([name]) => name),
+    ["QR", "39", "128"],
+  );
 });
 
 test("an address that only this machine reaches is known", () => {

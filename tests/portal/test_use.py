@@ -307,6 +307,26 @@ def test_the_statistics_page_by_keyboard_alone(site: Site, admin: Visitor) -> No
     assert re.search(r"day=2026-11-25", page.url)
 
 
+def test_types_of_whole_numbers_stand_where_their_units_put_them(site: Site, admin: Visitor) -> None:
+    got = site.lab.authorize(site.lab.load(item("one")))
+    site.lab.report(got.lease, {"39": 2, "QR": 5, "128": 1, "a": 2})
+    page = admin.open("statistics")
+    for name in ("All history", "Selected period", "One day"):
+        rows = page.get_by_role("table", name=name, exact=True).get_by_role("rowheader")
+        expect(rows).to_have_text(["QR", "39", "a", "128"])
+    expect(page.locator(".keys li")).to_have_text([re.compile(name) for name in ("QR", "39", "a", "128")])
+
+
+def test_what_an_address_says_that_is_none_is_passed_over(site: Site, admin: Visitor) -> None:
+    got = site.lab.authorize(site.lab.load(item("one")))
+    site.lab.report(got.lease, {"QR": 5})
+    page = admin.open("statistics", "?day=9999-99-99&from=2026-02-30&to=x&days=0&by=y&metric=z&split=w")
+    page.get_by_text("Figures of the hours").wait_for()
+    expect(page.get_by_role("heading", name="25 Nov 2026")).to_be_visible()
+    page = admin.open("devices", "?item=one&alike=two")
+    expect(page.get_by_role("table", name="Devices")).to_contain_text("no seat")
+
+
 def test_devices_that_look_alike_are_counted_shown_together_and_freed(site: Site, admin: Visitor) -> None:
     code = site.lab.load(item("seats", "device", 5))
     for caller in (Caller("192.0.2.7", "Browser"),) * 3 + (Caller("192.0.2.8", "Browser"),):

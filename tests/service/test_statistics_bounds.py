@@ -108,7 +108,7 @@ def test_units_are_grouped_by_what_people_read(server: Lab, used: str, grouping:
 def test_an_overview_tells_who_was_active_of_a_code_or_an_item_alone(server: Lab, used: str) -> None:
     of_code = usage.overview(server.ctx, NOON, code=used)
     assert (of_code["firstDay"], of_code["from"], of_code["to"]) == ("2026-11-24", "2026-11-24", TODAY)
-    assert (of_code["all"], of_code["period"]) == ({"QR": 7}, {"QR": 7})
+    assert (of_code["types"], of_code["all"], of_code["period"]) == (["QR"], {"QR": 7}, {"QR": 7})
     assert [(one["day"], one["devices"], one["reports"]) for one in of_code["days"]] == [
         ("2026-11-24", 1, 0), (TODAY, 1, 2),
     ]  # fmt: skip

@@ -117,3 +117,12 @@ def test_what_is_turned_away_by_its_header_is_found_in_the_log(
         connection.close()
         assert told["code"] == 144
         wait_until(lambda: told["requestId"] in caplog.text, "its line in the log")
+
+
+def test_of_many_items_the_first_are_told_and_how_many_more_there_were(web: Web) -> None:
+    tried = tuple((f"item-{n}", 102) for n in range(60))
+    web.lab.ctx.refusals.keep(RefusedRequest(NOON, "many", 102, "no", None, {"device": DEVICE}, tried, ("scan",) * 60))
+    status, told = caller(web.lab)("GET", "/why?q=many")
+    [shown] = told["refused"]
+    assert (status, len(shown["items"]), shown["moreItems"]) == (200, 50, 10)
+    assert shown["items"][49] == {"itemId": "item-49", "code": 102, "chargeWay": "scan"}

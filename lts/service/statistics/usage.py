@@ -191,15 +191,15 @@ def overview(
         lines = _lines(db, chosen, "day", names, one=_is_one(code, item))
         first_day = statistics.first_day(db, chosen)
     today = now // DAY_SECONDS
+    sums = {names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: (-e[1], names[e[0][1]]))}
     return {
         "zone": "UTC",
         "today": day_text(today),
         "firstDay": None if first_day is None else day_text(first_day),
         "from": day_text(chosen.first_day if first is not None else min(first_day or today, today)),
         "to": day_text(chosen.last_day) if last is not None else day_text(max([today, *lines])),
-        "all": {
-            names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: (-e[1], names[e[0][1]]))
-        },
+        "types": list(sums),
+        "all": sums,
         "period": _sum_types(lines.values()),
         "days": [{"day": day_text(day), **line} for day, line in sorted(lines.items())],
     }

@@ -93,8 +93,20 @@ const columns = (now) => [
 // Which devices look alike is asked by the address, so that "back" leads to the list from before.
 /** @param {Ui.Page} props */
 export function Devices(props) {
-  return html`<${List} key=${props.query.alike ?? ""} ...${props} />`;
+  const query = read(props.query);
+  return html`<${List} key=${query.alike ?? ""} ...${props} query=${query} />`;
 }
+
+// What the address says, without an item or a device that is none.
+/**
+ * @param {Ui.Query} query
+ * @returns {Ui.Query}
+ */
+export const read = ({ item = "", alike = "", ...rest }) => ({
+  ...rest,
+  ...(/^\d{1,15}$/.test(item) && { item }),
+  ...(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(alike) && { alike }),
+});
 
 /** @param {Ui.Page} props */
 function List({ query, mayChange }) {

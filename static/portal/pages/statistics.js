@@ -4,23 +4,29 @@ import { html, useState } from "../lib.js";
 import { useLoad } from "../load.js";
 import { Card, Choice, Empty, loaded, Page } from "../parts/basics.js";
 import { itemName, namer } from "../parts/names.js";
-import { link, replaceQuery } from "../route.js";
+import { isDay, link, replaceQuery } from "../route.js";
 import { Shares } from "./stats-shares.js";
 import { Trends } from "./stats-trend.js";
 import { Day } from "./stats-day.js";
 import { Groups } from "./stats-table.js";
 
 const PRESETS = ["7", "30", "90", "all", "range"];
-const DATE = /^\d{4}-\d\d-\d\d$/;
 
-// What the API is asked, from what the address of the page says.
+// What the address of the page says, without days that are none.
+/**
+ * @param {Ui.Query} query
+ * @returns {Ui.Query}
+ */
+export const read = (query) => Object.fromEntries(Object.entries(query).filter(([name, value]) => !["day", "from", "to"].includes(name) || isDay(value ?? "")));
+
+// What the API is asked, from what was read.
 /**
  * @param {Ui.Query} query
  * @returns {Ui.Subject & { from?: string, to?: string, days?: string }}
  */
 export function asked(query) {
   const subject = { code: query.code, item: query.item };
-  if (DATE.test(query.from ?? "") || DATE.test(query.to ?? "")) return { ...subject, from: query.from, to: query.to };
+  if (query.from || query.to) return { ...subject, from: query.from, to: query.to };
   if (query.days === "all") return subject;
   return { ...subject, days: PRESETS.find((name) => name === query.days) ?? "30" };
 }
@@ -70,13 +76,14 @@ function Period({ query, shown, onChange }) {
   const date = (
     name,
   ) => html`<div class="field"><label for=${`range-${name}`}>${t(`stats.${name}`)}</label><input id=${`range-${name}`} type="date" value=${query[name] ?? ""}
-    onChange=${(e) => DATE.test(e.target.value) && onChange({ [name]: e.target.value })} /></div>`;
+    onChange=${(e) => isDay(e.target.value) && onChange({ [name]: e.target.value })} /></div>`;
   return html`<${Choice} label=${t("stats.period")} value=${preset} onChange=${choose} options=${PRESETS.map((name) => [name, t(`stats.preset-${name}`)])} />
     ${preset === "range" && html`<div class="range">${date("from")}${date("to")}</div>`}`;
 }
 
 /** @param {Ui.Page} props */
-export function Statistics({ query }) {
+export function Statistics({ query: given }) {
+  const query = read(given);
   const subjects = useLoad("/statistics/subjects");
   const wanted = asked(query);
   const found = useLoad("/statistics", wanted);
@@ -86,6 +93,7 @@ export function Statistics({ query }) {
   const shownDay = query.day ?? day ?? found.data?.today;
   /** @param {string} name */
   const pick = (name) => {
+    if (!isDay(name)) return; // before 1970, or of five digits
     setDay(name);
     change({ day: name });
   };
@@ -100,7 +108,7 @@ export function Statistics({ query }) {
       if (data.firstDay === null && !data.days.length) {
         return html`<${Card}><${Empty} icon="statistics" title=${t("stats.none")}><p>${t("stats.none-hint")}</p><p><a class="button" href=${link("handshake-codes")}>${t("nav.handshake-codes")}</a></p><//><//>`;
       }
-      const order = Object.keys(data.all);
+      const order = data.types;
       return html`<div class=${found.loading ? "busy" : ""}>
         <${Shares} data=${data} day=${shownDay} subject=${subject} order=${order} />
         <${Trends} data=${data} subject=${subject} query=${query} change=${change} order=${order} onDay=${pick} />

@@ -33,7 +33,7 @@ function Detail({ one }) {
       html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map(
         (item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${verdict(item.code)}
       ${item.code !== one.code && html`<div class="soft small">${advice(item.code, [item])}</div>`}</li>`,
-      )}</ol>`
+      )}</ol>${one.moreItems > 0 && html`<p class="hint">${t("why.more-items", { n: one.moreItems })}</p>`}`
     }
     ${asked.length > 0 && html`<h3>${t("why.asked")}</h3><dl class="facts">${asked.map(([name, value]) => html`<div key=${name}><dt class="mono">${name}</dt><dd><${Sent}>${shown(value)}<//></dd></div>`)}</dl>`}
     <p class="hint">${t("why.request-id")} <span class="mono">${one.requestId}</span></p>`;
