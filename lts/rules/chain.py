@@ -1,7 +1,7 @@
 """Clone tokens, their chain, and the detection of cloned devices (docs/design/authorizing.md, Device clones).
 
 A token carries (number, parent, branch) under a keyed MAC, so nobody can make one up and the server need
-not keep those it gave out. Per device it keeps: how many it gave, the newest returned on each branch, and
+not keep those it gave out. Per device it keeps: how many it gave, the newest returned on each of 64 branches, and
 which of the last 64 came back. A request without a token is on no branch: the return of its answer's token begins one.
 
 What a report counts belongs to a branch of its own only where the sender is proven to be another machine than the
@@ -21,6 +21,8 @@ from lts.rules.usage import AHEAD_SECONDS, FIRST_APART, TOGETHER
 
 WINDOW = 64
 MAX_BRANCHES = 64
+NO_BRANCH = 64
+"""In place of a branch: the token answered one that had come back before."""
 ALTERNATIONS_TOLERATED = 2
 _AHEAD_SLOTS = -(-AHEAD_SECONDS // SLOT_SECONDS)
 _MAC_BYTES = 9
@@ -74,7 +76,8 @@ class Step(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token read back: it was issued as `number` in answer to `parent` on `branch`."""
+    """A token read back: it was issued as `number` in answer to `parent` on `branch`, `parent` 0 for a request without
+    one."""
 
     number: int
     parent: int
@@ -115,13 +118,13 @@ def step(state: ChainState | None, token: Token | None, slot: int) -> Step:
     """
     state = state or ChainState()
     if token is None or not state.base < token.number <= state.given:
-        fresh = len(state.tips) if any(state.tips) else 0
+        fresh = min(len(state.tips), MAX_BRANCHES - 1) if any(state.tips) else 0
         return _issue(_leave(state), fresh, 0, on_branch=False)
     branch = _branch_of(state, token)
     if branch is not None:
         return _go_on(state, token, branch, slot)
-    if _was_returned(state, token.number):
-        return _issue(state, token.branch, token.number, on_branch=False)
+    if _was_returned(state, token):
+        return _issue(state, NO_BRANCH, token.number, on_branch=False)
     return _open_branch(state, token)
 
 
@@ -159,19 +162,39 @@ def _branch_of(state: ChainState, token: Token) -> int | None:
     return tips.index(token.number) if token.number in tips else None
 
 
-def _was_returned(state: ChainState, number: int) -> bool:
-    """Numbers older than the window count as returned: only a child of theirs can be a fork then."""
-    age = state.given - number
-    return age >= WINDOW or bool(state.returned >> age & 1)
+def _was_returned(state: ChainState, token: Token) -> bool:
+    """One older than the window counts as returned, unless it is newer than all that were, or answered such a one."""
+    age = state.given - token.number
+    if age < WINDOW:
+        return bool(state.returned >> age & 1)
+    return token.branch != NO_BRANCH and token.number <= max(state.tips)
 
 
 def _open_branch(state: ChainState, token: Token) -> Step:
-    """A second child of a token was returned, a fork; or the first one after a request without a token."""
-    branch = min(len(state.tips), MAX_BRANCHES - 1)
+    """A second child of a token was returned, a fork; or the first one after a request without a token. Where branches
+    were forgotten, a fork may be the holder of one, who comes back after others."""
+    branch, full = len(state.tips), len(state.tips) == MAX_BRANCHES
+    if full:
+        branch = _forgotten(state, token)
+        apart = (*state.apart[:branch], 0, *state.apart[branch + 1 :]) if branch < len(state.apart) else state.apart
+        state = state._replace(apart=apart)
     if token.parent == 0:
         state = _alternate_late(state, token)
-    state = state._replace(apart=state.apart[:branch], forked=state.forked or token.parent > 0)
+    elif full and token.branch != NO_BRANCH:
+        state = _count_alternation(state)
+    state = state._replace(forked=state.forked or token.parent > 0)
     return _issue(_return(state, branch, token.number), branch, token.number)
+
+
+def _forgotten(state: ChainState, token: Token) -> int:
+    """The branch that gives its place to that of `token`, of those that do not count apart, but for the oldest: the one
+    whose newest token is the oldest, where that is over twice as long ago; else the one whose newest is the newest."""
+    kept = {_oldest(state), *(branch for branch, first in enumerate(state.apart) if first)}
+    others = [branch for branch in range(MAX_BRANCHES) if branch not in kept]
+    silent = min(others, key=state.tips.__getitem__, default=MAX_BRANCHES - 1)
+    if state.given - state.tips[silent] > 2 * (state.given - token.number):
+        return silent
+    return max(others, key=state.tips.__getitem__, default=MAX_BRANCHES - 1)
 
 
 def _go_on(state: ChainState, token: Token, branch: int, slot: int) -> Step:

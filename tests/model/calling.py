@@ -46,6 +46,31 @@ class Calling(Administering):
         self._keep_token(device, token, done.clone_token, given)
         self.leases.append(Held(done.lease, lease))
 
+    def _lose(self, times: int, **asked: Any) -> None:
+        """A device loses its state again and again."""
+        for _ in range(times):
+            self._authorize(token="none", **asked)
+            self._authorize(token="last", **asked)
+
+    def _take_turns(self, copies: int, rounds: int, **asked: Any) -> None:
+        """Copies of a device's state authorize once, and then report in each slot."""
+        mine = (asked["device"], "last")
+        tokens = [self.tokens.get(mine)] * copies
+        leases: list[Held | None] = [None] * copies
+        for turn in range(rounds * copies):
+            copy, known = turn % copies, len(self.leases)
+            if tokens[copy] is not None:
+                self.tokens[mine] = tokens[copy]
+            held = leases[copy]
+            if held is None:
+                self._authorize(token="last", **asked)
+            else:
+                self._send(held, [Use(self.model.now // SLOT, {"A": turn % 9, "z": 3})], "last")
+            tokens[copy] = self.tokens.get(mine)
+            leases[copy] = self.leases[-1] if len(self.leases) > known else held
+            if copy == copies - 1:
+                self._pass(SLOT)
+
     def _jump_ahead(self, seconds: int, **asked: Any) -> None:
         """The clock is ahead while one device asks, and nobody looks at it meanwhile."""
         time, model = self.server.time, self.model

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 REFUSED_FROM = 3
 """Alternations from which on whatever is not on the oldest branch is refused."""
+ROOM = 64
+"""Branches that a server keeps, and tokens given last of which it knows whether they came back."""
 LATER = 600
 """Seconds after which a branch counts apart where others did before."""
 COMMON = -1
@@ -43,7 +45,7 @@ class Chain:
     ids: dict[int, int] = field(default_factory=dict)
     """Which token was given under a number."""
     newest: list[int] = field(default_factory=list)
-    """Newest returned token of each branch; the oldest branch is the first."""
+    """Newest returned token of each branch; the oldest branch is the first. A forgotten one's place is another's."""
     returned: set[int] = field(default_factory=set)
     active: int | None = None
     left: bool = False
@@ -69,14 +71,16 @@ class Chain:
         if token is None:
             after.left = bool(after.newest)
         else:
-            first_of_its_own = token.parent is None and token.number not in after.returned
+            full = len(after.newest) == ROOM
             branch, begins = after._branch_of(token)
-            if first_of_its_own:
+            if begins and token.parent is None:
                 after.alternations += token.number != after.given - 1
-            elif branch is not None and not begins and branch != after.active:
+            elif begins:
+                after.alternations += full and token.branch is not None
+            elif branch is not None and branch != after.active:
                 after.alternations += 1
                 after._count_apart({branch, after.active}, after.heard)
-            elif branch is not None and not begins:
+            elif branch is not None:
                 after.alternations += after.left
             if branch is not None:
                 after.active, after.left = branch, False
@@ -91,14 +95,37 @@ class Chain:
 
     def _branch_of(self, token: Token) -> tuple[int | None, bool]:
         """(branch of a request, None for none, whether it begins here); the token is noted as returned."""
-        if token.number in self.returned:
-            return (self.newest.index(token.number) if token.number in self.newest else None), False
-        self.returned.add(token.number)
+        if token.number in self.newest:
+            return self.newest.index(token.number), False
         if token.branch is not None and token.parent == self.newest[token.branch]:
+            self.returned.add(token.number)
             self.newest[token.branch] = token.number
             return token.branch, False
-        self.newest.append(token.number)
-        return len(self.newest) - 1, True
+        if self._counts_as_returned(token):
+            return None, False
+        self.returned.add(token.number)
+        if len(self.newest) < ROOM:
+            self.newest.append(token.number)
+            return len(self.newest) - 1, True
+        place = self._place(token)
+        self.newest[place] = token.number
+        self.apart_since.pop(place, None)
+        return place, True
+
+    def _counts_as_returned(self, token: Token) -> bool:
+        """Whether it came back before; of one older than the last 64 that were given, what stands for that."""
+        if self.given - token.number <= ROOM:
+            return token.number in self.returned
+        answers_an_old_one = token.branch is None and token.parent is not None
+        return not answers_an_old_one and token.number <= max(self.newest, default=-1)
+
+    def _place(self, token: Token) -> int:
+        """Of the branch that is forgotten for another."""
+        others = sorted((self.newest[place], place) for place in range(1, ROOM) if place not in self.apart_since)
+        if not others:
+            return ROOM - 1
+        since_oldest, since = self.given - others[0][0] - 1, self.given - token.number - 1
+        return others[0 if since_oldest > 2 * since else -1][1]
 
     def _count_apart(self, branches: set[int | None], now: int) -> None:
         moment = now + LATER if self.apart_since else now

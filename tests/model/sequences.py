@@ -162,6 +162,11 @@ def _authorize(dice: random.Random, focus: int) -> Step:
     return asked
 
 
+def _calm(dice: random.Random, focus: int) -> Step:
+    """What a device asks for that asks often."""
+    return {"device": dice.randint(0, 3), "by": "code", "code": dice.randint(0, focus)}
+
+
 def _token(dice: random.Random) -> str:
     return dice.choices(("last", "none", "copy", "old"), (80, 5, 8, 4))[0]
 
@@ -213,6 +218,15 @@ _KINDS: dict[str, tuple[float, Any]] = {
     "pass to an edge": (8, lambda dice, _: {"edge": dice.randint(0, 3), "off": dice.choice((-1, 0, 0, 1))}),
     "step back": (1, lambda dice, _: {"seconds": dice.choice((59, 3_001, 7_001, 4 * 3_600 + 1, 2 * 86_400))}),
     "jump ahead": (2, lambda dice, focus: {"seconds": dice.choice((2, 35, 400)) * 86_400, **_authorize(dice, focus)}),
+    "lose": (0.1, lambda dice, focus: {"times": dice.choice((3, 65)), **_calm(dice, focus)}),
+    "take turns": (
+        0.2,
+        lambda dice, focus: {
+            "copies": dice.choice((3, 5, 66, 100)),
+            "rounds": dice.randint(2, 5),
+            **_calm(dice, focus),
+        },
+    ),
     "amend": (5, _amend),
     "revoke": (1, lambda dice, _: {"license": dice.randint(0, 3), "item": dice.randint(0, 4)}),
     "same file": (2, lambda dice, _: {"license": dice.randint(0, 3)}),

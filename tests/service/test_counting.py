@@ -124,6 +124,27 @@ def refuse(server: Lab) -> tuple[Program, Program]:
     return one, two
 
 
+def test_more_copies_than_there_is_room_for_are_refused_and_nearly_all_that_they_use_counts(server: Lab) -> None:
+    one = program(server)
+    for _ in range(64):
+        one.token = None
+        one.report(1, SLOT - 200)
+        one.report(1, SLOT - 200)
+    copies = [one.copy() for _ in range(66)]
+    for _ in range(9):
+        server.time.forward(SLOT_SECONDS)
+        before = server.used()
+        for machine in copies:
+            machine.report(10)
+    assert 620 <= server.used() - before <= 660
+    with pytest.raises(Refusal) as caught:
+        copies[35].authorize()
+    assert caught.value.code == 151
+    clones.clear(server.ctx, UUID(DEVICE), "admin", server.time.now)
+    copies[35].authorize()
+    assert verified(server)
+
+
 def test_a_dry_run_says_of_a_refused_device_what_an_authorization_does(server: Lab) -> None:
     refuse(server)
     request = Request(UUID(DEVICE).bytes, "reader", "server", "216998-100")
