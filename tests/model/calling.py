@@ -59,8 +59,8 @@ class Calling(Administering):
         leases: list[Held | None] = [None] * copies
         for turn in range(rounds * copies):
             copy, known = turn % copies, len(self.leases)
-            if tokens[copy] is not None:
-                self.tokens[mine] = tokens[copy]
+            if (token := tokens[copy]) is not None:
+                self.tokens[mine] = token
             held = leases[copy]
             if held is None:
                 self._authorize(token="last", **asked)

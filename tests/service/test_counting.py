@@ -126,10 +126,6 @@ def refuse(server: Lab) -> tuple[Program, Program]:
 
 def test_more_copies_than_there_is_room_for_are_refused_and_nearly_all_that_they_use_counts(server: Lab) -> None:
     one = program(server)
-    for _ in range(64):
-        one.token = None
-        one.report(1, SLOT - 200)
-        one.report(1, SLOT - 200)
     copies = [one.copy() for _ in range(66)]
     for _ in range(9):
         server.time.forward(SLOT_SECONDS)
