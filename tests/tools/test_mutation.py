@@ -17,7 +17,7 @@ import pytest
 from tests.support.wait import PATIENCE, wait_until
 from tools.mutate import ROOT, main
 from tools.mutation import candidates
-from tools.mutation.reach import KEPT
+from tools.mutation.reach import KEPT, Unmeasured, measure
 from tools.mutation.trial import Copy
 
 pytestmark = pytest.mark.slow
@@ -130,6 +130,36 @@ def test_a_gap_is_told_from_what_the_tests_notice_and_the_project_stays_untouche
     ]
     assert contents(root) == before
     assert len(list((root / KEPT).iterdir())) == 1
+
+
+def test_what_a_process_saw_is_there_before_it_may_be_ended(tmp_path: Path) -> None:
+    root = project(tmp_path / "p")
+    early = """
+        import os, pytest
+
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_unconfigure(config):
+            if hasattr(config, "workerinput"):
+                os._exit(1)
+    """
+    (root / "tests" / "conftest.py").write_text(textwrap.dedent(early), encoding="utf-8")
+    assert run(root)["noticed"] == 3
+
+
+def test_a_measuring_that_lost_what_a_test_reaches_is_none(tmp_path: Path) -> None:
+    class Losing(Copy):
+        def __init__(self) -> None:
+            self.place = tmp_path
+
+        def run(self, *_: object, **__: object) -> int:
+            parts = {"tests": {"a": 0.1, "b": 0.1}, "lines": {}}, {"tests": {"a": 0.1}, "lines": {"x.py": {"1": [0]}}}
+            for number, part in enumerate(parts):
+                (tmp_path / "reached" / f"{number}.json").write_text(json.dumps({"failed": [], **part}))
+            return 0
+
+    with pytest.raises(Unmeasured, match="What 1 of 2 tests reach was lost"):
+        measure(Losing(), [], [], [], tmp_path / "kept.json")
 
 
 def test_tests_that_fail_by_themselves_notice_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -58,8 +58,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         _passed.add(report.nodeid)
 
 
-def pytest_unconfigure() -> None:
-    """Write what was seen, a file a process."""
+def pytest_sessionfinish() -> None:
+    """Write what was seen, a file a process: while the one that spreads the tests still waits, for any later it ends
+    the others after ten seconds, done or not."""
     _watch.stop()
     data = _watch.get_data()
     tests = sorted(_passed - _failed)

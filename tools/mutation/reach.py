@@ -123,7 +123,10 @@ def measure(copy: Copy, sources: list[str], tests: list[str], options: list[str]
 
 
 def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """One measurement of those of several processes, each of which numbers its own tests."""
+    """One measurement of those of several processes, each of which numbers its own tests.
+
+    Raises Unmeasured where a test passed and reached nothing, not even itself: then a process did not write its part.
+    """
     seconds: dict[str, float] = {}
     for part in parts:
         seconds |= part["tests"]
@@ -135,5 +138,8 @@ def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
             of_file = lines.setdefault(path, {})
             for line, tests in reached.items():
                 of_file[line] = sorted({*of_file.get(line, []), *(own[test] for test in tests)})
+    seen = {test for of_file in lines.values() for tests in of_file.values() for test in tests}
+    if lost := len(seconds) - len(seen):
+        raise Unmeasured(f"What {lost} of {len(seconds)} tests reach was lost; run it again.")
     failed = sorted({test for part in parts for test in part["failed"]})
     return {"tests": seconds, "failed": failed, "lines": lines}
