@@ -119,7 +119,7 @@ def decide(
 
     `now` is the clock, `item_now` the time for starts and ends of items (docs/design/machine.md, Clock), both UTC
     seconds. With `held`, numbers of items that has all in which the device has a live seat, no more items are looked
-    at than it takes to find the one that is granted, and `tried` is empty then; without it every item is.
+    at than it takes to find the one that is granted, and `tried` may be empty then; without it every item is.
     """
     outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
     coverable = _are_offered(request.modules, outer)
@@ -170,19 +170,18 @@ def _first_in_order(
     item_now: int,
 ) -> _Candidate | None:
     """The first item, as `_order` has them, that is granted alone, without a look at those behind it; None where none
-    is."""
+    is, or those that are stand behind all others."""
     for entry, fault in outer:
         if entry.item.key in held and not fault:
             found = candidate(entry, fault)
             if _alone(found, request) and _rank(code, found, item_now) == _SEATED:
                 return found
-    in_grace = None
     for entry, fault in outer:
-        if not fault and _alone(found := candidate(entry, fault), request):
-            if code.manual_order or _rank(code, found, item_now) < _IN_GRACE:
-                return found
-            in_grace = in_grace or found
-    return in_grace
+        if fault or not _alone(found := candidate(entry, fault), request):
+            continue
+        if code.manual_order or _rank(code, found, item_now) < _IN_GRACE:
+            return found
+    return None
 
 
 def _unfit(entry: LicenseItem, request: Request) -> int:
@@ -302,8 +301,6 @@ def _order(
 ) -> list[_Candidate]:
     """A live seat first, but for one in an item past its end, then the code's order; without a manual one, items in
     grace stand behind. `given` are the items in which this request gives a seat: it counts as live."""
-    if len(candidates) == 1:
-        return candidates
     return sorted(candidates, key=lambda candidate: _rank(code, candidate, item_now, given))
 
 

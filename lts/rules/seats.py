@@ -91,9 +91,8 @@ def lease_end(item: Item, now: int, item_now: int) -> int:
     if item.charge_way in CONCURRENT_WAYS and offline is None:
         return min((slot_of(now) + 2) * SLOT_SECONDS, end)
     if item.charge_way in SEAT_WAYS:
-        period = item.active_period_seconds
-        offline = period if offline is None else min(offline, period)
-        return min(now + offline, seat_end(item, now, item_now))
+        seat = seat_end(item, now, item_now)
+        return seat if offline is None else min(now + offline, seat)
     return min(now + (DEFAULT_OFFLINE_DAYS * DAY_SECONDS if offline is None else offline), end)
 
 

@@ -82,10 +82,15 @@ IN_GRACE = ("scan", "in grace", "lasts", ("QR",), "reader")
 
 
 @pytest.mark.parametrize(
-    ("kinds", "looks"),
-    [([FREE] * 2500, 1), ([FREE] * 2499 + [SEATED], 1), ([FULL] * 40 + [FREE] * 2460, 41), ([IN_GRACE] * 2500, 2500)],
-)
-def test_of_many_like_items_those_up_to_the_first_that_is_granted_are_looked_at(kinds: list[Kind], looks: int) -> None:
+    ("kinds", "looks", "granted"),
+    [([FREE] * 2500, 1, 1), ([FREE] * 2499 + [SEATED], 1, 2500), ([FULL] * 40 + [FREE] * 2460, 41, 41),
+     ([IN_GRACE] * 2500, 2500, 1)],
+)  # fmt: skip
+def test_of_many_like_items_those_up_to_the_first_that_is_granted_are_looked_at(
+    kinds: list[Kind], looks: int, granted: int
+) -> None:
     code, standings = code_of(kinds, manual=False)
-    assert decided(code, standings, ("QR",), all_items=False)[1] == looks
-    assert decided(code, standings, ("QR",), all_items=True)[1] == len(kinds)
+    for all_items, expected in ((False, looks), (True, len(kinds))):
+        decision, looked = decided(code, standings, ("QR",), all_items=all_items)
+        assert looked == expected
+        assert [one.item.key for one in decision.granted] == [granted]
