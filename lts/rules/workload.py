@@ -17,8 +17,6 @@ PIECE = 9000
 DAY = 2500
 """What a day adds to a piece, since its row is read and written whole, and each beyond the second to what a report is
 charged."""
-FEW = 3
-"""So many entries are one piece, whatever is in them."""
 MAX_TYPES = 200
 """Types of an entry."""
 UNIT = 1000

@@ -1,5 +1,7 @@
-"""What is granted, of which items in which order (docs/design/authorizing.md, Order of use and Combining items), and the
-seat that comes with it (docs/design/charging.md, Seats and Grace)."""
+"""What is granted, of which items and in which order (docs/design/authorizing.md, Order of use and Combining items).
+
+And the seat that comes with it (docs/design/charging.md, Seats and Grace).
+"""
 
 from __future__ import annotations
 

@@ -64,12 +64,13 @@ def test_a_type_is_charged_to_the_item_with_its_module_else_to_the_first() -> No
 
 def test_each_item_gets_its_presence_and_each_type_its_highest_count() -> None:
     counts = usage.gather(
-        lease((1, ("QR",)), (3, ("Aztec",))),
+        lease((1, ("QR",)), (3, ("Aztec",)), (2, ())),
         [entry(5, {"QR": 2, "Aztec": 0}), entry(5, {"QR": 1}, 2), entry(6, {"Aztec": 4}, 9), entry(7, {"QR": 1}, 1)],
     )
     assert counts == {
         (0, None): {5: 1, 6: 1, 7: 1},
         (1, None): {5: 3, 6: 3, 7: 1},
+        (2, None): {5: 2, 6: 2, 7: 1},
         (0, "QR"): {5: 2, 7: 1},
         (1, "Aztec"): {6: 4},
     }
@@ -91,3 +92,21 @@ def test_what_counts_together_adds_what_exceeds_the_highest_of_those_apart(count
 
 def test_a_name_without_a_number_has_a_digest_of_twelve_bytes() -> None:
     assert usage.digest_of("QR").hex() == "a439fba430a33b87ab005d35"
+
+
+def test_entries_of_one_slot_are_judged_in_their_order_each_by_what_it_adds() -> None:
+    entries = [
+        entry(5, {"QR": 2, "Aztec": 1}), entry(6, {"QR": 9}), entry(5, {"QR": 2, "Aztec": 4}), entry(5, {"QR": 1}),
+        entry(6, {"QR": 10}), entry(5, {"QR": 3}), entry(7),
+    ]  # fmt: skip
+    assert list(usage.turns_of(one.slot for one in entries)) == [0, 0, 1, 2, 1, 3, 0]
+    assert usage.in_turns(lease((1, ("QR",))), entries) == [
+        {(0, None): {5: 1, 6: 1, 7: 1}, (0, "QR"): {5: 2, 6: 9}, (0, "Aztec"): {5: 1}},
+        {(0, None): {}, (0, "QR"): {6: 10}, (0, "Aztec"): {5: 4}},
+        {(0, None): {}, (0, "QR"): {}},
+        {(0, None): {}, (0, "QR"): {5: 3}},
+    ]
+
+
+def test_branches_and_presence_are_numbered_as_they_are_stored() -> None:
+    assert (usage.PRESENCE, usage.TOGETHER, usage.FIRST_APART, list(usage.OF_0_1)) == (0, -1, 65, list(range(65)))

@@ -97,7 +97,7 @@ def begin(
         raise Malformed(fault.detail, field=fault.field)
     rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
-    if len(good) > workload.FEW and not workload.is_one_piece(good, len(lease.items)):
+    if not workload.is_one_piece(good, len(lease.items)):
         pieces = _InPieces(ctx, lease, clone_token, good, now)
         return Begun(pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), True)
     waiting, result = _submit(ctx, lease, clone_token, good, now)
