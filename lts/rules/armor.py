@@ -58,7 +58,7 @@ def decode(data: bytes, mark: str = "") -> str:
         return data.decode("utf-16", "replace")
     for encoding in ("utf-16-le", "utf-16-be") if mark else ():
         at = data.find(mark.encode(encoding))
-        if at >= 0 and at % 2 == 0:  # at an odd place it is the other byte order
+        if at % 2 == 0:  # at an odd place it is the other byte order, and at -1 none
             return data.decode(encoding, "replace")
     return data.decode("utf-8-sig", "replace")
 

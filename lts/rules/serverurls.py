@@ -26,7 +26,7 @@ def clean_url(text: object) -> str:
         raise _bad(f"{url!r} is not a URL such as https://lts.example.com/lts/.") from error
     if parts.scheme not in ("http", "https") or not host:
         raise _bad("Begin with https:// or http://, then the server's name, such as https://lts.example.com/lts/.")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if parts.username is not None or parts.query or parts.fragment:  # a password has a user before it, maybe empty
         raise _bad("A server URL holds no user, password, ? or #.")
     path = parts.path.rstrip("/") + "/"
     if "/page" in path:

@@ -82,3 +82,51 @@ def test_a_binding_that_can_never_match_is_told_the_right_form(typed: str, inste
     fault = domains.binding_fault(typed)
     assert fault is not None
     assert fault.endswith(instead)
+
+
+LONG = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        (LONG, LONG),
+        (f"{LONG}d", None),
+        (f"{LONG}.:65535", LONG),
+        ("\u00fc".ljust(56, "a") + ".test", "xn--" + "a" * 55 + "-oxf.test"),
+        ("\u00fc".ljust(57, "a") + ".test", None),
+        ("a" * 63 + ".test", "a" * 63 + ".test"),
+    ],
+)
+def test_a_name_has_253_characters_and_a_label_63(typed: str, found: str | None) -> None:
+    assert domains.normalize(typed) == found
+
+
+@pytest.mark.parametrize(
+    ("sent", "allowed", "matches"),
+    [
+        ("shop.example.com", ("example.com",), True),
+        ("notexample.com", ("example.com",), False),
+        ("example.com", ("shop.example.com",), False),
+        ("shop.co.uk", ("co.uk",), False),
+        ("co.uk", ("co.uk",), True),
+        ("app.intranet", ("intranet",), True),
+        ("shop.example.com", ("https://example.com", "example.com"), True),
+        ("shop.example.com", ("https://example.com",), False),
+        ("shop.example.com", (), False),
+    ],
+)
+def test_a_domain_covers_those_under_it_but_never_across_a_public_suffix(
+    sent: str, allowed: tuple[str, ...], matches: bool
+) -> None:
+    assert domains.matches_any(sent, allowed) is matches
+
+
+@pytest.mark.parametrize("typed", ["intranet", "example.com", "shop.example.co.uk", "192.0.2.7"])
+def test_a_name_that_can_match_is_a_good_binding(typed: str) -> None:
+    assert domains.binding_fault(typed) is None
+
+
+@pytest.mark.parametrize("typed", ["intranet/cart", "http://co.uk/", "*", "//"])
+def test_where_nothing_can_be_meant_an_example_is_given(typed: str) -> None:
+    assert (domains.binding_fault(typed) or "").endswith("which is not a domain; write it as example.com")

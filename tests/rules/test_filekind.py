@@ -92,3 +92,9 @@ def test_each_kind_is_refused_where_another_is_wanted_and_taken_where_it_is(want
 def test_the_spec_that_an_editor_saved_with_its_mark_is_one() -> None:
     text = json.dumps({"licenseId": "1"})
     assert filekind.kind_of(text.encode("utf-8-sig")) == filekind.SPEC
+
+
+@pytest.mark.parametrize(("before", "kind"), [(0, filekind.LICENSE), (1, None)])
+def test_a_license_begins_within_the_first_mib(before: int, kind: Kind | None) -> None:
+    begin = b"-----BEGIN LTS LICENSE FILE-----"
+    assert filekind.kind_of(b"x" * ((1 << 20) - len(begin) + before) + begin) == kind

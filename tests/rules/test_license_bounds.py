@@ -138,3 +138,10 @@ def test_grace_and_overdraft_where_nothing_is_said(way: str, grace: int, overdra
     made = payload(chargeWay=way, graceQuota=None, overdraft=None, graceDays=None)
     found = read(made).items[1]
     assert (found.grace_quota, found.overdraft, found.grace_days) == (grace, overdraft, 7)
+
+
+def test_a_license_never_goes_over_to_another_organization() -> None:
+    held, other = read(good()), read({**good(), "organizationId": "2", "revision": 10**9})
+    with pytest.raises(LicenseFileError) as caught:
+        licensefile.compare(held, other)
+    assert (caught.value.code, "for organization 2;" in caught.value.detail) == ("organization-changed", True)

@@ -88,6 +88,7 @@ def test_a_server_url_is_kept_in_one_form(given: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "given",
     [None, 7, "", "lts.example.com", "ftp://lts.example.com", "javascript:alert(1)", "https://", "https://user:pw@host/",
+     "https://user@host/", "https://:pw@host/", "https://@host/",
      "https://host/?a=1", "https://host/#/index.html", "https://host/lts/page/#/", "https://ho st/", "https://host\\evil",
      "https://a..b/", "https://" + "a" * 64 + ".example", "https://" + "a.bc" * 63 + "ab/", "https://a*b/",
      "https://host\x7f/", "https://host/a b", "https://host/a\x7fb", "https://host/page", "https://host/lts/page/",
@@ -112,6 +113,9 @@ def test_what_is_no_server_url_is_refused_with_an_example(given: object) -> None
         (["https://lts.example.com/", "http://127.0.0.1:48080/lts/"], ["url-local"]),
         (["http://[::1]:48080/lts/"], ["url-local"]),
         (["https://0.0.0.0/"], ["url-local"]),
+        (["https://lts.localhost/"], ["url-local"]),
+        (["https://notlocalhost/"], []),
+        (["http://192.0.2.7/", "https://lts.example.com/"], ["url-http"]),
     ],
 )
 def test_urls_that_others_cannot_use_are_noticed(urls: list[str], codes: list[str]) -> None:

@@ -128,3 +128,7 @@ def test_words_are_numbered_by_the_start_of_their_server() -> None:
 def test_a_delegation_begins_an_hour_before_either_clock(skew: int) -> None:
     claims = pair.delegation("A", "B", SigningKey.generate().public, NOON, NOON + skew)
     assert (claims["iss"], claims["sub"], claims["iat"]) == ("A", "B", NOON + min(0, skew) - 3600)
+
+
+def test_clocks_may_differ_by_five_minutes_and_clients_wait_a_second_for_the_standby() -> None:
+    assert (pair.CLOCK_GAP_SECONDS, pair.IN_STEP_SECONDS) == (5 * 60, 1.0)

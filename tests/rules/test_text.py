@@ -81,3 +81,24 @@ def test_what_is_no_time_is_told_that_a_date_alone_is_good() -> None:
         ):
             Fields({"expiresAt": wrong}, "items[0]").time("expiresAt", end=True)
     assert Fields({"expiresAt": "2026-11-25"}, "items[0]").time("expiresAt") is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(" a b ", "a b"), ("x" * 100, "x" * 100), ("e\u0301" * 100, "\u00e9" * 100), ("a\u200db", "a\u200db")],
+)
+def test_a_name_is_kept_trimmed_and_in_nfc(given: str, kept: str) -> None:
+    assert clean_name(given, "The name") == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [("", "empty-name"), (" ", "empty-name"), ("x" * 101, "long-name"), ("a\u200bb", "invisible-character"),
+     ("\u200d", "invisible-character"), ("\u2800", "invisible-character"), ("a\u3164", "invisible-character"),
+     ("\u200d \u200c", "invisible-character"), ("a\x00", "invisible-character")],
+)  # fmt: skip
+def test_a_name_that_cannot_be_told_from_others_is_refused(given: str, code: str) -> None:
+    with pytest.raises(AdminError) as caught:
+        clean_name(given, "The name")
+    assert caught.value.code == code
+    assert clean_name("abc", "The name", 3) == "abc"
