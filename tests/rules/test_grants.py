@@ -93,7 +93,7 @@ def test_a_lease_over_units_is_in_grace_past_the_quota_or_the_end_and_no_seat_is
 SEATED, FREE, IN_GRACE, FULL = (
     Standing(live=1, seat=HELD, in_code=True), Standing(), Standing(live=10), Standing(live=99),
 )  # fmt: skip
-ENDED = {"expires_at": NOON - 1}
+ENDED: dict[str, Any] = {"expires_at": NOON - 1}
 
 
 def decided(

@@ -153,7 +153,10 @@ def test_a_measuring_that_lost_what_a_test_reaches_is_none(tmp_path: Path) -> No
             self.place = tmp_path
 
         def run(self, *_: object, **__: object) -> int:
-            parts = {"tests": {"a": 0.1, "b": 0.1}, "lines": {}}, {"tests": {"a": 0.1}, "lines": {"x.py": {"1": [0]}}}
+            parts: list[dict[str, Any]] = [
+                {"tests": {"a": 0.1, "b": 0.1}, "lines": {}},
+                {"tests": {"a": 0.1}, "lines": {"x.py": {"1": [0]}}},
+            ]
             for number, part in enumerate(parts):
                 (tmp_path / "reached" / f"{number}.json").write_text(json.dumps({"failed": [], **part}))
             return 0
