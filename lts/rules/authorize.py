@@ -383,7 +383,7 @@ def grant_item(
     codes = held.codes if held is not None else ()
     seat = Seat(
         grant=held.grant if held is not None else standing.peak + 1,
-        end=max(end, held.end if held is not None else 0),
+        end=end if held is None else max(end, held.end),
         grace=quota_grace and item.charge_way in SEAT_WAYS,
         codes=codes if code_key in codes else (*codes, code_key),
         since=(held.since if held is not None else now) if concurrent else 0,
