@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import pytest
@@ -98,6 +99,55 @@ def test_a_token_is_named_by_its_id_and_works_with_its_own_secret_alone(server: 
     assert accounts.account_of_token(catalog, made["token"]) == Account("script", "reader", "token:script")
     for wrong in (made["token"] + "x", made["token"][:-1], "lts_" + made["id"], made["token"].replace("lts", "xyz")):
         assert accounts.account_of_token(catalog, wrong) is None
+
+
+def test_tokens_are_listed_the_oldest_first_and_then_by_id(server: Lab) -> None:
+    made = [accounts.add_token(server.ctx, name, "reader", "admin", NOW + 1)["id"] for name in ("b", "a", "c")]
+    first = accounts.add_token(server.ctx, "z", "administrator", "admin", NOW)["id"]
+    found = accounts.describe_tokens(server.ctx)
+    assert [one["id"] for one in found] == [first, *sorted(made)]
+    assert found[0] == {"id": first, "name": "z", "role": "administrator", "since": iso(NOW)}
+
+
+def test_of_two_who_set_up_at_once_the_later_one_is_told_so(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = sessions.setup_code(server.ctx) or ""
+    asked = iter([False, True])
+    monkeypatch.setattr(accounts, "is_set_up", lambda _: next(asked))
+    with pytest.raises(AdminError) as caught:
+        accounts.set_up(server.ctx, code, PASSWORD, NOW)
+    assert (caught.value.code, caught.value.status) == ("set-up-before", 409)
+    assert accounts.describe_users(server.ctx) == []
+
+
+@pytest.mark.parametrize("typed", [" jane ", "jane", "ja\u006ee"])
+def test_a_user_signs_in_by_its_name_however_it_is_typed(server: Lab, typed: str) -> None:
+    add(server, "jane")
+    accounts.check_password(server.ctx, typed, PASSWORD)
+    for name, password in ((typed, PASSWORD + "x"), ("jan", PASSWORD)):
+        with pytest.raises(AdminError) as caught:
+            accounts.check_password(server.ctx, name, password)
+        assert (caught.value.code, caught.value.status) == ("wrong-password", 403)
+
+
+@pytest.mark.parametrize(
+    ("changes", "role", "good"),
+    [({}, "reader", PASSWORD), ({"role": "administrator"}, "administrator", PASSWORD),
+     ({"password": "another good one"}, "reader", "another good one")],
+)  # fmt: skip
+def test_what_is_not_changed_of_a_user_stays(server: Lab, changes: dict[str, str], role: str, good: str) -> None:
+    add(server, "jane")
+    accounts.edit_user(server.ctx, "jane", changes, "admin", NOW + 9)
+    assert accounts.describe_users(server.ctx) == [{"name": "jane", "role": role, "since": iso(NOW), "owner": False}]
+    accounts.check_password(server.ctx, "jane", good)
+
+
+def test_what_proves_a_session_is_long_and_the_same_in_every_version(server: Lab) -> None:
+    add(server, "admin")
+    begun = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", begun.secret), "32 random bytes"
+    assert re.fullmatch("[0-9a-f]{16}", begun.account.session or "")
+    assert sessions.csrf_of("x") == hashlib.sha256(b"csrf x").hexdigest()[:32]
+    assert sessions.mark_of({"password": "hash"}) == hashlib.sha256(b"hash").digest()[:16]
 
 
 def test_a_set_up_code_is_four_times_four_characters_that_nobody_mixes_up() -> None:

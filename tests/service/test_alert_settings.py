@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
+from lts.rules.alerts import DEFAULT_LEVELS
 from lts.service.alerting import alertsettings, smtp
 from tests.support.kit import NOON, Lab
 
@@ -22,6 +23,7 @@ URL = "https://hooks.x.test/"
     [
         ({"port": 1}, None),
         ({"port": 65535}, None),
+        ({"port": 0}, "port"),
         ({"port": 65536}, "port"),
         ({"port": True}, "port"),
         ({"host": "h" * 253}, None),
@@ -38,8 +40,11 @@ URL = "https://hooks.x.test/"
         ({"language": "zh"}, None),
         ({"language": None}, "language"),
         ({"security": "tls"}, None),
+        ({"security": "ssl"}, "security"),
         ({"security": "none"}, None),
+        ({"to": ""}, "to"),
         ({"to": "", "cc": "a@x.test"}, None),
+        ({"caFile": "/nowhere/ca.pem"}, "caFile"),
         ({"to": "", "bcc": "a@x.test"}, None),
         ({"zeta": 1, "alpha": 1}, "alpha"),
     ],
@@ -130,6 +135,20 @@ def test_there_may_be_ten_webhooks(server: Lab) -> None:
             call()
         assert caught.value.status == 404
     assert alertsettings.webhook(server.ctx, made[4]["id"]).name == "hook 4"
+
+
+def test_webhooks_of_one_second_are_listed_by_their_id(server: Lab) -> None:
+    made = [alertsettings.add_webhook(server.ctx, "hook", URL, "test", NOON)["id"] for _ in range(3)]
+    assert [hook.id for hook in alertsettings.webhooks_of(server.ctx)] == sorted(made)
+
+
+def test_levels_that_are_not_given_stay_as_they_are(server: Lab) -> None:
+    before = alertsettings.levels_of(server.ctx.store.catalog)
+    assert before == DEFAULT_LEVELS
+    for name, levels in (("scan", [50, 75]), ("failures", [10])):
+        alertsettings.change_levels(server.ctx, {name: levels}, "test", NOON)
+    after = alertsettings.levels_of(server.ctx.store.catalog)
+    assert after == {**DEFAULT_LEVELS, "scan": (50, 75), "failures": (10,)}
 
 
 @pytest.mark.parametrize(

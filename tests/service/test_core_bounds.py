@@ -115,7 +115,7 @@ def test_root_gives_what_it_made_to_the_folders_owner(
 def test_what_a_version_before_sealed_can_be_opened(tmp_path: Path) -> None:
     """AES-GCM with a nonce of 12 bytes before it, bound to the purpose."""
     vault, nonce = Vault(bytes(32)), b"n" * 12
-    assert vault.unseal(nonce + AESGCM(bytes(32)).encrypt(nonce, "geheim".encode(), b"mail"), "mail") == "geheim"
+    assert vault.unseal(nonce + AESGCM(bytes(32)).encrypt(nonce, b"geheim", b"mail"), "mail") == "geheim"
     assert len(vault.fingerprint) == 32
     (tmp_path / "vault.key").write_bytes(bytes(32))
     assert Vault.load(tmp_path).fingerprint == vault.fingerprint
@@ -150,13 +150,13 @@ class Registry:
         self._values = values
 
     @contextlib.contextmanager
-    def OpenKey(self, root: str, path: str, options: int, rights: int) -> Iterator[str]:  # noqa: N802 - its name
+    def OpenKey(self, root: str, path: str, options: int, rights: int) -> Iterator[str]:
         assert (root, options, rights) == ("HKLM", 0, 0x20119), "the 64-bit view, whatever Python runs"
         if not any(f"{name}\\".startswith(f"{path}\\") for name in self._values):
             raise FileNotFoundError
         yield path
 
-    def QueryValueEx(self, path: str, name: str) -> tuple[str, int]:  # noqa: N802
+    def QueryValueEx(self, path: str, name: str) -> tuple[str, int]:
         if name not in self._values.get(path, {}):
             raise FileNotFoundError
         return self._values[path][name], 1
@@ -164,10 +164,10 @@ class Registry:
     def _below(self, path: str) -> list[str]:
         return sorted({one[len(path) + 1 :].split("\\")[0] for one in self._values if one.startswith(f"{path}\\")})
 
-    def QueryInfoKey(self, path: str) -> tuple[int, int, int]:  # noqa: N802
+    def QueryInfoKey(self, path: str) -> tuple[int, int, int]:
         return len(self._below(path)), 0, 0
 
-    def EnumKey(self, path: str, number: int) -> str:  # noqa: N802
+    def EnumKey(self, path: str, number: int) -> str:
         return self._below(path)[number]
 
 

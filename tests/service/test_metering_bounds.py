@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lts.errors import Refusal
-from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso
+from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
+from lts.rules import workload
 from lts.rules.authorize import Request
-from lts.service.metering import explain
-from tests.support.kit import NOON, Lab, item
+from lts.rules.chain import plain_state
+from lts.rules.usage import TOGETHER, digest_of
+from lts.service.core import newnames
+from lts.service.licensing import handshakes
+from lts.service.metering import authorize, counting, explain, release
+from lts.service.statistics import usage
+from lts.store import typenames
+from lts.store.devices import Device
+from tests.support.kit import NOON, Lab, entry, item
 
+TODAY = "2026-11-25"
 DEVICE = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
 
 
@@ -80,3 +91,138 @@ def test_an_item_without_seats_shows_no_holders(server: Lab) -> None:
     assert "holders" not in told["items"][0]
     told = explain.explain(server.ctx, asked._replace(handshake_code="nothing"), server.time.now)
     assert (told["code"], told["items"]) == (101, [])
+
+
+@pytest.mark.parametrize(
+    ("way", "asked", "instances", "grant"),
+    [("scan", 3, 1, False), ("device", 3, 1, True), ("concurrentDevice", 3, 1, True),
+     ("concurrentInstance", 3, 3, True)],
+)  # fmt: skip
+def test_a_lease_says_instances_and_grant_where_its_item_has_them(
+    server: Lab, way: str, asked: int, instances: int, *, grant: bool
+) -> None:
+    server.load(item("one", way, 5))
+    [given] = server.authorize(instances=asked).items
+    assert (given.instances, given.grant > 0) == (instances, grant)
+    assert grant or given.grant == 0
+
+
+def test_the_quota_of_an_item_counts_leases_by_every_code(server: Lab) -> None:
+    server.load(item("one", "concurrentDevice", 2, overdraft=0))
+    handshakes.add(server.ctx, "216998", {"custom": "other", "items": [{"id": 1}]}, "test", NOON)
+    held = [server.authorize(f"216998-{name}", DEVICE[:-1] + end) for name, end in (("other", "1"), ("100", "2"))]
+    for code in ("216998-other", "216998-100"):
+        with pytest.raises(Refusal) as caught:
+            server.authorize(code)
+        assert caught.value.code == 120
+    for name, end, lease in (("other", "1", held[0]), ("100", "2", held[1])):
+        again = server.authorize(f"216998-{name}", DEVICE[:-1] + end, clone_token=lease.clone_token)
+        assert again.items[0].grant == lease.items[0].grant, "who holds a lease goes on while all fit in"
+
+
+@pytest.mark.parametrize(("organization", "named"), [("216998", "216998-100"), ("nobody", None)])
+def test_a_refusal_before_any_item_names_the_code_that_was_meant(
+    server: Lab, organization: str, named: str | None
+) -> None:
+    handshakes.edit(server.ctx, server.load(item("one")), {"password": "secret"}, "test", NOON)
+    with pytest.raises(Refusal) as caught:
+        server.authorize("", DEVICE, organization_id=organization)
+    [kept] = server.ctx.refusals.latest()
+    assert (kept.code, kept.handshake_code, kept.tried, kept.ways) == (caught.value.code, named, (), ())
+    assert caught.value.code == (102 if named else 121)
+    server.ctx.refusals.flush(server.ctx.store, NOON)
+    assert server.ctx.calls.of_last_hour(1, NOON) == ((1, 1) if named else None)
+    found = usage.usage(server.ctx, code="216998-100", grouping="authorizations")
+    assert found.rows == ({(TODAY, "102"): 1} if named else {})
+    assert usage.usage(server.ctx, grouping="authorizations").total == 1, "counted, by whatever code"
+
+
+def test_who_does_not_serve_neither_authorizes_nor_counts_nor_takes_back(server: Lab) -> None:
+    server.load(item("one", "device", 5))
+    lease = server.authorize(device=DEVICE).lease
+    serial, server.ctx.status = server.ctx.store.serial, "standby"
+    many = [entry(slot_of(NOON) - 2 * n, {f"t{n % 3}": 1}) for n in range(2 * workload.FEW)]
+    calls: list[Callable[[], object]] = [
+        server.authorize, lambda: server.report(lease, {"QR": 1}), lambda: server.report_many(lease, list(many)),
+        lambda: release.release(server.ctx, lease, NOON),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(Refusal) as caught:
+            call()
+        assert caught.value.code == 100
+    assert server.ctx.store.serial == serial
+
+
+@pytest.mark.parametrize(("contact", "slot"), [(NOON - 3600, NOON), (NOON, NOON), (NOON + 3600, NOON + 3600)])
+def test_a_chain_goes_on_no_earlier_than_its_device_was_heard(
+    monkeypatch: pytest.MonkeyPatch, contact: int, slot: int
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr(authorize.chain, "step", lambda _, token, at: found.append(at))
+    authorize.chain_step(Device(1, bytes(16), contact, plain_state(3, 1)), None, NOON)
+    authorize.chain_step(None, None, NOON)
+    assert found == [slot_of(slot), slot_of(NOON)]
+
+
+def test_a_run_bridges_an_hour_and_a_row_holds_two_thousand_names() -> None:
+    """See docs/design/charging.md, Types."""
+    assert (counting._GAP * SLOT_SECONDS, newnames.MOST_OF_ROW) == (3600, 2000)
+
+
+@pytest.mark.parametrize(
+    ("slot", "names", "held", "room"),
+    [
+        (99, "abcd", "", True),
+        (100, "abc", "", True),
+        (100, "abcd", "", False),
+        (101, "abcd", "", False),
+        (100, "ab", "1a 1b 1c", True),
+        (100, "ad", "1a 1b 1c", False),
+        (100, "abd", "1a 1b", True),
+        (100, "a", "2a 2b 2c", False),
+        (100, "abc", "-a -b -c", True),
+        (100, "", "1a 1b 1c 1d", True),
+    ],
+)
+def test_what_a_copy_counts_apart_has_room_for_so_many_names_a_day(
+    monkeypatch: pytest.MonkeyPatch, slot: int, names: str, held: str, *, room: bool
+) -> None:
+    """`held` are names by branch ("-": counted together); branch 1 reports `names`, and counts apart from 100 on."""
+    numbers = {name: number for number, name in enumerate("abc", 1)}
+    kinds = {**numbers, "d": digest_of("d")}
+    rows = [(TOGETHER if one[0] == "-" else int(one[0]), 1, kinds[one[1]]) for one in held.split()]
+    monkeypatch.setattr(newnames, "MOST_OF_ROW", 3)
+    monkeypatch.setattr(typenames, "series_of", lambda *_: rows)
+    sender: Any = SimpleNamespace(device=1, code=1)
+    tx: Any = SimpleNamespace(types=numbers)
+    assert counting.has_room_apart(tx, sender, 1, 100, [entry(slot, dict.fromkeys(names, 1))]) == room
+
+
+AHEAD = slot_of(NOON + 600) + 1
+"""The first slot that a report may not name yet at NOON."""
+WANTED = AHEAD * SLOT_SECONDS - 600 - NOON
+"""By so many seconds a clock must be ahead to let it in."""
+
+
+@pytest.mark.parametrize(
+    ("gap", "slots", "ahead"),
+    [
+        (WANTED, [AHEAD], 1),
+        (WANTED, [AHEAD, AHEAD + 1], 1),
+        (WANTED - 1, [AHEAD], 0),
+        (WANTED, [AHEAD + 1], 0),
+        (1, [AHEAD - 1], 0),
+        (0, [AHEAD], 0),
+        (-WANTED, [AHEAD], 0),
+        (WANTED, [AHEAD - 40 * SLOTS_PER_DAY], 0),
+    ],
+)
+def test_a_report_that_the_other_clock_would_have_let_in_is_told_of(
+    server: Lab, gap: int, slots: list[int], ahead: int
+) -> None:
+    server.load(item("one"))
+    lease = server.authorize(device=DEVICE).lease
+    partner = SimpleNamespace(clock_gap=gap, ahead=0, settled=True, check=lambda: None, confirm=lambda _: "both")
+    server.ctx.partner = partner  # type: ignore[assignment]
+    server.report_many(lease, [entry(slot, {"QR": 1}) for slot in (slot_of(NOON), *slots)])
+    assert partner.ahead == ahead

@@ -72,7 +72,7 @@ def renew_hash(ctx: Context, name: str, password: str, now: int) -> None:
     known = users_of(ctx.store.catalog).get(name)
     if known is None or not is_dated(str(known["password"])) or not ctx.may_write or ctx.status != "serving":
         return
-    new = {**known, "password": hashed(password[:1024])}
+    new = {**known, "password": hashed(password)}
 
     def operation(tx: Transaction) -> None:
         if users_of(tx.catalog).get(name) == known:
