@@ -73,6 +73,21 @@ def test_refusals_kept_over_a_restart_are_given_to_the_other_server(server: Lab)
     assert (number, sorted(one.request_id for one in given)) == (2, ["a", "b"])
 
 
+def test_refusals_are_written_when_something_is_new(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals, one = Refusals(), RefusedRequest(NOON, "a", 104, "no", None, {}, ())
+    refusals.note(1, one)
+    refusals.flush(server.ctx.store, NOON)
+    written: list[object] = []
+    monkeypatch.setattr(server.ctx.store, "write", written.append)
+    refusals.take([one])
+    refusals.flush(server.ctx.store, NOON)
+    assert written == []
+    refusals.take([RefusedRequest(NOON, "b", 104, "no", None, {}, ())])
+    refusals.flush(server.ctx.store, NOON)
+    refusals.flush(server.ctx.store, NOON)
+    assert len(written) == 1
+
+
 def test_a_file_that_is_no_key_is_named_until_it_is_gone(tmp_path: Path) -> None:
     vendor, wrong = Vendor(), tmp_path / "wrong.pub"
     (tmp_path / "good.pub").write_bytes(vendor.pub)

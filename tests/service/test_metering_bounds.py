@@ -14,7 +14,8 @@ from lts.rules import workload
 from lts.rules.authorize import Request
 from lts.rules.chain import plain_state
 from lts.rules.usage import TOGETHER, digest_of
-from lts.service.core import newnames
+from lts.service.access import auditlog
+from lts.service.core import goneon, newnames
 from lts.service.licensing import handshakes
 from lts.service.metering import authorize, counting, explain, release
 from lts.service.statistics import usage
@@ -226,3 +227,66 @@ def test_a_report_that_the_other_clock_would_have_let_in_is_told_of(
     server.ctx.partner = partner  # type: ignore[assignment]
     server.report_many(lease, [entry(slot, {"QR": 1}) for slot in (slot_of(NOON), *slots)])
     assert partner.ahead == ahead
+
+
+def test_a_lease_over_two_items_ends_with_the_first_of_them(server: Lab) -> None:
+    server.load(item("a", modules=["A"], maxOfflineDays=3), item("b", modules=["B"], maxOfflineDays=5))
+    got = server.authorize(modules=("A", "B"))
+    assert (len(got.items), got.expires_at) == (2, NOON + 3 * DAY_SECONDS)
+    lease = server.ctx.leases.verify(got.lease)
+    assert (len(bytes.fromhex(lease.head or "")), lease.serial) == (4, server.ctx.store.serial)
+
+
+def test_nothing_is_used_of_an_item_or_by_a_code_at_first(server: Lab) -> None:
+    code = server.load(item("one", quota=1, graceQuota=0))
+    handshakes.edit(server.ctx, code, {"items": [{"id": 1, "cap": 1}]}, "test", NOON)
+    lease = server.authorize(device=DEVICE).lease
+    server.report(lease, {"QR": 1})
+    with pytest.raises(Refusal) as caught:
+        server.authorize()
+    assert caught.value.code == 120
+
+
+def test_seats_of_an_item_count_by_every_code(server: Lab) -> None:
+    server.load(item("one", "device", 1, graceQuota=0))
+    handshakes.add(server.ctx, "216998", {"custom": "other", "items": [{"id": 1}]}, "test", NOON)
+    server.authorize("216998-other")
+    with pytest.raises(Refusal) as caught:
+        server.authorize("216998-100")
+    assert caught.value.code == 120
+
+
+def test_of_two_that_began_at_once_the_one_known_first_is_the_elder(server: Lab) -> None:
+    server.load(item("one", "concurrentDevice", 1, overdraft=1))
+    one, two = (server.authorize(device=DEVICE[:-1] + end) for end in "12")
+    for lease in (one.lease, two.lease):
+        server.report(lease, {})
+    with pytest.raises(Refusal) as caught:
+        server.authorize(device=DEVICE[:-1] + "2", clone_token=two.clone_token)
+    assert caught.value.code == 120
+    server.authorize(device=DEVICE[:-1] + "1", clone_token=one.clone_token)
+
+
+def test_an_authorization_waits_until_the_other_server_has_it(server: Lab) -> None:
+    server.load(item("one", "device", 5))
+    found: list[int] = []
+    partner = SimpleNamespace(settled=True, clock_gap=0, ahead=0, check=lambda: None, confirm=found.append)
+    server.ctx.partner = partner  # type: ignore[assignment]
+    lease = server.authorize(device=DEVICE).lease
+    release.release(server.ctx, lease, NOON)
+    assert found == [server.ctx.store.serial - 1, server.ctx.store.serial]
+
+
+@pytest.mark.parametrize(("back", "told"), [(0, True), (1, False)])
+def test_who_is_heard_of_ten_minutes_after_its_release_went_on(server: Lab, back: int, *, told: bool) -> None:
+    """The newest entry counts, in whatever order they come."""
+    server.load(item("one", "device", 5))
+    lease = server.authorize(device=DEVICE).lease
+    server.time.forward(-(server.time.now + 600) % SLOT_SECONDS)
+    released = server.time.now
+    release.release(server.ctx, lease, released)
+    server.time.forward(3600)
+    newest = (released + 600) // SLOT_SECONDS - back
+    server.report_many(lease, [entry(newest - 1, {"QR": 1}), entry(newest, {"QR": 1}), entry(newest - 9, {"QR": 1})])
+    lines = auditlog.export(server.ctx, "", (goneon.GONE_ON,), 0, server.time.now + 1)
+    assert [line.detail["item"] for line in lines] == ["one"] * told
