@@ -13,7 +13,7 @@ from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
 from lts.service.core import newnames
-from lts.service.licensing import licenses
+from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.statistics import usage
@@ -104,6 +104,19 @@ def test_of_two_vendors_with_one_license_id_each_is_told(server: Lab, few_names:
             server.report(server.authorize(code, product=product).lease, {f"{product} {n}": 1})
     told = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
     assert [(one.params["license"], one.params["type"]) for one in told] == [("100", "other 3"), ("100", "reader 3")]
+
+
+def test_names_charged_to_several_licenses_are_told_of_that_of_the_first_item(server: Lab, few_names: None) -> None:
+    code = server.load(item("a", modules=["A"]))
+    server.load(item("b", modules=["B"]), license_id="200")
+    handshakes.edit(server.ctx, code, {"items": [{"id": 1}, {"id": 2}], "manualOrder": True}, "test", NOON)
+    lease = server.authorize(code, modules=("A", "B")).lease
+    with mock.patch.object(newnames, "OF_DEVICE", 0):
+        assert server.report(lease, {"B": 2, "x": 1}).results[0].status == "counted"
+    assert [one.params["license"] for one in attention.notices(server.ctx, NOON) if one.code == "types-folded"] == [
+        "100"
+    ]
+    assert (server.used(1), server.used(2)) == (1, 2), "each charged to the item that covers it"
 
 
 def test_a_day_without_room_for_a_name_rejects_the_entry_by_code(server: Lab, few_names: None) -> None:

@@ -138,7 +138,11 @@ def test_a_refusal_before_any_item_names_the_code_that_was_meant(
     assert usage.usage(server.ctx, grouping="authorizations").total == 1, "counted, by whatever code"
 
 
-def test_who_does_not_serve_neither_authorizes_nor_counts_nor_takes_back(server: Lab) -> None:
+def test_who_does_not_serve_neither_authorizes_nor_counts_nor_takes_back(
+    server: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workload, "PIECE", 40)  # so that the second report is one in pieces
+    monkeypatch.setattr(workload, "DAY", 5)
     server.load(item("one", "device", 5))
     lease = server.authorize(device=DEVICE).lease
     serial, server.ctx.status = server.ctx.store.serial, "standby"

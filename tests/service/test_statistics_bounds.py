@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from lts.errors import AdminError
+from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.paging import Page
 from lts.service.access import auditlog
+from lts.service.licensing import handshakes
 from lts.service.metering import counting
 from lts.service.metering.release import release_seat
 from lts.service.statistics import days, devicelist, usage
@@ -199,3 +200,27 @@ def test_the_audit_log_shows_its_newest_lines_first(server: Lab) -> None:
     assert [line["detail"]["number"] for line in found["lines"]] == list(range(59, 59 - auditlog.SHOWN, -1))
     assert (found["found"], auditlog.SHOWN) == (60, 50)
     assert len(auditlog.export(server.ctx, "", ("test-event",), NOON + 10, NOON + 20)) == 10
+
+
+def test_a_removed_code_is_found_in_its_own_organization_alone(server: Lab, used: str) -> None:
+    server.load(item("theirs", product="other"), organization="2", license_id="200")
+    handshakes.add(server.ctx, "2", {"custom": "gone"}, "test", NOON)
+    handshakes.remove(server.ctx, "2-gone", "test", NOON)
+    for code in ("#2", "2-gone"):
+        assert (
+            usage.usage(server.ctx, code=code).total == usage.usage(server.ctx, code=code, organization="2").total == 0
+        )
+        with pytest.raises(AdminError) as caught:
+            usage.usage(server.ctx, code=code, organization="216998")
+        assert caught.value.code == "no-such-code"
+
+
+def test_a_day_of_refusals_alone_had_no_device(server: Lab) -> None:
+    code = server.load(item("one"))
+    with pytest.raises(Refusal):
+        server.authorize(code, modules=("none",))
+    server.ctx.refusals.flush(server.ctx.store, NOON)
+    assert usage.overview(server.ctx, NOON, code=code)["days"] == [
+        {"day": TODAY, "units": {}, "devices": 0, "concurrent": 0, "authorizations": 0, "reports": 0,
+         "refused": {"124": 1}},
+    ]  # fmt: skip
