@@ -155,6 +155,12 @@ def test_leases_seen_lately_cost_no_verification(server: Lab, monkeypatch: pytes
     for text in (*texts, *texts):
         fresh.verify(text)
     assert looked == texts
+    issuing, keys = server.ctx.leases, server.ctx.leases._keys
+    monkeypatch.setattr(issuing, "_keys", {})
+    assert issuing.verify(texts[4]).issuer == me.uuid, "a lease is known from when it was signed"
+    with pytest.raises(NotVerified):
+        issuing.verify(texts[4] + "A")
+    monkeypatch.setattr(issuing, "_keys", keys)
     stranger = Leases(me.uuid, SigningKey.generate(), b"secret")
     with pytest.raises(NotVerified, match="signed by another key"):
         stranger.verify(texts[0])

@@ -15,6 +15,7 @@ from lts.service.metering import counting
 from lts.service.metering.release import release_seat
 from lts.service.statistics import days, devicelist, usage
 from lts.store import records
+from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
 
 DEVICE = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
@@ -224,3 +225,25 @@ def test_a_day_of_refusals_alone_had_no_device(server: Lab) -> None:
         {"day": TODAY, "units": {}, "devices": 0, "concurrent": 0, "authorizations": 0, "reports": 0,
          "refused": {"124": 1}},
     ]  # fmt: skip
+
+
+def test_fifty_devices_are_shown_at_once_the_last_heard_first(server: Lab) -> None:
+    server.load(item("one"))
+
+    def come(tx: Transaction) -> None:
+        for number in range(51):
+            tx.emit(records.Granted(tx.next_device, bytes([number] * 16), 1, 1, 0, None, (), None), NOON + number)
+
+    server.ctx.store.write(come)
+    found = devicelist.find(server.ctx, Page(), None, False, False, NOON)
+    assert [one["deviceId"][:2] for one in found["devices"]] == [f"{number:02x}" for number in range(50, 0, -1)]
+    assert found["found"] == 51
+
+
+@pytest.mark.parametrize(("back", "still"), [(36, True), (35, True), (34, False), (0, False), (-400, False)])
+def test_a_clock_that_is_reset_opens_what_ended_within_35_days(server: Lab, back: int, *, still: bool) -> None:
+    """A day that ended before them was closed in its time; of the others nothing was counted here."""
+    today = NOON // DAY_SECONDS
+    server.ctx.store.write(lambda tx: tx.emit(records.Closed(today - back), NOON))
+    days.reset_clock(server.ctx, "test")
+    assert server.ctx.store.catalog.closed_day == (today - back if still else -1)
