@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +16,9 @@ import psutil
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lts.errors import AdminError, Refusal
+from lts.errors import AdminError, DataFolderError, Refusal
 from lts.rules import labels as rules
-from lts.service.core import files, goneon, labels, newnames
+from lts.service.core import files, goneon, identity, labels, newnames
 from lts.service.core.pinned import delegation_of
 from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.refusals import Refusals, RefusedRequest
@@ -125,6 +126,21 @@ def test_root_gives_what_it_made_to_the_folders_owner(
     folder = SimpleNamespace(stat=lambda: SimpleNamespace(st_uid=owner, st_gid=8), rglob=tmp_path.rglob)
     files.give_to_owner(folder)  # type: ignore[arg-type]
     assert sorted(found) == ([("file", owner, 8, False), ("sub", owner, 8, False)] if given else [])
+
+
+def test_every_uuid_is_one_of_version_8() -> None:
+    made = [uuid.UUID(identity._new_uuid(("mac:a",))) for _ in range(40)]
+    assert {(one.version, one.variant) for one in made} == {(8, uuid.RFC_4122)}
+    assert len(set(made)) == 40
+
+
+@pytest.mark.parametrize("name", [identity.IDENTITY, identity.KEY])
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path, name: str) -> None:
+    identity.load_or_create(tmp_path, lambda: ("mac:a",))
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataFolderError, match="is a folder; move away what is in the place of that file"):
+        identity.load(tmp_path)
 
 
 def test_what_a_version_before_sealed_can_be_opened(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -10,7 +11,7 @@ from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.paging import Page
 from lts.service.access import auditlog
-from lts.service.licensing import handshakes
+from lts.service.licensing import archiving, handshakes
 from lts.service.metering import counting
 from lts.service.metering.release import release_seat
 from lts.service.statistics import days, devicelist, usage
@@ -247,3 +248,65 @@ def test_a_clock_that_is_reset_opens_what_ended_within_35_days(server: Lab, back
     server.ctx.store.write(lambda tx: tx.emit(records.Closed(today - back), NOON))
     days.reset_clock(server.ctx, "test")
     assert server.ctx.store.catalog.closed_day == (today - back if still else -1)
+
+
+def test_types_are_listed_by_their_units_and_then_by_name(server: Lab) -> None:
+    code = server.load(item("one", quota=100))
+    server.report(server.authorize(code, device=DEVICE).lease, {"c": 2, "b": 5, "a": 2})
+    found = usage.overview(server.ctx, NOON, code=code)
+    for told in (found["all"], found["period"], usage.hours(server.ctx, TODAY, code=code)["units"]):
+        assert list(told.items()) == [("b", 5), ("a", 2), ("c", 2)]
+
+
+@pytest.mark.parametrize(
+    ("after", "asked", "days_of"),
+    [
+        (0, {}, ("2026-11-24", TODAY)),
+        (10, {}, ("2026-11-24", "2026-12-05")),
+        (-10, {}, ("2026-11-15", TODAY)),
+        (0, {"first": "2026-11-20", "last": "2026-11-22"}, ("2026-11-20", "2026-11-22")),
+        (0, {"item": "one", "code": "#1", "last": "2026-11-24"}, ("2026-11-24", "2026-11-24")),
+    ],
+)
+def test_statistics_are_told_from_the_first_day_to_today(
+    server: Lab, used: str, after: int, asked: Any, days_of: tuple[str, str]
+) -> None:
+    """Also where the clock was set back since; `after` days from today."""
+    found = usage.overview(server.ctx, NOON + after * DAY_SECONDS, **asked)
+    assert (found["from"], found["to"], found["firstDay"]) == (*days_of, "2026-11-24")
+
+
+def test_there_are_statistics_of_codes_that_are_removed_and_of_items_that_are_archived(server: Lab, used: str) -> None:
+    handshakes.add(server.ctx, "216998", {"custom": "a"}, "test", NOON)
+    handshakes.remove(server.ctx, "216998-a", "test", NOON)
+    archiving.archive(server.ctx, "100", None, "test", NOON)
+    assert usage.subjects(server.ctx) == {
+        "handshakeCodes": [
+            {"id": 1, "name": "216998-100", "organizationId": "216998", "removed": False},
+            {"id": 2, "name": "216998-a", "organizationId": "216998", "removed": True},
+        ],
+        "items": [{"id": 1, "itemId": "one", "licenseId": "100", "description": "", "archived": True}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("until", "released", "live", "gone"),
+    [(1, False, True, False), (86_400, False, False, False), (1, True, False, True)],
+)
+def test_a_seat_tells_whether_it_is_live_or_was_released(
+    server: Lab, until: int, released: bool, live: bool, gone: bool
+) -> None:
+    server.load(item("one", "device", 2, activePeriod="daily"))
+    server.authorize(device=DEVICE, instances=1)
+    if released:
+        release_seat(server.ctx, DEVICE, 1, "admin", NOON)
+    [seat] = devicelist.one(server.ctx, UUID(DEVICE), NOON + until)["seats"]
+    told = {name: seat[name] for name in ("itemId", "chargeWay", "handshakeCodes", "grace", "instances")}
+    assert told == {
+        "itemId": "one",
+        "chargeWay": "device",
+        "handshakeCodes": ["216998-100"],
+        "grace": False,
+        "instances": 1,
+    }
+    assert (seat["live"], seat["released"]) == (live, gone)

@@ -310,7 +310,7 @@ def _held(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
     """What a lease stands for here. Raises NotVerified (141)."""
     code, items = leased(tx, lease)
     held = [item for item in items if item is not None]
-    if not items or len(held) < len(items):
+    if len(held) < len(items):
         raise not_held(lease, "items")
     return code, held
 
