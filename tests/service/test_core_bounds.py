@@ -46,10 +46,11 @@ def test_of_folded_names_the_last_hundred_lines_are_looked_at(server: Lab) -> No
     assert found == [f"l{n:03}" for n in range(100, 0, -1)]
 
 
-def test_of_devices_that_went_on_the_last_hundred_lines_are_looked_at(server: Lab) -> None:
-    note(server, goneon.GONE_ON, *({"subject": "a" if n < 2 else "b", "item": f"i{n}"} for n in range(102)))
+def test_of_devices_that_went_on_the_lines_of_a_week_are_looked_at(server: Lab) -> None:
+    """A hundred a day at most are written."""
+    note(server, goneon.GONE_ON, *({"subject": "b" if n else "a", "item": f"i{n % 9}"} for n in range(701)))
     with server.ctx.store.reader() as db:
-        [only] = goneon.notices(db, NOON + 102)
+        [only] = goneon.notices(db, NOON + 701)
     assert only.params["device"] == "b"
 
 
