@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lts.background import jobs
 from lts.crypto import SigningKey
-from lts.errors import DataFolderError, Refusal
-from lts.rules import vendorkey
+from lts.errors import DataFolderError, Refusal, TokenError
+from lts.rules import licensefile, vendorkey
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.licensing import licenses
@@ -20,7 +24,7 @@ from tests.support.kit import NOON, Lab, Vendor, config_for, item
 
 
 def write(folder: Path, name: str, text: str) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -61,6 +65,47 @@ def test_successors_have_the_first_key_as_their_root_only_when_it_is_trusted(tmp
     write(tmp_path / "trust", "1.pub", vendorkey.build("V", old, NOON))
     assert {store.root(key.kid) for key in (old, middle, new)} == {old.kid}
     assert store.root("unknown") == "unknown"
+
+
+def test_a_successor_that_the_old_key_did_not_sign_is_a_vendor_of_its_own(tmp_path: Path) -> None:
+    old, new, stranger = (SigningKey.generate() for _ in range(3))
+    forger: Any = SimpleNamespace(public=old.public, sign=stranger.sign)
+    write(tmp_path / "trust", "1.pub", vendorkey.build("V", old, NOON))
+    write(tmp_path / "trust", "2.pub", vendorkey.build("V", new, NOON, forger))
+    store = TrustStore(tmp_path / "trust", tmp_path / "data")
+    assert store.keys()[new.kid].replaces == old.kid
+    assert store.root(new.kid) == new.kid
+
+
+def test_a_key_that_is_added_is_trusted_at_once(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    store, key = TrustStore(tmp_path / "trust", tmp_path / "data"), SigningKey.generate()
+    store.add(vendorkey.build("V", key, NOON).encode())
+    assert (store.get(key.kid), store.root(key.kid)) == (key.public, key.kid)
+    if os.name == "posix":
+        assert stat.S_IMODE((tmp_path / "data" / "trust").stat().st_mode) == 0o700
+    with pytest.raises(TokenError, match="is a license file"):
+        store.add(licensefile.render(Vendor().issue(item())).encode())
+    with pytest.raises(TokenError):
+        store.add(b"nothing")
+    assert list(store.keys()) == [key.kid]
+
+
+@pytest.mark.parametrize(("told", "trusted"), [("text", True), ("another text", False), (None, False)])
+def test_what_a_kill_left_is_trusted_when_the_feed_tells_of_it(
+    tmp_path: Path, told: str | None, *, trusted: bool
+) -> None:
+    key = SigningKey.generate()
+    text = vendorkey.build("V", key, NOON)
+    store = TrustStore(tmp_path / "trust", tmp_path / "data")
+    assert not store.settle({})
+    write(tmp_path / "data" / "trust", f"{key.kid}.pub.held", text)
+    write(tmp_path / "data" / "trust", "x.pub.held", "nothing")
+    assert store.get(key.kid) is None
+    known = {} if told is None else {key.kid: vendorkey.read(text.encode()).text if told == "text" else told}
+    assert store.settle(known) == trusted
+    assert (store.get(key.kid) is not None) == trusted
+    assert list((tmp_path / "data" / "trust").glob("*.held")) == []
 
 
 def test_a_vendor_key_taken_away_ends_its_licenses_and_put_back_revives_them(server: Lab) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.rules import workload
+from lts.rules import chain, workload
 from lts.rules.authorize import Request
 from lts.rules.chain import plain_state
 from lts.rules.usage import TOGETHER, digest_of
@@ -163,7 +163,7 @@ def test_a_chain_goes_on_no_earlier_than_its_device_was_heard(
     monkeypatch: pytest.MonkeyPatch, contact: int, slot: int
 ) -> None:
     found: list[int] = []
-    monkeypatch.setattr(authorize.chain, "step", lambda _, token, at: found.append(at))
+    monkeypatch.setattr(chain, "step", lambda _, token, at: found.append(at))
     authorize.chain_step(Device(1, bytes(16), contact, plain_state(3, 1)), None, NOON)
     authorize.chain_step(None, None, NOON)
     assert found == [slot_of(slot), slot_of(NOON)]
@@ -228,7 +228,7 @@ def test_a_report_that_the_other_clock_would_have_let_in_is_told_of(
     server.load(item("one"))
     lease = server.authorize(device=DEVICE).lease
     partner = SimpleNamespace(clock_gap=gap, ahead=0, settled=True, check=lambda: None, confirm=lambda _: "both")
-    server.ctx.partner = partner  # type: ignore[assignment]
+    server.ctx.partner = partner
     server.report_many(lease, [entry(slot, {"QR": 1}) for slot in (slot_of(NOON), *slots)])
     assert partner.ahead == ahead
 
@@ -275,7 +275,7 @@ def test_an_authorization_waits_until_the_other_server_has_it(server: Lab) -> No
     server.load(item("one", "device", 5))
     found: list[int] = []
     partner = SimpleNamespace(settled=True, clock_gap=0, ahead=0, check=lambda: None, confirm=found.append)
-    server.ctx.partner = partner  # type: ignore[assignment]
+    server.ctx.partner = partner
     lease = server.authorize(device=DEVICE).lease
     release.release(server.ctx, lease, NOON)
     assert found == [server.ctx.store.serial - 1, server.ctx.store.serial]
