@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lts import reach
+from lts.rules.alertmail import Mail
 from lts.service.alerting import alerts, alertsettings, mailserver, outbox, smtp, webhooks
 from lts.service.alerting.alertsettings import Webhook
 from lts.store import records
@@ -117,3 +118,22 @@ def test_messages_go_to_mail_and_then_to_each_webhook(server: Lab, hosts: int, c
     alertsettings.change_mail(server.ctx, MAIL, "test", NOON)
     ids = ["", *(one["id"] for one in made)]
     assert alerts.channels_of(server.ctx) == tuple(map("".join, zip(channels, ids, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("receivers", "headers"),
+    [
+        ({"to": "a@x.test; Bo <b@x.test>"}, ("a@x.test, Bo <b@x.test>", None)),
+        ({"to": "a@x.test", "cc": "c@x.test", "bcc": "d@x.test"}, ("a@x.test", "c@x.test")),
+        ({"to": "", "cc": "c@x.test", "bcc": "d@x.test"}, (None, "c@x.test")),
+        ({"to": "", "bcc": "d@x.test"}, ("undisclosed-recipients:;", None)),
+    ],
+)
+def test_a_mail_names_its_receivers_but_for_the_blind_ones(
+    server: Lab, receivers: dict[str, str], headers: tuple[str | None, str | None]
+) -> None:
+    settings = alertsettings.settings_for_test(server.ctx, {**MAIL, **receivers})
+    message = smtp.compose(settings, Mail("subject", "text", "<p>html</p>"), "id", NOON)
+    assert (message["To"], message["Cc"], message["Bcc"]) == (*headers, None)
+    assert (message["From"], message["Subject"], message["Message-ID"]) == ("lts@x.test", "subject", "<id@x.test>")
+    assert (message["Date"], message["Auto-Submitted"]) == ("Wed, 25 Nov 2026 12:17:43 +0000", "auto-generated")

@@ -90,6 +90,15 @@ def test_refusals_are_written_when_something_is_new(server: Lab, monkeypatch: py
     assert len(written) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "named", "nobody"),
+    [(101, None, True), (101, "x", True), (121, None, True), (123, None, True), (141, None, True), (141, "1-a", False),
+     (142, None, False), (120, "1-a", False)],
+)  # fmt: skip
+def test_a_refusal_that_anybody_could_have_sent_is_of_nobody(code: int, named: str | None, *, nobody: bool) -> None:
+    assert RefusedRequest(NOON, "a", code, "no", named, {}, ()).of_nobody == nobody
+
+
 def test_a_file_that_is_no_key_is_named_until_it_is_gone(tmp_path: Path) -> None:
     vendor, wrong = Vendor(), tmp_path / "wrong.pub"
     (tmp_path / "good.pub").write_bytes(vendor.pub)
