@@ -49,7 +49,7 @@ def move_private(source: Path, target: Path) -> None:
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
-            shutil.copyfileobj(original, file, 1 << 20)
+            shutil.copyfileobj(original, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, target)
