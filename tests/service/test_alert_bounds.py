@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 from typing import Any
 
@@ -137,3 +138,12 @@ def test_a_mail_names_its_receivers_but_for_the_blind_ones(
     assert (message["To"], message["Cc"], message["Bcc"]) == (*headers, None)
     assert (message["From"], message["Subject"], message["Message-ID"]) == ("lts@x.test", "subject", "<id@x.test>")
     assert (message["Date"], message["Auto-Submitted"]) == ("Wed, 25 Nov 2026 12:17:43 +0000", "auto-generated")
+
+
+def test_what_happens_to_the_server_has_no_level_and_the_time_when_it_happened(server: Lab) -> None:
+    assert alerts.test_event(NOON) == {"kind": "test", "level": 0, "params": {"time": NOON}}
+    assert alerts.check(server.ctx, NOON) is None, "the past is no news"
+    server.ctx.note_event("clock-back", {"by": 7})
+    assert alerts.check(server.ctx, NOON + 600) is not None
+    [(told,)] = server.rows("SELECT events FROM messages")
+    assert json.loads(told) == [{"kind": "clock-back", "level": 0, "params": {"by": 7, "time": NOON}}]
