@@ -146,7 +146,7 @@ def test_who_does_not_serve_neither_authorizes_nor_counts_nor_takes_back(
     server.load(item("one", "device", 5))
     lease = server.authorize(device=DEVICE).lease
     serial, server.ctx.status = server.ctx.store.serial, "standby"
-    many = [entry(slot_of(NOON) - 2 * n, {f"t{n % 3}": 1}) for n in range(2 * workload.FEW)]
+    many = [entry(slot_of(NOON) - 2 * n, {f"t{n % 3}": 1}) for n in range(6)]
     calls: list[Callable[[], object]] = [
         server.authorize, lambda: server.report(lease, {"QR": 1}), lambda: server.report_many(lease, list(many)),
         lambda: release.release(server.ctx, lease, NOON),

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 import pytest
 
 from lts.protocol import Lease, slot_of
-from lts.rules import workload
 from lts.service.metering import report
 from tests.support.kit import NOON, Lab, entry, item
 
 
-@pytest.mark.parametrize(
-    ("entries", "piece", "in_pieces"), [(1, 9000, False), (5, 9000, False), (3, 40, False), (4, 40, True)]
-)
-def test_a_report_of_more_than_three_entries_may_be_one_in_pieces(
-    server: Lab, entries: int, piece: int, *, in_pieces: bool
+@pytest.mark.parametrize(("entries", "in_pieces"), [(1, False), (32, False), (33, True)])
+def test_a_report_that_may_be_more_than_a_piece_is_worked_off_in_pieces(
+    server: Lab, entries: int, *, in_pieces: bool
 ) -> None:
+    """A piece is work of 9,000: a day is 2,500, an entry may be 201 under a lease of one item."""
     server.load(item("one"))
     lease = server.ctx.leases.verify(server.authorize().lease)
     sent: list[Any] = [entry(slot_of(NOON) - n, {"QR": 1}) for n in range(entries)]
-    with mock.patch.object(workload, "PIECE", piece), mock.patch.object(workload, "DAY", 5):
-        begun = report.begin(server.ctx, lease, None, sent, NOON)
-        assert [result.status for result in begun.finish().results] == ["counted"] * entries
-    assert begun.in_pieces == in_pieces
-    assert server.used() == entries
+    begun = report.begin(server.ctx, lease, None, sent, NOON)
+    assert [result.status for result in begun.finish().results] == ["counted"] * entries
+    assert (begun.in_pieces, server.used()) == (in_pieces, entries)
 
 
 @pytest.fixture
