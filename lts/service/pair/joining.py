@@ -47,8 +47,9 @@ def copy(node: Node, line: Caller) -> None:
 
 
 def _take_file(node: Node, line: Caller, folder: Path, token: str, file: CopyFile) -> None:
-    head, _, tail = file.name.rpartition("/")
-    if head not in ("", "archive") or not tail.replace("-", "").replace(".", "").isalnum() or tail.startswith("."):
+    head, slash, tail = file.name.rpartition("/")
+    plain = tail.replace("-", "").replace(".", "").isalnum() and not tail.startswith(".")
+    if (head, slash) not in (("", ""), ("archive", "/")) or not plain:
         raise PeerError("peer-message", f"The other server's copy holds a file {file.name!r}.")
     path = folder / file.name
     path.parent.mkdir(exist_ok=True)
