@@ -137,7 +137,6 @@ class Transaction:
         """From now on this server writes a feed of its own under this name; things get numbers from `numbers` on."""
         self._heads[self.origin] = self.serial, self.head
         self.origin = self.origin_number(uuid, incarnation)
-        self._heads.pop(self.origin, None)
         self.execute("UPDATE origins SET numbers = ? WHERE id = ?", (numbers, self.origin))
         self.numbers = self.next_device = numbers
         self.serial, self.head = 0, feed.first_hash(uuid, incarnation)

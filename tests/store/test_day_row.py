@@ -69,6 +69,16 @@ def test_a_count_takes_the_bytes_that_it_needs(count: int, size: int, *, at_once
     assert len(encode_day({KEY: series})) - empty in (size, size + 1)
 
 
+@pytest.mark.parametrize(
+    ("slots", "stored"), [([], [0, 0, b""]), ([0], [0, 0, b"\1"]), ([7, 9], [0, 7, b"\5"]), ([479], [0, 479, b"\1"])]
+)
+def test_ones_are_stored_as_bits_from_the_first_on(slots: list[int], stored: list[Any]) -> None:
+    series = Series()
+    for slot in slots:
+        series.raise_to(slot, 1)
+    assert msgspec.msgpack.decode(encode_day({KEY: series})) == [[*KEY, *stored]]
+
+
 FEW_SLOTS = {0: 3, 300: 1, 479: 2}
 
 
