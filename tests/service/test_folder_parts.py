@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import sys
 import zipfile
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lts import plainfile
-from lts.errors import AdminError, DataFolderError
+from lts.errors import AdminError, DatabaseDamaged, DataFolderError, DataFolderLocked
 from lts.protocol import DAY_SECONDS
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
@@ -21,7 +22,8 @@ from lts.service.folder import datafolder, folderstate, mark, placing, restoring
 from lts.service.maintenance import doctor, upkeep
 from lts.store import feed
 from lts.store.standing import Standing
-from tests.support.kit import NOON, Lab, item
+from tests.support.damage import flip
+from tests.support.kit import NOON, Lab, item, lab
 
 
 @pytest.mark.parametrize(
@@ -206,3 +208,40 @@ def test_doctor_looks_for_a_place_where_a_folder_can_be_made(tmp_path: Path) -> 
     file.touch(0o700)
     assert doctor._to_be_made(tmp_path / "deep" / "er").level == doctor.OK
     assert doctor._to_be_made(file / "deep" / "er").level == doctor.FAULT
+
+
+@pytest.mark.parametrize(("times", "after", "held"), [(3, 0.0, True), (1, 0.4, True), (2, 0.6, False)])
+def test_a_command_that_only_looks_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, after: float, *, held: bool
+) -> None:
+    now, locked = [100.0], [times]
+
+    def try_lock(descriptor: int) -> bool:
+        now[0] += after
+        locked[0] -= 1
+        return locked[0] < 0
+
+    monkeypatch.setattr(plainfile, "try_lock", try_lock)
+    monkeypatch.setattr("lts.service.folder.datafolder.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("lts.service.folder.datafolder.time.sleep", lambda seconds: None)
+    if held:
+        datafolder.DataFolder.hold(tmp_path).release()
+        return
+    with pytest.raises(DataFolderLocked):
+        datafolder.DataFolder.hold(tmp_path)
+
+
+@pytest.mark.parametrize("stray", [False, True])
+def test_no_damaged_database_is_accepted_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stray: bool
+) -> None:
+    with lab(tmp_path) as here:
+        here.load(item(way="device", quota=50))
+        for _ in range(6):
+            here.authorize()
+    data = tmp_path / "data"
+    flip(data / "lts.db", "devices_by_uuid", random.Random(1))
+    monkeypatch.setattr(folderstate, "examine", lambda folder: folderstate.Untrue("It is.", stray=stray))
+    with pytest.raises(DatabaseDamaged, match="devices_by_uuid"):
+        restoring.accept(data, "Ann")
+    assert not list(data.glob("replaced-*"))

@@ -157,3 +157,30 @@ def test_a_license_is_archived_once_and_says_what_that_ends(server: Lab) -> None
             archiving.archive(server.ctx, "100", organization, "test", NOON)
         assert (caught.value.code, caught.value.status) == (code, status)
     assert archiving.license_use(server.ctx, "100", None, NOON)["archived"] is True
+
+
+@pytest.mark.parametrize("way", ["device", "concurrentDevice"])
+def test_seats_count_whatever_code_they_came_by(server: Lab, way: str) -> None:
+    sold = server.vendor.activate(server.vendor.issue(item("one", way, 5, graceQuota=0, overdraft=0)), server.ctx)
+    bring(server, licensefile.render(sold).encode())
+    handshakes.add(server.ctx, None, {"custom": "two", "items": [{"id": 1}]}, "test", NOON)
+    for code in ("216998-100", "216998-two", "216998-two"):
+        server.authorize(code)
+    [told] = licenses.describe(server.ctx, NOON)
+    assert told["used"] == archiving.license_use(server.ctx, "100", None, NOON)["seats"] == 3
+    assert (told["handshakeCodes"], told["codes"]) == (["216998-100", "216998-two"], [1, 2])
+    for amended, stops, over in (
+        ({"items": [{"itemId": "one", "quota": 1}]}, [], {"one": 2} if way == "device" else {}),
+        ({"items": [{"itemId": "one", "startsAt": END}]}, [("one", "pending", 3)], {}),
+    ):
+        data = licensefile.render(issuing.amend(sold, amended, server.vendor.key, "Vendor")).encode()
+        found = licenses.preview(server.ctx, data, Choice(), NOON).effects
+        assert ([(stop.item_id, stop.why, stop.seats) for stop in found.stops], found.over_quota) == (stops, over)
+
+
+def test_a_license_key_is_told_only_where_it_is_asked_for(server: Lab) -> None:
+    code = server.load(item("one"))
+    [told] = handshakes.describe(server.ctx)
+    assert "licenseKey" not in told
+    [told] = handshakes.describe(server.ctx, keys=True)
+    assert told["licenseKey"] == handshakes.license_key(server.ctx, code)

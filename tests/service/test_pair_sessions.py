@@ -84,6 +84,15 @@ def test_a_session_that_has_made_room_for_newer_ones_is_never_taken_again(lines:
     assert lines.refused(recorded) == "peer-session"
 
 
+def test_sixteen_sessions_go_on_beside_each_other(lines: Lines) -> None:
+    sessions = [lines.hello(lines.peer) for _ in range(17)]
+    for session in sessions:
+        lines.admit(lines.request(lines.peer, session, 1))
+    assert lines.refused(lines.request(lines.peer, sessions[0], 2)) == "peer-session"
+    for session in sessions[1:]:
+        lines.admit(lines.request(lines.peer, session, 2))
+
+
 def test_a_word_of_a_new_start_of_the_other_server_ends_the_sessions_of_the_one_before(lines: Lines) -> None:
     first, then, beside = (lines.hello(lines.peer) for _ in range(3))
     old, new = rules.first_word(5), rules.first_word(6)
