@@ -246,6 +246,7 @@ def test_a_request_that_trickles_is_ended_and_room_is_made_when_it_is_full(
     wait_until(lambda: {bool(c.request) for c in list(acceptor.active_channels.values())} == begun, "a request begins")
     trickling = next(c for c in acceptor.active_channels.values() if c.request)
     idle = next(c for c in acceptor.active_channels.values() if not c.request)
+    wait_until(lambda: idle.at_rest(True), "what is answered is over")
     assert not trickling.overdue(full=False)
     assert not idle.overdue(full=True)
     monkeypatch.setattr(channel, "REQUEST_SECONDS", -1.0)

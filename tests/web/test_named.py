@@ -40,7 +40,7 @@ def test_a_code_of_any_name_is_found_changed_and_removed_by_it(served: Served, n
     assert [code.name for code in lab.ctx.store.catalog.present] == [served.web.code]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (".", "..")])
 def test_a_user_of_any_name_is_found_by_it(served: Served, name: str) -> None:
     ctx = served.web.lab.ctx
     accounts.add_user(ctx, name, "reader", "a good long password", "test", NOON)

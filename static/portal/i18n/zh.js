@@ -624,8 +624,7 @@ export const words = {
   "notice.peer-replaced": "原主服务器仍在其地址上；请以空的数据文件夹将其重新设置为备用服务器。",
   "notice.peer-roles": "两台服务器的角色配置冲突；请检查 lts.json 中的 servers。",
   "notice.peer-self": "servers 中另一台服务器的 URL 指向本服务器自身。",
-  "notice.peer-takes-nothing":
-    "另一台服务器在线，但一分多钟未取走本服务器的任何数据，未保持同步：它无法读取或保存本服务器发送的内容，或无法及时到达本服务器。请在那台服务器上运行 lts pair 并查看其日志。",
+  "notice.peer-takes-nothing": "另一台服务器在线，但一分多钟未取走本服务器的任何数据，未保持同步：它无法读取或保存本服务器发送的内容，或无法及时到达本服务器。请在那台服务器上运行 lts pair 并查看其日志。",
   "notice.peer-twin": "另一台使用本服务器身份的服务器正在该 URL 上运行：两个数据文件夹中有一个是另一个的副本或备份。请停止后来的那台，恢复其自己的数据文件夹（如曾恢复备份，可用 lts restore --undo），或从空文件夹开始。",
   "notice.peer-version": "另一台服务器的版本不同；请更新两台服务器。",
   "notice.quota-nearly-used": "许可 {license}{whose} 的许可项 {item} 已使用 {percent}% 的配额。",
