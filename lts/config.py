@@ -111,19 +111,27 @@ def load(
     values: dict[str, Any] = {}
     folder = base
     if source is not None:
-        source = source.absolute()
+        source = absolute(source)
         folder = source.parent
         values = _read(source)
     for name, given in (("host", host), ("port", port)):
         if given is not None:
             values[name] = given
     folder_given = data_dir or (Path(environ["LTS_DATA_DIR"]) if environ.get("LTS_DATA_DIR") else None)
-    values["data_dir"] = folder_given.absolute() if folder_given else folder / values.get("data_dir", "data")
+    values["data_dir"] = absolute(folder_given) if folder_given else folder / values.get("data_dir", "data")
     values["vendor_keys"] = folder / values.get("vendor_keys", "trust")
     log = values.get("log", Log())
     if log.file is not None:
         values["log"] = Log(log.level, log.format, folder / log.file)
     return Config(source, **values)
+
+
+def absolute(path: Path) -> Path:
+    """A path that somebody named, from the root on. Raises ConfigError where the folder it starts from was deleted."""
+    try:
+        return path.absolute()
+    except FileNotFoundError as error:
+        raise ConfigError(["The current folder is gone; change to another one."]) from error
 
 
 def _read(source: Path) -> dict[str, Any]:

@@ -36,6 +36,14 @@ def check(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
 
 
+def is_seen(path: Path) -> bool:
+    """Whether a file that nobody may have meant is there, for this user to see; what is closed counts as not there."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def try_lock(descriptor: int) -> bool:
     """Lock an open file for this process, until it is closed or the process ends; whether nobody else has."""
     try:

@@ -23,9 +23,10 @@ def add_parsers(commands: Any) -> None:
     reset.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def _show(url: str, code: str) -> None:
-    print(f"Set-up code: {code}")
-    print(f"Set the password at {portal_url(url, code)}")
+def _show(server: Session, answer: dict[str, Any]) -> None:
+    print(f"Set-up code: {answer['setupCode']}")
+    begin = "Set" if server.running else "Start the server first, then set"
+    print(f"{begin} the password at {portal_url(answer['url'], answer['setupCode'])}")
 
 
 def _setup_code(args: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def _setup_code(args: argparse.Namespace) -> int:
     if answer["setupCode"] is None:
         print("The password is set; `lts password reset` forgets it.")
         return 0
-    _show(answer["url"], answer["setupCode"])
+    _show(server, answer)
     return 0
 
 
@@ -50,11 +51,11 @@ def _reset(args: argparse.Namespace) -> int:
         present = server.call("GET", "/setup-code")
         if present["setupCode"] is not None:  # a new code would take the one that somebody holds
             print("No password is set, so there is none to forget.")
-            _show(present["url"], present["setupCode"])
+            _show(server, present)
             return 0
         if not args.yes:
             ask.confirm(_told(server), "Forget the password of admin?", yes=False)
         answer = server.call("POST", "/password/reset")
     print("The password of admin is forgotten and its sessions have ended; everything else is as it was.")
-    _show(answer["url"], answer["setupCode"])
+    _show(server, answer)
     return 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from lts import plainfile
 from lts.cli.files import read_file
 from lts.cli.options import JSON_WORDS, add_deployment, uses_only, whole_number
 from lts.cli.output import note, print_json, print_table
@@ -66,7 +67,7 @@ def _vendor_key(text: str | None) -> str | None:
     """The public key's text, read from the vendor's `.pub` when a file is named. Raises AdminError."""
     if text is None:
         return None
-    if not Path(text).is_file():
+    if not plainfile.is_seen(Path(text)):
         try:
             return PublicKey.from_x(text).x
         except TokenError as error:

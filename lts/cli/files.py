@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lts import plainfile
+from lts.cli import streams
+from lts.config import absolute
 from lts.errors import AdminError
 from lts.rules import armor, filekind
 from lts.rules.filekind import Kind
@@ -54,7 +56,7 @@ def named_backup(path: Path) -> Iterator[Path]:
     backup is read from its end. Raises AdminError when it is none."""
     if str(path) != "-":
         check_kind(path, filekind.BACKUP)
-        yield path.absolute()
+        yield absolute(path)
         return
     if sys.stdin is None or sys.stdin.isatty():
         raise AdminError("terminal", "A backup is no text; name a file, or let a program write it to standard input.")
@@ -76,7 +78,9 @@ def read_json(path: Path, wanted: Kind) -> Any:
 
 
 def is_output(path: Path) -> bool:
-    """Whether `-`, standard output, was named in the place of a file."""
+    """Whether `-`, standard output, was named in the place of a file. Raises AdminError when it is closed."""
+    if str(path) == "-" and streams.is_none(sys.stdout):
+        raise AdminError("no-output", "Standard output is closed; name a file to write to.")
     return str(path) == "-"
 
 
@@ -84,7 +88,7 @@ def place_for(path: Path, new: Kind | None) -> Path:
     """Where a file that is named goes: a link is followed. Raises AdminError unless there is a plain file of the `new`
     kind, or the place for one: what is written over is gone for good, and so is a device, or a pipe that somebody
     reads."""
-    place = Path(os.path.realpath(path))
+    place = Path(os.path.realpath(absolute(path)))
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

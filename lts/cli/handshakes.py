@@ -14,6 +14,7 @@ from lts.errors import AdminError
 from lts.rules.plural import counted
 
 _CODE = "its name, or # and its number"
+_CHANGEABLE = "--rename, --item, --password, --domain, --application, --process, --note or --default"
 _NONE = "'' or none removes these"
 
 
@@ -185,6 +186,8 @@ def _edit(args: argparse.Namespace) -> int:
     changes = _changes(args)
     if args.rename:
         changes["custom"] = args.rename
+    if not changes:
+        raise AdminError("usage", f"Say what to change: {_CHANGEABLE}.")
     with session(config_of(args)) as server:
         code = _find(server, args)
         use = server.call("GET", _path("handshake-use", code)) if args.rename else None

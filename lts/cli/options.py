@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from lts import config
+from lts import config, plainfile
 from lts.cli.output import note
 from lts.cli.place import base_folder
 from lts.config import Config
@@ -72,7 +72,7 @@ def is_the_servers(path: Path, args: argparse.Namespace) -> bool:
         found = _load(args)
     except (LtsError, OSError):  # the configuration itself is what cannot be read
         return True
-    path = path.absolute()
+    path = config.absolute(path)
     folders = (found.data_dir, found.vendor_keys)
     return path in (found.source, BASE / config.FILE) or any(path.is_relative_to(folder) for folder in folders)
 
@@ -91,6 +91,6 @@ def _name_unused(found: Config) -> None:
     """Say that an `lts.json` in the folder one stands in is not the one in use: it is never taken silently, since who
     may write there would choose the server's data and whom it trusts (decision 0014)."""
     here = Path(config.FILE)
-    if here.is_file() and not (found.source is not None and here.samefile(found.source)):
+    if plainfile.is_seen(here) and not (found.source is not None and here.samefile(found.source)):
         used = found.source or f"the defaults, since there is no {BASE / config.FILE}"
         note(f"the {config.FILE} in this folder is not used, but {used}. To use it, add --config {config.FILE}.")

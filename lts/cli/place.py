@@ -10,6 +10,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = "lts.json.sample"
+_IN_USE = ("lts.json", "data")
 POINTER = "config-folder.txt"
 """Beside a program that is installed as a service: names the folder of its `lts.json`, so that commands find it."""
 
@@ -58,7 +59,7 @@ def folder_of(program: Path, writable: Callable[[Path], bool], environ: Mapping[
     folder that is in use already stays the one."""
     own = _user_folder(environ, windows=windows)
     for folder in (program, own):
-        if folder is not None and any((folder / name).exists() for name in ("lts.json", "data")):
+        if folder is not None and any(os.path.exists(folder / name) for name in _IN_USE):  # noqa: PTH110 - a closed one is none
             return folder
     return program if own is None or writable(program) else own
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TextIO
 
 
 def make_ready() -> None:
@@ -19,6 +20,11 @@ def make_ready() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a console of any code page
+
+
+def is_none(stream: TextIO) -> bool:
+    """Whether a stream was closed before LTS began, so that the null device stands in its place."""
+    return getattr(stream, "name", "") == os.devnull
 
 
 def write_out() -> None:

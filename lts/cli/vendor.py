@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lts import plainfile
 from lts.cli import ask
 from lts.cli.files import is_output, read_file, read_json, write_text
 from lts.cli.options import uses_only
 from lts.cli.output import note
 from lts.cli.paste import command
+from lts.errors import AdminError
 from lts.rules import activation, filekind, licensefile, vendorkey
 from lts.rules.activation import ActivationRequest
 from lts.rules.licensefile import License
@@ -114,6 +116,8 @@ def _tell_next(*words: object) -> None:
 
 
 def _init(args: argparse.Namespace) -> int:
+    if not args.name.strip():
+        raise AdminError("usage", "--name is empty; give the vendor's name as customers see it.")
     old = _load_key(args.replaces).key if args.replaces else None
     passphrase = ask.passphrase("New passphrase: ", PASSPHRASE, new=True) if args.passphrase else None
     pub = keys.init(args.folder, args.name, int(time.time()), passphrase, old)
@@ -140,7 +144,7 @@ def _spec(args: argparse.Namespace) -> int:
 def _key_near(folder: Path) -> Path:
     """Where a vendor's key lies: in a folder or one below it; the name of the guide where there is none."""
     found = [folder / keys.KEY_FILE, *sorted(folder.glob(f"*/{keys.KEY_FILE}"))]
-    return next((key for key in found if key.is_file()), folder / "keys" / keys.KEY_FILE)
+    return next((key for key in found if plainfile.is_seen(key)), folder / "keys" / keys.KEY_FILE)
 
 
 def _write(made: License, args: argparse.Namespace) -> int:

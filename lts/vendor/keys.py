@@ -31,9 +31,9 @@ def init(folder: Path, name: str, now: int, passphrase: bytes | None = None, old
     `old` signs the succession from an earlier key. Raises AdminError rather than replace a key.
     """
     try:
-        clean = Fields({"name": name}, "the vendor").text("name")
+        clean = Fields({"name": name}, "the vendor's key").text("name")
     except LicenseFileError as error:
-        raise AdminError("bad-name", f"The vendor's name cannot be used: {error.detail}") from error
+        raise AdminError("bad-name", error.detail) from error
     key = SigningKey.generate()
     path, pub = folder / KEY_FILE, folder / PUB_FILE
     try:

@@ -17,6 +17,7 @@ from lts.cli.parser import make_parser
 from lts.rules import licensefile
 from tests.support.kit import Vendor, item, lab
 from tests.support.lines import environment
+from tests.support.nobody import ONLY_ROOT, as_nobody
 
 FOREVER = {("serve",), ("demo",), ("sandbox",)}
 SYSTEM = {("service", "install"), ("service", "remove")}
@@ -349,26 +350,7 @@ def test_a_file_that_cannot_be_read_is_told_with_what_to_do(
     assert ";" in err
 
 
-def as_nobody(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command by somebody without rights, on the data in `house/data` of a folder."""
-    # run once as root, so that all is loaded: Python's own files may not be open to everybody
-    code = (
-        "import contextlib, io, os, sys\n"
-        "from lts.cli.main import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
-        "    main(sys.argv[1:])\n"
-        "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    env = {**environment(), "LTS_DATA_DIR": str(folder / "house" / "data")}
-    for place in (folder, *folder.parents):
-        if place.name.startswith(("pytest-", "popen-", "test_")):
-            place.chmod(0o755)
-    return subprocess.run([sys.executable, "-c", code, *words], env=env, capture_output=True, encoding="utf-8",
-                          stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip
-
-
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can become somebody without rights")
+@ONLY_ROOT
 @pytest.mark.parametrize(
     "words", [("verify",), ("license", "show"), ("doctor",), ("status",), ("clock", "reset")], ids=named
 )
@@ -391,7 +373,7 @@ def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str,
         assert "run this as root, or as the user that runs the server" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can become somebody without rights")
+@ONLY_ROOT
 @pytest.mark.parametrize(
     "words", [("vendor", "spec", "-o"), ("vendor", "init", "--name", "V"), ("license", "show"), ("backup",)], ids=named
 )

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -124,7 +125,17 @@ def _opened(path: Path) -> IO[bytes]:
 
 def not_open(path: Path) -> str:
     """What to do where this user may not read or write the data folder."""
-    return f"The data folder {path} is not open to {user_name()}; run this {who_may()}."
+    return f"The data folder {path} is not open to {user_name()}; {_opening(path) or f'run this {who_may()}'}."
+
+
+def _opening(path: Path) -> str:
+    """How the owner opens a folder that is closed even to its owner; "" of any other, which takes somebody else."""
+    try:
+        closed = not os.access(path, os.R_OK | os.W_OK | os.X_OK)
+        own = sys.platform != "win32" and path.stat().st_uid == os.geteuid()
+    except OSError:
+        own = False
+    return f"open your own folder by `chmod u+rwx {path}`" if own and closed else ""
 
 
 def read_token(path: Path) -> str:
@@ -170,10 +181,8 @@ def _not_writable(path: Path, error: OSError) -> str:
     if error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
         way = "mount it so that it can be written" if error.errno == errno.EROFS else "free some space there"
         return f"The data folder {path} cannot be written (its disk: {error.strerror}); {way}."
-    return (
-        f"The data folder {path} cannot be written by {user_name()} ({error.strerror}); give that user the rights,"
-        " or set dataDir to a folder of its own."
-    )
+    other = "give that user the rights, or set dataDir to a folder of its own"
+    return f"The data folder {path} cannot be written by {user_name()} ({error.strerror}); {_opening(path) or other}."
 
 
 def network_warning(path: Path) -> str | None:

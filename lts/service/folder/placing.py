@@ -19,6 +19,7 @@ from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.core import identity, vault
 from lts.service.core.files import sync_folder, write_private
+from lts.service.folder import datafolder
 
 INCOMING = "incoming"
 """Where new content is prepared; without MARKER it is thrown away at the next start."""
@@ -80,14 +81,18 @@ def decide(
 
 
 def pending(data_dir: Path) -> Plan | None:
-    """What was decided and is not through yet. Raises DataFolderError."""
+    """What was decided and is not through yet. Raises DataFolderError, in its words where the folder is closed."""
     path = data_dir / MARKER
     try:
         return Plan(**json.loads(plainfile.read(path)))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
-        raise DataFolderError(f"{path} cannot be read ({error}); restore a backup into an empty folder.") from error
+    except PermissionError as error:
+        raise DataFolderError(datafolder.not_open(data_dir)) from error
+    except OSError as error:
+        raise DataFolderError(plainfile.not_read(path, error)) from error
+    except (ValueError, TypeError) as error:
+        raise DataFolderError(f"{path} is damaged ({error}); restore a backup into an empty folder.") from error
 
 
 def finish(data_dir: Path) -> Plan | None:
