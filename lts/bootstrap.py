@@ -61,7 +61,7 @@ def ensure_venv(name: str, lock: Path, *, keep_pip: bool = True) -> Path:
     stamp = _stamp(lock)
     if _is_ready(venv, stamp, any_python=not keep_pip) and not envfolder.has_leftovers(venv):
         return python_of(venv)
-    with _alone(ROOT / f"{name}.lock"):
+    with alone(ROOT / f"{name}.lock"):
         try:
             envfolder.bring_back(venv)
             if not _is_ready(venv, stamp, any_python=not keep_pip):
@@ -99,7 +99,7 @@ def _runs(venv: Path, stamp: str) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Only one process sets up at a time. The system drops the lock of a process that dies, however it dies."""
     try:
         held = os.open(path, os.O_CREAT | os.O_RDWR)

@@ -5,6 +5,7 @@ Sets itself up as the tests do; OUT is `dist` unless it is named.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import shutil
 import subprocess
@@ -52,7 +53,9 @@ def build(out: Path) -> Path:
 
 def main() -> int:
     """Exit code 0 with the wheel's path printed."""
-    out = sys.argv[1] if len(sys.argv) > 1 else "dist"
+    parser = argparse.ArgumentParser(prog="python3 -m tools.client_package", description="a wheel of the client")
+    parser.add_argument("out", nargs="?", default="dist", metavar="OUT", help="folder for the wheel (default: dist)")
+    out = parser.parse_args().out
     if importlib.util.find_spec("flit_core") is not None:
         print(build(Path(out)))
         return 0
@@ -61,7 +64,7 @@ def main() -> int:
     except SetupError as error:
         say(f"client_package: {error}")
         return 1
-    return subprocess.run([str(python), "-m", "tools.client_package", out], cwd=ROOT, check=False).returncode
+    return subprocess.run([str(python), "-m", "tools.client_package", "--", out], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ requirements/javascript and installed beside the tests' own packages by the node
 
 from __future__ import annotations
 
-import contextlib
+import argparse
 import hashlib
 import json
 import os
@@ -17,13 +17,19 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from lts.bootstrap import SetupError, ensure_venv, say
+from lts.bootstrap import SetupError, alone, ensure_venv, say
 
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = ROOT / "requirements" / "javascript"
 LOCK = WANTED / "package-lock.json"
-QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error")
-"""npm's words: no package runs a program of its own."""
+QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error", "--prefer-offline",
+         "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000", "--fetch-timeout", "60000")  # fmt: skip
+"""npm's words: no package runs a program of its own, what npm keeps is taken first, and a registry that cannot be
+reached is told in seconds (npm alone waits more than a minute)."""
+NEEDED = (
+    "TypeScript and Biome could not be fetched: they take npm's registry (`npm config` names another), or npm's own"
+    " cache of an earlier set-up."
+)
 
 
 class Tools:
@@ -42,15 +48,21 @@ class Tools:
         stamp = hashlib.sha256(LOCK.read_bytes()).hexdigest()
         if self._stamp() == stamp:
             return
-        say(f"Setting up the tools for JavaScript in {self.folder} (once for their lock) …")
+        with alone(self.folder.with_name("javascript.lock")):
+            if self._stamp() != stamp:  # another process was faster
+                self._fetch(stamp)
+
+    def _fetch(self, stamp: str) -> None:
+        say(f"Fetching TypeScript and Biome into {self.folder} (once for their lock) …")
         new = self.folder.with_name(f"javascript.{os.getpid()}")
         try:
+            for left in self.folder.parent.glob("javascript.*/"):  # of a set-up that was killed
+                shutil.rmtree(left, ignore_errors=True)
             shutil.copytree(WANTED, new)
             self._npm_in(new, "ci")
             (new / "stamp.txt").write_text(stamp, encoding="utf-8")
             shutil.rmtree(self.folder, ignore_errors=True)
-            with contextlib.suppress(OSError):  # another process was faster
-                new.rename(self.folder)
+            new.rename(self.folder)
         except OSError as error:
             raise SetupError(f"The tools for JavaScript cannot be set up: {error.strerror or error}.") from error
         finally:
@@ -69,7 +81,7 @@ class Tools:
         done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace", check=False)  # fmt: skip
         if done.returncode:
-            raise SetupError(f"npm {words[0]} failed: {done.stdout.strip()}")
+            raise SetupError(f"{NEEDED} npm {words[0]} said: {done.stdout.strip()}")
 
     def _stamp(self) -> str:
         try:
@@ -94,16 +106,21 @@ class Tools:
 
 def main() -> int:
     """Exit code 0 when nothing is left to mend."""
+    parser = argparse.ArgumentParser(prog="python3 -m tools.javascript", description="rules, format and types")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--fix", action="store_true", help="mend what can be mended")
+    how.add_argument("--lock", action="store_true", help="make the lock of the npm packages anew")
+    asked = parser.parse_args()
     try:
         ensure_venv(".venv-tests", ROOT / "requirements" / "dev.txt")
         tools = Tools()
-        if "--lock" in sys.argv[1:]:
+        if asked.lock:
             tools.lock()
         tools.install()
     except SetupError as error:
         say(f"javascript: {error}")
         return 1
-    checks = tools.checks(fix="--fix" in sys.argv[1:]).values()
+    checks = tools.checks(fix=asked.fix).values()
     return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in checks)
 
 

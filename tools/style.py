@@ -5,6 +5,7 @@ The style part of `python3 -m tests`, in the environment of the tests; .pre-comm
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,9 @@ from lts.bootstrap import SetupError, ensure_venv, say
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def commands(arguments: list[str]) -> list[list[str]]:
-    """What ruff is to do; .gitignore says what is not the project's."""
-    fix = "--fix" in arguments
-    files = [argument for argument in arguments if argument != "--fix"] or ["."]
+def commands(files: list[str], *, fix: bool = False) -> list[list[str]]:
+    """What ruff is to do, of all files when none is named; .gitignore says what is not the project's."""
+    files = files or ["."]
     check = ["check", *(["--fix"] if fix else [])]
     form = ["format", "--quiet"] if fix else ["format", "--diff", "--quiet"]
     return [[*check, "--", *files], [*form, "--", *files]]
@@ -25,6 +25,10 @@ def commands(arguments: list[str]) -> list[list[str]]:
 
 def main() -> int:
     """Exit code 0 when nothing is left to mend."""
+    parser = argparse.ArgumentParser(prog="python3 -m tools.style", description="ruff's rules and its format")
+    parser.add_argument("--fix", action="store_true", help="mend what can be mended")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="files and folders (default: the project's)")
+    asked = parser.parse_args()
     try:
         python = ensure_venv(".venv-tests", ROOT / "requirements" / "dev.txt")
     except SetupError as error:
@@ -32,7 +36,7 @@ def main() -> int:
         return 1
     codes = [
         subprocess.run([str(python), "-m", "ruff", *command], cwd=ROOT, check=False).returncode
-        for command in commands(sys.argv[1:])
+        for command in commands(asked.files, fix=asked.fix)
     ]
     return max(codes)
 

@@ -38,7 +38,7 @@ test("the address of a call holds what is given, each of several, and nothing th
 });
 
 test("an address of a page is read as it was made", () => {
-  place.hash = link("statistics", { code: "#7", day: null, page: 2 });
+  place.hash = link("statistics", { code: "#7", day: null, type: "", by: undefined, page: 2 });
   assert.equal(place.hash, "#/statistics.html?code=%237&page=2");
   assert.deepEqual(readRoute(), { name: "statistics", query: { code: "#7", page: "2" } });
   place.hash = "";

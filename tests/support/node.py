@@ -10,16 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from lts.bootstrap import SetupError
 from tests.support.lines import ROOT, environment
 from tools.javascript import Tools
 
 
-@cache
 def tools() -> Tools:
-    """Of the environment that runs the tests, installed. Raises SetupError."""
+    """Of the environment that runs the tests, installed; fails the test where they cannot be, tried once for a run."""
     found = Tools(Path(sys.prefix))
-    found.install()
+    if fault := _fault(found.folder):
+        pytest.fail(fault, pytrace=False)
     return found
+
+
+@cache
+def _fault(folder: Path) -> str:
+    try:
+        Tools(folder.parent).install()
+    except SetupError as error:
+        return str(error)
+    return ""
 
 
 def run(command: list[str]) -> str:
