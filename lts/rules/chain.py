@@ -188,11 +188,13 @@ def _open_branch(state: ChainState, token: Token) -> Step:
 
 def _forgotten(state: ChainState, token: Token) -> int:
     """The branch that gives its place to that of `token`, of those that do not count apart, but for the oldest: the one
-    whose newest token is the oldest, where that is over twice as long ago; else the one whose newest is the newest."""
+    whose newest token is the oldest, where that is over twice as long ago as the sender was given one before its turn;
+    else the one whose newest is the newest."""
     kept = {_oldest(state), *(branch for branch, first in enumerate(state.apart) if first)}
     others = [branch for branch in range(MAX_BRANCHES) if branch not in kept]
     silent = min(others, key=state.tips.__getitem__, default=MAX_BRANCHES - 1)
-    if state.given - state.tips[silent] > 2 * (state.given - token.number):
+    since = token.parent if token.branch == NO_BRANCH else token.number
+    if state.given - state.tips[silent] > 2 * (state.given - since):
         return silent
     return max(others, key=state.tips.__getitem__, default=MAX_BRANCHES - 1)
 

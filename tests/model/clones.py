@@ -124,7 +124,8 @@ class Chain:
         others = sorted((self.newest[place], place) for place in range(1, ROOM) if place not in self.apart_since)
         if not others:
             return ROOM - 1
-        since_oldest, since = self.given - others[0][0] - 1, self.given - token.number - 1
+        before = token.number if token.branch is not None or token.parent is None else token.parent
+        since_oldest, since = self.given - others[0][0] - 1, self.given - before - 1
         return others[0 if since_oldest > 2 * since else -1][1]
 
     def _count_apart(self, branches: set[int | None], now: int) -> None:

@@ -76,7 +76,7 @@ def full(silent: int, *apart: int) -> ChainState:
 @pytest.mark.parametrize(
     ("state", "branch"),
     [
-        (full(99), 5),  # 101 tokens given since, and 50 since the one that begins a branch
+        (full(99), 5),  # 101 tokens given since, and 50 since the sender was given one before its turn
         (full(100), 9),
         (full(99, 0, 7, 0), 5),
         (full(99, *[0] * 5, 7), 9),
@@ -84,14 +84,15 @@ def full(silent: int, *apart: int) -> ChainState:
         (full(99, 0, *[7] * 63), 63),
     ],
 )
+@pytest.mark.parametrize("token", [Token(150, 50, 0), Token(170, 150, NO_BRANCH)])
 def test_a_65th_branch_takes_the_place_of_one_that_is_silent_or_new_and_does_not_count_apart(
-    state: ChainState, branch: int
+    state: ChainState, branch: int, token: Token
 ) -> None:
-    made = step(state, Token(150, 50, 0), SLOT)
+    made = step(state, token, SLOT)
     assert (made.branch, made.counted) == (branch, (TOGETHER, 0))
-    assert made.state.tips == (*state.tips[:branch], 150, *state.tips[branch + 1 :])
+    assert made.state.tips == (*state.tips[:branch], token.number, *state.tips[branch + 1 :])
     assert made.state.apart == tuple(0 if at == branch else first for at, first in enumerate(state.apart))
-    assert (made.state.alternations, made.state.forked) == (1, True)
+    assert (made.state.alternations, made.state.forked) == (int(token.branch != NO_BRANCH), True)
 
 
 @pytest.mark.parametrize(
