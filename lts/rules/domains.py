@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
+from lts.rules.text import normal
+
 _MAX_HOST, _MAX_LABEL = 253, 63
 _LONGEST = _MAX_HOST + len(".:65535")
 _FULL_STOP = "\u3002"
@@ -48,7 +50,7 @@ def _mapped(text: str) -> str:
         for char in text
     )
     lower = "".join(char.lower() for char in usual)
-    return unicodedata.normalize("NFC", lower).replace(_FULL_STOP, ".")
+    return normal(lower).replace(_FULL_STOP, ".")
 
 
 def _a_label(label: str) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lts.errors import AdminError
+from lts.rules.text import normal
 
 Row = TypeVar("Row")
 MAX_SIZE = 500
@@ -30,7 +30,7 @@ class Page:
 
 def plain(text: str) -> str:
     """How texts are compared: one form of the same characters, whatever their case."""
-    return unicodedata.normalize("NFC", text).casefold()
+    return normal(text).casefold()
 
 
 def page_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import groupby
 
 from lts.errors import AdminError
 
@@ -13,15 +14,43 @@ _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  
 _LONGEST_PARTS = 4
 """Most characters that one character of NFC stands for: Unicode Standard Annex 15, maximum expansion of NFD in
 UTF-32."""
+_MOST_MARKS = 30
+"""Combining marks in a row that a text of any language has at most: Unicode Standard Annex 15, stream-safe text."""
+_DOUBLE_MARKS = "\u0f73\u0f75\u0f81"
+"""Starters by their own class that are two marks of NFC; no later version of Unicode adds to them."""
+
+
+def normal(text: str) -> str:
+    """The text in NFC, at a cost in proportion to its length.
+
+    Python puts the marks of a long row into their order one by one, which costs the square of their number: they are
+    sorted before that.
+    """
+    if too_many_marks(text):
+        apart = "".join([unicodedata.normalize("NFD", char) for char in text])
+        rows = [list(row) for _, row in groupby(apart, lambda char: unicodedata.combining(char) > 0)]
+        text = "".join([char for row in rows for char in sorted(row, key=unicodedata.combining)])
+    return unicodedata.normalize("NFC", text)
+
+
+def too_many_marks(text: str) -> bool:
+    """Whether more combining marks stand in a row than those of any language."""
+    if len(text) <= _MOST_MARKS or text.isascii():
+        return False
+    for double in _DOUBLE_MARKS:
+        text = text.replace(double, "\u0f71\u0f72")
+    if not any(map(unicodedata.combining, text[_MOST_MARKS :: _MOST_MARKS + 1])):
+        return False  # a longer row would reach over one of these
+    classes = bytes(map(unicodedata.combining, text))
+    return max(map(len, classes.split(b"\0"))) > _MOST_MARKS
 
 
 def nfc(text: str, limit: int) -> str:
     """The text in NFC, to be held by the caller to `limit` characters.
 
-    Putting thousands of combining characters into their order costs the square of their number. Over 4 × `limit`
-    characters are over `limit` in NFC too: such a text comes back as it is, for the caller to refuse.
+    Over 4 × `limit` characters are over `limit` in NFC too: such a text comes back as it is, for the caller to refuse.
     """
-    return text if len(text) > _LONGEST_PARTS * limit else unicodedata.normalize("NFC", text)
+    return text if len(text) > _LONGEST_PARTS * limit else normal(text)
 
 
 def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:

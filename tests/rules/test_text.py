@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lts.errors import AdminError, LicenseFileError
 from lts.rules import domains
@@ -15,8 +17,9 @@ from lts.rules.accounts import MAX_PASSWORD, normal_password
 from lts.rules.addresses import read_address
 from lts.rules.catalog import Catalog
 from lts.rules.fields import Fields
+from lts.rules.paging import plain
 from lts.rules.serverurls import clean_url
-from lts.rules.text import clean_name, nfc
+from lts.rules.text import clean_name, nfc, normal, too_many_marks
 from lts.service.access.accounts import plain_name
 from lts.service.alerting.alertsettings import clean_webhook_url
 from lts.service.licensing import handshakes
@@ -29,6 +32,11 @@ SETTLED = unicodedata.normalize("NFC", "e\u0301" * MAX_PASSWORD)
 def out_of_order(size: int) -> str:
     """Combining characters that all have to change places."""
     return "\u0345" * (size // 2) + "\u0316" * (size // 2)
+
+
+def doubles(size: int) -> str:
+    """Characters that are no marks by themselves, and two each in NFC."""
+    return "\u0f73" * size
 
 
 def in_an_address(text: str) -> object:
@@ -45,14 +53,42 @@ READERS: dict[str, Callable[[str], Any]] = {
     "domain of an address": lambda text: read_address(f"a@{text}.com", "to"),
     "domain of a binding": domains.binding_fault,
     "user": plain_name,
+    "any text": normal,
+    "searched text": plain,
     "webhook": lambda text: clean_webhook_url(f"https://{text}.com/"),
     "server": lambda text: clean_url(f"https://{text}.com/"),
 }
 
 
+@pytest.mark.parametrize("make", [out_of_order, doubles])
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
-def test_combining_characters_in_any_order_cost_linear_time(read: Callable[[str], Any]) -> None:
-    assert_linear(out_of_order, read, LARGEST)
+def test_combining_characters_in_any_order_cost_linear_time(
+    read: Callable[[str], Any], make: Callable[[int], str]
+) -> None:
+    assert_linear(make, read, LARGEST)
+
+
+MARKS = "\u0301\u0316\u0327\u0334\u0344\u0345\u0f71\u0f72\u0f73\u0f75\u0f80\u0f81\u3099\U0001d165"
+
+
+@given(
+    st.text(alphabet=MARKS, min_size=20, max_size=80), st.text(alphabet=MARKS + "ae\u03b1\u1100\uac00 ", max_size=80)
+)
+def test_long_rows_of_marks_are_put_into_the_order_of_nfc(row: str, text: str) -> None:
+    for given_text in (row, text + row, "e" + row + text):
+        assert normal(given_text) == unicodedata.normalize("NFC", given_text)
+
+
+def test_a_row_of_marks_is_measured_by_what_stands_in_nfc() -> None:
+    assert not too_many_marks("a" + "\u0301" * 30)
+    assert too_many_marks("a" + "\u0301" * 31)
+    assert not too_many_marks("a\u0301" * 31)
+    assert all(too_many_marks("a" * n + "\u0301" * 31 + "b" * 40) for n in range(70))
+    double = [chr(code) for code in range(sys.maxunicode + 1) if not unicodedata.combining(chr(code))
+              and unicodedata.combining(unicodedata.normalize("NFD", chr(code))[0])]  # fmt: skip
+    assert double == ["\u0f73", "\u0f75", "\u0f81"]
+    for one in double:
+        assert too_many_marks(one * 31)
 
 
 def test_a_character_of_nfc_stands_for_four_at_most() -> None:

@@ -108,6 +108,8 @@ def test_an_entry_of_too_many_types_is_rejected_whether_or_not_its_names_were_se
         ("\ufb2c" * 66, True),
         ("\ufb2c" * 67, False),
         ("a" * 10**6, False),
+        ("a" + "\u0316" * 30, True),
+        ("a" + "\u0316" * 31, False),
     ],
 )
 def test_a_name_is_measured_in_the_form_in_which_it_counts(name: str, good: bool) -> None:

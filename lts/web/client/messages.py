@@ -23,6 +23,7 @@ from lts.protocol import MAX_COUNT
 from lts.rules.authorize import Request
 from lts.rules.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
 from lts.rules.plural import counted
+from lts.rules.text import normal
 from lts.web.bodytree import BODY, Tree, path_text, read_tree
 
 M = TypeVar("M")
@@ -241,7 +242,7 @@ def _name(text: str | None | UnsetType, field: str) -> str | None:
         raise Malformed(f"{field} is blank.", field=field)
     if has_controls(trimmed):
         raise Malformed(f"{field} holds a control character.", field=field)
-    return unicodedata.normalize("NFC", trimmed)
+    return normal(trimmed)
 
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
-from lts.rules.text import nfc
+from lts.rules.text import nfc, too_many_marks
 from lts.rules.usage import BadEntry, Entry
 from lts.rules.workload import MAX_TYPES
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
@@ -40,6 +40,7 @@ MAX_TYPE_LENGTH = 200
 MAX_SLOT_LENGTH = 40
 _KNOWN_SLOTS = 20_000
 _KNOWN_TYPES = 10_000
+_NO_NAME = f"is no type name: 1 to {MAX_TYPE_LENGTH} characters, no control characters, up to 30 marks in a row"
 _COUNT = f"must be a whole number from 0 to {MAX_COUNT}"
 
 Slot = Annotated[str, Meta(max_length=MAX_SLOT_LENGTH, description="A time in the 3-minute slot, RFC 3339 with offset")]
@@ -165,7 +166,9 @@ def _learn(usage: dict[str, int]) -> bool:
 
 
 def _type_name(name: str) -> str | None:
-    """The name in NFC, None when it is none."""
+    """The name in NFC, None when it is none. One whose marks would have to be sorted is none: a report has many."""
+    if too_many_marks(name):
+        return None
     name = name if name.isascii() else nfc(name, MAX_TYPE_LENGTH)
     if not 0 < len(name) <= MAX_TYPE_LENGTH or (not name.isprintable() and has_controls(name)):
         return None
@@ -236,7 +239,7 @@ def _usage(sent: dict[str, Any], where: str) -> dict[str, int] | tuple[str, str]
         field = f"{where}.{shown(name)}"
         normal = _type_name(name)
         if normal is None:
-            return field, f"is no type name: 1 to {MAX_TYPE_LENGTH} characters, no control characters"
+            return field, _NO_NAME
         if type(count) is not int or not 0 <= count <= MAX_COUNT:
             return field, _COUNT
         if normal in usage:
