@@ -13,9 +13,11 @@ import http.client
 import json
 import signal
 import socket
+import struct
 import tempfile
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -90,6 +92,16 @@ def empty_members(size: int) -> bytes:
     """Gzip members without content, one after another."""
     member = gzip.compress(b"", mtime=0)
     return member * (size // len(member))
+
+
+def empty_blocks(size: int, body: bytes = b"{}") -> bytes:
+    """A gzip member with a body of up to 65,535 bytes, and after it deflate blocks that hold nothing: each has code
+    tables of its own (RFC 1951, section 3.2.7), so that it costs CPU."""
+    two = bytes.fromhex("04c0810800000000207feb43001c880000000000f2b73e")
+    held = b"\0" + struct.pack("<HH", len(body), len(body) ^ 0xFFFF) + body
+    last = b"\1" + struct.pack("<HH", 0, 0xFFFF) + struct.pack("<II", zlib.crc32(body), len(body))
+    blocks = two * ((size - 10 - len(held) - len(last)) // (2 * len(two)) * 2)
+    return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + held + blocks + last
 
 
 def scheme_of_digits(size: int) -> bytes:
@@ -207,6 +219,7 @@ KINDS: dict[str, Kind] = {
     "bad entries, 4 MiB": ("report", many_lists, 4 * MIB, {}),
     "names in a token's header, 256 KiB": ("release", token_header, 190_000, {}),
     "empty gzip members, 4 MiB": ("report", empty_members, 4 * MIB, GZIP),
+    "empty deflate blocks, 4 MiB": ("report", empty_blocks, 4 * MIB, GZIP),
     "lists in lists, 4 MiB": ("report", closed_lists, 4 * MIB, GZIP),
     "deep faults, 4 MiB": ("report", deep_faults, 4 * MIB, GZIP),
     "twin keys at the sign-in, 16 KiB": ("admin/session", twin_keys, (16 << 10) - ROOM, {"X-LTS-CSRF": "sign-in"}),

@@ -23,23 +23,28 @@ UNIT = 1000
 """Work that counts as one request more."""
 UNIT_BYTES = 64 << 10
 """Bytes of a body that count as one request more, whatever is in them."""
+UNIT_PACKED_BYTES = 24 << 10
+"""Bytes of a packed body that do so: unpacking them costs as much CPU, whatever comes out of them."""
+REFUSED = 5
+"""What an entry that is refused adds to what a report is charged: it is read again, to name its fault."""
 NAME = 10
 """What a type name adds to what a report is charged, however often it stands in it: it may be new."""
 _FIRST: Callable[[Any], Any] = itemgetter(0)
 """The slot of an entry, and text of one that cannot be read: cheaper than asking what each is."""
 
 
-def units_of(entries: int, counts: int, names: int, items: int, days: int) -> int:
-    """How many requests more a report is as much work as: of so many entries, counts in them, type names and days,
-    under a lease of so many items. Two days are in any report around midnight."""
-    work = entries * items + counts + NAME * names
+def units_of(entries: int, counts: int, names: int, items: int, days: int, refused: int = 0) -> int:
+    """How many requests more a report is as much work as: of so many entries, of which so many are refused, counts in
+    them, type names and days, under a lease of so many items. Two days are in any report around midnight."""
+    work = entries * items + counts + NAME * names + REFUSED * refused
     return (work + DAY * (days - 2) if days > 2 else work) // UNIT
 
 
-def least_units(body: bytes) -> int:
-    """How many requests more a body surely is as much work as, before it is read: by its bytes, and by its commas, of
-    which a report that is taken has one for each count and one for each entry. One that is refused is no cheaper."""
-    return max(len(body) // UNIT_BYTES, body.count(b",") // UNIT)
+def least_units(body: bytes, packed: int = 0) -> int:
+    """How many requests more a body surely is as much work as, before it is read: by its bytes, by those it was packed
+    in, and by its commas, of which a report that is taken has one for each count and one for each entry. One that is
+    refused is no cheaper."""
+    return max(len(body) // UNIT_BYTES, packed // UNIT_PACKED_BYTES, body.count(b",") // UNIT)
 
 
 def days_of(entries: Sequence[Entry | BadEntry]) -> int:

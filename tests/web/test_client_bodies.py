@@ -25,9 +25,9 @@ def limits_of_unpacking(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     limits: list[int] = []
     unpack = web_body._unzip
 
-    def unzip(data: bytes, limit: int) -> bytes:
+    def unzip(data: bytes, limit: int, plain: bytearray) -> bytes:
         limits.append(limit)
-        return unpack(data, limit)
+        return unpack(data, limit, plain)
 
     monkeypatch.setattr(web_body, "_unzip", unzip)
     return limits

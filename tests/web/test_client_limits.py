@@ -246,6 +246,22 @@ def test_a_large_release_is_charged_to_its_device(server: Lab) -> None:
     assert web.call("POST", "/api/v1/release", {"lease": lease}).status == 429
 
 
+@pytest.mark.parametrize(("good", "status"), [(0, 400), (1, 200)])
+def test_entries_that_are_refused_are_charged_for_the_search_for_their_faults(
+    server: Lab, good: int, status: int
+) -> None:
+    web = Web(server, RateLimits(device_requests_per_minute=1, device_burst=4, address_refusals_per_minute=1000))
+    lease = web.authorize().json["lease"]
+    entry = {"slot": iso(NOON), "usage": {"QR": 1}}
+    assert web.report([entry], lease).status == 200
+    sent = {"lease": lease, "reports": [entry] * good + [{}] * 700}
+    answer = web.call("POST", "/api/v1/report", sent)
+    assert answer.status == status
+    if not good:
+        assert answer.json["detail"] == "reports[0].slot is missing."
+    assert web.report([entry], lease).status == 429
+
+
 def test_large_reports_that_are_refused_are_charged_to_their_address(
     server: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,7 +94,7 @@ def begin(
     """
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
-        raise Malformed(fault.detail, field=fault.field)
+        raise Malformed(f"{fault.field} {fault.detail}.", field=fault.field)
     rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     if not workload.is_one_piece(good, len(lease.items)):

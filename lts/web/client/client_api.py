@@ -239,16 +239,17 @@ class ClientApi:
     def _report(self, environ: Environ, address: str) -> Call:
         self._ctx.check_serving()
         with _Counting(self._count_refusal, address):
-            body, vouched = self._opened(address, receive(environ, self._max_report), environ)
+            received = receive(environ, self._max_report)
+            body, vouched, paid = self._opened(address, received, environ)
             if vouched is None:
                 text = reports.read_lease(body)
                 vouched = text, self._count_device(text)
-            known = workload.least_units(body)
-            self._charge(address, vouched[1], known, environ)
+            known = workload.least_units(body, received.packed)
+            self._charge(address, vouched[1], known, environ, charged=paid)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
             days = workload.days_of(sent.entries) if len(sent.entries) > 2 else 1
-            units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days)
+            units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days, sent.refused)
             self._charge(address, lease, units, environ, charged=known)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
@@ -263,9 +264,11 @@ class ClientApi:
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._ctx.check_serving()
         with _Counting(self._count_refusal, address):
-            body, vouched = self._opened(address, receive(environ, MAX_RELEASE_BYTES))
+            received = receive(environ, MAX_RELEASE_BYTES)
+            body, vouched, paid = self._opened(address, received, environ)
             if vouched is not None:
-                self._charge(address, vouched[1], workload.least_units(body), environ)
+                known = workload.least_units(body, received.packed)
+                self._charge(address, vouched[1], known, environ, charged=paid)
             lease = messages.read_release(body)
             self._lease_of(lease, vouched)
             release.release(self._ctx, lease, self._ctx.clock.now())
@@ -275,20 +278,28 @@ class ClientApi:
         status = self._ctx.status
         return (200 if status == "serving" else 503), answers.health(status)
 
-    def _opened(
-        self, address: str, sent: Sent, environ: Environ | None = None
-    ) -> tuple[bytes, tuple[str, Lease] | None]:
-        """A body and what vouches for it: of a large one no more than its opening is worked on before a lease does, and
-        of a report (`environ` given) nothing where the address has to wait with such work."""
+    def _opened(self, address: str, sent: Sent, environ: Environ) -> tuple[bytes, tuple[str, Lease] | None, int]:
+        """A body, what vouches for it, and as how many requests more it was charged already: of a large one no more
+        than its opening is worked on before a lease does, and nothing where the address has to wait with such work."""
         try:
             opening, whole = sent.opening()
         except Malformed:
             self._limits.check_address(address)
             raise
         vouched = self._vouched(address, opening, whole)
-        if environ is not None and not whole and not self._addresses.is_nobody(environ):
+        if whole or vouched is None:
+            return opening, vouched, 0
+        if not self._addresses.is_nobody(environ):
             self._limits.check_work(address)
-        return opening if whole else sent.unpacked(), vouched
+        if not sent.packed:
+            return sent.data, vouched, 0
+        paid = workload.least_units(b"", sent.packed)
+        self._charge(address, vouched[1], paid, environ)
+        try:
+            return sent.unpacked(), vouched, paid
+        except LtsError:  # by the most that may have come out of it
+            self._charge(address, vouched[1], sent.limit // workload.UNIT_BYTES, environ, charged=paid)
+            raise
 
     def _vouched(self, address: str, body: bytes, whole: bool) -> tuple[str, Lease] | None:
         """The lease that vouches for a body, or for one that opens like this; its device has paid then.

@@ -76,13 +76,15 @@ class _Entries(Struct):
 
 
 class Report(NamedTuple):
-    """What a report says; `entries` in the order sent, `counts` of them all, `names` of types in them."""
+    """What a report says; `entries` in the order sent, `counts` of them all, `names` of types in them, how many of them
+    are `refused`."""
 
     lease: str
     clone_token: str | None
     entries: list[Entry | BadEntry]
     counts: int
     names: int
+    refused: int = 0
 
 
 _decode = msgspec.json.Decoder(ReportMessage).decode
@@ -94,8 +96,7 @@ _known_types: set[str] = set()
 def read_report(body: bytes) -> Report:
     """The report in a body.
 
-    Raises Malformed for a fault of the envelope, or of the first entry when none is good; TooLarge for
-    over 15,000 entries.
+    Raises Malformed for a fault of the envelope; TooLarge for over 15,000 entries.
     """
     read = _fast(body)
     if read is not None:
@@ -188,13 +189,10 @@ def _careful(tree: Tree) -> Report:
     if not envelope.reports:
         raise Malformed("reports is empty; send at least one slot.", field="reports")
     entries = [_entry(sent, n, inside.get(n)) for n, sent in enumerate(envelope.reports)]
-    if all(isinstance(entry, BadEntry) for entry in entries):
-        first = entries[0]
-        assert isinstance(first, BadEntry)
-        raise Malformed(f"{first.field} {first.detail}.", field=first.field)
     usages = [entry.usage for entry in entries if isinstance(entry, Entry)]
     counts, names = sum(map(len, usages)), len(set().union(*usages))
-    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries, counts, names)
+    refused = len(entries) - len(usages)
+    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries, counts, names, refused)
 
 
 class _Loose(Struct):
