@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import timezone
+from datetime import datetime, timezone
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from lts.errors import LtsError
 from lts.service.alerting import alerts
@@ -28,6 +29,22 @@ WORKERS = 4
 """Jobs that run at once; two of them may take long."""
 STEP_SECONDS = 2.0
 """A clock that differs by more from what elapsed time lets expect has stepped."""
+
+
+class Every(IntervalTrigger):  # type: ignore[misc]
+    """At intervals of so many seconds; after a time that was missed at once, however many others were missed with it.
+
+    APScheduler lists each of those before it leaves all but the last out: a clock that is set right by years would
+    take a core and all memory.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds=seconds, timezone=timezone.utc)
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """The next time of both in UTC."""
+        following: datetime = super().get_next_fire_time(previous_fire_time, now)
+        return max(following, now)
 
 
 class Jobs:
@@ -64,7 +81,7 @@ class Jobs:
     def add(self, job: Callable[[Context], None], seconds: int) -> None:
         """Run a job every so many seconds of elapsed time."""
         self._seconds[job.__name__] = seconds
-        self._scheduler.add_job(_guarded(job, self._ctx), "interval", seconds=seconds, id=job.__name__)
+        self._scheduler.add_job(_guarded(job, self._ctx), Every(seconds), id=job.__name__)
 
     def stop(self) -> None:
         """End all jobs, waiting for those under way; the clock's highest time is kept."""
@@ -89,7 +106,7 @@ class Jobs:
         if abs(self._offset - before) > STEP_SECONDS:
             log.warning("the clock stepped by %d s; jobs go on at their intervals", self._offset - before)
             for name, seconds in list(self._seconds.items()):
-                self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
+                self._scheduler.reschedule_job(name, trigger=Every(seconds))
 
 
 def _guarded(job: Callable[[Context], None], ctx: Context) -> Callable[[], None]:

@@ -13,6 +13,7 @@ import apscheduler.triggers.interval
 import pytest
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from lts.background.jobs import Jobs
 from tests.support.kit import Lab
@@ -127,6 +128,32 @@ def test_a_jump_ahead_makes_no_look_come_twice(night: Callable[[int], Night]) ->
     assert before == 6
     assert len(here.ran) in (before + 5, before + 6), "one may come late once, none comes twice"
     assert all(EVERY <= gap < 2 * EVERY for gap in here.gaps)
+
+
+@pytest.mark.parametrize("years", [60, -50])
+def test_a_clock_set_right_by_years_lists_no_missed_time_by_itself(
+    night: Callable[[int], Night], monkeypatch: pytest.MonkeyPatch, years: int
+) -> None:
+    here = night(SPRING)
+    here.pass_(3600)
+    before, asked, ask = len(here.ran), 0, IntervalTrigger.get_next_fire_time
+
+    def counted(*values: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        assert asked < 100, "each missed time is listed"
+        return ask(*values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IntervalTrigger, "get_next_fire_time", counted)
+        here.clock.wall += years * 365 * 86400
+        here.jobs._scheduler._process_jobs()
+        here.jobs.look()
+        here.jobs._scheduler._process_jobs()
+    assert len(here.ran) <= before + 1
+    here.pass_(3600)
+    assert len(here.ran) in (before + 6, before + 7)
+    assert all(gap >= EVERY for gap in here.gaps[before:])
 
 
 def test_a_look_that_takes_long_is_not_joined_by_another(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
