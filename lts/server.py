@@ -20,7 +20,7 @@ import msgspec
 from lts import envfolder, memory
 from lts.background.courier import Courier
 from lts.background.heartbeat import Heartbeat
-from lts.background.jobs import Jobs
+from lts.background.jobs import Jobs, tell_clock
 from lts.background.watchdog import Watchdog
 from lts.config import Config
 from lts.crypto import PublicKey
@@ -175,6 +175,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         begin_feed(ctx)
         ctx.write_kept_events()
         store.write(lambda tx: pair.continue_others(tx, me.key.public.x, ctx.clock.now()))
+    tell_clock(ctx)  # before any other change: the evidence of an edit goes by what was told (lts.service.folder)
     ownkeys.state(ctx)
     for name, detail in me.events:
         ctx.note_event(name, detail)

@@ -88,7 +88,8 @@ class Jobs:
         self._stopping.set()
         self._inspection.stop()
         self._watcher.join()
-        _guarded(keep_clock, self._ctx)()
+        for job in (tell_clock, keep_clock):
+            _guarded(job, self._ctx)()
         self._scheduler.shutdown(wait=True)
 
     def inspect(self, ctx: Context) -> None:
@@ -123,11 +124,16 @@ def _guarded(job: Callable[[Context], None], ctx: Context) -> Callable[[], None]
     return run
 
 
-def watch_clock(ctx: Context) -> None:
+def tell_clock(ctx: Context) -> None:
     """Judge the clock; a step back or a jump ahead goes to the audit log."""
     for event in ctx.clock.look():
         log.warning("%s by %d s", event.name, event.seconds)
         ctx.note_event(event.name, {"seconds": event.seconds})
+
+
+def watch_clock(ctx: Context) -> None:
+    """Judge the clock, and keep its highest time once a minute."""
+    tell_clock(ctx)
     ctx.store.watch_clock(lambda: ctx.clock.kept)
 
 

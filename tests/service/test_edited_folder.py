@@ -110,6 +110,31 @@ def test_a_change_of_a_jump_that_nobody_believed_is_no_edit(
     assert found(data) == []
 
 
+def test_an_honest_folder_is_not_accused_whenever_its_server_ends_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch, data: Path, time: FakeTime, tmp_path: Path
+) -> None:
+    time.wall += 3 * DAY_SECONDS
+    killed = tmp_path / "killed"
+    with started(monkeypatch, data, time) as server:
+        server.authorize(device=DEVICE)
+        killed.mkdir()
+        shutil.copytree(data, killed / "data")
+        assert len(audited(server, "clock-ahead")) == 1
+    assert evidence.faults(killed / "data") == []
+    assert found(data) == []
+
+
+def test_a_jump_right_before_a_stop_in_good_order_is_no_edit(
+    monkeypatch: pytest.MonkeyPatch, data: Path, time: FakeTime
+) -> None:
+    with started(monkeypatch, data, time) as server:
+        running = jobs.Jobs(server.ctx, watch_seconds=3600)
+        time.wall += 3 * DAY_SECONDS
+        server.authorize(device=DEVICE)
+        running.stop()
+    assert found(data) == []
+
+
 def edit_identity(data: Path, **fields: object) -> None:
     kept = json.loads((data / "identity.json").read_text())
     (data / "identity.json").write_text(json.dumps({**kept, **fields}))
