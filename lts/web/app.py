@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
+import logging
 import re
 from collections.abc import Callable, Iterable
 
@@ -12,6 +14,7 @@ from werkzeug.routing import BaseConverter
 
 from lts.config import Config
 from lts.errors import AdminError, HttpError, LtsError
+from lts.service.core import files
 from lts.service.core.context import Context
 from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
@@ -19,11 +22,12 @@ from lts.web import openapi, peer_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin import alerts_api, portal_api
 from lts.web.admin.jsonbody import SECRET_BYTES
-from lts.web.admin.signin import SignIn, token_of
+from lts.web.admin.signin import SAFE, SignIn, token_of
 from lts.web.client.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 
+log = logging.getLogger("lts.web")
 _SLASHES = re.compile("/{2,}")
 _NAMED = re.compile("(?<!/)/+api/+v1/+admin/+(?:handshakes|handshake-use|license-key|users)/")
 """Stands before a name in a path, which may hold slashes and begin with them."""
@@ -198,6 +202,14 @@ _HTTP_WORDS = {
 }
 
 
+_OF_THE_DISK = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EISDIR}
+
+
+def _is_change() -> bool:
+    """Whether an administrator's call may write a file beside the database, such as a key's."""
+    return request.method not in SAFE and request.path.startswith(PORTAL)
+
+
 def _problem(error: Exception) -> Response:
     identifier = g.get("request_id", "-")
     allow: list[tuple[str, str]] = []
@@ -207,5 +219,8 @@ def _problem(error: Exception) -> Response:
         allow = [("Allow", value) for name, value in error.get_headers() if name == "Allow"]
         words = _HTTP_WORDS.get(error.code) or error.description or error.name
         error = HttpError(error.code, _HTTP_CODES.get(error.code, "http"), words)
+    elif isinstance(error, OSError) and error.filename and error.errno in _OF_THE_DISK and _is_change():
+        log.error("%s: %s", identifier, error)
+        error = AdminError("cannot-write", files.not_written(error), status=503)
     status, body, headers = problems.problem(error, identifier)
     return Response(body, status, headers + allow, content_type=problems.CONTENT_TYPE)

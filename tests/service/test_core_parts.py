@@ -276,6 +276,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_names_the_path(
         with pytest.raises(OSError, match="full") as caught:
             files.write_private(path, b"new")
     assert caught.value.filename == str(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda a, b: (_ for _ in ()).throw(OSError(1, "immutable", str(a), None, str(b))))
+        with pytest.raises(PermissionError, match="immutable") as refused:
+            files.write_private(path, b"new")
+    assert refused.value.filename == str(path)
     assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == {"file": b"old"}
 
 

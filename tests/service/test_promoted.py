@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from lts.rules import licensefile
 from lts.rules.catalog import ACTIVE
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
+from lts.service.core import pinned
 from lts.service.core.clock import Clock
 from lts.service.core.pinned import PinnedFile
 from lts.service.licensing import licenses
@@ -142,6 +144,23 @@ def get_a_new_standby(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
     restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
     restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
     assert comes_into_step(duet)
+
+
+def test_a_promotion_that_cannot_be_kept_is_not_in_the_history_of_either(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duet.main.close()
+    duet.run(17)
+    node = duet.standby.node
+    before = node.ctx.store.vector()
+
+    def immutable(path: Path, data: bytes) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    with monkeypatch.context() as patch, pytest.raises(PermissionError):
+        patch.setattr(pinned, "write_private", immutable)
+        node.promote()
+    assert (node.role, node.ctx.store.vector()) == ("standby", before)
 
 
 def test_a_new_standby_takes_over_from_a_promoted_main_and_hands_back(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 import pytest
@@ -15,7 +19,8 @@ from lts.cli import admin
 from lts.cli.main import main
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
-from tests.support.kit import NOON, Lab, item
+from lts.service.core import trust
+from tests.support.kit import NOON, Lab, Vendor, item
 from tests.web.conftest import Web
 
 Call = Callable[..., tuple[int, Any]]
@@ -52,6 +57,26 @@ def test_a_change_stored_as_the_server_gives_way_is_answered_as_stored(
     assert (status, made["name"]) == (200, "216998-team")
     assert call("PATCH", "/handshakes/216998-team", {"note": "stored too"})[0] == 200
     assert {code.note for code in server.ctx.store.catalog.present} >= {"stored too"}
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOSPC, errno.EROFS])
+def test_a_file_beside_the_database_that_cannot_be_written_is_named(
+    server: Lab, call: Call, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(path: Path, data: bytes) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(trust, "write_private", refused)
+    status, answer = call("POST", "/trust", data=Vendor().pub)
+    assert (status, answer["code"]) == (503, "cannot-write")
+    assert f"{server.ctx.store.path.parent}/" in answer["detail"]
+    assert f"({os.strerror(number)})" in answer["detail"]
+
+
+def test_a_fault_of_the_program_is_told_as_one(server: Lab, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "write_private", mock.Mock(side_effect=OSError("no path")))
+    status, answer = call("POST", "/trust", data=Vendor().pub)
+    assert (status, answer["code"]) == (500, "internal")
 
 
 JSON = st.recursive(

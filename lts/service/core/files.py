@@ -17,7 +17,8 @@ from lts.store.whoami import user_name
 def write_private(path: Path, data: bytes) -> None:
     """Replace `path` durably; readable by its owner only (POSIX; on Windows the folder's ACL decides).
 
-    Raises OSError that names the path, also where the system does not: of a full disk.
+    Raises OSError that names the path, also where the system does not, of a full disk, or names it second, of a file
+    that nobody may replace.
     """
     partial = path.with_name(path.name + ".part")
     try:
@@ -28,7 +29,7 @@ def write_private(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or error.filename2 is not None:
             partial.unlink(missing_ok=True)
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
@@ -40,6 +41,14 @@ def not_read(path: Path, error: OSError) -> str:
     if error.errno == errno.EISDIR:
         return f"{path} is a folder; move away what is in the place of that file, or restore a backup."
     return f"{path} cannot be read by {user_name()} ({error.strerror}); give that user the rights or restore a backup."
+
+
+def not_written(error: OSError) -> str:
+    """A sentence on a file of the data folder that cannot be written."""
+    return (
+        f"{error.filename} cannot be written by {user_name()} ({error.strerror}); give that user the rights, or see to"
+        " its disk, then try again."
+    )
 
 
 def move_private(source: Path, target: Path) -> None:

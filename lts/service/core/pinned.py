@@ -83,9 +83,18 @@ class PinnedFile:
 
     def change(self, **changes: object) -> None:
         """Replace some fields, durably; those that another thread replaces at the same moment stay replaced. What is
-        decided by `now` is decided while nobody else changes it (`changing` of lts.service.pair.node)."""
+        decided by `now` is decided while nobody else changes it (`changing` of lts.service.pair.node). Raises OSError.
+        """
         with self._lock:
             changed = msgspec.structs.replace(self.now, **changes)
             if changed != self.now:
-                write_private(self._path, msgspec.json.format(msgspec.json.encode(changed)))
+                self._write(changed)
                 self.now = changed
+
+    def keep(self) -> None:
+        """Write it as it is, which shows whether it can be written. Raises OSError."""
+        with self._lock:
+            self._write(self.now)
+
+    def _write(self, pinned: Pinned) -> None:
+        write_private(self._path, msgspec.json.format(msgspec.json.encode(pinned)))

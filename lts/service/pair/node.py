@@ -384,6 +384,7 @@ class Node:
             if not self.pinned.now.joined:
                 words = "This standby never had everything of the main; it cannot take its place."
                 raise AdminError("not-joined", words)
+            self.pinned.keep()  # before the feed says that it is the main, which the other one copies
             self.settle()
             self.ctx.store.write(lambda tx: self.begin_epoch(tx, "promoted", promoted=True))
             meeting.replace_main(self.pinned, self.url)  # what cannot be taken back is the last that may fail
