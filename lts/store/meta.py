@@ -1,37 +1,80 @@
-"""Facts about this database that are nobody else's: its clock and the days it served. Not in the feed."""
+"""Facts about this database that are nobody else's: its clock and the days it served. Not in the feed. What
+cannot be one raises DatabaseDamaged."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import apsw
+import msgspec
 
+from lts.errors import DatabaseDamaged
+from lts.protocol import DAY_SECONDS
 from lts.store import sql
 from lts.store.records import Event
 from lts.store.transaction import Transaction
 
 KEPT_DAYS = 100
+_LATEST = 253_402_300_799
+"""The last second of the year 9999."""
+_Time = Annotated[int, msgspec.Meta(ge=0, le=_LATEST)]
+_Day = Annotated[int, msgspec.Meta(ge=0, le=_LATEST // DAY_SECONDS)]
+_Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
+_SHAPES: dict[str, Any] = {
+    "highestTime": _Time,
+    "leastTime": _Time,
+    "servedDays": list[_Day],
+    "notes": list[tuple[str, str, str, dict[str, Any]]],
+    "generation": Annotated[int, msgspec.Meta(ge=0, le=1 << 53)],
+    "refusals": bytes,
+    "signInLink": tuple[_Hex, str, _Hex, int],
+}
+"""What each name has; a list is kept as JSON."""
+
+
+def read(db: apsw.Connection, name: str) -> Any:
+    """What is kept under a name, None when nothing is. Raises DatabaseDamaged."""
+    kept, shape = sql.value(db, "SELECT value FROM meta WHERE name = ?", (name,)), _SHAPES[name]
+    if kept is None:
+        return None
+    try:
+        if isinstance(kept, str):
+            return msgspec.json.decode(kept, type=shape)
+        return msgspec.convert(kept, shape)
+    except msgspec.MsgspecError as error:
+        words = f"{db.filename} is damaged ({name} in its table meta: {error}); run `lts restore BACKUP`."
+        raise DatabaseDamaged(words) from error
+
+
+def damage(db: apsw.Connection) -> DatabaseDamaged | None:
+    """What cannot be read of all that is kept, None when everything can."""
+    try:
+        for name in _SHAPES:
+            read(db, name)
+    except DatabaseDamaged as error:
+        return error
+    return None
 
 
 def highest_time(db: apsw.Connection) -> int:
     """Highest confirmed time seen (UTC seconds), 0 when none was kept yet."""
-    return int(sql.value(db, "SELECT value FROM meta WHERE name = 'highestTime'") or 0)
+    return read(db, "highestTime") or 0
 
 
 def least_time(db: apsw.Connection) -> int:
     """The time that it was at least by what elapsed (UTC seconds), 0 where LTS before kept none."""
-    return int(sql.value(db, "SELECT value FROM meta WHERE name = 'leastTime'") or 0)
+    return read(db, "leastTime") or 0
 
 
 def served_days(db: apsw.Connection) -> set[int]:
     """Days since 1970 on which the server ran, the last 100."""
-    return set(json.loads(sql.value(db, "SELECT value FROM meta WHERE name = 'servedDays'") or "[]"))
+    return set(read(db, "servedDays") or ())
 
 
 def refusals(db: apsw.Connection) -> bytes:
     """What was kept of the last refused requests (lts.service.core.refusals), empty when nothing was."""
-    return bytes(sql.value(db, "SELECT value FROM meta WHERE name = 'refusals'") or b"")
+    return read(db, "refusals") or b""
 
 
 def keep_refusals(tx: Transaction, data: bytes) -> None:
@@ -74,13 +117,12 @@ def take_notes(tx: Transaction, server: str) -> list[Event]:
 
 
 def _notes(db: apsw.Connection) -> list[Any]:
-    kept: list[Any] = json.loads(sql.value(db, "SELECT value FROM meta WHERE name = 'notes'") or "[]")
-    return kept
+    return read(db, "notes") or []
 
 
 def generation(db: apsw.Connection) -> int:
     """How often the database's log began anew, see lts.store.journal; 0 before this was counted."""
-    return int(sql.value(db, "SELECT value FROM meta WHERE name = 'generation'") or 0)
+    return read(db, "generation") or 0
 
 
 def next_generation(db: apsw.Connection) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from lts.store import sql
+from lts.store import meta, sql
 from lts.store.transaction import Transaction
 
 
@@ -86,10 +86,10 @@ class StoredLink:
 
 def link(db: apsw.Connection) -> StoredLink | None:
     """The link kept, None when there is none or it was used."""
-    text = sql.value(db, "SELECT value FROM meta WHERE name = 'signInLink'")
-    if text is None:
+    kept = meta.read(db, "signInLink")
+    if kept is None:
         return None
-    digest, user, mark, until = json.loads(text)
+    digest, user, mark, until = kept
     return StoredLink(bytes.fromhex(digest), user, bytes.fromhex(mark), until)
 
 

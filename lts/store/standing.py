@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 
+from lts.errors import DatabaseDamaged
 from lts.store import database, feed, meta, sql
 from lts.store.transaction import Position
 
@@ -51,7 +52,7 @@ def generation_of_file(path: Path) -> int | None:
     try:
         with contextlib.closing(database.open_alone(path)) as db:
             return meta.generation(db)
-    except (apsw.Error, ValueError):
+    except (apsw.Error, DatabaseDamaged):
         return None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +32,47 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("lts.db-wal", "lts.db-shm"):
         (tmp_path / "data" / name).unlink(missing_ok=True)
     return tmp_path / "data"
+
+
+META = {
+    "highestTime": ("abc", 10**13, -1, "9" * 20, 1e20),
+    "leastTime": ("abc", 10**13, 1.5),
+    "servedDays": ("abc", "[99999999]", "{}", 7),
+    "notes": ("x", "{}", "[[1, 2]]", '[["a", "b", "c", 4]]'),
+    "generation": ("abc", -1, 1 << 60),
+    "refusals": (7, "[]"),
+    "signInLink": ("x", '["a", "b", "c", 4]', "[]"),
+}
+
+
+def said_by(words: list[str], capsys: Said) -> str:
+    """What a command that finds a fault says of it, in a sentence."""
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return out + err
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in META.items() for value in values])
+def test_what_a_database_keeps_for_itself_and_cannot_be_is_named(
+    name: str, value: object, data: Path, capsys: Said
+) -> None:
+    with contextlib.closing(apsw.Connection(str(data / "lts.db"))) as db:
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+    for words in (["serve", "--no-browser"], ["verify"], ["doctor"]):
+        said = said_by(words, capsys)
+        assert f"lts.db is damaged ({name} in its table meta: " in said, (words, said)
+        assert "run `lts restore BACKUP`" in said
+
+
+@pytest.mark.parametrize("name", ["pair.json", "placing.json"])
+@pytest.mark.parametrize("content", ["", "[]", "x", '{"uuid": 1, "source": 2}'])
+def test_a_note_of_the_folder_that_cannot_be_one_is_named(name: str, content: str, data: Path, capsys: Said) -> None:
+    (data / name).write_text(content)
+    for words in (["serve", "--no-browser"], ["verify"], ["doctor"]):
+        said = said_by(words, capsys)
+        assert re.search(rf"{re.escape(str(data / name))} (cannot be read|is damaged) \(", said), (words, said)
+        assert "__init__" not in said
 
 
 def half(path: Path) -> None:

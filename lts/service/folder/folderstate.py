@@ -11,7 +11,7 @@ from lts.errors import DatabaseDamaged, DataFolderError
 from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
 from lts.service.folder import mark, placing
-from lts.store import archive, database, integrity, standing
+from lts.store import archive, database, integrity, meta, standing
 from lts.store.standing import OTHER, Standing
 from lts.store.store import DATABASE, DATABASE_FILES
 
@@ -70,7 +70,9 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
 
     Raises DataFolderError where it cannot be looked at, which nothing but a backup mends.
     """
+    placing.pending(folder)
     me = identity.load(folder)
+    pinned.PinnedFile(folder)
     try:
         said = mark.read(folder)
     except ValueError as error:
@@ -85,6 +87,7 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
         with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
             here = standing.of(db)
             lag = standing.lag(db, here, said) if said else None
+            damaged = meta.damage(db) if standing.names(db) else None
     except DatabaseDamaged:
         if own is not None and said and _holds_without_log(path, said):
             return _stray(folder)
@@ -95,6 +98,8 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
         if has_log and _holds_without_log(path, said):
             return _stray(folder)
         return Untrue(_other(folder) if lag == OTHER else _older(folder, said, has_log=has_log))
+    if damaged is not None:
+        raise damaged
     found = _identity_fault(folder, me, here, said)
     if found is None:
         vault.Vault.load(folder)

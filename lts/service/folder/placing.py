@@ -92,7 +92,8 @@ def pending(data_dir: Path) -> Plan | None:
     except OSError as error:
         raise DataFolderError(plainfile.not_read(path, error)) from error
     except (ValueError, TypeError) as error:
-        raise DataFolderError(f"{path} is damaged ({error}); restore a backup into an empty folder.") from error
+        words = "it is not what LTS wrote" if isinstance(error, TypeError) else error
+        raise DataFolderError(f"{path} is damaged ({words}); restore a backup into an empty folder.") from error
 
 
 def finish(data_dir: Path) -> Plan | None:
