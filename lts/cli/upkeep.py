@@ -29,7 +29,13 @@ def add_parsers(commands: Any) -> None:
     what = restore.add_mutually_exclusive_group(required=True)
     what.add_argument("file", type=Path, nargs="?", help="the backup, - is standard input; the server must be stopped")
     what.add_argument("--list", action="store_true", help="list what was replaced in this data folder and is kept")
-    what.add_argument("--undo", action="store_true", help="put back what was replaced last; can be undone as well")
+    what.add_argument(
+        "--undo",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="put back what was replaced last, or a folder that --list names; can be undone as well",
+    )
     what.add_argument(
         "--accept-as-is", action="store_true", help="go on with a data folder of which something was lost, as it is"
     )
@@ -100,8 +106,8 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
 
     folder = datafolder.DataFolder.hold(data_dir)
     try:
-        if args.undo:
-            print(f"{data_dir}: {restoring.undo(data_dir, user()).words}.")
+        if args.undo is not None:
+            print(f"{data_dir}: {restoring.undo(data_dir, user(), args.undo).words}.")
         elif args.accept_as_is:
             print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
         elif file is not None:

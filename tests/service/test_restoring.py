@@ -234,6 +234,27 @@ def test_the_way_back_of_a_restore_stays_when_the_folder_is_accepted_later(place
         assert server.used() == 3
 
 
+def test_after_two_restores_what_was_there_first_is_put_back_by_its_name(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = place / "origin" / "data"
+    monkeypatch.setenv("LTS_DATA_DIR", str(data))
+    monkeypatch.chdir(place)
+    for _ in range(2):
+        restoring.restore(place / "backup.lts", data, "Ann")
+    for name in ("replaced-7", "..", "backup.lts"):
+        assert main(["restore", "--undo", name]) == 1
+        assert f"keeps no {name}; lts restore --list" in capsys.readouterr().err
+    assert main(["restore", "--undo"]) == 0
+    with lab(place / "origin", TIME, VENDOR) as server:
+        assert server.used() == 1
+    assert main(["restore", "--undo", "replaced-1"]) == 0
+    assert "what was there before is kept in replaced-4" in capsys.readouterr().out
+    with lab(place / "origin", TIME, VENDOR) as server:
+        assert server.used() == 3
+        assert upkeep.verify(data, server.ctx.trust) == []
+
+
 def test_what_is_left_out_is_named_where_a_folder_is_accepted(place: Path) -> None:
     folder = place / "origin" / "data"
     (folder / "vault.key").unlink()
