@@ -175,7 +175,8 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         begin_feed(ctx)
         ctx.write_kept_events()
         store.write(lambda tx: pair.continue_others(tx, me.key.public.x, ctx.clock.now()))
-    tell_clock(ctx)  # before any other change: the evidence of an edit goes by what was told (lts.service.folder)
+    # Before any other change, since the evidence of an edit goes by what was told (lts.service.folder).
+    tell_clock(ctx, logging.INFO)
     ownkeys.state(ctx)
     for name, detail in me.events:
         ctx.note_event(name, detail)

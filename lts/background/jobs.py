@@ -124,10 +124,10 @@ def _guarded(job: Callable[[Context], None], ctx: Context) -> Callable[[], None]
     return run
 
 
-def tell_clock(ctx: Context) -> None:
-    """Judge the clock; a step back or a jump ahead goes to the audit log."""
+def tell_clock(ctx: Context, level: int = logging.WARNING) -> None:
+    """Judge the clock; a step back or a jump ahead goes to the audit log, and to the server's by `level`."""
     for event in ctx.clock.look():
-        log.warning("%s by %d s", event.name, event.seconds)
+        log.log(level, "%s by %d s", event.name, event.seconds)
         ctx.note_event(event.name, {"seconds": event.seconds})
 
 
