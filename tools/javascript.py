@@ -22,6 +22,8 @@ from lts.bootstrap import SetupError, alone, ensure_venv, say
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = ROOT / "requirements" / "javascript"
 LOCK = WANTED / "package-lock.json"
+FOLDERS = ("static", "examples", "tests/javascript")
+"""Where scripts are. Elsewhere tests may leave links to anything, which Biome would follow."""
 QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error", "--prefer-offline",
          "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000", "--fetch-timeout", "60000")  # fmt: skip
 """npm's words: no package runs a program of its own, what npm keeps is taken first, and a registry that cannot be
@@ -99,7 +101,7 @@ class Tools:
         mend = ["--write"] if fix else []
         kept = ("--incremental", "--tsBuildInfoFile", str(self.folder / "checked.tsbuildinfo"))
         return {
-            "rules and format": self.command(biome, "check", "--error-on-warnings", *mend),
+            "rules and format": self.command(biome, "check", "--error-on-warnings", *mend, *FOLDERS),
             "types": self.command("typescript/bin/tsc", "-p", "tsconfig.json", *kept),
         }
 

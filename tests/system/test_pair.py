@@ -272,7 +272,12 @@ def test_of_two_promotions_at_once_one_is_done(pair: Twins) -> None:
         asked = [sides.submit(pair.standby.admin, "POST", "/pair/promote") for _ in range(2)]
     assert sorted((one.result()[0], one.result()[1].get("code")) for one in asked) == [(200, None), (400, "is-main")]
     wait_until(lambda: "promoted" in lts(pair.main, "status").stdout, "the old main hears of it")
-    stays(lambda: (pair.main.health(), pair.standby.health()) == ("starting", "serving"), "one serves", 2.0)
+
+    def one_serves() -> bool:
+        return (pair.main.health(), pair.standby.health()) == ("starting", "serving")
+
+    wait_until(one_serves, "the old main gives way")
+    stays(one_serves, "one serves", 2.0)
 
 
 def test_the_peer_path_takes_no_nonsense(pair: Twins) -> None:
