@@ -33,7 +33,7 @@ def _parallel(more: int) -> list[str]:
 BRING = "--bring"
 """Programs of the system that the chosen tests need are installed (tests/support/needed.py)."""
 COMMANDS: dict[str, list[list[str]]] = {
-    "": [[*PYTEST, *_parallel(2), "-m", "not slow"]],
+    "": [[*PYTEST, *_parallel(3), "-m", "not slow"]],
     "--all": [[*PYTEST, *_parallel(1), BRING]],
     "--coverage": [["-m", "coverage", "run", *PYTEST, BRING], ["-m", "coverage", "report"]],
     "--screenshots": [["-m", "tests.portal.pictures"]],

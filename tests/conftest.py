@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.kit import Lab, lab
+from tests.support.lines import ROOT
 from tests.support.needed import Needs
 from tests.support.order import longest_first
 from tests.support.visitor import chromium
@@ -18,6 +19,10 @@ from tests.support.visitor import chromium
 # Other programs on the machine must not decide whether a test passes.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+SLOW_TO_COLLECT = ROOT / "tests" / "web" / "test_made_up_requests.py"
+"""Makes its requests up when it is collected, which every process does: half of all the time that takes."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/needed.py."""
     config.pluginmanager.register(Needs())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """See SLOW_TO_COLLECT."""
+    return True if collection_path == SLOW_TO_COLLECT and config.option.markexpr == "not slow" else None
 
 
 @pytest.hookimpl(trylast=True)

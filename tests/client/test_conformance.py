@@ -129,6 +129,7 @@ WRONG = {
 """What is wrong with a client: the file and what to change in it, and what it must be told."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(WRONG))
 def test_a_wrong_client_is_told_what_is_wrong(name: str, tmp_path: Path) -> None:
     file, said, changes = WRONG[name]

@@ -26,6 +26,7 @@ def furnished(site: Site) -> Site:
     return site
 
 
+@pytest.mark.slow
 def test_every_page_is_accessible(furnished: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(furnished.base)
     visitor.page.goto(f"{furnished.base}page/")
@@ -131,6 +132,7 @@ def test_an_address_of_no_page_shows_home_whatever_it_names(admin: Visitor) -> N
         assert admin.open(name).get_by_role("heading", name="Home").is_visible(), name
 
 
+@pytest.mark.slow
 def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Visitor], tmp_path: Path) -> None:
     always: dict[str, Any] = {"startsAt": "2026-11-01T00:00:00Z", "expiresAt": None}
     with twins(tmp_path, item(**always)) as pair:

@@ -122,6 +122,7 @@ def verified(server: Lab, target: Path) -> list[str]:
 
 @pytest.mark.parametrize("order", [(LOWEST, HIGHEST), (HIGHEST, LOWEST)], ids=["rising", "falling"])
 @pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.slow
 def test_a_change_after_two_restores_is_in_effect(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str, order: tuple[str, str]
 ) -> None:

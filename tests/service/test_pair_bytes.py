@@ -155,6 +155,7 @@ def test_a_partner_that_is_gone_takes_nothing_and_that_is_not_its_fault(duet: Du
     ]
 
 
+@pytest.mark.slow
 def test_large_licenses_and_reports_go_in_answers_of_bounded_size(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
     main = duet.main.server
     code = main.load(item(), license_id="small")

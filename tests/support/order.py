@@ -16,7 +16,7 @@ LONGEST = (
     "style/test_style.py",
     "install/test_environment.py",
     "web/test_outside.py",
-    "web/test_openapi.py",
+    "web/test_made_up_requests.py",
     "docs/test_docs.py",
     "portal/test_use.py",
     "portal/test_sessions.py",

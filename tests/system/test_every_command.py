@@ -263,6 +263,7 @@ PRINTING = [
 @pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
 @pytest.mark.parametrize("words", PRINTING, ids=named)
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["at the end", "at once"])
+@pytest.mark.slow
 def test_a_full_disk_under_the_output_is_a_sentence(
     words: tuple[str, ...], unbuffered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +360,7 @@ def test_a_file_that_cannot_be_read_is_told_with_what_to_do(
     "words", [("verify",), ("license", "show"), ("doctor",), ("status",), ("clock", "reset")], ids=named
 )
 @pytest.mark.parametrize("closed", ["house/data", "house"])
+@pytest.mark.slow
 def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str, tmp_path: Path) -> None:
     (tmp_path / "house").mkdir()
     make_data(tmp_path / "house")
