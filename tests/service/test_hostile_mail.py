@@ -6,6 +6,7 @@ import contextlib
 import smtplib
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -200,6 +201,45 @@ def test_a_reply_that_breaks_off_is_no_reply(reply: bytes) -> None:
 def test_a_reply_without_a_code_has_none(reply: bytes) -> None:
     with contextlib.closing(told(reply)) as server:
         assert server.getreply()[0] == -1
+
+
+def test_a_server_that_greets_with_a_refusal_is_told_nothing() -> None:
+    def talk(one: socket.socket, raw: Raw) -> None:
+        one.sendall(b"554 no mail here\r\n")
+        raw.notes.append(one.recv(1000))
+
+    with raw_server(talk) as raw:
+        assert send(raw.port).endswith("answered: 554 no mail here")
+        wait_until(lambda: raw.notes == [b""], "the connection is closed without a word")
+
+
+def test_the_greeting_names_the_address_that_the_connection_has() -> None:
+    def talk(one: socket.socket, raw: Raw) -> None:
+        one.sendall(b"220 x\r\n")
+        raw.notes.append(one.recv(1000))
+        one.sendall(b"250 x\r\n")
+
+    with raw_server(talk) as raw:
+        place, own = ("127.0.0.1", raw.port), ("127.0.0.2", 0)
+        with mailserver.MailServer("x.test", lambda: socket.create_connection(place, PATIENCE, own)) as server:
+            server.connect("x.test", raw.port)
+            server.ehlo()
+    assert raw.notes == [b"ehlo [127.0.0.2]\r\n"]
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_connection_that_the_other_side_ends_is_closed(reset: bool) -> None:
+    def talk(one: socket.socket, raw: Raw) -> None:
+        one.sendall(b"220 x\r\n")
+        one.recv(1000)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", reset, 0))
+
+    with raw_server(talk) as raw:
+        server = mailserver.MailServer("x.test", lambda: socket.create_connection(("127.0.0.1", raw.port), PATIENCE))
+        server.connect("x.test", raw.port)
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            server.ehlo()
+        assert server.sock is None
 
 
 def test_many_ways_of_signing_in_cost_little() -> None:
