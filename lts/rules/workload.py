@@ -52,9 +52,9 @@ def days_of(entries: Sequence[Entry | BadEntry]) -> int:
     return len({slot // SLOTS_PER_DAY for slot in map(_FIRST, entries) if slot.__class__ is int})
 
 
-def is_one_piece(entries: Sequence[Entry], items: int) -> bool:
-    """Whether a report under a lease of so many items is surely no more than one piece."""
-    return len(entries) * (items + MAX_TYPES) + DAY * days_of(entries) <= PIECE
+def is_one_piece(entries: int, items: int, days: int) -> bool:
+    """Whether a report of so many entries and days under a lease of so many items is surely no more than one piece."""
+    return entries * (items + MAX_TYPES) + DAY * days <= PIECE
 
 
 def cut(entries: Sequence[Entry], items: int) -> list[list[int]]:

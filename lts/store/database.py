@@ -26,6 +26,8 @@ _WAL_KEPT_BYTES = 64 << 20
 """What stays of a journal that grew while somebody read for long, as a copy of everything does."""
 _COPIED_PAGES = 1000
 """Pages that are copied in one call, which Ctrl-C cannot end."""
+_STATEMENTS = 400
+"""Compiled statements that are kept: SQLite's wrapper drops one that so many others came after."""
 
 
 def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Connection:
@@ -38,7 +40,7 @@ def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Con
     if not create:
         _check_there(path)
     with faults_told(path):
-        db = apsw.Connection(str(path))
+        db = apsw.Connection(str(path), statementcachesize=_STATEMENTS)
         try:
             _prepare(db, path, checked_bytes)
         except (apsw.Error, DataFolderError):

@@ -50,7 +50,8 @@ def test_the_days_of_a_report_are_those_of_its_slots() -> None:
 )  # fmt: skip
 def test_a_report_is_one_piece_when_200_types_in_each_entry_would_be(entries: list[int], items: int, one: bool) -> None:
     """32 × (3 + 200) + 2,500 = 8,996; 20 × 200 + 2 × 2,500 = 9,000."""
-    assert workload.is_one_piece([entry(slot) for slot in entries], items) is one
+    days = workload.days_of([entry(slot) for slot in entries])
+    assert workload.is_one_piece(len(entries), items, days) is one
 
 
 def test_a_piece_has_work_of_9000_at_most_of_which_each_day_is_2500() -> None:

@@ -85,10 +85,17 @@ class Begun(NamedTuple):
 
 
 def begin(
-    ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry | BadEntry], now: int, body: str = ""
+    ctx: Context,
+    lease: Lease,
+    clone_token: str | None,
+    entries: list[Entry | BadEntry],
+    now: int,
+    body: str = "",
+    days: int | None = None,
 ) -> Begun:
     """Hand the counts of a report under a verified lease to the writer (docs/design/charging.md, Reports): durable when
-    `finish` returns. `now` in UTC seconds, `body` the digest for the receipt (lts.protocol.Receipt).
+    `finish` returns. `now` in UTC seconds, `body` the digest for the receipt (lts.protocol.Receipt), `days` how
+    many the entries are about, where the caller has counted them.
 
     Raises Malformed when no entry is good; `finish` NotVerified (141), CannotStore.
     """
@@ -97,7 +104,7 @@ def begin(
         raise Malformed(f"{fault.field} {fault.detail}.", field=fault.field)
     rejected = usage.judge_all(entries, now)
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
-    if not workload.is_one_piece(good, len(lease.items)):
+    if not workload.is_one_piece(len(good), len(lease.items), workload.days_of(entries) if days is None else days):
         pieces = _InPieces(ctx, lease, clone_token, good, now)
         return Begun(pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), True)
     waiting, result = _submit(ctx, lease, clone_token, good, now)
@@ -203,12 +210,13 @@ def _results(
     folded, (first, *later) = recorded.counting.folded, recorded.grown.by(recorded.counting.turns)
     units, presence = first
     late = iter(recorded.counting.rejected)
-    results = [
-        refusal
-        or next(late)
-        or Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
-        for entry, refusal in zip(entries, rejected, strict=True)
+    plain = [
+        Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
+        for entry in entries
     ]
+    if not (later or folded or any(recorded.counting.rejected) or any(rejected)):
+        return plain
+    results = [refusal or next(late) or one for refusal, one in zip(rejected, plain, strict=True)]
     if later:
         good = [(n, e) for n, e in enumerate(entries) if isinstance(e, Entry) and results[n].status != "rejected"]
         for (n, one), turn in zip(good, usage.turns_of(one.slot for _, one in good), strict=True):

@@ -43,11 +43,11 @@ def standing_of(
     return look_up
 
 
-def held_items(view: View, code: Code, device: int | None) -> Collection[int] | None:
-    """Numbers of all items in which a device may have a live seat, for lts.rules.authorize.decide. None for a code of
-    FEW items: to look at each costs less than to ask this."""
+def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
+    """Numbers of all items in which a device may have a live seat, for lts.rules.authorize.decide: of a code of FEW
+    items all of them, since to look at each costs less than to ask this."""
     if len(code.items) <= FEW:
-        return None
+        return code.entries
     return () if device is None else seats.newest_of(view.db, device)
 
 

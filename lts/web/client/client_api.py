@@ -248,12 +248,12 @@ class ClientApi:
             self._charge(address, vouched[1], known, environ, charged=paid)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched)
-            days = workload.days_of(sent.entries) if len(sent.entries) > 2 else 1
+            days = workload.days_of(sent.entries)
             units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days, sent.refused)
             self._charge(address, lease, units, environ, charged=known)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
-            begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest)
+            begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest, days)
         return Call(begun.waiting, lambda: self._reported(begun.finish, address, now), begun.in_pieces)
 
     def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:
