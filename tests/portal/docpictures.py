@@ -91,7 +91,7 @@ def _portal(browser: Browser, folder: Path) -> None:
         page = visitor.open("statistics", f"?code={code}&days=30")
         _take(page, "statistics", _card(page, "Trend"))
         page = visitor.open("usage-alerts")
-        _take(page, "usage-alerts", _card(page, "Mail"), _card(page, "Levels"))
+        _take(page, "usage-alerts", _card(page, "Mail"), _card(page, "Thresholds"))
         visitor.close()
         site.stop()
 

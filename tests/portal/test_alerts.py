@@ -84,7 +84,7 @@ def test_what_waits_says_why(site: Site, admin: Visitor) -> None:
 
 def test_levels_are_changed_and_switched_off(site: Site, admin: Visitor) -> None:
     page = admin.open("usage-alerts")
-    card = page.locator("section", has=page.get_by_role("heading", name="Levels"))
+    card = page.locator("section", has=page.get_by_role("heading", name="Thresholds"))
     card.get_by_role("button", name="Change").click()
     card.get_by_label("Scans").fill("50, x")
     card.get_by_role("button", name="Save").click()

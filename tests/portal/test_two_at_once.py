@@ -114,7 +114,7 @@ def test_mail_and_levels_tell_who_is_second(site: Site, admin: Visitor) -> None:
     card.get_by_role("button", name="Cancel").click()
     expect(card).to_contain_text("c@example.com")
 
-    card = cards.filter(has=page.get_by_role("heading", name="Levels", exact=True))
+    card = cards.filter(has=page.get_by_role("heading", name="Thresholds", exact=True))
     card.get_by_role("button", name="Change").click()
     card.get_by_label("Scans").fill("50")
     alertsettings.change_levels(ctx, {"page": [60]}, "b", now)
