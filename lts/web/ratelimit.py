@@ -1,6 +1,7 @@
 """Rate limits of devices and addresses (docs/design/surface.md, Limits); memory holds only keys still paying.
 
-A request counts for the device that it proves to come from. What proves nothing counts for its address.
+A request counts for the device that it proves to come from, at its address. What proves nothing counts for the
+address alone.
 """
 
 from __future__ import annotations
@@ -77,13 +78,14 @@ class Limits:
         self._unproven = Limiter(UNPROVEN_PER_MINUTE, UNPROVEN_BURST, clock)
         self._work = Limiter(WORK_PER_MINUTE, WORK_BURST, clock)
 
-    def device(self, device: bytes) -> None:
-        """One request that proved to come from a device."""
-        _refuse_while(self._devices.take(device), "from this device")
+    def device(self, device: bytes, address: str) -> None:
+        """One request that proved to come from a device. Whoever knows a device's UUID and handshake code can be given
+        a lease and tokens of it: at another address that holds up nobody."""
+        _refuse_while(self._devices.take((device, address)), "from this device")
 
-    def charge(self, device: bytes, requests: int) -> None:
+    def charge(self, device: bytes, address: str, requests: int) -> None:
         """A request of a device was as much work as so many more."""
-        self._devices.charge(device, requests)
+        self._devices.charge((device, address), requests)
 
     def check_work(self, address: str) -> None:
         """An address with too much work in its large reports waits with further ones."""
@@ -95,7 +97,7 @@ class Limits:
 
     def named_device(self, device: bytes, address: str) -> None:
         """One request that only names a device: no other address is held up by it, nor the device itself."""
-        _refuse_while(self._devices.take((device, address)), "for this device")
+        _refuse_while(self._devices.take((device, address, "named")), "for this device")
 
     def unproven(self, address: str, code: str) -> None:
         """One request of a device that is new, or does not prove to be known, with a handshake code."""

@@ -47,7 +47,7 @@ export function useLoad(path, query = {}, { every = 0 } = {}) {
 export function useList(path, { size = 25, sort = "", order = "asc", fixed = {}, q = "", filters: first = {}, every = 0 } = {}) {
   const [asked, setAsked] = useState(/** @type {Ui.Sorting} */ ({ q, sort, order, page: 1 }));
   const [filters, setFilters] = useState(first);
-  const query = { ...fixed, ...filters, ...asked, size };
+  const query = { ...fixed, ...filters, ...asked, order: asked.sort && asked.order, size };
   const found = useLoad(path, query, { every });
   return {
     ...found,

@@ -104,9 +104,8 @@ def test_alerts_come_at_the_levels_that_are_told() -> None:
 
 def test_the_limits_per_minute_are_told_as_they_are() -> None:
     limits = RateLimits()
-    assert (
-        f"{limits.device_requests_per_minute} requests a minute of a device, {limits.device_burst} at once" in SURFACE
-    )
+    often, burst = limits.device_requests_per_minute, limits.device_burst
+    assert f"{often} requests a minute of a device at an address, {burst} at once" in SURFACE
     assert f"only refused requests count, {limits.address_refusals_per_minute} a minute" in SURFACE
     assert f"{UNPROVEN_PER_MINUTE} a minute, {UNPROVEN_BURST:,} at once" in SURFACE
     assert f"{WORK_PER_MINUTE:,} such requests a minute, {WORK_BURST:,} at once" in SURFACE.replace("\n", " ")

@@ -56,13 +56,27 @@ def test_who_knows_code_and_device_spends_nothing_of_what_the_device_may_ask(ser
     assert asked_from(web, "192.0.2.7", chain=first["chain"]) == 200, "the device itself, wherever it is"
 
 
-def test_a_device_that_proves_itself_pays_for_itself_wherever_it_asks(server: Lab) -> None:
+def test_a_device_that_proves_itself_pays_for_itself_at_its_address(server: Lab) -> None:
     web = Web(server, RateLimits(device_requests_per_minute=1, device_burst=3))
     other = "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b12"
     token, its = web.authorize().json["chain"], web.authorize(deviceId=other).json["chain"]
-    assert [asked_from(web, f"192.0.2.{number}", chain=token) for number in range(4)] == [200, 200, 200, 429]
+    assert [asked_from(web, "192.0.2.1", chain=token) for _ in range(4)] == [200, 200, 200, 429]
+    assert asked_from(web, "192.0.2.1", deviceId=other, chain=its) == 200, "another device"
+    assert asked_from(web, "192.0.2.2", chain=token) == 200, "who knows a device's identity can be given its tokens"
     assert asked_from(web, "192.0.2.9", chain=its) == 200, "another device's token proves nothing"
     assert asked_from(web, "192.0.2.9", deviceId=other, chain=its) == 200
+
+
+def test_a_stranger_with_a_lease_of_a_device_uses_up_nothing_of_what_it_may_ask(server: Lab) -> None:
+    web = Web(server, RateLimits())
+    mine = web.authorize().json
+    stranger = web.call("POST", "/api/v1/authorize", web.asking(), REMOTE_ADDR="192.0.2.66").json
+    slots = [{"slot": iso(NOON - 180 * n), "usage": {f"type {t}": 0 for t in range(40)}} for n in range(2000)]
+    sent = {"lease": stranger["lease"], "cloneToken": stranger["cloneToken"], "reports": slots}
+    assert web.call("POST", "/api/v1/report", sent, REMOTE_ADDR="192.0.2.66").status == 200
+    assert web.call("POST", "/api/v1/report", sent, REMOTE_ADDR="192.0.2.66").status == 429
+    assert web.call("POST", "/api/v1/report", {**sent, "reports": slots[:1], "lease": mine["lease"],
+                                               "cloneToken": mine["cloneToken"]}).status == 200  # fmt: skip
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from lts.service.access import accounts
 from lts.service.licensing import handshakes
+from lts.web.admin import openapi_admin
 from tests.support.kit import Lab, item, lab
 from tests.web.test_portal_api import Call, caller
 
@@ -147,3 +149,18 @@ def test_a_binding_that_can_never_match_is_refused_naming_the_right_form(
 def test_a_binding_of_the_right_form_is_taken(server: Lab, call: Call) -> None:
     good = {"validation": {"domains": ["Straße.de", "localhost:3000"], "applicationIds": ["a b"]}}
     assert call("PATCH", CODE, good)[0] == 200
+
+
+@pytest.mark.parametrize("call_of", openapi_admin.CALLS, ids=lambda one: f"{one.method} {one.path}")
+def test_a_query_holds_only_what_a_call_knows(call_of: openapi_admin.Call, server: Lab, call: Call) -> None:
+    path, held = re.sub(r"\{\w+\}", "x", call_of.path), before(server)
+    for name in ("frm", "cod", "x" * 300):
+        status, body = call(call_of.method, f"{path}?{name}=1")
+        assert (status, body["code"], body["field"]) == (400, "unknown-field", name[:60])
+    assert before(server) == held
+
+
+def test_a_value_of_a_query_stands_once_but_for_lists(call: Call) -> None:
+    status, body = call("GET", "/usage?from=2026-10-01&from=2026-11-01")
+    assert (status, body["code"], body["field"]) == (400, "bad-field", "from")
+    assert call("GET", "/licenses/items?state=active&state=archived")[0] == 200

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Response, request
 
 from lts.errors import AdminError
@@ -9,6 +12,18 @@ from lts.rules.paging import MAX_SIZE, Page
 from lts.rules.text import nfc
 
 MAX_TEXT = 200
+
+
+def check_query(described: Mapping[str, Any]) -> None:
+    """Refuse a name of the query that the call does not know, or that is there twice and is no list; `described` is the
+    JSON Schema of each that it knows. Raises AdminError naming the field."""
+    for name, values in request.args.lists():
+        if name not in described:
+            known = f"It knows {', '.join(described)}." if described else "It takes none."
+            sentence = f"This call does not know {name[:60]!r} in its query. {known}"
+            raise AdminError("unknown-field", sentence, field=name[:60])
+        if len(values) > 1 and described[name].get("type") != "array":
+            raise AdminError("bad-field", f"The query has {name} twice; send it once.", field=name)
 
 
 def asked_page() -> Page:

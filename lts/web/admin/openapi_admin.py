@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from lts.rules.accounts import ROLES
@@ -96,7 +97,8 @@ CALLS = (
     Call("GET", "/activation-request", "What the vendor binds licenses to", {"format": {"enum": ["json", "file"]}}),
     Call("GET", "/licenses/items", "License items; archived ones only where `state` names them",
          {**_LIST, "state": {"type": "array", "items": {"enum": list(STATES)}}}),
-    Call("POST", "/licenses/preview", "What importing a license file would change", _PLACE, _FILE),
+    Call("POST", "/licenses/preview", "What importing a license file would change",
+         {**_PLACE, "fingerprint": _TEXT}, _FILE),
     Call("POST", "/licenses", "Import a license file", {**_PLACE, "fingerprint": _TEXT}, _FILE),
     Call("GET", "/licenses/use", "What archiving a license would end: items, live seats, handshake codes",
          {"licenseId": _TEXT, "organizationId": _TEXT}),
@@ -170,6 +172,18 @@ def paths() -> Json:
     for call in CALLS:
         found.setdefault(PREFIX + call.path, {})[call.method.lower()] = _operation(call)
     return found
+
+
+def path_of(rule: str) -> str:
+    """The path of a Flask rule as the document writes it: `<name:code>` is `{code}`."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
+@cache
+def query_of(method: str, rule: str) -> Json:
+    """The schemas of what a call's query may hold, by the method and Flask's rule; empty for one not described."""
+    wanted = ("GET" if method == "HEAD" else method, path_of(rule))
+    return next((call.query for call in CALLS if (call.method, PREFIX + call.path) == wanted), {})
 
 
 def _operation(call: Call) -> Json:

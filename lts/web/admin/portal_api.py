@@ -29,9 +29,9 @@ from lts.service.maintenance import attention, upkeep
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.service.statistics import days, forecasts, usage
-from lts.web.admin import account_api, alerts_api, records_api, statistics_api
+from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
-from lts.web.admin.listing import asked_page, asked_text, download, yes
+from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
 from lts.web.admin.signin import SAFE, SignIn
 
 Json = dict[str, Any]
@@ -50,6 +50,10 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
         g.actor = account.actor
         if request.method not in SAFE and not account.may_change and request.endpoint not in _OF_READERS:
             raise AdminError("read-only", "Your user may look at everything, and change nothing.", status=403)
+
+    @api.before_request
+    def read_query_strictly() -> None:
+        check_query(openapi_admin.query_of(request.method, str(request.url_rule)))
 
     @api.before_request
     def only_in_charge() -> None:

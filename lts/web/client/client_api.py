@@ -224,7 +224,7 @@ class ClientApi:
     def _count_asking(self, request: Request, environ: Environ, address: str, *, proven: bool) -> None:
         """Count an authorization for the device it proves to come from, else for its address. Raises Refusal 130."""
         if proven:
-            self._limits.device(request.device)
+            self._limits.device(request.device, address)
             return
         self._limits.named_device(request.device, address)
         if self._addresses.is_nobody(environ):
@@ -243,11 +243,11 @@ class ClientApi:
             body, vouched, paid = self._opened(address, received, environ)
             if vouched is None:
                 text = reports.read_lease(body)
-                vouched = text, self._count_device(text)
+                vouched = text, self._count_device(text, address)
             known = workload.least_units(body, received.packed)
             self._charge(address, vouched[1], known, environ, charged=paid)
             sent = reports.read_report(body)
-            lease = self._lease_of(sent.lease, vouched)
+            lease = self._lease_of(sent.lease, vouched, address)
             days = workload.days_of(sent.entries)
             units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days, sent.refused)
             self._charge(address, lease, units, environ, charged=known)
@@ -270,7 +270,7 @@ class ClientApi:
                 known = workload.least_units(body, received.packed)
                 self._charge(address, vouched[1], known, environ, charged=paid)
             lease = messages.read_release(body)
-            self._lease_of(lease, vouched)
+            self._lease_of(lease, vouched, address)
             release.release(self._ctx, lease, self._ctx.clock.now())
         return 204, b""
 
@@ -311,7 +311,7 @@ class ClientApi:
         plain = messages.lease_of(body) if whole else None
         for text in messages.leases_in(body) if plain is None else (plain,):
             try:
-                return text, self._count_device(text)
+                return text, self._count_device(text, address)
             except NotVerified as error:
                 fault = fault or error
         self._limits.check_address(address)
@@ -328,16 +328,16 @@ class ClientApi:
             if not charged:
                 self._limits.check_work(address)
             self._limits.work(address, units - charged)
-        self._limits.charge(lease.device_bytes, units - charged)
+        self._limits.charge(lease.device_bytes, address, units - charged)
 
-    def _lease_of(self, text: str, vouched: tuple[str, Lease] | None) -> Lease:
+    def _lease_of(self, text: str, vouched: tuple[str, Lease] | None, address: str) -> Lease:
         """The lease that a body was sent under, where another one may have vouched for it."""
-        return vouched[1] if vouched is not None and vouched[0] == text else self._count_device(text)
+        return vouched[1] if vouched is not None and vouched[0] == text else self._count_device(text, address)
 
-    def _count_device(self, text: str) -> Lease:
+    def _count_device(self, text: str, address: str) -> Lease:
         """Only a lease that verifies counts against its device, so that nobody can block another's."""
         lease = self._ctx.leases.verify(text)
-        self._limits.device(lease.device_bytes)
+        self._limits.device(lease.device_bytes, address)
         return lease
 
     def _count_refusal(self, error: LtsError, address: str) -> None:
