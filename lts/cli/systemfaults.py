@@ -40,7 +40,7 @@ def words_of(error: OSError) -> str | None:
 def not_open(error: PermissionError, args: argparse.Namespace) -> str:
     """A sentence about a path that this user may not open; of the server's own, also who may."""
     from lts.cli.options import is_the_servers
-    from lts.store.whoami import who_may
+    from lts.whoami import who_may
 
     if error.filename is not None and is_the_servers(Path(error.filename), args):
         return f"{_closed(error).removesuffix('.')}; run this {who_may()}."

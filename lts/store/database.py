@@ -18,7 +18,7 @@ import apsw
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.store import integrity
 from lts.store.schema import APPLICATION_ID, FILLS, MIGRATIONS
-from lts.store.whoami import user_name
+from lts.whoami import user_name
 
 log = logging.getLogger("lts.database")
 BUSY_MILLISECONDS = 15_000

@@ -15,7 +15,7 @@ import pytest
 
 from lts import bootstrap, envfolder
 from lts.server import opened
-from lts.store.whoami import user_name
+from lts.whoami import user_name
 from tests.support.kit import LABELS, config_for
 
 pytestmark = pytest.mark.slow

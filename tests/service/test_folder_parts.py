@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lts import plainfile
+from lts import plainfile, whoami
 from lts.errors import AdminError, DatabaseDamaged, DataFolderError, DataFolderLocked
 from lts.protocol import DAY_SECONDS
 from lts.service.core import identity
@@ -70,6 +70,25 @@ def test_why_nobody_can_tell_whether_a_server_runs_is_said(
         return
     with pytest.raises(DataFolderError, match=words):
         datafolder.running_server(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"USERNAME": "jane", "USER": "joe"}, 'the user "jane" (uid 7)'),
+        ({"USER": "joe"}, 'the user "joe" (uid 7)'),
+        ({}, "uid 7"),
+    ],
+)
+def test_a_user_is_named_by_name_and_number(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], words: str) -> None:
+    for name in ("USERNAME", "USER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("os.geteuid", lambda: 7, raising=False)
+    assert whoami.user_name() == words
+    monkeypatch.delattr("os.geteuid")
+    assert whoami.user_name() == (words.split(" (")[0] if env else "this user")
 
 
 @pytest.mark.parametrize("note", ["", "[]", "{", None])

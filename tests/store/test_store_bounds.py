@@ -32,7 +32,6 @@ from lts.store import (
     standing,
     store,
     summary,
-    whoami,
     writer,
 )
 from lts.store.devicelist import Wanted
@@ -154,25 +153,6 @@ def test_nothing_is_kept_of_changes_before_somebody_listens() -> None:
     recent.add([row(1, 2)])
     assert recent.since({1: 1}, 9, 9) == [row(1, 2)]
     assert recent.since({}, 9, 9) is None
-
-
-@pytest.mark.parametrize(
-    ("env", "words"),
-    [
-        ({"USERNAME": "jane", "USER": "joe"}, 'the user "jane" (uid 7)'),
-        ({"USER": "joe"}, 'the user "joe" (uid 7)'),
-        ({}, "uid 7"),
-    ],
-)
-def test_a_user_is_named_by_name_and_number(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], words: str) -> None:
-    for name in ("USERNAME", "USER"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("os.geteuid", lambda: 7, raising=False)
-    assert whoami.user_name() == words
-    monkeypatch.delattr("os.geteuid")
-    assert whoami.user_name() == (words.split(" (")[0] if env else "this user")
 
 
 def test_a_database_is_told_in_words(server: Lab) -> None:

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lts.store.whoami import user_name
+from lts.whoami import user_name
 
 
 def write_private(path: Path, data: bytes) -> None:

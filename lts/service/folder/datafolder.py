@@ -15,7 +15,7 @@ from typing import IO, Any
 from lts import plainfile
 from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.core.files import give_to_owner, write_private
-from lts.store.whoami import user_name, who_may
+from lts.whoami import user_name, who_may
 
 log = logging.getLogger("lts.datafolder")
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"

@@ -26,7 +26,7 @@ from lts.service.licensing import handshakes
 from lts.store import codes, database, feed, meta
 from lts.store.sql import SqliteError, sqlite_version
 from lts.store.store import DATABASE
-from lts.store.whoami import user_name
+from lts.whoami import user_name
 
 LOW_BYTES = 500 << 20
 OK, NOTE, FAULT = "ok", "note", "!!"
