@@ -18,10 +18,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from lts.errors import LtsError
 from lts.service.alerting import alerts
 from lts.service.core.context import Context
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import days, upkeep
 from lts.service.maintenance.inspection import Inspection
 from lts.service.pair import standin
-from lts.service.statistics import days
 
 log = logging.getLogger("lts.background.jobs")
 WATCH_SECONDS = 5.0

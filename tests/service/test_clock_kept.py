@@ -14,7 +14,7 @@ from lts.background.jobs import Jobs
 from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS
 from lts.service.core.context import Context
-from lts.service.statistics import days
+from lts.service.maintenance import clock
 from lts.store import audit, meta
 from lts.store.records import Event
 from tests.service.conftest import refused
@@ -46,7 +46,7 @@ def test_an_item_that_ended_by_an_accepted_clock_stays_ended_whoever_is_killed(t
         time.wall += MONTH
         server.ctx.clock.look()
         assert server.ctx.clock.state.pending
-        before, after = days.accept_clock(server.ctx, "Ann")
+        before, after = clock.accept_clock(server.ctx, "Ann")
         assert (after - before, kept(server.ctx)[0]) == (MONTH, time.now)
         assert lines(server.ctx) == [("clock-accepted", "Ann")]
     time.wall -= MONTH
@@ -57,16 +57,16 @@ def test_an_item_that_ended_by_an_accepted_clock_stays_ended_whoever_is_killed(t
 
 def test_a_highest_time_taken_back_is_so_with_its_line(server: Lab) -> None:
     server.time.wall += MONTH
-    days.accept_clock(server.ctx, "Ann")
+    clock.accept_clock(server.ctx, "Ann")
     server.time.wall -= MONTH - 30
-    days.reset_clock(server.ctx, "Ann")
+    clock.reset_clock(server.ctx, "Ann")
     assert kept(server.ctx) == (server.time.now, server.time.now - 7200)
     server.time.wall += 1
-    days.reset_clock(server.ctx, "Ann")
+    clock.reset_clock(server.ctx, "Ann")
     assert kept(server.ctx)[0] == server.time.now, "by less than a minute too"
 
 
-@pytest.mark.parametrize("judge", [days.accept_clock, days.reset_clock])
+@pytest.mark.parametrize("judge", [clock.accept_clock, clock.reset_clock])
 def test_what_cannot_be_stored_is_not_believed(server: Lab, judge: Callable[[Context, str], tuple[int, int]]) -> None:
     clock = server.ctx.clock
     clock.look()
@@ -114,7 +114,7 @@ def test_what_is_decided_before_a_server_of_a_pair_writes_comes_into_its_feed_wh
     duet.main.open()
     ctx = duet.main.server.ctx
     before = ctx.store.positions()
-    days.reset_clock(ctx, "Ann")
+    clock.reset_clock(ctx, "Ann")
     ctx.note_event("clock-back", {"seconds": 9000}, "Bob")
     assert (ctx.store.positions(), lines(ctx)) == (before, []), "nothing is written before it asked the other one"
     duet.main.close()

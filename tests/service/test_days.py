@@ -7,8 +7,7 @@ from pathlib import Path
 from lts.background import jobs
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, iso
 from lts.rules.usage import Entry, judge_closed
-from lts.service.maintenance import attention, upkeep
-from lts.service.statistics import days
+from lts.service.maintenance import attention, clock, days, upkeep
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 TODAY = NOON // DAY_SECONDS
@@ -55,7 +54,7 @@ def test_days_that_a_wrong_clock_closed_are_opened_by_setting_it_right(tmp_path:
         server.time.wall -= 365 * DAY_SECONDS
         assert counted(server, 7) == "rejected"
         assert told(server)
-        days.reset_clock(server.ctx, "test")
+        clock.reset_clock(server.ctx, "test")
         assert not told(server)
         used = server.used()
         assert counted(server, 7) == "counted"
@@ -78,7 +77,7 @@ def test_days_of_a_wrong_clock_do_not_shorten_the_time_for_late_reports(tmp_path
         believe(server)
         run_for(server, 20)
         server.time.wall -= 365 * DAY_SECONDS
-        days.reset_clock(server.ctx, "test")
+        clock.reset_clock(server.ctx, "test")
         run_for(server, 30)
         assert counted(server, 1, back_days=29) == "counted"
 

@@ -23,8 +23,9 @@ from lts.service.alerting import alerts
 from lts.service.core import identity
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
+from lts.service.maintenance import days
 from lts.service.metering import release
-from lts.service.statistics import days, usage
+from lts.service.statistics import usage
 from lts.store import alerts as messages
 from lts.store import audit, devices, records, sql
 from lts.store.records import Kind

@@ -12,9 +12,10 @@ from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.paging import Page
 from lts.service.access import auditlog
 from lts.service.licensing import archiving, handshakes
+from lts.service.maintenance import clock, days
 from lts.service.metering import counting
 from lts.service.metering.release import release_seat
-from lts.service.statistics import days, devicelist, usage
+from lts.service.statistics import devicelist, usage
 from lts.store import records
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
@@ -246,7 +247,7 @@ def test_a_clock_that_is_reset_opens_what_ended_within_35_days(server: Lab, back
     """A day that ended before them was closed in its time; of the others nothing was counted here."""
     today = NOON // DAY_SECONDS
     server.ctx.store.write(lambda tx: tx.emit(records.Closed(today - back), NOON))
-    days.reset_clock(server.ctx, "test")
+    clock.reset_clock(server.ctx, "test")
     assert server.ctx.store.catalog.closed_day == (today - back if still else -1)
 
 

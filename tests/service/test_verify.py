@@ -16,8 +16,8 @@ from lts.rules import vendorkey
 from lts.service.core.trust import TrustStore
 from lts.service.folder import restoring
 from lts.service.licensing import handshakes
-from lts.service.maintenance import upkeep
-from lts.service.statistics import days, usage
+from lts.service.maintenance import days, upkeep
+from lts.service.statistics import usage
 from lts.store import archive, database, feed
 from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab

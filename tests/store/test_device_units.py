@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service.licensing import handshakes
-from lts.service.maintenance import upkeep
-from lts.service.statistics import days, usage
+from lts.service.maintenance import days, upkeep
+from lts.service.statistics import usage
 from lts.store import deviceunits, sql
 from lts.store.dayrow import Series, SeriesKey, encode_day, sums_of_day
 from lts.store.deviceunits import SPAN, Key

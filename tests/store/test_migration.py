@@ -15,8 +15,8 @@ import pytest
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service.licensing import handshakes
-from lts.service.maintenance import upkeep
-from lts.service.statistics import days, usage
+from lts.service.maintenance import days, upkeep
+from lts.service.statistics import usage
 from lts.store import database, schema, sql
 from lts.store.schema import MIGRATIONS
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab

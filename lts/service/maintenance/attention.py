@@ -10,10 +10,10 @@ from lts.service.alerting import outbox
 from lts.service.core import goneon, newnames
 from lts.service.core.context import Context
 from lts.service.licensing import codeuse, handshakes, licenses
+from lts.service.maintenance import days
 from lts.service.pair import report as pair_report
 from lts.service.pair import standin
 from lts.service.pair.node import Node
-from lts.service.statistics import days
 from lts.store import audit
 from lts.store.sql import Connection
 

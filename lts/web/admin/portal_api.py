@@ -25,10 +25,10 @@ from lts.service.core.context import Context
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Choice, Preview
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import attention, clock, upkeep
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
-from lts.service.statistics import days, forecasts, usage
+from lts.service.statistics import forecasts, usage
 from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
@@ -332,12 +332,12 @@ def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
 
     @api.post("/clock/reset")
     def reset_clock() -> Json:
-        before, after = days.reset_clock(ctx, g.actor)
+        before, after = clock.reset_clock(ctx, g.actor)
         return {"before": iso(before), "after": iso(after)}
 
     @api.post("/clock/accept")
     def accept_clock() -> Json:
-        before, after = days.accept_clock(ctx, g.actor)
+        before, after = clock.accept_clock(ctx, g.actor)
         return {"before": iso(before), "after": iso(after)}
 
 

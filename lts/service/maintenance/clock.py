@@ -1,40 +1,16 @@
-"""Days of which only the sums are kept, and what a wrong clock did to them."""
+"""What administrators do about the clock: take back a wrong highest time, or believe a jump ahead
+(docs/design/machine.md, Clock)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.notices import ERROR, Notice
-from lts.rules.usage import OLDEST_DAYS
 from lts.service.core.context import Context
+from lts.service.maintenance.days import KEPT_DAYS
 from lts.store import closing
 from lts.store.records import Closed
 from lts.store.transaction import Transaction
-
-KEPT_DAYS = 35
-
-
-def close_old_days(ctx: Context, served_days: list[int], now: int) -> None:
-    """Day rows older than the 35th-last day on which this server ran keep their sums only.
-
-    `served_days` (days since 1970) are days the server ran, so that a jump of the clock closes nothing; days after
-    `now` (UTC seconds) were those of a wrong clock.
-    """
-    ran = sorted(day for day in served_days if day <= now // DAY_SECONDS)
-    if len(ran) <= KEPT_DAYS:
-        return
-    day = ran[-KEPT_DAYS] - 1
-    while ctx.store.write(lambda tx: _close_some(tx, day, now)):
-        pass
-
-
-def _close_some(tx: Transaction, day: int, now: int) -> bool:
-    """A piece of what is still open up to a day; whether there was one."""
-    piece = closing.next_piece(tx.db, day)
-    if piece is not None:
-        tx.emit(piece, now)
-    return piece is not None
 
 
 def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
@@ -69,16 +45,3 @@ def _judged(ctx: Context, actor: str, action: str, judge: Callable[[Transaction]
     with ctx.clock.unless_failed():
         ctx.store.keep_clock(lambda: ctx.clock.kept, operation)
     return before, ctx.store.highest_time
-
-
-def notices(ctx: Context, now: int) -> list[Notice]:
-    """Days that a wrong clock has closed, of which clients still report."""
-    closed = ctx.store.catalog.closed_day
-    if closed <= now // DAY_SECONDS - OLDEST_DAYS:
-        return []
-    day = iso(closed * DAY_SECONDS)[:10]
-    sentence = (
-        f"The days up to {day} are closed, because the clock was wrong: what clients report of them is rejected. Set"
-        " the clock right, and run lts clock reset."
-    )
-    return [Notice("days-closed", sentence, ERROR, {"day": day})]
