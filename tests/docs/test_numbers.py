@@ -19,7 +19,7 @@ from lts.rules.licensefile import (
     PERIOD_DAYS,
 )
 from lts.rules.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
-from lts.service.core import newnames
+from lts.service.metering import newnames
 from lts.store import typenames
 from lts.vendor.spec import ITEM_FIELDS
 from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE, WORK_BURST, WORK_PER_MINUTE

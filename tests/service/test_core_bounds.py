@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lts.errors import AdminError, DataFolderError, Refusal
 from lts.rules import labels as rules
-from lts.service.core import files, goneon, identity, labels, newnames
+from lts.service.core import files, identity, labels
 from lts.service.core.pinned import delegation_of
 from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.refusals import Refusals, RefusedRequest
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
+from lts.service.metering import goneon, newnames
 from lts.store import meta, records
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, Vendor

@@ -13,15 +13,16 @@ import pytest
 from lts.errors import TokenError
 from lts.protocol import DAY_SECONDS
 from lts.rules import labels as rules
-from lts.service.core import files, goneon, labels, newnames
-from lts.service.core.goneon import notices as gone_on_notices
+from lts.service.core import files, labels
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.newcomers import Newcomers
-from lts.service.core.newnames import detail_of
-from lts.service.core.newnames import notices as folded_notices
 from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.refusals import Refusals, RefusedRequest
 from lts.service.core.today import Today
+from lts.service.metering import goneon, newnames
+from lts.service.metering.goneon import notices as gone_on_notices
+from lts.service.metering.newnames import detail_of
+from lts.service.metering.newnames import notices as folded_notices
 from lts.service.statistics import usage
 from lts.store import audit, meta
 from tests.support.kit import NOON, Lab, item

@@ -17,9 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lts.errors import Refusal
 from lts.protocol import slot_of
-from lts.service.core import newnames
 from lts.service.maintenance import upkeep
-from lts.service.metering import clones
+from lts.service.metering import clones, newnames
 from lts.service.statistics import devicelist, usage
 from tests.support.counted import DEVICE
 from tests.support.counting import DeviceModel

@@ -12,10 +12,10 @@ import pytest
 from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
-from lts.service.core import newnames
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
+from lts.service.metering import newnames
 from lts.service.statistics import usage
 from lts.store import records, typenames
 from lts.store.dayrow import decode_day

@@ -15,9 +15,8 @@ from lts.rules.authorize import Request
 from lts.rules.chain import plain_state
 from lts.rules.usage import TOGETHER, digest_of
 from lts.service.access import auditlog
-from lts.service.core import goneon, newnames
 from lts.service.licensing import handshakes
-from lts.service.metering import authorize, counting, explain, release
+from lts.service.metering import authorize, counting, explain, goneon, newnames, release
 from lts.service.statistics import usage
 from lts.store import typenames
 from lts.store.devices import Device

@@ -24,11 +24,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import slot_of
 from lts.rules import licensefile
-from lts.service.core import newnames
 from lts.service.folder import folderstate, restoring
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
-from lts.service.metering import release
+from lts.service.metering import newnames, release
 from lts.store import licenses as stored
 from lts.vendor import issuing
 from tests.support.duet import FATES, Duet, Player, copy_of, counts, picture, template

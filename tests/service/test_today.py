@@ -10,11 +10,10 @@ import pytest
 
 from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS
-from lts.service.core import goneon
 from lts.service.core.recentcalls import MINUTES, RecentCalls
 from lts.service.core.today import Today
 from lts.service.maintenance import attention
-from lts.service.metering import release
+from lts.service.metering import goneon, release
 from lts.store.records import Event
 from lts.store.transaction import Transaction
 from tests.support.kit import DAY, NOON, Lab, item

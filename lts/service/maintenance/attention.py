@@ -7,10 +7,10 @@ from lts.rules import codenotices
 from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
-from lts.service.core import goneon, newnames
 from lts.service.core.context import Context
 from lts.service.licensing import codeuse, handshakes, licenses
 from lts.service.maintenance import days
+from lts.service.metering import goneon, newnames
 from lts.service.pair import report as pair_report
 from lts.service.pair import standin
 from lts.service.pair.node import Node

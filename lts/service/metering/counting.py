@@ -12,8 +12,8 @@ from lts.rules.catalog import LicenseItem
 from lts.rules.certificates import LicenseName
 from lts.rules.text import shows_nothing
 from lts.rules.usage import Entry, Result, digest_of
-from lts.service.core import newnames
 from lts.service.core.context import Context
+from lts.service.metering import newnames
 from lts.store import records, typenames
 from lts.store.transaction import Transaction
 

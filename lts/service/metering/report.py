@@ -16,8 +16,8 @@ from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.chain import Step
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
-from lts.service.core import goneon, newnames
 from lts.service.core.context import Context
+from lts.service.metering import goneon, newnames
 from lts.service.metering.authorize import (
     Promise,
     chain_step,
