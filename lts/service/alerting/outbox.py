@@ -22,7 +22,7 @@ from lts.service.alerting import alerts, alertsettings, smtp, webhooks
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import Sender
 from lts.service.core.context import Context
-from lts.service.licensing import handshakes
+from lts.service.licensing import serverurls
 from lts.store import alerts as stored
 from lts.store import records
 from lts.store.alerts import GIVEN_UP, SENT, Attempt, Message
@@ -135,7 +135,7 @@ def _mail(
 
 def portal_of(ctx: Context) -> str:
     """The URL under which others find the portal, "" when only this machine does."""
-    url = handshakes.server_urls(ctx)[0]
+    url = serverurls.server_urls(ctx)[0]
     return "" if is_local(url) or not urlsplit(url).hostname else url
 
 

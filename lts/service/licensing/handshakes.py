@@ -15,14 +15,13 @@ from lts.rules.fields import MAX_TEXT
 from lts.rules.notices import Notice
 from lts.rules.text import MAX_NAME, clean_name, nfc
 from lts.service.core.context import Context
+from lts.service.licensing import serverurls
 from lts.service.licensing.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.store import codes, records
 from lts.store.transaction import NUMBERS, Transaction
 
 _MAX_FULL_NAME = MAX_TEXT + 1 + MAX_NAME
 """Of a code: organization, hyphen, custom part."""
-SERVER_URLS = "serverUrls"
-"""Setting: URLs for license keys."""
 _MAX_DIGITS = 18
 MAX_VALUES = 200
 _ORIGIN_BITS = 25
@@ -371,14 +370,5 @@ def license_key(ctx: Context, name: str, organization_id: str | None = None) -> 
 
 def _license_key(ctx: Context, code: Code) -> str:
     vendor = ctx.store.catalog.vendors.get(code.organization_id)
-    key = LicenseKey(tuple(server_urls(ctx)), code.organization_id, code.name, code.session_password, vendor)
+    key = LicenseKey(tuple(serverurls.server_urls(ctx)), code.organization_id, code.name, code.session_password, vendor)
     return key.encode()
-
-
-def server_urls(ctx: Context, catalog: Catalog | None = None) -> list[str]:
-    """URLs for clients, the main's first: set in the portal, else `publicUrl` or this server's own address, with the
-    other server's of a pair."""
-    urls = (catalog or ctx.store.catalog).settings.get(SERVER_URLS)
-    if isinstance(urls, list) and urls:
-        return [str(url) for url in urls]
-    return [ctx.public_url if url == "self" else url for url in ctx.config.servers]

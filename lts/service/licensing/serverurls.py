@@ -1,4 +1,4 @@
-"""Set Server URL: what license keys name as the servers (docs/design/administering.md, License keys and server
+"""What license keys name as the servers, and Set Server URL (docs/design/administering.md, License keys and server
 URLs)."""
 
 from __future__ import annotations
@@ -8,28 +8,38 @@ from typing import Any
 from lts.errors import AdminError
 from lts.rules import meanwhile
 from lts.rules.attention import url_notices
+from lts.rules.catalog import Catalog
 from lts.rules.notices import Notice
 from lts.rules.serverurls import MAX_URLS, clean_url
 from lts.service.core.context import Context
-from lts.service.licensing import handshakes
 from lts.store import records
 from lts.store.transaction import Transaction
 
-SETTING = handshakes.SERVER_URLS
+SERVER_URLS = "serverUrls"
+"""Setting: URLs for license keys."""
+
+
+def server_urls(ctx: Context, catalog: Catalog | None = None) -> list[str]:
+    """URLs for clients, the main's first: set in the portal, else `publicUrl` or this server's own address, with the
+    other server's of a pair."""
+    urls = (catalog or ctx.store.catalog).settings.get(SERVER_URLS)
+    if isinstance(urls, list) and urls:
+        return [str(url) for url in urls]
+    return [ctx.public_url if url == "self" else url for url in ctx.config.servers]
 
 
 def describe(ctx: Context) -> dict[str, Any]:
     """The URLs in license keys, whether they were set in the portal, and what is wrong with them."""
     return {
-        "urls": handshakes.server_urls(ctx),
-        "set": bool(ctx.store.catalog.settings.get(SETTING)),
+        "urls": server_urls(ctx),
+        "set": bool(ctx.store.catalog.settings.get(SERVER_URLS)),
         "notices": [notice.code for notice in notices(ctx)],
     }
 
 
 def notices(ctx: Context) -> list[Notice]:
     """What is wrong with the URLs that stand in license keys."""
-    return url_notices(handshakes.server_urls(ctx))
+    return url_notices(server_urls(ctx))
 
 
 def change(ctx: Context, urls: Any, actor: str, now: int, was: Any = None) -> None:
@@ -43,8 +53,8 @@ def change(ctx: Context, urls: Any, actor: str, now: int, was: Any = None) -> No
     value = cleaned or None
 
     def operation(tx: Transaction) -> None:
-        meanwhile.check(was, {"urls": handshakes.server_urls(ctx, tx.catalog)}, {"urls": cleaned})
-        if value != tx.catalog.settings.get(SETTING):
-            tx.emit(records.Setting(actor, SETTING, value), now)
+        meanwhile.check(was, {"urls": server_urls(ctx, tx.catalog)}, {"urls": cleaned})
+        if value != tx.catalog.settings.get(SERVER_URLS):
+            tx.emit(records.Setting(actor, SERVER_URLS, value), now)
 
     ctx.store.write(operation)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import codenotices
-from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, url_notices
+from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
 from lts.service.core.context import Context
-from lts.service.licensing import codeuse, handshakes, licenses
+from lts.service.licensing import codeuse, licenses, serverurls
 from lts.service.maintenance import days
 from lts.service.metering import goneon, newnames
 from lts.service.pair import report as pair_report
@@ -39,7 +39,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
         found += _happened(ctx, db, now)
     found += codenotices.named_twice(ctx.store.catalog)
     if ctx.store.catalog.codes:
-        found += url_notices(handshakes.server_urls(ctx))
+        found += serverurls.notices(ctx)
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))
 
 

@@ -22,7 +22,7 @@ from lts.service.core import identity, labels
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, evidence, folderstate
-from lts.service.licensing import handshakes
+from lts.service.licensing import serverurls
 from lts.store import codes, database, feed, meta
 from lts.store.sql import SqliteError, sqlite_version
 from lts.store.store import DATABASE
@@ -130,7 +130,7 @@ def _stored_urls(config: Config) -> list[str]:
     """What was set in the portal; nothing when the database cannot be read, which is told by itself."""
     try:
         with contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db:
-            return list(map(str, codes.settings(db).get(handshakes.SERVER_URLS) or []))
+            return list(map(str, codes.settings(db).get(serverurls.SERVER_URLS) or []))
     except SqliteError:
         return []
 

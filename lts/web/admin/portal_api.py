@@ -240,7 +240,7 @@ def _handshake_calls(api: Blueprint, ctx: Context) -> None:
         if not g.account.may_change:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
         notices = [vars(notice) for notice in serverurls.notices(ctx)]
-        servers = handshakes.server_urls(ctx)
+        servers = serverurls.server_urls(ctx)
         return {
             "licenseKey": handshakes.license_key(ctx, name, _organization()),
             "servers": servers,
