@@ -18,7 +18,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from lts.errors import LtsError
 from lts.service.alerting import alerts
 from lts.service.core.context import Context
-from lts.service.maintenance import days, upkeep
+from lts.service.maintenance import archives, days, heads
 from lts.service.maintenance.inspection import Inspection
 from lts.service.pair import standin
 
@@ -161,7 +161,7 @@ def watch_delegation(ctx: Context) -> None:
 def sign_head(ctx: Context) -> None:
     """Sign the change feed's head once a day."""
     if ctx.may_write:
-        upkeep.sign_head(ctx, ctx.clock.now())
+        heads.sign_head(ctx, ctx.clock.now())
 
 
 def keep_mark(ctx: Context) -> None:
@@ -171,7 +171,7 @@ def keep_mark(ctx: Context) -> None:
 
 def archive(ctx: Context) -> None:
     """Move old stretches of the change feed into archive files."""
-    upkeep.archive_old_changes(ctx.store, ctx.store.path.parent, ctx.clock.now())
+    archives.archive_old_changes(ctx.store, ctx.store.path.parent, ctx.clock.now())
 
 
 def close_days(ctx: Context) -> None:

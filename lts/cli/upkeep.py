@@ -159,14 +159,14 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
     from lts.service.folder import datafolder
-    from lts.service.maintenance import upkeep
+    from lts.service.maintenance import verify
 
     if args.file is not None:
         raise AdminError("usage", "--rebuild-indexes works on the data folder; leave out the backup.")
     check_holds_data(config)
     folder = datafolder.DataFolder.hold(config.data_dir)
     try:
-        upkeep.rebuild_indexes(config.data_dir)
+        verify.rebuild_indexes(config.data_dir)
     finally:
         folder.release()
     print("All indexes were built anew.")
@@ -175,7 +175,7 @@ def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
 def _faults(config: Config) -> list[str]:
     from lts.service.core.trust import TrustStore
     from lts.service.folder import datafolder
-    from lts.service.maintenance import upkeep
+    from lts.service.maintenance import verify
 
     check_holds_data(config)
     try:
@@ -183,17 +183,17 @@ def _faults(config: Config) -> list[str]:
         with contextlib.suppress(DataFolderError):  # else nobody can tell, and nothing here needs the lock
             in_use = datafolder.running_server(config.data_dir) is not None
         trust = TrustStore(config.vendor_keys, config.data_dir)
-        return upkeep.verify_folder(config.data_dir, trust, _progress, in_use=in_use)
+        return verify.verify_folder(config.data_dir, trust, _progress, in_use=in_use)
     except PermissionError as error:
         raise DataFolderError(datafolder.not_open(config.data_dir)) from error
 
 
 def _faults_of_backup(file: Path, config: Config) -> list[str]:
-    from lts.service.maintenance import upkeep
+    from lts.service.maintenance import verify
 
     with named_backup(file) as backup:
         try:
-            return upkeep.verify_backup(backup, config.vendor_keys, _progress)
+            return verify.verify_backup(backup, config.vendor_keys, _progress)
         except PermissionError as error:
             raise AdminError(
                 "cannot-unpack",

@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 import pytest
 
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.statistics import usage
 from lts.store.schema import MIGRATIONS
 from lts.store.store import DATABASE
@@ -54,7 +54,7 @@ def test_an_upgrade_keeps_identity_counts_and_leases(release: Path, tmp_path: Pa
     lease, code = expected.pop("lease"), expected.pop("code")
     with lab(tmp_path) as server:
         assert plain(figures(server)) == expected
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
         before = total(server, code)
         server.report(lease, {"QR": 5})
         assert total(server, code) == before + 5

@@ -6,7 +6,7 @@ from typing import Any
 
 from lts.rules import alerts
 from lts.service.licensing import handshakes, licenses
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.metering import explain
 from lts.store import seats, sql
 from lts.store.transaction import Transaction
@@ -27,7 +27,7 @@ class Play(Weather):
 
     def verify(self) -> None:
         """What `lts verify` says of the data folder. Raises Differs."""
-        same("lts verify", [], upkeep.verify(self.server.folder / "data", self.server.lab.ctx.trust))
+        same("lts verify", [], verify.verify(self.server.folder / "data", self.server.lab.ctx.trust))
 
     def _compare(self) -> None:
         self.turn += 1

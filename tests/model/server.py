@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from lts.server import opened
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import backups
 from tests.support.duet import Duet
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for
 
@@ -91,7 +91,7 @@ class Server:
         """A backup, put away."""
         self.keep_clock()
         ctx = self.lab.ctx
-        made = upkeep.backup(ctx.store.path, self.data, self.time.now, ctx.trust)
+        made = backups.backup(ctx.store.path, self.data, self.time.now, ctx.trust)
         return Path(shutil.move(made, self._place()))
 
     def move(self, machine: tuple[str, ...]) -> None:

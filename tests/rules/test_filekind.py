@@ -13,7 +13,7 @@ from lts.crypto import SigningKey
 from lts.protocol import LicenseKey
 from lts.rules import activation, filekind, licensefile, vendorkey
 from lts.rules.filekind import Kind
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import backups
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Lab, Vendor, item
 
@@ -62,7 +62,7 @@ def test_a_file_is_known_by_its_content(name: str) -> None:
 
 
 def test_a_backup_and_a_database_are_known_by_their_first_bytes(server: Lab) -> None:
-    backup = upkeep.backup(server.ctx.store.path, server.config.data_dir, NOON, server.ctx.trust)
+    backup = backups.backup(server.ctx.store.path, server.config.data_dir, NOON, server.ctx.trust)
     assert filekind.kind_of(backup.read_bytes()[:4096]) == filekind.BACKUP
     assert filekind.kind_of((server.config.data_dir / DATABASE).read_bytes()[:4096]) == filekind.DATABASE
 

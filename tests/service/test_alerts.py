@@ -23,7 +23,7 @@ from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
 from lts.service.alerting.smtp import Sender
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import attention, verify
 from lts.store import records, sql
 from lts.store.transaction import Transaction
 from lts.vendor import issuing
@@ -74,7 +74,7 @@ def test_one_run_gives_exactly_the_mails_that_the_rules_say(tmp_path: Path) -> N
             assert subjects(office)[2:] == [
                 "[LTS] License item one of license 100 has used 61 % of its quota (122 of 200)."
             ]
-            assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+            assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def of_another_vendor(server: Lab) -> None:

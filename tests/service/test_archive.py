@@ -19,7 +19,7 @@ from lts.rules.paging import Page
 from lts.service.alerting import alerts
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import attention, verify
 from lts.service.metering import release
 from lts.service.statistics import devicelist, forecasts, usage
 from lts.store import audit
@@ -238,7 +238,7 @@ def test_it_stays_archived_over_a_restart_and_verifies(tmp_path: Path) -> None:
         assert here.live(2) == 3
     with lab(tmp_path, time, vendor) as here:
         assert here.live(2) == 3
-        assert upkeep.verify(here.config.data_dir, here.ctx.trust) == []
+        assert verify.verify(here.config.data_dir, here.ctx.trust) == []
 
 
 WAYS = ["device", "server", "concurrentDevice", "concurrentInstance", "scan"]
@@ -277,7 +277,7 @@ def test_an_item_charged_in_another_way_begins_with_grants_of_its_own(server: La
         assert server.live() == 1
         release.release(server.ctx, back.lease, server.time.now)
         assert server.live() == 0
-    assert upkeep.verify(server.config.data_dir, server.ctx.trust) == []
+    assert verify.verify(server.config.data_dir, server.ctx.trust) == []
 
 
 @functools.lru_cache(maxsize=1)

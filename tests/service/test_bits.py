@@ -10,7 +10,7 @@ import apsw
 
 from lts.errors import DatabaseDamaged
 from lts.service.core.trust import TrustStore
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import heads, verify
 from lts.store import database, integrity
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Vendor, config_for, item, lab
@@ -29,7 +29,7 @@ def furnished(folder: Path) -> Path:
         code = here.load(*items)
         for number in range(25):
             here.report(here.authorize(code).lease, {"QR": 3, f"type {number % 5}": 2})
-        upkeep.sign_head(here.ctx, NOON)
+        heads.sign_head(here.ctx, NOON)
     return folder / "data" / DATABASE
 
 
@@ -67,7 +67,7 @@ def test_a_bit_anywhere_is_found_unless_it_is_in_no_row(tmp_path: Path) -> None:
         with contextlib.closing(database.open_reader(path)) as db:
             faults: list[object] = list(integrity.faults(db))
         try:
-            faults = faults or list(upkeep.verify(path.parent, trust))
+            faults = faults or list(verify.verify(path.parent, trust))
         except DatabaseDamaged as error:
             faults.append(error.detail)
         found += bool(faults)
@@ -80,4 +80,4 @@ def test_a_turn_of_an_origin_that_there_is_not_is_named(tmp_path: Path) -> None:
     with contextlib.closing(apsw.Connection(str(path))) as db:
         db.execute("UPDATE turns SET origin = 99")
     trust = TrustStore(config_for(tmp_path).vendor_keys, path.parent)
-    assert "turns: nothing is known of origin 99." in upkeep.verify(path.parent, trust)
+    assert "turns: nothing is known of origin 99." in verify.verify(path.parent, trust)

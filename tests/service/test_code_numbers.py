@@ -16,7 +16,7 @@ from lts.errors import NotVerified, Refusal
 from lts.protocol import DAY_SECONDS, LEASE_TYPE, iso
 from lts.rules.notices import Notice
 from lts.service.licensing import codeuse, handshakes
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import archives, attention, verify
 from lts.service.metering import release
 from lts.service.statistics import usage
 from lts.store import archive
@@ -239,7 +239,7 @@ def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
             server.authorize(code, device)
         time.forward(3 * DAY_SECONDS)
         rename(server, f"{ORGANIZATION}-mid", "new")
-        assert upkeep.archive_old_changes(server.ctx.store, tmp_path / "data", time.now) == 24
+        assert archives.archive_old_changes(server.ctx.store, tmp_path / "data", time.now) == 24
         names = server.rows("SELECT * FROM code_names")
         assert len(names) == 4
     turn_to_schema(tmp_path / "data" / "lts.db", 4)
@@ -247,7 +247,7 @@ def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
     with lab(tmp_path, time, vendor) as server:
         assert server.rows("PRAGMA user_version") == [(len(MIGRATIONS),)]
         assert server.rows("SELECT * FROM code_names") == names
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
         server.report(lease, {"QR": 2})
         assert usage.usage(server.ctx, code=f"{ORGANIZATION}-new").total == 2
         assert usage.usage(server.ctx, code=code).total == 0
@@ -255,7 +255,7 @@ def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
         file.unlink()
     with lab(lost, time, vendor) as server:
         assert server.authorize(f"{ORGANIZATION}-new", device).lease
-        assert any("archive" in fault for fault in upkeep.verify(lost / "data", server.ctx.trust))
+        assert any("archive" in fault for fault in verify.verify(lost / "data", server.ctx.trust))
 
 
 def told(server: Lab) -> list[tuple[object, ...]]:

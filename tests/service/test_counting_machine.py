@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lts.errors import Refusal
 from lts.protocol import slot_of
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.metering import clones, newnames
 from lts.service.statistics import devicelist, usage
 from tests.support.counted import DEVICE
@@ -157,7 +157,7 @@ class Counting(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            assert upkeep.verify(self.folder / "data", self.server.ctx.trust) == []
+            assert verify.verify(self.folder / "data", self.server.ctx.trust) == []
             assert usage.usage(self.server.ctx, grouping="device").total == self.model.total()
         finally:
             self.opened.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 from lts.background import jobs
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, iso
 from lts.rules.usage import Entry, judge_closed
-from lts.service.maintenance import attention, clock, days, upkeep
+from lts.service.maintenance import attention, clock, days, verify
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
 TODAY = NOON // DAY_SECONDS
@@ -66,7 +66,7 @@ def test_days_that_a_wrong_clock_closed_are_opened_by_setting_it_right(tmp_path:
         believe(server)
         assert counted(server, 5) == "counted", "the day of the early report came"
         assert server.used() == used + 21
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def test_days_of_a_wrong_clock_do_not_shorten_the_time_for_late_reports(tmp_path: Path) -> None:

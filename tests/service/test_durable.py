@@ -12,7 +12,7 @@ import pytest
 
 from lts.service.core.trust import TrustStore
 from lts.service.folder import placing
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import backups, verify
 from lts.store import database, schema
 from lts.store.store import DATABASE, prepare
 from tests.service.conftest import made_once
@@ -59,7 +59,7 @@ def house(tmp_path: Path) -> Path:
 
 def test_a_backup_is_whole_on_the_disk_before_it_has_its_name(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trust, disk = TrustStore(config_for(house.parent).vendor_keys, house), Disk(monkeypatch)
-    made = upkeep.backup(house / DATABASE, house, NOON, trust)
+    made = backups.backup(house / DATABASE, house, NOON, trust)
     assert (made.name, True) in disk.renamed
 
 
@@ -69,7 +69,7 @@ def test_rebuilt_indexes_are_whole_on_the_disk_before_they_take_the_place(
     flip(house / DATABASE, "devices_by_uuid", random.Random(1))
     (house / f"{DATABASE}.rebuilt").write_bytes(b"left by one that was killed")
     disk = Disk(monkeypatch)
-    upkeep.rebuild_indexes(house)
+    verify.rebuild_indexes(house)
     assert disk.renamed == [(DATABASE, True)]
     assert (house / DATABASE).stat().st_mode & 0o077 == 0
 

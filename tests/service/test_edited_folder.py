@@ -20,7 +20,7 @@ from lts.server import opened
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.folder import evidence
-from lts.service.maintenance import attention, doctor, upkeep
+from lts.service.maintenance import attention, doctor, verify
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 
 HOUR = 3600
@@ -65,8 +65,8 @@ def audited(server: Lab, action: str) -> list[str]:
 def found(data: Path) -> list[str]:
     """What verify says of the stopped server; doctor says it too."""
     trust = TrustStore(data.parent / "trust", data)
-    said = upkeep.verify_folder(data, trust, lambda n: None, in_use=False)
-    assert upkeep.verify_folder(data, trust, lambda n: None, in_use=True) == []
+    said = verify.verify_folder(data, trust, lambda n: None, in_use=False)
+    assert verify.verify_folder(data, trust, lambda n: None, in_use=True) == []
     edited = evidence.faults(data)
     told = [one.words for one in doctor.examine(config_for(data.parent)) if one.level == doctor.FAULT]
     assert set(edited) <= set(told)
@@ -179,7 +179,7 @@ def test_leases_of_an_incarnation_that_the_folder_lost_are_told(
         server.report(lease, {"QR": 1})
         server.report(lease, {"QR": 2})
         assert [json.loads(line)["serial"] for line in audited(server, "database-restored")] == [lease_serial(lease)]
-    assert upkeep.verify(data, server.ctx.trust) == []
+    assert verify.verify(data, server.ctx.trust) == []
 
 
 def test_leases_of_an_incarnation_that_went_on_otherwise_are_told(tmp_path: Path, time: FakeTime, data: Path) -> None:

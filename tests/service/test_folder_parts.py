@@ -19,7 +19,7 @@ from lts.protocol import DAY_SECONDS
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.folder import datafolder, folderstate, mark, placing, restoring
-from lts.service.maintenance import doctor, upkeep
+from lts.service.maintenance import backups, doctor, heads, verify
 from lts.store import feed
 from lts.store.standing import Standing
 from tests.support.damage import flip
@@ -183,7 +183,7 @@ def test_a_backup_puts_nothing_beside_its_place(tmp_path: Path, name: str, *, go
 def test_a_backup_is_whole_private_and_named_by_its_time(server: Lab, tmp_path: Path) -> None:
     server.load(item())
     folder = tmp_path / "data"
-    made = upkeep.backup(folder / "lts.db", folder, NOON, server.ctx.trust)
+    made = backups.backup(folder / "lts.db", folder, NOON, server.ctx.trust)
     assert made.parent == folder / "backups"
     assert sys.platform == "win32" or (folder / "lts.db").stat().st_mode & 0o777 == 0o600
     assert made.name.startswith("20261125T121743Z-")
@@ -196,7 +196,7 @@ def test_a_backup_is_whole_private_and_named_by_its_time(server: Lab, tmp_path: 
         manifest = json.loads(bundle.read(restoring.MANIFEST))
     assert names == {*manifest["files"], restoring.MANIFEST}
     assert {"lts.db", identity.IDENTITY, identity.KEY, "vault.key"} < names
-    assert upkeep.verify_backup(made, tmp_path / "nowhere") == []
+    assert verify.verify_backup(made, tmp_path / "nowhere") == []
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name]
 
 
@@ -204,12 +204,12 @@ def test_a_backup_is_whole_private_and_named_by_its_time(server: Lab, tmp_path: 
 def test_the_head_of_the_feed_is_signed_once_a_day(server: Lab, later: int) -> None:
     for at in (NOON, NOON + 60, NOON + later, NOON + later + 60):
         server.ctx.note_event("test", {"at": at})
-        upkeep.sign_head(server.ctx, at)
+        heads.sign_head(server.ctx, at)
     with server.ctx.store.reader() as db:
-        heads = feed.heads(db)
-    assert [head.time for head in heads] == sorted({NOON, NOON + later})
+        signed = feed.heads(db)
+    assert [head.time for head in signed] == sorted({NOON, NOON + later})
     me = server.ctx.identity
-    for head in heads:
+    for head in signed:
         statement = feed.head_statement(me.uuid, me.incarnation, head.serial, head.hash)
         me.key.public.verify(head.signature, statement)
 
@@ -218,7 +218,7 @@ def test_a_license_of_a_vendor_that_is_not_trusted_any_more_is_a_fault(server: L
     server.load(item())
     empty = tmp_path / "empty"
     empty.mkdir()
-    found = upkeep.verify(tmp_path / "data", TrustStore(empty, empty))
+    found = verify.verify(tmp_path / "data", TrustStore(empty, empty))
     assert found == ["licenses: 100 is signed by a key that is not in the trust store."]
 
 

@@ -17,7 +17,7 @@ from lts.service.core import identity
 from lts.service.core.files import write_private
 from lts.service.core.trust import TrustStore
 from lts.service.folder import folderstate, mark, restoring
-from lts.service.maintenance import doctor, upkeep
+from lts.service.maintenance import archives, doctor, verify
 from lts.store import archive, journal
 from lts.store.store import prepare
 from tests.store.faulty import Disk
@@ -170,7 +170,7 @@ def faults(folder: Path) -> list[str]:
 def verified(folder: Path) -> list[str]:
     """What `lts verify` says while no server runs."""
     trust = TrustStore(folder / "trust", folder / "data")
-    return upkeep.verify_folder(folder / "data", trust, lambda done: None, in_use=False)
+    return verify.verify_folder(folder / "data", trust, lambda done: None, in_use=False)
 
 
 @pytest.mark.parametrize("how", COPIES)
@@ -192,7 +192,7 @@ def test_a_copy_that_is_not_whole_is_named_and_goes_on_only_as_it_is(how: str, e
         [(found, actor)] = server.rows("SELECT detail, actor FROM audit WHERE action = 'folder-accepted'")
         assert actor == "Ann"
         assert words.split()[-1] in found
-        assert upkeep.verify(folder / "data", server.ctx.trust) == []
+        assert verify.verify(folder / "data", server.ctx.trust) == []
         if server.ctx.store.catalog.codes and "another server" not in how:
             work(server, 1)
     assert done.kept == "replaced-1"
@@ -223,7 +223,7 @@ def test_a_killed_server_goes_on_with_all_it_had(early: Path) -> None:
     for name in ("early", "before", "late"):
         with lab(early / name, TIME, VENDOR) as server:
             counts.append(server.used())
-            assert upkeep.verify(early / name / "data", server.ctx.trust) == []
+            assert verify.verify(early / name / "data", server.ctx.trust) == []
     assert counts == sorted(set(counts))
 
 
@@ -382,7 +382,7 @@ def test_an_archive_that_is_gone_is_named_at_start_and_by_doctor(
     with lab(tmp_path / "made", TIME, VENDOR) as server:
         server.load(item())
         work(server, 1, 8)
-        assert upkeep.archive_old_changes(server.ctx.store, server.config.data_dir, NOON + 9 * 86400) >= 8
+        assert archives.archive_old_changes(server.ctx.store, server.config.data_dir, NOON + 9 * 86400) >= 8
         assert not faults(tmp_path / "made")
     lost = sorted((tmp_path / "made" / "data" / "archive").iterdir())[0]
     kept = lost.read_bytes()

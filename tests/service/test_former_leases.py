@@ -15,7 +15,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import ACTIVE, INVALID
 from lts.server import opened
 from lts.service.folder import restoring
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import backups, verify
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, Duet, copy_of, in_step
 from tests.support.kit import FakeTime, Lab, Vendor, config_for, item, lab
@@ -89,14 +89,14 @@ def test_a_folder_on_another_machine_counts_what_was_used_under_its_former_lease
                 done = server.report(lease, {"QR": number})
                 assert (done.results[0].status, done.lease) == ("counted", None)
             assert server.used() == number * len(leases)
-    assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+    assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def lost_by_a_restore(tmp_path: Path, time: FakeTime, vendor: Vendor) -> tuple[str, str]:
     """A code with one seat, and the lease of a device that came after the backup that was put back."""
     with lab(tmp_path, time, vendor) as server:
         code = server.load(item(way="device", quota=1, graceQuota=0))
-        backup = upkeep.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
+        backup = backups.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
         lease = server.authorize(code, DEVICE).lease
     restoring.restore(backup, tmp_path / "data")
     return code, lease
@@ -115,7 +115,7 @@ def test_a_device_that_a_restore_lost_is_renewed_by_its_report(tmp_path: Path) -
         with pytest.raises(Refusal) as caught:
             server.authorize(code)
         assert caught.value.code == 120
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def test_a_device_that_a_restore_lost_is_not_renewed_where_another_took_its_place(tmp_path: Path) -> None:

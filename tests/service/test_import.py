@@ -17,7 +17,7 @@ from lts.rules import armor, licensefile, vendorkey
 from lts.rules.licensefile import License
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice, Preview
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 
@@ -201,7 +201,7 @@ def test_an_edited_row_is_never_honored(tmp_path: Path) -> None:
         assert caught.value.code == 113
         [shown] = [row for row in licenses.describe(server.ctx, server.time.now) if row["itemId"] == "one"]
         assert (shown["state"], shown["reason"]) == ("invalid", "The signature does not match.")
-        faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
+        faults = verify.verify(tmp_path / "data", server.ctx.trust)
     assert any("100" in fault and fault.startswith("licenses") for fault in faults)
 
 

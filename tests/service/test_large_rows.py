@@ -10,7 +10,7 @@ import pytest
 
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.usage import FIRST_APART, TOGETHER
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.store import devices, records, usage
 from lts.store.dayrow import decode_day, encode_day
 from lts.store.transaction import Transaction
@@ -120,7 +120,7 @@ def test_an_edited_count_of_such_a_row_is_named(server: Lab) -> None:
         tx.housekeeping = True
 
     server.ctx.store.write(edit)
-    faults = upkeep.verify(server.ctx.store.path.parent, server.ctx.trust)
+    faults = verify.verify(server.ctx.store.path.parent, server.ctx.trust)
     assert {fault.partition(":")[0] for fault in faults} == {"usage_days"}
 
 
@@ -141,5 +141,5 @@ def test_a_row_that_is_none_is_named(server: Lab, row: Any) -> None:
         tx.housekeeping = True
 
     server.ctx.store.write(edit)
-    faults = upkeep.verify(server.ctx.store.path.parent, server.ctx.trust)
+    faults = verify.verify(server.ctx.store.path.parent, server.ctx.trust)
     assert {fault.partition(":")[0] for fault in faults} == {"usage_days"}

@@ -15,7 +15,7 @@ import pytest
 from lts.errors import AdminError
 from lts.rules.likeness import Caller, mark
 from lts.rules.paging import Page
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.metering import release
 from lts.service.statistics import devicelist
 from lts.store import archive, marks, records
@@ -106,9 +106,9 @@ def test_the_mark_is_of_the_first_time_and_neither_address_nor_program_is_kept(s
 
 def test_a_replay_of_the_feed_gives_the_same_marks(server: Lab, tmp_path: Path) -> None:
     come(server, server.load(item("seats", "device", 10)), OFFICE, 3)
-    assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+    assert verify.verify(tmp_path / "data", server.ctx.trust) == []
     change(server, "UPDATE devices SET mark = 1 WHERE id = 2")
-    assert any("devices" in fault for fault in upkeep.verify(tmp_path / "data", server.ctx.trust))
+    assert any("devices" in fault for fault in verify.verify(tmp_path / "data", server.ctx.trust))
 
 
 def test_marks_of_two_servers_say_nothing_of_each_other() -> None:
@@ -183,4 +183,4 @@ def test_marks_that_came_before_the_upgrade_are_filled_in(tmp_path: Path) -> Non
 
         server.ctx.store.write(fill)
         assert alike(server) == dict.fromkeys(made, 2)
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []

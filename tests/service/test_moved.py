@@ -18,7 +18,7 @@ from lts.service.folder import restoring
 from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import attention, backups, verify
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 from tests.support.wait import PATIENCE, wait_until
 
@@ -44,7 +44,7 @@ def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activ
         again = vendor.activate(vendor.activate(issued, here.ctx), here.ctx)
         licenses.import_license(here.ctx, licensefile.render(again).encode(), Choice(), "test", NOON)
         moved.authorize()
-        assert upkeep.verify(tmp_path / "data", here.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", here.ctx.trust) == []
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_a_restored_backup_writes_a_new_origin_and_both_verify(tmp_path: Path) -
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         server.authorize(server.load(item()))
-        bundle = upkeep.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
+        bundle = backups.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
     folder = DataFolder.hold(tmp_path / "data")
     restoring.restore(bundle, tmp_path / "data")
     folder.release()
     with lab(tmp_path, time, vendor) as server:
         server.report(server.authorize("216998-100").lease, {"QR": 2})
         assert server.rows("SELECT count(*) FROM origins") == [(2,)]
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
     with lab(tmp_path, time, vendor) as server:
         assert server.used() == 2
 

@@ -13,7 +13,7 @@ from lts.service.alerting import alertsettings
 from lts.service.core import files, identity
 from lts.service.core.vault import Vault
 from lts.service.folder import restoring
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import backups, heads
 from tests.support.duet import Duet, copy_of, in_step, template
 from tests.support.kit import NOON, FakeTime, Vendor, item, lab
 
@@ -28,7 +28,7 @@ def made(folder: Path, *, with_secret: bool = False, signed: bool = True) -> Pat
         if with_secret:
             alertsettings.add_webhook(server.ctx, "w", "https://hooks.example.com/x", "Ann", NOON)
         if signed:
-            upkeep.sign_head(server.ctx, NOON)
+            heads.sign_head(server.ctx, NOON)
     return folder / "data"
 
 
@@ -83,7 +83,7 @@ def test_a_key_that_has_signed_nothing_is_not_taken_for_the_server_of_before(tmp
     as_of_before(data)
     with lab(tmp_path / "one", TIME, VENDOR) as server:
         assert said(data)[0] == ""
-        upkeep.sign_head(server.ctx, NOON)
+        heads.sign_head(server.ctx, NOON)
     with lab(tmp_path / "one", TIME, VENDOR):
         assert said(data)[0] == identity.load(data).key.public.kid
 
@@ -120,11 +120,11 @@ def test_no_backup_is_made_with_a_strangers_key_nor_restored(name: str, tmp_path
         own = (data / name).read_bytes()
         (data / name).write_bytes((other / name).read_bytes())
         with pytest.raises(DataFolderError, match=f"{name} is not this server's"):
-            upkeep.backup(server.ctx.store.path, data, NOON, server.ctx.trust)
+            backups.backup(server.ctx.store.path, data, NOON, server.ctx.trust)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(identity, "load", identity._read)
             patch.setattr(Vault, "load", lambda folder: None)
-            bad = upkeep.backup(server.ctx.store.path, data, NOON, server.ctx.trust)
+            bad = backups.backup(server.ctx.store.path, data, NOON, server.ctx.trust)
         (data / name).write_bytes(own)
     before = said(other)
     with pytest.raises((AdminError, DataFolderError), match=f"{name} is not this server's"):

@@ -15,7 +15,7 @@ from lts.protocol import DAY_SECONDS
 from lts.service.folder import placing, restoring
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import archives, backups
 from lts.service.pair import messages
 from lts.service.pair.giving import Giving
 from lts.service.pair.messages import CopyRequest
@@ -121,7 +121,7 @@ def test_an_old_database_that_served_alone_numbers_nothing_twice(duet: Duet) -> 
 
 def test_a_backup_restored_on_the_standby_catches_up(duet: Duet) -> None:
     folder = duet.standby.folder / "data"
-    bundle = upkeep.backup(
+    bundle = backups.backup(
         duet.standby.server.ctx.store.path, folder, int(duet.time.wall), duet.standby.server.ctx.trust
     )
     duet.main.server.report(duet.main.server.authorize(None, DEVICE).lease, {"QR": 2})
@@ -139,7 +139,7 @@ def test_a_standby_long_away_is_served_from_the_archives(duet: Duet, monkeypatch
     main = duet.main.server
     for number in range(40):
         main.report(main.authorize(None, str(UUID(int=1000 + number))).lease, {"QR": 1})
-    assert upkeep.archive_old_changes(main.ctx.store, main.ctx.store.path.parent, NOON + 9 * DAY_SECONDS) >= 50
+    assert archives.archive_old_changes(main.ctx.store, main.ctx.store.path.parent, NOON + 9 * DAY_SECONDS) >= 50
     duet.settle()
     assert len(counts(duet.standby.server)) == 40
     assert duet.standby.faults() == []

@@ -15,7 +15,7 @@ from lts.rules.vendorkey import fingerprint
 from lts.service.core import identity
 from lts.service.core.pinned import PinnedFile
 from lts.service.folder import restoring
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import attention, backups
 from tests.service.conftest import with_one_item
 from tests.service.test_hand_over import run
 from tests.service.test_promoted import ANOTHER, new_machine, promote, restart
@@ -33,7 +33,7 @@ def duet(tmp_path: Path) -> Iterator[Duet]:
 
 def backup(player: Player, name: str) -> Path:
     """A backup of a server that runs, in a file of this name beside its folder."""
-    made = upkeep.backup(
+    made = backups.backup(
         player.server.ctx.store.path, player.folder / "data", player.clock.now, player.server.ctx.trust
     )
     return made.rename(player.folder.parent / name)

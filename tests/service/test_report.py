@@ -12,7 +12,7 @@ from lts.errors import Malformed, NotVerified
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.usage import BadEntry, Entry
 from lts.service.licensing import handshakes
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.statistics import usage
 from lts.store import statistics
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
@@ -87,7 +87,7 @@ def test_entries_of_one_slot_are_judged_one_after_another(
     assert results(server, lease, other, *map(in_slot, sent)) == f"c{told}"
     assert server.used() == total + 2
     assert results(server, lease, other, *map(in_slot, sent)) == "u" * (len(sent) + 1)
-    assert upkeep.verify(server.config.data_dir, server.ctx.trust) == []
+    assert verify.verify(server.config.data_dir, server.ctx.trust) == []
 
 
 def test_signs_of_life_of_one_slot_are_judged_by_the_instances_before(server: Lab) -> None:

@@ -21,7 +21,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.attention import HAPPENED
 from lts.service.core import identity
 from lts.service.folder import placing, restoring
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import archives, attention, backups, verify
 from lts.store import archive, database
 from tests.support.killed import every_step, killed_before
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab
@@ -42,8 +42,8 @@ def place(tmp_path: Path) -> Path:
         server.report(server.authorize().lease, {"QR": 1})
         for _ in range(6):
             server.authorize()
-        assert upkeep.archive_old_changes(server.ctx.store, origin / "data", TIME.now + 2 * DAY_SECONDS)
-        made = upkeep.backup(server.ctx.store.path, origin / "data", TIME.now, server.ctx.trust)
+        assert archives.archive_old_changes(server.ctx.store, origin / "data", TIME.now + 2 * DAY_SECONDS)
+        made = backups.backup(server.ctx.store.path, origin / "data", TIME.now, server.ctx.trust)
         made.rename(tmp_path / "backup.lts")
         server.report(server.authorize().lease, {"QR": 2})
     return tmp_path
@@ -67,7 +67,7 @@ def whole(folder: Path, incarnation: str) -> str:
     """Which content a killed folder has once it is opened again: `old` or `new`, which is checked."""
     with lab(folder, TIME, VENDOR) as server:
         used = server.used()
-        assert upkeep.verify(folder / "data", server.ctx.trust) == []
+        assert verify.verify(folder / "data", server.ctx.trust) == []
         server.authorize()
         lines = told(server, "restored")
         if used == 3:
@@ -137,7 +137,7 @@ def test_the_way_back_is_whole_or_not_at_all_and_has_a_way_back(place: Path) -> 
     ):
         with lab(here, TIME, VENDOR) as server:
             found.append(server.used())
-            assert upkeep.verify(here / "data", server.ctx.trust) == []
+            assert verify.verify(here / "data", server.ctx.trust) == []
             assert bool(told(server, "restore-undone")) is (found[-1] == 3)
         shutil.rmtree(here)
     assert set(found) == {6, 3}
@@ -252,7 +252,7 @@ def test_after_two_restores_what_was_there_first_is_put_back_by_its_name(
     assert "what was there before is kept in replaced-4" in capsys.readouterr().out
     with lab(place / "origin", TIME, VENDOR) as server:
         assert server.used() == 3
-        assert upkeep.verify(data, server.ctx.trust) == []
+        assert verify.verify(data, server.ctx.trust) == []
 
 
 def test_what_is_left_out_is_named_where_a_folder_is_accepted(place: Path) -> None:

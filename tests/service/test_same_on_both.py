@@ -17,7 +17,7 @@ from lts.protocol import DAY_SECONDS, slot_of
 from lts.service.core.context import request_id
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import attention, heads
 from lts.service.statistics import usage
 from lts.store import audit, devicelist, feed, meta
 from lts.web import problems
@@ -99,7 +99,7 @@ def test_heads_are_signed_on_after_a_moment_of_wrong_clock(duet: Duet) -> None:
     ctx = duet.main.server.ctx
     for now in (NOON, NOON + 9000 * DAY_SECONDS, NOON + 60, NOON + 120, NOON + DAY_SECONDS):
         ctx.note_event("something", {})
-        upkeep.sign_head(ctx, now)
+        heads.sign_head(ctx, now)
     with ctx.store.reader() as db:
         signed = [head.time for head in feed.heads(db) if head.origin == ctx.store.origin]
     assert signed[-4:] == [NOON, NOON + 9000 * DAY_SECONDS, NOON + 60, NOON + DAY_SECONDS]

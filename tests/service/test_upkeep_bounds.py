@@ -17,7 +17,7 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules.notices import ERROR, LEVELS, WARNING
 from lts.service.core import identity
 from lts.service.folder import datafolder, evidence
-from lts.service.maintenance import attention, doctor, upkeep
+from lts.service.maintenance import archives, attention, doctor, heads, verify
 from lts.service.pair import standin
 from lts.store import archive, audit, feed
 from tests.support.kit import NOON, Lab, config_for, item, lab
@@ -33,10 +33,10 @@ def test_changes_are_archived_once_they_are_older_than_a_day(server: Lab, monkey
     for n in range(8):
         server.ctx.note_event("test", {"n": n})
     newest, data = server.ctx.store.serial, server.config.data_dir
-    assert upkeep.archive_old_changes(server.ctx.store, data, NOON + DAY_SECONDS) == 0
+    assert archives.archive_old_changes(server.ctx.store, data, NOON + DAY_SECONDS) == 0
     moved = (newest - 1) // 3 * 3
-    assert upkeep.archive_old_changes(server.ctx.store, data, NOON + DAY_SECONDS + 1) == moved
-    assert upkeep.archive_old_changes(server.ctx.store, data, NOON + 9 * DAY_SECONDS) == 0
+    assert archives.archive_old_changes(server.ctx.store, data, NOON + DAY_SECONDS + 1) == moved
+    assert archives.archive_old_changes(server.ctx.store, data, NOON + 9 * DAY_SECONDS) == 0
     folder = datafolder.archives_folder(data)
     assert sys.platform == "win32" or folder.stat().st_mode & 0o777 == 0o700
     with server.ctx.store.reader() as db:
@@ -169,7 +169,7 @@ def test_indexes_are_built_anew_in_a_database_of_this_program_alone(
     path = tmp_path / "data" / "lts.db"
     spoil(path)
     with pytest.raises(DatabaseDamaged, match=words):
-        upkeep.rebuild_indexes(tmp_path / "data")
+        verify.rebuild_indexes(tmp_path / "data")
     assert not path.with_name("lts.db.rebuilt").exists()
 
 
@@ -194,10 +194,10 @@ def test_of_a_feed_whose_archive_is_lost_nothing_else_is_said_than_that(
     data = server.config.data_dir
     for n in range(9):
         server.ctx.note_event("test", {"n": n})
-    upkeep.sign_head(server.ctx, NOON)
-    assert upkeep.archive_old_changes(server.ctx.store, data, NOON + 2 * DAY_SECONDS) == 9
-    assert upkeep.verify(data, server.ctx.trust) == []
+    heads.sign_head(server.ctx, NOON)
+    assert archives.archive_old_changes(server.ctx.store, data, NOON + 2 * DAY_SECONDS) == 9
+    assert verify.verify(data, server.ctx.trust) == []
     first, *_ = sorted(datafolder.archives_folder(data).iterdir())
     first.unlink()
-    found = [fault for fault in upkeep.verify(data, server.ctx.trust) if not fault.startswith(("audit:", "origins:"))]
+    found = [fault for fault in verify.verify(data, server.ctx.trust) if not fault.startswith(("audit:", "origins:"))]
     assert found == [f"The archive {first.name} of the change feed is lost; restore it."]

@@ -16,7 +16,7 @@ from lts.rules import vendorkey
 from lts.service.core.trust import TrustStore
 from lts.service.folder import restoring
 from lts.service.licensing import handshakes
-from lts.service.maintenance import days, upkeep
+from lts.service.maintenance import archives, backups, days, heads, verify
 from lts.service.statistics import usage
 from lts.store import archive, database, feed
 from lts.store.schema import MIGRATIONS
@@ -46,7 +46,7 @@ def edit(folder: Path, statement: str) -> None:
 
 def test_nothing_is_found_in_an_honest_database_even_while_it_serves(server: Lab, tmp_path: Path) -> None:
     busy(server)
-    assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+    assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 EDITS = {
@@ -79,7 +79,7 @@ def test_a_row_edited_by_hand_is_named(tmp_path: Path, table: str) -> None:
     with lab(tmp_path, time, vendor) as server:
         busy(server)
     edit(tmp_path, EDITS[table])
-    faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
+    faults = verify.verify(tmp_path / "data", server.ctx.trust)
     assert any(fault.startswith(table) for fault in faults), faults
 
 
@@ -105,15 +105,15 @@ def test_what_this_program_did_not_make_is_named(tmp_path: Path, statement: str,
     db = apsw.Connection(str(tmp_path / "data" / "lts.db"))
     db.execute(statement)
     db.close()
-    assert [fault for fault in upkeep.verify(tmp_path / "data", trust) if named in fault]
+    assert [fault for fault in verify.verify(tmp_path / "data", trust) if named in fault]
 
 
 def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path: Path) -> None:
     busy(server)
-    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
+    target = backups.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
     assert target.parent == tmp_path / "data" / "backups"
     assert os.name == "nt" or stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert upkeep.verify_backup(target, server.config.vendor_keys) == []
+    assert verify.verify_backup(target, server.config.vendor_keys) == []
     (tmp_path / "new").mkdir()
     names = restoring.restore(target, tmp_path / "new")
     assert {"lts.db", "server.key", "vault.key", "identity.json"} <= set(names)
@@ -123,7 +123,7 @@ def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path
 def test_a_backup_of_a_newer_program_is_refused_before_anything_is_touched(
     server: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
+    target = backups.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
     place = tmp_path / "new"
     place.mkdir()
     (place / "lts.db").write_bytes(b"precious")
@@ -138,7 +138,7 @@ def test_a_backup_of_a_newer_program_is_refused_before_anything_is_touched(
 def test_a_damaged_backup_is_refused_before_anything_is_touched(server: Lab, tmp_path: Path) -> None:
 
     busy(server)
-    target = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
+    target = backups.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
     data = bytearray(target.read_bytes())
     data[len(data) // 2] ^= 0xFF
     target.write_bytes(data)
@@ -160,18 +160,18 @@ def test_archived_changes_verify_and_a_lost_archive_is_named(
     busy(server)
     server.time.forward(2 * DAY_SECONDS)
     server.authorize("216998-100")
-    moved = upkeep.archive_old_changes(server.ctx.store, tmp_path / "data", server.time.now)
+    moved = archives.archive_old_changes(server.ctx.store, tmp_path / "data", server.time.now)
     assert moved >= 8
     data = tmp_path / "data"
-    assert upkeep.verify(data, server.ctx.trust) == []
+    assert verify.verify(data, server.ctx.trust) == []
     server.authorize("216998-100")
-    assert upkeep.verify(data, server.ctx.trust) == []
+    assert verify.verify(data, server.ctx.trust) == []
     lost = sorted((data / "archive").iterdir())[0]
     kept = lost.read_bytes()
     lost.unlink()
-    assert any(lost.name in fault for fault in upkeep.verify(data, server.ctx.trust))
+    assert any(lost.name in fault for fault in verify.verify(data, server.ctx.trust))
     lost.write_bytes(kept[:-1] + b"\x00")
-    assert any(lost.name in fault for fault in upkeep.verify(data, server.ctx.trust))
+    assert any(lost.name in fault for fault in verify.verify(data, server.ctx.trust))
 
 
 @pytest.mark.parametrize(
@@ -185,11 +185,11 @@ def test_a_stretch_of_which_the_database_says_what_is_not_is_named(
         busy(server)
         server.time.forward(2 * DAY_SECONDS)
         server.authorize("216998-100")
-        upkeep.archive_old_changes(server.ctx.store, tmp_path / "data", server.time.now)
+        archives.archive_old_changes(server.ctx.store, tmp_path / "data", server.time.now)
         trust = server.ctx.trust
-    assert upkeep.verify(tmp_path / "data", trust) == []
+    assert verify.verify(tmp_path / "data", trust) == []
     edit(tmp_path, f"UPDATE archives SET {change}")
-    assert [fault for fault in upkeep.verify(tmp_path / "data", trust) if fault.startswith("archives: ")]
+    assert [fault for fault in verify.verify(tmp_path / "data", trust) if fault.startswith("archives: ")]
 
 
 def test_closed_days_keep_their_sums_and_verify(server: Lab, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_closed_days_keep_their_sums_and_verify(server: Lab, tmp_path: Path) -> 
     days.close_old_days(server.ctx, list(range(today, today + 36)), NOON + 36 * DAY_SECONDS)
     assert server.ctx.store.catalog.settings["closedDay"] == today
     assert {by: usage.usage(server.ctx, grouping=by).rows for by in ("device", "type")} == before
-    assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+    assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def test_a_jump_of_the_clock_closes_no_day(server: Lab) -> None:
@@ -212,15 +212,15 @@ def test_a_tail_cut_off_or_rewritten_after_a_signed_head_is_named(tmp_path: Path
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         busy(server)
-        upkeep.sign_head(server.ctx, NOON)
-        upkeep.sign_head(server.ctx, NOON + 60)
+        heads.sign_head(server.ctx, NOON)
+        heads.sign_head(server.ctx, NOON + 60)
         assert server.rows("SELECT count(*) FROM heads") == [(1,)]
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
         newest = server.ctx.store.serial
     edit(tmp_path, f"DELETE FROM changes WHERE serial = {newest}")
-    assert any("head was signed" in fault for fault in upkeep.verify(tmp_path / "data", server.ctx.trust))
+    assert any("head was signed" in fault for fault in verify.verify(tmp_path / "data", server.ctx.trust))
     edit(tmp_path, "UPDATE heads SET serial = serial - 1")
-    faults = upkeep.verify(tmp_path / "data", server.ctx.trust)
+    faults = verify.verify(tmp_path / "data", server.ctx.trust)
     assert any("is another one" in fault for fault in faults)
     assert any("signature" in fault for fault in faults)
 
@@ -241,11 +241,11 @@ def test_a_backup_holds_the_vendor_keys_that_its_licenses_need_and_no_others(ser
     (server.config.vendor_keys / "stranger.pub").write_bytes(stranger.pub)
     server.vendor.key = new
     server.load(item("later"), license_id="200")
-    bundle = upkeep.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
+    bundle = backups.backup(server.ctx.store.path, tmp_path / "data", server.time.now, server.ctx.trust)
     restored = tmp_path / "new"
     restored.mkdir()
     restoring.restore(bundle, restored)
     assert {path.stem for path in (restored / "trust").iterdir()} == {old.kid, new.kid}
     trust = TrustStore(tmp_path / "none", restored)
     assert trust.root(new.kid) == old.kid
-    assert upkeep.verify(restored, trust) == []
+    assert verify.verify(restored, trust) == []

@@ -25,7 +25,7 @@ from uuid import UUID, uuid4
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.service.core import labels
 from lts.service.core.trust import TrustStore
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.store import database, devices, sql
 from lts.store.dayrow import decode_day, units_by_slot
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
@@ -119,7 +119,7 @@ def kill_writer(rounds: int, folder: Path) -> list[str]:
             if faults:
                 return faults
     trust = TrustStore(folder / "trust", folder / "data")
-    return upkeep.verify(folder / "data", trust)
+    return verify.verify(folder / "data", trust)
 
 
 def _read_books(reading: int, books: Books, killer: threading.Timer) -> None:
@@ -211,7 +211,7 @@ def kill_server(rounds: int, folder: Path) -> list[str]:
         print(f"round {number + 1}: {len(books.acknowledged)} slots acknowledged, {len(faults)} faults", flush=True)
         if faults:
             return faults
-    return upkeep.verify(folder / "data", TrustStore(folder / "trust", folder / "data"))
+    return verify.verify(folder / "data", TrustStore(folder / "trust", folder / "data"))
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lts.service.core.trust import TrustStore
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.pair.report import REASONS
 from lts.store import audit, database
 from tests.soak.clients import Answers, Clients
@@ -166,7 +166,7 @@ def differences(pair: Twins, books: Books) -> list[str]:
         database_file = twin.folder / "data" / "lts.db"
         found += [f"{twin.folder.name}: {fault}" for fault in books.faults(database_file)]
         trust = TrustStore(twin.folder / "trust", twin.folder / "data")
-        found += [f"{twin.folder.name}: {fault}" for fault in upkeep.verify(twin.folder / "data", trust)]
+        found += [f"{twin.folder.name}: {fault}" for fault in verify.verify(twin.folder / "data", trust)]
     answers = [[twin.admin("GET", path)[1] for path in ("/usage?by=hour", "/licenses/items", "/handshakes")]
                for twin in (pair.main, pair.standby)]  # fmt: skip
     for line in answers[0][1]["items"]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service.licensing import handshakes
-from lts.service.maintenance import days, upkeep
+from lts.service.maintenance import days, verify
 from lts.service.statistics import usage
 from lts.store import deviceunits, sql
 from lts.store.dayrow import Series, SeriesKey, encode_day, sums_of_day
@@ -152,4 +152,4 @@ def test_late_and_repeated_reports_closed_days_and_removals_keep_all_sums_equal(
     server.time.forward(20 * DAY_SECONDS)
     report(10)
     agree(server, rng)
-    assert upkeep.verify(server.ctx.config.data_dir, server.ctx.trust) == []
+    assert verify.verify(server.ctx.config.data_dir, server.ctx.trust) == []

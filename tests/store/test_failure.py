@@ -13,7 +13,7 @@ import pytest
 
 from lts.errors import CannotStore, DatabaseDamaged, DataFolderError, Refusal
 from lts.server import opened
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.metering.authorize import Authorized
 from lts.store import database
 from lts.store.records import Event
@@ -57,7 +57,7 @@ def test_a_full_or_failing_disk_refuses_with_150_and_recovers_by_itself(
         server.authorize(code)
         assert server.report(lease, {"QR": 5}).results[0].status == "counted"
         assert not server.ctx.warnings
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def test_one_failing_operation_does_not_harm_the_others_of_its_group(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_one_failing_operation_does_not_harm_the_others_of_its_group(tmp_path: P
             wrong.result()
         leader.join()
         assert server.ctx.store.serial == before + 6
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def test_a_lock_held_for_a_moment_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

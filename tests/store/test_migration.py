@@ -15,7 +15,7 @@ import pytest
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service.licensing import handshakes
-from lts.service.maintenance import days, upkeep
+from lts.service.maintenance import backups, days, verify
 from lts.service.statistics import usage
 from lts.store import database, schema, sql
 from lts.store.schema import MIGRATIONS
@@ -85,10 +85,10 @@ def test_an_older_data_folder_says_the_same_once_upgraded_and_counts_on(old: Any
     assert said["all"].total > said["code"].total > 0
     with opens() as server:
         assert asked(server) == said
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
         server.report(server.authorize().lease, {"QR": 4})
         assert usage.usage(server.ctx, grouping="device").total == usage.usage(server.ctx).total
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
     assert version(tmp_path / "data" / "lts.db") == len(MIGRATIONS)
     assert version(tmp_path / "data" / "lts-schema1.db") == 1, "the copy is as it was"
 
@@ -100,7 +100,7 @@ def test_an_upgrade_killed_half_way_begins_again_at_the_next_start(old: Any, tmp
     assert version(tmp_path / "data" / "lts.db") == 1
     with opens() as server:
         assert asked(server) == said
-        assert upkeep.verify(tmp_path / "data", server.ctx.trust) == []
+        assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 
 def test_the_older_program_refuses_the_upgraded_database(
@@ -122,15 +122,15 @@ def test_verify_compares_a_folder_that_is_yet_to_be_upgraded_and_leaves_it_as_it
     turn_to_schema(tmp_path / "data" / "lts.db", 1)
     before = (tmp_path / "data" / "lts.db").read_bytes()
     there = {path.name for path in (tmp_path / "data").iterdir()}
-    assert upkeep.verify(tmp_path / "data", trust) == []
+    assert verify.verify(tmp_path / "data", trust) == []
     assert (tmp_path / "data" / "lts.db").read_bytes() == before
     assert {path.name for path in (tmp_path / "data").iterdir()} <= there | {"lts.db-wal", "lts.db-shm"}
     with contextlib.closing(apsw.Connection(str(tmp_path / "data" / "lts.db"))) as db:
         db.execute("UPDATE types SET name = 'x' WHERE id = 1")
-    assert [fault for fault in upkeep.verify(tmp_path / "data", trust) if fault.startswith("types")]
+    assert [fault for fault in verify.verify(tmp_path / "data", trust) if fault.startswith("types")]
     (tmp_path / "data" / "lts.db").write_bytes(before)
-    backup = upkeep.backup(tmp_path / "data" / "lts.db", tmp_path / "data", NOON, trust)
-    assert upkeep.verify_backup(backup, tmp_path / "trust") == [], "a backup of an older program is upgraded to compare"
+    backup = backups.backup(tmp_path / "data" / "lts.db", tmp_path / "data", NOON, trust)
+    assert verify.verify_backup(backup, tmp_path / "trust") == [], "a backup of an older program is upgraded to compare"
 
 
 def test_every_fill_belongs_to_a_migration() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lts.errors import AdminError, CannotStore
 from lts.service.licensing import handshakes
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.store.records import Event
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
@@ -103,4 +103,4 @@ def test_a_catalog_that_cannot_be_built_undoes_the_change_that_asked_for_it(
     assert (server.ctx.store.serial, server.ctx.store.catalog) == before
     monkeypatch.undo()
     handshakes.edit(server.ctx, code, {"note": "y"}, "test", NOON)
-    assert upkeep.verify(server.config.data_dir, server.ctx.trust) == []
+    assert verify.verify(server.config.data_dir, server.ctx.trust) == []

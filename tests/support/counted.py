@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from lts.protocol import slot_of
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from tests.support.kit import NOON, Lab, item
 
 SLOT = slot_of(NOON)
@@ -48,6 +48,6 @@ def program(server: Lab) -> Program:
 
 
 def verified(server: Lab) -> bool:
-    faults = upkeep.verify(server.ctx.store.path.parent, server.ctx.trust)
+    faults = verify.verify(server.ctx.store.path.parent, server.ctx.trust)
     assert faults == []
     return not faults

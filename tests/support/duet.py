@@ -18,7 +18,7 @@ from lts.errors import CannotStore, PeerError
 from lts.protocol import SLOTS_PER_DAY
 from lts.server import opened
 from lts.service.core.clock import Clock
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from lts.service.pair.answering import Answering
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.following import Following
@@ -238,7 +238,7 @@ class Player:
 
     def faults(self) -> list[str]:
         """What lts verify says."""
-        return upkeep.verify(self.folder / "data", self.server.ctx.trust)
+        return verify.verify(self.folder / "data", self.server.ctx.trust)
 
 
 class Duet:

@@ -19,7 +19,7 @@ from lts.server import opened
 from lts.service.alerting import outbox
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
-from lts.service.maintenance import attention, upkeep
+from lts.service.maintenance import attention, verify
 from lts.service.statistics import devicelist, usage
 from tests.support.kit import LABELS, config_for
 
@@ -109,5 +109,5 @@ def test_a_device_that_lost_its_license_is_idle_and_none_looks_copied(told: Told
 
 def test_a_replay_of_the_feed_gives_every_row(told: Told) -> None:
     folder = told.ctx.store.path.parent
-    assert upkeep.verify(folder, told.ctx.trust) == []
+    assert verify.verify(folder, told.ctx.trust) == []
     assert len(told.ctx.store.served_days()) == company.DAYS + 1

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from lts.service.core.trust import TrustStore
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from tests.install.release import FOLDER
 from tests.support.lines import ROOT, environment
 from tests.support.twins import Twin, Twins
@@ -178,7 +178,7 @@ def applications(pair: ReleasedTwins, client: Path) -> Iterator[list[Application
 
 def faults(twin: Twin) -> list[str]:
     """What lts verify says."""
-    return upkeep.verify(twin.folder / "data", TrustStore(twin.folder / "trust", twin.folder / "data"))
+    return verify.verify(twin.folder / "data", TrustStore(twin.folder / "trust", twin.folder / "data"))
 
 
 def totals(twin: Twin) -> dict[str, int]:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from lts.server import Server
-from lts.service.maintenance import upkeep
+from lts.service.maintenance import verify
 from tests.support.kit import Lab, item
 from tests.support.wait import PATIENCE
 
@@ -64,4 +64,4 @@ def test_those_who_stay_are_served_while_others_reset_their_connections(server: 
         assert {s.result() for n, s in enumerate(statuses) if n % 3 == 0} == {200}
     assert stay(port, code) == 200
     assert server.live() >= 201
-    assert upkeep.verify(server.config.data_dir, server.ctx.trust) == []
+    assert verify.verify(server.config.data_dir, server.ctx.trust) == []

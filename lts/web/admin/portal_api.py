@@ -25,7 +25,7 @@ from lts.service.core.context import Context
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Choice, Preview
-from lts.service.maintenance import attention, clock, upkeep
+from lts.service.maintenance import attention, backups, clock
 from lts.service.pair import report as pair_report
 from lts.service.pair.node import Node
 from lts.service.statistics import forecasts, usage
@@ -327,7 +327,7 @@ def _status(ctx: Context) -> Json:
 def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/backup")
     def backup() -> Json:
-        path = upkeep.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now(), ctx.trust)
+        path = backups.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now(), ctx.trust)
         return {"path": str(path), "bytes": path.stat().st_size}
 
     @api.post("/clock/reset")

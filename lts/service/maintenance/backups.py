@@ -1,0 +1,95 @@
+"""A backup: a copy of the whole data folder as one file. What of the folder belongs to it is told by
+lts/service/folder/restoring.py."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import secrets
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from lts import __version__, plainfile
+from lts.errors import AdminError, LtsError
+from lts.rules import licensefile
+from lts.rules.vendorkey import VendorKey
+from lts.service.core import identity, pinned
+from lts.service.core.files import file_digest
+from lts.service.core.trust import TrustStore
+from lts.service.core.vault import Vault
+from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST
+from lts.store import database, licenses
+from lts.store.store import DATABASE
+
+BACKUPS = "backups"
+
+
+def backup(store_path: Path, data_dir: Path, now: int, trust: TrustStore) -> Path:
+    """A copy of the whole data folder as one file in its `backups`, made while the server runs, with those keys of
+    `trust` that its licenses need. `now` in UTC seconds.
+
+    A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
+    machine. The file holds the private key: it is written for its owner only. Raises AdminError when there is no room,
+    DataFolderError when a key there is not this server's any more.
+    """
+    identity.load(data_dir)
+    Vault.load(data_dir)
+    target = data_dir / BACKUPS / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{secrets.token_hex(4)}.lts"
+    partial = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
+            copied = Path(folder) / DATABASE
+            with database.faults_told(store_path), contextlib.closing(database.open_reader(store_path)) as reader:
+                database.copy(reader, copied)
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+                _write_zip(out, data_dir, copied, _needed_keys(copied, trust))
+                out.flush()
+                os.fsync(out.fileno())
+        os.replace(partial, target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise AdminError("cannot-write", plainfile.not_written(f"The backup {target}", error)) from error
+    return target
+
+
+def _needed_keys(path: Path, trust: TrustStore) -> dict[str, bytes]:
+    """The vendors' keys, as files of the folder `trust`, that the licenses in the database at `path` were signed by,
+    with those that they succeed: some may lie beside the configuration alone, which no backup holds."""
+    wanted = set()
+    with contextlib.closing(database.open_alone(path)) as db:
+        for jws in licenses.all_files(db):
+            with contextlib.suppress(LtsError):  # lts verify names a file that cannot be read
+                wanted.add(licensefile.parse(jws).vendor_kid)
+    known = trust.keys()
+    needed: dict[str, VendorKey] = {}
+    while wanted:
+        kid = wanted.pop()
+        if kid in known and kid not in needed:
+            needed[kid] = known[kid]
+            wanted.add(known[kid].replaces or "")
+    return {f"trust/{kid}.pub": key.text.encode("utf-8") for kid, key in needed.items()}
+
+
+def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[str, bytes]) -> None:
+    digests = {}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
+        files = [(DATABASE, copied)]
+        files += [(name, data_dir / name) for name in BACKED_UP_FILES]
+        files += [(pinned.FILE, data_dir / pinned.FILE)] if (data_dir / pinned.FILE).exists() else []
+        for folder in BACKED_UP_FOLDERS:
+            files += [
+                (f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()
+            ]
+        for name, path in files:
+            bundle.write(path, name)
+            digests[name] = file_digest(path).hex()
+        for name in keys.keys() - digests.keys():
+            bundle.writestr(name, keys[name])
+            digests[name] = hashlib.sha256(keys[name]).hexdigest()
+        bundle.writestr(MANIFEST, json.dumps({"program": f"lts {__version__}", "files": digests}, indent=1))
