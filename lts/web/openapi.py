@@ -14,8 +14,8 @@ from lts.protocol import MAX_REPORT_SLOTS
 from lts.rules.workload import MAX_TYPES
 from lts.web.admin import openapi_admin
 from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
-from lts.web.client.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
 from lts.web.client.reports import MAX_TYPE_LENGTH, ReportMessage
+from lts.web.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
 
 Json = dict[str, Any]
 TYPES = (AuthorizeMessage, ReportMessage, ReleaseMessage, AuthorizeAnswer, ReportAnswer, HealthAnswer, Problem)

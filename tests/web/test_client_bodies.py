@@ -14,8 +14,9 @@ import pytest
 from lts.config import RateLimits
 from lts.protocol import iso
 from lts.web import body as web_body
+from lts.web import messages
 from lts.web.bodytree import LARGE_BYTES
-from lts.web.client import messages, reports
+from lts.web.client import reports
 from tests.support.kit import NOON, Lab
 from tests.web.conftest import Web, problem
 

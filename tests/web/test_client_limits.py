@@ -14,8 +14,8 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules import workload
 from lts.service.core.newcomers import Newcomers
 from lts.service.maintenance import attention
-from lts.web import ratelimit
-from lts.web.client import messages, reports
+from lts.web import messages, ratelimit
+from lts.web.client import reports
 from lts.web.ratelimit import Limits
 from tests.support.kit import NOON, Lab, item
 from tests.web.conftest import DEVICE, Web, problem

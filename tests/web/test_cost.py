@@ -17,12 +17,11 @@ from lts.httpd import framing
 from lts.httpd.listen import MAX_HEADER_BYTES
 from lts.httpd.parser import Parser
 from lts.strictjson import strict_json
-from lts.web import bodytree
+from lts.web import bodytree, messages
 from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
-from lts.web.client import messages
-from lts.web.client.messages import leases_in, read_authorize, read_release
 from lts.web.client.reports import read_report
+from lts.web.messages import leases_in, read_authorize, read_release
 from tests.support.cost import assert_linear, assert_no_dearer
 
 MIB = 1 << 20

@@ -23,7 +23,7 @@ from lts.service.pair import messages
 from lts.vendor import issuing
 from lts.web.addresses import Addresses
 from lts.web.admin import openapi_admin
-from lts.web.client.messages import device_of
+from lts.web.messages import device_of
 from tests.support.cost import assert_all_linear, assert_linear
 from tests.support.kit import NOON, item
 from tests.support.postoffice import told

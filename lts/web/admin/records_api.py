@@ -23,7 +23,7 @@ from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
-from lts.web.client.messages import device_of, read_authorize
+from lts.web.messages import device_of, read_authorize
 
 Json = dict[str, Any]
 FOR_EVER = 1 << 62

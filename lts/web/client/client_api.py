@@ -29,10 +29,10 @@ from lts.service.metering import authorize, release, report
 from lts.service.metering.authorize import Decided
 from lts.service.metering.report import Reported
 from lts.store.writer import Waiting
-from lts.web import answers, problems
+from lts.web import answers, messages, problems
 from lts.web.addresses import Addresses
 from lts.web.body import Sent, check_announced, read_body, receive
-from lts.web.client import messages, reports
+from lts.web.client import reports
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
 from lts.web.ratelimit import Limits

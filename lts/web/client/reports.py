@@ -21,7 +21,7 @@ from lts.rules.text import nfc, too_many_marks
 from lts.rules.usage import BadEntry, Entry
 from lts.rules.workload import MAX_TYPES
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
-from lts.web.client.messages import (
+from lts.web.messages import (
     UNREADABLE,
     CloneToken,
     Instances,
