@@ -23,9 +23,10 @@ from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin import alerts_api, portal_api
 from lts.web.admin.jsonbody import SECRET_BYTES
 from lts.web.admin.signin import SAFE, SignIn, token_of
-from lts.web.client.client_api import AUTHORIZE, ClientApi, Environ, StartResponse
+from lts.web.client.client_api import AUTHORIZE, ClientApi
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
+from lts.web.wsgi import Environ, StartResponse
 
 log = logging.getLogger("lts.web")
 _SLASHES = re.compile("/{2,}")

@@ -11,8 +11,8 @@ from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
 from lts.web import problems
 from lts.web.addresses import Addresses
 from lts.web.body import receive
-from lts.web.client.client_api import Environ, StartResponse
 from lts.web.ratelimit import Limiter
+from lts.web.wsgi import Environ, Headers, StartResponse
 
 PREFIX = "/api/v1/peer/"
 MAX_BYTES = 1 << 20
@@ -67,6 +67,6 @@ class PeerApi:
         return 0 if self._addresses.is_nobody(environ) else self._hellos.take(self._addresses.client(environ))
 
 
-def _plain(start_response: StartResponse, status: int, headers: list[tuple[str, str]]) -> Iterable[bytes]:
+def _plain(start_response: StartResponse, status: int, headers: Headers) -> Iterable[bytes]:
     start_response(problems.status_line(status), [("Content-Length", "0"), *headers])
     return []

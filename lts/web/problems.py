@@ -9,10 +9,10 @@ from secrets import token_hex
 
 from lts.errors import LtsError
 from lts.web.answers import Problem, encode
+from lts.web.wsgi import Headers
 
 log = logging.getLogger("lts.web")
 CONTENT_TYPE = "application/problem+json"
-Headers = list[tuple[str, str]]
 CORS: Headers = [
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id"),

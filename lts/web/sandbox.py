@@ -17,8 +17,8 @@ from urllib.parse import parse_qs
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, parse_iso
 from lts.web import problems
+from lts.web.wsgi import Environ
 
-Environ = dict[str, Any]
 Json = dict[str, Any]
 SLOW_SECONDS = 8.0
 CLOCK_SECONDS = DAY_SECONDS

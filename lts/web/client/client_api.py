@@ -36,11 +36,9 @@ from lts.web.client import reports
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
 from lts.web.ratelimit import Limits
+from lts.web.wsgi import Environ, Headers, StartResponse
 
 log = logging.getLogger("lts.client")
-Headers = list[tuple[str, str]]
-Environ = dict[str, Any]
-StartResponse = Callable[[str, Headers], Any]
 AUTHORIZE = "/api/v1/authorize"
 MAX_AUTHORIZE_BYTES = 64 << 10
 """It is read from anybody; 1,000 modules of usual names are half of it."""
