@@ -1,4 +1,5 @@
-"""The table of docs/design/code.md, Bytes from outside, names every module that reads them, and tests that exist."""
+"""The table of docs/design/code.md, Bytes from outside, names every module that reads them, and tests that exist; the
+maps there and in docs/developer.md name every module at the top and every room."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import re
 from tests.support.lines import ROOT
 
 CODE = (ROOT / "docs" / "design" / "code.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "developer.md").read_text(encoding="utf-8")
+MAPS = (CODE.split("## Layout")[1].split("\n## ")[0], GUIDE.split("## Map")[1].split("\n## ")[0])
 TABLE = CODE.split("## Bytes from outside")[1].split("\n## ")[0]
 ROWS = [line.split(" | ") for line in TABLE.splitlines() if line.startswith("| ") and "`" in line]
 READS = re.compile(
@@ -55,3 +58,11 @@ def test_every_row_names_a_test_that_exists() -> None:
     for row in ROWS:
         [name] = re.findall(r"`(test_[a-z_]+)`", row[-1])
         assert f"def {name}(" in tests, row
+
+
+def test_both_maps_name_every_module_at_the_top_and_every_room() -> None:
+    top = [f"lts/{path.name}" for path in (ROOT / "lts").glob("*.py") if path.name != "__init__.py"]
+    packages = [f"lts/{path.parent.name}/" for path in (ROOT / "lts").glob("*/__init__.py")]
+    rooms = [f"{path.parent.name}/" for path in (ROOT / "lts" / "service").glob("*/__init__.py")]
+    assert min(map(len, (top, packages, rooms))) > 8
+    assert [name for name in (*top, *packages, *rooms) for text in MAPS if name not in text] == []
