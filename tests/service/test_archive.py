@@ -137,6 +137,15 @@ def test_its_file_takes_it_back_with_its_counts_and_codes_and_without_its_seats(
     assert server.live(2) == 2
 
 
+def test_a_license_is_archived_and_taken_back_over_and_over(server: Lab, sold: Sold) -> None:
+    data = licensefile.render(sold.file).encode()
+    for _ in range(3):
+        assert not licenses.preview(server.ctx, data, Choice(), server.time.now).takes_back
+        sold.archive()
+        assert licenses.preview(server.ctx, data, Choice(), server.time.now).takes_back
+        assert sold.bring().takes_back
+
+
 def test_a_renewed_file_takes_it_back_and_an_older_one_does_not(server: Lab, sold: Sold) -> None:
     old = licensefile.render(sold.file).encode()
     sold.archive()

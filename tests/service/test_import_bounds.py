@@ -125,6 +125,7 @@ def test_a_file_that_is_no_license_is_named(server: Lab) -> None:
         ("device", {"revoke": ["one"]}, [("one", "revoked", 3)], {}),
         ("device", {"items": [{"itemId": "one", "quota": 2}]}, [], {"one": 1}),
         ("device", {"items": [{"itemId": "one", "quota": 3}]}, [], {}),
+        ("device", {"items": [{"itemId": "one", "quota": 1, "graceQuota": 100}]}, [], {"one": 1}),
         ("concurrentDevice", {"revoke": ["one"]}, [("one", "revoked", 3)], {}),
         ("concurrentDevice", {"items": [{"itemId": "one", "quota": 1}]}, [], {}),
         ("scan", {"revoke": ["one"]}, [], {}),

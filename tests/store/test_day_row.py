@@ -122,6 +122,7 @@ def test_slots_with_ones_are_set_once(begin: int, n: int, new: list[int]) -> Non
     assert series.raise_ones(5, [1]) == [5]
     assert series.raise_ones(begin, [1] * n) == new
     same(series, dict.fromkeys({5, *range(begin, begin + n)}, 1))
+    assert series.raise_ones(200, [0, 0]) == []
     assert series.raise_ones(100, [0, 1, 0, 1]) == [101, 103]
     same(series, dict.fromkeys({5, *range(begin, begin + n), 101, 103}, 1))
 

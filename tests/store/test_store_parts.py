@@ -78,9 +78,10 @@ def test_only_a_full_stretch_that_is_old_and_not_the_head_is_archived(
     assert archive.STRETCH == 50_000
     with server.ctx.store.reader() as db:
         newest = server.ctx.store.serial
-        [last] = feed.after(db, 1, newest - 1, 9)
+        before_last, last = feed.after(db, 1, newest - 2, 9)
         for stretch, before, found in (
             (newest, last.time + 1, 0), (newest - 1, last.time, 0), (newest - 1, last.time + 1, newest - 1),
+            (newest - 2, before_last.time + 1, newest - 2), (newest - 2, before_last.time, 0),
         ):  # fmt: skip
             monkeypatch.setattr(archive, "STRETCH", stretch)
             assert len(archive.candidates(db, 1, before)) == found
