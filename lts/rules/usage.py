@@ -6,8 +6,7 @@ Pure: turns the entries of a report and the claims of its lease into counts per 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -54,6 +53,8 @@ class Result(NamedTuple):
 
 SeriesKey = tuple[int, str | None]
 """(position of the item in the lease, type name; None for presence)."""
+Series = Mapping[SeriesKey, Mapping[int, int]]
+"""Counts by slot since 1970."""
 
 
 def units_of_slot(counts: Iterable[tuple[int, int]]) -> int:
@@ -131,30 +132,33 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
     return series
 
 
-def in_turns(lease: Lease, entries: Sequence[Entry]) -> list[dict[SeriesKey, dict[int, int]]]:
-    """`gather` of entries of which some name the same slot: of the first entry of each slot, then of the second ones,
-    and so on; of the later ones only what is over all before."""
-    turns: list[list[Entry]] = []
-    for entry, turn in zip(entries, turns_of(entry.slot for entry in entries), strict=True):
-        if turn == len(turns):
-            turns.append([])
-        turns[turn].append(entry)
-    highest: dict[SeriesKey, dict[int, int]] = {}
-    found = [gather(lease, turn) for turn in turns]
-    for key, slots in [series for turn in found for series in turn.items()]:
-        so_far = highest.setdefault(key, {})
-        for slot in [slot for slot, count in slots.items() if count <= so_far.get(slot, 0)]:
-            del slots[slot]
-        so_far.update(slots)
+def judge_in_order(entries: Iterable[Entry], series: Series, rises: Series) -> list[bool]:
+    """Whether each entry raised a count, of a sign of life the presence, over what was stored and the entries before
+    it: of entries of which some name the same slot, their `series` as of `gather`, and by how much those rose."""
+    names: dict[str, dict[int, int]] = {}
+    instances: list[tuple[dict[int, int], Mapping[int, int]]] = []
+    for (position, name), rise_of in rises.items():
+        highest = series[position, name]
+        so_far = {slot: highest[slot] - rise for slot, rise in rise_of.items()}
+        if name is None:
+            instances.append((so_far, highest))
+        else:
+            names[name] = so_far
+    found = []
+    for slot, _, usage, ran in entries:
+        used = present = False
+        for name, count in usage.items():
+            if name in names and count > names[name].get(slot, count):
+                names[name][slot] = count
+                used = True
+        for so_far, highest in instances:
+            if slot in so_far:  # the highest is no more than the lease has
+                count = highest[slot] if ran is None else min(ran, highest[slot])
+                if count > so_far[slot]:
+                    so_far[slot] = count
+                    present = True
+        found.append(used if usage else present)
     return found
-
-
-def turns_of(slots: Iterable[int]) -> Iterator[int]:
-    """Of each slot, how many times it was named before."""
-    seen: Counter[int] = Counter()
-    for slot in slots:
-        yield seen[slot]
-        seen[slot] += 1
 
 
 def instances_by_slot(entries: Sequence[Entry], most: int) -> dict[int, int]:

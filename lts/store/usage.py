@@ -36,8 +36,8 @@ GRANTED_TALLY, REPORTED_TALLY = 0, 1
 DEVICES_OF_DAY = SLOTS_PER_DAY
 
 
-Raised = tuple[int, list[int]]
-"""(place of a run in the report, the slots since 1970 in which it raised a count)."""
+Raised = tuple[int, TypeKey, dict[int, int]]
+"""(item, type as the report's run has it, by how much each slot since 1970 rose)."""
 
 
 @dataclass
@@ -46,18 +46,6 @@ class Grown:
 
     units: list[Raised]
     presence: list[Raised]
-
-    def by(self, parts: list[range]) -> list[tuple[set[int], set[int]]]:
-        """(units, presence) of each part of the report's runs: the slots that it raised."""
-        if len(parts) == 1:
-            units, presence = self.units, self.presence
-            return [({slot for _, every in units for slot in every}, {slot for _, every in presence for slot in every})]
-        part_of = [n for n, part in enumerate(parts) for _ in part]
-        found: list[tuple[set[int], set[int]]] = [(set(), set()) for _ in parts]
-        for kind, every in enumerate((self.units, self.presence)):
-            for run, slots in every:
-                found[part_of[run]][kind].update(slots)
-        return found
 
 
 def devices_by_code(db: apsw.Connection, code: int, first_day: int, last_day: int = 1 << 40) -> set[int]:
@@ -88,7 +76,7 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
     grown = Grown([], [])
     newest = slot_of(time)
     by_day: dict[int, dict[SeriesKey, list[_Part]]] = {}
-    for place, run in enumerate(record.runs):
+    for run in record.runs:
         slot, counts = newest - run.back, run.counts
         while counts:
             day, begin = divmod(slot, SLOTS_PER_DAY)
@@ -96,7 +84,7 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
             branch = record.branch
             if slot < record.apart:
                 branch, n = TOGETHER, min(n, record.apart - slot)
-            key, part = (branch, run.item, run.type), (place, begin, counts[:n])
+            key, part = (branch, run.item, run.type), (begin, counts[:n])
             of_day = by_day.get(day)
             if of_day is None:
                 by_day[day] = {key: [part]}
@@ -113,8 +101,8 @@ def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
     return grown
 
 
-_Part = tuple[int, int, list[int]]
-"""(place of the run, first slot of the day, counts): the part of a run that lies in one day and on one branch."""
+_Part = tuple[int, list[int]]
+"""(first slot of the day, counts): the part of a run that lies in one day and on one branch."""
 
 
 def _merge_day(
@@ -138,9 +126,11 @@ def _merge_day(
         elif series.closed_sum is not None:
             continue
         if kind == PRESENCE:
-            presence.raise_parts(series, item, parts, grown.presence)
+            rises, raised = presence.raise_parts(series, item, parts), grown.presence
         else:
-            units.raise_parts(key, series, parts, grown.units)
+            rises, raised = units.raise_parts(key, series, parts), grown.units
+        if rises:
+            raised.append((item, type_key, rises))
     if not (units.changed or presence.changed):
         return
     units.add(code, device)
@@ -167,22 +157,23 @@ class _Units:
             self._move(*self._places.moved.pop())
         return kind
 
-    def raise_parts(self, key: SeriesKey, series: Series, parts: list[_Part], grown: list[Raised]) -> None:
-        """Raise slots of the day of a series of the row; adds to `grown` the slots in which the units did."""
+    def raise_parts(self, key: SeriesKey, series: Series, parts: list[_Part]) -> dict[int, int]:
+        """Raise slots of the day of a series of the row; by how much the units rose in each slot since 1970."""
         branch, item, kind = key
         self._branches.add(branch)
         kin = kin_of(self._row, self._branches, item, kind) if len(self._branches) > 1 else None
         counted, first = self._places.counted_as(kind), self._day * SLOTS_PER_DAY
-        for place, begin, counts in parts:
+        risen: dict[int, int] = {}
+        for begin, counts in parts:
             rises = series.raise_run(begin, counts) if kin is None else raise_among(series, kin, begin, counts)
             if rises:
                 self.changed = True
                 if kin is not None:
                     rises = [(slot, rise) for slot, rise in rises if rise]
-            if rises:
-                grown.append((place, [first + slot for slot, _ in rises]))
-                for slot, rise in rises:
-                    self._grown[item, counted, (first + slot) // SLOTS_PER_HOUR] += rise
+            for slot, rise in rises:
+                risen[first + slot] = rise
+                self._grown[item, counted, (first + slot) // SLOTS_PER_HOUR] += rise
+        return risen
 
     def _move(self, number: int, digest: bytes) -> None:
         """A name that another server put under "(other)" in this row: all of it counts there."""
@@ -232,57 +223,57 @@ class _Presence:
                         self._in_code |= series.slots_as_bits()
                         self._known_in_code = True
 
-    def raise_parts(self, series: Series, item: int, parts: list[_Part], grown: list[Raised]) -> None:
-        """Raise slots of the day, and the activity with them; adds to `grown` the slots that did."""
+    def raise_parts(self, series: Series, item: int, parts: list[_Part]) -> dict[int, int]:
+        """Raise slots of the day, and the activity with them; by how much each slot since 1970 rose."""
         same_item = self._of_item[item]
         spends = self._spends(item)
-        for _, _, counts in () if self._counts else parts:
+        for _, counts in () if self._counts else parts:
             if max(counts) > 1:
                 self._counts = True
                 break
         if spends or self._counts:
-            grown += self._raise_counts(series, item, parts, spends)
+            risen = self._raise_counts(series, item, parts, spends)
         else:
-            grown += self._raise_ones(series, item, parts)
+            risen = self._raise_ones(series, item, parts)
         if series not in same_item:
             same_item.append(series)
+        return risen
 
-    def _raise_ones(self, series: Series, item: int, parts: list[_Part]) -> list[Raised]:
+    def _raise_ones(self, series: Series, item: int, parts: list[_Part]) -> dict[int, int]:
         """Where every count of the day is 1."""
         first, in_item = self._day * SLOTS_PER_DAY, 0
-        raised: list[Raised] = []
+        risen: dict[int, int] = {}
         for one in self._of_item[item]:
             in_item |= one.bits
         in_code = self._in_code
-        for place, begin, counts in parts:
+        for begin, counts in parts:
             slots = series.raise_ones(begin, counts)
             if not slots:
                 continue
-            if not raised:
+            if not risen:
                 of_item, of_code = self._begin(item)
-            raised.append((place, [first + slot for slot in slots]))
             for slot in slots:
+                risen[first + slot] = 1
                 if not in_item >> slot & 1:
                     of_item[slot] += 1
                 if not in_code >> slot & 1:
                     of_code[slot] += 1
         self._in_code = in_code | series.bits
-        return raised
+        return risen
 
-    def _raise_counts(self, series: Series, item: int, parts: list[_Part], spends: bool) -> list[Raised]:
+    def _raise_counts(self, series: Series, item: int, parts: list[_Part], spends: bool) -> dict[int, int]:
         same_item = [one for one in self._of_item[item] if one is not series]
         first = self._day * SLOTS_PER_DAY
-        raised: list[Raised] = []
-        for place, begin, counts in parts:
+        risen: dict[int, int] = {}
+        for begin, counts in parts:
             higher = [(slot, count) for slot, count in enumerate(counts, begin) if count > series.get(slot)]
             if not higher:
                 continue
-            if not raised:
+            if not risen:
                 of_item, of_code = self._begin(item)
-            raised.append((place, [first + slot for slot, _ in higher]))
             for slot, count in higher:
                 before = max([series.get(slot), *[one.get(slot) for one in same_item]])
-                series.raise_to(slot, count)
+                risen[first + slot] = series.raise_to(slot, count)
                 if count > before:
                     of_item[slot] += count - before
                     if spends:
@@ -290,7 +281,7 @@ class _Presence:
                 if not self._in_code >> slot & 1:
                     of_code[slot] += 1
                     self._in_code |= 1 << slot
-        return raised
+        return risen
 
     def _begin(self, item: int) -> tuple[array[int], array[int]]:
         """The activity of an item and of the code, in which the device is active from now on if it was not."""

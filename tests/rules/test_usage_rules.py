@@ -97,15 +97,25 @@ def test_a_name_without_a_number_has_a_digest_of_twelve_bytes() -> None:
 def test_entries_of_one_slot_are_judged_in_their_order_each_by_what_it_adds() -> None:
     entries = [
         entry(5, {"QR": 2, "Aztec": 1}), entry(6, {"QR": 9}), entry(5, {"QR": 2, "Aztec": 4}), entry(5, {"QR": 1}),
-        entry(6, {"QR": 10}), entry(5, {"QR": 3}), entry(7),
+        entry(6, {"QR": 10}), entry(5, {"QR": 3}), entry(7), entry(7), entry(5), entry(8, {"Aztec": 0}),
     ]  # fmt: skip
-    assert list(usage.turns_of(one.slot for one in entries)) == [0, 0, 1, 2, 1, 3, 0]
-    assert usage.in_turns(lease((1, ("QR",))), entries) == [
-        {(0, None): {5: 1, 6: 1, 7: 1}, (0, "QR"): {5: 2, 6: 9}, (0, "Aztec"): {5: 1}},
-        {(0, None): {}, (0, "QR"): {6: 10}, (0, "Aztec"): {5: 4}},
-        {(0, None): {}, (0, "QR"): {}},
-        {(0, None): {}, (0, "QR"): {5: 3}},
-    ]
+    series = usage.gather(lease((1, ("QR",))), entries)
+    in_order = [True, True, True, False, True, True, True, False, False, False]
+    assert usage.judge_in_order(entries, series, series) == in_order, "nothing was stored"
+    assert usage.judge_in_order(entries, series, {}) == [False] * 10, "all of it was"
+    stored = {(0, "QR"): {5: 1, 6: 1}, (0, "Aztec"): {5: 4}, (0, None): {7: 1}}
+    in_order = [True, False, True, False, True, True, True, False, False, False]
+    assert usage.judge_in_order(entries, series, stored) == in_order, "2 and 9 of QR were"
+
+
+def test_instances_of_one_slot_are_judged_for_each_item_up_to_those_of_the_lease() -> None:
+    entries = [entry(5, None, n) for n in (1, 2, 2, 3, 9, None)] + [entry(6, {"QR": 1}, 2), entry(6), entry(6, None, 1)]
+    series = usage.gather(lease((2, ()), (4, ())), entries)
+    assert series[0, None] == {5: 2, 6: 2}
+    found = usage.judge_in_order(entries, series, series)
+    assert found == [True, True, False, True, True, False, True, True, False], "6 rises by its default, of one item"
+    found = usage.judge_in_order(entries, series, {(0, None): {5: 1}, (1, None): {5: 1}})
+    assert found == [False, True, False, False, True, False, False, False, False], "stored were 1 and 3"
 
 
 def test_branches_and_presence_are_numbered_as_they_are_stored() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -17,6 +18,7 @@ from lts.service.metering.report import Reported
 from lts.store import activityrow, records
 from lts.store.records import Kind, decode_payload
 from lts.store.transaction import Transaction
+from tests.support.cost import assert_no_dearer
 from tests.support.counted import SLOT, program, verified
 from tests.support.kit import Lab, entry, item
 
@@ -174,6 +176,43 @@ def test_alternate_slots_are_a_run_for_each_series(server: Lab) -> None:
     active = [n for number, data in sorted(day.items()) for n in activityrow.decode(data)[:SLOTS_PER_DAY]]
     assert sum(active) == 102
     assert verified(server)
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_slot_named_often_is_stored_as_if_it_were_named_once(server: Lab, before: int) -> None:
+    server.load(item(way="concurrentInstance", quota=10, graceQuota=0))
+    one = server.authorize(instances=4)
+    server.report_many(one.lease, [Entry(SLOT, "", {"QR": before}, before // 2)])
+    entries: list[Entry | BadEntry] = [Entry(SLOT, str(n), {"QR": n, f"t{n % 7}": 1}, n) for n in range(1, 40)]
+    entries += [Entry(SLOT, "", {}, 9), Entry(SLOT, "", {"t0": 1, "t1": 1, "QR": 39})]
+    answer = server.report_many(one.lease, entries)
+    (payload,) = server.rows("SELECT payload FROM changes WHERE kind = 11 ORDER BY serial DESC LIMIT 1")[0]
+    record = decode_payload(Kind.REPORTED, payload)
+    assert isinstance(record, records.Reported)
+    assert sorted(run.counts for run in record.runs) == [[1]] * 7 + [[4], [39]], "a run for each type, one of presence"
+    assert [one.status for one in answer.results] == ["counted"] * 39 + ["unchanged"] * 2
+    assert server.report_many(one.lease, entries[::-1]).results[0].status == "unchanged"
+    assert server.used() == 39 + 7
+    assert verified(server)
+
+
+def test_growing_counts_of_one_slot_cost_no_more_than_those_of_others(server: Lab) -> None:
+    one = program(server)
+    slots = iter(range(SLOT - 5000, SLOT - 10))
+
+    def report(entries: list[Entry | BadEntry]) -> None:
+        server.report_many(one.lease, entries)
+
+    def apart() -> list[Entry | BadEntry]:
+        return [entry(next(slots), {f"t{m}": 1 for m in range(30)}) for _ in range(100)]
+
+    def together() -> list[Entry | BadEntry]:
+        slot = next(slots)
+        return [entry(slot, {f"t{m}": 1 + n for m in range(30)}) for n in range(100)]
+
+    report(together())
+    with mock.patch.object(time, "thread_time", time.process_time):  # the writer has its own thread
+        assert_no_dearer(lambda: report(together()), lambda: report(apart()), 1.6)
 
 
 def test_a_change_of_a_piece_stays_of_bounded_size(server: Lab) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -16,20 +17,22 @@ from lts.service.core.context import Context
 from lts.service.metering import newnames
 from lts.store import records, typenames
 from lts.store.transaction import Transaction
+from lts.store.usage import Grown
 
 Series = Mapping[usage.SeriesKey, dict[int, int]]
 Kinds = dict[str, int | bytes]
+Highest = dict[tuple[int, int | bytes], tuple[usage.SeriesKey, dict[int, int]]]
 _GAP = 20
 """Slots without a count, an hour of them, that a run passes over as counts of 0: a run costs more than they do."""
 
 
 class Counting(NamedTuple):
-    """`turns` are the places of the runs that come of the first entry of each slot, of the second ones, and so on;
+    """`highest` are the counts by (item, type) of the runs, where entries name one slot twice, else nothing;
     `rejected` has a place for each entry, None where it counts; `folded` are the names that count under "(other)",
     `license_name` the license they were charged to."""
 
     runs: tuple[records.Run, ...]
-    turns: list[range]
+    highest: Highest
     rejected: list[Result | None]
     folded: frozenset[str]
     license_name: LicenseName
@@ -64,21 +67,29 @@ def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], n
     good = _good(entries, rejected)
     some_twice = len(series[0, None]) < len(good)
     runs: list[records.Run] = []
-    turns: list[range] = []
+    highest: Highest = {}
     newest = slot_of(now)
     alike: dict[int, int] = {}
     split: list[tuple[int, list[int]]] = []  # of the series before, since presence in items is often the same
-    for turn in usage.in_turns(sender.lease, good) if some_twice else [series]:
-        first = len(runs)
-        for (position, name), slots in turn.items():
-            item = sender.items[position].key
-            kind = usage.PRESENCE if name is None else kinds[name]
-            if slots != alike:
-                alike, split = slots, _split(slots, newest)
-            runs += [records.Run(item, kind, back, counts) for back, counts in split]
-        turns.append(range(first, len(runs)))
+    for key, slots in series.items():
+        position, name = key
+        item = sender.items[position].key
+        kind = usage.PRESENCE if name is None else kinds[name]
+        if slots != alike:
+            alike, split = slots, _split(slots, newest)
+        runs += [records.Run(item, kind, back, counts) for back, counts in split]
+        if some_twice:
+            highest[item, kind] = key, slots
     charged = sender.items[min(folded.values(), default=0)]
-    return Counting(tuple(runs), turns, rejected, frozenset(folded), charged.license_name)
+    return Counting(tuple(runs), highest, rejected, frozenset(folded), charged.license_name)
+
+
+def in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool]:
+    """Whether each of some entries raised a count, where some name the same slot."""
+    rises: dict[usage.SeriesKey, dict[int, int]] = {}
+    for item, kind, of_day in chain(grown.units, grown.presence):
+        rises.setdefault(highest[item, kind][0], {}).update(of_day)
+    return usage.judge_in_order(entries, dict(highest.values()), rises)
 
 
 def has_room_apart(tx: Transaction, sender: Sender, branch: int, apart: int, entries: list[Entry]) -> bool:

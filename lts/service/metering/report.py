@@ -28,7 +28,7 @@ from lts.service.metering.authorize import (
     seat_records,
     token_of,
 )
-from lts.service.metering.counting import Counting, Sender, count, has_room_apart
+from lts.service.metering.counting import Counting, Sender, count, has_room_apart, in_order
 from lts.service.metering.leased import leased, not_held
 from lts.service.metering.renewal import may_renew, renewal
 from lts.service.metering.standing import NOTHING, counted
@@ -207,22 +207,20 @@ def _finish(
 def _results(
     recorded: _Counted | _Recorded, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]
 ) -> list[Result]:
-    folded, (first, *later) = recorded.counting.folded, recorded.grown.by(recorded.counting.turns)
-    units, presence = first
+    folded, highest, grown = recorded.counting.folded, recorded.counting.highest, recorded.grown
+    units, presence = (set[int]().union(*[rises for _, _, rises in every]) for every in (grown.units, grown.presence))
     late = iter(recorded.counting.rejected)
     plain = [
         Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
         for entry in entries
     ]
-    if not (later or folded or any(recorded.counting.rejected) or any(rejected)):
+    if not (highest or folded or any(recorded.counting.rejected) or any(rejected)):
         return plain
     results = [refusal or next(late) or one for refusal, one in zip(rejected, plain, strict=True)]
-    if later:
+    if highest:
         good = [(n, e) for n, e in enumerate(entries) if isinstance(e, Entry) and results[n].status != "rejected"]
-        for (n, one), turn in zip(good, usage.turns_of(one.slot for _, one in good), strict=True):
-            if turn:
-                grown = later[turn - 1][0 if one.usage else 1]
-                results[n] = results[n]._replace(status="counted" if one.slot in grown else "unchanged")
+        for (n, one), raised in zip(good, in_order([e for _, e in good], highest, grown), strict=True):
+            results[n] = Result(one.slot_text, "counted" if raised else "unchanged")
     if folded:
         for n, (entry, result) in enumerate(zip(entries, results, strict=True)):
             if result.status == "counted" and isinstance(entry, Entry):
