@@ -27,7 +27,7 @@ from tests.support.kit import NOON, Lab, Vendor, entry, item
 
 @pytest.fixture
 def few_names() -> Any:
-    with mock.patch.object(newnames, "OF_DEVICE", 2), mock.patch.object(newnames, "OF_LICENSE", 3):
+    with mock.patch.object(newnames, "OF_DEVICE", 1), mock.patch.object(newnames, "OF_LICENSE", 3):
         yield
 
 
@@ -53,6 +53,29 @@ def test_names_over_the_limit_count_each_by_itself_under_other(server: Lab, few_
     assert server.used() == 1 + 1 + 24 + 8
     assert usage.usage(server.ctx, grouping="device").total == server.used()
     assert verified(server)
+
+
+def test_a_module_of_the_lease_has_its_name_when_there_is_no_room_for_others(server: Lab, few_names: None) -> None:
+    modules = [f"module {n}" for n in range(5)]
+    code = server.load(item("a", quota=10**6), item("b", modules=modules, quota=10**6))
+    for n in range(5):
+        server.report(server.authorize().lease, {f"stranger {n}": 1})
+    with mock.patch.object(typenames, "MAX_TYPES", 0), mock.patch.object(newnames, "MOST_OF_ROW", 0):
+        lease = server.authorize(code, modules=("module 0", "QR")).lease
+        found = server.report(lease, dict.fromkeys(modules, 2), SLOT, None).results[0]
+        assert (found.status, found.detail) == ("counted", None), "also a module that the lease was not asked for"
+        found = server.report(lease, {"module 0": 3, "other": 1}, SLOT, None).results[0]
+        assert (found.status, found.code) == ("rejected", 144)
+    units = by_type(server)
+    assert [units[name] for name in modules] == [2] * 5
+    assert units["(other)"] == 2, "of five strangers three had room"
+
+
+def test_modules_take_no_room_of_new_names(server: Lab, few_names: None) -> None:
+    server.load(item(modules=["A", "B", "C", "D"]))
+    lease = server.authorize(modules=("A", "B", "C", "D")).lease
+    server.report(lease, {"A": 1, "B": 1, "C": 1, "D": 1, "x": 1, "y": 1})
+    assert by_type(server) == {"A": 1, "B": 1, "C": 1, "D": 1, "x": 1, "(other)": 1}
 
 
 def test_names_that_were_not_stored_take_no_room(server: Lab, few_names: None) -> None:

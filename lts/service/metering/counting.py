@@ -114,14 +114,20 @@ def _good(entries: list[Entry], rejected: list[Result | None]) -> list[Entry]:
 
 
 def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: int) -> Kinds:
-    """What stands for each name in the feed: its number, else its digest."""
-    known = tx.types
-    return {
-        name: known.get(name)
-        or newnames.number(tx, ctx.today, name, sender.uuid, sender.items[position].license_name, now)
-        for position, name in series
-        if name is not None
-    }
+    """What stands for each name in the feed: its number, else its digest. Modules have one always: a vendor signs
+    how many there are."""
+    kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
+    if 0 in kinds.values():
+        modules = frozenset(chain.from_iterable(item.item.modules for item in sender.items))
+        for position, name in series:
+            if name is None or kinds[name]:
+                continue
+            if name in modules:
+                kinds[name] = typenames.number_of(tx, name, now)
+            else:
+                charged = sender.items[position].license_name
+                kinds[name] = newnames.number(tx, ctx.today, name, sender.uuid, charged, now)
+    return kinds
 
 
 def _folded(series: Series, kinds: Kinds) -> dict[str, int]:
