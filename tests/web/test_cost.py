@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from msgspec.json import Decoder as ReportReader
 from waitress.adjustments import Adjustments
 
 from bench import hostile
@@ -16,11 +17,12 @@ from lts.errors import Malformed, TokenError
 from lts.httpd import framing
 from lts.httpd.listen import MAX_HEADER_BYTES
 from lts.httpd.parser import Parser
+from lts.rules.usage import BadEntry
 from lts.strictjson import strict_json
 from lts.web import bodytree, messages
 from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
-from lts.web.client.reports import read_report
+from lts.web.client.reports import ReportMessage, read_report
 from lts.web.messages import leases_in, read_authorize, read_release
 from tests.support.cost import assert_linear, assert_no_dearer
 
@@ -105,6 +107,28 @@ def test_a_json_body_of_any_form_is_read_in_linear_time(
     read: Callable[[bytes], Any], make: Callable[[int], bytes]
 ) -> None:
     assert_linear(make, read, MIB // 4)
+
+
+def many_names(more: bytes) -> Callable[[int], bytes]:
+    """A report of one entry with so many type names, whose sender may want it to be read the careful way."""
+
+    def make(names: int) -> bytes:
+        usage = json.dumps({f"k{n}": 1 for n in range(names)}).encode()
+        return b'{"lease": "a.b.c", "reports": [{"slot": "2026-11-25T10:00:00Z", "usage": ' + usage + more
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "more", [b"}]}", rb""", "x": "\u003a:"}]}""", b"}, 1]}"], ids=["plain", "escaped", "beside a bad one"]
+)
+def test_an_entry_of_very_many_names_is_not_read_the_careful_way(more: bytes) -> None:
+    body = many_names(more)(60_000)
+    told = BadEntry("2026-11-25T10:00:00Z", "reports[0].usage", "names over 200 types")
+    assert read_report(body).entries[0] == told
+    assert_linear(many_names(more), read_report, 100_000)
+    plain = many_names(b"}]}")(60_000)
+    assert_no_dearer(lambda: read_report(body), lambda: ReportReader(ReportMessage).decode(plain), 4)
 
 
 def test_a_token_whose_header_holds_very_many_names_is_refused_before_it_is_read() -> None:

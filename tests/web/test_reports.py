@@ -104,6 +104,30 @@ def test_an_entry_of_too_many_types_is_rejected_whether_or_not_its_names_were_se
         assert all(isinstance(one, Entry) for one in read_report(sent(names[:200], names[200:])).entries)
 
 
+@pytest.mark.parametrize("count", [1, -1])
+@pytest.mark.parametrize("more", ["", ', "later": "\\u003a"', ', "cloneToken": "x", "cloneToken": "y"'])
+def test_an_entry_of_too_many_types_leaves_the_others_what_they_are(more: str, count: int) -> None:
+    many = json.dumps({"slot": "nonsense \0", "usage": {f"name {n}": count for n in range(201)}})
+    some = [entry("1"), many, entry('1, "QR Code": 2'), many, json.dumps({"slot": "nonsense", "usage": {}}), entry("3")]
+    body = text(*some)
+    body = b'{"u": [' + many.encode() + b"], " + body[1:-1] + more.encode() + b"}"
+    if "cloneToken" in more:
+        with pytest.raises(Malformed, match="cloneToken"):
+            read_report(body)
+        return
+    found = read_report(body)
+    assert found.refused == 4
+    first, *bad, last = found.entries
+    assert isinstance(first, Entry) and isinstance(last, Entry)
+    assert [(one.field, one.detail) for one in bad if isinstance(one, BadEntry)] == [
+        ("reports[1].usage", "names over 200 types"),
+        ("reports[2].usage.QR Code", "stands twice"),
+        ("reports[3].usage", "names over 200 types"),
+        ("reports[4].slot", "is not a time such as 2026-11-25T02:03:04Z"),
+    ]
+    assert bad[0].slot_text is None, "it cannot be shown"
+
+
 @pytest.mark.parametrize(
     ("name", "good"),
     [
@@ -226,7 +250,7 @@ TOKENS = st.dictionaries(st.sampled_from(["chain", "cloneToken"]), st.sampled_fr
 def test_the_fast_way_and_the_careful_way_agree(entries: list[Any], ascii_only: bool, tokens: dict[str, Any]) -> None:
     message = {"lease": "a.b.c", **tokens, "reports": entries}
     data = json.dumps(message, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    careful = outcome(lambda body: reports._careful(read_tree(body, "reports")), data)
+    careful = outcome(lambda body: reports._careful(read_tree(body, "reports"), {}), data)
     assert outcome(read_report, data) == careful
 
 

@@ -9,6 +9,7 @@ judges entry by entry. Both give the same entries.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Container, Iterable
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
@@ -37,10 +38,12 @@ from lts.web.messages import (
 MAX_VALUES = 400_000
 """In a report that has to be read the careful way; 15,000 slots of a dozen types are half of it."""
 MAX_TYPE_LENGTH = 200
+_LEAST_OF_TYPE = len('"a":0')
 MAX_SLOT_LENGTH = 40
 _KNOWN_SLOTS = 20_000
 _KNOWN_TYPES = 10_000
 _NO_NAME = f"is no type name: 1 to {MAX_TYPE_LENGTH} characters, no control characters, up to 30 marks in a row"
+_TOO_MANY = f"names over {MAX_TYPES} types"
 _COUNT = f"must be a whole number from 0 to {MAX_COUNT}"
 
 Slot = Annotated[str, Meta(max_length=MAX_SLOT_LENGTH, description="A time in the 3-minute slot, RFC 3339 with offset")]
@@ -75,6 +78,12 @@ class _Entries(Struct):
     reports: list[msgspec.Raw]
 
 
+class _Loose(Struct):
+    slot: Slot
+    usage: dict[str, Any]
+    instances: Instances | None | UnsetType = UNSET
+
+
 class Report(NamedTuple):
     """What a report says; `entries` in the order sent, `counts` of them all, `names` of types in them, how many of them
     are `refused`."""
@@ -89,6 +98,7 @@ class Report(NamedTuple):
 
 _decode = msgspec.json.Decoder(ReportMessage).decode
 _decode_entries = msgspec.json.Decoder(_Entries).decode
+_decode_loose = msgspec.json.Decoder(_Loose).decode
 _known_types: set[str] = set()
 """Type names already found good, in NFC and without colons: most entries need one subset check."""
 
@@ -98,11 +108,13 @@ def read_report(body: bytes) -> Report:
 
     Raises Malformed for a fault of the envelope; TooLarge for over 15,000 entries.
     """
-    read = _fast(body)
+    message = _decoded(body)
+    read = None if message is None else _fast(body, message)
     if read is not None:
         return read
-    _check_number(body)
-    return _careful(read_tree(body, "reports", MAX_VALUES))
+    apart = _apart(body)
+    large = _of_too_many_types(map(_loose, apart) if message is None else message.reports)
+    return _careful(read_tree(_without(body, apart, large) if large else body, "reports", MAX_VALUES), large)
 
 
 def read_lease(body: bytes) -> str:
@@ -111,16 +123,53 @@ def read_lease(body: bytes) -> str:
     return careful(Tree(tree.value, tuple(f for f in tree.faults if f.path[:1] != ("reports",))), _Envelope).lease
 
 
-def _check_number(body: bytes) -> None:
-    """Count the entries of a body that is JSON, at little cost. Raises TooLarge."""
+def _apart(body: bytes) -> list[msgspec.Raw]:
+    """The entries of a body that is JSON, unread, at little cost; none of another. Raises TooLarge."""
+    entries: list[msgspec.Raw] = []
     with contextlib.suppress(*UNREADABLE):
-        if len(_decode_entries(body).reports) > MAX_REPORT_SLOTS:
-            raise TooLarge(f"A report holds up to {MAX_REPORT_SLOTS} slots; send the rest in another one.")
+        entries = _decode_entries(body).reports
+    if len(entries) > MAX_REPORT_SLOTS:
+        raise TooLarge(f"A report holds up to {MAX_REPORT_SLOTS} slots; send the rest in another one.")
+    return entries
 
 
-def _fast(body: bytes) -> Report | None:
+def _decoded(body: bytes) -> ReportMessage | None:
     try:
-        message = _decode(body)
+        return _decode(body)
+    except UNREADABLE:
+        return None
+
+
+def _loose(entry: msgspec.Raw) -> _Loose | None:
+    """An entry that may be of too many types."""
+    if len(memoryview(entry)) > MAX_TYPES * _LEAST_OF_TYPE:
+        with contextlib.suppress(*UNREADABLE):
+            return _decode_loose(entry)
+    return None
+
+
+def _of_too_many_types(entries: Iterable[ReportEntry | _Loose | None]) -> dict[int, BadEntry]:
+    """Those of it by position: they are refused whatever else is in them, and need not be read the careful way."""
+    return {
+        n: BadEntry(_told_slot(sent.slot), f"reports[{n}].usage", _TOO_MANY)
+        for n, sent in enumerate(entries)
+        if sent is not None and len(sent.usage) > MAX_TYPES
+    }
+
+
+def _without(body: bytes, entries: list[msgspec.Raw], left_out: Container[int]) -> bytes:
+    """A body with 0 in place of its entries at some positions."""
+    kept, end = [], 0
+    for n, entry in enumerate(entries):
+        if n in left_out:
+            begin = body.index(entry, end)
+            kept += [body[end:begin], b"0"]
+            end = begin + len(memoryview(entry))
+    return b"".join([*kept, body[end:]])
+
+
+def _fast(body: bytes, message: ReportMessage) -> Report | None:
+    try:
         if not 0 < len(message.reports) <= MAX_REPORT_SLOTS:
             return None
         usages = [sent.usage for sent in message.reports]
@@ -176,7 +225,8 @@ def _type_name(name: str) -> str | None:
     return name
 
 
-def _careful(tree: Tree) -> Report:
+def _careful(tree: Tree, refused: dict[int, BadEntry]) -> Report:
+    """The report in a tree, with the entries at some positions `refused` already."""
     inside: dict[int, Found] = {}
     outside: list[Found] = []
     for found in tree.faults:
@@ -188,23 +238,17 @@ def _careful(tree: Tree) -> Report:
     envelope = careful(Tree(tree.value, tuple(outside)), _Envelope)
     if not envelope.reports:
         raise Malformed("reports is empty; send at least one slot.", field="reports")
-    entries = [_entry(sent, n, inside.get(n)) for n, sent in enumerate(envelope.reports)]
+    entries = [refused.get(n) or _entry(sent, n, inside.get(n)) for n, sent in enumerate(envelope.reports)]
     usages = [entry.usage for entry in entries if isinstance(entry, Entry)]
     counts, names = sum(map(len, usages)), len(set().union(*usages))
-    refused = len(entries) - len(usages)
-    return Report(envelope.lease, clone_token(envelope.clone_token, envelope.chain), entries, counts, names, refused)
-
-
-class _Loose(Struct):
-    slot: Slot
-    usage: dict[str, Any]
-    instances: Instances | None | UnsetType = UNSET
+    token = clone_token(envelope.clone_token, envelope.chain)
+    return Report(envelope.lease, token, entries, counts, names, len(entries) - len(usages))
 
 
 def _entry(sent: Any, position: int, found: Found | None) -> Entry | BadEntry:
     where = f"reports[{position}]"
     text = sent.get("slot") if isinstance(sent, dict) else None
-    text = text if isinstance(text, str) and len(text) <= MAX_SLOT_LENGTH and text.isprintable() else None
+    text = _told_slot(text) if isinstance(text, str) else None
     if found is not None:
         return BadEntry(text, path_text(found.path), found.detail)
     try:
@@ -221,6 +265,10 @@ def _entry(sent: Any, position: int, found: Found | None) -> Entry | BadEntry:
     return Entry(slot, entry.slot, usage, entry.instances or None)
 
 
+def _told_slot(text: str) -> str | None:
+    return text if len(text) <= MAX_SLOT_LENGTH and text.isprintable() else None
+
+
 def _refused(text: str | None, where: str, error: Exception) -> BadEntry:
     detail, field = words_of(error)
     if field == "body":
@@ -231,7 +279,7 @@ def _refused(text: str | None, where: str, error: Exception) -> BadEntry:
 def _usage(sent: dict[str, Any], where: str) -> dict[str, int] | tuple[str, str]:
     """The counts by type in NFC, or (field, fault)."""
     if len(sent) > MAX_TYPES:
-        return where, f"names over {MAX_TYPES} types"
+        return where, _TOO_MANY
     usage: dict[str, int] = {}
     for name, count in sent.items():
         field = f"{where}.{shown(name)}"
