@@ -10,7 +10,8 @@ from lts import plainfile
 from lts.cli.files import read_file
 from lts.cli.options import JSON_WORDS, add_deployment, uses_only, whole_number
 from lts.cli.output import note, print_json, print_table
-from lts.client import Client
+from lts.client import Client, Unreachable
+from lts.client.transport import split
 from lts.crypto import PublicKey
 from lts.errors import AdminError, TokenError
 from lts.protocol import Lease, LicenseKey, iso, parse_iso, slot_of
@@ -121,6 +122,10 @@ def client_of(args: argparse.Namespace) -> Client:
     if key is None:
         if not args.code:
             raise AdminError("usage", "Give --code with --server.")
+        try:
+            split(args.server)
+        except Unreachable as error:
+            raise AdminError("usage", f"--server is wrong: {error.detail}") from error
         key = LicenseKey((args.server,), None, args.code, args.password, None).encode()
     return Client(
         key,
@@ -144,13 +149,15 @@ def _authorize(args: argparse.Namespace) -> int:
     _check_kept(client, _state_folder(args))
     lease = client.authorize()
     if args.json:
-        print_json({"deviceId": client.device_id, "lease": client.lease_text, "certificates": client.certificates,
-                    "claims": lease.claims()})  # fmt: skip
+        print_json({"deviceId": client.device_id, "unanswered": client.unanswered, "lease": client.lease_text,
+                    "certificates": client.certificates, "claims": lease.claims()})  # fmt: skip
         return 0
-    print(
-        f"Device {client.device_id} is authorized for {args.product or PRODUCT} ({args.deployment}) until"
-        f" {iso(lease.expires_at)} by code {lease.handshake_code}."
-    )
+    until = f"until {iso(lease.expires_at)} by code {lease.handshake_code}"
+    if client.unanswered:
+        print(f"No server answered: {client.unanswered}")
+        print(f"The lease kept in {_state_folder(args)} goes on: it lets device {client.device_id} use these {until}.")
+    else:
+        print(f"Device {client.device_id} is authorized for {args.product or PRODUCT} ({args.deployment}) {until}.")
     _print_items(lease)
     return 0
 
@@ -181,10 +188,13 @@ def _report(args: argparse.Namespace) -> int:
     answer = client.report(usage, slot)
     if args.json:
         print_json(answer)
-        return 0
-    rows = [(r["slot"], r["status"], r.get("detail") or "") for r in answer["results"]]
-    print_table(("Slot", "Status", ""), rows, "Nothing was reported.")
-    return int(any(result["status"] == "rejected" for result in answer["results"]))
+    else:
+        rows = [(r["slot"], r["status"], r.get("detail") or "") for r in answer["results"]]
+        print_table(("Slot", "Status", ""), rows, "Nothing was reported.")
+    for result in answer["results"]:
+        if result["status"] == "rejected":
+            raise AdminError("rejected", f"The server rejected the report ({result['code']}): {result['detail']}")
+    return 0
 
 
 def _release(args: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lts.cli.options import uses_only
 from lts.conformance import driver, run_all
+from lts.errors import AdminError
 from lts.rules.plural import counted
 
 VECTORS = Path(__file__).resolve().parents[2] / "tests" / "vectors"
@@ -35,4 +36,6 @@ def _run(args: argparse.Namespace) -> int:
     with driver(args.target) as drive:
         failed = run_all(drive, args.vectors, tell)
     print(f"{total - failed} of {counted(total, 'vector')} hold.")
-    return int(failed > 0)
+    if failed:
+        raise AdminError("no-conformance", f"{failed} of {counted(total, 'vector')} failed, as told above.")
+    return 0

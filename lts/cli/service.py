@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 from lts.cli.options import uses_only
 from lts.cli.place import is_frozen
+from lts.errors import AdminError
 
 
 class System(Protocol):
@@ -70,4 +71,6 @@ def _remove(_: argparse.Namespace) -> int:
 
 
 def _status(_: argparse.Namespace) -> int:
-    return 0 if _system().is_running() else 1
+    if not _system().is_running():
+        raise AdminError("not-running", "The service does not run.")
+    return 0

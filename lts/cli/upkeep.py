@@ -208,12 +208,15 @@ def _doctor(args: argparse.Namespace) -> int:
     try:
         config = config_of(args)
     except LtsError as error:
-        print(f"[!!] {error.detail}")
-        return 1
-    findings = [*doctor.examine(config), *(doctor.Finding(doctor.FAULT, words) for words in _told_by_server(config))]
+        findings = [doctor.Finding(doctor.FAULT, error.detail)]
+    else:
+        told = (doctor.Finding(doctor.FAULT, words) for words in _told_by_server(config))
+        findings = [*doctor.examine(config), *told]
     for finding in findings:
         print(f"[{finding.level}] {finding.words}")
-    return int(any(finding.level == doctor.FAULT for finding in findings))
+    if faults := sum(finding.level == doctor.FAULT for finding in findings):
+        raise DataFolderError(f"{counted(faults, 'fault')} found.")
+    return 0
 
 
 def _told_by_server(config: Config) -> list[str]:

@@ -98,6 +98,8 @@ class Client:
         self.certificates: list[str] = []
         self._lease_server: str | None = None
         self._moved = False
+        self.unanswered: str | None = None
+        """Why the last `authorize` left the lease at hand as it was, since no server answered; None when one did."""
         self._restore()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -138,7 +140,8 @@ class Client:
         return self._state.fault or self._journal.fault
 
     def authorize(self) -> Lease:
-        """Get a lease, or keep the one at hand when no server answers. Raises Refused, Unreachable, NotTrusted."""
+        """Get a lease, or keep the one at hand when no server answers (`unanswered` says why). Raises Refused,
+        Unreachable, NotTrusted."""
         with self._lock:
             token = self._state.fact("chain")
             body = {
@@ -151,12 +154,14 @@ class Client:
                 "clientTime": iso(int(self._clock())),
                 "clientName": NAME,
             }
+            self.unanswered = None
             try:
                 server, answer = self._servers.call("authorize", body)
-            except Unreachable:
-                if self.lease is not None:
-                    return self.lease
-                raise
+            except Unreachable as error:
+                if self.lease is None:
+                    raise
+                self.unanswered = error.detail
+                return self.lease
             self._take_time(answer)
             self._take_lease(server, str(answer.get("lease")), answer.get("certificates") or [])
             self._take_token(token, answer)

@@ -34,7 +34,7 @@ class HttpTransport:
     def post(self, url: str, body: dict[str, Any], timeout: float) -> tuple[int, dict[str, Any]]:
         """POST as JSON, all of it within `timeout`, a slow resolver too; redirects are not followed, so that a lease is
         never asked for elsewhere."""
-        parts, port = _split(url)
+        parts, port = split(url)
         payload = json.dumps(body, ensure_ascii=False).encode("utf-8")
         secure = self._trusted() if parts.scheme == "https" else None
         try:
@@ -53,7 +53,7 @@ class HttpTransport:
         return self._context
 
 
-def _split(url: str) -> tuple[SplitResult, int | None]:
+def split(url: str) -> tuple[SplitResult, int | None]:
     """The parts of a server's URL and its port. Raises Unreachable for what is none."""
     try:
         parts = urlsplit(url)
