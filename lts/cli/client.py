@@ -56,7 +56,7 @@ def _who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", dest="product_version", help="the product's version, such as 8.2.5")
     parser.add_argument("--edition", help="the product's edition")
     add_deployment(parser)
-    parser.add_argument("--modules", default="", metavar="A,B", help="features asked for (default: all)")
+    parser.add_argument("--modules", metavar="A,B", help="features asked for (default: all)")
     parser.add_argument(
         "--instances", type=whole_number, default=1, metavar="N", help="instances asked for (default: 1)"
     )
@@ -133,7 +133,7 @@ def client_of(args: argparse.Namespace) -> Client:
         version=args.product_version,
         edition=args.edition,
         deployment_type=args.deployment,
-        modules=tuple(module for module in args.modules.split(",") if module),
+        modules=tuple(module for module in (args.modules or "").split(",") if module),
         instances=args.instances,
         validation={"domain": args.domain} if args.domain else None,
         vendor_key=_vendor_key(args.vendor_key),

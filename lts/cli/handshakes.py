@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from lts.cli import ask
 from lts.cli.admin import Session, session
-from lts.cli.options import JSON_WORDS, config_of
+from lts.cli.options import JSON_WORDS, config_of, or_empty
 from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
 from lts.rules.plural import counted
@@ -65,12 +65,12 @@ def _whose(parser: argparse.ArgumentParser) -> None:
 
 def _fields(parser: argparse.ArgumentParser) -> None:
     words = f"an item by its number, with a cap; all that are named are the code's items; {_NONE}"
-    parser.add_argument("--item", action="append", metavar="NO[:CAP]", help=words)
-    parser.add_argument("--password", help="session password; '' removes it")
-    parser.add_argument("--domain", action="append", help=f"only for this web domain; {_NONE}")
-    parser.add_argument("--application", action="append", help=f"only for this application id; {_NONE}")
-    parser.add_argument("--process", action="append", help=f"only for this process name; {_NONE}")
-    parser.add_argument("--note", help="words about it, which only administrators see")
+    parser.add_argument("--item", action="append", type=or_empty, metavar="NO[:CAP]", help=words)
+    parser.add_argument("--password", type=or_empty, help="session password; '' removes it")
+    parser.add_argument("--domain", action="append", type=or_empty, help=f"only for this web domain; {_NONE}")
+    parser.add_argument("--application", action="append", type=or_empty, help=f"only for this application id; {_NONE}")
+    parser.add_argument("--process", action="append", type=or_empty, help=f"only for this process name; {_NONE}")
+    parser.add_argument("--note", type=or_empty, help="words about it, which only administrators see; '' removes them")
     parser.add_argument("--default", action="store_true", help="make it the organization's default code")
 
 

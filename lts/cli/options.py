@@ -35,6 +35,11 @@ def uses_only(parser: argparse.ArgumentParser, *names: str) -> None:
 _USED = "used_place"
 
 
+def or_empty(text: str) -> str:
+    """The value of an option that may be empty, which removes what it sets."""
+    return text
+
+
 def whole_number(text: str) -> int:
     """The value of an option that counts. Raises ArgumentTypeError."""
     try:

@@ -88,6 +88,13 @@ class Parser(argparse.ArgumentParser):
             return not any(known.startswith(word.partition("=")[0]) for known in self._option_string_actions)
         return word[:2] not in self._option_string_actions
 
+    def _get_value(self, action: argparse.Action, text: str) -> Any:
+        """As argparse; but an empty text, as of a variable that is not set, is none. What may be empty has a type of
+        its own (`lts.cli.options.or_empty`), and other types have words of their own."""
+        if not text and action.type is None and action.choices is None:
+            raise argparse.ArgumentError(action, "it is empty; write a value, or leave it out")
+        return super()._get_value(action, text)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
             self.error(f"there is no command {value!r}{nearest(value, action.choices)}")

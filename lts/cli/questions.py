@@ -36,7 +36,7 @@ def add_parsers(commands: Any) -> None:
     explain.add_argument("--version", dest="product_version", help="the product's version, such as 8.2.5")
     explain.add_argument("--edition", help="the product's edition")
     add_deployment(explain)
-    explain.add_argument("--modules", default="", metavar="A,B", help="features asked for (default: all)")
+    explain.add_argument("--modules", metavar="A,B", help="features asked for (default: all)")
     explain.add_argument("--instances", type=whole_number, default=1, help="instances asked for (default: 1)")
     explain.add_argument("--device", help="UUID of the device that asks (default: one that has no seat)")
     explain.add_argument("--password", help="session password of the code")
@@ -124,7 +124,7 @@ def _explain(args: argparse.Namespace) -> int:
         "version": args.product_version,
         "edition": args.edition,
         "deploymentType": args.deployment,
-        "modules": [module for module in args.modules.split(",") if module],
+        "modules": [module for module in (args.modules or "").split(",") if module],
         "instances": args.instances,
         "deviceId": args.device,
         "sessionPassword": args.password,

@@ -33,7 +33,7 @@ def add_parsers(commands: Any) -> None:
         "--undo",
         metavar="NAME",
         nargs="?",
-        const="",
+        const=True,
         help="put back what was replaced last, or a folder that --list names; can be undone as well",
     )
     what.add_argument(
@@ -107,7 +107,8 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
     folder = datafolder.DataFolder.hold(data_dir)
     try:
         if args.undo is not None:
-            print(f"{data_dir}: {restoring.undo(data_dir, user(), args.undo).words}.")
+            name = None if args.undo is True else args.undo
+            print(f"{data_dir}: {restoring.undo(data_dir, user(), name).words}.")
         elif args.accept_as_is:
             print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
         elif file is not None:

@@ -45,9 +45,9 @@ def test_a_damaged_index_keeps_the_server_from_starting_and_every_command_says_h
 ) -> None:
     way = "stop the server and run `lts verify --rebuild-indexes`"
     assert main(["doctor"]) == 1
-    told = capsys.readouterr()
-    assert way in told.out
-    assert told.err == "lts: 1 fault found.\n"
+    out, err = capsys.readouterr()
+    assert way in out
+    assert err == "lts: 1 fault found.\n"
     assert main(["verify"]) == 1
     assert way in capsys.readouterr().out
     assert main(["serve", "--no-browser", "--port", "0"]) == 1

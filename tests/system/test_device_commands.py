@@ -58,7 +58,7 @@ def test_without_a_lease_there_is_nothing_to_report_under_or_to_give_back(
     )
 
 
-@pytest.mark.parametrize("key", ["xyz", "", "é", "A" * 42])
+@pytest.mark.parametrize("key", ["xyz", " ", "é", "A" * 42])
 def test_a_vendor_key_that_is_none_is_named_as_such(key: str, capsys: Said, tmp_path: Path) -> None:
     told = said_by(capsys, "authorize", "--key", KEY, "--state", tmp_path, "--vendor-key", key)
     assert told.startswith(f"lts: --vendor-key is {key!r}, which is neither a file")

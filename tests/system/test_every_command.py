@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lts.cli.main import main
+from lts.cli.options import or_empty
 from lts.cli.parser import make_parser
 from lts.rules import licensefile
 from tests.support.kit import Vendor, item, lab
@@ -231,6 +232,40 @@ def test_an_empty_name_is_not_the_folder_one_stands_in(
     assert run_here(*words) == 2
     assert "it is empty; name a file or folder." in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def with_an_empty_value() -> Iterator[tuple[str, ...]]:
+    """Every command with one of its options or arguments empty, and nothing after it."""
+    for leaf in LEAVES:
+        parser = make_parser([leaf[0]])
+        for word in leaf:
+            parser = next(
+                group.choices[word] for group in parser._actions if isinstance(group, argparse._SubParsersAction)
+            )
+        before: list[str] = []
+        for action in parser._actions:
+            if action.nargs == 0 or action.type is or_empty:
+                continue
+            yield (*leaf, *before, *action.option_strings[-1:], "")
+            if not action.option_strings and action.nargs is None:
+                before.append("x")
+
+
+@pytest.mark.parametrize("words", sorted(with_an_empty_value()), ids=repr)
+def test_an_empty_value_is_named_and_never_taken_for_none(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(*words) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert "it is empty" in told.err or "''" in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_value_that_removes_something_is_told_by_help() -> None:
+    told = [action.help for _, action in options(make_parser()) if action.type is or_empty]
+    assert len(told) == 12
+    assert all("''" in str(words) for words in told)
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def _holds(folder: Path) -> str:
         return f"a database that cannot be read now: {error.detail.rstrip('.')}"
 
 
-def undo(data_dir: Path, actor: str, name: str = "") -> placing.Plan:
+def undo(data_dir: Path, actor: str, name: str | None = None) -> placing.Plan:
     """Put back what was replaced last, or the folder of that name; what is there now is kept beside in its turn. Raises
     AdminError, DataFolderError."""
     placing.finish(data_dir)
@@ -160,7 +160,7 @@ def undo(data_dir: Path, actor: str, name: str = "") -> placing.Plan:
         raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is no way back to take.")
     # What `accept` kept is no way back: it sets aside what does not belong to the database.
     folder = next((one for one in reversed(kept) if (one / DATABASE).exists()), kept[-1])
-    if name:
+    if name is not None:
         named = [one for one in kept if one.name == name]
         if not named:
             raise AdminError("nothing-replaced", f"{data_dir} keeps no {name}; lts restore --list says what it keeps.")
