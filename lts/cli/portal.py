@@ -9,6 +9,7 @@ from typing import Any
 
 from lts.cli.admin import session
 from lts.cli.options import config_of
+from lts.cli.output import note
 from lts.cli.serve import has_desktop, portal_url
 from lts.errors import AdminError, DataFolderError
 
@@ -19,6 +20,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def _portal(args: argparse.Namespace) -> int:
+    """Also for somebody without rights: by the configuration, which names no server of another data folder."""
     config = config_of(args)
     try:
         with session(config) as server:
@@ -27,8 +29,10 @@ def _portal(args: argparse.Namespace) -> int:
             answer = server.call("GET", "/setup-code")
         url = portal_url(answer["url"], answer["setupCode"])
     except DataFolderError:
-        if os.access(config.data_dir, os.R_OK | os.X_OK) or not config.data_dir.is_dir():
+        named = hasattr(args, "data") or os.environ.get("LTS_DATA_DIR")
+        if named or os.access(config.data_dir, os.R_OK | os.X_OK) or not config.data_dir.is_dir():
             raise
+        note(f"{config.data_dir} is not open to you, so this is the address that the configuration names.")
         url = portal_url(config.url)
     print(url, flush=True)
     if has_desktop():

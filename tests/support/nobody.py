@@ -25,9 +25,11 @@ sys.exit(main(sys.argv[1:]))
 """Run once as root, so that all is loaded: Python's own files may not be open to everybody."""
 
 
-def as_nobody(folder: Path, *words: str, stands_in: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A command by somebody without rights, on the data in `house/data` of a folder."""
-    env = {**environment(), "LTS_DATA_DIR": str(folder / "house" / "data")}
+def as_nobody(
+    folder: Path, *words: str, stands_in: Path | None = None, data_named: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """A command by somebody without rights, on the data in `house/data` of a folder unless that is not `data_named`."""
+    env = environment() | ({"LTS_DATA_DIR": str(folder / "house" / "data")} if data_named else {})
     for place in (folder, *folder.parents):
         if place.name.startswith(("pytest-", "popen-", "test_")):
             place.chmod(0o755)
