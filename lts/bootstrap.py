@@ -57,11 +57,20 @@ def ensure_venv(name: str, lock: Path, *, keep_pip: bool = True) -> Path:
     Python made serves as well. Else it is of this Python. A new one takes the place of the old one once it is whole
     (docs/decisions/0017-environment.md). Raises SetupError.
     """
-    venv = ROOT / name
+    try:
+        return _ensured(ROOT / name, lock, keep_pip=keep_pip)
+    except PermissionError as error:
+        raise SetupError(
+            f"{error.filename} is not open to {_user()} ({error.strerror}), and LTS starts by it; start it as the user"
+            " who set it up, or open that path to this one."
+        ) from error
+
+
+def _ensured(venv: Path, lock: Path, *, keep_pip: bool) -> Path:
     stamp = _stamp(lock)
     if _is_ready(venv, stamp, any_python=not keep_pip) and not envfolder.has_leftovers(venv):
         return python_of(venv)
-    with alone(ROOT / f"{name}.lock"):
+    with alone(venv.with_name(f"{venv.name}.lock")):
         try:
             envfolder.bring_back(venv)
             if not _is_ready(venv, stamp, any_python=not keep_pip):
@@ -83,9 +92,21 @@ def _is_ready(venv: Path, stamp: str, *, any_python: bool) -> bool:
         found = (venv / STAMP).read_text(encoding="utf-8")
     except OSError:
         return False
-    if not python_of(venv).exists():
+    if not _is_there(python_of(venv)):
         return False
     return found == stamp or (any_python and found.split()[:1] == stamp.split()[:1] and _runs(venv, found))
+
+
+def _is_there(python: Path) -> bool:
+    """Whether an environment's Python is there, which may be a link to one that is gone. Raises PermissionError where
+    it leads to a place that is closed to this user, as of another one's own Python."""
+    try:
+        python.stat()
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _runs(venv: Path, stamp: str) -> bool:
@@ -296,7 +317,12 @@ def run(arguments: list[str]) -> int:
     os.environ[STARTED_AS] = json.dumps(started_as(sys.orig_argv[: len(sys.orig_argv) - len(arguments)]))
     if os.name != "nt":
         sys.stdout.flush()
-        os.execv(command[0], command)  # noqa: S606 - our own interpreter
+        try:
+            os.execv(command[0], command)  # noqa: S606 - our own interpreter
+        except OSError as error:
+            say(f"lts: {command[0]} cannot be started ({error.strerror}); check the disk it lies on, or remove"
+                f" {python.parents[1]} and start again.")  # fmt: skip
+            return end(1, arguments)
     return end(_wait(command), arguments)
 
 

@@ -25,13 +25,18 @@ sys.exit(main(sys.argv[1:]))
 """Run once as root, so that all is loaded: Python's own files may not be open to everybody."""
 
 
+def open_to_all(folder: Path) -> None:
+    """Let everybody come to a test's folder, which lies below some of root's own."""
+    for place in (folder, *folder.parents):
+        if place.name.startswith(("pytest-", "popen-", "test_")):
+            place.chmod(0o755)
+
+
 def as_nobody(
     folder: Path, *words: str, stands_in: Path | None = None, data_named: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """A command by somebody without rights, on the data in `house/data` of a folder unless that is not `data_named`."""
     env = environment() | ({"LTS_DATA_DIR": str(folder / "house" / "data")} if data_named else {})
-    for place in (folder, *folder.parents):
-        if place.name.startswith(("pytest-", "popen-", "test_")):
-            place.chmod(0o755)
+    open_to_all(folder)
     return subprocess.run([sys.executable, "-c", _CODE, *words], env=env, capture_output=True, encoding="utf-8",
                           cwd=stands_in, stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.support.nobody import ONLY_ROOT, as_nobody
+import pytest
+
+from lts import bootstrap
+from tests.support.lines import environment
+from tests.support.nobody import NOBODY, ONLY_ROOT, as_nobody, open_to_all
 
 
 def closed_house(folder: Path) -> Path:
@@ -34,3 +41,43 @@ def test_the_portal_of_the_configuration_is_told_to_everybody(tmp_path: Path) ->
     assert done.returncode == 0
     assert done.stdout == "http://127.0.0.1:1234/lts/page/#/index.html\n"
     assert "so this is the address that the configuration names" in done.stderr
+
+
+_START = f"""import os, sys
+from pathlib import Path
+from lts import bootstrap
+bootstrap.ROOT = Path(sys.argv[1])
+os.setgroups([]), os.setgid({NOBODY}), os.setuid({NOBODY})
+sys.exit(bootstrap.run(["--version"]))
+"""
+
+
+@ONLY_ROOT
+@pytest.mark.parametrize("closed", ["home/python3", "requirements/runtime.txt"])
+def test_a_start_from_what_is_closed_is_a_sentence_with_the_path(closed: str, tmp_path: Path) -> None:
+    for file in ("home/python3", "requirements/runtime.txt", ".venv/lts-stamp.txt"):
+        (tmp_path / file).parent.mkdir()
+        (tmp_path / file).write_bytes(b"")
+    python = bootstrap.python_of(tmp_path / ".venv")
+    python.parent.mkdir()
+    python.symlink_to(tmp_path / "home" / "python3")
+    (tmp_path / closed).parent.chmod(0o700)
+    open_to_all(tmp_path)
+    done = subprocess.run([sys.executable, "-c", _START, str(tmp_path)], env=environment(), capture_output=True,
+                          encoding="utf-8", timeout=60, check=False)  # fmt: skip
+    named = python if closed.startswith("home") else tmp_path / closed
+    assert done.returncode == 1
+    assert done.stderr.startswith(f'lts: {named} is not open to the user "nobody" (Permission denied)')
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_python_that_cannot_be_started_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if os.name != "posix":
+        pytest.skip("elsewhere the start waits for a child")
+    monkeypatch.setattr(bootstrap, "ensure_venv", lambda *_, **__: tmp_path / "bin" / "python")
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, "run_lts.py"])
+    monkeypatch.setenv(bootstrap.STARTED_AS, "")
+    assert bootstrap.run([]) == 1
+    assert f"lts: {tmp_path}/bin/python cannot be started (No such file or directory)" in capsys.readouterr().err
