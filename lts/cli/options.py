@@ -10,7 +10,7 @@ from lts import config, plainfile
 from lts.cli.output import note
 from lts.cli.place import base_folder
 from lts.config import Config
-from lts.errors import AdminError, LtsError
+from lts.errors import AdminError, ConfigError, LtsError
 
 BASE = base_folder()
 """`lts.json` and the data folder lie here unless told otherwise."""
@@ -83,13 +83,30 @@ def is_the_servers(path: Path, args: argparse.Namespace) -> bool:
 
 
 def _load(args: argparse.Namespace) -> Config:
-    return config.load(
-        getattr(args, "config", None),
-        BASE,
-        host=getattr(args, "host", None),
-        port=getattr(args, "port", None),
-        data_dir=getattr(args, "data", None),
-    )
+    path = getattr(args, "config", None)
+    try:
+        return config.load(
+            path,
+            BASE,
+            host=getattr(args, "host", None),
+            port=getattr(args, "port", None),
+            data_dir=getattr(args, "data", None),
+        )
+    except ConfigError as error:
+        _check_kind(path or Path(os.environ.get("LTS_CONFIG") or BASE / config.FILE))
+        raise error
+
+
+def _check_kind(path: Path) -> None:
+    """Of a configuration that cannot be used: raises AdminError where the file is something else."""
+    from lts.rules import filekind  # it loads much
+
+    try:
+        fault = filekind.mistaken(str(path), plainfile.read(path, filekind.HEAD), filekind.CONFIGURATION)
+    except OSError:  # said before
+        return
+    if fault:
+        raise AdminError("wrong-file", fault)
 
 
 def _name_unused(found: Config) -> None:

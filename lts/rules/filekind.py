@@ -5,6 +5,7 @@ Recognizing is cheap and believes nothing: signatures and contents are checked b
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,14 +97,23 @@ def _kind_of_json(text: str) -> Kind | None:
     return CHANGES if names and names <= {"items", "remove"} else None
 
 
-_LOOSE = (SPEC, CHANGES, LICENSE)
-"""Kinds of which people write or mail their own: a file that is nothing known goes to the reader, who says where."""
+_LOOSE = (SPEC, CHANGES, LICENSE, CONFIGURATION)
+"""Kinds of which people write or mail their own: a text that is nothing known goes to the reader, who says where."""
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether an editor may have written it, in whatever encoding: not a picture or a program."""
+    for encoding, zero in (("utf-16-le", 1), ("utf-16-be", 0)):
+        if len(data) > 1 and data[zero] == 0 and data[1 - zero]:
+            return _CONTROL.search(data.decode(encoding, "replace")) is None
+    return _CONTROL.search(armor.decode(data)) is None
 
 
 def mistaken(name: str, data: bytes, wanted: Kind) -> str | None:
     """One sentence when `data`, the content of the file called `name`, is something else than `wanted`."""
     found = kind_of(data)
-    if found == wanted or (found is None and wanted in _LOOSE):
+    if found == wanted or (found is None and wanted in _LOOSE and _is_text(data[:HEAD])):
         return None
     if found is None:
         return f"{name} is nothing that LTS knows; give {wanted.wanted}."

@@ -98,3 +98,17 @@ def test_the_spec_that_an_editor_saved_with_its_mark_is_one() -> None:
 def test_a_license_begins_within_the_first_mib(before: int, kind: Kind | None) -> None:
     begin = b"-----BEGIN LTS LICENSE FILE-----"
     assert filekind.kind_of(b"x" * ((1 << 20) - len(begin) + before) + begin) == kind
+
+
+@pytest.mark.parametrize("wanted", [filekind.SPEC, filekind.CHANGES, filekind.LICENSE, filekind.CONFIGURATION])
+@pytest.mark.parametrize(
+    "data", [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", bytes(range(256)), b"\xff\xd8\xff\xe0\x00\x10JFIF"]
+)
+def test_what_no_editor_wrote_goes_to_no_reader(wanted: Kind, data: bytes) -> None:
+    assert filekind.mistaken("f", data, wanted) == f"f is nothing that LTS knows; give {wanted.wanted}."
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_text_goes_to_its_reader_in_whatever_encoding(encoding: str) -> None:
+    data = '{\r\n\t"für": '.encode(encoding)
+    assert filekind.mistaken("f", data, filekind.CONFIGURATION) is None

@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from lts import config
+from lts.cli.main import main
 from lts.config import Config
+from lts.crypto import SigningKey
 from lts.errors import ConfigError
+from lts.rules import activation, licensefile
+from lts.vendor import spec
+from tests.support.kit import Vendor, item
 from tests.support.lines import ROOT
 
 
@@ -160,3 +165,35 @@ def test_plain_http_to_the_other_server_is_allowed_when_the_administrator_says_s
 )
 def test_the_url_by_which_this_machine_reaches_the_server(tmp_path: Path, host: str, url: str) -> None:
     assert config.load(None, tmp_path, environ={}, host=host).url == url
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (licensefile.render(Vendor().issue(item())).encode(), "a license file"),
+        (Vendor().pub, "a vendor's public key"),
+        (b"PK\x03\x04" + bytes(22) + b"\x06\x00\x00\x00lts.db", "a backup of a server"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "nothing that LTS knows"),
+        (json.dumps(spec.sample(0)).encode(), "the spec of a license"),
+        (activation.build("U", SigningKey.generate(), (), "weak", 0).encode(), "a server's activation request"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(
+    data: bytes, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(data)
+    said = f"lts: {file} is {kind}; give the configuration of a server (lts.json).\n"
+    assert main(["status", "--config", str(file)]) == 1
+    assert capsys.readouterr().err == said
+    monkeypatch.setenv("LTS_CONFIG", str(file))
+    assert main(["license", "list", "--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == said
+
+
+def test_a_configuration_with_a_fault_goes_to_its_reader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "lts.json"
+    for text in ('{"port": "x"}', '{"threads": "x"}', '{"port": '):
+        file.write_text(text, encoding="utf-8")
+        assert main(["status", "--config", str(file)]) == 1
+        assert capsys.readouterr().err.startswith(f"lts: {file}, line 1: ")
