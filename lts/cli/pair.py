@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from lts.cli import ask
-from lts.cli.admin import session
+from lts.cli.admin import Session, session
 from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import print_json, print_table
 from lts.rules.plural import counted
@@ -31,12 +31,17 @@ def _pair(args: argparse.Namespace) -> int:
             found = server.call("POST", "/pair/approve", {"fingerprint": args.approve})
         else:
             found = server.call("GET", "/pair")
-    found = {"running": server.running, **found}
+    found = of_server(server, found)
     if args.json:
         print_json(found)
     else:
         print_pair(found)
     return 0
+
+
+def of_server(server: Session, answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer that says whether its server is `running`: the `status` of one that does not is `stopped`."""
+    return {"running": server.running, **answer, **({} if server.running else {"status": "stopped"})}
 
 
 def print_pair(found: dict[str, Any]) -> None:
@@ -83,7 +88,7 @@ def _promote(args: argparse.Namespace) -> int:
         server.call("GET", "/pair")  # a single server says so before anybody is asked
         told = "The old main must be gone for good: once this server is the main, the old one may never serve again."
         ask.confirm(told, "Make this server the main?", yes=args.yes)
-        found = {"running": server.running, **server.call("POST", "/pair/promote", {})}
+        found = of_server(server, server.call("POST", "/pair/promote", {}))
     until = (
         "Licenses of the old main count here until they are"
         if found["delegation"]

@@ -9,7 +9,7 @@ from typing import Any
 from lts.cli.admin import session
 from lts.cli.options import JSON_WORDS, add_deployment, config_of, whole_number
 from lts.cli.output import note, print_json, print_table
-from lts.cli.pair import print_pair
+from lts.cli.pair import of_server, print_pair
 from lts.rules.usagetable import GROUPINGS, usage_csv
 
 
@@ -91,7 +91,8 @@ def print_usage(table: dict[str, Any]) -> None:
 def _status(args: argparse.Namespace) -> int:
     config = config_of(args)
     with session(config) as server:
-        status = {"running": server.running, **server.call("GET", "/status")}
+        status = of_server(server, server.call("GET", "/status"))
+        status["pair"] = status["pair"] and of_server(server, status["pair"])
     if args.json:
         print_json(status)
         return 0
@@ -103,7 +104,7 @@ def _status(args: argparse.Namespace) -> int:
     print(f"Handshake codes {status['handshakeCodes']}")
     if status["pair"]:
         print()
-        print_pair({**status["pair"], "running": status["running"], "faults": []})
+        print_pair({**status["pair"], "faults": []})
     for warning in status["warnings"]:
         print(f"! {warning}")
     return 0

@@ -268,7 +268,16 @@ def test_of_a_stopped_server_of_a_pair_is_told_that_it_does_not_run(
     assert "is starting" not in out
     assert "In step" not in out
     assert main([command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["running"] is False
+    told = json.loads(capsys.readouterr().out)
+    assert told["running"] is False
+    for part in (told, told.get("pair", told)):
+        assert part["status"] == "stopped"
+
+
+def test_a_single_server_that_does_not_run_is_stopped(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["running"], told["status"], told["pair"]) == (False, "stopped", None)
 
 
 def test_an_unknown_vendor_is_confirmed_at_the_console_or_by_its_fingerprint(
