@@ -43,7 +43,13 @@ class SetupError(Exception):
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """A line on standard error; where it is full or read by nobody, the interpreter would complain at the end."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
 
 
 def python_of(venv: Path) -> Path:

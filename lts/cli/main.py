@@ -33,13 +33,14 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
         if isinstance(error, OSError) and error.filename is None and (lost := streams.lost_output()):
             if not isinstance(lost, BrokenPipeError):  # a reader that has seen enough
-                print(f"lts: The output cannot be written ({lost.strerror}).", file=sys.stderr)
+                streams.complain(f"lts: The output cannot be written ({lost.strerror}).")
             return 1
         if isinstance(error, OSError) and (words := systemfaults.words_of(error)):
             streams.complain(f"lts: {words}")
             return 1
-        traceback.print_exc()
-        print("lts: LTS itself is at fault; please report the lines above to its developers.", file=sys.stderr)
+        streams.complain(
+            f"{traceback.format_exc()}lts: LTS itself is at fault; please report the lines above to its developers."
+        )
         return 1
     finally:
         streams.settle()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
+
+from lts.cli import streams
 
 
 def note(text: str) -> None:
     """What a person should know, out of the way of what a program reads on standard output."""
-    sys.stdout.flush()  # what was printed before it stands before it, in a log of both too
-    print(f"Note: {text}", file=sys.stderr)
+    streams.complain(f"Note: {text}")
 
 
 def print_json(value: Any) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lts import __version__
+from lts.cli import streams
 from lts.cli.commands import COMMANDS, overview
 from lts.cli.options import add_place
 
@@ -36,7 +37,7 @@ class Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: Any = None) -> None:
         """As argparse. Raises OSError, which argparse passes over, when help cannot be written to standard output."""
         if file is None or file is sys.stderr:
-            super()._print_message(message, file)
+            streams.complain(message.rstrip("\n"))
         else:
             print(message, end="", file=file, flush=True)
 

@@ -9,7 +9,7 @@ import threading
 import webbrowser
 from typing import TYPE_CHECKING, Any
 
-from lts.cli import console
+from lts.cli import console, streams
 from lts.cli.options import BASE, config_of
 from lts.cli.place import is_frozen, lay_sample
 
@@ -83,7 +83,7 @@ def _lay_sample() -> None:
     try:
         lay_sample(BASE)
     except OSError as error:
-        print(f"No sample configuration was put into {BASE} ({error.strerror}).", file=sys.stderr)
+        streams.complain(f"No sample configuration was put into {BASE} ({error.strerror}).")
 
 
 def _serve(args: argparse.Namespace) -> int:

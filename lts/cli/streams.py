@@ -34,24 +34,27 @@ def write_out() -> None:
 
 
 def complain(words: str) -> None:
-    """A line on standard error, after what was printed before it, also where both go to one file or pipe."""
+    """A line on standard error, after what was printed before it, also where both go to one file or pipe. Where it
+    cannot be written nobody can be told, and the exit code alone speaks."""
     with contextlib.suppress(OSError, ValueError):  # standard output's own fault is found and told elsewhere
         write_out()
-    print(words, file=sys.stderr)
+    with contextlib.suppress(OSError, ValueError):
+        print(words, file=sys.stderr, flush=True)
 
 
 def settle() -> None:
     """At the end of a command: what cannot be written is dropped, or the interpreter would complain of it."""
-    if sys.stdout is not None and not sys.stdout.closed:
-        try:
-            sys.stdout.flush()
-        except OSError:
-            _drop()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            try:
+                stream.flush()
+            except OSError:
+                _drop(stream)
 
 
-def _drop() -> None:
+def _drop(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, stream.fileno())
     os.close(null)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lts import plainfile
+from lts.cli import streams
 from lts.cli.admin import check_holds_data, session, user
 from lts.cli.files import is_output, named_backup, place_for, write_output
 from lts.cli.options import config_of
@@ -69,7 +70,7 @@ def _backup(args: argparse.Namespace) -> int:
     words = "It holds the server's private key: keep it as safe as the server."
     if is_output(args.output):
         _pour(made)
-        print(f"{counted(done['bytes'], 'byte')}. {words}", file=sys.stderr)
+        streams.complain(f"{counted(done['bytes'], 'byte')}. {words}")
         return 0
     try:
         move_private(made, place)

@@ -310,6 +310,28 @@ def test_a_full_disk_under_the_output_is_a_sentence(
     assert done.stderr == b"lts: The output cannot be written (No space left on device).\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("licence",), 2),
+        (("status", "--nope"), 2),
+        (("status",), 1),
+        (("authorize", "--key", "x"), 1),
+        (("--help",), 0),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["at the end", "at once"])
+def test_the_exit_code_is_the_same_where_nothing_can_be_told(
+    words: tuple[str, ...], code: int, unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    read, write = os.pipe()
+    os.close(read)
+    with Path("/dev/full").open("wb") as full, os.fdopen(write, "wb") as broken:
+        assert [lts(*words, stderr=stream).returncode for stream in (full, broken)] == [code, code]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
 @pytest.mark.parametrize("words", PRINTING, ids=named)
 def test_a_reader_that_has_seen_enough_is_no_fault(words: tuple[str, ...], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lts.cli import streams
 from lts.cli.demo import screen, today
 from lts.cli.demo.company import STORES
 from lts.cli.demo.past import Past
@@ -69,7 +70,7 @@ def _run(args: argparse.Namespace, stage: Stage, began: float) -> None:
         if past is not None:
             _go_on(args, here, stage, past, began, stopped)
     if stopped.is_set():
-        print(screen.stopped(stage.folder), file=sys.stderr)
+        streams.complain(screen.stopped(stage.folder))
 
 
 def _play(ctx: Context, clock: PastClock, vendor: SigningKey, now: int, stopped: threading.Event) -> Past | None:
@@ -114,7 +115,7 @@ def _go_on(
             print_json(_told(here.ctx, stage, key, live))
             sys.stdout.flush()
             if link is not None:
-                print(f"The portal, signed in: {link}", file=sys.stderr, flush=True)
+                streams.complain(f"The portal, signed in: {link}")
         else:
             scene = Scene(stage.folder, server.url, args.host, server.listener.port, stage.config.port, key,
                           stage.vendor.public.x, live, link, time.monotonic() - began)  # fmt: skip
