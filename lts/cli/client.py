@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lts import plainfile
-from lts.cli.files import read_file
+from lts.cli.files import naming, read_file
 from lts.cli.options import JSON_WORDS, add_deployment, uses_only, whole_number
 from lts.cli.output import note, print_json, print_table
 from lts.client import Client, Unreachable
@@ -77,7 +77,9 @@ def _vendor_key(text: str | None) -> str | None:
                 f"--vendor-key is {text!r}, which is neither a file that is there nor a vendor's public key"
                 " (43 letters and digits, as `lts vendor init` printed them).",
             ) from error
-    return vendorkey.read(read_file(Path(text), filekind.PUBLIC_KEY)).key.x
+    data = read_file(Path(text), filekind.PUBLIC_KEY)
+    with naming(Path(text)):
+        return vendorkey.read(data).key.x
 
 
 def _say_what_is_asked(args: argparse.Namespace) -> None:

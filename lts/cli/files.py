@@ -15,10 +15,25 @@ from typing import Any
 from lts import plainfile
 from lts.cli import streams
 from lts.config import absolute
-from lts.errors import AdminError
-from lts.rules import armor, filekind
+from lts.errors import AdminError, LicenseFileError, TokenError
+from lts.rules import armor, filekind, licensefile
 from lts.rules.filekind import Kind
+from lts.rules.licensefile import License
 from lts.strictjson import strict_json
+
+
+def shown(path: Path) -> str:
+    """How a file that was named stands in a sentence."""
+    return "Standard input" if str(path) == "-" else str(path)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What the block finds wrong with a file is said with the file's name in front. Raises AdminError."""
+    try:
+        yield
+    except (LicenseFileError, TokenError) as error:
+        raise AdminError(str(error.code), f"{shown(path)}: {error.detail}") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -26,13 +41,13 @@ def read_bytes(path: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else plainfile.read(path)
     except OSError as error:
-        raise AdminError("cannot-read", plainfile.not_read(path, error)) from error
+        raise AdminError("cannot-read", plainfile.not_read(shown(path), error)) from error
 
 
 def read_file(path: Path, wanted: Kind) -> bytes:
     """The content of a file that should be of a kind. Raises AdminError naming what another one is."""
     data = read_bytes(path)
-    if fault := filekind.mistaken("Standard input" if str(path) == "-" else str(path), data, wanted):
+    if fault := filekind.mistaken(shown(path), data, wanted):
         raise AdminError("wrong-file", fault)
     return data
 
@@ -69,12 +84,21 @@ def named_backup(path: Path) -> Iterator[Path]:
         yield copy
 
 
+def read_license(path: Path) -> License:
+    """A license file whose signature holds, whoever signed it. Raises AdminError."""
+    data = read_file(path, filekind.LICENSE)
+    with naming(path):
+        return licensefile.read(data)
+
+
 def read_json(path: Path, wanted: Kind) -> Any:
     """The JSON of a file in UTF-8, or in UTF-16 with its mark as PowerShell writes it. Raises AdminError."""
     try:
         return strict_json(armor.decode(read_file(path, wanted)))
     except ValueError as error:
-        raise AdminError("bad-json", f"{path} cannot be read: {str(error).rstrip('.')}; mend it there.") from error
+        raise AdminError(
+            "bad-json", f"{shown(path)} cannot be read: {str(error).rstrip('.')}; mend it there."
+        ) from error
 
 
 def is_output(path: Path) -> bool:

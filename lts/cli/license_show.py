@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Collection
 from pathlib import Path
 
-from lts.cli.files import read_file
+from lts.cli.files import read_file, read_license
 from lts.cli.options import config_of
 from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError, TokenError
 from lts.protocol import iso
-from lts.rules import filekind, licensefile, vendorkey
+from lts.rules import filekind, vendorkey
 from lts.rules.ends import end_text
 from lts.rules.licensefile import Item, License
 from lts.service.core.trust import TrustStore
@@ -21,9 +21,9 @@ from lts.strictjson import strict_json
 def show(args: argparse.Namespace) -> int:
     """Print the file when its signature holds. With --trust the signer must be one of those keys.
 
-    Raises LicenseFileError, AdminError.
+    Raises AdminError.
     """
-    file = licensefile.read(read_file(args.file, filekind.LICENSE))
+    file = read_license(args.file)
     trusted = file.vendor_kid in _trusted(args)
     shown = vendorkey.fingerprint(file.vendor_kid)
     if args.trust and not trusted:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lts.cli import ask, license_show
 from lts.cli.admin import Session, session
-from lts.cli.files import is_output, read_file, write_text
+from lts.cli.files import is_output, naming, read_file, write_text
 from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import note, print_json, print_table
 from lts.errors import AdminError
@@ -126,6 +126,8 @@ def _ends(item: dict[str, Any]) -> str:
 
 def _import(args: argparse.Namespace) -> int:
     data = read_file(args.file, filekind.LICENSE)
+    with naming(args.file):
+        licensefile.read(data)
     query: dict[str, str | None] = {
         "newCode": args.new_code,
         "toCode": args.to_code,
@@ -199,7 +201,8 @@ def _ending(seats: int) -> str:
 
 def _trust(args: argparse.Namespace) -> int:
     data = read_file(args.file, filekind.PUBLIC_KEY)
-    key = vendorkey.read(data)
+    with naming(args.file):
+        key = vendorkey.read(data)
     shown = vendorkey.fingerprint(key.key.kid)
     print(f"{key.name}: fingerprint {shown}")
     if args.fingerprint and args.fingerprint.replace("-", "").upper() != shown.replace("-", ""):

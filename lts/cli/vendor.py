@@ -11,7 +11,7 @@ from typing import Any
 
 from lts import plainfile
 from lts.cli import ask
-from lts.cli.files import is_output, read_file, read_json, write_text
+from lts.cli.files import is_output, naming, read_file, read_json, read_license, write_text
 from lts.cli.options import uses_only
 from lts.cli.output import note
 from lts.cli.paste import command
@@ -107,7 +107,9 @@ def _load_key(path: Path) -> KeyPair:
     """The passphrase is asked for only when the key is protected."""
     data = read_file(path, filekind.PRIVATE_KEY)
     protected = b"ENCRYPTED" in data
-    return keys.load(path, ask.passphrase(f"Passphrase of {path}: ", PASSPHRASE) if protected else None)
+    passphrase = ask.passphrase(f"Passphrase of {path}: ", PASSPHRASE) if protected else None
+    with naming(path):
+        return keys.load(path, passphrase)
 
 
 def _tell_next(*words: object) -> None:
@@ -166,12 +168,10 @@ def _write(made: License, args: argparse.Namespace) -> int:
 
 def _issue(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
-    made = issuing.issue(read_json(args.spec, filekind.SPEC), mine.key, mine.name, int(time.time()))
+    asked = read_json(args.spec, filekind.SPEC)
+    with naming(args.spec):
+        made = issuing.issue(asked, mine.key, mine.name, int(time.time()))
     return _write(made, args)
-
-
-def _read(path: Path) -> License:
-    return licensefile.read(read_file(path, filekind.LICENSE))
 
 
 def _activate(args: argparse.Namespace) -> int:
@@ -180,12 +180,14 @@ def _activate(args: argparse.Namespace) -> int:
     if args.uuid:
         note("Without a request the server certifies itself; clients must be told allow_pinned.")
     named = [args.uuid, *servers] if args.uuid else servers
-    made = issuing.activate(_read(args.file), named, mine.key, mine.name, int(time.time()), args.alias, mine.pub)
+    made = issuing.activate(read_license(args.file), named, mine.key, mine.name, int(time.time()), args.alias, mine.pub)
     return _write(made, args)
 
 
 def _request(path: Path) -> ActivationRequest:
-    request = activation.read(read_file(path, filekind.REQUEST))
+    data = read_file(path, filekind.REQUEST)
+    with naming(path):
+        request = activation.read(data)
     if request.binding == "weak":
         note(
             f"Server {request.uuid} knows its machine by few labels (binding: weak), so a copy of it on another"
@@ -196,10 +198,10 @@ def _request(path: Path) -> ActivationRequest:
 
 def _revoke(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
-    return _write(issuing.revoke(_read(args.file), args.item, mine.key, mine.name, mine.pub), args)
+    return _write(issuing.revoke(read_license(args.file), args.item, mine.key, mine.name, mine.pub), args)
 
 
 def _amend(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
     changes = read_json(args.changes, filekind.CHANGES)
-    return _write(issuing.amend(_read(args.file), changes, mine.key, mine.name, mine.pub), args)
+    return _write(issuing.amend(read_license(args.file), changes, mine.key, mine.name, mine.pub), args)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +114,51 @@ def test_show_fails_when_the_keys_given_did_not_sign_the_file(folder: Path, caps
     assert "fingerprint" in capsys.readouterr().err
     assert lts("license", "show", folder / "new.lic", "--trust", SPEC) == 1
     assert f"{SPEC} is the spec of a license; give the vendor's public key" in capsys.readouterr().err
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+
+
+@pytest.mark.parametrize("data", [PICTURE, b"{", b"Dear customer,", bytes(range(256))])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("license", "show", "FILE"),
+        ("license", "import", "FILE"),
+        ("trust", "FILE", "--yes"),
+        ("vendor", "issue", "--key", "v/vendor.key", "FILE", "-o", "out.lic"),
+        ("vendor", "issue", "--key", "FILE", str(SPEC), "-o", "out.lic"),
+        ("vendor", "activate", "--key", "v/vendor.key", "FILE", "--uuid", UUID, "-o", "out.lic"),
+        ("vendor", "activate", "--key", "v/vendor.key", "new.lic", "--request", "FILE", "-o", "out.lic"),
+        ("vendor", "revoke", "--key", "v/vendor.key", "FILE", "--item", "scans", "-o", "out.lic"),
+        ("vendor", "amend", "--key", "v/vendor.key", "FILE", "changes.json", "-o", "out.lic"),
+        ("vendor", "amend", "--key", "v/vendor.key", "new.lic", "FILE", "-o", "out.lic"),
+    ],
+    ids=repr,
+)
+def test_a_file_that_cannot_be_used_is_named(
+    words: tuple[str, ...],
+    data: bytes,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("changes.json").write_text('{"remove": []}', encoding="utf-8")
+    Path("the file").write_bytes(data)
+    capsys.readouterr()
+    assert main(["the file" if word == "FILE" else word for word in words]) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("lts: the file")
+    if data == PICTURE:
+        assert told.startswith("lts: the file is nothing that LTS knows; give ")
+    assert not Path("out.lic").exists()
+
+
+def test_a_spec_at_standard_input_is_called_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given, said in ((b"{", "Standard input cannot be read: Not JSON"), (b"{}", "Standard input: In the spec, ")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        assert main(["vendor", "issue", "--key", str(folder / "v/vendor.key"), "-", "-o", str(folder / "out.lic")]) == 1
+        assert capsys.readouterr().err.startswith(f"lts: {said}")
