@@ -11,7 +11,7 @@ import traceback
 
 from lts.cli import streams, systemfaults
 from lts.cli.commands import COMMANDS
-from lts.cli.parser import is_one_of, make_parser, nearest, overview_parser, refuse_dashes, split_place
+from lts.cli.parser import make_parser, nearest, overview_parser, refuse_dashes, split_place
 from lts.errors import AdminError, LtsError
 
 ENDED_BY_CTRL_C = 130
@@ -57,7 +57,7 @@ def _readable(word: str) -> str:
 def _run(arguments: list[str]) -> int:
     place, rest = split_place(arguments)
     refuse_dashes(overview_parser, rest)
-    if rest and is_one_of(rest[0], _ALONE):
+    if rest and rest[0] in _ALONE:
         overview_parser().parse_args(rest[:1])
     name = _command(rest)
     if name not in COMMANDS:

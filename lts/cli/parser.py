@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
     """A parser of `lts` or of one of its commands; the parsers below it are of this class too."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **{**options, "allow_abbrev": False})  # `--ye` is no yes to a question
         self.register("action", "parsers", _Commands)
         self.register("type", Path, _path)
 
@@ -86,14 +86,14 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-") or " " in word or not word[1:] or word[1].isdigit():
             return False
         if word.startswith("--"):
-            return not any(known.startswith(word.partition("=")[0]) for known in self._option_string_actions)
+            return word.partition("=")[0] not in self._option_string_actions
         return word[:2] not in self._option_string_actions
 
     def _get_value(self, action: argparse.Action, text: str) -> Any:
         """As argparse; but an empty text, as of a variable that is not set, is none. What may be empty has a type of
         its own (`lts.cli.options.or_empty`), and other types have words of their own."""
         if not text and action.type is None and action.choices is None:
-            raise argparse.ArgumentError(action, "it is empty; write a value, or leave it out")
+            raise argparse.ArgumentError(action, "it is empty; write its value")
         return super()._get_value(action, text)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -138,14 +138,9 @@ def refuse_dashes(parser: Callable[[], Parser], rest: list[str]) -> None:
         parser().error("-- stands after the command, in front of names that begin with a dash; leave it out here")
 
 
-def is_one_of(word: str, options: tuple[str, ...]) -> bool:
-    """Whether a word is one of these options, or the beginning of one, as argparse takes it too."""
-    return word in options or (len(word) > 2 and any(option.startswith(word) for option in options))
-
-
 def is_place(word: str) -> bool:
     """Whether a word is --config or --data."""
-    return is_one_of(word, _PLACE)
+    return word in _PLACE
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -27,6 +27,11 @@ SYSTEM = {("service", "install"), ("service", "remove")}
 REPORT = ("report", "--server", "http://127.0.0.1:9/", "--code", "1-1")
 
 
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of a group's commands."""
+    return next(dict(group.choices) for group in parser._actions if isinstance(group, argparse._SubParsersAction))
+
+
 def leaves(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every single command, by its words."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
@@ -140,6 +145,10 @@ def test_the_data_folder_named_before_the_command_of_a_group_is_the_one_used(
         (("--json", "status"), "lts: --json stands after its command: `lts status --json`."),
         (("--jsno", "status"), "lts serve: there is no option --jsno."),
         (("--host", "demo", "--prt", "1"), "lts serve: there is no option --prt; did you mean --port?"),
+        (("handshake", "remove", "1-1", "--ye"), "lts handshake remove: there is no option --ye; did you mean --yes?"),
+        (("--dat", "x", "status"), "lts serve: there is no option --dat; did you mean --data?"),
+        (("license", "--dat=x", "list"), "lts license: there is no option --dat; did you mean --data?"),
+        (("--hel",), "lts serve: there is no option --hel; did you mean --help?"),
         (("license", "--data"), "lts license: argument --data: expected one argument."),
         (("license", "--data", "there"), "lts license: say which: show, list, archive, import."),
         (("status", "more"), "lts status: there is no place for 'more'."),
@@ -150,6 +159,14 @@ def test_an_option_that_is_none_or_out_of_place_is_named_before_all_else(
 ) -> None:
     assert run_here(*words) == 2
     assert capsys.readouterr().err.startswith(f"{said} `lts ")
+
+
+def test_no_option_may_be_shortened() -> None:
+    for leaf in LEAVES:
+        parser = make_parser([leaf[0]])
+        for word in leaf:
+            parser = commands_of(parser)[word]
+        assert not parser.allow_abbrev
 
 
 def options(parser: argparse.ArgumentParser, path: str = "lts") -> Iterator[tuple[str, argparse.Action]]:
@@ -239,9 +256,7 @@ def with_an_empty_value() -> Iterator[tuple[str, ...]]:
     for leaf in LEAVES:
         parser = make_parser([leaf[0]])
         for word in leaf:
-            parser = next(
-                group.choices[word] for group in parser._actions if isinstance(group, argparse._SubParsersAction)
-            )
+            parser = commands_of(parser)[word]
         before: list[str] = []
         for action in parser._actions:
             if action.nargs == 0 or action.type is or_empty:
@@ -370,8 +385,7 @@ def make_data(folder: Path) -> None:
         ("false", "The driver 'false' ended instead of answering "),
         ("there-is-no-such-program-here", "cannot be started"),
         ("'unbalanced", "cannot be started"),
-        ("", "Name the client's driver: the URL of one, or the command that starts it."),
-        (" ", "Name the client's driver"),
+        (" ", "Name the client's driver: the URL of one, or the command that starts it."),
         ("http://[", "does not answer"),
     ],
 )
