@@ -42,8 +42,11 @@ def _setup_code(args: argparse.Namespace) -> int:
 def _told(server: Session) -> str:
     """What forgetting the password does to whom."""
     open_ones = sum(one["user"] == "admin" for one in server.call("GET", "/sessions")["sessions"])
-    ending = counted(open_ones, "session of that user ends", "sessions of that user end")
-    return f"The password of admin is forgotten, {ending} at once; other users, API tokens and all data stay."
+    ending = counted(open_ones, "session of that user", "sessions of that user")
+    return (
+        f"The password of admin would be forgotten and {ending} would end at once; other users, API tokens and all data"
+        " would stay."
+    )
 
 
 def _reset(args: argparse.Namespace) -> int:

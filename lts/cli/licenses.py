@@ -107,14 +107,15 @@ def _archive(args: argparse.Namespace) -> int:
 
 
 def _archive_told(use: dict[str, Any]) -> str:
-    """What archiving a license does, in figures."""
+    """What archiving a license would do, in figures: it is said before anybody agrees."""
     if use["archived"]:
         raise AdminError("archived-before", f"License {use['licenseId']} is archived already.")
-    items, seats = counted(use["items"], "item"), counted(use["seats"], "seat ends", "seats end")
+    items, seats = counted(use["items"], "item"), counted(use["seats"], "seat")
     codes = ", ".join(use["handshakeCodes"]) or "no handshake code"
     return (
-        f"License {use['licenseId']} of organization {use['organizationId']} is hidden with its {items} and authorizes"
-        f" nobody: {seats} at once, and devices go on until their leases end. Held by: {codes}. Statistics stay."
+        f"License {use['licenseId']} of organization {use['organizationId']} would be hidden with its {items} and"
+        f" authorize nobody: {seats} would end at once, and devices would go on until their leases end. Held by:"
+        f" {codes}. Statistics would stay."
     )
 
 

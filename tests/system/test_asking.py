@@ -144,8 +144,8 @@ def test_archiving_a_license_says_what_ends_and_asks(
     typed("n\n")
     assert main(["license", "archive", "100"]) == 1
     err = capsys.readouterr().err
-    assert "its 1 item and authorizes nobody: 2 seats end at once" in err
-    assert "Held by: 216998-100, 216998-two. Statistics stay." in err
+    assert "its 1 item and authorize nobody: 2 seats would end at once" in err
+    assert "Held by: 216998-100, 216998-two. Statistics would stay." in err
     assert "Archive license 100? [y/N]" in err
     assert (listed(), listed("--archived")) == (["seats"], [])
     typed("y\n")
@@ -224,7 +224,7 @@ def test_resetting_the_password_asks_once_there_is_one(
         set_password(here.ctx, here.time.now)
     capsys.readouterr()
     assert main(["password", "reset"]) == 1
-    assert "The password of admin is forgotten" in (err := capsys.readouterr().err)
+    assert "The password of admin would be forgotten and 1 session of that user would end at once" in (err := capsys.readouterr().err)
     assert "--yes" in err
     typed("no\n")
     assert main(["password", "reset"]) == 1
