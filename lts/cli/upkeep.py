@@ -103,7 +103,7 @@ def _restore(args: argparse.Namespace) -> int:
 
 
 def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -> int:
-    from lts.service.folder import datafolder, restoring
+    from lts.service.folder import datafolder, placing, restoring
 
     folder = datafolder.DataFolder.hold(data_dir)
     try:
@@ -114,10 +114,8 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
             print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
         elif file is not None:
             names = restoring.restore(file, data_dir, user())
-            print(
-                f"{counted(len(names), 'file')} restored into {data_dir}; what was there is kept in its newest folder"
-                " replaced-N."
-            )
+            newest = f"{placing.REPLACED}{placing.numbers(data_dir)[-1]}"
+            print(f"{counted(len(names), 'file')} restored into {data_dir}; what was there is kept in {newest}.")
             if len(config_of(args).servers) > 1:
                 print(
                     "This server is one of a pair: the other one has what came after the backup, and gives it back once"

@@ -179,8 +179,11 @@ def _activate(args: argparse.Namespace) -> int:
     servers = [_request(path) for path in (args.request, args.standby_request) if path]
     if args.uuid:
         note("Without a request the server certifies itself; clients must be told allow_pinned.")
+    file = read_license(args.file)
+    if args.alias and file.servers and file.alias not in (None, args.alias):
+        raise AdminError("fixed-alias", f"{args.file} is activated as {file.alias}, which stays; leave out --alias.")
     named = [args.uuid, *servers] if args.uuid else servers
-    made = issuing.activate(read_license(args.file), named, mine.key, mine.name, int(time.time()), args.alias, mine.pub)
+    made = issuing.activate(file, named, mine.key, mine.name, int(time.time()), args.alias, mine.pub)
     return _write(made, args)
 
 

@@ -289,7 +289,7 @@ def test_the_command_line_restores_lists_and_takes_the_way_back(
     assert main(["restore", "--list"]) == 0
     assert "Nothing was replaced" in capsys.readouterr().out
     assert main(["restore", "backup.lts"]) == 0
-    capsys.readouterr()
+    assert capsys.readouterr().out.endswith("; what was there is kept in replaced-1.\n")
     assert main(["restore", "--list"]) == 0
     assert "replaced-1: until " in capsys.readouterr().out
     assert main(["restore", "--undo"]) == 0

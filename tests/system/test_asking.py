@@ -224,7 +224,9 @@ def test_resetting_the_password_asks_once_there_is_one(
         set_password(here.ctx, here.time.now)
     capsys.readouterr()
     assert main(["password", "reset"]) == 1
-    assert "The password of admin would be forgotten and 1 session of that user would end at once" in (err := capsys.readouterr().err)
+    assert "The password of admin would be forgotten and 0 sessions of that user would end at once" in (
+        err := capsys.readouterr().err
+    )
     assert "--yes" in err
     typed("no\n")
     assert main(["password", "reset"]) == 1

@@ -162,3 +162,13 @@ def test_a_spec_at_standard_input_is_called_that(
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
         assert main(["vendor", "issue", "--key", str(folder / "v/vendor.key"), "-", "-o", str(folder / "out.lic")]) == 1
         assert capsys.readouterr().err.startswith(f"lts: {said}")
+
+
+def test_the_alias_of_an_activated_file_is_not_passed_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("vendor", "activate", "--key", folder / "v/vendor.key", "--uuid", UUID)
+    assert lts(*words, folder / "new.lic", "-o", folder / "a.lic", "--alias", "first") == 0
+    assert lts(*words, folder / "a.lic", "-o", folder / "b.lic", "--alias", "other") == 1
+    told = f"lts: {folder / 'a.lic'} is activated as first, which stays; leave out --alias.\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert not (folder / "b.lic").exists()
+    assert lts(*words, folder / "a.lic", "-o", folder / "b.lic", "--alias", "first") == 0
