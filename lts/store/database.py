@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,12 +71,43 @@ def open_in_use(path: Path) -> apsw.Connection:
 
 def _check_length(db: apsw.Connection, path: Path) -> None:
     """Every page of the database lies in the file or in the log beside it; a copy that was cut off lacks some."""
-    wanted = db.execute("PRAGMA page_count").get * db.execute("PRAGMA page_size").get
-    log_file = path.with_name(f"{path.name}-wal")
-    there = log_file.stat().st_size if log_file.exists() else 0  # first: what leaves it is in the file before
-    there += path.stat().st_size
+    there, wanted = _length(path), db.execute("PRAGMA page_count").get * db.execute("PRAGMA page_size").get
     if there < wanted:
-        raise DatabaseDamaged(f"{path} is cut off after {there:,} of {wanted:,} bytes; run `lts restore BACKUP`.")
+        raise _cut_off(path, there, wanted)
+
+
+def _length(path: Path) -> int:
+    """Bytes of the file and the log beside it."""
+    log_file = path.with_name(f"{path.name}-wal")
+    in_log = log_file.stat().st_size if log_file.exists() else 0  # first: what leaves it is in the file before
+    return in_log + path.stat().st_size
+
+
+def _cut_off(path: Path, there: int, wanted: int) -> DatabaseDamaged:
+    return DatabaseDamaged(f"{path} is cut off after {there:,} of {wanted:,} bytes; run `lts restore BACKUP`.")
+
+
+def _check_header(path: Path) -> None:
+    """Raises DatabaseDamaged for a file that is shorter than it says in its beginning, which SQLite takes for an empty
+    or a damaged one (https://sqlite.org/fileformat.html, The Database Header)."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER.size)
+    except OSError:
+        return  # SQLite says why
+    if not _MAGIC.startswith(head[: len(_MAGIC)]):
+        return
+    if len(head) < _HEADER.size:
+        raise _cut_off(path, len(head), _SMALLEST_PAGE)
+    _, page_size, changes, pages, valid_for = _HEADER.unpack(head)
+    wanted = pages * (_LARGEST_PAGE if page_size == 1 else page_size)  # 1: the largest has no room in two bytes
+    if changes == valid_for and (there := _length(path)) < wanted:
+        raise _cut_off(path, there, wanted)
+
+
+_HEADER = struct.Struct(">16sH6xII60xI4x")
+_MAGIC = b"SQLite format 3\0"
+_SMALLEST_PAGE, _LARGEST_PAGE = 512, 65_536
 
 
 def check(path: Path) -> None:
@@ -100,6 +132,8 @@ def _check_there(path: Path) -> None:
         raise DatabaseDamaged(f"{path} is missing though this data folder was in use; run `lts restore BACKUP`.")
     if path.is_file() and path.stat().st_size == 0:
         raise DatabaseDamaged(f"{path} is empty though this data folder was in use; run `lts restore BACKUP`.")
+    if path.is_file():
+        _check_header(path)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from lts.cli.main import main
 from lts.errors import AdminError, DataFolderError
 from lts.service.core import identity
 from lts.service.core.files import write_private
@@ -421,3 +422,19 @@ def test_a_mark_that_this_user_may_not_read_is_no_reason_to_go_on_without_it(tmp
         pass
     (tmp_path / "made" / "data" / "lts.mark").chmod(0)
     assert "--accept-as-is" not in refused(tmp_path / "made")
+
+
+@pytest.mark.parametrize("left", [1, 99, 100, 511, 512, 4095, 4096, 5000, 8192, -4096, -1])
+def test_a_database_of_a_stopped_server_that_was_cut_off_is_called_that(
+    left: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lab(tmp_path / "made", FakeTime(), VENDOR) as here:
+        here.load(item(quota=10_000))
+    file = tmp_path / "made" / "data" / "lts.db"
+    whole = file.stat().st_size
+    os.truncate(file, left % whole)
+    said = f"lts.db is cut off after {left % whole:,} of "
+    assert said in refused(tmp_path / "made")
+    for command in ("verify", "doctor", "status"):
+        assert main([command, "--data", str(file.parent)]) == 1
+        assert said in "".join(capsys.readouterr())
