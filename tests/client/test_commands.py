@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from lts.cli.main import main
-from lts.service.licensing import handshakes
+from lts.service.licensing import serverurls
 from tests.support.kit import Lab, item
 
 Said = pytest.CaptureFixture[str]
@@ -24,7 +24,7 @@ def device(served: Lab, tmp_path: Path, capsys: Said) -> list[str]:
     """The options of a device that is authorized."""
     served.load(item(quota=5, expiresAt=None))
     options = [
-        "--server", handshakes.server_urls(served.ctx)[0], "--code", "216998-100",
+        "--server", serverurls.server_urls(served.ctx)[0], "--code", "216998-100",
         "--state", str(tmp_path / "state"), "--product", "reader",
     ]  # fmt: skip
     assert main(["authorize", *options]) == 0

@@ -137,7 +137,7 @@ def test_a_change_of_nothing_says_what_can_be_changed(house: Path, capsys: Said)
 
 @pytest.mark.parametrize(
     ("name", "code", "said"),
-    [("", 2, "--name is empty; give the vendor's name as customers see it."),
+    [(" ", 2, "--name is empty; give the vendor's name as customers see it."),
      ("x" * 501, 1, "In the vendor's key, name is longer than 500 characters.")],
     ids=["empty", "long"],
 )  # fmt: skip

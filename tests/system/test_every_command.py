@@ -163,7 +163,7 @@ def test_an_option_that_is_none_or_out_of_place_is_named_before_all_else(
 
 def test_no_option_may_be_shortened() -> None:
     for leaf in LEAVES:
-        parser = make_parser([leaf[0]])
+        parser: argparse.ArgumentParser = make_parser([leaf[0]])
         for word in leaf:
             parser = commands_of(parser)[word]
         assert not parser.allow_abbrev
@@ -254,7 +254,7 @@ def test_an_empty_name_is_not_the_folder_one_stands_in(
 def with_an_empty_value() -> Iterator[tuple[str, ...]]:
     """Every command with one of its options or arguments empty, and nothing after it."""
     for leaf in LEAVES:
-        parser = make_parser([leaf[0]])
+        parser: argparse.ArgumentParser = make_parser([leaf[0]])
         for word in leaf:
             parser = commands_of(parser)[word]
         before: list[str] = []
@@ -329,7 +329,7 @@ def test_a_full_disk_under_the_output_is_a_sentence(
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("licence",), 2),
+        (("lisense",), 2),
         (("status", "--nope"), 2),
         (("status",), 1),
         (("authorize", "--key", "x"), 1),
