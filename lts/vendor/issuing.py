@@ -170,7 +170,8 @@ def revoke(
 def amend(license_file: License, changes: Json, key: SigningKey, name: str, pub: VendorKey | None = None) -> License:
     """The next revision with items changed or added: {"items": [{"itemId": …, fields to change}], "remove": [ids]}.
 
-    Raises LicenseFileError naming what is wrong; a revoked item cannot come back.
+    What is removed counts as revoked from then on. Raises LicenseFileError naming what is wrong; a revoked item cannot
+    come back.
     """
     _check_own(license_file, key, pub)
     fields = Fields(changes, "the changes")
@@ -192,5 +193,6 @@ def amend(license_file: License, changes: Json, key: SigningKey, name: str, pub:
         if by_id.pop(item_id, None) is None:
             raise LicenseFileError("no-such-item", f"The license has no item {item_id!r}.")
     payload["items"] = list(by_id.values())
+    payload["revokes"] = sorted({*license_file.revokes, *removed})
     payload["revision"] = license_file.revision + 1
     return _sign(payload, key, name)

@@ -23,10 +23,10 @@ export class ApiError extends Error {
     this.requestId = problem.requestId ?? null;
   }
 
-  // One sentence in the reader's language; the server's own where this page has none.
+  // One sentence in the reader's language; the server's own where this page has none, or within it for what it names.
   get sentence() {
     const key = `error.${this.code}`;
-    return hasWords(key) ? t(key) : this.message;
+    return hasWords(key) ? t(key, { detail: this.message }) : this.message;
   }
 }
 

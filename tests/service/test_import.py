@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,52 @@ def test_an_item_missing_in_the_next_revision_counts_as_revoked(server: Lab) -> 
     assert caught.value.code == 113
 
 
+def by_another_tool(server: Lab, old: License, **changes: Any) -> License:
+    """The next revision as a tool would sign it that brings revoked items back."""
+    payload = {**issuing.payload_of(old), "revision": old.revision + 1, **changes}
+    key = server.vendor.key
+    header = jws_header(key.public, licensefile.JWS_TYPE, jwk=key.public.jwk)
+    return licensefile.parse(sign_jws(header, canonical_json(payload), key))
+
+
+@pytest.mark.parametrize("gone", ["missing", "revoked", "missing before"])
+def test_a_file_that_brings_a_revoked_item_back_is_refused_and_names_it(server: Lab, gone: str) -> None:
+    sold = first(server, item("a", "device"), item("b", "device", product="writer"))
+    load(server, sold)
+    server.authorize(product="writer")
+    both = issuing.payload_of(sold)["items"]
+    less = by_another_tool(server, sold, **({"revokes": ["b"]} if gone == "revoked" else {"items": both[:1]}))
+    assert load(server, less).difference.revoked == ("b",)
+    if gone == "missing before":
+        less = by_another_tool(server, less)
+        load(server, less)
+    serial = server.ctx.store.serial
+    back = by_another_tool(server, less, items=[*both, item("c")], revokes=[])
+    data = licensefile.render(back).encode()
+    for choice in (Choice(), Choice(new_code="fresh")):
+        for call in (
+            partial(licenses.preview, server.ctx, data, choice, NOON),
+            partial(licenses.import_license, server.ctx, data, choice, "test", NOON),
+        ):
+            with pytest.raises(LicenseFileError, match=r"revoked on this server \(b\), .* another itemId") as caught:
+                call()
+            assert caught.value.code == "revoked-item"
+    assert server.ctx.store.serial == serial
+    anew = by_another_tool(server, less, items=[both[0], item("b2", product="writer")])
+    assert load(server, anew).difference.added == ("b2",)
+    server.authorize(product="writer")
+
+
+def test_a_renewal_without_new_items_names_no_code_that_it_does_not_make(server: Lab) -> None:
+    sold = first(server, item("a"), item("b"))
+    code = load(server, sold).handshake_code
+    data = licensefile.render(issuing.amend(sold, {"remove": ["b"]}, server.vendor.key, "Vendor")).encode()
+    assert licenses.preview(server.ctx, data, Choice(), NOON).handshake_code == code
+    assert licenses.preview(server.ctx, data, Choice(new_code="fresh"), NOON).handshake_code is None
+    done = licenses.import_license(server.ctx, data, Choice(new_code="fresh"), "test", NOON)
+    assert (done.handshake_code, list(server.ctx.store.catalog.codes)) == (None, [code])
+
+
 def test_new_items_of_a_renewal_join_the_code_of_the_first_import(server: Lab) -> None:
     old = first(server)
     load(server, old)
@@ -157,7 +204,29 @@ def test_an_organization_belongs_to_the_vendor_of_its_first_license(server: Lab)
     other = stranger.activate(stranger.issue(item(), license_id="5"), server.ctx)
     with pytest.raises(LicenseFileError) as caught:
         load(server, other, confirmed=vendorkey.fingerprint(stranger.key.kid))
+    assert caught.value.code == "other-vendor-key"
+    server.ctx.trust.add(stranger.pub)
+    with pytest.raises(LicenseFileError) as caught:
+        load(server, other)
     assert caught.value.code == "other-vendor"
+
+
+def test_a_file_by_a_vendors_new_key_says_what_makes_it_known(server: Lab) -> None:
+    sold = first(server)
+    load(server, sold)
+    successor = Vendor()
+    pub = vendorkey.build("Vendor", successor.key, NOON, server.vendor.key).encode()
+    renewed = issuing.amend(sold, {"items": [{"itemId": "one", "quota": 7}]}, successor.key, "Vendor",
+                            vendorkey.read(pub))  # fmt: skip
+    shown = vendorkey.fingerprint(successor.key.kid)
+    for confirmed in (None, shown):
+        with pytest.raises(LicenseFileError) as caught:
+            load(server, renewed, confirmed=confirmed)
+        assert (caught.value.code, shown in caught.value.detail) == ("other-vendor-key", True)
+        assert "signed by the old key, add it by `lts trust" in caught.value.detail
+        assert server.ctx.trust.get(successor.key.kid) is None
+    licenses.trust(server.ctx, pub, "test", NOON)
+    assert load(server, renewed).difference.renewed == ("one",)
 
 
 def test_a_vendors_new_key_signed_by_the_old_one_is_the_same_vendor(server: Lab) -> None:

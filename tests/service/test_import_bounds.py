@@ -81,6 +81,21 @@ def test_new_items_go_to_a_new_code_with_the_lowest_free_number(server: Lab) -> 
     assert done.handshake_code == f"216998-{'x' * 92}-2"
 
 
+@pytest.mark.parametrize("license_id", ["x" * 101, "y" * 99 + " " + "z" * 380, "x" * 480])
+def test_a_long_license_id_gives_the_code_its_first_hundred_characters(server: Lab, license_id: str) -> None:
+    sold = server.vendor.activate(server.vendor.issue(item("one"), license_id=license_id), server.ctx)
+    custom = license_id[:100].strip()
+    done = bring(server, licensefile.render(sold).encode())
+    assert done.handshake_code == f"216998-{custom}"
+    server.authorize(done.handshake_code)
+    twin = server.vendor.activate(server.vendor.issue(item("twin"), license_id=license_id + "!"), server.ctx)
+    assert bring(server, licensefile.render(twin).encode()).handshake_code == f"216998-{custom[:92]}-2"
+    handshakes.edit(server.ctx, f"216998-{custom[:92]}-2", {"isDefault": True}, "test", NOON)
+    handshakes.remove(server.ctx, done.handshake_code, "test", NOON)
+    more = issuing.amend(sold, {"items": [item("two")]}, server.vendor.key, "Vendor")
+    assert bring(server, licensefile.render(more).encode()).handshake_code == f"216998-{custom}"
+
+
 def test_a_code_that_is_named_must_be_new_or_chosen(server: Lab) -> None:
     code = server.load(item("one"))
     data = server.vendor.file(server.ctx, item("two"), license_id="200")

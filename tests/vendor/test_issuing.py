@@ -220,11 +220,20 @@ def test_a_new_key_takes_over_the_files_of_the_key_it_replaces_and_no_others(tmp
         issuing.activate(Vendor().issue(item()), [UUID], new.key, new.name, NOON, pub=new.pub)
 
 
-def test_a_revoked_item_does_not_come_back() -> None:
-    less = issuing.revoke(VENDOR.issue(item("a"), item("b")), ["b"], VENDOR.key, "Vendor")
-    with pytest.raises(LicenseFileError) as caught:
-        issuing.amend(less, {"items": [{"itemId": "b", "quota": 9}]}, VENDOR.key, "Vendor")
-    assert caught.value.code == "revoked-item"
+@pytest.mark.parametrize("way", ["revoke", "remove"])
+def test_a_revoked_item_does_not_come_back(way: str) -> None:
+    sold = VENDOR.issue(item("a"), item("b"), item("c"))
+    first = issuing.revoke(sold, ["c"], VENDOR.key, "Vendor")
+    if way == "revoke":
+        less = issuing.revoke(first, ["b"], VENDOR.key, "Vendor")
+    else:
+        less = issuing.amend(first, {"remove": ["b"]}, VENDOR.key, "Vendor")
+        less = issuing.amend(less, {"items": [{"itemId": "a", "quota": 9}]}, VENDOR.key, "Vendor")
+    assert less.revokes == ("b", "c")
+    for back in ("b", "c"):
+        with pytest.raises(LicenseFileError) as caught:
+            issuing.amend(less, {"items": [item(back)]}, VENDOR.key, "Vendor")
+        assert caught.value.code == "revoked-item"
 
 
 def test_a_license_too_large_for_any_server_is_not_made() -> None:

@@ -25,6 +25,8 @@ from lts.store import codes, licenses, records, usage
 from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 
+_NAMED = 3
+"""Items that a refusal names."""
 SAME, TAKEN_BACK = "already-imported", "taken-back"
 STATES = ("active", "grace", "pending", "expired", "revoked", "invalid", "archived")
 
@@ -64,8 +66,9 @@ class Preview:
 
     @property
     def handshake_code(self) -> str | None:
-        """Name of the code that new items go to, None for import only."""
-        if self.place is None:
+        """Name of the code that new items go to; None for import only, and where none would have to be made since there
+        are no new ones."""
+        if self.place is None or not (self.code_exists or self.difference.added):
             return None
         return f"{self.license.organization_id}-{self.place.custom}"
 
@@ -149,15 +152,12 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
     vendor = ctx.trust.root(new.vendor_kid) if trusted else new.vendor_kid
     owner = view.catalog.vendors.get(new.organization_id)
     if owner is not None and owner != vendor:
-        raise LicenseFileError(
-            "other-vendor",
-            f"Organization {new.organization_id} belongs to another vendor on this server; ask the vendor for a"
-            " license of your own organization.",
-        )
+        raise _of_other_vendor(new, trusted)
     stored = licenses.named(view.db, vendor, new.license_id)
     difference = licensefile.compare(ctx.files.content(stored.jws) if stored else None, new)
     archived = licenses.turn(view.db, vendor, new.license_id)[1] % 2 == 1
     known = stored.items if stored else {}
+    _check_none_back(new, [item_id for item_id in difference.added if item_id in known])
     place = _place_of(view, new, choice, any_new=any(item.item_id not in known for item in new.items))
     return Preview(
         new,
@@ -168,6 +168,35 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
         takes_back=archived,
         place=place,
     )
+
+
+def _of_other_vendor(new: License, trusted: bool) -> LicenseFileError:
+    """Why a file for an organization of another vendor is refused. A key that is not known may be the new one of that
+    vendor, which its succession alone proves: to confirm the fingerprint would give the organization to anybody."""
+    if trusted:
+        return LicenseFileError(
+            "other-vendor",
+            f"Organization {new.organization_id} belongs to another vendor on this server; ask the vendor for a"
+            " license of your own organization.",
+        )
+    return LicenseFileError(
+        "other-vendor-key",
+        f"The file is signed by a vendor key that this server does not know, fingerprint"
+        f" {fingerprint(new.vendor_kid)}, and organization {new.organization_id} belongs to a vendor with another key."
+        " It may be that vendor's new key: ask the vendor for its public key file, signed by the old key, add it by"
+        " `lts trust FILE.pub`, and import again.",
+    )
+
+
+def _check_none_back(new: License, back: list[str]) -> None:
+    """Raises LicenseFileError for items that the newest file held here has revoked or left out, and this one has."""
+    if back:
+        named = ", ".join(back[:_NAMED]) + (", …" if len(back) > _NAMED else "")
+        raise LicenseFileError(
+            "revoked-item",
+            f"License {new.license_id} has items that are revoked on this server ({named}), and a revoked item does not"
+            " come back; ask the vendor for a file that has them under another itemId.",
+        )
 
 
 def _check_bound(new: License, ctx: Context) -> None:
@@ -194,7 +223,8 @@ def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Pl
         made = codes.made_at_import(view.db, new.license_id, organization)
         if made is not None:
             return _Place(catalog.codes_by_key[made], catalog.codes_by_key[made].custom)
-    custom = handshakes.clean_custom(new.license_id if choice.new_code is None else choice.new_code)
+    named = new.license_id[:MAX_NAME] if choice.new_code is None else choice.new_code
+    custom = handshakes.clean_custom(named)
     taken = catalog.by_place.get((organization, custom))
     if taken is not None and choice.new_code is not None:
         if any_new:
@@ -242,7 +272,7 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     charged_anew = [keys[item.item_id] for item in new.items if _is_charged_anew(tx.catalog, keys, item)]
     tx.emit(records.License(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
     end_grants(tx, charged_anew, now)
-    if outcome.place is not None and fresh:
+    if outcome.place is not None and outcome.difference.added:
         _put_in(tx, new, outcome.place, fresh, choice.make_default, actor, now)
     return outcome
 

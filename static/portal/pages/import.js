@@ -102,10 +102,11 @@ export function Import({ onImported }) {
     });
     if (!ok) return;
     const { preview } = result;
-    const name = preview.handshakeCode?.slice(preview.organizationId.length + 1) ?? preview.licenseId;
+    const made = preview.codeExists ? null : preview.handshakeCode;
+    const name = made?.slice(preview.organizationId.length + 1) ?? [...preview.licenseId].slice(0, 100).join("");
     /** @type {Pick<Choice, "where" | "code">} */
     const place = preview.codeExists ? { where: "existing", code: preview.handshakeCode } : { where: "new", code: null };
-    setState({ ...result, confirmed: preview.trusted, choice: { ...place, name: preview.codeExists ? preview.licenseId : name, isDefault: false } });
+    setState({ ...result, confirmed: preview.trusted, choice: { ...place, name, isDefault: false } });
   };
   const run = async () => {
     if (!state) return;
