@@ -5,7 +5,9 @@ Pure: the caller brings the catalog, a look-up of each item's standing, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from lts.errors import Refusal
@@ -23,7 +25,7 @@ from lts.rules.seats import (
     lease_end,
     seat_end,
 )
-from lts.rules.verdicts import explain
+from lts.rules.verdicts import CapUse, explain
 
 STAGES = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
 """Checks of one item in their order (docs/design/authorizing.md, Checks of an item); 114 and 103 for domain
@@ -84,17 +86,19 @@ class Granted(NamedTuple):
 class Decision(NamedTuple):
     """Granted items, or none and the code that refuses.
 
-    `tried` holds each item in the order it was looked at with the code that speaks against it, 0 = it fits.
+    `tried` holds each item in the order it was looked at with the code that speaks against it, 0 = it fits; `caps` has
+    by the item's number those against which the code's cap alone speaks.
     """
 
     granted: tuple[Granted, ...]
     code: int
     tried: tuple[tuple[LicenseItem, int], ...]
+    caps: Mapping[int, CapUse] = MappingProxyType({})
 
     def refusal(self) -> Refusal:
         """The error that refuses the request; names the first item that came as far."""
         entry = next((entry for entry, code in self.tried if code == self.code), None)
-        return Refusal(self.code, explain(self.code, entry))
+        return Refusal(self.code, explain(self.code, entry, self.caps.get(entry.key) if entry else None))
 
 
 StandingOf = Callable[[CodeItem], Standing]
@@ -148,7 +152,12 @@ def decide(
     ordered = _order(code, candidates, item_now)
     chosen = _as_next_time(code, candidates, _choose(ordered, request), request, item_now)
     tried = tuple([(c.entry.item, c.code) for c in ordered])
-    return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried)
+    caps = {
+        c.entry.item.key: cap
+        for c in ordered
+        if c.standing is not None and c.code and (cap := cap_use(c.entry, c.standing, request.instances))
+    }
+    return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried, caps)
 
 
 def _are_offered(modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) -> bool:
@@ -253,6 +262,14 @@ def quota_fault(entry: CodeItem, standing: Standing, instances: int) -> int:
     if way in CONCURRENT_WAYS:
         return _concurrent_fault(entry, standing, instances)
     return 0
+
+
+def cap_use(entry: CodeItem, standing: Standing, instances: int) -> CapUse | None:
+    """The cap of an item that `quota_fault` speaks against; None where it would without the cap too."""
+    if entry.cap is None or quota_fault(replace(entry, cap=None), standing, instances):
+        return None
+    counted = entry.item.item.charge_way in UNIT_WAYS
+    return CapUse(entry.cap, standing.code_used if counted else standing.code_live)
 
 
 def _concurrent_fault(entry: CodeItem, standing: Standing, instances: int) -> int:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from lts.rules.catalog import LicenseItem
+
+
+class CapUse(NamedTuple):
+    """A handshake code's `cap` on an item that leaves no room, and what the code uses of the item: units, live seats or
+    instances."""
+
+    cap: int
+    used: int
+
 
 _SENTENCES = {
     0: "fits",
@@ -21,9 +32,15 @@ _SENTENCES = {
 }
 
 
-def explain(code: int, entry: LicenseItem | None) -> str:
-    """One sentence for people on a verdict; names the item where one is given and refused."""
-    sentence = _SENTENCES[code]
+def explain(code: int, entry: LicenseItem | None, cap: CapUse | None = None) -> str:
+    """One sentence for people on a verdict; names the item where one is given and refused. `cap` is the one that alone
+    speaks against it."""
+    sentence = _SENTENCES[code] if cap is None else _of_cap(cap)
     if entry is None or code in (0, 106, 124):  # these speak of the code as a whole
         return sentence
     return f"{sentence[:-1]} (item {entry.item.item_id})."
+
+
+def _of_cap(cap: CapUse) -> str:
+    fault = "is reached" if cap.used >= cap.cap else "has no room for what is asked"
+    return f"The handshake code's cap on the license item {fault}: it uses {cap.used} of {cap.cap}."

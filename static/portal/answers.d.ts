@@ -206,6 +206,7 @@ declare namespace Api {
     itemId: string;
     code: number;
     chargeWay: string | null;
+    cap: { cap: number; used: number } | null;
   }
   interface RefusedRequest {
     time: string;

@@ -16,7 +16,7 @@ from lts.service.licensing import handshakes
 from lts.service.licensing.licenses import Choice
 from tests.portal.conftest import Site
 from tests.support.codeorder import order_of
-from tests.support.kit import item
+from tests.support.kit import NOON, item
 from tests.support.visitor import Visitor
 
 SCRIPT = "<img src=x onerror=alert(1)>"
@@ -291,6 +291,22 @@ def test_why_tells_the_verdict_of_each_item(site: Site, admin: Visitor) -> None:
     expect(detail).to_contain_text("late")
     expect(detail).to_contain_text("Module not licensed")
     expect(detail).to_contain_text(answer["requestId"])
+
+
+def test_why_tells_a_full_cap_from_a_quota_that_is_used_up(site: Site, admin: Visitor) -> None:
+    code = site.lab.load(item("small", "device", 50))
+    handshakes.edit(site.lab.ctx, code, {"items": [{"id": 1, "cap": 0}]}, "test", NOON)
+    body = {"handshakeCode": code, "deviceId": "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11", "product": "reader",
+            "version": "3", "deploymentType": "server"}  # fmt: skip
+    answer = admin.page.request.post(f"{site.base}api/v1/authorize", data=body).json()
+    page = admin.open("why")
+    page.get_by_role("searchbox").fill(answer["requestId"])
+    row = page.get_by_role("row").filter(has_text="120")
+    expect(row).to_contain_text("The code's cap leaves no room: it uses 0 of 0")
+    expect(row).to_contain_text("Raise the code's cap on the item")
+    row.get_by_role("button").click()
+    expect(page.locator(".detail")).to_contain_text("The handshake code's cap on the license item is reached")
+    expect(page.get_by_role("table")).not_to_contain_text("Quota used up")
 
 
 def test_the_statistics_page_by_keyboard_alone(site: Site, admin: Visitor) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lts.rules.authorize import Standing, in_quota_grace, item_fault, quota_fault, used_up
+from lts.rules.authorize import Standing, cap_use, in_quota_grace, item_fault, quota_fault, used_up
 from lts.rules.catalog import ACTIVE, REVOKED, Catalog, CodeItem, LicenseItem
 from lts.rules.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD, judged
@@ -43,6 +43,25 @@ def test_units_and_seats_have_room_up_to_quota_and_grace_and_cap(
     way: str, cap: int | None, standing: Standing, *, full: bool
 ) -> None:
     assert quota_fault(entry(way, cap), standing, 1) == (120 if full else 0)
+
+
+@pytest.mark.parametrize(
+    ("way", "cap", "standing", "told"),
+    [
+        ("page", 4, Standing(used=4, code_used=5), (4, 5)),
+        ("page", 4, Standing(used=11, code_used=4), None),
+        ("page", None, Standing(used=11), None),
+        ("server", 4, Standing(live=4, code_live=4, code_used=9), (4, 4)),
+        ("server", 4, Standing(live=11, code_live=4), None),
+        ("concurrentDevice", 4, Standing(code_live=4), (4, 4)),
+        ("concurrentDevice", 4, Standing(code_live=4, spent=5, live=10, elders=10), None),
+    ],
+)
+def test_a_cap_is_told_where_it_alone_speaks_against_an_item(
+    way: str, cap: int | None, standing: Standing, told: tuple[int, int] | None
+) -> None:
+    assert quota_fault(entry(way, cap), standing, 1) == 120
+    assert cap_use(entry(way, cap), standing, 1) == told
 
 
 @pytest.mark.parametrize(

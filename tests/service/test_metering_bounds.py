@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lts.errors import Refusal
+from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules import chain, workload
 from lts.rules.authorize import Request
 from lts.rules.chain import plain_state
 from lts.rules.usage import TOGETHER, digest_of
 from lts.service.access import auditlog
+from lts.service.core import refusals
+from lts.service.core.refusals import Refusals
 from lts.service.licensing import handshakes
 from lts.service.metering import authorize, counting, explain, goneon, newnames, release
 from lts.service.statistics import usage
@@ -91,6 +94,51 @@ def test_an_item_without_seats_shows_no_holders(server: Lab) -> None:
     assert "holders" not in told["items"][0]
     told = explain.explain(server.ctx, asked._replace(handshake_code="nothing"), server.time.now)
     assert (told["code"], told["items"]) == (101, [])
+
+
+def test_explain_takes_a_code_by_its_number_as_every_other_question_does(server: Lab) -> None:
+    server.load(item("one"))
+    handshakes.add(server.ctx, None, {"custom": "empty"}, "test", NOON)
+    asked = Request(bytes(16), "reader", "server", handshake_code="#1", organization_id="216998")
+    named = explain.explain(server.ctx, asked._replace(handshake_code="216998-100"), NOON)
+    for organization in ("216998", None):
+        told = explain.explain(server.ctx, asked._replace(organization_id=organization), NOON)
+        assert told == named
+        assert (told["handshakeCode"], told["granted"]) == ("216998-100", ["one"])
+    assert explain.explain(server.ctx, asked._replace(handshake_code="#2"), NOON)["code"] == 104
+    with pytest.raises(AdminError) as caught:
+        explain.explain(server.ctx, asked._replace(handshake_code="#3"), NOON)
+    assert (caught.value.code, caught.value.status) == ("no-such-code", 404)
+    with pytest.raises(Refusal) as refused:
+        server.authorize("#1")
+    assert refused.value.code == 101, "applications name codes by name alone"
+
+
+@pytest.mark.parametrize(("way", "instances", "used"), [("scan", 1, 3), ("device", 1, 3), ("concurrentInstance", 2, 2)])
+def test_a_full_cap_is_told_as_such_with_the_cap_and_what_the_code_uses(
+    server: Lab, way: str, instances: int, used: int
+) -> None:
+    more = {"deploymentTypes": ["server"]} if way == "concurrentInstance" else {}
+    code = server.load(item("one", way, 1000, **more))
+    handshakes.edit(server.ctx, code, {"items": [{"id": 1, "cap": 3}]}, "test", NOON)
+    got = server.authorize(code, instances=instances)
+    for _ in range(2 if way == "device" else 0):
+        server.authorize(code)
+    if way == "scan":
+        server.report(got.lease, {"QR": 3})
+    fault = "is reached" if used == 3 else "has no room for what is asked"
+    sentence = f"The handshake code's cap on the license item {fault}: it uses {used} of 3"
+    with pytest.raises(Refusal) as caught:
+        server.authorize(code, instances=instances)
+    assert (caught.value.code, caught.value.detail) == (120, f"{sentence} (item one).")
+    told = explain.explain(server.ctx, Request(bytes(16), "reader", "server", code, instances=instances), NOON)
+    [verdict] = told["items"]
+    assert (told["code"], told["detail"]) == (120, f"{sentence} (item one).")
+    assert (verdict["code"], verdict["detail"], verdict["cap"]) == (120, f"{sentence}.", {"cap": 3, "used": used})
+    server.ctx.refusals.flush(server.ctx.store, NOON)
+    [kept] = server.ctx.refusals.latest()
+    assert (kept.detail, kept.caps) == (f"{sentence} (item one).", ((3, used),))
+    assert Refusals(zlib.compress(refusals._encode([kept]))).latest() == [kept], "the next start tells the same"
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,21 @@ def test_what_is_turned_away_by_its_header_is_found_in_the_log(
 
 def test_of_many_items_the_first_are_told_and_how_many_more_there_were(web: Web) -> None:
     tried = tuple((f"item-{n}", 102) for n in range(60))
-    web.lab.ctx.refusals.keep(RefusedRequest(NOON, "many", 102, "no", None, {"device": DEVICE}, tried, ("scan",) * 60))
+    web.lab.ctx.refusals.keep(
+        RefusedRequest(
+            NOON,
+            "many",
+            102,
+            "no",
+            None,
+            {"device": DEVICE},
+            tried,
+            ("scan",) * 60,
+            caps=((4, 4), *[None] * 58, (7, 9)),
+        )
+    )
     status, told = caller(web.lab)("GET", "/why?q=many")
     [shown] = told["refused"]
     assert (status, len(shown["items"]), shown["moreItems"]) == (200, 50, 10)
-    assert shown["items"][49] == {"itemId": "item-49", "code": 102, "chargeWay": "scan"}
+    assert shown["items"][49] == {"itemId": "item-49", "code": 102, "chargeWay": "scan", "cap": None}
+    assert shown["items"][0]["cap"] == {"cap": 4, "used": 4}

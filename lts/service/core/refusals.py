@@ -38,7 +38,8 @@ _OF_NOBODY = frozenset({101, 121, 123})
 @dataclass(frozen=True)
 class RefusedRequest:
     """One refused request; `asked` holds what was asked without secrets, `tried` (item id, code) in order, `ways` the
-    charge way of each (none from LTS before 0.2), `more` the number of those that were tried and are left out."""
+    charge way of each (none from LTS before 0.2), `more` the number of those that were tried and are left out. `caps`
+    has of each (cap, what the code used) where the code's cap alone spoke against it, and is empty where none did."""
 
     time: int
     request_id: str
@@ -49,6 +50,7 @@ class RefusedRequest:
     tried: tuple[tuple[str, int], ...]
     ways: tuple[str, ...] = ()
     more: int = 0
+    caps: tuple[tuple[int, int] | None, ...] = ()
 
     @property
     def of_nobody(self) -> bool:
@@ -164,8 +166,12 @@ def _cut(one: RefusedRequest) -> RefusedRequest:
     places = list(range(TRIED))
     decided = next((n for n, (_, code) in enumerate(one.tried) if code == one.code), 0)
     places[-1] = max(places[-1], decided)
-    tried, ways = [one.tried[n] for n in places], [one.ways[n] for n in places if n < len(one.ways)]
-    return replace(one, tried=tuple(tried), ways=tuple(ways), more=one.more + len(one.tried) - TRIED)
+    tried, ways, caps = (_at(places, told) for told in (one.tried, one.ways, one.caps))
+    return replace(one, tried=tried, ways=ways, caps=caps, more=one.more + len(one.tried) - TRIED)
+
+
+def _at(places: list[int], told: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([told[n] for n in places if n < len(told)])
 
 
 def _age(one: RefusedRequest) -> tuple[int, str]:

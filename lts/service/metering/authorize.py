@@ -249,6 +249,7 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
         "client": request.client_name,
     }
     tried = decided.decision.tried if decided else ()
+    caps = decided.decision.caps if decided else {}
     catalog = ctx.store.catalog
     name = request.handshake_code
     if name is None:
@@ -269,5 +270,6 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: D
             told,
             tuple((entry.item.item_id, verdict) for entry, verdict in tried),
             tuple(entry.item.charge_way for entry, _ in tried),
+            caps=tuple(caps.get(entry.key) for entry, _ in tried) if caps else (),
         ),
     )

@@ -110,6 +110,7 @@ def _text_of(one: RefusedRequest) -> str:
 
 
 def _refused(one: RefusedRequest) -> Json:
+    tried = len(one.tried)
     return {
         "time": iso(one.time),
         "requestId": one.request_id,
@@ -118,8 +119,8 @@ def _refused(one: RefusedRequest) -> Json:
         "handshakeCode": one.handshake_code,
         "asked": one.asked,
         "items": [
-            {"itemId": item, "code": verdict, "chargeWay": way}
-            for (item, verdict), way in zip_longest(one.tried, one.ways[: len(one.tried)])
+            {"itemId": item, "code": verdict, "chargeWay": way, "cap": cap and {"cap": cap[0], "used": cap[1]}}
+            for (item, verdict), way, cap in zip_longest(one.tried, one.ways[:tried], one.caps[:tried])
         ],
         "moreItems": one.more,
     }

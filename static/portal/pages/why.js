@@ -16,11 +16,21 @@ const COUNTED = { scan: "units", page: "units", concurrentDevice: "concurrent", 
  * @param {Api.Verdict[]} items
  */
 const advice = (code, items) => {
-  const way = (code === 120 && items.find((item) => item.code === code)?.chargeWay) || "";
+  const decided = code === 120 ? items.find((item) => item.code === code) : undefined;
+  if (decided?.cap) return t("advice.120-cap");
+  const way = decided?.chargeWay ?? "";
   return Object.hasOwn(COUNTED, way) ? t(`advice.120-${COUNTED[way]}`) : wordFor(`advice.${code}`, "");
 };
 /** @param {number} code */
-const verdict = (code) => wordFor(`code.${code}`, String(code));
+const reason = (code) => wordFor(`code.${code}`, String(code));
+/**
+ * @param {number} code
+ * @param {Api.Verdict[]} items
+ */
+const verdict = (code, items) => {
+  const cap = items.find((item) => item.code === code)?.cap;
+  return cap ? t("why.cap", cap) : reason(code);
+};
 /** @param {unknown} value */
 const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
 
@@ -31,7 +41,7 @@ function Detail({ one }) {
     ${
       one.items.length > 0 &&
       html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map(
-        (item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${verdict(item.code)}
+        (item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${verdict(item.code, [item])}
       ${item.code !== one.code && html`<div class="soft small">${advice(item.code, [item])}</div>`}</li>`,
       )}</ol>${one.moreItems > 0 && html`<p class="hint">${t("why.more-items", { n: one.moreItems })}</p>`}`
     }
@@ -45,7 +55,7 @@ const columns = () => [
   {
     label: t("why.reason"),
     kind: "wide",
-    render: (one) => html`<${Pill} kind="bad">${one.code}<//> ${verdict(one.code)}<div class="soft small">${advice(one.code, one.items)}</div>`,
+    render: (one) => html`<${Pill} kind="bad">${one.code}<//> ${verdict(one.code, one.items)}<div class="soft small">${advice(one.code, one.items)}</div>`,
   },
   {
     label: t("codes.code"),
@@ -65,12 +75,12 @@ export function Why({ query }) {
   const refused = useList("/why", { sort: "time", order: "desc", q: query.q ?? "" });
   return html`<${Page} title=${t("nav.why")} lead=${t("why.lead")}><${Card}>
     <div class="tools"><${Search} list=${refused} label=${t("why.search")} />
-      <${Select} hidden label=${t("why.filter")} value=${refused.filters.code ?? ""} options=${[["", t("why.all")], ...CODES.map((code) => [String(code), `${code} ${verdict(code)}`])]} onChange=${(code) => refused.filter({ code })} /></div>
+      <${Select} hidden label=${t("why.filter")} value=${refused.filters.code ?? ""} options=${[["", t("why.all")], ...CODES.map((code) => [String(code), `${code} ${reason(code)}`])]} onChange=${(code) => refused.filter({ code })} /></div>
     ${loaded(
       refused,
       ({ refused: rows, found }) => html`${
         rows.length
-          ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => `${one.requestId} ${one.time} ${one.asked.device}`} nameOf=${(one) => `${time(one.time)} ${verdict(one.code)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
+          ? html`<${Table} label=${t("nav.why")} columns=${columns()} rows=${rows} list=${refused} keyOf=${(one) => `${one.requestId} ${one.time} ${one.asked.device}`} nameOf=${(one) => `${time(one.time)} ${verdict(one.code, one.items)}`} expand=${(one) => html`<${Detail} one=${one} />`} busy=${refused.loading} />`
           : refused.asked.q || refused.filters.code
             ? html`<${Empty} icon="search" title=${t("common.nothing-found")}><p>${t("common.nothing-found-hint")}</p><//>`
             : html`<${Empty} icon="check" title=${t("why.none")}><p>${t("why.none-hint")}</p><//>`
