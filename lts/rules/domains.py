@@ -20,6 +20,7 @@ _MAX_HOST, _MAX_LABEL = 253, 63
 _LONGEST = _MAX_HOST + len(".:65535")
 _FULL_STOP = "\u3002"
 _PORT = re.compile(r":[0-9]{1,5}\Z")
+_BESIDE_DOT = re.compile(r"\s*\.\s*")
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 
 
@@ -77,15 +78,24 @@ def binding_fault(domain: str) -> str | None:
     The words follow the name of a field."""
     host = normalize(domain)
     if host is None:
-        return f"has {domain[:80]!r}, which is not a domain; write it as {_meant(domain) or 'example.com'}"
+        return f"has {domain[:80]!r}, {_fault(domain)}"
     if is_public_suffix(host):
         return f"has {domain!r}, under which anybody can register; write a name under it, such as example.{host}"
     return None
 
 
+def _fault(text: str) -> str:
+    """Of a text that is no domain, and what to write where that can be told."""
+    meant = _meant(text)
+    if meant is not None:
+        return f"which is not a domain; write it as {meant}"
+    blank = "holds a blank" if len(text.split()) > 1 else "is not a domain"
+    return f"which {blank}; write a name such as example.com"
+
+
 def _meant(text: str) -> str | None:
-    """The name in a URL or a pattern: what was probably meant."""
-    text = "".join(text.split()).replace("*.", "")[:1000]
+    """The name in a URL or a pattern, or with blanks beside its dots: what was probably meant."""
+    text = _BESIDE_DOT.sub(".", text.strip()).replace("*.", "")[:1000]
     try:
         host = urlsplit(text if "://" in text else f"//{text}").hostname
     except ValueError:

@@ -71,11 +71,14 @@ def test_every_name_of_idna_2008_is_the_one_of_its_reference(label: str) -> None
         ("shop.example.com/cart", "write it as shop.example.com"),
         ("http://user@shop.example.com:8080/", "write it as shop.example.com"),
         ("shop .example.com", "write it as shop.example.com"),
-        ("*.com", "write it as example.com"),
+        ("*.com", "which is not a domain; write a name such as example.com"),
+        ("[::1]", "which is not a domain; write a name such as example.com"),
+        ("a b.com", "which holds a blank; write a name such as example.com"),
+        (" example . com ", "write it as example.com"),
         ("com", "such as example.com"),
         ("co.uk", "such as example.co.uk"),
         ("github.io", "such as example.github.io"),
-        ("https://[::1", "write it as example.com"),
+        ("https://[::1", "which is not a domain; write a name such as example.com"),
     ],
 )
 def test_a_binding_that_can_never_match_is_told_the_right_form(typed: str, instead: str) -> None:
@@ -129,4 +132,4 @@ def test_a_name_that_can_match_is_a_good_binding(typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["intranet/cart", "http://co.uk/", "*", "//"])
 def test_where_nothing_can_be_meant_an_example_is_given(typed: str) -> None:
-    assert (domains.binding_fault(typed) or "").endswith("which is not a domain; write it as example.com")
+    assert (domains.binding_fault(typed) or "").endswith("which is not a domain; write a name such as example.com")
