@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -100,6 +101,17 @@ def cut(name: str, to: Callable[[int], int]) -> Callable[[Path, Path], None]:
     return shorten
 
 
+def flipped(name: str, place: Callable[[int], int]) -> Callable[[Path, Path], None]:
+    """One bit of a file was turned over."""
+
+    def flip(data: Path, _: Path) -> None:
+        content = bytearray((data / name).read_bytes())
+        content[place(len(content))] ^= 4
+        (data / name).write_bytes(content)
+
+    return flip
+
+
 def all_of(*steps: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
     """Several of these."""
 
@@ -120,6 +132,7 @@ def written(name: str, content: bytes) -> Callable[[Path, Path], None]:
 
 
 LOG = "lts.db-wal"
+DAMAGED = "changes that were stored lie behind that: they cannot be read"
 OLDER, STRAY, OTHER = "is older than lts.mark", "does not belong to the lts.db", "is not the database of which lts.mark"
 APART, NO_MARK = "do not belong together", "lts.mark is missing"
 COPIES: dict[str, tuple[Callable[[Path, Path], None], str]] = {
@@ -134,6 +147,8 @@ COPIES: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "with another server's database": (all_of(part("lts.db", "other"), part(LOG, "other")), OTHER),
     "with the log half": (cut(LOG, lambda size: size // 2), OLDER),
     "with a log of nothing": (cut(LOG, lambda size: 0), OLDER),
+    "with a bit of the log turned over": (flipped(LOG, lambda size: 32 + 4120 + 500), DAMAGED),
+    "with a bit of the log's header turned over": (flipped(LOG, lambda size: 17), DAMAGED),
     "with another server's identity": (
         all_of(part("identity.json", "other"), part("server.key", "other")), APART),
     "with a mark that is noise": (written("lts.mark", b"\0" * 100), "lts.mark is damaged"),
@@ -240,6 +255,41 @@ def test_what_is_lost_with_a_stray_log_is_nothing_that_the_mark_knew(early: Path
     with lab(early / "late", TIME, VENDOR) as server:
         assert said is not None
         assert server.ctx.store.standing().time >= said.time - 1
+
+
+def test_a_damaged_log_keeps_what_is_before_the_damage_and_lies_whole_in_what_was_replaced(early: Path) -> None:
+    data, half = early / "late" / "data", lambda size: 32 + (size - 32) // 4120 // 2 * 4120 + 60
+    mark_before = (early / "before" / "data" / "lts.mark").read_bytes()
+    (data / "lts.mark").write_bytes(mark_before)  # nothing but the log itself tells of what is lost
+    flipped(LOG, half)(data, early)
+    content = (data / LOG).read_bytes()
+    assert DAMAGED in refused(early / "late")
+    restoring.accept(data, "Ann")
+    assert (data / "replaced-1" / LOG).read_bytes() == content
+    assert (data / LOG).read_bytes() == content[: half(len(content)) - 60]
+    assert not faults(early / "late")
+    with lab(early / "late", TIME, VENDOR) as server:
+        work(server, 1, 2)
+        killed_now(server, early / "again")
+    assert folderstate.check(early / "again" / "data") is False, "what lay behind the damage is gone from the log"
+
+
+def test_a_damaged_log_that_is_in_the_database_already_is_set_aside_whole(early: Path) -> None:
+    data = early / "late" / "data"
+    content = (data / LOG).read_bytes()
+    with contextlib.closing(apsw.Connection(str(data / "lts.db"))) as db:
+        assert db.execute("SELECT count(*) FROM changes").get
+        pages, done = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        assert pages == done > 5
+        (data / "kept").write_bytes((data / "lts.db").read_bytes())
+    (data / "kept").replace(data / "lts.db")
+    (data / LOG).write_bytes(content)
+    flipped(LOG, lambda size: 32 + 4120 + 500)(data, early)
+    assert DAMAGED in refused(early / "late")
+    restoring.accept(data, "Ann")
+    assert not (data / LOG).exists()
+    with lab(early / "late", TIME, VENDOR) as server, lab(early / "before", TIME, VENDOR) as before:
+        assert server.used() == before.used() + 4
 
 
 class Watched(Disk):

@@ -10,8 +10,9 @@ from pathlib import Path
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
+from lts.service.core.files import not_read
 from lts.service.folder import mark, placing
-from lts.store import archive, database, integrity, meta, standing
+from lts.store import archive, database, integrity, meta, standing, wal
 from lts.store.standing import OTHER, Standing
 from lts.store.store import DATABASE, DATABASE_FILES
 
@@ -25,10 +26,11 @@ _WAYS = (
 @dataclass(frozen=True)
 class Untrue:
     """What of a data folder cannot be: one sentence, and whether its log is the fault (`stray`), without which the
-    database may go on."""
+    database may go on; of one that is damaged in the middle, the bytes up to there (`whole_log`)."""
 
     sentence: str
     stray: bool = False
+    whole_log: int | None = None
 
 
 def check(folder: Path) -> bool:
@@ -82,6 +84,8 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
         return Untrue(words)
     path = folder / DATABASE
     has_log = (folder / LOG).exists() and (folder / LOG).stat().st_size > 0
+    if has_log and not in_use and (torn := _log_damage(folder)):
+        return torn
     own = standing.generation_of_file(path) if has_log and not in_use else None
     try:
         with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
@@ -104,6 +108,29 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     if found is None:
         vault.Vault.load(folder)
     return found
+
+
+def _log_damage(folder: Path) -> Untrue | None:
+    """Looked for before SQLite opens the database, and where nobody writes the log."""
+    try:
+        found = wal.damage(folder / LOG)
+    except OSError as error:
+        raise DataFolderError(not_read(folder / LOG, error)) from error
+    if found is None:
+        return None
+    return Untrue(
+        f"{folder / LOG} is damaged after {found.whole:,} of {found.size:,} bytes, and changes that were stored lie"
+        " behind that: they cannot be read.",
+        stray=_is_further_alone(folder / DATABASE),
+        whole_log=found.whole,
+    )
+
+
+def _is_further_alone(path: Path) -> bool:
+    """Whether the database without its log has all that it shows with it, as where the log was put into it already."""
+    with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+        here = standing.of(db)
+    return _holds_without_log(path, here)
 
 
 def _holds_without_log(path: Path, said: Standing) -> bool:

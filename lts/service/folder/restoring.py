@@ -178,11 +178,16 @@ def undo(data_dir: Path, actor: str, name: str | None = None) -> placing.Plan:
     return _place(data_dir, scope, ("restore-undone", {"from": folder.name}, actor), folder.name)
 
 
-def _place(data_dir: Path, scope: Iterable[str], cause: identity.Cause, source: str) -> placing.Plan:
-    """Decide for the folder `source`, and do it. Raises AdminError, DataFolderError."""
+def _place(
+    data_dir: Path, scope: Iterable[str], cause: identity.Cause, source: str, kept_log: int | None = None
+) -> placing.Plan:
+    """Decide for the folder `source`, and do it; of the log only so many bytes stay in place. Raises AdminError,
+    DataFolderError."""
     try:
         if source == placing.INCOMING:
-            placing.prepare(data_dir)
+            folder = placing.prepare(data_dir)
+            if kept_log:
+                write_private(folder / folderstate.LOG, plainfile.read(data_dir / folderstate.LOG, kept_log))
         placing.decide(data_dir, scope, cause, source=source)
     except OSError as error:
         raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
@@ -193,19 +198,22 @@ def _place(data_dir: Path, scope: Iterable[str], cause: identity.Cause, source: 
 
 def accept(data_dir: Path, actor: str) -> placing.Plan:
     """Go on with a data folder whose files do not say the same, as it is: under a new incarnation, what is wrong in the
-    audit log, and a log that does not belong to the database set aside. Raises AdminError where nothing is wrong,
+    audit log, and a log that does not belong to the database, or what cannot be read of it, set aside. Raises AdminError where nothing is wrong,
     DataFolderError where a backup is needed."""
     placing.finish(data_dir)
     found = folderstate.examine(data_dir)
     if found is None:
         raise AdminError("nothing-to-accept", f"{data_dir} is whole; start the server.")
     scope: tuple[str, ...] = (mark.FILE,)
-    if found.stray:
+    kept_log = None if found.stray else found.whole_log
+    if found.stray or kept_log is not None:
         scope += DATABASE_FILES[1:]
+    if found.stray:
         database.check_alone(data_dir / DATABASE)
     else:
         database.check(data_dir / DATABASE)
-    return _place(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor), placing.INCOMING)
+    cause = ("folder-accepted", {"found": found.sentence}, actor)
+    return _place(data_dir, scope, cause, placing.INCOMING, kept_log)
 
 
 COPIED = (*DATABASE_FILES, mark.FILE, "archive", vault.FILE)
