@@ -86,7 +86,7 @@ def opened(
                 f"{folder.path / identity.IDENTITY} is missing though the database is in use; restore a backup."
             )
         vault = Vault.load_or_create(folder.path, create=fresh)
-        me = identity.load_or_create(folder.path, read_labels)
+        me = identity.load_or_create(folder.path, read_labels, placing.keep_identity)
         with _refusal_told(folder.path / DATABASE):
             ctx = _context(config, folder.path, vault, me, clock)
         try:

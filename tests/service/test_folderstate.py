@@ -258,7 +258,11 @@ def test_what_is_lost_with_a_stray_log_is_nothing_that_the_mark_knew(early: Path
 
 
 def test_a_damaged_log_keeps_what_is_before_the_damage_and_lies_whole_in_what_was_replaced(early: Path) -> None:
-    data, half = early / "late" / "data", lambda size: 32 + (size - 32) // 4120 // 2 * 4120 + 60
+    data = early / "late" / "data"
+
+    def half(size: int) -> int:
+        return 32 + (size - 32) // 4120 // 2 * 4120 + 60
+
     mark_before = (early / "before" / "data" / "lts.mark").read_bytes()
     (data / "lts.mark").write_bytes(mark_before)  # nothing but the log itself tells of what is lost
     flipped(LOG, half)(data, early)
@@ -277,7 +281,8 @@ def test_a_damaged_log_keeps_what_is_before_the_damage_and_lies_whole_in_what_wa
 def test_a_damaged_log_that_is_in_the_database_already_is_set_aside_whole(early: Path) -> None:
     data = early / "late" / "data"
     content = (data / LOG).read_bytes()
-    with contextlib.closing(apsw.Connection(str(data / "lts.db"))) as db:
+    db = apsw.Connection(str(data / "lts.db"))
+    with contextlib.closing(db):
         assert db.execute("SELECT count(*) FROM changes").get
         pages, done = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         assert pages == done > 5

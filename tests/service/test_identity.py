@@ -260,3 +260,39 @@ def test_a_start_by_a_clock_set_back_counts_on_from_the_highest_time() -> None:
     assert clock.least_time(NOON + 25 * 3600) == NOON + 6 * DAY_SECONDS + 23 * 3600
     clock.reset()
     assert clock.least_time(NOON + 25 * 3600) == NOON + 25 * 3600
+
+
+def test_one_bit_anywhere_in_it_is_damage_and_never_another_machine(tmp_path: Path) -> None:
+    identity.with_prints(tmp_path, load(tmp_path), load(tmp_path).key.public.kid, "ab")
+    path = tmp_path / identity.IDENTITY
+    content = path.read_bytes()
+    of_the_digests_name = range(content.index(b'"digest"') - 4, content.index(b'"digest"') + 8)
+    taken = 0
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        try:
+            assert load(tmp_path).previous == (), place
+            taken += place not in of_the_digests_name
+        except DataFolderError as error:
+            assert "identity.json is damaged: " in error.detail, place
+            assert "`lts restore BACKUP`" in error.detail
+            assert str(path) in error.detail
+    assert taken < content.count(b" "), "what is none of its content changes nothing"
+
+
+def test_one_of_before_has_no_digest_and_gets_one(tmp_path: Path) -> None:
+    first = load(tmp_path)
+    fields = json.loads((tmp_path / identity.IDENTITY).read_bytes())
+    del fields["digest"]
+    (tmp_path / identity.IDENTITY).write_text(json.dumps(fields))
+    assert same(load(tmp_path), first)
+    load(tmp_path, *LABELS, "host-id:h")
+    assert "digest" in json.loads((tmp_path / identity.IDENTITY).read_bytes())
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"null", b"[]", b"{}", b'{"uuid": NaN}', b"\xff", b""])
+def test_what_is_no_identity_is_named_in_plain_words(content: bytes, tmp_path: Path) -> None:
+    load(tmp_path)
+    (tmp_path / identity.IDENTITY).write_bytes(content)
+    with pytest.raises(DataFolderError, match=r"identity\.json is damaged: it is not what LTS wrote\."):
+        load(tmp_path)

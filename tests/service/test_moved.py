@@ -13,12 +13,14 @@ from lts.background.jobs import Jobs
 from lts.errors import Refusal
 from lts.rules import licensefile
 from lts.server import opened
+from lts.service.core import identity
 from lts.service.core.pinned import Delegation
-from lts.service.folder import restoring
+from lts.service.folder import placing, restoring
 from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, backups, verify
+from tests.support.killed import every_step
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 from tests.support.wait import PATIENCE, wait_until
 
@@ -45,6 +47,44 @@ def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activ
         licenses.import_license(here.ctx, licensefile.render(again).encode(), Choice(), "test", NOON)
         moved.authorize()
         assert verify.verify(tmp_path / "data", here.ctx.trust) == []
+
+
+def test_a_move_that_was_a_mistake_is_undone(tmp_path: Path) -> None:
+    time, vendor, data = FakeTime(), Vendor(), tmp_path / "data"
+    with lab(tmp_path, time, vendor) as server:
+        server.authorize(server.load(item()))
+        old = server.ctx.identity
+    elsewhere = ("mac:11", "machine-id:22", "processor-id:cc")
+    with opened(config_for(tmp_path), read_labels=lambda: elsewhere, clock=time.clock()) as here:
+        [(detail,)] = Lab(here, time, vendor, config_for(tmp_path)).rows(
+            "SELECT detail FROM audit WHERE action = 'labels-changed'"
+        )
+        assert '"kept":"replaced-1"' in detail.replace(" ", "")
+    [kept] = restoring.replaced(data)
+    assert kept.words.endswith(f"another machine's. It holds the identity of LTS UUID {old.uuid}.")
+    assert (data / "replaced-1" / "server.key").read_bytes() == old.key.to_pem()
+    assert restoring.undo(data, "Ann").kept == "replaced-2"
+    with lab(tmp_path, time, vendor) as server:
+        assert (server.ctx.identity.uuid, server.ctx.identity.key.kid) == (old.uuid, old.key.kid)
+        server.authorize()
+        assert verify.verify(data, server.ctx.trust) == []
+        assert [one.name for one in restoring.replaced(data)] == ["replaced-2"]
+
+
+def test_a_move_that_is_killed_keeps_the_former_identity_once(tmp_path: Path) -> None:
+    elsewhere = ("mac:11", "machine-id:22", "processor-id:cc")
+    (tmp_path / "made").mkdir()
+    here = identity.load_or_create(tmp_path / "made", lambda: LABELS)
+
+    def move(folder: Path) -> None:
+        identity.load_or_create(folder, lambda: elsewhere, placing.keep_identity)
+
+    for _, folder in every_step(lambda n: Path(shutil.copytree(tmp_path / "made", tmp_path / f"at-{n}")), move):
+        move(folder)
+        placing.finish(folder)
+        assert identity.load(folder).previous == (here.uuid,)
+        assert placing.numbers(folder) == [1]
+        assert (folder / "replaced-1" / "server.key").read_bytes() == here.key.to_pem()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def said(data: Path) -> tuple[str, str]:
 def as_of_before(data: Path) -> None:
     """The identity as LTS 0.1.0 wrote it."""
     fields = json.loads((data / "identity.json").read_text())
-    del fields["keyPrint"], fields["vaultPrint"]
+    del fields["keyPrint"], fields["vaultPrint"], fields["digest"]
     (data / "identity.json").write_text(json.dumps(fields))
 
 

@@ -192,6 +192,7 @@ def kill_server(rounds: int, folder: Path) -> list[str]:
     identity = json.loads((folder / "data" / "identity.json").read_text(encoding="utf-8"))
 
     identity["labels"] = list(labels.fingerprints())
+    identity.pop("digest", None)
     (folder / "data" / "identity.json").write_text(json.dumps(identity), encoding="utf-8")
     (folder / "lts.json").write_text(json.dumps({"vendorKeys": str(folder / "trust")}), encoding="utf-8")
     for number in range(rounds):

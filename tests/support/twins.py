@@ -288,4 +288,5 @@ def _is_this_machine(folder: Path) -> None:
     path = folder / "data" / "identity.json"
     identity = json.loads(path.read_text(encoding="utf-8"))
     identity["labels"] = list(labels.fingerprints())
+    identity.pop("digest", None)
     path.write_text(json.dumps(identity), encoding="utf-8")

@@ -173,7 +173,7 @@ def test_doctor_finds_what_keeps_the_server_from_starting(
     damage(data / name)
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert f"[!!] {data / name} " in out or f"[!!] The server's identity in {data} is damaged" in out, out
+    assert f"[!!] {data / name} " in out, out
     for command in ("status", "verify"):
         assert main([command]) == 1, command
         err = capsys.readouterr().err

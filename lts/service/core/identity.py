@@ -16,9 +16,11 @@ from lts.crypto import SigningKey
 from lts.errors import DataFolderError, TokenError
 from lts.rules import labels as rules
 from lts.service.core.files import not_read, write_private
+from lts.strictjson import strict_json
 
 IDENTITY, KEY = "identity.json", "server.key"
 NEW, BEGUN = "new", "begun"
+DIGEST = "digest"
 MOVED = "labels-changed"
 """The cause of an identity that the folder got on another machine."""
 UNEXPLAINED = f"{IDENTITY} names a new incarnation, and nothing tells why: it was edited, or is of another time."
@@ -66,10 +68,13 @@ class Identity:
         return rules.binding(self.labels)
 
 
-def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> Identity:
+def load_or_create(
+    folder: Path, read_labels: Callable[[], tuple[str, ...]], keep: Callable[[Path, str], str] | None = None
+) -> Identity:
     """The identity kept in the data folder, or a new one in an empty folder.
 
-    A folder moved to another machine gets a new UUID with a new key. Raises DataFolderError when the
+    A folder moved to another machine gets a new UUID with a new key; `keep` (of folder and UUID) puts the former
+    identity away before, and says where. Raises OSError, DataFolderError when the
     identity is damaged, or one of its two files is missing or another server's.
     """
     path = folder / IDENTITY
@@ -86,8 +91,10 @@ def load_or_create(folder: Path, read_labels: Callable[[], tuple[str, ...]]) -> 
             previous_keys=keys,
             vault_print=stored.vault_print,
         )
-        uuids = {"oldUuid": stored.uuid, "newUuid": moved.uuid}
-        cause = (MOVED, {**uuids, "matching": verdict.matching, "known": verdict.known}, "system")
+        told = {"oldUuid": stored.uuid, "newUuid": moved.uuid}
+        if keep is not None:
+            told["kept"] = keep(folder, stored.uuid)
+        cause = (MOVED, {**told, "matching": verdict.matching, "known": verdict.known}, "system")
         _keep(folder, replace(stored, key_print=""))  # killed between the two files that follow, it moves again
         return _save(folder, replace(moved, causes=(*stored.causes, cause)))
     if verdict.learnt:
@@ -146,7 +153,7 @@ def vault_print(folder: Path) -> str:
     """What the identity kept in a data folder says of the vault's key; empty where it says nothing, or cannot be read,
     which `load` tells."""
     try:
-        return str(json.loads(plainfile.read(folder / IDENTITY)).get("vaultPrint", ""))
+        return str(strict_json(plainfile.read(folder / IDENTITY)).get("vaultPrint", ""))
     except (OSError, ValueError, AttributeError):
         return ""
 
@@ -162,7 +169,9 @@ def not_own(path: Path) -> str:
 def _read(folder: Path) -> Identity:
     path = folder / IDENTITY
     try:
-        fields = json.loads(plainfile.read(path).decode("utf-8"))
+        fields = strict_json(plainfile.read(path))
+        if fields.pop(DIGEST, None) not in (None, _digest(fields)):  # LTS wrote none before 0.2
+            raise ValueError
         return Identity(
             str(fields["uuid"]),
             SigningKey.from_pem(plainfile.read(folder / KEY)),
@@ -179,8 +188,23 @@ def _read(folder: Path) -> Identity:
         raise DataFolderError(f"{error.filename} is missing; restore it from a backup.") from error
     except OSError as error:
         raise DataFolderError(not_read(error.filename, error)) from error
-    except (ValueError, KeyError, TypeError, TokenError) as error:
-        raise DataFolderError(f"The server's identity in {folder} is damaged ({error}); restore a backup.") from error
+    except TokenError as error:
+        raise DataFolderError(_damaged(folder / KEY, "it is no key that LTS wrote")) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataFolderError(_damaged(path, "it is not what LTS wrote")) from error
+
+
+def _damaged(path: Path, words: str) -> str:
+    return (
+        f"{path} is damaged: {words}. Put the server's own file back (a backup is a zip file that holds it), or restore"
+        " a backup whole: `lts restore BACKUP`."
+    )
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    """SHA-256 of what an identity states, without the digest itself: a bit that turns over must not make another
+    machine's of it."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _causes(read: Iterable[Any]) -> tuple[Cause, ...]:
@@ -208,5 +232,6 @@ def _keep(folder: Path, identity: Identity) -> Identity:
         "causes": identity.causes,
     }
     fields |= {name: value for name, value in more.items() if value}
+    fields[DIGEST] = _digest(fields)
     write_private(folder / IDENTITY, json.dumps(fields, indent=2).encode("utf-8"))
     return identity

@@ -6,6 +6,7 @@ start until it is through, and gives the same however often it was cut off. See 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,9 +18,10 @@ from typing import Any
 
 from lts import plainfile
 from lts.errors import DataFolderError
-from lts.service.core import identity, vault
+from lts.service.core import identity, pinned, vault
 from lts.service.core.files import sync_folder, write_private
 from lts.service.folder import datafolder
+from lts.strictjson import strict_json
 
 INCOMING = "incoming"
 """Where new content is prepared; without MARKER it is thrown away at the next start."""
@@ -135,6 +137,26 @@ def _move(data_dir: Path, plan: Plan) -> None:
             os.replace(source / name, data_dir / name)
     for folder in (source, kept, data_dir):
         sync_folder(folder)
+
+
+def keep_identity(data_dir: Path, uuid: str) -> str:
+    """Copy the identity and its key, which a move to another machine replaces, to a folder `replaced-N`, where
+    `lts restore --undo` finds them; its name. Done again after a kill, it finds its copy. Raises OSError."""
+    kept = next_kept(data_dir)
+    for number in numbers(data_dir)[-1:]:
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            note = strict_json(plainfile.read(data_dir / f"{REPLACED}{number}" / NOTE))
+            if (note["action"], note["detail"]["oldUuid"]) == (identity.MOVED, uuid):
+                return f"{REPLACED}{number}"
+    folder = prepare(data_dir)
+    names = [name for name in (identity.IDENTITY, identity.KEY, pinned.FILE) if (data_dir / name).exists()]
+    for name in names:
+        write_private(folder / name, plainfile.read(data_dir / name))
+    plan = Plan(INCOMING, [], names, kept, identity.MOVED, {"oldUuid": uuid}, "system", int(time.time()))
+    write_private(folder / NOTE, json.dumps(asdict(plan)).encode("utf-8"))
+    os.replace(folder, data_dir / kept)
+    sync_folder(data_dir)
+    return kept
 
 
 def next_kept(data_dir: Path) -> str:

@@ -114,6 +114,7 @@ _BY = {
     "restore-undone": "a restore was undone",
     "folder-accepted": "the folder was accepted as it was",
     "first-copy": "the other server of the pair was copied",
+    identity.MOVED: "the folder counted as another machine's",
 }
 
 
@@ -135,10 +136,17 @@ def _note(folder: Path) -> placing.Plan | None:
         return None
 
 
+def _is_identity(folder: Path) -> bool:
+    """Whether it is the identity of before a move alone."""
+    note = _note(folder)
+    return note is not None and note.action == identity.MOVED
+
+
 def _described(folder: Path) -> Replaced:
     note = _note(folder)
     time, action, detail = (note.time, note.action, note.detail) if note else (int(folder.stat().st_mtime), "", {})
-    return Replaced(folder.name, time, action, detail, _holds(folder))
+    holds = f"the identity of LTS UUID {detail.get('oldUuid')}" if _is_identity(folder) else _holds(folder)
+    return Replaced(folder.name, time, action, detail, holds)
 
 
 def _holds(folder: Path) -> str:
@@ -159,17 +167,18 @@ def undo(data_dir: Path, actor: str, name: str | None = None) -> placing.Plan:
     if not kept:
         raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is no way back to take.")
     # What `accept` kept is no way back: it sets aside what does not belong to the database.
-    folder = next((one for one in reversed(kept) if (one / DATABASE).exists()), kept[-1])
+    folder = next((one for one in reversed(kept) if (one / DATABASE).exists() or _is_identity(one)), kept[-1])
     if name is not None:
         named = [one for one in kept if one.name == name]
         if not named:
             raise AdminError("nothing-replaced", f"{data_dir} keeps no {name}; lts restore --list says what it keeps.")
         folder = named[0]
     note = _note(folder)
+    needed = () if _is_identity(folder) else (DATABASE,)
     missing = [
         name
         for name in (DATABASE, *BACKED_UP_FILES)
-        if not (folder / name).exists() and (name == DATABASE or not (data_dir / name).exists())
+        if not (folder / name).exists() and (name in needed or not (data_dir / name).exists())
     ]
     if missing:
         raise AdminError("not-whole", f"{folder} lacks {' and '.join(missing)}; it cannot be put back.")
@@ -198,8 +207,10 @@ def _place(
 
 def accept(data_dir: Path, actor: str) -> placing.Plan:
     """Go on with a data folder whose files do not say the same, as it is: under a new incarnation, what is wrong in the
-    audit log, and a log that does not belong to the database, or what cannot be read of it, set aside. Raises AdminError where nothing is wrong,
-    DataFolderError where a backup is needed."""
+    audit log, and a log that does not belong to the database, or what cannot be read of it, set aside.
+
+    Raises AdminError where nothing is wrong, DataFolderError where a backup is needed.
+    """
     placing.finish(data_dir)
     found = folderstate.examine(data_dir)
     if found is None:
