@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
+import time
 from typing import TextIO
+
+_LOOK_SECONDS = 0.02
 
 
 def make_ready() -> None:
@@ -40,6 +44,28 @@ def complain(words: str) -> None:
         write_out()
     with contextlib.suppress(OSError, ValueError):
         print(words, file=sys.stderr, flush=True)
+
+
+def is_taken() -> bool:
+    """Whether who reads standard output took all of it: waits for the end of what a pipe still holds. True where the
+    system cannot tell."""
+    write_out()
+    descriptor = sys.stdout.fileno()
+    if sys.platform == "win32" or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        return True
+    import fcntl
+    import select
+    import termios
+
+    reader = select.poll()
+    reader.register(descriptor, 0)
+    while True:
+        held = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))
+        if any(held) and any(event & select.POLLERR for _, event in reader.poll(0)):
+            return False
+        if not any(held):
+            return True
+        time.sleep(_LOOK_SECONDS)
 
 
 def settle() -> None:

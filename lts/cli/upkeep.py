@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,21 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _pour(file: Path) -> None:
-    """A file's content on standard output; the file goes. Raises OSError."""
+    """A file's content on standard output; the file goes. Raises AdminError where nobody reads it to its end,
+    OSError."""
     try:
         with file.open("rb") as content:
             while block := content.read(1 << 20):
                 write_output(block)
+        taken = streams.is_taken()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError) and (sys.platform != "win32" or error.errno != errno.EINVAL):
+            raise
+        taken = False
     finally:
         file.unlink()
+    if not taken:
+        raise AdminError("no-reader", "What reads the backup ended before it had all of it; see what it said.")
 
 
 def _restore(args: argparse.Namespace) -> int:

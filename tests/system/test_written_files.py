@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,32 @@ def test_a_spec_that_somebody_changed_stays(house: Path, capsys: Said) -> None:
     (house / "mine.json").write_text(changed, encoding="utf-8")
     assert "a spec that somebody has changed" in refusal("spec", "mine.json", capsys)
     assert (house / "mine.json").read_text(encoding="utf-8") == changed
+
+
+@POSIX
+@pytest.mark.parametrize("read", [0, 100, 40_000, None])
+def test_a_backup_whose_reader_leaves_early_has_failed(read: int | None, house: Path) -> None:
+    """None: one that takes all of it, and takes its time."""
+    env = environment() | {"LTS_DATA_DIR": str(house / "data")}
+    if read == 40_000:  # more than a pipe holds
+        (house / "data" / "trust").mkdir(exist_ok=True)
+        (house / "data" / "trust" / "noise").write_bytes(os.urandom(300_000))
+    with subprocess.Popen(
+        [sys.executable, "-m", "lts.cli.main", "backup", "-"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        if read is None:
+            parts = iter(lambda: command.stdout.read(20_000), b"")  # type: ignore[union-attr]  # asserted above
+            taken = b"".join(part for part in parts if not time.sleep(0.1))
+            assert taken.startswith(b"PK")
+        else:
+            assert len(command.stdout.read(read)) == read
+        command.stdout.close()
+        said = command.stderr.read().decode()
+        code = command.wait(timeout=60)
+    if read is None:
+        assert (code, said.count("\n")) == (0, 1), said
+    else:
+        assert (code, said) == (1, "lts: What reads the backup ended before it had all of it; see what it said.\n")
+    assert not list((house / "data" / "backups").iterdir())
