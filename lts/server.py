@@ -168,7 +168,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     ctx.leases.believe(PublicKey.from_x(key) for key in (*server_keys, *me.previous_keys))
     ctx.keep_mark()
     if lost := folderstate.lost_archives(path):
-        warnings.append(Notice("archive-lost", folderstate.lost_words(path, lost), ERROR, {"name": lost[0]}))
+        warnings.append(Notice("archive-lost", folderstate.archive_words(path, lost), ERROR, {"name": lost[0]}))
     if len(config.servers) > 1:
         ctx.partner = Node(ctx, pinned)
     else:

@@ -28,7 +28,7 @@ def add_parsers(commands: Any) -> None:
     backup.add_argument("output", type=Path, help="the file to write, which only you can read; - is standard output")
     restore = commands.add_parser("restore", help="put a backup in place of the data folder's content")
     restore.set_defaults(run=_restore)
-    what = restore.add_mutually_exclusive_group(required=True)
+    what = restore.add_mutually_exclusive_group()
     what.add_argument("file", type=Path, nargs="?", help="the backup, - is standard input; the server must be stopped")
     what.add_argument("--list", action="store_true", help="list what was replaced in this data folder and is kept")
     what.add_argument(
@@ -38,8 +38,10 @@ def add_parsers(commands: Any) -> None:
         const=True,
         help="put back what was replaced last, or a folder that --list names; can be undone as well",
     )
-    what.add_argument(
-        "--accept-as-is", action="store_true", help="go on with a data folder of which something was lost, as it is"
+    restore.add_argument(
+        "--accept-as-is",
+        action="store_true",
+        help="go on with a data folder, or take a backup, of which something was lost, as it is",
     )
     verify = commands.add_parser("verify", help="recompute every total from the change feed and check all signatures")
     verify.set_defaults(run=_verify)
@@ -72,7 +74,7 @@ def _backup(args: argparse.Namespace) -> int:
     if is_output(args.output):
         _pour(made)
         streams.complain(f"{counted(done['bytes'], 'byte')}. {words}")
-        return 0
+        return _told(done)
     try:
         move_private(made, place)
     except OSError as error:
@@ -80,7 +82,14 @@ def _backup(args: argparse.Namespace) -> int:
             "cannot-write", f"{plainfile.not_written(args.output, error)} The backup is {made}."
         ) from error
     print(f"{args.output}: {counted(done['bytes'], 'byte')}. {words}")
-    return 0
+    return _told(done)
+
+
+def _told(done: dict[str, Any]) -> int:
+    """Name what the backup that was made cannot hold whole; the exit code."""
+    for words in done.get("faults", ()):
+        streams.complain(f"lts: {words}")
+    return int(bool(done.get("faults")))
 
 
 def _pour(file: Path) -> None:
@@ -102,6 +111,11 @@ def _pour(file: Path) -> None:
 
 
 def _restore(args: argparse.Namespace) -> int:
+    looks = args.list or args.undo is not None
+    if not looks and not args.accept_as_is and args.file is None:
+        raise AdminError("usage", "Name a backup, or say --list, --undo or --accept-as-is.")
+    if looks and args.accept_as_is:
+        raise AdminError("usage", "--accept-as-is stands alone, or with a backup.")
     data_dir = config_of(args).data_dir
     if args.list:
         return _list_replaced(data_dir)
@@ -119,10 +133,10 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
         if args.undo is not None:
             name = None if args.undo is True else args.undo
             print(f"{data_dir}: {restoring.undo(data_dir, user(), name).words}.")
-        elif args.accept_as_is:
+        elif file is None:
             print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
-        elif file is not None:
-            names = restoring.restore(file, data_dir, user())
+        else:
+            names = restoring.restore(file, data_dir, user(), as_it_is=args.accept_as_is)
             newest = f"{placing.REPLACED}{placing.numbers(data_dir)[-1]}"
             print(f"{counted(len(names), 'file')} restored into {data_dir}; what was there is kept in {newest}.")
             if len(config_of(args).servers) > 1:

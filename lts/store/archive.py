@@ -151,9 +151,9 @@ def read(folder: Path, name: str, digest: bytes) -> bytes:
     return data
 
 
-def files(db: apsw.Connection) -> list[str]:
-    """Names of all files that the feed goes on in, oldest first."""
-    return [name for (name,) in sql.rows(db, "SELECT file FROM archives ORDER BY origin, first")]
+def files(db: apsw.Connection) -> dict[str, bytes]:
+    """The SHA-256 of each file that the feed goes on in, by its name, oldest first."""
+    return dict(sql.rows(db, "SELECT file, CAST(digest AS BLOB) FROM archives ORDER BY origin, first"))
 
 
 def ends(db: apsw.Connection, origin: int) -> dict[int, bytes]:

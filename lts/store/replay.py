@@ -21,6 +21,7 @@ from lts.store.transaction import Memory, Transaction
 
 BATCH = 2000
 FAULTS_NAMED = 20
+NOT_COMPARED = "Rows cannot be compared with the change feed while a part of it cannot be read."
 
 
 def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], None] = lambda n: None) -> list[str]:
@@ -37,7 +38,10 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
         db.execute("ATTACH ? AS replayed", (str(target),))
         db.execute("BEGIN")
         differ = _schema_differences(db, made)  # other tables cannot be read as the replay reads them
-        return differ or _replay(db, archives, target, progress) + _differences(db)
+        if differ:
+            return differ
+        faults, whole = _replay(db, archives, target, progress)
+        return faults + (_differences(db) if whole else [NOT_COMPARED])
     finally:
         db.close()
 
@@ -52,13 +56,15 @@ def _make_empty(target: Path) -> set[sql.Row]:
         return _schema(copy)
 
 
-def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[[int], None]) -> list[str]:
+def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[[int], None]) -> tuple[list[str], bool]:
+    """Faults, and whether all of the feed could be read."""
     copy = apsw.Connection(str(target))
     try:
         copy.execute("PRAGMA journal_mode = OFF").fetchall()
         copy.execute("PRAGMA synchronous = OFF")
         copy.executemany("INSERT INTO origins (id, uuid, incarnation) VALUES (?, ?, ?)", feed.origin_names(db))
-        return _Replay(db, folder, copy, progress).run()
+        replay = _Replay(db, folder, copy, progress)
+        return replay.run(), replay.whole
     finally:
         copy.close()
 
@@ -73,6 +79,11 @@ class _Replay:
         self._memory = Memory(lambda _: Catalog(), apply)
         self._origins = {key: _Chain(db, folder, key, *names) for key, *names in feed.origin_names(db)}
         self._faults: list[str] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether every origin's changes were read as far as they go."""
+        return not any(chain.lost for chain in self._origins.values())
 
     def run(self) -> list[str]:
         """All faults, up to FAULTS_NAMED."""

@@ -123,7 +123,7 @@ def test_a_folder_that_was_not_let_go_in_good_order_is_told(tmp_path: Path, *, l
 @pytest.mark.parametrize(("lost", "words"), [(["a"], "a is gone"), (["a", "b"], "a and 1 more are gone"),
                                             (["a", "b", "c"], "a and 2 more are gone")])  # fmt: skip
 def test_archives_that_are_gone_are_counted(tmp_path: Path, lost: list[str], words: str) -> None:
-    assert words in folderstate.lost_words(tmp_path, lost)
+    assert words in folderstate.archive_words(tmp_path, lost)
 
 
 @pytest.mark.parametrize(("time", "words"), [(0, "changes, the last."), (NOON, "the last of 2026-11-25T12:17:43Z.")])

@@ -4,13 +4,14 @@ of itself). Looked at before anything in it is opened for writing."""
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
-from lts.service.core.files import not_read
+from lts.service.core.files import file_digest, not_read
 from lts.service.folder import mark, placing
 from lts.store import archive, database, integrity, meta, standing, wal
 from lts.store.standing import OTHER, Standing
@@ -189,18 +190,45 @@ def _fault_of_first_release(folder: Path, me: identity.Identity) -> Untrue | Non
 
 def lost_archives(folder: Path) -> list[str]:
     """Names of the archives that the database counts on and that are gone. Raises DataFolderError."""
-    path = folder / DATABASE
-    with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
-        wanted = archive.files(db)
-    there = {file.name for file in (folder / "archive").glob("*.ltsa")}
-    return [name for name in wanted if name not in there]
+    return [name for name in wanted_archives(folder / DATABASE) if not (folder / "archive" / name).is_file()]
 
 
-def lost_words(folder: Path, lost: list[str]) -> str:
-    """One sentence of archives that are gone."""
-    more = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
+def damaged_archives(folder: Path) -> list[str]:
+    """Names of those that are there, and are not what the database says of them: all of them are read. Raises
+    DataFolderError."""
+    return unfit_archives(wanted_archives(folder / DATABASE), lambda name: _digest(folder / "archive" / name))[1]
+
+
+def unfit_archives(
+    wanted: Mapping[str, bytes], digest_of: Callable[[str], bytes | None]
+) -> tuple[list[str], list[str]]:
+    """(gone, damaged): names of the `wanted_archives` whose SHA-256, as `digest_of` tells it, is None or another."""
+    found = {name: (digest_of(name), digest) for name, digest in wanted.items()}
+    gone = [name for name, (here, _) in found.items() if here is None]
+    return gone, [name for name, (here, digest) in found.items() if here not in (None, digest)]
+
+
+def wanted_archives(path: Path, *, alone: bool = False) -> dict[str, bytes]:
+    """The SHA-256 of each archive that the database at `path` counts on, by its name; `alone` where no log belongs to
+    it. Raises DataFolderError."""
+    connect = database.open_alone if alone else database.open_in_use
+    with database.faults_told(path), contextlib.closing(connect(path)) as db:
+        return archive.files(db)
+
+
+def _digest(path: Path) -> bytes | None:
+    """None of what is gone, which is told as that."""
+    try:
+        return file_digest(path) if path.is_file() else None
+    except OSError as error:
+        raise DataFolderError(not_read(path, error)) from error
+
+
+def archive_words(folder: Path, names: list[str], fault: str = "gone") -> str:
+    """One sentence of archives that are gone, or damaged."""
+    more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
     return (
-        f"{folder / 'archive' / lost[0]}{more} gone: old changes cannot be verified, and a new standby would lack them."
-        " A backup holds them as archive/NAME (it is a zip file), the other server of a pair in its own folder; put"
-        " them back. `lts backup` copies a data folder with all that belongs to it."
+        f"{folder / 'archive' / names[0]}{more} {fault}: old changes cannot be verified, and a new standby would lack"
+        " them. A backup holds them as archive/NAME (it is a zip file), the other server of a pair in its own folder;"
+        " put them back. `lts backup` copies a data folder with all that belongs to it."
     )

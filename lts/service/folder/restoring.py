@@ -31,10 +31,11 @@ EVERYTHING = (*DATABASE_FILES, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED
 """All that a data folder holds of its server."""
 
 
-def restore(source: Path, data_dir: Path, actor: str = "system") -> list[str]:
+def restore(source: Path, data_dir: Path, actor: str = "system", *, as_it_is: bool = False) -> list[str]:
     """Put a backup in place of the data folder's content, under a new incarnation; what was there is kept beside.
 
-    All is checked before anything is touched. Returns the names restored. Raises AdminError, DataFolderError.
+    All is checked before anything is touched; one whose archives do not fit is put there only `as_it_is`. Returns the
+    names restored. Raises AdminError, DataFolderError.
     """
     placing.finish(data_dir)
     try:
@@ -47,12 +48,40 @@ def restore(source: Path, data_dir: Path, actor: str = "system") -> list[str]:
         vault.Vault.load(folder)
         if database.is_newer(folder / DATABASE):
             raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
-        placing.decide(data_dir, EVERYTHING, ("restored", {"file": source.name}, actor))
+        detail = {"file": source.name}
+        if unfit := _unfit(folder, names):
+            detail["found"] = f"{source.name} {unfit}"
+            if not as_it_is:
+                raise AdminError("unfit-archives", f"{source} {unfit}. {_UNFIT_WAYS}")
+        placing.decide(data_dir, EVERYTHING, ("restored", detail, actor))
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise AdminError("bad-backup", f"{source} cannot be restored: {words_of(error)}.") from error
     finally:
         placing.finish(data_dir)
     return list(names)
+
+
+_UNFIT_WAYS = (
+    "Nothing was changed. Take another backup, or go on without them: `lts restore --accept-as-is BACKUP`; old changes"
+    " cannot be verified then."
+)
+
+
+def _unfit(folder: Path, names: dict[str, str]) -> str:
+    """Which archives the backup unpacked in `folder` lacks or holds damaged, as the end of a sentence."""
+
+    def digest_of(name: str) -> bytes | None:
+        stated = names.get(f"archive/{name}")
+        return None if stated is None else bytes.fromhex(stated)
+
+    gone, damaged = folderstate.unfit_archives(folderstate.wanted_archives(folder / DATABASE, alone=True), digest_of)
+    both = (("lacks", gone, ""), ("holds", damaged, " damaged"))
+    said = [
+        f"{verb} archive/{found[0]}" + (f" and {len(found) - 1} more" if found[1:] else "") + end
+        for verb, found, end in both
+        if found
+    ]
+    return " and ".join(said)
 
 
 def _checked_names(bundle: zipfile.ZipFile, source: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import secrets
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from lts import __version__, plainfile
@@ -22,6 +23,7 @@ from lts.service.core import identity, pinned
 from lts.service.core.files import file_digest
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
+from lts.service.folder import folderstate
 from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST
 from lts.store import database, licenses
 from lts.store.store import DATABASE
@@ -29,12 +31,15 @@ from lts.store.store import DATABASE
 BACKUPS = "backups"
 
 
-def backup(store_path: Path, data_dir: Path, now: int, trust: TrustStore) -> Path:
+def backup(
+    store_path: Path, data_dir: Path, now: int, trust: TrustStore, tell: Callable[[str], None] = lambda words: None
+) -> Path:
     """A copy of the whole data folder as one file in its `backups`, made while the server runs, with those keys of
     `trust` that its licenses need. `now` in UTC seconds.
 
     A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
-    machine. The file holds the private key: it is written for its owner only. Raises AdminError when there is no room,
+    machine. The file holds the private key: it is written for its owner only. `tell` is told in a sentence which
+    archives are gone or damaged: the backup is made without what is gone. Raises AdminError when there is no room,
     DataFolderError when a key there is not this server's any more.
     """
     identity.load(data_dir)
@@ -48,13 +53,18 @@ def backup(store_path: Path, data_dir: Path, now: int, trust: TrustStore) -> Pat
             with database.faults_told(store_path), contextlib.closing(database.open_reader(store_path)) as reader:
                 database.copy(reader, copied)
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-                _write_zip(out, data_dir, copied, _needed_keys(copied, trust))
+                digests = _write_zip(out, data_dir, copied, _needed_keys(copied, trust))
                 out.flush()
                 os.fsync(out.fileno())
+            wanted = folderstate.wanted_archives(copied, alone=True)
+        gone, damaged = folderstate.unfit_archives(wanted, lambda name: digests.get(f"archive/{name}"))
         os.replace(partial, target)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise AdminError("cannot-write", plainfile.not_written(f"The backup {target}", error)) from error
+    for names, fault in ((gone, "gone"), (damaged, "damaged")):
+        if names:
+            tell(folderstate.archive_words(data_dir, names, fault))
     return target
 
 
@@ -76,7 +86,8 @@ def _needed_keys(path: Path, trust: TrustStore) -> dict[str, bytes]:
     return {f"trust/{kid}.pub": key.text.encode("utf-8") for kid, key in needed.items()}
 
 
-def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[str, bytes]) -> None:
+def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[str, bytes]) -> dict[str, bytes]:
+    """Returns the SHA-256 of each file by its name."""
     digests = {}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         files = [(DATABASE, copied)]
@@ -88,8 +99,10 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[
             ]
         for name, path in files:
             bundle.write(path, name)
-            digests[name] = file_digest(path).hex()
+            digests[name] = file_digest(path)
         for name in keys.keys() - digests.keys():
             bundle.writestr(name, keys[name])
-            digests[name] = hashlib.sha256(keys[name]).hexdigest()
-        bundle.writestr(MANIFEST, json.dumps({"program": f"lts {__version__}", "files": digests}, indent=1))
+            digests[name] = hashlib.sha256(keys[name]).digest()
+        told = {name: digest.hex() for name, digest in digests.items()}
+        bundle.writestr(MANIFEST, json.dumps({"program": f"lts {__version__}", "files": told}, indent=1))
+    return digests

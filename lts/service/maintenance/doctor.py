@@ -77,15 +77,17 @@ def _belonging(path: Path, *, in_use: bool) -> Iterator[Finding]:
     """Whether the files of the folder belong together."""
     try:
         found = folderstate.untrue(path, in_use=in_use)
-        lost, edited = folderstate.lost_archives(path), [] if in_use else evidence.faults(path)
+        lost, bad = folderstate.lost_archives(path), folderstate.damaged_archives(path)
+        edited = [] if in_use else evidence.faults(path)
     except DataFolderError as error:
         yield Finding(FAULT, error.detail)
         return
     yield Finding(FAULT, found) if found else Finding(OK, "The files of the data folder belong together")
     for words in edited:
         yield Finding(FAULT, words)
-    if lost:
-        yield Finding(FAULT, folderstate.lost_words(path, lost))
+    for names, fault in ((lost, "gone"), (bad, "damaged")):
+        if names:
+            yield Finding(FAULT, folderstate.archive_words(path, names, fault))
 
 
 def _to_be_made(path: Path) -> Finding:

@@ -99,7 +99,7 @@ def verify_backup(source: Path, vendor_keys: Path, progress: Callable[[int], Non
     """The same for a backup file, unpacked beside it for the time. Raises AdminError when it is none."""
     with tempfile.TemporaryDirectory(prefix="verify-", dir=source.parent) as folder:
         target = Path(folder)
-        restore(source, target)
+        restore(source, target, as_it_is=True)  # what does not fit is told with all else
         prepare(target, create=False)  # upgrades the backup of an older program
         return verify(target, TrustStore(vendor_keys, target), progress)
 

@@ -327,8 +327,9 @@ def _status(ctx: Context) -> Json:
 def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/backup")
     def backup() -> Json:
-        path = backups.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now(), ctx.trust)
-        return {"path": str(path), "bytes": path.stat().st_size}
+        faults: list[str] = []
+        path = backups.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now(), ctx.trust, faults.append)
+        return {"path": str(path), "bytes": path.stat().st_size, "faults": faults}
 
     @api.post("/clock/reset")
     def reset_clock() -> Json:
