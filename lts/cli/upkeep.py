@@ -136,7 +136,7 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
         elif file is None:
             print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
         else:
-            names = restoring.restore(file, data_dir, user(), as_it_is=args.accept_as_is)
+            names = restoring.restore(file, data_dir, user(), as_it_is=args.accept_as_is, called=_called(args.file))
             newest = f"{placing.REPLACED}{placing.numbers(data_dir)[-1]}"
             print(f"{counted(len(names), 'file')} restored into {data_dir}; what was there is kept in {newest}.")
             if len(config_of(args).servers) > 1:
@@ -147,6 +147,10 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
     finally:
         folder.release()
     return 0
+
+
+def _called(file: Path) -> str:
+    return "Standard input" if str(file) == "-" else str(file)
 
 
 def _list_replaced(data_dir: Path) -> int:
@@ -216,7 +220,7 @@ def _faults_of_backup(file: Path, config: Config) -> list[str]:
 
     with named_backup(file) as backup:
         try:
-            return verify.verify_backup(backup, config.vendor_keys, _progress)
+            return verify.verify_backup(backup, config.vendor_keys, _progress, _called(file))
         except PermissionError as error:
             raise AdminError(
                 "cannot-unpack",

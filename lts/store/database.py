@@ -146,7 +146,7 @@ def faults_told(path: Path) -> Iterator[None]:
     try:
         yield
     except apsw.CorruptError as error:
-        raise DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.") from error
+        raise DatabaseDamaged(f"{path} is damaged ({_said(error)}); run `lts restore BACKUP`.") from error
     except UnicodeDecodeError as error:
         raise DatabaseDamaged(f"{path} is damaged (it holds text that is none); run `lts restore BACKUP`.") from error
     except apsw.NotADBError as error:
@@ -156,12 +156,28 @@ def faults_told(path: Path) -> Iterator[None]:
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
         raise DataFolderError(_cannot_open(path, error)) from error
     except (apsw.BusyError, apsw.LockedError) as error:
-        raise DataFolderError(f"{path} is in use by another program ({error}); try again when that is done.") from error
+        raise DataFolderError(
+            f"{path} is in use by another program ({_said(error)}); try again when that is done."
+        ) from error
     except apsw.IOError as error:
         raise _of_disk(path, error) from error
 
 
-def _is_read_alone(folder: Path) -> bool:
+@contextlib.contextmanager
+def room_told(folder: Path) -> Iterator[None]:
+    """Room that is lacking in the block for a database that a check makes in `folder`, in place of what `faults_told`
+    would say of the one that is checked. Raises DataFolderError."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise DataFolderError(
+            f"{folder} cannot be written (its disk is full): to verify, the change feed is replayed there into a second"
+            " database, about as large as the first, which is removed at the end; free some space there."
+        ) from error
+
+
+def is_read_alone(folder: Path) -> bool:
+    """Whether the disk of a folder was mounted to be read alone."""
     try:
         return sys.platform != "win32" and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     except OSError:
@@ -175,19 +191,28 @@ _WRITING = frozenset({
 """Where a disk takes nothing: a database in the WAL also needs a few pages of shared memory beside it to be read."""
 
 
+def _said(error: Exception) -> str:
+    """SQLite's words of an error, but for those that deny it."""
+    return "the system refuses it" if str(error) in ("", "not an error") else str(error)
+
+
 def _of_disk(path: Path, error: apsw.IOError) -> DataFolderError:
     if getattr(error, "extendedresult", 0) in _WRITING:
-        return DataFolderError(f"{path} cannot be written ({error}); free some space on its disk, or check the disk.")
-    return DatabaseDamaged(f"{path} is damaged ({error}); run `lts restore BACKUP`.")
+        return DataFolderError(
+            f"{path} cannot be written ({_said(error)}); free some space on its disk, or check the disk."
+        )
+    return DatabaseDamaged(f"{path} is damaged ({_said(error)}); run `lts restore BACKUP`.")
 
 
 def _cannot_open(path: Path, error: Exception) -> str:
-    if _is_read_alone(path.parent):
+    if is_read_alone(path.parent):
         return (
             f"{path} cannot be opened (its disk is read-only, and a database makes files beside it even to be read);"
             " mount the disk so that it can be written."
         )
-    return f"{path} cannot be written by {user_name()} ({error}); check the rights of the file and of its folder."
+    return (
+        f"{path} cannot be written by {user_name()} ({_said(error)}); check the rights of the file and of its folder."
+    )
 
 
 def _prepare(db: apsw.Connection, path: Path, checked_bytes: int) -> None:

@@ -174,10 +174,10 @@ def test_a_backup_puts_nothing_beside_its_place(tmp_path: Path, name: str, *, go
         bundle.writestr(restoring.MANIFEST, json.dumps({"files": {name: ""}}))
     with zipfile.ZipFile(source) as bundle:
         if good:
-            assert list(restoring._checked_names(bundle, source)) == [name]
+            assert list(restoring._checked_names(bundle, str(source))) == [name]
             return
         with pytest.raises(AdminError, match="is not a backup of LTS"):
-            restoring._checked_names(bundle, source)
+            restoring._checked_names(bundle, str(source))
 
 
 def test_a_backup_is_whole_private_and_named_by_its_time(server: Lab, tmp_path: Path) -> None:

@@ -152,6 +152,8 @@ COPIES: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "with another server's identity": (
         all_of(part("identity.json", "other"), part("server.key", "other")), APART),
     "with a mark that is noise": (written("lts.mark", b"\0" * 100), "lts.mark is damaged"),
+    "with a mark of brackets": (written("lts.mark", b"[" * 100_000), "lts.mark is damaged (it is not what LTS wrote)"),
+    "with a mark of nothing": (written("lts.mark", b"null"), "lts.mark is damaged (it is not what LTS wrote)"),
     "with a mark cut off": (cut("lts.mark", lambda size: size // 2), "lts.mark is damaged"),
 }  # fmt: skip
 LOST: dict[str, tuple[Callable[[Path, Path], None], str]] = {

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -173,6 +174,33 @@ def test_a_refused_restore_leaves_nothing_behind(place: Path) -> None:
     with pytest.raises(AdminError):
         restoring.restore(place / "bad.lts", data)
     assert sorted(data.rglob("*")) == before
+
+
+PYTHONS = ("'", "CRC", "zip", "Error", "codec", "object", "incoming", "char ", "decompressing")
+
+
+@pytest.mark.parametrize("how", ["cut", "noise", "bits", "no list", "list of nothing", "list of brackets"])
+def test_a_backup_that_is_damaged_is_a_plain_sentence(how: str, place: Path) -> None:
+    data, bad, rng = place / "origin" / "data", place / "bad.lts", random.Random(3)
+    whole = (place / "backup.lts").read_bytes()
+    for number in range(150 if how == "bits" else 1):
+        content = bytearray(whole)
+        if how == "bits":
+            content[rng.randrange(len(content))] ^= 1 << number % 8
+        bad.write_bytes({"cut": whole[:-200], "noise": b"PK" + bytes(99)}.get(how, bytes(content)))
+        if "list" in how:
+            with zipfile.ZipFile(bad, "w") as bundle:
+                bundle.writestr("lts.db", b"")
+                if how != "no list":
+                    bundle.writestr("backup.json", b"null" if "nothing" in how else b"[" * 100_000)
+        try:
+            restoring.restore(bad, data, called="Standard input")
+        except (AdminError, DataFolderError) as error:
+            said = error.detail
+            assert said.startswith("Standard input "), said
+            assert not any(word in said for word in PYTHONS), said
+        else:
+            assert how == "bits", "of some bits nothing depends"
 
 
 def test_a_decision_that_cannot_be_read_is_named(place: Path) -> None:

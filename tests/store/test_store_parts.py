@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
-from lts.store import archive, audit, closing, deviceunits, exchange, feed, meta, statistics
+from lts.store import archive, audit, closing, database, deviceunits, exchange, feed, meta, statistics
 from lts.store.archive import pack, unpack
 from lts.store.counters import Counters, SeatCounts
 from lts.store.feed import Change
@@ -253,3 +254,9 @@ def test_activity_of_an_hour_is_the_peak_of_its_twenty_slots(server: Lab) -> Non
         assert statistics.first_day(db, Selection((1,), (1,), day, day)) == day - 1
         assert statistics.first_day(db, Selection((2,), None, 0, day)) is None
         assert statistics.first_days(db) == {1: day - 1}
+
+
+def test_an_error_that_denies_itself_is_told_in_other_words(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseDamaged, match="refuses it") as caught, database.faults_told(tmp_path / "a.db"):
+        raise apsw.IOError("not an error")
+    assert "not an error" not in caught.value.detail

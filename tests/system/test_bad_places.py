@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from lts.cli import runner
@@ -60,6 +61,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def fill(disk: Path, left: int) -> None:
     """Take all of a disk's room but so many pages."""
+    (disk / "fill").unlink(missing_ok=True)
     stat = os.statvfs(disk)
     (disk / "fill").write_bytes(bytes(max(0, stat.f_bavail * stat.f_frsize - left * PAGE)))
 
@@ -93,6 +95,48 @@ def test_a_disk_with_room_for_any_number_of_pages_is_a_sentence_with_the_path(
             assert code == 0 or is_one_sentence(told.err, disk), (left, told.err)
             (disk / "fill").unlink()
             assert main(["serve", "--no-browser"]) == 0, "it goes on once there is room"
+
+
+@pytest.mark.skipif(not is_mounter(), reason="only root mounts a disk of a test's own")
+def test_a_restore_or_verify_without_room_names_the_disk_and_not_the_backup_or_the_database(
+    disk: Path, capsys: Said
+) -> None:
+    assert main(["serve", "--no-browser"]) == 0
+    assert main(["backup", "b.lts"]) == 0
+    data, of_the_second = disk / "data", 0
+    for left in (4, 20):
+        fill(disk, left)
+        capsys.readouterr()
+        assert main(["restore", "b.lts"]) == 1
+        assert capsys.readouterr().err == (
+            f"lts: {data} cannot be written (No space left on device); free some space on its disk. Nothing was"
+            " restored.\n"
+        )
+    for left in range(10, 40, 6):
+        fill(disk, left)
+        capsys.readouterr()
+        if main(["verify"]):
+            err = capsys.readouterr().err
+            assert is_one_sentence(err, disk), err
+            of_the_second += f"lts: {data / 'verify-'}" in err and "is replayed there into a second database" in err
+    assert of_the_second > 1
+
+
+@pytest.mark.skipif(not is_mounter(), reason="only root mounts a disk of a test's own")
+def test_doctor_says_that_a_disk_is_read_only_also_where_the_database_can_be_read(disk: Path, capsys: Said) -> None:
+    assert main(["serve", "--no-browser"]) == 0
+    path = disk / "data" / "lts.db"
+    db, names = apsw.Connection(str(path)), ("lts.db", "lts.db-wal", "lts.db-shm")
+    db.execute("UPDATE origins SET uuid = uuid")
+    kept = {name: (path.parent / name).read_bytes() for name in names}
+    db.close()
+    for name, content in kept.items():  # as a kill leaves it
+        (path.parent / name).write_bytes(content)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    capsys.readouterr()
+    assert main(["doctor"]) == 1
+    [fault] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[!!]") and str(disk) in line]
+    assert fault == f"[!!] The disk of {path.parent} is read-only; mount the disk so that it can be written."
 
 
 @pytest.mark.skipif(not is_mounter(), reason="only root mounts a disk of a test's own")

@@ -68,9 +68,10 @@ class PinnedFile:
             kept = msgspec.json.decode(self._path.read_bytes(), type=Pinned)
         except FileNotFoundError:
             return Pinned()
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, RecursionError) as error:
+            words = error.strerror if isinstance(error, OSError) else "it is not what LTS wrote"
             raise DataFolderError(
-                f"{self._path} cannot be read ({error}); remove it, and compare the fingerprints of the pair anew."
+                f"{self._path} cannot be read ({words}); remove it, and compare the fingerprints of the pair anew."
             ) from error
         held = kept.delegation
         signed = None if held is None else delegation_of(held.main_uuid, held.certificates)

@@ -15,6 +15,7 @@ from typing import IO, Any
 from lts import plainfile
 from lts.errors import DataFolderError, DataFolderLocked
 from lts.service.core.files import give_to_owner, write_private
+from lts.strictjson import strict_json
 from lts.whoami import user_name, who_may
 
 log = logging.getLogger("lts.datafolder")
@@ -151,7 +152,7 @@ def read_token(path: Path) -> str:
 
 def _note(path: Path) -> dict[str, Any]:
     try:
-        note = json.loads((path / NOTE).read_text(encoding="utf-8"))
+        note = strict_json((path / NOTE).read_bytes())
         return note if isinstance(note, dict) else {}
     except (OSError, ValueError):
         return {}

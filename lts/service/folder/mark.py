@@ -18,6 +18,7 @@ from lts.errors import DataFolderError
 from lts.service.core.files import not_read, write_private
 from lts.store.sql import SqliteError
 from lts.store.standing import Standing
+from lts.strictjson import strict_json
 
 log = logging.getLogger("lts.datafolder")
 FILE = "lts.mark"
@@ -57,7 +58,7 @@ def read(folder: Path) -> Standing | None:
     DataFolderError where it cannot be read at all."""
     path = folder / FILE
     try:
-        fields = json.loads(plainfile.read(path))
+        fields = strict_json(plainfile.read(path))
         positions = tuple(
             (str(uuid), str(incarnation), int(serial), bytes.fromhex(digest))
             for uuid, incarnation, serial, digest in fields["positions"]
@@ -67,5 +68,5 @@ def read(folder: Path) -> Standing | None:
         return None
     except OSError as error:
         raise DataFolderError(not_read(path, error)) from error
-    except (KeyError, TypeError) as error:
-        raise ValueError(str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError("it is not what LTS wrote") from error

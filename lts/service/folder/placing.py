@@ -86,7 +86,7 @@ def pending(data_dir: Path) -> Plan | None:
     """What was decided and is not through yet. Raises DataFolderError, in its words where the folder is closed."""
     path = data_dir / MARKER
     try:
-        return Plan(**json.loads(plainfile.read(path)))
+        return Plan(**strict_json(plainfile.read(path)))
     except FileNotFoundError:
         return None
     except PermissionError as error:
@@ -94,8 +94,9 @@ def pending(data_dir: Path) -> Plan | None:
     except OSError as error:
         raise DataFolderError(plainfile.not_read(path, error)) from error
     except (ValueError, TypeError) as error:
-        words = "it is not what LTS wrote" if isinstance(error, TypeError) else error
-        raise DataFolderError(f"{path} is damaged ({words}); restore a backup into an empty folder.") from error
+        raise DataFolderError(
+            f"{path} is damaged (it is not what LTS wrote); restore a backup into an empty folder."
+        ) from error
 
 
 def finish(data_dir: Path) -> Plan | None:

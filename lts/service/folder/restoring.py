@@ -7,8 +7,8 @@ new one.
 from __future__ import annotations
 
 import contextlib
-import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from lts.service.core.files import file_digest, write_private
 from lts.service.folder import folderstate, mark, placing
 from lts.store import database, summary
 from lts.store.store import DATABASE, DATABASE_FILES
+from lts.strictjson import strict_json
 
 BACKED_UP_FILES = (identity.IDENTITY, identity.KEY, vault.FILE)
 BACKED_UP_FOLDERS = ("trust", "archive")
@@ -31,36 +32,49 @@ EVERYTHING = (*DATABASE_FILES, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED
 """All that a data folder holds of its server."""
 
 
-def restore(source: Path, data_dir: Path, actor: str = "system", *, as_it_is: bool = False) -> list[str]:
+def restore(
+    source: Path, data_dir: Path, actor: str = "system", *, as_it_is: bool = False, called: str = ""
+) -> list[str]:
     """Put a backup in place of the data folder's content, under a new incarnation; what was there is kept beside.
 
     All is checked before anything is touched; one whose archives do not fit is put there only `as_it_is`. Returns the
-    names restored. Raises AdminError, DataFolderError.
+    names restored. `called` is what people call the source, if not by its path. Raises AdminError, DataFolderError.
     """
+    called = called or str(source)
     placing.finish(data_dir)
     try:
         with zipfile.ZipFile(source) as bundle:
-            names = _checked_names(bundle, source)
+            names = _checked_names(bundle, called)
             folder = placing.prepare(data_dir)
-            _unpack(bundle, names, folder, source)
+            _unpack(bundle, names, folder, called)
         me = identity.load(folder)  # what is decided needs it, at every start until it is through
-        _check_not_the_others(source, me, data_dir)
+        _check_not_the_others(called, me, data_dir)
         vault.Vault.load(folder)
         if database.is_newer(folder / DATABASE):
-            raise AdminError("newer-backup", f"{source} was written by a newer LTS; restore it by that one.")
-        detail = {"file": source.name}
+            raise AdminError("newer-backup", f"{called} was written by a newer LTS; restore it by that one.")
+        detail = {"file": Path(called).name}
         if unfit := _unfit(folder, names):
-            detail["found"] = f"{source.name} {unfit}"
+            detail["found"] = f"{Path(called).name} {unfit}"
             if not as_it_is:
-                raise AdminError("unfit-archives", f"{source} {unfit}. {_UNFIT_WAYS}")
+                raise AdminError("unfit-archives", f"{called} {unfit}. {_UNFIT_WAYS}")
         placing.decide(data_dir, EVERYTHING, ("restored", detail, actor))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise AdminError("bad-backup", f"{source} cannot be restored: {words_of(error)}.") from error
+    except OSError as error:
+        if error.filename not in (None, str(source)) and Path(error.filename).is_relative_to(data_dir):
+            words = f"{plainfile.not_written(data_dir, error)} Nothing was restored."
+            raise AdminError("cannot-write", words) from error
+        raise AdminError("bad-backup", f"{called} cannot be restored: {words_of(error)}.") from error
+    except _NOT_WHOLE as error:
+        raise AdminError("bad-backup", f"{called} cannot be restored: {_DAMAGED}") from error
     finally:
         placing.finish(data_dir)
     return list(names)
 
 
+_NOT_WHOLE = (
+    zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError,
+)  # fmt: skip
+"""What Python's reader of zip files, and ours of the list in it, makes of damage; NotImplementedError too."""
+_DAMAGED = "it is damaged, or cut off, or no backup of LTS. Take another one; `lts verify BACKUP` checks it first."
 _UNFIT_WAYS = (
     "Nothing was changed. Take another backup, or go on without them: `lts restore --accept-as-is BACKUP`; old changes"
     " cannot be verified then."
@@ -84,18 +98,18 @@ def _unfit(folder: Path, names: dict[str, str]) -> str:
     return " and ".join(said)
 
 
-def _checked_names(bundle: zipfile.ZipFile, source: Path) -> dict[str, str]:
-    manifest = json.loads(bundle.read(MANIFEST))
+def _checked_names(bundle: zipfile.ZipFile, called: str) -> dict[str, str]:
+    manifest = strict_json(bundle.read(MANIFEST))
     names: dict[str, str] = manifest["files"]
     for name in names:
         head, _, tail = name.rpartition("/")
         plain = tail and "\\" not in tail and ":" not in tail and tail not in (".", "..")
         if not plain or (name not in _SINGLE if not head else head not in BACKED_UP_FOLDERS):
-            raise AdminError("bad-backup", f"{source} is not a backup of LTS.")
+            raise AdminError("bad-backup", f"{called} is not a backup of LTS.")
     return names
 
 
-def _check_not_the_others(source: Path, me: identity.Identity, data_dir: Path) -> None:
+def _check_not_the_others(called: str, me: identity.Identity, data_dir: Path) -> None:
     """A backup of the other server of the pair would make two of that one (docs/design/pair.md, Restored and copied
     servers). Raises AdminError."""
     try:
@@ -106,19 +120,19 @@ def _check_not_the_others(source: Path, me: identity.Identity, data_dir: Path) -
         return
     raise AdminError(
         "other-servers-backup",
-        f"{source} is a backup of the other server of the pair, {me.uuid}; restore it on that server. This one goes on"
+        f"{called} is a backup of the other server of the pair, {me.uuid}; restore it on that server. This one goes on"
         " with a backup of its own, or, with its data folder moved away, as a new standby that copies the other. Where"
         " the main is gone for good, lts promote makes its standby the main.",
     )
 
 
-def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, source: Path) -> None:
+def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, called: str) -> None:
     for name, digest in names.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         write_private(path, bundle.read(name))
         if file_digest(path).hex() != digest:
-            raise AdminError("bad-backup", f"{source} is damaged: {name} is not what was backed up.")
+            raise AdminError("bad-backup", f"{called} is damaged: {name} is not what was backed up.")
 
 
 @dataclass(frozen=True)
@@ -160,7 +174,7 @@ def _kept(data_dir: Path) -> list[Path]:
 
 def _note(folder: Path) -> placing.Plan | None:
     try:
-        return placing.Plan(**json.loads((folder / placing.NOTE).read_bytes()))
+        return placing.Plan(**strict_json((folder / placing.NOTE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 

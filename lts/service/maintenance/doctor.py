@@ -67,7 +67,10 @@ def _folder(config: Config) -> Iterator[Finding]:
     if not (path / identity.IDENTITY).exists() and not os.path.lexists(database_file):
         yield Finding(OK, f"The data folder {path} holds no server yet; the first start makes it")
         return
-    yield _looked_at(f"Database {database_file}: ok", lambda: database.check(database_file))
+    checked = _looked_at(f"Database {database_file}: ok", lambda: database.check(database_file))
+    yield checked
+    if checked.level == OK and database.is_read_alone(path):  # else it says so itself
+        yield Finding(FAULT, f"The disk of {path} is read-only; mount the disk so that it can be written.")
     yield _looked_at("The server's identity and its key can be read", lambda: identity.load(path))
     yield from _belonging(path, in_use=note is not None)
     yield _looked_at("The key of the stored secrets can be read", lambda: Vault.load(path))

@@ -34,7 +34,7 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
             damage = integrity.faults(db)
         if damage:  # what cannot be read, or is found by a wrong index, says nothing of the totals
             return [*(fault.words for fault in damage), f"{path} is damaged: {integrity.remedy(damage)}."]
-        with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder:
+        with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder, database.room_told(Path(folder)):
             path = _of_this_program(path, Path(folder))
             faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
             return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
@@ -95,11 +95,14 @@ def _head_faults(path: Path, data_dir: Path) -> list[str]:
     return faults
 
 
-def verify_backup(source: Path, vendor_keys: Path, progress: Callable[[int], None] = lambda n: None) -> list[str]:
-    """The same for a backup file, unpacked beside it for the time. Raises AdminError when it is none."""
+def verify_backup(
+    source: Path, vendor_keys: Path, progress: Callable[[int], None] = lambda n: None, called: str = ""
+) -> list[str]:
+    """The same for a backup file, unpacked beside it for the time; `called` as in `restore`. Raises AdminError when it
+    is none."""
     with tempfile.TemporaryDirectory(prefix="verify-", dir=source.parent) as folder:
         target = Path(folder)
-        restore(source, target, as_it_is=True)  # what does not fit is told with all else
+        restore(source, target, as_it_is=True, called=called)  # what does not fit is told with all else
         prepare(target, create=False)  # upgrades the backup of an older program
         return verify(target, TrustStore(vendor_keys, target), progress)
 
