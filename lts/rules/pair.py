@@ -30,6 +30,9 @@ STORED_SECONDS = 60.0
 """How long a main must have stored without a failure before it takes back what it handed over because it could not."""
 TAKEN_BACK_SECONDS = 600.0
 """How long after that it takes back nothing again."""
+CONTACT_SECONDS = 5.0
+"""How long after its last word a start of the other server keeps another start of it from being believed, unless that
+one is met at the configured URL. Each speaks about every two seconds, where there is no news."""
 IN_STEP_SECONDS = 1.0
 """How long clients wait for the standby's acknowledgement (docs/design/pair.md, Following)."""
 
@@ -111,9 +114,14 @@ def is_outdated(word: int, newest: int) -> bool:
     return is_same_start(word, newest) and word < newest
 
 
+def start_of(word: int) -> int:
+    """What tells the start in which a server said that from every other; 0 where it numbers nothing."""
+    return word >> _START_BITS
+
+
 def is_same_start(word: int, other: int) -> bool:
     """Whether a server said both since it started."""
-    return word >> _START_BITS == other >> _START_BITS
+    return start_of(word) == start_of(other)
 
 
 def may_take_back(since_well: float | None, since_taken_back: float | None) -> bool:

@@ -121,6 +121,36 @@ def test_a_standby_that_came_up_as_its_main_serves_neither_beside_it_nor_after_i
     assert not duet.standby.answers()
 
 
+@pytest.mark.parametrize("of", ["main", "standby"])
+def test_a_twin_that_is_gone_again_keeps_nobody_from_taking_over(duet: Duet, of: str) -> None:
+    """A copy of one server's folder serves in the other's place for a while."""
+    own, place = duet.players if of == "main" else duet.players[::-1]
+    duet.close()
+    kept = shutil.copytree(place.folder / "data", duet.folder / "kept")
+    shutil.rmtree(place.folder / "data")
+    shutil.copytree(own.folder / "data", place.folder / "data")
+    labels, place.labels = place.labels, LABELS[own.name]
+    place.open()
+    place.node.serve("alone")
+    own.open()
+    run(duet, 20.0)
+    assert own.node.peer.is_copied
+    assert "is started again" in own.node.peer.faults["peer-twin"]
+    place.close()
+    place.labels = labels
+    shutil.rmtree(place.folder / "data")
+    shutil.copytree(kept, place.folder / "data")
+    duet.settle()
+    assert faults(own) == set()
+    if of == "standby":
+        assert duet.main.stop()
+        assert duet.standby.answers()
+        duet.settle()
+    duet.main.close()
+    run(duet, 16.0)
+    assert duet.standby.answers()
+
+
 def placed(player: Player) -> dict[str, str]:
     """What Home says of restores, by code."""
     found = attention.notices(player.server.ctx, player.clock.now)

@@ -53,7 +53,7 @@ def start_as_of_before(player: Player) -> None:
     me, state = node.me, node.state
 
     def of_before(to: Self | None = None) -> Self:
-        return msgspec.structs.replace(me(to), protocol=1, version="0.1.0")
+        return msgspec.structs.replace(me(to), protocol=1, version="0.1.0", start=0)
 
     def unnumbered() -> State:
         return msgspec.structs.replace(state(), word=0)

@@ -384,6 +384,7 @@ def in_step(duet: Duet) -> Iterator[Duet]:
     """Both open, the standby with all that the main has; closed at the end."""
     duet.open()
     duet.settle()
+    duet.turn()  # each hears that the other has everything
     yield duet
     duet.close()
 

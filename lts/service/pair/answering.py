@@ -44,6 +44,7 @@ class Answering:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._sessions = Sessions(node.ctx.identity.key, lambda: node.pinned.now.key)
+        node.starts.end_sessions = self._sessions.end_all
         self._giving = Giving(node)
         self._strangers: set[str] = set()
         self._calls: dict[str, Callable[[str, bytes], bytes]] = {
@@ -92,9 +93,14 @@ class Answering:
         if node.stopped:
             raise PeerError("peer-stopped", "; ".join(node.peer.faults.values()), status=409)
 
+    def _hear(self, session: str, word: int) -> None:
+        """Raises PeerError where that word counts for nothing."""
+        self._node.starts.admit(word)
+        self._sessions.hear(session, word)
+
     def _changes(self, session: str, body: bytes) -> bytes:
         node, poll = self._node, messages.decode(body, Poll)
-        self._sessions.hear(session, poll.state.word)
+        self._hear(session, poll.state.word)
         node.heard(poll.state)
         me = node.ctx.identity
         known = messages.serials(poll.state.have)
@@ -159,7 +165,7 @@ class Answering:
 
     def _give_way(self, session: str, body: bytes) -> bytes:
         node, word = self._node, messages.decode(body, Standing).state.word
-        self._sessions.hear(session, word)
+        self._hear(session, word)
         with node.changing:
             if rules.is_outdated(word, node.peer.newest):
                 raise PeerError(handing.SPOKE_SINCE, "The main has spoken since.", status=409)
@@ -176,7 +182,7 @@ class Answering:
 
     def _take_over(self, session: str, body: bytes) -> bytes:
         asked = messages.decode(body, TakeOver)
-        self._sessions.hear(session, asked.state.word)
+        self._hear(session, asked.state.word)
         return messages.encode(Standing(handing.take_over(self._node, asked)))
 
 

@@ -11,6 +11,7 @@ from lts.service.pair import delegating, handing, joining, meeting, messages
 from lts.service.pair.caller import Caller, Send
 from lts.service.pair.messages import News, Poll, Standing, State
 from lts.service.pair.node import Node
+from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store import pair, records
 from lts.store.records import Kind
 from lts.store.transaction import Position, Transaction
@@ -64,7 +65,9 @@ class Following:
             self._line.begin_anew()
         try:
             asked = node.elapsed()
-            again = self._take(self._ask(), asked)
+            news = self._ask()
+            node.starts.answered(news.state.word, asked)
+            again = self._take(news, asked)
             node.peer.followed = node.elapsed()
             node.mend(
                 "peer-unreachable", "peer-signature", *_REFUSED_BY_PEER, "peer-message", "peer-feed", "peer-family"
@@ -72,6 +75,8 @@ class Following:
         except PeerError as error:
             self._failed(error)
             return False
+        finally:
+            node.starts.tried = True
         return again
 
     def _failed(self, error: PeerError) -> None:
@@ -83,9 +88,14 @@ class Following:
         node.peer.alive = node.elapsed()
         if code in ("peer-not-met", handing.SPOKE_SINCE):
             return  # it calls in its turn within a second, and is asked again in knowledge of what it said
+        if code == TWO_STARTS:
+            node.peer.followed = node.elapsed()  # it says more within seconds
+            return
         node.mend("peer-unreachable")
         if code == "peer-promoted":
             node.retire()
+        elif code == COPIED:
+            meeting.refused_as_copy(node, error.detail)
         elif code == "peer-not-pinned":
             node.fault(
                 code,
@@ -122,6 +132,7 @@ class Following:
             return False
         if mine.family or node.role == MAIN:
             node.settle()
+        meeting.forget_twin(node)
         who = node.peer.who  # a promotion may come meanwhile, and forgets it
         if news.certificates and node.role == STANDBY and who is not None:
             delegating.take(node, who.uuid, news.certificates)

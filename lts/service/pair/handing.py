@@ -14,6 +14,7 @@ from lts.service.pair import meeting, messages
 from lts.service.pair.caller import Caller, Send
 from lts.service.pair.messages import Standing, State, TakeOver, serials
 from lts.service.pair.node import Node
+from lts.service.pair.starts import COPIED, TWO_STARTS
 
 log = logging.getLogger("lts.pair")
 ASK_SECONDS = 1.0
@@ -21,7 +22,7 @@ ASK_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 5.0
 """Between two tries of a main that can store nothing."""
 SPOKE_SINCE = "peer-spoke-since"
-REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped")
+REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped", TWO_STARTS, COPIED)
 """Codes of a standby that did not begin to serve and will not by this request."""
 TRIES, TRY_SECONDS = 4, 0.05
 """A standby that spoke meanwhile is asked again, in knowledge of what it said."""

@@ -26,6 +26,7 @@ def believe(node: Node, who: Self) -> None:
     exchanged with it. What an administrator decides meanwhile comes before or after all of it."""
     with node.changing:
         _recognize(node, who)
+        node.starts.met(who.start)
         node.peer.who = who
         node.word(who.status)
         if who.promoted:
@@ -42,7 +43,7 @@ def _recognize(node: Node, who: Self) -> None:
     pinned, me = node.pinned.now, node.ctx.identity
     if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
         raise _itself(node, who)
-    node.mend("peer-self", "peer-twin")
+    node.mend("peer-self", *(() if node.peer.is_refused else ("peer-twin",)))
     if who.key == pinned.replaced:
         raise node.fault(
             "peer-replaced",
@@ -89,8 +90,22 @@ def _itself(node: Node, who: Self) -> PeerError:
         "peer-twin",
         f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
         " or a backup, of the other's. Stop the one that came later, and put its own data folder back (lts restore"
-        " --undo, where a backup was restored) or begin with an empty one.",
+        " --undo, where a backup was restored) or begin with an empty one. If this server serves nobody, it goes on so"
+        " until it has met the other server of the pair, or is started again.",
     )
+
+
+def refused_as_copy(node: Node, words: str) -> None:
+    """The other server is in contact with a twin of this one: this one does not begin to serve."""
+    node.peer.is_refused = True
+    node.peer.is_copied |= node.ctx.status != SERVING
+    node.fault("peer-twin", words)
+
+
+def forget_twin(node: Node) -> None:
+    """The other server of the pair, which has another key, exchanges with this one: it is in contact with no twin."""
+    node.peer.is_copied = node.peer.is_refused = False
+    node.mend("peer-twin")
 
 
 def _pin_again(node: Node, who: Self) -> None:

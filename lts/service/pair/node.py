@@ -28,6 +28,7 @@ from lts.service.pair import meeting, standin
 from lts.service.pair.confirming import Confirming
 from lts.service.pair.messages import Self, State
 from lts.service.pair.peer import SHARED_FAULTS, Handed, Peer
+from lts.service.pair.starts import Starts
 from lts.store import exchange, feed, pair, records
 from lts.store.transaction import Position, Transaction
 
@@ -55,6 +56,7 @@ class Node:
         self.confirming = Confirming(self.elapsed)
         now = self.elapsed()
         self.peer = Peer(now, now, now)
+        self.starts = Starts(self.elapsed)
         self.handed = Handed()
         self._word = self.start = rules.first_word(1 + secrets.randbelow(1 << 30))
         self.told = 0

@@ -40,7 +40,9 @@ class Peer:
     serving: int = 0
     said: int = 0
     is_copied: bool = False
-    """Whether a server with this one's identity was met that served while this one did not: it does not begin to."""
+    """Whether this server does not begin to serve, since one with its identity was met that does, or the other server
+    is in contact with such a one (`is_refused`), until the other server believes this one."""
+    is_refused: bool = False
     clock_offset: int = 0
     in_step_at: float | None = None
     faults: dict[str, str] = field(default_factory=dict)

@@ -79,6 +79,12 @@ def _faults(node: Node) -> dict[str, str]:
     faults = dict(node.peer.faults)
     if node.pinned.now.retired:
         faults.setdefault("peer-promoted", RETIRED)
+    if node.starts.copy_calls:
+        faults["peer-copied"] = (
+            "A second server with the other server's identity calls this one: the data folder of one of the two is a"
+            f" copy, or a backup, of the other's. It is told nothing; the one at {node.url} goes on. Stop the second"
+            " one, and begin there with an empty data folder or its own."
+        )
     if _takes_nothing(node):
         faults["peer-takes-nothing"] = (
             "The other server is there, but has taken nothing from this one for over a minute and is not in step: it"

@@ -84,6 +84,11 @@ class Sessions:
             if not rules.is_same_start(word, self._word):
                 self._word, self._ended = word, number - 1
 
+    def end_all(self) -> None:
+        """Who goes on says hello again."""
+        with self._lock:
+            self._ended = self._given
+
     def _check_goes_on(self, number: int) -> None:
         if number <= self._ended:
             raise PeerError("peer-session", "The session has ended; say hello again.", status=401)

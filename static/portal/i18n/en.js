@@ -618,6 +618,7 @@ export const words = {
   "notice.pair-not-following": "",
   "notice.pair-older": "",
   "notice.pair-promoted": "This server was made the main for good on {time} by {actor}; the former main never serves again.",
+  "notice.peer-copied": "",
   "notice.peer-copy": "",
   "notice.peer-family": "",
   "notice.peer-feed": "",

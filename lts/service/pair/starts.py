@@ -1,0 +1,95 @@
+"""Which start of the other server is believed (docs/design/pair.md, Restored and copied servers): of two that hold its
+key at one time, one is a copy."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from lts.errors import PeerError
+from lts.rules import pair as rules
+
+log = logging.getLogger("lts.pair")
+TWO_STARTS, COPIED = "peer-two-starts", "peer-copied"
+"""Codes to a start that is not believed yet, and to one that never is."""
+COPY_SHOWN_SECONDS = 10.0
+"""How long after its last call a copy is told of; it calls about every second."""
+REFUSAL = (
+    "Another server with this server's identity runs, and the other server of the pair is in contact with that one: the"
+    " data folder of one of the two is a copy, or a backup, of the other's. Stop the one that is not to go on, and"
+    " begin there with an empty data folder or its own. This one serves nobody until the other server believes it."
+)
+
+
+class Starts:
+    """Starts of the pinned server, by what numbers their words; those of 0.1, which numbers none, are not told apart.
+    `elapsed` is a clock that never steps."""
+
+    def __init__(self, elapsed: Callable[[], float]) -> None:
+        self._elapsed = elapsed
+        self._lock = threading.Lock()
+        self._believed = 0
+        self._heard = 0.0
+        self._others: dict[int, float] = {}
+        """Starts that called while another was in contact: since when."""
+        self._copies: set[int] = set()
+        self._copy_heard: float | None = None
+        self.tried = False
+        """Whether the other server's URL was asked, with whatever outcome."""
+        self.end_sessions: Callable[[], None] = lambda: None
+        """Ends all sessions given so far."""
+
+    def met(self, start: int) -> None:
+        """This start answered a hello at the configured URL: it is the other server. What others say from now on they
+        say in a session that was given later, so that they are known to run beside it."""
+        with self._lock:
+            if rules.start_of(start) in (0, self._believed):
+                return
+            self._believe(rules.start_of(start))
+            self.end_sessions()
+
+    def answered(self, word: int, asked: float) -> None:
+        """An answer came from the configured URL to what was asked then: whoever else called before runs beside it."""
+        with self._lock:
+            self.tried = True
+            if rules.start_of(word) != self._believed or not self._believed:
+                return
+            self._heard = self._elapsed()
+            for start in [start for start, since in self._others.items() if since <= asked]:
+                del self._others[start]
+                self._copies.add(start)
+                log.error("a second server with the other server's identity calls; it is told nothing")
+
+    def admit(self, word: int) -> None:
+        """What a start of the other server says may count. Raises PeerError where another is in contact."""
+        start = rules.start_of(word)
+        with self._lock:
+            now = self._elapsed()
+            if not start:
+                return
+            if start == self._believed:
+                self._heard = now
+            elif start in self._copies:
+                self._copy_heard = now
+                raise PeerError(COPIED, REFUSAL, status=409)
+            elif not self.tried:
+                raise PeerError("peer-not-met", "This server has not asked at the other's URL yet.", status=403)
+            elif self._believed and now - self._heard < rules.CONTACT_SECONDS:
+                self._others.setdefault(start, now)
+                raise PeerError(TWO_STARTS, "An earlier start of this server was heard just now.", status=409)
+            else:
+                self._believe(start)
+
+    @property
+    def copy_calls(self) -> bool:
+        """Whether a copy of the other server called lately."""
+        heard = self._copy_heard
+        return heard is not None and self._elapsed() - heard < COPY_SHOWN_SECONDS
+
+    def _believe(self, start: int) -> None:
+        self._believed, self._heard = start, self._elapsed()
+        self._others.clear()
+        if start in self._copies:
+            self._copies.discard(start)
+            self._copy_heard = None
