@@ -73,8 +73,8 @@ def print_pair(found: dict[str, Any]) -> None:
         print(f"Stands in       until {found['delegation']['until']} {end}")
     for entry in found["overshoot"]:
         print(f"Over quota      {entry['itemId']}: {counted(entry['seats'], 'seat')}")
-    for fault in found["faults"]:
-        print(f"! {fault['detail']}")
+    for told in (*found["faults"], *found["notices"]):
+        print(f"! {told['detail']}")
     if not running:
         print(
             "! This server is not running, so what the other one does is not known. Start it; the other one tells more."

@@ -104,7 +104,7 @@ def _status(args: argparse.Namespace) -> int:
     print(f"Handshake codes {status['handshakeCodes']}")
     if status["pair"]:
         print()
-        print_pair({**status["pair"], "faults": []})
+        print_pair({**status["pair"], "faults": [], "notices": []})
     for warning in status["warnings"]:
         print(f"! {warning}")
     return 0

@@ -304,6 +304,7 @@ declare namespace Api {
     peer: Peer;
     delegation: { mainUuid: string; until: string; secondsLeft: number } | null;
     faults: { code: string; detail: string }[];
+    notices: { code: string; detail: string }[];
     overshoot: { id: number; itemId: string; seats: number }[];
     history: PairEvent[];
     merged: PairEvent[];

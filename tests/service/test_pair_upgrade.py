@@ -19,7 +19,7 @@ from lts.rules import pair
 from lts.rules.usage import TOGETHER
 from lts.service.licensing import archiving
 from lts.service.maintenance import attention
-from lts.service.pair import messages
+from lts.service.pair import messages, report
 from lts.service.pair.messages import CopyOffer, CopyRequest, News, Self, State, Welcome
 from lts.store import dialect, records
 from lts.store.records import Kind, decode_payload, encode_payload
@@ -89,6 +89,7 @@ def test_the_two_follow_each_other_and_say_who_is_to_be_upgraded(duet: Duet, old
     lease = duet.main.server.authorize(None, DEVICE).lease
     assert duet.main.server.report(lease, {"QR": 3}).durable == ("both" if old == "main" else "local")
     assert "pair-older" in told(player.other)
+    assert "pair-older" in {notice["code"] for notice in report.describe(player.other.node)["notices"]}
     [words] = [one.detail for one in attention.troubles(player.other.server.ctx) if one.code == "pair-older"]
     assert words.count(f"({__version__})") == 1, "of builds of one version, neither is named as older than itself"
     assert not {code for code in told(player.other) if code.startswith("peer-")}

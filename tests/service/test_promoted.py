@@ -119,6 +119,17 @@ def told(player: Player) -> set[str]:
     return {notice.code for notice in attention.notices(player.server.ctx, player.clock.now)}
 
 
+def test_lts_pair_says_all_that_lts_status_says_of_the_pair(duet: Duet, capsys: pytest.CaptureFixture[str]) -> None:
+    promote(duet)
+    notices = report.notices(duet.standby.node)
+    assert {"pair-no-standby", "pair-delegation-promoted"} <= {notice.code for notice in notices}
+    said = shown(duet.standby, capsys)
+    assert [notice.detail for notice in notices if f"! {notice.detail}\n" not in said] == []
+    described = report.describe(duet.standby.node)
+    both = [*described["faults"], *described["notices"]]
+    assert both == [{"code": notice.code, "detail": notice.detail} for notice in notices]
+
+
 @pytest.mark.parametrize("url", [URLS["main"], ANOTHER])
 def test_a_new_standby_joins_at_the_old_address_and_at_another(
     duet: Duet, url: str, monkeypatch: pytest.MonkeyPatch

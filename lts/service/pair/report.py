@@ -51,6 +51,7 @@ def describe(node: Node) -> Json:
         },
         "delegation": _delegation(node),
         "faults": [{"code": code, "detail": detail} for code, detail in _faults(node).items()],
+        "notices": [{"code": notice.code, "detail": notice.detail} for notice in _notices(node)],
         "overshoot": _overshoot(ctx),
         **_history(node),
     }
@@ -58,7 +59,12 @@ def describe(node: Node) -> Json:
 
 def notices(node: Node) -> list[Notice]:
     """What `lts status` and the portal's home page say of the pair."""
-    found = [Notice(code, detail, ERROR) for code, detail in _faults(node).items()]
+    return [*(Notice(code, detail, ERROR) for code, detail in _faults(node).items()), *_notices(node)]
+
+
+def _notices(node: Node) -> list[Notice]:
+    """What is no fault."""
+    found = []
     gap = abs(node.clock_gap)
     if gap:
         reports = node.ahead + (node.peer.state.ahead if node.peer.state is not None else 0)
