@@ -224,6 +224,7 @@ def test_with_servers_as_before_a_stranger_at_the_old_address_gets_nothing_until
     assert duet.standby.answers()
     assert duet.main.server.ctx.status == "standby"
     assert "peer-new-standby" in told(duet.standby)
+    assert "waits for an approval" in duet.main.node.peer.faults["peer-not-approved"]
     with pytest.raises(AdminError, match="in whose place this server was promoted"):
         duet.standby.node.approve(old)
     duet.standby.close()
@@ -233,6 +234,7 @@ def test_with_servers_as_before_a_stranger_at_the_old_address_gets_nothing_until
     duet.standby.node.approve(fingerprint(duet.main.server.ctx.identity.key.kid))
     assert comes_into_step(duet)
     assert "peer-new-standby" not in told(duet.standby)
+    assert "peer-not-approved" not in told(duet.main)
     duet.standby.close()
     duet.run(17)
     assert duet.main.answers()

@@ -23,6 +23,10 @@ log = logging.getLogger("lts.pair")
 MAX_WAIT_SECONDS = 5.0
 MAX_CHANGES = 5000
 _ALL = 1 << 62
+WAITS = (
+    "The other server was promoted, and waits for an approval: compare the fingerprints and approve this one over"
+    " there: lts pair --approve FINGERPRINT."
+)
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -62,6 +66,8 @@ class Answering:
             return self._hello(headers, body)
         session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
         try:
+            if self._node.alone and self._node.pinned.now.offered is not None:
+                raise PeerError("peer-not-approved", WAITS, status=403)
             spoken = self._sessions.admit(path, headers, body)
             if spoken is not None:
                 self._node.peer.protocol = spoken

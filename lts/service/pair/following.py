@@ -22,8 +22,10 @@ TIMEOUT_SECONDS = 4.0
 beats look at the time meanwhile."""
 LIMIT_REFUSING, LIMIT_SERVING = 5000, 200
 """Changes taken in one commit: many while nobody waits, few while clients do."""
-_REFUSED_BY_PEER = ("peer-stopped", "peer-not-pinned", "peer-promoted", "peer-session", "peer-replayed", "peer-path")
-
+_REFUSED_BY_PEER = (
+    *("peer-stopped", "peer-not-pinned", "peer-not-approved", "peer-promoted"),
+    *("peer-session", "peer-replayed", "peer-path"),
+)
 
 _OF_SERVERS = (Kind.ORIGIN, Kind.EPOCH, Kind.EVENT)
 """Changes that servers make by themselves."""

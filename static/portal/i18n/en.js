@@ -624,6 +624,7 @@ export const words = {
   "notice.peer-feed": "",
   "notice.peer-key-changed": "",
   "notice.peer-new-standby": "",
+  "notice.peer-not-approved": "",
   "notice.peer-promoted": "",
   "notice.peer-replaced": "",
   "notice.peer-roles": "",

@@ -624,6 +624,7 @@ export const words = {
   "notice.peer-feed": "另一台服务器的更改记录无法读取。",
   "notice.peer-key-changed": "另一台服务器的密钥已变；请核对指纹并批准。",
   "notice.peer-new-standby": "原主服务器的地址上出现了另一台服务器；请核对指纹并批准。",
+  "notice.peer-not-approved": "另一台服务器已被提升，正在等待批准：请核对指纹，并在那台服务器上批准本服务器。",
   "notice.peer-promoted": "另一台服务器已被永久提升；本服务器不得再提供服务。",
   "notice.peer-replaced": "原主服务器仍在其地址上；请以空的数据文件夹将其重新设置为备用服务器。",
   "notice.peer-roles": "两台服务器的角色配置冲突；请检查 lts.json 中的 servers。",
