@@ -71,6 +71,19 @@ def test_a_move_that_was_a_mistake_is_undone(tmp_path: Path) -> None:
         assert [one.name for one in restoring.replaced(data)] == ["replaced-2"]
 
 
+def test_a_restored_folder_moves_as_well(tmp_path: Path) -> None:
+    time, vendor, data = FakeTime(), Vendor(), tmp_path / "data"
+    with lab(tmp_path, time, vendor) as server:
+        bundle = backups.backup(server.ctx.store.path, data, time.now, server.ctx.trust)
+    folder = DataFolder.hold(data)
+    restoring.restore(bundle, data)
+    folder.release()
+    elsewhere = ("mac:11", "machine-id:22", "processor-id:cc")
+    with opened(config_for(tmp_path), read_labels=lambda: elsewhere, clock=time.clock()) as here:
+        assert here.ctx.identity.uuid != server.ctx.identity.uuid
+    assert placing.numbers(data) == [1, 2]
+
+
 def test_a_move_that_is_killed_keeps_the_former_identity_once(tmp_path: Path) -> None:
     elsewhere = ("mac:11", "machine-id:22", "processor-id:cc")
     (tmp_path / "made").mkdir()

@@ -145,9 +145,9 @@ def keep_identity(data_dir: Path, uuid: str) -> str:
     `lts restore --undo` finds them; its name. Done again after a kill, it finds its copy. Raises OSError."""
     kept = next_kept(data_dir)
     for number in numbers(data_dir)[-1:]:
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
             note = strict_json(plainfile.read(data_dir / f"{REPLACED}{number}" / NOTE))
-            if (note["action"], note["detail"]["oldUuid"]) == (identity.MOVED, uuid):
+            if note["action"] == identity.MOVED and note["detail"]["oldUuid"] == uuid:
                 return f"{REPLACED}{number}"
     folder = prepare(data_dir)
     names = [name for name in (identity.IDENTITY, identity.KEY, pinned.FILE) if (data_dir / name).exists()]
