@@ -74,8 +74,8 @@ def test_usage_says_of_which_items_it_is(capsys: Said) -> None:
     ("words", "said"),
     [
         (("--organization", "nope"), "This server has no license of organization 'nope'."),
-        (("--organization", ""), "organizationId must not be empty; leave it out to mean all."),
-        (("--code", ""), "code must not be empty; leave it out to mean all."),
+        (("--organization", " "), "organizationId must not be empty; leave it out to mean all."),
+        (("--code", " "), "code must not be empty; leave it out to mean all."),
         (("--item", " "), "item must not be empty; leave it out to mean all."),
         (("--item", "#9"), "There is no license item '#9'."),
         (("--code", "1-2-3"), f"{BOTH} Name the organization too, or # and the number instead."),

@@ -129,7 +129,7 @@ def test_a_user_is_known_however_the_name_was_typed(server: Lab, call: Call) -> 
     ("domain", "instead"),
     [
         ("*.example.com", "example.com"), ("https://shop.example.com/x", "shop.example.com"),
-        ("co.uk", "example.co.uk"), ("shop example.com", "shopexample.com"), ("[::1]", "example.com"),
+        ("co.uk", "example.co.uk"), ("shop example.com", "example.com"), ("[::1]", "example.com"),
         ("evil.test/.demo.example.com", "evil.test"),
     ],
 )  # fmt: skip

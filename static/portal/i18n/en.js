@@ -452,6 +452,7 @@ export const words = {
   "error.too-large": "",
   "error.too-many-users": "",
   "error.too-many-webhooks": "",
+  "error.unfit-archives": "",
   "error.unknown-field": "",
   "error.unknown-vendor": "",
   "error.unreachable": "The server cannot be reached. Is it running?",

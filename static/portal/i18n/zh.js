@@ -452,6 +452,7 @@ export const words = {
   "error.too-large": "文件过大，不是许可文件。",
   "error.too-many-users": "用户过多。",
   "error.too-many-webhooks": "Webhook 过多。",
+  "error.unfit-archives": "备份中的变更归档与数据库不符；未作任何更改。",
   "error.unknown-field": "请求含有未知字段。",
   "error.unknown-vendor": "文件由未知密钥签名；请先核对并确认其指纹。",
   "error.unreachable": "无法连接服务器。它是否正在运行？",
