@@ -40,7 +40,7 @@ class Answer:
     tries again: Caddy reads no more once the server has answered."""
 
     def __init__(self, front: Front, method: str, path: str, body: bytes | None = None, **headers: str) -> None:
-        for left in (2, 1, 0):
+        for left in reversed(range(10)):
             try:
                 self._ask(front, method, path, body, headers)
                 return
