@@ -262,12 +262,18 @@ def test_the_way_back_of_a_restore_stays_when_the_folder_is_accepted_later(place
         assert server.used() == 3
 
 
-def test_after_two_restores_what_was_there_first_is_put_back_by_its_name(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = place / "origin" / "data"
-    monkeypatch.setenv("LTS_DATA_DIR", str(data))
+@pytest.fixture
+def data(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The origin's data folder, which commands find that are typed beside the backup."""
+    folder = place / "origin" / "data"
+    monkeypatch.setenv("LTS_DATA_DIR", str(folder))
     monkeypatch.chdir(place)
+    return folder
+
+
+def test_after_two_restores_what_was_there_first_is_put_back_by_its_name(
+    place: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for _ in range(2):
         restoring.restore(place / "backup.lts", data, "Ann")
     for name in ("replaced-7", "..", "backup.lts"):
@@ -309,11 +315,8 @@ def test_a_restore_killed_by_the_system_leaves_the_old_content_or_the_new_one(pl
 
 
 def test_the_command_line_restores_lists_and_takes_the_way_back(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = place / "origin" / "data"
-    monkeypatch.setenv("LTS_DATA_DIR", str(data))
-    monkeypatch.chdir(place)
     assert main(["restore", "--list"]) == 0
     assert "Nothing was replaced" in capsys.readouterr().out
     assert main(["restore", "backup.lts"]) == 0

@@ -42,7 +42,7 @@ def test_every_call_of_the_portal_is_described(web: Web) -> None:
     served = set()
     for rule in web.app.flask.url_map.iter_rules():
         if rule.rule.startswith(openapi_admin.PREFIX):
-            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+            path = openapi_admin.path_of(rule.rule)
             served |= {(method, path) for method in rule.methods or () if method not in ("HEAD", "OPTIONS")}
     assert served == {(call.method, openapi_admin.PREFIX + call.path) for call in openapi_admin.CALLS}
 
