@@ -239,7 +239,7 @@ _KINDS: dict[str, tuple[float, Any]] = {
     "archive": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
     "back up": (2, lambda dice, _: {}),
     "restore": (2, lambda dice, _: {"backup": dice.randint(0, 2), "down": dice.choice(DOWN)}),
-    "undo": (1, lambda dice, _: {"down": dice.choice(DOWN)}),
+    "undo": (1, lambda dice, _: {"down": dice.choice(DOWN), "machine": dice.choice((None, 0, 1))}),
     "move": (1, lambda dice, _: {"machine": dice.randint(0, 2), "down": dice.choice(DOWN)}),
     "stand in": (0.3, lambda dice, _: {"machine": dice.randint(1, 2)}),
     "activate": (1, lambda dice, _: {"license": dice.randint(0, 3)}),

@@ -34,13 +34,22 @@ class Kept:
     file: Path | None = None
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What a move put away: a server's UUID, its machine, and the main's word it had."""
+
+    uuid: str
+    machine: tuple[str, ...]
+    stands_in: tuple[str, int]
+
+
 class Weather(Calling):
     """The data folder goes back, and elsewhere."""
 
     def __init__(self, features: dict[str, bool], world: Scene | None = None) -> None:
         super().__init__(features, world)
         self.backups: list[Kept] = []
-        self.replaced: list[Kept] = []
+        self.replaced: list[Kept | Identity] = []
         self.home: tuple[str, ...] = self.server.machine
         """The machine of which the data folder's identity is."""
 
@@ -59,12 +68,29 @@ class Weather(Calling):
         self.replaced.append(self._holds())
         self._put_in_place(kept, down, lambda: restoring.restore(file, self.server.data))
 
-    def _undo(self, down: int) -> None:
+    def _undo(self, down: int, machine: int | None = None) -> None:
+        """What was replaced last is put back, on another machine where one is given."""
         if not self.replaced:
             return
+
+        def put() -> None:
+            restoring.undo(self.server.data, "test")
+            if machine is not None:
+                self.server.move(MACHINES[machine])
+
         kept = self.replaced.pop()
-        self.replaced.append(self._holds())
-        self._put_in_place(kept, down, lambda: restoring.undo(self.server.data, "test"))
+        if isinstance(kept, Kept):
+            self.replaced.append(self._holds())
+            self._put_in_place(kept, down, put)
+        else:
+            self.replaced.append(self._identity())
+            self.server.restart(down, put)
+            self.model.others |= {self.model.me}
+            self.model.me, self.home, self.model.stands_in = kept.uuid, kept.machine, kept.stands_in
+            self._opened()
+
+    def _identity(self) -> Identity:
+        return Identity(self.model.me, self.home, self.model.stands_in)
 
     def _put_in_place(self, kept: Kept, down: int, put: Callable[[], object]) -> None:
         feed = self._feed()
@@ -88,6 +114,7 @@ class Weather(Calling):
         now = self.server.lab.ctx.identity.uuid
         same("a new UUID", self.server.machine != self.home, now != self.model.me)
         if now != self.model.me:
+            self.replaced.append(self._identity())
             self.model.others |= {self.model.me}
             self.model.me, self.home = now, self.server.machine
             self.model.stands_in = "", 0  # the main's word was for the key of before
@@ -104,9 +131,9 @@ class Weather(Calling):
         same("whose word it has", main, held and held.main_uuid)
         assert held is not None
         same("for 7 days", True, abs(held.until - self.server.time.now - 7 * DAY) < 60)
+        self._opened()
         self.backups.clear()  # those of the main are not to be restored on its standby
         self.replaced.clear()
-        self._opened()
         self.model.stands_in = main, held.until
 
     def _activate(self, license: int) -> None:

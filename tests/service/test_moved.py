@@ -56,6 +56,7 @@ def test_a_move_that_was_a_mistake_is_undone(tmp_path: Path) -> None:
         old = server.ctx.identity
     elsewhere = ("mac:11", "machine-id:22", "processor-id:cc")
     with opened(config_for(tmp_path), read_labels=lambda: elsewhere, clock=time.clock()) as here:
+        new = here.ctx.identity
         [(detail,)] = Lab(here, time, vendor, config_for(tmp_path)).rows(
             "SELECT detail FROM audit WHERE action = 'labels-changed'"
         )
@@ -68,7 +69,14 @@ def test_a_move_that_was_a_mistake_is_undone(tmp_path: Path) -> None:
         assert (server.ctx.identity.uuid, server.ctx.identity.key.kid) == (old.uuid, old.key.kid)
         server.authorize()
         assert verify.verify(data, server.ctx.trust) == []
-        assert [one.name for one in restoring.replaced(data)] == ["replaced-2"]
+    [kept] = restoring.replaced(data)
+    assert kept.words.endswith(f"a restore was undone. It holds the identity of LTS UUID {new.uuid}.")
+    assert restoring.undo(data, "Ann").kept == "replaced-3"
+    with opened(config_for(tmp_path), read_labels=lambda: elsewhere, clock=time.clock()) as here:
+        assert here.ctx.identity.uuid == new.uuid
+    (data / "replaced-3" / "server.key").write_bytes(new.key.to_pem())
+    [kept] = restoring.replaced(data)
+    assert kept.words.endswith("It holds an identity that cannot be read.")
 
 
 def test_a_restored_folder_moves_as_well(tmp_path: Path) -> None:

@@ -180,19 +180,22 @@ def _note(folder: Path) -> placing.Plan | None:
 
 
 def _is_identity(folder: Path) -> bool:
-    """Whether it is the identity of before a move alone."""
+    """Whether it is an identity alone, which a move put away or the undoing of one."""
     note = _note(folder)
-    return note is not None and note.action == identity.MOVED
+    return note is not None and identity.IDENTITY in note.scope and DATABASE not in note.scope
 
 
 def _described(folder: Path) -> Replaced:
     note = _note(folder)
     time, action, detail = (note.time, note.action, note.detail) if note else (int(folder.stat().st_mtime), "", {})
-    holds = f"the identity of LTS UUID {detail.get('oldUuid')}" if _is_identity(folder) else _holds(folder)
-    return Replaced(folder.name, time, action, detail, holds)
+    return Replaced(folder.name, time, action, detail, _holds(folder))
 
 
 def _holds(folder: Path) -> str:
+    if _is_identity(folder):
+        with contextlib.suppress(DataFolderError):
+            return f"the identity of LTS UUID {identity.load(folder).uuid}"
+        return "an identity that cannot be read"
     try:
         with contextlib.closing(database.open_in_use(folder / DATABASE)) as db, database.faults_told(folder / DATABASE):
             return summary.words(db)
