@@ -49,7 +49,7 @@ def _fill(folder: Path, port: int) -> None:
         alertsettings.change_mail(here.ctx, given, "bench", now)
         event = {"kind": "test", "level": 0, "params": {"time": now}}
         for number in range(MESSAGES):
-            waiting = records.Alerted((), (), f"bench-{number}", [event], ("mail",))
+            waiting = records.AlertChange((), (), f"bench-{number}", [event], ("mail",))
             here.ctx.store.write(partial(Transaction.emit, record=waiting, time=now))
 
 

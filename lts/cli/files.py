@@ -17,7 +17,7 @@ from lts.cli import streams
 from lts.config import absolute
 from lts.errors import AdminError, LicenseFileError, TokenError
 from lts.rules import armor, filekind, licensefile
-from lts.rules.filekind import Kind
+from lts.rules.filekind import FileKind
 from lts.rules.licensefile import License
 from lts.strictjson import strict_json
 
@@ -44,7 +44,7 @@ def read_bytes(path: Path) -> bytes:
         raise AdminError("cannot-read", plainfile.not_read(shown(path), error)) from error
 
 
-def read_file(path: Path, wanted: Kind) -> bytes:
+def read_file(path: Path, wanted: FileKind) -> bytes:
     """The content of a file that should be of a kind. Raises AdminError naming what another one is."""
     data = read_bytes(path)
     if fault := filekind.mistaken(shown(path), data, wanted):
@@ -59,7 +59,7 @@ def _head(path: Path) -> bytes:
         raise AdminError("cannot-read", plainfile.not_read(path, error)) from error
 
 
-def check_kind(path: Path, wanted: Kind) -> None:
+def check_kind(path: Path, wanted: FileKind) -> None:
     """Raises AdminError when a file, which may be too large to be read whole, is not of a kind, or not there."""
     if fault := filekind.mistaken(str(path), _head(path), wanted):
         raise AdminError("wrong-file", fault)
@@ -91,7 +91,7 @@ def read_license(path: Path) -> License:
         return licensefile.read(data)
 
 
-def read_json(path: Path, wanted: Kind) -> Any:
+def read_json(path: Path, wanted: FileKind) -> Any:
     """The JSON of a file in UTF-8, or in UTF-16 with its mark as PowerShell writes it. Raises AdminError."""
     try:
         return strict_json(armor.decode(read_file(path, wanted)))
@@ -108,7 +108,7 @@ def is_output(path: Path) -> bool:
     return str(path) == "-"
 
 
-def place_for(path: Path, new: Kind | None) -> Path:
+def place_for(path: Path, new: FileKind | None) -> Path:
     """Where a file that is named goes: a link is followed. Raises AdminError unless there is a plain file of the `new`
     kind, or the place for one: what is written over is gone for good, and so is a device, or a pipe that somebody
     reads."""

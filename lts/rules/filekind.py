@@ -21,30 +21,30 @@ _FIRST_IN_BACKUP = b"lts.db"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """A kind of file: `words` name one that was found, `wanted` the one that should have been given."""
 
     words: str
     wanted: str
 
 
-PRIVATE_KEY = Kind("a private key of a vendor or server, which nobody but its owner may have",
+PRIVATE_KEY = FileKind("a private key of a vendor or server, which nobody but its owner may have",
                    "the vendor's private key (vendor.key)")  # fmt: skip
-PUBLIC_KEY = Kind("a vendor's public key", "the vendor's public key (vendor.pub)")
-LICENSE = Kind("a license file", "a license file (.lic)")
-REQUEST = Kind("a server's activation request", "the server's activation request (lts request -o request.json)")
-BACKUP = Kind("a backup of a server", "a backup (a file that lts backup made)")
-SPEC = Kind("the spec of a license", "the spec of a license (lts vendor spec prints one)")
-CHANGES = Kind("a list of changes for lts vendor amend", 'a list of changes such as {"items": [{"itemId": …}]}')
-CONFIGURATION = Kind("the configuration of a server", "the configuration of a server (lts.json)")
-DATABASE = Kind("the database of a server", "the database of a server")
-LICENSE_KEY = Kind("a license key for an application", "a license key (LTS2…)")
-OTHER_KEY = Kind("a key or certificate of another program", "a key")
-OTHER_ARCHIVE = Kind("an archive that LTS did not make", "an archive")
-EMPTY = Kind("empty", "an empty file")
+PUBLIC_KEY = FileKind("a vendor's public key", "the vendor's public key (vendor.pub)")
+LICENSE = FileKind("a license file", "a license file (.lic)")
+REQUEST = FileKind("a server's activation request", "the server's activation request (lts request -o request.json)")
+BACKUP = FileKind("a backup of a server", "a backup (a file that lts backup made)")
+SPEC = FileKind("the spec of a license", "the spec of a license (lts vendor spec prints one)")
+CHANGES = FileKind("a list of changes for lts vendor amend", 'a list of changes such as {"items": [{"itemId": …}]}')
+CONFIGURATION = FileKind("the configuration of a server", "the configuration of a server (lts.json)")
+DATABASE = FileKind("the database of a server", "the database of a server")
+LICENSE_KEY = FileKind("a license key for an application", "a license key (LTS2…)")
+OTHER_KEY = FileKind("a key or certificate of another program", "a key")
+OTHER_ARCHIVE = FileKind("an archive that LTS did not make", "an archive")
+EMPTY = FileKind("empty", "an empty file")
 
 
-def kind_of(data: bytes) -> Kind | None:
+def kind_of(data: bytes) -> FileKind | None:
     """The kind of a file by its content, or by its first `HEAD` bytes; None when it is none of those known."""
     if not data.strip(b"\x00 \t\r\n"):
         return EMPTY
@@ -57,7 +57,7 @@ def kind_of(data: bytes) -> Kind | None:
     return _kind_of_text(armor.decode(data).strip())
 
 
-def _kind_of_text(text: str) -> Kind | None:
+def _kind_of_text(text: str) -> FileKind | None:
     if text.startswith("-----BEGIN"):
         first = text.split("\n", 1)[0]
         return PRIVATE_KEY if first.strip() in _PRIVATE else OTHER_KEY
@@ -71,7 +71,7 @@ def _kind_of_text(text: str) -> Kind | None:
 _PRIVATE = ("-----BEGIN PRIVATE KEY-----", "-----BEGIN ENCRYPTED PRIVATE KEY-----")
 
 
-def _kind_of_token(token: str) -> Kind | None:
+def _kind_of_token(token: str) -> FileKind | None:
     try:
         typ = read_jws(token, None).header.get("typ")
     except TokenError:
@@ -80,7 +80,7 @@ def _kind_of_token(token: str) -> Kind | None:
     return kinds.get(typ) if isinstance(typ, str) else None
 
 
-def _kind_of_json(text: str) -> Kind | None:
+def _kind_of_json(text: str) -> FileKind | None:
     try:
         fields: Any = strict_json(text)
     except (ValueError, RecursionError):
@@ -110,7 +110,7 @@ def _is_text(data: bytes) -> bool:
     return _CONTROL.search(armor.decode(data)) is None
 
 
-def mistaken(name: str, data: bytes, wanted: Kind) -> str | None:
+def mistaken(name: str, data: bytes, wanted: FileKind) -> str | None:
     """One sentence when `data`, the content of the file called `name`, is something else than `wanted`."""
     found = kind_of(data)
     if found == wanted or (found is None and wanted in _LOOSE and _is_text(data[:HEAD])):

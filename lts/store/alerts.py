@@ -15,7 +15,7 @@ import apsw
 
 from lts.rules.alerts import Told
 from lts.store import audit, pair, sql
-from lts.store.records import Alerted, Delivered
+from lts.store.records import AlertChange, DeliveryChange
 from lts.store.transaction import Transaction
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ class Attempt:
     rest: tuple[str, ...]
 
 
-def put(tx: Transaction, record: Alerted, time: int) -> None:
+def put(tx: Transaction, record: AlertChange, time: int) -> None:
     for key, level, base in record.levels:
         if not pair.decides(tx, f"alert:{key}"):
             continue
@@ -60,8 +60,8 @@ def put(tx: Transaction, record: Alerted, time: int) -> None:
         tx.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?)", (record.message, time, events, channels))
 
 
-def deliver(tx: Transaction, record: Delivered, time: int) -> None:
-    """Apply a DELIVERED change; sent by either server is sent."""
+def deliver(tx: Transaction, record: DeliveryChange, time: int) -> None:
+    """Apply a DELIVERY change; sent by either server is sent."""
     row = (record.message, record.channel, record.outcome, time, record.detail)
     tx.execute(
         "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"

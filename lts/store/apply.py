@@ -14,7 +14,7 @@ from lts.store import alerts, audit, closing, codes, devices, licenses, pair, re
 from lts.store.transaction import Transaction
 
 
-def _granted(tx: Transaction, record: records.Granted, time: int) -> None:
+def _granted(tx: Transaction, record: records.GrantChange, time: int) -> None:
     chain = record.given, record.lag, record.chain
     device, known = devices.put(tx, record.device, record.uuid, time, chain, record.mark)
     for seat in record.seats:
@@ -22,47 +22,47 @@ def _granted(tx: Transaction, record: records.Granted, time: int) -> None:
     tx.tally(record.code, usage.GRANTED_TALLY, time // 3600)
 
 
-def _reported(tx: Transaction, record: records.Reported, time: int) -> usage.Grown:
+def _reported(tx: Transaction, record: records.ReportChange, time: int) -> usage.Grown:
     device, known = devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
     for seat in record.seats:
         seats.put(tx, device, seat, time, known=known)
     return usage.merge(tx, record, device, time)
 
 
-def _released(tx: Transaction, record: records.Released, time: int) -> None:
+def _released(tx: Transaction, record: records.ReleaseChange, time: int) -> None:
     for item, grant in record.seats:
         seats.close(tx, record.device, item, grant, time)
 
 
-def _refused(tx: Transaction, record: records.Refused, time: int) -> None:
+def _refused(tx: Transaction, record: records.RefusalsChange, time: int) -> None:
     for code, what, n in record.counts:
         tx.tally(code, what, time // 3600, n)
 
 
 _APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], Any]] = {
-    records.Origin: lambda tx, record, time: tx.execute(
+    records.OriginChange: lambda tx, record, time: tx.execute(
         "UPDATE origins SET numbers = ? WHERE id = ?", (record.numbers, tx.writing[0])
     ),
-    records.Epoch: lambda tx, record, time: pair.put_epoch(tx, record),
-    records.Event: lambda tx, record, time: None,  # it stands in the audit log alone
-    records.Setting: lambda tx, record, time: codes.set_setting(tx, record),
-    records.Trust: lambda tx, record, time: codes.trust(tx, record),
-    records.License: licenses.put,
-    records.Archived: lambda tx, record, time: licenses.archive(tx, record),
-    records.GrantsEnded: lambda tx, record, time: seats.end_grants(tx, record),
-    records.Code: codes.put,
-    records.CodeRemoved: codes.remove,
-    records.TypeNamed: lambda tx, record, time: typenames.name_type(tx, record),
-    records.Granted: _granted,
-    records.Reported: _reported,
-    records.Released: _released,
-    records.Chain: lambda tx, record, time: devices.put(
+    records.EpochChange: lambda tx, record, time: pair.put_epoch(tx, record),
+    records.EventChange: lambda tx, record, time: None,  # it stands in the audit log alone
+    records.SettingChange: lambda tx, record, time: codes.set_setting(tx, record),
+    records.TrustChange: lambda tx, record, time: codes.trust(tx, record),
+    records.LicenseChange: licenses.put,
+    records.ArchiveChange: lambda tx, record, time: licenses.archive(tx, record),
+    records.GrantsEndChange: lambda tx, record, time: seats.end_grants(tx, record),
+    records.CodeChange: codes.put,
+    records.CodeRemovalChange: codes.remove,
+    records.TypeChange: lambda tx, record, time: typenames.name_type(tx, record),
+    records.GrantChange: _granted,
+    records.ReportChange: _reported,
+    records.ReleaseChange: _released,
+    records.CloneTokenChange: lambda tx, record, time: devices.put(
         tx, record.device, None, 0, (record.given, record.lag, record.chain)
     ),
-    records.Refused: _refused,
-    records.Alerted: alerts.put,
-    records.Delivered: alerts.deliver,
-    records.Closed: lambda tx, record, time: closing.close_days(tx, record),
+    records.RefusalsChange: _refused,
+    records.AlertChange: alerts.put,
+    records.DeliveryChange: alerts.deliver,
+    records.DayClosingChange: lambda tx, record, time: closing.close_days(tx, record),
 }
 
 

@@ -14,7 +14,17 @@ from typing import Any
 import apsw
 
 from lts.store import licenses, sql
-from lts.store.records import Archived, Code, CodeRemoved, Epoch, Event, License, Record, Setting, Trust
+from lts.store.records import (
+    ArchiveChange,
+    CodeChange,
+    CodeRemovalChange,
+    EpochChange,
+    EventChange,
+    LicenseChange,
+    Record,
+    SettingChange,
+    TrustChange,
+)
 from lts.store.transaction import Transaction
 
 Json = dict[str, Any]
@@ -55,7 +65,7 @@ def note(tx: Transaction, record: Record, time: int) -> None:
 _Parts = tuple[str, str, str, Json]
 
 
-def _setting(tx: Transaction, record: Setting) -> _Parts:
+def _setting(tx: Transaction, record: SettingChange) -> _Parts:
     kind, _, subject = record.name.partition(":")
     if kind in _SECRET_SETTINGS:
         before = sql.value(tx.db, "SELECT value FROM settings WHERE name = ?", (record.name,))
@@ -66,7 +76,7 @@ def _setting(tx: Transaction, record: Setting) -> _Parts:
     return record.actor, "setting-changed", record.name, {"value": record.value}
 
 
-def _code(tx: Transaction, record: Code) -> _Parts:
+def _code(tx: Transaction, record: CodeChange) -> _Parts:
     known = sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ? AND removed IS NULL", (record.code,)) is not None
     fields = {name: value for name, value in record.fields.items() if name not in _UNTOLD_FIELDS}
     names = licenses.item_names(tx.db, [key for key, _ in record.items])
@@ -86,31 +96,36 @@ def _code(tx: Transaction, record: Code) -> _Parts:
     return record.actor, "code-edited" if known else "code-added", name, detail
 
 
-def _code_removed(tx: Transaction, record: CodeRemoved) -> _Parts:
+def _code_removed(tx: Transaction, record: CodeRemovalChange) -> _Parts:
     name = sql.value(tx.db, "SELECT organization || '-' || custom FROM codes WHERE id = ?", (record.code,))
     detail = {"number": record.code, "organization": record.organization} if record.organization else {}
     return record.actor, "code-removed", str(name or f"#{record.code}"), detail
 
 
-def _license(tx: Transaction, record: License) -> _Parts:
+def _license(tx: Transaction, record: LicenseChange) -> _Parts:
     detail = {"revision": record.revision, "digest": record.digest, "items": [name for name, _ in record.items]}
     return record.actor, "license-imported", record.license_id, detail
 
 
-def _archived(tx: Transaction, record: Archived) -> _Parts:
+def _archived(tx: Transaction, record: ArchiveChange) -> _Parts:
     action = "license-archived" if record.turn % 2 else "license-taken-back"
     return record.actor, action, record.license_id, {"revision": record.revision}
 
 
 _LINES: dict[type[Record], Callable[[Transaction, Any], _Parts]] = {
-    Setting: _setting,
-    Code: _code,
-    CodeRemoved: _code_removed,
-    License: _license,
-    Archived: _archived,
-    Trust: lambda tx, record: (record.actor, "vendor-trusted", record.kid, {}),
-    Event: lambda tx, record: (record.actor, record.name, str(record.detail.get("subject", "")), record.detail),
-    Epoch: lambda tx, record: (SYSTEM, f"serves-{record.reason}", "", {"epoch": record.epoch, "main": record.main}),
+    SettingChange: _setting,
+    CodeChange: _code,
+    CodeRemovalChange: _code_removed,
+    LicenseChange: _license,
+    ArchiveChange: _archived,
+    TrustChange: lambda tx, record: (record.actor, "vendor-trusted", record.kid, {}),
+    EventChange: lambda tx, record: (record.actor, record.name, str(record.detail.get("subject", "")), record.detail),
+    EpochChange: lambda tx, record: (
+        SYSTEM,
+        f"serves-{record.reason}",
+        "",
+        {"epoch": record.epoch, "main": record.main},
+    ),
 }
 AUDITED = tuple(_LINES)
 

@@ -6,7 +6,7 @@ import apsw
 
 from lts.store import sql
 from lts.store.dayrow import close_day
-from lts.store.records import Closed
+from lts.store.records import DayClosingChange
 from lts.store.transaction import Transaction
 
 ROWS = 100
@@ -19,7 +19,7 @@ def newest_day(db: apsw.Connection, until: int) -> int:
     return -1 if day is None else int(day)
 
 
-def next_piece(db: apsw.Connection, until: int) -> Closed | None:
+def next_piece(db: apsw.Connection, until: int) -> DayClosingChange | None:
     """What is to be closed next on the way to the day `until`, None where all is."""
     begun = sql.value(db, "SELECT value FROM settings WHERE name = 'closing'")
     closed = _closed_day(db)
@@ -29,15 +29,15 @@ def next_piece(db: apsw.Connection, until: int) -> Closed | None:
         db, "SELECT min(day) FROM usage_days WHERE day > ? AND day <= ?", (closed, until)
     )  # fmt: skip
     if day is None:
-        return Closed(until)
+        return DayClosingChange(until)
     first = int(begun or 0)
     query = "SELECT device FROM usage_days WHERE day = ? AND device >= ? ORDER BY device LIMIT 1 OFFSET ?"
     end = sql.value(db, query, (day, first, ROWS))
-    return Closed(day, (first, 0 if end is None else max(end, first + 1)))
+    return DayClosingChange(day, (first, 0 if end is None else max(end, first + 1)))
 
 
-def close_days(tx: Transaction, record: Closed) -> int:
-    """Apply a CLOSED change. Returns how many rows it closed.
+def close_days(tx: Transaction, record: DayClosingChange) -> int:
+    """Apply a DAY_CLOSING change. Returns how many rows it closed.
 
     A day before the last closed one opens those after it again: what they hold is summed already, and their rows, which
     cannot take counts any more, go.

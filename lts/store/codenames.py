@@ -16,7 +16,7 @@ from lts.errors import DatabaseDamaged
 from lts.rules.codenames import Given
 from lts.store import feed, sql
 from lts.store.archive import read, unpack
-from lts.store.records import Code, Epoch, Kind, decode_payload
+from lts.store.records import ChangeKind, CodeChange, EpochChange, decode_payload
 from lts.store.transaction import FIRST_EPOCH
 
 log = logging.getLogger("lts.database")
@@ -63,9 +63,9 @@ def fill(db: apsw.Connection) -> None:
         weight = FIRST_EPOCH.weight
         for serial, time, kind, payload in _changes(db, origin, lost):
             record = decode_payload(kind, payload)
-            if isinstance(record, Epoch):
+            if isinstance(record, EpochChange):
                 weight = record.epoch, record.main, record.generation
-            elif isinstance(record, Code):
+            elif isinstance(record, CodeChange):
                 name = f"{record.organization}-{record.custom}"
                 put(db, Change(origin, serial, weight), time, ours.get(record.code, record.code), name)
     if lost:
@@ -80,8 +80,8 @@ def _changes(db: apsw.Connection, origin: int, lost: list[str]) -> Iterator[tupl
     query = "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first"
     for name, digest in sql.rows(db, query, (origin,)):
         try:
-            yield from unpack(read(folder, name, digest), (Kind.CODE, Kind.EPOCH))
+            yield from unpack(read(folder, name, digest), (ChangeKind.CODE, ChangeKind.EPOCH))
         except DatabaseDamaged as error:
             lost.append(error.detail)
     query = "SELECT serial, time, kind, CAST(payload AS BLOB) FROM changes WHERE origin = ? AND kind IN (?, ?)"
-    yield from sql.rows(db, f"{query} ORDER BY serial", (origin, Kind.CODE, Kind.EPOCH))
+    yield from sql.rows(db, f"{query} ORDER BY serial", (origin, ChangeKind.CODE, ChangeKind.EPOCH))

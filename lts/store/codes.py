@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 
 from lts.store import codenames, pair, sql
-from lts.store.records import Code, CodeRemoved, Setting, Trust
+from lts.store.records import CodeChange, CodeRemovalChange, SettingChange, TrustChange
 from lts.store.transaction import Transaction
 
 
@@ -47,7 +47,7 @@ def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
     return StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
 
 
-def put(tx: Transaction, record: Code, time: int) -> None:
+def put(tx: Transaction, record: CodeChange, time: int) -> None:
     """Apply a CODE change: the code's whole state. A new default takes the place of the old one."""
     code = _number_here(tx, record)
     place = codenames.Change(*tx.writing, tx.epoch.weight)
@@ -59,7 +59,7 @@ def put(tx: Transaction, record: Code, time: int) -> None:
     tx.forget_catalog()
 
 
-def _number_here(tx: Transaction, record: Code) -> int:
+def _number_here(tx: Transaction, record: CodeChange) -> int:
     """The code's number; one that both servers made under the same name, without knowing of it, is one code. Of several
     that each made one after another, the first are one, then the second."""
     if tx.writing[0] == tx.origin or sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ?", (record.code,)):
@@ -93,7 +93,7 @@ def made_at_import(db: apsw.Connection, license_id: str, organization: str) -> i
     return key
 
 
-def _store(tx: Transaction, code: int, record: Code) -> None:
+def _store(tx: Transaction, code: int, record: CodeChange) -> None:
     tx.execute(
         "INSERT INTO codes VALUES (?, ?, ?, NULL, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
         " organization = excluded.organization, custom = excluded.custom, removed = NULL, fields = excluded.fields",
@@ -112,14 +112,14 @@ def _store(tx: Transaction, code: int, record: Code) -> None:
     )
 
 
-def remove(tx: Transaction, record: CodeRemoved, time: int) -> None:
-    """Apply a CODE_REMOVED change: the row stays as a mark, so that history keeps its name."""
+def remove(tx: Transaction, record: CodeRemovalChange, time: int) -> None:
+    """Apply a CODE_REMOVAL change: the row stays as a mark, so that history keeps its name."""
     if pair.decides(tx, f"code:{record.code}"):
         tx.execute("UPDATE codes SET removed = ? WHERE id = ?", (time, record.code))
     tx.forget_catalog()
 
 
-def set_setting(tx: Transaction, record: Setting) -> None:
+def set_setting(tx: Transaction, record: SettingChange) -> None:
     """Apply a SETTING change; a value of None removes it."""
     if not pair.decides(tx, f"setting:{record.name}"):
         return
@@ -137,7 +137,7 @@ def settings(db: apsw.Connection) -> dict[str, Any]:
     return {name: json.loads(value) for name, value in sql.rows(db, "SELECT name, value FROM settings")}
 
 
-def trust(tx: Transaction, record: Trust) -> None:
+def trust(tx: Transaction, record: TrustChange) -> None:
     tx.execute("INSERT OR REPLACE INTO trusted VALUES (?, ?)", (record.kid, record.pub))
     tx.forget_catalog()
 

@@ -10,9 +10,9 @@ from itertools import takewhile
 
 from lts.rules.usage import TOGETHER
 from lts.store.exchange import Given
-from lts.store.records import Epoch, Kind, Reported, decode_payload
+from lts.store.records import ChangeKind, EpochChange, ReportChange, decode_payload
 
-_SINCE_2 = (Kind.CHAIN, Kind.ARCHIVED, Kind.GRANTS_ENDED)
+_SINCE_2 = (ChangeKind.CLONE_TOKEN, ChangeKind.ARCHIVE, ChangeKind.GRANTS_END)
 
 
 def readable(given: Sequence[Given], protocol: int) -> list[Given]:
@@ -21,15 +21,15 @@ def readable(given: Sequence[Given], protocol: int) -> list[Given]:
 
 
 def _known_to_1(kind: int, payload: bytes) -> bool:
-    """0.1 had no kind beyond DELIVERED, no generations, and numbers alone for type names. It adds up the branches of a
+    """0.1 had no kind beyond DELIVERY, no generations, and numbers alone for type names. It adds up the branches of a
     device, so what is counted together with them would count twice."""
-    if kind == Kind.REPORTED:
+    if kind == ChangeKind.REPORT:
         reported = decode_payload(kind, payload)
-        assert isinstance(reported, Reported)
+        assert isinstance(reported, ReportChange)
         numbered = all(isinstance(run.type, int) for run in reported.runs)
         return reported.branch != TOGETHER and reported.apart == 0 and numbered
-    if kind == Kind.EPOCH:
+    if kind == ChangeKind.EPOCH:
         epoch = decode_payload(kind, payload)
-        assert isinstance(epoch, Epoch)
+        assert isinstance(epoch, EpochChange)
         return epoch.generation == 0
     return kind not in _SINCE_2

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import apsw
 
 from lts.store import pair, sql, usage
-from lts.store.records import Archived, License
+from lts.store.records import ArchiveChange, LicenseChange
 from lts.store.transaction import Transaction
 
 
@@ -28,7 +28,7 @@ class StoredLicense:
     items: dict[str, int]
 
 
-def put(tx: Transaction, record: License, time: int) -> None:
+def put(tx: Transaction, record: LicenseChange, time: int) -> None:
     """Apply a LICENSE change: keep the file, give new items their numbers. The highest revision counts, of two
     files of one revision (each imported on a server of its own) the one with the higher digest."""
     key = sql.value(
@@ -122,8 +122,8 @@ def archived(db: apsw.Connection) -> set[tuple[str, str]]:
     return {(vendor, license_id) for vendor, license_id in sql.rows(db, query)}
 
 
-def archive(tx: Transaction, record: Archived) -> None:
-    """Apply an ARCHIVED change: of a license's turns the last of its highest revision decides, in whatever order they
+def archive(tx: Transaction, record: ArchiveChange) -> None:
+    """Apply an ARCHIVE change: of a license's turns the last of its highest revision decides, in whatever order they
     arrive."""
     tx.execute(
         "INSERT INTO archived VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision,"

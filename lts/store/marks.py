@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import apsw
 
 from lts.store import sql
-from lts.store.records import Granted, Kind, decode_payload
+from lts.store.records import ChangeKind, GrantChange, decode_payload
 
 _EIGHT_FIELDS = b"\x98"
 """How a payload begins that may hold a mark."""
@@ -26,9 +26,9 @@ def fill(db: apsw.Connection) -> None:
     """Marks that the other server of a pair, upgraded first, had sent already (migration 3)."""
     query = "SELECT payload FROM changes WHERE kind = ? AND substr(payload, 1, 1) = ?"
     same = "substr(uuid, 1, 4) = substr(?2, 1, 4) AND uuid = ?2"
-    for (payload,) in sql.rows(db, query, (Kind.GRANTED, _EIGHT_FIELDS)):
-        record = decode_payload(Kind.GRANTED, payload)
-        if isinstance(record, Granted) and record.uuid is not None and record.mark is not None:
+    for (payload,) in sql.rows(db, query, (ChangeKind.GRANT, _EIGHT_FIELDS)):
+        record = decode_payload(ChangeKind.GRANT, payload)
+        if isinstance(record, GrantChange) and record.uuid is not None and record.mark is not None:
             db.execute(_JOIN + same, (record.mark, record.uuid))
 
 

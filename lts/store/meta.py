@@ -12,7 +12,7 @@ import msgspec
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS
 from lts.store import sql
-from lts.store.records import Event
+from lts.store.records import EventChange
 from lts.store.transaction import Transaction
 
 KEPT_DAYS = 100
@@ -99,21 +99,21 @@ def keep_clock(tx: Transaction, highest: int, least: int, day: int) -> None:
         tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
 
-def put_note(tx: Transaction, server: str, event: Event) -> None:
+def put_note(tx: Transaction, server: str, event: EventChange) -> None:
     """Keep a line for the audit log until the server of that LTS UUID writes its own feed."""
     tx.housekeeping = True
     notes = [*_notes(tx.db), [server, event.actor, event.name, event.detail]]
     tx.execute("INSERT OR REPLACE INTO meta VALUES ('notes', ?)", (json.dumps(notes),))
 
 
-def take_notes(tx: Transaction, server: str) -> list[Event]:
+def take_notes(tx: Transaction, server: str) -> list[EventChange]:
     """The lines kept, which are so no more. Those of another server came with a copy of its database: it writes them
     itself."""
     notes = _notes(tx.db)
     if notes:
         tx.housekeeping = True
         tx.execute("DELETE FROM meta WHERE name = 'notes'")
-    return [Event(actor, name, detail) for uuid, actor, name, detail in notes if uuid == server]
+    return [EventChange(actor, name, detail) for uuid, actor, name, detail in notes if uuid == server]
 
 
 def _notes(db: apsw.Connection) -> list[Any]:

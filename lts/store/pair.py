@@ -12,28 +12,27 @@ import apsw
 import msgspec
 
 from lts.store import records, sql
-from lts.store.transaction import FIRST_EPOCH, AliasKey, Transaction
-from lts.store.transaction import Epoch as Served
+from lts.store.transaction import FIRST_EPOCH, AliasKey, Epoch, Transaction
 
 DEVICE, CODE, ITEM, TYPE = 0, 1, 2, 3
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 
 
-def put_epoch(tx: Transaction, record: records.Epoch) -> None:
+def put_epoch(tx: Transaction, record: records.EpochChange) -> None:
     """Apply an EPOCH change: from here on the origin's settings weigh as much as its epoch."""
     origin = tx.writing[0]
     knows = {tx.origin_number(uuid, incarnation): serial for uuid, incarnation, serial in record.knows}
-    tx.epochs = {**tx.epochs, origin: Served(record.epoch, record.main, record.generation, knows)}
+    tx.epochs = {**tx.epochs, origin: Epoch(record.epoch, record.main, record.generation, knows)}
     tx.execute(
         "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?)",
         (origin, record.epoch, record.main, record.key, _encode(sorted(knows.items())), record.generation),
     )
 
 
-def load_epochs(db: apsw.Connection) -> dict[int, Served]:
+def load_epochs(db: apsw.Connection) -> dict[int, Epoch]:
     return {
-        origin: Served(epoch, bool(main), generation, dict(_decode(knows)))
+        origin: Epoch(epoch, bool(main), generation, dict(_decode(knows)))
         for origin, epoch, main, generation, knows in sql.rows(
             db, "SELECT origin, epoch, main, generation, knows FROM epochs"
         )
@@ -45,7 +44,7 @@ def server_keys(db: apsw.Connection) -> list[str]:
     return [row[0] for row in sql.rows(db, "SELECT DISTINCT server_key FROM epochs")]
 
 
-def highest_epoch(epochs: dict[int, Served], *, beside: int = 0) -> int:
+def highest_epoch(epochs: dict[int, Epoch], *, beside: int = 0) -> int:
     """The highest epoch of any origin but `beside`, 0 when there is none."""
     return max((epoch.number for origin, epoch in epochs.items() if origin != beside), default=0)
 
@@ -60,7 +59,7 @@ def continue_others(tx: Transaction, key: str, now: int) -> None:
     if newest is None or tx.epochs.get(tx.origin, FIRST_EPOCH).weight > newest:
         return
     number, main, generation = newest
-    tx.emit(records.Epoch(number, main, "continued", key, knowledge(tx), generation + 1), now)
+    tx.emit(records.EpochChange(number, main, "continued", key, knowledge(tx), generation + 1), now)
 
 
 def knowledge(tx: Transaction) -> tuple[tuple[str, str, int], ...]:
@@ -139,12 +138,12 @@ def resolve(tx: Transaction, record: Any) -> Any:
         changes["device"] = ours(DEVICE, record.device)
     if hasattr(record, "code"):
         changes["code"] = ours(CODE, record.code)
-    if isinstance(record, records.Granted | records.Reported):
+    if isinstance(record, records.GrantChange | records.ReportChange):
         changes["seats"] = tuple(
             msgspec.structs.replace(s, item=ours(ITEM, s.item), codes=tuple(ours(CODE, c) for c in s.codes))
             for s in record.seats
         )
-    if isinstance(record, records.Reported):
+    if isinstance(record, records.ReportChange):
         changes["runs"] = tuple(
             msgspec.structs.replace(
                 run,
@@ -153,12 +152,12 @@ def resolve(tx: Transaction, record: Any) -> Any:
             )
             for run in record.runs
         )
-    if isinstance(record, records.Released):
+    if isinstance(record, records.ReleaseChange):
         changes["seats"] = tuple((ours(ITEM, item), grant) for item, grant in record.seats)
-    if isinstance(record, records.GrantsEnded):
+    if isinstance(record, records.GrantsEndChange):
         changes["items"] = tuple((ours(ITEM, item), number) for item, number in record.items)
-    if isinstance(record, records.Code):
+    if isinstance(record, records.CodeChange):
         changes["items"] = tuple((ours(ITEM, item), cap) for item, cap in record.items)
-    if isinstance(record, records.Refused):
+    if isinstance(record, records.RefusalsChange):
         changes["counts"] = tuple((ours(CODE, code), what, n) for code, what, n in record.counts)
     return msgspec.structs.replace(record, **changes) if changes else record

@@ -13,33 +13,33 @@ from typing import Any
 import msgspec
 
 
-class Kind(IntEnum):
+class ChangeKind(IntEnum):
     ORIGIN = 1
     SETTING = 2
     TRUST = 3
     LICENSE = 4
     CODE = 5
-    CODE_REMOVED = 6
+    CODE_REMOVAL = 6
     EVENT = 7
     TYPE = 8
     EPOCH = 9
-    GRANTED = 10
-    REPORTED = 11
-    RELEASED = 12
-    REFUSED = 13
-    CLOSED = 14
-    ALERTED = 15
-    DELIVERED = 16
-    CHAIN = 17
-    ARCHIVED = 18
-    GRANTS_ENDED = 19
+    GRANT = 10
+    REPORT = 11
+    RELEASE = 12
+    REFUSALS = 13
+    DAY_CLOSING = 14
+    ALERT = 15
+    DELIVERY = 16
+    CLONE_TOKEN = 17
+    ARCHIVE = 18
+    GRANTS_END = 19
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
     """Base of all payloads."""
 
 
-class Origin(Record, frozen=True):
+class OriginChange(Record, frozen=True):
     """The first change of an origin; `numbers` begins the range from which it numbers things."""
 
     uuid: str
@@ -48,7 +48,7 @@ class Origin(Record, frozen=True):
     numbers: int = 1
 
 
-class Epoch(Record, frozen=True):
+class EpochChange(Record, frozen=True):
     """A server of a pair begins to serve, or a server without a partner goes on with what another origin wrote.
 
     `key` is its public key (base64url), `knows` the feeds it has then as (LTS UUID, incarnation, serial), `reason` one
@@ -64,7 +64,7 @@ class Epoch(Record, frozen=True):
     generation: int = 0
 
 
-class Setting(Record, frozen=True):
+class SettingChange(Record, frozen=True):
     """A setting's new value (JSON), None = removed."""
 
     actor: str
@@ -72,7 +72,7 @@ class Setting(Record, frozen=True):
     value: Any
 
 
-class Trust(Record, frozen=True):
+class TrustChange(Record, frozen=True):
     """A vendor key that an administrator trusts from now on."""
 
     actor: str
@@ -80,7 +80,7 @@ class Trust(Record, frozen=True):
     pub: str
 
 
-class License(Record, frozen=True):
+class LicenseChange(Record, frozen=True):
     """A license file, new or of a higher revision. `vendor` is the vendor's root key id, `items` are (item id,
     number) of all its items."""
 
@@ -93,7 +93,7 @@ class License(Record, frozen=True):
     jws: str
 
 
-class Archived(Record, frozen=True):
+class ArchiveChange(Record, frozen=True):
     """A license was archived at this revision (`turn` odd) or taken back (`turn` even). Turns of a revision count up
     from 1, so that of two servers' words the later one decides (docs/decisions/0021-archive.md)."""
 
@@ -104,13 +104,13 @@ class Archived(Record, frozen=True):
     turn: int
 
 
-class GrantsEnded(Record, frozen=True):
+class GrantsEndChange(Record, frozen=True):
     """All grants of items in earlier rounds end, as (item, round that begins)."""
 
     items: tuple[tuple[int, int], ...]
 
 
-class Code(Record, frozen=True):
+class CodeChange(Record, frozen=True):
     """The whole state of a handshake code after the change; `items` are (item, cap) in order of use. `former` is the
     whole name that it had before, "" of a new code; 0.1 did not tell it (None). `made_for`: the license whose import
     made the code, with this change; 0.1 did not tell it."""
@@ -126,7 +126,7 @@ class Code(Record, frozen=True):
     made_for: str = ""
 
 
-class CodeRemoved(Record, frozen=True):
+class CodeRemovalChange(Record, frozen=True):
     """A handshake code was removed; its history stays. 0.1 did not tell whose it was ("")."""
 
     actor: str
@@ -134,7 +134,7 @@ class CodeRemoved(Record, frozen=True):
     organization: str = ""
 
 
-class Event(Record, frozen=True):
+class EventChange(Record, frozen=True):
     """Something for the audit log that changes no table."""
 
     actor: str
@@ -142,7 +142,7 @@ class Event(Record, frozen=True):
     detail: dict[str, Any]
 
 
-class TypeNamed(Record, frozen=True):
+class TypeChange(Record, frozen=True):
     type: int
     name: str
 
@@ -159,7 +159,7 @@ class SeatRecord(Record, frozen=True):
     instances: int = 1
 
 
-class Granted(Record, frozen=True):
+class GrantChange(Record, frozen=True):
     """An authorization. `uuid` (16 bytes) only when the device is new, `mark` (lts.rules.likeness) then where its
     server makes marks; chain as in `devices`."""
 
@@ -183,7 +183,7 @@ class Run(Record, frozen=True):
     counts: list[int]
 
 
-class Reported(Record, frozen=True):
+class ReportChange(Record, frozen=True):
     """A report: counts so far, and the seats it renewed. Slots from `apart` on count on `branch`, earlier ones
     TOGETHER (lts.rules.usage); 0.1 knew no `apart`. A piece of a report before its last has `given` 0: the chain stays
     as it was, and no report is tallied."""
@@ -200,20 +200,20 @@ class Reported(Record, frozen=True):
     apart: int = 0
 
 
-class Released(Record, frozen=True):
+class ReleaseChange(Record, frozen=True):
     """Grants that end now, as (item, grant)."""
 
     device: int
     seats: tuple[tuple[int, int], ...]
 
 
-class Refused(Record, frozen=True):
+class RefusalsChange(Record, frozen=True):
     """Refusals since the last such change: (code key or 0, refusal code, how many)."""
 
     counts: tuple[tuple[int, int, int], ...]
 
 
-class Closed(Record, frozen=True):
+class DayClosingChange(Record, frozen=True):
     """Day rows up to this day (days since 1970) keep their sums only: at once, as always in 0.1, or a `piece` of that
     day alone, the rows of devices from one number to before another (0 = to the end)."""
 
@@ -221,7 +221,7 @@ class Closed(Record, frozen=True):
     piece: tuple[int, int] | None = None
 
 
-class Alerted(Record, frozen=True):
+class AlertChange(Record, frozen=True):
     """A look at what alerts watch: `levels` are (key, level told, quota of then), level 0 = can be news again; `seen`
     is how far each origin's events were looked at, as (LTS UUID, incarnation, serial); `message` is the id of a message
     that tells `events` on `channels`, "" when nothing is news."""
@@ -233,7 +233,7 @@ class Alerted(Record, frozen=True):
     channels: tuple[str, ...] = ()
 
 
-class Delivered(Record, frozen=True):
+class DeliveryChange(Record, frozen=True):
     """A message needs no further try on a channel: `outcome` is "sent" or "given up"."""
 
     message: str
@@ -242,7 +242,7 @@ class Delivered(Record, frozen=True):
     detail: str
 
 
-class Chain(Record, frozen=True):
+class CloneTokenChange(Record, frozen=True):
     """A device's chain moved without a grant or report: a request was refused as a clone's, or an administrator cleared
     the device."""
 
@@ -252,33 +252,33 @@ class Chain(Record, frozen=True):
     chain: bytes | None
 
 
-SHAPES: dict[Kind, type[Record]] = {
-    Kind.ORIGIN: Origin,
-    Kind.SETTING: Setting,
-    Kind.TRUST: Trust,
-    Kind.LICENSE: License,
-    Kind.CODE: Code,
-    Kind.CODE_REMOVED: CodeRemoved,
-    Kind.EVENT: Event,
-    Kind.TYPE: TypeNamed,
-    Kind.EPOCH: Epoch,
-    Kind.GRANTED: Granted,
-    Kind.REPORTED: Reported,
-    Kind.RELEASED: Released,
-    Kind.REFUSED: Refused,
-    Kind.CLOSED: Closed,
-    Kind.ALERTED: Alerted,
-    Kind.DELIVERED: Delivered,
-    Kind.CHAIN: Chain,
-    Kind.ARCHIVED: Archived,
-    Kind.GRANTS_ENDED: GrantsEnded,
+SHAPES: dict[ChangeKind, type[Record]] = {
+    ChangeKind.ORIGIN: OriginChange,
+    ChangeKind.SETTING: SettingChange,
+    ChangeKind.TRUST: TrustChange,
+    ChangeKind.LICENSE: LicenseChange,
+    ChangeKind.CODE: CodeChange,
+    ChangeKind.CODE_REMOVAL: CodeRemovalChange,
+    ChangeKind.EVENT: EventChange,
+    ChangeKind.TYPE: TypeChange,
+    ChangeKind.EPOCH: EpochChange,
+    ChangeKind.GRANT: GrantChange,
+    ChangeKind.REPORT: ReportChange,
+    ChangeKind.RELEASE: ReleaseChange,
+    ChangeKind.REFUSALS: RefusalsChange,
+    ChangeKind.DAY_CLOSING: DayClosingChange,
+    ChangeKind.ALERT: AlertChange,
+    ChangeKind.DELIVERY: DeliveryChange,
+    ChangeKind.CLONE_TOKEN: CloneTokenChange,
+    ChangeKind.ARCHIVE: ArchiveChange,
+    ChangeKind.GRANTS_END: GrantsEndChange,
 }
-KIND_OF: dict[type[Record], Kind] = {shape: kind for kind, shape in SHAPES.items()}
+KIND_OF: dict[type[Record], ChangeKind] = {shape: kind for kind, shape in SHAPES.items()}
 _DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in SHAPES.items()}
 encode_payload = msgspec.msgpack.Encoder().encode
 
 
 def decode_payload(kind: int, payload: bytes) -> Record:
     """The payload of a stored change. Raises ValueError when it is not of its kind's shape."""
-    record: Record = _DECODERS[Kind(kind)].decode(payload)
+    record: Record = _DECODERS[ChangeKind(kind)].decode(payload)
     return record

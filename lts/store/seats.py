@@ -11,7 +11,7 @@ import msgspec
 from lts.rules.seats import ROUND, Seat, join
 from lts.store import sql
 from lts.store.counters import HOUR_SECONDS, Counters, SeatCounts, hour_of
-from lts.store.records import GrantsEnded, SeatRecord
+from lts.store.records import GrantsEndChange, SeatRecord
 from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 
@@ -134,8 +134,8 @@ def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> Non
         _count(tx.counters, concurrent, item, seat, -1)
 
 
-def end_grants(tx: Transaction, record: GrantsEnded) -> None:
-    """Apply a GRANTS_ENDED change: every grant of an earlier round is over, also one that arrives later from the
+def end_grants(tx: Transaction, record: GrantsEndChange) -> None:
+    """Apply a GRANTS_END change: every grant of an earlier round is over, also one that arrives later from the
     other server. Costs what the item's open seats and leases are."""
     for item, number in record.items:
         if number <= tx.rounds.get(item, 0):

@@ -15,7 +15,7 @@ from lts.store import database, feed, licenses, meta, pair, seats, sql, standing
 from lts.store.apply import apply
 from lts.store.journal import Journal
 from lts.store.recent import Recent
-from lts.store.records import Event, Origin
+from lts.store.records import EventChange, OriginChange
 from lts.store.snapshot import Snapshot
 from lts.store.standing import Standing
 from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
@@ -75,7 +75,7 @@ class Store:
         self.write, self.submit = self.writer.run, self.writer.submit
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
 
-    def begin_feed(self, origin: tuple[str, str], version: str, now: int, causes: Iterable[Event] = ()) -> None:
+    def begin_feed(self, origin: tuple[str, str], version: str, now: int, causes: Iterable[EventChange] = ()) -> None:
         """Go on with the feed of this origin, or begin it: nothing may be written before (docs/design/pair.md,
         Restored and copied servers). `now` in UTC seconds; `causes` are told once, with the beginning.
 
@@ -87,7 +87,7 @@ class Store:
                 return
             tx.begin_origin(*origin, _range_of(origin[1]) if tx.positions() else 1)
             if not tx.serial:
-                tx.emit(Origin(*origin, version, tx.numbers), now)
+                tx.emit(OriginChange(*origin, version, tx.numbers), now)
                 for event in causes:
                     tx.emit(event, now)
 

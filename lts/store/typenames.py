@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lts.rules.usage import OF_0_1, OTHER_TYPE, PRESENCE, digest_of
 from lts.store import pair, sql
 from lts.store.dayrow import Series, SeriesKey, TypeKey, keys_of_day
-from lts.store.records import TypeNamed
+from lts.store.records import TypeChange
 from lts.store.transaction import Transaction
 
 MAX_TYPES = 50_000
@@ -19,11 +19,11 @@ def number_of(tx: Transaction, name: str, time: int) -> int:
     key = tx.types.get(name)
     if key is None:
         key = tx.new_number("types")
-        tx.emit(TypeNamed(key, name), time)
+        tx.emit(TypeChange(key, name), time)
     return key
 
 
-def name_type(tx: Transaction, record: TypeNamed) -> None:
+def name_type(tx: Transaction, record: TypeChange) -> None:
     known = tx.types.get(record.name)
     if known is not None:
         pair.add_alias(tx, pair.TYPE, record.type, known)

@@ -25,7 +25,7 @@ from lts.store.dayrow import (
     raise_among,
     units_by_slot,
 )
-from lts.store.records import Reported
+from lts.store.records import ReportChange
 from lts.store.snapshot import View
 from lts.store.transaction import Transaction
 from lts.store.typenames import Places
@@ -71,7 +71,7 @@ def devices_between(db: apsw.Connection, code: int, begin: int, end: int) -> set
     return found
 
 
-def merge(tx: Transaction, record: Reported, device: int, time: int) -> Grown:
+def merge(tx: Transaction, record: ReportChange, device: int, time: int) -> Grown:
     """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
     grown = Grown([], [])
     newest = slot_of(time)

@@ -12,7 +12,7 @@ import pytest
 from lts.crypto import SigningKey
 from lts.protocol import LicenseKey
 from lts.rules import activation, filekind, licensefile, vendorkey
-from lts.rules.filekind import Kind
+from lts.rules.filekind import FileKind
 from lts.service.maintenance import backups
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Lab, Vendor, item
@@ -30,7 +30,7 @@ def archive(name: str) -> bytes:
     return out.getvalue()
 
 
-SAMPLES: dict[str, tuple[bytes, Kind | None]] = {
+SAMPLES: dict[str, tuple[bytes, FileKind | None]] = {
     "a private key": (KEY.to_pem(), filekind.PRIVATE_KEY),
     "a protected private key": (KEY.to_pem(b"secret"), filekind.PRIVATE_KEY),
     "a public key": (VENDOR.pub, filekind.PUBLIC_KEY),
@@ -83,7 +83,7 @@ def test_what_people_write_themselves_goes_to_the_reader_that_says_where_it_is_w
 
 @pytest.mark.parametrize("wanted", [filekind.PRIVATE_KEY, filekind.PUBLIC_KEY, filekind.LICENSE, filekind.REQUEST,
                                     filekind.BACKUP, filekind.SPEC, filekind.CHANGES])  # fmt: skip
-def test_each_kind_is_refused_where_another_is_wanted_and_taken_where_it_is(wanted: Kind) -> None:
+def test_each_kind_is_refused_where_another_is_wanted_and_taken_where_it_is(wanted: FileKind) -> None:
     for data, kind in SAMPLES.values():
         if kind is not None:
             assert (filekind.mistaken("f", data, wanted) is None) == (kind == wanted)
@@ -95,7 +95,7 @@ def test_the_spec_that_an_editor_saved_with_its_mark_is_one() -> None:
 
 
 @pytest.mark.parametrize(("before", "kind"), [(0, filekind.LICENSE), (1, None)])
-def test_a_license_begins_within_the_first_mib(before: int, kind: Kind | None) -> None:
+def test_a_license_begins_within_the_first_mib(before: int, kind: FileKind | None) -> None:
     begin = b"-----BEGIN LTS LICENSE FILE-----"
     assert filekind.kind_of(b"x" * ((1 << 20) - len(begin) + before) + begin) == kind
 
@@ -104,7 +104,7 @@ def test_a_license_begins_within_the_first_mib(before: int, kind: Kind | None) -
 @pytest.mark.parametrize(
     "data", [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", bytes(range(256)), b"\xff\xd8\xff\xe0\x00\x10JFIF"]
 )
-def test_what_no_editor_wrote_goes_to_no_reader(wanted: Kind, data: bytes) -> None:
+def test_what_no_editor_wrote_goes_to_no_reader(wanted: FileKind, data: bytes) -> None:
     assert filekind.mistaken("f", data, wanted) == f"f is nothing that LTS knows; give {wanted.wanted}."
 
 

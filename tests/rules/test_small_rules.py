@@ -121,7 +121,7 @@ def test_a_license_has_one_beginning_and_one_end(text: str, code: str | None) ->
         (b"hello", None),
     ],
 )
-def test_a_file_is_known_by_its_beginning(data: bytes, kind: filekind.Kind | None) -> None:
+def test_a_file_is_known_by_its_beginning(data: bytes, kind: filekind.FileKind | None) -> None:
     assert filekind.kind_of(data) == kind
 
 

@@ -74,7 +74,7 @@ def test_what_is_no_key_file_is_refused(data: bytes, sentence: str) -> None:
     [(b'{"items": [], "remove": []}', filekind.CHANGES), (b'{"remove": []}', filekind.CHANGES),
      (b'{"format": "LTS activation request"}', filekind.REQUEST), (signed(OLD, {}), filekind.PUBLIC_KEY)],
 )  # fmt: skip
-def test_other_files_of_vendors_are_known_too(data: bytes, kind: filekind.Kind) -> None:
+def test_other_files_of_vendors_are_known_too(data: bytes, kind: filekind.FileKind) -> None:
     assert filekind.kind_of(data) == kind
     assert filekind.mistaken("It", data, kind) is None
     assert f"It is {kind.words}" in (filekind.mistaken("It", data, filekind.DATABASE) or "")
@@ -83,7 +83,7 @@ def test_other_files_of_vendors_are_known_too(data: bytes, kind: filekind.Kind) 
 @pytest.mark.parametrize(
     ("wanted", "mistaken"), [(filekind.SPEC, False), (filekind.LICENSE, False), (filekind.BACKUP, True)]
 )
-def test_a_file_of_no_known_kind_goes_to_a_reader_that_says_where(wanted: filekind.Kind, *, mistaken: bool) -> None:
+def test_a_file_of_no_known_kind_goes_to_a_reader_that_says_where(wanted: filekind.FileKind, *, mistaken: bool) -> None:
     found = filekind.mistaken("It", b"hello", wanted)
     assert (found is not None) is mistaken
     assert found is None or found == f"It is nothing that LTS knows; give {wanted.wanted}."

@@ -30,7 +30,7 @@ def add(server: Lab, *names: str) -> None:
         for name in names:
             role = "administrator" if name == "admin" else "reader"
             user = {"role": role, "password": HASH, "since": NOW}
-            tx.emit(records.Setting("test", accounts.USER + name, user), NOW)
+            tx.emit(records.SettingChange("test", accounts.USER + name, user), NOW)
 
     server.ctx.store.write(operation)
 

@@ -90,7 +90,7 @@ def test_why_a_webhook_was_not_told_is_kept_in_a_line(asked: list[Any], answer: 
 def test_the_oldest_message_that_waits_says_why(server: Lab) -> None:
     def wait(tx: Transaction) -> None:
         for number, name in enumerate(("old", "new")):
-            tx.emit(records.Alerted((), (), name, [alerts.test_event(NOON)], ("mail",)), NOON + number)
+            tx.emit(records.AlertChange((), (), name, [alerts.test_event(NOON)], ("mail",)), NOON + number)
             keep_attempt(tx, name, "mail", Attempt(1, NOON, f"{name} reason", ()))
 
     server.ctx.store.write(wait)

@@ -132,7 +132,7 @@ def test_what_the_version_before_told_is_not_told_again(server: Lab) -> None:
     server.report(server.authorize("7-100").lease, {"QR": 65})
     fail(server, code, 40)
     levels = (("quota:100:one", 80, 100), (f"failures:{code}", 80, 41), ("ends:gone:item", 1, 100))
-    server.ctx.store.write(lambda tx: tx.emit(records.Alerted(levels, ()), NOON))
+    server.ctx.store.write(lambda tx: tx.emit(records.AlertChange(levels, ()), NOON))
     assert alerts.check(server.ctx, server.time.now) is None
     assert told(server) == {
         "quota:#1": (80, 100), "quota:#2": (60, 100), "failures:#1": (80, 41), "ends:gone:item": (1, 100),
@@ -358,7 +358,7 @@ def test_a_closed_door_is_tried_once_and_a_refused_mail_keeps_no_other_from_it(
     now = server.time.now
     events = [alerts.test_event(now)]
     for number in range(5):
-        alerted = records.Alerted((), (), f"m{number}", events, ("mail",))
+        alerted = records.AlertChange((), (), f"m{number}", events, ("mail",))
         server.ctx.store.write(functools.partial(Transaction.emit, record=alerted, time=now))
     with black_hole() as hole, monkeypatch.context() as patch:
         patch.setattr(smtp, "STEP_SECONDS", 0.5)

@@ -16,7 +16,7 @@ from lts.protocol import DAY_SECONDS
 from lts.service.core.context import Context
 from lts.service.maintenance import clock
 from lts.store import audit, meta
-from lts.store.records import Event
+from lts.store.records import EventChange
 from tests.service.conftest import refused
 from tests.support.duet import Duet
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab
@@ -127,7 +127,7 @@ def test_what_is_decided_before_a_server_of_a_pair_writes_comes_into_its_feed_wh
 
 
 def test_what_another_server_has_yet_to_write_is_not_written_twice(server: Lab) -> None:
-    server.ctx.store.write(lambda tx: meta.put_note(tx, "another", Event("Ann", "clock-reset", {})))
+    server.ctx.store.write(lambda tx: meta.put_note(tx, "another", EventChange("Ann", "clock-reset", {})))
     server.ctx.write_kept_events()
     server.ctx.write_kept_events()
     assert (lines(server.ctx), server.rows("SELECT 1 FROM meta WHERE name = 'notes'")) == ([], [])

@@ -35,7 +35,7 @@ def note(server: Lab, name: str, *details: dict[str, str]) -> None:
 
     def operation(tx: Transaction) -> None:
         for number, detail in enumerate(details):
-            tx.emit(records.Event("system", name, detail), NOON + number)
+            tx.emit(records.EventChange("system", name, detail), NOON + number)
 
     server.ctx.store.write(operation)
 

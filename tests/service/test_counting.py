@@ -102,7 +102,7 @@ def test_counts_of_clones_keep_their_sum_when_the_day_is_closed(server: Lab) -> 
     two.report(8)
     server.report(one.lease, {"QR": 9}, None, None)
     assert server.used() == 1 + 1 + 12
-    server.ctx.store.write(lambda tx: tx.emit(records.Closed(SLOT // SLOTS_PER_DAY), server.time.now))
+    server.ctx.store.write(lambda tx: tx.emit(records.DayClosingChange(SLOT // SLOTS_PER_DAY), server.time.now))
     assert verified(server)
     assert usage.usage(server.ctx, grouping="device").total == 14
     refused = server.report(one.lease, {"QR": 20}, SLOT, one.token).results[0]
@@ -216,7 +216,7 @@ def of_0_1(server: Lab, branch: int, count: int, state: ChainState, name: str = 
         number = typenames.number_of(tx, name, NOON)
         runs = (records.Run(1, number, 0, [count]), records.Run(1, 0, 0, [1]))
         packed = devices.pack_chain(state)
-        tx.emit(records.Reported(device.key, None, 1, branch, *packed, (), runs), NOON)
+        tx.emit(records.ReportChange(device.key, None, 1, branch, *packed, (), runs), NOON)
 
     server.ctx.store.write(operation)
 

@@ -82,7 +82,7 @@ def test_names_that_were_not_stored_take_no_room(server: Lab, few_names: None) -
     one = program(server)
 
     def fail(tx: Any) -> None:
-        tx.emit(records.TypeNamed(10**6, "nothing"), server.time.now)
+        tx.emit(records.TypeChange(10**6, "nothing"), server.time.now)
         raise RuntimeError("after a change")
 
     def name_x(tx: Any) -> int | bytes:
@@ -193,7 +193,7 @@ def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(
         tx.writing = origin, 1
         runs = tuple(records.Run(1, digest_of(name), 0, [count]) for name, count in (("x", 7), ("v", 2)))
         typenames.number_of(tx, OTHER_TYPE, NOON)
-        tx.memory.apply(tx, records.Reported(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)
+        tx.memory.apply(tx, records.ReportChange(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)
         tx.housekeeping = True
 
     server.ctx.store.write(other_server)

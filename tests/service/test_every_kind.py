@@ -28,7 +28,7 @@ from lts.service.metering import release
 from lts.service.statistics import usage
 from lts.store import alerts as messages
 from lts.store import audit, devices, records, sql
-from lts.store.records import Kind
+from lts.store.records import ChangeKind
 from lts.store.transaction import Transaction
 from tests.service.test_continued import CHANGES, HIGHEST, LOWEST, edit, set_up, under, verified
 from tests.support.duet import LABELS as PAIR_LABELS
@@ -39,7 +39,7 @@ LOW, HIGH = "00000000-0000-8000-8000-000000000001", "FFFFFFFF-FFFF-8FFF-BFFF-FFF
 """LTS UUIDs below and above every random one."""
 RISING = {"rising": True, "falling": False}
 CODE, DEVICE = f"{ORGANIZATION}-300", str(UUID(int=77))
-ALWAYS = {Kind.ORIGIN, Kind.EPOCH}
+ALWAYS = {ChangeKind.ORIGIN, ChangeKind.EPOCH}
 """Written when a folder is opened."""
 AN_OLD_DAY = DAY // DAY_SECONDS - 45
 
@@ -141,7 +141,7 @@ def is_refused(server: Lab) -> None:
 
 def tell(server: Lab) -> None:
     event = alerts.test_event(server.time.now)
-    write(server, records.Alerted((), (), "a message", [event], ("mail",)))
+    write(server, records.AlertChange((), (), "a message", [event], ("mail",)))
 
 
 def device_of(server: Lab) -> devices.Device:
@@ -153,7 +153,7 @@ def device_of(server: Lab) -> devices.Device:
 
 def clear(server: Lab) -> None:
     known = device_of(server)
-    write(server, records.Chain(known.key, *devices.pack_chain(chain.clear(known.chain))))
+    write(server, records.CloneTokenChange(known.key, *devices.pack_chain(chain.clear(known.chain))))
 
 
 def waiting(server: Lab) -> list[str]:
@@ -188,7 +188,7 @@ MORE: dict[str, tuple[Callable[[Lab], Any], Callable[[Lab], Any], Any]] = {
     "released": (lambda s: release.release(s.ctx, lease(s), s.time.now), seats, 0),
     "refused": (is_refused, lambda s: s.rows("SELECT sum(n) FROM tallies WHERE what > 1"), [(1,)]),
     "told": (tell, waiting, ["a message"]),
-    "delivered": (lambda s: write(s, records.Delivered("a message", "mail", "sent", "")), waiting, []),
+    "delivered": (lambda s: write(s, records.DeliveryChange("a message", "mail", "sent", "")), waiting, []),
     "event": (
         lambda s: s.ctx.note_event("a test", {}),
         lambda s: [line.action for line in lines(s)].count("a test"),
@@ -228,6 +228,6 @@ def test_every_kind_of_change_is_in_effect(
             made = sql.rows(
                 db, "SELECT kind FROM changes WHERE origin = ? AND serial > ?", (server.ctx.store.origin, before)
             )
-        assert {Kind(kind) for (kind,) in made} | ALWAYS == set(Kind)
+        assert {ChangeKind(kind) for (kind,) in made} | ALWAYS == set(ChangeKind)
         assert not any(line.overruled for line in lines(server))
         assert verified(server, tmp_path / "replayed") == []

@@ -57,7 +57,7 @@ def test_a_count_of_a_copy_is_written_where_the_units_do_not_grow(server: Lab) -
 
     def count(branch: int, units: int) -> int:
         run = records.Run(1, 1, 0, [units])
-        record = records.Reported(1, None, 1, branch, *devices.UNMOVED, (), (run,), 0)
+        record = records.ReportChange(1, None, 1, branch, *devices.UNMOVED, (), (run,), 0)
         grown = server.ctx.store.write(lambda tx: tx.emit(record, server.time.now))
         return len(grown.units)
 

@@ -20,7 +20,7 @@ from lts.service.metering import release
 from lts.service.statistics import devicelist
 from lts.store import archive, marks, records
 from lts.store.feed import Change
-from lts.store.records import Granted, Kind, decode_payload, encode_payload
+from lts.store.records import ChangeKind, GrantChange, decode_payload, encode_payload
 from lts.store.transaction import Transaction
 from tests.support.duet import Duet, in_step, picture, template
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
@@ -150,22 +150,22 @@ def test_a_device_that_two_servers_met_from_two_places_has_one_mark_on_both(duet
 
 
 OLD_GRANTED = msgspec.defstruct(
-    "OldGranted", [(f.name, f.type) for f in msgspec.structs.fields(Granted) if f.name != "mark"], array_like=True
+    "OldGranted", [(f.name, f.type) for f in msgspec.structs.fields(GrantChange) if f.name != "mark"], array_like=True
 )
 
 
 def test_programs_with_and_without_marks_read_each_other() -> None:
-    new = Granted(1, bytes(16), 2, 1, 0, None, (), -7)
+    new = GrantChange(1, bytes(16), 2, 1, 0, None, (), -7)
     old = msgspec.msgpack.decode(encode_payload(new), type=OLD_GRANTED)
     assert msgspec.structs.asdict(old).items() < msgspec.structs.asdict(new).items()
-    assert decode_payload(Kind.GRANTED, encode_payload(old)) == msgspec.structs.replace(new, mark=None)
+    assert decode_payload(ChangeKind.GRANT, encode_payload(old)) == msgspec.structs.replace(new, mark=None)
 
 
 def test_a_stretch_that_an_upgrade_lies_in_is_archived_as_it_is() -> None:
-    new = Granted(2, bytes(16), 2, 1, 0, None, (records.SeatRecord(1, 1, 60, 0, (2,)),), -7)
+    new = GrantChange(2, bytes(16), 2, 1, 0, None, (records.SeatRecord(1, 1, 60, 0, (2,)),), -7)
     old = OLD_GRANTED(*msgspec.structs.astuple(new)[:-1])
     rows = [encode_payload(record) for record in (old, new, old, old, new)]
-    changes = [Change(1, n, NOON + n, Kind.GRANTED, payload, b"") for n, payload in enumerate(rows, 1)]
+    changes = [Change(1, n, NOON + n, ChangeKind.GRANT, payload, b"") for n, payload in enumerate(rows, 1)]
     assert [payload for _, _, _, payload in archive.unpack(archive.pack(changes))] == rows
 
 

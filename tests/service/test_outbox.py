@@ -51,7 +51,7 @@ def taken() -> Accepted:
 def tell(server: Lab, *messages: str, at: int = NOON, channels: tuple[str, ...] = ("mail",)) -> None:
     """Messages that wait."""
     for name in messages:
-        record = records.Alerted((), (), name, [alerts.test_event(at)], channels)
+        record = records.AlertChange((), (), name, [alerts.test_event(at)], channels)
         server.ctx.store.write(functools.partial(Transaction.emit, record=record, time=at))
 
 

@@ -224,15 +224,17 @@ def test_every_kind_of_change_is_known_to_the_numbers_of_another_database() -> N
 
     tx: Any = Tx()
     seat = records.SeatRecord(3, 1, 10, 0, (2,))
-    granted = stored_pair.resolve(tx, records.Granted(1, None, 2, 0, 0, None, (seat,)))
+    granted = stored_pair.resolve(tx, records.GrantChange(1, None, 2, 0, 0, None, (seat,)))
     assert (granted.device, granted.code, granted.seats[0].item, granted.seats[0].codes) == (11, 12, 13, (12,))
-    reported = stored_pair.resolve(tx, records.Reported(1, None, 2, 0, 0, 0, None, (), (records.Run(3, 4, 0, [1]),)))
+    reported = stored_pair.resolve(
+        tx, records.ReportChange(1, None, 2, 0, 0, 0, None, (), (records.Run(3, 4, 0, [1]),))
+    )
     assert (reported.device, reported.code, reported.runs[0].item, reported.runs[0].type) == (11, 12, 13, 14)
-    assert stored_pair.resolve(tx, records.Released(1, ((3, 9),))).seats == ((13, 9),)
-    assert stored_pair.resolve(tx, records.Code("a", 2, "o", "c", False, {}, ((3, None),))).items == ((13, None),)
-    assert stored_pair.resolve(tx, records.CodeRemoved("a", 2)).code == 12
-    assert stored_pair.resolve(tx, records.Refused(((2, 120, 3),))).counts == ((12, 120, 3),)
-    assert stored_pair.resolve(tx, records.Event("a", "n", {})) == records.Event("a", "n", {})
+    assert stored_pair.resolve(tx, records.ReleaseChange(1, ((3, 9),))).seats == ((13, 9),)
+    assert stored_pair.resolve(tx, records.CodeChange("a", 2, "o", "c", False, {}, ((3, None),))).items == ((13, None),)
+    assert stored_pair.resolve(tx, records.CodeRemovalChange("a", 2)).code == 12
+    assert stored_pair.resolve(tx, records.RefusalsChange(((2, 120, 3),))).counts == ((12, 120, 3),)
+    assert stored_pair.resolve(tx, records.EventChange("a", "n", {})) == records.EventChange("a", "n", {})
 
 
 def test_a_report_in_pieces_is_on_both_before_it_is_answered(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:

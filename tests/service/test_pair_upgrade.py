@@ -22,7 +22,7 @@ from lts.service.maintenance import attention
 from lts.service.pair import messages, report
 from lts.service.pair.messages import CopyOffer, CopyRequest, News, Self, State, Welcome
 from lts.store import dialect, records
-from lts.store.records import Kind, decode_payload, encode_payload
+from lts.store.records import ChangeKind, decode_payload, encode_payload
 from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture, template
 from tests.support.kit import NOON, item
 
@@ -64,8 +64,8 @@ def start_as_of_before(player: Player) -> None:
             assert messages.decode(answer[2], Welcome).me.protocol == 1, "it follows no other"
         if path == messages.CHANGES and answer[0] == 200:
             for _, _, _, kind, payload in messages.decode(answer[2], News).changes:
-                assert kind <= Kind.DELIVERED, "it stops following at a kind that it does not know"
-                if kind == Kind.REPORTED:
+                assert kind <= ChangeKind.DELIVERY, "it stops following at a kind that it does not know"
+                if kind == ChangeKind.REPORT:
                     _, _, _, branch, *rest = msgspec.msgpack.decode(payload)
                     assert branch >= 0, "it would add this up with what it has"
                     assert not any(rest[5:])
@@ -194,21 +194,23 @@ def test_what_the_protocol_of_before_can_read() -> None:
         assert decode_payload(kind, payload) == record
         return (1, 1, NOON, int(kind), payload, b"")
 
-    plain = records.Reported(1, None, 1, 0, 0, 0, None, (), (records.Run(1, 1, 0, [1]),))
-    old = [given(plain), given(records.Epoch(1, True, "start", "", ())), given(records.Released(1, ()))]
+    plain = records.ReportChange(1, None, 1, 0, 0, 0, None, (), (records.Run(1, 1, 0, [1]),))
+    old = [given(plain), given(records.EpochChange(1, True, "start", "", ())), given(records.ReleaseChange(1, ()))]
     assert dialect.readable(old, 1) == old
     for record in (
         msgspec.structs.replace(plain, branch=TOGETHER),
         msgspec.structs.replace(plain, apart=7),
         msgspec.structs.replace(plain, runs=(records.Run(1, b"x" * 16, 0, [1]),)),
-        records.Epoch(1, True, "continued", "", (), 1),
-        records.Chain(1, 0, 0, None),
-        records.Archived("a", "v", "1", 1, 1),
-        records.GrantsEnded(()),
+        records.EpochChange(1, True, "continued", "", (), 1),
+        records.CloneTokenChange(1, 0, 0, None),
+        records.ArchiveChange("a", "v", "1", 1, 1),
+        records.GrantsEndChange(()),
     ):
         assert dialect.readable([old[0], given(record), old[1]], 1) == old[:1], record
         assert len(dialect.readable([old[0], given(record), old[1]], pair.PROTOCOL)) == 3
-    assert {kind for kind in Kind if kind > Kind.DELIVERED} == set(dialect._SINCE_2), "a new kind waits as well"
+    assert {kind for kind in ChangeKind if kind > ChangeKind.DELIVERY} == set(dialect._SINCE_2), (
+        "a new kind waits as well"
+    )
 
 
 def test_a_protocol_that_neither_speaks_is_named() -> None:

@@ -16,7 +16,7 @@ from lts.rules.usage import OLDEST_DAYS, BadEntry, Entry
 from lts.service.metering import report
 from lts.service.metering.report import Reported
 from lts.store import activityrow, records
-from lts.store.records import Kind, decode_payload
+from lts.store.records import ChangeKind, decode_payload
 from lts.store.transaction import Transaction
 from tests.support.cost import assert_no_dearer
 from tests.support.counted import SLOT, program, verified
@@ -167,8 +167,8 @@ def test_alternate_slots_are_a_run_for_each_series(server: Lab) -> None:
     entries += [entry(SLOT - 300, {"QR": 1}), entry(SLOT - 270, {})]
     server.report_many(one.lease, entries, one.clone_token)
     (payload,) = server.rows("SELECT payload FROM changes WHERE kind = 11 ORDER BY serial DESC LIMIT 1")[0]
-    record = decode_payload(Kind.REPORTED, payload)
-    assert isinstance(record, records.Reported)
+    record = decode_payload(ChangeKind.REPORT, payload)
+    assert isinstance(record, records.ReportChange)
     assert len(record.runs) == 2 * 3 + 2 + 1, "slots further apart than an hour are runs of their own"
     assert server.used(1) == sum(1 + n % 3 for n in range(100)) + 1
     assert server.used(2) == 200
@@ -187,8 +187,8 @@ def test_a_slot_named_often_is_stored_as_if_it_were_named_once(server: Lab, befo
     entries += [Entry(SLOT, "", {}, 9), Entry(SLOT, "", {"t0": 1, "t1": 1, "QR": 39})]
     answer = server.report_many(one.lease, entries)
     (payload,) = server.rows("SELECT payload FROM changes WHERE kind = 11 ORDER BY serial DESC LIMIT 1")[0]
-    record = decode_payload(Kind.REPORTED, payload)
-    assert isinstance(record, records.Reported)
+    record = decode_payload(ChangeKind.REPORT, payload)
+    assert isinstance(record, records.ReportChange)
     assert sorted(run.counts for run in record.runs) == [[1]] * 7 + [[4], [39]], "a run for each type, one of presence"
     assert [one.status for one in answer.results] == ["counted"] * 39 + ["unchanged"] * 2
     assert server.report_many(one.lease, entries[::-1]).results[0].status == "unchanged"

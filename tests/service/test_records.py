@@ -100,8 +100,8 @@ def test_the_log_tells_which_code_was_changed_and_what_it_was_called(server: Lab
             ("code-removed", number, "216998", None),
         )
     ]
-    with_0_1_0 = records.decode_payload(records.Kind.CODE_REMOVED, records.encode_payload(["Ana", 7]))
-    assert with_0_1_0 == records.CodeRemoved("Ana", 7)
+    with_0_1_0 = records.decode_payload(records.ChangeKind.CODE_REMOVAL, records.encode_payload(["Ana", 7]))
+    assert with_0_1_0 == records.CodeRemovalChange("Ana", 7)
 
 
 def test_the_log_is_searched_filtered_and_cut_by_time(server: Lab) -> None:

@@ -141,7 +141,7 @@ def test_devices_are_found_by_the_beginning_of_their_uuid(server: Lab, used: str
 
 @pytest.mark.parametrize(("after", "noticed"), [(29, True), (30, False)])
 def test_days_that_clients_still_report_of_are_noticed_when_closed(server: Lab, after: int, *, noticed: bool) -> None:
-    server.ctx.store.write(lambda tx: tx.emit(records.Closed(NOON // DAY_SECONDS), NOON))
+    server.ctx.store.write(lambda tx: tx.emit(records.DayClosingChange(NOON // DAY_SECONDS), NOON))
     found = days.notices(server.ctx, NOON + after * DAY_SECONDS)
     assert [one.params["day"] for one in found] == [TODAY] * noticed
 
@@ -234,7 +234,7 @@ def test_fifty_devices_are_shown_at_once_the_last_heard_first(server: Lab) -> No
 
     def come(tx: Transaction) -> None:
         for number in range(51):
-            tx.emit(records.Granted(tx.next_device, bytes([number] * 16), 1, 1, 0, None, (), None), NOON + number)
+            tx.emit(records.GrantChange(tx.next_device, bytes([number] * 16), 1, 1, 0, None, (), None), NOON + number)
 
     server.ctx.store.write(come)
     found = devicelist.find(server.ctx, Page(), None, False, False, NOON)
@@ -246,7 +246,7 @@ def test_fifty_devices_are_shown_at_once_the_last_heard_first(server: Lab) -> No
 def test_a_clock_that_is_reset_opens_what_ended_within_35_days(server: Lab, back: int, *, still: bool) -> None:
     """A day that ended before them was closed in its time; of the others nothing was counted here."""
     today = NOON // DAY_SECONDS
-    server.ctx.store.write(lambda tx: tx.emit(records.Closed(today - back), NOON))
+    server.ctx.store.write(lambda tx: tx.emit(records.DayClosingChange(today - back), NOON))
     clock.reset_clock(server.ctx, "test")
     assert server.ctx.store.catalog.closed_day == (today - back if still else -1)
 

@@ -13,7 +13,7 @@ from lts.service.maintenance import attention
 from lts.service.metering import release, report
 from lts.store import closing, usage
 from lts.store.dayrow import decode_day
-from lts.store.records import Closed
+from lts.store.records import DayClosingChange
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, entry, item
 
@@ -125,9 +125,9 @@ def test_a_day_half_closed_is_closed_on_after_a_restart(server: Lab) -> None:
     server.load(item())
     server.report(server.authorize().lease, {"QR": 7})
     today = NOON // DAY_SECONDS
-    server.ctx.store.write(lambda tx: tx.emit(Closed(today, (0, 1)), NOON))
+    server.ctx.store.write(lambda tx: tx.emit(DayClosingChange(today, (0, 1)), NOON))
     piece = server.ctx.store.write(lambda tx: closing.next_piece(tx.db, today))
-    assert piece == Closed(today, (1, 0))
+    assert piece == DayClosingChange(today, (1, 0))
 
 
 def test_a_report_that_uses_up_the_overdraft_itself_extends_no_lease_that_it_does_not_renew(server: Lab) -> None:

@@ -14,7 +14,7 @@ from lts.service.core.recentcalls import MINUTES, RecentCalls
 from lts.service.core.today import Today
 from lts.service.maintenance import attention
 from lts.service.metering import goneon, release
-from lts.store.records import Event
+from lts.store.records import EventChange
 from lts.store.transaction import Transaction
 from tests.support.kit import DAY, NOON, Lab, item
 
@@ -22,7 +22,7 @@ from tests.support.kit import DAY, NOON, Lab, item
 def first(server: Lab, today: Today, now: int = NOON, thing: str = "x") -> bool:
     def operation(tx: Transaction) -> bool:
         news = today.first(tx, thing, now)
-        tx.emit(Event("test", thing, {}), now)
+        tx.emit(EventChange("test", thing, {}), now)
         return news
 
     return server.ctx.store.write(operation)
@@ -52,7 +52,7 @@ def test_two_of_one_group_are_counted_together_and_one_that_fails_counts_nothing
 
     def fail(tx: Transaction) -> None:
         today.add(tx, "x")
-        tx.emit(Event("test", "x", {}), NOON)
+        tx.emit(EventChange("test", "x", {}), NOON)
         raise RuntimeError
 
     submitted = [server.ctx.store.submit(lambda tx: today.first(tx, "x", NOON)) for _ in range(2)]

@@ -16,7 +16,7 @@ from lts.server import opened
 from lts.service.maintenance import verify
 from lts.service.metering.authorize import Authorized
 from lts.store import database
-from lts.store.records import Event
+from lts.store.records import EventChange
 from lts.store.schema import MIGRATIONS
 from lts.store.transaction import Transaction
 from tests.store.faulty import Disk
@@ -62,7 +62,7 @@ def test_a_full_or_failing_disk_refuses_with_150_and_recovers_by_itself(
 
 def test_one_failing_operation_does_not_harm_the_others_of_its_group(tmp_path: Path) -> None:
     def bad(tx: Transaction) -> None:
-        tx.emit(Event("test", "half", {}), NOON)
+        tx.emit(EventChange("test", "half", {}), NOON)
         raise ZeroDivisionError
 
     with lab(tmp_path) as server:
@@ -76,9 +76,9 @@ def test_one_failing_operation_does_not_harm_the_others_of_its_group(tmp_path: P
         leader.start()
         assert held.wait(PATIENCE)
         before = server.ctx.store.serial
-        good = [server.ctx.store.submit(lambda tx: tx.emit(Event("test", "good", {}), NOON)) for _ in range(3)]
+        good = [server.ctx.store.submit(lambda tx: tx.emit(EventChange("test", "good", {}), NOON)) for _ in range(3)]
         wrong = server.ctx.store.submit(bad)
-        good += [server.ctx.store.submit(lambda tx: tx.emit(Event("test", "good", {}), NOON)) for _ in range(3)]
+        good += [server.ctx.store.submit(lambda tx: tx.emit(EventChange("test", "good", {}), NOON)) for _ in range(3)]
         hold.set()
         for waiting in good:
             waiting.result()

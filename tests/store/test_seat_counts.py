@@ -199,7 +199,7 @@ def test_a_group_that_fails_leaves_no_seat_of_the_hour_behind(server: Lab) -> No
     def operation(tx: Transaction) -> None:
         assert seats.live(tx, 1, 0, full_at) == 1
         record = records.SeatRecord(1, 1, 900, 0, (1,), -1)
-        tx.emit(records.Granted(99, b"n" * 16, 1, 1, 0, None, (record,)), full_at)
+        tx.emit(records.GrantChange(99, b"n" * 16, 1, 1, 0, None, (record,)), full_at)
         assert seats.live(tx, 1, 0, full_at) == 2
         raise Failing
 
@@ -221,7 +221,7 @@ def test_an_overdraft_first_asked_for_by_a_group_that_fails_is_asked_for_again(s
         tx.counters.forget("overdraft")
         if failing:
             tx.activity((0, 1, NOON // DAY_SECONDS))[0] += 50
-            tx.emit(records.Event("test", "nothing", {}), NOON)
+            tx.emit(records.EventChange("test", "nothing", {}), NOON)
         spent = stored.overdraft_spent(tx, entry, NOON, NOON)
         if failing:
             assert spent == 50

@@ -38,7 +38,7 @@ from lts.store.devicelist import Wanted
 from lts.store.feed import Row
 from lts.store.integrity import Fault
 from lts.store.recent import Recent
-from lts.store.records import SHAPES, Event, Granted, Kind, Record, SeatRecord, encode_payload
+from lts.store.records import SHAPES, ChangeKind, EventChange, GrantChange, Record, SeatRecord, encode_payload
 from lts.store.standing import EMPTY, OLDER, OTHER, Standing
 from lts.store.store import Store
 from lts.store.transaction import Epoch, Transaction
@@ -105,7 +105,7 @@ def test_a_database_below_a_size_is_read_whole_when_it_is_opened(
 
 
 def operation(tx: Transaction) -> None:
-    tx.emit(Event("test", "x", {}), NOON)
+    tx.emit(EventChange("test", "x", {}), NOON)
 
 
 def test_a_group_takes_512_operations_and_all_are_counted(server: Lab) -> None:
@@ -270,8 +270,8 @@ def test_marks_that_were_sent_before_the_upgrade_are_taken_the_lowest_of_each_de
         db.execute("INSERT INTO devices VALUES (?, ?, 0, 1, 0, NULL, NULL)", (n, uuid))
     told = [(one, 9), (one, 7), (one, None), (None, 3), (two, None), (one, 8), (UUID(int=4).bytes, 5)]
     for serial, (given, mark) in enumerate(told, 1):
-        payload = encode_payload(Granted(1, given, 1, 1, 0, None, (), mark))
-        db.execute("INSERT INTO changes VALUES (1, ?, 0, ?, ?, x'')", (serial, Kind.GRANTED, payload))
+        payload = encode_payload(GrantChange(1, given, 1, 1, 0, None, (), mark))
+        db.execute("INSERT INTO changes VALUES (1, ?, 0, ?, ?, x'')", (serial, ChangeKind.GRANT, payload))
     marks.fill(db)
     assert [row[0] for row in db.execute("SELECT mark FROM devices ORDER BY id")] == [7, None, None]
     db.execute("UPDATE devices SET mark = 7 WHERE id = 3")
@@ -299,7 +299,7 @@ def test_a_payload_is_a_row_that_nobody_changes(shape: type[Record]) -> None:
 @pytest.mark.parametrize(("age", "since"), [(60, NOON - 60), (0, NOON), (-1, 0)])
 def test_a_lease_began_so_long_before_its_change(server: Lab, age: int, since: int) -> None:
     seat = SeatRecord(1, 7, 100, 0, (1, 2), age, 3 if age >= 0 else 1)
-    server.ctx.store.write(lambda tx: tx.emit(Granted(1, b"d" * 16, 1, 1, 0, None, (seat,)), NOON))
+    server.ctx.store.write(lambda tx: tx.emit(GrantChange(1, b"d" * 16, 1, 1, 0, None, (seat,)), NOON))
     with server.ctx.store.reader() as db:
         found = seats.find(db, 1, 1, concurrent=age >= 0)
         assert found is not None
@@ -325,18 +325,18 @@ def test_a_snapshot_takes_the_catalog_that_there_is(server: Lab) -> None:
 
 
 def test_another_origin_counts_once_there_is_a_change_of_it(server: Lab) -> None:
-    name, payload = ("other", "ab" * 16), encode_payload(Event("test", "x", {}))
+    name, payload = ("other", "ab" * 16), encode_payload(EventChange("test", "x", {}))
 
     def follow(tx: Transaction) -> None:
         mine, other = tx.positions(), tx.origin_number(*name)
         assert (other, tx.others(), tx.positions()) == (2, [], mine)
         for serial in (0, 2):
             with pytest.raises(ValueError, match="follows 0 of origin 2"):
-                tx.follow(other, serial, NOON, Kind.EVENT, payload)
+                tx.follow(other, serial, NOON, ChangeKind.EVENT, payload)
         with pytest.raises(ValueError, match="follows"):
-            tx.follow(tx.origin, tx.serial + 1, NOON, Kind.EVENT, payload)
-        digest = tx.follow(other, 1, NOON, Kind.EVENT, payload)
-        assert digest == feed.chain_hash(feed.first_hash(*name), 1, NOON, Kind.EVENT, payload)
+            tx.follow(tx.origin, tx.serial + 1, NOON, ChangeKind.EVENT, payload)
+        digest = tx.follow(other, 1, NOON, ChangeKind.EVENT, payload)
+        assert digest == feed.chain_hash(feed.first_hash(*name), 1, NOON, ChangeKind.EVENT, payload)
         assert (tx.others(), tx.head_of(other), tx.positions()) == ([2], (1, digest), [*mine, (*name, 1, digest)])
 
     server.ctx.store.write(follow)

@@ -16,7 +16,7 @@ from lts.store import archive, audit, closing, database, deviceunits, exchange, 
 from lts.store.archive import pack, unpack
 from lts.store.counters import Counters, SeatCounts
 from lts.store.feed import Change
-from lts.store.records import Closed, Kind, encode_payload
+from lts.store.records import ChangeKind, DayClosingChange, encode_payload
 from lts.store.statistics import Selection
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
@@ -28,7 +28,7 @@ def changes(number: int, first: int = 1, uneven: bool = False) -> list[Change]:
     """Consecutive changes of one origin, of two kinds."""
     found = []
     for serial in range(first, first + number):
-        kind = Kind.TYPE if serial % 2 else Kind.EVENT
+        kind = ChangeKind.TYPE if serial % 2 else ChangeKind.EVENT
         row: list[Any] = [serial, f"name {serial}"] if serial % 2 else ["actor", "name", {"n": [[1], [2, 3]]}]
         if uneven and serial == first:
             row.append([])
@@ -43,7 +43,7 @@ def test_a_stretch_of_the_feed_comes_back_from_its_archive(number: int, first: i
     data = pack(given)
     every = [(one.serial, one.time, int(one.kind), one.payload) for one in given]
     assert list(unpack(data)) == every
-    assert list(unpack(data, only=[Kind.TYPE])) == [row for row in every if row[2] == Kind.TYPE]
+    assert list(unpack(data, only=[ChangeKind.TYPE])) == [row for row in every if row[2] == ChangeKind.TYPE]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_day_is_closed_in_pieces_of_a_hundred_rows(server: Lab, monkeypatch: p
     with server.ctx.store.reader() as db:
         assert closing.newest_day(db, yesterday) == yesterday
         assert closing.newest_day(db, yesterday - 1) == -1
-        assert closing.next_piece(db, yesterday + 1) == Closed(yesterday + 1)
+        assert closing.next_piece(db, yesterday + 1) == DayClosingChange(yesterday + 1)
         assert closing.next_piece(db, yesterday - 1) is None
 
 

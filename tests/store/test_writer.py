@@ -12,7 +12,7 @@ import pytest
 from lts.errors import AdminError, CannotStore
 from lts.service.licensing import handshakes
 from lts.service.maintenance import verify
-from lts.store.records import Event
+from lts.store.records import EventChange
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
 
@@ -21,7 +21,7 @@ def note(name: str) -> Callable[[Transaction], str]:
     """An operation that leaves a change."""
 
     def operation(tx: Transaction) -> str:
-        tx.emit(Event("test", name, {}), NOON)
+        tx.emit(EventChange("test", name, {}), NOON)
         return name
 
     return operation

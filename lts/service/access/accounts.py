@@ -76,7 +76,7 @@ def renew_hash(ctx: Context, name: str, password: str, now: int) -> None:
 
     def operation(tx: Transaction) -> None:
         if users_of(tx.catalog).get(name) == known:
-            tx.emit(records.Setting(name, USER + name, new), now)
+            tx.emit(records.SettingChange(name, USER + name, new), now)
 
     ctx.store.write(operation)
 
@@ -94,7 +94,7 @@ def set_up(ctx: Context, code: str, password: str, now: int) -> None:
         if is_set_up(tx.catalog):
             raise _done_before()
         _check_setup_code(tx.db, code)
-        tx.emit(records.Setting(OWNER, USER + OWNER, value), now)
+        tx.emit(records.SettingChange(OWNER, USER + OWNER, value), now)
         stored.keep_setup_code(tx, None)
 
     ctx.store.write(operation)
@@ -120,7 +120,7 @@ def reset(ctx: Context, actor: str, now: int) -> None:
 
     def operation(tx: Transaction) -> None:
         if is_set_up(tx.catalog):
-            tx.emit(records.Setting(actor, USER + OWNER, None), now)
+            tx.emit(records.SettingChange(actor, USER + OWNER, None), now)
         stored.keep_setup_code(tx, None)
 
     ctx.store.write(operation)
@@ -154,7 +154,7 @@ def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now:
             raise AdminError("user-exists", f"There is a user {cleaned} already.", status=409, field="name")
         if len(users) >= MAX_USERS:
             raise AdminError("too-many-users", f"There may be {MAX_USERS} users; remove one first.", status=409)
-        tx.emit(records.Setting(actor, USER + cleaned, value), now)
+        tx.emit(records.SettingChange(actor, USER + cleaned, value), now)
 
     ctx.store.write(operation)
     return cleaned
@@ -177,7 +177,7 @@ def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> N
         if user is None:
             raise _no_such_user(name)
         meanwhile.check(changes.get(meanwhile.WAS), {"role": user["role"]}, new)
-        tx.emit(records.Setting(actor, USER + name, {**user, **new}), now)
+        tx.emit(records.SettingChange(actor, USER + name, {**user, **new}), now)
 
     ctx.store.write(operation)
 
@@ -191,7 +191,7 @@ def remove_user(ctx: Context, name: str, actor: str, now: int) -> None:
     def operation(tx: Transaction) -> None:
         if name not in users_of(tx.catalog):
             raise _no_such_user(name)
-        tx.emit(records.Setting(actor, USER + name, None), now)
+        tx.emit(records.SettingChange(actor, USER + name, None), now)
 
     ctx.store.write(operation)
 
@@ -214,7 +214,7 @@ def add_token(ctx: Context, name: str, role: Any, actor: str, now: int) -> Json:
     cleaned, role = clean_name(name, "The token's name", 64), _role(role)
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     value = {"name": cleaned, "role": role, "digest": hashlib.sha256(secret.encode()).hexdigest(), "since": now}
-    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, TOKEN + key, value), now))
+    ctx.store.write(lambda tx: tx.emit(records.SettingChange(actor, TOKEN + key, value), now))
     return {"id": key, "name": cleaned, "role": role, "token": f"lts_{key}_{secret}"}
 
 
@@ -222,7 +222,7 @@ def remove_token(ctx: Context, key: str, actor: str, now: int) -> None:
     def operation(tx: Transaction) -> None:
         if TOKEN + key not in tx.catalog.settings:
             raise AdminError("no-such-token", "There is no such token.", status=404)
-        tx.emit(records.Setting(actor, TOKEN + key, None), now)
+        tx.emit(records.SettingChange(actor, TOKEN + key, None), now)
 
     ctx.store.write(operation)
 

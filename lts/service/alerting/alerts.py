@@ -52,7 +52,9 @@ def check(ctx: Context, now: int) -> str | None:
     return record.message or None
 
 
-def _news(db: Connection, measures: list[Measure], channels: tuple[str, ...], message: str) -> records.Alerted | None:
+def _news(
+    db: Connection, measures: list[Measure], channels: tuple[str, ...], message: str
+) -> records.AlertChange | None:
     """What is to be kept and told; None when nothing is. What comes after this look is for the next one."""
     told = stored.told(db)
     levels, events = _renamed(measures, told), []
@@ -69,7 +71,7 @@ def _news(db: Connection, measures: list[Measure], channels: tuple[str, ...], me
     if not (levels or lines or first):
         return None
     seen = feed.serials(db) if lines or first else ()
-    return records.Alerted(tuple(levels), seen, message if events else "", events, channels if events else ())
+    return records.AlertChange(tuple(levels), seen, message if events else "", events, channels if events else ())
 
 
 def _renamed(measures: list[Measure], told: dict[str, Told]) -> list[tuple[str, int, int]]:

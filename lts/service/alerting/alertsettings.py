@@ -165,7 +165,7 @@ def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
 
     def operation(tx: Transaction) -> None:
         meanwhile.check(was, {"mail": describe_mail(tx.catalog)}, {})
-        tx.emit(records.Setting(actor, MAIL, value), now)
+        tx.emit(records.SettingChange(actor, MAIL, value), now)
 
     ctx.store.write(operation)
 
@@ -185,7 +185,7 @@ def change_levels(ctx: Context, given: object, actor: str, now: int, was: object
     def operation(tx: Transaction) -> None:
         before = {name: list(levels) for name, levels in levels_of(tx.catalog).items()}
         meanwhile.check(was, before, new)
-        tx.emit(records.Setting(actor, LEVELS, before | new), now)
+        tx.emit(records.SettingChange(actor, LEVELS, before | new), now)
 
     ctx.store.write(operation)
 
@@ -220,7 +220,7 @@ def add_webhook(ctx: Context, name: str, url: object, actor: str, now: int) -> J
     def operation(tx: Transaction) -> None:
         if sum(setting.startswith(WEBHOOK) for setting in tx.catalog.settings) >= MOST_WEBHOOKS:
             raise AdminError("too-many-webhooks", f"There are {MOST_WEBHOOKS} webhooks already.", status=409)
-        tx.emit(records.Setting(actor, WEBHOOK + key, value), now)
+        tx.emit(records.SettingChange(actor, WEBHOOK + key, value), now)
 
     ctx.store.write(operation)
     return {"id": key, "name": cleaned, "url": address, "secret": secret}
@@ -230,7 +230,7 @@ def remove_webhook(ctx: Context, key: str, actor: str, now: int) -> None:
     def operation(tx: Transaction) -> None:
         if WEBHOOK + key not in tx.catalog.settings:
             raise AdminError("no-such-webhook", "There is no such webhook.", status=404)
-        tx.emit(records.Setting(actor, WEBHOOK + key, None), now)
+        tx.emit(records.SettingChange(actor, WEBHOOK + key, None), now)
 
     ctx.store.write(operation)
 
@@ -256,5 +256,5 @@ def calendar_key(ctx: Context, actor: str, now: int, *, renew: bool = False) -> 
     if isinstance(stored, dict) and not renew:
         return str(stored["key"])
     value = {"key": secrets.token_urlsafe(24)}
-    ctx.store.write(lambda tx: tx.emit(records.Setting(actor, CALENDAR, value), now))
+    ctx.store.write(lambda tx: tx.emit(records.SettingChange(actor, CALENDAR, value), now))
     return value["key"]

@@ -89,7 +89,7 @@ def _try(
     outcome, detail = (GIVEN_UP, failure.detail) if failure else (SENT, refused)
 
     def operation(tx: Transaction) -> None:
-        tx.emit(records.Delivered(message.id, channel, outcome, detail), now)
+        tx.emit(records.DeliveryChange(message.id, channel, outcome, detail), now)
         stored.keep_attempt(tx, message.id, channel, None)
 
     ctx.store.write(operation)

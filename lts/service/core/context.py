@@ -133,7 +133,7 @@ class Context:
 
     def put_event(self, tx: Transaction, name: str, detail: dict[str, Any], actor: str) -> None:
         """The operation behind `note_event`: a change of the feed, or what is kept until this server may write it."""
-        event = records.Event(actor, name, detail)
+        event = records.EventChange(actor, name, detail)
         if self.may_write:
             tx.emit(event, self.clock.now())
         else:

@@ -7,7 +7,7 @@ import logging
 from lts import __version__
 from lts.service.core import identity
 from lts.service.core.context import Context
-from lts.store.records import Event
+from lts.store.records import EventChange
 
 log = logging.getLogger("lts.datafolder")
 
@@ -15,9 +15,9 @@ log = logging.getLogger("lts.datafolder")
 def begin_feed(ctx: Context) -> None:
     """Go on with the feed of this server's incarnation, or begin it with its causes for the audit log."""
     me = ctx.identity
-    causes = [Event(actor, action, detail) for action, detail, actor in me.causes]
+    causes = [EventChange(actor, action, detail) for action, detail, actor in me.causes]
     if me.unexplained and ctx.partner is None and ctx.store.positions():
-        causes = [Event("system", "folder-accepted", {"found": identity.UNEXPLAINED})]
+        causes = [EventChange("system", "folder-accepted", {"found": identity.UNEXPLAINED})]
     ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)
     if ctx.keep_mark():  # an identity whose feed has begun wants a mark beside it
         try:

@@ -21,7 +21,7 @@ import msgspec
 
 from lts.errors import NotVerified
 from lts.store import meta
-from lts.store.records import Refused
+from lts.store.records import RefusalsChange
 from lts.store.store import Store
 from lts.store.transaction import Transaction
 
@@ -146,7 +146,7 @@ class Refusals:
 
         def operation(tx: Transaction) -> None:
             if rows:
-                tx.emit(Refused(rows), now)
+                tx.emit(RefusalsChange(rows), now)
             meta.keep_refusals(tx, data)
 
         try:

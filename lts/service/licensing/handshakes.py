@@ -134,7 +134,7 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
     key = tx.new_number("codes") if draft.key is None else draft.key
     former = "" if mine is None else mine.name
     place = draft.organization_id, draft.custom, draft.is_default
-    tx.emit(records.Code(actor, key, *place, draft.fields, tuple(draft.items), former, draft.made_for), now)
+    tx.emit(records.CodeChange(actor, key, *place, draft.fields, tuple(draft.items), former, draft.made_for), now)
     return key
 
 
@@ -229,7 +229,7 @@ def remove(ctx: Context, name: str, actor: str, now: int, organization_id: str |
             raise AdminError(
                 "default-code", "This is the organization's default code; make another one the default first."
             )
-        tx.emit(records.CodeRemoved(actor, code.key, code.organization_id), now)
+        tx.emit(records.CodeRemovalChange(actor, code.key, code.organization_id), now)
         return Saved(code.name, code.key, code.organization_id, ())
 
     return ctx.store.write(operation)

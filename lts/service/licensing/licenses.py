@@ -141,7 +141,7 @@ def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None,
 def trust(ctx: Context, pub: bytes, actor: str, now: int) -> VendorKey:
     """Trust the vendor's key of a `.pub` text from now on, as the audit log tells. Raises TokenError, CannotStore."""
     with ctx.trust.once_stored([pub]) as [key]:
-        ctx.store.write(lambda tx: tx.emit(records.Trust(actor, key.key.kid, key.text), now))
+        ctx.store.write(lambda tx: tx.emit(records.TrustChange(actor, key.key.kid, key.text), now))
     ctx.store.refresh_catalog()
     return key
 
@@ -259,7 +259,7 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     vendor = ctx.trust.root(new.vendor_kid)
     if outcome.status == TAKEN_BACK:
         revision, turn = licenses.turn(tx.db, vendor, new.license_id)
-        tx.emit(records.Archived(actor, vendor, new.license_id, revision, turn + 1), now)
+        tx.emit(records.ArchiveChange(actor, vendor, new.license_id, revision, turn + 1), now)
         return outcome
     ids = tuple(item.item_id for item in new.items)
     _hand_on_trust(tx, ctx, new.vendor_kid, now)
@@ -270,7 +270,7 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     keys.update(zip(new_ids, fresh, strict=True))
     numbered = tuple((item_id, keys[item_id]) for item_id in ids)
     charged_anew = [keys[item.item_id] for item in new.items if _is_charged_anew(tx.catalog, keys, item)]
-    tx.emit(records.License(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
+    tx.emit(records.LicenseChange(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
     end_grants(tx, charged_anew, now)
     if outcome.place is not None and outcome.difference.added:
         _put_in(tx, new, outcome.place, fresh, choice.make_default, actor, now)
@@ -286,7 +286,7 @@ def _is_charged_anew(catalog: Catalog, keys: dict[str, int], item: Item) -> bool
 def end_grants(tx: Transaction, items: list[int], now: int) -> None:
     """All grants of these items end; what is granted afterwards has numbers of its own."""
     if items:
-        tx.emit(records.GrantsEnded(tuple((key, tx.rounds.get(key, 0) + 1) for key in items)), now)
+        tx.emit(records.GrantsEndChange(tuple((key, tx.rounds.get(key, 0) + 1) for key in items)), now)
 
 
 def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
@@ -294,7 +294,7 @@ def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
     known = codes.trusted(tx.db)
     key = ctx.trust.keys().get(kid)
     while key is not None and key.key.kid not in known:
-        tx.emit(records.Trust("system", key.key.kid, key.text), now)
+        tx.emit(records.TrustChange("system", key.key.kid, key.text), now)
         known[key.key.kid] = key.text
         key = ctx.trust.keys().get(key.replaces or "")
 

@@ -55,6 +55,6 @@ def change(ctx: Context, urls: Any, actor: str, now: int, was: Any = None) -> No
     def operation(tx: Transaction) -> None:
         meanwhile.check(was, {"urls": server_urls(ctx, tx.catalog)}, {"urls": cleaned})
         if value != tx.catalog.settings.get(SERVER_URLS):
-            tx.emit(records.Setting(actor, SERVER_URLS, value), now)
+            tx.emit(records.SettingChange(actor, SERVER_URLS, value), now)
 
     ctx.store.write(operation)

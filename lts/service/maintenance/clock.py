@@ -9,7 +9,7 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.service.core.context import Context
 from lts.service.maintenance.days import KEPT_DAYS
 from lts.store import closing
-from lts.store.records import Closed
+from lts.store.records import DayClosingChange
 from lts.store.transaction import Transaction
 
 
@@ -22,7 +22,7 @@ def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
         now = ctx.clock.state.highest
         closed, today = tx.catalog.closed_day, now // DAY_SECONDS
         if closed > today - KEPT_DAYS and ctx.may_write:
-            tx.emit(Closed(closing.newest_day(tx.db, min(closed, today))), now)
+            tx.emit(DayClosingChange(closing.newest_day(tx.db, min(closed, today))), now)
 
     return _judged(ctx, actor, "clock-reset", reset)
 

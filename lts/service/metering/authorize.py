@@ -136,7 +136,7 @@ def decide(
         return Decided(code, decision, None, "", Chain())
     key = device.key if device else tx.next_device
     tx.emit(
-        records.Granted(
+        records.GrantChange(
             key,
             None if device else request.device,
             code.key,

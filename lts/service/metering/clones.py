@@ -16,7 +16,7 @@ from lts.store.transaction import Transaction
 def refuse(tx: Transaction, device: Device, step: chain.Step, now: int) -> Refusal:
     """The refusal of a clone. The first one of a device stays known, so that it is shown as cloned from then on."""
     if not device.chain.refused:
-        tx.emit(records.Chain(device.key, *devices.pack_chain(step.state)), now)
+        tx.emit(records.CloneTokenChange(device.key, *devices.pack_chain(step.state)), now)
     return refusal()
 
 
@@ -37,7 +37,7 @@ def clear(ctx: Context, uuid: UUID, actor: str, now: int) -> None:
             raise AdminError("no-such-device", f"There is no device {uuid}.", status=404)
         if not device.chain.forked:
             raise AdminError("not-cloned", f"The device {uuid} does not look copied; there is nothing to clear.")
-        tx.emit(records.Chain(device.key, *devices.pack_chain(chain.clear(device.chain))), now)
-        tx.emit(records.Event(actor, "device-cleared", {"subject": str(uuid)}), now)
+        tx.emit(records.CloneTokenChange(device.key, *devices.pack_chain(chain.clear(device.chain))), now)
+        tx.emit(records.EventChange(actor, "device-cleared", {"subject": str(uuid)}), now)
 
     ctx.store.write(operation)

@@ -9,7 +9,7 @@ from lts.rules.notices import WARNING, Notice
 from lts.rules.usage import AHEAD_SECONDS, Entry, instances_by_slot
 from lts.service.core.today import Today
 from lts.store import audit, seats
-from lts.store.records import Event
+from lts.store.records import EventChange
 from lts.store.sql import Connection
 from lts.store.transaction import Transaction
 
@@ -26,7 +26,7 @@ def tell(tx: Transaction, today: Today, device: str, items: list[str], now: int)
     for item in items:
         if today.count(tx, GONE_ON, now) < MOST_A_DAY and today.first(tx, (GONE_ON, device, item), now):
             today.add(tx, GONE_ON)
-            tx.emit(Event("system", GONE_ON, {"subject": device, "item": item}), now)
+            tx.emit(EventChange("system", GONE_ON, {"subject": device, "item": item}), now)
 
 
 def used_after_release(

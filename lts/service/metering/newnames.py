@@ -11,7 +11,7 @@ from lts.rules.notices import Notice
 from lts.rules.usage import OTHER_TYPE, digest_of
 from lts.service.core.today import Today
 from lts.store import audit, typenames
-from lts.store.records import Event
+from lts.store.records import EventChange
 from lts.store.sql import Connection
 from lts.store.transaction import Transaction
 
@@ -48,7 +48,7 @@ def tell(
     some, `folded`. `now` in UTC seconds."""
     if folded and today.first(tx, (FOLDED, license_name), now):
         detail = {"subject": license_name[1], "vendor": license_name[0], "device": device, "type": min(folded)}
-        tx.emit(Event("system", FOLDED, detail), now)
+        tx.emit(EventChange("system", FOLDED, detail), now)
 
 
 def detail_of(names: Collection[str]) -> str:

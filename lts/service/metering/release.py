@@ -32,7 +32,7 @@ def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:
         if item and seat and seat.grant == claim.grant and not seat.closed:
             closing.append((item.key, seat.grant))
     if closing:
-        tx.emit(records.Released(device.key, tuple(closing)), now)
+        tx.emit(records.ReleaseChange(device.key, tuple(closing)), now)
     return tx.serial
 
 
@@ -55,10 +55,10 @@ def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now:
         seat = seats.newest_of(tx.db, device.key).get(item_key) if device else None
         if device is None or seat is None or not seat.live(now):
             raise AdminError("no-live-seat", "The device holds no live seat in this item.", status=404)
-        tx.emit(records.Released(device.key, ((item_key, seat.grant),)), now)
+        tx.emit(records.ReleaseChange(device.key, ((item_key, seat.grant),)), now)
         entry = tx.catalog.items.get(item_key)
         detail = {"subject": device_uuid, "item": entry.item.item_id if entry else f"#{item_key}"}
-        tx.emit(records.Event(actor, "seat-released", detail), now)
+        tx.emit(records.EventChange(actor, "seat-released", detail), now)
         return seat.end
 
     return ctx.store.write(operation)

@@ -257,7 +257,7 @@ def _record(
     counting = count(tx, ctx, sender, entries, now)
     branch, apart = _branch_of(tx, step, sender, entries)
     grown: stored.Grown = tx.emit(
-        records.Reported(
+        records.ReportChange(
             device.key if device else tx.next_device,
             None if device else uuid,
             code.key,
@@ -299,7 +299,7 @@ def _count_piece(
     step = chain_step(device, token_of(ctx, uuid, clone_token), now)
     branch, apart = _branch_of(tx, step, sender, entries)
     key, new = (tx.next_device, uuid) if number is None else (number, None)
-    grown = tx.emit(records.Reported(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
+    grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
     newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
     return _Counted(grown, counting)
 
@@ -358,7 +358,7 @@ def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, no
     database was put back (docs/design/pair.md, Restored and copied servers). Told once."""
     if not ctx.today.first(tx, RESTORED, now):
         return
-    tx.emit(records.Event("system", RESTORED, {"serial": lease.serial, "reached": reached}), now)
+    tx.emit(records.EventChange("system", RESTORED, {"serial": lease.serial, "reached": reached}), now)
     tx.afterwards(lambda: _warn_restored(ctx))
 
 

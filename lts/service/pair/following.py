@@ -13,7 +13,7 @@ from lts.service.pair.messages import News, Poll, Standing, State
 from lts.service.pair.node import Node
 from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store import pair, records
-from lts.store.records import Kind
+from lts.store.records import ChangeKind
 from lts.store.transaction import Position, Transaction
 
 WAIT_SECONDS = 2.0
@@ -27,16 +27,16 @@ _REFUSED_BY_PEER = (
     *("peer-session", "peer-replayed", "peer-path"),
 )
 
-_OF_SERVERS = (Kind.ORIGIN, Kind.EPOCH, Kind.EVENT)
+_OF_SERVERS = (ChangeKind.ORIGIN, ChangeKind.EPOCH, ChangeKind.EVENT)
 """Changes that servers make by themselves."""
 
 
 def _vendor_keys(news: News) -> Iterator[bytes]:
     """Texts of the vendor keys that the other server came to trust."""
     for _, _, _, kind, payload in news.changes:
-        if kind == Kind.TRUST:
+        if kind == ChangeKind.TRUST:
             record = records.decode_payload(kind, payload)
-            assert isinstance(record, records.Trust)
+            assert isinstance(record, records.TrustChange)
             yield record.pub.encode("utf-8")
 
 
@@ -185,7 +185,7 @@ class Following:
         kinds = {change[3] for change in news.changes}
         if keys:
             node.ctx.store.refresh_catalog()
-        if Kind.EPOCH in kinds or Kind.ORIGIN in kinds:
+        if ChangeKind.EPOCH in kinds or ChangeKind.ORIGIN in kinds:
             node.learn_keys()
 
     def _apply(self, tx: Transaction, news: News, serving: bool) -> int:

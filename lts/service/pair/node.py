@@ -243,7 +243,8 @@ class Node:
         number = pair.highest_epoch(tx.epochs) + 1
         key = self.ctx.identity.key.public.x
         tx.emit(
-            records.Epoch(number, promoted or self.role == MAIN, reason, key, pair.knowledge(tx)), self.ctx.clock.now()
+            records.EpochChange(number, promoted or self.role == MAIN, reason, key, pair.knowledge(tx)),
+            self.ctx.clock.now(),
         )
 
     # who serves
