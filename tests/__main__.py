@@ -1,7 +1,7 @@
 """`python3 -m tests`: sets itself up, then style, types, imports and all tests that need nothing but Python's packages.
 
 `python3 -m tests --all` runs every test: it builds packages, starts other systems, and torments pairs of servers.
-`python3 -m tests tests/rules -k chain`: arguments go to pytest alone, which runs what they choose.
+`python3 -m tests tests/rules -k clone`: arguments go to pytest alone, which runs what they choose.
 `python3 -m tests --coverage` runs every test and says what they reach, as information.
 `python3 -m tests --screenshots` makes pictures of every page of the portal, in screenshots/.
 `python3 -m tests --doc-pictures` makes the guide's pictures anew, in docs/pictures/.

@@ -130,7 +130,7 @@ class State:
 
     def device_id(self, wanted: str | None, machine: str | None = None) -> str:
         """The device's identity: the one wanted, else the one kept, else a new random one. One that was bound to a
-        `machine` (a hash) is left behind on another, with its lease and chain; usage that waits stays."""
+        `machine` (a hash) is left behind on another, with its lease and clone token; usage that waits stays."""
         if wanted is not None:
             return wanted
         if machine is not None:

@@ -25,7 +25,7 @@ class Certified:
 _NONE = Certified()
 
 
-class Chain(NamedTuple):
+class CertificateChain(NamedTuple):
     """What a client needs to believe a lease; `licenses` holds the certificates of the lease's licenses that the first
     of `certificates` does not name."""
 
@@ -41,12 +41,12 @@ class Certificates:
     named: tuple[Certified, ...] = ()
     bare: tuple[str, ...] = ()
 
-    def chain_of(self, licenses: Sequence[LicenseName]) -> Chain:
+    def chain_of(self, licenses: Sequence[LicenseName]) -> CertificateChain:
         """The chain of a lease over these licenses, all of one vendor; the key that most of them certify leads it."""
         best = max(self.named, key=lambda one: sum([name in one.by_license for name in licenses]), default=_NONE)
         found = [best.by_license[name] for name in dict.fromkeys(licenses) if name in best.by_license]
         if found:
-            return Chain((found[0], *best.rest), tuple(found[1:]))
+            return CertificateChain((found[0], *best.rest), tuple(found[1:]))
         vendor = licenses[0][0]
         other = next((one for one in self.named if vendor in one.by_vendor), None)
-        return Chain((other.by_vendor[vendor], *other.rest)) if other else Chain(self.bare)
+        return CertificateChain((other.by_vendor[vendor], *other.rest)) if other else CertificateChain(self.bare)

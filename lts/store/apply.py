@@ -15,15 +15,15 @@ from lts.store.transaction import Transaction
 
 
 def _granted(tx: Transaction, record: records.GrantChange, time: int) -> None:
-    chain = record.given, record.lag, record.chain
-    device, known = devices.put(tx, record.device, record.uuid, time, chain, record.mark)
+    clone_state = record.given, record.lag, record.clone_state
+    device, known = devices.put(tx, record.device, record.uuid, time, clone_state, record.mark)
     for seat in record.seats:
         seats.put(tx, device, seat, time, known=known)
     tx.tally(record.code, usage.GRANTED_TALLY, time // 3600)
 
 
 def _reported(tx: Transaction, record: records.ReportChange, time: int) -> usage.Grown:
-    device, known = devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.chain))
+    device, known = devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.clone_state))
     for seat in record.seats:
         seats.put(tx, device, seat, time, known=known)
     return usage.merge(tx, record, device, time)
@@ -57,7 +57,7 @@ _APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], Any]] = {
     records.ReportChange: _reported,
     records.ReleaseChange: _released,
     records.CloneTokenChange: lambda tx, record, time: devices.put(
-        tx, record.device, None, 0, (record.given, record.lag, record.chain)
+        tx, record.device, None, 0, (record.given, record.lag, record.clone_state)
     ),
     records.RefusalsChange: _refused,
     records.AlertChange: alerts.put,

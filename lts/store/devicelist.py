@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import apsw
 
 from lts.store import sql
-from lts.store.devices import Device, unpack_chain
+from lts.store.devices import Device, unpack_clone_state
 
 SORTS = {"contact": "d.contact", "uuid": "d.uuid", "first": "d.id"}
 
@@ -15,7 +15,7 @@ SORTS = {"contact": "d.contact", "uuid": "d.uuid", "first": "d.id"}
 @dataclass(frozen=True)
 class Wanted:
     """Which devices: UUIDs in [low, high] (16 bytes each, None = all), those that ever held a seat or lease of an item,
-    those whose chain has forked, those that look like a device (itself included); `now` (UTC seconds) for
+    those whose clone tokens forked, those that look like a device (itself included); `now` (UTC seconds) for
     `live_only`."""
 
     low: bytes | None = None
@@ -58,12 +58,12 @@ def find(db: apsw.Connection, wanted: Wanted, sort: str, descending: bool, offse
         f"SELECT d.id, d.uuid, d.contact, d.given, d.lag, d.chain FROM devices d WHERE {where} ORDER BY {order}{cut}"  # noqa: S608 - fixed parts and numbers
     )
     found = [
-        Device(key, bytes(uuid), contact, unpack_chain(given, lag, chain))
-        for key, uuid, contact, given, lag, chain in sql.each(db, query, values)
+        Device(key, bytes(uuid), contact, unpack_clone_state(given, lag, clone_state))
+        for key, uuid, contact, given, lag, clone_state in sql.each(db, query, values)
     ]
     if not wanted.forked_only:
         return found
-    return [device for device in found if device.chain.forked][offset : offset + limit]
+    return [device for device in found if device.clone_state.forked][offset : offset + limit]
 
 
 def count(db: apsw.Connection, wanted: Wanted) -> int:

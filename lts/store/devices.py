@@ -1,4 +1,4 @@
-"""Devices: who they are, when they were last heard, and the state of their chain."""
+"""Devices: who they are, when they were last heard, and the state of their clone tokens."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 import apsw
 import msgspec
 
-from lts.rules.chain import ChainState, join, plain_lag, plain_state
+from lts.rules.clonetokens import CloneState, join, plain_lag, plain_state
 from lts.store import marks, pair, sql
 from lts.store.transaction import NUMBERS, Transaction
 
 _ASKED_AT_ONCE = 1000
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(ChainState).decode
+_decode = msgspec.msgpack.Decoder(CloneState).decode
 _FIELDS_OF_0_1 = 8
 UNMOVED: tuple[int, int, None] = (0, 0, None)
-"""In place of a chain: a piece of a report was counted, and no token given."""
+"""In place of a clone state: a piece of a report was counted, and no token given."""
 
 
 class Device(NamedTuple):
@@ -26,11 +26,11 @@ class Device(NamedTuple):
     key: int
     uuid: bytes
     contact: int
-    chain: ChainState
+    clone_state: CloneState
 
 
-def pack_chain(state: ChainState) -> tuple[int, int, bytes | None]:
-    """(given, lag, blob): the blob only for a chain that is not plain.
+def pack_clone_state(state: CloneState) -> tuple[int, int, bytes | None]:
+    """(given, lag, blob): the blob only for a state that is not plain.
 
     What 0.1 could say is written as 0.1 wrote it, so that a replay of its feed gives its rows.
     """
@@ -40,8 +40,8 @@ def pack_chain(state: ChainState) -> tuple[int, int, bytes | None]:
     return state.given, 0, _encode(state if state.apart or state.cleared else state[:_FIELDS_OF_0_1])
 
 
-def unpack_chain(given: int, lag: int, blob: bytes | None) -> ChainState:
-    """Inverse of `pack_chain`."""
+def unpack_clone_state(given: int, lag: int, blob: bytes | None) -> CloneState:
+    """Inverse of `pack_clone_state`."""
     return plain_state(given, lag) if blob is None else _decode(blob)
 
 
@@ -52,7 +52,7 @@ def find(db: apsw.Connection, uuid: bytes) -> Device | None:
         "SELECT id, contact, given, lag, chain FROM devices WHERE substr(uuid, 1, 4) = substr(?1, 1, 4) AND uuid = ?1",
         (uuid,),
     )
-    return None if row is None else Device(row[0], uuid, row[1], unpack_chain(row[2], row[3], row[4]))
+    return None if row is None else Device(row[0], uuid, row[1], unpack_clone_state(row[2], row[3], row[4]))
 
 
 def uuids_of(db: apsw.Connection, keys: Sequence[int]) -> dict[int, bytes]:
@@ -70,7 +70,7 @@ def put(
     key: int,
     uuid: bytes | None,
     contact: int,
-    chain: tuple[int, int, bytes | None],
+    clone_state: tuple[int, int, bytes | None],
     mark: int | None = None,
 ) -> tuple[int, bool]:
     """A device was heard at `contact`; `uuid` given = new to the server that says so, with its mark. Returns (its
@@ -81,30 +81,30 @@ def put(
         if mark is not None:
             marks.join(tx.db, key, mark)
     if uuid is None:
-        _advance(tx, key, contact, chain)
+        _advance(tx, key, contact, clone_state)
         return key, True
-    tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", (key, uuid, contact, *chain, mark))
+    tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", (key, uuid, contact, *clone_state, mark))
     if key >= tx.next_device and key < tx.numbers + NUMBERS:
         tx.next_device = key + 1
     return key, False
 
 
-def _advance(tx: Transaction, key: int, contact: int, chain: tuple[int, int, bytes | None]) -> None:
-    """The usual case first: a plain chain that gave one token more."""
-    if chain == UNMOVED:
+def _advance(tx: Transaction, key: int, contact: int, clone_state: tuple[int, int, bytes | None]) -> None:
+    """The usual case first: a plain state that gave one token more."""
+    if clone_state == UNMOVED:
         tx.execute("UPDATE devices SET contact = max(contact, ?) WHERE id = ?", (contact, key))
         return
     tx.execute(
         "UPDATE devices SET contact = max(contact, ?1), given = ?2, lag = ?3, chain = ?4"
         " WHERE id = ?5 AND given = ?2 - 1 AND chain IS NULL AND (?4 IS NULL OR ?6)",
-        (contact, *chain, key, tx.writing[0] == tx.origin),
+        (contact, *clone_state, key, tx.writing[0] == tx.origin),
     )
     if tx.db.changes():
         return
     row = sql.first(tx.db, "SELECT given, lag, chain FROM devices WHERE id = ?", (key,))
     if row is None:
         return
-    joined = pack_chain(join(unpack_chain(*row), unpack_chain(*chain)))
+    joined = pack_clone_state(join(unpack_clone_state(*row), unpack_clone_state(*clone_state)))
     tx.execute(
         "UPDATE devices SET contact = max(contact, ?1), given = ?2, lag = ?3, chain = ?4 WHERE id = ?5",
         (contact, *joined, key),

@@ -155,7 +155,7 @@ def origins(db: apsw.Connection) -> list[int]:
 
 
 def strange(db: apsw.Connection, limit: int) -> list[tuple[int, int]]:
-    """(origin, serial) of changes that no chain tells of: of an origin that there is not, or with text for bytes."""
+    """(origin, serial) of changes that no feed tells of: of an origin that there is not, or with text for bytes."""
     query = (
         "SELECT origin, serial FROM changes WHERE typeof(payload) <> 'blob' OR typeof(hash) <> 'blob'"
         " OR origin NOT IN (SELECT id FROM origins) LIMIT ?"

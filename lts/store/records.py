@@ -161,14 +161,14 @@ class SeatRecord(Record, frozen=True):
 
 class GrantChange(Record, frozen=True):
     """An authorization. `uuid` (16 bytes) only when the device is new, `mark` (lts.rules.likeness) then where its
-    server makes marks; chain as in `devices`."""
+    server makes marks; `clone_state` as in lts.store.devices."""
 
     device: int
     uuid: bytes | None
     code: int
     given: int
     lag: int
-    chain: bytes | None
+    clone_state: bytes | None
     seats: tuple[SeatRecord, ...]
     mark: int | None = None
 
@@ -185,8 +185,8 @@ class Run(Record, frozen=True):
 
 class ReportChange(Record, frozen=True):
     """A report: counts so far, and the seats it renewed. Slots from `apart` on count on `branch`, earlier ones
-    TOGETHER (lts.rules.usage); 0.1 knew no `apart`. A piece of a report before its last has `given` 0: the chain stays
-    as it was, and no report is tallied."""
+    TOGETHER (lts.rules.usage); 0.1 knew no `apart`. A piece of a report before its last has `given` 0: the tokens stay
+    as they were, and no report is tallied."""
 
     device: int
     uuid: bytes | None
@@ -194,7 +194,7 @@ class ReportChange(Record, frozen=True):
     branch: int
     given: int
     lag: int
-    chain: bytes | None
+    clone_state: bytes | None
     seats: tuple[SeatRecord, ...]
     runs: tuple[Run, ...]
     apart: int = 0
@@ -243,13 +243,13 @@ class DeliveryChange(Record, frozen=True):
 
 
 class CloneTokenChange(Record, frozen=True):
-    """A device's chain moved without a grant or report: a request was refused as a clone's, or an administrator cleared
-    the device."""
+    """A device's clone state changed without a grant or report: a request was refused as a clone's, or an
+    administrator cleared the device."""
 
     device: int
     given: int
     lag: int
-    chain: bytes | None
+    clone_state: bytes | None
 
 
 SHAPES: dict[ChangeKind, type[Record]] = {

@@ -77,25 +77,25 @@ class _Replay:
         self._copy = copy
         self._progress = progress
         self._memory = Memory(lambda _: Catalog(), apply)
-        self._origins = {key: _Chain(db, folder, key, *names) for key, *names in feed.origin_names(db)}
+        self._origins = {key: _OriginFeed(db, folder, key, *names) for key, *names in feed.origin_names(db)}
         self._faults: list[str] = []
 
     @property
     def whole(self) -> bool:
         """Whether every origin's changes were read as far as they go."""
-        return not any(chain.lost for chain in self._origins.values())
+        return not any(origin_feed.lost for origin_feed in self._origins.values())
 
     def run(self) -> list[str]:
         """All faults, up to FAULTS_NAMED."""
         tx = _begin(self._copy, self._memory)
         done = 0
         for turn in feed.turns(self._db):
-            chain = self._origins.get(turn.origin)
-            if chain is None:
+            origin_feed = self._origins.get(turn.origin)
+            if origin_feed is None:
                 self._faults.append(f"turns: nothing is known of origin {turn.origin}.")
                 continue
             try:
-                for serial, time, kind, payload in chain.until(turn.last, self._faults):
+                for serial, time, kind, payload in origin_feed.until(turn.last, self._faults):
                     tx.writing = turn.origin, serial
                     _apply_one(tx, turn.origin, serial, time, kind, payload, self._faults)
                     done += 1
@@ -107,11 +107,11 @@ class _Replay:
                         break
             except DatabaseDamaged as error:
                 self._faults.append(error.detail)
-                chain.lost = True
+                origin_feed.lost = True
         _end(tx, self._copy)
         if len(self._faults) < FAULTS_NAMED:
-            for chain in self._origins.values():
-                self._faults += chain.rest()
+            for origin_feed in self._origins.values():
+                self._faults += origin_feed.rest()
             for origin, serial in feed.strange(self._db, FAULTS_NAMED):
                 self._faults.append(f"changes: origin {origin} serial {serial} is no change that any server wrote.")
             for position in feed.strange_turns(self._db)[:FAULTS_NAMED]:
@@ -119,7 +119,7 @@ class _Replay:
         return self._faults
 
 
-class _Chain:
+class _OriginFeed:
     """An origin's changes read in order, each compared with its hash and with the heads that were signed."""
 
     def __init__(self, db: apsw.Connection, folder: Path, key: int, uuid: str, incarnation: str):

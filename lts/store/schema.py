@@ -74,7 +74,7 @@ CREATE TABLE deliveries (message TEXT, channel TEXT, outcome TEXT NOT NULL, time
 CREATE TABLE attempts (message TEXT, channel TEXT, tries INTEGER NOT NULL, next INTEGER NOT NULL, error TEXT NOT NULL,
     rest TEXT NOT NULL, PRIMARY KEY (message, channel)) WITHOUT ROWID;
 
--- Devices and their seats. `lag` is given - newest returned token; `chain` only where that is not all.
+-- Devices and their seats. `lag` is given - newest returned token; `chain` the clone state where that is not all.
 CREATE TABLE devices (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL, contact INTEGER NOT NULL,
     given INTEGER NOT NULL, lag INTEGER NOT NULL, chain BLOB);
 CREATE INDEX devices_by_uuid ON devices (substr(uuid, 1, 4));

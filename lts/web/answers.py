@@ -16,7 +16,7 @@ from lts.service.metering.report import Reported
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 JwsAnswer = Annotated[str, Meta(description="Compact JWS")]
-CloneToken = Annotated[str, Meta(description="Send it with the next request")]
+NextCloneToken = Annotated[str, Meta(description="Send it with the next request")]
 OldName = Annotated[str, Meta(description="The clone token by its name of 0.1, until 0.3")]
 encode = msgspec.json.Encoder().encode
 _iso = lru_cache(maxsize=4096)(iso)
@@ -45,7 +45,7 @@ class AuthorizeAnswer(Struct, rename="camel"):
     renew_after: Time
     report_interval: Annotated[int, Meta(description="Seconds")]
     server_time: Time
-    clone_token: CloneToken
+    clone_token: NextCloneToken
     chain: OldName
 
 
@@ -69,7 +69,7 @@ class ReportAnswer(Struct, rename="camel"):
     receipt: JwsAnswer | None
     certificates: tuple[JwsAnswer, ...] | None
     server_time: Time
-    clone_token: CloneToken
+    clone_token: NextCloneToken
     chain: OldName
 
 

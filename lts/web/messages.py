@@ -39,9 +39,9 @@ _SOME_TEXT = {"pattern": rf"^[^\s{CONTROLS}]([^{CONTROLS}]*[^\s{CONTROLS}])?$"}
 
 Name = Annotated[str, Meta(min_length=1, max_length=256, extra_json_schema=_SOME_TEXT)]
 Secret = Annotated[str, Meta(max_length=256)]
-Token = Annotated[str, Meta(max_length=256)]
-CloneToken = Annotated[Token | None | UnsetType, Meta(description="As the last answer gave it; null for none")]
-OldName = Annotated[Token | None | UnsetType, Meta(description="The clone token by its name of 0.1, until 0.3")]
+ShortText = Annotated[str, Meta(max_length=256)]
+LastCloneToken = Annotated[ShortText | None | UnsetType, Meta(description="As the last answer gave it; null for none")]
+OldName = Annotated[ShortText | None | UnsetType, Meta(description="The clone token by its name of 0.1, until 0.3")]
 JwsText = Annotated[str, Meta(min_length=1, max_length=262_144, description="Compact JWS")]
 Instances = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 DeviceId = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": _UUID_PATTERN})]
@@ -72,9 +72,9 @@ class AuthorizeMessage(Struct, rename="camel"):
     modules: Annotated[list[Name], Meta(max_length=MAX_MODULES)] | None | UnsetType = UNSET
     instances: Instances | None | UnsetType = UNSET
     validation: Validation | None | UnsetType = UNSET
-    clone_token: CloneToken = UNSET
+    clone_token: LastCloneToken = UNSET
     chain: OldName = UNSET
-    client_time: Token | None | UnsetType = UNSET
+    client_time: ShortText | None | UnsetType = UNSET
     client_name: Name | None | UnsetType = UNSET
     device_name: Name | None | UnsetType = UNSET
 

@@ -125,7 +125,9 @@ def test_it_authorizes_reports_and_is_counted_right(served: Lab, drive: Call) ->
     with served.ctx.store.reader() as db:
         device = devices.find(db, UUID(DEVICE).bytes)
     assert device is not None
-    assert (device.chain.tips, device.chain.alternations, device.chain.home) == ((5,), 0, None), "it lost a clone token"
+    assert (device.clone_state.tips, device.clone_state.alternations, device.clone_state.home) == ((5,), 0, None), (
+        "it lost a clone token"
+    )
 
 
 def test_its_lease_is_renewed_by_reports_and_goes_on_where_it_is_not(served: Lab, drive: Call) -> None:

@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from lts.rules import chain
+from lts.rules import clonetokens
 from lts.rules.usage import FIRST_APART, TOGETHER
 from tests.model import clones
 from tests.model.facts import SLOT
 
-Tokens = tuple[chain.Token, clones.Token]
+Tokens = tuple[clonetokens.CloneToken, clones.Token]
 LOST = (0, 1, 30, 63, 64, 70, 130)
 COPIES = (1, 2, 3, 5, 30, 63, 64, 65, 66, 70, 100)
 CALLS = ((1,), (2,), (3,), (1, 1, 1, 2), (1, 2, 3))
@@ -23,14 +23,14 @@ class Both:
     """A device's chain by the rule and by the model; each request must come out the same."""
 
     def __init__(self) -> None:
-        self.rule: chain.ChainState | None = None
+        self.rule: clonetokens.CloneState | None = None
         self.model = clones.Chain()
         self.now = 10**7 * SLOT
 
     def ask(self, tokens: Tokens | None) -> Tokens:
         """One request; the tokens of its answer."""
         self.now += 7
-        done = chain.step(self.rule, tokens and tokens[0], self.now // SLOT)
+        done = clonetokens.step(self.rule, tokens and tokens[0], self.now // SLOT)
         self.model, told = self.model.step(tokens and tokens[1], self.now)
         slot = self.now // SLOT + 9
         place = self.model.bucket(told.branch, slot * SLOT)
@@ -38,7 +38,7 @@ class Both:
         assert (done.cloned, done.state.alternations) == (told.refused, self.model.alternations)
         assert counted == (TOGETHER if place == clones.COMMON else FIRST_APART + place)
         self.rule = done.state
-        return chain.Token(done.number, done.parent, done.branch), told.token
+        return clonetokens.CloneToken(done.number, done.parent, done.branch), told.token
 
 
 @pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 40))])

@@ -9,12 +9,12 @@ import random
 
 import pytest
 
-from lts.rules.chain import Token
+from lts.rules.clonetokens import CloneToken
 from lts.rules.usage import TOGETHER
-from tests.rules.test_chain import Server
+from tests.rules.test_clonetokens import Server
 
 
-def lose(server: Server, times: int) -> Token:
+def lose(server: Server, times: int) -> CloneToken:
     """A machine that loses its token each time after it returned it; the last one."""
     token = server.ask(server.ask(None))
     for _ in range(times):
@@ -22,7 +22,7 @@ def lose(server: Server, times: int) -> Token:
     return token
 
 
-def take_turns(server: Server, held: list[Token], turns: list[int]) -> None:
+def take_turns(server: Server, held: list[CloneToken], turns: list[int]) -> None:
     """Each copy of a machine that has its turn returns the token that it holds."""
     server.slot += 1
     for copy in turns:

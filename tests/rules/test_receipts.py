@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.protocol import MAX_REPORT_SLOTS, short_results
-from lts.rules.certificates import Certificates, Certified, Chain
+from lts.rules.certificates import CertificateChain, Certificates, Certified
 from tests.support.receipts import check, in_short
 from tools import vectors
 
@@ -52,22 +52,22 @@ def certified(*licenses: tuple[str, str], rest: tuple[str, ...] = (), by: str = 
 
 def test_a_chain_begins_with_the_certificate_of_the_leases_own_license() -> None:
     held = Certificates((certified(ONE, TWO),), ("bare",))
-    assert held.chain_of([ONE]) == Chain(("own v1",))
-    assert held.chain_of([TWO]) == Chain(("own v2",))
-    assert held.chain_of([TWO, ONE, TWO]) == Chain(("own v2",), ("own v1",))
+    assert held.chain_of([ONE]) == CertificateChain(("own v1",))
+    assert held.chain_of([TWO]) == CertificateChain(("own v2",))
+    assert held.chain_of([TWO, ONE, TWO]) == CertificateChain(("own v2",), ("own v1",))
 
 
 def test_a_license_without_a_certificate_goes_by_another_of_its_vendor_or_by_none() -> None:
     held = Certificates((certified(ONE),), ("bare",))
-    assert held.chain_of([TWO]) == Chain(("own v1",))
-    assert held.chain_of([TWO, ONE]) == Chain(("own v1",))
-    assert held.chain_of([OTHER]) == Chain(("bare",))
+    assert held.chain_of([TWO]) == CertificateChain(("own v1",))
+    assert held.chain_of([TWO, ONE]) == CertificateChain(("own v1",))
+    assert held.chain_of([OTHER]) == CertificateChain(("bare",))
 
 
 def test_a_standby_shows_the_key_that_all_licenses_of_the_lease_name() -> None:
     main = certified(ONE, TWO, rest=("delegation",), by="main")
     held = Certificates((certified(ONE), main), ("main's own", "delegation"))
-    assert held.chain_of([ONE]) == Chain(("own v1",))
-    assert held.chain_of([ONE, TWO]) == Chain(("main v1", "delegation"), ("main v2",))
-    assert held.chain_of([TWO]) == Chain(("main v2", "delegation"))
-    assert held.chain_of([OTHER]) == Chain(("main's own", "delegation"))
+    assert held.chain_of([ONE]) == CertificateChain(("own v1",))
+    assert held.chain_of([ONE, TWO]) == CertificateChain(("main v1", "delegation"), ("main v2",))
+    assert held.chain_of([TWO]) == CertificateChain(("main v2", "delegation"))
+    assert held.chain_of([OTHER]) == CertificateChain(("main's own", "delegation"))

@@ -15,7 +15,7 @@ from lts.rules import activation, armor, filekind, labels, vendorkey
 from lts.rules.attention import delegation_notice, happened_notice, items_notices
 from lts.rules.calendar import calendar
 from lts.rules.catalog import ACTIVE, CodeItem, LicenseItem, default_order
-from lts.rules.certificates import Certificates, Certified, Chain
+from lts.rules.certificates import CertificateChain, Certificates, Certified
 from lts.rules.likeness import Caller, mark
 from lts.rules.notices import ERROR, HINT, WARNING
 from lts.rules.paging import Page, page_of
@@ -294,11 +294,11 @@ def test_the_chain_of_a_lease_is_that_of_the_key_that_most_of_its_licenses_certi
     own = Certified({("v", "1"): "one"}, {"v": "vendor"}, ())
     mains = Certified({("v", "1"): "main one", ("v", "2"): "main two"}, {"w": "other"}, ("rest",))
     both = Certificates((own, mains), ("bare",))
-    assert both.chain_of([("v", "1")]) == Chain(("one",))
-    assert both.chain_of([("v", "2"), ("v", "1"), ("v", "2")]) == Chain(("main two", "rest"), ("main one",))
-    assert both.chain_of([("v", "3"), ("w", "4")]) == Chain(("vendor",))
-    assert both.chain_of([("w", "4")]) == Chain(("other", "rest"))
-    assert both.chain_of([("x", "5")]) == Chain(("bare",))
+    assert both.chain_of([("v", "1")]) == CertificateChain(("one",))
+    assert both.chain_of([("v", "2"), ("v", "1"), ("v", "2")]) == CertificateChain(("main two", "rest"), ("main one",))
+    assert both.chain_of([("v", "3"), ("w", "4")]) == CertificateChain(("vendor",))
+    assert both.chain_of([("w", "4")]) == CertificateChain(("other", "rest"))
+    assert both.chain_of([("x", "5")]) == CertificateChain(("bare",))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from lts.errors import AdminError, Refusal
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY
 from lts.rules.authorize import Request
-from lts.rules.chain import ChainState
+from lts.rules.clonetokens import CloneState
 from lts.rules.usage import OTHER_TYPE
 from lts.service.metering import clones, explain
 from lts.service.statistics import devicelist, usage
@@ -207,7 +207,7 @@ def test_an_unknown_device_cannot_be_cleared(server: Lab) -> None:
 # databases of 0.1
 
 
-def of_0_1(server: Lab, branch: int, count: int, state: ChainState, name: str = "QR") -> None:
+def of_0_1(server: Lab, branch: int, count: int, state: CloneState, name: str = "QR") -> None:
     """A report as 0.1 wrote it to its feed."""
 
     def operation(tx: Any) -> None:
@@ -215,7 +215,7 @@ def of_0_1(server: Lab, branch: int, count: int, state: ChainState, name: str = 
         assert device is not None
         number = typenames.number_of(tx, name, NOON)
         runs = (records.Run(1, number, 0, [count]), records.Run(1, 0, 0, [1]))
-        packed = devices.pack_chain(state)
+        packed = devices.pack_clone_state(state)
         tx.emit(records.ReportChange(device.key, None, 1, branch, *packed, (), runs), NOON)
 
     server.ctx.store.write(operation)
@@ -226,9 +226,9 @@ def test_what_0_1_counted_apart_stays_and_is_not_counted_again(server: Lab) -> N
     with server.ctx.store.reader() as db:
         found = devices.find(db, UUID(DEVICE).bytes)
     assert found is not None
-    given = found.chain.given
-    of_0_1(server, 0, 3, ChainState(given + 1, (given, 0), 0, 1, 0, 1))
-    of_0_1(server, 2, 5, ChainState(given + 2, (given, given + 1), 0, 1, 0, 3, True))
+    given = found.clone_state.given
+    of_0_1(server, 0, 3, CloneState(given + 1, (given, 0), 0, 1, 0, 1))
+    of_0_1(server, 2, 5, CloneState(given + 2, (given, given + 1), 0, 1, 0, 3, True))
     assert server.used() == 1 + 8
     assert clone_of(server) == {"flagged": True, "refused": True, "copies": 2}
     for count in (3, 5):
@@ -240,7 +240,7 @@ def test_what_0_1_counted_apart_stays_and_is_not_counted_again(server: Lab) -> N
 
 def test_names_that_0_1_counted_as_one_are_not_counted_again(server: Lab) -> None:
     one = program(server)
-    state = ChainState(3, (2,), 3)
+    state = CloneState(3, (2,), 3)
     of_0_1(server, 0, 9, state, OTHER_TYPE)
     assert server.report(one.lease, {"b": 7, "c": 9}, SLOT, None).results[0].status == "unchanged"
     assert server.report(one.lease, {"b": 7, "QR": 2}, SLOT, None).results[0].status == "counted"

@@ -16,7 +16,7 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS
-from lts.rules import chain, licensefile
+from lts.rules import clonetokens, licensefile
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
 from lts.service.alerting import alerts
@@ -153,7 +153,7 @@ def device_of(server: Lab) -> devices.Device:
 
 def clear(server: Lab) -> None:
     known = device_of(server)
-    write(server, records.CloneTokenChange(known.key, *devices.pack_chain(chain.clear(known.chain))))
+    write(server, records.CloneTokenChange(known.key, *devices.pack_clone_state(clonetokens.clear(known.clone_state))))
 
 
 def waiting(server: Lab) -> list[str]:
@@ -184,7 +184,7 @@ MORE: dict[str, tuple[Callable[[Lab], Any], Callable[[Lab], Any], Any]] = {
         1,
     ),
     "reported": (lambda s: s.report(lease(s), {"a new type": 4}), lambda s: usage.usage(s.ctx).total, 4),
-    "cleared": (clear, lambda s: device_of(s).chain.cleared, 1),
+    "cleared": (clear, lambda s: device_of(s).clone_state.cleared, 1),
     "released": (lambda s: release.release(s.ctx, lease(s), s.time.now), seats, 0),
     "refused": (is_refused, lambda s: s.rows("SELECT sum(n) FROM tallies WHERE what > 1"), [(1,)]),
     "told": (tell, waiting, ["a message"]),

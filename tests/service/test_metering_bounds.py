@@ -11,9 +11,9 @@ import pytest
 
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.rules import chain, workload
+from lts.rules import clonetokens, workload
 from lts.rules.authorize import Request
-from lts.rules.chain import plain_state
+from lts.rules.clonetokens import plain_state
 from lts.rules.usage import TOGETHER, digest_of
 from lts.service.access import auditlog
 from lts.service.core import refusals
@@ -210,9 +210,9 @@ def test_a_chain_goes_on_no_earlier_than_its_device_was_heard(
     monkeypatch: pytest.MonkeyPatch, contact: int, slot: int
 ) -> None:
     found: list[int] = []
-    monkeypatch.setattr(chain, "step", lambda _, token, at: found.append(at))
-    authorize.chain_step(Device(1, bytes(16), contact, plain_state(3, 1)), None, NOON)
-    authorize.chain_step(None, None, NOON)
+    monkeypatch.setattr(clonetokens, "step", lambda _, token, at: found.append(at))
+    authorize.token_step(Device(1, bytes(16), contact, plain_state(3, 1)), None, NOON)
+    authorize.token_step(None, None, NOON)
     assert found == [slot_of(slot), slot_of(NOON)]
 
 

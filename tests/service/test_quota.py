@@ -72,7 +72,7 @@ def test_one_device_fifty_times_at_once_takes_one_seat_and_is_no_clone(server: L
     with server.ctx.store.reader() as db:
         found = devices.find(db, UUID(device).bytes)
     assert found is not None
-    assert not found.chain.forked
+    assert not found.clone_state.forked
 
 
 @pytest.mark.parametrize(("period", "days"), [("daily", 1), ("monthly", 30), ("quarterly", 90), ("yearly", 365)])

@@ -243,7 +243,7 @@ def test_devices_whose_chain_has_forked_are_told_in_pages(server: Lab, monkeypat
         tx.db.executemany("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     server.ctx.store.write(fill)
-    chain = "lts.store.devicelist.unpack_chain"
+    chain = "lts.store.devicelist.unpack_clone_state"
     monkeypatch.setattr(chain, lambda given, lag, blob: SimpleNamespace(forked=given == 1))
     forked = Wanted(forked_only=True)
     with server.ctx.store.reader() as db:

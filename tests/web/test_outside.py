@@ -16,7 +16,7 @@ from lts.crypto import SigningKey, b64url, jws_header, sign_jws
 from lts.httpd.framing import REQUEST_LINE_BYTES
 from lts.httpd.listen import MAX_HEADER_BYTES
 from lts.protocol import LicenseKey
-from lts.rules import activation, addresses, armor, chain, domains, filekind, licensefile, serverurls, vendorkey
+from lts.rules import activation, addresses, armor, clonetokens, domains, filekind, licensefile, serverurls, vendorkey
 from lts.rules.fields import Fields
 from lts.service.alerting import mailserver
 from lts.service.pair import messages
@@ -188,7 +188,7 @@ READERS: dict[str, tuple[Callable[[str], Any], int]] = {
         lambda text: LicenseKey.decode("LTS2" + b64url(text.encode("utf-8", "surrogatepass"))),
         LARGEST,
     ),
-    "clone token": (lambda text: chain.decode_token(bytes(32), bytes(16), text), LARGEST),
+    "clone token": (lambda text: clonetokens.decode_token(bytes(32), bytes(16), text), LARGEST),
     "device": (device_of, LARGEST),
     "forwarding headers": (hops, MAX_HEADER_BYTES),
     "domain": (domains.normalize.__wrapped__, 256),

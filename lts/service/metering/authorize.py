@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
-from lts.rules import admission, asked, chain, likeness
+from lts.rules import admission, asked, clonetokens, likeness
 from lts.rules import authorize as rules
 from lts.rules.authorize import Decision, Granted, Request, has_seat
 from lts.rules.catalog import Code
-from lts.rules.certificates import Chain
+from lts.rules.certificates import CertificateChain
 from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS
@@ -46,7 +46,7 @@ class Decided(NamedTuple):
     decision: Decision
     place: FeedPlace | None
     token: str
-    certificates: Chain
+    certificates: CertificateChain
     clone: Refusal | None = None
 
 
@@ -60,13 +60,13 @@ def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = 
     return finish(ctx, request, now, begin(ctx, request, token, now, caller))
 
 
-def token_of(ctx: Context, uuid: bytes, text: str | None) -> chain.Token | None:
+def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneToken | None:
     """The clone token that a device showed, None where it showed none that was given to it."""
-    return None if text is None else chain.decode_token(ctx.clone_key, uuid, text)
+    return None if text is None else clonetokens.decode_token(ctx.clone_key, uuid, text)
 
 
 def begin(
-    ctx: Context, request: Request, token: chain.Token | None, now: int, caller: Caller | None = None
+    ctx: Context, request: Request, token: clonetokens.CloneToken | None, now: int, caller: Caller | None = None
 ) -> Waiting[Decided]:
     """Hand the decision to the writer without waiting; `finish` does the rest. `token` is `token_of` the request."""
     item_now = ctx.clock.item_time(now)
@@ -113,7 +113,7 @@ def decide(
     tx: Transaction,
     ctx: Context,
     request: Request,
-    token: chain.Token | None,
+    token: clonetokens.CloneToken | None,
     now: int,
     item_now: int,
     caller: Caller | None = None,
@@ -124,23 +124,23 @@ def decide(
     code = admission.find_code(tx.catalog, request)
     admission.admit(code, request)
     device = devices.find(tx.db, request.device)
-    step = chain_step(device, token, now)
+    step = token_step(device, token, now)
     if device is not None and step.cloned:
         clone = clones.refuse(tx, device, step, now)
-        return Decided(code, Decision((), 151, ()), None, "", Chain(), clone)
+        return Decided(code, Decision((), 151, ()), None, "", CertificateChain(), clone)
     number = device.key if device else None
     look_up = standing_of(tx, code, number, now, item_now, ctx.clock.seat_time(now))
     held = held_items(tx, code, number)
     decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:
-        return Decided(code, decision, None, "", Chain())
+        return Decided(code, decision, None, "", CertificateChain())
     key = device.key if device else tx.next_device
     tx.emit(
         records.GrantChange(
             key,
             None if device else request.device,
             code.key,
-            *devices.pack_chain(step.state),
+            *devices.pack_clone_state(step.state),
             seat_records(decision.granted, now),
             None if device or caller is None else likeness.mark(ctx.mark_key, caller),
         ),
@@ -156,17 +156,17 @@ def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
     return FeedPlace(ctx.identity.incarnation, tx.serial, tx.head[:4].hex())
 
 
-def chain_step(device: devices.Device | None, token: chain.Token | None, now: int) -> chain.Step:
-    """Advance a device's chain by the token it showed. `now` in UTC seconds."""
+def token_step(device: devices.Device | None, token: clonetokens.CloneToken | None, now: int) -> clonetokens.TokenStep:
+    """Advance a device's clone tokens by the token it showed. `now` in UTC seconds."""
     if device is None:
-        return chain.step(None, token, slot_of(now))
-    return chain.step(device.chain, token, slot_of(max(now, device.contact)))
+        return clonetokens.step(None, token, slot_of(now))
+    return clonetokens.step(device.clone_state, token, slot_of(max(now, device.contact)))
 
 
-def next_token(ctx: Context, uuid: bytes, step: chain.Step) -> str:
+def next_token(ctx: Context, uuid: bytes, step: clonetokens.TokenStep) -> str:
     """The token that goes out with the answer."""
-    token = chain.Token(step.number, step.parent, step.branch)
-    return chain.encode_token(ctx.clone_key, uuid, token)
+    token = clonetokens.CloneToken(step.number, step.parent, step.branch)
+    return clonetokens.encode_token(ctx.clone_key, uuid, token)
 
 
 def seat_records(granted: tuple[Granted, ...], now: int) -> tuple[records.SeatRecord, ...]:

@@ -6,17 +6,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from lts.errors import AdminError, Refusal
-from lts.rules import chain
+from lts.rules import clonetokens
 from lts.service.core.context import Context
 from lts.store import devices, records
 from lts.store.devices import Device
 from lts.store.transaction import Transaction
 
 
-def refuse(tx: Transaction, device: Device, step: chain.Step, now: int) -> Refusal:
+def refuse(tx: Transaction, device: Device, step: clonetokens.TokenStep, now: int) -> Refusal:
     """The refusal of a clone. The first one of a device stays known, so that it is shown as cloned from then on."""
-    if not device.chain.refused:
-        tx.emit(records.CloneTokenChange(device.key, *devices.pack_chain(step.state)), now)
+    if not device.clone_state.refused:
+        tx.emit(records.CloneTokenChange(device.key, *devices.pack_clone_state(step.state)), now)
     return refusal()
 
 
@@ -35,9 +35,11 @@ def clear(ctx: Context, uuid: UUID, actor: str, now: int) -> None:
         device = devices.find(tx.db, uuid.bytes)
         if device is None:
             raise AdminError("no-such-device", f"There is no device {uuid}.", status=404)
-        if not device.chain.forked:
+        if not device.clone_state.forked:
             raise AdminError("not-cloned", f"The device {uuid} does not look copied; there is nothing to clear.")
-        tx.emit(records.CloneTokenChange(device.key, *devices.pack_chain(chain.clear(device.chain))), now)
+        tx.emit(
+            records.CloneTokenChange(device.key, *devices.pack_clone_state(clonetokens.clear(device.clone_state))), now
+        )
         tx.emit(records.EventChange(actor, "device-cleared", {"subject": str(uuid)}), now)
 
     ctx.store.write(operation)

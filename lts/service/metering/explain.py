@@ -49,7 +49,7 @@ def _code_of(catalog: Catalog, request: Request) -> Code:
 def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> dict[str, Any]:
     device = devices.find(view.db, request.device)
     token = authorize.token_of(ctx, request.device, request.clone_token)
-    if device is not None and authorize.chain_step(device, token, now).cloned:
+    if device is not None and authorize.token_step(device, token, now).cloned:
         refusal = clones.refusal()
         return {"code": refusal.code, "detail": refusal.detail, "items": []}
     look_up = standing_of(view, code, device.key if device else None, now, item_now, ctx.clock.seat_time(now))

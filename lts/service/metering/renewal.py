@@ -10,7 +10,7 @@ from lts.rules import admission, asked
 from lts.rules import authorize as rules
 from lts.rules.authorize import Granted, Standing, has_seat
 from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.chain import Step
+from lts.rules.clonetokens import TokenStep
 from lts.service.metering.standing import held_items, standing_of
 from lts.store.transaction import Transaction
 
@@ -21,7 +21,7 @@ def renewal(
     code: Code,
     items: list[LicenseItem],
     device: int | None,
-    step: Step,
+    step: TokenStep,
     issuer: str,
     now: int,
     item_now: int,
@@ -51,7 +51,7 @@ def renewal(
     return granted if same else ()
 
 
-def may_renew(lease: Lease, code: Code, step: Step, issuer: str) -> bool:
+def may_renew(lease: Lease, code: Code, step: TokenStep, issuer: str) -> bool:
     """Whether a lease can be renewed at all, whatever is counted. Not one of the pair's other server: its holder has
     other certificates, and authorizes anew."""
     return not step.cloned and not code.removed and lease.issuer == issuer

@@ -13,20 +13,20 @@ from lts.rules import authorize as rules
 from lts.rules import usage, workload
 from lts.rules.authorize import Granted, Standing
 from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.chain import Step
+from lts.rules.clonetokens import TokenStep
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service.core.context import Context
 from lts.service.metering import goneon, newnames
 from lts.service.metering.authorize import (
     Promise,
-    chain_step,
     make_lease,
     next_token,
     place_of,
     renew_after,
     seat_records,
     token_of,
+    token_step,
 )
 from lts.service.metering.counting import Counting, Sender, count, has_room_apart, in_order
 from lts.service.metering.leased import leased, not_held
@@ -243,7 +243,7 @@ def _record(
     code, held = _held(tx, lease)
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
-    step = chain_step(device, token_of(ctx, uuid, clone_token), now)
+    step = token_step(device, token_of(ctx, uuid, clone_token), now)
     reached = None if ctx.restored_noticed else _reached_elsewhere(tx, ctx, lease)
     number = device.key if device else None
     before = _counted(tx, code, held, now, item_now) if tried.after else NOTHING
@@ -262,7 +262,7 @@ def _record(
             None if device else uuid,
             code.key,
             branch,
-            *devices.pack_chain(step.state),
+            *devices.pack_clone_state(step.state),
             seat_records(renewed, now),
             counting.runs,
             apart,
@@ -288,7 +288,7 @@ def _record(
 def _count_piece(
     tx: Transaction, ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry], now: int
 ) -> _Counted:
-    """Count a piece of a report before the last; the chain of its device stays where it was."""
+    """Count a piece of a report before the last; the clone tokens of its device stay as they were."""
     ctx.check_serving()
     code, held = _held(tx, lease)
     uuid = lease.device_bytes
@@ -296,7 +296,7 @@ def _count_piece(
     number = device.key if device else None
     sender = Sender(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, sender, entries, now)
-    step = chain_step(device, token_of(ctx, uuid, clone_token), now)
+    step = token_step(device, token_of(ctx, uuid, clone_token), now)
     branch, apart = _branch_of(tx, step, sender, entries)
     key, new = (tx.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
@@ -304,7 +304,7 @@ def _count_piece(
     return _Counted(grown, counting)
 
 
-def _branch_of(tx: Transaction, step: Step, sender: Sender, entries: list[Entry]) -> tuple[int, int]:
+def _branch_of(tx: Transaction, step: TokenStep, sender: Sender, entries: list[Entry]) -> tuple[int, int]:
     """The branch that entries count in, and the slot from which on it counts apart; 0 where it does not."""
     branch, apart = step.counted
     if apart and not has_room_apart(tx, sender, branch, apart, entries):
@@ -322,7 +322,7 @@ def _held(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
-    """The chain of this server's key for who holds a lease by another one: an LTS UUID has one key."""
+    """The certificates of this server's key for who holds a lease by another one: an LTS UUID has one key."""
     if lease.issuer == ctx.leases.issuer:
         return None
     return tx.catalog.certificates.chain_of([item.license_name for item in items]).certificates

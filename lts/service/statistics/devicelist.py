@@ -76,14 +76,14 @@ def _describe(db: Connection, catalog: Catalog, found: list[Device], now: int) -
 
 
 def _row(db: Connection, catalog: Catalog, device: Device, alike: int, now: int) -> Json:
-    chain = device.chain
+    clone_state = device.clone_state
     return {
         "deviceId": str(UUID(bytes=device.uuid)),
         "lastContact": iso(device.contact),
         "clone": {
-            "flagged": chain.forked,
-            "refused": chain.refused,
-            "copies": len(chain.tips) if chain.forked else 1,
+            "flagged": clone_state.forked,
+            "refused": clone_state.refused,
+            "copies": len(clone_state.tips) if clone_state.forked else 1,
         },
         "alike": alike,
         "seats": [_seat(catalog, key, seat, now) for key, seat in seats.newest_of(db, device.key).items()],

@@ -24,9 +24,9 @@ from lts.rules.workload import MAX_TYPES
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
 from lts.web.messages import (
     UNREADABLE,
-    CloneToken,
     Instances,
     JwsText,
+    LastCloneToken,
     OldName,
     adds_up,
     careful,
@@ -63,14 +63,14 @@ class ReportMessage(Struct, rename="camel"):
 
     lease: JwsText
     reports: list[ReportEntry]
-    clone_token: CloneToken = UNSET
+    clone_token: LastCloneToken = UNSET
     chain: OldName = UNSET
 
 
 class _Envelope(Struct, rename="camel"):
     lease: JwsText
     reports: list[Any]
-    clone_token: CloneToken = UNSET
+    clone_token: LastCloneToken = UNSET
     chain: OldName = UNSET
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lts.rules.chain import (
-    ChainState,
-    Step,
-    Token,
+from lts.rules.clonetokens import (
+    CloneState,
+    CloneToken,
+    TokenStep,
     clear,
     decode_token,
     encode_token,
@@ -30,15 +30,15 @@ class Server:
     """A server's view of one device, and the requests clients make of it."""
 
     def __init__(self) -> None:
-        self.state: ChainState | None = None
-        self.last: Step | None = None
+        self.state: CloneState | None = None
+        self.last: TokenStep | None = None
         self.slot = SLOT
 
-    def ask(self, token: Token | None) -> Token:
+    def ask(self, token: CloneToken | None) -> CloneToken:
         """One request that is granted; returns the new token."""
         self.last = step(self.state, token, self.slot)
         self.state = self.last.state
-        return Token(self.last.number, self.last.parent, self.last.branch)
+        return CloneToken(self.last.number, self.last.parent, self.last.branch)
 
     @property
     def forked(self) -> bool:
@@ -103,7 +103,7 @@ def test_from_the_third_alternation_on_the_younger_branch_is_refused_and_the_old
                 refused[name] += 1
                 continue
             server.state = made.state
-            new = Token(made.number, made.parent, made.branch)
+            new = CloneToken(made.number, made.parent, made.branch)
             old, young = (new, young) if name == "old" else (old, new)
     assert refused["old"] == 0
     assert refused["young"] >= 4
@@ -141,7 +141,7 @@ def test_branches_count_apart_once_they_alternate_in_slots_that_begin_later() ->
     one, two = server.ask(start), server.ask(start)
     counted = []
 
-    def ask(token: Token) -> Token:
+    def ask(token: CloneToken) -> CloneToken:
         token = server.ask(token)
         assert server.last is not None
         counted.append(server.last.counted)
@@ -221,7 +221,7 @@ def test_an_old_token_that_comes_back_is_on_no_branch_but_its_child_is_a_fork() 
     assert server.forked
 
 
-def clones(alternations: int) -> tuple[Server, Token, Token]:
+def clones(alternations: int) -> tuple[Server, CloneToken, CloneToken]:
     """A server that saw two machines take turns, with the newest tokens of the older and the younger one."""
     server = Server()
     start = server.ask(server.ask(None))
@@ -234,7 +234,7 @@ def clones(alternations: int) -> tuple[Server, Token, Token]:
 
 def test_while_clones_are_refused_only_the_oldest_branch_goes_on() -> None:
     server, old, young = clones(3)
-    stale = Token(3, 2, 0)
+    stale = CloneToken(3, 2, 0)
     assert [step(server.state, token, SLOT).cloned for token in (old, young, None, stale)] == [False, True, True, True]
 
 
@@ -287,13 +287,13 @@ def test_a_token_older_than_the_window_is_known_by_those_that_came_back_since() 
 
 
 def test_a_token_from_the_future_or_of_another_device_is_unknown() -> None:
-    text = encode_token(KEY, DEVICE, Token(7, 6, 0))
-    assert decode_token(KEY, DEVICE, text) == Token(7, 6, 0)
+    text = encode_token(KEY, DEVICE, CloneToken(7, 6, 0))
+    assert decode_token(KEY, DEVICE, text) == CloneToken(7, 6, 0)
     assert decode_token(KEY, DEVICE[::-1], text) is None
     assert decode_token(b"x" * 32, DEVICE, text) is None
     for other in ("", "é", text[:-1], text + "A", "A" * len(text)):
         assert decode_token(KEY, DEVICE, other) is None
-    made = step(plain_state(3, 1), Token(7, 6, 0), SLOT)
+    made = step(plain_state(3, 1), CloneToken(7, 6, 0), SLOT)
     assert (made.branch, made.state.forked, made.state.alternations) == (1, False, 0)
 
 
@@ -301,7 +301,7 @@ def test_a_token_from_the_future_or_of_another_device_is_unknown() -> None:
 @given(st.lists(st.integers(0, 30), max_size=60))
 def test_no_sequence_of_old_tokens_breaks_the_state(picks: list[int]) -> None:
     server = Server()
-    seen: list[Token | None] = [None]
+    seen: list[CloneToken | None] = [None]
     for pick in picks:
         seen.append(server.ask(seen[pick % len(seen)]))
         assert server.state is not None

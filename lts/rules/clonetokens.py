@@ -1,4 +1,4 @@
-"""Clone tokens, their chain, and the detection of cloned devices (docs/design/authorizing.md, Device clones).
+"""Clone tokens, and the detection of cloned devices (docs/design/authorizing.md, Device clones).
 
 A token carries (number, parent, branch) under a keyed MAC, so nobody can make one up and the server need
 not keep those it gave out. Per device it keeps: how many it gave, the newest returned on each of 64 branches, and
@@ -28,8 +28,8 @@ _AHEAD_SLOTS = -(-AHEAD_SECONDS // SLOT_SECONDS)
 _MAC_BYTES = 9
 
 
-class ChainState(NamedTuple):
-    """What the server remembers of a device's chain.
+class CloneState(NamedTuple):
+    """What the server remembers of a device's clone tokens.
 
     `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0: none yet);
     bit i of `returned` stands for number given − i; `active` is the branch of the last request on one, as
@@ -58,11 +58,11 @@ class ChainState(NamedTuple):
         return self.alternations > ALTERNATIONS_TOLERATED
 
 
-class Step(NamedTuple):
-    """One request on a chain: the state after it, the number, parent and branch of the new token, and whether the
+class TokenStep(NamedTuple):
+    """One request: the state after it, the number, parent and branch of the new token, and whether the
     request is refused as a clone's. `apart` is the first slot that counts on the branch itself, 0: none does."""
 
-    state: ChainState
+    state: CloneState
     branch: int
     number: int
     parent: int
@@ -75,7 +75,7 @@ class Step(NamedTuple):
         return (FIRST_APART + self.branch, self.apart) if self.apart else (TOGETHER, 0)
 
 
-class Token(NamedTuple):
+class CloneToken(NamedTuple):
     """A token read back: it was issued as `number` in answer to `parent` on `branch`, `parent` 0 for a request without
     one."""
 
@@ -88,7 +88,7 @@ def _mac(key: bytes, device: bytes, body: bytes) -> bytes:
     return hmac.digest(key, device + body, hashlib.sha256)[:_MAC_BYTES]
 
 
-def encode_token(key: bytes, device: bytes, token: Token) -> str:
+def encode_token(key: bytes, device: bytes, token: CloneToken) -> str:
     """The opaque text of a token for a device (16 bytes of UUID)."""
     body = (
         token.number.to_bytes(5, "big")
@@ -98,7 +98,7 @@ def encode_token(key: bytes, device: bytes, token: Token) -> str:
     return b64url(body + _mac(key, device, body))
 
 
-def decode_token(key: bytes, device: bytes, text: str) -> Token | None:
+def decode_token(key: bytes, device: bytes, text: str) -> CloneToken | None:
     """The token behind `text`, None when this server (or its pair) never gave it to this device."""
     try:
         raw = unb64url(text)
@@ -108,15 +108,15 @@ def decode_token(key: bytes, device: bytes, text: str) -> Token | None:
     if not hmac.compare_digest(mac, _mac(key, device, body)):
         return None
     number = int.from_bytes(body[:5], "big")
-    return Token(number, number - int.from_bytes(body[5:8], "big"), body[8])
+    return CloneToken(number, number - int.from_bytes(body[5:8], "big"), body[8])
 
 
-def step(state: ChainState | None, token: Token | None, slot: int) -> Step:
+def step(state: CloneState | None, token: CloneToken | None, slot: int) -> TokenStep:
     """The request that returned `token` (None: none sent, or one unknown) from a device in `state`.
 
     `state` None: a device never seen. `slot`: that of the request; what counts apart from it on begins later.
     """
-    state = state or ChainState()
+    state = state or CloneState()
     if token is None or not state.base < token.number <= state.given:
         fresh = min(len(state.tips), MAX_BRANCHES - 1) if any(state.tips) else 0
         return _issue(_leave(state), fresh, 0, on_branch=False)
@@ -128,13 +128,13 @@ def step(state: ChainState | None, token: Token | None, slot: int) -> Step:
     return _open_branch(state, token)
 
 
-def _leave(state: ChainState) -> ChainState:
+def _leave(state: CloneState) -> CloneState:
     """A request on no branch came: the next one on the branch that was active is an alternation."""
     return state._replace(active=~state.active) if any(state.tips) and state.active >= 0 else state
 
 
-def join(here: ChainState, there: ChainState) -> ChainState:
-    """The state of a device's chain after another server's next state of it arrived.
+def join(here: CloneState, there: CloneState) -> CloneState:
+    """The state of a device's clone tokens after another server's next state of it arrived.
 
     A state follows another if it gave one token more. Where both servers gave tokens without knowing of each other, all
     of those count as unknown from then on (docs/design/authorizing.md, Device clones); of the flag the one holds that
@@ -144,16 +144,16 @@ def join(here: ChainState, there: ChainState) -> ChainState:
         return there
     given = max(here.given, there.given)
     cleared, forked = max((here.cleared, here.forked), (there.cleared, there.forked))
-    return ChainState(given, forked=forked, base=given, cleared=cleared)
+    return CloneState(given, forked=forked, base=given, cleared=cleared)
 
 
-def clear(state: ChainState) -> ChainState:
+def clear(state: CloneState) -> CloneState:
     """The state once an administrator said that the device is no clone: no token given so far is known any more."""
     given = state.given + 1
-    return ChainState(given, base=given, cleared=state.cleared + 1)
+    return CloneState(given, base=given, cleared=state.cleared + 1)
 
 
-def _branch_of(state: ChainState, token: Token) -> int | None:
+def _branch_of(state: CloneState, token: CloneToken) -> int | None:
     """The branch whose newest token this is or follows, None when it is of none: one that came back before may have
     been sent by whoever has an old copy of the state."""
     tips, branch = state.tips, token.branch
@@ -162,7 +162,7 @@ def _branch_of(state: ChainState, token: Token) -> int | None:
     return tips.index(token.number) if token.number in tips else None
 
 
-def _was_returned(state: ChainState, token: Token) -> bool:
+def _was_returned(state: CloneState, token: CloneToken) -> bool:
     """One older than the window counts as returned, unless it is newer than all that were, or answered such a one."""
     age = state.given - token.number
     if age < WINDOW:
@@ -170,7 +170,7 @@ def _was_returned(state: ChainState, token: Token) -> bool:
     return token.branch != NO_BRANCH and token.number <= max(state.tips)
 
 
-def _open_branch(state: ChainState, token: Token) -> Step:
+def _open_branch(state: CloneState, token: CloneToken) -> TokenStep:
     """A second child of a token was returned, a fork; or the first one after a request without a token. Where branches
     were forgotten, a fork may be the holder of one, who comes back after others."""
     branch, full = len(state.tips), len(state.tips) == MAX_BRANCHES
@@ -186,7 +186,7 @@ def _open_branch(state: ChainState, token: Token) -> Step:
     return _issue(_return(state, branch, token.number), branch, token.number)
 
 
-def _forgotten(state: ChainState, token: Token) -> int:
+def _forgotten(state: CloneState, token: CloneToken) -> int:
     """The branch that gives its place to that of `token`, of those that do not count apart, but for the oldest: the one
     whose newest token is the oldest, where that is over twice as long ago as the sender was given one before its turn;
     else the one whose newest is the newest."""
@@ -199,7 +199,7 @@ def _forgotten(state: ChainState, token: Token) -> int:
     return max(others, key=state.tips.__getitem__, default=MAX_BRANCHES - 1)
 
 
-def _go_on(state: ChainState, token: Token, branch: int, slot: int) -> Step:
+def _go_on(state: CloneState, token: CloneToken, branch: int, slot: int) -> TokenStep:
     last = state.active if state.active >= 0 else ~state.active
     if state.tips[branch] == 0:
         state = _alternate_late(state, token)
@@ -212,7 +212,7 @@ def _go_on(state: ChainState, token: Token, branch: int, slot: int) -> Step:
     return _issue(state, branch, token.number)
 
 
-def _return(state: ChainState, branch: int, number: int) -> ChainState:
+def _return(state: CloneState, branch: int, number: int) -> CloneState:
     """The token of this number came back, the newest of its branch."""
     age = state.given - number
     return state._replace(
@@ -221,17 +221,17 @@ def _return(state: ChainState, branch: int, number: int) -> ChainState:
     )
 
 
-def _alternate_late(state: ChainState, token: Token) -> ChainState:
+def _alternate_late(state: CloneState, token: CloneToken) -> CloneState:
     """The first return of a token given to a request without one: an alternation where other requests came since."""
     return state if token.number == state.given else _count_alternation(state)
 
 
-def _count_alternation(state: ChainState) -> ChainState:
+def _count_alternation(state: CloneState) -> CloneState:
     state = state._replace(alternations=state.alternations + 1)
     return state._replace(forked=state.forked or state.refused)
 
 
-def _tell_apart(state: ChainState, branch: int, other: int, slot: int) -> ChainState:
+def _tell_apart(state: CloneState, branch: int, other: int, slot: int) -> CloneState:
     """`branch` came back after `other` did: these two are two machines, and count apart in slots to come.
 
     Where some counted apart before, a branch may be one of those that lost its token, and may have named slots ahead.
@@ -244,28 +244,28 @@ def _tell_apart(state: ChainState, branch: int, other: int, slot: int) -> ChainS
     return state._replace(apart=tuple(apart))
 
 
-def _issue(state: ChainState, branch: int, parent: int, *, on_branch: bool = True) -> Step:
+def _issue(state: CloneState, branch: int, parent: int, *, on_branch: bool = True) -> TokenStep:
     number = state.given + 1
     returned = (state.returned << 1) & ((1 << WINDOW) - 1)
     cloned = state.refused and not (on_branch and branch == _oldest(state))
     apart = state.apart[branch] if on_branch and branch < len(state.apart) else 0
     active = branch if on_branch else state.active
     state = state._replace(given=number, returned=returned, active=active)
-    return Step(state, branch, number, parent, cloned, apart)
+    return TokenStep(state, branch, number, parent, cloned, apart)
 
 
-def _oldest(state: ChainState) -> int:
+def _oldest(state: CloneState) -> int:
     """The oldest branch that ever had a token come back."""
     return next((index for index, tip in enumerate(state.tips) if tip), 0)
 
 
-def plain_state(given: int, lag: int) -> ChainState:
+def plain_state(given: int, lag: int) -> CloneState:
     """State of a device on its one branch whose tokens up to given − lag all came back."""
     window = (1 << min(given, WINDOW)) - 1
-    return ChainState(given, (given - lag,), window & ~((1 << min(lag, WINDOW)) - 1))
+    return CloneState(given, (given - lag,), window & ~((1 << min(lag, WINDOW)) - 1))
 
 
-def plain_lag(state: ChainState) -> int | None:
+def plain_lag(state: CloneState) -> int | None:
     """`given − tip` when `state` is the one that `plain_state` would rebuild, else None."""
     lag = state.given - state.tips[0]
     return lag if state == plain_state(state.given, lag) else None
