@@ -140,7 +140,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         (me.uuid, me.incarnation),
         Builder(trust, files, me, vault, delegation),
         on_fault=lambda error: _storage_fault(warnings, error),
-        on_log=lambda: mark.keep(store.standing),
+        on_log=lambda: mark.keep(store.watermark),
     )
     with store.reader() as db:
         told, server_keys, refused = codes.trusted(db), pair.server_keys(db), meta.refusals(db)
@@ -163,7 +163,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         mark_key=vault.derive("device marks"),
         public_url=config.url,
         warnings=warnings,
-        keep_mark=partial(mark.keep, store.standing),
+        keep_mark=partial(mark.keep, store.watermark),
     )
     ctx.leases.believe(PublicKey.from_x(key) for key in (*server_keys, *me.previous_keys))
     ctx.keep_mark()

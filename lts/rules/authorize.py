@@ -1,6 +1,6 @@
 """Who gets what: choosing the items of a handshake code for a request (docs/design/authorizing.md, Order of use).
 
-Pure: the caller brings the catalog, a look-up of each item's standing, and the time.
+Pure: the caller brings the catalog, a look-up of each item's use, and the time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Request(NamedTuple):
     client_name: str | None = None
 
 
-class Standing(NamedTuple):
+class ItemUse(NamedTuple):
     """What an item's counters say for one device: units used, live seats, overdraft spent.
 
     `seat` is the device's live grant in the item, if any, `in_code` whether it came by this code already;
@@ -101,20 +101,20 @@ class Decision(NamedTuple):
         return Refusal(self.code, explain(self.code, entry, self.caps.get(entry.key) if entry else None))
 
 
-StandingOf = Callable[[CodeItem], Standing]
+UseOf = Callable[[CodeItem], ItemUse]
 
 
 class _Candidate(NamedTuple):
     entry: CodeItem
     code: int
     modules: tuple[str, ...]
-    standing: Standing | None
+    use: ItemUse | None
 
 
 def decide(
     code: Code,
     request: Request,
-    standing_of: StandingOf,
+    use_of: UseOf,
     now: int,
     item_now: int,
     held: Collection[int] | None = None,
@@ -132,15 +132,15 @@ def decide(
     def candidate(entry: CodeItem, fault: int) -> _Candidate:
         key = entry.item.key
         if key not in known:
-            known[key] = _candidate(entry, fault, request, coverable, standing_of, item_now)
+            known[key] = _candidate(entry, fault, request, coverable, use_of, item_now)
         return known[key]
 
     def granted(chosen: _Choice) -> tuple[Granted, ...]:
         return tuple(
             [
-                grant_item(c.entry.item, code.key, modules, c.standing, request.instances, now, item_now)
+                grant_item(c.entry.item, code.key, modules, c.use, request.instances, now, item_now)
                 for c, modules in chosen
-                if c.standing is not None
+                if c.use is not None
             ]
         )
 
@@ -155,7 +155,7 @@ def decide(
     caps = {
         c.entry.item.key: cap
         for c in ordered
-        if c.standing is not None and c.code and (cap := cap_use(c.entry, c.standing, request.instances))
+        if c.use is not None and c.code and (cap := cap_use(c.entry, c.use, request.instances))
     }
     return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried, caps)
 
@@ -223,7 +223,7 @@ def _candidate(
     fault: int,
     request: Request,
     coverable: bool,
-    standing_of: StandingOf,
+    use_of: UseOf,
     item_now: int,
 ) -> _Candidate:
     if fault:
@@ -236,8 +236,8 @@ def _candidate(
     fault = item_fault(entry.item, item_now)
     if fault:
         return _Candidate(entry, fault, covered, None)
-    standing = standing_of(entry)
-    return _Candidate(entry, quota_fault(entry, standing, request.instances), covered, standing)
+    use = use_of(entry)
+    return _Candidate(entry, quota_fault(entry, use, request.instances), covered, use)
 
 
 def item_fault(entry: LicenseItem, item_now: int) -> int:
@@ -249,51 +249,51 @@ def item_fault(entry: LicenseItem, item_now: int) -> int:
     return 111 if item_now >= grace_end(entry.item) else 0
 
 
-def quota_fault(entry: CodeItem, standing: Standing, instances: int) -> int:
+def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
     """120 when quota, grace, overdraft or cap (docs/design/charging.md, Caps) leave no room for this device, else 0."""
     item, cap = entry.item.item, entry.cap
     way = item.charge_way
     if way in UNIT_WAYS:
-        return 120 if used_up(entry, standing) else 0
+        return 120 if used_up(entry, use) else 0
     if way in SEAT_WAYS:
-        full = standing.seat is None and standing.live >= item.quota + grace_units(item)
-        capped = cap is not None and standing.code_live >= cap and not standing.in_code
+        full = use.seat is None and use.live >= item.quota + grace_units(item)
+        capped = cap is not None and use.code_live >= cap and not use.in_code
         return 120 if full or capped else 0
     if way in CONCURRENT_WAYS:
-        return _concurrent_fault(entry, standing, instances)
+        return _concurrent_fault(entry, use, instances)
     return 0
 
 
-def cap_use(entry: CodeItem, standing: Standing, instances: int) -> CapUse | None:
+def cap_use(entry: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
     """The cap of an item that `quota_fault` speaks against; None where it would without the cap too."""
-    if entry.cap is None or quota_fault(replace(entry, cap=None), standing, instances):
+    if entry.cap is None or quota_fault(replace(entry, cap=None), use, instances):
         return None
     counted = entry.item.item.charge_way in UNIT_WAYS
-    return CapUse(entry.cap, standing.code_used if counted else standing.code_live)
+    return CapUse(entry.cap, use.code_used if counted else use.code_live)
 
 
-def _concurrent_fault(entry: CodeItem, standing: Standing, instances: int) -> int:
+def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
     item, cap = entry.item.item, entry.cap
     asked = instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
     if asked > item.quota:
         return 120
-    held = standing.seat.instances if standing.seat is not None and standing.in_code else 0
-    if cap is not None and asked > held and standing.code_live + asked - held > cap:
+    held = use.seat.instances if use.seat is not None and use.in_code else 0
+    if cap is not None and asked > held and use.code_live + asked - held > cap:
         return 120
-    if not used_up(entry, standing):
+    if not used_up(entry, use):
         return 0
-    own = standing.seat.instances if standing.seat is not None else 0
-    young = standing.elders + min(asked, own) > item.quota
-    return 120 if young or (asked > own and standing.live + asked - own > item.quota) else 0
+    own = use.seat.instances if use.seat is not None else 0
+    young = use.elders + min(asked, own) > item.quota
+    return 120 if young or (asked > own and use.live + asked - own > item.quota) else 0
 
 
-def used_up(entry: CodeItem, standing: Standing) -> bool:
+def used_up(entry: CodeItem, use: ItemUse) -> bool:
     """Whether what was counted reaches the quota with its grace, or the cap, of units; the overdraft of an item that is
     used at once."""
     item, cap = entry.item.item, entry.cap
     if item.charge_way in UNIT_WAYS:
-        return standing.used >= item.quota + grace_units(item) or (cap is not None and standing.code_used >= cap)
-    return item.charge_way in CONCURRENT_WAYS and standing.spent >= item.overdraft
+        return use.used >= item.quota + grace_units(item) or (cap is not None and use.code_used >= cap)
+    return item.charge_way in CONCURRENT_WAYS and use.spent >= item.overdraft
 
 
 def is_counted(item: Item) -> bool:
@@ -301,12 +301,12 @@ def is_counted(item: Item) -> bool:
     return item.charge_way in UNIT_WAYS or item.charge_way in CONCURRENT_WAYS
 
 
-def in_quota_grace(item: Item, standing: Standing) -> bool:
+def in_quota_grace(item: Item, use: ItemUse) -> bool:
     """Whether the next use draws on the grace beyond the quota."""
     if item.charge_way in UNIT_WAYS:
-        return standing.used >= item.quota
+        return use.used >= item.quota
     if item.charge_way in SEAT_WAYS:
-        return standing.seat.grace if standing.seat is not None else standing.live >= item.quota
+        return use.seat.grace if use.seat is not None else use.live >= item.quota
     return False
 
 
@@ -322,12 +322,12 @@ def _order(
 
 
 def _rank(code: Code, candidate: _Candidate, item_now: int, given: frozenset[int] = frozenset()) -> int:
-    standing, item = candidate.standing, candidate.entry.item.item
+    use, item = candidate.use, candidate.entry.item.item
     ended = in_expiry_grace(item, item_now)
-    seated = standing is not None and (standing.seat is not None or candidate.entry.item.key in given)
+    seated = use is not None and (use.seat is not None or candidate.entry.item.key in given)
     if seated and not ended:
         return _SEATED
-    grace = ended or (standing is not None and in_quota_grace(item, standing))
+    grace = ended or (use is not None and in_quota_grace(item, use))
     return _IN_GRACE if grace and not code.manual_order else _AS_ORDERED
 
 
@@ -384,22 +384,22 @@ def grant_item(
     entry: LicenseItem,
     code_key: int,
     modules: tuple[str, ...],
-    standing: Standing,
+    use: ItemUse,
     instances: int,
     now: int,
     item_now: int,
 ) -> Granted:
     """The seat and lease of an item that is granted or renewed at `now`."""
-    item, held = entry.item, standing.seat
-    quota_grace = in_quota_grace(item, standing)
+    item, held = entry.item, use.seat
+    quota_grace = in_quota_grace(item, use)
     if held is not None and item.charge_way in SEAT_WAYS:
-        quota_grace = quota_grace and standing.live > item.quota
+        quota_grace = quota_grace and use.live > item.quota
     concurrent = item.charge_way in CONCURRENT_WAYS
     lease = lease_end(item, now, item_now)
     end = seat_end(item, now, item_now) if item.charge_way in SEAT_WAYS else lease
     codes = held.codes if held is not None else ()
     seat = Seat(
-        grant=held.grant if held is not None else standing.peak + 1,
+        grant=held.grant if held is not None else use.peak + 1,
         end=end if held is None else max(end, held.end),
         grace=quota_grace and item.charge_way in SEAT_WAYS,
         codes=codes if code_key in codes else (*codes, code_key),

@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from lts.rules.clonetokens import CloneState, join, plain_lag, plain_state
-from lts.store import marks, pair, sql
+from lts.store import likeness, pair, sql
 from lts.store.transaction import NUMBERS, Transaction
 
 _ASKED_AT_ONCE = 1000
@@ -79,7 +79,7 @@ def put(
         pair.add_alias(tx, pair.DEVICE, key, twin.key)
         key, uuid = twin.key, None
         if mark is not None:
-            marks.join(tx.db, key, mark)
+            likeness.join(tx.db, key, mark)
     if uuid is None:
         _advance(tx, key, contact, clone_state)
         return key, True

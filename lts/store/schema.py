@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import apsw
 
-from lts.store import codenames, deviceunits, marks
+from lts.store import codenames, deviceunits, likeness
 
 APPLICATION_ID = 0x4C545332  # "LTS2"
 
@@ -150,7 +150,7 @@ CREATE TABLE code_names (origin INTEGER, serial INTEGER, epoch INTEGER NOT NULL,
 MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)
 """Scripts in order; the database's user_version is how many have run."""
 
-FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: marks.fill, 8: codenames.fill}
+FILLS: dict[int, Callable[[apsw.Connection], None]] = {2: deviceunits.fill, 3: likeness.fill, 8: codenames.fill}
 """What fills new tables from older ones or from the feed, after the script of that number and in its transaction."""
 
 _OWN_TABLES = ("archives", "attempts", "changes", "heads", "meta", "sessions", "turns")

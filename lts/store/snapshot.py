@@ -25,4 +25,4 @@ class Snapshot:
 
 
 View = Transaction | Snapshot
-"""Where the standing of a device or an item can be looked up: for a decision, or only to be told."""
+"""Where the use of an item, or a device's part in it, can be looked up: for a decision, or only to be told."""

@@ -11,14 +11,14 @@ import apsw
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import Catalog
-from lts.store import database, feed, licenses, meta, pair, seats, sql, standing, usage
+from lts.store import database, feed, licenses, meta, pair, seats, sql, usage, watermark
 from lts.store.apply import apply
 from lts.store.journal import Journal
 from lts.store.recent import Recent
 from lts.store.records import EventChange, OriginChange
 from lts.store.snapshot import Snapshot
-from lts.store.standing import Standing
 from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
+from lts.store.watermark import Watermark
 from lts.store.writer import Writer
 
 DATABASE = "lts.db"
@@ -105,10 +105,10 @@ class Store:
         heads = {**memory.heads, memory.origin: (memory.serial, memory.head)}
         return [(*names[key], *heads[key]) for key in sorted(vector) if key in names]
 
-    def standing(self) -> Standing:
+    def watermark(self) -> Watermark:
         """How far the database is, as of a commit that is durable."""
         with self.reader() as db:
-            return standing.of(db)
+            return watermark.of(db)
 
     def origin_names(self) -> dict[int, tuple[str, str]]:
         """(LTS UUID, incarnation) of every origin by its number here."""

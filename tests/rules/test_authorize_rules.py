@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.authorize import Decision, Request, Standing, decide
+from lts.rules.authorize import Decision, ItemUse, Request, decide
 from lts.rules.catalog import ACTIVE, REVOKED, Code, CodeItem, LicenseItem
 from lts.rules.licensefile import Item
 from lts.rules.seats import Seat
@@ -60,7 +60,7 @@ def bad(*codes: int, key: int = 1) -> CodeItem:
 
 def judged(request: Request, *items: CodeItem) -> Decision:
     """The decision over a code of these items, in this order."""
-    return decide(Code(1, "o", "code", items, manual_order=True), request, lambda _: Standing(), NOON, NOON)
+    return decide(Code(1, "o", "code", items, manual_order=True), request, lambda _: ItemUse(), NOON, NOON)
 
 
 @pytest.mark.parametrize("code", ORDER)
@@ -123,12 +123,12 @@ def test_the_same_request_is_given_the_same_again_once_it_has_its_seats() -> Non
             if entry.item.item.charge_way != "scan" and chance.random() < 0.3
         }
 
-        def standing(entry: CodeItem, held: dict[int, Seat] = held) -> Standing:
-            return Standing(seat=held.get(entry.item.key))
+        def use(entry: CodeItem, held: dict[int, Seat] = held) -> ItemUse:
+            return ItemUse(seat=held.get(entry.item.key))
 
-        first = decide(code, request, standing, NOON, NOON).granted
+        first = decide(code, request, use, NOON, NOON).granted
         held |= {g.item.key: g.seat for g in first if g.item.item.charge_way != "scan"}
-        second = decide(code, request, standing, NOON, NOON).granted
+        second = decide(code, request, use, NOON, NOON).granted
         assert [(g.item.key, g.modules) for g in second] == [(g.item.key, g.modules) for g in first]
         several += len(first) > 1
     assert several > 300

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, slot_of
-from lts.rules.authorize import Decision, Granted, Request, Standing, decide, grant_item
+from lts.rules.authorize import Decision, Granted, ItemUse, Request, decide, grant_item
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
@@ -27,7 +27,7 @@ def item(key: int, vendor: str = "vendor", **changes: Any) -> CodeItem:
     return CodeItem(LicenseItem(key, "1", vendor, "o", replace(GOOD, item_id=f"i{key}", **changes)))
 
 
-def given(way: str, standing: Standing, instances: int = 1, **changes: Any) -> Granted:
+def given(way: str, standing: ItemUse, instances: int = 1, **changes: Any) -> Granted:
     """What is granted of an item of 10, by the code CODE."""
     entry = item(1, charge_way=way, **changes).item
     return grant_item(entry, CODE, ("QR",), standing, instances, NOON, NOON)
@@ -36,20 +36,20 @@ def given(way: str, standing: Standing, instances: int = 1, **changes: Any) -> G
 @pytest.mark.parametrize(
     ("standing", "seat"),
     [
-        (Standing(), Seat(1, YEAR, codes=(CODE,))),
-        (Standing(live=9, peak=4), Seat(5, YEAR, codes=(CODE,))),
-        (Standing(live=10, peak=4), Seat(5, YEAR, grace=True, codes=(CODE,))),
-        (Standing(live=3, peak=9, seat=HELD), Seat(3, YEAR, codes=(CODE,))),
-        (Standing(live=3, seat=HELD._replace(codes=(8,))), Seat(3, YEAR, codes=(8, CODE))),
-        (Standing(live=3, seat=HELD._replace(codes=(CODE, 8))), Seat(3, YEAR, codes=(CODE, 8))),
-        (Standing(live=3, seat=HELD._replace(end=YEAR + 5)), Seat(3, YEAR + 5, codes=(CODE,))),
-        (Standing(live=11, seat=HELD), Seat(3, YEAR, codes=(CODE,))),
-        (Standing(live=11, seat=HELD._replace(grace=True)), Seat(3, YEAR, grace=True, codes=(CODE,))),
-        (Standing(live=10, seat=HELD._replace(grace=True)), Seat(3, YEAR, codes=(CODE,))),
+        (ItemUse(), Seat(1, YEAR, codes=(CODE,))),
+        (ItemUse(live=9, peak=4), Seat(5, YEAR, codes=(CODE,))),
+        (ItemUse(live=10, peak=4), Seat(5, YEAR, grace=True, codes=(CODE,))),
+        (ItemUse(live=3, peak=9, seat=HELD), Seat(3, YEAR, codes=(CODE,))),
+        (ItemUse(live=3, seat=HELD._replace(codes=(8,))), Seat(3, YEAR, codes=(8, CODE))),
+        (ItemUse(live=3, seat=HELD._replace(codes=(CODE, 8))), Seat(3, YEAR, codes=(CODE, 8))),
+        (ItemUse(live=3, seat=HELD._replace(end=YEAR + 5)), Seat(3, YEAR + 5, codes=(CODE,))),
+        (ItemUse(live=11, seat=HELD), Seat(3, YEAR, codes=(CODE,))),
+        (ItemUse(live=11, seat=HELD._replace(grace=True)), Seat(3, YEAR, grace=True, codes=(CODE,))),
+        (ItemUse(live=10, seat=HELD._replace(grace=True)), Seat(3, YEAR, codes=(CODE,))),
     ],
 )
 def test_a_seat_is_a_new_grant_or_goes_on_and_is_in_grace_while_more_are_live_than_the_quota(
-    standing: Standing, seat: Seat
+    standing: ItemUse, seat: Seat
 ) -> None:
     found = given("device", standing)
     assert (found.seat, found.grace, found.lease_end) == (seat, seat.grace, YEAR)
@@ -58,14 +58,14 @@ def test_a_seat_is_a_new_grant_or_goes_on_and_is_in_grace_while_more_are_live_th
 @pytest.mark.parametrize(
     ("way", "standing", "instances", "seat"),
     [
-        ("concurrentDevice", Standing(peak=2), 5, Seat(3, 0, codes=(CODE,), since=NOON, instances=1)),
-        ("concurrentInstance", Standing(), 5, Seat(1, 0, codes=(CODE,), since=NOON, instances=5)),
-        ("concurrentInstance", Standing(seat=HELD._replace(since=NOON - 9, instances=8)), 5,
+        ("concurrentDevice", ItemUse(peak=2), 5, Seat(3, 0, codes=(CODE,), since=NOON, instances=1)),
+        ("concurrentInstance", ItemUse(), 5, Seat(1, 0, codes=(CODE,), since=NOON, instances=5)),
+        ("concurrentInstance", ItemUse(seat=HELD._replace(since=NOON - 9, instances=8)), 5,
          Seat(3, 0, codes=(CODE,), since=NOON - 9, instances=5)),
     ],
 )  # fmt: skip
 def test_a_lease_of_what_is_used_at_once_is_as_old_as_its_first_one(
-    way: str, standing: Standing, instances: int, seat: Seat
+    way: str, standing: ItemUse, instances: int, seat: Seat
 ) -> None:
     found = given(way, standing, instances)
     assert found.seat == seat._replace(end=NEXT_SLOT_ENDS)
@@ -75,14 +75,14 @@ def test_a_lease_of_what_is_used_at_once_is_as_old_as_its_first_one(
 @pytest.mark.parametrize(
     ("standing", "changes", "grace"),
     [
-        (Standing(used=9), {}, False),
-        (Standing(used=10), {}, True),
-        (Standing(used=9), {"expires_at": NOON + 1}, False),
-        (Standing(used=9), {"expires_at": NOON}, True),
+        (ItemUse(used=9), {}, False),
+        (ItemUse(used=10), {}, True),
+        (ItemUse(used=9), {"expires_at": NOON + 1}, False),
+        (ItemUse(used=9), {"expires_at": NOON}, True),
     ],
 )
 def test_a_lease_over_units_is_in_grace_past_the_quota_or_the_end_and_no_seat_is(
-    standing: Standing, changes: dict[str, Any], grace: bool
+    standing: ItemUse, changes: dict[str, Any], grace: bool
 ) -> None:
     found = given("page", standing, **changes)
     assert (found.grace, found.seat.grace, found.seat.since, found.seat.instances) == (grace, False, 0, 1)
@@ -91,13 +91,13 @@ def test_a_lease_over_units_is_in_grace_past_the_quota_or_the_end_and_no_seat_is
 # which items, in which order
 
 SEATED, FREE, IN_GRACE, FULL = (
-    Standing(live=1, seat=HELD, in_code=True), Standing(), Standing(live=10), Standing(live=99),
+    ItemUse(live=1, seat=HELD, in_code=True), ItemUse(), ItemUse(live=10), ItemUse(live=99),
 )  # fmt: skip
 ENDED: dict[str, Any] = {"expires_at": NOON - 1}
 
 
 def decided(
-    entries: list[CodeItem], standings: list[Standing], request: Request = ASKED, *, manual: bool = False
+    entries: list[CodeItem], standings: list[ItemUse], request: Request = ASKED, *, manual: bool = False
 ) -> Decision:
     known = {entry.item.key: standing for entry, standing in zip(entries, standings, strict=True)}
     code = Code(CODE, "o", "code", tuple(entries), manual_order=manual)
@@ -118,7 +118,7 @@ def decided(
     ],
 )
 def test_seats_come_first_and_grace_last_unless_an_administrator_set_the_order(
-    standings: list[Standing], ended: tuple[int, ...], order: list[int], manual: list[int]
+    standings: list[ItemUse], ended: tuple[int, ...], order: list[int], manual: list[int]
 ) -> None:
     entries = [item(key, charge_way="device", grace_quota=50, **(ENDED if key in ended else {})) for key in range(1, 4)]
     for by_hand, expected in ((False, order), (True, manual)):
@@ -220,4 +220,4 @@ def test_a_refusal_names_the_first_of_the_items_that_came_furthest() -> None:
 
 
 def test_who_never_used_an_item_used_none_of_it() -> None:
-    assert not any(Standing())
+    assert not any(ItemUse())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lts.rules.authorize import Standing, cap_use, in_quota_grace, item_fault, quota_fault, used_up
+from lts.rules.authorize import ItemUse, cap_use, in_quota_grace, item_fault, quota_fault, used_up
 from lts.rules.catalog import ACTIVE, REVOKED, Catalog, CodeItem, LicenseItem
 from lts.rules.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD, judged
@@ -23,95 +23,93 @@ def entry(way: str, cap: int | None = None, **more: Any) -> CodeItem:
 
 
 @pytest.mark.parametrize(
-    ("way", "cap", "standing", "full"),
+    ("way", "cap", "use", "full"),
     [
-        ("scan", None, Standing(used=10), False),
-        ("scan", None, Standing(used=11), True),
-        ("page", 4, Standing(used=4, code_used=3), False),
-        ("page", 4, Standing(used=4, code_used=4), True),
-        ("device", None, Standing(live=10), False),
-        ("device", None, Standing(live=11), True),
-        ("device", None, Standing(live=11, seat=HELD), False),
-        ("server", 4, Standing(live=4, code_live=3), False),
-        ("server", 4, Standing(live=4, code_live=4), True),
-        ("server", 4, Standing(live=4, code_live=4, seat=HELD, in_code=True), False),
-        ("server", 4, Standing(live=4, code_live=4, seat=HELD), True),
-        ("domain", None, Standing(used=99), False),
+        ("scan", None, ItemUse(used=10), False),
+        ("scan", None, ItemUse(used=11), True),
+        ("page", 4, ItemUse(used=4, code_used=3), False),
+        ("page", 4, ItemUse(used=4, code_used=4), True),
+        ("device", None, ItemUse(live=10), False),
+        ("device", None, ItemUse(live=11), True),
+        ("device", None, ItemUse(live=11, seat=HELD), False),
+        ("server", 4, ItemUse(live=4, code_live=3), False),
+        ("server", 4, ItemUse(live=4, code_live=4), True),
+        ("server", 4, ItemUse(live=4, code_live=4, seat=HELD, in_code=True), False),
+        ("server", 4, ItemUse(live=4, code_live=4, seat=HELD), True),
+        ("domain", None, ItemUse(used=99), False),
     ],
 )
 def test_units_and_seats_have_room_up_to_quota_and_grace_and_cap(
-    way: str, cap: int | None, standing: Standing, *, full: bool
+    way: str, cap: int | None, use: ItemUse, *, full: bool
 ) -> None:
-    assert quota_fault(entry(way, cap), standing, 1) == (120 if full else 0)
+    assert quota_fault(entry(way, cap), use, 1) == (120 if full else 0)
 
 
 @pytest.mark.parametrize(
-    ("way", "cap", "standing", "told"),
+    ("way", "cap", "use", "told"),
     [
-        ("page", 4, Standing(used=4, code_used=5), (4, 5)),
-        ("page", 4, Standing(used=11, code_used=4), None),
-        ("page", None, Standing(used=11), None),
-        ("server", 4, Standing(live=4, code_live=4, code_used=9), (4, 4)),
-        ("server", 4, Standing(live=11, code_live=4), None),
-        ("concurrentDevice", 4, Standing(code_live=4), (4, 4)),
-        ("concurrentDevice", 4, Standing(code_live=4, spent=5, live=10, elders=10), None),
+        ("page", 4, ItemUse(used=4, code_used=5), (4, 5)),
+        ("page", 4, ItemUse(used=11, code_used=4), None),
+        ("page", None, ItemUse(used=11), None),
+        ("server", 4, ItemUse(live=4, code_live=4, code_used=9), (4, 4)),
+        ("server", 4, ItemUse(live=11, code_live=4), None),
+        ("concurrentDevice", 4, ItemUse(code_live=4), (4, 4)),
+        ("concurrentDevice", 4, ItemUse(code_live=4, spent=5, live=10, elders=10), None),
     ],
 )
 def test_a_cap_is_told_where_it_alone_speaks_against_an_item(
-    way: str, cap: int | None, standing: Standing, told: tuple[int, int] | None
+    way: str, cap: int | None, use: ItemUse, told: tuple[int, int] | None
 ) -> None:
-    assert quota_fault(entry(way, cap), standing, 1) == 120
-    assert cap_use(entry(way, cap), standing, 1) == told
+    assert quota_fault(entry(way, cap), use, 1) == 120
+    assert cap_use(entry(way, cap), use, 1) == told
 
 
 @pytest.mark.parametrize(
-    ("asked", "cap", "standing", "full"),
+    ("asked", "cap", "use", "full"),
     [
-        (10, None, Standing(live=99, spent=4), False),
-        (11, None, Standing(), True),
-        (2, 4, Standing(code_live=2), False),
-        (2, 4, Standing(code_live=3), True),
-        (3, 4, Standing(code_live=3, seat=HELD._replace(instances=2), in_code=True), False),
-        (4, 4, Standing(code_live=3, seat=HELD._replace(instances=2), in_code=True), True),
-        (2, 4, Standing(code_live=9, seat=HELD._replace(instances=2), in_code=True), False),
-        (2, 4, Standing(code_live=3, seat=HELD._replace(instances=2)), True),
-        (2, None, Standing(live=8, spent=5), False),
-        (2, None, Standing(live=9, spent=5), True),
-        (2, None, Standing(live=99, spent=5, elders=8, seat=HELD._replace(instances=2)), False),
-        (2, None, Standing(live=99, spent=5, elders=9, seat=HELD._replace(instances=2)), True),
-        (3, None, Standing(live=9, spent=5, elders=7, seat=HELD._replace(instances=2)), False),
-        (3, None, Standing(live=10, spent=5, elders=7, seat=HELD._replace(instances=2)), True),
-        (1, None, Standing(live=99, spent=5, elders=9, seat=HELD._replace(instances=2)), False),
+        (10, None, ItemUse(live=99, spent=4), False),
+        (11, None, ItemUse(), True),
+        (2, 4, ItemUse(code_live=2), False),
+        (2, 4, ItemUse(code_live=3), True),
+        (3, 4, ItemUse(code_live=3, seat=HELD._replace(instances=2), in_code=True), False),
+        (4, 4, ItemUse(code_live=3, seat=HELD._replace(instances=2), in_code=True), True),
+        (2, 4, ItemUse(code_live=9, seat=HELD._replace(instances=2), in_code=True), False),
+        (2, 4, ItemUse(code_live=3, seat=HELD._replace(instances=2)), True),
+        (2, None, ItemUse(live=8, spent=5), False),
+        (2, None, ItemUse(live=9, spent=5), True),
+        (2, None, ItemUse(live=99, spent=5, elders=8, seat=HELD._replace(instances=2)), False),
+        (2, None, ItemUse(live=99, spent=5, elders=9, seat=HELD._replace(instances=2)), True),
+        (3, None, ItemUse(live=9, spent=5, elders=7, seat=HELD._replace(instances=2)), False),
+        (3, None, ItemUse(live=10, spent=5, elders=7, seat=HELD._replace(instances=2)), True),
+        (1, None, ItemUse(live=99, spent=5, elders=9, seat=HELD._replace(instances=2)), False),
     ],
 )
 def test_instances_have_room_while_the_overdraft_lasts_and_then_the_eldest(
-    asked: int, cap: int | None, standing: Standing, *, full: bool
+    asked: int, cap: int | None, use: ItemUse, *, full: bool
 ) -> None:
-    assert quota_fault(entry("concurrentInstance", cap), standing, asked) == (120 if full else 0)
+    assert quota_fault(entry("concurrentInstance", cap), use, asked) == (120 if full else 0)
     if asked == 1:
-        assert quota_fault(entry("concurrentDevice", cap), standing, 99) == (120 if full else 0)
+        assert quota_fault(entry("concurrentDevice", cap), use, 99) == (120 if full else 0)
 
 
 @pytest.mark.parametrize(
-    ("way", "standing", "grace", "used"),
+    ("way", "use", "grace", "used"),
     [
-        ("scan", Standing(used=9), False, False),
-        ("scan", Standing(used=10), True, False),
-        ("scan", Standing(used=11), True, True),
-        ("device", Standing(live=9), False, False),
-        ("device", Standing(live=10), True, False),
-        ("device", Standing(live=99, seat=HELD), False, False),
-        ("device", Standing(seat=HELD._replace(grace=True)), True, False),
-        ("concurrentDevice", Standing(live=99, spent=4), False, False),
-        ("concurrentDevice", Standing(spent=5), False, True),
-        ("domain", Standing(used=99), False, False),
+        ("scan", ItemUse(used=9), False, False),
+        ("scan", ItemUse(used=10), True, False),
+        ("scan", ItemUse(used=11), True, True),
+        ("device", ItemUse(live=9), False, False),
+        ("device", ItemUse(live=10), True, False),
+        ("device", ItemUse(live=99, seat=HELD), False, False),
+        ("device", ItemUse(seat=HELD._replace(grace=True)), True, False),
+        ("concurrentDevice", ItemUse(live=99, spent=4), False, False),
+        ("concurrentDevice", ItemUse(spent=5), False, True),
+        ("domain", ItemUse(used=99), False, False),
     ],
 )
-def test_the_next_use_draws_on_grace_from_the_quota_on(
-    way: str, standing: Standing, *, grace: bool, used: bool
-) -> None:
-    assert in_quota_grace(entry(way).item.item, standing) is grace
-    assert used_up(entry(way), standing) is used
+def test_the_next_use_draws_on_grace_from_the_quota_on(way: str, use: ItemUse, *, grace: bool, used: bool) -> None:
+    assert in_quota_grace(entry(way).item.item, use) is grace
+    assert used_up(entry(way), use) is used
 
 
 @pytest.mark.parametrize(

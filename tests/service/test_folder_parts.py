@@ -21,7 +21,7 @@ from lts.service.core.trust import TrustStore
 from lts.service.folder import datafolder, folderstate, mark, placing, restoring
 from lts.service.maintenance import backups, doctor, heads, verify
 from lts.store import feed
-from lts.store.standing import Standing
+from lts.store.watermark import Watermark
 from tests.support.damage import flip
 from tests.support.kit import NOON, Lab, item, lab
 
@@ -128,16 +128,16 @@ def test_archives_that_are_gone_are_counted(tmp_path: Path, lost: list[str], wor
 
 @pytest.mark.parametrize(("time", "words"), [(0, "changes, the last."), (NOON, "the last of 2026-11-25T12:17:43Z.")])
 def test_an_older_database_says_what_it_lacks(tmp_path: Path, time: int, words: str) -> None:
-    found = folderstate._older(tmp_path, Standing(1, (), time), has_log=True)
+    found = folderstate._older(tmp_path, Watermark(1, (), time), has_log=True)
     assert found.endswith(words)
     assert "left out when the folder was copied" not in found
-    assert "left out when the folder was copied" in folderstate._older(tmp_path, Standing(1, (), time), has_log=False)
+    assert "left out when the folder was copied" in folderstate._older(tmp_path, Watermark(1, (), time), has_log=False)
 
 
 def test_a_mark_comes_back_as_it_was_written_and_is_written_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = Standing(3, (("UUID", "incarnation", 7, b"\x01\x02"),), NOON)
+    said = Watermark(3, (("UUID", "incarnation", 7, b"\x01\x02"),), NOON)
     assert mark.read(tmp_path) is None
     kept = mark.Mark(tmp_path)
     assert kept.keep(lambda: said)

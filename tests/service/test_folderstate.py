@@ -49,15 +49,15 @@ def early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         server.load(item(quota=10_000))
         work(server, 1)
         killed_now(server, tmp_path / "early")
-        begun = server.ctx.store.standing().generation
-        while server.ctx.store.standing().generation < begun + 3:
+        begun = server.ctx.store.watermark().generation
+        while server.ctx.store.watermark().generation < begun + 3:
             work(server, 1)
         monkeypatch.setattr(journal, "WAL_PAGES", 4000)
         killed_now(server, tmp_path / "before")
         work(server, 1, 4)
         server.ctx.keep_mark()
         killed_now(server, tmp_path / "late")
-        assert server.ctx.store.standing().generation == begun + 3
+        assert server.ctx.store.watermark().generation == begun + 3
     with lab(tmp_path / "else", TIME, VENDOR) as other:
         other.load(item(quota=10_000))
         work(other, 1, 3)
@@ -256,7 +256,7 @@ def test_what_is_lost_with_a_stray_log_is_nothing_that_the_mark_knew(early: Path
     assert (early / "late" / "data" / "replaced-1" / LOG).exists()
     with lab(early / "late", TIME, VENDOR) as server:
         assert said is not None
-        assert server.ctx.store.standing().time >= said.time - 1
+        assert server.ctx.store.watermark().time >= said.time - 1
 
 
 def test_a_damaged_log_keeps_what_is_before_the_damage_and_lies_whole_in_what_was_replaced(early: Path) -> None:
@@ -335,7 +335,7 @@ def test_a_kill_before_any_write_of_the_database_or_change_of_a_file_is_no_false
             server.load(item(quota=10_000))
             work(server, 1, 12)
             server.ctx.keep_mark()
-            last = server.ctx.store.standing().generation
+            last = server.ctx.store.watermark().generation
         with lab(tmp_path / "made", TIME, VENDOR) as server:
             work(server, 1)
     assert last > 3
@@ -382,9 +382,9 @@ def test_a_commit_costs_one_sync_and_the_mark_is_written_once_a_log(
             work(server, 1, 3)
             marks.clear()
             disk.syncs, commits = 0, server.ctx.store.writer.commits
-            generation = server.ctx.store.standing().generation
+            generation = server.ctx.store.watermark().generation
             work(server, 1, 100)
-            logs = server.ctx.store.standing().generation - generation
+            logs = server.ctx.store.watermark().generation - generation
             assert 0 < logs < 12
             assert len(marks) == logs
             assert disk.syncs <= server.ctx.store.writer.commits - commits + 3 * logs

@@ -18,7 +18,7 @@ from lts.rules.paging import Page
 from lts.service.maintenance import verify
 from lts.service.metering import release
 from lts.service.statistics import devicelist
-from lts.store import archive, marks, records
+from lts.store import archive, likeness, records
 from lts.store.feed import Change
 from lts.store.records import ChangeKind, GrantChange, decode_payload, encode_payload
 from lts.store.transaction import Transaction
@@ -179,7 +179,7 @@ def test_marks_that_came_before_the_upgrade_are_filled_in(tmp_path: Path) -> Non
 
         def fill(tx: Transaction) -> None:
             tx.housekeeping = True
-            marks.fill(tx.db)
+            likeness.fill(tx.db)
 
         server.ctx.store.write(fill)
         assert alike(server) == dict.fromkeys(made, 2)

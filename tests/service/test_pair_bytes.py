@@ -110,7 +110,7 @@ def test_an_unknown_call_is_refused_so_that_its_caller_believes_it_and_nobody_el
 
     line = Caller(send, node.ctx.identity.key, node.me, lambda who: None)
     with pytest.raises(PeerError) as caught:
-        line.call("not-yet", messages.Standing(node.state()), News, 1.0)
+        line.call("not-yet", messages.StateAnswer(node.state()), News, 1.0)
     assert caught.value.code == "peer-path"
     assert duet.main.answering is not None
     status, _, answer = duet.main.answering.answer("not-yet", {**sent[-1], SIGNATURE: ""}, b"")

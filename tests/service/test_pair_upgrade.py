@@ -20,7 +20,7 @@ from lts.rules.usage import TOGETHER
 from lts.service.licensing import archiving
 from lts.service.maintenance import attention
 from lts.service.pair import messages, report
-from lts.service.pair.messages import CopyOffer, CopyRequest, News, Self, State, Welcome
+from lts.service.pair.messages import CopyOffer, CopyRequest, News, Self, ServerState, Welcome
 from lts.store import dialect, records
 from lts.store.records import ChangeKind, decode_payload, encode_payload
 from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture, template
@@ -55,7 +55,7 @@ def start_as_of_before(player: Player) -> None:
     def of_before(to: Self | None = None) -> Self:
         return msgspec.structs.replace(me(to), protocol=1, version="0.1.0", start=0)
 
-    def unnumbered() -> State:
+    def unnumbered() -> ServerState:
         return msgspec.structs.replace(state(), word=0)
 
     def strict(path: str, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, Mapping[str, str], bytes]:

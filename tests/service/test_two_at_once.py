@@ -18,7 +18,7 @@ from lts.service.core import pinned as pinned_module
 from lts.service.core.files import write_private
 from lts.service.core.pinned import PinnedFile
 from lts.service.pair import meeting, messages
-from lts.service.pair.messages import Standing
+from lts.service.pair.messages import StateAnswer
 from lts.service.pair.node import Node
 from tests.service.conftest import with_one_item
 from tests.support.duet import URLS, Duet, copy_of, in_step
@@ -126,7 +126,7 @@ def test_who_is_promoted_does_not_give_way(duet: Duet, monkeypatch: pytest.Monke
     if asked:
         assert duet.standby.answering is not None
         monkeypatch.setattr(duet.standby.answering._sessions, "hear", lambda *of: None)
-        duet.standby.answering._give_way("", messages.encode(Standing(main.state())))
+        duet.standby.answering._give_way("", messages.encode(StateAnswer(main.state())))
     else:
         main.ctx.status = rules.SERVING
         node.heard(main.state())

@@ -23,15 +23,15 @@ from lts.store import (
     exchange,
     feed,
     integrity,
-    marks,
+    likeness,
     meta,
     pair,
     replay,
     schema,
     seats,
-    standing,
     store,
     summary,
+    watermark,
     writer,
 )
 from lts.store.devicelist import Wanted
@@ -39,9 +39,9 @@ from lts.store.feed import Row
 from lts.store.integrity import Fault
 from lts.store.recent import Recent
 from lts.store.records import SHAPES, ChangeKind, EventChange, GrantChange, Record, SeatRecord, encode_payload
-from lts.store.standing import EMPTY, OLDER, OTHER, Standing
 from lts.store.store import Store
 from lts.store.transaction import Epoch, Transaction
+from lts.store.watermark import EMPTY, OLDER, OTHER, Watermark
 from tests.support.kit import NOON, Lab, item
 
 
@@ -167,7 +167,7 @@ def test_a_database_is_told_in_words(server: Lab) -> None:
 def test_a_standing_is_compared_with_what_was_said_of_it(server: Lab) -> None:
     note(server, 5)
     with server.ctx.store.reader() as db:
-        here = standing.of(db)
+        here = watermark.of(db)
         [(uuid, incarnation, serial, digest)] = here.positions
         before = feed.hash_at(db, 1, serial - 1)
         assert before is not None
@@ -188,10 +188,10 @@ def test_a_standing_is_compared_with_what_was_said_of_it(server: Lab) -> None:
             (((*me, serial, digest),), -1, None),
         ]
         for positions, later, expected in cases:
-            said = Standing(here.generation + later, positions, 0)
-            assert standing.lag(db, here, said) == expected, (positions, later)
-        assert standing.lag(db, EMPTY, here) == OLDER
-        assert standing.lag(db, EMPTY, EMPTY) is None
+            said = Watermark(here.generation + later, positions, 0)
+            assert watermark.lag(db, here, said) == expected, (positions, later)
+        assert watermark.lag(db, EMPTY, here) == OLDER
+        assert watermark.lag(db, EMPTY, EMPTY) is None
 
 
 def test_what_is_shown_of_a_row_is_short() -> None:
@@ -272,10 +272,10 @@ def test_marks_that_were_sent_before_the_upgrade_are_taken_the_lowest_of_each_de
     for serial, (given, mark) in enumerate(told, 1):
         payload = encode_payload(GrantChange(1, given, 1, 1, 0, None, (), mark))
         db.execute("INSERT INTO changes VALUES (1, ?, 0, ?, ?, x'')", (serial, ChangeKind.GRANT, payload))
-    marks.fill(db)
+    likeness.fill(db)
     assert [row[0] for row in db.execute("SELECT mark FROM devices ORDER BY id")] == [7, None, None]
     db.execute("UPDATE devices SET mark = 7 WHERE id = 3")
-    assert marks.alike(db, [1, 2, 3, 4]) == {1: 1, 2: 0, 3: 1, 4: 0}
+    assert likeness.alike(db, [1, 2, 3, 4]) == {1: 1, 2: 0, 3: 1, 4: 0}
     db.close()
 
 

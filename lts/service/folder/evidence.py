@@ -9,7 +9,7 @@ from pathlib import Path
 from lts.protocol import iso
 from lts.rules.clock import TOLERATED_BACK_SECONDS
 from lts.service.core import identity, pinned
-from lts.store import audit, database, feed, meta, standing
+from lts.store import audit, database, feed, meta, watermark
 from lts.store.store import DATABASE
 
 
@@ -17,7 +17,7 @@ def faults(folder: Path) -> list[str]:
     """One sentence for each. Raises DataFolderError where the folder cannot be looked at."""
     me, path = identity.load(folder), folder / DATABASE
     with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
-        here, kept = standing.of(db), meta.highest_time(db)
+        here, kept = watermark.of(db), meta.highest_time(db)
         newest = feed.newest_time(db, me.uuid, me.incarnation)
         doubted = audit.count(db, audit.Wanted(actions=("clock-ahead",), since=kept))
     found = []

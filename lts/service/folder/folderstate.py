@@ -13,9 +13,9 @@ from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, not_read
 from lts.service.folder import mark, placing
-from lts.store import archive, database, integrity, meta, standing, wal
-from lts.store.standing import OTHER, Standing
+from lts.store import archive, database, integrity, meta, wal, watermark
 from lts.store.store import DATABASE, DATABASE_FILES
+from lts.store.watermark import OTHER, Watermark
 
 LOG = DATABASE_FILES[1]
 _WAYS = (
@@ -87,12 +87,12 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     has_log = (folder / LOG).exists() and (folder / LOG).stat().st_size > 0
     if has_log and not in_use and (torn := _log_damage(folder)):
         return torn
-    own = standing.generation_of_file(path) if has_log and not in_use else None
+    own = watermark.generation_of_file(path) if has_log and not in_use else None
     try:
         with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
-            here = standing.of(db)
-            lag = standing.lag(db, here, said) if said else None
-            damaged = meta.damage(db) if standing.names(db) else None
+            here = watermark.of(db)
+            lag = watermark.lag(db, here, said) if said else None
+            damaged = meta.damage(db) if watermark.names(db) else None
     except DatabaseDamaged:
         if own is not None and said and _holds_without_log(path, said):
             return _stray(folder)
@@ -130,15 +130,15 @@ def _log_damage(folder: Path) -> Untrue | None:
 def _is_further_alone(path: Path) -> bool:
     """Whether the database without its log has all that it shows with it, as where the log was put into it already."""
     with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
-        here = standing.of(db)
+        here = watermark.of(db)
     return _holds_without_log(path, here)
 
 
-def _holds_without_log(path: Path, said: Standing) -> bool:
+def _holds_without_log(path: Path, said: Watermark) -> bool:
     """Whether the database alone is whole, and all that was said of it."""
     try:
         with contextlib.closing(database.open_alone(path)) as db, database.faults_told(path):
-            return not integrity.faults(db) and standing.lag(db, standing.of(db), said) is None
+            return not integrity.faults(db) and watermark.lag(db, watermark.of(db), said) is None
     except DataFolderError:
         return False
 
@@ -155,13 +155,13 @@ def _other(folder: Path) -> str:
     return f"{folder / DATABASE} is not the database of which {mark.FILE} beside it tells."
 
 
-def _older(folder: Path, said: Standing, *, has_log: bool) -> str:
+def _older(folder: Path, said: Watermark, *, has_log: bool) -> str:
     lost = "" if has_log else f"; {LOG} is not there, and may have been left out when the folder was copied"
     when = f" of {iso(said.time)}" if said.time else ""
     return f"{folder / DATABASE} is older than {mark.FILE} beside it says: it lacks changes, the last{when}{lost}."
 
 
-def _identity_fault(folder: Path, me: identity.Identity, here: Standing, said: Standing | None) -> Untrue | None:
+def _identity_fault(folder: Path, me: identity.Identity, here: Watermark, said: Watermark | None) -> Untrue | None:
     if me.feed == identity.BEGUN and said is None:
         return Untrue(
             f"{folder / mark.FILE} is missing though this data folder was in use, so nobody can tell whether the"
@@ -177,7 +177,7 @@ def _identity_fault(folder: Path, me: identity.Identity, here: Standing, said: S
 def _fault_of_first_release(folder: Path, me: identity.Identity) -> Untrue | None:
     """LTS 0.1.0 wrote no mark, and named its origin in the database whenever it opened it."""
     with contextlib.closing(database.open_in_use(folder / DATABASE)) as db:
-        known = {uuid for uuid, _ in standing.names(db)}
+        known = {uuid for uuid, _ in watermark.names(db)}
     if not known:
         return Untrue(
             f"{folder / DATABASE} holds nothing though this data folder was in use; {LOG} may have been left out when"

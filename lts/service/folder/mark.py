@@ -17,7 +17,7 @@ from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.core.files import not_read, write_private
 from lts.store.sql import SqliteError
-from lts.store.standing import Standing
+from lts.store.watermark import Watermark
 from lts.strictjson import strict_json
 
 log = logging.getLogger("lts.datafolder")
@@ -30,30 +30,30 @@ class Mark:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._lock = threading.Lock()
-        self._last: Standing | None = None
+        self._last: Watermark | None = None
 
-    def keep(self, look: Callable[[], Standing]) -> bool:
+    def keep(self, look: Callable[[], Watermark]) -> bool:
         """State what `look` finds durable. False, with a line in the log, where that cannot be done now: the mark
         before it still holds. Never raises: it is called between a commit and its answers."""
         with self._lock:
             try:
-                standing = look()
-                if standing != self._last:
-                    write_private(self._path, _encode(standing))
-                    self._last = standing
+                watermark = look()
+                if watermark != self._last:
+                    write_private(self._path, _encode(watermark))
+                    self._last = watermark
             except (OSError, SqliteError) as error:
                 log.warning("%s cannot be written: %s", self._path, error)
                 return False
             return True
 
 
-def _encode(standing: Standing) -> bytes:
-    positions = [(uuid, incarnation, serial, digest.hex()) for uuid, incarnation, serial, digest in standing.positions]
-    fields = {"generation": standing.generation, "time": standing.time, "positions": positions}
+def _encode(watermark: Watermark) -> bytes:
+    positions = [(uuid, incarnation, serial, digest.hex()) for uuid, incarnation, serial, digest in watermark.positions]
+    fields = {"generation": watermark.generation, "time": watermark.time, "positions": positions}
     return json.dumps(fields, indent=1).encode("utf-8")
 
 
-def read(folder: Path) -> Standing | None:
+def read(folder: Path) -> Watermark | None:
     """What the mark of a data folder states, None where there is none. Raises ValueError where it is damaged,
     DataFolderError where it cannot be read at all."""
     path = folder / FILE
@@ -63,7 +63,7 @@ def read(folder: Path) -> Standing | None:
             (str(uuid), str(incarnation), int(serial), bytes.fromhex(digest))
             for uuid, incarnation, serial, digest in fields["positions"]
         )
-        return Standing(int(fields["generation"]), positions, int(fields["time"]))
+        return Watermark(int(fields["generation"]), positions, int(fields["time"]))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -17,7 +17,7 @@ from lts.rules.seats import CONCURRENT_WAYS
 from lts.service.core.context import Context, request_id
 from lts.service.core.refusals import NOT_KEPT, RefusedRequest
 from lts.service.metering import clones
-from lts.service.metering.standing import held_items, standing_of
+from lts.service.metering.itemuse import held_items, use_of
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
 from lts.store.writer import Waiting
@@ -129,7 +129,7 @@ def decide(
         clone = clones.refuse(tx, device, step, now)
         return Decided(code, Decision((), 151, ()), None, "", CertificateChain(), clone)
     number = device.key if device else None
-    look_up = standing_of(tx, code, number, now, item_now, ctx.clock.seat_time(now))
+    look_up = use_of(tx, code, number, now, item_now, ctx.clock.seat_time(now))
     held = held_items(tx, code, number)
     decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:

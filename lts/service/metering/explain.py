@@ -16,7 +16,7 @@ from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.service.licensing.licenses import item_use
 from lts.service.metering import authorize, clones
-from lts.service.metering.standing import standing_of
+from lts.service.metering.itemuse import use_of
 from lts.store import devices, seats
 from lts.store.snapshot import Snapshot
 
@@ -52,7 +52,7 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
     if device is not None and authorize.token_step(device, token, now).cloned:
         refusal = clones.refusal()
         return {"code": refusal.code, "detail": refusal.detail, "items": []}
-    look_up = standing_of(view, code, device.key if device else None, now, item_now, ctx.clock.seat_time(now))
+    look_up = use_of(view, code, device.key if device else None, now, item_now, ctx.clock.seat_time(now))
     decision = rules.decide(code, request, look_up, now, item_now)
     return {
         "handshakeCode": code.name,

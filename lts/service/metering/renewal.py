@@ -8,10 +8,10 @@ from lts.errors import Refusal
 from lts.protocol import Lease, LeaseItem
 from lts.rules import admission, asked
 from lts.rules import authorize as rules
-from lts.rules.authorize import Granted, Standing, has_seat
+from lts.rules.authorize import Granted, ItemUse, has_seat
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.clonetokens import TokenStep
-from lts.service.metering.standing import held_items, standing_of
+from lts.service.metering.itemuse import held_items, use_of
 from lts.store.transaction import Transaction
 
 
@@ -26,14 +26,14 @@ def renewal(
     now: int,
     item_now: int,
     seat_now: int,
-    so_far: Mapping[int, Standing],
+    so_far: Mapping[int, ItemUse],
 ) -> tuple[Granted, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
     same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
     `seat_now` and `so_far` as in standing_of."""
     if not may_renew(lease, code, step, issuer):
         return ()
-    look_up = standing_of(tx, code, device, now, item_now, seat_now, so_far)
+    look_up = use_of(tx, code, device, now, item_now, seat_now, so_far)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
@@ -68,7 +68,7 @@ def _is_same(granted: Granted, claim: LeaseItem, item: LicenseItem) -> bool:
 
 
 def _of_items(
-    lease: Lease, code: Code, items: list[LicenseItem], look_up: rules.StandingOf, now: int, item_now: int
+    lease: Lease, code: Code, items: list[LicenseItem], look_up: rules.UseOf, now: int, item_now: int
 ) -> tuple[Granted, ...]:
     """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
     granted = []
@@ -83,14 +83,12 @@ def _of_items(
     return tuple(granted)
 
 
-def _renew_item(
-    standing: Standing, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int
-) -> Granted | None:
+def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int) -> Granted | None:
     if claim.charge_way != entry.item.item.charge_way:
         return None  # what was granted then is not what an authorization would grant now
     needs_seat = has_seat(entry.item.item.charge_way)
-    if needs_seat and (standing.seat is None or standing.seat.grant != claim.grant):
+    if needs_seat and (use.seat is None or use.seat.grant != claim.grant):
         return None
-    if rules.quota_fault(entry, standing, claim.instances):
+    if rules.quota_fault(entry, use, claim.instances):
         return None
-    return rules.grant_item(entry.item, code.key, claim.modules, standing, claim.instances, now, item_now)
+    return rules.grant_item(entry.item, code.key, claim.modules, use, claim.instances, now, item_now)

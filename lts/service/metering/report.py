@@ -11,7 +11,7 @@ from lts.errors import Malformed
 from lts.protocol import FeedPlace, Lease, Receipt, short_results
 from lts.rules import authorize as rules
 from lts.rules import usage, workload
-from lts.rules.authorize import Granted, Standing
+from lts.rules.authorize import Granted, ItemUse
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.clonetokens import TokenStep
 from lts.rules.notices import ERROR, Notice
@@ -29,9 +29,9 @@ from lts.service.metering.authorize import (
     token_step,
 )
 from lts.service.metering.counting import Counting, Sender, count, has_room_apart, in_order
+from lts.service.metering.itemuse import NO_USE, counted
 from lts.service.metering.leased import leased, not_held
 from lts.service.metering.renewal import may_renew, renewal
-from lts.service.metering.standing import NOTHING, counted
 from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
@@ -170,8 +170,8 @@ class _LimitPassed(Exception):
 class _Tried:
     """What a try that raised _LimitPassed found counted of the lease's items, by number, and what it made of that."""
 
-    before: Mapping[int, Standing] = NOTHING
-    after: Mapping[int, Standing] = NOTHING
+    before: Mapping[int, ItemUse] = NO_USE
+    after: Mapping[int, ItemUse] = NO_USE
 
 
 def _finish(
@@ -246,8 +246,8 @@ def _record(
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
     reached = None if ctx.restored_noticed else _reached_elsewhere(tx, ctx, lease)
     number = device.key if device else None
-    before = _counted(tx, code, held, now, item_now) if tried.after else NOTHING
-    so_far = tried.after if before == tried.before else NOTHING  # others may have reported since
+    before = _counted(tx, code, held, now, item_now) if tried.after else NO_USE
+    so_far = tried.after if before == tried.before else NO_USE  # others may have reported since
     seat_now = ctx.clock.seat_time(now)
     renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, seat_now, so_far)
     to_check = not so_far and may_renew(lease, code, step, ctx.leases.issuer)
@@ -371,13 +371,13 @@ def _warn_restored(ctx: Context) -> None:
     ctx.warnings.append(Notice(RESTORED, sentence, ERROR))
 
 
-def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, Standing]:
+def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, ItemUse]:
     """What is counted so far of those items whose counts a report can raise, by number."""
     entries = {item.key: _entry(code, item) for item in items if rules.is_counted(item.item)}
     return {key: counted(tx, code, entry, now, item_now) for key, entry in entries.items()}
 
 
-def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, Standing]) -> list[tuple[bool, bool]]:
+def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, ItemUse]) -> list[tuple[bool, bool]]:
     """All that counts can change in a decision: which of the items are used up, or in grace."""
     found = [(_entry(code, item), counts[item.key]) for item in items if item.key in counts]
     return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.item, so_far)) for entry, so_far in found]

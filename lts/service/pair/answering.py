@@ -14,7 +14,7 @@ from lts.rules.vendorkey import fingerprint
 from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handing, messages
 from lts.service.pair.giving import Giving
-from lts.service.pair.messages import News, Poll, Problem, Standing, TakeOver
+from lts.service.pair.messages import News, Poll, Problem, StateAnswer, TakeOver
 from lts.service.pair.node import Node
 from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions, number_in
 from lts.store import dialect, exchange, feed
@@ -170,7 +170,7 @@ class Answering:
         )
 
     def _give_way(self, session: str, body: bytes) -> bytes:
-        node, word = self._node, messages.decode(body, Standing).state.word
+        node, word = self._node, messages.decode(body, StateAnswer).state.word
         self._hear(session, word)
         with node.changing:
             if rules.is_outdated(word, node.peer.newest):
@@ -178,7 +178,7 @@ class Answering:
             if node.role == rules.MAIN:
                 raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
             node.give_way("the main is back")
-            return messages.encode(Standing(node.answer()))
+            return messages.encode(StateAnswer(node.answer()))
 
     def _copy(self, session: str, body: bytes) -> bytes:
         if self._node.peer.protocol < rules.PROTOCOL:
@@ -189,7 +189,7 @@ class Answering:
     def _take_over(self, session: str, body: bytes) -> bytes:
         asked = messages.decode(body, TakeOver)
         self._hear(session, asked.state.word)
-        return messages.encode(Standing(handing.take_over(self._node, asked)))
+        return messages.encode(StateAnswer(handing.take_over(self._node, asked)))
 
 
 def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:

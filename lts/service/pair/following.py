@@ -9,7 +9,7 @@ from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
 from lts.service.pair import delegating, handing, joining, meeting, messages
 from lts.service.pair.caller import Caller, Send
-from lts.service.pair.messages import News, Poll, Standing, State
+from lts.service.pair.messages import News, Poll, ServerState, StateAnswer
 from lts.service.pair.node import Node
 from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store import pair, records
@@ -152,7 +152,7 @@ class Following:
                     self._begin_to_serve(news.state, asked)
         return True
 
-    def _join(self, mine: State, theirs: State) -> bool:
+    def _join(self, mine: ServerState, theirs: ServerState) -> bool:
         """Two feeds that did not begin as one. Whether to go on (the other one will take a copy of this one's)."""
         node = self._node
         if theirs.family and mine.bare and (node.role == STANDBY or not theirs.bare):
@@ -205,7 +205,7 @@ class Following:
             node.begin_epoch(tx, "merge")
         return taken
 
-    def _begin_to_serve(self, theirs: State, asked: float) -> None:
+    def _begin_to_serve(self, theirs: ServerState, asked: float) -> None:
         """The main has everything: let the other one give way if it serves, take the rest, and serve."""
         node = self._node
         limit = min(node.limit, theirs.limit)
@@ -222,16 +222,16 @@ class Following:
             return
         node.ctx.store.try_storing()  # a server that cannot serve must not let the other give way
         asked = node.elapsed()
-        standing = self._line.call(messages.GIVE_WAY, Standing(node.state()), Standing, TIMEOUT_SECONDS)
-        node.heard(standing.state)
-        node.peer.said = standing.state.word
-        while not self._has(standing.state.have):
+        answer = self._line.call(messages.GIVE_WAY, StateAnswer(node.state()), StateAnswer, TIMEOUT_SECONDS)
+        node.heard(answer.state)
+        node.peer.said = answer.state.word
+        while not self._has(answer.state.have):
             news = self._ask()
             self._store(news)
-            if not news.changes and not self._has(standing.state.have):
+            if not news.changes and not self._has(answer.state.have):
                 raise PeerError("peer-feed", "The other server did not give all that it had.")
         if rules.fresh_word(node.elapsed() - asked, limit):
-            node.serve("hand-back", standing.state.word)
+            node.serve("hand-back", answer.state.word)
 
     def _has(self, have: list[Position]) -> bool:
         mine = messages.serials(self._node.ctx.store.positions())

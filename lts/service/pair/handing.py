@@ -12,7 +12,7 @@ from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING
 from lts.service.pair import meeting, messages
 from lts.service.pair.caller import Caller, Send
-from lts.service.pair.messages import Standing, State, TakeOver, serials
+from lts.service.pair.messages import ServerState, StateAnswer, TakeOver, serials
 from lts.service.pair.node import Node
 from lts.service.pair.starts import COPIED, TWO_STARTS
 
@@ -96,7 +96,7 @@ class Handing:
             if again:
                 time.sleep(TRY_SECONDS)
             try:
-                standing = self._line.call(messages.TAKE_OVER, self._request(reason), Standing, ASK_SECONDS)
+                answer = self._line.call(messages.TAKE_OVER, self._request(reason), StateAnswer, ASK_SECONDS)
             except PeerError as error:
                 log.warning("the other server was asked to serve: %s", error.detail)
                 if error.code not in REFUSED:
@@ -106,7 +106,7 @@ class Handing:
                     return False
                 continue
             self._node.handed.pending = 0
-            self._node.heard(standing.state)
+            self._node.heard(answer.state)
             log.warning("the other server serves clients from now on")
             return True
         return False
@@ -128,7 +128,7 @@ class Handing:
         return rules.may_take_back(since_well, None if back is None else now - back)
 
 
-def take_over(node: Node, asked: TakeOver) -> State:
+def take_over(node: Node, asked: TakeOver) -> ServerState:
     """The main has stopped serving and asks this standby to. Raises PeerError, with a code of REFUSED, where this one
     does not begin to and never will by this request."""
     with node.changing:

@@ -48,7 +48,7 @@ class Welcome(msgspec.Struct):
     session: str
 
 
-class State(msgspec.Struct, kw_only=True):
+class ServerState(msgspec.Struct, kw_only=True):
     """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
     there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
@@ -70,7 +70,7 @@ class Poll(msgspec.Struct, kw_only=True):
     """Give me what I lack, or wait `wait` seconds for it; `certified_until` is the end of the caller's delegation,
     `refusals` the number given with the last refused requests."""
 
-    state: State
+    state: ServerState
     wait: float
     limit: int
     certified_until: int = 0
@@ -82,7 +82,7 @@ class News(msgspec.Struct, kw_only=True):
     `complete`: there were no more. `certificates` renew the caller's delegation until `until`. `refused` are requests
     refused by the sender that the caller has not, `refusals` the number to ask on with."""
 
-    state: State
+    state: ServerState
     origins: list[tuple[str, str]]
     changes: list[Change]
     heads: list[HeadAt]
@@ -93,17 +93,17 @@ class News(msgspec.Struct, kw_only=True):
     refused: list[RefusedRequest] = []
 
 
-class Standing(msgspec.Struct):
+class StateAnswer(msgspec.Struct):
     """Where a server stands that was told to give way, or to take over."""
 
-    state: State
+    state: ServerState
 
 
 class TakeOver(msgspec.Struct):
     """I have stopped serving: serve in my place. `after` is the number of your last word to me, `reason` why, as it
     stands in the epoch that begins."""
 
-    state: State
+    state: ServerState
     after: int
     reason: str
 

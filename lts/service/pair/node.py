@@ -26,7 +26,7 @@ from lts.service.core.pinned import PinnedFile
 from lts.service.folder.datafolder import archives_folder
 from lts.service.pair import meeting, standin
 from lts.service.pair.confirming import Confirming
-from lts.service.pair.messages import Self, State
+from lts.service.pair.messages import Self, ServerState
 from lts.service.pair.peer import SHARED_FAULTS, Handed, Peer
 from lts.service.pair.starts import Starts
 from lts.store import exchange, feed, pair, records
@@ -112,7 +112,7 @@ class Node:
             delegation=held.certificates[1] if held is not None else "",
         )
 
-    def state(self) -> State:
+    def state(self) -> ServerState:
         """Where this server stands; each is numbered, so that what it says and what it does are in one order."""
         store = self.ctx.store
         if self._bare:
@@ -121,7 +121,7 @@ class Node:
         with self.changing:
             self._word += 1
             word, status = self._word, self.ctx.status
-        return State(
+        return ServerState(
             word=word,
             status=status,
             now=self.ctx.clock.now(),
@@ -133,7 +133,7 @@ class Node:
             have=store.positions(),
         )
 
-    def answer(self) -> State:
+    def answer(self) -> ServerState:
         """The same as the answer to a request: what the other asked for before it heard this is not done any more."""
         with self.changing:
             state = self.state()
@@ -147,7 +147,7 @@ class Node:
         self.peer.serves = status == SERVING
         self.peer.word = self.peer.alive = self.elapsed()
 
-    def heard(self, state: State) -> bool:
+    def heard(self, state: ServerState) -> bool:
         """The other server said where it stands; whether this is its newest word. On two lines an older one may come
         later."""
         with self.changing:

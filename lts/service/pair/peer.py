@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lts.rules.pair import PROTOCOL
-from lts.service.pair.messages import Self, State
+from lts.service.pair.messages import Self, ServerState
 
 SHARED_FAULTS = (
     "peer-key-changed",
@@ -34,7 +34,7 @@ class Peer:
     who: Self | None = None
     protocol: int = PROTOCOL
     """What it speaks, as far as it said so."""
-    state: State | None = None
+    state: ServerState | None = None
     newest: int = 0
     """Number of its newest word, of the newest that said that it serves, and of its last answer to a poll."""
     serving: int = 0

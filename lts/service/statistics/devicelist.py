@@ -11,7 +11,7 @@ from lts.rules.catalog import Catalog
 from lts.rules.paging import Page
 from lts.rules.seats import Seat
 from lts.service.core.context import Context
-from lts.store import devicelist, devices, marks, seats
+from lts.store import devicelist, devices, likeness, seats
 from lts.store.devicelist import SORTS, Wanted
 from lts.store.devices import Device
 from lts.store.sql import Connection
@@ -71,7 +71,7 @@ def _known(db: Connection, uuid: UUID) -> Device:
 
 
 def _describe(db: Connection, catalog: Catalog, found: list[Device], now: int) -> list[Json]:
-    alike = marks.alike(db, [device.key for device in found])
+    alike = likeness.alike(db, [device.key for device in found])
     return [_row(db, catalog, device, alike[device.key], now) for device in found]
 
 

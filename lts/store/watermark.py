@@ -14,7 +14,7 @@ from lts.store.transaction import Position
 
 
 @dataclass(frozen=True)
-class Standing:
+class Watermark:
     """The generation of its log, how far it has every origin, and the time of its newest change (UTC seconds, 0 = it
     holds none)."""
 
@@ -34,16 +34,16 @@ def names(db: apsw.Connection) -> list[tuple[str, str]]:
     return [(uuid, incarnation) for _, uuid, incarnation in feed.origin_names(db)]
 
 
-EMPTY = Standing(0, (), 0)
+EMPTY = Watermark(0, (), 0)
 
 
-def of(db: apsw.Connection) -> Standing:
+def of(db: apsw.Connection) -> Watermark:
     """That of an open database as this connection sees it, of any schema this program knows."""
     if not sql.value(db, "PRAGMA user_version"):
         return EMPTY
     heads = [(uuid, incarnation, feed.head(db, key)) for key, uuid, incarnation in feed.origin_names(db)]
     positions = tuple((uuid, incarnation, *head[:2]) for uuid, incarnation, head in heads if head is not None)
-    return Standing(meta.generation(db), positions, feed.highest_time(db))
+    return Watermark(meta.generation(db), positions, feed.highest_time(db))
 
 
 def generation_of_file(path: Path) -> int | None:
@@ -59,8 +59,8 @@ def generation_of_file(path: Path) -> int | None:
 OLDER, OTHER = "older", "other"
 
 
-def lag(db: apsw.Connection, here: Standing, said: Standing) -> str | None:
-    """OLDER when a database that stands `here` lacks what was `said` of it, OTHER when that is another's, else None."""
+def lag(db: apsw.Connection, here: Watermark, said: Watermark) -> str | None:
+    """OLDER when a database that is `here` lacks what was `said` of it, OTHER when that is another's, else None."""
     heads = {position[:2]: position[2:] for position in here.positions}
     known = {(uuid, incarnation): key for key, uuid, incarnation in feed.origin_names(db)} if heads else {}
     found = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from lts.rules.authorize import Standing, StandingOf, used_up
+from lts.rules.authorize import ItemUse, UseOf, used_up
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.licensefile import ChargeWay
 from lts.rules.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat
@@ -13,31 +13,31 @@ from lts.store import seats, usage
 from lts.store.snapshot import View
 
 FEW = 8
-NOTHING: Mapping[int, Standing] = MappingProxyType({})
+NO_USE: Mapping[int, ItemUse] = MappingProxyType({})
 
 
-def standing_of(
+def use_of(
     view: View,
     code: Code,
     device: int | None,
     now: int,
     item_now: int,
     seat_now: int,
-    so_far: Mapping[int, Standing] = NOTHING,
-) -> StandingOf:
-    """A look-up of standings for a device number, None = a device not known yet. `now` is the clock, `item_now` the
+    so_far: Mapping[int, ItemUse] = NO_USE,
+) -> UseOf:
+    """A look-up of uses for a device number, None = a device not known yet. `now` is the clock, `item_now` the
     time for starts and ends of items, `seat_now` that at which seats free themselves, all UTC seconds. `so_far`, by an
     item's number: what `counted` will tell once a report is stored."""
 
-    def count(entry: CodeItem) -> Standing:
+    def count(entry: CodeItem) -> ItemUse:
         return so_far.get(entry.item.key) or counted(view, code, entry, now, item_now)
 
-    def look_up(entry: CodeItem) -> Standing:
+    def look_up(entry: CodeItem) -> ItemUse:
         item = entry.item
         if item.item.charge_way in SEAT_WAYS:
-            return _seat_standing(view, code, entry, device, seat_now)
+            return _seat_use(view, code, entry, device, seat_now)
         if item.item.charge_way in CONCURRENT_WAYS:
-            return _concurrent_standing(view, code, entry, device, now, count(entry))
+            return _concurrent_use(view, code, entry, device, now, count(entry))
         return count(entry)
 
     return look_up
@@ -51,12 +51,12 @@ def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
     return () if device is None else seats.newest_of(view.db, device)
 
 
-def counted(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> Standing:
-    """The part of a standing (see `standing_of`) that reports change: units, and what is spent of the overdraft."""
+def counted(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> ItemUse:
+    """The part of a use (see `use_of`) that reports change: units, and what is spent of the overdraft."""
     item = entry.item
     if item.item.charge_way in CONCURRENT_WAYS:
-        return Standing(spent=usage.overdraft_spent(view, item, now, item_now))
-    return Standing(view.sums.get(("item", item.key, 0), 0), view.sums.get(("code", code.key, item.key), 0))
+        return ItemUse(spent=usage.overdraft_spent(view, item, now, item_now))
+    return ItemUse(view.sums.get(("item", item.key, 0), 0), view.sums.get(("code", code.key, item.key), 0))
 
 
 def _held(view: View, device: int | None, item: LicenseItem, now: int, concurrent: bool) -> tuple[Seat | None, int]:
@@ -68,10 +68,10 @@ def _held(view: View, device: int | None, item: LicenseItem, now: int, concurren
     return (seat if seat.live(now) else None), max(seat.grant, first)
 
 
-def _seat_standing(view: View, code: Code, entry: CodeItem, device: int | None, now: int) -> Standing:
+def _seat_use(view: View, code: Code, entry: CodeItem, device: int | None, now: int) -> ItemUse:
     item = entry.item.key
     seat, peak = _held(view, device, entry.item, now, False)
-    return Standing(
+    return ItemUse(
         live=seats.live(view, item, 0, now),
         code_live=seats.live(view, item, code.key, now) if entry.cap is not None else 0,
         seat=seat,
@@ -80,9 +80,7 @@ def _seat_standing(view: View, code: Code, entry: CodeItem, device: int | None, 
     )
 
 
-def _concurrent_standing(
-    view: View, code: Code, entry: CodeItem, device: int | None, now: int, counts: Standing
-) -> Standing:
+def _concurrent_use(view: View, code: Code, entry: CodeItem, device: int | None, now: int, counts: ItemUse) -> ItemUse:
     item = entry.item
     seat, peak = _held(view, device, item, now, True)
     overused = used_up(entry, counts)
