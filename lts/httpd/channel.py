@@ -86,7 +86,7 @@ class Task(_WSGITask):  # type: ignore[misc]  # see above
         self.content_bytes_written = len(data)
 
 
-class Refused(_ErrorTask):  # type: ignore[misc]  # see above
+class RefusalTask(_ErrorTask):  # type: ignore[misc]  # see above
     """What waitress refuses by itself, in the words of the one error handler."""
 
     def execute(self) -> None:
@@ -144,7 +144,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     """
 
     task_class = Task
-    error_task_class = Refused
+    error_task_class = RefusalTask
     outbufs: list[Any]
     linger = False
     """Whether the client may still be sending what was refused."""

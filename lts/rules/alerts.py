@@ -59,25 +59,25 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Told:
+class AlertedLevel:
     """The highest level of a measure that was told and is no news now, with the quota of then."""
 
     level: int = 0
     quota: int = 0
 
 
-NOTHING = Told()
+NEVER_ALERTED = AlertedLevel()
 
 
-def judge(measure: Measure, told: Told) -> tuple[Told, int | None]:
+def judge(measure: Measure, told: AlertedLevel) -> tuple[AlertedLevel, int | None]:
     """What is told of a measure afterwards, and the level that is news, None when nothing is."""
     kept = 0
     if measure.quota <= told.quota or not told.level:
         kept = max((n for n in measure.levels if n <= told.level and measure.holds(n)), default=0)
     reached = max((n for n in measure.levels if measure.reaches(n)), default=0)
     if reached > kept:
-        return Told(reached, measure.quota), reached
-    return (Told(kept, max(told.quota, measure.quota)) if kept else NOTHING), None
+        return AlertedLevel(reached, measure.quota), reached
+    return (AlertedLevel(kept, max(told.quota, measure.quota)) if kept else NEVER_ALERTED), None
 
 
 def _keys(kind: str, item: Json) -> tuple[str, str]:

@@ -73,7 +73,7 @@ class ItemUse(NamedTuple):
     in_code: bool = False
 
 
-class Granted(NamedTuple):
+class Grant(NamedTuple):
     """One item of a decision, with the device's seat after it; `lease_end` in UTC seconds."""
 
     item: LicenseItem
@@ -90,7 +90,7 @@ class Decision(NamedTuple):
     by the item's number those against which the code's cap alone speaks.
     """
 
-    granted: tuple[Granted, ...]
+    granted: tuple[Grant, ...]
     code: int
     tried: tuple[tuple[LicenseItem, int], ...]
     caps: Mapping[int, CapUse] = MappingProxyType({})
@@ -135,7 +135,7 @@ def decide(
             known[key] = _candidate(entry, fault, request, coverable, use_of, item_now)
         return known[key]
 
-    def granted(chosen: _Choice) -> tuple[Granted, ...]:
+    def granted(chosen: _Choice) -> tuple[Grant, ...]:
         return tuple(
             [
                 grant_item(c.entry.item, code.key, modules, c.use, request.instances, now, item_now)
@@ -388,7 +388,7 @@ def grant_item(
     instances: int,
     now: int,
     item_now: int,
-) -> Granted:
+) -> Grant:
     """The seat and lease of an item that is granted or renewed at `now`."""
     item, held = entry.item, use.seat
     quota_grace = in_quota_grace(item, use)
@@ -407,4 +407,4 @@ def grant_item(
         instances=instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
     )
     grace = quota_grace or in_expiry_grace(item, item_now)
-    return Granted(entry, modules, grace, seat, lease)
+    return Grant(entry, modules, grace, seat, lease)

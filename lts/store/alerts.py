@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from lts.rules.alerts import Told
+from lts.rules.alerts import AlertedLevel
 from lts.store import audit, pair, sql
 from lts.store.records import AlertChange, DeliveryChange
 from lts.store.transaction import Transaction
@@ -72,9 +72,11 @@ def deliver(tx: Transaction, record: DeliveryChange, time: int) -> None:
     )
 
 
-def told(db: apsw.Connection) -> dict[str, Told]:
+def told(db: apsw.Connection) -> dict[str, AlertedLevel]:
     """What was told, by the key of the measure."""
-    return {key: Told(level, base) for key, level, base in sql.rows(db, "SELECT key, level, base FROM alert_levels")}
+    return {
+        key: AlertedLevel(level, base) for key, level, base in sql.rows(db, "SELECT key, level, base FROM alert_levels")
+    }
 
 
 def unseen(db: apsw.Connection, actions: Iterable[str]) -> list[audit.Line]:

@@ -31,7 +31,7 @@ STORAGE_FAULTS = (
 )
 
 
-class Waiting(Generic[T]):
+class PendingWrite(Generic[T]):
     __slots__ = ("_woken", "_writer", "done", "error", "operation", "outcome", "sleeps")
 
     def __init__(self, writer: Writer, operation: Callable[[Transaction], T]) -> None:
@@ -92,7 +92,7 @@ class Writer:
         self._on_fault = on_fault
         self.faulty = False
         """Whether the last group that had something to store could not store it."""
-        self._queue: list[Waiting[Any]] = []
+        self._queue: list[PendingWrite[Any]] = []
         self._lock = threading.Lock()
         self._led = False
         self._stopping = False
@@ -111,12 +111,12 @@ class Writer:
         return len(self._queue)
 
     def run(self, operation: Callable[[Transaction], T]) -> T:
-        """Run `operation` and return its result once it is durable, see Waiting.result."""
+        """Run `operation` and return its result once it is durable, see PendingWrite.result."""
         return self.submit(operation).result()
 
-    def submit(self, operation: Callable[[Transaction], T]) -> Waiting[T]:
+    def submit(self, operation: Callable[[Transaction], T]) -> PendingWrite[T]:
         """Hand `operation` over; it is run at the latest with the next group. Raises CannotStore when stopping."""
-        waiting = Waiting(self, operation)
+        waiting = PendingWrite(self, operation)
         with self._lock:
             if self._stopping:
                 raise CannotStore("The server is stopping.")
@@ -136,7 +136,7 @@ class Writer:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._db.close()
 
-    def work_off(self, waiting: Waiting[Any]) -> None:
+    def work_off(self, waiting: PendingWrite[Any]) -> None:
         """Return once `waiting` is done: lead the next group, or sleep while another thread leads."""
         with self._lock:
             if waiting.done:
@@ -148,7 +148,7 @@ class Writer:
         while not waiting.done:
             self._lead(waiting)
 
-    def _lead(self, leader: Waiting[Any]) -> None:
+    def _lead(self, leader: PendingWrite[Any]) -> None:
         """Run what waits as one group, wake those it was for, and let one who still sleeps lead next.
 
         An operation whose result nobody asks for (its client has gone) is run with the others, but never leads.
@@ -174,7 +174,7 @@ class Writer:
                 if done.sleeps and done is not leader:
                     done.wake()
 
-    def _run_group(self, group: list[Waiting[Any]]) -> None:
+    def _run_group(self, group: list[PendingWrite[Any]]) -> None:
         try:
             self._commit(group)
         except STORAGE_FAULTS as error:
@@ -190,13 +190,13 @@ class Writer:
                 waiting.error = None
                 self._run_group([waiting])
 
-    def _fail(self, group: list[Waiting[Any]], *words: str, cause: Exception | None = None) -> None:
+    def _fail(self, group: list[PendingWrite[Any]], *words: str, cause: Exception | None = None) -> None:
         for waiting in group:
             if waiting.error is None:
                 waiting.error = CannotStore(*words)
                 waiting.error.__cause__ = cause
 
-    def _commit(self, group: list[Waiting[Any]]) -> None:
+    def _commit(self, group: list[PendingWrite[Any]]) -> None:
         tx = Transaction(self._db, self._memory)
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -227,7 +227,7 @@ class Writer:
                 self._on_log()
 
 
-def _run(waiting: Waiting[Any], tx: Transaction) -> None:
+def _run(waiting: PendingWrite[Any], tx: Transaction) -> None:
     before = len(tx.rows)
     try:
         waiting.outcome = waiting.operation(tx)

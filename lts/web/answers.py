@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 
 from lts import __version__
 from lts.protocol import REPORT_INTERVAL_SECONDS, iso
-from lts.service.metering.authorize import Authorized
-from lts.service.metering.report import Reported
+from lts.service.metering.authorize import AuthorizeOutcome
+from lts.service.metering.report import ReportOutcome
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 JwsAnswer = Annotated[str, Meta(description="Compact JWS")]
@@ -92,7 +92,7 @@ class Problem(Struct, rename="camel", omit_defaults=True):
     field: str | None = None
 
 
-def authorized(done: Authorized, now: int) -> bytes:
+def authorized(done: AuthorizeOutcome, now: int) -> bytes:
     """The body of a granted authorization; `now` in UTC seconds."""
     items = [ItemAnswer(i.item_id, i.charge_way, i.modules, i.grace) for i in done.items]
     return encode(
@@ -111,7 +111,7 @@ def authorized(done: Authorized, now: int) -> bytes:
     )
 
 
-def reported(done: Reported, now: int) -> bytes:
+def reported(done: ReportOutcome, now: int) -> bytes:
     """The body of a recorded report; `now` in UTC seconds."""
     results: list[Any] = [ResultAnswer(*result) for result in done.results]  # type: ignore[arg-type]  # one of the three
     return encode(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.rules import alerts
-from lts.rules.alerts import DEFAULT_LEVELS, NOTHING, Measure, Told, judge
+from lts.rules.alerts import DEFAULT_LEVELS, NEVER_ALERTED, AlertedLevel, Measure, judge
 from lts.rules.forecast import last_day
 from tests.rules.test_lists import item as plain_item
 from tests.support.kit import NOON
@@ -30,7 +30,7 @@ def item(**more: Any) -> dict[str, Any]:
 
 def told_levels(*steps: tuple[int, int]) -> list[int | None]:
     """What is news at each step of (used, quota) with the usual levels and 5 % grace."""
-    told, news = NOTHING, []
+    told, news = NEVER_ALERTED, []
     for used, quota in steps:
         measure = Measure("#1", "k", "quota", used, quota, (60, 80, 100, 105), quota)
         told, level = judge(measure, told)
@@ -47,10 +47,10 @@ def test_a_level_is_told_once_a_jump_at_its_highest_and_again_after_the_quota_gr
 def test_percentages_are_not_rounded_up_and_a_smaller_quota_is_not_forgotten() -> None:
     assert told_levels((5999, 10_000), (6000, 10_000)) == [None, 60]
     smaller = Measure("#1", "k", "quota", 57, 70, (60, 80, 100), 70)
-    assert judge(smaller, Told(80, 100)) == (Told(80, 100), None)
+    assert judge(smaller, AlertedLevel(80, 100)) == (AlertedLevel(80, 100), None)
     grown = Measure("#1", "k", "quota", 57, 200, (60, 80, 100), 200)
-    assert judge(grown, Told(80, 100)) == (NOTHING, None)
-    assert judge(smaller, NOTHING) == (Told(80, 70), 80)
+    assert judge(grown, AlertedLevel(80, 100)) == (NEVER_ALERTED, None)
+    assert judge(smaller, NEVER_ALERTED) == (AlertedLevel(80, 70), 80)
 
 
 def test_a_level_is_news_again_five_points_below() -> None:
@@ -99,23 +99,23 @@ def test_domain_items_and_items_that_authorize_nobody_are_not_watched() -> None:
 
 
 def test_failures_are_looked_at_from_twenty_requests_on() -> None:
-    def news(told: Told, failed: int, every: int) -> tuple[Told, int | None]:
+    def news(told: AlertedLevel, failed: int, every: int) -> tuple[AlertedLevel, int | None]:
         for measure in alerts.failure_measures({(1, "1-a"): (failed, every)}, DEFAULT_LEVELS):
             return judge(measure, told)
         return told, None
 
-    told, level = news(NOTHING, 19, 19)
+    told, level = news(NEVER_ALERTED, 19, 19)
     assert level is None
     told, level = news(told, 10, 20)
     assert level == 40
     told, level = news(told, 5, 10)  # too few to say anything: as it was
     assert (told.level, level) == (40, None)
     told, level = news(told, 0, 0)
-    assert told == NOTHING
+    assert told == NEVER_ALERTED
 
 
 def test_growing_traffic_at_one_rate_of_failures_tells_its_level_once() -> None:
-    told, found = NOTHING, []
+    told, found = NEVER_ALERTED, []
     for every in (100, 110, 121, 133, 146):
         [measure] = alerts.failure_measures({(1, "1-a"): (every // 4, every)}, DEFAULT_LEVELS)
         told, level = judge(measure, told)
@@ -143,8 +143,8 @@ def test_the_end_of_an_item_is_told_in_stages(seconds: int, stage: int) -> None:
     [measure] = alerts.end_measures([item(expiresAt=NOON + seconds, state=state)], NOON)
     assert (measure.value, measure.kind) == (stage, "grace" if stage == 5 else "ends")
     assert (measure.levels, measure.slack) == ((1, 2, 3, 4, 5), 0)
-    assert judge(measure, NOTHING)[1] == (stage or None)
-    assert judge(measure, Told(stage, 0))[1] is None
+    assert judge(measure, NEVER_ALERTED)[1] == (stage or None)
+    assert judge(measure, AlertedLevel(stage, 0))[1] is None
     assert measure.params["graceEnds"] == NOON + seconds + 7 * DAY_SECONDS
 
 
@@ -209,12 +209,12 @@ def test_nothing_used_and_very_little_used_say_nothing() -> None:
 
 
 def test_a_forecast_is_told_once_and_again_after_it_was_over() -> None:
-    def news(told: Told, left: int) -> tuple[Told, int | None]:
+    def news(told: AlertedLevel, left: int) -> tuple[AlertedLevel, int | None]:
         for measure in alerts.forecast_measures([item()], {1: TODAY + left}, TODAY):
             return judge(measure, told)
         return told, None
 
-    told, found = NOTHING, []
+    told, found = NEVER_ALERTED, []
     for left in (30, 14, 15, 13, 21, 14, 22, 14):
         told, level = news(told, left)
         found.append(level)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, slot_of
-from lts.rules.authorize import Decision, Granted, ItemUse, Request, decide, grant_item
+from lts.rules.authorize import Decision, Grant, ItemUse, Request, decide, grant_item
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
@@ -27,7 +27,7 @@ def item(key: int, vendor: str = "vendor", **changes: Any) -> CodeItem:
     return CodeItem(LicenseItem(key, "1", vendor, "o", replace(GOOD, item_id=f"i{key}", **changes)))
 
 
-def given(way: str, standing: ItemUse, instances: int = 1, **changes: Any) -> Granted:
+def given(way: str, standing: ItemUse, instances: int = 1, **changes: Any) -> Grant:
     """What is granted of an item of 10, by the code CODE."""
     entry = item(1, charge_way=way, **changes).item
     return grant_item(entry, CODE, ("QR",), standing, instances, NOON, NOON)

@@ -14,7 +14,7 @@ from lts.protocol import SLOTS_PER_DAY
 from lts.rules import workload
 from lts.rules.usage import OLDEST_DAYS, BadEntry, Entry
 from lts.service.metering import report
-from lts.service.metering.report import Reported
+from lts.service.metering.report import ReportOutcome
 from lts.store import activityrow, records
 from lts.store.records import ChangeKind, decode_payload
 from lts.store.transaction import Transaction
@@ -47,7 +47,7 @@ def many(counts: int = 1) -> list[Entry | BadEntry]:
     ]
 
 
-def told(answer: Reported) -> list[tuple[str | None, str, int | None]]:
+def told(answer: ReportOutcome) -> list[tuple[str | None, str, int | None]]:
     return [(result.slot_text, result.status, result.code) for result in answer.results]
 
 

@@ -14,7 +14,7 @@ import pytest
 from lts.errors import CannotStore, DatabaseDamaged, DataFolderError, Refusal
 from lts.server import opened
 from lts.service.maintenance import verify
-from lts.service.metering.authorize import Authorized
+from lts.service.metering.authorize import AuthorizeOutcome
 from lts.store import database
 from lts.store.records import EventChange
 from lts.store.schema import MIGRATIONS
@@ -95,7 +95,7 @@ def test_a_lock_held_for_a_moment_is_waited_out(tmp_path: Path, monkeypatch: pyt
         code = server.load(item())
         other = apsw.Connection(str(tmp_path / "data" / "lts.db"))
         other.execute("BEGIN IMMEDIATE")
-        done: list[Authorized] = []
+        done: list[AuthorizeOutcome] = []
         waiting = threading.Thread(target=lambda: done.append(server.authorize(code)))
         waiting.start()
         waiting.join(0.3)

@@ -22,8 +22,8 @@ from lts.service.core.context import Context
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize, report
-from lts.service.metering.authorize import Authorized
-from lts.service.metering.report import Reported
+from lts.service.metering.authorize import AuthorizeOutcome
+from lts.service.metering.report import ReportOutcome
 from lts.store import seats, sql
 from lts.store.transaction import Transaction
 from lts.vendor import issuing
@@ -124,7 +124,7 @@ class Lab:
 
     def authorize(
         self, code: str | None = None, device: str | None = None, caller: Caller | None = None, **more: Any
-    ) -> Authorized:
+    ) -> AuthorizeOutcome:
         """Authorize a device (a new one by default) for the product "reader"; `code` "" names none."""
         request = Request(
             device=UUID(device).bytes if device else uuid4().bytes,
@@ -137,12 +137,12 @@ class Lab:
 
     def report(
         self, lease: str, usage: dict[str, int] | None = None, slot: int | None = None, clone_token: str | None = None
-    ) -> Reported:
+    ) -> ReportOutcome:
         """Report one slot (the present one by default)."""
         number = slot_of(self.time.now) if slot is None else slot
         return self.report_many(lease, [entry(number, usage or {})], clone_token)
 
-    def report_many(self, lease: str, entries: list[Entry | BadEntry], clone_token: str | None = None) -> Reported:
+    def report_many(self, lease: str, entries: list[Entry | BadEntry], clone_token: str | None = None) -> ReportOutcome:
         """Report many slots."""
         return report.begin(self.ctx, self.ctx.leases.verify(lease), clone_token, entries, self.time.now).finish()
 

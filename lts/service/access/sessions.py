@@ -24,7 +24,7 @@ _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
-class Begun:
+class NewSession:
     """A session that begins: `secret` goes into the cookie and is kept nowhere else."""
 
     account: Account
@@ -45,12 +45,12 @@ def mark_of(user: dict[str, Any]) -> bytes:
     return hashlib.sha256(str(user["password"]).encode()).digest()[:16]
 
 
-def begin(ctx: Context, name: str, address: str, agent: str, now: int) -> Begun:
+def begin(ctx: Context, name: str, address: str, agent: str, now: int) -> NewSession:
     """A new session of a user whose password has been checked. Raises AdminError, CannotStore."""
     return ctx.store.write(lambda tx: start(tx, name, address, agent, now))
 
 
-def start(tx: Transaction, name: str, address: str, agent: str, now: int) -> Begun:
+def start(tx: Transaction, name: str, address: str, agent: str, now: int) -> NewSession:
     """The operation behind `begin`."""
     user = accounts.users_of(tx.catalog).get(name)
     if user is None:
@@ -58,7 +58,7 @@ def start(tx: Transaction, name: str, address: str, agent: str, now: int) -> Beg
     secret, key = secrets.token_urlsafe(32), secrets.token_hex(8)
     _sweep(tx, name, now)
     stored.put(tx, StoredSession(key, _digest(secret), name, mark_of(user), now, now, address[:64], agent[:200]))
-    return Begun(Account(name, str(user["role"]), name, key), secret)
+    return NewSession(Account(name, str(user["role"]), name, key), secret)
 
 
 def _sweep(tx: Transaction, name: str, now: int) -> None:

@@ -13,7 +13,7 @@ import hmac
 from lts.errors import AdminError
 from lts.rules.accounts import plain_code
 from lts.service.access import accounts, sessions
-from lts.service.access.sessions import Begun, mark_of
+from lts.service.access.sessions import NewSession, mark_of
 from lts.service.core.context import Context
 from lts.store import sessions as stored
 from lts.store.sessions import StoredLink
@@ -36,10 +36,10 @@ def make(ctx: Context, name: str, now: int) -> str:
     return code
 
 
-def use(ctx: Context, code: str, address: str, agent: str, now: int) -> Begun:
+def use(ctx: Context, code: str, address: str, agent: str, now: int) -> NewSession:
     """Begin the session of the link's user and forget the link, in one. Raises AdminError 403 when it does not hold."""
 
-    def operation(tx: Transaction) -> Begun:
+    def operation(tx: Transaction) -> NewSession:
         link = stored.link(tx.db)
         if link is None or not _holds(link, tx, code, now):
             raise AdminError(

@@ -15,7 +15,7 @@ from typing import Any
 
 from lts.protocol import DAY_SECONDS
 from lts.rules import alerts as rules
-from lts.rules.alerts import NOTHING, Measure, Told
+from lts.rules.alerts import NEVER_ALERTED, AlertedLevel, Measure
 from lts.rules.alertwords import PAGES
 from lts.rules.notices import Notice
 from lts.service.alerting import alertsettings
@@ -59,7 +59,7 @@ def _news(
     told = stored.told(db)
     levels, events = _renamed(measures, told), []
     for measure in measures:
-        before = told.get(measure.key, NOTHING)
+        before = told.get(measure.key, NEVER_ALERTED)
         after, level = rules.judge(measure, before)
         if after != before:
             levels.append((measure.key, after.level, after.quota))
@@ -74,12 +74,12 @@ def _news(
     return records.AlertChange(tuple(levels), seen, message if events else "", events, channels if events else ())
 
 
-def _renamed(measures: list[Measure], told: dict[str, Told]) -> list[tuple[str, int, int]]:
+def _renamed(measures: list[Measure], told: dict[str, AlertedLevel]) -> list[tuple[str, int, int]]:
     """What was told under the keys of LTS 0.1.0, under those of now (in `told` as well); several measures may have had
     one key there."""
     moved = [measure for measure in measures if measure.spelled in told]
     before = {measure.key: told[measure.spelled] for measure in moved if measure.key not in told}
-    gone = {measure.spelled: NOTHING for measure in moved}
+    gone = {measure.spelled: NEVER_ALERTED for measure in moved}
     told.update(before)
     return [(key, level.level, level.quota) for key, level in {**gone, **before}.items()]
 

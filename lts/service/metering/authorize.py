@@ -8,7 +8,7 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
 from lts.rules import admission, asked, clonetokens, likeness
 from lts.rules import authorize as rules
-from lts.rules.authorize import Decision, Granted, Request, has_seat
+from lts.rules.authorize import Decision, Grant, Request, has_seat
 from lts.rules.catalog import Code
 from lts.rules.certificates import CertificateChain
 from lts.rules.licensefile import ChargeWay
@@ -20,13 +20,13 @@ from lts.service.metering import clones
 from lts.service.metering.itemuse import held_items, use_of
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
-from lts.store.writer import Waiting
+from lts.store.writer import PendingWrite
 
 SHOWN_MODULES, SHOWN_CHARACTERS = 20, 100
 """Of the modules in a refused request that *Why?* keeps: requests of strangers must not fill the memory."""
 
 
-class Authorized(NamedTuple):
+class AuthorizeOutcome(NamedTuple):
     """What the device gets; times in UTC seconds. `clone_token` its new one."""
 
     lease: str
@@ -38,7 +38,7 @@ class Authorized(NamedTuple):
     clone_token: str
 
 
-class Decided(NamedTuple):
+class StoredDecision(NamedTuple):
     """A decision: the `place` of its change (None when refused) and the device's new clone token. `clone` is the
     refusal of a clone, which no item was asked about."""
 
@@ -50,7 +50,7 @@ class Decided(NamedTuple):
     clone: Refusal | None = None
 
 
-def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> Authorized:
+def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> AuthorizeOutcome:
     """One authorization (docs/design/authorizing.md, Order of use), durable when it returns. `now` in UTC seconds; of
     the `caller` only a new device's mark is kept.
 
@@ -67,13 +67,13 @@ def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneTo
 
 def begin(
     ctx: Context, request: Request, token: clonetokens.CloneToken | None, now: int, caller: Caller | None = None
-) -> Waiting[Decided]:
+) -> PendingWrite[StoredDecision]:
     """Hand the decision to the writer without waiting; `finish` does the rest. `token` is `token_of` the request."""
     item_now = ctx.clock.item_time(now)
     return ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, caller))
 
 
-def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) -> Authorized:
+def finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[StoredDecision]) -> AuthorizeOutcome:
     """Wait for the decision to be durable (on both servers, where the other is in step), then sign the lease.
 
     Raises Refusal.
@@ -93,7 +93,7 @@ def finish(ctx: Context, request: Request, now: int, waiting: Waiting[Decided]) 
     code = decided.code
     promise = Promise(uuid_text(request.device), code.key, code.name, asked.claim_of(request, code), now)
     lease = make_lease(ctx, promise, decided.decision.granted, decided.place, now)
-    return Authorized(
+    return AuthorizeOutcome(
         ctx.leases.sign(lease),
         decided.certificates.certificates,
         decided.certificates.licenses,
@@ -117,7 +117,7 @@ def decide(
     now: int,
     item_now: int,
     caller: Caller | None = None,
-) -> Decided:
+) -> StoredDecision:
     """The operation behind an authorization. Raises Refusal before it changes anything; only a clone's first refusal
     leaves a trace."""
     ctx.check_serving()
@@ -127,13 +127,13 @@ def decide(
     step = token_step(device, token, now)
     if device is not None and step.cloned:
         clone = clones.refuse(tx, device, step, now)
-        return Decided(code, Decision((), 151, ()), None, "", CertificateChain(), clone)
+        return StoredDecision(code, Decision((), 151, ()), None, "", CertificateChain(), clone)
     number = device.key if device else None
     look_up = use_of(tx, code, number, now, item_now, ctx.clock.seat_time(now))
     held = held_items(tx, code, number)
     decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:
-        return Decided(code, decision, None, "", CertificateChain())
+        return StoredDecision(code, decision, None, "", CertificateChain())
     key = device.key if device else tx.next_device
     tx.emit(
         records.GrantChange(
@@ -148,7 +148,7 @@ def decide(
     )
     given = next_token(ctx, request.device, step)
     chain_of = tx.catalog.certificates.chain_of([g.item.license_name for g in decision.granted])
-    return Decided(code, decision, place_of(tx, ctx), given, chain_of)
+    return StoredDecision(code, decision, place_of(tx, ctx), given, chain_of)
 
 
 def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
@@ -169,7 +169,7 @@ def next_token(ctx: Context, uuid: bytes, step: clonetokens.TokenStep) -> str:
     return clonetokens.encode_token(ctx.clone_key, uuid, token)
 
 
-def seat_records(granted: tuple[Granted, ...], now: int) -> tuple[records.SeatRecord, ...]:
+def seat_records(granted: tuple[Grant, ...], now: int) -> tuple[records.SeatRecord, ...]:
     """The feed's form of the seats of a decision; items without seats have none."""
     return tuple(
         [
@@ -194,7 +194,7 @@ class Promise(NamedTuple):
 def make_lease(
     ctx: Context,
     promise: Promise,
-    granted: tuple[Granted, ...],
+    granted: tuple[Grant, ...],
     place: FeedPlace,
     now: int,
     receipt: Receipt | None = None,
@@ -220,7 +220,7 @@ def make_lease(
     )
 
 
-def _lease_item(granted: Granted) -> LeaseItem:
+def _lease_item(granted: Grant) -> LeaseItem:
     item = granted.item.item
     return LeaseItem(
         item_id=item.item_id,
@@ -234,7 +234,7 @@ def _lease_item(granted: Granted) -> LeaseItem:
     )
 
 
-def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: Decided | None) -> None:
+def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: StoredDecision | None) -> None:
     if not isinstance(refusal.code, int) or refusal.code in NOT_KEPT:
         return
     told = {

@@ -11,7 +11,7 @@ from lts.store import pair
 from lts.store.transaction import Transaction
 
 
-class Leased(NamedTuple):
+class LeasedItems(NamedTuple):
     """The code, which may have another name by now or be removed, and the lease's items in their order; None for one
     that this server does not hold."""
 
@@ -19,7 +19,7 @@ class Leased(NamedTuple):
     items: tuple[LicenseItem | None, ...]
 
 
-def leased(tx: Transaction, lease: Lease) -> Leased:
+def leased(tx: Transaction, lease: Lease) -> LeasedItems:
     """The code and items of a verified lease (docs/design/authorizing.md, Names and numbers).
 
     Raises NotVerified (141) when this server knows no such code.
@@ -29,7 +29,9 @@ def leased(tx: Transaction, lease: Lease) -> Leased:
     if code is None:
         raise not_held(lease, "handshake code")
     find = catalog.items_by_name.get
-    return Leased(code, tuple([find((code.organization_id, item.license_id, item.item_id)) for item in lease.items]))
+    return LeasedItems(
+        code, tuple([find((code.organization_id, item.license_id, item.item_id)) for item in lease.items])
+    )
 
 
 def not_held(lease: Lease, what: str) -> NotVerified:

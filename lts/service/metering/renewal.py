@@ -8,7 +8,7 @@ from lts.errors import Refusal
 from lts.protocol import Lease, LeaseItem
 from lts.rules import admission, asked
 from lts.rules import authorize as rules
-from lts.rules.authorize import Granted, ItemUse, has_seat
+from lts.rules.authorize import Grant, ItemUse, has_seat
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.clonetokens import TokenStep
 from lts.service.metering.itemuse import held_items, use_of
@@ -27,7 +27,7 @@ def renewal(
     item_now: int,
     seat_now: int,
     so_far: Mapping[int, ItemUse],
-) -> tuple[Granted, ...]:
+) -> tuple[Grant, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
     same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
     `seat_now` and `so_far` as in standing_of."""
@@ -57,7 +57,7 @@ def may_renew(lease: Lease, code: Code, step: TokenStep, issuer: str) -> bool:
     return not step.cloned and not code.removed and lease.issuer == issuer
 
 
-def _is_same(granted: Granted, claim: LeaseItem, item: LicenseItem) -> bool:
+def _is_same(granted: Grant, claim: LeaseItem, item: LicenseItem) -> bool:
     """Whether what would be granted is what the lease has, by the same grant."""
     way = item.item.charge_way
     return (
@@ -69,7 +69,7 @@ def _is_same(granted: Granted, claim: LeaseItem, item: LicenseItem) -> bool:
 
 def _of_items(
     lease: Lease, code: Code, items: list[LicenseItem], look_up: rules.UseOf, now: int, item_now: int
-) -> tuple[Granted, ...]:
+) -> tuple[Grant, ...]:
     """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
     granted = []
     for claim, item in zip(lease.items, items, strict=True):
@@ -83,7 +83,7 @@ def _of_items(
     return tuple(granted)
 
 
-def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int) -> Granted | None:
+def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int) -> Grant | None:
     if claim.charge_way != entry.item.item.charge_way:
         return None  # what was granted then is not what an authorization would grant now
     needs_seat = has_seat(entry.item.item.charge_way)

@@ -11,7 +11,7 @@ from lts.errors import Malformed
 from lts.protocol import FeedPlace, Lease, Receipt, short_results
 from lts.rules import authorize as rules
 from lts.rules import usage, workload
-from lts.rules.authorize import Granted, ItemUse
+from lts.rules.authorize import Grant, ItemUse
 from lts.rules.catalog import Code, CodeItem, LicenseItem
 from lts.rules.clonetokens import TokenStep
 from lts.rules.notices import ERROR, Notice
@@ -35,12 +35,12 @@ from lts.service.metering.renewal import may_renew, renewal
 from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
-from lts.store.writer import Waiting
+from lts.store.writer import PendingWrite
 
 RESTORED = "database-restored"
 
 
-class Reported(NamedTuple):
+class ReportOutcome(NamedTuple):
     """What the client is told: a result for each entry in order, its new clone token, and a renewed lease with its
     times (UTC seconds), or else a receipt, with the certificates of its key where they are not those of the lease
     sent."""
@@ -66,7 +66,7 @@ class _Recorded(NamedTuple):
     """What came of a report, or of its last piece."""
 
     grown: stored.Grown
-    renewed: tuple[Granted, ...]
+    renewed: tuple[Grant, ...]
     code: Code
     place: FeedPlace
     token: str
@@ -76,11 +76,11 @@ class _Recorded(NamedTuple):
     """Of a report in pieces, the results of all its good entries."""
 
 
-class Begun(NamedTuple):
+class PendingReport(NamedTuple):
     """A report in the writer's hands; `finish` waits for it and signs, `in_pieces` for one piece after the other."""
 
-    waiting: Waiting[Any]
-    finish: Callable[[], Reported]
+    waiting: PendingWrite[Any]
+    finish: Callable[[], ReportOutcome]
     in_pieces: bool = False
 
 
@@ -92,7 +92,7 @@ def begin(
     now: int,
     body: str = "",
     days: int | None = None,
-) -> Begun:
+) -> PendingReport:
     """Hand the counts of a report under a verified lease to the writer (docs/design/charging.md, Reports): durable when
     `finish` returns. `now` in UTC seconds, `body` the digest for the receipt (lts.protocol.Receipt), `days` how
     many the entries are about, where the caller has counted them.
@@ -106,14 +106,16 @@ def begin(
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     if not workload.is_one_piece(len(good), len(lease.items), workload.days_of(entries) if days is None else days):
         pieces = _InPieces(ctx, lease, clone_token, good, now)
-        return Begun(pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), True)
+        return PendingReport(
+            pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), True
+        )
     waiting, result = _submit(ctx, lease, clone_token, good, now)
-    return Begun(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
+    return PendingReport(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
 
 
 def _submit(
     ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int
-) -> tuple[Waiting[_Recorded], Callable[[Waiting[_Recorded]], _Recorded]]:
+) -> tuple[PendingWrite[_Recorded], Callable[[PendingWrite[_Recorded]], _Recorded]]:
     """Hand a report, or its last piece, to the writer; what waits, and what waits for it."""
     item_now = ctx.clock.item_time(now)
     tried = _Tried()
@@ -121,7 +123,7 @@ def _submit(
     def operation(tx: Transaction) -> _Recorded:
         return _record(tx, ctx, lease, clone_token, good, now, item_now, tried)
 
-    def result(waiting: Waiting[_Recorded]) -> _Recorded:
+    def result(waiting: PendingWrite[_Recorded]) -> _Recorded:
         try:
             return waiting.result()
         except _LimitPassed:
@@ -138,9 +140,9 @@ class _InPieces:
         self._ctx, self._lease, self._clone_token, self._now = ctx, lease, clone_token, now
         self._places = workload.cut(good, len(lease.items))
         *self._early, self._last = [[good[place] for place in piece] for piece in self._places]
-        self.waiting: Waiting[Any] = self._submit(0)
+        self.waiting: PendingWrite[Any] = self._submit(0)
 
-    def _submit(self, n: int) -> Waiting[Any]:
+    def _submit(self, n: int) -> PendingWrite[Any]:
         if n == len(self._early):
             last, self._result = _submit(self._ctx, self._lease, self._clone_token, self._last, self._now)
             return last
@@ -182,7 +184,7 @@ def _finish(
     recorded: _Recorded,
     now: int,
     body: str,
-) -> Reported:
+) -> ReportOutcome:
     durable = ctx.confirm(recorded.place.serial)
     if recorded.told is None:
         results = _results(recorded, entries, rejected)
@@ -197,11 +199,11 @@ def _finish(
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
-        return Reported(results, durable, recorded.token, receipt=signed, certificates=recorded.certificates)
+        return ReportOutcome(results, durable, recorded.token, receipt=signed, certificates=recorded.certificates)
     stem = Promise(lease.device, recorded.code.key, lease.handshake_code, lease.asked, lease.authorized_at)
     renewed = make_lease(ctx, stem, recorded.renewed, recorded.place, now, receipt)
     text = ctx.leases.sign(renewed)
-    return Reported(results, durable, recorded.token, text, renewed.expires_at, renew_after(renewed))
+    return ReportOutcome(results, durable, recorded.token, text, renewed.expires_at, renew_after(renewed))
 
 
 def _results(

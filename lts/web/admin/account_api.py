@@ -10,7 +10,7 @@ from lts.errors import AdminError
 from lts.rules.accounts import OWNER, Account
 from lts.rules.meanwhile import WAS
 from lts.service.access import accounts, sessions
-from lts.service.access.sessions import Begun
+from lts.service.access.sessions import NewSession
 from lts.service.core.context import Context
 from lts.web.admin.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.admin.signin import SignIn
@@ -24,7 +24,7 @@ HERE = {"admin.sign_in", "admin.use_link", "admin.sign_out", "admin.end_session"
 """Calls that change nothing that the servers of a pair share."""
 
 
-def _opened(gate: SignIn, begun: Begun) -> Response:
+def _opened(gate: SignIn, begun: NewSession) -> Response:
     response = jsonify(_session_json(begun.account, sessions.csrf_of(begun.secret)))
     gate.set_cookies(response, begun)
     return response

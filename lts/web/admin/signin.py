@@ -22,7 +22,7 @@ from lts.config import Config
 from lts.errors import AdminError, LtsError
 from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
 from lts.service.access import accounts, sessions, signinlink
-from lts.service.access.sessions import Begun
+from lts.service.access.sessions import NewSession
 from lts.service.core.context import Context
 from lts.service.maintenance import attention
 from lts.web.addresses import Addresses, is_loopback
@@ -96,7 +96,7 @@ class SignIn:
             self.check_guessing("")
             raise
 
-    def begin(self, name: str, password: str) -> Begun:
+    def begin(self, name: str, password: str) -> NewSession:
         """Sign in. Raises AdminError 403, 429."""
         name = accounts.plain_name(name)
         self.check_guessing(name)
@@ -110,7 +110,7 @@ class SignIn:
         accounts.renew_hash(self._ctx, name, password, self._ctx.clock.now())
         return self.open(name)
 
-    def open(self, name: str) -> Begun:
+    def open(self, name: str) -> NewSession:
         """A session for a user whose right is proven."""
         return sessions.begin(self._ctx, name, *self._browser(), self._ctx.clock.now())
 
@@ -120,7 +120,7 @@ class SignIn:
             sentence = "A sign-in link works only in a browser on the server's own machine; sign in with the password."
             raise AdminError("sign-in-link-elsewhere", sentence, status=403)
 
-    def open_link(self, code: str) -> Begun:
+    def open_link(self, code: str) -> NewSession:
         """A session by a sign-in link. Raises AdminError 403."""
         return signinlink.use(self._ctx, code, *self._browser(), self._ctx.clock.now())
 
@@ -128,7 +128,7 @@ class SignIn:
         """(address, User-Agent) of the browser."""
         return self._addresses.client(request.environ), _visible(request.headers.get("User-Agent", ""))
 
-    def set_cookies(self, response: Response, begun: Begun) -> None:
+    def set_cookies(self, response: Response, begun: NewSession) -> None:
         """The session's cookie, and one by which a browser that once signed in has tries of its own."""
         common: dict[str, Any] = {
             "path": None,  # the folder of the address as the browser sees it: right behind any proxy

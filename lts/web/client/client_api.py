@@ -26,9 +26,9 @@ from lts.service.core import refusals
 from lts.service.core.context import Context, request_id
 from lts.service.maintenance import attention
 from lts.service.metering import authorize, release, report
-from lts.service.metering.authorize import Decided
-from lts.service.metering.report import Reported
-from lts.store.writer import Waiting
+from lts.service.metering.authorize import StoredDecision
+from lts.service.metering.report import ReportOutcome
+from lts.store.writer import PendingWrite
 from lts.web import answers, messages, problems
 from lts.web.addresses import Addresses
 from lts.web.body import Sent, check_announced, read_body, receive
@@ -59,11 +59,11 @@ class Route(NamedTuple):
     answer: Callable[[Environ, str], tuple[int, bytes]]
 
 
-class Call(NamedTuple):
+class PendingCall(NamedTuple):
     """A call in the writer's hands; `finish` waits for it and gives (status, body), for long where it `takes_long`.
     Raises LtsError."""
 
-    waiting: Waiting[Any] | None
+    waiting: PendingWrite[Any] | None
     finish: Callable[[], tuple[int, bytes]]
     takes_long: bool = False
 
@@ -71,12 +71,12 @@ class Call(NamedTuple):
 _BEGUN = "lts.begun"
 
 
-class Begun(NamedTuple):
+class TimedCall(NamedTuple):
     """A call under way: its id and time of begin."""
 
     identifier: str
     since: float
-    call: Call
+    call: PendingCall
 
 
 class _Counting(NamedTuple):
@@ -103,7 +103,7 @@ class ClientApi:
         self._metrics = metrics
         self._max_report = config.max_request_bytes
         post = ("POST", "OPTIONS")
-        self.begins: dict[str, Callable[[Environ, str], Call]] = {
+        self.begins: dict[str, Callable[[Environ, str], PendingCall]] = {
             AUTHORIZE: self._authorize,
             "/api/v1/report": self._report,
         }
@@ -145,22 +145,22 @@ class ClientApi:
         try:
             call = self.begins[path](environ, self._addresses.client(environ))
         except Exception as error:  # noqa: BLE001  # answered where every error is
-            call = Call(None, partial(_raise, error))
+            call = PendingCall(None, partial(_raise, error))
         finally:
             request_id.reset(token)
-        environ[_BEGUN] = Begun(identifier, since, call)
+        environ[_BEGUN] = TimedCall(identifier, since, call)
         return call.takes_long
 
     def settle(self, environ: Environ) -> None:
         """Wait until what a begun call asked of the writer is durable here."""
-        begun: Begun = environ[_BEGUN]
+        begun: TimedCall = environ[_BEGUN]
         if begun.call.waiting is not None:
             begun.call.waiting.settle()
 
     def __call__(self, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
         """Answer a request on `path`, one of `routes`."""
         route, method = self.routes[path], environ["REQUEST_METHOD"]
-        begun: Begun | None = environ.get(_BEGUN)
+        begun: TimedCall | None = environ.get(_BEGUN)
         identifier, since = (begun.identifier, begun.since) if begun else (problems.new_id(), time.perf_counter())
         token = request_id.set(identifier)
         code: int | str = 500
@@ -197,7 +197,7 @@ class ClientApi:
             self._ctx.refusals.keep(refusals.of_lease(path[8:], error, identifier, self._ctx.clock.now()))
         return code, status, body, extra
 
-    def _authorize(self, environ: Environ, address: str) -> Call:
+    def _authorize(self, environ: Environ, address: str) -> PendingCall:
         self._ctx.check_serving()
         self._limits.check_address(address)
         with _Counting(self._count_refusal, address):
@@ -206,9 +206,11 @@ class ClientApi:
             self._count_asking(request, environ, address, proven=token is not None)
         now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
         waiting = authorize.begin(self._ctx, request, token, now, caller)
-        return Call(waiting, lambda: self._authorized(request, address, now, waiting))
+        return PendingCall(waiting, lambda: self._authorized(request, address, now, waiting))
 
-    def _authorized(self, request: Request, address: str, now: int, waiting: Waiting[Decided]) -> tuple[int, bytes]:
+    def _authorized(
+        self, request: Request, address: str, now: int, waiting: PendingWrite[StoredDecision]
+    ) -> tuple[int, bytes]:
         try:
             with _Counting(self._count_refusal, address):
                 done = authorize.finish(self._ctx, request, now, waiting)
@@ -234,7 +236,7 @@ class ClientApi:
             self._ctx.newcomers.note(address, code, self._ctx.clock.now())
             raise
 
-    def _report(self, environ: Environ, address: str) -> Call:
+    def _report(self, environ: Environ, address: str) -> PendingCall:
         self._ctx.check_serving()
         with _Counting(self._count_refusal, address):
             received = receive(environ, self._max_report)
@@ -252,9 +254,9 @@ class ClientApi:
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest, days)
-        return Call(begun.waiting, lambda: self._reported(begun.finish, address, now), begun.in_pieces)
+        return PendingCall(begun.waiting, lambda: self._reported(begun.finish, address, now), begun.in_pieces)
 
-    def _reported(self, finish: Callable[[], Reported], address: str, now: int) -> tuple[int, bytes]:
+    def _reported(self, finish: Callable[[], ReportOutcome], address: str, now: int) -> tuple[int, bytes]:
         with _Counting(self._count_refusal, address):
             done = finish()
         return 200, answers.reported(done, now)
