@@ -69,7 +69,7 @@ def _fill(tx: Transaction, seats: int, now: int) -> None:
     tx.housekeeping = True
     rng = random.Random(1)
     code = tx.catalog.codes[LARGE]
-    keys = [(entry.item.key, entry.item.item.charge_way) for entry in code.items]
+    keys = [(entry.item.key, entry.item.terms.charge_way) for entry in code.items]
     of_devices = [key for key, way in keys if way == "device"]
     tx.db.executemany(
         "INSERT INTO devices VALUES (?, ?, ?, 1, 0, NULL, ?)",

@@ -13,7 +13,7 @@ from lts.errors import AdminError, TokenError
 from lts.protocol import iso
 from lts.rules import filekind, vendorkey
 from lts.rules.ends import end_text
-from lts.rules.licensefile import Item, License
+from lts.rules.licensefile import ItemTerms, License
 from lts.service.core.trust import TrustStore
 from lts.strictjson import strict_json
 
@@ -70,7 +70,7 @@ def _print(file: License, shown: str, trusted: bool) -> None:
     print_table(("Item", "Product", "Charge way", "Quota", "Starts", "Ends", ""), rows, "No items.")
 
 
-def _row(item: Item, file: License) -> tuple[object, ...]:
+def _row(item: ItemTerms, file: License) -> tuple[object, ...]:
     ends = "never" if item.expires_at is None else end_text(item.expires_at)
     state = "revoked" if item.item_id in file.revokes else ""
     return item.item_id, item.product, item.charge_way, item.quota, iso(item.starts_at)[:10], ends, state

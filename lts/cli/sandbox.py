@@ -140,7 +140,7 @@ def _fill(here: Opened) -> SigningKey:
     file = issuing.activate(issuing.issue(spec, vendor, "Sandbox", now), [request], vendor, "Sandbox", now)
     ctx.trust.add(vendorkey.build("Sandbox", vendor, now).encode())
     licenses.import_license(ctx, licensefile.render(file).encode(), Choice(items_only=True), "cli:sandbox", now)
-    numbers = {entry.item.item_id: key for key, entry in ctx.store.catalog.items.items()}
+    numbers = {entry.terms.item_id: key for key, entry in ctx.store.catalog.items.items()}
     for one in situations():
         if one.name != "no-code":
             changes = {"custom": one.name, "items": [{"id": numbers[one.name], "cap": None}], **(one.code or {})}

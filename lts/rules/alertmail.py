@@ -26,7 +26,7 @@ _COLORS = ((100, "#ab2219"), (80, "#b97a10"), (0, "#3453c4"))
 
 
 @dataclass(frozen=True)
-class Server:
+class AlertingServer:
     """Who tells: LTS UUID, and the URL of the portal for links ("" = none that others could open)."""
 
     uuid: str
@@ -93,7 +93,7 @@ class _Lenient(dict[str, str]):
         return "–"
 
 
-def _link(server: Server, kind: str) -> str:
+def _link(server: AlertingServer, kind: str) -> str:
     return f"{server.portal}page/#/{PAGES[kind]}.html" if server.portal else ""
 
 
@@ -105,7 +105,7 @@ def subject_of(events: Sequence[Json], language: str) -> str:
     return f"[LTS] {title}"[:200]
 
 
-def render(events: Sequence[Json], language: str, server: Server, time: int) -> Mail:
+def render(events: Sequence[Json], language: str, server: AlertingServer, time: int) -> Mail:
     """The mail of a message made at `time` (UTC seconds)."""
     frame = FRAME[language]
     shown = list(events)[:MOST_EVENTS]
@@ -126,7 +126,7 @@ def render(events: Sequence[Json], language: str, server: Server, time: int) -> 
     return Mail(subject_of(events, language), text + "\n", html)
 
 
-def _plain(event: Json, language: str, server: Server) -> str:
+def _plain(event: Json, language: str, server: AlertingServer) -> str:
     lines = [title_of(event, language)]
     percent = percent_of(event["params"])
     if percent is not None:
@@ -138,7 +138,7 @@ def _plain(event: Json, language: str, server: Server) -> str:
     return "\n".join(lines)
 
 
-def _html(event: Json, language: str, server: Server) -> str:
+def _html(event: Json, language: str, server: AlertingServer) -> str:
     frame, percent = FRAME[language], percent_of(event["params"])
     parts = [f'<div style="font-weight:600">{escape(title_of(event, language))}</div>']
     if percent is not None:

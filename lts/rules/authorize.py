@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lts.errors import Refusal
 from lts.rules import domains
 from lts.rules.catalog import ACTIVE, Code, CodeItem, LicenseItem
-from lts.rules.licensefile import ChargeWay, Item
+from lts.rules.licensefile import ChargeWay, ItemTerms
 from lts.rules.seats import (
     CONCURRENT_WAYS,
     SEAT_WAYS,
@@ -166,7 +166,7 @@ def _are_offered(modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) ->
     if modules:
         for entry, fault in outer:
             if not fault:
-                offered.update(entry.item.item.modules)
+                offered.update(entry.item.terms.modules)
     return offered.issuperset(modules)
 
 
@@ -195,7 +195,7 @@ def _first_in_order(
 
 def _unfit(entry: LicenseItem, request: Request) -> int:
     """The first of 106, 107, 109, 108, 115, 114, 103 that speaks against the item, else 0."""
-    item = entry.item
+    item = entry.terms
     if item.product != request.product:
         return 106
     if request.version is not None and not _version_fits(item, request.version):
@@ -214,7 +214,7 @@ def _unfit(entry: LicenseItem, request: Request) -> int:
     return 0
 
 
-def _version_fits(item: Item, version: str) -> bool:
+def _version_fits(item: ItemTerms, version: str) -> bool:
     return "*" in item.product_versions or version.partition(".")[0] in item.product_versions
 
 
@@ -228,7 +228,7 @@ def _candidate(
 ) -> _Candidate:
     if fault:
         return _Candidate(entry, fault, (), None)
-    item = entry.item.item
+    item = entry.item.terms
     wanted = request.modules or item.modules
     covered = tuple([module for module in wanted if module in item.modules])
     if len(covered) < len(wanted) and (not covered or not coverable):
@@ -244,14 +244,14 @@ def item_fault(entry: LicenseItem, item_now: int) -> int:
     """113, 112 or 111 when the item authorizes nobody at `item_now`, else 0."""
     if entry.state != ACTIVE:
         return 113
-    if item_now < entry.item.starts_at:
+    if item_now < entry.terms.starts_at:
         return 112
-    return 111 if item_now >= grace_end(entry.item) else 0
+    return 111 if item_now >= grace_end(entry.terms) else 0
 
 
 def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
     """120 when quota, grace, overdraft or cap (docs/design/charging.md, Caps) leave no room for this device, else 0."""
-    item, cap = entry.item.item, entry.cap
+    item, cap = entry.item.terms, entry.cap
     way = item.charge_way
     if way in UNIT_WAYS:
         return 120 if used_up(entry, use) else 0
@@ -268,12 +268,12 @@ def cap_use(entry: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
     """The cap of an item that `quota_fault` speaks against; None where it would without the cap too."""
     if entry.cap is None or quota_fault(replace(entry, cap=None), use, instances):
         return None
-    counted = entry.item.item.charge_way in UNIT_WAYS
+    counted = entry.item.terms.charge_way in UNIT_WAYS
     return CapUse(entry.cap, use.code_used if counted else use.code_live)
 
 
 def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
-    item, cap = entry.item.item, entry.cap
+    item, cap = entry.item.terms, entry.cap
     asked = instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
     if asked > item.quota:
         return 120
@@ -290,18 +290,18 @@ def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
 def used_up(entry: CodeItem, use: ItemUse) -> bool:
     """Whether what was counted reaches the quota with its grace, or the cap, of units; the overdraft of an item that is
     used at once."""
-    item, cap = entry.item.item, entry.cap
+    item, cap = entry.item.terms, entry.cap
     if item.charge_way in UNIT_WAYS:
         return use.used >= item.quota + grace_units(item) or (cap is not None and use.code_used >= cap)
     return item.charge_way in CONCURRENT_WAYS and use.spent >= item.overdraft
 
 
-def is_counted(item: Item) -> bool:
+def is_counted(item: ItemTerms) -> bool:
     """Whether what devices report can use the item up."""
     return item.charge_way in UNIT_WAYS or item.charge_way in CONCURRENT_WAYS
 
 
-def in_quota_grace(item: Item, use: ItemUse) -> bool:
+def in_quota_grace(item: ItemTerms, use: ItemUse) -> bool:
     """Whether the next use draws on the grace beyond the quota."""
     if item.charge_way in UNIT_WAYS:
         return use.used >= item.quota
@@ -322,7 +322,7 @@ def _order(
 
 
 def _rank(code: Code, candidate: _Candidate, item_now: int, given: frozenset[int] = frozenset()) -> int:
-    use, item = candidate.use, candidate.entry.item.item
+    use, item = candidate.use, candidate.entry.item.terms
     ended = in_expiry_grace(item, item_now)
     seated = use is not None and (use.seat is not None or candidate.entry.item.key in given)
     if seated and not ended:
@@ -345,7 +345,7 @@ def _as_next_time(
     """The choice that the same request finds once it has the seats of this one: else it would not be renewed.
     `candidates` are in the code's order."""
     for _ in chosen[1:]:
-        given = frozenset(c.entry.item.key for c, _ in chosen if has_seat(c.entry.item.item.charge_way))
+        given = frozenset(c.entry.item.key for c, _ in chosen if has_seat(c.entry.item.terms.charge_way))
         again = _choose(_order(code, candidates, item_now, given), request)
         if again == chosen:
             break
@@ -390,7 +390,7 @@ def grant_item(
     item_now: int,
 ) -> Grant:
     """The seat and lease of an item that is granted or renewed at `now`."""
-    item, held = entry.item, use.seat
+    item, held = entry.terms, use.seat
     quota_grace = in_quota_grace(item, use)
     if held is not None and item.charge_way in SEAT_WAYS:
         quota_grace = quota_grace and use.live > item.quota

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from lts.protocol import Lease
 from lts.rules.certificates import Certificates, LicenseName
 from lts.rules.codenames import Names
-from lts.rules.licensefile import Item
+from lts.rules.licensefile import ItemTerms
 
 ACTIVE, REVOKED, INVALID, ARCHIVED = "active", "revoked", "invalid", "archived"
 
@@ -33,7 +33,7 @@ class LicenseItem:
     license_id: str
     vendor: str
     organization_id: str
-    item: Item
+    terms: ItemTerms
     state: str = ACTIVE
     reason: str | None = None
     round: int = 0
@@ -45,7 +45,7 @@ class LicenseItem:
     @cached_property
     def place(self) -> tuple[object, ...]:
         """What `default_order` goes by."""
-        item = self.item
+        item = self.terms
         return (
             item.expires_at if item.expires_at is not None else float("inf"),
             _specificity(item),
@@ -64,7 +64,7 @@ class CodeItem:
     cap: int | None = None
 
 
-class Validation(NamedTuple):
+class CodeBinding(NamedTuple):
     """What binds a code to an application; empty = not bound by that field."""
 
     domains: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Validation(NamedTuple):
     process_names: tuple[str, ...] = ()
 
 
-UNBOUND = Validation()
+UNBOUND = CodeBinding()
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Code:
     manual_order: bool = False
     session_password: str | None = field(default=None, repr=False)
     password_change: int = 0
-    validation: Validation = UNBOUND
+    validation: CodeBinding = UNBOUND
     note: str = ""
     removed: bool = False
 
@@ -112,7 +112,7 @@ class Code:
         alone."""
         entries: defaultdict[str, list[CodeItem]] = defaultdict(list)
         for entry in self.items:
-            entries[entry.item.item.product].append(entry)
+            entries[entry.item.terms.product].append(entry)
         return {name: replace(self, items=tuple(found)) for name, found in entries.items()}
 
 
@@ -197,7 +197,7 @@ class Catalog:
     @cached_property
     def items_by_name(self) -> Mapping[tuple[str, str, str], LicenseItem]:
         """The items as a lease's claims name them: by organization, license id and item id."""
-        return {(i.organization_id, i.license_id, i.item.item_id): i for i in self.items.values()}
+        return {(i.organization_id, i.license_id, i.terms.item_id): i for i in self.items.values()}
 
     @cached_property
     def codes_of_items(self) -> Mapping[int, list[Code]]:
@@ -209,7 +209,7 @@ class Catalog:
         return dict(found)
 
 
-def _specificity(item: Item) -> tuple[int, int, int, int, int]:
+def _specificity(item: ItemTerms) -> tuple[int, int, int, int, int]:
     wildcard = int("*" in item.product_versions)
     return (
         wildcard,

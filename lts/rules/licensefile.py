@@ -46,7 +46,7 @@ DEFAULT_GRACE_QUOTA = {"scan": 5, "page": 5, "device": 10, "server": 10}
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ItemTerms:
     """A license item. Times are UTC seconds, `expires_at` None = never, `max_offline_days` None = unset;
     empty tuples of editions or deployment types mean any."""
 
@@ -76,7 +76,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class BoundServer:
     """A server that a license is bound to; `key` is unknown for a bare UUID."""
 
     uuid: str
@@ -98,8 +98,8 @@ class License:
     activated_at: int | None
     vendor_name: str
     vendor_key: PublicKey
-    servers: tuple[Server, ...]
-    items: tuple[Item, ...]
+    servers: tuple[BoundServer, ...]
+    items: tuple[ItemTerms, ...]
     revokes: tuple[str, ...]
     certificates: tuple[str, ...]
     jws: str
@@ -208,7 +208,7 @@ def normal_uuid(text: str) -> str | None:
     return match.group(1).upper() if match else None
 
 
-def _server(fields: Fields) -> Server:
+def _server(fields: Fields) -> BoundServer:
     uuid = normal_uuid(fields.text("uuid"))
     if uuid is None:
         raise fields.fault("uuid", "is not an LTS UUID")
@@ -217,7 +217,7 @@ def _server(fields: Fields) -> Server:
         public = PublicKey.from_jwk(key) if key is not None else None
     except TokenError as error:
         raise fields.fault("key", "is not an Ed25519 key") from error
-    return Server(uuid, public, fields.texts("labels", optional=True))
+    return BoundServer(uuid, public, fields.texts("labels", optional=True))
 
 
 def item_entries(fields: Fields) -> list[Fields]:
@@ -230,12 +230,12 @@ def item_entries(fields: Fields) -> list[Fields]:
     return entries
 
 
-def read_items(fields: Fields) -> tuple[Item, ...]:
+def read_items(fields: Fields) -> tuple[ItemTerms, ...]:
     """The `items` of a payload or spec. Raises LicenseFileError naming the item."""
     entries = item_entries(fields)
     if not 1 <= len(entries) <= MAX_ITEMS:
         raise fields.fault("items", f"must hold 1 to {MAX_ITEMS} items, not {len(entries)}")
-    items: dict[str, Item] = {}
+    items: dict[str, ItemTerms] = {}
     for entry in entries:
         item_id = entry.text("itemId")
         if item_id in items:
@@ -244,7 +244,7 @@ def read_items(fields: Fields) -> tuple[Item, ...]:
     return tuple(items.values())
 
 
-def _item(fields: Fields, item_id: str) -> Item:
+def _item(fields: Fields, item_id: str) -> ItemTerms:
     way = fields.one_of("chargeWay", CHARGE_WAYS)
     quota = fields.integer("quota", 0, MAX_QUOTA, default=0 if way == ChargeWay.DOMAIN else None)
     starts_at = fields.time("startsAt") or 0
@@ -258,7 +258,7 @@ def _item(fields: Fields, item_id: str) -> Item:
     if way == ChargeWay.CONCURRENT_INSTANCE and deployment_types != ("server",):
         raise fields.fault("deploymentTypes", "must be server alone for concurrentInstance")
     period = fields.one_of("activePeriod", tuple(PERIOD_DAYS), default="monthly" if way == "server" else "yearly")
-    return Item(
+    return ItemTerms(
         item_id=item_id,
         description=fields.text("description", optional=True) or "",
         product=fields.text("product"),

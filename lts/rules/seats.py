@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lts.protocol import DAY_SECONDS, NEVER, SLOT_SECONDS, slot_of
-from lts.rules.licensefile import ChargeWay, Item
+from lts.rules.licensefile import ChargeWay, ItemTerms
 
 SEAT_WAYS = frozenset({ChargeWay.DEVICE, ChargeWay.SERVER})
 UNIT_WAYS = frozenset({ChargeWay.SCAN, ChargeWay.PAGE})
@@ -55,36 +55,36 @@ def join(one: Seat, other: Seat) -> Seat:
     )
 
 
-def grace_units(item: Item) -> int:
+def grace_units(item: ItemTerms) -> int:
     """Units or devices beyond the quota that are still allowed (docs/design/charging.md, Grace); rounded half up."""
     return (item.quota * item.grace_quota + 50) // 100
 
 
-def grace_end(item: Item) -> int:
+def grace_end(item: ItemTerms) -> int:
     """UTC seconds at which an item authorizes nobody any more (end of its expiry grace)."""
     if item.expires_at is None:
         return NEVER
     return min(NEVER, item.expires_at + item.grace_days * DAY_SECONDS)
 
 
-def in_expiry_grace(item: Item, item_now: int) -> bool:
+def in_expiry_grace(item: ItemTerms, item_now: int) -> bool:
     """Whether the item is past its end but within graceDays."""
     return item.expires_at is not None and item.expires_at <= item_now < grace_end(item)
 
 
-def item_end(item: Item, item_now: int) -> int:
+def item_end(item: ItemTerms, item_now: int) -> int:
     """End of the item for leases and seats: expiresAt, or the end of grace once in expiry grace."""
     if item.expires_at is None:
         return NEVER
     return grace_end(item) if item.expires_at <= item_now else item.expires_at
 
 
-def seat_end(item: Item, now: int, item_now: int) -> int:
+def seat_end(item: ItemTerms, now: int, item_now: int) -> int:
     """End of a seat renewed at `now`: min(now + active period, end of item)."""
     return min(now + item.active_period_seconds, item_end(item, item_now))
 
 
-def lease_end(item: Item, now: int, item_now: int) -> int:
+def lease_end(item: ItemTerms, now: int, item_now: int) -> int:
     """End of a lease given at `now` (docs/design/charging.md, End of a lease)."""
     end = item_end(item, item_now)
     offline = None if item.max_offline_days is None else item.max_offline_days * DAY_SECONDS
@@ -96,12 +96,12 @@ def lease_end(item: Item, now: int, item_now: int) -> int:
     return min(now + (DEFAULT_OFFLINE_DAYS * DAY_SECONDS if offline is None else offline), end)
 
 
-def overdraft_periods(item: Item, now: int, item_now: int) -> range:
+def overdraft_periods(item: ItemTerms, now: int, item_now: int) -> range:
     """The periods whose spending counts at `now`: that of the clock, and where the clock was set back all from there to
     the one of `item_now`, so that nobody gets an overdraft anew by it."""
     return range(overdraft_period(item, now), overdraft_period(item, item_now) + 1)
 
 
-def overdraft_period(item: Item, unix_seconds: int) -> int:
+def overdraft_period(item: ItemTerms, unix_seconds: int) -> int:
     """Number of the 365-day period (docs/design/charging.md, Overdraft), from startsAt on, in which a moment lies."""
     return (unix_seconds - item.starts_at) // OVERDRAFT_PERIOD_SECONDS

@@ -38,7 +38,7 @@ def explain(code: int, entry: LicenseItem | None, cap: CapUse | None = None) -> 
     sentence = _SENTENCES[code] if cap is None else _of_cap(cap)
     if entry is None or code in (0, 106, 124):  # these speak of the code as a whole
         return sentence
-    return f"{sentence[:-1]} (item {entry.item.item_id})."
+    return f"{sentence[:-1]} (item {entry.terms.item_id})."
 
 
 def _of_cap(cap: CapUse) -> str:

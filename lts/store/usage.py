@@ -296,7 +296,7 @@ class _Presence:
     def _spends(self, item: int) -> bool:
         """Whether activity of the item draws on an overdraft."""
         entry = self._tx.catalog.items.get(item)
-        return entry is not None and entry.item.charge_way in CONCURRENT_WAYS
+        return entry is not None and entry.terms.charge_way in CONCURRENT_WAYS
 
 
 def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: int) -> None:
@@ -304,11 +304,11 @@ def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: 
     if entry is None:
         return
     moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
-    key: SumKey = ("overdraft", item_key, overdraft_period(entry.item, moment))
+    key: SumKey = ("overdraft", item_key, overdraft_period(entry.terms, moment))
     if key not in tx.sums:
         return  # whoever asks for it finds this in the activity
     active = tx.activity((ITEM, item_key, day))[slot]
-    quota = entry.item.quota
+    quota = entry.terms.quota
     excess = max(0, active - quota) - max(0, active - more - quota)
     if excess:
         tx.counters.add(key, excess)
@@ -324,7 +324,7 @@ def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
 
 def overdraft_spent(view: View, entry: LicenseItem, now: int, item_now: int) -> int:
     """What a concurrent item has spent of its overdraft at `now`; see lts.rules.seats.overdraft_periods."""
-    return sum(_spent(view, entry, period) for period in overdraft_periods(entry.item, now, item_now))
+    return sum(_spent(view, entry, period) for period in overdraft_periods(entry.terms, now, item_now))
 
 
 def _spent(view: View, entry: LicenseItem, period: int) -> int:
@@ -344,8 +344,8 @@ def _spent(view: View, entry: LicenseItem, period: int) -> int:
 
 
 def _spent_in_period(db: apsw.Connection, entry: LicenseItem, period: int) -> int:
-    quota, spent = entry.item.quota, 0
-    begin = entry.item.starts_at + period * OVERDRAFT_PERIOD_SECONDS
+    quota, spent = entry.terms.quota, 0
+    begin = entry.terms.starts_at + period * OVERDRAFT_PERIOD_SECONDS
     slots = range(-(-begin // SLOT_SECONDS), -(-(begin + OVERDRAFT_PERIOD_SECONDS) // SLOT_SECONDS))
     query = "SELECT day, data FROM activity WHERE scope = ? AND id = ? AND day >= ? AND day <= ?"
     days = slots[0] // SLOTS_PER_DAY, slots[-1] // SLOTS_PER_DAY

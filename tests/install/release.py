@@ -30,7 +30,7 @@ def figures(here: Lab) -> dict[str, Any]:
     return {
         "serverUuid": here.ctx.identity.uuid,
         "codes": codes,
-        "items": sorted(f"{entry.item.item_id}:{entry.item.quota}" for entry in catalog.items.values()),
+        "items": sorted(f"{entry.terms.item_id}:{entry.terms.quota}" for entry in catalog.items.values()),
         "usage": {
             f"{code} by {by}": [
                 [*group, units] for group, units in sorted(usage.usage(here.ctx, code=code, grouping=by).rows.items())

@@ -146,7 +146,7 @@ class Scene:
             catalog = self.server.lab.ctx.store.catalog
             vendor = vendors()[VENDORS.index(key[0])].key.kid
             for number, entry in catalog.items.items():
-                if (entry.vendor, entry.license_id, entry.item.item_id) == (vendor, *key[1:]):
+                if (entry.vendor, entry.license_id, entry.terms.item_id) == (vendor, *key[1:]):
                     self.numbers[key] = number
         return self.numbers[key]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Cookie, FilePayload, ViewportSize, sync_playwright
 
-from lts.rules.alertmail import Server, render
+from lts.rules.alertmail import AlertingServer, render
 from tests.portal.conftest import Site
 from tests.support.furnish import every_event, furnish
 from tests.support.kit import NOON, item, lab
@@ -124,7 +124,9 @@ def _mails(browser: Browser) -> None:
     for language, size in product(LANGUAGES, SIZES):
         events = every_event(language)
         page = browser.new_page(viewport=SIZES[size])
-        page.set_content(render(events, language, Server("8A5CE193", "https://lts.example.com/lts/"), NOON).html)
+        page.set_content(
+            render(events, language, AlertingServer("8A5CE193", "https://lts.example.com/lts/"), NOON).html
+        )
         page.screenshot(path=FOLDER / f"{language}-light-{size}" / "6-mail.png", full_page=True)
         page.close()
 

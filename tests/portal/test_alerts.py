@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from lts.rules.alertmail import Server, render
+from lts.rules.alertmail import AlertingServer, render
 from lts.service.alerting import alerts, alertsettings, outbox
 from lts.service.alerting.smtp import Sender
 from tests.portal.conftest import Site
@@ -146,7 +146,7 @@ def test_the_calendar_is_read_by_its_address_alone(site: Site, admin: Visitor) -
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_mail_looks_as_it_should(visit: Callable[..., Visitor], site: Site, language: str, tmp_path: Path) -> None:
     events = every_event(language)
-    mail = render(events, language, Server("UUID", "https://lts.example.com/lts/"), NOON)
+    mail = render(events, language, AlertingServer("UUID", "https://lts.example.com/lts/"), NOON)
     for written in (mail.text, mail.html):  # every figure that a sentence names is there
         assert "{" not in written
         assert "–" not in written

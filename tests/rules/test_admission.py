@@ -11,7 +11,7 @@ from lts.errors import Malformed, Refusal
 from lts.rules import asked
 from lts.rules.admission import admit, find_code
 from lts.rules.authorize import Request
-from lts.rules.catalog import ACTIVE, Catalog, Code, CodeItem, LicenseItem, Validation
+from lts.rules.catalog import ACTIVE, Catalog, Code, CodeBinding, CodeItem, LicenseItem
 from lts.rules.codenames import Given, learn
 from tests.rules.test_authorize_rules import ASKED, GOOD
 
@@ -69,7 +69,7 @@ def test_a_name_that_another_organization_had_first_wants_the_organization() -> 
     assert find_code(gone, ASKED._replace(handshake_code="1-x-b", organization_id="1")) is OTHER
 
 
-BOUND = Validation(("example.com",), ("app",), ("proc",))
+BOUND = CodeBinding(("example.com",), ("app",), ("proc",))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ BOUND = Validation(("example.com",), ("app",), ("proc",))
         ({"validation": BOUND}, {"process_name": "proc"}, None),
         ({"validation": BOUND}, {"process_name": "app"}, 103),
         ({"validation": BOUND}, {"domain": "https://example.com"}, 140),
-        ({"validation": Validation(("example.com",))}, {"application_id": "app"}, 114),
-        ({"validation": Validation(application_ids=("app",))}, {"domain": "no domain", "application_id": "x"}, 103),
+        ({"validation": CodeBinding(("example.com",))}, {"application_id": "app"}, 114),
+        ({"validation": CodeBinding(application_ids=("app",))}, {"domain": "no domain", "application_id": "x"}, 103),
     ],
 )
 def test_a_code_lets_in_who_knows_its_password_or_is_what_it_is_bound_to(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lts.rules.alertmail import Server, percent_of, render, title_of
+from lts.rules.alertmail import AlertingServer, percent_of, render, title_of
 from tests.support.kit import DAY
 
 NOON = DAY + 12 * 3600
-SERVER = Server("6f1c", "https://lts.x.test/")
+SERVER = AlertingServer("6f1c", "https://lts.x.test/")
 
 
 def quota(used: int, way: str = "scan", **more: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_the_text_says_what_happened_how_full_it_is_what_to_do_and_where(way: st
 
 
 def test_without_an_address_that_others_can_open_there_is_no_link() -> None:
-    mail = render([quota(800)], "en", Server("6f1c", ""), NOON)
+    mail = render([quota(800)], "en", AlertingServer("6f1c", ""), NOON)
     assert ("page/#" in mail.text, "href" in mail.html) == (False, False)
 
 

@@ -13,13 +13,13 @@ import pytest
 from lts.protocol import DAY_SECONDS
 from lts.rules.authorize import Decision, ItemUse, Request, decide
 from lts.rules.catalog import ACTIVE, REVOKED, Code, CodeItem, LicenseItem
-from lts.rules.licensefile import Item
+from lts.rules.licensefile import ItemTerms
 from lts.rules.seats import Seat
 from tests.support.kit import NOON
 
 ORDER = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
 """The table of the design, from the first check to the last."""
-GOOD = Item(
+GOOD = ItemTerms(
     "good", "", "reader", ("8",), ("standard",), ("server",), ("QR",), "scan", 10, "yearly", (), NOON - DAY_SECONDS,
     None, 7, 0, 0, None, False,
 )  # fmt: skip
@@ -120,14 +120,14 @@ def test_the_same_request_is_given_the_same_again_once_it_has_its_seats() -> Non
         held = {
             entry.item.key: Seat(1, NOON + DAY_SECONDS)
             for entry in code.items
-            if entry.item.item.charge_way != "scan" and chance.random() < 0.3
+            if entry.item.terms.charge_way != "scan" and chance.random() < 0.3
         }
 
         def use(entry: CodeItem, held: dict[int, Seat] = held) -> ItemUse:
             return ItemUse(seat=held.get(entry.item.key))
 
         first = decide(code, request, use, NOON, NOON).granted
-        held |= {g.item.key: g.seat for g in first if g.item.item.charge_way != "scan"}
+        held |= {g.item.key: g.seat for g in first if g.item.terms.charge_way != "scan"}
         second = decide(code, request, use, NOON, NOON).granted
         assert [(g.item.key, g.modules) for g in second] == [(g.item.key, g.modules) for g in first]
         several += len(first) > 1

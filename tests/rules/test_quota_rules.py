@@ -108,7 +108,7 @@ def test_instances_have_room_while_the_overdraft_lasts_and_then_the_eldest(
     ],
 )
 def test_the_next_use_draws_on_grace_from_the_quota_on(way: str, use: ItemUse, *, grace: bool, used: bool) -> None:
-    assert in_quota_grace(entry(way).item.item, use) is grace
+    assert in_quota_grace(entry(way).item.terms, use) is grace
     assert used_up(entry(way), use) is used
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lts.protocol import DAY_SECONDS, NEVER, SLOT_SECONDS
 from lts.rules import seats
-from lts.rules.licensefile import Item
+from lts.rules.licensefile import ItemTerms
 from lts.rules.seats import Seat, grace_units, join
 from tests.rules.test_authorize_rules import GOOD
 
@@ -28,7 +28,7 @@ def test_a_half_of_grace_is_rounded_up(quota: int, percent: int, units: int) -> 
     assert grace_units(replace(GOOD, quota=quota, grace_quota=percent)) == units
 
 
-def item(way: str = "device", **changes: Any) -> Item:
+def item(way: str = "device", **changes: Any) -> ItemTerms:
     """One that ends in 100 days, with 7 of grace."""
     return replace(GOOD, **{"charge_way": way, "expires_at": END, **changes})
 

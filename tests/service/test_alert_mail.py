@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.alertmail import Server, render
+from lts.rules.alertmail import AlertingServer, render
 from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, Sender, compose
@@ -108,7 +108,9 @@ def test_script_and_line_ends_in_names_do_nothing(server: Lab) -> None:
         "quota": 100,
         "grace": 5,
     }
-    mail = render([{"kind": "quota", "level": 60, "params": params}], "en", Server("UUID", "https://lts.x.test/"), NOON)
+    mail = render(
+        [{"kind": "quota", "level": 60, "params": params}], "en", AlertingServer("UUID", "https://lts.x.test/"), NOON
+    )
     message = compose(settings, mail, "id", NOON)
     assert message.keys().count("Bcc") == 0
     assert "\n" not in str(message["Subject"])

@@ -108,12 +108,12 @@ WAYS: dict[str, Callable[..., contextlib.AbstractContextManager[Lab]]] = {
 
 def state(server: Lab, item_id: str) -> str:
     """Of an item."""
-    return str(next(e for e in server.ctx.store.catalog.items.values() if e.item.item_id == item_id).state)
+    return str(next(e for e in server.ctx.store.catalog.items.values() if e.terms.item_id == item_id).state)
 
 
 def seats(server: Lab) -> int:
     """Live ones."""
-    keys = [key for key, entry in server.ctx.store.catalog.items.items() if entry.item.item_id == "seat"]
+    keys = [key for key, entry in server.ctx.store.catalog.items.items() if entry.terms.item_id == "seat"]
     return sum(server.live(key) for key in keys)
 
 

@@ -37,7 +37,7 @@ def test_the_first_import_makes_the_organizations_default_code(server: Lab) -> N
     assert (done.status, done.difference.added, done.handshake_code) == ("new", ("a", "b"), "216998-100")
     code = server.ctx.store.catalog.codes["216998-100"]
     assert code.is_default
-    assert {e.item.item.item_id for e in code.items} == {"a", "b"}
+    assert {e.item.terms.item_id for e in code.items} == {"a", "b"}
 
 
 def test_the_same_file_again_changes_nothing(server: Lab) -> None:

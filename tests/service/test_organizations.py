@@ -42,7 +42,7 @@ def grow(server: Lab, sold: License, *items: dict[str, Any]) -> License:
 def places(server: Lab) -> dict[str, list[str]]:
     """Items by organization and name of the code."""
     return {
-        f"{code.organization_id}/{code.custom}": [entry.item.item.item_id for entry in code.items]
+        f"{code.organization_id}/{code.custom}": [entry.item.terms.item_id for entry in code.items]
         for code in server.ctx.store.catalog.present
     }
 
@@ -232,7 +232,7 @@ def test_a_name_that_is_asked_for_must_be_free(server: Lab) -> None:
             take(server, license_file, choice)
         assert caught.value.code == "code-exists"
     take(server, grow(server, sold, item("a", quota=7)), Choice(new_code="100"))
-    assert server.ctx.store.catalog.items[1].item.quota == 7, "without new items no place is needed"
+    assert server.ctx.store.catalog.items[1].terms.quota == 7, "without new items no place is needed"
 
 
 @pytest.mark.parametrize("choice", [Choice(), Choice(new_code="team")])

@@ -314,7 +314,7 @@ def test_a_device_stays_on_the_item_it_has_a_seat_or_lease_in_when_the_order_cha
         device = str(uuid4())
         first = server.authorize(code, device)
         assert first.items[0].item_id == "a"
-        keys = {e.item.item.item_id: e.item.key for e in server.ctx.store.catalog.codes[code].items}
+        keys = {e.item.terms.item_id: e.item.key for e in server.ctx.store.catalog.codes[code].items}
         order = [{"id": keys["b"]}, {"id": keys["a"]}]
         handshakes.edit(server.ctx, code, {"items": order, "manualOrder": True}, "test", NOON)
         assert server.authorize(code, device).items[0].item_id == "a"

@@ -243,7 +243,7 @@ def test_a_catalog_of_what_changed_is_the_one_that_is_built_from_nothing(server:
     second = amended(server, first, item("i1", "scan", 99), item("new", "device"))
     import_file(server, second)
     check()
-    assert server.ctx.store.catalog.codes["216998-100"].entries[2].item.item.quota == 99
+    assert server.ctx.store.catalog.codes["216998-100"].entries[2].item.terms.quota == 99
     import_file(server, issuing.revoke(second, ["i0"], server.vendor.key, "Vendor"))
     check()
     handshakes.remove(server.ctx, CODE, "test", NOON)

@@ -34,7 +34,7 @@ def test_devices_are_found_by_the_beginning_of_their_uuid(server: Lab) -> None:
 
 def test_devices_are_filtered_by_item_and_by_live_seats(server: Lab) -> None:
     code = server.load(item("seats", "device", 10, activePeriod="daily"), item("scans"))
-    key = next(k for k, entry in server.ctx.store.catalog.items.items() if entry.item.item_id == "seats")
+    key = next(k for k, entry in server.ctx.store.catalog.items.items() if entry.terms.item_id == "seats")
     server.authorize(code, charge_way="device")
     server.authorize(code, charge_way="scan")
     assert devicelist.find(server.ctx, Page(), key, False, False, NOON)["found"] == 1

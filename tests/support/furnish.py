@@ -39,7 +39,7 @@ def furnish(lab: Lab, days: int = 4, *, odd: bool = True) -> str:
         license_id="100028117",
     )
     lab.load(item("web-site", "domain", 1, description="Scanner on the web site"), license_id="200", organization="300")
-    keys = {entry.item.item_id: key for key, entry in lab.ctx.store.catalog.items.items()}
+    keys = {entry.terms.item_id: key for key, entry in lab.ctx.store.catalog.items.items()}
     handshakes.add(lab.ctx, "216998", {
         "custom": "web-shop", "note": "Scanner of the web shop", "password": "s3cret of the shop",
         "validation": {"domains": ["shop.example.com"]},

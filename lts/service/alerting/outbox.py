@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from lts.errors import DeliveryError, words_of
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.alertmail import Server, render, title_of
+from lts.rules.alertmail import AlertingServer, render, title_of
 from lts.rules.notices import WARNING, Notice
 from lts.rules.paging import Page
 from lts.rules.plural import counted
@@ -128,7 +128,7 @@ def _send(
 def _mail(
     ctx: Context, settings: MailSettings, message: Message, receivers: tuple[str, ...], sender: Sender
 ) -> smtp.Accepted:
-    mail = render(message.events, settings.language, Server(ctx.identity.uuid, portal_of(ctx)), message.time)
+    mail = render(message.events, settings.language, AlertingServer(ctx.identity.uuid, portal_of(ctx)), message.time)
     composed = smtp.compose(settings, mail, message.id, message.time)
     return sender.send(settings, composed, receivers)
 

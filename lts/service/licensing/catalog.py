@@ -22,9 +22,9 @@ from lts.rules.catalog import (
     REVOKED,
     Catalog,
     Code,
+    CodeBinding,
     CodeItem,
     LicenseItem,
-    Validation,
     default_order,
 )
 from lts.rules.certificates import Certificates, Certified, LicenseName
@@ -276,7 +276,7 @@ def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Co
         manual,
         unseal_password(vault, fields.get("password")),
         int(fields.get(PASSWORD_CHANGE, 0)),
-        Validation(
+        CodeBinding(
             tuple(validation.get("domains", ())),
             tuple(validation.get("applicationIds", ())),
             tuple(validation.get("processNames", ())),

@@ -352,7 +352,7 @@ def describe_code(code: Code) -> dict[str, Any]:
         "items": [
             {
                 "id": e.item.key,
-                "itemId": e.item.item.item_id,
+                "itemId": e.item.terms.item_id,
                 "licenseId": e.item.license_id,
                 "cap": e.cap,
                 "archived": e.item.state == ARCHIVED,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import LicenseItem
-from lts.rules.licensefile import Item, License
+from lts.rules.licensefile import ItemTerms, License
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units
 from lts.store import seats
 from lts.store.snapshot import View
@@ -46,9 +46,9 @@ def effects(
 
 def live_seats(view: View, entry: LicenseItem, now: int) -> int:
     """Live seats, or instances of live leases, of an item; 0 for an item without."""
-    if entry.item.charge_way in SEAT_WAYS:
+    if entry.terms.charge_way in SEAT_WAYS:
         return seats.live(view, entry.key, 0, now)
-    return seats.live_leases(view, entry.key, 0, now) if entry.item.charge_way in CONCURRENT_WAYS else 0
+    return seats.live_leases(view, entry.key, 0, now) if entry.terms.charge_way in CONCURRENT_WAYS else 0
 
 
 def _stops(
@@ -65,16 +65,16 @@ def _stops(
             yield Stop(item_id, why, seats_in_use)
 
 
-def _why(before: LicenseItem, item: Item | None, item_now: int) -> str | None:
+def _why(before: LicenseItem, item: ItemTerms | None, item_now: int) -> str | None:
     if item is None:
         return REVOKED
-    fault = item_fault(replace(before, item=item), item_now)
+    fault = item_fault(replace(before, terms=item), item_now)
     if fault:
         return ENDED if fault == 111 else PENDING
-    return CHARGED_ANEW if before.item.charge_way != item.charge_way else None
+    return CHARGED_ANEW if before.terms.charge_way != item.charge_way else None
 
 
-def _beyond(view: View, key: int, item: Item, now: int) -> int:
+def _beyond(view: View, key: int, item: ItemTerms, now: int) -> int:
     if item.charge_way not in SEAT_WAYS:
         return 0
     return seats.live(view, key, 0, now) - item.quota - grace_units(item)

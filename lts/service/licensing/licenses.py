@@ -12,7 +12,7 @@ from lts.rules import codenotices, filekind, licensefile, vendorkey
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
-from lts.rules.licensefile import Difference, Item, License
+from lts.rules.licensefile import Difference, ItemTerms, License
 from lts.rules.notices import HINT, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
 from lts.rules.text import MAX_NAME
@@ -277,10 +277,10 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     return outcome
 
 
-def _is_charged_anew(catalog: Catalog, keys: dict[str, int], item: Item) -> bool:
+def _is_charged_anew(catalog: Catalog, keys: dict[str, int], item: ItemTerms) -> bool:
     """Whether an item that is known was charged in another way before."""
     before = catalog.items.get(keys[item.item_id])
-    return before is not None and before.item.charge_way != item.charge_way
+    return before is not None and before.terms.charge_way != item.charge_way
 
 
 def end_grants(tx: Transaction, items: list[int], now: int) -> None:
@@ -323,7 +323,7 @@ def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[
 
 
 def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[str, Any]:
-    item = entry.item
+    item = entry.terms
     using = view.catalog.codes_of_items.get(entry.key, ())
     return {
         "id": entry.key,
@@ -360,12 +360,12 @@ def _state(entry: LicenseItem, item_now: int) -> str:
     if entry.state != ACTIVE:
         return entry.state
     state = {112: "pending", 111: "expired"}.get(item_fault(entry, item_now), ACTIVE)
-    return "grace" if state == ACTIVE and in_expiry_grace(entry.item, item_now) else state
+    return "grace" if state == ACTIVE and in_expiry_grace(entry.terms, item_now) else state
 
 
 def item_use(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[str, Any]:
     """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
-    item, key = entry.item, entry.key
+    item, key = entry.terms, entry.key
     if item.charge_way in SEAT_WAYS:
         return {"used": live_seats(view, entry, now)}
     if item.charge_way in CONCURRENT_WAYS:

@@ -173,9 +173,9 @@ def seat_records(granted: tuple[Grant, ...], now: int) -> tuple[records.SeatReco
     """The feed's form of the seats of a decision; items without seats have none."""
     return tuple(
         [
-            seats.record(g.item.key, g.seat, now, g.item.item.charge_way in CONCURRENT_WAYS)
+            seats.record(g.item.key, g.seat, now, g.item.terms.charge_way in CONCURRENT_WAYS)
             for g in granted
-            if has_seat(g.item.item.charge_way)
+            if has_seat(g.item.terms.charge_way)
         ]
     )
 
@@ -221,7 +221,7 @@ def make_lease(
 
 
 def _lease_item(granted: Grant) -> LeaseItem:
-    item = granted.item.item
+    item = granted.item.terms
     return LeaseItem(
         item_id=item.item_id,
         license_id=granted.item.license_id,
@@ -268,8 +268,8 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: S
             refusal.detail,
             name or (code.name if code else None),
             told,
-            tuple((entry.item.item_id, verdict) for entry, verdict in tried),
-            tuple(entry.item.charge_way for entry, _ in tried),
+            tuple((entry.terms.item_id, verdict) for entry, verdict in tried),
+            tuple(entry.terms.charge_way for entry, _ in tried),
             caps=tuple(caps.get(entry.key) for entry, _ in tried) if caps else (),
         ),
     )

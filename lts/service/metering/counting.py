@@ -118,7 +118,7 @@ def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: i
     how many there are."""
     kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
     if 0 in kinds.values():
-        modules = frozenset(chain.from_iterable(item.item.modules for item in sender.items))
+        modules = frozenset(chain.from_iterable(item.terms.modules for item in sender.items))
         for position, name in series:
             if name is None or kinds[name]:
                 continue

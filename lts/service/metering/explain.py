@@ -58,15 +58,15 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
         "handshakeCode": code.name,
         "code": decision.code,
         "detail": decision.refusal().detail if decision.code else "The request would be granted.",
-        "granted": [g.item.item.item_id for g in decision.granted],
+        "granted": [g.item.terms.item_id for g in decision.granted],
         "items": [
             {
-                "itemId": entry.item.item_id,
+                "itemId": entry.terms.item_id,
                 "licenseId": entry.license_id,
                 "code": verdict,
                 "detail": verdicts.explain(verdict, None, decision.caps.get(entry.key)),
-                "quota": entry.item.quota,
-                "grace": grace_units(entry.item),
+                "quota": entry.terms.quota,
+                "grace": grace_units(entry.terms),
                 "cap": _told(decision.caps.get(entry.key)),
                 **item_use(view, entry, now, item_now),
                 **_holders(view, entry, now),
@@ -82,9 +82,9 @@ def _told(cap: verdicts.CapUse | None) -> dict[str, int] | None:
 
 def _holders(view: Snapshot, entry: LicenseItem, now: int) -> dict[str, Any]:
     """Who holds the live seats or leases that end first, and when the first of all ends; nothing of items without."""
-    if not has_seat(entry.item.charge_way):
+    if not has_seat(entry.terms.charge_way):
         return {}
-    concurrent = entry.item.charge_way in CONCURRENT_WAYS
+    concurrent = entry.terms.charge_way in CONCURRENT_WAYS
     first = seats.next_ends(view.db, entry.key, concurrent, now, HOLDERS_SHOWN)
     shown = [{"device": str(UUID(bytes=uuid)), "until": iso(end)} for end, uuid in first]
     return {"holders": shown, "nextFree": shown[0]["until"] if shown else None}

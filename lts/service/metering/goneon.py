@@ -47,7 +47,7 @@ def used_after_release(
             continue
         after = [entry for entry in entries if entry.slot * SLOT_SECONDS >= since + AHEAD_SECONDS]
         if any(instances > kept for instances in instances_by_slot(after, claim.instances).values()):
-            found.append(item.item.item_id)
+            found.append(item.terms.item_id)
     return found
 
 

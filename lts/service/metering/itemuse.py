@@ -34,9 +34,9 @@ def use_of(
 
     def look_up(entry: CodeItem) -> ItemUse:
         item = entry.item
-        if item.item.charge_way in SEAT_WAYS:
+        if item.terms.charge_way in SEAT_WAYS:
             return _seat_use(view, code, entry, device, seat_now)
-        if item.item.charge_way in CONCURRENT_WAYS:
+        if item.terms.charge_way in CONCURRENT_WAYS:
             return _concurrent_use(view, code, entry, device, now, count(entry))
         return count(entry)
 
@@ -54,7 +54,7 @@ def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
 def counted(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> ItemUse:
     """The part of a use (see `use_of`) that reports change: units, and what is spent of the overdraft."""
     item = entry.item
-    if item.item.charge_way in CONCURRENT_WAYS:
+    if item.terms.charge_way in CONCURRENT_WAYS:
         return ItemUse(spent=usage.overdraft_spent(view, item, now, item_now))
     return ItemUse(view.sums.get(("item", item.key, 0), 0), view.sums.get(("code", code.key, item.key), 0))
 
@@ -100,6 +100,6 @@ def _elders(view: View, item: LicenseItem, device: int, seat: Seat | None, now: 
     live = seats.live_leases(view, item.key, 0, now)
     if seat is None:
         return live
-    if live <= item.item.quota and item.item.charge_way == ChargeWay.CONCURRENT_DEVICE:
+    if live <= item.terms.quota and item.terms.charge_way == ChargeWay.CONCURRENT_DEVICE:
         return live - seat.instances
     return seats.elders(view.db, item.key, device, seat.since, now)

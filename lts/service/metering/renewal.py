@@ -59,7 +59,7 @@ def may_renew(lease: Lease, code: Code, step: TokenStep, issuer: str) -> bool:
 
 def _is_same(granted: Grant, claim: LeaseItem, item: LicenseItem) -> bool:
     """Whether what would be granted is what the lease has, by the same grant."""
-    way = item.item.charge_way
+    way = item.terms.charge_way
     return (
         granted.item.key == item.key
         and (granted.modules, way) == (claim.modules, claim.charge_way)
@@ -84,9 +84,9 @@ def _of_items(
 
 
 def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int) -> Grant | None:
-    if claim.charge_way != entry.item.item.charge_way:
+    if claim.charge_way != entry.item.terms.charge_way:
         return None  # what was granted then is not what an authorization would grant now
-    needs_seat = has_seat(entry.item.item.charge_way)
+    needs_seat = has_seat(entry.item.terms.charge_way)
     if needs_seat and (use.seat is None or use.seat.grant != claim.grant):
         return None
     if rules.quota_fault(entry, use, claim.instances):

@@ -375,14 +375,14 @@ def _warn_restored(ctx: Context) -> None:
 
 def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, ItemUse]:
     """What is counted so far of those items whose counts a report can raise, by number."""
-    entries = {item.key: _entry(code, item) for item in items if rules.is_counted(item.item)}
+    entries = {item.key: _entry(code, item) for item in items if rules.is_counted(item.terms)}
     return {key: counted(tx, code, entry, now, item_now) for key, entry in entries.items()}
 
 
 def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, ItemUse]) -> list[tuple[bool, bool]]:
     """All that counts can change in a decision: which of the items are used up, or in grace."""
     found = [(_entry(code, item), counts[item.key]) for item in items if item.key in counts]
-    return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.item, so_far)) for entry, so_far in found]
+    return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.terms, so_far)) for entry, so_far in found]
 
 
 def _entry(code: Code, item: LicenseItem) -> CodeItem:

@@ -174,10 +174,10 @@ def _overshoot(ctx: Context) -> list[Json]:
     now = ctx.clock.now()
     with ctx.store.snapshot() as view:
         for key, entry in view.catalog.items.items():
-            if entry.item.charge_way in SEAT_WAYS:
-                excess = seats.live(view, key, 0, now) - entry.item.quota - grace_units(entry.item)
+            if entry.terms.charge_way in SEAT_WAYS:
+                excess = seats.live(view, key, 0, now) - entry.terms.quota - grace_units(entry.terms)
                 if excess > 0:
-                    found.append({"id": key, "itemId": entry.item.item_id, "seats": excess})
+                    found.append({"id": key, "itemId": entry.terms.item_id, "seats": excess})
     return found
 
 

@@ -95,8 +95,8 @@ def _seat(catalog: Catalog, key: int, seat: Seat, now: int) -> Json:
     codes = [catalog.codes_by_key[code].name for code in seat.codes if code in catalog.codes_by_key]
     return {
         "item": key,
-        "itemId": entry.item.item_id if entry else f"#{key}",
-        "chargeWay": entry.item.charge_way if entry else None,
+        "itemId": entry.terms.item_id if entry else f"#{key}",
+        "chargeWay": entry.terms.charge_way if entry else None,
         "handshakeCodes": codes,
         "until": iso(seat.end),
         "live": seat.live(now),

@@ -131,7 +131,7 @@ def _items_called(catalog: Catalog, item: str, owner: str | None) -> list[Licens
     nobody's id. Raises AdminError where there is none."""
     name = nfc(item.strip(), MAX_TEXT).strip()
     own = [one for one in catalog.items.values() if owner in (None, one.organization_id)]
-    by_id = [one for one in own if one.item.item_id == name]
+    by_id = [one for one in own if one.terms.item_id == name]
     by_number = [one for one in own if str(one.key) == name.removeprefix("#")]
     found = by_number or by_id if name.startswith("#") else by_id or by_number
     if not found:
@@ -279,9 +279,9 @@ def subjects(ctx: Context) -> Json:
         "items": [
             {
                 "id": e.key,
-                "itemId": e.item.item_id,
+                "itemId": e.terms.item_id,
                 "licenseId": e.license_id,
-                "description": e.item.description,
+                "description": e.terms.description,
                 "archived": e.state == ARCHIVED,
             }
             for e in items

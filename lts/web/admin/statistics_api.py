@@ -81,7 +81,7 @@ def _table_json(table: UsageTable, page: Page) -> Json:
 def _named(item: LicenseItem) -> Json:
     return {
         "id": item.key,
-        "itemId": item.item.item_id,
+        "itemId": item.terms.item_id,
         "licenseId": item.license_id,
         "organizationId": item.organization_id,
     }
