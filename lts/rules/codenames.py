@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 
-class Given(NamedTuple):
+class Naming(NamedTuple):
     """A change that gave a code this name: `serial` in the feed of `origin` (first eight digits of the incarnation, as
     a lease's `jti` begins), at `since` (UTC seconds), as the `place`-th of all such changes."""
 
@@ -28,9 +28,9 @@ class Given(NamedTuple):
 class Names:
     """What is known of the names of codes, removed ones too."""
 
-    of_name: Mapping[str, tuple[Given, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    of_name: Mapping[str, tuple[Naming, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By spelled name, oldest first; only where it goes over to another code."""
-    had: Mapping[int, tuple[Given, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    had: Mapping[int, tuple[Naming, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By the code's number, oldest first: only where it got another name. The last one tells since when it has, without
     a break, the name that it has."""
 
@@ -56,10 +56,10 @@ class Names:
         return self.had[code][-1].place if code in self.had else -1
 
 
-def learn(rows: Iterable[Given]) -> Names:
+def learn(rows: Iterable[Naming]) -> Names:
     """Of all changes that gave or left a code its name, in the order of the feed."""
-    of_name: dict[str, list[Given]] = {}
-    had: dict[int, list[Given]] = {}
+    of_name: dict[str, list[Naming]] = {}
+    had: dict[int, list[Naming]] = {}
     for given in rows:
         own = had.setdefault(given.code, [])
         if not own or own[-1].name != given.name:

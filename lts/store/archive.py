@@ -136,7 +136,7 @@ def replace(tx: Transaction, changes: list[Change], name: str, digest: bytes) ->
     )
 
 
-Entry = tuple[int, int, int, bytes, "bytes | None"]
+FeedEntry = tuple[int, int, int, bytes, "bytes | None"]
 """(serial, time, kind, payload, stored hash or None) of a change."""
 
 
@@ -161,7 +161,7 @@ def ends(db: apsw.Connection, origin: int) -> dict[int, bytes]:
     return dict(sql.rows(db, "SELECT last, CAST(hash AS BLOB) FROM archives WHERE origin = ?", (origin,)))
 
 
-def feed_after(db: apsw.Connection, folder: Path, origin: int, serial: int = 0) -> Iterator[Entry]:
+def feed_after(db: apsw.Connection, folder: Path, origin: int, serial: int = 0) -> Iterator[FeedEntry]:
     """All changes of an origin after a serial, from the archives and the database.
 
     Raises DatabaseDamaged naming an archive that is lost or damaged.

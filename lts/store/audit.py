@@ -108,7 +108,7 @@ def _license(tx: Transaction, record: LicenseChange) -> _Parts:
 
 
 def _archived(tx: Transaction, record: ArchiveChange) -> _Parts:
-    action = "license-archived" if record.turn % 2 else "license-taken-back"
+    action = "license-archived" if record.toggle % 2 else "license-taken-back"
     return record.actor, action, record.license_id, {"revision": record.revision}
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import apsw
 
 from lts.errors import DatabaseDamaged
-from lts.rules.codenames import Given
+from lts.rules.codenames import Naming
 from lts.store import feed, sql
 from lts.store.archive import read, unpack
 from lts.store.records import ChangeKind, CodeChange, EpochChange, decode_payload
@@ -31,7 +31,7 @@ _DECIDING = """INSERT OR IGNORE INTO code_names
 """The change that decided a code, of an unknown time."""
 
 
-class Change(NamedTuple):
+class ChangePlace(NamedTuple):
     """Where a change stands: its origin and serial, and the weight of the origin's epoch then."""
 
     origin: int
@@ -39,19 +39,19 @@ class Change(NamedTuple):
     weight: tuple[int, bool, int]
 
 
-def put(db: apsw.Connection, change: Change, time: int, code: int, name: str) -> None:
+def put(db: apsw.Connection, change: ChangePlace, time: int, code: int, name: str) -> None:
     """A change at `time` (UTC seconds) gave the code this name, or left it."""
     db.execute(_PUT, (change.origin, change.serial, *change.weight, time, code, name))
 
 
-def changes(db: apsw.Connection) -> Iterator[Given]:
+def changes(db: apsw.Connection) -> Iterator[Naming]:
     """Every one in order: what was made in knowledge of another stands after it, and both servers of a pair have the
     same order."""
     origins = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
     rows = sql.rows(db, "SELECT epoch, main, generation, origin, serial, since, code, name FROM code_names")
     rows.sort(key=lambda row: (*row[:3], origins[row[3]], row[4]))
     for place, (*_, origin, serial, since, code, name) in enumerate(rows):
-        yield Given(name, code, since, origins[origin][1][:8], serial, place)
+        yield Naming(name, code, since, origins[origin][1][:8], serial, place)
 
 
 def fill(db: apsw.Connection) -> None:
@@ -67,7 +67,7 @@ def fill(db: apsw.Connection) -> None:
                 weight = record.epoch, record.main, record.generation
             elif isinstance(record, CodeChange):
                 name = f"{record.organization}-{record.custom}"
-                put(db, Change(origin, serial, weight), time, ours.get(record.code, record.code), name)
+                put(db, ChangePlace(origin, serial, weight), time, ours.get(record.code, record.code), name)
     if lost:
         log.warning("not every name that handshake codes had is known: %s", " ".join(lost))
         db.execute(_DECIDING)

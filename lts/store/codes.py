@@ -50,7 +50,7 @@ def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
 def put(tx: Transaction, record: CodeChange, time: int) -> None:
     """Apply a CODE change: the code's whole state. A new default takes the place of the old one."""
     code = _number_here(tx, record)
-    place = codenames.Change(*tx.writing, tx.epoch.weight)
+    place = codenames.ChangePlace(*tx.writing, tx.epoch.weight)
     codenames.put(tx.db, place, time, code, f"{record.organization}-{record.custom}")
     if pair.decides(tx, f"code:{code}"):
         _store(tx, code, record)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from lts.rules.usage import TOGETHER
-from lts.store.exchange import Given
+from lts.store.exchange import OriginEntry
 from lts.store.records import ChangeKind, EpochChange, ReportChange, decode_payload
 
 _SINCE_2 = (ChangeKind.CLONE_TOKEN, ChangeKind.ARCHIVE, ChangeKind.GRANTS_END)
 
 
-def readable(given: Sequence[Given], protocol: int) -> list[Given]:
+def readable(given: Sequence[OriginEntry], protocol: int) -> list[OriginEntry]:
     """The changes up to the first that a server of this protocol cannot read, or would count otherwise."""
     return list(takewhile(lambda change: protocol >= 2 or _known_to_1(change[3], change[4]), given))
 

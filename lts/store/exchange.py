@@ -9,22 +9,22 @@ from pathlib import Path
 import apsw
 
 from lts.store import archive, feed, sql
-from lts.store.feed import Turn, Vector
+from lts.store.feed import Intake, Vector
 
-Given = tuple[int, int, int, int, bytes, "bytes | None"]
+OriginEntry = tuple[int, int, int, int, bytes, "bytes | None"]
 """(origin, serial, time, kind, payload, hash; None for an archived one)."""
 MAX_BYTES = 8 << 20
 """Of the payloads in one answer to the other server, and one more change: a license of at most 1 MiB, a piece of a
 report."""
 
 
-def since(db: apsw.Connection, archives: Path, have: Vector, limit: int) -> tuple[list[Given], bool]:
+def since(db: apsw.Connection, archives: Path, have: Vector, limit: int) -> tuple[list[OriginEntry], bool]:
     """Up to `limit` changes that are not in `have`, in the order in which this database took them, so that what a
     change speaks of comes before it; and whether these were all. Raises DatabaseDamaged for a lost archive."""
-    given: list[Given] = []
+    given: list[OriginEntry] = []
     size = 0
-    for turn in feed.turns(db):
-        for change in _of_turn(db, archives, turn, have.get(turn.origin, 0)):
+    for intake in feed.intakes(db):
+        for change in _of_intake(db, archives, intake, have.get(intake.origin, 0)):
             if len(given) >= limit or size > MAX_BYTES:
                 return given, False
             given.append(change)
@@ -32,13 +32,13 @@ def since(db: apsw.Connection, archives: Path, have: Vector, limit: int) -> tupl
     return given, True
 
 
-def _of_turn(db: apsw.Connection, archives: Path, turn: Turn, have: int) -> Iterator[Given]:
-    after = max(turn.first - 1, have)
-    if turn.last is not None and after >= turn.last:
+def _of_intake(db: apsw.Connection, archives: Path, intake: Intake, have: int) -> Iterator[OriginEntry]:
+    after = max(intake.first - 1, have)
+    if intake.last is not None and after >= intake.last:
         return
-    entries = archive.feed_after(db, archives, turn.origin, after)
-    for entry in entries if turn.last is None else islice(entries, turn.last - after):
-        yield (turn.origin, *entry)
+    entries = archive.feed_after(db, archives, intake.origin, after)
+    for entry in entries if intake.last is None else islice(entries, intake.last - after):
+        yield (intake.origin, *entry)
 
 
 def family(db: apsw.Connection) -> str:

@@ -70,7 +70,7 @@ def stored(db: apsw.Connection, origin: int, *, after_serial: int = 0, batch: in
 
 
 @dataclass(frozen=True)
-class Turn:
+class Intake:
     """A stretch that this database took in one go: serials `first` to `last` (None = to the newest) of an origin."""
 
     origin: int
@@ -78,18 +78,18 @@ class Turn:
     last: int | None
 
 
-def turns(db: apsw.Connection) -> list[Turn]:
+def intakes(db: apsw.Connection) -> list[Intake]:
     """All changes in the order in which this database took them, by stretches."""
-    found: list[Turn] = []
+    found: list[Intake] = []
     ends: dict[int, int] = {}
     for origin, first in sql.rows(db, "SELECT origin, first FROM turns ORDER BY position DESC"):
         end = ends.get(origin)
-        found.append(Turn(origin, first, None if end is None else end - 1))
+        found.append(Intake(origin, first, None if end is None else end - 1))
         ends[origin] = first
     return found[::-1]
 
 
-def strange_turns(db: apsw.Connection) -> list[int]:
+def strange_intakes(db: apsw.Connection) -> list[int]:
     """Positions of turns as no server takes them: counted on from 1, each of another origin than the one before, and of
     each origin from serial 1 on."""
     found: list[int] = []
@@ -104,7 +104,7 @@ def strange_turns(db: apsw.Connection) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Head:
+class SignedHead:
     """A head of the feed that the server signed: from `serial` back nothing can be changed unnoticed."""
 
     origin: int
@@ -114,9 +114,9 @@ class Head:
     signature: bytes
 
 
-def heads(db: apsw.Connection) -> list[Head]:
+def heads(db: apsw.Connection) -> list[SignedHead]:
     """All signed heads, oldest first."""
-    return [Head(*row) for row in sql.rows(
+    return [SignedHead(*row) for row in sql.rows(
         db, "SELECT origin, serial, time, CAST(hash AS BLOB), CAST(signature AS BLOB) FROM heads"
         " ORDER BY origin, serial")]  # fmt: skip
 

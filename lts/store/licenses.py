@@ -114,7 +114,7 @@ def stamps(db: apsw.Connection) -> dict[int, Stamp]:
 
 
 def archived(db: apsw.Connection) -> set[tuple[str, str]]:
-    """(vendor, license id) of every archived license: its turn says so, and no higher revision came since."""
+    """(vendor, license id) of every archived license: its toggle says so, and no higher revision came since."""
     query = (
         "SELECT a.vendor, a.license_id FROM archived a JOIN licenses l ON (l.vendor, l.license_id) ="
         " (a.vendor, a.license_id) WHERE a.turn % 2 = 1 AND l.revision <= a.revision"
@@ -123,18 +123,18 @@ def archived(db: apsw.Connection) -> set[tuple[str, str]]:
 
 
 def archive(tx: Transaction, record: ArchiveChange) -> None:
-    """Apply an ARCHIVE change: of a license's turns the last of its highest revision decides, in whatever order they
+    """Apply an ARCHIVE change: of a license's toggles the last of its highest revision decides, in whatever order they
     arrive."""
     tx.execute(
         "INSERT INTO archived VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision,"
         " turn = excluded.turn WHERE (excluded.revision, excluded.turn) > (revision, turn)",
-        (record.vendor, record.license_id, record.revision, record.turn),
+        (record.vendor, record.license_id, record.revision, record.toggle),
     )
     tx.forget_catalog()
 
 
-def turn(db: apsw.Connection, vendor: str, license_id: str) -> tuple[int, int]:
-    """(newest revision, its turn) of a license: odd = archived; 0 = never archived at it, or not known."""
+def archive_toggle(db: apsw.Connection, vendor: str, license_id: str) -> tuple[int, int]:
+    """(newest revision, its toggle) of a license: odd = archived; 0 = never archived at it, or not known."""
     row = sql.first(
         db,
         "SELECT l.revision, iif(a.revision >= l.revision, a.turn, 0) FROM licenses l LEFT JOIN archived a"

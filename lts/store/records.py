@@ -94,14 +94,14 @@ class LicenseChange(Record, frozen=True):
 
 
 class ArchiveChange(Record, frozen=True):
-    """A license was archived at this revision (`turn` odd) or taken back (`turn` even). Turns of a revision count up
-    from 1, so that of two servers' words the later one decides (docs/decisions/0021-archive.md)."""
+    """A license was archived at this revision (`toggle` odd) or taken back (`toggle` even). Toggles of a revision count
+    up from 1, so that of two servers' words the later one decides (docs/decisions/0021-archive.md)."""
 
     actor: str
     vendor: str
     license_id: str
     revision: int
-    turn: int
+    toggle: int
 
 
 class GrantsEndChange(Record, frozen=True):

@@ -89,15 +89,15 @@ class _Replay:
         """All faults, up to FAULTS_NAMED."""
         tx = _begin(self._copy, self._memory)
         done = 0
-        for turn in feed.turns(self._db):
-            origin_feed = self._origins.get(turn.origin)
+        for intake in feed.intakes(self._db):
+            origin_feed = self._origins.get(intake.origin)
             if origin_feed is None:
-                self._faults.append(f"turns: nothing is known of origin {turn.origin}.")
+                self._faults.append(f"turns: nothing is known of origin {intake.origin}.")
                 continue
             try:
-                for serial, time, kind, payload in origin_feed.until(turn.last, self._faults):
-                    tx.writing = turn.origin, serial
-                    _apply_one(tx, turn.origin, serial, time, kind, payload, self._faults)
+                for serial, time, kind, payload in origin_feed.until(intake.last, self._faults):
+                    tx.writing = intake.origin, serial
+                    _apply_one(tx, intake.origin, serial, time, kind, payload, self._faults)
                     done += 1
                     if done % BATCH == 0:
                         _end(tx, self._copy)
@@ -114,7 +114,7 @@ class _Replay:
                 self._faults += origin_feed.rest()
             for origin, serial in feed.strange(self._db, FAULTS_NAMED):
                 self._faults.append(f"changes: origin {origin} serial {serial} is no change that any server wrote.")
-            for position in feed.strange_turns(self._db)[:FAULTS_NAMED]:
+            for position in feed.strange_intakes(self._db)[:FAULTS_NAMED]:
                 self._faults.append(f"turns: turn {position} is not one that this server took.")
         return self._faults
 

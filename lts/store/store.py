@@ -240,7 +240,7 @@ def load_memory(db: apsw.Connection, memory: Memory, origin: tuple[str, str]) ->
         "SELECT coalesce(max(id), ?1 - 1) + 1 FROM devices WHERE id >= ?1 AND id < ?2",
         (memory.numbers, memory.numbers + NUMBERS),
     )
-    memory.turn = sql.value(db, "SELECT origin FROM turns ORDER BY position DESC LIMIT 1") or 0
+    memory.intake_origin = sql.value(db, "SELECT origin FROM turns ORDER BY position DESC LIMIT 1") or 0
     memory.epochs, memory.aliases = pair.load_epochs(db), pair.load_aliases(db)
     memory.rounds = licenses.rounds(db)
     memory.catalog = memory.build_catalog(db)

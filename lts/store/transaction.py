@@ -64,7 +64,7 @@ class Memory:
         self.head = b""
         self.numbers = 1
         self.next_device = 1
-        self.turn = 0
+        self.intake_origin = 0
         self.heads: dict[int, Head] = {}
         self.epochs: dict[int, Epoch] = {}
         self.aliases: dict[AliasKey, int] = {}
@@ -99,8 +99,8 @@ class Transaction:
         self.housekeeping = False
         self._catalog: Catalog | None = memory.catalog
         self._heads: dict[int, Head] = {}
-        self._turn = memory.turn
-        self._turns: list[tuple[int, int]] = []
+        self._intake_origin = memory.intake_origin
+        self._intakes: list[tuple[int, int]] = []
         self.rows: list[feed.Row] = []
         self._hours: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
         self._devices: defaultdict[deviceunits.Key, int] = defaultdict(int)
@@ -159,9 +159,9 @@ class Transaction:
 
     def _append(self, row: feed.Row) -> None:
         origin, serial = self.writing = row[:2]
-        if origin != self._turn:
-            self._turn = origin
-            self._turns.append((origin, serial))
+        if origin != self._intake_origin:
+            self._intake_origin = origin
+            self._intakes.append((origin, serial))
         self.rows.append(row)
 
     def head_of(self, origin: int) -> Head:
@@ -248,8 +248,8 @@ class Transaction:
         if self.catalog_changed:
             self._catalog = self.catalog
             self.memory.catalog_moves += 1
-        if self._turns:
-            self.db.executemany("INSERT INTO turns (origin, first) VALUES (?, ?)", self._turns)
+        if self._intakes:
+            self.db.executemany("INSERT INTO turns (origin, first) VALUES (?, ?)", self._intakes)
         feed.append(self.db, self.rows)
 
     def write_gathered(self) -> None:
@@ -282,7 +282,7 @@ class Transaction:
         memory.rounds = self.rounds
         memory.heads.update(self._heads)
         memory.heads.pop(self.origin, None)
-        memory.turn = self._turn
+        memory.intake_origin = self._intake_origin
         if self.catalog_changed:
             memory.catalog = self.catalog
         memory.catalog_moves += memory.catalog_moves % 2

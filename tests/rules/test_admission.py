@@ -12,7 +12,7 @@ from lts.rules import asked
 from lts.rules.admission import admit, find_code
 from lts.rules.authorize import Request
 from lts.rules.catalog import ACTIVE, Catalog, Code, CodeBinding, CodeItem, LicenseItem
-from lts.rules.codenames import Given, learn
+from lts.rules.codenames import Naming, learn
 from tests.rules.test_authorize_rules import ASKED, GOOD
 
 ITEMS = (CodeItem(LicenseItem(1, "1", "vendor", "1", GOOD, ACTIVE)),)
@@ -26,7 +26,7 @@ CATALOG = Catalog(
     by_place={(code.organization_id, code.custom): code for code in CODES},
     codes_by_key={code.key: code for code in CODES},
     defaults={"1": FIRST},
-    names=learn(Given(code.name, code.key, 0, "o", code.key, code.key) for code in CODES),
+    names=learn(Naming(code.name, code.key, 0, "o", code.key, code.key) for code in CODES),
 )
 
 

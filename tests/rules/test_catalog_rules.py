@@ -10,7 +10,7 @@ import pytest
 
 from lts.protocol import Lease
 from lts.rules.catalog import Catalog, Code, CodeItem, LicenseItem
-from lts.rules.codenames import Given, learn
+from lts.rules.codenames import Naming, learn
 from lts.rules.codenotices import named_twice, spelled_alike
 from tests.rules.test_authorize_rules import GOOD
 
@@ -33,7 +33,7 @@ CODES = (NOW, GONE, OTHER, ALIKE)
 OLD = "1-2-old"
 NAMES = [(OLD, 1, 100), (OLD, 2, 200), ("1-new", 1, 200), (OLD, 3, 300), ("1-2-other", 3, 400), ("1-2-3", 4, 500)]
 """(name, code, since), the n-th as change n + 1 of the feed."""
-GIVEN = [Given(*named, "feed0001", place + 1, place) for place, named in enumerate(NAMES)]
+GIVEN = [Naming(*named, "feed0001", place + 1, place) for place, named in enumerate(NAMES)]
 
 
 def catalog(*codes: Code, **more: Any) -> Catalog:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lts.rules.codenames import Given, Names, learn
+from lts.rules.codenames import Names, Naming, learn
 
 A, B = 1, 2
 NAME, OTHER = "1-2-3", "1-other"
@@ -10,7 +10,7 @@ NAME, OTHER = "1-2-3", "1-other"
 
 def names(*rows: tuple[str, int, int, str, int]) -> Names:
     """From (name, code, since, origin, serial), in the order of the feed."""
-    return learn(Given(*row, place) for place, row in enumerate(rows))
+    return learn(Naming(*row, place) for place, row in enumerate(rows))
 
 
 def test_of_two_that_have_a_name_the_one_that_got_it_first_has_the_lower_place() -> None:

@@ -221,7 +221,7 @@ def test_the_feed_is_read_in_batches_and_its_heads_are_told(server: Lab) -> None
         assert feed.newest_time(db, me.uuid, "other") == 0
         assert feed.hash_at(db, 1, newest) == head[1]
         assert feed.hash_at(db, 1, newest + 1) is None
-        assert [(turn.origin, turn.first, turn.last) for turn in feed.turns(db)] == [(1, 1, None)]
+        assert [(turn.origin, turn.first, turn.last) for turn in feed.intakes(db)] == [(1, 1, None)]
 
 
 def test_an_empty_database_says_that_it_is(tmp_path: Path) -> None:
@@ -345,10 +345,10 @@ def test_another_origin_counts_once_there_is_a_change_of_it(server: Lab) -> None
     note(server)
     with server.ctx.store.reader() as db:
         newest = server.ctx.store.serial
-        assert [(one.origin, one.first, one.last) for one in feed.turns(db)] == [
+        assert [(one.origin, one.first, one.last) for one in feed.intakes(db)] == [
             (1, 1, newest - 1), (2, 1, None), (1, newest, None),
         ]  # fmt: skip
-        assert feed.strange_turns(db) == []
+        assert feed.strange_intakes(db) == []
 
 
 def test_a_group_that_cannot_be_stored_is_one_failure_until_something_is(server: Lab) -> None:

@@ -44,8 +44,8 @@ def archive(ctx: Context, license_id: str, organization_id: str | None, actor: s
         first = items[0]
         if first.state == ARCHIVED:
             raise AdminError("archived-before", f"License {license_id} is archived already.", status=409)
-        revision, turn = stored.turn(tx.db, first.vendor, license_id)
-        tx.emit(records.ArchiveChange(actor, first.vendor, license_id, revision, turn + 1), now)
+        revision, toggle = stored.archive_toggle(tx.db, first.vendor, license_id)
+        tx.emit(records.ArchiveChange(actor, first.vendor, license_id, revision, toggle + 1), now)
         licenses.end_grants(tx, [item.key for item in items], now)
 
     ctx.store.write(operation)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.catalog import Code
-from lts.rules.codenames import Given
+from lts.rules.codenames import Naming
 from lts.rules.notices import WARNING, Notice
 from lts.rules.plural import counted
 from lts.service.core.context import Context
@@ -117,7 +117,7 @@ def _hours(spans: list[Span]) -> set[int]:
     return {hour for begin, end in spans for hour in range(begin // HOUR_SECONDS, end // HOUR_SECONDS + 1)}
 
 
-def _refused(db: Connection, code: Code, had: tuple[Given, ...], first_day: int) -> int:
+def _refused(db: Connection, code: Code, had: tuple[Naming, ...], first_day: int) -> int:
     """Requests by a name that the code no longer had, since it gave up its first one. Those of hours in which it had
     given up the name that it has again may have been by that."""
     first = had[1].since // HOUR_SECONDS

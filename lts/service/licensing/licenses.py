@@ -155,7 +155,7 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
         raise _of_other_vendor(new, trusted)
     stored = licenses.named(view.db, vendor, new.license_id)
     difference = licensefile.compare(ctx.files.content(stored.jws) if stored else None, new)
-    archived = licenses.turn(view.db, vendor, new.license_id)[1] % 2 == 1
+    archived = licenses.archive_toggle(view.db, vendor, new.license_id)[1] % 2 == 1
     known = stored.items if stored else {}
     _check_none_back(new, [item_id for item_id in difference.added if item_id in known])
     place = _place_of(view, new, choice, any_new=any(item.item_id not in known for item in new.items))
@@ -258,8 +258,8 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
         return outcome
     vendor = ctx.trust.root(new.vendor_kid)
     if outcome.status == TAKEN_BACK:
-        revision, turn = licenses.turn(tx.db, vendor, new.license_id)
-        tx.emit(records.ArchiveChange(actor, vendor, new.license_id, revision, turn + 1), now)
+        revision, toggle = licenses.archive_toggle(tx.db, vendor, new.license_id)
+        tx.emit(records.ArchiveChange(actor, vendor, new.license_id, revision, toggle + 1), now)
         return outcome
     ids = tuple(item.item_id for item in new.items)
     _hand_on_trust(tx, ctx, new.vendor_kid, now)

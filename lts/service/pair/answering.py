@@ -34,9 +34,9 @@ class _Batch(NamedTuple):
     """Changes read for the other server; `own_serial` is how far it has this server's feed once it took them."""
 
     have: feed.Vector
-    given: Sequence[exchange.Given]
+    given: Sequence[exchange.OriginEntry]
     origins: list[tuple[str, str]]
-    changes: list[messages.Change]
+    changes: list[messages.SentChange]
     heads: list[messages.HeadAt]
     complete: bool
     own_serial: int
@@ -149,7 +149,7 @@ class Answering:
         store = self._node.ctx.store
         names = store.origin_names()
         have = {key: known[name] for key, name in names.items() if name in known}
-        given: Sequence[exchange.Given] | None = store.recent.since(have, limit, exchange.MAX_BYTES)
+        given: Sequence[exchange.OriginEntry] | None = store.recent.since(have, limit, exchange.MAX_BYTES)
         complete = given is not None
         if given is None:
             with store.reader() as db:

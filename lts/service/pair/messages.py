@@ -11,7 +11,7 @@ from lts.service.core.refusals import RefusedRequest
 from lts.store.transaction import Position
 
 M = TypeVar("M")
-Change = tuple[int, int, int, int, bytes]
+SentChange = tuple[int, int, int, int, bytes]
 """(place in `origins`, serial, time, kind, payload)."""
 HeadAt = tuple[int, int, bytes]
 """(place in `origins`, serial, hash of that origin's feed there)."""
@@ -84,7 +84,7 @@ class News(msgspec.Struct, kw_only=True):
 
     state: ServerState
     origins: list[tuple[str, str]]
-    changes: list[Change]
+    changes: list[SentChange]
     heads: list[HeadAt]
     complete: bool
     certificates: list[str] = []
