@@ -120,7 +120,7 @@ def _standing(current: list[Server]) -> dict[str, Any]:
         return {}
     return {
         "status": node.ctx.status,
-        "inStep": node.confirming.in_step,
+        "inStep": node.acknowledgments.in_step,
         "serial": sum(node.ctx.store.vector().values()),
     }
 

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Callable
 
 from lts.errors import CannotStore, LtsError
-from lts.service.pair.caller import Send
-from lts.service.pair.following import Following
-from lts.service.pair.handing import Handing
+from lts.service.pair.follower import Follower
+from lts.service.pair.handover import HandOver
 from lts.service.pair.node import Node
+from lts.service.pair.peerclient import Send
 from lts.service.pair.sending import HttpSend
 
 log = logging.getLogger("lts.pair")
@@ -30,14 +30,14 @@ class Heartbeat:
     def __init__(self, node: Node, send: Send | None = None) -> None:
         self._node = node
         self._line, self._beside = HttpSend(node.url), HttpSend(node.url)
-        self._following = Following(node, send or self._line)
-        self._handing = Handing(node, self._beside)
+        self._follower = Follower(node, send or self._line)
+        self._hand_over = HandOver(node, self._beside)
         self._stopping = threading.Event()
         steps: list[tuple[str, Callable[[], bool | None], float]] = [
             ("lts-beat", node.beat, BEAT_SECONDS),
-            ("lts-follow", self._following.step, PAUSE_SECONDS),
-            ("lts-hand", self._handing.look, BEAT_SECONDS),
-            ("lts-probe", self._handing.probe, PROBE_SECONDS),
+            ("lts-follow", self._follower.step, PAUSE_SECONDS),
+            ("lts-hand", self._hand_over.look, BEAT_SECONDS),
+            ("lts-probe", self._hand_over.probe, PROBE_SECONDS),
         ]
         self._threads = [
             threading.Thread(target=self._run, args=(step, pause), name=name, daemon=True)
@@ -57,7 +57,7 @@ class Heartbeat:
 
     def _leave(self) -> None:
         try:
-            self._handing.leave()
+            self._hand_over.leave()
         except LtsError as error:
             log.warning("%s", error.detail)
         except Exception:

@@ -16,8 +16,8 @@ from lts.config import Config
 from lts.errors import AdminError, HttpError, LtsError
 from lts.service.core import files
 from lts.service.core.context import Context
-from lts.service.pair.answering import Answering
 from lts.service.pair.node import Node
+from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.web import openapi, peer_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin import alerts_api, portal_api
@@ -52,7 +52,7 @@ class App:
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         addresses = Addresses(config.trusted_proxies)
-        self._peer = PeerApi(Answering(ctx.partner), addresses) if isinstance(ctx.partner, Node) else None
+        self._peer = PeerApi(PeerEndpoint(ctx.partner), addresses) if isinstance(ctx.partner, Node) else None
         self._ctx = ctx
         self._prefix = config.url_prefix
         self.metrics = Metrics(ctx)

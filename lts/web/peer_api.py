@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lts.errors import LtsError, Refusal
-from lts.service.pair.answering import Answering
-from lts.service.pair.messages import HELLO
-from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
+from lts.service.pair.peerendpoint import PeerEndpoint
+from lts.service.pair.peermessages import HELLO
+from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
 from lts.web import problems
 from lts.web.addresses import Addresses
 from lts.web.body import receive
@@ -26,7 +26,7 @@ HELLOS_A_MINUTE, HELLOS_AT_ONCE = 600, 300
 class PeerApi:
     """WSGI application for the paths under PREFIX."""
 
-    def __init__(self, answering: Answering, addresses: Addresses) -> None:
+    def __init__(self, answering: PeerEndpoint, addresses: Addresses) -> None:
         self._answering = answering
         self._addresses = addresses
         self._hellos = Limiter(HELLOS_A_MINUTE, HELLOS_AT_ONCE)

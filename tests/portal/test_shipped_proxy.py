@@ -17,7 +17,7 @@ from lts.client import Client, Unreachable
 from lts.client.transport import HttpTransport
 from lts.httpd.channel import Acceptor
 from lts.service.licensing import handshakes, serverurls
-from lts.service.pair import joining
+from lts.service.pair import copytaker
 from tests.portal.conftest import Site
 from tests.portal.proxy import ODD_PATHS, follow
 from tests.portal.shipped import FOLDER, FRONTS, HOST, Front, front
@@ -237,7 +237,7 @@ def test_the_proxy_keeps_its_connection(proxy: Front, site: Site, monkeypatch: p
 def test_nginx_waits_as_long_as_a_standby_does_for_its_copy() -> None:
     waits = re.search(r"proxy_read_timeout (\d+)s;", (FOLDER / "nginx.conf").read_text(encoding="utf-8"))
     assert waits
-    assert int(waits[1]) > joining.OFFER_SECONDS
+    assert int(waits[1]) > copytaker.OFFER_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -17,27 +17,29 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from lts.errors import PeerError
 from lts.service.core import vault
-from lts.service.pair import giving, joining, messages, secrecy
-from lts.service.pair.giving import Giving
-from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
+from lts.service.pair import copygiver, copytaker, peermessages, secrecy
+from lts.service.pair.copygiver import CopyGiver
+from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
 from lts.store.store import DATABASE
 from tests.support.duet import Duet
 
 
 @pytest.fixture
-def offer(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> tuple[Giving, CopyOffer, Path, X25519PrivateKey]:
+def offer(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> tuple[CopyGiver, CopyOffer, Path, X25519PrivateKey]:
     """The main's first copy for somebody, with an archive; the file of its database, and the key it was asked with."""
     node, key = duet.main.node, X25519PrivateKey.generate()
     node.archives.mkdir(exist_ok=True)
     for name in ("b.ltsa", "a.ltsa", "c.other"):
         (node.archives / name).write_bytes(name.encode())
-    made = Giving(node)
-    told = messages.decode(made.offer(messages.encode(CopyRequest(key.public_key().public_bytes_raw()))), CopyOffer)
+    made = CopyGiver(node)
+    told = peermessages.decode(
+        made.offer(peermessages.encode(CopyRequest(key.public_key().public_bytes_raw()))), CopyOffer
+    )
     [path] = node.ctx.store.path.parent.glob("copy-for-standby-*")
     return made, told, path, key
 
 
-def test_a_first_copy_says_what_it_consists_of(offer: tuple[Giving, CopyOffer, Path, Any], duet: Duet) -> None:
+def test_a_first_copy_says_what_it_consists_of(offer: tuple[CopyGiver, CopyOffer, Path, Any], duet: Duet) -> None:
     _, told, path, key = offer
     assert [file.name for file in told.files] == [DATABASE, "archive/a.ltsa", "archive/b.ltsa"]
     data = path.read_bytes()
@@ -48,7 +50,7 @@ def test_a_first_copy_says_what_it_consists_of(offer: tuple[Giving, CopyOffer, P
 
 
 def test_the_secret_is_sealed_as_other_versions_read_it(
-    offer: tuple[Giving, CopyOffer, Path, X25519PrivateKey],
+    offer: tuple[CopyGiver, CopyOffer, Path, X25519PrivateKey],
 ) -> None:
     """X25519, HKDF-SHA256 to 32 bytes, AES-GCM with a nonce of 12 bytes in front: read without this program."""
     _, told, _, key = offer
@@ -65,47 +67,47 @@ def test_the_secret_is_sealed_as_other_versions_read_it(
 
 
 def test_parts_of_a_first_copy_are_bounded_and_nothing_else_is_given(
-    offer: tuple[Giving, CopyOffer, Path, Any], monkeypatch: pytest.MonkeyPatch
+    offer: tuple[CopyGiver, CopyOffer, Path, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, told, path, _ = offer
     data = path.read_bytes()
     assert len(told.token) == 24
 
     def part(offset: int, length: int, name: str = DATABASE, token: str = told.token) -> bytes:
-        return made.part(messages.encode(PartRequest(token, name, offset, length)))
+        return made.part(peermessages.encode(CopyPartRequest(token, name, offset, length)))
 
-    assert giving.MAX_PART == joining.PART_BYTES == 4 << 20
-    monkeypatch.setattr(giving, "MAX_PART", 100)
+    assert copygiver.MAX_PART == copytaker.PART_BYTES == 4 << 20
+    monkeypatch.setattr(copygiver, "MAX_PART", 100)
     for offset, length, expected in (
         (0, 10, data[:10]), (5, 10, data[5:15]), (-5, 10, data[:10]), (0, -1, b""), (0, 0, b""), (0, 1, data[:1]),
         (1, 101, data[1:101]), (len(data) - 3, 10, data[-3:]), (len(data), 10, b""),
     ):  # fmt: skip
         assert part(offset, length) == expected, (offset, length)
     assert part(0, 99, "archive/a.ltsa") == b"a.ltsa"
-    made.done(messages.encode(Done("another")))
+    made.done(peermessages.encode(CopyDone("another")))
     assert part(0, 1)
     for name, token in ((DATABASE, "another"), ("archive/c.other", told.token), ("../x", told.token)):
         with pytest.raises(PeerError) as caught:
             part(0, 1, name, token)
         assert (caught.value.code, caught.value.status) == ("peer-copy", 404)
-    assert made.done(messages.encode(Done(told.token))) == b""
+    assert made.done(peermessages.encode(CopyDone(told.token))) == b""
     assert not path.exists()
     with pytest.raises(PeerError):
         part(0, 1)
 
 
-def taken(folder: Path, file: CopyFile, pieces: list[bytes]) -> list[PartRequest]:
+def taken(folder: Path, file: CopyFile, pieces: list[bytes]) -> list[CopyPartRequest]:
     """What is asked for to take a file that comes in these pieces."""
-    asked: list[PartRequest] = []
+    asked: list[CopyPartRequest] = []
 
-    def raw(path: str, request: PartRequest, timeout: float) -> bytes:
-        assert (path, timeout) == (messages.PART, 30.0)
+    def raw(path: str, request: CopyPartRequest, timeout: float) -> bytes:
+        assert (path, timeout) == (peermessages.PART, 30.0)
         asked.append(request)
         return pieces.pop(0)
 
     node: Any = SimpleNamespace(peer=SimpleNamespace(followed=0.0, word=0.0, alive=0.0), elapsed=lambda: 7.0)
     line: Any = SimpleNamespace(raw=raw)
-    joining._take_file(node, line, folder, "token", file)
+    copytaker._take_file(node, line, folder, "token", file)
     assert (node.peer.followed, node.peer.word, node.peer.alive) == ((7.0,) * 3 if file.size else (0.0,) * 3)
     return asked
 
@@ -135,7 +137,7 @@ def test_a_file_of_a_first_copy_is_asked_for_piece_by_piece(tmp_path: Path, monk
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
     file = CopyFile(DATABASE, 5, hashlib.sha256(b"abcde").digest())
     asked = taken(tmp_path, file, [b"ab", b"cde"])
-    assert asked == [PartRequest("token", DATABASE, done, 4 << 20) for done in (0, 2)]
+    assert asked == [CopyPartRequest("token", DATABASE, done, 4 << 20) for done in (0, 2)]
     assert (tmp_path / DATABASE).read_bytes() == b"abcde"
     assert synced == [5], "all of it was on the disk"
     for pieces in ([b"ab", b""], [b"abcdx"]):

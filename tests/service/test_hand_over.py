@@ -12,7 +12,7 @@ import pytest
 
 from lts.errors import CannotStore, Refusal
 from lts.rules import pair
-from lts.service.pair import report
+from lts.service.pair import pairstatus
 from lts.store import meta
 from lts.store.transaction import Transaction
 from tests.service.conftest import with_one_item
@@ -86,7 +86,7 @@ def test_a_main_that_is_stopped_in_order_hands_over_without_a_gap_and_takes_it_b
     assert duet.main.stop()
     assert duet.standby.answers(), "at once: no time has passed"
     assert duet.standby.server.report(lease, {"QR": 5}).results[0].status == "counted"
-    history = report.describe(duet.standby.node)["history"]
+    history = pairstatus.describe(duet.standby.node)["history"]
     assert pair.HAND_OVER in [line["event"] for line in history]
     settled(duet, 5)
 
@@ -169,7 +169,7 @@ def test_what_an_earlier_start_of_the_main_asked_comes_too_late(duet: Duet, path
 
 
 def test_a_main_whose_standby_is_not_in_step_asks_nothing(duet: Duet) -> None:
-    duet.main.node.confirming.fall_out()
+    duet.main.node.acknowledgments.fall_out()
     assert not duet.main.stop()
     assert not duet.standby.answers()
 
@@ -177,7 +177,7 @@ def test_a_main_whose_standby_is_not_in_step_asks_nothing(duet: Duet) -> None:
 def test_a_standby_that_lacks_something_says_no(duet: Duet) -> None:
     duet.main.server.authorize(None, DEVICE)
     with duet.main.server.ctx.store.reader():
-        duet.main.node.confirming.serial = 10**6
+        duet.main.node.acknowledgments.serial = 10**6
         duet.cut = True
         duet.main.server.ctx.note_event("something", {})
         duet.cut = False
@@ -206,8 +206,8 @@ def test_a_word_that_overtakes_the_answer_to_a_poll_keeps_nobody_from_handing_ov
         duet.standby.follow()
         return answer
 
-    assert duet.main.following is not None
-    duet.main.following._line._send = overtaken  # type: ignore[assignment]
+    assert duet.main.follower is not None
+    duet.main.follower._line._send = overtaken  # type: ignore[assignment]
     duet.main.follow()
     assert duet.main.stop()
 
@@ -228,12 +228,12 @@ def test_the_answer_to_a_poll_that_was_under_way_takes_nothing_back(duet: Duet) 
 
     def stopped(path: str, headers: dict[str, str], body: bytes, timeout: float) -> object:
         if path == "changes":
-            assert duet.main.handing is not None
-            assert duet.main.handing.leave()
+            assert duet.main.hand_over is not None
+            assert duet.main.hand_over.leave()
         return real(path, headers, body, timeout)
 
-    assert duet.main.following is not None
-    duet.main.following._line._send = stopped  # type: ignore[assignment]
+    assert duet.main.follower is not None
+    duet.main.follower._line._send = stopped  # type: ignore[assignment]
     duet.main.follow()
     assert duet.standby.answers()
     duet.main.follow()
@@ -246,28 +246,28 @@ def test_a_main_that_is_stopped_while_it_takes_back_waits_for_the_end_of_that(du
     real, held = duet.main.send, []
 
     def asked(path: str, headers: dict[str, str], body: bytes, timeout: float) -> object:
-        held.append((path, duet.main.node.handed.moving.locked()))
+        held.append((path, duet.main.node.hand_over.moving.locked()))
         return real(path, headers, body, timeout)
 
-    assert duet.main.following is not None
-    assert duet.main.handing is not None
-    duet.main.following._line._send = asked  # type: ignore[assignment]
+    assert duet.main.follower is not None
+    assert duet.main.hand_over is not None
+    duet.main.follower._line._send = asked  # type: ignore[assignment]
     duet.settle()
     assert ("give-way", True) in held
-    duet.main.node.handed.moving.acquire()
-    stopping = threading.Thread(target=duet.main.handing.leave)
+    duet.main.node.hand_over.moving.acquire()
+    stopping = threading.Thread(target=duet.main.hand_over.leave)
     stopping.start()
     assert duet.main.answers()
-    duet.main.node.handed.moving.release()
+    duet.main.node.hand_over.moving.release()
     ended(stopping)
     assert duet.standby.answers()
 
 
 def test_the_standby_that_serves_for_a_stopped_main_waits_for_it_with_no_answer(duet: Duet) -> None:
     duet.main.server.authorize(None, DEVICE)
-    duet.standby.node.confirming.in_step = True
+    duet.standby.node.acknowledgments.in_step = True
     assert duet.main.stop()
-    assert not duet.standby.node.confirming.in_step
+    assert not duet.standby.node.acknowledgments.in_step
 
 
 # a main that can store nothing
@@ -322,8 +322,8 @@ def test_a_word_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: 
         node.note_merged = real  # type: ignore[method-assign]
         node.hold_back("a hand-over that another thread begins")
         duet.forward(0.5)
-        assert duet.main.handing is not None
-        assert duet.main.handing._ask(pair.CANNOT_STORE)
+        assert duet.main.hand_over is not None
+        assert duet.main.hand_over._ask(pair.CANNOT_STORE)
         duet.main.set_disk(full=False)
 
     node.note_merged = meanwhile  # type: ignore[method-assign]
@@ -456,15 +456,15 @@ def busy_for(duet: Duet, seconds: float) -> None:
     writing = threading.Thread(target=lambda: duet.main.server.ctx.store.write(slowly))
     writing.start()
     assert begun.wait(60)
-    assert duet.main.handing is not None
+    assert duet.main.hand_over is not None
     for _ in range(int(seconds * 2)):
         duet.forward(0.5)
         duet.standby.beat()
         duet.standby.follow()
-        duet.main.handing.look()
+        duet.main.hand_over.look()
     end.set()
     ended(writing)
-    duet.main.handing.look()
+    duet.main.hand_over.look()
 
 
 @pytest.mark.parametrize("serves", [True, False])
@@ -500,11 +500,11 @@ def test_a_disk_that_fails_between_asking_back_and_serving_is_handed_over_again(
             duet.main.set_disk(full=True)
         return answer
 
-    assert duet.main.following is not None
-    duet.main.following._line._send = fails  # type: ignore[assignment]
+    assert duet.main.follower is not None
+    duet.main.follower._line._send = fails  # type: ignore[assignment]
     run(duet, 10.0)
     assert duet.standby.answers()
-    duet.main.following._line._send = real
+    duet.main.follower._line._send = real
     settled(duet, 0)
 
 
@@ -560,7 +560,7 @@ def test_a_word_from_before_the_request_lets_no_main_serve_on(duet: Duet) -> Non
     run(duet, 14.0)
     node = duet.main.node
     said = node.peer.said
-    node.handed.pending, node.handed.over = said, True
+    node.hand_over.pending, node.hand_over.over = said, True
     node.hold_back("a test")
     node.resume(said)
     node.serve("start", said)

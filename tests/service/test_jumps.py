@@ -12,7 +12,7 @@ from lts.background import jobs
 from lts.protocol import DAY_SECONDS
 from lts.rules.authorize import Request
 from lts.service.metering import explain
-from lts.service.pair import report
+from lts.service.pair import pairstatus
 from tests.service.conftest import fail_over, refused, with_one_item
 from tests.support.duet import Duet, copy_of, in_step
 from tests.support.kit import ORGANIZATION, Lab, item
@@ -134,7 +134,7 @@ def test_a_clock_set_back_does_not_lengthen_the_mains_word(duet: Duet, days: int
     assert acting.ctx.clock.item_time(acting.time.now) < acting.time.now + days * DAY_SECONDS
     assert acting.ctx.delegation() is None
     assert refused(acting.authorize) == 113
-    told = report.describe(duet.standby.node)["delegation"]
+    told = pairstatus.describe(duet.standby.node)["delegation"]
     assert told["secondsLeft"] == 0
 
 

@@ -64,8 +64,8 @@ def test_a_main_whose_disk_hung_for_as_long_serves_not_alone_once_it_asked(duet:
             player.beat()
         duet.standby.follow()
     duet.main.fates["take-over"] = "answer lost"
-    assert duet.main.handing is not None
-    assert not duet.main.handing._ask(pair.CANNOT_STORE)
+    assert duet.main.hand_over is not None
+    assert not duet.main.hand_over._ask(pair.CANNOT_STORE)
     duet.main.beat()
     assert (duet.main.answers(), duet.standby.answers()) == (False, True)
 

@@ -17,7 +17,7 @@ from lts.rules.usage import BadEntry, Entry
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import report as reporting
-from lts.service.pair import report
+from lts.service.pair import pairstatus
 from lts.store import pair as stored_pair
 from lts.store import records
 from lts.web import answers
@@ -146,7 +146,7 @@ def test_a_report_after_a_take_over_brings_a_receipt_and_the_certificates_of_its
 
 def test_a_delegation_that_has_ended_authorizes_nobody_and_is_counted_down(duet: Duet) -> None:
     acting = fail_over(duet)
-    assert any("more hours" in notice.detail for notice in report.notices(duet.standby.node))
+    assert any("more hours" in notice.detail for notice in pairstatus.notices(duet.standby.node))
     duet.forward(7 * DAY_SECONDS)
     duet.standby.beat()
     duet.run(17)
@@ -159,7 +159,7 @@ def test_a_promoted_standby_is_the_main_and_the_old_one_never_serves_again(duet:
     acting = fail_over(duet)
     duet.standby.node.promote()
     acting.authorize(None, DEVICE)
-    assert report.describe(duet.standby.node)["promoted"]
+    assert pairstatus.describe(duet.standby.node)["promoted"]
     duet.standby.close()
     duet.standby.open()
     duet.run(2)
@@ -193,7 +193,7 @@ def test_days_are_closed_only_while_both_have_everything(duet: Duet) -> None:
     duet.main.server.report(duet.main.server.authorize(None, DEVICE).lease, {"QR": 2})
     duet.turn()
     ctx.store._served = set(range(NOON // DAY_SECONDS - 60, NOON // DAY_SECONDS + 60))
-    duet.main.node.confirming.fall_out()
+    duet.main.node.acknowledgments.fall_out()
     jobs.close_days(ctx)
     assert "closedDay" not in ctx.store.catalog.settings
     duet.settle()

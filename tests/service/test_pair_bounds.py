@@ -12,10 +12,10 @@ from lts.rules.notices import ERROR
 from lts.rules.pair import SERVING
 from lts.service.core.refusals import RefusedRequest
 from lts.service.licensing import archiving
-from lts.service.pair import answering, caller, following, meeting, messages, report, standin
-from lts.service.pair.following import Following
-from lts.service.pair.messages import News, PartRequest, Poll
-from lts.service.pair.sessions import number_in
+from lts.service.pair import follower, meeting, pairstatus, peerclient, peerendpoint, peermessages, standin
+from lts.service.pair.follower import Follower
+from lts.service.pair.peermessages import CopyPartRequest, News, Poll
+from lts.service.pair.peersessions import number_in
 from tests.support.duet import Duet, Player
 from tests.support.kit import NOON
 
@@ -28,15 +28,15 @@ class Line:
         self.polls: list[Poll] = []
         self.news: list[News] = []
         self.timeouts: list[float] = []
-        self.following = Following(player.node, self.send) if wait is None else Following(player.node, self.send, wait)
+        self.following = Follower(player.node, self.send) if wait is None else Follower(player.node, self.send, wait)
 
     def send(
         self, path: str, headers: dict[str, str], body: bytes, timeout: float
     ) -> tuple[int, Mapping[str, str], bytes]:
         answer = self.player.send(path, headers, body, timeout)
-        if path == messages.CHANGES and answer[0] == 200:
-            self.polls.append(messages.decode(body, Poll))
-            self.news.append(messages.decode(answer[2], News))
+        if path == peermessages.CHANGES and answer[0] == 200:
+            self.polls.append(peermessages.decode(body, Poll))
+            self.news.append(peermessages.decode(answer[2], News))
             self.timeouts.append(timeout)
         return answer
 
@@ -85,7 +85,7 @@ def test_an_answer_is_held_back_for_five_seconds_at_most_and_only_without_news(d
     note(duet.main)
     assert len(line.ask()[1].changes) == 1
     Line(duet.standby, 0.0).ask()
-    assert (waits, answering.MAX_WAIT_SECONDS) == ([5.0], 5.0)
+    assert (waits, peerendpoint.MAX_WAIT_SECONDS) == ([5.0], 5.0)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_an_answer_is_held_back_for_five_seconds_at_most_and_only_without_news(d
 def test_so_many_changes_are_given_as_are_asked_for_and_at_most_five_thousand(
     duet: Duet, monkeypatch: pytest.MonkeyPatch, waits: list[float], asked: int, most: int, given: int
 ) -> None:
-    assert answering.MAX_CHANGES == 5000
-    monkeypatch.setattr(answering, "MAX_CHANGES", most)
-    monkeypatch.setattr(following, "LIMIT_REFUSING", asked)
+    assert peerendpoint.MAX_CHANGES == 5000
+    monkeypatch.setattr(peerendpoint, "MAX_CHANGES", most)
+    monkeypatch.setattr(follower, "LIMIT_REFUSING", asked)
     note(duet.main, 4)
     _, news = Line(duet.standby).ask()
     assert (len(news.changes), news.complete) == (given, given == 4)
@@ -111,14 +111,14 @@ def test_a_number_in_a_header_has_fifteen_digits_at_most(text: str, number: int)
 
 
 def test_what_answers_in_place_of_the_other_server_is_told() -> None:
-    moved = caller._not_a_peer(301, {"LOCATION": "x" * 201})
+    moved = peerclient._not_a_peer(301, {"LOCATION": "x" * 201})
     assert (moved.code, moved.detail.count("x")) == ("peer-unreachable", 200)
-    other = caller._not_a_peer(502, {"Server": "proxy"})
+    other = peerclient._not_a_peer(502, {"Server": "proxy"})
     assert (other.code, "502" in str(other.detail)) == ("peer-unreachable", True)
 
 
 def told(player: Player, *names: str) -> list[Any]:
-    found = report.describe(player.node)
+    found = pairstatus.describe(player.node)
     return [found[name] for name in names]
 
 
@@ -131,13 +131,13 @@ def test_what_a_pair_in_step_tells_of_itself(duet: Duet) -> None:
         assert told(player, "role", "status", "promoted", "takeOverAfterSeconds") == [
             player.name, "serving" if player.name == "main" else "standby", False, 15,
         ]  # fmt: skip
-        other, peer = player.other.node, report.describe(player.node)["peer"]
+        other, peer = player.other.node, pairstatus.describe(player.node)["peer"]
         assert (peer["serverUuid"], peer["role"]) == (other.ctx.identity.uuid, other.role)
         assert (peer["clockOffsetSeconds"], peer["offeredFingerprint"]) == (0, None)
-        assert peer["fingerprint"] == report.describe(other)["fingerprint"]
+        assert peer["fingerprint"] == pairstatus.describe(other)["fingerprint"]
     duet.time.forward(1.26)
-    assert report.describe(duet.main.node)["peer"]["lastContactSeconds"] == pytest.approx(1.3, abs=0.01)
-    assert report.notices(duet.main.node) == []
+    assert pairstatus.describe(duet.main.node)["peer"]["lastContactSeconds"] == pytest.approx(1.3, abs=0.01)
+    assert pairstatus.notices(duet.main.node) == []
 
 
 def test_a_standby_is_in_step_as_long_as_it_had_everything_within_the_time_to_take_over(duet: Duet) -> None:
@@ -165,18 +165,18 @@ def test_what_is_wrong_with_a_pair_is_told_first_and_clocks_that_differ_with_wha
         node.peer.clock_offset, node.ahead = offset, 2
         assert node.peer.state is not None
         node.peer.state.ahead = 3
-        found = [one.params for one in report.notices(node) if one.code == "pair-clocks"]
+        found = [one.params for one in pairstatus.notices(node) if one.code == "pair-clocks"]
         assert found == ([] if seconds is None else [{"seconds": seconds, "reports": 5}])
     node.peer.state = None
-    assert [one.params["reports"] for one in report.notices(node) if one.code == "pair-clocks"] == [2]
+    assert [one.params["reports"] for one in pairstatus.notices(node) if one.code == "pair-clocks"] == [2]
     node.fault("peer-roles", "words")
-    first = report.notices(node)[0]
+    first = pairstatus.notices(node)[0]
     assert (first.code, first.detail, first.level) == ("peer-roles", "words", ERROR)
-    assert report.describe(node)["faults"] == [{"code": "peer-roles", "detail": "words"}]
+    assert pairstatus.describe(node)["faults"] == [{"code": "peer-roles", "detail": "words"}]
     node.mend("peer-roles")
     node.peer.clock_offset = 0
-    node.confirming.fall_out()
-    assert [one.code for one in report.notices(node)] == ["pair-not-following"]
+    node.acknowledgments.fall_out()
+    assert [one.code for one in pairstatus.notices(node)] == ["pair-not-following"]
 
 
 @pytest.mark.parametrize(("protocol", "waiting", "older"), [(2, 1, False), (1, 0, True), (1, 1, True)])
@@ -185,11 +185,11 @@ def test_an_older_server_is_told_and_what_waits_for_its_upgrade(
 ) -> None:
     node = duet.main.node
     node.peer.protocol, node.waiting = protocol, waiting
-    found = [one.detail for one in report.notices(node) if one.code == "pair-older"]
+    found = [one.detail for one in pairstatus.notices(node) if one.code == "pair-older"]
     assert len(found) == older
     assert any("wait for that" in detail for detail in found) == (older and waiting > 0)
     node.peer.met = False
-    assert not [one for one in report.notices(node) if one.code == "pair-older"]
+    assert not [one for one in pairstatus.notices(node) if one.code == "pair-older"]
 
 
 def test_a_pair_that_waits_for_an_administrator_gives_nothing_and_says_why(duet: Duet) -> None:
@@ -209,9 +209,9 @@ def test_an_answer_without_a_signature_is_none_of_the_other_server(
     duet: Duet, headers: dict[str, str], words: str
 ) -> None:
     def send(path: str, *given: Any) -> tuple[int, Mapping[str, str], bytes]:
-        return (502, headers, b"") if path == messages.CHANGES else duet.standby.send(path, *given)
+        return (502, headers, b"") if path == peermessages.CHANGES else duet.standby.send(path, *given)
 
-    Following(duet.standby.node, send).step()
+    Follower(duet.standby.node, send).step()
     [(code, detail)] = duet.standby.node.peer.faults.items()
     assert code == "peer-unreachable"
     assert words in detail
@@ -244,10 +244,10 @@ def test_refused_requests_are_given_from_the_number_on_that_was_given_with_the_l
     assert len(news.refused) == 3
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x90", b"\x91" * 2000, messages.encode(["token", "name", 0])])
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x90", b"\x91" * 2000, peermessages.encode(["token", "name", 0])])
 def test_what_is_no_message_is_told(data: bytes) -> None:
     with pytest.raises(PeerError) as caught:
-        messages.decode(data, PartRequest)
+        peermessages.decode(data, CopyPartRequest)
     assert caught.value.code == "peer-message"
 
 
@@ -255,7 +255,7 @@ def test_what_is_no_message_is_told(data: bytes) -> None:
 def test_a_main_that_can_store_nothing_asks_in_time_and_again_after_five_seconds(
     duet: Duet, monkeypatch: pytest.MonkeyPatch, serves: bool, patience: float
 ) -> None:
-    node, handing = duet.main.node, duet.main.handing
+    node, handing = duet.main.node, duet.main.hand_over
     assert handing is not None
     if not serves:
         node.give_way("test")
@@ -285,27 +285,27 @@ def test_a_main_that_can_store_nothing_asks_in_time_and_again_after_five_seconds
 def test_a_main_asks_nothing_of_a_standby_that_serves_lacks_something_or_has_not_spoken(
     duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node, handing = duet.main.node, duet.main.handing
+    node, handing = duet.main.node, duet.main.hand_over
     assert handing is not None
     asked: list[str] = []
     monkeypatch.setattr(handing._store, "look", lambda now: 60.0)
     monkeypatch.setattr(handing, "_ask", asked.append)
-    said, serial = node.peer.said, node.confirming.serial
+    said, serial = node.peer.said, node.acknowledgments.serial
     for name, value in (("serves", True), ("said", 0)):
         with monkeypatch.context() as patch:
             patch.setattr(node.peer, name, value)
             handing.look()
-    node.confirming.serial = node.ctx.store.serial - 1
+    node.acknowledgments.serial = node.ctx.store.serial - 1
     handing.look()
-    node.confirming.serial = serial
-    node.confirming.in_step = False
+    node.acknowledgments.serial = serial
+    node.acknowledgments.in_step = False
     handing.look()
-    node.confirming.in_step = True
-    node.handed.leaving = True
+    node.acknowledgments.in_step = True
+    node.hand_over.leaving = True
     handing.look()
-    node.handed.leaving = False
+    node.hand_over.leaving = False
     assert asked == []
-    node.handed.pending = said
+    node.hand_over.pending = said
     handing.look()
     assert asked == ["cannot-store"]
 
@@ -351,4 +351,4 @@ def test_a_standby_needs_no_word_for_licenses_that_are_archived(duet: Duet) -> N
     assert duet.standby.follow()
     assert not standin.is_needed(ctx, held)
     assert standin.notices(ctx, for_good=True) == []
-    assert report.describe(duet.standby.node)["delegation"] is None
+    assert pairstatus.describe(duet.standby.node)["delegation"] is None

@@ -14,11 +14,11 @@ from lts.errors import PeerError
 from lts.protocol import slot_of
 from lts.service.core import refusals
 from lts.service.core.refusals import TRIED, Refusals, RefusedRequest
-from lts.service.pair import messages, report
-from lts.service.pair.caller import Caller
-from lts.service.pair.messages import News, Problem
+from lts.service.pair import pairstatus, peermessages
+from lts.service.pair.peerclient import PeerClient
+from lts.service.pair.peermessages import News, PeerProblem
+from lts.service.pair.peersessions import SIGNATURE
 from lts.service.pair.sending import MAX_ANSWER_BYTES
-from lts.service.pair.sessions import SIGNATURE
 from lts.store import exchange
 from tests.support.duet import Duet
 from tests.support.kit import NOON, entry, item
@@ -39,15 +39,15 @@ def duet(tmp_path: Path) -> Iterator[Duet]:
 def watch(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Bytes of each answer that the main gives from now on."""
     sizes: list[int] = []
-    assert duet.main.answering is not None
-    answer = duet.main.answering.answer
+    assert duet.main.endpoint is not None
+    answer = duet.main.endpoint.answer
 
     def measured(path: str, headers: Any, body: bytes) -> Any:
         status, answered, told = answer(path, headers, body)
         sizes.append(len(told))
         return status, answered, told
 
-    monkeypatch.setattr(duet.main.answering, "answer", measured)
+    monkeypatch.setattr(duet.main.endpoint, "answer", measured)
     return sizes
 
 
@@ -83,7 +83,7 @@ def test_many_refused_requests_go_in_several_messages_and_the_pair_stays_in_step
     for _ in range(30):
         duet.turn()
     assert duet.standby.server.ctx.refusals.latest() == duet.main.server.ctx.refusals.latest()
-    assert duet.main.node.confirming.in_step
+    assert duet.main.node.acknowledgments.in_step
     assert sum(size > refusals.MAX_BYTES for size in sizes) >= 7, "in several"
     assert max(sizes) < LARGEST < MAX_ANSWER_BYTES
 
@@ -108,20 +108,20 @@ def test_an_unknown_call_is_refused_so_that_its_caller_believes_it_and_nobody_el
         sent.append(headers)
         return duet.standby.send(path, headers, body, timeout)
 
-    line = Caller(send, node.ctx.identity.key, node.me, lambda who: None)
+    line = PeerClient(send, node.ctx.identity.key, node.me, lambda who: None)
     with pytest.raises(PeerError) as caught:
-        line.call("not-yet", messages.StateAnswer(node.state()), News, 1.0)
+        line.call("not-yet", peermessages.StateAnswer(node.state()), News, 1.0)
     assert caught.value.code == "peer-path"
-    assert duet.main.answering is not None
-    status, _, answer = duet.main.answering.answer("not-yet", {**sent[-1], SIGNATURE: ""}, b"")
-    assert (status, messages.decode(answer, Problem).code) == (403, "peer-signature")
+    assert duet.main.endpoint is not None
+    status, _, answer = duet.main.endpoint.answer("not-yet", {**sent[-1], SIGNATURE: ""}, b"")
+    assert (status, peermessages.decode(answer, PeerProblem).code) == (403, "peer-signature")
 
 
 def test_a_partner_that_cannot_read_the_answers_is_named_after_a_minute(
     duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faults() -> list[str]:
-        return [fault["code"] for fault in report.describe(duet.main.node)["faults"]]
+        return [fault["code"] for fault in pairstatus.describe(duet.main.node)["faults"]]
 
     code = duet.main.server.load(item())
     duet.run(100)
@@ -130,18 +130,18 @@ def test_a_partner_that_cannot_read_the_answers_is_named_after_a_minute(
 
     def cut_off(path: str, headers: dict[str, str], body: bytes, timeout: float) -> Any:
         answer = real(path, headers, body, timeout)
-        if path == messages.CHANGES:
+        if path == peermessages.CHANGES:
             raise PeerError("peer-unreachable", "its answer breaks off, or has more than 64 MiB")
         return answer
 
-    assert duet.standby.following is not None
-    monkeypatch.setattr(duet.standby.following._line, "_send", cut_off)
+    assert duet.standby.follower is not None
+    monkeypatch.setattr(duet.standby.follower._line, "_send", cut_off)
     duet.main.server.authorize(code)
     duet.run(50)
     assert faults() == []
     duet.run(20)
     assert faults() == ["peer-takes-nothing"]
-    assert "peer-takes-nothing" in {notice.code for notice in report.notices(duet.main.node)}
+    assert "peer-takes-nothing" in {notice.code for notice in pairstatus.notices(duet.main.node)}
     monkeypatch.undo()
     duet.run(5)
     assert faults() == []
@@ -150,7 +150,7 @@ def test_a_partner_that_cannot_read_the_answers_is_named_after_a_minute(
 def test_a_partner_that_is_gone_takes_nothing_and_that_is_not_its_fault(duet: Duet) -> None:
     duet.standby.close()
     duet.run(100)
-    assert report.describe(duet.main.node)["faults"] == [
+    assert pairstatus.describe(duet.main.node)["faults"] == [
         {"code": "peer-unreachable", "detail": duet.main.node.peer.faults["peer-unreachable"]}
     ]
 

@@ -16,9 +16,9 @@ from lts.service.folder import placing, restoring
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import archives, backups
-from lts.service.pair import messages
-from lts.service.pair.giving import Giving
-from lts.service.pair.messages import CopyRequest
+from lts.service.pair import peermessages
+from lts.service.pair.copygiver import CopyGiver
+from lts.service.pair.peermessages import CopyRequest
 from lts.store import archive
 from tests.service.conftest import DEVICE, made_once
 from tests.support.duet import Duet, copy_of, counts, picture
@@ -49,7 +49,7 @@ def test_a_first_copy_that_cannot_be_read_is_refused_by_a_signed_sentence(
     where: str, duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = duet.main.node
-    giving = Giving(node)
+    giving = CopyGiver(node)
     real = getattr(Path, where)
 
     def fail(path: Path, *args: Any, **more: Any) -> Any:
@@ -57,7 +57,7 @@ def test_a_first_copy_that_cannot_be_read_is_refused_by_a_signed_sentence(
             raise OSError(5, "Input/output error", str(path))
         return real(path, *args, **more)
 
-    request = messages.encode(CopyRequest(X25519PrivateKey.generate().public_key().public_bytes_raw()))
+    request = peermessages.encode(CopyRequest(X25519PrivateKey.generate().public_key().public_bytes_raw()))
     if where == "unlink":
         giving.offer(request)
     with monkeypatch.context() as patch:

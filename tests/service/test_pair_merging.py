@@ -10,7 +10,7 @@ from lts.errors import AdminError
 from lts.service.licensing import handshakes
 from lts.service.maintenance import attention
 from lts.service.metering import release
-from lts.service.pair import report
+from lts.service.pair import pairstatus
 from lts.service.statistics import usage
 from lts.store import pair as stored_pair
 from tests.service.conftest import DEVICE, fail_over, refused
@@ -32,8 +32,8 @@ def test_both_serving_merge_and_the_overshoot_is_shown(duet: Duet) -> None:
     duet.settle()
     assert picture(main) == picture(standby)
     assert list(counts(main).values()) == [6 + 1 + 2]
-    assert report.describe(duet.main.node)["overshoot"] == [{"id": 1, "itemId": "seats", "seats": 2}]
-    assert report.describe(duet.main.node)["merged"]
+    assert pairstatus.describe(duet.main.node)["overshoot"] == [{"id": 1, "itemId": "seats", "seats": 2}]
+    assert pairstatus.describe(duet.main.node)["merged"]
     assert refused(main.authorize, None, str(UUID(int=99)), product="seats") == 120
     assert duet.main.faults() == duet.standby.faults() == []
 

@@ -8,9 +8,9 @@ import pytest
 from lts.crypto import SigningKey, b64url
 from lts.errors import PeerError
 from lts.rules import pair as rules
-from lts.service.pair import messages
-from lts.service.pair.messages import Hello, Self, Welcome
-from lts.service.pair.sessions import COUNTER, MAX_SESSIONS, SESSION, SIGNATURE, Sessions
+from lts.service.pair import peermessages
+from lts.service.pair.peermessages import Hello, Self, Welcome
+from lts.service.pair.peersessions import COUNTER, MAX_SESSIONS, SESSION, SIGNATURE, PeerSessions
 
 
 def speaker(key: SigningKey) -> Self:
@@ -22,13 +22,13 @@ class Lines:
 
     def __init__(self) -> None:
         self.server, self.peer = SigningKey.generate(), SigningKey.generate()
-        self.sessions = Sessions(self.server, lambda: self.peer.public.x)
+        self.sessions = PeerSessions(self.server, lambda: self.peer.public.x)
 
     def hello(self, key: SigningKey, protocol: int = 1) -> str:
-        body = messages.encode(Hello(msgspec.structs.replace(speaker(key), protocol=protocol), "nonce"))
-        signature = b64url(key.sign(rules.request_statement(messages.HELLO, body, "", 0)))
+        body = peermessages.encode(Hello(msgspec.structs.replace(speaker(key), protocol=protocol), "nonce"))
+        signature = b64url(key.sign(rules.request_statement(peermessages.HELLO, body, "", 0)))
         answer, _, _ = self.sessions.welcome(body, signature, lambda who: speaker(self.server))
-        return messages.decode(answer, Welcome).session
+        return peermessages.decode(answer, Welcome).session
 
     def request(self, key: SigningKey, session: str, counter: int, body: bytes = b"x") -> dict[str, str]:
         statement = rules.request_statement("changes", body, session, counter)
@@ -128,7 +128,7 @@ def test_nonsense_in_the_headers_is_refused(lines: Lines, session: str, counter:
 
 
 def test_a_hello_must_be_signed_by_the_key_it_names(lines: Lines) -> None:
-    body = messages.encode(Hello(speaker(lines.peer), "nonce"))
+    body = peermessages.encode(Hello(speaker(lines.peer), "nonce"))
     for signature in ("", "x", b64url(SigningKey.generate().sign(body))):
         with pytest.raises(PeerError):
             lines.sessions.welcome(body, signature, lambda who: speaker(lines.server))

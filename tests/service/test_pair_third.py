@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from lts.service.maintenance import attention
-from lts.service.pair import report
-from lts.service.pair.handing import Handing
+from lts.service.pair import pairstatus
+from lts.service.pair.handover import HandOver
 from tests.service.conftest import with_one_item
 from tests.service.test_hand_over import run
 from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture
@@ -54,7 +54,7 @@ def go_on(duet: Duet, third: Player, seconds: float) -> None:
 
 
 def told(player: Player) -> set[str]:
-    faults = {fault["code"] for fault in report.describe(player.node)["faults"]}
+    faults = {fault["code"] for fault in pairstatus.describe(player.node)["faults"]}
     assert faults <= {notice.code for notice in attention.troubles(player.server.ctx)}
     return faults
 
@@ -133,7 +133,7 @@ def test_a_main_that_is_started_again_is_believed_at_once(duet: Duet, after: flo
 
 
 def test_a_main_whose_url_the_standby_does_not_reach_is_believed_once_its_earlier_start_is_silent(duet: Duet) -> None:
-    assert duet.standby.following is not None
+    assert duet.standby.follower is not None
     duet.main.close()
     duet.main.open()
     duet.standby.linked = lambda: False
@@ -161,7 +161,7 @@ def test_a_copy_asks_the_standby_in_vain_to_serve(duet: Duet) -> None:
     third = third_of(duet)
     third.open()
     go_on(duet, third, 5.0)
-    assert isinstance(third.handing, Handing)
-    third.handing._ask("hand-over")
+    assert isinstance(third.hand_over, HandOver)
+    third.hand_over._ask("hand-over")
     assert not duet.standby.answers()
-    assert third.node.handed.pending == 0
+    assert third.node.hand_over.pending == 0

@@ -13,10 +13,10 @@ from lts.rules import pair
 from lts.rules.pair import SERVING
 from lts.rules.vendorkey import fingerprint
 from lts.service.core import identity
-from lts.service.pair import meeting, messages, report
-from lts.service.pair.caller import Caller
-from lts.service.pair.messages import CopyRequest, News, Poll
-from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
+from lts.service.pair import meeting, pairstatus, peermessages
+from lts.service.pair.peerclient import PeerClient
+from lts.service.pair.peermessages import CopyRequest, News, Poll
+from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
 from tests.support.duet import Duet, Player
 from tests.support.kit import NOON
 
@@ -24,8 +24,8 @@ from tests.support.kit import NOON
 def test_a_fake_standby_gets_nothing(duet: Duet) -> None:
     me = duet.standby.node.me()
     fake = SigningKey.generate()
-    line = Caller(duet.standby.send, fake, lambda: _as(me, fake), lambda who: None)
-    for call, message in ((messages.COPY, CopyRequest(bytes(32))), (messages.CHANGES, _poll(duet))):
+    line = PeerClient(duet.standby.send, fake, lambda: _as(me, fake), lambda who: None)
+    for call, message in ((peermessages.COPY, CopyRequest(bytes(32))), (peermessages.CHANGES, _poll(duet))):
         with pytest.raises(PeerError) as caught:
             line.call(call, message, News, 1.0)
         assert caught.value.code == "peer-not-pinned"
@@ -33,8 +33,8 @@ def test_a_fake_standby_gets_nothing(duet: Duet) -> None:
     assert duet.main.answers()
 
 
-def _as(me: messages.Self, key: SigningKey) -> messages.Self:
-    return messages.Self(uuid=me.uuid, key=key.public.x, role=me.role, version=me.version, protocol=me.protocol,
+def _as(me: peermessages.Self, key: SigningKey) -> peermessages.Self:
+    return peermessages.Self(uuid=me.uuid, key=key.public.x, role=me.role, version=me.version, protocol=me.protocol,
                          status=me.status)  # fmt: skip
 
 
@@ -49,8 +49,8 @@ class Recorded:
         self.duet = duet
         self.sent: list[tuple[str, dict[str, str], bytes]] = []
         node = duet.standby.node
-        self.line = Caller(self._send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
-        self.line.call(messages.CHANGES, _poll(duet), News, 1.0)
+        self.line = PeerClient(self._send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self.line.call(peermessages.CHANGES, _poll(duet), News, 1.0)
 
     def _send(self, path: str, headers: dict[str, str], body: bytes, timeout: float) -> Any:
         self.sent.append((path, headers, body))
@@ -59,17 +59,17 @@ class Recorded:
     def again(self, path: str | None = None, body: bytes | None = None, **headers: str) -> tuple[int, str]:
         old_path, old_headers, old_body = self.sent[-1]
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        assert self.duet.main.answering is not None
-        status, _, answer = self.duet.main.answering.answer(
+        assert self.duet.main.endpoint is not None
+        status, _, answer = self.duet.main.endpoint.answer(
             path or old_path, {**old_headers, **named}, old_body if body is None else body
         )
-        return status, messages.decode(answer, messages.Problem).code
+        return status, peermessages.decode(answer, peermessages.PeerProblem).code
 
 
 def test_requests_sent_again_altered_or_unsigned_are_refused(duet: Duet) -> None:
     recorded = Recorded(duet)
     assert recorded.again() == (409, "peer-replayed")
-    assert recorded.again(path=messages.COPY) == (403, "peer-signature")
+    assert recorded.again(path=peermessages.COPY) == (403, "peer-signature")
     assert recorded.again(body=recorded.sent[-1][2] + b"x") == (403, "peer-signature")
     assert recorded.again(LTS_Peer_Counter="9") == (403, "peer-signature")
     assert recorded.again(LTS_Peer_Signature="") == (403, "peer-signature")
@@ -85,12 +85,12 @@ def test_an_answer_that_another_key_signed_is_no_answer_but_a_sign_of_life(duet:
         status, answered, answer = real(path, headers, body, timeout)
         return status, {**answered, SIGNATURE: b64url(SigningKey.generate().sign(answer))}, answer
 
-    assert duet.standby.following is not None
-    duet.standby.following._line._send = forged
+    assert duet.standby.follower is not None
+    duet.standby.follower._line._send = forged
     for _ in range(60):
         duet.forward(0.5)
         duet.standby.beat()
-        duet.standby.following.step()
+        duet.standby.follower.step()
     assert duet.standby.server.ctx.status == "standby"
     assert "peer-signature" in duet.standby.node.peer.faults
 
@@ -110,11 +110,11 @@ def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
     codes = [set(player.node.peer.faults) for player in duet.players]
     assert "peer-key-changed" in codes[0]
     assert codes[1] & {"peer-not-pinned", "peer-stopped"}
-    assert all(report.notices(player.node) for player in duet.players)
+    assert all(pairstatus.notices(player.node) for player in duet.players)
     assert duet.main.answers()
     assert not duet.standby.answers()
     new = fingerprint(duet.standby.server.ctx.identity.key.kid)
-    assert report.describe(duet.main.node)["peer"]["offeredFingerprint"] == new
+    assert pairstatus.describe(duet.main.node)["peer"]["offeredFingerprint"] == new
     with pytest.raises(AdminError, match=rf"another fingerprint, {new}; compare"):
         duet.main.node.approve("AAAA")
     for player in duet.players:  # whose own key the other one refuses: it is approved there
@@ -145,7 +145,7 @@ def test_another_protocol_is_named_with_the_one_to_upgrade(duet: Duet, monkeypat
     assert not duet.standby.answers()
 
 
-def _newer(me: messages.Self) -> messages.Self:
+def _newer(me: peermessages.Self) -> peermessages.Self:
     me.protocol = pair.PROTOCOL + 1
     me.version = "9.0"
     return me
@@ -155,9 +155,9 @@ def test_a_change_of_a_kind_not_known_stops_following_and_breaks_nothing(duet: D
     before = duet.standby.server.ctx.store.positions()
     news = News(state=duet.main.node.state(), origins=[p[:2] for p in before], changes=[(0, 10**6, NOON, 99, b"x")],
                 heads=[], complete=True)  # fmt: skip
-    assert duet.standby.following is not None
+    assert duet.standby.follower is not None
     with pytest.raises(PeerError) as caught:
-        duet.standby.following._store(news)
+        duet.standby.follower._store(news)
     assert caught.value.code == "peer-feed"
     assert duet.standby.server.ctx.store.positions() == before
 
@@ -177,12 +177,12 @@ def test_two_servers_of_one_role_are_told_so(duet: Duet, role: str, monkeypatch:
 
 
 def test_a_url_that_leads_to_the_server_itself_is_named(duet: Duet) -> None:
-    assert duet.main.following is not None
-    assert duet.main.answering is not None
-    answering = duet.main.answering
-    duet.main.following._line._send = lambda path, headers, body, timeout: answering.answer(path, headers, body)
-    duet.main.following._line._session = ""
-    duet.main.following.step()
+    assert duet.main.follower is not None
+    assert duet.main.endpoint is not None
+    answering = duet.main.endpoint
+    duet.main.follower._line._send = lambda path, headers, body, timeout: answering.answer(path, headers, body)
+    duet.main.follower._line._session = ""
+    duet.main.follower.step()
     assert "itself" in duet.main.node.peer.faults["peer-self"]
     assert duet.main.answers()
 

@@ -19,8 +19,8 @@ from lts.rules import pair
 from lts.rules.usage import TOGETHER
 from lts.service.licensing import archiving
 from lts.service.maintenance import attention
-from lts.service.pair import messages, report
-from lts.service.pair.messages import CopyOffer, CopyRequest, News, Self, ServerState, Welcome
+from lts.service.pair import pairstatus, peermessages
+from lts.service.pair.peermessages import CopyOffer, CopyRequest, News, Self, ServerState, Welcome
 from lts.store import dialect, records
 from lts.store.records import ChangeKind, decode_payload, encode_payload
 from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture, template
@@ -60,10 +60,10 @@ def start_as_of_before(player: Player) -> None:
 
     def strict(path: str, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
         answer = send(path, headers, body, timeout)
-        if path == messages.HELLO and answer[0] == 200:
-            assert messages.decode(answer[2], Welcome).me.protocol == 1, "it follows no other"
-        if path == messages.CHANGES and answer[0] == 200:
-            for _, _, _, kind, payload in messages.decode(answer[2], News).changes:
+        if path == peermessages.HELLO and answer[0] == 200:
+            assert peermessages.decode(answer[2], Welcome).me.protocol == 1, "it follows no other"
+        if path == peermessages.CHANGES and answer[0] == 200:
+            for _, _, _, kind, payload in peermessages.decode(answer[2], News).changes:
                 assert kind <= ChangeKind.DELIVERY, "it stops following at a kind that it does not know"
                 if kind == ChangeKind.REPORT:
                     _, _, _, branch, *rest = msgspec.msgpack.decode(payload)
@@ -72,8 +72,8 @@ def start_as_of_before(player: Player) -> None:
         return answer
 
     node.me, node.state = of_before, unnumbered  # type: ignore[method-assign]
-    assert player.following is not None
-    player.following._line._send, player.following._line._me = strict, of_before
+    assert player.follower is not None
+    player.follower._line._send, player.follower._line._me = strict, of_before
 
 
 def told(player: Player) -> set[str]:
@@ -89,7 +89,7 @@ def test_the_two_follow_each_other_and_say_who_is_to_be_upgraded(duet: Duet, old
     lease = duet.main.server.authorize(None, DEVICE).lease
     assert duet.main.server.report(lease, {"QR": 3}).durable == ("both" if old == "main" else "local")
     assert "pair-older" in told(player.other)
-    assert "pair-older" in {notice["code"] for notice in report.describe(player.other.node)["notices"]}
+    assert "pair-older" in {notice["code"] for notice in pairstatus.describe(player.other.node)["notices"]}
     [words] = [one.detail for one in attention.troubles(player.other.server.ctx) if one.code == "pair-older"]
     assert words.count(f"({__version__})") == 1, "of builds of one version, neither is named as older than itself"
     assert not {code for code in told(player.other) if code.startswith("peer-")}
@@ -127,7 +127,7 @@ def test_main_first_new_kinds_of_change_wait_for_the_standbys_upgrade(duet: Duet
     lease = main.authorize(None, DEVICE).lease
     duet.turn()
     assert picture(main)["seats"] == picture(duet.standby.server)["seats"]
-    assert duet.main.node.confirming.in_step
+    assert duet.main.node.acknowledgments.in_step
     archiving.archive(main.ctx, "200", None, "admin", NOON)
     assert main.report(lease, {"QR": 5}).durable == "local"
     duet.run(30)
@@ -145,8 +145,8 @@ def test_main_first_new_kinds_of_change_wait_for_the_standbys_upgrade(duet: Duet
 def test_a_hello_of_before_the_upgrade_that_comes_again_changes_nothing(duet: Duet) -> None:
     sent = []
     start_as_of_before(duet.standby)
-    assert duet.standby.following is not None
-    line = duet.standby.following._line
+    assert duet.standby.follower is not None
+    line = duet.standby.follower._line
     send = line._send
 
     def recorded(
@@ -160,9 +160,9 @@ def test_a_hello_of_before_the_upgrade_that_comes_again_changes_nothing(duet: Du
     assert duet.main.node.peer.protocol == 1
     duet.standby.close()
     duet.settle()
-    [hello] = [one for one in sent if one[0] == messages.HELLO]
-    assert duet.main.answering is not None
-    assert duet.main.answering.answer(*hello)[0] == 200
+    [hello] = [one for one in sent if one[0] == peermessages.HELLO]
+    assert duet.main.endpoint is not None
+    assert duet.main.endpoint.answer(*hello)[0] == 200
     assert duet.main.node.peer.protocol == pair.PROTOCOL
     archiving.archive(duet.main.server.ctx, "200", None, "admin", NOON)
     duet.standby.follow()
@@ -172,9 +172,9 @@ def test_a_hello_of_before_the_upgrade_that_comes_again_changes_nothing(duet: Du
 def test_an_older_standby_gets_no_first_copy_that_it_cannot_read(duet: Duet) -> None:
     start_as_of_before(duet.standby)
     duet.run(3)
-    assert duet.standby.following is not None
+    assert duet.standby.follower is not None
     with pytest.raises(PeerError, match="upgrade this server"):
-        duet.standby.following._line.call(messages.COPY, CopyRequest(b"x" * 32), CopyOffer, 1.0)
+        duet.standby.follower._line.call(peermessages.COPY, CopyRequest(b"x" * 32), CopyOffer, 1.0)
 
 
 def test_a_main_of_now_asks_nothing_of_a_standby_of_before(duet: Duet) -> None:

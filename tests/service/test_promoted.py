@@ -27,7 +27,7 @@ from lts.service.core.pinned import PinnedFile
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
-from lts.service.pair import report
+from lts.service.pair import pairstatus
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture
 from tests.support.kit import Lab, item
@@ -104,14 +104,14 @@ def comes_into_step(duet: Duet) -> bool:
     return (
         main.answers()
         and other.server.ctx.status == "standby"
-        and main.node.confirming.in_step
+        and main.node.acknowledgments.in_step
         and picture(main.server) == picture(other.server)
     )
 
 
 def shown(player: Player, capsys: pytest.CaptureFixture[str]) -> str:
     """What `lts pair` prints of it."""
-    print_pair({**report.describe(player.node), "running": True})
+    print_pair({**pairstatus.describe(player.node), "running": True})
     return capsys.readouterr().out
 
 
@@ -121,11 +121,11 @@ def told(player: Player) -> set[str]:
 
 def test_lts_pair_says_all_that_lts_status_says_of_the_pair(duet: Duet, capsys: pytest.CaptureFixture[str]) -> None:
     promote(duet)
-    notices = report.notices(duet.standby.node)
+    notices = pairstatus.notices(duet.standby.node)
     assert {"pair-no-standby", "pair-delegation-promoted"} <= {notice.code for notice in notices}
     said = shown(duet.standby, capsys)
     assert [notice.detail for notice in notices if f"! {notice.detail}\n" not in said] == []
-    described = report.describe(duet.standby.node)
+    described = pairstatus.describe(duet.standby.node)
     both = [*described["faults"], *described["notices"]]
     assert both == [{"code": notice.code, "detail": notice.detail} for notice in notices]
 
@@ -143,7 +143,7 @@ def test_a_new_standby_joins_at_the_old_address_and_at_another(
     restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
     assert comes_into_step(duet)
     assert not {code for code in told(duet.standby) if code.startswith(("peer-", "pair-no"))}
-    assert not report.describe(duet.standby.node)["promoted"]
+    assert not pairstatus.describe(duet.standby.node)["promoted"]
     assert duet.standby.server.report(lease, {"QR": 5}).durable == "both"
     assert duet.main.faults() == duet.standby.faults() == []
 
@@ -262,7 +262,7 @@ def test_the_old_main_that_comes_back_serves_nobody_and_both_say_why(
     duet.run(40)
     assert not duet.main.answers()
     assert "peer-promoted" in told(duet.main), "after a restart too"
-    assert [fault["code"] for fault in report.describe(duet.main.node)["faults"]] == ["peer-promoted"]
+    assert [fault["code"] for fault in pairstatus.describe(duet.main.node)["faults"]] == ["peer-promoted"]
 
 
 def test_a_pair_file_of_before_that_kept_the_old_mains_key_is_read_as_it_was_meant(
@@ -299,7 +299,7 @@ def test_the_word_of_the_old_main_is_told_until_a_license_is_bound_to_this_serve
         return int(found[0].params["hours"]) if found else None
 
     def counted_down() -> bool:
-        return len(servers) > 1 and report.describe(duet.standby.node)["delegation"] is not None
+        return len(servers) > 1 and pairstatus.describe(duet.standby.node)["delegation"] is not None
 
     assert hours() == 7 * 24
     duet.forward(DAY_SECONDS)
@@ -316,7 +316,7 @@ def test_the_new_standby_of_a_promoted_server_names_that_one_for_the_vendor_and_
     duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = duet.main.server.ctx.identity.uuid
-    assert report.describe(duet.standby.node)["delegation"]
+    assert pairstatus.describe(duet.standby.node)["delegation"]
     promote(duet)
     new_machine(duet.main)
     restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
@@ -328,7 +328,7 @@ def test_the_new_standby_of_a_promoted_server_names_that_one_for_the_vendor_and_
     assert reason == (
         f"The license is bound to {old}, the main is {main.identity.uuid}; ask the vendor to activate it for the main."
     )
-    assert report.describe(duet.main.node)["delegation"] is None
+    assert pairstatus.describe(duet.main.node)["delegation"] is None
     duet.standby.close()
     duet.run(20)
     duet.main.node.promote()

@@ -17,9 +17,9 @@ from lts.rules.vendorkey import fingerprint
 from lts.service.core import pinned as pinned_module
 from lts.service.core.files import write_private
 from lts.service.core.pinned import PinnedFile
-from lts.service.pair import meeting, messages
-from lts.service.pair.messages import StateAnswer
+from lts.service.pair import meeting, peermessages
 from lts.service.pair.node import Node
+from lts.service.pair.peermessages import StateAnswer
 from tests.service.conftest import with_one_item
 from tests.support.duet import URLS, Duet, copy_of, in_step
 from tests.support.wait import PATIENCE
@@ -124,9 +124,9 @@ def test_who_is_promoted_does_not_give_way(duet: Duet, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(node, "give_way", after_a_promotion)
     if asked:
-        assert duet.standby.answering is not None
-        monkeypatch.setattr(duet.standby.answering._sessions, "hear", lambda *of: None)
-        duet.standby.answering._give_way("", messages.encode(StateAnswer(main.state())))
+        assert duet.standby.endpoint is not None
+        monkeypatch.setattr(duet.standby.endpoint._sessions, "hear", lambda *of: None)
+        duet.standby.endpoint._give_way("", peermessages.encode(StateAnswer(main.state())))
     else:
         main.ctx.status = rules.SERVING
         node.heard(main.state())

@@ -24,7 +24,7 @@ from typing import Any
 
 from lts.service.core.trust import TrustStore
 from lts.service.maintenance import verify
-from lts.service.pair.report import REASONS
+from lts.service.pair.pairstatus import REASONS
 from lts.store import audit, database
 from tests.soak.clients import Answers, Clients
 from tests.soak.crash import Books

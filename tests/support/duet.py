@@ -19,11 +19,11 @@ from lts.protocol import SLOTS_PER_DAY
 from lts.server import opened
 from lts.service.core.clock import Clock
 from lts.service.maintenance import verify
-from lts.service.pair.answering import Answering
-from lts.service.pair.confirming import Confirming
-from lts.service.pair.following import Following
-from lts.service.pair.handing import Handing
+from lts.service.pair.acknowledgments import Acknowledgments
+from lts.service.pair.follower import Follower
+from lts.service.pair.handover import HandOver
 from lts.service.pair.node import Node
+from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.service.statistics import usage
 from lts.store import codes, devices, feed, licenses, seats, sql
 from lts.store.dayrow import decode_day, units_by_slot
@@ -49,7 +49,7 @@ class SkewedTime(FakeTime):
         return int(self._time.wall) + self.skew
 
 
-class Stepping(Confirming):
+class Stepping(Acknowledgments):
     """Where a thread would wait for the standby, the standby takes a step instead."""
 
     def __init__(self, elapsed: Callable[[], float], pump: Callable[[], None]) -> None:
@@ -58,7 +58,7 @@ class Stepping(Confirming):
         self._pumping = False
 
     def wait(self, serial: int) -> bool:
-        """See Confirming."""
+        """See Acknowledgments."""
         if self.in_step and self.serial < serial and not self._pumping:
             self._pumping = True
             try:
@@ -91,9 +91,9 @@ class Player:
     """Of its machine, where they are not those of LABELS."""
     _stack: ExitStack = field(default_factory=ExitStack)
     lab: Lab | None = None
-    answering: Answering | None = None
-    following: Following | None = None
-    handing: Handing | None = None
+    endpoint: PeerEndpoint | None = None
+    follower: Follower | None = None
+    hand_over: HandOver | None = None
     must_reopen: bool = False
 
     def __post_init__(self) -> None:
@@ -120,10 +120,10 @@ class Player:
         here = self._stack.enter_context(opened(self.config, read_labels=lambda: labels, clock=clock))
         self.lab = Lab(here, self.clock, self.vendor, self.config)
         self.node.reopen = lambda: setattr(self, "must_reopen", True)
-        self.node.confirming = Stepping(self.node.elapsed, self._pump)
-        self.answering = Answering(self.node)
-        self.following = Following(self.node, self.send, wait=0.0)
-        self.handing = Handing(self.node, self.send)
+        self.node.acknowledgments = Stepping(self.node.elapsed, self._pump)
+        self.endpoint = PeerEndpoint(self.node)
+        self.follower = Follower(self.node, self.send, wait=0.0)
+        self.hand_over = HandOver(self.node, self.send)
         self.set_disk(full=self.full)
         self.must_reopen = False
 
@@ -142,16 +142,16 @@ class Player:
 
     def stop(self) -> bool:
         """An orderly stop; whether the other server serves from then on, as far as this one knows."""
-        assert self.handing is not None
-        done = self.handing.leave()
+        assert self.hand_over is not None
+        done = self.hand_over.leave()
         self.close()
         return done
 
     def hand(self) -> None:
         """What else comes with a beat: a look at the disk, and a try of it."""
-        if self.lab is not None and self.handing is not None:
-            self.handing.look()
-            self.handing.probe()
+        if self.lab is not None and self.hand_over is not None:
+            self.hand_over.look()
+            self.hand_over.probe()
 
     def close(self) -> None:
         """The server is down."""
@@ -181,11 +181,11 @@ class Player:
         if self.lab is None:
             return False
         self.fate = fate
-        assert self.following is not None
+        assert self.follower is not None
         before = self.node.peer.followed
         self.node.peer.followed = -1.0
         with contextlib.suppress(CannotStore):
-            self.following.step()
+            self.follower.step()
         done = self.node.peer.followed >= 0
         if not done:
             self.node.peer.followed = before
@@ -210,10 +210,10 @@ class Player:
             self.late.append((path, headers, body))
         if fate in ("request lost", "late") or not self.linked() or self.other.lab is None:
             raise PeerError("peer-unreachable", "Nothing answers.")
-        assert self.other.answering is not None
-        answer = self.other.answering.answer(path, headers, body)
-        if fate == "twice" and self.other.answering is not None:
-            again = self.other.answering.answer(path, headers, body)[0]
+        assert self.other.endpoint is not None
+        answer = self.other.endpoint.answer(path, headers, body)
+        if fate == "twice" and self.other.endpoint is not None:
+            again = self.other.endpoint.answer(path, headers, body)[0]
             assert path == "hello" or answer[0] != 200 or again == 409, f"{path} taken twice"
         if fate == "answer lost":
             raise PeerError("peer-unreachable", "Nothing came back.")
@@ -223,8 +223,8 @@ class Player:
         """What was held up arrives now, out of order."""
         late, self.late = self.late[::-1], []
         for path, headers, body in late:
-            if self.other.lab is not None and self.other.answering is not None:
-                self.other.answering.answer(path, headers, body)
+            if self.other.lab is not None and self.other.endpoint is not None:
+                self.other.endpoint.answer(path, headers, body)
 
     def answers(self) -> bool:
         """Whether clients are answered right now."""
@@ -313,7 +313,7 @@ class Duet:
         return (
             main.answers()
             and standby.lab.ctx.status == "standby"
-            and main.node.confirming.in_step
+            and main.node.acknowledgments.in_step
             and main.lab.ctx.store.positions() != []
             and sorted(main.lab.ctx.store.positions()) == sorted(standby.lab.ctx.store.positions())
         )

@@ -19,8 +19,8 @@ from typing import TypeVar
 from unittest import mock
 
 from lts.errors import CannotStore, LtsError, PeerError
-from lts.service.pair import handing
-from lts.service.pair.confirming import Confirming
+from lts.service.pair import handover
+from lts.service.pair.acknowledgments import Acknowledgments
 from tests.support.duet import Duet, Player
 
 T = TypeVar("T")
@@ -121,11 +121,11 @@ class Lock:
         self._held = False
 
 
-class Woven(Confirming):
+class Woven(Acknowledgments):
     """Who waits for the other server lets the strands go on."""
 
     def wait(self, serial: int) -> bool:
-        """See Confirming."""
+        """See Acknowledgments."""
         until = self._elapsed() + 1.0
         while self.in_step and self.serial < serial and hasattr(_here, "strand"):
             if self._elapsed() >= until:
@@ -158,17 +158,17 @@ class Weave:
 
     def _steps(self, player: Player) -> Iterator[tuple[str, Callable[[], object]]]:
         yield "beats", lambda: player.node.beat()
-        yield "follows", lambda: _there(player.following).step()
+        yield "follows", lambda: _there(player.follower).step()
         if player is self.duet.main:
-            yield "looks", lambda: _there(player.handing).look()
-            yield "probes", lambda: _there(player.handing).probe()
+            yield "looks", lambda: _there(player.hand_over).look()
+            yield "probes", lambda: _there(player.hand_over).probe()
             yield "answers", self._client
 
     def _prepare(self, player: Player) -> None:
         node = player.node
-        node.confirming = Woven(node.elapsed)
-        node.handed.moving = Lock()  # type: ignore[assignment]
-        for line in (_there(player.following)._line, _there(player.handing)._line):
+        node.acknowledgments = Woven(node.elapsed)
+        node.hand_over.moving = Lock()  # type: ignore[assignment]
+        for line in (_there(player.follower)._line, _there(player.hand_over)._line):
             line._send = partial(self._send, player)
 
     def _client(self) -> None:
@@ -191,7 +191,7 @@ class Weave:
             raise
         if path == "take-over":
             self._asked = self.handed_over = True
-        answer = _there(player.other.answering).answer(path, headers, body)
+        answer = _there(player.other.endpoint).answer(path, headers, body)
         self._under_way("answer", player, path, begun + timeout)
         return answer
 
@@ -210,7 +210,7 @@ class Weave:
     def run(self, seconds: float) -> None:
         """Time passes."""
         module = SimpleNamespace(sleep=lambda seconds: _rest("sleep"))
-        with mock.patch.object(handing, "time", module):
+        with mock.patch.object(handover, "time", module):
             for _ in range(int(seconds / TICK)):
                 self._tick()
 
@@ -269,7 +269,7 @@ class Weave:
     def _come_late(self) -> None:
         late, self._late = self._late, []
         for player, path, headers, body in late:
-            code = _there(player.answering).answer(path, headers, body)[0]
+            code = _there(player.endpoint).answer(path, headers, body)[0]
             self._note(f"{path} comes late to {player.name}: {code}")
 
     def _restart(self, player: Player) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lts.httpd import framing, headers
 from lts.httpd.headers import MOST_BYTES
-from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
+from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
 from lts.web.addresses import _FORWARDING
 from lts.web.admin.signin import CSRF_HEADER
 from tests.support.cost import assert_no_dearer, seconds

@@ -19,7 +19,7 @@ from lts.protocol import LicenseKey
 from lts.rules import activation, addresses, armor, clonetokens, domains, filekind, licensefile, serverurls, vendorkey
 from lts.rules.fields import Fields
 from lts.service.alerting import mailserver
-from lts.service.pair import messages
+from lts.service.pair import peermessages
 from lts.vendor import issuing
 from lts.web.addresses import Addresses
 from lts.web.admin import openapi_admin
@@ -195,7 +195,7 @@ READERS: dict[str, tuple[Callable[[str], Any], int]] = {
     "server URL": (serverurls.clean_url, LARGEST),
     "mail addresses": (lambda text: addresses.read_addresses(text, "to"), LARGEST),
     "field of a file": (lambda text: Fields({"a": text}, "x").text("a"), LARGEST),
-    "message of the other server": (as_bytes(lambda data: messages.decode(data, messages.Hello)), LARGEST),
+    "message of the other server": (as_bytes(lambda data: peermessages.decode(data, peermessages.Hello)), LARGEST),
 }
 
 

@@ -10,9 +10,9 @@ import pytest
 from lts.config import RateLimits
 from lts.crypto import b64url
 from lts.rules import pair as rules
-from lts.service.pair import messages
-from lts.service.pair.messages import Hello
-from lts.service.pair.sessions import SIGNATURE
+from lts.service.pair import peermessages
+from lts.service.pair.peermessages import Hello
+from lts.service.pair.peersessions import SIGNATURE
 from lts.web import peer_api
 from tests.support.duet import Duet
 from tests.web.conftest import Web
@@ -37,8 +37,8 @@ def main(duet: Duet) -> Web:
 def hello(duet: Duet, main: Web, address: str, more: bytes = b"", signed: bool = True) -> int:
     """The status of a hello of the standby."""
     node = duet.standby.node
-    body = messages.encode(Hello(node.me(), "nonce")) + more
-    signature = b64url(node.ctx.identity.key.sign(rules.request_statement(messages.HELLO, body, "", 0)))
+    body = peermessages.encode(Hello(node.me(), "nonce")) + more
+    signature = b64url(node.ctx.identity.key.sign(rules.request_statement(peermessages.HELLO, body, "", 0)))
     header = {"HTTP_" + SIGNATURE.upper().replace("-", "_"): signature if signed else ""}
     return main.call("POST", "/api/v1/peer/hello", body, REMOTE_ADDR=address, **header).status
 

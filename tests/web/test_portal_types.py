@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lts.service.pair import report as pair_report
+from lts.service.pair import pairstatus as pair_report
 from lts.web.static_files import FOLDER
 from tests.support.duet import Duet
 from tests.support.furnish import furnish

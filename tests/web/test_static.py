@@ -13,7 +13,7 @@ import pytest
 
 from lts.errors import TITLES
 from lts.service.folder import placing
-from lts.service.pair.report import REASONS
+from lts.service.pair.pairstatus import REASONS
 from lts.web.static_files import FOLDER, Assets
 from tests.web.conftest import Web
 

@@ -11,7 +11,7 @@ from lts.service.core.context import Context
 from lts.service.licensing import codeuse, licenses, serverurls
 from lts.service.maintenance import days
 from lts.service.metering import goneon, newnames
-from lts.service.pair import report as pair_report
+from lts.service.pair import pairstatus as pair_report
 from lts.service.pair import standin
 from lts.service.pair.node import Node
 from lts.store import audit

@@ -11,7 +11,7 @@ from lts.rules import pair as rules
 from lts.rules.pair import MAIN
 from lts.service.core.pinned import delegation_of
 from lts.service.licensing.catalog import self_signed
-from lts.service.pair.messages import Self
+from lts.service.pair.peermessages import Self
 from lts.store import feed
 
 if TYPE_CHECKING:

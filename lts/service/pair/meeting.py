@@ -13,7 +13,7 @@ from lts.rules.pair import MAIN, SERVING, STANDBY
 from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service.core.pinned import PinnedFile
 from lts.service.pair import delegating
-from lts.service.pair.messages import Self
+from lts.service.pair.peermessages import Self
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

@@ -25,9 +25,9 @@ from lts.service.core.feeds import begin_feed
 from lts.service.core.pinned import PinnedFile
 from lts.service.folder.datafolder import archives_folder
 from lts.service.pair import meeting, standin
-from lts.service.pair.confirming import Confirming
-from lts.service.pair.messages import Self, ServerState
-from lts.service.pair.peer import SHARED_FAULTS, Handed, Peer
+from lts.service.pair.acknowledgments import Acknowledgments
+from lts.service.pair.peer import SHARED_FAULTS, HandOverState, Peer
+from lts.service.pair.peermessages import Self, ServerState
 from lts.service.pair.starts import Starts
 from lts.store import exchange, feed, pair, records
 from lts.store.transaction import Position, Transaction
@@ -53,11 +53,11 @@ class Node:
         self._configured = MAIN if config.servers[0] == "self" else STANDBY
         meeting.settle_promotion(pinned, self.url, self._configured)
         self.limit = float(config.take_over_after_seconds)
-        self.confirming = Confirming(self.elapsed)
+        self.acknowledgments = Acknowledgments(self.elapsed)
         now = self.elapsed()
         self.peer = Peer(now, now, now)
         self.starts = Starts(self.elapsed)
-        self.handed = Handed()
+        self.hand_over = HandOverState()
         self._word = self.start = rules.first_word(1 + secrets.randbelow(1 << 30))
         self.told = 0
         """Number of the last answer to a request of the other one."""
@@ -95,7 +95,7 @@ class Node:
     @property
     def in_step(self) -> bool:
         """Whether the other server takes this one's changes as they come."""
-        return self.confirming.in_step
+        return self.acknowledgments.in_step
 
     def me(self, to: Self | None = None) -> Self:
         """Who speaks, for hellos; `to` is who called, as far as it said so."""
@@ -188,7 +188,7 @@ class Node:
             log.error("%s: %s", code, detail)
         self.peer.faults[code] = detail
         if code in SHARED_FAULTS:
-            self.confirming.fall_out()
+            self.acknowledgments.fall_out()
         return PeerError(code, detail)
 
     def mend(self, *codes: str) -> None:
@@ -257,8 +257,8 @@ class Node:
                 return
             self.settle()
             self.ctx.store.write(lambda tx: self.begin_epoch(tx, reason))
-            if self.handed.over:
-                self.handed.back_at = self.elapsed()
+            if self.hand_over.over:
+                self.hand_over.back_at = self.elapsed()
             self._begin(reason)
 
     def resume(self, word: int = 0) -> None:
@@ -269,11 +269,11 @@ class Node:
 
     def _may_begin(self, word: int) -> bool:
         """Whether this server may serve from now on, by that word of the other one (0 = by none)."""
-        held = self.pinned.now.retired or self.handed.leaving or (word and word == self.handed.pending)
+        held = self.pinned.now.retired or self.hand_over.leaving or (word and word == self.hand_over.pending)
         return self.ctx.status != SERVING and not held
 
     def _begin(self, reason: str) -> None:
-        self.handed.over, self.handed.pending = False, 0
+        self.hand_over.over, self.hand_over.pending = False, 0
         self.ctx.status = SERVING
         self.peer.moved = self.elapsed()
         log.warning("serving clients from now on: %s", reason)
@@ -311,9 +311,9 @@ class Node:
         if stood_still:
             self.peer.followed = self.peer.word = self.peer.alive = now
             self.give_way("this process stood still; the other server may have taken over")
-        if self.confirming.look():
+        if self.acknowledgments.look():
             log.warning("the other server follows no longer")
-        if self.confirming.in_step:
+        if self.acknowledgments.in_step:
             self.peer.moved = now
         if self.alone:
             self.serve("start")
@@ -357,7 +357,7 @@ class Node:
     def confirm(self, serial: int) -> str:
         """`both` once the other server has this server's changes up to `serial`, else `local`. Raises Refusal 100
         when this server may no longer answer; what was stored is kept, and sending it again counts nothing twice."""
-        both = self.confirming.wait(serial)
+        both = self.acknowledgments.wait(serial)
         self.check()
         return "both" if both else "local"
 
@@ -393,7 +393,7 @@ class Node:
             meeting.replace_main(self.pinned, self.url)  # what cannot be taken back is the last that may fail
             now = self.elapsed()
             self.peer = Peer(now, now, now)
-            self.confirming.fall_out()
+            self.acknowledgments.fall_out()
             if self.ctx.status != SERVING:
                 self._begin("promoted")
         standin.stands_alone(self.ctx)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lts.rules.pair import PROTOCOL
-from lts.service.pair.messages import Self, ServerState
+from lts.service.pair.peermessages import Self, ServerState
 
 SHARED_FAULTS = (
     "peer-key-changed",
@@ -54,8 +54,8 @@ class Peer:
 
 
 @dataclass
-class Handed:
-    """What this server, as the main, has asked of the standby (lts.service.pair.handing).
+class HandOverState:
+    """What this server, as the main, has asked of the standby (lts.service.pair.handover).
 
     `leaving`: it is being stopped and serves no more. `pending`: it asked the other to serve, naming this as the last
     word it had, and knows of no answer yet. `over`: the other serves since nothing could be stored here; `back_at` is

@@ -26,7 +26,7 @@ from lts.service.licensing import archiving, codeuse, handshakes, licenses, serv
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Choice, Preview
 from lts.service.maintenance import attention, backups, clock
-from lts.service.pair import report as pair_report
+from lts.service.pair import pairstatus as pair_report
 from lts.service.pair.node import Node
 from lts.service.statistics import forecasts, usage
 from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lts.errors import DataFolderError, PeerError, words_of
 from lts.service.core.files import file_digest
-from lts.service.pair import messages, secrecy
-from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
+from lts.service.pair import peermessages, secrecy
 from lts.service.pair.node import Node
+from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
 from lts.store import database
 from lts.store.store import DATABASE
 
@@ -19,7 +19,7 @@ MAX_PART = 4 << 20
 _PREFIX = "copy-for-standby-"
 
 
-class Giving:
+class CopyGiver:
     """One copy at a time; a new request ends the one before."""
 
     def __init__(self, node: Node) -> None:
@@ -32,7 +32,7 @@ class Giving:
 
     def offer(self, body: bytes) -> bytes:
         """Make the copy, which takes a while for a large database, and say what it consists of."""
-        request = messages.decode(body, CopyRequest)
+        request = peermessages.decode(body, CopyRequest)
         public, sealed = secrecy.seal(self._node.ctx.vault.secret_for_standby(), request.key)
         with self._lock:
             self._clear()
@@ -43,7 +43,7 @@ class Giving:
                 self._clear()
                 raise PeerError("peer-copy", f"No copy can be made: {words_of(error)}", status=503) from error
             self._token = secrets.token_urlsafe(18)
-            return messages.encode(CopyOffer(self._token, files, keys, public, sealed))
+            return peermessages.encode(CopyOffer(self._token, files, keys, public, sealed))
 
     def _take(self) -> list[CopyFile]:
         snapshot = self._folder / f"{_PREFIX}{secrets.token_hex(4)}.db"
@@ -58,7 +58,7 @@ class Giving:
             database.copy(reader, snapshot)
 
     def part(self, body: bytes) -> bytes:
-        request = messages.decode(body, PartRequest)
+        request = peermessages.decode(body, CopyPartRequest)
         with self._lock:
             path = self._files.get(request.name)
             if request.token != self._token or path is None:
@@ -73,7 +73,7 @@ class Giving:
                 ) from error
 
     def done(self, body: bytes) -> bytes:
-        request = messages.decode(body, Done)
+        request = peermessages.decode(body, CopyDone)
         with self._lock:
             if request.token == self._token:
                 self._clear()

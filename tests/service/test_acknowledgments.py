@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from lts.service.pair import confirming
-from lts.service.pair.confirming import Confirming
+from lts.service.pair import acknowledgments
+from lts.service.pair.acknowledgments import Acknowledgments
 
 
 class Clock:
@@ -20,9 +20,9 @@ class Clock:
         return self.now
 
 
-def in_step(clock: Clock) -> Confirming:
+def in_step(clock: Clock) -> Acknowledgments:
     """One whose partner was given all up to 5 and has said so."""
-    one = Confirming(clock)
+    one = Acknowledgments(clock)
     one.asked(0)
     one.answered(5)
     one.asked(5)
@@ -37,7 +37,7 @@ def test_in_step_is_who_acknowledges_within_a_second_what_it_was_given_whole(
     given: int | None, serial: int, later: float, *, expected: bool
 ) -> None:
     clock = Clock()
-    one = Confirming(clock)
+    one = Acknowledgments(clock)
     assert (one.in_step, one.serial) == (False, 0)
     one.asked(0)
     one.answered(given)
@@ -47,7 +47,7 @@ def test_in_step_is_who_acknowledges_within_a_second_what_it_was_given_whole(
 
 
 def test_what_was_given_is_acknowledged_by_the_next_request_alone() -> None:
-    one = Confirming(Clock())
+    one = Acknowledgments(Clock())
     one.asked(0)
     one.answered(5)
     one.asked(4)
@@ -90,7 +90,7 @@ def test_nobody_waits_for_what_is_there_or_for_who_is_not_in_step() -> None:
 
 
 def test_who_does_not_acknowledge_in_time_falls_out_of_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confirming, "IN_STEP_SECONDS", 0.01)
+    monkeypatch.setattr(acknowledgments, "IN_STEP_SECONDS", 0.01)
     one = in_step(Clock())
     assert not one.wait(6)
     assert not one.in_step
@@ -100,7 +100,7 @@ def test_who_does_not_acknowledge_in_time_falls_out_of_step(monkeypatch: pytest.
 def test_who_waits_goes_on_once_it_is_acknowledged_or_the_other_falls_out(
     monkeypatch: pytest.MonkeyPatch, serial: int | None, *, confirmed: bool
 ) -> None:
-    monkeypatch.setattr(confirming, "IN_STEP_SECONDS", 60.0)
+    monkeypatch.setattr(acknowledgments, "IN_STEP_SECONDS", 60.0)
     one = in_step(Clock())
     found: list[bool] = []
     waiting = threading.Thread(target=lambda: found.append(one.wait(6)))

@@ -10,10 +10,10 @@ import time
 from lts.errors import CannotStore, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING
-from lts.service.pair import meeting, messages
-from lts.service.pair.caller import Caller, Send
-from lts.service.pair.messages import ServerState, StateAnswer, TakeOver, serials
+from lts.service.pair import meeting, peermessages
 from lts.service.pair.node import Node
+from lts.service.pair.peerclient import PeerClient, Send
+from lts.service.pair.peermessages import ServerState, StateAnswer, TakeOver, serials
 from lts.service.pair.starts import COPIED, TWO_STARTS
 
 log = logging.getLogger("lts.pair")
@@ -28,15 +28,15 @@ TRIES, TRY_SECONDS = 4, 0.05
 """A standby that spoke meanwhile is asked again, in knowledge of what it said."""
 
 
-class Handing:
+class HandOver:
     """One line to the standby, beside the one that follows; `look` comes with every beat, `leave` with a stop."""
 
     def __init__(self, node: Node, send: Send) -> None:
         self._node = node
-        self._line = Caller(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self._line = PeerClient(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
         self._store = _Watch(node)
         self._asked_at: float | None = None
-        node.handed.may_take_back = self._may_take_back
+        node.hand_over.may_take_back = self._may_take_back
 
     def leave(self) -> bool:
         """The server is being stopped: whether the standby serves from now on, because it was asked. Nothing is asked
@@ -44,20 +44,20 @@ class Handing:
         node = self._node
         if node.role != MAIN:
             return False
-        with node.handed.moving:
-            node.handed.leaving = True
+        with node.hand_over.moving:
+            node.hand_over.leaving = True
             serves = node.peer.serves and node.ctx.status != SERVING
-            if serves or not node.confirming.in_step or not node.peer.said:
+            if serves or not node.acknowledgments.in_step or not node.peer.said:
                 return False
             try:
                 node.give_way("it is being stopped")
             except CannotStore:
                 log.warning("what was under way cannot be stored")
-            return node.confirming.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
+            return node.acknowledgments.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
 
     def probe(self) -> None:
         """While storing fails, or failed before: try, so that it is known when it works again."""
-        if self._node.role == MAIN and (self._store.troubled or self._node.handed.over):
+        if self._node.role == MAIN and (self._store.troubled or self._node.hand_over.over):
             try:
                 self._node.ctx.store.try_storing()
             except CannotStore:
@@ -68,26 +68,26 @@ class Handing:
         serve."""
         node, now = self._node, self._node.elapsed()
         troubled_for = self._store.look(now)
-        if node.role != MAIN or node.handed.leaving or troubled_for is None or node.pinned.now.retired:
+        if node.role != MAIN or node.hand_over.leaving or troubled_for is None or node.pinned.now.retired:
             return
         has_failed = node.ctx.status != SERVING and node.ctx.store.writer.faulty
         patience = 0.0 if has_failed else node.limit
         asked_lately = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
         if troubled_for < patience or asked_lately:
             return
-        with node.handed.moving:
+        with node.hand_over.moving:
             if node.peer.serves or not self._is_covered():
                 return
             self._asked_at = now
             served = node.ctx.status == SERVING
-            if not self._ask(rules.CANNOT_STORE) and served and not node.handed.pending:
+            if not self._ask(rules.CANNOT_STORE) and served and not node.hand_over.pending:
                 node.resume()
 
     def _is_covered(self) -> bool:
         """Whether the standby has said that it has all that is stored here, and knows what it is to be asked."""
         node = self._node
-        confirming = node.confirming
-        return bool(node.peer.said) and confirming.in_step and confirming.serial >= node.ctx.store.serial
+        acknowledgments = node.acknowledgments
+        return bool(node.peer.said) and acknowledgments.in_step and acknowledgments.serial >= node.ctx.store.serial
 
     def _ask(self, reason: str) -> bool:
         """Whether the standby said yes. A no leaves nothing behind; without an answer it may serve or not, and
@@ -96,16 +96,16 @@ class Handing:
             if again:
                 time.sleep(TRY_SECONDS)
             try:
-                answer = self._line.call(messages.TAKE_OVER, self._request(reason), StateAnswer, ASK_SECONDS)
+                answer = self._line.call(peermessages.TAKE_OVER, self._request(reason), StateAnswer, ASK_SECONDS)
             except PeerError as error:
                 log.warning("the other server was asked to serve: %s", error.detail)
                 if error.code not in REFUSED:
                     return False
-                self._node.handed.over, self._node.handed.pending = False, 0
+                self._node.hand_over.over, self._node.hand_over.pending = False, 0
                 if error.code != SPOKE_SINCE:
                     return False
                 continue
-            self._node.handed.pending = 0
+            self._node.hand_over.pending = 0
             self._node.heard(answer.state)
             log.warning("the other server serves clients from now on")
             return True
@@ -117,13 +117,13 @@ class Handing:
         with node.changing:
             if node.ctx.status == SERVING:
                 node.hold_back(f"the other server is to: {reason}")
-            node.handed.pending, node.handed.over = node.peer.said, reason == rules.CANNOT_STORE
+            node.hand_over.pending, node.hand_over.over = node.peer.said, reason == rules.CANNOT_STORE
             node.peer.followed = node.elapsed()  # it may have followed nothing while its disk hung
             return TakeOver(node.state(), node.peer.said, reason)
 
     def _may_take_back(self) -> bool:
         node, now = self._node, self._node.elapsed()
-        well, back = self._store.well_at, node.handed.back_at
+        well, back = self._store.well_at, node.hand_over.back_at
         since_well = None if well is None else now - well
         return rules.may_take_back(since_well, None if back is None else now - back)
 
@@ -145,7 +145,7 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
             raise PeerError("peer-no-hand-over", "It has not everything that the main has.", status=409)
         if node.role != MAIN and asked.state.status != SERVING:
             try:
-                node.confirming.fall_out()  # the main takes nothing for a while: no answer is to wait for it
+                node.acknowledgments.fall_out()  # the main takes nothing for a while: no answer is to wait for it
                 node.serve(asked.reason)
             except CannotStore as error:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error

@@ -137,18 +137,18 @@ class CopyOffer(msgspec.Struct):
     sealed: bytes
 
 
-class PartRequest(msgspec.Struct):
+class CopyPartRequest(msgspec.Struct):
     token: str
     name: str
     offset: int
     length: int
 
 
-class Done(msgspec.Struct):
+class CopyDone(msgspec.Struct):
     token: str
 
 
-class Problem(msgspec.Struct):
+class PeerProblem(msgspec.Struct):
     """A refusal, signed like every answer."""
 
     code: str

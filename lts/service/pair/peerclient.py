@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from lts.crypto import PublicKey, SigningKey, b64url, unb64url
 from lts.errors import PeerError, TokenError
 from lts.rules import pair as rules
-from lts.service.pair import messages
-from lts.service.pair.messages import Hello, Problem, Self, Welcome
-from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE
+from lts.service.pair import peermessages
+from lts.service.pair.peermessages import Hello, PeerProblem, Self, Welcome
+from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
 
 M = TypeVar("M")
 
@@ -25,7 +25,7 @@ Send = Callable[[str, dict[str, str], bytes, float], tuple[int, Mapping[str, str
 headers, body). Raises PeerError `peer-unreachable`."""
 
 
-class Caller:
+class PeerClient:
     """`believed` is told who answered a hello with a good signature, and raises PeerError if it is not the one."""
 
     def __init__(self, send: Send, key: SigningKey, me: Callable[[], Self], believed: Callable[[Self], None]) -> None:
@@ -45,11 +45,11 @@ class Caller:
     def call(self, path: str, message: Any, kind: type[M], timeout: float) -> M:
         """The other server's answer. Raises PeerError: `peer-unreachable` (nothing came), `peer-signature` (something
         came that the pinned server did not sign), or what the other server refused with."""
-        return messages.decode(self.raw(path, message, timeout), kind)
+        return peermessages.decode(self.raw(path, message, timeout), kind)
 
     def raw(self, path: str, message: Any, timeout: float) -> bytes:
         """Like `call`, for an answer that is bytes. A session that has ended is begun anew, once."""
-        body = messages.encode(message)
+        body = peermessages.encode(message)
         with self._lock:
             try:
                 return self._in_session(path, body, timeout)
@@ -69,12 +69,12 @@ class Caller:
 
     def _say_hello(self, timeout: float) -> None:
         nonce = secrets.token_urlsafe(18)
-        body = messages.encode(Hello(self._me(), nonce))
-        signature = b64url(self._key.sign(rules.request_statement(messages.HELLO, body, "", 0)))
-        status, headers, answer = self._send(messages.HELLO, {SIGNATURE: signature}, body, timeout)
+        body = peermessages.encode(Hello(self._me(), nonce))
+        signature = b64url(self._key.sign(rules.request_statement(peermessages.HELLO, body, "", 0)))
+        status, headers, answer = self._send(peermessages.HELLO, {SIGNATURE: signature}, body, timeout)
         if status != 200:
             raise _not_a_peer(status, headers)
-        welcome = messages.decode(answer, Welcome)
+        welcome = peermessages.decode(answer, Welcome)
         peer = _key_of(welcome.me)
         _verify(peer, headers, rules.answer_statement(nonce, 0, status, answer))
         self._believed(welcome.me)
@@ -94,7 +94,7 @@ class Caller:
             raise _not_a_peer(status, answered)
         _verify(self._peer, answered, rules.answer_statement(self._session, self._counter, status, answer))
         if status != 200:
-            problem = messages.decode(answer, Problem)
+            problem = peermessages.decode(answer, PeerProblem)
             raise PeerError(problem.code, problem.detail, status=status)
         return answer
 

@@ -12,8 +12,8 @@ from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
 from lts.service.pair import standin
-from lts.service.pair.messages import serials
 from lts.service.pair.node import RETIRED, Node
+from lts.service.pair.peermessages import serials
 from lts.store import audit, pair, seats
 
 Json = dict[str, Any]
@@ -104,7 +104,7 @@ def _takes_nothing(node: Node) -> bool:
     """Whether the other server speaks to this one, which serves, and is not in step for STUCK_SECONDS. Of one that is
     to be upgraded, or takes its first copy (it has no feed then), other words tell."""
     peer, now = node.peer, node.elapsed()
-    if node.ctx.status != SERVING or node.confirming.in_step or node.stopped or node.waiting:
+    if node.ctx.status != SERVING or node.acknowledgments.in_step or node.stopped or node.waiting:
         return False
     speaks = peer.state is not None and peer.state.family != "" and now - peer.word < node.limit
     return speaks and now - peer.moved >= STUCK_SECONDS
@@ -121,7 +121,7 @@ def _older(node: Node) -> list[Notice]:
 
 
 def _not_following(node: Node) -> list[Notice]:
-    if node.confirming.in_step:
+    if node.acknowledgments.in_step:
         return []
     if node.alone:
         sentence = (
@@ -139,7 +139,7 @@ def _fingerprint(key: str | None) -> str | None:
 
 def _in_step(node: Node) -> bool:
     if node.ctx.status == SERVING:
-        return node.confirming.in_step
+        return node.acknowledgments.in_step
     at = node.peer.in_step_at
     return at is not None and node.elapsed() - at < node.limit and not _lag(node)
 

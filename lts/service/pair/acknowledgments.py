@@ -11,7 +11,7 @@ SILENCE_SECONDS = 5.0
 """No request of the other server for so long, while none of its is being answered: not in step."""
 
 
-class Confirming:
+class Acknowledgments:
     """Which of this server's serials the other one has; `elapsed` is a clock that never steps."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:

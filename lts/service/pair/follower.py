@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
-from lts.service.pair import delegating, handing, joining, meeting, messages
-from lts.service.pair.caller import Caller, Send
-from lts.service.pair.messages import News, Poll, ServerState, StateAnswer
+from lts.service.pair import copytaker, delegating, handover, meeting, peermessages
 from lts.service.pair.node import Node
+from lts.service.pair.peerclient import PeerClient, Send
+from lts.service.pair.peermessages import News, Poll, ServerState, StateAnswer
 from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store import pair, records
 from lts.store.records import ChangeKind
@@ -46,21 +46,21 @@ def _overtaken(tx: Transaction) -> bool:
     return own is not None and pair.highest_epoch(tx.epochs, beside=tx.origin) >= own.number
 
 
-class Following:
+class Follower:
     """`step` asks the other server once and takes what it gives; returns whether to ask again at once. `wait` is for
     how many seconds the other one may hold its answer back until there is news."""
 
     def __init__(self, node: Node, send: Send, wait: float = WAIT_SECONDS) -> None:
         self._node = node
         self._wait = wait
-        self._line = Caller(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self._line = PeerClient(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
         self._met = node.pinned.now.key
         self._refusals = 0
 
     def step(self) -> bool:
         """Never raises what the other server or the network can cause; it becomes a fault of the pair."""
         node = self._node
-        if node.pinned.now.retired or node.handed.leaving:
+        if node.pinned.now.retired or node.hand_over.leaving:
             return False
         if node.pinned.now.key != self._met:  # another server is the other one from now on
             self._met = node.pinned.now.key
@@ -88,7 +88,7 @@ class Following:
                 node.peer.faults[code] = error.detail
             return
         node.peer.alive = node.elapsed()
-        if code in ("peer-not-met", handing.SPOKE_SINCE):
+        if code in ("peer-not-met", handover.SPOKE_SINCE):
             return  # it calls in its turn within a second, and is asked again in knowledge of what it said
         if code == TWO_STARTS:
             node.peer.followed = node.elapsed()  # it says more within seconds
@@ -119,7 +119,7 @@ class Following:
             refusals=self._refusals,
             certified_until=held.until if held is not None and node.role == STANDBY else 0,
         )
-        news = self._line.call(messages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
+        news = self._line.call(peermessages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
         node.peer.said = news.state.word
         return news
 
@@ -146,9 +146,9 @@ class Following:
         node.note_merged()
         if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
             node.pinned.change(joined=True)
-        if node.role == MAIN and node.ctx.status != SERVING and not node.handed.leaving:
-            with node.handed.moving:  # which may take a while, in which the other one spoke anew
-                if not rules.is_outdated(news.state.word, node.peer.newest) and not node.handed.leaving:
+        if node.role == MAIN and node.ctx.status != SERVING and not node.hand_over.leaving:
+            with node.hand_over.moving:  # which may take a while, in which the other one spoke anew
+                if not rules.is_outdated(news.state.word, node.peer.newest) and not node.hand_over.leaving:
                     self._begin_to_serve(news.state, asked)
         return True
 
@@ -156,7 +156,7 @@ class Following:
         """Two feeds that did not begin as one. Whether to go on (the other one will take a copy of this one's)."""
         node = self._node
         if theirs.family and mine.bare and (node.role == STANDBY or not theirs.bare):
-            joining.copy(node, self._line)
+            copytaker.copy(node, self._line)
             return False
         if mine.family and not theirs.bare and not mine.bare:
             raise node.fault(
@@ -212,17 +212,17 @@ class Following:
         if theirs.status != SERVING:
             if not rules.fresh_word(node.elapsed() - asked, limit):
                 return
-            if node.handed.pending and node.served_last():
+            if node.hand_over.pending and node.served_last():
                 node.resume(theirs.word)
             else:
                 node.serve("start", theirs.word)
             return
-        node.handed.pending = 0
-        if node.handed.over and not node.handed.may_take_back():
+        node.hand_over.pending = 0
+        if node.hand_over.over and not node.hand_over.may_take_back():
             return
         node.ctx.store.try_storing()  # a server that cannot serve must not let the other give way
         asked = node.elapsed()
-        answer = self._line.call(messages.GIVE_WAY, StateAnswer(node.state()), StateAnswer, TIMEOUT_SECONDS)
+        answer = self._line.call(peermessages.GIVE_WAY, StateAnswer(node.state()), StateAnswer, TIMEOUT_SECONDS)
         node.heard(answer.state)
         node.peer.said = answer.state.word
         while not self._has(answer.state.have):
@@ -234,5 +234,5 @@ class Following:
             node.serve("hand-back", answer.state.word)
 
     def _has(self, have: list[Position]) -> bool:
-        mine = messages.serials(self._node.ctx.store.positions())
-        return all(mine.get(name, 0) >= serial for name, serial in messages.serials(have).items())
+        mine = peermessages.serials(self._node.ctx.store.positions())
+        return all(mine.get(name, 0) >= serial for name, serial in peermessages.serials(have).items())

@@ -12,11 +12,11 @@ from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.refusals import RefusedRequest
-from lts.service.pair import delegating, handing, messages
-from lts.service.pair.giving import Giving
-from lts.service.pair.messages import News, Poll, Problem, StateAnswer, TakeOver
+from lts.service.pair import delegating, handover, peermessages
+from lts.service.pair.copygiver import CopyGiver
 from lts.service.pair.node import Node
-from lts.service.pair.sessions import COUNTER, SESSION, SIGNATURE, Sessions, number_in
+from lts.service.pair.peermessages import News, PeerProblem, Poll, StateAnswer, TakeOver
+from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 from lts.store import dialect, exchange, feed
 
 log = logging.getLogger("lts.pair")
@@ -27,7 +27,7 @@ WAITS = (
     "The other server was promoted, and waits for an approval: compare the fingerprints and approve this one over"
     " there: lts pair --approve FINGERPRINT."
 )
-Answer = tuple[int, dict[str, str], bytes]
+PeerAnswer = tuple[int, dict[str, str], bytes]
 
 
 class _Batch(NamedTuple):
@@ -36,33 +36,33 @@ class _Batch(NamedTuple):
     have: feed.Vector
     given: Sequence[exchange.OriginEntry]
     origins: list[tuple[str, str]]
-    changes: list[messages.SentChange]
-    heads: list[messages.HeadAt]
+    changes: list[peermessages.SentChange]
+    heads: list[peermessages.HeadAt]
     complete: bool
     own_serial: int
 
 
-class Answering:
+class PeerEndpoint:
     """`answer` takes what came on a path under `api/v1/peer/`, and gives (status, headers, body)."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._sessions = Sessions(node.ctx.identity.key, lambda: node.pinned.now.key)
+        self._sessions = PeerSessions(node.ctx.identity.key, lambda: node.pinned.now.key)
         node.starts.end_sessions = self._sessions.end_all
-        self._giving = Giving(node)
+        self._copy_giver = CopyGiver(node)
         self._strangers: set[str] = set()
         self._calls: dict[str, Callable[[str, bytes], bytes]] = {
-            messages.CHANGES: self._changes,
-            messages.GIVE_WAY: self._give_way,
-            messages.TAKE_OVER: self._take_over,
-            messages.COPY: self._copy,
-            messages.PART: lambda session, body: self._giving.part(body),
-            messages.COPIED: lambda session, body: self._giving.done(body),
+            peermessages.CHANGES: self._changes,
+            peermessages.GIVE_WAY: self._give_way,
+            peermessages.TAKE_OVER: self._take_over,
+            peermessages.COPY: self._copy,
+            peermessages.PART: lambda session, body: self._copy_giver.part(body),
+            peermessages.COPIED: lambda session, body: self._copy_giver.done(body),
         }
 
-    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> PeerAnswer:
         """Never raises what the caller can cause."""
-        if path == messages.HELLO:
+        if path == peermessages.HELLO:
             return self._hello(headers, body)
         session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
         try:
@@ -78,15 +78,15 @@ class Answering:
             status, answer = 200, call(session, body)
         except LtsError as error:
             status = error.status
-            answer = messages.encode(Problem(str(error.code), error.detail))
+            answer = peermessages.encode(PeerProblem(str(error.code), error.detail))
         signature = self._sessions.sign(session, counter, status, answer)
         return status, {SIGNATURE: signature}, answer
 
-    def _hello(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _hello(self, headers: Mapping[str, str], body: bytes) -> PeerAnswer:
         try:
             answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._node.me)
         except PeerError as error:
-            return error.status, {}, messages.encode(Problem(str(error.code), error.detail))
+            return error.status, {}, peermessages.encode(PeerProblem(str(error.code), error.detail))
         pinned = self._node.pinned.now.key
         if pinned is not None and who.key not in (pinned, *self._strangers) and len(self._strangers) < 100:
             self._strangers.add(who.key)
@@ -105,20 +105,20 @@ class Answering:
         self._sessions.hear(session, word)
 
     def _changes(self, session: str, body: bytes) -> bytes:
-        node, poll = self._node, messages.decode(body, Poll)
+        node, poll = self._node, peermessages.decode(body, Poll)
         self._hear(session, poll.state.word)
         node.heard(poll.state)
         me = node.ctx.identity
-        known = messages.serials(poll.state.have)
-        node.confirming.asked(known.get((me.uuid, me.incarnation), 0))
+        known = peermessages.serials(poll.state.have)
+        node.acknowledgments.asked(known.get((me.uuid, me.incarnation), 0))
         if poll.state.writes and node.pinned.now.uuid is not None:
             known[node.pinned.now.uuid, poll.state.writes] = _ALL  # it has its own, however much it writes meanwhile
         given: int | None = None
         try:
             news, given = self._news(poll, known)
-            return messages.encode(news)
+            return peermessages.encode(news)
         finally:
-            node.confirming.answered(given)
+            node.acknowledgments.answered(given)
 
     def _news(self, poll: Poll, known: dict[tuple[str, str], int]) -> tuple[News, int | None]:
         node, store = self._node, self._node.ctx.store
@@ -170,26 +170,26 @@ class Answering:
         )
 
     def _give_way(self, session: str, body: bytes) -> bytes:
-        node, word = self._node, messages.decode(body, StateAnswer).state.word
+        node, word = self._node, peermessages.decode(body, StateAnswer).state.word
         self._hear(session, word)
         with node.changing:
             if rules.is_outdated(word, node.peer.newest):
-                raise PeerError(handing.SPOKE_SINCE, "The main has spoken since.", status=409)
+                raise PeerError(handover.SPOKE_SINCE, "The main has spoken since.", status=409)
             if node.role == rules.MAIN:
                 raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
             node.give_way("the main is back")
-            return messages.encode(StateAnswer(node.answer()))
+            return peermessages.encode(StateAnswer(node.answer()))
 
     def _copy(self, session: str, body: bytes) -> bytes:
         if self._node.peer.protocol < rules.PROTOCOL:
             words = f"The main runs LTS {__version__}, whose data this version cannot read; upgrade this server."
             raise PeerError("peer-version", words, status=409)
-        return self._giving.offer(body)
+        return self._copy_giver.offer(body)
 
     def _take_over(self, session: str, body: bytes) -> bytes:
-        asked = messages.decode(body, TakeOver)
+        asked = peermessages.decode(body, TakeOver)
         self._hear(session, asked.state.word)
-        return messages.encode(StateAnswer(handing.take_over(self._node, asked)))
+        return peermessages.encode(StateAnswer(handover.take_over(self._node, asked)))
 
 
 def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from lts.crypto import PublicKey, SigningKey, b64url, unb64url
 from lts.errors import PeerError, TokenError
 from lts.rules import pair as rules
-from lts.service.pair import messages
-from lts.service.pair.messages import Hello, Self, Welcome
+from lts.service.pair import peermessages
+from lts.service.pair.peermessages import Hello, Self, Welcome
 
 SESSION, COUNTER, SIGNATURE = "LTS-Peer-Session", "LTS-Peer-Counter", "LTS-Peer-Signature"
 MAX_SESSIONS = 16
 
 
-class Sessions:
+class PeerSessions:
     """Sessions given out by this server. Nothing is kept of one before its first good request, so that whoever says
     hello over and over takes no place from the other server."""
 
@@ -41,12 +41,12 @@ class Sessions:
 
         Raises PeerError when the hello is not signed by the key that it names.
         """
-        hello = messages.decode(body, Hello)
-        _verify(hello.me.key, signature, rules.request_statement(messages.HELLO, body, "", 0))
+        hello = peermessages.decode(body, Hello)
+        _verify(hello.me.key, signature, rules.request_statement(peermessages.HELLO, body, "", 0))
         with self._lock:
             self._given += 1
             session = self._name(self._given, hello.me.protocol, hello.me.key)
-        answer = messages.encode(Welcome(me(hello.me), session))
+        answer = peermessages.encode(Welcome(me(hello.me), session))
         return answer, self.sign(hello.nonce, 0, 200, answer), hello.me
 
     def admit(self, path: str, headers: Mapping[str, str], body: bytes) -> int | None:

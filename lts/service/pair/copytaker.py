@@ -15,10 +15,10 @@ from lts.service.core import vault
 from lts.service.core.files import write_private
 from lts.service.folder import placing
 from lts.service.folder.restoring import COPIED
-from lts.service.pair import messages, secrecy
-from lts.service.pair.caller import Caller
-from lts.service.pair.messages import CopyFile, CopyOffer, CopyRequest, Done, PartRequest
+from lts.service.pair import peermessages, secrecy
 from lts.service.pair.node import Node
+from lts.service.pair.peerclient import PeerClient
+from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
 
 log = logging.getLogger("lts.pair")
 PART_BYTES = 4 << 20
@@ -26,13 +26,13 @@ PART_SECONDS = 30.0
 OFFER_SECONDS = 600.0
 
 
-def copy(node: Node, line: Caller) -> None:
+def copy(node: Node, line: PeerClient) -> None:
     """Take everything from the other server, then have the data folder opened anew. Raises PeerError."""
     data_dir = node.ctx.store.path.parent
     folder = placing.prepare(data_dir)
     mine = X25519PrivateKey.generate()
     request = CopyRequest(mine.public_key().public_bytes_raw())
-    offer = line.call(messages.COPY, request, CopyOffer, OFFER_SECONDS)
+    offer = line.call(peermessages.COPY, request, CopyOffer, OFFER_SECONDS)
     total = sum(file.size for file in offer.files)
     log.warning("taking a copy of the other server's data: %d files, %.1f MiB", len(offer.files), total / (1 << 20))
     write_private(folder / vault.FILE, secrecy.unseal(mine, offer.key, offer.sealed))
@@ -40,13 +40,13 @@ def copy(node: Node, line: Caller) -> None:
         _take_file(node, line, folder, offer.token, file)
     for text in offer.vendor_keys:
         node.ctx.trust.add(text.encode("utf-8"))
-    line.raw(messages.COPIED, Done(offer.token), PART_SECONDS)
+    line.raw(peermessages.COPIED, CopyDone(offer.token), PART_SECONDS)
     placing.decide(data_dir, COPIED, ("first-copy", {"url": node.url}, "system"))
     log.warning("the copy is complete; opening the data folder anew")
     node.reopen()
 
 
-def _take_file(node: Node, line: Caller, folder: Path, token: str, file: CopyFile) -> None:
+def _take_file(node: Node, line: PeerClient, folder: Path, token: str, file: CopyFile) -> None:
     head, slash, tail = file.name.rpartition("/")
     plain = tail.replace("-", "").replace(".", "").isalnum() and not tail.startswith(".")
     if (head, slash) not in (("", ""), ("archive", "/")) or not plain:
@@ -58,7 +58,7 @@ def _take_file(node: Node, line: Caller, folder: Path, token: str, file: CopyFil
     with os.fdopen(descriptor, "wb") as out:
         done = 0
         while done < file.size:
-            piece = line.raw(messages.PART, PartRequest(token, file.name, done, PART_BYTES), PART_SECONDS)
+            piece = line.raw(peermessages.PART, CopyPartRequest(token, file.name, done, PART_BYTES), PART_SECONDS)
             if not piece:
                 break
             out.write(piece)
