@@ -21,7 +21,7 @@ from lts.server import opened
 from lts.service.core.clock import Clock
 from lts.service.folder import datafolder
 from lts.store import deviceunits, rollups, sql
-from lts.store.dayrow import Series, encode_day
+from lts.store.dayrow import DaySeries, encode_day
 from lts.store.transaction import Transaction
 
 DEVICES, DAYS, TYPES = 1000, 365, 3
@@ -65,8 +65,8 @@ def _fill(tx: Transaction, days: range, devices: int, rng: random.Random) -> Non
         deviceunits.add(db, {(code, d, item, n, day): units[n] for d in range(1, devices + 1) for n in units})
 
 
-def _closed(units: int) -> Series:
-    series = Series()
+def _closed(units: int) -> DaySeries:
+    series = DaySeries()
     series.closed_sum = units
     return series
 

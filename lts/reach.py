@@ -18,7 +18,7 @@ import time
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
 
-Address = tuple[Any, ...]
+SocketAddress = tuple[Any, ...]
 """What socket.getaddrinfo gives: family, kind, protocol, canonical name, address."""
 
 
@@ -57,7 +57,7 @@ class _Lookup:
     def __init__(self, host: str, port: int) -> None:
         self._key = host, port
         self.done = threading.Event()
-        self.found: list[Address] = []
+        self.found: list[SocketAddress] = []
         self.error: OSError | None = None
         threading.Thread(target=self._run, name="lts-lookup", daemon=True).start()
 
@@ -89,7 +89,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
 
 
-def addresses(host: str, port: int, deadline: Deadline) -> list[Address]:
+def addresses(host: str, port: int, deadline: Deadline) -> list[SocketAddress]:
     """All addresses of a host. Raises TimeoutError, socket.gaierror."""
     try:
         return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))

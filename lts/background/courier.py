@@ -7,7 +7,7 @@ import threading
 
 from lts.errors import LtsError
 from lts.service.alerting import outbox
-from lts.service.alerting.smtp import Sender
+from lts.service.alerting.smtp import MailSender
 from lts.service.core.context import Context
 
 log = logging.getLogger("lts.background.courier")
@@ -21,7 +21,7 @@ class Courier:
     def __init__(self, ctx: Context, look_seconds: float = LOOK_SECONDS) -> None:
         self._ctx = ctx
         self._look_seconds = look_seconds
-        self._sender = Sender()
+        self._sender = MailSender()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lts-courier", daemon=True)
         self._thread.start()

@@ -63,7 +63,7 @@ class Systemd(Watchdog):
         notify("WATCHDOG_USEC=0")
 
 
-class Deadline(Watchdog):
+class ExitWatchdog(Watchdog):
     """The process ends itself with exit code 1, and leaves in `path` where it stood; the next start logs that."""
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:

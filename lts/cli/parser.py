@@ -21,7 +21,7 @@ from lts.cli.options import add_place
 _PLACE = ("--config", "--data")
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """A parser of `lts` or of one of its commands; the parsers below it are of this class too."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -132,7 +132,7 @@ def split_place(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at:]
 
 
-def refuse_dashes(parser: Callable[[], Parser], rest: list[str]) -> None:
+def refuse_dashes(parser: Callable[[], CommandParser], rest: list[str]) -> None:
     """What begins with `--` alone, where a command is to stand, is a usage error of that parser."""
     if rest[:1] == ["--"]:
         parser().error("-- stands after the command, in front of names that begin with a dash; leave it out here")
@@ -150,9 +150,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {words[found[0]]}?" if found else ""
 
 
-def overview_parser() -> Parser:
+def overview_parser() -> CommandParser:
     """The parser of `lts` without its commands, for `lts --help`: they are listed from the table, none is loaded."""
-    parser = Parser(
+    parser = CommandParser(
         prog="lts",
         usage="lts [--config FILE] [--data DIR] COMMAND …",
         description=f"License Tracking Server. Without a command it serves.\n\n{overview()}",
@@ -163,9 +163,9 @@ def overview_parser() -> Parser:
     return parser
 
 
-def make_parser(names: Iterable[str] = COMMANDS) -> Parser:
+def make_parser(names: Iterable[str] = COMMANDS) -> CommandParser:
     """The parser of these commands and of what their modules bring along; no other module is loaded."""
-    parser = Parser(prog="lts")
+    parser = CommandParser(prog="lts")
     _add_common(parser)
     commands = parser.add_subparsers(metavar="COMMAND")
     for module in dict.fromkeys(COMMANDS[name].module for name in names):
@@ -175,7 +175,7 @@ def make_parser(names: Iterable[str] = COMMANDS) -> Parser:
     return parser
 
 
-def _add_common(parser: Parser) -> None:
+def _add_common(parser: CommandParser) -> None:
     parser.add_argument("--version", action="version", version=f"lts {__version__}")
     add_place(parser)
 

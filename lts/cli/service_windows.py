@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lts import config as configuration
-from lts.background.watchdog import Deadline
+from lts.background.watchdog import ExitWatchdog
 from lts.cli import console
 from lts.cli.options import config_of
 from lts.cli.place import POINTER, lay_sample, program_folder, write_pointer
@@ -214,7 +214,7 @@ class Hosted(win32serviceutil.ServiceFramework):
             raise
 
     def _serve(self, settings: Config) -> None:
-        self._runner = Runner(settings, self._serving, Deadline(settings.data_dir / STOOD))
+        self._runner = Runner(settings, self._serving, ExitWatchdog(settings.data_dir / STOOD))
         try:
             if not self._stopped.is_set():
                 self._runner.run()

@@ -23,7 +23,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
-from lts.httpd.parser import Parser
+from lts.httpd.requestparser import RequestParser
 from lts.web import problems
 from lts.web.problems import CORS
 
@@ -122,7 +122,7 @@ class RefusalTask(_ErrorTask):  # type: ignore[misc]  # see above
         return known.get(error.code) or RuntimeError(error.body)
 
 
-def _turned_away(application: Any, address: str, request: Parser) -> LtsError | None:
+def _turned_away(application: Any, address: str, request: RequestParser) -> LtsError | None:
     """Why a request is answered before its body comes. It knows no channel: one in a circle with its request keeps what
     was read of it until the collector comes by."""
 
@@ -134,7 +134,7 @@ def _turned_away(application: Any, address: str, request: Parser) -> LtsError | 
     return found and found.with_traceback(None)
 
 
-def _most_bytes(application: Any, request: Parser) -> int:
+def _most_bytes(application: Any, request: RequestParser) -> int:
     return int(application.most_bytes(request.path))
 
 
@@ -153,7 +153,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     _unsent_since = 0.0
     _sent = _written = 0
     """When answers last began to wait, and the bytes taken, and written, since."""
-    _partial: Parser | None = None
+    _partial: RequestParser | None = None
     _partial_since = 0.0
     _drain_since = 0.0
     _dropped = 0
@@ -162,9 +162,9 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         super().__init__(*args, **named)
         self.requests_lock = threading.RLock()
 
-    def parser_class(self, adj: Any) -> Parser:
+    def parser_class(self, adj: Any) -> RequestParser:
         """See waitress; a request whose body is still to come can be turned away, see lts.httpd.dispatch."""
-        parser = Parser(adj)
+        parser = RequestParser(adj)
         if hasattr(self.server.application, "turns_away"):
             parser.turns_away = partial(_turned_away, self.server.application, self.addr[0])
             parser.most_bytes = partial(_most_bytes, self.server.application)

@@ -131,7 +131,7 @@ AUDITED = tuple(_LINES)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AuditFilter:
     """Which lines: `text` anywhere in actor, subject or detail; `actions` (empty = all); times in UTC seconds."""
 
     text: str = ""
@@ -140,7 +140,7 @@ class Wanted:
     until: int = 1 << 62
 
 
-def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+def _where(wanted: AuditFilter) -> tuple[str, tuple[Any, ...]]:
     parts, values = ["a.time >= ?", "a.time < ?"], [wanted.since, wanted.until]
     if wanted.text:
         parts.append(
@@ -152,7 +152,7 @@ def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
     return " AND ".join(parts), (*values, *texts, *wanted.actions)
 
 
-def lines(db: apsw.Connection, wanted: Wanted, offset: int, limit: int) -> list[Line]:
+def lines(db: apsw.Connection, wanted: AuditFilter, offset: int, limit: int) -> list[Line]:
     """Lines, newest first."""
     where, values = _where(wanted)
     query = f"""SELECT a.time, o.uuid, a.actor, a.action, a.subject, a.detail, l.serial IS NOT NULL FROM audit a
@@ -172,13 +172,13 @@ def read(db: apsw.Connection, query: str, values: tuple[Any, ...]) -> list[Line]
 def newest(db: apsw.Connection, actions: tuple[str, ...], server: str, since: int) -> list[Line]:
     """The newest line of each of these actions on a server (LTS UUID) since a time (UTC seconds)."""
     found: dict[str, Line] = {}
-    for line in lines(db, Wanted(actions=actions, since=since), 0, -1):
+    for line in lines(db, AuditFilter(actions=actions, since=since), 0, -1):
         if line.server == server:
             found.setdefault(line.action, line)
     return list(found.values())
 
 
-def count(db: apsw.Connection, wanted: Wanted) -> int:
+def count(db: apsw.Connection, wanted: AuditFilter) -> int:
     where, values = _where(wanted)
     return int(sql.value(db, f"SELECT count(*) FROM audit a WHERE {where}", values))  # noqa: S608 - fixed parts
 

@@ -21,7 +21,7 @@ from lts.protocol import SLOTS_PER_DAY
 from lts.rules.usage import PRESENCE, TOGETHER, units_of_slot
 
 TypeKey = int | bytes
-SeriesKey = tuple[int, int, TypeKey]
+DaySeriesKey = tuple[int, int, TypeKey]
 """(branch, item, type); type 0 is presence."""
 
 _TYPECODES = {1: "B", 2: "H", 4: "I"}
@@ -41,7 +41,7 @@ def bits_of(ones: Sequence[int]) -> int:
     return int(bytes(ones)[::-1].translate(_DIGITS), 2)
 
 
-class Series:
+class DaySeries:
     """Counts of one (branch, item, type) over a day's 480 slots."""
 
     __slots__ = ("bits", "closed_sum", "counts", "high", "low")
@@ -143,7 +143,7 @@ def _slots_apart(width: int, raw: bytes) -> tuple[array[int], array[int]]:
     return slots, counts
 
 
-def keys_of_day(data: bytes) -> list[SeriesKey]:
+def keys_of_day(data: bytes) -> list[DaySeriesKey]:
     """What a stored row holds series of, without their counts."""
     return [(branch, item, type_key) for branch, item, type_key, *_ in _decode(data)]
 
@@ -153,10 +153,10 @@ def plain_day(data: bytes) -> bytes:
     return encode_day(decode_day(data))
 
 
-def decode_day(data: bytes) -> dict[SeriesKey, Series]:
-    day: dict[SeriesKey, Series] = {}
+def decode_day(data: bytes) -> dict[DaySeriesKey, DaySeries]:
+    day: dict[DaySeriesKey, DaySeries] = {}
     for branch, item, type_key, width, first, raw in _decode(data):
-        series = day[branch, item, type_key] = Series()
+        series = day[branch, item, type_key] = DaySeries()
         if width == 0:
             series.bits = int.from_bytes(raw, "little") << first
         elif width < 0:
@@ -171,11 +171,11 @@ def decode_day(data: bytes) -> dict[SeriesKey, Series]:
     return day
 
 
-Kin = list[tuple[int, Series]]
+Kin = list[tuple[int, DaySeries]]
 """(branch, series) of all series of an item and type."""
 
 
-def kin_of(day: dict[SeriesKey, Series], branches: Iterable[int], item: int, type_key: TypeKey) -> Kin:
+def kin_of(day: dict[DaySeriesKey, DaySeries], branches: Iterable[int], item: int, type_key: TypeKey) -> Kin:
     """The series of an item and type on some branches."""
     found = ((branch, day.get((branch, item, type_key))) for branch in branches)
     return [(branch, series) for branch, series in found if series is not None]
@@ -186,7 +186,7 @@ def units_of(kin: Kin, slot: int) -> int:
     return units_of_slot((branch, series.get(slot)) for branch, series in kin)
 
 
-def raise_among(series: Series, kin: Kin, begin: int, counts: list[int]) -> list[tuple[int, int]]:
+def raise_among(series: DaySeries, kin: Kin, begin: int, counts: list[int]) -> list[tuple[int, int]]:
     """`raise_run` where several branches count: the slots whose count grew, each with by how much the units did, which
     may be 0."""
     rises = []
@@ -198,7 +198,7 @@ def raise_among(series: Series, kin: Kin, begin: int, counts: list[int]) -> list
     return rises
 
 
-def units_by_slot(day: dict[SeriesKey, Series]) -> Iterator[tuple[int, TypeKey, int, int]]:
+def units_by_slot(day: dict[DaySeriesKey, DaySeries]) -> Iterator[tuple[int, TypeKey, int, int]]:
     """(item, type, slot of the day, units) of every slot with a count, without presence and closed series."""
     every: dict[tuple[int, TypeKey], Kin] = {}
     for (branch, item, type_key), series in day.items():
@@ -219,7 +219,7 @@ def sums_of_day(data: bytes) -> list[tuple[int, TypeKey, int]]:
     return [(item, kind, _sum(day, branches, (branch, item, kind))) for branch, item, kind in day]
 
 
-def _sum(day: dict[SeriesKey, Series], branches: set[int], key: SeriesKey) -> int:
+def _sum(day: dict[DaySeriesKey, DaySeries], branches: set[int], key: DaySeriesKey) -> int:
     """What a series adds to the sum of its item and type."""
     branch, item, type_key = key
     series = day[key]
@@ -229,11 +229,11 @@ def _sum(day: dict[SeriesKey, Series], branches: set[int], key: SeriesKey) -> in
     return sum(units_of([(branch, series), *apart], slot) - units_of(apart, slot) for slot, _ in series.slots())
 
 
-def encode_day(day: dict[SeriesKey, Series]) -> bytes:
+def encode_day(day: dict[DaySeriesKey, DaySeries]) -> bytes:
     return _encode([(*key, *_encode_series(series)) for key, series in day.items()])
 
 
-def _encode_series(series: Series) -> tuple[int, int, bytes]:
+def _encode_series(series: DaySeries) -> tuple[int, int, bytes]:
     if series.closed_sum is not None:
         return -1, series.closed_sum, b""
     if series.counts is None:

@@ -13,7 +13,7 @@ SORTS = {"contact": "d.contact", "uuid": "d.uuid", "first": "d.id"}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DeviceFilter:
     """Which devices: UUIDs in [low, high] (16 bytes each, None = all), those that ever held a seat or lease of an item,
     those whose clone tokens forked, those that look like a device (itself included); `now` (UTC seconds) for
     `live_only`."""
@@ -27,7 +27,7 @@ class Wanted:
     alike: int | None = None
 
 
-def _where(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
+def _where(wanted: DeviceFilter) -> tuple[str, tuple[object, ...]]:
     parts: list[str] = ["1"]
     values: list[object] = []
     if wanted.low is not None and wanted.high is not None:
@@ -49,7 +49,9 @@ def _where(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
     return " AND ".join(parts), tuple(values)
 
 
-def find(db: apsw.Connection, wanted: Wanted, sort: str, descending: bool, offset: int, limit: int) -> list[Device]:
+def find(
+    db: apsw.Connection, wanted: DeviceFilter, sort: str, descending: bool, offset: int, limit: int
+) -> list[Device]:
     """A page of devices. Flagged ones are few, and are looked through one by one."""
     where, values = _where(wanted)
     order = f"{SORTS[sort]} {'DESC' if descending else 'ASC'}, d.uuid"
@@ -66,7 +68,7 @@ def find(db: apsw.Connection, wanted: Wanted, sort: str, descending: bool, offse
     return [device for device in found if device.clone_state.forked][offset : offset + limit]
 
 
-def count(db: apsw.Connection, wanted: Wanted) -> int:
+def count(db: apsw.Connection, wanted: DeviceFilter) -> int:
     if wanted.forked_only:
         return len(find(db, wanted, "first", False, 0, 1 << 40))
     where, values = _where(wanted)

@@ -15,7 +15,7 @@ from lts.store import sql
 _COLUMNS = "origin, serial, time, kind, CAST(payload AS BLOB), CAST(hash AS BLOB)"
 """Cast, so that a row edited into text is still read, and named by its hash."""
 _HEADER = struct.Struct(">QQB")
-Row = tuple[int, int, int, int, bytes, bytes]
+ChangeRow = tuple[int, int, int, int, bytes, bytes]
 """(origin, serial, time, kind, payload, hash), see Change."""
 Vector = dict[int, int]
 """Origin -> serial of the newest change of it that is meant."""
@@ -43,7 +43,7 @@ def chain_hash(previous: bytes, serial: int, time: int, kind: int, payload: byte
     return hashlib.sha256(previous + _HEADER.pack(serial, time, kind) + payload).digest()
 
 
-def append(db: apsw.Connection, rows: list[Row]) -> None:
+def append(db: apsw.Connection, rows: list[ChangeRow]) -> None:
     db.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 

@@ -23,25 +23,25 @@ RESTORE = "run `lts restore BACKUP`"
 
 
 @dataclass(frozen=True)
-class Fault:
+class DatabaseFault:
     """What is damaged: a table, or only an index, which can be built anew from its table."""
 
     words: str
     index: bool
 
 
-def remedy(faults: list[Fault]) -> str:
+def remedy(faults: list[DatabaseFault]) -> str:
     """What to do about them, as the end of a sentence."""
     return REBUILD if all(fault.index for fault in faults) else RESTORE
 
 
-def faults(db: apsw.Connection) -> list[Fault]:
+def faults(db: apsw.Connection) -> list[DatabaseFault]:
     """All faults of a whole database, none when it is in order. Takes about a second for 100 MiB."""
     words = _check(db, "PRAGMA integrity_check(1)")
     if not words:
         return []
     found = [fault for table in tables(db) for fault in faults_of(db, table)]
-    return found or [Fault(word, index=False) for word in words]
+    return found or [DatabaseFault(word, index=False) for word in words]
 
 
 def tables(db: apsw.Connection) -> list[str]:
@@ -49,7 +49,7 @@ def tables(db: apsw.Connection) -> list[str]:
     return [name for (name,) in rows(db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
 
 
-def faults_of(db: apsw.Connection, table: str) -> list[Fault]:
+def faults_of(db: apsw.Connection, table: str) -> list[DatabaseFault]:
     """Faults of one table and of its indexes."""
     words = _check(db, f'PRAGMA integrity_check("{table}")')
     if not words:
@@ -62,13 +62,13 @@ def faults_of(db: apsw.Connection, table: str) -> list[Fault]:
     return [_fault(db, table, word, indexes) for word in words]
 
 
-def _fault(db: apsw.Connection, table: str, word: str, indexes: dict[str, str]) -> Fault:
+def _fault(db: apsw.Connection, table: str, word: str, indexes: dict[str, str]) -> DatabaseFault:
     for name, tree in indexes.items():
         if word.startswith(tree) or f" index {name} " in f" {word} ":
-            return Fault(f"index {name}: {word}", index=True)
+            return DatabaseFault(f"index {name}: {word}", index=True)
     if indexes and word == _ENDED and _can_be_read(db, table):
-        return Fault(f"an index of table {table}: {word}", index=True)
-    return Fault(f"table {table}: {word}", index=False)
+        return DatabaseFault(f"an index of table {table}: {word}", index=True)
+    return DatabaseFault(f"table {table}: {word}", index=False)
 
 
 def _check(db: apsw.Connection, pragma: str) -> list[str]:

@@ -121,7 +121,7 @@ def _notes(db: apsw.Connection) -> list[Any]:
 
 
 def generation(db: apsw.Connection) -> int:
-    """How often the database's log began anew, see lts.store.journal; 0 before this was counted."""
+    """How often the database's log began anew, see lts.store.checkpoints; 0 before this was counted."""
     return read(db, "generation") or 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from lts.store.feed import Row, Vector
+from lts.store.feed import ChangeRow, Vector
 
 KEPT, KEPT_BYTES = 20_000, 32 << 20
 """Changes that are kept, and bytes of their payloads."""
@@ -16,7 +16,7 @@ class Recent:
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self._rows: deque[Row] = deque()
+        self._rows: deque[ChangeRow] = deque()
         self._bytes = 0
         self._vector: Vector = {}
         self._listening = False
@@ -27,7 +27,7 @@ class Recent:
             self._listening = True
             self._vector = dict(vector)
 
-    def add(self, rows: list[Row]) -> None:
+    def add(self, rows: list[ChangeRow]) -> None:
         """These were committed."""
         if not self._listening:
             return
@@ -45,14 +45,14 @@ class Recent:
         with self._news:
             self._news.wait_for(lambda: self._missing(known) > 0, seconds)
 
-    def since(self, known: Vector, limit: int, most_bytes: int) -> list[Row] | None:
+    def since(self, known: Vector, limit: int, most_bytes: int) -> list[ChangeRow] | None:
         """All changes beyond `known` in order; None when they are more than `limit` or their payloads have over
         `most_bytes`, or not all are kept here."""
         with self._news:
             missing = self._missing(known)
             if missing > min(limit, len(self._rows)):
                 return None
-            found: list[Row] = []
+            found: list[ChangeRow] = []
             size = 0
             for row in reversed(self._rows):
                 if len(found) == missing or size > most_bytes:

@@ -13,7 +13,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import Catalog
 from lts.store import database, feed, licenses, meta, pair, seats, sql, usage, watermark
 from lts.store.apply import apply
-from lts.store.journal import Journal
+from lts.store.checkpoints import Checkpointer
 from lts.store.recent import Recent
 from lts.store.records import EventChange, OriginChange
 from lts.store.snapshot import Snapshot
@@ -63,7 +63,7 @@ class Store:
             self.highest_time = meta.highest_time(db) or feed.highest_time(db)
             self.least_time, self.newest_time = meta.least_time(db), feed.newest_time(db, *origin)
             self._served = meta.served_days(db)
-            journal = Journal(db)
+            journal = Checkpointer(db)
             db.execute("BEGIN IMMEDIATE")
             load_memory(db, self._memory, origin)
             journal.before_commit()

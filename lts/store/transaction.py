@@ -101,7 +101,7 @@ class Transaction:
         self._heads: dict[int, Head] = {}
         self._intake_origin = memory.intake_origin
         self._intakes: list[tuple[int, int]] = []
-        self.rows: list[feed.Row] = []
+        self.rows: list[feed.ChangeRow] = []
         self._hours: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
         self._devices: defaultdict[deviceunits.Key, int] = defaultdict(int)
         self._tallies: defaultdict[tuple[int, int, int], int] = defaultdict(int)
@@ -157,7 +157,7 @@ class Transaction:
         self.memory.apply(self, record, time)
         return head
 
-    def _append(self, row: feed.Row) -> None:
+    def _append(self, row: feed.ChangeRow) -> None:
         origin, serial = self.writing = row[:2]
         if origin != self._intake_origin:
             self._intake_origin = origin

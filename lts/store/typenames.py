@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lts.rules.usage import OF_0_1, OTHER_TYPE, PRESENCE, digest_of
 from lts.store import pair, sql
-from lts.store.dayrow import Series, SeriesKey, TypeKey, keys_of_day
+from lts.store.dayrow import DaySeries, DaySeriesKey, TypeKey, keys_of_day
 from lts.store.records import TypeChange
 from lts.store.transaction import Transaction
 
@@ -32,7 +32,7 @@ def name_type(tx: Transaction, record: TypeChange) -> None:
     tx.learn_type(record.name, record.type)
 
 
-def series_of(tx: Transaction, device: int | None, code: int, day: int) -> Iterable[SeriesKey]:
+def series_of(tx: Transaction, device: int | None, code: int, day: int) -> Iterable[DaySeriesKey]:
     """What a device's day counts by a code; nothing of a device that is new (None)."""
     query = "SELECT data FROM usage_days WHERE day = ? AND device = ? AND code = ?"
     data = None if device is None else sql.value(tx.db, query, (day, device, code))
@@ -46,7 +46,7 @@ class Places:
     asks takes them from there, and moves their series.
     """
 
-    def __init__(self, tx: Transaction, row: dict[SeriesKey, Series]) -> None:
+    def __init__(self, tx: Transaction, row: dict[DaySeriesKey, DaySeries]) -> None:
         self._tx = tx
         self._row = row
         self._branches: set[int] = set()

@@ -16,8 +16,8 @@ from lts.rules.usage import OF_0_1, PRESENCE, TOGETHER
 from lts.store import activityrow, sql
 from lts.store.counters import Counters, SumKey
 from lts.store.dayrow import (
-    Series,
-    SeriesKey,
+    DaySeries,
+    DaySeriesKey,
     TypeKey,
     decode_day,
     encode_day,
@@ -75,7 +75,7 @@ def merge(tx: Transaction, record: ReportChange, device: int, time: int) -> Grow
     """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
     grown = Grown([], [])
     newest = slot_of(time)
-    by_day: dict[int, dict[SeriesKey, list[_Part]]] = {}
+    by_day: dict[int, dict[DaySeriesKey, list[_Part]]] = {}
     for run in record.runs:
         slot, counts = newest - run.back, run.counts
         while counts:
@@ -106,7 +106,7 @@ _Part = tuple[int, list[int]]
 
 
 def _merge_day(
-    tx: Transaction, code: int, device: int, day: int, of_day: dict[SeriesKey, list[_Part]], grown: Grown
+    tx: Transaction, code: int, device: int, day: int, of_day: dict[DaySeriesKey, list[_Part]], grown: Grown
 ) -> None:
     query = "SELECT code, data FROM usage_days WHERE day = ? AND device = ?"
     rows = {code: decode_day(data) for code, data in sql.rows(tx.db, query, (day, device))}
@@ -121,7 +121,7 @@ def _merge_day(
         if series is None:
             if closed and (item, kind) in closed and branch not in OF_0_1:
                 continue
-            series = own[key] = Series()
+            series = own[key] = DaySeries()
             units.changed = True
         elif series.closed_sum is not None:
             continue
@@ -140,7 +140,7 @@ def _merge_day(
 class _Units:
     """Units of one device's day by one code; what they grew by is gathered by item, type and hour."""
 
-    def __init__(self, tx: Transaction, row: dict[SeriesKey, Series], day: int) -> None:
+    def __init__(self, tx: Transaction, row: dict[DaySeriesKey, DaySeries], day: int) -> None:
         self._tx = tx
         self._row = row
         self._day = day
@@ -157,7 +157,7 @@ class _Units:
             self._move(*self._places.moved.pop())
         return kind
 
-    def raise_parts(self, key: SeriesKey, series: Series, parts: list[_Part]) -> dict[int, int]:
+    def raise_parts(self, key: DaySeriesKey, series: DaySeries, parts: list[_Part]) -> dict[int, int]:
         """Raise slots of the day of a series of the row; by how much the units rose in each slot since 1970."""
         branch, item, kind = key
         self._branches.add(branch)
@@ -203,11 +203,11 @@ class _Presence:
     """Activity of one device's day: distinct over all its codes and branches for an item, over the code's
     items for a code."""
 
-    def __init__(self, tx: Transaction, code: int, day: int, rows: dict[int, dict[SeriesKey, Series]]) -> None:
+    def __init__(self, tx: Transaction, code: int, day: int, rows: dict[int, dict[DaySeriesKey, DaySeries]]) -> None:
         self._tx = tx
         self._code = code
         self._day = day
-        self._of_item: defaultdict[int, list[Series]] = defaultdict(list)
+        self._of_item: defaultdict[int, list[DaySeries]] = defaultdict(list)
         self._in_code = 0
         """Slots in which the code was used, as bits."""
         self._known_in_code = False
@@ -223,7 +223,7 @@ class _Presence:
                         self._in_code |= series.slots_as_bits()
                         self._known_in_code = True
 
-    def raise_parts(self, series: Series, item: int, parts: list[_Part]) -> dict[int, int]:
+    def raise_parts(self, series: DaySeries, item: int, parts: list[_Part]) -> dict[int, int]:
         """Raise slots of the day, and the activity with them; by how much each slot since 1970 rose."""
         same_item = self._of_item[item]
         spends = self._spends(item)
@@ -239,7 +239,7 @@ class _Presence:
             same_item.append(series)
         return risen
 
-    def _raise_ones(self, series: Series, item: int, parts: list[_Part]) -> dict[int, int]:
+    def _raise_ones(self, series: DaySeries, item: int, parts: list[_Part]) -> dict[int, int]:
         """Where every count of the day is 1."""
         first, in_item = self._day * SLOTS_PER_DAY, 0
         risen: dict[int, int] = {}
@@ -261,7 +261,7 @@ class _Presence:
         self._in_code = in_code | series.bits
         return risen
 
-    def _raise_counts(self, series: Series, item: int, parts: list[_Part], spends: bool) -> dict[int, int]:
+    def _raise_counts(self, series: DaySeries, item: int, parts: list[_Part], spends: bool) -> dict[int, int]:
         same_item = [one for one in self._of_item[item] if one is not series]
         first = self._day * SLOTS_PER_DAY
         risen: dict[int, int] = {}

@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar, cast
 import apsw
 
 from lts.errors import CannotStore, LtsError
-from lts.store.feed import Row
-from lts.store.journal import Journal
+from lts.store.checkpoints import Checkpointer
+from lts.store.feed import ChangeRow
 from lts.store.transaction import Memory, Transaction
 
 T = TypeVar("T")
@@ -79,13 +79,13 @@ class Writer:
         db: apsw.Connection,
         memory: Memory,
         on_fault: Callable[[Exception | None], None] = lambda error: None,
-        on_commit: Callable[[list[Row]], None] = lambda rows: None,
+        on_commit: Callable[[list[ChangeRow]], None] = lambda rows: None,
         *,
-        journal: Journal | None = None,
+        journal: Checkpointer | None = None,
         on_log: Callable[[], object] = lambda: None,
     ) -> None:
         self._db = db
-        self._journal = journal or Journal(db)
+        self._journal = journal or Checkpointer(db)
         self._on_log = on_log
         self._on_commit = on_commit
         self._memory = memory

@@ -18,7 +18,7 @@ _FORWARDING = (
 )
 _FOR = re.compile(r'(?:^|[;,])\s*for=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
 _PORT = re.compile(r"\A(?:\[([^\]]+)\]|([^:\[\]]+))(?::\d+)?\Z")
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Addresses:
@@ -56,7 +56,7 @@ class Addresses:
         return address is not None and any(address in network for network in self._trusted)
 
 
-def read_address(text: str) -> Address | None:
+def read_address(text: str) -> IpAddress | None:
     """The address in a text, an IPv4 one also where it is written in IPv6; None when it is none."""
     try:
         address = ipaddress.ip_address(text.split("%", 1)[0])

@@ -27,7 +27,7 @@ BODY = "body"
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]*\Z")
 
 
-class Fault(NamedTuple):
+class BodyFault(NamedTuple):
     """Stands in the place of a value that is grammatical JSON but not acceptable."""
 
     detail: str
@@ -103,12 +103,12 @@ def _text(body: bytes) -> str:
 
 def _load(text: str) -> tuple[Any, bool]:
     """(value, whether there is a Fault in it)."""
-    suspect: list[Fault] = []
+    suspect: list[BodyFault] = []
 
-    def fault(what: str, detail: str, _value: Any) -> Fault:
+    def fault(what: str, detail: str, _value: Any) -> BodyFault:
         if len(suspect) == MAX_FAULTS:
             raise Malformed(f"The body holds over {MAX_FAULTS} faults, such as that {what} {detail}.", field=BODY)
-        suspect.append(Fault(f"{what} {detail}" if detail == NOT_JSON else detail))
+        suspect.append(BodyFault(f"{what} {detail}" if detail == NOT_JSON else detail))
         return suspect[-1]
 
     try:
@@ -127,7 +127,7 @@ def _load(text: str) -> tuple[Any, bool]:
 
 
 def _faults(value: Any, path: tuple[str | int, ...]) -> Iterator[Found]:
-    if isinstance(value, Fault):
+    if isinstance(value, BodyFault):
         yield Found(path, value.detail)
     elif isinstance(value, str):
         if not is_unicode(value):
@@ -143,5 +143,5 @@ def _faults(value: Any, path: tuple[str | int, ...]) -> Iterator[Found]:
 
 
 def _kind(value: Any) -> str:
-    kinds = {list: "a list", str: "a string", bool: "true or false", type(None): "null", Fault: "a number"}
+    kinds = {list: "a list", str: "a string", bool: "true or false", type(None): "null", BodyFault: "a number"}
     return kinds.get(type(value), "a number")

@@ -43,7 +43,7 @@ ShortText = Annotated[str, Meta(max_length=256)]
 LastCloneToken = Annotated[ShortText | None | UnsetType, Meta(description="As the last answer gave it; null for none")]
 OldName = Annotated[ShortText | None | UnsetType, Meta(description="The clone token by its name of 0.1, until 0.3")]
 JwsText = Annotated[str, Meta(min_length=1, max_length=262_144, description="Compact JWS")]
-Instances = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+InstanceNumber = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 DeviceId = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": _UUID_PATTERN})]
 Deployment = Annotated[str, Meta(extra_json_schema={"enum": list(DEPLOYMENT_TYPES)})]
 Way = Annotated[str, Meta(extra_json_schema={"enum": ["auto", *CHARGE_WAYS]})]
@@ -70,7 +70,7 @@ class AuthorizeMessage(Struct, rename="camel"):
     edition: Name | None | UnsetType = UNSET
     charge_way: Way | None | UnsetType = UNSET
     modules: Annotated[list[Name], Meta(max_length=MAX_MODULES)] | None | UnsetType = UNSET
-    instances: Instances | None | UnsetType = UNSET
+    instances: InstanceNumber | None | UnsetType = UNSET
     validation: Validation | None | UnsetType = UNSET
     clone_token: LastCloneToken = UNSET
     chain: OldName = UNSET

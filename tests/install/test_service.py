@@ -153,7 +153,7 @@ def test_a_process_that_holds_the_interpreter_ends_itself_and_says_where_it_stoo
     assert done.returncode == code
     stood = path.read_text()
     assert ("fullmatch" in stood) == (way == "freeze")
-    again = watchdog.Deadline(path)
+    again = watchdog.ExitWatchdog(path)
     again.beat()
     again.rest()
     assert (stood in caplog.text and bool(caplog.text)) == (way == "freeze")
@@ -166,7 +166,7 @@ def test_the_end_is_pushed_off_four_times_while_it_is_waited_for(
     now, pushed = [0.0], list[float]()
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: pushed.append(now[0]))
-    watched = watchdog.Deadline(tmp_path / "x", 30)
+    watched = watchdog.ExitWatchdog(tmp_path / "x", 30)
     for second in range(30):
         now[0] = float(second)
         watched.beat()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from lts.rules.alertmail import AlertingServer, render
 from lts.service.alerting import alerts, alertsettings, outbox
-from lts.service.alerting.smtp import Sender
+from lts.service.alerting.smtp import MailSender
 from tests.portal.conftest import Site
 from tests.support.furnish import every_event
 from tests.support.kit import NOON, item
@@ -50,7 +50,7 @@ def test_mail_is_set_up_tried_and_told(site: Site, admin: Visitor) -> None:
 
         # what is news is told, and stands in the history of a page that stayed open
         alerts.check(site.lab.ctx, NOON + 600)
-        outbox.deliver(site.lab.ctx, NOON + 600, Sender())
+        outbox.deliver(site.lab.ctx, NOON + 600, MailSender())
         assert len(office.mails) == 2
         page.clock.fast_forward(61_000)
         history = admin.settled().get_by_role("table", name="History")
@@ -75,7 +75,7 @@ def test_what_waits_says_why(site: Site, admin: Visitor) -> None:
     mail = {"host": "127.0.0.1", "port": 1, "security": "none", "from": "lts@x.test", "to": "ops@x.test"}
     alertsettings.change_mail(site.lab.ctx, mail, "test", NOON)
     alerts.check(site.lab.ctx, NOON)
-    outbox.deliver(site.lab.ctx, NOON, Sender())
+    outbox.deliver(site.lab.ctx, NOON, MailSender())
     history = admin.open("usage-alerts").get_by_role("table", name="History")
     expect(history).to_contain_text("waiting")
     expect(history).to_contain_text("127.0.0.1:1 cannot be reached")

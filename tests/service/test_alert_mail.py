@@ -12,7 +12,7 @@ from lts.errors import AdminError
 from lts.rules.alertmail import AlertingServer, render
 from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
-from lts.service.alerting.smtp import MailError, Sender, compose
+from lts.service.alerting.smtp import MailError, MailSender, compose
 from lts.service.licensing.licenses import Choice
 from tests.support.alerted import body_of, look, mail_settings, set_mail, use
 from tests.support.kit import NOON, Lab, item
@@ -78,10 +78,10 @@ def test_one_of_several_receivers_refused_for_good_does_not_keep_the_others_from
         assert "hidden" not in str(office.mails[0])
         office.refuse.pop("later@x.test")
         server.time.forward(120)
-        outbox.deliver(server.ctx, server.time.now, Sender())
+        outbox.deliver(server.ctx, server.time.now, MailSender())
         assert office.receivers[1:] == [["later@x.test"]]
         server.time.forward(7200)
-        outbox.deliver(server.ctx, server.time.now, Sender())
+        outbox.deliver(server.ctx, server.time.now, MailSender())
         assert len(office.mails) == 2
 
 

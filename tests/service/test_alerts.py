@@ -20,7 +20,7 @@ from lts.rules import licensefile
 from lts.rules.licensefile import License
 from lts.rules.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
-from lts.service.alerting.smtp import Sender
+from lts.service.alerting.smtp import MailSender
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, verify
@@ -152,14 +152,14 @@ def test_a_mail_server_down_for_an_hour_gets_it_afterwards_once(server: Lab) -> 
     use(server, 61)
     alerts.check(server.ctx, server.time.now)
     for _ in range(60):
-        outbox.deliver(server.ctx, server.time.now, Sender())
+        outbox.deliver(server.ctx, server.time.now, MailSender())
         server.time.forward(60)
     [told] = outbox.history(server.ctx, Page())["messages"]
     assert told["channels"][0]["outcome"] == "waiting"
     assert "cannot be reached" in told["channels"][0]["detail"]
     with post_office(port=port) as office:
         for _ in range(40):
-            outbox.deliver(server.ctx, server.time.now, Sender())
+            outbox.deliver(server.ctx, server.time.now, MailSender())
             server.time.forward(60)
         assert subjects(office) == ["[LTS] License item one of license 100 has used 61 % of its quota (61 of 100)."]
     assert outbox.history(server.ctx, Page())["messages"][0]["channels"][0]["outcome"] == "sent"
@@ -270,9 +270,9 @@ def test_a_webhook_is_signed_and_tried_again(server: Lab) -> None:
         look(server)
         hooks.status = 204
         server.time.forward(120)
-        outbox.deliver(server.ctx, server.time.now, Sender())
+        outbox.deliver(server.ctx, server.time.now, MailSender())
         server.time.forward(7200)
-        outbox.deliver(server.ctx, server.time.now, Sender())
+        outbox.deliver(server.ctx, server.time.now, MailSender())
         assert len(hooks.got) == 2
         headers, body = hooks.got[1]
         stamp, mac = (part.partition("=")[2] for part in headers["x-lts-signature"].split(","))
@@ -314,10 +314,10 @@ def test_a_message_that_nobody_takes_is_given_up_after_a_week(server: Lab) -> No
     use(server, 61)
     alerts.check(server.ctx, server.time.now)
     server.time.forward(7 * DAY_SECONDS - 60)
-    outbox.deliver(server.ctx, server.time.now, Sender())
+    outbox.deliver(server.ctx, server.time.now, MailSender())
     assert outbox.history(server.ctx, Page())["messages"][0]["channels"][0]["outcome"] == "waiting"
     server.time.forward(3600)
-    outbox.deliver(server.ctx, server.time.now, Sender())
+    outbox.deliver(server.ctx, server.time.now, MailSender())
     channel = outbox.history(server.ctx, Page())["messages"][0]["channels"][0]
     assert channel["outcome"] == "given up"
     assert "cannot be reached" in channel["detail"]
@@ -331,7 +331,7 @@ def test_a_message_for_a_channel_that_is_gone_is_given_up_and_not_told_as_sent(s
     alerts.check(server.ctx, server.time.now)
     alertsettings.change_mail(server.ctx, None, "test", NOON)
     alertsettings.remove_webhook(server.ctx, made["id"], "test", NOON)
-    outbox.deliver(server.ctx, server.time.now, Sender())
+    outbox.deliver(server.ctx, server.time.now, MailSender())
     channels = outbox.history(server.ctx, Page())["messages"][0]["channels"]
     assert {(one["outcome"], one["detail"]) for one in channels} == {
         ("given up", "Mail was switched off."), ("given up", "The webhook was removed."),
@@ -363,16 +363,16 @@ def test_a_closed_door_is_tried_once_and_a_refused_mail_keeps_no_other_from_it(
     with black_hole() as hole, monkeypatch.context() as patch:
         patch.setattr(smtp, "STEP_SECONDS", 0.5)
         set_mail(server, hole.port)
-        assert outbox.deliver(server.ctx, now, Sender()) == 0
+        assert outbox.deliver(server.ctx, now, MailSender()) == 0
         assert hole.count() == 1
     with post_office() as office:
         set_mail(server, office.port)
         office.data_answer = "554 no"
         server.time.forward(120)
-        assert outbox.deliver(server.ctx, server.time.now, Sender()) == 0
+        assert outbox.deliver(server.ctx, server.time.now, MailSender()) == 0
         office.data_answer = None
         server.time.forward(3600)
-        assert outbox.deliver(server.ctx, server.time.now, Sender()) == 5
+        assert outbox.deliver(server.ctx, server.time.now, MailSender()) == 5
         assert len(office.mails) == 5
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lts.service.alerting import alerts, alertsettings, outbox
-from lts.service.alerting.smtp import Sender
+from lts.service.alerting.smtp import MailSender
 from tests.support.duet import Duet, Player, in_step, template
 from tests.support.kit import item
 from tests.support.postoffice import PostOffice, post_office
@@ -33,7 +33,7 @@ def look(player: Player) -> None:
 
 
 def deliver(player: Player) -> None:
-    outbox.deliver(player.server.ctx, player.server.time.now, Sender())
+    outbox.deliver(player.server.ctx, player.server.time.now, MailSender())
 
 
 def use_61(pair: Duet) -> None:

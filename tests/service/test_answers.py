@@ -21,7 +21,7 @@ from lts.protocol import LicenseKey, slot_of
 from lts.rules.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, webhooks
 from lts.service.alerting.alertsettings import Webhook
-from lts.service.alerting.smtp import Sender
+from lts.service.alerting.smtp import MailSender
 from lts.service.pair.sending import HttpSend
 from tests.support.kit import NOON, Lab, Vendor, item
 from tests.support.postoffice import hook_receiver
@@ -247,11 +247,11 @@ def test_a_channel_that_fails_in_any_way_waits_and_holds_up_no_other(
         server.report(got.lease, {"QR": 61}, slot_of(server.time.now))
         server.time.forward(600)
         alerts.check(server.ctx, server.time.now)
-        assert outbox.deliver(server.ctx, server.time.now, Sender()) == 1
+        assert outbox.deliver(server.ctx, server.time.now, MailSender()) == 1
         assert len(hooks.got) == 1
         [told] = outbox.history(server.ctx, Page())["messages"]
         outcomes = {one["name"]: one for one in told["channels"]}
         assert outcomes["good"]["outcome"] == "sent"
         assert (outcomes["bad"]["outcome"], outcomes["bad"]["tries"]) == ("waiting", 1)
-        assert outbox.deliver(server.ctx, server.time.now + 10, Sender()) == 0
+        assert outbox.deliver(server.ctx, server.time.now + 10, MailSender()) == 0
         assert ("ZeroDivisionError" in caplog.text) == (fault == "a fault of the program")

@@ -170,7 +170,7 @@ def test_what_was_done_stands_in_the_audit_log(server: Lab, sold: Sold) -> None:
     server.time.forward(1)
     sold.bring()
     with server.ctx.store.reader() as db:
-        lines = audit.lines(db, audit.Wanted(actions=("license-archived", "license-taken-back")), 0, 9)
+        lines = audit.lines(db, audit.AuditFilter(actions=("license-archived", "license-taken-back")), 0, 9)
     assert [(line.action, line.actor, line.subject, line.detail) for line in lines] == [
         ("license-taken-back", "test", "100", {"revision": 1}),
         ("license-archived", "test", "100", {"revision": 1}),

@@ -33,7 +33,7 @@ def kept(ctx: Context) -> tuple[int, int]:
 def lines(ctx: Context) -> list[tuple[str, str]]:
     """(action, actor) of the audit log, as far as it is about the clock."""
     with ctx.store.reader() as db:
-        found = audit.lines(db, audit.Wanted(), 0, 500)
+        found = audit.lines(db, audit.AuditFilter(), 0, 500)
     return [(line.action, line.actor) for line in found if line.action.startswith("clock-")]
 
 

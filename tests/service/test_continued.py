@@ -143,6 +143,6 @@ def test_a_change_after_two_restores_is_in_effect(
             assert shown(restarted) == wanted
         assert verified(restarted, tmp_path / "replayed") == []
         with restarted.ctx.store.reader() as db:
-            lines = audit.lines(db, audit.Wanted(), 0, 100)
+            lines = audit.lines(db, audit.AuditFilter(), 0, 100)
         assert [line.action for line in lines].count("serves-continued") == 2
         assert not any(line.overruled for line in lines)

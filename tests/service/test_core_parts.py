@@ -50,7 +50,7 @@ def test_failures_of_a_code_are_those_of_the_last_sixty_minutes() -> None:
 def lines_of(server: Lab, action: str) -> list[str]:
     """Subjects of the lines of the audit log, oldest first."""
     with server.ctx.store.reader() as db:
-        return [line.subject for line in reversed(audit.lines(db, audit.Wanted(actions=(action,)), 0, 1000))]
+        return [line.subject for line in reversed(audit.lines(db, audit.AuditFilter(actions=(action,)), 0, 1000))]
 
 
 def test_a_hundred_devices_a_day_are_told_of_that_go_on_each_item_once(server: Lab) -> None:

@@ -164,7 +164,7 @@ def waiting(server: Lab) -> list[str]:
 
 def lines(server: Lab) -> list[audit.Line]:
     with server.ctx.store.reader() as db:
-        return audit.lines(db, audit.Wanted(), 0, 200)
+        return audit.lines(db, audit.AuditFilter(), 0, 200)
 
 
 def lease(server: Lab) -> str:

@@ -20,7 +20,7 @@ from lts.service.core.files import write_private
 from lts.service.core.trust import TrustStore
 from lts.service.folder import folderstate, mark, restoring
 from lts.service.maintenance import archives, doctor, verify
-from lts.store import archive, journal
+from lts.store import archive, checkpoints
 from lts.store.store import prepare
 from tests.store.faulty import Disk
 from tests.support.killed import each_change
@@ -44,7 +44,7 @@ def work(server: Lab, units: int, times: int = 1) -> None:
 def early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """`early/` and `late/`: one server killed at two moments, with two generations of the log between; `before/` is a
     little before `late/`, in the log's same generation; `other/` is another server. All have a log."""
-    monkeypatch.setattr(journal, "WAL_PAGES", 40)
+    monkeypatch.setattr(checkpoints, "WAL_PAGES", 40)
     with lab(tmp_path / "made", TIME, VENDOR) as server:
         server.load(item(quota=10_000))
         work(server, 1)
@@ -52,7 +52,7 @@ def early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         begun = server.ctx.store.watermark().generation
         while server.ctx.store.watermark().generation < begun + 3:
             work(server, 1)
-        monkeypatch.setattr(journal, "WAL_PAGES", 4000)
+        monkeypatch.setattr(checkpoints, "WAL_PAGES", 4000)
         killed_now(server, tmp_path / "before")
         work(server, 1, 4)
         server.ctx.keep_mark()
@@ -327,7 +327,7 @@ def test_a_kill_before_any_write_of_the_database_or_change_of_a_file_is_no_false
 ) -> None:
     """One run of a server, first start, work over several generations of the log, stop and another start, is looked at
     as each step would have left it."""
-    monkeypatch.setattr(journal, "WAL_PAGES", 12)
+    monkeypatch.setattr(checkpoints, "WAL_PAGES", 12)
     data, snap = tmp_path / "made" / "data", tmp_path / "snap"
     looked: list[int] = []
     with steps_watched(data, lambda: looked.append(look(data, snap))):
@@ -375,7 +375,7 @@ def test_a_commit_costs_one_sync_and_the_mark_is_written_once_a_log(
         write_private(path, data)
 
     monkeypatch.setattr(mark, "write_private", write)
-    monkeypatch.setattr(journal, "WAL_PAGES", 400)
+    monkeypatch.setattr(checkpoints, "WAL_PAGES", 400)
     try:
         with lab(tmp_path / "made", TIME, VENDOR) as server:
             server.load(item(quota=100_000))

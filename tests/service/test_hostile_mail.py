@@ -22,7 +22,7 @@ from lts.rules.alertmail import Mail
 from lts.service.alerting import mailserver, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.mailserver import REPLY_BYTES, REPLY_LINES
-from lts.service.alerting.smtp import MailError, Sender, compose
+from lts.service.alerting.smtp import MailError, MailSender, compose
 from tests.support import cost
 from tests.support.kit import NOON
 from tests.support.postoffice import told
@@ -73,7 +73,7 @@ def secure(tmp_path: Path) -> ssl.SSLContext:
     return context
 
 
-def send(port: int, *, security: str = "none", folder: Path | None = None, by: Sender | None = None) -> str:
+def send(port: int, *, security: str = "none", folder: Path | None = None, by: MailSender | None = None) -> str:
     """The sentence with which a mail fails."""
     settings = MailSettings(
         host="localhost" if folder else "127.0.0.1", port=port, security=security,
@@ -82,7 +82,7 @@ def send(port: int, *, security: str = "none", folder: Path | None = None, by: S
     )  # fmt: skip
     message = compose(settings, Mail("subject", "text", "<p>text</p>"), "id", NOON)
     with pytest.raises(MailError) as caught:
-        in_time(lambda: (by or Sender()).send(settings, message, ["ops@x.test"]))
+        in_time(lambda: (by or MailSender()).send(settings, message, ["ops@x.test"]))
     return caught.value.detail
 
 
@@ -127,7 +127,7 @@ def test_a_mail_can_be_broken_off_during_the_handshake(
         raw.notes.append(one.recv(1000))  # the client's first message, which gets no answer
         raw.over.wait(PATIENCE)
 
-    sender = Sender()
+    sender = MailSender()
     with raw_server(talk) as raw:
         thread = threading.Thread(
             target=lambda: raw.notes.append(send(raw.port, security=security, folder=tmp_path, by=sender))

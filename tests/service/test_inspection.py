@@ -95,7 +95,7 @@ def test_a_serving_server_finds_the_damage_within_a_day_and_tells_it_once(
         assert "lts verify --rebuild-indexes" in found[0].detail
         seen: list[str] = []
 
-        def check(_: object, table: str) -> list[integrity.Fault]:
+        def check(_: object, table: str) -> list[integrity.DatabaseFault]:
             seen.append(table)
             return []
 
@@ -136,7 +136,7 @@ def test_the_end_of_the_server_ends_the_check_of_a_large_table(tmp_path: Path, m
             inspection.stop()
             return False
 
-        def interrupting(db: object, table: str) -> list[integrity.Fault]:
+        def interrupting(db: object, table: str) -> list[integrity.DatabaseFault]:
             calls.append(table)
             db.set_progress_handler(ending, 1000)  # type: ignore[attr-defined]
             db.execute(endless).fetchall()  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from lts.errors import DeliveryError
 from lts.protocol import DAY_SECONDS
 from lts.rules.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
-from lts.service.alerting.smtp import Accepted, MailError, Sender
+from lts.service.alerting.smtp import Accepted, MailError, MailSender
 from lts.store import records
 from lts.store.alerts import Message
 from lts.store.alerts import attempt as attempt_of
@@ -22,7 +22,7 @@ from tests.support.postoffice import hook_receiver
 MAIL = {"host": "mail.x.test", "port": 25, "from": "lts@x.test", "to": "a@x.test; b@x.test"}
 
 
-class Scripted(Sender):
+class Scripted(MailSender):
     """A way out that notes the receivers of each try and answers as `answer` says."""
 
     def __init__(self, answer: Callable[[], Accepted]) -> None:
@@ -195,7 +195,7 @@ def test_the_history_tells_25_messages_at_once_the_newest_first(server: Lab) -> 
 def test_a_test_mail_says_whom_it_reached(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = alertsettings.settings_for_test(server.ctx, None)
     way = Scripted(lambda: Accepted({"a@x.test": "550 gone"}, {}))
-    monkeypatch.setattr(outbox, "Sender", lambda: way)
+    monkeypatch.setattr(outbox, "MailSender", lambda: way)
     assert outbox.send_test(server.ctx, settings, NOON) == {
         "sentTo": ["b@x.test"], "refused": {"a@x.test": "550 gone"},
     }  # fmt: skip

@@ -136,8 +136,8 @@ def rows(lab: Lab) -> dict[str, Any]:
     """What is listed, by names that mean the same on both."""
     ctx = lab.ctx
     with ctx.store.reader() as db:
-        lines = [(a.time, a.server, a.action, a.subject) for a in audit.lines(db, audit.Wanted(), 0, 500)]
-        devices = [d.uuid for d in devicelist.find(db, devicelist.Wanted(), "contact", True, 0, 500)]
+        lines = [(a.time, a.server, a.action, a.subject) for a in audit.lines(db, audit.AuditFilter(), 0, 500)]
+        devices = [d.uuid for d in devicelist.find(db, devicelist.DeviceFilter(), "contact", True, 0, 500)]
     return {
         "audit": lines,
         "devices": devices,

@@ -137,7 +137,7 @@ def test_what_happened_is_told_for_a_week_and_of_what_was_placed_the_last_alone(
         server.ctx.note_event(name, {"kept": f"replaced-{number}"}, actor="Ann")
         server.time.forward(1)
     with server.ctx.store.reader() as db:
-        assert {line.action for line in audit.lines(db, audit.Wanted(), 0, 99)} > {"restored", "clock-reset"}
+        assert {line.action for line in audit.lines(db, audit.AuditFilter(), 0, 99)} > {"restored", "clock-reset"}
         for now, number in ((NOON + 3, 2), (NOON + 1 + 7 * DAY_SECONDS, 2), (NOON + 2 + 7 * DAY_SECONDS, 1),
                             (NOON + 3 + 7 * DAY_SECONDS, 0)):  # fmt: skip
             assert len(attention._happened(server.ctx, db, now)) == number, now - NOON

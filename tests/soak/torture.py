@@ -145,7 +145,9 @@ class Torture:
 def begun(pair: Twins) -> Counter[str]:
     """How often either server began to serve, by reason; both at rest, so that each knows it of the other."""
     with contextlib.closing(database.open_reader(pair.main.folder / "data" / "lts.db")) as db:
-        return Counter({reason: audit.count(db, audit.Wanted(actions=(f"serves-{reason}",))) for reason in REASONS})
+        return Counter(
+            {reason: audit.count(db, audit.AuditFilter(actions=(f"serves-{reason}",))) for reason in REASONS}
+        )
 
 
 def both_served(kind: Kind, turns: int, begins: Counter[str]) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lts.rules.usage import FIRST_APART, PRESENCE, TOGETHER
 from lts.store import activityrow
 from lts.store.dayrow import (
-    Series,
+    DaySeries,
     close_day,
     decode_day,
     encode_day,
@@ -27,7 +27,7 @@ from lts.store.dayrow import (
 KEY = (TOGETHER, 1, 2)
 
 
-def same(series: Series, plain: dict[int, int]) -> None:
+def same(series: DaySeries, plain: dict[int, int]) -> None:
     """A series holds these counts, also once it was stored and read."""
     again = decode_day(encode_day({KEY: series}))[KEY]
     for one in (series, again):
@@ -44,7 +44,7 @@ RUNS = st.lists(st.tuples(st.sampled_from([0, 1, 7, 99, 470]), st.lists(COUNTS, 
 @settings(max_examples=60, deadline=None)
 @given(RUNS, st.booleans())
 def test_the_highest_count_of_each_slot_is_kept_in_whatever_order_they_come(runs: Any, at_once: bool) -> None:
-    series = Series()
+    series = DaySeries()
     plain: dict[int, int] = {}
     for begin, counts in runs:
         expected = [(n, count - plain.get(n, 0)) for n, count in enumerate(counts, begin) if count > plain.get(n, 0)]
@@ -61,11 +61,11 @@ def test_the_highest_count_of_each_slot_is_kept_in_whatever_order_they_come(runs
     ("count", "size"), [(1, 1), (2, 3), (255, 3), (256, 6), (65_535, 6), (65_536, 12), ((1 << 32) - 1, 12)]
 )
 def test_a_count_takes_the_bytes_that_it_needs(count: int, size: int, *, at_once: bool) -> None:
-    series = Series()
+    series = DaySeries()
     for slot, one in ((10, 1), (11, count), (12, 1)):
         _ = series.raise_run(slot, [one]) if at_once else series.raise_to(slot, one)
     same(series, {10: 1, 11: count, 12: 1})
-    empty = len(encode_day({KEY: Series()}))
+    empty = len(encode_day({KEY: DaySeries()}))
     assert len(encode_day({KEY: series})) - empty in (size, size + 1)
 
 
@@ -73,7 +73,7 @@ def test_a_count_takes_the_bytes_that_it_needs(count: int, size: int, *, at_once
     ("slots", "stored"), [([], [0, 0, b""]), ([0], [0, 0, b"\1"]), ([7, 9], [0, 7, b"\5"]), ([479], [0, 479, b"\1"])]
 )
 def test_ones_are_stored_as_bits_from_the_first_on(slots: list[int], stored: list[Any]) -> None:
-    series = Series()
+    series = DaySeries()
     for slot in slots:
         series.raise_to(slot, 1)
     assert msgspec.msgpack.decode(encode_day({KEY: series})) == [[*KEY, *stored]]
@@ -118,7 +118,7 @@ def test_a_row_of_before_is_read_and_is_the_same_row() -> None:
     ("begin", "n", "new"), [(0, 3, [0, 1, 2]), (4, 3, [4, 6]), (5, 1, []), (477, 3, [477, 478, 479])]
 )
 def test_slots_with_ones_are_set_once(begin: int, n: int, new: list[int]) -> None:
-    series = Series()
+    series = DaySeries()
     assert series.raise_ones(5, [1]) == [5]
     assert series.raise_ones(begin, [1] * n) == new
     same(series, dict.fromkeys({5, *range(begin, begin + n)}, 1))
@@ -127,11 +127,11 @@ def test_slots_with_ones_are_set_once(begin: int, n: int, new: list[int]) -> Non
     same(series, dict.fromkeys({5, *range(begin, begin + n), 101, 103}, 1))
 
 
-def day_of(*counts: tuple[int, int, int | bytes, dict[int, int]]) -> dict[Any, Series]:
+def day_of(*counts: tuple[int, int, int | bytes, dict[int, int]]) -> dict[Any, DaySeries]:
     """A row of (branch, item, type, counts by slot)."""
-    day: dict[Any, Series] = {}
+    day: dict[Any, DaySeries] = {}
     for branch, item, kind, slots in counts:
-        series = day[branch, item, kind] = Series()
+        series = day[branch, item, kind] = DaySeries()
         for slot, count in slots.items():
             series.raise_to(slot, count)
     return day

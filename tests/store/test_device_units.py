@@ -16,7 +16,7 @@ from lts.service.licensing import handshakes
 from lts.service.maintenance import days, verify
 from lts.service.statistics import usage
 from lts.store import deviceunits, sql
-from lts.store.dayrow import Series, SeriesKey, encode_day, sums_of_day
+from lts.store.dayrow import DaySeries, DaySeriesKey, encode_day, sums_of_day
 from lts.store.deviceunits import SPAN, Key
 from lts.store.schema import V2
 from lts.store.statistics import Selection, units_by, units_by_device
@@ -86,7 +86,7 @@ def test_the_day_rows_fill_the_table_as_reports_would_have(sums: dict[Key, int])
     deviceunits.add(expected, sums)
     db.execute("CREATE TABLE usage_days (day, device, code, data)")
     for (code, device, key_item, type_key, day), units in sums.items():
-        branches: dict[SeriesKey, Series] = {
+        branches: dict[DaySeriesKey, DaySeries] = {
             (branch, key_item, type_key): closed(part) for branch, part in enumerate((units - 1, 1))
         }
         row = encode_day({**branches, (0, key_item, 0): closed(1)})
@@ -98,8 +98,8 @@ def test_the_day_rows_fill_the_table_as_reports_would_have(sums: dict[Key, int])
     expected.close()
 
 
-def closed(units: int) -> Series:
-    series = Series()
+def closed(units: int) -> DaySeries:
+    series = DaySeries()
     series.closed_sum = units
     return series
 

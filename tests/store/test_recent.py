@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lts.store.feed import Row
+from lts.store.feed import ChangeRow
 from lts.store.recent import KEPT, KEPT_BYTES, Recent
 
 
-def row(origin: int, serial: int, payload: bytes = b"") -> Row:
+def row(origin: int, serial: int, payload: bytes = b"") -> ChangeRow:
     return origin, serial, 0, 1, payload, b""
 
 

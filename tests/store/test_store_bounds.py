@@ -34,9 +34,9 @@ from lts.store import (
     watermark,
     writer,
 )
-from lts.store.devicelist import Wanted
-from lts.store.feed import Row
-from lts.store.integrity import Fault
+from lts.store.devicelist import DeviceFilter
+from lts.store.feed import ChangeRow
+from lts.store.integrity import DatabaseFault
 from lts.store.recent import Recent
 from lts.store.records import SHAPES, ChangeKind, EventChange, GrantChange, Record, SeatRecord, encode_payload
 from lts.store.store import Store
@@ -128,7 +128,7 @@ def test_a_group_under_way_is_busy_and_one_that_writes_nothing_is_no_commit(serv
     assert (kept.groups, kept.commits, kept.operations) == (before[0] + 1, before[1], before[2] + 1)
 
 
-def row(origin: int, serial: int) -> Row:
+def row(origin: int, serial: int) -> ChangeRow:
     return origin, serial, 0, 1, b"", b""
 
 
@@ -201,7 +201,7 @@ def test_what_is_shown_of_a_row_is_short() -> None:
 
 @pytest.mark.parametrize(("index", "remedy"), [(True, integrity.REBUILD), (False, integrity.RESTORE)])
 def test_only_where_nothing_but_indexes_is_damaged_they_are_built_anew(*, index: bool, remedy: str) -> None:
-    assert integrity.remedy([Fault("a", index=True), Fault("b", index=index)]) == remedy
+    assert integrity.remedy([DatabaseFault("a", index=True), DatabaseFault("b", index=index)]) == remedy
 
 
 def test_the_feed_is_read_in_batches_and_its_heads_are_told(server: Lab) -> None:
@@ -245,19 +245,24 @@ def test_devices_whose_chain_has_forked_are_told_in_pages(server: Lab, monkeypat
     server.ctx.store.write(fill)
     chain = "lts.store.devicelist.unpack_clone_state"
     monkeypatch.setattr(chain, lambda given, lag, blob: SimpleNamespace(forked=given == 1))
-    forked = Wanted(forked_only=True)
+    forked = DeviceFilter(forked_only=True)
     with server.ctx.store.reader() as db:
         for wanted, descending, offset, limit, expected in (
             (forked, False, 0, 9, [1, 3, 5, 7]), (forked, True, 0, 9, [7, 5, 3, 1]), (forked, False, 1, 2, [3, 5]),
-            (forked, False, 3, 2, [7]), (forked, False, 4, 2, []), (Wanted(), False, 1, 2, [2, 3]),
-            (Wanted(), True, 0, 3, [10, 9, 8]), (Wanted(), False, 9, 3, [10]),
+            (forked, False, 3, 2, [7]), (forked, False, 4, 2, []), (DeviceFilter(), False, 1, 2, [2, 3]),
+            (DeviceFilter(), True, 0, 3, [10, 9, 8]), (DeviceFilter(), False, 9, 3, [10]),
         ):  # fmt: skip
             for sort in devicelist.SORTS:
                 found = devicelist.find(db, wanted, sort, descending, offset, limit)
                 assert [device.key for device in found] == expected, (sort, wanted, offset)
-        assert (devicelist.count(db, forked), devicelist.count(db, Wanted())) == (4, 10)
+        assert (devicelist.count(db, forked), devicelist.count(db, DeviceFilter())) == (4, 10)
         low, high = UUID(int=3).bytes, UUID(int=5).bytes
-        for some, number in ((Wanted(low, high), 3), (Wanted(low), 10), (Wanted(high, low), 0), (Wanted(low, low), 1)):
+        for some, number in (
+            (DeviceFilter(low, high), 3),
+            (DeviceFilter(low), 10),
+            (DeviceFilter(high, low), 0),
+            (DeviceFilter(low, low), 1),
+        ):
             assert devicelist.count(db, some) == number
 
 

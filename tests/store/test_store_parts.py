@@ -219,8 +219,8 @@ def test_lines_of_the_audit_log_are_found_by_text_action_and_time(server: Lab) -
 
     def found(**wanted: Any) -> list[str]:
         with server.ctx.store.reader() as db:
-            lines = audit.lines(db, audit.Wanted(**wanted), 0, 100)
-            assert audit.count(db, audit.Wanted(**wanted)) == len(lines)
+            lines = audit.lines(db, audit.AuditFilter(**wanted), 0, 100)
+            assert audit.count(db, audit.AuditFilter(**wanted)) == len(lines)
         return [line.subject[-1] for line in lines if line.actor == "Jane"]
 
     assert found() == ["3", "2", "1", "0"]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from lts.protocol import slot_of
 from lts.service.alerting import alerts, alertsettings, outbox
-from lts.service.alerting.smtp import Sender
+from lts.service.alerting.smtp import MailSender
 from lts.service.licensing import licenses
 from tests.support.kit import Lab
 
@@ -34,7 +34,7 @@ def look(server: Lab) -> None:
     """Ten minutes later: the job, then the courier."""
     server.time.forward(600)
     alerts.check(server.ctx, server.time.now)
-    outbox.deliver(server.ctx, server.time.now, Sender())
+    outbox.deliver(server.ctx, server.time.now, MailSender())
 
 
 def use(server: Lab, total: int) -> None:

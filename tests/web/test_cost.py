@@ -16,7 +16,7 @@ from lts.crypto import b64url, read_jws
 from lts.errors import Malformed, TokenError
 from lts.httpd import framing
 from lts.httpd.listen import MAX_HEADER_BYTES
-from lts.httpd.parser import Parser
+from lts.httpd.requestparser import RequestParser
 from lts.rules.usage import BadEntry
 from lts.strictjson import strict_json
 from lts.web import bodytree, messages
@@ -238,9 +238,9 @@ ADJUSTMENTS = Adjustments(max_request_header_size=MAX_HEADER_BYTES, max_request_
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def parse(data: bytes, *, step: int = 64 << 10) -> list[Parser]:
+def parse(data: bytes, *, step: int = 64 << 10) -> list[RequestParser]:
     """What a connection makes of `data` that comes in pieces of `step` bytes, up to the first refusal."""
-    found = [Parser(ADJUSTMENTS)]
+    found = [RequestParser(ADJUSTMENTS)]
     for start in range(0, len(data), step):
         piece = data[start : start + step]
         while piece:
@@ -248,11 +248,11 @@ def parse(data: bytes, *, step: int = 64 << 10) -> list[Parser]:
             if found[-1].error:
                 return found
             if found[-1].completed:
-                found.append(Parser(ADJUSTMENTS))
+                found.append(RequestParser(ADJUSTMENTS))
     return found
 
 
-def drip(data: bytes) -> list[Parser]:
+def drip(data: bytes) -> list[RequestParser]:
     """The same, byte by byte."""
     return parse(data, step=1)
 
@@ -367,7 +367,7 @@ def test_a_control_character_in_a_header_never_reaches_the_patterns_of_waitress(
 @pytest.mark.parametrize("header", [b"Content-Length: 99999999", b"A: \0"])
 def test_what_follows_a_refused_header_is_not_taken_for_the_next_request(header: bytes) -> None:
     sent = request(b"POST / HTTP/1.1", header) + request(b"GET / HTTP/1.1")
-    refused = Parser(ADJUSTMENTS)
+    refused = RequestParser(ADJUSTMENTS)
     assert refused.received(sent) == len(sent)
     assert refused.error
 
@@ -406,7 +406,7 @@ LIMITS: dict[str, tuple[Callable[[int], bytes], int, int]] = {
 @pytest.mark.parametrize(("make", "most", "code"), LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize("read", [parse, drip])
 def test_framing_may_be_so_large_and_no_larger(
-    read: Callable[[bytes], list[Parser]], make: Callable[[int], bytes], most: int, code: int
+    read: Callable[[bytes], list[RequestParser]], make: Callable[[int], bytes], most: int, code: int
 ) -> None:
     taken, refused = read(make(most))[0], read(make(most + 1))[0]
     assert taken.completed

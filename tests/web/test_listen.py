@@ -19,7 +19,7 @@ from lts.httpd import channel
 from lts.httpd.channel import Acceptor
 from lts.httpd.dispatch import GROUPED_BYTES
 from lts.httpd.listen import Listener, bind
-from lts.httpd.parser import Parser
+from lts.httpd.requestparser import RequestParser
 from lts.protocol import iso
 from lts.service.metering import report
 from tests.support.kit import NOON
@@ -85,9 +85,9 @@ def test_the_loop_beats_while_it_turns_and_not_while_something_holds_it_up(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holding, go_on, beats = threading.Event(), threading.Event(), threading.Semaphore(0)
-    parse_header = Parser.parse_header
+    parse_header = RequestParser.parse_header
 
-    def hold(self: Parser, header: bytes) -> None:
+    def hold(self: RequestParser, header: bytes) -> None:
         holding.set()
         assert go_on.wait(PATIENCE)
         parse_header(self, header)
@@ -96,7 +96,7 @@ def test_the_loop_beats_while_it_turns_and_not_while_something_holds_it_up(
     thread = threading.Thread(target=listener.run, args=(beats.release,))
     thread.start()
     assert beats.acquire(timeout=PATIENCE)
-    monkeypatch.setattr(Parser, "parse_header", hold)
+    monkeypatch.setattr(RequestParser, "parse_header", hold)
     with raw(Served(web, listener), b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
         assert holding.wait(PATIENCE)
         while beats.acquire(blocking=False):
@@ -117,7 +117,7 @@ def test_a_client_that_is_gone_before_its_refusal_is_written_leaves_no_trace_in_
     here, there = socket.socketpair()
     with there:
         gone = channel.Channel(acceptor, here, ("127.0.0.1", 1), acceptor.adj, map=listener._map)
-        refused = Parser(acceptor.adj)
+        refused = RequestParser(acceptor.adj)
         refused.received(b"\0\r\n\r\n")
         gone.requests = [refused]
         gone.write_soon = fails = Gone()  # type: ignore[method-assign]
@@ -159,8 +159,8 @@ def test_requests_that_come_at_once_are_answered_in_their_order(served: Served, 
 
 def test_of_requests_that_come_at_once_one_is_looked_at_a_turn(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[int] = []
-    begun: list[Parser] = []
-    received, parse_header = channel.Channel.received, Parser.parse_header
+    begun: list[RequestParser] = []
+    received, parse_header = channel.Channel.received, RequestParser.parse_header
 
     def turn(self: channel.Channel, data: bytes) -> bool:
         before = len(begun)
@@ -168,12 +168,12 @@ def test_of_requests_that_come_at_once_one_is_looked_at_a_turn(served: Served, m
         turns.append(len(begun) - before)
         return taken
 
-    def parsed(self: Parser, header: bytes) -> None:
+    def parsed(self: RequestParser, header: bytes) -> None:
         begun.append(self)
         parse_header(self, header)
 
     monkeypatch.setattr(channel.Channel, "received", turn)
-    monkeypatch.setattr(Parser, "parse_header", parsed)
+    monkeypatch.setattr(RequestParser, "parse_header", parsed)
     assert all_of(raw(served, pipelined(served, 40))).count(b"HTTP/1.1 200") == 41
     assert len(begun) == 41
     assert max(turns) == 1

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lts.httpd import channel, dispatch
-from lts.httpd.parser import Parser
+from lts.httpd.requestparser import RequestParser
 from tests.support.rawhttp import MIB, PATH, all_of, asking, raw, refused
 from tests.web.conftest import Served, read
 
@@ -172,7 +172,7 @@ def test_what_can_never_become_a_request_is_refused_without_waiting_for_its_end(
 def test_a_request_that_comes_in_pieces_is_taken_wherever_they_end(served: Served, step: int) -> None:
     data = asking(served)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n".encode()
-    parser = Parser(served.listener._acceptors[0].adj)
+    parser = RequestParser(served.listener._acceptors[0].adj)
     for start in range(0, len(head), step):
         assert not parser.completed
         parser.received(head[start : start + step])

@@ -64,7 +64,7 @@ CONTRACTS = (
 
 
 @dataclass(frozen=True)
-class Device:
+class Machine:
     """A device: what its application asks for, and how it is used between two hours of a working day.
 
     `types` are the most units of a slot by type at first, `busy` is in how many of the 20 slots of an hour it is
@@ -86,24 +86,24 @@ class Device:
 
 _TILL = {"1D barcode": 14, "QR Code": 4}
 DEVICES = (
-    Device("till 1", STORES, READER, "8.2.5", "scan", _TILL, 4, (8, 20), saturday=1.3),
-    Device("till 2", STORES, READER, "8.2.5", "scan", _TILL, 4, (8, 20), saturday=1.2),
-    Device("till 3", STORES, READER, "8.3.0", "scan", _TILL, 3, (9, 19), saturday=1.4, joins=16),
-    Device("handheld 1", WAREHOUSE, READER, "8.2.5", "device", {"1D barcode": 8, "Data Matrix": 6}, 3, (6, 18)),
-    Device("handheld 2", WAREHOUSE, READER, "8.2.5", "device", {"1D barcode": 9, "Data Matrix": 3}, 3, (6, 14)),
-    Device("handheld 3", WAREHOUSE, READER, "7.9.1", "device", {"1D barcode": 7}, 2, (6, 14)),
-    Device("packing line 1", WAREHOUSE, READER, "8.1.0", "concurrentDevice", {"Data Matrix": 9}, 6, (7, 17)),
-    Device("packing line 2", WAREHOUSE, READER, "8.1.0", "concurrentDevice", {"Data Matrix": 9}, 6, (9, 17), joins=21),
-    Device("returns desk", WAREHOUSE, READER, "8.2.5", "scan", {"1D barcode": 12, "QR Code": 7}, 3, (9, 17)),
-    Device("label printer", OFFICE, PRINTER, "3.4.0", "page", {"Label": 40}, 1, (8, 18), joins=9),
-    Device("document desk", OFFICE, SCANNER, "5.0.2", "page", {"Scan": 30}, 2, (8, 17), ("Scan",), joins=9),
-    Device("accounting", OFFICE, SCANNER, "5.1.0", "page", {"OCR": 18}, 2, (9, 16), ("OCR",), joins=35),
+    Machine("till 1", STORES, READER, "8.2.5", "scan", _TILL, 4, (8, 20), saturday=1.3),
+    Machine("till 2", STORES, READER, "8.2.5", "scan", _TILL, 4, (8, 20), saturday=1.2),
+    Machine("till 3", STORES, READER, "8.3.0", "scan", _TILL, 3, (9, 19), saturday=1.4, joins=16),
+    Machine("handheld 1", WAREHOUSE, READER, "8.2.5", "device", {"1D barcode": 8, "Data Matrix": 6}, 3, (6, 18)),
+    Machine("handheld 2", WAREHOUSE, READER, "8.2.5", "device", {"1D barcode": 9, "Data Matrix": 3}, 3, (6, 14)),
+    Machine("handheld 3", WAREHOUSE, READER, "7.9.1", "device", {"1D barcode": 7}, 2, (6, 14)),
+    Machine("packing line 1", WAREHOUSE, READER, "8.1.0", "concurrentDevice", {"Data Matrix": 9}, 6, (7, 17)),
+    Machine("packing line 2", WAREHOUSE, READER, "8.1.0", "concurrentDevice", {"Data Matrix": 9}, 6, (9, 17), joins=21),
+    Machine("returns desk", WAREHOUSE, READER, "8.2.5", "scan", {"1D barcode": 12, "QR Code": 7}, 3, (9, 17)),
+    Machine("label printer", OFFICE, PRINTER, "3.4.0", "page", {"Label": 40}, 1, (8, 18), joins=9),
+    Machine("document desk", OFFICE, SCANNER, "5.0.2", "page", {"Scan": 30}, 2, (8, 17), ("Scan",), joins=9),
+    Machine("accounting", OFFICE, SCANNER, "5.1.0", "page", {"OCR": 18}, 2, (9, 16), ("OCR",), joins=35),
 )  # fmt: skip
 LIVE = ("till 1", "till 2", "till 3")
 """Those that call over HTTP at the end: all devices of their handshake code."""
 
 
-def load(device: Device, day: int, weekday: int) -> float:
+def load(device: Machine, day: int, weekday: int) -> float:
     """How much of its first working day's use a device has on a day; 0 = it is not switched on. `weekday` 0 = Monday.
 
     The company grows by half in the sixty days; Mondays are slow and Fridays busy.

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from lts.background import jobs
 from lts.cli.demo import company
-from lts.cli.demo.company import DAYS, DEVICES, MISHAPS, SATURDAY, Device
+from lts.cli.demo.company import DAYS, DEVICES, MISHAPS, SATURDAY, Machine
 from lts.cli.demo.pastclock import PastClock, begin_of
 from lts.cli.demo.purchases import Purchases
 from lts.crypto import SigningKey
@@ -42,7 +42,7 @@ SLOTS_AN_HOUR = HOUR // SLOT_SECONDS
 class Player:
     """A device as it goes through the story: what it holds and has reported so far."""
 
-    device: Device
+    device: Machine
     uuid: UUID
     lease: str | None = None
     clone_token: str | None = None
@@ -127,7 +127,7 @@ class Past:
                 if result.status == "counted":
                     player.reported.update(entry.usage)
 
-    def _entries(self, device: Device, load: float, since: int, at: int) -> Iterator[Entry]:
+    def _entries(self, device: Machine, load: float, since: int, at: int) -> Iterator[Entry]:
         """What the device did in the slots that have ended since the last round."""
         opens, closes = device.hours
         midnight = at - at % DAY_SECONDS

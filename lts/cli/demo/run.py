@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from lts.cli import streams
-from lts.cli.demo import screen, today
+from lts.cli.demo import livedevices, screen
 from lts.cli.demo.company import STORES
+from lts.cli.demo.livedevices import Live
 from lts.cli.demo.past import Past
 from lts.cli.demo.pastclock import PastClock, begin_of
 from lts.cli.demo.screen import Scene
-from lts.cli.demo.today import Live
 from lts.cli.options import config_of, refuse_data
 from lts.cli.output import print_json
 from lts.cli.runner import serving, until_stopped
@@ -109,7 +109,7 @@ def _go_on(
     server = _server(here, stage.config)
     with serving(server):
         key = handshakes.license_key(here.ctx, STORES)
-        live = today.call(key, stage.vendor.public.x, past.players, stage.folder / "devices")
+        live = livedevices.call(key, stage.vendor.public.x, past.players, stage.folder / "devices")
         link = None if args.exit else portal_url(server.url, sign_in=_link(here.ctx))
         if args.json:
             print_json(_told(here.ctx, stage, key, live))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lts.cli.demo.company import CONTRACTS, DAYS, DEVICES, OFFICE, PRINTER, READER, STORES, VENDOR_NAME
-from lts.cli.demo.today import Live
+from lts.cli.demo.livedevices import Live
 from lts.cli.output import print_table
 from lts.cli.paste import command
 from lts.config import Config

@@ -8,7 +8,7 @@ from lts.protocol import iso
 from lts.rules.paging import Page
 from lts.service.core.context import Context
 from lts.store import audit
-from lts.store.audit import Line, Wanted
+from lts.store.audit import AuditFilter, Line
 
 Json = dict[str, Any]
 SHOWN = 50
@@ -17,7 +17,7 @@ MOST_EXPORTED = 100_000
 
 def search(ctx: Context, page: Page, actions: tuple[str, ...], since: int, until: int) -> Json:
     """A page of lines, newest first, over times [since, until) in UTC seconds."""
-    wanted = Wanted(page.text, actions, since, until)
+    wanted = AuditFilter(page.text, actions, since, until)
     with ctx.store.reader() as db:
         lines = audit.lines(db, wanted, page.offset, page.size or SHOWN)
         return {
@@ -30,4 +30,4 @@ def search(ctx: Context, page: Page, actions: tuple[str, ...], since: int, until
 def export(ctx: Context, text: str, actions: tuple[str, ...], since: int, until: int) -> list[Line]:
     """All lines found, up to MOST_EXPORTED, newest first."""
     with ctx.store.reader() as db:
-        return audit.lines(db, Wanted(text, actions, since, until), 0, MOST_EXPORTED)
+        return audit.lines(db, AuditFilter(text, actions, since, until), 0, MOST_EXPORTED)

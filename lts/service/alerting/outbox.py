@@ -20,7 +20,7 @@ from lts.rules.plural import counted
 from lts.rules.serverurls import is_local
 from lts.service.alerting import alerts, alertsettings, smtp, webhooks
 from lts.service.alerting.alertsettings import MailSettings
-from lts.service.alerting.smtp import Sender
+from lts.service.alerting.smtp import MailSender
 from lts.service.core.context import Context
 from lts.service.licensing import serverurls
 from lts.store import alerts as stored
@@ -41,7 +41,7 @@ class _ChannelGone(DeliveryError):
     """The channel is no more: another try cannot help."""
 
 
-def deliver(ctx: Context, now: int, sender: Sender) -> int:
+def deliver(ctx: Context, now: int, sender: MailSender) -> int:
     """Try every message that is due once; how many were delivered or given up. Where nothing gets through, the other
     messages of that channel wait as long, and are not tried one by one."""
     with ctx.store.reader() as db:
@@ -65,7 +65,7 @@ def deliver(ctx: Context, now: int, sender: Sender) -> int:
 
 
 def _try(
-    ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: Sender
+    ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: MailSender
 ) -> DeliveryError | None:
     """One try; why another one is needed, None when the message is settled."""
     refused = ""
@@ -104,7 +104,7 @@ def _wait(ctx: Context, message: Message, channel: str, attempt: Attempt, now: i
 
 
 def _send(
-    ctx: Context, message: Message, channel: str, attempt: Attempt, sender: Sender
+    ctx: Context, message: Message, channel: str, attempt: Attempt, sender: MailSender
 ) -> tuple[str, tuple[str, ...], str]:
     """(receivers refused for good, receivers to be tried again, why). Raises DeliveryError."""
     if channel != alerts.MAIL:
@@ -126,7 +126,7 @@ def _send(
 
 
 def _mail(
-    ctx: Context, settings: MailSettings, message: Message, receivers: tuple[str, ...], sender: Sender
+    ctx: Context, settings: MailSettings, message: Message, receivers: tuple[str, ...], sender: MailSender
 ) -> smtp.Accepted:
     mail = render(message.events, settings.language, AlertingServer(ctx.identity.uuid, portal_of(ctx)), message.time)
     composed = smtp.compose(settings, mail, message.id, message.time)
@@ -142,7 +142,7 @@ def portal_of(ctx: Context) -> str:
 def send_test(ctx: Context, settings: MailSettings, now: int) -> Json:
     """A test mail at once. Raises MailError with the server's own words."""
     message = Message(f"test-{now:x}", now, [alerts.test_event(now)], (alerts.MAIL,))
-    accepted = _mail(ctx, settings, message, settings.receivers, Sender())
+    accepted = _mail(ctx, settings, message, settings.receivers, MailSender())
     refused = {**accepted.refused, **accepted.later}
     if len(refused) == len(settings.receivers):
         raise smtp.MailError("; ".join(f"{address}: {words}" for address, words in refused.items()))

@@ -106,7 +106,7 @@ class _UnderWay:
         return context
 
 
-class Sender:
+class MailSender:
     """Sends mails one by one; `cancel` from another thread ends the one under way."""
 
     def __init__(self) -> None:

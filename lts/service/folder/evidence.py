@@ -19,7 +19,7 @@ def faults(folder: Path) -> list[str]:
     with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
         here, kept = watermark.of(db), meta.highest_time(db)
         newest = feed.newest_time(db, me.uuid, me.incarnation)
-        doubted = audit.count(db, audit.Wanted(actions=("clock-ahead",), since=kept))
+        doubted = audit.count(db, audit.AuditFilter(actions=("clock-ahead",), since=kept))
     found = []
     if kept and newest - kept > TOLERATED_BACK_SECONDS and not doubted:
         found.append(f"meta: the highest time seen, {iso(kept)}, is behind the newest change, of {iso(newest)}.")

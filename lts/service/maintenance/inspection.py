@@ -23,7 +23,7 @@ class Inspection:
         self._ctx = ctx
         self._left: list[str] | None = None
         self._next = 0.0
-        self._found: list[integrity.Fault] = []
+        self._found: list[integrity.DatabaseFault] = []
         self._db: Connection | None = None
         self._stopped = False
 

@@ -19,7 +19,7 @@ from lts.store import records, typenames
 from lts.store.transaction import Transaction
 from lts.store.usage import Grown
 
-Series = Mapping[usage.SeriesKey, dict[int, int]]
+ItemSeries = Mapping[usage.SeriesKey, dict[int, int]]
 Kinds = dict[str, int | bytes]
 Highest = dict[tuple[int, int | bytes], tuple[usage.SeriesKey, dict[int, int]]]
 _GAP = 20
@@ -38,7 +38,7 @@ class Counting(NamedTuple):
     license_name: LicenseName
 
 
-class Sender(NamedTuple):
+class Reporter(NamedTuple):
     """Who reports: the lease, the device's UUID (16 bytes), the lease's items as this server holds them, the code and
     the device by number (None: new)."""
 
@@ -49,7 +49,7 @@ class Sender(NamedTuple):
     device: int | None
 
 
-def count(tx: Transaction, ctx: Context, sender: Sender, entries: list[Entry], now: int) -> Counting:
+def count(tx: Transaction, ctx: Context, sender: Reporter, entries: list[Entry], now: int) -> Counting:
     """The runs of a report's good entries. `now` in UTC seconds."""
     rejected = usage.judge_closed(entries, tx.catalog.closed_day)
     series = usage.gather(sender.lease, _good(entries, rejected))
@@ -92,7 +92,7 @@ def in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool]
     return usage.judge_in_order(entries, dict(highest.values()), rises)
 
 
-def has_room_apart(tx: Transaction, sender: Sender, branch: int, apart: int, entries: list[Entry]) -> bool:
+def has_room_apart(tx: Transaction, sender: Reporter, branch: int, apart: int, entries: list[Entry]) -> bool:
     """Whether the device's days have room for all that a report counts apart, from slot `apart` on."""
     names: dict[int, set[str]] = {}
     for entry in entries:
@@ -113,7 +113,7 @@ def _good(entries: list[Entry], rejected: list[Result | None]) -> list[Entry]:
     return [entry for entry, result in zip(entries, rejected, strict=True) if result is None]
 
 
-def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: int) -> Kinds:
+def _kinds(tx: Transaction, ctx: Context, sender: Reporter, series: ItemSeries, now: int) -> Kinds:
     """What stands for each name in the feed: its number, else its digest. Modules have one always: a vendor signs
     how many there are."""
     kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
@@ -130,12 +130,12 @@ def _kinds(tx: Transaction, ctx: Context, sender: Sender, series: Series, now: i
     return kinds
 
 
-def _folded(series: Series, kinds: Kinds) -> dict[str, int]:
+def _folded(series: ItemSeries, kinds: Kinds) -> dict[str, int]:
     """The names that have no number, each with the position of the item it is charged to."""
     return {name: position for position, name in series if name is not None and isinstance(kinds[name], bytes)}
 
 
-def _without_room(tx: Transaction, sender: Sender, series: Series, kinds: Kinds) -> set[tuple[int, str]]:
+def _without_room(tx: Transaction, sender: Reporter, series: ItemSeries, kinds: Kinds) -> set[tuple[int, str]]:
     """(day, name) of names without a number for which a device's day has no room left."""
     held: dict[int, set[bytes]] = {}
     full = set()

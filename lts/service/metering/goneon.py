@@ -53,7 +53,7 @@ def used_after_release(
 
 def notices(db: Connection, now: int) -> list[Notice]:
     """Devices that went on within the last week, the newest first; `now` in UTC seconds."""
-    wanted = audit.Wanted(actions=(GONE_ON,), since=now - _SHOWN_DAYS * DAY_SECONDS)
+    wanted = audit.AuditFilter(actions=(GONE_ON,), since=now - _SHOWN_DAYS * DAY_SECONDS)
     told: dict[str, set[str]] = {}
     for line in audit.lines(db, wanted, 0, _SHOWN_DAYS * MOST_A_DAY):
         told.setdefault(line.subject, set()).add(str(line.detail["item"]))

@@ -59,7 +59,7 @@ def detail_of(names: Collection[str]) -> str:
 
 def notices(db: Connection, now: int) -> list[Notice]:
     """Licenses of which names were counted under "(other)" lately, the newest first; `now` in UTC seconds."""
-    wanted = audit.Wanted(actions=(FOLDED,), since=now - _SHOWN_DAYS * DAY_SECONDS)
+    wanted = audit.AuditFilter(actions=(FOLDED,), since=now - _SHOWN_DAYS * DAY_SECONDS)
     newest: dict[LicenseName, audit.Line] = {}
     for line in audit.lines(db, wanted, 0, 100):  # two vendors may have one license id
         newest.setdefault((str(line.detail.get("vendor")), line.subject), line)

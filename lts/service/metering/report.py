@@ -28,7 +28,7 @@ from lts.service.metering.authorize import (
     token_of,
     token_step,
 )
-from lts.service.metering.counting import Counting, Sender, count, has_room_apart, in_order
+from lts.service.metering.counting import Counting, Reporter, count, has_room_apart, in_order
 from lts.service.metering.itemuse import NO_USE, counted
 from lts.service.metering.leased import leased, not_held
 from lts.service.metering.renewal import may_renew, renewal
@@ -255,7 +255,7 @@ def _record(
     to_check = not so_far and may_renew(lease, code, step, ctx.leases.issuer)
     if to_check and not before:
         before = _counted(tx, code, held, now, item_now)
-    sender = Sender(lease, uuid, held, code.key, number)
+    sender = Reporter(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, sender, entries, now)
     branch, apart = _branch_of(tx, step, sender, entries)
     grown: stored.Grown = tx.emit(
@@ -296,7 +296,7 @@ def _count_piece(
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     number = device.key if device else None
-    sender = Sender(lease, uuid, held, code.key, number)
+    sender = Reporter(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, sender, entries, now)
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
     branch, apart = _branch_of(tx, step, sender, entries)
@@ -306,7 +306,7 @@ def _count_piece(
     return _Counted(grown, counting)
 
 
-def _branch_of(tx: Transaction, step: TokenStep, sender: Sender, entries: list[Entry]) -> tuple[int, int]:
+def _branch_of(tx: Transaction, step: TokenStep, sender: Reporter, entries: list[Entry]) -> tuple[int, int]:
     """The branch that entries count in, and the slot from which on it counts apart; 0 where it does not."""
     branch, apart = step.counted
     if apart and not has_room_apart(tx, sender, branch, apart, entries):

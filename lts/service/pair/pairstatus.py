@@ -183,7 +183,7 @@ def _overshoot(ctx: Context) -> list[Json]:
 
 def _history(node: Node) -> Json:
     with node.ctx.store.reader() as db:
-        lines = audit.lines(db, audit.Wanted(actions=_HISTORY), 0, HISTORY)
+        lines = audit.lines(db, audit.AuditFilter(actions=_HISTORY), 0, HISTORY)
         lost = pair.overruled(db)
     history: list[Json] = []
     merged: list[Json] = []

@@ -12,7 +12,7 @@ from lts.rules.paging import Page
 from lts.rules.seats import Seat
 from lts.service.core.context import Context
 from lts.store import devicelist, devices, likeness, seats
-from lts.store.devicelist import SORTS, Wanted
+from lts.store.devicelist import SORTS, DeviceFilter
 from lts.store.devices import Device
 from lts.store.sql import Connection
 
@@ -38,7 +38,7 @@ def find(
     low, high = _range(page.text)
     with ctx.store.reader() as db:
         like = None if alike is None else _known(db, alike).key
-        wanted = Wanted(low, high, item, live_only, forked_only, now, like)
+        wanted = DeviceFilter(low, high, item, live_only, forked_only, now, like)
         found = devicelist.find(db, wanted, sort, page.descending or not page.sort, page.offset, page.size or SHOWN)
         total = devicelist.count(db, wanted)
         rows = _describe(db, ctx.store.catalog, found, now)

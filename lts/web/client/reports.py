@@ -24,7 +24,7 @@ from lts.rules.workload import MAX_TYPES
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
 from lts.web.messages import (
     UNREADABLE,
-    Instances,
+    InstanceNumber,
     JwsText,
     LastCloneToken,
     OldName,
@@ -55,7 +55,7 @@ class ReportEntry(Struct, gc=False):
 
     slot: Slot
     usage: dict[str, Count]
-    instances: Instances | None | UnsetType = UNSET
+    instances: InstanceNumber | None | UnsetType = UNSET
 
 
 class ReportMessage(Struct, rename="camel"):
@@ -81,7 +81,7 @@ class _Entries(Struct):
 class _Loose(Struct):
     slot: Slot
     usage: dict[str, Any]
-    instances: Instances | None | UnsetType = UNSET
+    instances: InstanceNumber | None | UnsetType = UNSET
 
 
 class Report(NamedTuple):

@@ -17,7 +17,7 @@ WAL_PAGES = 4000
 """A log of so many pages is put into the database."""
 
 
-class Journal:
+class Checkpointer:
     """Takes SQLite's own checkpoints over; of the one connection that writes.
 
     A log that another process still reads, or that could not be put into the database, goes on as it is.

@@ -20,7 +20,7 @@ _Parser: Any = HTTPRequestParser
 HEADER_END = b"\r\n\r\n"
 
 
-class Parser(_Parser):  # type: ignore[misc]  # see above
+class RequestParser(_Parser):  # type: ignore[misc]  # see above
     """Hands waitress only what lts.httpd.framing has checked; asks a client to go on only for a body still to come."""
 
     body_rcv: Any
@@ -32,9 +32,9 @@ class Parser(_Parser):  # type: ignore[misc]  # see above
     """What came behind this request; it is read once this one is answered."""
     head: bytearray | None = None
     first_line: bytes
-    turns_away: Callable[[Parser], LtsError | None] = staticmethod(lambda _: None)
+    turns_away: Callable[[RequestParser], LtsError | None] = staticmethod(lambda _: None)
     """Asked when a header is whole whose body is still to come: why the body is not even awaited."""
-    most_bytes: Callable[[Parser], int] | None = None
+    most_bytes: Callable[[RequestParser], int] | None = None
     """Asked with it: how much a body may have."""
     _most = 0
     _line_known = False
