@@ -354,7 +354,7 @@ def _as_next_time(
 
 
 def has_seat(charge_way: str) -> bool:
-    """Whether items of this charge way give seats or live leases."""
+    """Whether items of this charge way give seats, concurrent or not."""
     return charge_way in SEAT_WAYS or charge_way in CONCURRENT_WAYS
 
 

@@ -17,7 +17,7 @@ OVERDRAFT_PERIOD_SECONDS = 365 * DAY_SECONDS
 
 
 class Seat(NamedTuple):
-    """A device's place in an item: the seat (device, item, grant), or a concurrent item's live lease.
+    """A device's place in an item: the seat (device, item, grant), concurrent or not.
 
     `since` and `end` are UTC seconds; `since` is when a concurrent item's unbroken lease began (0 for
     others); `codes` are the keys of the handshake codes the device came by during this grant. `closed` says that it was

@@ -101,7 +101,7 @@ class Counters:
     def __init__(self) -> None:
         self.sums: defaultdict[SumKey, int] = defaultdict(int)
         self.seats = SeatCounts()
-        self.leases = SeatCounts()
+        self.concurrent_seats = SeatCounts()
         self._learned: list[SumKey] = []
         self._undo: list[tuple[SumKey, int]] = []
         self._undo_seats: list[tuple[SeatCounts, int, tuple[int, ...], int, int]] = []
@@ -121,7 +121,7 @@ class Counters:
             del self.sums[key]
 
     def add_seats(self, counts: SeatCounts, item: int, codes: tuple[int, ...], end: int, n: int) -> None:
-        """Count seats or instances of leases, see SeatCounts.add."""
+        """Count seats, or instances of concurrent ones, see SeatCounts.add."""
         counts.add(item, codes, end, n)
         self._undo_seats.append((counts, item, codes, end, n))
 

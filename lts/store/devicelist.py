@@ -14,7 +14,7 @@ SORTS = {"contact": "d.contact", "uuid": "d.uuid", "first": "d.id"}
 
 @dataclass(frozen=True)
 class DeviceFilter:
-    """Which devices: UUIDs in [low, high] (16 bytes each, None = all), those that ever held a seat or lease of an item,
+    """Which devices: UUIDs in [low, high] (16 bytes each, None = all), those that ever held a seat of an item,
     those whose clone tokens forked, those that look like a device (itself included); `now` (UTC seconds) for
     `live_only`."""
 

@@ -1,4 +1,4 @@
-"""Seats of devices and servers, and the live leases of concurrent items, with the counts kept of them."""
+"""Seats of devices and servers, those of concurrent items among them, with the counts kept of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def find(db: apsw.Connection, device: int, item: int, concurrent: bool) -> Seat 
 
 
 def of_device(db: apsw.Connection, device: int) -> Iterator[tuple[int, Seat]]:
-    """(item key, newest grant) of a device, seats first, then concurrent leases."""
+    """(item key, newest grant) of a device, seats first, then concurrent seats."""
     for row in sql.each(db, "SELECT item, grants, ends, flags, codes FROM seats WHERE device = ?", (device,)):
         yield row[0], _seat(row[1:])
     for row in sql.each(
@@ -92,7 +92,7 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
         seat = seat._replace(ended=ended)
     state = device, record.item, seat.grant, seat.end, _flags(seat), _pack_codes(seat.codes)
     if concurrent:
-        tx.execute(_PUT_LEASE, (*state, seat.since, seat.instances))
+        tx.execute(_PUT_CONCURRENT, (*state, seat.since, seat.instances))
     else:
         tx.execute(_PUT_SEAT, state)
     _count(tx.counters, concurrent, record.item, before, -1)
@@ -113,7 +113,7 @@ def _note_fewer(fewer: dict[tuple[int, int], int], place: tuple[int, int], time:
 _PUT_SEAT = """INSERT INTO seats (device, item, grants, ends, flags, codes) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET (grants, ends, flags, codes) =
     (excluded.grants, excluded.ends, excluded.flags, excluded.codes)"""
-_PUT_LEASE = """INSERT INTO leases (device, item, grants, ends, flags, codes, since, instances)
+_PUT_CONCURRENT = """INSERT INTO leases (device, item, grants, ends, flags, codes, since, instances)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET (grants, ends, flags, codes, since, instances) =
     (excluded.grants, excluded.ends, excluded.flags, excluded.codes, excluded.since, excluded.instances)"""
 
@@ -136,7 +136,7 @@ def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> Non
 
 def end_grants(tx: Transaction, record: GrantsEndChange) -> None:
     """Apply a GRANTS_END change: every grant of an earlier round is over, also one that arrives later from the
-    other server. Costs what the item's open seats and leases are."""
+    other server. Costs what the item's open seats are."""
     for item, number in record.items:
         if number <= tx.rounds.get(item, 0):
             continue
@@ -155,15 +155,15 @@ _END = "UPDATE {0} SET flags = flags | ? WHERE item = ? AND grants <= ? AND flag
 
 
 def _count(counters: Counters, concurrent: bool, item: int, seat: Seat | None, n: int) -> None:
-    """Seats count by devices, concurrent leases by instances."""
+    """Seats count by devices, concurrent seats by instances."""
     if seat is None or seat.closed or seat.ended:
         return
-    counts, weight = (counters.leases, n * seat.instances) if concurrent else (counters.seats, n)
+    counts, weight = (counters.concurrent_seats, n * seat.instances) if concurrent else (counters.seats, n)
     counters.add_seats(counts, item, seat.codes, seat.end, weight)
 
 
 def _counted(counters: Counters) -> tuple[tuple[SeatCounts, tuple[str, str]], ...]:
-    return (counters.seats, _SEATS), (counters.leases, _LEASES)
+    return (counters.seats, _SEATS), (counters.concurrent_seats, _CONCURRENT)
 
 
 def live(view: View, item: int, code: int, now: int) -> int:
@@ -171,12 +171,12 @@ def live(view: View, item: int, code: int, now: int) -> int:
     return _live(view, _SEATS, item, code, now)
 
 
-def live_leases(view: View, item: int, code: int, now: int) -> int:
-    """Instances of an item's live leases at `now` (UTC seconds); `code` 0 = over all codes."""
-    return _live(view, _LEASES, item, code, now)
+def live_instances(view: View, item: int, code: int, now: int) -> int:
+    """Instances of an item's live concurrent seats at `now` (UTC seconds); `code` 0 = over all codes."""
+    return _live(view, _CONCURRENT, item, code, now)
 
 
-_SEATS, _LEASES = ("seats", "count(*)"), ("leases", "coalesce(sum(instances), 0)")
+_SEATS, _CONCURRENT = ("seats", "count(*)"), ("leases", "coalesce(sum(instances), 0)")
 """A table, and how its rows are counted. What is asked of them stands in the index by end."""
 _IN_HOUR = """SELECT codes, ends, {1} FROM {0} WHERE item = ? AND ends >= ? AND ends < ? AND flags & 2 = 0
     GROUP BY ends, codes"""
@@ -186,7 +186,7 @@ _LIVE_BY_CODES = "SELECT codes, {1} FROM {0} WHERE item = ? AND ends > ? AND fla
 
 def _live(view: View, counted: tuple[str, str], item: int, code: int, now: int) -> int:
     if isinstance(view, Transaction):
-        counts = view.counters.seats if counted is _SEATS else view.counters.leases
+        counts = view.counters.seats if counted is _SEATS else view.counters.concurrent_seats
         while (alive := counts.live((item, code), now)) is None:
             counts.learn(item, now, _ends_in_hour(view.db, counted, item, hour_of(now)))
         return alive
@@ -199,7 +199,7 @@ def _live(view: View, counted: tuple[str, str], item: int, code: int, now: int) 
 def _ends_in_hour(
     db: apsw.Connection, counted: tuple[str, str], item: int, hour: int
 ) -> Iterator[tuple[int, int, int]]:
-    """(code, UTC seconds, how many) of an item's seats or leases that end in an hour; code 0 for each of them."""
+    """(code, UTC seconds, how many) of an item's seats that end in an hour; code 0 for each of them."""
     begin = hour * HOUR_SECONDS
     for codes, end, n in sql.each(db, _IN_HOUR.format(*counted), (item, begin, begin + HOUR_SECONDS)):
         for code in (0, *_unpack_codes(codes)):
@@ -207,7 +207,7 @@ def _ends_in_hour(
 
 
 def next_ends(db: apsw.Connection, item: int, concurrent: bool, now: int, limit: int) -> list[tuple[int, bytes]]:
-    """(end in UTC seconds, device's UUID) of the first of an item's live seats or leases to end."""
+    """(end in UTC seconds, device's UUID) of the first of an item's live seats to end."""
     table = "leases" if concurrent else "seats"
     query = f"""SELECT s.ends, d.uuid FROM {table} s JOIN devices d ON d.id = s.device
         WHERE s.item = ? AND s.ends > ? AND s.flags & 2 = 0 ORDER BY s.ends, d.uuid LIMIT ?"""  # noqa: S608 - one of two fixed names
@@ -215,7 +215,7 @@ def next_ends(db: apsw.Connection, item: int, concurrent: bool, now: int, limit:
 
 
 def elders(db: apsw.Connection, item: int, device: int, since: int, now: int) -> int:
-    """Instances of an item's live leases that are older than one of `device` begun at `since`."""
+    """Instances of an item's live concurrent seats that are older than one of `device` begun at `since`."""
     return int(
         sql.value(
             db,
@@ -227,7 +227,7 @@ def elders(db: apsw.Connection, item: int, device: int, since: int, now: int) ->
 
 
 def holders_by_code(db: apsw.Connection, code: int, now: int) -> set[int]:
-    """Numbers of the devices that hold a live seat or concurrent lease by a code; reads all that are live."""
+    """Numbers of the devices that hold a live seat, concurrent or not, by a code; reads all that are live."""
     query = "SELECT device, codes FROM {} WHERE item IN (SELECT id FROM items) AND ends > ? AND flags & 2 = 0"
     return {
         device
@@ -238,7 +238,7 @@ def holders_by_code(db: apsw.Connection, code: int, now: int) -> set[int]:
 
 
 def last_heard_between(db: apsw.Connection, code: int, begin: int, end: int) -> set[int]:
-    """Numbers of the devices that got a seat or concurrent lease by a code, live or not, and were last heard of from
+    """Numbers of the devices that got a seat, concurrent or not, by a code, live or not, and were last heard of from
     `begin` to before `end` (UTC seconds); reads every seat unless that is no time at all."""
     if end <= begin:
         return set()

@@ -43,7 +43,7 @@ def counts(server: Lab) -> dict[tuple[str, int, int], int]:
         found = {}
         for code in (0, 1, 2):
             found["seats", SEATS, code] = seats.live(tx, SEATS, code, now)
-            found["leases", FLOATING, code] = seats.live_leases(tx, FLOATING, code, now)
+            found["leases", FLOATING, code] = seats.live_instances(tx, FLOATING, code, now)
         found["overdraft", FLOATING, 0] = stored.overdraft_spent(tx, tx.catalog.items[FLOATING], now, now)
         return found
 
@@ -77,7 +77,7 @@ def snapshot(server: Lab) -> dict[tuple[str, int, int], int]:
         found = {}
         for code in (0, 1, 2):
             found["seats", SEATS, code] = seats.live(view, SEATS, code, now)
-            found["leases", FLOATING, code] = seats.live_leases(view, FLOATING, code, now)
+            found["leases", FLOATING, code] = seats.live_instances(view, FLOATING, code, now)
         found["overdraft", FLOATING, 0] = stored.overdraft_spent(view, view.catalog.items[FLOATING], now, now)
     return found
 

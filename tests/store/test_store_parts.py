@@ -133,11 +133,11 @@ def test_what_a_failed_batch_added_is_taken_back_and_what_it_learned_forgotten()
     counters.add(("item", 1, 0), 2)
     counters.learn(("overdraft", 1, 0), 9)
     counters.add_seats(counters.seats, 1, (7,), NOON + 2 * HOUR, 3)
-    counters.add_seats(counters.leases, 1, (), NOON + 2 * HOUR, 4)
+    counters.add_seats(counters.concurrent_seats, 1, (), NOON + 2 * HOUR, 4)
     counters.undo()
     assert dict(counters.sums) == {("item", 1, 0): 5}
     assert [counters.seats.live(key, NOON) for key in ((1, 0), (1, 7))] == [1, 0]
-    assert counters.leases.live((1, 0), NOON) == 0
+    assert counters.concurrent_seats.live((1, 0), NOON) == 0
     counters.undo()
     assert dict(counters.sums) == {("item", 1, 0): 5}
 

@@ -27,7 +27,7 @@ Span = tuple[int, int]
 
 
 def code_use(ctx: Context, name: str, now: int, organization_id: str | None = None) -> dict[str, Any]:
-    """Of a code: `seats`, devices that hold a live seat or concurrent lease by it; `reported`, devices that reported by
+    """Of a code: `seats`, devices that hold a live seat, concurrent or not, by it; `reported`, devices that reported by
     it on the last `days` days (UTC). Of those days, as long as it has its present name: `devices`, those of both, and
     `authorizations` that it gave. Raises AdminError."""
     code = handshakes.find(ctx.store.catalog, name, organization_id)

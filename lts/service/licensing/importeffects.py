@@ -45,10 +45,10 @@ def effects(
 
 
 def live_seats(view: View, entry: LicenseItem, now: int) -> int:
-    """Live seats, or instances of live leases, of an item; 0 for an item without."""
+    """Live seats, or instances of live concurrent seats, of an item; 0 for an item without."""
     if entry.terms.charge_way in SEAT_WAYS:
         return seats.live(view, entry.key, 0, now)
-    return seats.live_leases(view, entry.key, 0, now) if entry.terms.charge_way in CONCURRENT_WAYS else 0
+    return seats.live_instances(view, entry.key, 0, now) if entry.terms.charge_way in CONCURRENT_WAYS else 0
 
 
 def _stops(

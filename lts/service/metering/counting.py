@@ -49,20 +49,20 @@ class Reporter(NamedTuple):
     device: int | None
 
 
-def count(tx: Transaction, ctx: Context, sender: Reporter, entries: list[Entry], now: int) -> Counting:
+def count(tx: Transaction, ctx: Context, reporter: Reporter, entries: list[Entry], now: int) -> Counting:
     """The runs of a report's good entries. `now` in UTC seconds."""
     rejected = usage.judge_closed(entries, tx.catalog.closed_day)
-    series = usage.gather(sender.lease, _good(entries, rejected))
+    series = usage.gather(reporter.lease, _good(entries, rejected))
     blank = {name for _, name in series if name is not None and name not in tx.types and shows_nothing(name)}
     if blank:
         rejected = [result or _nothing_to_see(entry, blank) for entry, result in zip(entries, rejected, strict=True)]
-        series = usage.gather(sender.lease, _good(entries, rejected))
-    kinds = _kinds(tx, ctx, sender, series, now)
+        series = usage.gather(reporter.lease, _good(entries, rejected))
+    kinds = _kinds(tx, ctx, reporter, series, now)
     folded = _folded(series, kinds)
-    full = _without_room(tx, sender, series, kinds) if folded else None
+    full = _without_room(tx, reporter, series, kinds) if folded else None
     if full:
         rejected = [result or _too_many(entry, full) for entry, result in zip(entries, rejected, strict=True)]
-        series = usage.gather(sender.lease, _good(entries, rejected))
+        series = usage.gather(reporter.lease, _good(entries, rejected))
         folded = _folded(series, kinds)
     good = _good(entries, rejected)
     some_twice = len(series[0, None]) < len(good)
@@ -73,14 +73,14 @@ def count(tx: Transaction, ctx: Context, sender: Reporter, entries: list[Entry],
     split: list[tuple[int, list[int]]] = []  # of the series before, since presence in items is often the same
     for key, slots in series.items():
         position, name = key
-        item = sender.items[position].key
+        item = reporter.items[position].key
         kind = usage.PRESENCE if name is None else kinds[name]
         if slots != alike:
             alike, split = slots, _split(slots, newest)
         runs += [records.Run(item, kind, back, counts) for back, counts in split]
         if some_twice:
             highest[item, kind] = key, slots
-    charged = sender.items[min(folded.values(), default=0)]
+    charged = reporter.items[min(folded.values(), default=0)]
     return Counting(tuple(runs), highest, rejected, frozenset(folded), charged.license_name)
 
 
@@ -92,14 +92,14 @@ def in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool]
     return usage.judge_in_order(entries, dict(highest.values()), rises)
 
 
-def has_room_apart(tx: Transaction, sender: Reporter, branch: int, apart: int, entries: list[Entry]) -> bool:
+def has_room_apart(tx: Transaction, reporter: Reporter, branch: int, apart: int, entries: list[Entry]) -> bool:
     """Whether the device's days have room for all that a report counts apart, from slot `apart` on."""
     names: dict[int, set[str]] = {}
     for entry in entries:
         if entry.slot >= apart:
             names.setdefault(entry.slot // SLOTS_PER_DAY, set()).update(entry.usage)
     for day, of_day in names.items():
-        held = {key for key in typenames.series_of(tx, sender.device, sender.code, day) if key[0] != usage.TOGETHER}
+        held = {key for key in typenames.series_of(tx, reporter.device, reporter.code, day) if key[0] != usage.TOGETHER}
         own = {kind for of_branch, _, kind in held if of_branch == branch}
         new = {tx.types.get(name) or digest_of(name) for name in of_day} - own
         if new and len(held) + len(new) > newnames.MOST_OF_ROW:
@@ -113,20 +113,20 @@ def _good(entries: list[Entry], rejected: list[Result | None]) -> list[Entry]:
     return [entry for entry, result in zip(entries, rejected, strict=True) if result is None]
 
 
-def _kinds(tx: Transaction, ctx: Context, sender: Reporter, series: ItemSeries, now: int) -> Kinds:
+def _kinds(tx: Transaction, ctx: Context, reporter: Reporter, series: ItemSeries, now: int) -> Kinds:
     """What stands for each name in the feed: its number, else its digest. Modules have one always: a vendor signs
     how many there are."""
     kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
     if 0 in kinds.values():
-        modules = frozenset(chain.from_iterable(item.terms.modules for item in sender.items))
+        modules = frozenset(chain.from_iterable(item.terms.modules for item in reporter.items))
         for position, name in series:
             if name is None or kinds[name]:
                 continue
             if name in modules:
                 kinds[name] = typenames.number_of(tx, name, now)
             else:
-                charged = sender.items[position].license_name
-                kinds[name] = newnames.number(tx, ctx.today, name, sender.uuid, charged, now)
+                charged = reporter.items[position].license_name
+                kinds[name] = newnames.number(tx, ctx.today, name, reporter.uuid, charged, now)
     return kinds
 
 
@@ -135,7 +135,7 @@ def _folded(series: ItemSeries, kinds: Kinds) -> dict[str, int]:
     return {name: position for position, name in series if name is not None and isinstance(kinds[name], bytes)}
 
 
-def _without_room(tx: Transaction, sender: Reporter, series: ItemSeries, kinds: Kinds) -> set[tuple[int, str]]:
+def _without_room(tx: Transaction, reporter: Reporter, series: ItemSeries, kinds: Kinds) -> set[tuple[int, str]]:
     """(day, name) of names without a number for which a device's day has no room left."""
     held: dict[int, set[bytes]] = {}
     full = set()
@@ -145,7 +145,7 @@ def _without_room(tx: Transaction, sender: Reporter, series: ItemSeries, kinds: 
             continue
         for day in {slot // SLOTS_PER_DAY for slot in slots}:
             if day not in held:
-                kinds_of_day = typenames.series_of(tx, sender.device, sender.code, day)
+                kinds_of_day = typenames.series_of(tx, reporter.device, reporter.code, day)
                 held[day] = {kind for _, _, kind in kinds_of_day if isinstance(kind, bytes)}
             if kind not in held[day] and len(held[day]) >= newnames.MOST_OF_ROW:
                 full.add((day, name))

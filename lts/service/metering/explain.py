@@ -81,7 +81,7 @@ def _told(cap: verdicts.CapUse | None) -> dict[str, int] | None:
 
 
 def _holders(view: Snapshot, entry: LicenseItem, now: int) -> dict[str, Any]:
-    """Who holds the live seats or leases that end first, and when the first of all ends; nothing of items without."""
+    """Who holds the live seats that end first, and when the first of all ends; nothing of items without."""
     if not has_seat(entry.terms.charge_way):
         return {}
     concurrent = entry.terms.charge_way in CONCURRENT_WAYS

@@ -86,8 +86,8 @@ def _concurrent_use(view: View, code: Code, entry: CodeItem, device: int | None,
     overused = used_up(entry, counts)
     return counts._replace(
         elders=_elders(view, item, device or 0, seat, now) if overused else 0,
-        live=seats.live_leases(view, item.key, 0, now) if overused else 0,
-        code_live=seats.live_leases(view, item.key, code.key, now) if entry.cap is not None else 0,
+        live=seats.live_instances(view, item.key, 0, now) if overused else 0,
+        code_live=seats.live_instances(view, item.key, code.key, now) if entry.cap is not None else 0,
         seat=seat,
         peak=peak,
         in_code=seat is not None and code.key in seat.codes,
@@ -97,7 +97,7 @@ def _concurrent_use(view: View, code: Code, entry: CodeItem, device: int | None,
 def _elders(view: View, item: LicenseItem, device: int, seat: Seat | None, now: int) -> int:
     """Instances older than the device's own. All others are older than a device without a lease; and where all that
     live fit into the quota, no device needs to know how old the others are."""
-    live = seats.live_leases(view, item.key, 0, now)
+    live = seats.live_instances(view, item.key, 0, now)
     if seat is None:
         return live
     if live <= item.terms.quota and item.terms.charge_way == ChargeWay.CONCURRENT_DEVICE:

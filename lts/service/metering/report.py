@@ -255,9 +255,9 @@ def _record(
     to_check = not so_far and may_renew(lease, code, step, ctx.leases.issuer)
     if to_check and not before:
         before = _counted(tx, code, held, now, item_now)
-    sender = Reporter(lease, uuid, held, code.key, number)
-    counting = count(tx, ctx, sender, entries, now)
-    branch, apart = _branch_of(tx, step, sender, entries)
+    reporter = Reporter(lease, uuid, held, code.key, number)
+    counting = count(tx, ctx, reporter, entries, now)
+    branch, apart = _branch_of(tx, step, reporter, entries)
     grown: stored.Grown = tx.emit(
         records.ReportChange(
             device.key if device else tx.next_device,
@@ -296,20 +296,20 @@ def _count_piece(
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     number = device.key if device else None
-    sender = Reporter(lease, uuid, held, code.key, number)
-    counting = count(tx, ctx, sender, entries, now)
+    reporter = Reporter(lease, uuid, held, code.key, number)
+    counting = count(tx, ctx, reporter, entries, now)
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
-    branch, apart = _branch_of(tx, step, sender, entries)
+    branch, apart = _branch_of(tx, step, reporter, entries)
     key, new = (tx.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
     newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
     return _Counted(grown, counting)
 
 
-def _branch_of(tx: Transaction, step: TokenStep, sender: Reporter, entries: list[Entry]) -> tuple[int, int]:
+def _branch_of(tx: Transaction, step: TokenStep, reporter: Reporter, entries: list[Entry]) -> tuple[int, int]:
     """The branch that entries count in, and the slot from which on it counts apart; 0 where it does not."""
     branch, apart = step.counted
-    if apart and not has_room_apart(tx, sender, branch, apart, entries):
+    if apart and not has_room_apart(tx, reporter, branch, apart, entries):
         return usage.TOGETHER, 0
     return branch, apart
 
