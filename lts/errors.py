@@ -5,43 +5,57 @@ Raise these anywhere; only the edges (web, cli, jobs) translate them.
 
 from __future__ import annotations
 
-HTTP_STATUS: dict[int, int] = {
-    100: 503, 101: 404, 102: 403, 103: 403, 104: 403, 106: 403, 107: 403, 108: 403, 109: 403,
-    111: 403, 112: 403, 113: 403, 114: 403, 115: 403, 120: 403, 121: 404, 122: 403, 123: 400,
-    124: 403, 130: 429, 140: 400, 141: 403, 144: 413, 150: 503, 151: 403,
-}  # fmt: skip
-"""HTTP status of each refusal code (docs/design/authorizing.md, Refusal codes). 142 and 143 stand in
-results alone, 140 and 144 in results too."""
+from enum import IntEnum
 
-TITLES: dict[int, str] = {
-    100: "This server is not serving clients now",
-    101: "No such handshake code",
-    102: "Session password wrong",
-    103: "Validation field does not match",
-    104: "The handshake code has no items",
-    106: "Product not licensed",
-    107: "Product version not licensed",
-    108: "Deployment type not licensed",
-    109: "Edition not licensed",
-    111: "License item expired",
-    112: "License item not yet effective",
-    113: "License item revoked or invalid",
-    114: "Validation field required",
-    115: "Charge way does not match",
-    120: "Quota used up",
-    121: "Organization unknown",
-    122: "Handshake code of another organization",
-    123: "Neither handshake code nor organization given",
-    124: "Module not licensed",
-    130: "Too many requests",
-    140: "Malformed request",
-    141: "Lease not of this server",
-    142: "Slot lies ahead",
-    143: "Slot too old",
-    144: "Request too large",
-    150: "Cannot store now",
-    151: "Device clone detected",
-}
+
+class RefusalCode(IntEnum):
+    """What a request, an item or an entry of a report is refused with (docs/design/authorizing.md, Refusal codes).
+
+    With its HTTP status, 0 for those that stand in results alone (140 and 144 stand in results too), and a short name.
+    """
+
+    http_status: int
+    title: str
+
+    NOT_SERVING = 100, 503, "This server is not serving clients now"
+    NO_SUCH_CODE = 101, 404, "No such handshake code"
+    WRONG_PASSWORD = 102, 403, "Session password wrong"
+    WRONG_VALIDATION = 103, 403, "Validation field does not match"
+    NO_ITEMS = 104, 403, "The handshake code has no items"
+    OTHER_PRODUCT = 106, 403, "Product not licensed"
+    OTHER_VERSION = 107, 403, "Product version not licensed"
+    OTHER_DEPLOYMENT = 108, 403, "Deployment type not licensed"
+    OTHER_EDITION = 109, 403, "Edition not licensed"
+    EXPIRED = 111, 403, "License item expired"
+    NOT_STARTED = 112, 403, "License item not yet effective"
+    INVALID_ITEM = 113, 403, "License item revoked or invalid"
+    NO_VALIDATION = 114, 403, "Validation field required"
+    OTHER_CHARGE_WAY = 115, 403, "Charge way does not match"
+    USED_UP = 120, 403, "Quota used up"
+    UNKNOWN_ORGANIZATION = 121, 404, "Organization unknown"
+    OTHER_ORGANIZATION = 122, 403, "Handshake code of another organization"
+    NOTHING_NAMED = 123, 400, "Neither handshake code nor organization given"
+    MODULE_MISSING = 124, 403, "Module not licensed"
+    TOO_MANY_REQUESTS = 130, 429, "Too many requests"
+    MALFORMED = 140, 400, "Malformed request"
+    UNKNOWN_LEASE = 141, 403, "Lease not of this server"
+    SLOT_AHEAD = 142, 0, "Slot lies ahead"
+    SLOT_TOO_OLD = 143, 0, "Slot too old"
+    TOO_LARGE = 144, 413, "Request too large"
+    CANNOT_STORE = 150, 503, "Cannot store now"
+    CLONE = 151, 403, "Device clone detected"
+
+    def __new__(cls, number: int, http_status: int, title: str) -> RefusalCode:
+        code = int.__new__(cls, number)
+        code._value_, code.http_status, code.title = number, http_status, title
+        return code
+
+    def __str__(self) -> str:
+        return str(self._value_)
+
+
+HTTP_STATUS: dict[int, int] = {code: code.http_status for code in RefusalCode if code.http_status}
+TITLES: dict[int, str] = {code: code.title for code in RefusalCode}
 
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
@@ -94,21 +108,21 @@ class Malformed(Refusal):
     """140: the request cannot be read; `field` names what is at fault."""
 
     def __init__(self, detail: str, *, field: str | None = None) -> None:
-        super().__init__(140, detail, field=field)
+        super().__init__(RefusalCode.MALFORMED, detail, field=field)
 
 
 class TooLarge(Refusal):
     """144: a body or a list over its limit."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(144, detail)
+        super().__init__(RefusalCode.TOO_LARGE, detail)
 
 
 class CannotStore(Refusal):
     """150: disk full, read-only or locked; nothing was acknowledged, try again."""
 
     def __init__(self, detail: str = "The server cannot store this now; try again shortly.") -> None:
-        super().__init__(150, detail, retry_after=5)
+        super().__init__(RefusalCode.CANNOT_STORE, detail, retry_after=5)
 
 
 class NotVerified(Refusal):
@@ -116,7 +130,7 @@ class NotVerified(Refusal):
     text) and `handshake_code`, the name in the lease."""
 
     def __init__(self, detail: str, *, device: str | None = None, handshake_code: str | None = None) -> None:
-        super().__init__(141, detail, field="lease")
+        super().__init__(RefusalCode.UNKNOWN_LEASE, detail, field="lease")
         self.device = device
         self.handshake_code = handshake_code
 

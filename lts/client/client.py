@@ -19,7 +19,7 @@ from lts.client.servers import Servers
 from lts.client.state import State, Waiting, counted_as
 from lts.client.transport import HttpTransport, Transport
 from lts.client.trust import Trust, vendor_key_of
-from lts.errors import TokenError
+from lts.errors import RefusalCode, TokenError
 from lts.protocol import (
     MAX_REPORT_SLOTS,
     REPORT_INTERVAL_SECONDS,
@@ -182,7 +182,7 @@ class Client:
             raise ValueError(f"count is a whole number from 1 to {MAX_COUNT}, not {count!r}.")
         now, lease = self.now(), self._lease
         if lease is None or now >= lease.expires_at:
-            raise Refused(111, "There is no lease at hand; authorize first.", "-")
+            raise Refused(RefusalCode.EXPIRED, "There is no lease at hand; authorize first.", "-")
         entry = self._entries.get(type_name) or self._entry(lease, type_name)
         self._journal.add(now // SLOT_SECONDS, count, entry)
 
@@ -201,7 +201,7 @@ class Client:
         """
         now, lease = self.now(), self._lease
         if lease is None or now >= lease.expires_at:
-            raise Refused(111, "There is no lease at hand; authorize first.", "-")
+            raise Refused(RefusalCode.EXPIRED, "There is no lease at hand; authorize first.", "-")
         return self._instances.acquire(count, max(item.instances for item in lease.items), now // SLOT_SECONDS)
 
     def flush(self) -> list[dict[str, Any]]:
@@ -250,7 +250,7 @@ class Client:
         with self._lock:
             lease = self._state.lease()
             if lease is None:
-                raise Refused(141, "There is no lease to report under; authorize first.", "-")
+                raise Refused(RefusalCode.UNKNOWN_LEASE, "There is no lease to report under; authorize first.", "-")
             return self._post_report(lease, [entry])
 
     def release(self) -> None:
@@ -289,10 +289,15 @@ class Client:
         try:
             return self._send(lease, entries)
         except Refused as refusal:
-            if refusal.code != 141:
+            if refusal.code != RefusalCode.UNKNOWN_LEASE:
                 raise
             return [
-                {"slot": iso(e.slot * SLOT_SECONDS), "status": "rejected", "code": 141, "detail": refusal.detail}
+                {
+                    "slot": iso(e.slot * SLOT_SECONDS),
+                    "status": "rejected",
+                    "code": int(RefusalCode.UNKNOWN_LEASE),
+                    "detail": refusal.detail,
+                }
                 for e in entries
             ]
 
@@ -309,7 +314,7 @@ class Client:
             if result.get("status") in ("counted", "unchanged"):
                 if answer.get("durable") != "local":
                     self._state.confirm(entry)
-            elif result.get("code") != 142:
+            elif result.get("code") != RefusalCode.SLOT_AHEAD:
                 self._state.drop(entry)
         return results
 

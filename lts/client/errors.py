@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from lts.errors import LtsError
+from lts.errors import LtsError, RefusalCode
 
-_ADVICE = {
-    100: "Try again shortly; the other server of the pair takes over by itself.",
-    101: "Copy the license key again from the portal.",
-    102: "Check the session password of the handshake code.",
-    103: "Add this domain, application id or process name to the handshake code, or use another code.",
-    104: "Ask the administrator to link license items to the handshake code.",
-    106: "Check the product's name in the application, or ask for a license of this product.",
-    107: "Ask for a license of this version.",
-    108: "Ask for a license of this type of deployment.",
-    109: "Ask for a license of this edition.",
-    111: "Ask the administrator to import a renewed license file.",
-    112: "Wait for the license to start.",
-    113: "Ask the administrator: the license was revoked or is not valid on the server.",
-    114: "Send the domain, application id or process name that the handshake code is bound to.",
-    115: "Ask for any charge way, or for one that the license has.",
-    120: "Ask the administrator to make room in the license, or to enlarge it.",
-    121: "Name a handshake code, or ask the administrator for a default one.",
-    122: "Use a handshake code of this organization.",
-    123: "Name a handshake code or an organization.",
-    124: "Ask for a license that covers this module.",
-    130: "Send less often; the server says when to go on.",
-    140: "This is a fault of the application; the field at fault is named.",
-    141: "Authorize anew.",
-    144: "Report in smaller parts.",
-    150: "Try again shortly; nothing was lost.",
-    151: "Two devices use one identity; let one of them make a new one.",
+_ADVICE: dict[int, str] = {
+    RefusalCode.NOT_SERVING: "Try again shortly; the other server of the pair takes over by itself.",
+    RefusalCode.NO_SUCH_CODE: "Copy the license key again from the portal.",
+    RefusalCode.WRONG_PASSWORD: "Check the session password of the handshake code.",
+    RefusalCode.WRONG_VALIDATION: "Add this domain, application id or process name to the handshake code,"
+    " or use another code.",
+    RefusalCode.NO_ITEMS: "Ask the administrator to link license items to the handshake code.",
+    RefusalCode.OTHER_PRODUCT: "Check the product's name in the application, or ask for a license of this product.",
+    RefusalCode.OTHER_VERSION: "Ask for a license of this version.",
+    RefusalCode.OTHER_DEPLOYMENT: "Ask for a license of this type of deployment.",
+    RefusalCode.OTHER_EDITION: "Ask for a license of this edition.",
+    RefusalCode.EXPIRED: "Ask the administrator to import a renewed license file.",
+    RefusalCode.NOT_STARTED: "Wait for the license to start.",
+    RefusalCode.INVALID_ITEM: "Ask the administrator: the license was revoked or is not valid on the server.",
+    RefusalCode.NO_VALIDATION: "Send the domain, application id or process name that the handshake code is bound to.",
+    RefusalCode.OTHER_CHARGE_WAY: "Ask for any charge way, or for one that the license has.",
+    RefusalCode.USED_UP: "Ask the administrator to make room in the license, or to enlarge it.",
+    RefusalCode.UNKNOWN_ORGANIZATION: "Name a handshake code, or ask the administrator for a default one.",
+    RefusalCode.OTHER_ORGANIZATION: "Use a handshake code of this organization.",
+    RefusalCode.NOTHING_NAMED: "Name a handshake code or an organization.",
+    RefusalCode.MODULE_MISSING: "Ask for a license that covers this module.",
+    RefusalCode.TOO_MANY_REQUESTS: "Send less often; the server says when to go on.",
+    RefusalCode.MALFORMED: "This is a fault of the application; the field at fault is named.",
+    RefusalCode.UNKNOWN_LEASE: "Authorize anew.",
+    RefusalCode.TOO_LARGE: "Report in smaller parts.",
+    RefusalCode.CANNOT_STORE: "Try again shortly; nothing was lost.",
+    RefusalCode.CLONE: "Two devices use one identity; let one of them make a new one.",
 }
 
 
@@ -42,7 +43,7 @@ class Refused(ClientError):
 
     def __init__(self, code: int, detail: str, request_id: str, field: str | None = None) -> None:
         super().__init__(detail, field=field)
-        self.code: int = code
+        self.code: int = int(code)
         self.request_id = request_id
 
     @property

@@ -6,6 +6,7 @@ import threading
 from types import TracebackType
 
 from lts.client.errors import Refused
+from lts.errors import RefusalCode
 
 KEPT_SLOTS = 40
 
@@ -26,7 +27,9 @@ class Instances:
         with self._lock:
             if self._held + count > granted:
                 free = granted - self._held
-                raise Refused(120, f"Instances granted to this device: {granted}, of them free: {free}.", "-")
+                raise Refused(
+                    RefusalCode.USED_UP, f"Instances granted to this device: {granted}, of them free: {free}.", "-"
+                )
             self._held += count
             self._note(slot)
         return Held(self, count)

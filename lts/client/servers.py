@@ -7,8 +7,9 @@ from typing import Any
 
 from lts.client.errors import Refused, Unreachable
 from lts.client.transport import Transport
+from lts.errors import RefusalCode
 
-_TRY_OTHER = frozenset({100, 130, 150})
+_TRY_OTHER = frozenset({RefusalCode.NOT_SERVING, RefusalCode.TOO_MANY_REQUESTS, RefusalCode.CANNOT_STORE})
 
 
 class Servers:

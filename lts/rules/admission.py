@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hmac
 
-from lts.errors import Malformed, Refusal
+from lts.errors import Malformed, Refusal, RefusalCode
 from lts.rules import domains
 from lts.rules.authorize import Request
 from lts.rules.catalog import Catalog, Code
@@ -15,19 +15,24 @@ def find_code(catalog: Catalog, request: Request) -> Code:
     """The code a request names (docs/design/authorizing.md, Choosing the code). Raises Refusal 123, 101, 121, 122."""
     name, organization = request.handshake_code, request.organization_id
     if name is None and organization is None:
-        raise Refusal(123, "Name a handshake code or an organization.", field="handshakeCode")
+        raise Refusal(RefusalCode.NOTHING_NAMED, "Name a handshake code or an organization.", field="handshakeCode")
     if name is not None:
         code = catalog.code_meant(name, organization)
         if code is None and catalog.code_called(name) is None:
-            raise Refusal(101, "This server has no such handshake code; copy it from the portal.")
+            raise Refusal(RefusalCode.NO_SUCH_CODE, "This server has no such handshake code; copy it from the portal.")
         if code is None and organization is None:
-            raise Refusal(101, "Another organization's code had this name first: name your organization as well.")
+            raise Refusal(
+                RefusalCode.NO_SUCH_CODE,
+                "Another organization's code had this name first: name your organization as well.",
+            )
         if code is None:
-            raise Refusal(122, "The handshake code belongs to another organization.")
+            raise Refusal(RefusalCode.OTHER_ORGANIZATION, "The handshake code belongs to another organization.")
         return code
     default = catalog.defaults.get(organization or "")
     if default is None:
-        raise Refusal(121, "This server does not know the organization, or it has no default code.")
+        raise Refusal(
+            RefusalCode.UNKNOWN_ORGANIZATION, "This server does not know the organization, or it has no default code."
+        )
     return default
 
 
@@ -39,10 +44,12 @@ def admit(code: Code, request: Request) -> None:
     if code.session_password is not None:
         given = (request.session_password or "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, code.session_password.encode("utf-8")):
-            raise Refusal(102, "The session password is missing or wrong.", field="sessionPassword")
+            raise Refusal(
+                RefusalCode.WRONG_PASSWORD, "The session password is missing or wrong.", field="sessionPassword"
+            )
     _check_validation(code, request)
     if not code.items:
-        raise Refusal(104, "The handshake code has no license items; add some in the portal.")
+        raise Refusal(RefusalCode.NO_ITEMS, "The handshake code has no license items; add some in the portal.")
 
 
 def _check_validation(code: Code, request: Request) -> None:
@@ -56,7 +63,7 @@ def _check_validation(code: Code, request: Request) -> None:
     sent_ones = [(allowed, sent, test) for allowed, sent, test in fields if allowed and sent is not None]
     if not sent_ones:
         raise Refusal(
-            114,
+            RefusalCode.NO_VALIDATION,
             "The handshake code is bound to an application; send its validation field.",
             field="validation",
         )
@@ -66,7 +73,11 @@ def _check_validation(code: Code, request: Request) -> None:
                 "validation.domain is a host name, maybe with a port: such as shop.example.com.",
                 field="validation.domain",
             )
-        raise Refusal(103, "The application is not one this handshake code is bound to.", field="validation")
+        raise Refusal(
+            RefusalCode.WRONG_VALIDATION,
+            "The application is not one this handshake code is bound to.",
+            field="validation",
+        )
 
 
 def _among(sent: str, allowed: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from lts.errors import Refusal
+from lts.errors import Refusal, RefusalCode
 from lts.rules import domains
 from lts.rules.catalog import ACTIVE, Code, CodeItem, LicenseItem
 from lts.rules.licensefile import ChargeWay, ItemTerms
@@ -27,7 +27,20 @@ from lts.rules.seats import (
 )
 from lts.rules.verdicts import CapUse, explain
 
-STAGES = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
+STAGES = (
+    RefusalCode.OTHER_PRODUCT,
+    RefusalCode.OTHER_VERSION,
+    RefusalCode.OTHER_EDITION,
+    RefusalCode.OTHER_DEPLOYMENT,
+    RefusalCode.OTHER_CHARGE_WAY,
+    RefusalCode.NO_VALIDATION,
+    RefusalCode.WRONG_VALIDATION,
+    RefusalCode.MODULE_MISSING,
+    RefusalCode.INVALID_ITEM,
+    RefusalCode.NOT_STARTED,
+    RefusalCode.EXPIRED,
+    RefusalCode.USED_UP,
+)
 """Checks of one item in their order (docs/design/authorizing.md, Checks of an item); 114 and 103 for domain
 items alone."""
 
@@ -197,20 +210,20 @@ def _unfit(entry: LicenseItem, request: Request) -> int:
     """The first of 106, 107, 109, 108, 115, 114, 103 that speaks against the item, else 0."""
     item = entry.terms
     if item.product != request.product:
-        return 106
+        return RefusalCode.OTHER_PRODUCT
     if request.version is not None and not _version_fits(item, request.version):
-        return 107
+        return RefusalCode.OTHER_VERSION
     if request.edition is not None and item.editions and request.edition not in item.editions:
-        return 109
+        return RefusalCode.OTHER_EDITION
     if item.deployment_types and request.deployment_type not in item.deployment_types:
-        return 108
+        return RefusalCode.OTHER_DEPLOYMENT
     if request.charge_way is not None and request.charge_way != item.charge_way:
-        return 115
+        return RefusalCode.OTHER_CHARGE_WAY
     if item.charge_way == ChargeWay.DOMAIN:
         if request.domain is None:
-            return 114
+            return RefusalCode.NO_VALIDATION
         if not domains.matches_any(request.domain, item.domains):
-            return 103
+            return RefusalCode.WRONG_VALIDATION
     return 0
 
 
@@ -232,7 +245,7 @@ def _candidate(
     wanted = request.modules or item.modules
     covered = tuple([module for module in wanted if module in item.modules])
     if len(covered) < len(wanted) and (not covered or not coverable):
-        return _Candidate(entry, 124, covered, None)
+        return _Candidate(entry, RefusalCode.MODULE_MISSING, covered, None)
     fault = item_fault(entry.item, item_now)
     if fault:
         return _Candidate(entry, fault, covered, None)
@@ -243,10 +256,10 @@ def _candidate(
 def item_fault(entry: LicenseItem, item_now: int) -> int:
     """113, 112 or 111 when the item authorizes nobody at `item_now`, else 0."""
     if entry.state != ACTIVE:
-        return 113
+        return RefusalCode.INVALID_ITEM
     if item_now < entry.terms.starts_at:
-        return 112
-    return 111 if item_now >= grace_end(entry.terms) else 0
+        return RefusalCode.NOT_STARTED
+    return RefusalCode.EXPIRED if item_now >= grace_end(entry.terms) else 0
 
 
 def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
@@ -254,11 +267,11 @@ def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
     item, cap = entry.item.terms, entry.cap
     way = item.charge_way
     if way in UNIT_WAYS:
-        return 120 if used_up(entry, use) else 0
+        return RefusalCode.USED_UP if used_up(entry, use) else 0
     if way in SEAT_WAYS:
         full = use.seat is None and use.live >= item.quota + grace_units(item)
         capped = cap is not None and use.code_live >= cap and not use.in_code
-        return 120 if full or capped else 0
+        return RefusalCode.USED_UP if full or capped else 0
     if way in CONCURRENT_WAYS:
         return _concurrent_fault(entry, use, instances)
     return 0
@@ -276,15 +289,15 @@ def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
     item, cap = entry.item.terms, entry.cap
     asked = instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
     if asked > item.quota:
-        return 120
+        return RefusalCode.USED_UP
     held = use.seat.instances if use.seat is not None and use.in_code else 0
     if cap is not None and asked > held and use.code_live + asked - held > cap:
-        return 120
+        return RefusalCode.USED_UP
     if not used_up(entry, use):
         return 0
     own = use.seat.instances if use.seat is not None else 0
     young = use.elders + min(asked, own) > item.quota
-    return 120 if young or (asked > own and use.live + asked - own > item.quota) else 0
+    return RefusalCode.USED_UP if young or (asked > own and use.live + asked - own > item.quota) else 0
 
 
 def used_up(entry: CodeItem, use: ItemUse) -> bool:
@@ -376,7 +389,7 @@ def _choose(candidates: list[_Candidate], request: Request) -> _Choice:
 
 
 def _furthest(candidates: list[_Candidate]) -> int:
-    codes = [c.code or 124 for c in candidates]
+    codes = [c.code or RefusalCode.MODULE_MISSING for c in candidates]
     return max(codes, key=STAGES.index)
 
 

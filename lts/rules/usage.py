@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
 
 AHEAD_SECONDS = 600
@@ -86,18 +87,20 @@ def judge_all(entries: Sequence[Entry | BadEntry], now: int) -> list[Result | No
 
 def _rejected(entry: Entry | BadEntry, newest: int) -> Result:
     if isinstance(entry, BadEntry):
-        return Result(entry.slot_text, "rejected", 140, f"{entry.field}: {entry.detail}")
+        return Result(entry.slot_text, "rejected", RefusalCode.MALFORMED, f"{entry.field}: {entry.detail}")
     if entry.slot > newest:
         detail = "The slot lies over 10 minutes ahead; keep it and send it again."
-        return Result(entry.slot_text, "rejected", 142, detail)
-    return Result(entry.slot_text, "rejected", 143, "The slot is over 30 days old.")
+        return Result(entry.slot_text, "rejected", RefusalCode.SLOT_AHEAD, detail)
+    return Result(entry.slot_text, "rejected", RefusalCode.SLOT_TOO_OLD, "The slot is over 30 days old.")
 
 
 def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:
     """The rejection of each entry of `closed_day` (days since 1970) or before, None where it counts."""
     first = (closed_day + 1) * SLOTS_PER_DAY
     detail = "The day of the slot is closed: of days so long ago only sums are kept."
-    return [Result(e.slot_text, "rejected", 143, detail) if e.slot < first else None for e in entries]
+    return [
+        Result(e.slot_text, "rejected", RefusalCode.SLOT_TOO_OLD, detail) if e.slot < first else None for e in entries
+    ]
 
 
 def item_of_type(lease: Lease, type_name: str) -> int:

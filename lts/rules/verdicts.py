@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lts.errors import RefusalCode
 from lts.rules.catalog import LicenseItem
 
 
@@ -17,18 +18,18 @@ class CapUse(NamedTuple):
 
 _SENTENCES = {
     0: "fits",
-    103: "The application's domain is not one this item is for.",
-    106: "The handshake code has no item for this product; check the product name.",
-    107: "The license does not cover this major version of the product.",
-    108: "The license does not cover this deployment type.",
-    109: "The license does not cover this edition.",
-    111: "The license item and its grace days are over; import a renewed license file.",
-    112: "The license item has not started yet.",
-    113: "The license item is revoked, archived, or not valid on this server.",
-    114: "The item is for web sites; send validation.domain.",
-    115: "The item is not charged in the way asked for.",
-    120: "The quota of the license item and its grace are used up.",
-    124: "The license items do not cover all modules wanted.",
+    RefusalCode.WRONG_VALIDATION: "The application's domain is not one this item is for.",
+    RefusalCode.OTHER_PRODUCT: "The handshake code has no item for this product; check the product name.",
+    RefusalCode.OTHER_VERSION: "The license does not cover this major version of the product.",
+    RefusalCode.OTHER_DEPLOYMENT: "The license does not cover this deployment type.",
+    RefusalCode.OTHER_EDITION: "The license does not cover this edition.",
+    RefusalCode.EXPIRED: "The license item and its grace days are over; import a renewed license file.",
+    RefusalCode.NOT_STARTED: "The license item has not started yet.",
+    RefusalCode.INVALID_ITEM: "The license item is revoked, archived, or not valid on this server.",
+    RefusalCode.NO_VALIDATION: "The item is for web sites; send validation.domain.",
+    RefusalCode.OTHER_CHARGE_WAY: "The item is not charged in the way asked for.",
+    RefusalCode.USED_UP: "The quota of the license item and its grace are used up.",
+    RefusalCode.MODULE_MISSING: "The license items do not cover all modules wanted.",
 }
 
 
@@ -36,7 +37,8 @@ def explain(code: int, entry: LicenseItem | None, cap: CapUse | None = None) -> 
     """One sentence for people on a verdict; names the item where one is given and refused. `cap` is the one that alone
     speaks against it."""
     sentence = _SENTENCES[code] if cap is None else _of_cap(cap)
-    if entry is None or code in (0, 106, 124):  # these speak of the code as a whole
+    # these speak of the code as a whole
+    if entry is None or code in (0, RefusalCode.OTHER_PRODUCT, RefusalCode.MODULE_MISSING):
         return sentence
     return f"{sentence[:-1]} (item {entry.terms.item_id})."
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
 
 from lts.config import Config
-from lts.errors import AdminError, HttpError, LtsError
+from lts.errors import AdminError, HttpError, LtsError, RefusalCode
 from lts.service.core import files
 from lts.service.core.context import Context
 from lts.service.pair.node import Node
@@ -195,7 +195,12 @@ def _secure(response: Response) -> Response:
     return response
 
 
-_HTTP_CODES: dict[int, int | str] = {400: 140, 404: "not-found", 405: "method", 413: 144}
+_HTTP_CODES: dict[int, int | str] = {
+    400: RefusalCode.MALFORMED,
+    404: "not-found",
+    405: "method",
+    413: RefusalCode.TOO_LARGE,
+}
 _HTTP_WORDS = {
     404: "There is nothing at this address; the API begins at api/v1/, its description is api/v1/openapi.json.",
     405: "This address does not take the method; see the header Allow.",

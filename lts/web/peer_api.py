@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lts.errors import LtsError, Refusal
+from lts.errors import LtsError, Refusal, RefusalCode
 from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.service.pair.peermessages import HELLO
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
@@ -60,7 +60,11 @@ class PeerApi:
     def turns_away(self, environ: Environ) -> LtsError | None:
         """Why a hello is refused by its header alone; None where it is not. It is counted once it is whole."""
         wait = 0 if self._addresses.is_nobody(environ) else self._hellos.wait_of(self._addresses.client(environ))
-        return Refusal(130, "Too many hellos from this address.", retry_after=int(wait) + 1) if wait else None
+        return (
+            Refusal(RefusalCode.TOO_MANY_REQUESTS, "Too many hellos from this address.", retry_after=int(wait) + 1)
+            if wait
+            else None
+        )
 
     def _wait(self, environ: Environ) -> float:
         """Count a hello; seconds to wait when it is one too many of its address. What has none is not counted."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Hashable
 
 from lts.config import RateLimits
-from lts.errors import Refusal
+from lts.errors import Refusal, RefusalCode
 from lts.rules.ratelimit import admit
 
 SWEEP_SECONDS = 5.0
@@ -116,4 +116,6 @@ class Limits:
 def _refuse_while(wait: float, what: str) -> None:
     if wait:
         seconds = int(wait) + 1
-        raise Refusal(130, f"Too many requests {what}; wait {seconds} s.", retry_after=seconds)
+        raise Refusal(
+            RefusalCode.TOO_MANY_REQUESTS, f"Too many requests {what}; wait {seconds} s.", retry_after=seconds
+        )

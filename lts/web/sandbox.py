@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from lts.errors import Refusal
+from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, iso, parse_iso
 from lts.web import problems
 from lts.web.wsgi import Environ
@@ -24,10 +24,16 @@ SLOW_SECONDS = 8.0
 CLOCK_SECONDS = DAY_SECONDS
 _MODE = re.compile(r"^/s/([a-z-]+)(/.*)$")
 REFUSALS = {
-    "standby": (100, "This is the standby server and the main one works; use the other server URL of the license key."),
-    "limited": (130, "Too many requests from this device; wait 5 s."),
-    "full-disk": (150, "Nothing can be stored now; try again."),
-    "clone": (151, "Two devices use this device's identity; ask the administrator, or make a new identity for one."),
+    "standby": (
+        RefusalCode.NOT_SERVING,
+        "This is the standby server and the main one works; use the other server URL of the license key.",
+    ),
+    "limited": (RefusalCode.TOO_MANY_REQUESTS, "Too many requests from this device; wait 5 s."),
+    "full-disk": (RefusalCode.CANNOT_STORE, "Nothing can be stored now; try again."),
+    "clone": (
+        RefusalCode.CLONE,
+        "Two devices use this device's identity; ask the administrator, or make a new identity for one.",
+    ),
 }
 MODES = ("works", "slow", "clock", "portal", "redirect", "half", *REFUSALS)
 """`portal` answers with a page as a hotel's network does, `half` with half of a JSON document."""

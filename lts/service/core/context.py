@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lts.config import Config
-from lts.errors import AdminError, Refusal
+from lts.errors import AdminError, Refusal, RefusalCode
 from lts.rules.notices import Notice
 from lts.service.core.clock import Clock
 from lts.service.core.identity import Identity
@@ -109,7 +109,9 @@ class Context:
     def check_serving(self) -> None:
         """Raises Refusal 100 unless this server serves clients."""
         if self.status != "serving":
-            raise Refusal(100, _NOT_SERVING.get(self.status, _NOT_SERVING["starting"]), retry_after=1)
+            raise Refusal(
+                RefusalCode.NOT_SERVING, _NOT_SERVING.get(self.status, _NOT_SERVING["starting"]), retry_after=1
+            )
         if self.partner is not None:
             self.partner.check()
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from lts.errors import NotVerified
+from lts.errors import NotVerified, RefusalCode
 from lts.store import meta
 from lts.store.records import RefusalsChange
 from lts.store.store import Store
@@ -30,9 +30,17 @@ KEPT = 500
 TRIED = 50
 MAX_BYTES = 1 << 20
 """Of the requests in one message to the other server of a pair."""
-NOT_KEPT = frozenset({100, 130, 140, 144, 150})
+NOT_KEPT = frozenset(
+    {
+        RefusalCode.NOT_SERVING,
+        RefusalCode.TOO_MANY_REQUESTS,
+        RefusalCode.MALFORMED,
+        RefusalCode.TOO_LARGE,
+        RefusalCode.CANNOT_STORE,
+    }
+)
 """Refusals for the state of the server, or of what cannot be read: they stand in the log alone."""
-_OF_NOBODY = frozenset({101, 121, 123})
+_OF_NOBODY = frozenset({RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION, RefusalCode.NOTHING_NAMED})
 
 
 @dataclass(frozen=True)
@@ -55,14 +63,14 @@ class RefusedRequest:
     @property
     def of_nobody(self) -> bool:
         """Whether it shows no code, organization or device of this server: anybody could have sent it."""
-        return self.code in _OF_NOBODY or (self.code == 141 and self.handshake_code is None)
+        return self.code in _OF_NOBODY or (self.code == RefusalCode.UNKNOWN_LEASE and self.handshake_code is None)
 
 
 def of_lease(call: str, error: NotVerified, request_id: str, now: int) -> RefusedRequest:
     """A report or release (`call`) refused for its lease. Of one that does not verify nothing that it says is kept.
     `now` in UTC seconds."""
     asked = {"call": call, "device": error.device}
-    return RefusedRequest(now, request_id, 141, error.detail, error.handshake_code, asked, ())
+    return RefusedRequest(now, request_id, RefusalCode.UNKNOWN_LEASE, error.detail, error.handshake_code, asked, ())
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -6,6 +6,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from lts.errors import RefusalCode
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.catalog import Code
 from lts.rules.codenames import Naming
@@ -19,7 +20,7 @@ from lts.store.statistics import Selection
 
 DAYS = 30
 HOUR_SECONDS = 3600
-_NO_CODE = (101, 122)
+_NO_CODE = (RefusalCode.NO_SUCH_CODE, RefusalCode.OTHER_ORGANIZATION)
 """Of a code these are counted for requests by a former name alone."""
 _LAST_DAY = 1 << 40
 Span = tuple[int, int]

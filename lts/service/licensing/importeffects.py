@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from lts.errors import RefusalCode
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import LicenseItem
 from lts.rules.licensefile import ItemTerms, License
@@ -70,7 +71,7 @@ def _why(before: LicenseItem, item: ItemTerms | None, item_now: int) -> str | No
         return REVOKED
     fault = item_fault(replace(before, terms=item), item_now)
     if fault:
-        return ENDED if fault == 111 else PENDING
+        return ENDED if fault == RefusalCode.EXPIRED else PENDING
     return CHARGED_ANEW if before.terms.charge_way != item.charge_way else None
 
 

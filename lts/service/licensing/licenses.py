@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from lts.errors import AdminError, LicenseFileError
+from lts.errors import AdminError, LicenseFileError, RefusalCode
 from lts.rules import codenotices, filekind, licensefile, vendorkey
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
@@ -359,7 +359,8 @@ def _state(entry: LicenseItem, item_now: int) -> str:
     """active, grace (past its end, still allowed), pending, expired, revoked or invalid."""
     if entry.state != ACTIVE:
         return entry.state
-    state = {112: "pending", 111: "expired"}.get(item_fault(entry, item_now), ACTIVE)
+    states: dict[int, str] = {RefusalCode.NOT_STARTED: "pending", RefusalCode.EXPIRED: "expired"}
+    state = states.get(item_fault(entry, item_now), ACTIVE)
     return "grace" if state == ACTIVE and in_expiry_grace(entry.terms, item_now) else state
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from lts.errors import Refusal
+from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
 from lts.rules import admission, asked, clonetokens, likeness
 from lts.rules import authorize as rules
@@ -127,7 +127,7 @@ def decide(
     step = token_step(device, token, now)
     if device is not None and step.cloned:
         clone = clones.refuse(tx, device, step, now)
-        return StoredDecision(code, Decision((), 151, ()), None, "", CertificateChain(), clone)
+        return StoredDecision(code, Decision((), RefusalCode.CLONE, ()), None, "", CertificateChain(), clone)
     number = device.key if device else None
     look_up = use_of(tx, code, number, now, item_now, ctx.clock.seat_time(now))
     held = held_items(tx, code, number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from lts.errors import AdminError, Refusal
+from lts.errors import AdminError, Refusal, RefusalCode
 from lts.rules import clonetokens
 from lts.service.core.context import Context
 from lts.store import devices, records
@@ -22,7 +22,7 @@ def refuse(tx: Transaction, device: Device, step: clonetokens.TokenStep, now: in
 
 def refusal() -> Refusal:
     sentence = "Two devices use this device's identity; ask the administrator, or make a new identity for one."
-    return Refusal(151, sentence)
+    return Refusal(RefusalCode.CLONE, sentence)
 
 
 def clear(ctx: Context, uuid: UUID, actor: str, now: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
 from lts.rules import usage
 from lts.rules.catalog import LicenseItem
@@ -160,7 +161,7 @@ def _too_many(entry: Entry, full: set[tuple[int, str]]) -> Result | None:
     if name is None:
         return None
     detail = f"The device has used over {newnames.MOST_OF_ROW} new type names on this day; the next one is {name}."
-    return Result(entry.slot_text, "rejected", 144, detail)
+    return Result(entry.slot_text, "rejected", RefusalCode.TOO_LARGE, detail)
 
 
 def _nothing_to_see(entry: Entry, blank: set[str]) -> Result | None:
@@ -168,7 +169,7 @@ def _nothing_to_see(entry: Entry, blank: set[str]) -> Result | None:
     if not any(units and name in blank for name, units in entry.usage.items()):
         return None
     detail = "usage: a type name has nothing to see in it; give it letters or digits"
-    return Result(entry.slot_text, "rejected", 140, detail)
+    return Result(entry.slot_text, "rejected", RefusalCode.MALFORMED, detail)
 
 
 def _split(slots: dict[int, int], newest: int) -> list[tuple[int, list[int]]]:

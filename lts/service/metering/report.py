@@ -7,7 +7,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from lts.errors import Malformed
+from lts.errors import Malformed, RefusalCode
 from lts.protocol import FeedPlace, Lease, Receipt, short_results
 from lts.rules import authorize as rules
 from lts.rules import usage, workload
@@ -193,7 +193,9 @@ def _finish(
         results = [refusal or next(told) for refusal in rejected]
     if ctx.partner is not None and ctx.partner.clock_gap > 0:
         lie_ahead = [
-            e for e, result in zip(entries, rejected, strict=True) if result is not None and result.code == 142
+            e
+            for e, result in zip(entries, rejected, strict=True)
+            if result is not None and result.code == RefusalCode.SLOT_AHEAD
         ]
         ctx.partner.ahead += None in usage.judge_all(lie_ahead, now + ctx.partner.clock_gap)
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)

@@ -16,7 +16,7 @@ from typing import Any
 
 from lts import __version__
 from lts.crypto import PublicKey
-from lts.errors import AdminError, CannotStore, PeerError, Refusal
+from lts.errors import AdminError, CannotStore, PeerError, Refusal, RefusalCode
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.service.core import identity
@@ -352,7 +352,7 @@ class Node:
     def check(self) -> None:
         """Whether clients may be answered this very moment. Raises Refusal 100."""
         if self.ctx.status != SERVING or self.elapsed() - self._beat_at > self._stall_limit():
-            raise Refusal(100, NOT_NOW, retry_after=1)
+            raise Refusal(RefusalCode.NOT_SERVING, NOT_NOW, retry_after=1)
 
     def confirm(self, serial: int) -> str:
         """`both` once the other server has this server's changes up to `serial`, else `local`. Raises Refusal 100

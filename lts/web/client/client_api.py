@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from lts.config import Config
 from lts.crypto import b64url
-from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal
+from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal, RefusalCode
 from lts.protocol import Lease
 from lts.rules import workload
 from lts.rules.authorize import Request
@@ -43,7 +43,7 @@ AUTHORIZE = "/api/v1/authorize"
 MAX_AUTHORIZE_BYTES = 64 << 10
 """It is read from anybody; 1,000 modules of usual names are half of it."""
 MAX_RELEASE_BYTES = 1 << 20
-NOT_THE_CLIENTS_FAULT = (100, 130, 150)
+NOT_THE_CLIENTS_FAULT = (RefusalCode.NOT_SERVING, RefusalCode.TOO_MANY_REQUESTS, RefusalCode.CANNOT_STORE)
 """Refusals that do not count against the address they went to."""
 _JSON: Headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *CORS]
 _PROBLEM: Headers = [("Content-Type", problems.CONTENT_TYPE), ("Cache-Control", "no-store"), *CORS]
@@ -216,7 +216,7 @@ class ClientApi:
                 done = authorize.finish(self._ctx, request, now, waiting)
         except Refusal as refusal:
             odd = messages.oddities(request.handshake_code or request.organization_id or "")
-            if refusal.code in (101, 121) and odd:
+            if refusal.code in (RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION) and odd:
                 log.info("%s the unknown code holds %s", request_id.get(), odd)
             raise
         return 200, answers.authorized(done, now)
