@@ -169,6 +169,10 @@ class Store:
         day = self.highest_time // DAY_SECONDS
         self._served = {one for one in self._served if one < day} | {day}
 
+    def wait_until_stored(self) -> None:
+        """Return once what was handed to the writer before is durable."""
+        self.write(lambda tx: None)
+
     def try_storing(self) -> None:
         """Store something of no meaning. Raises CannotStore when nothing can be stored."""
         self.write(meta.try_storing)

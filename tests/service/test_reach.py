@@ -218,7 +218,7 @@ def test_a_connection_is_never_opened_behind_the_deadline() -> None:
 
 
 def test_the_courier_stops_in_time_while_a_name_is_looked_up(server: Lab, dead: Resolver) -> None:
-    server.ctx.store.write(lambda tx: None)
+    server.ctx.store.wait_until_stored()
     alertsettings.change_mail(server.ctx, mail_to("mail.test"), "test", NOON)
     courier = Courier(server.ctx, look_seconds=0.01)
     begun = time.monotonic()

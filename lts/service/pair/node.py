@@ -289,7 +289,7 @@ class Node:
             if self.ctx.status != SERVING:
                 return
             self.hold_back(why)
-            self.ctx.store.write(lambda tx: None)
+            self.ctx.store.wait_until_stored()
 
     def hold_back(self, why: str) -> None:
         """Stop serving, in memory alone: what is under way may still be stored, and is answered by 100."""

@@ -1,0 +1,18 @@
+"""One word, one thing: no name of a class stands for two (docs/design/code.md, Habits)."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+
+from tests.support.lines import ROOT
+
+
+def test_a_name_of_a_class_stands_in_one_module() -> None:
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted((ROOT / "lts").rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(path.relative_to(ROOT).as_posix())
+    assert len(places) > 100
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
