@@ -352,3 +352,32 @@ def test_a_standby_needs_no_word_for_licenses_that_are_archived(duet: Duet) -> N
     assert not standin.is_needed(ctx, held)
     assert standin.notices(ctx, for_good=True) == []
     assert pairstatus.describe(duet.standby.node)["delegation"] is None
+
+
+def test_an_answer_has_one_hash_of_each_origin(duet: Duet) -> None:
+    note(duet.main, 3)
+    duet.settle()
+    line = Line(duet.standby)
+    note(duet.main, 3)
+    _, news = line.ask()
+    assert len({serial for _, serial, *_ in news.changes}) == 3
+    assert [(place, serial) for place, serial, _ in news.heads] == [max((c[0], c[1]) for c in news.changes)]
+
+
+def test_a_word_that_comes_late_shows_the_other_server_alive(duet: Duet) -> None:
+    node, old = duet.standby.node, duet.main.node.state()
+    node.heard(duet.main.node.state())
+    duet.forward(5)
+    assert not node.heard(old)
+    assert node.peer.word == node.peer.alive == node.elapsed()
+
+
+def test_who_asks_a_promoted_server_retires(duet: Duet) -> None:
+    duet.main.close()
+    duet.run(17)
+    duet.standby.node.promote()
+    duet.main.open()
+    assert not duet.main.node.pinned.now.retired
+    duet.main.follow()
+    assert duet.main.node.pinned.now.retired
+    assert "peer-promoted" in duet.main.node.peer.faults

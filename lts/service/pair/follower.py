@@ -94,9 +94,7 @@ class Follower:
             node.peer.followed = node.elapsed()  # it says more within seconds
             return
         node.mend("peer-unreachable")
-        if code == "peer-promoted":
-            node.retire()
-        elif code == COPIED:
+        if code == COPIED:
             meeting.refused_as_copy(node, error.detail)
         elif code == "peer-not-pinned":
             node.fault(
