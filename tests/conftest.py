@@ -25,14 +25,28 @@ SLOW_TO_COLLECT = ROOT / "tests" / "web" / "test_made_up_requests.py"
 """Makes its requests up when it is collected, which every process does: half of all the time that takes."""
 
 
+class Failures:
+    """Names each failure when it comes: a run that is cut off has told them."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A failure's name, on a line of its own."""
+        if report.failed:
+            self._terminal.write_line(f"\nFAILED {report.nodeid} ({report.when})")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """See tests/support/needed.py."""
     parser.addoption("--bring", action="store_true", help="install programs of the system that chosen tests need")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """See tests/support/needed.py."""
+    """See tests/support/needed.py, and Failures; only who runs the tests has a terminal, no process that helps."""
     config.pluginmanager.register(Needs())
+    if terminal := config.pluginmanager.get_plugin("terminalreporter"):
+        config.pluginmanager.register(Failures(terminal))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -67,7 +67,7 @@ def _print(file: License, shown: str, trusted: bool) -> None:
         print("This key is not in your trust store: compare the fingerprint with the vendor's before you believe it.")
     print(f"Bound to {', '.join(server.uuid for server in file.servers) or 'no server yet'}")
     rows = [_row(item, file) for item in file.items]
-    print_table(("Item", "Product", "Charge way", "Quota", "Starts", "Ends", ""), rows, "No items.")
+    print_table(("Item", "Product", "Charge way", "Quota", "Starts", "Ends", "State"), rows, "No items.")
 
 
 def _row(item: ItemTerms, file: License) -> tuple[object, ...]:

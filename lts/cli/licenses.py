@@ -76,7 +76,7 @@ def _list(args: argparse.Namespace) -> int:
             i["licenseId"],
             i["product"],
             i["chargeWay"],
-            f"{i['used']} of {i['quota']}",
+            f"{i['used']} of {i['quota']}" if i["quota"] else "no quota",
             _ends(i),
             i["state"],
             ", ".join(i["handshakeCodes"]),

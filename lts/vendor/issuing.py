@@ -192,7 +192,10 @@ def amend(license_file: License, changes: Json, key: SigningKey, name: str, pub:
     for item_id in removed:
         if by_id.pop(item_id, None) is None:
             raise LicenseFileError("no-such-item", f"The license has no item {item_id!r}.")
+    before = payload["items"]
     payload["items"] = list(by_id.values())
+    if payload["items"] == before:
+        raise LicenseFileError("no-change", "These changes change nothing: name items to change, to add or to remove.")
     payload["revokes"] = sorted({*license_file.revokes, *removed})
     payload["revision"] = license_file.revision + 1
     return _sign(payload, key, name)

@@ -62,7 +62,7 @@ REQUIRED = ("licenseId", "organizationId", "items", "itemId", "product", "charge
 
 def sample(now: int) -> dict[str, Any]:
     """A spec with every field in use somewhere, valid from the day of `now` (UTC seconds) for a year."""
-    year = {"startsAt": _day(now), "expiresAt": _day(now + 365 * DAY_SECONDS)}
+    year = {"startsAt": _day(now), "expiresAt": _day(now + 364 * DAY_SECONDS)}
     product = {"product": "example-product", "productVersions": ["*"]}
     return {
         "licenseId": "1001",

@@ -205,7 +205,7 @@ def test_a_hidden_item_stays_in_its_codes_and_goes_into_no_other(server: Lab, so
     handshakes.edit(server.ctx, sold.code, {"items": keep, "note": "kept"}, "test", NOON)
     with pytest.raises(AdminError) as caught:
         handshakes.edit(server.ctx, "216998-other", {"items": [{"id": 1}]}, "test", NOON)
-    assert caught.value.code == "no-such-item"
+    assert caught.value.code == "archived-item"
     sold.bring()
     handshakes.edit(server.ctx, "216998-other", {"items": [{"id": 1}]}, "test", NOON)
 

@@ -315,9 +315,11 @@ def _items(tx: Transaction, draft: Draft, given: Any) -> list[tuple[int, int | N
         key = entry.get("id") if isinstance(entry, dict) else None
         cap = entry.get("cap") if isinstance(entry, dict) else None
         item = tx.catalog.items.get(key) if type(key) is int else None
-        hidden = item is not None and item.state == ARCHIVED and item.key not in held
-        if item is None or item.organization_id != draft.organization_id or hidden:
+        if item is None or item.organization_id != draft.organization_id:
             raise AdminError("no-such-item", f"There is no license item {key!r} of this organization.", field="items")
+        if item.state == ARCHIVED and item.key not in held:
+            sentence = f"License item {key} is archived; import its license file again to use it."
+            raise AdminError("archived-item", sentence, field="items")
         if item.key in chosen:
             raise AdminError("bad-items", f"items names item {key} twice; name it once.", field="items")
         if cap is not None and (type(cap) is not int or not 0 <= cap <= 10**12):

@@ -23,7 +23,7 @@ from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
-from lts.web.messages import device_of, read_authorize
+from lts.web.messages import AuthorizeMessage, device_of, read_authorize
 
 Json = dict[str, Any]
 FOR_EVER = 1 << 62
@@ -94,7 +94,9 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
 def _why_calls(api: Blueprint, ctx: Context) -> None:
     @api.post("/explain")
     def explain_request() -> Json:
-        return explain.explain(ctx, _request(json_body()), ctx.clock.now())
+        return explain.explain(
+            ctx, _request(body_fields(json_body(), *AuthorizeMessage.__struct_encode_fields__)), ctx.clock.now()
+        )
 
     @api.get("/why")
     def why() -> Json:

@@ -353,6 +353,7 @@ export const words = {
   "ends.tomorrow": "tomorrow, {clock}",
   "error.144": "",
   "error.archived-before": "",
+  "error.archived-item": "",
   "error.bad-address": "",
   "error.bad-backup": "",
   "error.bad-body": "",

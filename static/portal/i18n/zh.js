@@ -353,6 +353,7 @@ export const words = {
   "ends.tomorrow": "明天 {clock} ",
   "error.144": "内容过大，服务器或其前面的代理不予接受。",
   "error.archived-before": "该许可已归档。",
+  "error.archived-item": "该许可项已归档；请重新导入其许可文件后再使用。",
   "error.bad-address": "邮件地址有误，例如 name@example.com。",
   "error.bad-backup": "备份文件无法使用。",
   "error.bad-body": "请求内容无法读取。",
