@@ -253,7 +253,7 @@ def test_explain_names_holders_and_when_a_seat_frees(server: Lab, call: Call) ->
     why = call("GET", "/why")[1]["refused"]
     assert why == []
     status, answer = call("POST", "/explain", body | {"modulez": ["A"]})
-    assert (status, answer["error"]["code"], answer["error"]["field"]) == (400, "unknown-field", "modulez")
+    assert (status, answer["code"], answer["field"]) == (400, "unknown-field", "modulez")
 
 
 def test_devices_of_one_address_and_kind_of_program_look_alike(web: Web, call: Call) -> None:
