@@ -109,7 +109,7 @@ def test_the_limits_per_minute_are_told_as_they_are() -> None:
     assert f"only refused requests count, {limits.address_refusals_per_minute} a minute" in SURFACE
     assert f"{UNPROVEN_PER_MINUTE} a minute, {UNPROVEN_BURST:,} at once" in SURFACE
     assert f"{WORK_PER_MINUTE:,} such requests a minute, {WORK_BURST:,} at once" in SURFACE.replace("\n", " ")
-    assert f"for each {workload.UNIT:,} counts" in SURFACE
+    assert f"for each {workload.UNIT:,} units of work" in SURFACE
     assert numbers(row(SETTINGS, "rateLimits.deviceRequestsPerMinute"))[0] == limits.device_requests_per_minute
     assert numbers(row(SETTINGS, "rateLimits.deviceBurst"))[0] == limits.device_burst
     assert numbers(row(SETTINGS, "rateLimits.addressRefusalsPerMinute"))[0] == limits.address_refusals_per_minute

@@ -64,7 +64,7 @@ def test_mail_is_set_up_tried_and_told(site: Site, admin: Visitor) -> None:
         expect(page.get_by_role("button", name="Save")).to_have_count(0)
         page.get_by_role("button", name="Send test mail").first.click()
         page.get_by_text("A test mail went to").wait_for()
-    page.get_by_role("button", name="Send no mail any more").click()
+    page.get_by_role("button", name="Stop sending mail").click()
     page.get_by_text("No mail is sent yet").wait_for()
     assert alertsettings.mail_of(site.lab.ctx) is None
 
@@ -110,7 +110,7 @@ def test_a_webhook_is_added_tried_and_removed(site: Site, admin: Visitor) -> Non
         dialog.get_by_role("button", name="Done").click()
         dialog.wait_for(state="detached")
         page.get_by_role("button", name="Test", exact=True).click()
-        page.get_by_text("chat took the test message").wait_for()
+        page.get_by_text("chat accepted the test message").wait_for()
         assert len(hooks.got) == 1
         assert secret not in page.content()
         hooks.status = 500

@@ -9,7 +9,7 @@ from tests.portal.conftest import Site
 from tests.support.kit import item
 from tests.support.visitor import Visitor
 
-ONLY_HERE = "The key names this server by an address of this machine only."
+ONLY_HERE = "The key contains an address that only this machine reaches."
 
 
 def test_copying_a_key_for_this_machine_alone_says_so(site: Site, admin: Visitor) -> None:
@@ -38,7 +38,9 @@ def test_removing_a_code_says_how_many_devices_draw_on_it(site: Site, admin: Vis
     page = admin.open("handshake-codes")
     page.get_by_role("button", name="Remove 216998-two").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("2 devices hold a seat by it; 1 device reported by it in the last 30 days.")
+    expect(dialog).to_contain_text(
+        "2 devices hold a seat through it; 1 device reported through it in the last 30 days."
+    )
     dialog.get_by_role("button", name="Remove", exact=True).click()
     dialog.wait_for(state="detached")
     assert [code["name"] for code in handshakes.describe(site.lab.ctx)] == ["216998-100"]

@@ -28,7 +28,7 @@ def test_a_dropped_file_is_previewed_and_its_items_go_where_one_says(
     )
     page.locator(".drop").dispatch_event("drop", {"dataTransfer": transfer})
     preview = page.get_by_role("region", name="What will change")
-    preview.get_by_label("Add to a handshake code that exists").check()
+    preview.get_by_label("Add to an existing handshake code").check()
     preview.get_by_label("Handshake code", exact=True).select_option(code)
     preview.get_by_role("button", name="Import").click()
     page.get_by_text("License 200 is imported").wait_for()
@@ -60,7 +60,7 @@ def test_a_preview_says_which_seats_end(site: Site, admin: Visitor, tmp_path: Pa
     page = admin.open("license-items")
     page.get_by_label("License file").set_input_files(file)
     preview = page.get_by_role("region", name="What will change")
-    expect(preview).to_contain_text("one is revoked. 2 seats in use end: nothing is renewed, and devices go on")
+    expect(preview).to_contain_text("one is revoked. 2 seats in use end: nothing is renewed, and devices keep working")
     preview.get_by_role("button", name="Import").click()
     page.get_by_text("License 100 is imported").wait_for()
 

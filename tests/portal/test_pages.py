@@ -149,7 +149,7 @@ def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Vi
         other = visit(f"http://127.0.0.1:{pair.standby.port}/lts/")
         other.sign_in()
         page = other.open("standby")
-        page.get_by_text("stands by").first.wait_for()
+        page.get_by_text("standing by").first.wait_for()
         other.allowed.append("503")  # while it takes over
         main.leave()
         pair.main.kill()
@@ -160,8 +160,8 @@ def test_the_standby_page_shows_the_pair_and_a_take_over(visit: Callable[..., Vi
         other.check_accessibility()
         page.get_by_role("dialog").get_by_role("button", name="Promote").click()
         page.get_by_text("There is no standby yet").wait_for()
-        page.get_by_text("by the former main's last word").wait_for()
+        page.get_by_text("with the former main's last delegation").wait_for()
         shown = page.locator("main").inner_text()
-        assert "They have not met yet" not in shown
-        assert "renewed while both talk" not in shown
+        assert "No contact yet" not in shown
+        assert "renewed while they are in contact" not in shown
         other.leave()

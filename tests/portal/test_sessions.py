@@ -53,7 +53,7 @@ def test_password_sessions_users_and_tokens(site: Site, admin: Visitor, visit: C
     assert accounts.account_of_token(site.lab.ctx.store.catalog, token)
     assert token not in page.content()
 
-    page.get_by_label("Present password").fill("not this one at all")
+    page.get_by_label("Current password").fill("not this one at all")
     page.get_by_label("New password").fill("quite another password")
     page.get_by_label("Repeat the password").fill("quite another passwort")
     page.get_by_role("button", name="Change the password").click()
@@ -62,7 +62,7 @@ def test_password_sessions_users_and_tokens(site: Site, admin: Visitor, visit: C
     admin.allowed.append("403")
     page.get_by_role("button", name="Change the password").click()
     page.get_by_role("alert").wait_for()
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_role("button", name="Change the password").click()
     page.get_by_text("The password is changed").wait_for()
     assert accounts.is_set_up(site.lab.ctx.store.catalog)

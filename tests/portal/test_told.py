@@ -92,7 +92,7 @@ def test_an_empty_list_of_codes_says_what_to_do_first(site: Site, admin: Visitor
     licenses.import_license(site.lab.ctx, site.lab.vendor.file(site.lab.ctx, item("a")), Choice(items_only=True),
                             "test", now)  # fmt: skip
     page.reload()
-    page.get_by_text("Licenses are there: add a code and link their items to it.").wait_for()
+    page.get_by_text("You have licenses: add a code and link their items to it.").wait_for()
     expect(page.get_by_text("Import a license file first")).to_have_count(0)
     page.get_by_role("region").or_(page.locator(".empty")).get_by_role("button", name="Add code").click()
     page.get_by_role("dialog").wait_for()
@@ -103,7 +103,7 @@ def test_an_empty_list_of_codes_says_what_to_do_first(site: Site, admin: Visitor
     [
         ("scan", "Ask the vendor for more quota, or raise the code's cap where it has one."),
         ("device", "Release seats on the Devices page, ask the vendor for more quota"),
-        ("concurrentDevice", "Others must end first; ask the vendor for more at the same time"),
+        ("concurrentDevice", "Wait until other use ends, ask the vendor for more concurrent use"),
     ],
 )
 def test_advice_for_a_full_item_fits_what_it_counts(way: str, advice: str, site: Site, admin: Visitor) -> None:

@@ -14,7 +14,7 @@ from tests.portal.conftest import Site
 from tests.support.kit import item
 from tests.support.visitor import Visitor
 
-TOLD = "Somebody else has changed the same meanwhile"
+TOLD = "Somebody else has changed the same field meanwhile"
 MAIL = {"host": "mail.example.com", "port": 587, "from": "a@example.com", "to": "b@example.com"}
 
 

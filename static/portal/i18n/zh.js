@@ -1,4 +1,4 @@
-// 门户的中文文字。The words of the portal in Chinese; the keys are those of en.js.
+// 门户的中文文字。The texts of the portal in Chinese; the keys are those of en.js.
 export const words = {
   "action.cancel": "取消",
   "action.close": "关闭",
@@ -251,7 +251,7 @@ export const words = {
   "codes.key": "许可密钥",
   "codes.key-hidden": "仅管理员可见",
   "codes.key-of": "{name} 的许可密钥",
-  "codes.lead": "应用凭握手码获得许可。请将许可密钥复制到应用中。",
+  "codes.lead": "应用凭握手码获得租约。请将许可密钥复制到应用中。",
   "codes.make-default": "将 {name} 设为默认",
   "codes.more-items": "另有 {n} 项",
   "codes.move": "{item}，第 {place} 位，共 {of} 位；用方向键移动",
