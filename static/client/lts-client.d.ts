@@ -1,21 +1,21 @@
-/** What an application asks for, and how the client works. Times in milliseconds unless said otherwise. */
+/** What an application requests, and how the client works. Times are in milliseconds unless stated otherwise. */
 export interface LtsOptions {
-  /** The product's name as the license has it. */
+  /** The product's name, as in the license. */
   product: string;
   version?: string;
   edition?: string;
   /** Default "browser". */
   deploymentType?: "browser" | "mobile" | "server" | "desktop" | "embedded";
-  /** Modules wanted; none = all of the first license item that fits. */
+  /** Requested modules; none = all of the first license item that fits. */
   modules?: string[];
   chargeWay?: string;
   /** Default: the page's domain. */
   validation?: { domain?: string | null; applicationId?: string | null; processName?: string | null };
   /** The vendor's public key (JWK x). Leases are verified against it. */
   vendorKey?: string;
-  /** Trust the first server met, and keep its key. Needed without vendorKey. */
+  /** Trust the first server contacted, and store its key. Needed without vendorKey. */
   allowPinned?: boolean;
-  /** Identity of the device; default: a random one, kept. */
+  /** Identity of the device; default: a random one, stored. */
   deviceId?: string;
   /** Name of the IndexedDB database. Default "lts-client". */
   storage?: string;
@@ -52,17 +52,17 @@ export interface LeaseClaims {
   hs: string;
   items: LeaseItem[];
   serial: number;
-  /** Names the server's change feed, together with `iss`; servers of 0.1 leave it out. */
+  /** Names the server's change feed, together with `iss`; servers of 0.1 omit it. */
   origin?: string;
   /** Eight hex digits of the feed's hash at `serial`. */
   head?: string;
   /** The handshake code's number. */
   code?: number;
-  /** When the authorization was that the lease stems from. */
+  /** Time of the original authorization. */
   auth_time?: number;
   /** For the server. */
   asked?: Record<string, unknown>;
-  /** Where a report renewed the lease: what the server says of that report. */
+  /** If a report renewed the lease: the receipt of that report. */
   receipt?: { body: string; results: string; durable: "both" | "local" | "single" };
 }
 
@@ -76,7 +76,7 @@ export interface ReportResult {
 export class LtsError extends Error {
   constructor(message: string);
 }
-/** The server said no; `number` = -20000 - code. */
+/** The server refused; `number` = -20000 - code. */
 export class Refused extends LtsError {
   constructor(code: number, message: string, requestId?: string, field?: string | null);
   code: number;
@@ -85,19 +85,19 @@ export class Refused extends LtsError {
   field: string | null;
   advice: string;
 }
-/** No server answered as one; the lease at hand goes on until its end. */
+/** No license server answered; the stored lease works until its end. */
 export class Unreachable extends LtsError {}
 /** An answer that does not verify. */
 export class NotTrusted extends LtsError {}
 
 export class LtsClient {
   private constructor();
-  /** Rejects with Refused 101 for a damaged license key, NotTrusted without vendorKey or allowPinned, or for a vendorKey that is none. */
+  /** Rejects with Refused 101 for a damaged license key, NotTrusted without vendorKey or allowPinned, or for an invalid vendorKey. */
   static open(licenseKey: string, options: LtsOptions): Promise<LtsClient>;
-  /** What a license key holds. Throws Refused 101 when it is damaged. */
+  /** The fields of a license key. Throws Refused 101 if it is damaged. */
   static readKey(text: string): { s: string[]; o: string | null; h: string | null; p: string | null; k: string | null; f: string | null };
   readonly deviceId: string;
-  /** Why identity and usage are kept in memory alone; null when all is well. */
+  /** Why identity and usage are kept only in memory; null if they are stored. */
   readonly storageFault: string | null;
   readonly lease: LeaseClaims | null;
   /** UTC seconds by the server's clock. */
@@ -112,7 +112,7 @@ export class LtsClient {
   close(): Promise<void>;
 }
 
-/** A lease's claims, believed: signed by the last key of the chain that begins at the vendor's. */
+/** A lease's verified claims: signed by the last key of the chain that begins with the vendor's. */
 export function verifyLease(
   lease: string,
   certificates: string[],

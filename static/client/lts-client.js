@@ -5,9 +5,9 @@
 //   await client.authorize();
 //   if (client.allowed("QR Code")) client.use("QR Code", 3);
 //
-// Identity, lease and unsent usage live in IndexedDB, shared by all tabs of an origin. Where the browser keeps nothing
-// (a private window, a frame with blocked storage) they live in memory, each visit is a device of its own, and
-// `storageFault` says so. Leases are verified with WebCrypto, which browsers have on https and localhost alone.
+// Identity, lease and unsent usage are in IndexedDB, shared by all tabs of an origin. If the browser stores nothing
+// (a private window, a frame with blocked storage) they are in memory, each visit is a separate device, and
+// `storageFault` says so. Leases are verified with WebCrypto, which browsers allow only on https and localhost.
 
 /**
  * @import { LeaseClaims, LtsOptions, ReportResult } from "./lts-client.js"
@@ -15,7 +15,7 @@
  * @typedef {{ header: { kid: string }, claims: Record<string, any>, signed: BufferSource, signature: BufferSource }} Jws
  * @typedef {{ x: string, kid: string, verify: (jws: Jws) => Promise<boolean> }} Verifier
  * @typedef {{ claims: LeaseClaims, kid: string, pin: { uuid: string, x: string } }} Verified
- * @typedef {Record<string, any>} Answer of a server; what is read of it is checked where it is read
+ * @typedef {Record<string, any>} Answer of a server; each value is checked where it is read
  * @typedef {{ jti: string, count: number, sent: number }} Entry usage of a slot and type: what there is, what the server has
  * @typedef {{ slot: number, usage: Record<string, number>, keys: [string, number][] }} Line of a report, with its entries' keys and counts
  * @typedef {{
@@ -61,9 +61,9 @@ const ADVICE = {
   122: "Use a handshake code of this organization.",
   123: "Name a handshake code or an organization.",
   124: "Ask for a license that covers this module.",
-  130: "Send less often; the server says when to go on.",
-  140: "This is a fault of the page; the field at fault is named.",
-  141: "Authorize anew.",
+  130: "Send fewer requests; the server says when to continue.",
+  140: "This is a bug in the page; the wrong field is named.",
+  141: "Authorize again.",
   144: "Report in smaller parts.",
   150: "Try again shortly; nothing was lost.",
   151: "Two devices use one identity; clear this site's data on one of them.",
@@ -76,7 +76,7 @@ export class LtsError extends Error {
     this.name = new.target.name;
   }
 }
-// The server said no: `code` of the table in docs/protocol.md, `number` = -20000 - code.
+// The server refused: `code` of the table in docs/protocol.md, `number` = -20000 - code.
 export class Refused extends LtsError {
   /**
    * @param {number} code
@@ -92,7 +92,7 @@ export class Refused extends LtsError {
     this.advice = ADVICE[code] ?? "";
   }
 }
-// No server answered as one; the lease at hand goes on until its end.
+// No license server answered; the stored lease works until its end.
 export class Unreachable extends LtsError {}
 // An answer that does not verify against the vendor's key.
 export class NotTrusted extends LtsError {}
@@ -117,7 +117,7 @@ const base64url = (bytes) =>
 const isText = (value) => typeof value === "string";
 /** @param {unknown} error */
 const wordsOf = (error) => (error instanceof Error ? error.message : String(error));
-// crypto.randomUUID is there on https alone
+// crypto.randomUUID exists only on https
 const newUuid = () =>
   [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte, i) => (i === 6 ? (byte & 15) | 64 : i === 8 ? (byte & 63) | 128 : byte).toString(16).padStart(2, "0"))
@@ -200,7 +200,7 @@ async function check(jws, key, words) {
   if (jws.header.kid !== key.kid || !(await key.verify(jws))) throw new NotTrusted(words);
 }
 
-// The lease's claims, believed. Without a vendor's key the first certificate vouches for itself, and its key is pinned.
+// The lease's verified claims. Without a vendor's key the first certificate is self-signed, and its key is pinned.
 /**
  * @param {string} text
  * @param {string[]} certificates
@@ -234,7 +234,7 @@ export async function verifyLease(text, certificates, vendorKey = null) {
   return { claims: /** @type {LeaseClaims} */ (claims), kid: lease.header.kid, pin: { uuid: subject, x: key.x } };
 }
 
-// --- what is kept: IndexedDB, or memory where that is blocked ---
+// --- storage: IndexedDB, or memory where that is blocked ---
 
 /** @type {(keyof Kept)[]} */
 const STORES = ["facts", "leases", "outbox"];
@@ -469,25 +469,25 @@ export class LtsClient {
     }
   }
 
-  // UTC seconds by the server's clock as last heard; a local clock that was set back gains nothing.
+  // UTC seconds by the server's clock as last received; setting the local clock back gains nothing.
   now() {
     this.seen = Math.max(Math.floor(this.options.clock() / 1000) + this.offset, this.claims?.iat ?? 0, this.seen);
     return this.seen;
   }
 
-  // The claims of the lease at hand, null before the first authorization or once it has ended.
+  // The claims of the current lease, null before the first authorization or once it has ended.
   /** @returns {LeaseClaims | null} */
   get lease() {
     return this.claims && this.now() < this.claims.exp ? this.claims : null;
   }
 
-  // Whether the lease at hand covers a module now; asks no server.
+  // Whether the current lease covers a module now; contacts no server.
   /** @param {string} module */
   allowed(module) {
     return Boolean(this.lease?.items.some((item) => item.modules.includes(module)));
   }
 
-  // Count usage in the present slot; waits for nothing. It is on its way to the disk when this returns, and there once
+  // Count usage in the current slot; does not wait. It is being written to disk when this returns, and is stored once
   // `saved()` is done.
   /** @param {string} type */
   use(type, count = 1) {
@@ -522,7 +522,7 @@ export class LtsClient {
       await this.store.run(async (of) => {
         const outbox = of("outbox");
         for (const [key, { jti, count, named }] of taken) {
-          const old = key === named ? null : await outbox.get(named); // counted by names, before the server told numbers
+          const old = key === named ? null : await outbox.get(named); // counted by names, before the server sent numbers
           const before = (await outbox.get(key)) ?? { jti: old?.jti ?? jti, count: 0, sent: 0 };
           await outbox.put(key, { ...before, count: before.count + count + (old?.count ?? 0), sent: Math.max(before.sent, old?.sent ?? 0) });
           if (old) await outbox.drop(named);
@@ -543,7 +543,7 @@ export class LtsClient {
     }
   }
 
-  // Get a lease, or keep the one at hand when no server answers. Rejects with Refused, Unreachable, NotTrusted.
+  // Get a lease, or keep the current one if no server answers. Rejects with Refused, Unreachable, NotTrusted.
   /** @returns {Promise<LeaseClaims>} */
   authorize() {
     return this.#inTurn(() => this.#authorize());
@@ -596,7 +596,7 @@ export class LtsClient {
     return claims;
   }
 
-  // Report everything that waits, or a sign of life; resolves to the server's results.
+  // Report all unsent usage, or a sign of life; resolves to the server's results.
   /** @returns {Promise<ReportResult[]>} */
   flush() {
     return this.#inTurn(() => this.#flush());
@@ -640,7 +640,7 @@ export class LtsClient {
     return results;
   }
 
-  // One lease that the server does not take must not hold up the others.
+  // One lease that the server does not accept must not block the others.
   /**
    * @param {string} text
    * @param {Line[]} lines
@@ -683,7 +683,7 @@ export class LtsClient {
     return results;
   }
 
-  // Report what waits, then give the seat back.
+  // Report unsent usage, then return the seat.
   /** @returns {Promise<void>} */
   release() {
     return this.#inTurn(async () => {
@@ -696,7 +696,7 @@ export class LtsClient {
     });
   }
 
-  // Stop reporting; what waits is on disk and goes out with the next visit.
+  // Stop reporting; unsent usage is on disk and is sent at the next visit.
   async close() {
     clearTimeout(this.timer);
     this.stopped = true;
@@ -731,7 +731,7 @@ export class LtsClient {
     return this.store.run((of) => of("facts").get(name));
   }
 
-  // What an answer brings: the server's time, the next clone token, maybe a lease.
+  // Store what an answer contains: the server's time, the next clone token, maybe a lease.
   /**
    * @param {string} server
    * @param {Answer} answer
@@ -741,10 +741,10 @@ export class LtsClient {
    * @returns {Promise<LeaseClaims | null>}
    */
   async #take(server, answer, sentToken, text, certificates = []) {
-    const told = Date.parse(answer.serverTime) / 1000;
-    if (!Number.isInteger(told)) throw new Unreachable("The server's answer lacks its time; check the server's URL.");
-    this.offset = told - Math.floor(this.options.clock() / 1000);
-    this.seen = told;
+    const seconds = Date.parse(answer.serverTime) / 1000;
+    if (!Number.isInteger(seconds)) throw new Unreachable("The server's answer lacks its time; check the server's URL.");
+    this.offset = seconds - Math.floor(this.options.clock() / 1000);
+    this.seen = seconds;
     const found = text ? await this.#verifyWhole(text, certificates) : null;
     if (found) {
       this.claims = found.claims;
@@ -851,7 +851,7 @@ export class LtsClient {
     try {
       found = JSON.parse(said);
     } catch {
-      // said below: it is nothing from LTS
+      // reported below: it is not an answer of LTS
     }
     const isObject = found && typeof found === "object" && !Array.isArray(found);
     if (isObject && answer.status === 200) return found;

@@ -51,7 +51,7 @@ export function address(path, query = {}) {
   return BASE + path + (text ? `?${text}` : "");
 }
 
-// Every refusal of the server is JSON; this one was made by what stands in front of it.
+// Every refusal of the server is JSON; this one was made by something in front of it.
 /** @param {number} status */
 function notOurs(status) {
   const code = OF_PROXY[status] ?? "not-json";
@@ -80,7 +80,7 @@ async function send(method, path, { query, body, file } = {}) {
     });
     text = await answer.text();
   } catch {
-    if (signal?.aborted) return new Promise(() => {}); // who asked has signed out, and waits no more
+    if (signal?.aborted) return new Promise(() => {}); // the caller has signed out, and no longer waits
     throw new ApiError(0, { code: "unreachable", detail: t("error.unreachable") });
   }
   let found = null;

@@ -72,7 +72,7 @@ function Navigation({ current, onChosen }) {
   )}</ul>`;
 }
 
-// Browsers may keep a module's failure for as long as the document lives: only loading all anew helps, and that also
+// Browsers may remember a module's failure as long as the document lives: only a reload helps, and that also
 // finds the files of a server that was upgraded meanwhile.
 function NotLoadedFault() {
   return html`<${Fault} error=${{ sentence: t("error.not-loaded") }} retry=${() => location.reload()} />`;
@@ -107,7 +107,7 @@ function Shell({ account, onSignedOut, onLanguage }) {
     window.scrollTo(0, 0);
   }, [shown.name]);
   const signOut = async () => {
-    await api.signOut().catch(() => null); // ended or not: this page forgets it
+    await api.signOut().catch(() => null); // whether it succeeded or not, this page forgets the session
     onSignedOut();
   };
   const { View } = shown;
@@ -160,7 +160,7 @@ function Portal({ firstCode, firstLink }) {
     }
   };
   useEffect(() => {
-    // the printed address opened over a page of ours: the browser changes the part after the # alone
+    // the printed address was opened over a page of the portal: the browser changes only the part after the #
     const changed = () => {
       const signInCode = takeCode("sign-in");
       if (signInCode) look(signInCode);

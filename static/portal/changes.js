@@ -1,12 +1,12 @@
-// What a form sends: only what its user changed, and as `was` what stood there when the form was opened. The server then
-// refuses what another has changed meanwhile, instead of undoing it.
+// What a form sends: only what its user changed, and as `was` the values shown when it was opened. The server then
+// refuses what another user has changed meanwhile, instead of undoing it.
 /**
  * @param {unknown} one
  * @param {unknown} other
  */
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-// `read` is what the server said, `before` and `after` are what the form makes of it, untouched and as it stands; all by
+// `read` is the server's data, `before` and `after` are the form's values, untouched and current; all by
 // the names of fields. null when nothing was changed.
 /**
  * @param {object} read
@@ -24,6 +24,6 @@ export function changes(read, before, after) {
   return names.length ? { new: of(after), was: of(read) } : null;
 }
 
-// Whether an error says that another was faster: then the page behind the form is loaded anew.
+// Whether an error says that another user was faster: then the page behind the form is reloaded.
 /** @param {Ui.Fault} error */
 export const isOutrun = (error) => error.code === "changed-meanwhile";

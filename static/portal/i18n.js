@@ -1,4 +1,4 @@
-// Words in the reader's language, figures and times as they are written there. Times are UTC everywhere.
+// Texts in the reader's language, figures and times in its format. Times are UTC everywhere.
 /** @typedef {number | string | Date} Moment seconds since 1970, an RFC 3339 text or a date */
 import { recall, remember } from "./store.js";
 
@@ -39,13 +39,13 @@ export async function chooseLanguage(name) {
 }
 
 export const currentLanguage = () => language;
-// An empty text stands for "as the server says it".
+// An empty text means "show the server's text".
 /** @param {string} key */
 export const hasWords = (key) => Boolean(words[key]);
 
 /**
  * @param {string} key
- * @param {object} [params] what stands in the words, by name
+ * @param {object} [params] values for the placeholders, by name
  */
 export function t(key, params = {}) {
   const text = words[key];
@@ -59,7 +59,7 @@ export function t(key, params = {}) {
   });
 }
 
-// Words for a code that the server may have and this page not yet: then the code itself.
+// Text for a code. The server may have codes that this page does not know yet: then the code itself.
 /**
  * @template {string | null} C
  * @param {string} key
@@ -91,7 +91,7 @@ export const shortDay = (value) => new Intl.DateTimeFormat(LOCALES[language], { 
 /** @param {Moment} value */
 export const time = (value) => `${new Intl.DateTimeFormat(LOCALES[language], { ...DATE, ...CLOCK }).format(asDate(value))} UTC`;
 
-// The end of a license item, of which the server counted the calendar days that are left: the end of a day is 24:00.
+// The end of a license item, for which the server counted the remaining calendar days: the end of a day is 24:00.
 /** @param {Moment} end */
 const lastSecond = (end) => new Date(asDate(end).getTime() - 1000);
 /** @param {Moment} end */

@@ -1,4 +1,4 @@
-// Reading from the server with a state that a page can draw: what came last stays while the next comes.
+// Reading from the server with a state that a page can draw: the last data stays while the next is loading.
 import { get } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./lib.js";
 
@@ -71,7 +71,7 @@ export function useList(path, { size = 25, sort = "", order = "asc", fixed = {},
   };
 }
 
-// Something that the user asked for: `run` shows that it is under way, and keeps the error.
+// An action of the user: `run` shows that it is in progress, and keeps the error.
 /** @returns {Ui.Action} */
 export function useAction() {
   const [state, setState] = useState(/** @type {{ busy: boolean, error: Ui.Fault | null }} */ ({ busy: false, error: null }));

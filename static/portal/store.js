@@ -1,4 +1,4 @@
-// Small values that outlive a page: kept in the browser where it allows that, else for this visit only.
+// Small values that outlive a page: stored in the browser if it allows that, else kept for this visit only.
 /** @type {Map<string, string>} */
 const held = new Map();
 
@@ -11,7 +11,7 @@ export function remember(name, value) {
   try {
     localStorage.setItem(`lts-${name}`, value);
   } catch {
-    // blocked or full: the value holds until the page is closed
+    // blocked or full: the value is kept until the page is closed
   }
 }
 

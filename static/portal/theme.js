@@ -1,5 +1,5 @@
-// Sets the colors before the first paint; a classic script, since modules run later. The page tells a new choice by
-// the event "lts-theme-choice"; "lts-theme" tells the page that the colors have changed.
+// Sets the colors before the first paint; a classic script, since modules run later. The page announces a new choice
+// with the event "lts-theme-choice"; the event "lts-theme" says that the colors have changed.
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
   /** @type {string | null} */
@@ -7,7 +7,7 @@
   try {
     choice = localStorage.getItem("lts-theme");
   } catch {
-    // storage may be blocked; the system's choice holds then
+    // storage may be blocked; then the system's choice applies
   }
   const apply = () => {
     const dark = choice === "dark" || (choice !== "light" && system.matches);

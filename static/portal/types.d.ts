@@ -1,12 +1,12 @@
 /** Shapes that the portal's files share; nothing here runs. */
 declare namespace Ui {
-  /** What a template makes; only the library looks inside. */
+  /** What a template returns; only the library looks inside. */
   interface View {
     readonly type: unknown;
     readonly props: object;
   }
   type Drawn = View | string | number | boolean | null | undefined | readonly Drawn[];
-  /** What is wrong, for a person to read: an ApiError, or what a page found by itself. */
+  /** An error for people: an ApiError, or one that a page found by itself. */
   interface Fault {
     sentence?: string;
     message?: string;
@@ -16,7 +16,7 @@ declare namespace Ui {
     requestId?: string | null;
   }
   type Asked = Record<string, string | number | boolean | null | undefined | readonly string[]>;
-  /** What stands behind ? in the address of a page. */
+  /** The part after ? in the address of a page. */
   type Query = Record<string, string | undefined>;
   interface Load<T> {
     data: T | null;

@@ -25,7 +25,7 @@ def test_copying_a_key_for_this_machine_alone_says_so(site: Site, admin: Visitor
     page.reload()
     copy.click()
     expect(said).not_to_have_text("")
-    expect(said).not_to_contain_text("this machine only")
+    expect(said).not_to_contain_text("only this machine reaches")
 
 
 def test_removing_a_code_says_how_many_devices_draw_on_it(site: Site, admin: Visitor) -> None:

@@ -1,4 +1,4 @@
-// What was told, by which way it went, what waits and why.
+// Which alerts were sent, how, which are waiting and why.
 import { currentLanguage, day, ends, t, time, wordFor } from "../i18n.js";
 import { html } from "../lib.js";
 import { useList } from "../load.js";
@@ -9,7 +9,7 @@ import { Pager, Table } from "../parts/table.js";
 const KINDS = { sent: "good", waiting: "warn", "given up": "bad" };
 /** @param {number} seconds */
 const iso = (seconds) => new Date(seconds * 1000).toISOString();
-// The server writes days as 2026-12-31, in mails too; here they stand as on the other pages. They follow all names.
+// The server writes days as 2026-12-31, in mails too; here they look as on the other pages. They come after all names.
 /** @param {number} end */
 const endOf = (end) => (end % 86_400 ? `${iso(end).slice(0, 10)}, ${iso(end).slice(11, 16)} UTC` : iso(end - 1).slice(0, 10));
 /** @param {Api.AlertEvent} event */

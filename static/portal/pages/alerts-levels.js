@@ -1,4 +1,4 @@
-// At which percentages is told, by the way of charging.
+// The percentages at which alerts are sent, by charge way.
 import { put } from "../api.js";
 import { changes, isOutrun } from "../changes.js";
 import { t } from "../i18n.js";

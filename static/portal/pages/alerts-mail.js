@@ -1,4 +1,4 @@
-// The mail server and the receivers, with a test that shows the mail server's own words.
+// The mail server and the receivers, with a test that shows the mail server's own message.
 /** @typedef {"host" | "port" | "user" | "password" | "caFile" | "from" | "to" | "cc" | "bcc"} TextField */
 import { post, put, remove } from "../api.js";
 import { isOutrun } from "../changes.js";
@@ -27,7 +27,7 @@ const start = (mail) => ({
 });
 
 /** @param {ReturnType<typeof start>} state */
-function told(state) {
+function bodyOf(state) {
   if (!/^\d{1,5}$/.test(state.port.trim())) throw { code: "bad-port", field: "port", sentence: t("alerts.bad-port") };
   const { keep, password, port, hasPassword, ...rest } = state;
   return { ...rest, port: Number(port), ...(keep ? {} : { password }) };
@@ -57,7 +57,7 @@ function Form({ mail, onChanged, onClose }) {
     html`<${Text} label=${t(`alerts.${key}`)} value=${state[name]} maxlength="2000" onInput=${(value) => change({ [name]: value })} error=${of(name)} ...${more} />`;
   const test = async () => {
     saving.clear();
-    const { ok, result } = await testing.run(async () => post("/alerts/test", told(state)));
+    const { ok, result } = await testing.run(async () => post("/alerts/test", bodyOf(state)));
     setTested(ok ? result : null);
   };
   /** @param {Event} event */
@@ -65,7 +65,7 @@ function Form({ mail, onChanged, onClose }) {
     event.preventDefault();
     testing.clear();
     const { ok, error: fault } = await saving.run(async () => {
-      await put("/alerts/mail", { ...told(state), was });
+      await put("/alerts/mail", { ...bodyOf(state), was });
       await onChanged();
     });
     if (ok) onClose();

@@ -25,7 +25,7 @@ export function Webhooks({ webhooks, mayChange, onChanged }) {
   const [asked, setAsked] = useState(
     /** @type {{ what: "add" } | { what: "made", made: Api.MadeWebhook } | { what: "remove", hook: Api.Webhook } | null} */ (null),
   );
-  const [told, setTold] = useState(/** @type {string | null} */ (null));
+  const [accepted, setAccepted] = useState(/** @type {string | null} */ (null));
   const action = useAction();
   const close = () => setAsked(null);
   const done = async () => {
@@ -39,14 +39,14 @@ export function Webhooks({ webhooks, mayChange, onChanged }) {
   };
   /** @param {Api.Webhook} hook */
   const test = async (hook) => {
-    setTold(null);
+    setAccepted(null);
     const { ok } = await action.run(() => post(`/alerts/webhooks/${hook.id}/test`, {}));
-    if (ok) setTold(hook.name);
+    if (ok) setAccepted(hook.name);
   };
   return html`<${Card} title=${t("alerts.webhooks")} actions=${mayChange && html`<${Button} icon="plus" onClick=${() => setAsked({ what: "add" })}>${t("alerts.add-webhook")}<//>`}>
     <p class="hint">${t("alerts.webhooks-hint")}</p>
     <${Fault} error=${action.error} />
-    ${told && html`<div role="status"><${Notice} level="done">${t("alerts.webhook-told", { name: told })}<//></div>`}
+    ${accepted && html`<div role="status"><${Notice} level="done">${t("alerts.webhook-accepted", { name: accepted })}<//></div>`}
     ${
       webhooks.length > 0 &&
       html`<ul class="rows">${webhooks.map(

@@ -1,4 +1,4 @@
-// Usage Alerts: who is told of what, how, and what was told.
+// Usage Alerts: who gets which alerts, how, and what was sent.
 import { html } from "../lib.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";

@@ -9,7 +9,7 @@
  * @typedef {{
  *   custom: string, note: string, items: { id: number, cap: number | null }[], manualOrder: boolean, validation: Record<string, string[]>,
  *   password?: string | null, isDefault?: boolean
- * }} Told
+ * }} CodeBody
  * @typedef {(changes: Partial<CodeState>) => void} Change
  */
 import { patch, post } from "../api.js";
@@ -58,13 +58,13 @@ function start(code, organizations) {
   };
 }
 
-// What the server is told; throws what is wrong as far as a page can see it.
+// What is sent to the server; throws errors that a page can detect.
 /**
  * @param {CodeState} state
  * @param {boolean} isNew
- * @returns {Told}
+ * @returns {CodeBody}
  */
-function told(state, isNew) {
+function bodyOf(state, isNew) {
   const caps = state.items.map(({ id, cap }) => {
     const text = cap.trim();
     if (text && !/^\d{1,12}$/.test(text)) throw { code: "bad-cap", field: "items", sentence: t("codes.bad-cap") };
@@ -83,20 +83,20 @@ function told(state, isNew) {
   };
 }
 
-// What was changed of a code: its lists of bindings each for itself, a password always anew.
+// What was changed in a code: each list of bindings separately, a password always.
 /**
  * @param {Api.Code} code
  * @param {CodeState} state
  */
 function changed(code, state) {
-  /** @param {Told} body */
+  /** @param {CodeBody} body */
   const flat = (body) => {
     const { validation, password, ...rest } = body;
     return { ...rest, ...validation };
   };
-  const body = told(state, false);
+  const body = bodyOf(state, false);
   const read = { ...code, ...code.validation, items: code.items.map(({ id, cap }) => ({ id, cap })) };
-  const found = changes(read, flat(told(start(code, []), false)), flat(body)) ?? { new: {}, was: {} };
+  const found = changes(read, flat(bodyOf(start(code, []), false)), flat(body)) ?? { new: {}, was: {} };
   /** @param {Record<string, unknown>} fields */
   const nested = (fields) => {
     const lists = LISTS.map(([name]) => String(name)).filter((name) => name in fields);
@@ -148,7 +148,7 @@ export function CodeForm({ code, items, onClose, onSaved, onOutrun }) {
   /** @param {Partial<typeof state>} changes */
   const change = (changes) => setState((before) => ({ ...before, ...changes }));
   const save = async () => {
-    if (!code) return post("/handshakes", { organizationId: state.organization, ...told(state, true) });
+    if (!code) return post("/handshakes", { organizationId: state.organization, ...bodyOf(state, true) });
     const body = changed(code, state);
     return body && patch(`/handshakes/%23${code.id}`, body);
   };

@@ -109,7 +109,7 @@ function Confirm({ asked, onClose, onDone }) {
     <p><strong><${Sent}>${code.name}<//></strong></p><//>`;
 }
 
-// What to do next depends on whether there are licenses, of which an import may have made no code.
+// What to do next depends on whether there are licenses: an import may have made no code.
 /** @param {{ add: false | (() => void) }} props */
 function NoCodes({ add }) {
   const status = useLoad("/status");
@@ -124,12 +124,12 @@ export function Codes({ query, mayChange }) {
   const codes = useList("/handshakes", { sort: "name", fixed: { keys: true }, q: query.code ?? "" });
   const urls = useLoad("/server-urls");
   const [asked, setAsked] = useState(/** @type {{ what: What, code: Api.Code | null, items: Api.Item[] } | null} */ (null));
-  const [told, setTold] = useState(/** @type {Api.Notice[]} */ ([]));
+  const [notices, setNotices] = useState(/** @type {Api.Notice[]} */ ([]));
   const close = () => setAsked(null);
   /** @param {{ notices?: Api.Notice[] } | null} [saved] */
   const done = async (saved) => {
     await codes.reload();
-    setTold(saved?.notices ?? []);
+    setNotices(saved?.notices ?? []);
     close();
   };
   /** @type {Act} */
@@ -145,7 +145,7 @@ export function Codes({ query, mayChange }) {
     <${Button} kind="primary" icon="plus" onClick=${() => act("add")}>${t("codes.add")}<//>`;
   return html`<${Page} title=${t("nav.handshake-codes")} lead=${t("codes.lead")} actions=${actions}>
     ${warning && html`<${Notice} level="warning">${warning} ${mayChange && html`<button type="button" class="link" onClick=${() => act("urls")}>${t("urls.set")}</button>`}<//>`}
-    <div role="status">${told.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}</div>
+    <div role="status">${notices.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}</div>
     <${Card}>
       ${loaded(
         codes,

@@ -90,14 +90,14 @@ const columns = (now) => [
   { label: t("devices.clone"), render: (device) => html`<${Clone} clone=${device.clone} />` },
 ];
 
-// Which devices look alike is asked by the address, so that "back" leads to the list from before.
+// Which devices look alike is part of the address, so that "back" leads to the previous list.
 /** @param {Ui.Page} props */
 export function Devices(props) {
   const query = read(props.query);
   return html`<${List} key=${query.alike ?? ""} ...${props} query=${query} />`;
 }
 
-// What the address says, without an item or a device that is none.
+// What the address says, without an invalid item or device.
 /**
  * @param {Ui.Query} query
  * @returns {Ui.Query}

@@ -8,7 +8,7 @@ import { Icon } from "../parts/icon.js";
 import { link } from "../route.js";
 
 const DAY_MS = 86_400_000;
-// Where an administrator goes to mend a thing.
+// Where an administrator goes to fix a problem.
 const MENDED_AT = {
   "item-": "license-items",
   "quota-": "license-items",

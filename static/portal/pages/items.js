@@ -60,7 +60,7 @@ function Detail({ item, onArchive }) {
     }`;
 }
 
-// Asks before a license is archived, with what that ends.
+// Asks before a license is archived, showing what that ends.
 /** @param {{ item: Api.Item, onClose: () => void, onDone: () => void }} props */
 function Archive({ item, onClose, onDone }) {
   const named = { licenseId: item.licenseId, organizationId: item.organizationId };

@@ -1,4 +1,4 @@
-// Security: the own password, sessions, other users, API tokens.
+// Security: the user's own password, sessions, other users, API tokens.
 import { patch, post, remove } from "../api.js";
 import { changes } from "../changes.js";
 import { t, time } from "../i18n.js";

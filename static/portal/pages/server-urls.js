@@ -1,4 +1,4 @@
-// Set Server URL: the addresses of the main and the standby server that stand in every license key.
+// Set Server URL: the addresses of the main and the standby server in every license key.
 import { put } from "../api.js";
 import { changes } from "../changes.js";
 import { hasWords, t } from "../i18n.js";
@@ -8,7 +8,7 @@ import { FormDialog } from "../parts/dialog.js";
 
 export const LOCAL = /^https?:\/\/(localhost|[^/]*\.localhost|127\.[\d.]+|0\.0\.0\.0|\[::1?\])(:\d+)?(\/|$)/i;
 
-// What is wrong with the addresses that license keys hold now, in words; null when nothing is.
+// What is wrong with the addresses in license keys, as text; null if nothing is.
 /** @param {Api.ServerUrls} urls */
 export const urlWarning = ({ notices }) => {
   const key = notices.length ? `urls.now-${notices[0]}` : "";

@@ -98,13 +98,13 @@ function SignInForm({ user = "admin", onDone }) {
   </form>`;
 }
 
-// `fault` is what the server said of a sign-in link in the address.
+// `fault` is the server's answer to a sign-in link in the address.
 /** @param {{ fault?: Ui.Fault | null, onDone: (account: Api.Account) => void, preferences: Ui.Drawn }} props */
 export function SignIn({ fault = null, onDone, preferences }) {
   return html`<${Front} title=${t("signin.title")} preferences=${preferences}><${Fault} error=${fault} /><${SignInForm} onDone=${onDone} /><//>`;
 }
 
-// Over the page that was open: what was typed there stays.
+// Shown over the open page: what was typed there stays.
 /** @param {{ user: string, code: string, onDone: (account: Api.Account) => void }} props */
 export function SignInAgain({ user, code, onDone }) {
   if (code === "set-up-needed") {

@@ -28,7 +28,7 @@ function HowTo({ url }) {
     </ol><//>`;
 }
 
-// promoted, and no new standby met since
+// promoted, and no contact with a new standby since
 /** @param {Api.Pair} pair */
 const alone = (pair) => pair.promoted && pair.peer.serverUuid === null;
 /** @param {number | null} value */

@@ -12,14 +12,14 @@ import { Groups } from "./stats-table.js";
 
 const PRESETS = ["7", "30", "90", "all", "range"];
 
-// What the address of the page says, without days that are none.
+// What the address of the page says, without invalid days.
 /**
  * @param {Ui.Query} query
  * @returns {Ui.Query}
  */
 export const read = (query) => Object.fromEntries(Object.entries(query).filter(([name, value]) => !["day", "from", "to"].includes(name) || isDay(value ?? "")));
 
-// What the API is asked, from what was read.
+// The query of the API, from what was read.
 /**
  * @param {Ui.Query} query
  * @returns {Ui.Subject & { from?: string, to?: string, days?: string }}
@@ -93,7 +93,7 @@ export function Statistics({ query: given }) {
   const shownDay = query.day ?? day ?? found.data?.today;
   /** @param {string} name */
   const pick = (name) => {
-    if (!isDay(name)) return; // before 1970, or of five digits
+    if (!isDay(name)) return; // before 1970, or a year of five digits
     setDay(name);
     change({ day: name });
   };

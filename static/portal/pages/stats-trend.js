@@ -15,7 +15,7 @@ const METRICS = ["units", "devices", "concurrent"];
 const SPLITS = ["types", "together", "running"];
 const MOST_DAYS = 4000;
 
-// Every day of the period, those without anything too.
+// Every day of the period, including empty ones.
 /**
  * @param {Api.Overview} data
  * @returns {Day[]}

@@ -14,7 +14,7 @@ export const sum = (units) => Object.values(units).reduce((total, n) => total + 
  */
 export const unitsOf = (units, name) => (Object.hasOwn(units, name) ? units[name] : 0);
 
-// [[name, units]], as many as there are colors; names beyond those of `order` come at its end.
+// [[name, units]], as many as there are colors; names not in `order` come at its end.
 /**
  * @param {Api.Units} units
  * @param {string[]} order
@@ -29,7 +29,7 @@ export function parts(units, order) {
   return [...names.slice(0, SHOWN).map(part), [t("stats.others", { n: names.length - SHOWN }), rest]];
 }
 
-// One series a type, over the lines of days or hours.
+// One series per type, over the lines of days or hours.
 /**
  * @param {{ units: Api.Units }[]} lines
  * @param {string[]} order

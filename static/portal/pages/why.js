@@ -6,9 +6,9 @@ import { Card, Empty, loaded, Page, Pill, Select, Sent } from "../parts/basics.j
 import { Pager, Search, Table } from "../parts/table.js";
 import { link } from "../route.js";
 
-// Of 100, 130, 140, 144 and 150 nothing is kept (docs/design/authorizing.md, Kept for Why?).
+// 100, 130, 140, 144 and 150 are not kept (docs/design/authorizing.md, Kept for Why?).
 const CODES = [101, 102, 103, 104, 106, 107, 108, 109, 111, 112, 113, 114, 115, 120, 121, 122, 123, 124, 141, 151];
-// What to do about a refusal: where a quota is used up that depends on what the item counts.
+// What to do about a refusal: if a quota is used up, that depends on what the item counts.
 /** @type {Record<string, string>} */
 const COUNTED = { scan: "units", page: "units", concurrentDevice: "concurrent", concurrentInstance: "concurrent" };
 /**

@@ -44,7 +44,7 @@ export function Loading() {
   return html`<div class="loading" role="status"><span class="spinner"></span>${t("common.loading")}</div>`;
 }
 
-// What was loaded, or why not yet. A function, no component: so the type of the data reaches `draw`.
+// What was loaded, or why not yet. A function, not a component, so that the type of the data reaches `draw`.
 /**
  * @template T
  * @param {Ui.Load<T>} of
@@ -83,13 +83,13 @@ async function copyText(text, field) {
   }
   field.focus();
   field.select();
-  return document.execCommand("copy"); // the only way from a page that was opened by plain http
+  return document.execCommand("copy"); // the only way on a page that was opened over plain http
 }
 
 const COPIED_MS = 2500,
   WARNED_MS = 12000;
 
-// A value in a field that can be selected, with a button that copies it; `warning` is said once it is copied.
+// A value in a field that can be selected, with a button that copies it; `warning` is shown once it is copied.
 /** @param {{ value: string, label: string, warning?: string | null }} props */
 export function Copyable({ value, label, warning = null }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
@@ -111,7 +111,7 @@ export function Copyable({ value, label, warning = null }) {
   </div>`;
 }
 
-// How much of a quota is used, as a bar with its figures beside it.
+// How much of a quota is used, as a bar with its figures next to it.
 /** @param {{ used: number, quota: number, text: Ui.Drawn }} props */
 export function UsedBar({ used, quota, text }) {
   const share = quota ? used / quota : used ? 1 : 0;
@@ -168,6 +168,6 @@ export function ChargeWay({ way }) {
   return html`<span title=${hasWords(`way-hint.${way}`) ? t(`way-hint.${way}`) : undefined}>${wordFor(`way.${way}`, way)}</span>`;
 }
 
-// A text that a client or a vendor sent: shown as it is, and unable to turn what stands beside it around.
+// A text that a client or a vendor sent: shown as it is, and unable to change the direction of the text around it.
 /** @param {{ mono?: boolean, children?: Ui.Drawn }} props */
 export const Sent = ({ children, mono = false }) => html`<bdi class=${mono ? "mono" : ""}>${children}</bdi>`;

@@ -1,5 +1,5 @@
-// The one place that knows Chart.js: loaded when a page first draws a chart. A canvas says nothing to a screen reader,
-// so every chart has a label and its figures in a table beside it.
+// The only file that uses Chart.js, loaded when a page first draws a chart. Screen readers cannot read a canvas, so
+// every chart has a label and its figures in a table next to it.
 /**
  * @typedef {{ type: string, data: object, options: Record<string, unknown> }} Config
  * @typedef {{ destroy: () => void }} Drawing
@@ -56,7 +56,7 @@ function Canvas({ label, config, height, onPick }) {
   useEffect(() => {
     let gone = false;
     library().then((Chart) => {
-      if (gone || !Chart || !canvas.current) return; // without the library the table beside the chart has the figures
+      if (gone || !Chart || !canvas.current) return; // without the library the table next to the chart has the figures
       Chart.defaults.color = cssValue("--ink-soft");
       Chart.defaults.borderColor = cssValue("--line");
       Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
@@ -98,7 +98,7 @@ export function Doughnut({ label, parts }) {
   return html`<${Canvas} label=${label} config=${config} height=${150} />`;
 }
 
-// Bars over `labels`, one set of bars a series; `line` draws lines instead.
+// Bars over `labels`, one set of bars per series; `line` draws lines instead.
 /** @param {{ label: string, labels: string[], series: Ui.Part[], line?: boolean, height?: number, onPick?: (index: number) => void }} props */
 export function Trend({ label, labels, series, line = false, height = 260, onPick }) {
   const key = JSON.stringify([labels, series, line]);
@@ -134,7 +134,7 @@ export function Trend({ label, labels, series, line = false, height = 260, onPic
   return html`<${Canvas} label=${label} config=${config} height=${height} onPick=${onPick} />`;
 }
 
-// The same function as long as what it draws is the same, so that a chart is not made anew for nothing.
+// The same function as long as what it draws is the same, so that a chart is not redrawn needlessly.
 /**
  * @param {() => Config} make
  * @param {string} key

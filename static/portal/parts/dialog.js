@@ -28,9 +28,9 @@ export function Dialog({ title, onClose, wide = false, closable = true, children
   </dialog>`;
 }
 
-// A form in a dialog: `save` does the work and throws what is wrong; `onSaved` loads the page anew, then closes:
-// who opens the form again at once must not find, and save, what was there before. `onOutrun` loads it anew where another
-// changed the same meanwhile; the form stays, with what was typed.
+// A form in a dialog: `save` does the work and throws errors; `onSaved` reloads the page, then closes:
+// a user who reopens the form at once must not find, and save, the old values. `onOutrun` reloads it if another user
+// changed the same field meanwhile; the form stays, with what was typed.
 /**
  * @template T
  * @param {{

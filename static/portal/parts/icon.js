@@ -1,4 +1,4 @@
-// Our own line icons, 24 × 24; always beside words or a label, hence hidden from screen readers.
+// Our own line icons, 24 × 24; always next to a text or a label, hence hidden from screen readers.
 import { html } from "../lib.js";
 
 /** @type {Record<string, string>} */
@@ -49,6 +49,6 @@ export function Icon({ name, filled = false }) {
   return html`<svg class=${`icon${filled ? " icon-filled" : ""}`} viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>`;
 }
 
-// The product's mark, the same as the browser's tab shows; its name always stands beside it.
+// The product's mark, the same as the browser's tab shows; its name is always next to it.
 const MARK = new URL("../icon.svg", import.meta.url).href;
 export const Brand = () => html`<img class="brand-mark" src=${MARK} alt="" />`;

@@ -2,7 +2,7 @@
 /** @param {{ itemId: string, description: string, licenseId: string }} item */
 export const itemName = (item) => `${item.itemId} · ${item.description || item.licenseId}`;
 
-// The name of each thing, with its number beside it where others in the list are called so too.
+// The name of each thing, with its number if others in the list have the same name.
 /**
  * @template {{ id: number }} T
  * @param {T[]} things

@@ -1,4 +1,4 @@
-// Tables whose rows come searched, sorted and cut from the server.
+// Tables whose rows the server searches, sorts and pages.
 import { Fragment, html, useEffect, useId, useState } from "../lib.js";
 import { t } from "../i18n.js";
 import { Button } from "./basics.js";
@@ -19,7 +19,7 @@ function Head({ column, list }) {
     } /></button></th>`;
 }
 
-// `nameOf(row)` tells a screen reader which row it is. `columns`: {label, render(row), sort?, kind? = "num", "wide", "name" or "date"}; `expand(row)` gives what a row shows when it is opened.
+// `nameOf(row)` names the row for a screen reader. `columns`: {label, render(row), sort?, kind? = "num", "wide", "name" or "date"}; `expand(row)` gives what an opened row shows.
 /**
  * @template Row
  * @param {{
