@@ -1,4 +1,4 @@
-"""The driver of the Python client for `lts conformance`: a JSON object a line, answered by a line."""
+"""The driver of the Python client for `lts conformance`: each line is a JSON object and is answered with a line."""
 
 import json
 import sys

@@ -1,6 +1,6 @@
 """A command-line tool with a licensed feature: `python scanner.py LICENSE_KEY VENDOR_KEY [TEXT …]`.
 
-Its state lies in the user's folder, so that it works offline until its lease ends, and loses no count.
+Its state is in the user's folder, so that it works offline until its lease ends, and loses no count.
 """
 
 import sys
@@ -13,11 +13,11 @@ STATE = Path.home() / ".scanner"
 USAGE = """usage: scanner.py LICENSE_KEY VENDOR_KEY [TEXT …]
 
 LICENSE_KEY is the text from the portal's page Handshake Codes, VENDOR_KEY the vendor's public key. `lts sandbox`
-prints both to try with."""
+prints both for testing."""
 
 
 def scan(text: str) -> str:
-    """What the tool is for."""
+    """What the tool does."""
     return f"{len(text)} characters"
 
 

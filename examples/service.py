@@ -13,11 +13,11 @@ from flask import Flask, request
 
 from lts.client import Client, Refused, Unreachable
 
-USAGE = "Start it by: LICENSE_KEY=… VENDOR_KEY=… flask --app service run"
+USAGE = "Start it with: LICENSE_KEY=… VENDOR_KEY=… flask --app service run"
 
 
 def given(name: str) -> str:
-    """A setting from the environment; without it the service says how it is started, and ends."""
+    """A setting from the environment; without it the service prints how to start it, and ends."""
     if not os.environ.get(name):
         print(f"{name} is not set. {USAGE}", file=sys.stderr)
         sys.exit(2)

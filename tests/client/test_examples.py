@@ -35,7 +35,7 @@ def run(name: str, *words: str, folder: Path, stdin: int = subprocess.DEVNULL) -
 def test_an_example_called_the_wrong_way_says_the_right_one(name: str, words: list[str], tmp_path: Path) -> None:
     done = run(name, *words, folder=tmp_path)
     assert done.returncode == 2
-    assert any(begin in done.stderr for begin in ("usage: ", "Start it by: "))
+    assert any(begin in done.stderr for begin in ("usage: ", "Start it with: "))
     assert "Traceback" not in done.stderr
 
 
@@ -56,4 +56,4 @@ def test_the_service_without_its_settings_names_the_one_that_is_missing(tmp_path
     done = subprocess.run([sys.executable, "-c", code, str(EXAMPLES)], capture_output=True, encoding="utf-8", env=env,
                           cwd=tmp_path, timeout=60, check=False)  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr.startswith("LICENSE_KEY is not set. Start it by: ")
+    assert done.stderr.startswith("LICENSE_KEY is not set. Start it with: ")
