@@ -101,7 +101,7 @@ def test_an_empty_list_of_codes_says_what_to_do_first(site: Site, admin: Visitor
 @pytest.mark.parametrize(
     ("way", "advice"),
     [
-        ("scan", "Ask the vendor for more quota, or raise the code's cap where it has one."),
+        ("scan", "Ask the vendor for more quota, or raise the code's cap if it has one."),
         ("device", "Release seats on the Devices page, ask the vendor for more quota"),
         ("concurrentDevice", "Wait until other use ends, ask the vendor for more concurrent use"),
     ],
