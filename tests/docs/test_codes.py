@@ -80,7 +80,8 @@ def test_the_page_of_refusals_can_be_narrowed_to_every_code_that_is_kept() -> No
 
 def test_the_pages_and_the_portal_name_what_is_not_kept() -> None:
     design = section("design/authorizing.md", r"Kept for Why\?").partition("Not kept")[2]
-    library = (DOCS / "client.md").read_text(encoding="utf-8").partition("except for ")[2].partition(" on the portal")[0]
+    guide = (DOCS / "client.md").read_text(encoding="utf-8")
+    library = guide.partition("except for ")[2].partition(" on the portal")[0]
     said = [design.partition(".")[0], library, *[words(language)["why.none-hint"] for language in ("en", "zh")]]
     for text in said:
         assert set(map(int, re.findall(r"(?<!\d)\d{3}(?!\d)", text))) - {KEPT} == NOT_KEPT
