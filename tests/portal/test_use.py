@@ -74,10 +74,10 @@ def test_the_order_of_use_is_set_by_keyboard_by_buttons_and_by_drag(site: Site, 
         return order_of(site, code)
 
     def by_keyboard() -> None:
-        grip = page.get_by_role("button", name=f"{first[2]}, place 3 of 3")
+        grip = page.get_by_role("button", name=f"{first[2]}, position 3 of 3")
         grip.focus()
         page.keyboard.press("ArrowUp")
-        page.get_by_role("button", name=f"{first[2]}, place 2 of 3").wait_for()
+        page.get_by_role("button", name=f"{first[2]}, position 2 of 3").wait_for()
         page.keyboard.press("ArrowUp")
 
     assert edit(by_keyboard) == [first[2], first[0], first[1]]
