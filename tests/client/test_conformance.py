@@ -119,7 +119,7 @@ WRONG = {
     ),
     "drops what is ahead": (
         "client.py", "usage.QR is missing; it should be 1",
-        [('elif result.get("code") != 142:', "else:")],
+        [('elif result.get("code") != RefusalCode.SLOT_AHEAD:', "else:")],
     ),
     "trusts a clock that is set back": (
         "client.py", "ok is true, where false was expected",

@@ -132,7 +132,7 @@ FREEZE = """
 import sys, time
 from pathlib import Path
 from lts.background import watchdog
-watched = watchdog.Deadline(Path(sys.argv[1]), float(sys.argv[2]))
+watched = watchdog.ExitWatchdog(Path(sys.argv[1]), float(sys.argv[2]))
 watched.beat()
 if sys.argv[3] == "rest":
     watched.rest()

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,8 +85,9 @@ def test_from_nothing_to_counted_usage_with_a_running_server(folder: Path) -> No
         device = str(uuid4())
         common = ("--key", key, "--product", "reader", "--device", device, "--state", state)
         assert lts("authorize", *common).code == 0
-        assert "counted" in lts("report", *common, "--usage", "QR=7").out
-        assert "unchanged" in lts("report", *common, "--usage", "QR=7").out
+        slot = ("--slot", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        assert "counted" in lts("report", *common, "--usage", "QR=7", *slot).out
+        assert "unchanged" in lts("report", *common, "--usage", "QR=7", *slot).out
         assert lts("release", *common).code == 0
         assert url.startswith("http://127.0.0.1:")
         table = json.loads(lts("usage", "--code", "216998-100", "--format", "json", data=data).out)
