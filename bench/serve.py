@@ -48,7 +48,6 @@ class WithHello:
         self.is_page = app.is_page
         self.begin = app.begin
         self.parks = app.parks
-        self.settle = app.settle
         self.turns_away = app.turns_away
         self.most_bytes = app.most_bytes
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
@@ -24,8 +24,13 @@ from waitress.task import ErrorTask, WSGITask
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.httpd.requestparser import RequestParser
+from lts.service.core.pendingcall import PendingCall
 from lts.web import problems
+from lts.web.client.client_api import ClientAnswer
 from lts.web.problems import CORS
+
+if TYPE_CHECKING:
+    from lts.web.app import App
 
 log = logging.getLogger("lts.web")
 
@@ -60,14 +65,18 @@ class Task(_WSGITask):  # type: ignore[misc]  # see above
     """Header and body leave in one piece; an answer without a body does not end the connection."""
 
     wrote_header: bool
-    environ: dict[str, Any] | None
 
-    def get_environment(self) -> dict[str, Any]:
-        """See waitress; a request that was begun keeps the environ it was begun with."""
-        if self.environ is None:
-            self.environ = getattr(self.request, "begun", None)
-        environ: dict[str, Any] = super().get_environment()
-        return environ
+    def execute(self) -> None:
+        """See waitress; a call that has begun is finished without asking the application again."""
+        pending: PendingCall[ClientAnswer] | None = self.request.pending
+        if pending is None:
+            super().execute()
+            return
+        status, headers, body = pending.finish()
+        self.status = problems.status_line(status)
+        self.response_headers.extend(headers)
+        self.content_length = len(body)
+        self.write(body)
 
     def set_close_on_finish(self) -> None:
         """See waitress, which closes after every answer that has no Content-Length, as 204 never has."""
@@ -220,19 +229,11 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     def _flush_outbufs_below_high_watermark(self) -> None:
         """See waitress, which waits here until the client has read."""
 
-    def begin(self, application: Any) -> bool:
-        """Begin the request that waits, see lts.httpd.dispatch."""
+    def begin(self, application: App) -> PendingCall[ClientAnswer]:
+        """Begin the request that waits, see lts.httpd.dispatch; `service` finishes it."""
         request = self.requests[0]
-        environ = Task(self, request).get_environment()
-        takes_long: bool = application.begin(environ)
-        request.begun = environ
-        return takes_long
-
-    def settle(self, application: Any) -> None:
-        """Wait until what the begun request asked for is stored, see lts.httpd.dispatch."""
-        environ = getattr(self.requests[0], "begun", None)
-        if environ is not None:
-            application.settle(environ)
+        request.pending = pending = application.begin(Task(self, request).get_environment())
+        return pending
 
     def handle_read(self) -> None:
         if not self._drain_since:

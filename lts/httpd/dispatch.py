@@ -19,9 +19,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from lts.httpd.pool import Pool
+from lts.service.core.pendingcall import PendingCall
 
 if TYPE_CHECKING:
     from lts.web.app import App
+    from lts.web.client.client_api import ClientAnswer
 
 log = logging.getLogger("lts.web")
 GROUP = 64
@@ -107,18 +109,20 @@ class Dispatcher:
     def _begin(self, group: list[Any]) -> list[Any]:
         """Those that are to be answered here; what takes long goes on in the pool."""
         quick = []
+        last: PendingCall[ClientAnswer] | None = None
         for channel in group:
-            takes_long = False
+            pending: PendingCall[ClientAnswer] | None = None
             try:
-                takes_long = channel.begin(self._application)
+                pending = channel.begin(self._application)
             except Exception:
                 log.exception("a request could not begin; it is tried once more as a whole")
-            if takes_long:
+            if pending is not None and pending.takes_long:
                 self._pool.put(channel)
             else:
                 quick.append(channel)
-        if quick and self._application is not None and self._application.parks():
-            quick[-1].settle(self._application)
+                last = pending
+        if last is not None and self._application is not None and self._application.parks():
+            last.settle()
         return quick
 
     def _answer(self, group: list[Any]) -> None:

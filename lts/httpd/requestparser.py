@@ -13,6 +13,8 @@ from waitress.parser import HTTPRequestParser
 from lts.errors import LtsError, TooLarge
 from lts.httpd import headers
 from lts.httpd.framing import Chunks, Unreadable, check_arrived, check_header
+from lts.service.core.pendingcall import PendingCall
+from lts.web.client.client_api import ClientAnswer
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
 _Parser: Any = HTTPRequestParser
@@ -36,6 +38,8 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
     """Asked when a header is whole whose body is still to come: why the body is not even awaited."""
     most_bytes: Callable[[RequestParser], int] | None = None
     """Asked with it: how much a body may have."""
+    pending: PendingCall[ClientAnswer] | None = None
+    """The call that this request has begun, see lts.httpd.dispatch."""
     _most = 0
     _line_known = False
     _kept = 0

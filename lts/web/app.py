@@ -16,6 +16,7 @@ from lts.config import Config
 from lts.errors import AdminError, HttpError, LtsError, RefusalCode
 from lts.service.core import files
 from lts.service.core.context import Context
+from lts.service.core.pendingcall import PendingCall
 from lts.service.pair.node import Node
 from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.web import openapi, peer_api, problems, static_files
@@ -23,7 +24,7 @@ from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin import alerts_api, portal_api
 from lts.web.admin.jsonbody import SECRET_BYTES
 from lts.web.admin.signin import SAFE, SignIn, token_of
-from lts.web.client.client_api import AUTHORIZE, ClientApi
+from lts.web.client.client_api import AUTHORIZE, ClientAnswer, ClientApi
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 from lts.web.wsgi import Environ, StartResponse
@@ -92,17 +93,13 @@ class App:
         """A path as it stands in the routes, as `__call__` makes it."""
         return (_SLASHES.sub("/", path) if "//" in path else path).removeprefix(self._prefix)
 
-    def begin(self, environ: Environ) -> bool:
-        """Begin a client call; calling the application with the same environ finishes it. Whether that takes long."""
+    def begin(self, environ: Environ) -> PendingCall[ClientAnswer]:
+        """Begin a client call, one that `groups` says yes to."""
         return self._clients.begin(environ, environ["PATH_INFO"].removeprefix(self._prefix))
 
     def parks(self) -> bool:
         """Whether answers wait for the standby, so that the next group begins meanwhile."""
         return self._ctx.partner is not None and self._ctx.partner.in_step
-
-    def settle(self, environ: Environ) -> None:
-        """Wait until what a begun client call asked for is stored here."""
-        self._clients.settle(environ)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"

@@ -47,7 +47,7 @@ class Sandbox:
         self._situations = situations
         self._switch = "works"
         self._lock = threading.Lock()
-        for name in ("groups", "is_page", "begin", "parks", "settle", "turns_away", "most_bytes"):
+        for name in ("groups", "is_page", "begin", "parks", "turns_away", "most_bytes"):
             setattr(self, name, getattr(app, name))
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -21,7 +21,7 @@ def test_a_report_that_may_be_more_than_a_piece_is_worked_off_in_pieces(
     sent: list[Any] = [entry(slot_of(NOON) - n, {"QR": 1}) for n in range(entries)]
     begun = report.begin(server.ctx, lease, None, sent, NOON)
     assert [result.status for result in begun.finish().results] == ["counted"] * entries
-    assert (begun.in_pieces, server.used()) == (in_pieces, entries)
+    assert (begun.takes_long, server.used()) == (in_pieces, entries)
 
 
 @pytest.fixture

@@ -161,8 +161,9 @@ def test_a_report_is_judged_by_what_others_reported_since_its_first_try(server: 
     passing = report.begin(
         server.ctx, server.ctx.leases.verify(first), None, [entry(slot_of(NOON), {"QR": 1})], server.time.now
     )
+    assert passing.write is not None
     with pytest.raises(Exception, match=r"^$"):
-        passing.waiting.result()
+        passing.write.result()
     server.report(second, {"QR": 149})
     assert (passing.finish().lease, server.used()) == (None, 150)
     assert refused(lambda: server.authorize(code)) == 120

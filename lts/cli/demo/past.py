@@ -103,11 +103,11 @@ class Past:
         for player in players:
             request = _request(player)
             token = authorize.token_of(self._ctx, request.device, request.clone_token)
-            asked.append((player, request, authorize.begin(self._ctx, request, token, at)))
-        for player, request, waiting in asked:
+            asked.append((player, authorize.begin(self._ctx, request, token, at)))
+        for player, begun in asked:
             request_id.set(new_id())
             try:
-                done = authorize.finish(self._ctx, request, at, waiting)
+                done = begun.finish()
             except Refusal:
                 player.lease = None
             else:

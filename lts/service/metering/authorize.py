@@ -15,6 +15,7 @@ from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
 from lts.rules.seats import CONCURRENT_WAYS
 from lts.service.core.context import Context, request_id
+from lts.service.core.pendingcall import PendingCall
 from lts.service.core.refusals import NOT_KEPT, RefusedRequest
 from lts.service.metering import clones
 from lts.service.metering.itemuse import held_items, use_of
@@ -56,8 +57,7 @@ def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = 
 
     Raises Refusal with the codes of docs/design/authorizing.md, Refusal codes; a refused request changes nothing.
     """
-    token = token_of(ctx, request.device, request.clone_token)
-    return finish(ctx, request, now, begin(ctx, request, token, now, caller))
+    return begin(ctx, request, token_of(ctx, request.device, request.clone_token), now, caller).finish()
 
 
 def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneToken | None:
@@ -67,17 +67,16 @@ def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneTo
 
 def begin(
     ctx: Context, request: Request, token: clonetokens.CloneToken | None, now: int, caller: Caller | None = None
-) -> PendingWrite[StoredDecision]:
-    """Hand the decision to the writer without waiting; `finish` does the rest. `token` is `token_of` the request."""
-    item_now = ctx.clock.item_time(now)
-    return ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, caller))
-
-
-def finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[StoredDecision]) -> AuthorizeOutcome:
-    """Wait for the decision to be durable (on both servers, where the other is in step), then sign the lease.
-
-    Raises Refusal.
+) -> PendingCall[AuthorizeOutcome]:
+    """Hand the decision to the writer without waiting; to finish is to wait until it is durable (on both servers, where
+    the other is in step), then to sign the lease. `token` is `token_of` the request.
     """
+    item_now = ctx.clock.item_time(now)
+    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, caller))
+    return PendingCall(waiting, lambda: _finish(ctx, request, now, waiting))
+
+
+def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[StoredDecision]) -> AuthorizeOutcome:
     try:
         decided = waiting.result()
     except Refusal as refusal:

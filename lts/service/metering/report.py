@@ -17,6 +17,7 @@ from lts.rules.clonetokens import TokenStep
 from lts.rules.notices import ERROR, Notice
 from lts.rules.usage import BadEntry, Entry, Result
 from lts.service.core.context import Context
+from lts.service.core.pendingcall import PendingCall
 from lts.service.metering import goneon, newnames
 from lts.service.metering.authorize import (
     Promise,
@@ -76,14 +77,6 @@ class _Recorded(NamedTuple):
     """Of a report in pieces, the results of all its good entries."""
 
 
-class PendingReport(NamedTuple):
-    """A report in the writer's hands; `finish` waits for it and signs, `in_pieces` for one piece after the other."""
-
-    waiting: PendingWrite[Any]
-    finish: Callable[[], ReportOutcome]
-    in_pieces: bool = False
-
-
 def begin(
     ctx: Context,
     lease: Lease,
@@ -92,10 +85,10 @@ def begin(
     now: int,
     body: str = "",
     days: int | None = None,
-) -> PendingReport:
+) -> PendingCall[ReportOutcome]:
     """Hand the counts of a report under a verified lease to the writer (docs/design/charging.md, Reports): durable when
-    `finish` returns. `now` in UTC seconds, `body` the digest for the receipt (lts.protocol.Receipt), `days` how
-    many the entries are about, where the caller has counted them.
+    `finish` returns, which takes long for a report in pieces. `now` in UTC seconds, `body` the digest for the receipt
+    (lts.protocol.Receipt), `days` how many the entries are about, where the caller has counted them.
 
     Raises Malformed when no entry is good; `finish` NotVerified (141), CannotStore.
     """
@@ -106,11 +99,11 @@ def begin(
     good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
     if not workload.is_one_piece(len(good), len(lease.items), workload.days_of(entries) if days is None else days):
         pieces = _InPieces(ctx, lease, clone_token, good, now)
-        return PendingReport(
-            pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), True
+        return PendingCall(
+            pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), takes_long=True
         )
     waiting, result = _submit(ctx, lease, clone_token, good, now)
-    return PendingReport(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
+    return PendingCall(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
 
 
 def _submit(

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lts.config import Config
 from lts.crypto import b64url
@@ -24,11 +24,11 @@ from lts.rules.authorize import Request
 from lts.rules.likeness import Caller
 from lts.service.core import refusals
 from lts.service.core.context import Context, request_id
+from lts.service.core.pendingcall import PendingCall
 from lts.service.maintenance import attention
 from lts.service.metering import authorize, release, report
-from lts.service.metering.authorize import StoredDecision
+from lts.service.metering.authorize import AuthorizeOutcome
 from lts.service.metering.report import ReportOutcome
-from lts.store.writer import PendingWrite
 from lts.web import answers, messages, problems
 from lts.web.addresses import Addresses
 from lts.web.body import Sent, check_announced, read_body, receive
@@ -52,31 +52,19 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}\Z")
 _CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 
 
+class ClientAnswer(NamedTuple):
+    """What a client gets: HTTP status, headers, body."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
 class Route(NamedTuple):
     """A path's methods, and what answers with (status, body) from the WSGI environ and the client's address."""
 
     methods: tuple[str, ...]
     answer: Callable[[Environ, str], tuple[int, bytes]]
-
-
-class PendingCall(NamedTuple):
-    """A call in the writer's hands; `finish` waits for it and gives (status, body), for long where it `takes_long`.
-    Raises LtsError."""
-
-    waiting: PendingWrite[Any] | None
-    finish: Callable[[], tuple[int, bytes]]
-    takes_long: bool = False
-
-
-_BEGUN = "lts.begun"
-
-
-class TimedCall(NamedTuple):
-    """A call under way: its id and time of begin."""
-
-    identifier: str
-    since: float
-    call: PendingCall
 
 
 class _Counting(NamedTuple):
@@ -103,7 +91,7 @@ class ClientApi:
         self._metrics = metrics
         self._max_report = config.max_request_bytes
         post = ("POST", "OPTIONS")
-        self.begins: dict[str, Callable[[Environ, str], PendingCall]] = {
+        self.begins: dict[str, Callable[[Environ, str], PendingCall[tuple[int, bytes]]]] = {
             AUTHORIZE: self._authorize,
             "/api/v1/report": self._report,
         }
@@ -137,50 +125,61 @@ class ClientApi:
             return error
         return None
 
-    def begin(self, environ: Environ, path: str) -> bool:
-        """Begin a POST on a path of `begins`; calling the application with this environ finishes it. Whether that takes
-        long."""
+    def begin(self, environ: Environ, path: str) -> PendingCall[ClientAnswer]:
+        """Begin a POST on a path of `begins`. Whatever it is refused with is the answer that it finishes with."""
         identifier, since = problems.new_id(), time.perf_counter()
         token = request_id.set(identifier)
+        begun: PendingCall[tuple[int, bytes]]
         try:
-            call = self.begins[path](environ, self._addresses.client(environ))
+            begun = self.begins[path](environ, self._addresses.client(environ))
         except Exception as error:  # noqa: BLE001  # answered where every error is
-            call = PendingCall(None, partial(_raise, error))
+            begun = PendingCall(None, partial(_raise, error))
         finally:
             request_id.reset(token)
-        environ[_BEGUN] = TimedCall(identifier, since, call)
-        return call.takes_long
-
-    def settle(self, environ: Environ) -> None:
-        """Wait until what a begun call asked of the writer is durable here."""
-        begun: TimedCall = environ[_BEGUN]
-        if begun.call.waiting is not None:
-            begun.call.waiting.settle()
+        return begun.then(partial(self._finish, environ, path, identifier, since, begun.finish))
 
     def __call__(self, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
         """Answer a request on `path`, one of `routes`."""
-        route, method = self.routes[path], environ["REQUEST_METHOD"]
-        begun: TimedCall | None = environ.get(_BEGUN)
-        identifier, since = (begun.identifier, begun.since) if begun else (problems.new_id(), time.perf_counter())
+        identifier, since, method = problems.new_id(), time.perf_counter(), environ["REQUEST_METHOD"]
+        finish = partial(self._answer, environ, path)
+        usual = preflight(environ, self.routes[path].methods) if method == "OPTIONS" else None
+        status, headers, body = self._finish(environ, path, identifier, since, finish, usual)
+        start_response(problems.status_line(status), headers)
+        return [body] if body and method != "HEAD" else []
+
+    def _finish(
+        self,
+        environ: Environ,
+        path: str,
+        identifier: str,
+        since: float,
+        finish: Callable[[], tuple[int, bytes]],
+        headers: Headers | None = None,
+    ) -> ClientAnswer:
+        """The answer to a call of this id and time of begin: what `finish` gives, or why it is refused. `headers` are
+        those of a JSON answer unless others are named."""
         token = request_id.set(identifier)
         code: int | str = 500
         try:
-            if method == "OPTIONS":
-                code, body, headers = 204, b"", preflight(environ, route.methods)
-            elif method not in route.methods:
-                raise HttpError(405, "method", f"Use {route.methods[0]} here.")
-            else:
-                code, body = begun.call.finish() if begun else route.answer(environ, self._addresses.client(environ))
-                headers = _JSON if body else CORS
-            return _answer(start_response, int(code), body, headers, identifier, method)
+            code, body = finish()
+            return _whole(int(code), headers or (_JSON if body else CORS), body, identifier)
         except Exception as error:  # noqa: BLE001  # the edge: the last resort that becomes an answer
             code, status, body, extra = self._refused(error, identifier, path, environ)
             if status == 405:
-                extra = [*extra, ("Allow", ", ".join(route.methods))]
-            return _answer(start_response, status, body, [*_PROBLEM, *extra], identifier, method)
+                extra = [*extra, ("Allow", ", ".join(self.routes[path].methods))]
+            return _whole(status, [*_PROBLEM, *extra], body, identifier)
         finally:
             self._metrics.observe(path[8:], code, time.perf_counter() - since)
             request_id.reset(token)
+
+    def _answer(self, environ: Environ, path: str) -> tuple[int, bytes]:
+        """(status, body) of a request that was not begun ahead. Raises LtsError."""
+        methods, answer = self.routes[path]
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return 204, b""
+        if environ["REQUEST_METHOD"] not in methods:
+            raise HttpError(405, "method", f"Use {methods[0]} here.")
+        return answer(environ, self._addresses.client(environ))
 
     def _refused(
         self, error: Exception, identifier: str, path: str, environ: Environ
@@ -197,7 +196,7 @@ class ClientApi:
             self._ctx.refusals.keep(refusals.of_lease(path[8:], error, identifier, self._ctx.clock.now()))
         return code, status, body, extra
 
-    def _authorize(self, environ: Environ, address: str) -> PendingCall:
+    def _authorize(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
         self._ctx.check_serving()
         self._limits.check_address(address)
         with _Counting(self._count_refusal, address):
@@ -205,15 +204,15 @@ class ClientApi:
             token = authorize.token_of(self._ctx, request.device, request.clone_token)
             self._count_asking(request, environ, address, proven=token is not None)
         now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
-        waiting = authorize.begin(self._ctx, request, token, now, caller)
-        return PendingCall(waiting, lambda: self._authorized(request, address, now, waiting))
+        begun = authorize.begin(self._ctx, request, token, now, caller)
+        return begun.then(lambda: self._authorized(request, address, now, begun.finish))
 
     def _authorized(
-        self, request: Request, address: str, now: int, waiting: PendingWrite[StoredDecision]
+        self, request: Request, address: str, now: int, finish: Callable[[], AuthorizeOutcome]
     ) -> tuple[int, bytes]:
         try:
             with _Counting(self._count_refusal, address):
-                done = authorize.finish(self._ctx, request, now, waiting)
+                done = finish()
         except Refusal as refusal:
             odd = messages.oddities(request.handshake_code or request.organization_id or "")
             if refusal.code in (RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION) and odd:
@@ -236,7 +235,7 @@ class ClientApi:
             self._ctx.newcomers.note(address, code, self._ctx.clock.now())
             raise
 
-    def _report(self, environ: Environ, address: str) -> PendingCall:
+    def _report(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
         self._ctx.check_serving()
         with _Counting(self._count_refusal, address):
             received = receive(environ, self._max_report)
@@ -254,7 +253,7 @@ class ClientApi:
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest, days)
-        return PendingCall(begun.waiting, lambda: self._reported(begun.finish, address, now), begun.in_pieces)
+        return begun.then(lambda: self._reported(begun.finish, address, now))
 
     def _reported(self, finish: Callable[[], ReportOutcome], address: str, now: int) -> tuple[int, bytes]:
         with _Counting(self._count_refusal, address):
@@ -370,11 +369,8 @@ def preflight(environ: Environ, methods: tuple[str, ...]) -> Headers:
     ]
 
 
-def _answer(
-    start_response: StartResponse, status: int, body: bytes, headers: Headers, identifier: str, method: str
-) -> Iterable[bytes]:
+def _whole(status: int, headers: Headers, body: bytes, identifier: str) -> ClientAnswer:
     headers = [*headers, ("X-Request-Id", identifier)]
     if status != 204:
         headers.append(("Content-Length", str(len(body))))
-    start_response(problems.status_line(status), headers)
-    return [body] if body and method != "HEAD" else []
+    return ClientAnswer(status, headers, body)

@@ -1,0 +1,38 @@
+"""A call in two phases: it begins, which hands what it asks of the store to the writer, and finishes, which waits for
+that. So one commit serves a whole group of calls (docs/design/architecture.md, Two doors).
+
+One type takes it from the operation (lts.service.metering) through the handler (lts.web.client) to the dispatcher and
+the channel (lts.httpd).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from lts.store.writer import PendingWrite
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class PendingCall(Generic[T]):
+    """A call that has begun. `finish`, called once, waits until what it asked for is durable and gives its outcome, for
+    long where it `takes_long`; it raises what the call is refused with. `write` is the first thing that was asked of
+    the writer, None where the call failed before."""
+
+    __slots__ = ("finish", "takes_long", "write")
+
+    def __init__(self, write: PendingWrite[Any] | None, finish: Callable[[], T], takes_long: bool = False) -> None:
+        self.write = write
+        self.finish = finish
+        self.takes_long = takes_long
+
+    def settle(self) -> None:
+        """Wait until what was first asked of the writer is durable here, or has failed."""
+        if self.write is not None:
+            self.write.settle()
+
+    def then(self, finish: Callable[[], U]) -> PendingCall[U]:
+        """The same call for another layer, whose `finish` calls this one's."""
+        return PendingCall(self.write, finish, self.takes_long)
