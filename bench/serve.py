@@ -114,11 +114,11 @@ def _answer_lines(current: list[Server], ended: threading.Event) -> None:
 
 
 def _standing(current: list[Server]) -> dict[str, Any]:
-    node = current[0].ctx.partner if current else None
+    node = current[0].ctx.running.partner if current else None
     if not isinstance(node, Node):
         return {}
     return {
-        "status": node.ctx.status,
+        "status": node.ctx.running.status,
         "inStep": node.acknowledgments.in_step,
         "serial": sum(node.ctx.store.vector().values()),
     }

@@ -38,6 +38,7 @@ from lts.service.core.leases import Leases
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.pinned import Delegation, PinnedFile
 from lts.service.core.refusals import Refusals
+from lts.service.core.running import Running
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, folderstate, placing
@@ -93,7 +94,7 @@ def opened(
             yield Opened(ctx, folder, folder.new_token())
         finally:
             try:
-                if ctx.may_write:
+                if ctx.running.may_write:
                     ctx.refusals.flush(ctx.store, ctx.clock.now())
             except CannotStore as error:
                 log.warning("the last refusals were not counted: %s", error.detail)
@@ -153,7 +154,6 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         store=store,
         clock=own_clock,
         delegation=delegation,
-        identity=me,
         trust=trust,
         files=files,
         vault=vault,
@@ -161,8 +161,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         refusals=Refusals(refused),
         clone_key=vault.derive("chain tokens"),
         mark_key=vault.derive("device marks"),
-        public_url=config.url,
-        warnings=warnings,
+        running=Running(me, config.url, store.serial, warnings),
         keep_mark=partial(mark.keep, store.watermark),
     )
     ctx.leases.believe(PublicKey.from_x(key) for key in (*server_keys, *me.previous_keys))
@@ -170,7 +169,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     if lost := folderstate.lost_archives(path):
         warnings.append(Notice("archive-lost", folderstate.archive_words(path, lost), ERROR, {"name": lost[0]}))
     if len(config.servers) > 1:
-        ctx.partner = Node(ctx, pinned)
+        ctx.running.partner = Node(ctx, pinned)
     else:
         begin_feed(ctx)
         ctx.write_kept_events()
@@ -225,7 +224,7 @@ class Server:
         app.metrics.gauges["lts_http_connections"] = ("Open connections", lambda: self.listener.connections)
         self.url = config.own_url(self.listener.port)
         if config.public_url is None:
-            ctx.public_url = self.url
+            ctx.running.public_url = self.url
         opened_folder.folder.announce(self.url.rstrip("/"))
         self._jobs = Jobs(ctx)
         self._courier = Courier(ctx)
@@ -233,13 +232,13 @@ class Server:
         """Whether the server ended only to open its data folder anew, with a first copy in place."""
         self._leaving = False
         self._heartbeat: Heartbeat | None = None
-        if isinstance(ctx.partner, Node):
+        if isinstance(ctx.running.partner, Node):
             app.metrics.gauges["lts_pair_in_step"] = (
                 "1 while the other server takes this one's changes as they come",
-                lambda: int(ctx.partner is not None and ctx.partner.in_step),
+                lambda: int(ctx.running.partner is not None and ctx.running.partner.in_step),
             )
-            ctx.partner.reopen = self._end_to_reopen
-            self._heartbeat = Heartbeat(ctx.partner)
+            ctx.running.partner.reopen = self._end_to_reopen
+            self._heartbeat = Heartbeat(ctx.running.partner)
 
     def run(self) -> None:
         """Serve in this thread until `stop`."""

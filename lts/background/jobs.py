@@ -143,7 +143,7 @@ def keep_clock(ctx: Context) -> None:
 
 def flush_refusals(ctx: Context) -> None:
     """Write the counts of refused requests."""
-    if ctx.may_write:
+    if ctx.running.may_write:
         ctx.refusals.flush(ctx.store, ctx.clock.now())
 
 
@@ -160,7 +160,7 @@ def watch_delegation(ctx: Context) -> None:
 
 def sign_head(ctx: Context) -> None:
     """Sign the change feed's head once a day."""
-    if ctx.may_write:
+    if ctx.running.may_write:
         heads.sign_head(ctx, ctx.clock.now())
 
 
@@ -177,11 +177,11 @@ def archive(ctx: Context) -> None:
 def close_days(ctx: Context) -> None:
     """Keep only the sums of day rows too old for late reports; in a pair while both have everything, so that what the
     other one counted cannot come too late."""
-    if ctx.status == "serving" and (ctx.partner is None or ctx.partner.in_step):
+    if ctx.running.status == "serving" and (ctx.running.partner is None or ctx.running.partner.in_step):
         days.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
 
 
 def check_alerts(ctx: Context) -> None:
     """Look at what alerts watch, on the server that serves; the courier delivers what is news."""
-    if ctx.status == "serving" and ctx.may_write:
+    if ctx.running.status == "serving" and ctx.running.may_write:
         alerts.check(ctx, ctx.clock.now())

@@ -53,7 +53,9 @@ class App:
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         addresses = Addresses(config.trusted_proxies)
-        self._peer = PeerApi(PeerEndpoint(ctx.partner), addresses) if isinstance(ctx.partner, Node) else None
+        self._peer = (
+            PeerApi(PeerEndpoint(ctx.running.partner), addresses) if isinstance(ctx.running.partner, Node) else None
+        )
         self._ctx = ctx
         self._prefix = config.url_prefix
         self.metrics = Metrics(ctx)
@@ -99,7 +101,7 @@ class App:
 
     def parks(self) -> bool:
         """Whether answers wait for the standby, so that the next group begins meanwhile."""
-        return self._ctx.partner is not None and self._ctx.partner.in_step
+        return self._ctx.running.partner is not None and self._ctx.running.partner.in_step
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"

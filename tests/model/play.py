@@ -121,7 +121,7 @@ class Play(Weather):
         counted = {(codes[code] if code else None, what, day): n for code, what, day, n in tallies}
         same("answers by code, what, day", self.model.facts.tallies(), counted)
         for code in self.model.live_codes():
-            calls = self.server.lab.ctx.calls.of_last_hour(self.code_keys[code.number], self.model.now)
+            calls = self.server.lab.ctx.running.calls.of_last_hour(self.code_keys[code.number], self.model.now)
             same(
                 "failed and all of the last hour",
                 self.model.facts.last_hour(code.number, self.model.now, self.began),

@@ -172,14 +172,14 @@ def test_a_word_that_nobody_signed_ended_in_1970(certificates: tuple[str, ...]) 
     ("status", "words"), [("standby", "This is the standby server"), ("starting", "is starting"), ("x", "is starting")]
 )
 def test_who_does_not_serve_says_so_and_to_try_again_in_a_second(server: Lab, status: str, words: str) -> None:
-    server.ctx.check_serving()
-    server.ctx.check_in_charge()
-    server.ctx.status = status
+    server.ctx.running.check_serving()
+    server.ctx.running.check_in_charge()
+    server.ctx.running.status = status
     with pytest.raises(Refusal, match=words) as refused:
-        server.ctx.check_serving()
+        server.ctx.running.check_serving()
     assert (refused.value.code, refused.value.retry_after) == (100, 1)
     with pytest.raises(AdminError) as caught:
-        server.ctx.check_in_charge()
+        server.ctx.running.check_in_charge()
     assert (caught.value.code, caught.value.status) == ("not-in-charge", 409)
 
 

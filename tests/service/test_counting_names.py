@@ -86,7 +86,7 @@ def test_names_that_were_not_stored_take_no_room(server: Lab, few_names: None) -
         raise RuntimeError("after a change")
 
     def name_x(tx: Any) -> int | bytes:
-        return newnames.number(tx, server.ctx.today, "x", bytes(16), ("Vendor", "9"), NOON)
+        return newnames.number(tx, server.ctx.running.today, "x", bytes(16), ("Vendor", "9"), NOON)
 
     for _ in range(3):
         named = server.ctx.store.submit(name_x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -103,7 +104,7 @@ def test_time_that_elapsed_is_remembered_over_restarts_by_a_clock_that_is_set_ba
         kept = server.ctx.store
         clock = server.time.clock()
         clock.begin(kept.highest_time, kept.least_time)
-        server.ctx.clock = clock
+        server.ctx = replace(server.ctx, clock=clock)
     server.time.elapsed += 59
     assert server.ctx.clock.least_time(server.time.now) == begun - 7200 + 7 * 26 * 3600 + 59
     assert server.ctx.clock.item_time(server.time.now) == begun - 3600, "items end by the clock and the highest time"

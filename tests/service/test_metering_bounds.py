@@ -60,13 +60,13 @@ def test_what_is_kept_of_a_refused_request_is_short_and_holds_no_secret(server: 
     assert kept.asked["modules"] == [name[:100] for name in modules[:20]]
     assert (kept.asked["device"], kept.asked["version"]) == (DEVICE.lower(), "8")
     assert "geheim" not in str(kept)
-    assert server.ctx.calls.of_last_hour(1, NOON) == (1, 1)
+    assert server.ctx.running.calls.of_last_hour(1, NOON) == (1, 1)
     server.authorize(code)
-    assert server.ctx.calls.of_last_hour(1, NOON) == (1, 2)
+    assert server.ctx.running.calls.of_last_hour(1, NOON) == (1, 2)
     with pytest.raises(Refusal):
         server.authorize("nothing")
     assert server.ctx.refusals.latest()[0].handshake_code == "nothing"
-    assert server.ctx.calls.of_last_hour(1, NOON) == (1, 2)
+    assert server.ctx.running.calls.of_last_hour(1, NOON) == (1, 2)
 
 
 @pytest.mark.parametrize("way", ["device", "concurrentDevice"])
@@ -179,7 +179,7 @@ def test_a_refusal_before_any_item_names_the_code_that_was_meant(
     assert (kept.code, kept.handshake_code, kept.tried, kept.ways) == (caught.value.code, named, (), ())
     assert caught.value.code == (102 if named else 121)
     server.ctx.refusals.flush(server.ctx.store, NOON)
-    assert server.ctx.calls.of_last_hour(1, NOON) == ((1, 1) if named else None)
+    assert server.ctx.running.calls.of_last_hour(1, NOON) == ((1, 1) if named else None)
     found = usage.usage(server.ctx, code="216998-100", grouping="authorizations")
     assert found.rows == ({(TODAY, "102"): 1} if named else {})
     assert usage.usage(server.ctx, grouping="authorizations").total == 1, "counted, by whatever code"
@@ -192,7 +192,7 @@ def test_who_does_not_serve_neither_authorizes_nor_counts_nor_takes_back(
     monkeypatch.setattr(workload, "DAY", 5)
     server.load(item("one", "device", 5))
     lease = server.authorize(device=DEVICE).lease
-    serial, server.ctx.status = server.ctx.store.serial, "standby"
+    serial, server.ctx.running.status = server.ctx.store.serial, "standby"
     many = [entry(slot_of(NOON) - 2 * n, {f"t{n % 3}": 1}) for n in range(6)]
     calls: list[Callable[[], object]] = [
         server.authorize, lambda: server.report(lease, {"QR": 1}), lambda: server.report_many(lease, list(many)),
@@ -275,7 +275,7 @@ def test_a_report_that_the_other_clock_would_have_let_in_is_told_of(
     server.load(item("one"))
     lease = server.authorize(device=DEVICE).lease
     partner = SimpleNamespace(clock_gap=gap, ahead=0, settled=True, check=lambda: None, confirm=lambda _: "both")
-    server.ctx.partner = partner
+    server.ctx.running.partner = partner
     server.report_many(lease, [entry(slot, {"QR": 1}) for slot in (slot_of(NOON), *slots)])
     assert partner.ahead == ahead
 
@@ -322,7 +322,7 @@ def test_an_authorization_waits_until_the_other_server_has_it(server: Lab) -> No
     server.load(item("one", "device", 5))
     found: list[int] = []
     partner = SimpleNamespace(settled=True, clock_gap=0, ahead=0, check=lambda: None, confirm=found.append)
-    server.ctx.partner = partner
+    server.ctx.running.partner = partner
     lease = server.authorize(device=DEVICE).lease
     release.release(server.ctx, lease, NOON)
     assert found == [server.ctx.store.serial - 1, server.ctx.store.serial]

@@ -38,7 +38,8 @@ def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activ
         assert here.ctx.identity.uuid != old.uuid
         assert here.ctx.identity.key.kid != old.key.kid
         assert any(
-            old.uuid in warning.detail and here.ctx.identity.uuid in warning.detail for warning in here.ctx.warnings
+            old.uuid in warning.detail and here.ctx.identity.uuid in warning.detail
+            for warning in here.ctx.running.warnings
         )
         with pytest.raises(Refusal) as caught:
             moved.authorize()
@@ -137,11 +138,11 @@ def test_an_old_database_put_back_shows_by_a_lease_it_never_gave(tmp_path: Path)
     shutil.rmtree(tmp_path / "data")
     shutil.copytree(tmp_path / "old", tmp_path / "data")
     with lab(tmp_path, time, vendor) as server:
-        assert not server.ctx.warnings
+        assert not server.ctx.running.warnings
         assert server.report(lease, {"QR": 3}).results[0].status == "counted"
         server.report(lease, {"QR": 3})
-        assert [w for w in server.ctx.warnings if "old copy" in w.detail] == server.ctx.warnings
-        assert len(server.ctx.warnings) == 1
+        assert [w for w in server.ctx.running.warnings if "old copy" in w.detail] == server.ctx.running.warnings
+        assert len(server.ctx.running.warnings) == 1
         assert server.used() == 3
 
 
@@ -187,10 +188,10 @@ def test_a_promoted_standby_made_a_single_server_still_says_how_long_it_may_auth
     assert "pair-delegation-promoted" not in told()
     held = Delegation(MAIN_UUID, (), server.time.now + 7200)
     known = server.ctx.identity
-    server.ctx.identity = replace(known, uuid=held.main_uuid)
+    server.ctx.running.identity = replace(known, uuid=held.main_uuid)
     bound = server.vendor.file(server.ctx, item())
-    server.ctx.identity = known
-    monkeypatch.setattr(server.ctx, "delegation", lambda: held)
+    server.ctx.running.identity = known
+    server.ctx = replace(server.ctx, delegation=lambda: held)
     licenses.import_license(server.ctx, bound, Choice(), "admin", server.time.now)
     assert "pair-delegation-promoted" in told()
     [notice] = [one for one in attention.notices(server.ctx, server.time.now) if "delegation" in one.code]

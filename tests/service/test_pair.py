@@ -55,7 +55,7 @@ def test_a_standby_that_never_was_in_step_does_not_take_over(tmp_path: Path) -> 
     duet = Duet(tmp_path)
     duet.standby.open()
     duet.run(60)
-    assert duet.standby.server.ctx.status == "standby"
+    assert duet.standby.server.ctx.running.status == "standby"
     duet.close()
 
 
@@ -80,7 +80,7 @@ def test_a_process_that_stood_still_asks_before_it_answers(duet: Duet) -> None:
     assert duet.standby.answers()
     assert refused(duet.main.server.report, lease, {"QR": 1}) == 100
     duet.main.beat()
-    assert duet.main.server.ctx.status == "starting"
+    assert duet.main.server.ctx.running.status == "starting"
     duet.settle()
     assert duet.main.answers()
     assert not duet.standby.answers()
@@ -115,8 +115,8 @@ def test_what_is_imported_at_the_acting_standby_is_on_the_main_afterwards(duet: 
 
 def test_the_server_that_does_not_serve_takes_no_settings(duet: Duet) -> None:
     with pytest.raises(AdminError, match="make changes on the one"):
-        duet.standby.server.ctx.check_in_charge()
-    duet.main.server.ctx.check_in_charge()
+        duet.standby.server.ctx.running.check_in_charge()
+    duet.main.server.ctx.running.check_in_charge()
 
 
 # trust

@@ -76,7 +76,7 @@ def test_a_poll_says_how_long_it_waits_and_how_much_it_takes(duet: Duet, waits: 
     poll, _ = main.ask()
     assert (poll.wait, poll.limit) == (0.0, 5000)
     assert waits == [2.0, 2.0]
-    assert duet.main.node.ctx.status == SERVING
+    assert duet.main.node.ctx.running.status == SERVING
 
 
 def test_an_answer_is_held_back_for_five_seconds_at_most_and_only_without_news(duet: Duet, waits: list[float]) -> None:
@@ -277,7 +277,7 @@ def test_a_main_that_can_store_nothing_asks_in_time_and_again_after_five_seconds
         troubled[0] = length
         handing.look()
         assert len(asked) == number, (later, length)
-        assert (node.ctx.status == SERVING) is serves
+        assert (node.ctx.running.status == SERVING) is serves
     assert set(asked) == {"cannot-store"}
     node.ctx.store.writer.faulty = False
 

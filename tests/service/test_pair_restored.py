@@ -251,7 +251,7 @@ def test_a_promoted_server_from_before_its_promotion_is_the_main_of_its_new_stan
     if duet.standby.node.pinned.now.offered:
         duet.standby.node.approve(fingerprint(duet.main.server.ctx.identity.key.kid))
     duet.run(20)
-    assert duet.main.server.ctx.status == "standby"
+    assert duet.main.server.ctx.running.status == "standby"
     duet.standby.server.authorize(None, DEVICE)
     duet.run(5)
     duet.standby.close()

@@ -91,7 +91,7 @@ def test_an_answer_that_another_key_signed_is_no_answer_but_a_sign_of_life(duet:
         duet.forward(0.5)
         duet.standby.beat()
         duet.standby.follower.step()
-    assert duet.standby.server.ctx.status == "standby"
+    assert duet.standby.server.ctx.running.status == "standby"
     assert "peer-signature" in duet.standby.node.peer.faults
 
 
@@ -173,7 +173,7 @@ def test_two_servers_of_one_role_are_told_so(duet: Duet, role: str, monkeypatch:
     for player in duet.players:
         assert "peer-roles" in player.node.peer.faults or "peer-stopped" in player.node.peer.faults
     other = duet.standby if first else duet.main
-    assert other.server.ctx.status != SERVING or first
+    assert other.server.ctx.running.status != SERVING or first
 
 
 def test_a_url_that_leads_to_the_server_itself_is_named(duet: Duet) -> None:

@@ -69,7 +69,7 @@ def test_a_hash_of_an_earlier_version_goes_on_and_is_renewed_by_the_next_sign_in
 def test_a_server_that_does_not_serve_renews_nothing(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(server, monkeypatch)
     before = stored(server)
-    server.ctx.status = "standby"
+    server.ctx.running.status = "standby"
     accounts.renew_hash(server.ctx, "admin", PASSWORD, NOW)
     assert stored(server) == before
 

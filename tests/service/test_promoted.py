@@ -103,7 +103,7 @@ def comes_into_step(duet: Duet) -> bool:
     main, other = duet.standby, duet.main
     return (
         main.answers()
-        and other.server.ctx.status == "standby"
+        and other.server.ctx.running.status == "standby"
         and main.node.acknowledgments.in_step
         and picture(main.server) == picture(other.server)
     )
@@ -222,7 +222,7 @@ def test_with_servers_as_before_a_stranger_at_the_old_address_gets_nothing_until
     restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
     duet.run(20)
     assert duet.standby.answers()
-    assert duet.main.server.ctx.status == "standby"
+    assert duet.main.server.ctx.running.status == "standby"
     assert "peer-new-standby" in told(duet.standby)
     assert "waits for an approval" in duet.main.node.peer.faults["peer-not-approved"]
     with pytest.raises(AdminError, match="in whose place this server was promoted"):

@@ -31,7 +31,7 @@ def lease(server: Lab) -> Lease:
     lease = server.ctx.leases.verify(server.authorize().lease)
     while server.ctx.store.serial < 20:
         server.ctx.note_event("test-event", {})
-    server.ctx.found_serial = 4
+    server.ctx.running.found_serial = 4
     return lease
 
 
@@ -47,7 +47,7 @@ def test_of_places_since_the_start_each_eighth_is_looked_at_and_all_before(serve
     assert found == [1, 2, 3, 4, 8, 16, 21, 22]
     assert reached(server, lease, serial=21, head=None) == 20, "a place that the feed has not"
     assert reached(server, lease, serial=8, head=None) is None, "of LTS 0.1.0, which names no head"
-    server.ctx.found_serial = lease.serial
+    server.ctx.running.found_serial = lease.serial
     assert reached(server, lease) is None, "it is there as it was"
     assert reached(server, lease, head="00000000") == 20
 

@@ -128,10 +128,10 @@ def test_who_is_promoted_does_not_give_way(duet: Duet, monkeypatch: pytest.Monke
         monkeypatch.setattr(duet.standby.endpoint._sessions, "hear", lambda *of: None)
         duet.standby.endpoint._give_way("", peermessages.encode(StateAnswer(main.state())))
     else:
-        main.ctx.status = rules.SERVING
+        main.ctx.running.status = rules.SERVING
         node.heard(main.state())
     assert sides[0].told is None
-    assert (node.role, node.ctx.status) == (rules.MAIN, rules.SERVING)
+    assert (node.role, node.ctx.running.status) == (rules.MAIN, rules.SERVING)
 
 
 def test_who_was_retired_serves_no_more_whatever_comes_then(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:

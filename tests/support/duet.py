@@ -167,8 +167,8 @@ class Player:
     @property
     def node(self) -> Node:
         """The open server's place in the pair."""
-        assert isinstance(self.server.ctx.partner, Node)
-        return self.server.ctx.partner
+        assert isinstance(self.server.ctx.running.partner, Node)
+        return self.server.ctx.running.partner
 
     def _pump(self) -> None:
         """The other server's next request comes in, twice: it takes what is new, then says that it has."""
@@ -231,7 +231,7 @@ class Player:
         if self.lab is None:
             return False
         try:
-            self.lab.ctx.check_serving()
+            self.lab.ctx.running.check_serving()
         except Exception:  # noqa: BLE001  # a refusal, whichever
             return False
         return True
@@ -312,7 +312,7 @@ class Duet:
             return False
         return (
             main.answers()
-            and standby.lab.ctx.status == "standby"
+            and standby.lab.ctx.running.status == "standby"
             and main.node.acknowledgments.in_step
             and main.lab.ctx.store.positions() != []
             and sorted(main.lab.ctx.store.positions()) == sorted(standby.lab.ctx.store.positions())

@@ -136,7 +136,7 @@ def test_a_store_that_fails_is_503_and_shows_no_path(
 
 @pytest.mark.parametrize("status", ["standby", "starting"])
 def test_a_server_that_does_not_serve_refuses_all_calls_with_100(web: Web, status: str) -> None:
-    web.lab.ctx.status = status
+    web.lab.ctx.running.status = status
     for call in CALLS:
         answer = web.call("POST", f"/api/v1/{call}", web.asking())
         assert (answer.status, problem(answer)["code"]) == (503, 100)

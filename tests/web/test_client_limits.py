@@ -314,7 +314,7 @@ def test_a_report_that_was_let_in_is_taken_whole_whatever_it_turns_out_to_be(
 
 def test_a_standby_that_refuses_does_not_use_up_an_address(server: Lab) -> None:
     web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=3))
-    web.lab.ctx.status = "standby"
+    web.lab.ctx.running.status = "standby"
     assert {web.authorize().status for _ in range(10)} == {503}
-    web.lab.ctx.status = "serving"
+    web.lab.ctx.running.status = "serving"
     assert web.authorize().status == 200

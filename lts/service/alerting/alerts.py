@@ -86,7 +86,7 @@ def _renamed(measures: list[Measure], told: dict[str, AlertedLevel]) -> list[tup
 
 def _calls(ctx: Context, now: int) -> dict[tuple[int, str], tuple[int, int]]:
     """(failed, all) of the last hour by number and name of the code, where something is known of it."""
-    known = {(code.key, code.name): ctx.calls.of_last_hour(code.key, now) for code in ctx.store.catalog.present}
+    known = {(code.key, code.name): ctx.running.calls.of_last_hour(code.key, now) for code in ctx.store.catalog.present}
     return {code: calls for code, calls in known.items() if calls is not None}
 
 
@@ -111,10 +111,10 @@ def _measures(ctx: Context, now: int) -> list[Measure]:
 
 
 def _note_failures(ctx: Context, failed: list[str]) -> None:
-    ctx.warnings[:] = [warning for warning in ctx.warnings if warning.code != _FAILED]
+    ctx.running.warnings[:] = [warning for warning in ctx.running.warnings if warning.code != _FAILED]
     if failed:
         sentence = f"Alerts do not watch everything: {', '.join(failed)} failed; the log says why."
-        ctx.warnings.append(Notice(_FAILED, sentence, params={"rules": ", ".join(failed)}))
+        ctx.running.warnings.append(Notice(_FAILED, sentence, params={"rules": ", ".join(failed)}))
 
 
 def test_event(now: int) -> Json:

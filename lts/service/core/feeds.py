@@ -16,11 +16,11 @@ def begin_feed(ctx: Context) -> None:
     """Go on with the feed of this server's incarnation, or begin it with its causes for the audit log."""
     me = ctx.identity
     causes = [EventChange(actor, action, detail) for action, detail, actor in me.causes]
-    if me.unexplained and ctx.partner is None and ctx.store.positions():
+    if me.unexplained and ctx.running.partner is None and ctx.store.positions():
         causes = [EventChange("system", "folder-accepted", {"found": identity.UNEXPLAINED})]
     ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)
     if ctx.keep_mark():  # an identity whose feed has begun wants a mark beside it
         try:
-            ctx.identity = identity.begun(ctx.store.path.parent, me)
+            ctx.running.identity = identity.begun(ctx.store.path.parent, me)
         except OSError as error:
             log.warning("%s cannot be written: %s", error.filename, error.strerror)

@@ -109,7 +109,7 @@ def _granted(ctx: Context, db: Connection, code: Code, spans: list[Span], others
     for begin, end in spans:
         for hour in shared & _hours([(begin, end)]):
             part = max(begin, hour * HOUR_SECONDS), min(end, (hour + 1) * HOUR_SECONDS)
-            granted += ctx.calls.granted_within(code.key, *part)
+            granted += ctx.running.calls.granted_within(code.key, *part)
     return granted
 
 

@@ -25,7 +25,7 @@ def server_urls(ctx: Context, catalog: Catalog | None = None) -> list[str]:
     urls = (catalog or ctx.store.catalog).settings.get(SERVER_URLS)
     if isinstance(urls, list) and urls:
         return [str(url) for url in urls]
-    return [ctx.public_url if url == "self" else url for url in ctx.config.servers]
+    return [ctx.running.public_url if url == "self" else url for url in ctx.config.servers]
 
 
 def describe(ctx: Context) -> dict[str, Any]:

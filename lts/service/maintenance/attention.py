@@ -20,7 +20,7 @@ from lts.store.sql import Connection
 
 def notices(ctx: Context, now: int) -> list[Notice]:
     """All of them at `now` (UTC seconds)."""
-    found = [*troubles(ctx), *ctx.newcomers.notices(now)]
+    found = [*troubles(ctx), *ctx.running.newcomers.notices(now)]
     if ctx.clock.state.pending is not None:
         time = iso(ctx.clock.state.pending)
         sentence = f"The clock went far ahead, to {time}; it is believed in an hour, or once you accept it."
@@ -47,7 +47,7 @@ def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
     """What somebody did to this server in the last days, of which others should know."""
     lines = audit.newest(db, tuple(HAPPENED), ctx.identity.uuid, now - HAPPENED_DAYS * DAY_SECONDS)
     placed = [line for line in lines if line.action in PLACED]
-    paired = isinstance(ctx.partner, Node) and not ctx.partner.alone
+    paired = isinstance(ctx.running.partner, Node) and not ctx.running.partner.alone
     return [
         happened_notice(line.action, line.time, line.actor, str(line.detail.get("kept", "")), paired=paired)
         for line in lines
@@ -57,15 +57,19 @@ def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
 
 def note_proxy(ctx: Context, peer: str) -> None:
     """Requests come through a proxy that the configuration does not name (docs: proxy and TLS)."""
-    if all(warning.code != "untrusted-proxy" for warning in ctx.warnings):
+    if all(warning.code != "untrusted-proxy" for warning in ctx.running.warnings):
         sentence = (
             f"Requests come through {peer}, which says that it forwards them but is not among trustedProxies: all who"
             " call through it count as one address. If it is your proxy, name it in lts.json."
         )
-        ctx.warnings.append(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
+        ctx.running.warnings.append(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
 
 
 def troubles(ctx: Context) -> list[Notice]:
     """Those of the server itself, without looking at licenses."""
-    pair = pair_report.notices(ctx.partner) if isinstance(ctx.partner, Node) else standin.notices(ctx, for_good=True)
-    return [*ctx.warnings, *ctx.trust.warnings, *pair]
+    pair = (
+        pair_report.notices(ctx.running.partner)
+        if isinstance(ctx.running.partner, Node)
+        else standin.notices(ctx, for_good=True)
+    )
+    return [*ctx.running.warnings, *ctx.trust.warnings, *pair]

@@ -21,7 +21,7 @@ def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
         ctx.clock.reset()
         now = ctx.clock.state.highest
         closed, today = tx.catalog.closed_day, now // DAY_SECONDS
-        if closed > today - KEPT_DAYS and ctx.may_write:
+        if closed > today - KEPT_DAYS and ctx.running.may_write:
             tx.emit(DayClosingChange(closing.newest_day(tx.db, min(closed, today))), now)
 
     return _judged(ctx, actor, "clock-reset", reset)

@@ -59,13 +59,13 @@ class Inspection:
 
     def _tell(self) -> None:
         ctx, found = self._ctx, self._found
-        told = any(warning.code == DAMAGED for warning in ctx.warnings)
+        told = any(warning.code == DAMAGED for warning in ctx.running.warnings)
         if not found or told:
             return
         reason, advice = found[0].words, integrity.remedy(found)
         sentence = f"{ctx.store.path} is damaged ({reason}): what is counted may be wrong; {advice}."
         log.error("%s", sentence)
-        ctx.warnings.append(Notice(DAMAGED, sentence, ERROR, {"reason": reason, "advice": advice}))
+        ctx.running.warnings.append(Notice(DAMAGED, sentence, ERROR, {"reason": reason, "advice": advice}))
         try:
             ctx.note_event(DAMAGED, {"reason": reason})
         except LtsError as error:

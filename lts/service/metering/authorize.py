@@ -86,7 +86,7 @@ def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[Stor
         refused = decided.clone or decided.decision.refusal()
         _note(ctx, request, now, refused, decided)
         raise refused
-    ctx.calls.note(decided.code.key, now, failed=False)
+    ctx.running.calls.note(decided.code.key, now, failed=False)
     assert decided.place is not None
     ctx.confirm(decided.place.serial)
     code = decided.code
@@ -119,7 +119,7 @@ def decide(
 ) -> StoredDecision:
     """The operation behind an authorization. Raises Refusal before it changes anything; only a clone's first refusal
     leaves a trace."""
-    ctx.check_serving()
+    ctx.running.check_serving()
     code = admission.find_code(tx.catalog, request)
     admission.admit(code, request)
     device = devices.find(tx.db, request.device)
@@ -257,7 +257,7 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: S
         code = decided.code if decided else catalog.code_meant(name, request.organization_id)
         code = code or catalog.once_meant(name, request.organization_id)
     if code is not None:
-        ctx.calls.note(code.key, now, failed=True)
+        ctx.running.calls.note(code.key, now, failed=True)
     ctx.refusals.note(
         code.key if code else 0,
         RefusedRequest(

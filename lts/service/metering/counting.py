@@ -127,7 +127,7 @@ def _kinds(tx: Transaction, ctx: Context, reporter: Reporter, series: ItemSeries
                 kinds[name] = typenames.number_of(tx, name, now)
             else:
                 charged = reporter.items[position].license_name
-                kinds[name] = newnames.number(tx, ctx.today, name, reporter.uuid, charged, now)
+                kinds[name] = newnames.number(tx, ctx.running.today, name, reporter.uuid, charged, now)
     return kinds
 
 

@@ -21,7 +21,7 @@ def release(ctx: Context, lease_text: str, now: int) -> None:
 
 def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:
     """Returns the serial up to which the feed must be durable."""
-    ctx.check_serving()
+    ctx.running.check_serving()
     device = devices.find(tx.db, lease.device_bytes)
     if device is None:
         return tx.serial

@@ -184,13 +184,13 @@ def _finish(
     else:
         told = iter(recorded.told)
         results = [refusal or next(told) for refusal in rejected]
-    if ctx.partner is not None and ctx.partner.clock_gap > 0:
+    if ctx.running.partner is not None and ctx.running.partner.clock_gap > 0:
         lie_ahead = [
             e
             for e, result in zip(entries, rejected, strict=True)
             if result is not None and result.code == RefusalCode.SLOT_AHEAD
         ]
-        ctx.partner.ahead += None in usage.judge_all(lie_ahead, now + ctx.partner.clock_gap)
+        ctx.running.partner.ahead += None in usage.judge_all(lie_ahead, now + ctx.running.partner.clock_gap)
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
@@ -236,12 +236,12 @@ def _record(
     item_now: int,
     tried: _Tried,
 ) -> _Recorded:
-    ctx.check_serving()
+    ctx.running.check_serving()
     code, held = _held(tx, lease)
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
-    reached = None if ctx.restored_noticed else _reached_elsewhere(tx, ctx, lease)
+    reached = None if ctx.running.restored_noticed else _reached_elsewhere(tx, ctx, lease)
     number = device.key if device else None
     before = _counted(tx, code, held, now, item_now) if tried.after else NO_USE
     so_far = tried.after if before == tried.before else NO_USE  # others may have reported since
@@ -273,8 +273,8 @@ def _record(
             raise _LimitPassed
     if number and not renewed:
         gone_on = goneon.used_after_release(tx, number, lease, held, entries, now)
-        goneon.tell(tx, ctx.today, lease.device, gone_on, now)
-    newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
+        goneon.tell(tx, ctx.running.today, lease.device, gone_on, now)
+    newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
     if reached is not None:
         _tell_restored(tx, ctx, lease, reached, now)
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
@@ -286,7 +286,7 @@ def _count_piece(
     tx: Transaction, ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry], now: int
 ) -> _Counted:
     """Count a piece of a report before the last; the clone tokens of its device stay as they were."""
-    ctx.check_serving()
+    ctx.running.check_serving()
     code, held = _held(tx, lease)
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
@@ -297,7 +297,7 @@ def _count_piece(
     branch, apart = _branch_of(tx, step, reporter, entries)
     key, new = (tx.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
-    newnames.tell(tx, ctx.today, counting.folded, lease.device, counting.license_name, now)
+    newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
     return _Counted(grown, counting)
 
 
@@ -333,7 +333,7 @@ def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | Non
     """How far this server's feed was, where a lease names a place that it has not, or has otherwise; None where it is
     there as it was, or nobody can say. Of places reached since the start, which only another server with this one's
     folder can have otherwise, some are looked at."""
-    me, origin, reached, looked_at = ctx.identity, tx.origin, tx.serial, ctx.found_serial
+    me, origin, reached, looked_at = ctx.identity, tx.origin, tx.serial, ctx.running.found_serial
     if not lease.jti.startswith(me.incarnation[:8]):
         if lease.issuer != me.uuid or lease.origin is None:
             return None
@@ -353,19 +353,19 @@ def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | Non
 def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, now: int) -> None:
     """A lease of this server at a place that its feed, which reached so many changes, has not, or has otherwise: an old
     database was put back (docs/design/pair.md, Restored and copied servers). Told once."""
-    if not ctx.today.first(tx, RESTORED, now):
+    if not ctx.running.today.first(tx, RESTORED, now):
         return
     tx.emit(records.EventChange("system", RESTORED, {"serial": lease.serial, "reached": reached}), now)
     tx.afterwards(lambda: _warn_restored(ctx))
 
 
 def _warn_restored(ctx: Context) -> None:
-    ctx.restored_noticed = True
+    ctx.running.restored_noticed = True
     sentence = (
         "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats since"
         " then are missing; if there is a backup newer than that, restore it with lts restore."
     )
-    ctx.warnings.append(Notice(RESTORED, sentence, ERROR))
+    ctx.running.warnings.append(Notice(RESTORED, sentence, ERROR))
 
 
 def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, ItemUse]:

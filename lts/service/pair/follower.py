@@ -109,7 +109,7 @@ class Follower:
         """A poll. A main that is about to serve does not wait for news."""
         node = self._node
         held = node.pinned.now.delegation
-        serving = node.ctx.status == SERVING
+        serving = node.ctx.running.status == SERVING
         poll = Poll(
             state=node.state(),
             wait=self._wait if node.peer.met and (serving or node.role == STANDBY) else 0.0,
@@ -144,7 +144,7 @@ class Follower:
         node.note_merged()
         if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
             node.pinned.change(joined=True)
-        if node.role == MAIN and node.ctx.status != SERVING and not node.hand_over.leaving:
+        if node.role == MAIN and node.ctx.running.status != SERVING and not node.hand_over.leaving:
             with node.hand_over.moving:  # which may take a while, in which the other one spoke anew
                 if not rules.is_outdated(news.state.word, node.peer.newest) and not node.hand_over.leaving:
                     self._begin_to_serve(news.state, asked)
@@ -170,7 +170,7 @@ class Follower:
 
     def _store(self, news: News) -> None:
         node = self._node
-        serving = node.ctx.status == SERVING
+        serving = node.ctx.running.status == SERVING
         try:
             with node.ctx.trust.once_stored(_vendor_keys(news)) as keys:
                 taken = node.ctx.store.write(lambda tx: self._apply(tx, news, serving))

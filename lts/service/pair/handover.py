@@ -46,7 +46,7 @@ class HandOver:
             return False
         with node.hand_over.moving:
             node.hand_over.leaving = True
-            serves = node.peer.serves and node.ctx.status != SERVING
+            serves = node.peer.serves and node.ctx.running.status != SERVING
             if serves or not node.acknowledgments.in_step or not node.peer.said:
                 return False
             try:
@@ -70,7 +70,7 @@ class HandOver:
         troubled_for = self._store.look(now)
         if node.role != MAIN or node.hand_over.leaving or troubled_for is None or node.pinned.now.retired:
             return
-        has_failed = node.ctx.status != SERVING and node.ctx.store.writer.faulty
+        has_failed = node.ctx.running.status != SERVING and node.ctx.store.writer.faulty
         patience = 0.0 if has_failed else node.limit
         asked_lately = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
         if troubled_for < patience or asked_lately:
@@ -79,7 +79,7 @@ class HandOver:
             if node.peer.serves or not self._is_covered():
                 return
             self._asked_at = now
-            served = node.ctx.status == SERVING
+            served = node.ctx.running.status == SERVING
             if not self._ask(rules.CANNOT_STORE) and served and not node.hand_over.pending:
                 node.resume()
 
@@ -115,7 +115,7 @@ class HandOver:
         """What is asked. From here on this server does not serve, unless by a newer word of the other one."""
         node = self._node
         with node.changing:
-            if node.ctx.status == SERVING:
+            if node.ctx.running.status == SERVING:
                 node.hold_back(f"the other server is to: {reason}")
             node.hand_over.pending, node.hand_over.over = node.peer.said, reason == rules.CANNOT_STORE
             node.peer.followed = node.elapsed()  # it may have followed nothing while its disk hung
@@ -132,7 +132,7 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
     """The main has stopped serving and asks this standby to. Raises PeerError, with a code of REFUSED, where this one
     does not begin to and never will by this request."""
     with node.changing:
-        if node.ctx.status == SERVING:
+        if node.ctx.running.status == SERVING:
             return node.answer()
         word, peer = asked.state.word, node.peer
         newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
@@ -149,7 +149,7 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
                 node.serve(asked.reason)
             except CannotStore as error:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error
-        if node.ctx.status != SERVING:
+        if node.ctx.running.status != SERVING:
             raise PeerError("peer-no-hand-over", "It takes nothing over from this server.", status=409)
         return node.answer()
 

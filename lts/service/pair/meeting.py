@@ -85,7 +85,7 @@ def _itself(node: Node, who: Self) -> PeerError:
         node.mend("peer-twin")
         return node.fault("peer-self", f"{node.url} leads to this server itself; write the other server's URL there.")
     node.mend("peer-self")
-    node.peer.is_copied |= who.status == SERVING and node.ctx.status != SERVING
+    node.peer.is_copied |= who.status == SERVING and node.ctx.running.status != SERVING
     return node.fault(
         "peer-twin",
         f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
@@ -98,7 +98,7 @@ def _itself(node: Node, who: Self) -> PeerError:
 def refused_as_copy(node: Node, words: str) -> None:
     """The other server is in contact with a twin of this one: this one does not begin to serve."""
     node.peer.is_refused = True
-    node.peer.is_copied |= node.ctx.status != SERVING
+    node.peer.is_copied |= node.ctx.running.status != SERVING
     node.fault("peer-twin", words)
 
 

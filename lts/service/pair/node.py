@@ -72,7 +72,7 @@ class Node:
         self.ahead = 0
         """Reports refused for slots ahead of this clock and not of the other one, since the two differ."""
         self.merged_changes = 0
-        ctx.status = STARTING if self.role == MAIN else REFUSING
+        ctx.running.status = STARTING if self.role == MAIN else REFUSING
         ctx.store.recent.listen(ctx.store.vector())
         self.learn_keys()
 
@@ -106,7 +106,7 @@ class Node:
             role=self.role,
             version=__version__,
             protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
-            status=self.ctx.status,
+            status=self.ctx.running.status,
             promoted=to is not None and to.key == self.pinned.now.replaced,
             start=self.start,
             delegation=held.certificates[1] if held is not None else "",
@@ -120,7 +120,7 @@ class Node:
                 self._family, self._bare = exchange.family(db), exchange.bare(db)
         with self.changing:
             self._word += 1
-            word, status = self._word, self.ctx.status
+            word, status = self._word, self.ctx.running.status
         return ServerState(
             word=word,
             status=status,
@@ -171,7 +171,7 @@ class Node:
             with contextlib.suppress(CannotStore):  # nobody was told so; the next look at the clock keeps it
                 self.ctx.store.keep_clock(lambda: clock.kept)
         with self.changing:
-            if rules.gives_way(self.role, self.ctx.status, state.status):
+            if rules.gives_way(self.role, self.ctx.running.status, state.status):
                 self.give_way("both served")
         return True
 
@@ -210,7 +210,7 @@ class Node:
                 return
             if self.peer.state is None or any(self._is_beyond(position) for position in self.peer.state.have):
                 identity.renew_incarnation(self.ctx.store.path.parent)
-                self.ctx.identity = identity.load(self.ctx.store.path.parent)
+                self.ctx.running.identity = identity.load(self.ctx.store.path.parent)
             begin_feed(self.ctx)
             self.settled = True
         self.ctx.write_kept_events()
@@ -235,7 +235,7 @@ class Node:
 
     def note(self, name: str, detail: dict[str, Any]) -> None:
         """For the audit log, by the server that serves."""
-        if self.ctx.status == SERVING:
+        if self.ctx.running.status == SERVING:
             self.ctx.note_event(name, detail)
 
     def begin_epoch(self, tx: Transaction, reason: str, *, promoted: bool = False) -> None:
@@ -270,11 +270,11 @@ class Node:
     def _may_begin(self, word: int) -> bool:
         """Whether this server may serve from now on, by that word of the other one (0 = by none)."""
         held = self.pinned.now.retired or self.hand_over.leaving or (word and word == self.hand_over.pending)
-        return self.ctx.status != SERVING and not held
+        return self.ctx.running.status != SERVING and not held
 
     def _begin(self, reason: str) -> None:
         self.hand_over.over, self.hand_over.pending = False, 0
-        self.ctx.status = SERVING
+        self.ctx.running.status = SERVING
         self.peer.moved = self.elapsed()
         log.warning("serving clients from now on: %s", reason)
 
@@ -286,20 +286,20 @@ class Node:
     def give_way(self, why: str) -> None:
         """Stop serving; what was taken before is stored when this returns."""
         with self.changing:
-            if self.ctx.status != SERVING:
+            if self.ctx.running.status != SERVING:
                 return
             self.hold_back(why)
             self.ctx.store.wait_until_stored()
 
     def hold_back(self, why: str) -> None:
         """Stop serving, in memory alone: what is under way may still be stored, and is answered by 100."""
-        self.ctx.status = REFUSING if self.role == STANDBY else STARTING
+        self.ctx.running.status = REFUSING if self.role == STANDBY else STARTING
         log.warning("no longer serving clients: %s", why)
 
     def retire(self) -> PeerError:
         """The other server was promoted: this one serves no more. The fault is returned, to be raised."""
         with self.changing:
-            if self.ctx.status == SERVING:
+            if self.ctx.running.status == SERVING:
                 self.hold_back("the other server was promoted")  # first what no full disk can keep from happening
             self.pinned.change(retired=True)
         return self.fault("peer-promoted", RETIRED)
@@ -331,7 +331,7 @@ class Node:
         with self.changing:
             place = Place(
                 self.role,
-                self.ctx.status,
+                self.ctx.running.status,
                 self.pinned.now.joined,
                 self.stopped,
                 peer.serves,
@@ -351,7 +351,7 @@ class Node:
 
     def check(self) -> None:
         """Whether clients may be answered this very moment. Raises Refusal 100."""
-        if self.ctx.status != SERVING or self.elapsed() - self._beat_at > self._stall_limit():
+        if self.ctx.running.status != SERVING or self.elapsed() - self._beat_at > self._stall_limit():
             raise Refusal(RefusalCode.NOT_SERVING, NOT_NOW, retry_after=1)
 
     def confirm(self, serial: int) -> str:
@@ -394,6 +394,6 @@ class Node:
             now = self.elapsed()
             self.peer = Peer(now, now, now)
             self.acknowledgments.fall_out()
-            if self.ctx.status != SERVING:
+            if self.ctx.running.status != SERVING:
                 self._begin("promoted")
         standin.stands_alone(self.ctx)

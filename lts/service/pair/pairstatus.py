@@ -31,7 +31,7 @@ def describe(node: Node) -> Json:
     return {
         "role": node.role,
         "promoted": node.promoted,
-        "status": ctx.status,
+        "status": ctx.running.status,
         "epoch": pair.highest_epoch(ctx.store.epochs),
         "fingerprint": fingerprint(ctx.identity.key.kid),
         "inStep": _in_step(node),
@@ -74,7 +74,7 @@ def _notices(node: Node) -> list[Notice]:
         )
         found.append(Notice("pair-clocks", sentence, params={"seconds": gap, "reports": reports}))
     found += _older(node)
-    if node.ctx.status == SERVING:
+    if node.ctx.running.status == SERVING:
         found += _not_following(node)
         found += standin.notices(node.ctx, for_good=node.role == MAIN)
     return found
@@ -104,7 +104,7 @@ def _takes_nothing(node: Node) -> bool:
     """Whether the other server speaks to this one, which serves, and is not in step for STUCK_SECONDS. Of one that is
     to be upgraded, or takes its first copy (it has no feed then), other words tell."""
     peer, now = node.peer, node.elapsed()
-    if node.ctx.status != SERVING or node.acknowledgments.in_step or node.stopped or node.waiting:
+    if node.ctx.running.status != SERVING or node.acknowledgments.in_step or node.stopped or node.waiting:
         return False
     speaks = peer.state is not None and peer.state.family != "" and now - peer.word < node.limit
     return speaks and now - peer.moved >= STUCK_SECONDS
@@ -138,7 +138,7 @@ def _fingerprint(key: str | None) -> str | None:
 
 
 def _in_step(node: Node) -> bool:
-    if node.ctx.status == SERVING:
+    if node.ctx.running.status == SERVING:
         return node.acknowledgments.in_step
     at = node.peer.in_step_at
     return at is not None and node.elapsed() - at < node.limit and not _lag(node)

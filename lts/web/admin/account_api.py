@@ -137,10 +137,10 @@ def _user_calls(api: Blueprint, ctx: Context) -> None:
         if not g.actor.startswith("cli:"):
             raise AdminError("not-allowed", "Run `lts password reset` on the server's machine.", status=403)
         accounts.reset(ctx, g.actor, ctx.clock.now())
-        return {"setupCode": sessions.setup_code(ctx), "url": ctx.public_url}
+        return {"setupCode": sessions.setup_code(ctx), "url": ctx.running.public_url}
 
     @api.get("/setup-code")
     def show_setup_code() -> Json:
         if not g.actor.startswith("cli:"):
             raise AdminError("not-allowed", "Run `lts setup-code` on the server's machine.", status=403)
-        return {"setupCode": sessions.setup_code(ctx), "url": ctx.public_url}
+        return {"setupCode": sessions.setup_code(ctx), "url": ctx.running.public_url}

@@ -58,7 +58,7 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
     @api.before_request
     def only_in_charge() -> None:
         if request.method not in SAFE and request.endpoint not in _OF_THIS_SERVER:
-            ctx.check_in_charge()
+            ctx.running.check_in_charge()
 
     @api.after_request
     def make_durable(response: Response) -> Response:
@@ -82,7 +82,7 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
 def _how_durable(ctx: Context) -> str:
     """Of a change that is stored: a server that stops serving at this moment does not take it back."""
     try:
-        return ctx.confirm(ctx.store.serial) if ctx.status == "serving" else "local"
+        return ctx.confirm(ctx.store.serial) if ctx.running.status == "serving" else "local"
     except Refusal:
         return "local"
 
@@ -304,14 +304,14 @@ def _status_calls(api: Blueprint, ctx: Context) -> None:
 def _status(ctx: Context) -> Json:
     me, partner, catalog = ctx.identity, _node(ctx), ctx.store.catalog
     return {
-        "status": ctx.status,
+        "status": ctx.running.status,
         "version": __version__,
         "role": partner.role if partner else "single",
         "pair": pair_report.describe(partner) if partner else None,
         "serverUuid": me.uuid,
         "previousUuids": me.previous,
         "binding": me.binding,
-        "url": ctx.public_url,
+        "url": ctx.running.public_url,
         "time": iso(ctx.clock.now()),
         "clock": {
             "highest": iso(ctx.clock.state.highest),
@@ -343,7 +343,7 @@ def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
 
 
 def _node(ctx: Context) -> Node | None:
-    return ctx.partner if isinstance(ctx.partner, Node) else None
+    return ctx.running.partner if isinstance(ctx.running.partner, Node) else None
 
 
 def _pair_calls(api: Blueprint, ctx: Context) -> None:

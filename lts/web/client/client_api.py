@@ -112,7 +112,7 @@ class ClientApi:
         """Why an authorization is refused by its header alone, so that it costs no more; None where it is not."""
         address = self._addresses.client(environ)
         try:
-            self._ctx.check_serving()
+            self._ctx.running.check_serving()
             self._limits.check_address(address)
             check_announced(environ, MAX_AUTHORIZE_BYTES)
         except LtsError as error:
@@ -197,7 +197,7 @@ class ClientApi:
         return code, status, body, extra
 
     def _authorize(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
-        self._ctx.check_serving()
+        self._ctx.running.check_serving()
         self._limits.check_address(address)
         with _Counting(self._count_refusal, address):
             request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
@@ -232,11 +232,11 @@ class ClientApi:
         try:
             self._limits.unproven(address, code)
         except Refusal:
-            self._ctx.newcomers.note(address, code, self._ctx.clock.now())
+            self._ctx.running.newcomers.note(address, code, self._ctx.clock.now())
             raise
 
     def _report(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
-        self._ctx.check_serving()
+        self._ctx.running.check_serving()
         with _Counting(self._count_refusal, address):
             received = receive(environ, self._max_report)
             body, vouched, paid = self._opened(address, received, environ)
@@ -261,7 +261,7 @@ class ClientApi:
         return 200, answers.reported(done, now)
 
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
-        self._ctx.check_serving()
+        self._ctx.running.check_serving()
         with _Counting(self._count_refusal, address):
             received = receive(environ, MAX_RELEASE_BYTES)
             body, vouched, paid = self._opened(address, received, environ)
@@ -274,7 +274,7 @@ class ClientApi:
         return 204, b""
 
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
-        status = self._ctx.status
+        status = self._ctx.running.status
         return (200 if status == "serving" else 503), answers.health(status)
 
     def _opened(self, address: str, sent: Sent, environ: Environ) -> tuple[bytes, tuple[str, Lease] | None, int]:
