@@ -33,9 +33,9 @@ from lts.rules.notices import ERROR, Notice
 from lts.service.core import identity, labels
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
-from lts.service.core.feeds import begin_feed
 from lts.service.core.leases import Leases
 from lts.service.core.licensefiles import LicenseFiles
+from lts.service.core.partner import Partner
 from lts.service.core.pinned import Delegation, PinnedFile
 from lts.service.core.refusals import Refusals
 from lts.service.core.running import Running
@@ -46,6 +46,7 @@ from lts.service.folder.datafolder import DataFolder
 from lts.service.folder.mark import Mark
 from lts.service.licensing.catalog import Builder
 from lts.service.maintenance import ownkeys
+from lts.service.pair.alone import Alone
 from lts.service.pair.node import Node
 from lts.store import codes, database, meta, pair
 from lts.store.store import DATABASE, Store, prepare
@@ -168,12 +169,9 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     ctx.keep_mark()
     if lost := folderstate.lost_archives(path):
         warnings.append(Notice("archive-lost", folderstate.archive_words(path, lost), ERROR, {"name": lost[0]}))
-    if len(config.servers) > 1:
-        ctx.running.partner = Node(ctx, pinned)
-    else:
-        begin_feed(ctx)
-        ctx.write_kept_events()
-        store.write(lambda tx: pair.continue_others(tx, me.key.public.x, ctx.clock.now()))
+    partner: Partner = Node(ctx, pinned) if len(config.servers) > 1 else Alone(ctx)
+    ctx.running.partner = partner
+    partner.begin()
     # Before any other change, since the evidence of an edit goes by what was told (lts.service.folder).
     tell_clock(ctx, logging.INFO)
     ownkeys.state(ctx)
@@ -231,19 +229,13 @@ class Server:
         self.reopen = False
         """Whether the server ended only to open its data folder anew, with a first copy in place."""
         self._leaving = False
-        self._heartbeat: Heartbeat | None = None
-        if isinstance(ctx.running.partner, Node):
-            app.metrics.gauges["lts_pair_in_step"] = (
-                "1 while the other server takes this one's changes as they come",
-                lambda: int(ctx.running.partner is not None and ctx.running.partner.in_step),
-            )
-            ctx.running.partner.reopen = self._end_to_reopen
-            self._heartbeat = Heartbeat(ctx.running.partner)
+        app.metrics.gauges.update(ctx.running.partner.gauges())
+        ctx.running.partner.reopen = self._end_to_reopen
+        self._heartbeat = Heartbeat(ctx.running.partner.work())
 
     def run(self) -> None:
         """Serve in this thread until `stop`."""
-        if self._heartbeat is not None:
-            self._heartbeat.start()
+        self._heartbeat.start()
         notify(READY, f"STATUS=Serving at {self.url}")
         try:
             self.listener.run(self._watchdog.beat)
@@ -251,8 +243,7 @@ class Server:
             self._watchdog.rest()
             if not self.reopen:  # else it serves again soon
                 notify(STOPPING)
-            if self._heartbeat is not None:
-                self._heartbeat.stop()
+            self._heartbeat.stop()
             self._courier.stop()
             self._jobs.stop()
 
@@ -263,7 +254,7 @@ class Server:
     def stop(self) -> None:
         """End `run` from another thread; a main first lets the standby serve. A second call waits for nothing."""
         began = time.monotonic()
-        if self._heartbeat is not None and not self._leaving:
+        if not self._leaving:
             self._leaving = True
             self._heartbeat.leave(LEAVE_SECONDS)
         self.listener.stop(time.monotonic() - began)

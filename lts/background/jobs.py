@@ -177,7 +177,7 @@ def archive(ctx: Context) -> None:
 def close_days(ctx: Context) -> None:
     """Keep only the sums of day rows too old for late reports; in a pair while both have everything, so that what the
     other one counted cannot come too late."""
-    if ctx.running.status == "serving" and (ctx.running.partner is None or ctx.running.partner.in_step):
+    if ctx.running.status == "serving" and ctx.running.partner.has_all:
         days.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
 
 

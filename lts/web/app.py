@@ -17,8 +17,6 @@ from lts.errors import AdminError, HttpError, LtsError, RefusalCode
 from lts.service.core import files
 from lts.service.core.context import Context
 from lts.service.core.pendingcall import PendingCall
-from lts.service.pair.node import Node
-from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.web import openapi, peer_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin import alerts_api, portal_api
@@ -53,9 +51,8 @@ class App:
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         addresses = Addresses(config.trusted_proxies)
-        self._peer = (
-            PeerApi(PeerEndpoint(ctx.running.partner), addresses) if isinstance(ctx.running.partner, Node) else None
-        )
+        endpoint = ctx.running.partner.endpoint()
+        self._peer = None if endpoint is None else PeerApi(endpoint, addresses)
         self._ctx = ctx
         self._prefix = config.url_prefix
         self.metrics = Metrics(ctx)
@@ -101,7 +98,7 @@ class App:
 
     def parks(self) -> bool:
         """Whether answers wait for the standby, so that the next group begins meanwhile."""
-        return self._ctx.running.partner is not None and self._ctx.running.partner.in_step
+        return self._ctx.running.partner.in_step
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lts.errors import LtsError, Refusal, RefusalCode
-from lts.service.pair.peerendpoint import PeerEndpoint
+from lts.service.core.partner import AnswerPeer
 from lts.service.pair.peermessages import HELLO
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
 from lts.web import problems
@@ -26,8 +26,8 @@ HELLOS_A_MINUTE, HELLOS_AT_ONCE = 600, 300
 class PeerApi:
     """WSGI application for the paths under PREFIX."""
 
-    def __init__(self, answering: PeerEndpoint, addresses: Addresses) -> None:
-        self._answering = answering
+    def __init__(self, answer: AnswerPeer, addresses: Addresses) -> None:
+        self._answer = answer
         self._addresses = addresses
         self._hellos = Limiter(HELLOS_A_MINUTE, HELLOS_AT_ONCE)
 
@@ -45,7 +45,7 @@ class PeerApi:
         headers = {
             name: environ.get("HTTP_" + name.upper().replace("-", "_"), "") for name in (SESSION, COUNTER, SIGNATURE)
         }
-        status, answered, answer = self._answering.answer(call, headers, body)
+        status, answered, answer = self._answer(call, headers, body)
         start_response(
             problems.status_line(status),
             [

@@ -20,6 +20,7 @@ from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, backups, verify
+from lts.service.pair.alone import Alone
 from tests.support.killed import every_step
 from tests.support.kit import LABELS, NOON, FakeTime, Lab, Vendor, config_for, item, lab
 from tests.support.wait import PATIENCE, wait_until
@@ -192,6 +193,7 @@ def test_a_promoted_standby_made_a_single_server_still_says_how_long_it_may_auth
     bound = server.vendor.file(server.ctx, item())
     server.ctx.running.identity = known
     server.ctx = replace(server.ctx, delegation=lambda: held)
+    server.ctx.running.partner = Alone(server.ctx)
     licenses.import_license(server.ctx, bound, Choice(), "admin", server.time.now)
     assert "pair-delegation-promoted" in told()
     [notice] = [one for one in attention.notices(server.ctx, server.time.now) if "delegation" in one.code]

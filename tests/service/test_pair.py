@@ -90,7 +90,7 @@ def test_an_answer_under_way_when_the_server_gave_way_is_no_200(duet: Duet) -> N
     acting = fail_over(duet)
     waiting_serial = acting.ctx.store.serial
     duet.standby.node.give_way("a test")
-    assert refused(acting.ctx.confirm, waiting_serial) == 100
+    assert refused(acting.ctx.running.partner.confirm, waiting_serial) == 100
 
 
 def test_codes_passwords_and_later_imports_are_on_the_standby(duet: Duet) -> None:

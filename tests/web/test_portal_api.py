@@ -20,7 +20,6 @@ from lts.cli.main import main
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.service.core import trust
-from lts.service.core.context import Context
 from tests.support.kit import NOON, Lab, Vendor, item
 from tests.web.conftest import Web
 
@@ -49,11 +48,11 @@ def caller(server: Lab) -> Call:
 def test_a_change_stored_as_the_server_gives_way_is_answered_as_stored(
     server: Lab, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gave_way(ctx: Context, serial: int) -> str:
+    def gave_way(serial: int) -> str:
         raise Refusal(100, "the other server serves from now on")
 
     server.load(item())
-    monkeypatch.setattr(Context, "confirm", gave_way)
+    monkeypatch.setattr(server.ctx.running.partner, "confirm", gave_way)
     status, made = call("POST", "/handshakes", {"custom": "team", "items": [{"id": 1}]})
     assert (status, made["name"]) == (200, "216998-team")
     assert call("PATCH", "/handshakes/216998-team", {"note": "stored too"})[0] == 200

@@ -53,10 +53,6 @@ class Context:
         """Who this server is."""
         return self.running.identity
 
-    def confirm(self, serial: int) -> str:
-        """How durable the changes up to `serial` are: `single`, or see Partner. Raises Refusal 100."""
-        return "single" if self.running.partner is None else self.running.partner.confirm(serial)
-
     def note_event(self, name: str, detail: dict[str, Any], actor: str = "system") -> None:
         """Something for the audit log, durable when this returns. Raises CannotStore."""
         self.store.write(lambda tx: self.put_event(tx, name, detail, actor))

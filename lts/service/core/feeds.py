@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from lts import __version__
 from lts.service.core import identity
@@ -12,12 +13,11 @@ from lts.store.records import EventChange
 log = logging.getLogger("lts.datafolder")
 
 
-def begin_feed(ctx: Context) -> None:
-    """Go on with the feed of this server's incarnation, or begin it with its causes for the audit log."""
+def begin_feed(ctx: Context, accepted: Iterable[EventChange] = ()) -> None:
+    """Go on with the feed of this server's incarnation, or begin it with its causes for the audit log, and with what
+    was `accepted` where it has none."""
     me = ctx.identity
-    causes = [EventChange(actor, action, detail) for action, detail, actor in me.causes]
-    if me.unexplained and ctx.running.partner is None and ctx.store.positions():
-        causes = [EventChange("system", "folder-accepted", {"found": identity.UNEXPLAINED})]
+    causes = [*(EventChange(actor, action, detail) for action, detail, actor in me.causes), *accepted]
     ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)
     if ctx.keep_mark():  # an identity whose feed has begun wants a mark beside it
         try:

@@ -11,9 +11,6 @@ from lts.service.core.context import Context
 from lts.service.licensing import codeuse, licenses, serverurls
 from lts.service.maintenance import days
 from lts.service.metering import goneon, newnames
-from lts.service.pair import pairstatus as pair_report
-from lts.service.pair import standin
-from lts.service.pair.node import Node
 from lts.store import audit
 from lts.store.sql import Connection
 
@@ -47,7 +44,7 @@ def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
     """What somebody did to this server in the last days, of which others should know."""
     lines = audit.newest(db, tuple(HAPPENED), ctx.identity.uuid, now - HAPPENED_DAYS * DAY_SECONDS)
     placed = [line for line in lines if line.action in PLACED]
-    paired = isinstance(ctx.running.partner, Node) and not ctx.running.partner.alone
+    paired = not ctx.running.partner.alone
     return [
         happened_notice(line.action, line.time, line.actor, str(line.detail.get("kept", "")), paired=paired)
         for line in lines
@@ -67,9 +64,4 @@ def note_proxy(ctx: Context, peer: str) -> None:
 
 def troubles(ctx: Context) -> list[Notice]:
     """Those of the server itself, without looking at licenses."""
-    pair = (
-        pair_report.notices(ctx.running.partner)
-        if isinstance(ctx.running.partner, Node)
-        else standin.notices(ctx, for_good=True)
-    )
-    return [*ctx.running.warnings, *ctx.trust.warnings, *pair]
+    return [*ctx.running.warnings, *ctx.trust.warnings, *ctx.running.partner.notices()]

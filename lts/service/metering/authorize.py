@@ -88,7 +88,7 @@ def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[Stor
         raise refused
     ctx.running.calls.note(decided.code.key, now, failed=False)
     assert decided.place is not None
-    ctx.confirm(decided.place.serial)
+    ctx.running.partner.confirm(decided.place.serial)
     code = decided.code
     promise = Promise(uuid_text(request.device), code.key, code.name, asked.claim_of(request, code), now)
     lease = make_lease(ctx, promise, decided.decision.granted, decided.place, now)

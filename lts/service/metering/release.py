@@ -16,7 +16,7 @@ from lts.store.transaction import Transaction
 def release(ctx: Context, lease_text: str, now: int) -> None:
     """Close the grants of a lease for good; again = nothing happens. Raises NotVerified, CannotStore."""
     lease = ctx.leases.verify(lease_text)
-    ctx.confirm(ctx.store.write(lambda tx: _release(tx, ctx, lease, now)))
+    ctx.running.partner.confirm(ctx.store.write(lambda tx: _release(tx, ctx, lease, now)))
 
 
 def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:

@@ -178,19 +178,20 @@ def _finish(
     now: int,
     body: str,
 ) -> ReportOutcome:
-    durable = ctx.confirm(recorded.place.serial)
+    durable = ctx.running.partner.confirm(recorded.place.serial)
     if recorded.told is None:
         results = _results(recorded, entries, rejected)
     else:
         told = iter(recorded.told)
         results = [refusal or next(told) for refusal in rejected]
-    if ctx.running.partner is not None and ctx.running.partner.clock_gap > 0:
+    partner = ctx.running.partner
+    if partner.clock_gap > 0:
         lie_ahead = [
             e
             for e, result in zip(entries, rejected, strict=True)
             if result is not None and result.code == RefusalCode.SLOT_AHEAD
         ]
-        ctx.running.partner.ahead += None in usage.judge_all(lie_ahead, now + ctx.running.partner.clock_gap)
+        partner.ahead += None in usage.judge_all(lie_ahead, now + partner.clock_gap)
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)

@@ -6,14 +6,17 @@ import contextlib
 import secrets
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lts.errors import DataFolderError, PeerError, words_of
 from lts.service.core.files import file_digest
 from lts.service.pair import peermessages, secrecy
-from lts.service.pair.node import Node
 from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
 from lts.store import database
 from lts.store.store import DATABASE
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
 
 MAX_PART = 4 << 20
 _PREFIX = "copy-for-standby-"

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -16,9 +17,11 @@ from lts.service.core.files import write_private
 from lts.service.folder import placing
 from lts.service.folder.restoring import COPIED
 from lts.service.pair import peermessages, secrecy
-from lts.service.pair.node import Node
 from lts.service.pair.peerclient import PeerClient
 from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
 
 log = logging.getLogger("lts.pair")
 PART_BYTES = 4 << 20

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
 from lts.service.pair import copytaker, delegating, handover, meeting, peermessages
-from lts.service.pair.node import Node
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import News, Poll, ServerState, StateAnswer
 from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store import pair, records
 from lts.store.records import ChangeKind
 from lts.store.transaction import Position, Transaction
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
 
 WAIT_SECONDS = 2.0
 TIMEOUT_SECONDS = 4.0

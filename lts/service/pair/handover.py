@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from lts.errors import CannotStore, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING
 from lts.service.pair import meeting, peermessages
-from lts.service.pair.node import Node
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import ServerState, StateAnswer, TakeOver, serials
 from lts.service.pair.starts import COPIED, TWO_STARTS
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
 
 log = logging.getLogger("lts.pair")
 ASK_SECONDS = 1.0

@@ -18,35 +18,35 @@ from lts import __version__
 from lts.crypto import PublicKey
 from lts.errors import AdminError, CannotStore, PeerError, Refusal, RefusalCode
 from lts.rules import pair as rules
+from lts.rules.notices import Notice
 from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
+from lts.service.core.partner import AnswerPeer
 from lts.service.core.pinned import PinnedFile
 from lts.service.folder.datafolder import archives_folder
-from lts.service.pair import meeting, standin
+from lts.service.pair import meeting, pairstatus, standin
 from lts.service.pair.acknowledgments import Acknowledgments
-from lts.service.pair.peer import SHARED_FAULTS, HandOverState, Peer
+from lts.service.pair.peer import RETIRED, SHARED_FAULTS, HandOverState, Peer
+from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.service.pair.peermessages import Self, ServerState
 from lts.service.pair.starts import Starts
+from lts.service.pair.work import NodeWork
 from lts.store import exchange, feed, pair, records
 from lts.store.transaction import Position, Transaction
 
 log = logging.getLogger("lts.pair")
 NOT_NOW = "This server does not answer clients just now; use the other server URL of the license key."
-RETIRED = (
-    "The other server was promoted to be the main in this one's place. Set this one up as its standby, with an empty"
-    " data folder."
-)
 
 
 class Node:
-    """See the module. `reopen` is called when a first copy lies ready and the data folder must be opened anew."""
+    """See the module, and lts.service.core.partner.Partner."""
 
-    def __init__(self, ctx: Context, pinned: PinnedFile, reopen: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
         self.ctx = ctx
         self.pinned = pinned
-        self.reopen = reopen
+        self.reopen: Callable[[], None] = lambda: None
         self.elapsed = ctx.clock.elapsed
         config = ctx.config
         self.url = next(url for url in config.servers if url != "self")
@@ -72,8 +72,11 @@ class Node:
         self.ahead = 0
         """Reports refused for slots ahead of this clock and not of the other one, since the two differ."""
         self.merged_changes = 0
-        ctx.running.status = STARTING if self.role == MAIN else REFUSING
-        ctx.store.recent.listen(ctx.store.vector())
+
+    def begin(self) -> None:
+        """Serve nobody and write nothing until it is known where the other server is."""
+        self.ctx.running.status = STARTING if self.role == MAIN else REFUSING
+        self.ctx.store.recent.listen(self.ctx.store.vector())
         self.learn_keys()
 
     # who this server is
@@ -96,6 +99,11 @@ class Node:
     def in_step(self) -> bool:
         """Whether the other server takes this one's changes as they come."""
         return self.acknowledgments.in_step
+
+    @property
+    def has_all(self) -> bool:
+        """See Partner: while the other server follows, it is followed too."""
+        return self.in_step
 
     def me(self, to: Self | None = None) -> Self:
         """Who speaks, for hellos; `to` is who called, as far as it said so."""
@@ -369,7 +377,33 @@ class Node:
             keys.add(self.pinned.now.key)
         self.ctx.leases.believe(PublicKey.from_x(key) for key in keys)
 
+    # what others ask of it
+
+    def endpoint(self) -> AnswerPeer:
+        """See Partner."""
+        return PeerEndpoint(self).answer
+
+    def work(self) -> NodeWork:
+        """See Partner."""
+        return NodeWork(self)
+
+    def describe(self) -> dict[str, Any]:
+        """See Partner."""
+        return pairstatus.describe(self)
+
+    def notices(self) -> list[Notice]:
+        """See Partner."""
+        return pairstatus.notices(self)
+
+    def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """See Partner."""
+        words = "1 while the other server takes this one's changes as they come"
+        return {"lts_pair_in_step": (words, lambda: int(self.in_step))}
+
     # what administrators decide
+
+    def check_paired(self) -> None:
+        """See Partner: it is paired."""
 
     def approve(self, given: str) -> None:
         """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lts.crypto import PublicKey
 from lts.protocol import iso
@@ -12,9 +12,12 @@ from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
 from lts.service.pair import standin
-from lts.service.pair.node import RETIRED, Node
+from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import serials
 from lts.store import audit, pair, seats
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
 
 Json = dict[str, Any]
 HISTORY = 200

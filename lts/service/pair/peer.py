@@ -19,6 +19,10 @@ SHARED_FAULTS = (
     "peer-family",
 )
 """Faults that stop the pair until an administrator has acted."""
+RETIRED = (
+    "The other server was promoted to be the main in this one's place. Set this one up as its standby, with an empty"
+    " data folder."
+)
 
 
 @dataclass

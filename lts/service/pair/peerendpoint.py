@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lts import __version__
 from lts.crypto import PublicKey
@@ -14,10 +14,12 @@ from lts.rules.vendorkey import fingerprint
 from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handover, peermessages
 from lts.service.pair.copygiver import CopyGiver
-from lts.service.pair.node import Node
 from lts.service.pair.peermessages import News, PeerProblem, Poll, StateAnswer, TakeOver
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 from lts.store import dialect, exchange, feed
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
 
 log = logging.getLogger("lts.pair")
 MAX_WAIT_SECONDS = 5.0

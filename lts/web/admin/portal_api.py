@@ -22,12 +22,11 @@ from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
+from lts.service.core.partner import Partner
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Choice, Preview
 from lts.service.maintenance import attention, backups, clock
-from lts.service.pair import pairstatus as pair_report
-from lts.service.pair.node import Node
 from lts.service.statistics import forecasts, usage
 from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
@@ -82,7 +81,7 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
 def _how_durable(ctx: Context) -> str:
     """Of a change that is stored: a server that stops serving at this moment does not take it back."""
     try:
-        return ctx.confirm(ctx.store.serial) if ctx.running.status == "serving" else "local"
+        return ctx.running.partner.confirm(ctx.store.serial) if ctx.running.status == "serving" else "local"
     except Refusal:
         return "local"
 
@@ -302,12 +301,12 @@ def _status_calls(api: Blueprint, ctx: Context) -> None:
 
 
 def _status(ctx: Context) -> Json:
-    me, partner, catalog = ctx.identity, _node(ctx), ctx.store.catalog
+    me, partner, catalog = ctx.identity, ctx.running.partner, ctx.store.catalog
     return {
         "status": ctx.running.status,
         "version": __version__,
-        "role": partner.role if partner else "single",
-        "pair": pair_report.describe(partner) if partner else None,
+        "role": partner.role,
+        "pair": partner.describe(),
         "serverUuid": me.uuid,
         "previousUuids": me.previous,
         "binding": me.binding,
@@ -342,29 +341,23 @@ def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
         return {"before": iso(before), "after": iso(after)}
 
 
-def _node(ctx: Context) -> Node | None:
-    return ctx.running.partner if isinstance(ctx.running.partner, Node) else None
-
-
 def _pair_calls(api: Blueprint, ctx: Context) -> None:
-    def node() -> Node:
-        found = _node(ctx)
-        if found is None:
-            raise AdminError("no-pair", 'This is a single server; a pair is made by "servers" in lts.json.', status=404)
-        return found
+    def partner() -> Partner:
+        ctx.running.partner.check_paired()
+        return ctx.running.partner
 
     @api.get("/pair")
     def pair() -> Json:
-        return pair_report.describe(node())
+        return partner().describe() or {}
 
     @api.post("/pair/approve")
     def approve_peer() -> Json:
-        node().approve(body_text(body_fields(json_body(), "fingerprint"), "fingerprint"))
+        partner().approve(body_text(body_fields(json_body(), "fingerprint"), "fingerprint"))
         ctx.note_event("pair-key-approved", {}, g.actor)
-        return pair_report.describe(node())
+        return partner().describe() or {}
 
     @api.post("/pair/promote")
     def promote() -> Json:
-        node().promote()
+        partner().promote()
         ctx.note_event("pair-promoted", {}, g.actor)
-        return pair_report.describe(node())
+        return partner().describe() or {}

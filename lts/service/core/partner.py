@@ -1,0 +1,123 @@
+"""This server's place in a pair, or without one: what the rest of the server asks of it.
+
+lts.service.pair.node answers for a server of a pair, lts.service.pair.alone for one without a partner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from lts.rules.notices import Notice
+
+AnswerPeer = Callable[[str, Mapping[str, str], bytes], tuple[int, dict[str, str], bytes]]
+"""Takes path, headers and body of a call of the other server, and gives status, headers and body of the answer."""
+
+
+class Step(NamedTuple):
+    """What is done over and over in a thread of its own, `pause` seconds after each time that does not ask to go on at
+    once."""
+
+    name: str
+    do: Callable[[], bool | None]
+    pause: float
+
+
+class PairWork(Protocol):
+    """What a server does for its pair beside the calls."""
+
+    steps: tuple[Step, ...]
+
+    def leave(self) -> object:
+        """Before a stop in good order: let the other server serve. Raises LtsError."""
+        ...
+
+    def cancel(self) -> None:
+        """Break off the requests under way."""
+        ...
+
+
+class Partner(Protocol):
+    """See the module."""
+
+    ahead: int
+    """Reports refused (142) by this clock that the other server's would have let in."""
+    reopen: Callable[[], None]
+    """Called when a first copy lies ready and the data folder must be opened anew."""
+
+    @property
+    def role(self) -> str:
+        """`main`, `standby` or `single`."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether this server's own feed has begun: one of a pair first asks the other."""
+        ...
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other server can take this one's place."""
+        ...
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the other server takes this one's changes as they come, and answers wait for it."""
+        ...
+
+    @property
+    def has_all(self) -> bool:
+        """Whether nothing can come any more that another server counted on days that are over."""
+        ...
+
+    @property
+    def clock_gap(self) -> int:
+        """By how many seconds the other clock is ahead of this one (behind: below 0), 0 where that is not worth a
+        word."""
+        ...
+
+    def begin(self) -> None:
+        """The server is composed: go on with its feed, or first ask the other one."""
+        ...
+
+    def check(self) -> None:
+        """Whether clients may be answered this very moment. Raises Refusal 100."""
+        ...
+
+    def confirm(self, serial: int) -> str:
+        """How durable the changes up to `serial` are, after waiting for the other server: `both`, `local`, or `single`
+        without one. Raises Refusal 100."""
+        ...
+
+    def notices(self) -> list[Notice]:
+        """What `lts status` and the portal's home page say of the pair."""
+        ...
+
+    def describe(self) -> dict[str, Any] | None:
+        """What administrators are shown of the pair, None without one."""
+        ...
+
+    def check_paired(self) -> None:
+        """Raises AdminError where this is a single server."""
+        ...
+
+    def approve(self, given: str) -> None:
+        """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
+        ...
+
+    def promote(self) -> None:
+        """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it is the standby then as
+        before."""
+        ...
+
+    def endpoint(self) -> AnswerPeer | None:
+        """What answers the other server's calls; None where nobody may call."""
+        ...
+
+    def work(self) -> PairWork:
+        """What is to be done beside the calls."""
+        ...
+
+    def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """For the metrics page: name -> (help, function that gives the value now)."""
+        ...

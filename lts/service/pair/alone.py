@@ -1,0 +1,89 @@
+"""A server without a partner: it answers for the place of the other one (lts.service.core.partner)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lts.errors import AdminError
+from lts.rules.notices import Notice
+from lts.service.core import identity
+from lts.service.core.context import Context
+from lts.service.core.feeds import begin_feed
+from lts.service.core.partner import Step
+from lts.service.pair import standin
+from lts.store import pair
+from lts.store.records import EventChange
+
+NO_PAIR = 'This is a single server; a pair is made by "servers" in lts.json.'
+
+
+class NoWork:
+    """There is nothing to do beside the calls."""
+
+    steps: tuple[Step, ...] = ()
+
+    def leave(self) -> None:
+        """Nobody can serve in this one's place."""
+
+    def cancel(self) -> None:
+        """Nothing is under way."""
+
+
+class Alone:
+    """See lts.service.core.partner.Partner."""
+
+    role = "single"
+    settled = alone = has_all = True
+    in_step = False
+    clock_gap = ahead = 0
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self.reopen: Callable[[], None] = lambda: None
+
+    def begin(self) -> None:
+        """Go on with this server's feed at once, and with what other servers wrote into its database."""
+        ctx = self._ctx
+        causes = []
+        if ctx.identity.unexplained and ctx.store.positions():
+            causes.append(EventChange("system", "folder-accepted", {"found": identity.UNEXPLAINED}))
+        begin_feed(ctx, causes)
+        ctx.write_kept_events()
+        ctx.store.write(lambda tx: pair.continue_others(tx, ctx.identity.key.public.x, ctx.clock.now()))
+
+    def check(self) -> None:
+        """Nobody else serves."""
+
+    def confirm(self, serial: int) -> str:
+        """What is durable here is as durable as it gets."""
+        return "single"
+
+    def notices(self) -> list[Notice]:
+        """How long it still authorizes by the word of a main that it once had."""
+        return standin.notices(self._ctx, for_good=True)
+
+    def describe(self) -> None:
+        """There is no pair."""
+
+    def check_paired(self) -> None:
+        """Raises AdminError."""
+        raise AdminError("no-pair", NO_PAIR, status=404)
+
+    def approve(self, given: str) -> None:
+        """Raises AdminError."""
+        self.check_paired()
+
+    def promote(self) -> None:
+        """Raises AdminError."""
+        self.check_paired()
+
+    def endpoint(self) -> None:
+        """Nobody may call."""
+
+    def work(self) -> NoWork:
+        """None."""
+        return NoWork()
+
+    def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """None."""
+        return {}

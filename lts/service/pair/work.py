@@ -1,0 +1,42 @@
+"""What a server of a pair does beside the calls: it beats, follows the other server, and looks after a disk that
+fails. lts.background.heartbeat has the threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lts.service.core.partner import Step
+from lts.service.pair.follower import Follower
+from lts.service.pair.handover import HandOver
+from lts.service.pair.sending import HttpSend
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+BEAT_SECONDS = 0.5
+PROBE_SECONDS = 1.0
+PAUSE_SECONDS = 0.5
+"""Between two tries when the other server did not answer."""
+
+
+class NodeWork:
+    """See lts.service.core.partner.PairWork."""
+
+    def __init__(self, node: Node) -> None:
+        self._line, self._beside = HttpSend(node.url), HttpSend(node.url)
+        self._hand_over = HandOver(node, self._beside)
+        self.steps: tuple[Step, ...] = (
+            Step("lts-beat", node.beat, BEAT_SECONDS),
+            Step("lts-follow", Follower(node, self._line).step, PAUSE_SECONDS),
+            Step("lts-hand", self._hand_over.look, BEAT_SECONDS),
+            Step("lts-probe", self._hand_over.probe, PROBE_SECONDS),
+        )
+
+    def leave(self) -> bool:
+        """See HandOver."""
+        return self._hand_over.leave()
+
+    def cancel(self) -> None:
+        """Both lines."""
+        self._line.cancel()
+        self._beside.cancel()
