@@ -134,7 +134,7 @@ def test_a_request_that_comes_late_is_not_done_where_the_main_was_heard_to_serve
     duet.main.fates["take-over"] = "late"
     duet.main.stop()
     duet.main.open()
-    duet.main.node.serve("alone")
+    duet.main.node.leadership.serve("alone")
     duet.standby.follow()
     duet.main.deliver_late()
     assert not duet.standby.answers()
@@ -316,17 +316,17 @@ def test_a_word_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: 
     duet.main.set_disk(full=True)
     cannot_store(duet.main.server, lease)
     run(duet, 14.0)
-    node, real = duet.main.node, duet.main.node.note_merged
+    node, real = duet.main.node, duet.main.node.feed.note_merged
 
     def meanwhile() -> None:
-        node.note_merged = real  # type: ignore[method-assign]
-        node.hold_back("a hand-over that another thread begins")
+        node.feed.note_merged = real  # type: ignore[method-assign]
+        node.leadership.hold_back("a hand-over that another thread begins")
         duet.forward(0.5)
         assert duet.main.hand_over is not None
         assert duet.main.hand_over._ask(pair.CANNOT_STORE)
         duet.main.set_disk(full=False)
 
-    node.note_merged = meanwhile  # type: ignore[method-assign]
+    node.feed.note_merged = meanwhile  # type: ignore[method-assign]
     duet.main.follow()
     assert (duet.main.answers(), duet.standby.answers()) == (False, True)
 
@@ -473,7 +473,7 @@ def test_one_long_group_is_a_dead_disk_only_after_the_time_to_take_over(
     duet: Duet, serves: bool, seconds: float
 ) -> None:
     if not serves:
-        duet.main.node.hold_back("it catches up")
+        duet.main.node.leadership.hold_back("it catches up")
     busy_for(duet, seconds)
     assert duet.standby.answers() == (seconds > 15.0)
     settled(duet, 0)
@@ -523,9 +523,9 @@ def test_a_standby_that_restarts_while_it_serves_for_the_main_serves_again(duet:
 
 
 def test_an_older_word_that_comes_later_changes_nothing(duet: Duet) -> None:
-    before = duet.main.node.state()
-    assert duet.standby.node.heard(duet.main.node.state())
-    assert not duet.standby.node.heard(before)
+    before = duet.main.node.statements.state()
+    assert duet.standby.node.contact.heard(duet.main.node.statements.state())
+    assert not duet.standby.node.contact.heard(before)
     assert pair.is_outdated(pair.first_word(5) + 1, pair.first_word(5) + 2)
     assert not pair.is_outdated(pair.first_word(4) + 1, pair.first_word(5) + 2), "of another start: who knows"
     assert not pair.is_outdated(0, 0)
@@ -561,9 +561,9 @@ def test_a_word_from_before_the_request_lets_no_main_serve_on(duet: Duet) -> Non
     node = duet.main.node
     said = node.peer.said
     node.hand_over.pending, node.hand_over.over = said, True
-    node.hold_back("a test")
-    node.resume(said)
-    node.serve("start", said)
+    node.leadership.hold_back("a test")
+    node.leadership.resume(said)
+    node.leadership.serve("start", said)
     assert not duet.main.answers()
-    node.resume(said + 1)
+    node.leadership.resume(said + 1)
     assert duet.main.answers()

@@ -116,10 +116,10 @@ def test_a_server_that_stood_still_takes_the_silence_of_that_while_for_no_end_of
 def test_what_lets_a_server_serve_lets_it_not_when_it_stood_still_since(duet: Duet, word: bool) -> None:
     """Between the word and what follows from it, or in writing the epoch."""
     node, real = duet.main.node, duet.main.server.ctx.store.write
-    node.hold_back("a hand-over that is refused")
+    node.leadership.hold_back("a hand-over that is refused")
     if word:
         duet.forward(20.0)
-        node.resume()
+        node.leadership.resume()
     else:
 
         def slowly(operation: Callable[[Transaction], object]) -> object:
@@ -127,7 +127,7 @@ def test_what_lets_a_server_serve_lets_it_not_when_it_stood_still_since(duet: Du
             return real(operation)
 
         with mock.patch.object(node.ctx.store, "write", slowly):
-            node.serve("start")
+            node.leadership.serve("start")
     assert not duet.main.answers()
     duet.main.beat()
     assert not duet.main.answers()
@@ -155,9 +155,9 @@ def test_an_epoch_that_takes_long_to_write_is_seen_as_a_standstill_by_the_thread
 
     beating = threading.Thread(target=beats)
     beating.start()
-    node.hold_back("a hand-over that is refused")
+    node.leadership.hold_back("a hand-over that is refused")
     with mock.patch.object(node.ctx.store, "write", slowly):
-        node.serve("start")
+        node.leadership.serve("start")
     assert not duet.main.answers()
     ended(beating)
     assert not duet.main.answers()
@@ -165,9 +165,9 @@ def test_an_epoch_that_takes_long_to_write_is_seen_as_a_standstill_by_the_thread
 
 def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:
     """On two lines, each heard by a thread of its own."""
-    main, older, newer = duet.main.node, duet.standby.node.state(), duet.standby.node.state()
+    main, older, newer = duet.main.node, duet.standby.node.statements.state(), duet.standby.node.statements.state()
     newer.status = pair.SERVING
-    hearing = threading.Thread(target=main.heard, args=(newer,))
+    hearing = threading.Thread(target=main.contact.heard, args=(newer,))
     real = pair.is_outdated
 
     def meanwhile(word: int, newest: int) -> bool:
@@ -178,7 +178,7 @@ def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:
         return outdated
 
     with mock.patch.object(pair, "is_outdated", meanwhile):
-        main.heard(older)
+        main.contact.heard(older)
         ended(hearing)
     assert main.peer.newest == newer.word
     assert main.peer.serves

@@ -89,7 +89,7 @@ def test_a_process_that_stood_still_asks_before_it_answers(duet: Duet) -> None:
 def test_an_answer_under_way_when_the_server_gave_way_is_no_200(duet: Duet) -> None:
     acting = fail_over(duet)
     waiting_serial = acting.ctx.store.serial
-    duet.standby.node.give_way("a test")
+    duet.standby.node.leadership.give_way("a test")
     assert refused(acting.ctx.running.partner.confirm, waiting_serial) == 100
 
 

@@ -72,7 +72,7 @@ def test_a_poll_says_how_long_it_waits_and_how_much_it_takes(duet: Duet, waits: 
     assert waits == [2.0, 2.0]
     duet.standby.node.peer.met = False
     assert standby.ask()[0].wait == 0.0
-    duet.main.node.give_way("test")
+    duet.main.node.leadership.give_way("test")
     poll, _ = main.ask()
     assert (poll.wait, poll.limit) == (0.0, 5000)
     assert waits == [2.0, 2.0]
@@ -169,11 +169,11 @@ def test_what_is_wrong_with_a_pair_is_told_first_and_clocks_that_differ_with_wha
         assert found == ([] if seconds is None else [{"seconds": seconds, "reports": 5}])
     node.peer.state = None
     assert [one.params["reports"] for one in pairstatus.notices(node) if one.code == "pair-clocks"] == [2]
-    node.fault("peer-roles", "words")
+    node.contact.fault("peer-roles", "words")
     first = pairstatus.notices(node)[0]
     assert (first.code, first.detail, first.level) == ("peer-roles", "words", ERROR)
     assert pairstatus.describe(node)["faults"] == [{"code": "peer-roles", "detail": "words"}]
-    node.mend("peer-roles")
+    node.contact.mend("peer-roles")
     node.peer.clock_offset = 0
     node.acknowledgments.fall_out()
     assert [one.code for one in pairstatus.notices(node)] == ["pair-not-following"]
@@ -184,7 +184,7 @@ def test_an_older_server_is_told_and_what_waits_for_its_upgrade(
     duet: Duet, protocol: int, waiting: int, *, older: bool
 ) -> None:
     node = duet.main.node
-    node.peer.protocol, node.waiting = protocol, waiting
+    node.peer.protocol, node.contact.waiting = protocol, waiting
     found = [one.detail for one in pairstatus.notices(node) if one.code == "pair-older"]
     assert len(found) == older
     assert any("wait for that" in detail for detail in found) == (older and waiting > 0)
@@ -193,11 +193,11 @@ def test_an_older_server_is_told_and_what_waits_for_its_upgrade(
 
 
 def test_a_pair_that_waits_for_an_administrator_gives_nothing_and_says_why(duet: Duet) -> None:
-    duet.main.node.fault("peer-family", "These never belonged together.")
-    assert duet.main.node.stopped
+    duet.main.node.contact.fault("peer-family", "These never belonged together.")
+    assert duet.main.node.contact.stopped
     assert not duet.standby.follow()
     assert duet.standby.node.peer.faults == {"peer-stopped": "These never belonged together."}
-    duet.main.node.mend("peer-family")
+    duet.main.node.contact.mend("peer-family")
     assert duet.standby.follow()
     assert duet.standby.node.peer.faults == {}
 
@@ -223,13 +223,13 @@ def test_a_poll_and_its_answer_tell_each_where_the_other_stands(duet: Duet) -> N
     assert main.state == poll.state
     assert standby.state == news.state
     assert (main.newest, standby.newest, standby.said) == (poll.state.word, news.state.word, news.state.word)
-    assert duet.main.node.told == news.state.word
+    assert duet.main.node.statements.told == news.state.word
     assert (main.serves, standby.serves) == (False, True)
 
 
 def test_refused_requests_are_given_from_the_number_on_that_was_given_with_the_last(duet: Duet) -> None:
     line, ctx = Line(duet.standby, 0.0), duet.main.node.ctx
-    start = duet.main.node.start
+    start = duet.main.node.statements.start
 
     def refuse(number: int) -> None:
         ctx.refusals.note(1, RefusedRequest(NOON + number, f"r{number}", 101, "no", None, {}, ()))
@@ -258,7 +258,7 @@ def test_a_main_that_can_store_nothing_asks_in_time_and_again_after_five_seconds
     node, handing = duet.main.node, duet.main.hand_over
     assert handing is not None
     if not serves:
-        node.give_way("test")
+        node.leadership.give_way("test")
         node.ctx.store.writer.faulty = True
     troubled: list[float | None] = [None]
     asked: list[str] = []
@@ -313,7 +313,7 @@ def test_a_main_asks_nothing_of_a_standby_that_serves_lacks_something_or_has_not
 def test_leases_of_the_other_server_are_believed_from_the_first_contact_on(
     duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node, who = duet.main.node, duet.standby.node.me()
+    node, who = duet.main.node, duet.standby.node.membership.me()
     node.pinned.change(key=None, uuid=None)
     believed: list[str] = []
     monkeypatch.setattr(node.ctx.leases, "believe", lambda keys: believed.extend(key.x for key in keys))
@@ -338,7 +338,7 @@ def test_the_other_server_knows_more_of_a_feed_where_it_has_more_or_another_one(
         ((uuid, "other", serial + 1, digest), False),
         (("other", incarnation, serial + 1, digest), False),
     ):
-        assert node._is_beyond(position) is beyond, position
+        assert node.feed.is_beyond(position) is beyond, position
 
 
 def test_a_standby_needs_no_word_for_licenses_that_are_archived(duet: Duet) -> None:

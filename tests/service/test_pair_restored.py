@@ -115,7 +115,7 @@ def test_a_standby_that_came_up_as_its_main_serves_neither_beside_it_nor_after_i
     run(duet, 10.0)
     assert duet.main.answers()
     assert "peer-twin" in faults(duet.standby)
-    assert duet.standby.node.stopped
+    assert duet.standby.node.contact.stopped
     duet.main.close()
     duet.run(40)
     assert not duet.standby.answers()
@@ -131,7 +131,7 @@ def test_a_twin_that_is_gone_again_keeps_nobody_from_taking_over(duet: Duet, of:
     shutil.copytree(own.folder / "data", place.folder / "data")
     labels, place.labels = place.labels, LABELS[own.name]
     place.open()
-    place.node.serve("alone")
+    place.node.leadership.serve("alone")
     own.open()
     run(duet, 20.0)
     assert own.node.peer.is_copied

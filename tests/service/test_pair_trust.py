@@ -22,14 +22,14 @@ from tests.support.kit import NOON
 
 
 def test_a_fake_standby_gets_nothing(duet: Duet) -> None:
-    me = duet.standby.node.me()
+    me = duet.standby.node.membership.me()
     fake = SigningKey.generate()
     line = PeerClient(duet.standby.send, fake, lambda: _as(me, fake), lambda who: None)
     for call, message in ((peermessages.COPY, CopyRequest(bytes(32))), (peermessages.CHANGES, _poll(duet))):
         with pytest.raises(PeerError) as caught:
             line.call(call, message, News, 1.0)
         assert caught.value.code == "peer-not-pinned"
-    assert not duet.main.node.stopped
+    assert not duet.main.node.contact.stopped
     assert duet.main.answers()
 
 
@@ -39,7 +39,7 @@ def _as(me: peermessages.Self, key: SigningKey) -> peermessages.Self:
 
 
 def _poll(duet: Duet) -> Poll:
-    return Poll(state=duet.standby.node.state(), wait=0.0, limit=10)
+    return Poll(state=duet.standby.node.statements.state(), wait=0.0, limit=10)
 
 
 class Recorded:
@@ -49,7 +49,9 @@ class Recorded:
         self.duet = duet
         self.sent: list[tuple[str, dict[str, str], bytes]] = []
         node = duet.standby.node
-        self.line = PeerClient(self._send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self.line = PeerClient(
+            self._send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who)
+        )
         self.line.call(peermessages.CHANGES, _poll(duet), News, 1.0)
 
     def _send(self, path: str, headers: dict[str, str], body: bytes, timeout: float) -> Any:
@@ -123,7 +125,7 @@ def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
             player.node.approve(own)
     duet.main.node.approve(new.lower())
     duet.settle()
-    assert not duet.main.node.stopped
+    assert not duet.main.node.contact.stopped
 
 
 def test_a_main_with_a_new_key_is_no_reason_to_take_over(duet: Duet) -> None:
@@ -137,8 +139,8 @@ def test_a_main_with_a_new_key_is_no_reason_to_take_over(duet: Duet) -> None:
 
 def test_another_protocol_is_named_with_the_one_to_upgrade(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> None:
     duet.standby.close()
-    me = duet.main.node.me
-    monkeypatch.setattr(duet.main.node, "me", lambda to=None: _newer(me(to)))
+    me = duet.main.node.membership.me
+    monkeypatch.setattr(duet.main.node.membership, "me", lambda to=None: _newer(me(to)))
     duet.standby.open()
     duet.run(3)
     assert "upgrade this one" in duet.standby.node.peer.faults["peer-version"]
@@ -153,8 +155,8 @@ def _newer(me: peermessages.Self) -> peermessages.Self:
 
 def test_a_change_of_a_kind_not_known_stops_following_and_breaks_nothing(duet: Duet) -> None:
     before = duet.standby.server.ctx.store.positions()
-    news = News(state=duet.main.node.state(), origins=[p[:2] for p in before], changes=[(0, 10**6, NOON, 99, b"x")],
-                heads=[], complete=True)  # fmt: skip
+    state, changes = duet.main.node.statements.state(), [(0, 10**6, NOON, 99, b"x")]
+    news = News(state=state, origins=[p[:2] for p in before], changes=changes, heads=[], complete=True)
     assert duet.standby.follower is not None
     with pytest.raises(PeerError) as caught:
         duet.standby.follower._store(news)

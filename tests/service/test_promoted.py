@@ -62,7 +62,7 @@ def test_a_promotion_that_fails_half_way_has_not_happened_and_can_be_made_again(
         with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
             patch.setattr(node.pinned, "change", mock.Mock(side_effect=OSError("full")))
             node.promote()
-        assert (node.role, node.promoted, node.pinned.now.replaced) == ("standby", False, None)
+        assert (node.role, node.membership.promoted, node.pinned.now.replaced) == ("standby", False, None)
         assert (duet.main.answers(), duet.standby.answers()) == (not serving, serving)
         duet.run(3)
         assert duet.in_step() != serving

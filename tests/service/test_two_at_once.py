@@ -80,7 +80,7 @@ def test_of_two_promotions_at_once_the_second_is_told_so_and_the_old_main_serves
         sides = [Side(node.promote) for _ in range(2)]
         assert all(door.came.acquire(timeout=PATIENCE) for _ in sides)
     assert {side.told for side in sides} == {None, "is-main"}
-    assert (node.pinned.now.replaced, node.pinned.now.key, node.promoted) == (old, None, True)
+    assert (node.pinned.now.replaced, node.pinned.now.key, node.membership.promoted) == (old, None, True)
     assert max(epoch.number for epoch in node.ctx.store.epochs.values()) == before + 1
     duet.run(3)
     assert (duet.main.answers(), duet.standby.answers()) == (False, True)
@@ -113,7 +113,7 @@ def take_over(duet: Duet) -> None:
 def test_who_is_promoted_does_not_give_way(duet: Duet, monkeypatch: pytest.MonkeyPatch, *, asked: bool) -> None:
     """`asked`: by the main that is back; else the main serves as well."""
     take_over(duet)
-    node, main, give_way = duet.standby.node, duet.main.node, duet.standby.node.give_way
+    node, main, give_way = duet.standby.node, duet.main.node, duet.standby.node.leadership.give_way
     sides: list[Side] = []
 
     def after_a_promotion(why: str) -> None:
@@ -122,14 +122,14 @@ def test_who_is_promoted_does_not_give_way(duet: Duet, monkeypatch: pytest.Monke
         sides[0].join(0.3)
         give_way(why)
 
-    monkeypatch.setattr(node, "give_way", after_a_promotion)
+    monkeypatch.setattr(node.leadership, "give_way", after_a_promotion)
     if asked:
         assert duet.standby.endpoint is not None
         monkeypatch.setattr(duet.standby.endpoint._sessions, "hear", lambda *of: None)
-        duet.standby.endpoint._give_way("", peermessages.encode(StateAnswer(main.state())))
+        duet.standby.endpoint._give_way("", peermessages.encode(StateAnswer(main.statements.state())))
     else:
         main.ctx.running.status = rules.SERVING
-        node.heard(main.state())
+        node.contact.heard(main.statements.state())
     assert sides[0].told is None
     assert (node.role, node.ctx.running.status) == (rules.MAIN, rules.SERVING)
 
@@ -138,10 +138,10 @@ def test_who_was_retired_serves_no_more_whatever_comes_then(duet: Duet, monkeypa
     node = duet.main.node
     with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
         patch.setattr(pinned_module, "write_private", full_disk)
-        node.retire()
+        node.leadership.retire()
     assert not duet.main.answers(), "the disk that is full keeps nobody from stopping"
-    node.retire()
-    node.resume()
+    node.leadership.retire()
+    node.leadership.resume()
     assert not duet.main.answers()
 
 

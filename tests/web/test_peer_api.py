@@ -37,7 +37,7 @@ def main(duet: Duet) -> Web:
 def hello(duet: Duet, main: Web, address: str, more: bytes = b"", signed: bool = True) -> int:
     """The status of a hello of the standby."""
     node = duet.standby.node
-    body = peermessages.encode(Hello(node.me(), "nonce")) + more
+    body = peermessages.encode(Hello(node.membership.me(), "nonce")) + more
     signature = b64url(node.ctx.identity.key.sign(rules.request_statement(peermessages.HELLO, body, "", 0)))
     header = {"HTTP_" + SIGNATURE.upper().replace("-", "_"): signature if signed else ""}
     return main.call("POST", "/api/v1/peer/hello", body, REMOTE_ADDR=address, **header).status
@@ -50,7 +50,7 @@ def test_an_address_that_says_hello_too_often_waits_and_others_do_not(
     assert found[0] == 403
     assert found[-1] == 429
     signs: list[str] = []
-    monkeypatch.setattr(duet.main.node, "me", lambda: signs.append("asked"))
+    monkeypatch.setattr(duet.main.node.membership, "me", lambda: signs.append("asked"))
     assert hello(duet, main, ELSEWHERE) == 429
     assert not signs, "nothing is done for it"
     monkeypatch.undo()

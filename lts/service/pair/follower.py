@@ -56,7 +56,7 @@ class Follower:
     def __init__(self, node: Node, send: Send, wait: float = WAIT_SECONDS) -> None:
         self._node = node
         self._wait = wait
-        self._line = PeerClient(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who))
         self._met = node.pinned.now.key
         self._refusals = 0
 
@@ -74,7 +74,7 @@ class Follower:
             node.starts.answered(news.state.word, asked)
             again = self._take(news, asked)
             node.peer.followed = node.elapsed()
-            node.mend(
+            node.contact.mend(
                 "peer-unreachable", "peer-signature", *_REFUSED_BY_PEER, "peer-message", "peer-feed", "peer-family"
             )
         except PeerError as error:
@@ -96,17 +96,17 @@ class Follower:
         if code == TWO_STARTS:
             node.peer.followed = node.elapsed()  # it says more within seconds
             return
-        node.mend("peer-unreachable")
+        node.contact.mend("peer-unreachable")
         if code == COPIED:
             meeting.refused_as_copy(node, error.detail)
         elif code == "peer-not-pinned":
-            node.fault(
+            node.contact.fault(
                 code,
                 "The other server has pinned another key than this server's. Compare the fingerprints and approve this"
                 " one over there: lts pair --approve FINGERPRINT.",
             )
         else:
-            node.fault(code, error.detail)
+            node.contact.fault(code, error.detail)
 
     def _ask(self) -> News:
         """A poll. A main that is about to serve does not wait for news."""
@@ -114,7 +114,7 @@ class Follower:
         held = node.pinned.now.delegation
         serving = node.ctx.running.status == SERVING
         poll = Poll(
-            state=node.state(),
+            state=node.statements.state(),
             wait=self._wait if node.peer.met and (serving or node.role == STANDBY) else 0.0,
             limit=LIMIT_SERVING if serving else LIMIT_REFUSING,
             refusals=self._refusals,
@@ -126,15 +126,15 @@ class Follower:
 
     def _take(self, news: News, asked: float) -> bool:
         node = self._node
-        node.heard(news.state)
+        node.contact.heard(news.state)
         self._refusals = news.refusals
         if news.refused:
             node.ctx.refusals.take(news.refused)
-        mine = node.state()
+        mine = node.statements.state()
         if mine.family != news.state.family and not self._join(mine, news.state):
             return False
         if mine.family or node.role == MAIN:
-            node.settle()
+            node.feed.settle()
         meeting.forget_twin(node)
         who = node.peer.who  # a promotion may come meanwhile, and forgets it
         if news.certificates and node.role == STANDBY and who is not None:
@@ -144,8 +144,8 @@ class Follower:
         if not news.complete:
             return bool(news.changes)
         node.peer.in_step_at = node.elapsed()
-        node.note_merged()
-        if node.role == STANDBY and news.state.family and news.state.family == node.state().family:
+        node.feed.note_merged()
+        if node.role == STANDBY and news.state.family and news.state.family == node.statements.state().family:
             node.pinned.change(joined=True)
         if node.role == MAIN and node.ctx.running.status != SERVING and not node.hand_over.leaving:
             with node.hand_over.moving:  # which may take a while, in which the other one spoke anew
@@ -160,14 +160,14 @@ class Follower:
             copytaker.copy(node, self._line)
             return False
         if mine.family and not theirs.bare and not mine.bare:
-            raise node.fault(
+            raise node.contact.fault(
                 "peer-family",
                 "Both servers hold licenses or devices, and these never belonged together. The standby must begin"
                 " empty: stop it, move its data folder away, start it again; what it held is imported at the main.",
             )
-        node.mend("peer-family")
+        node.contact.mend("peer-family")
         if node.role == MAIN and theirs.bare:
-            node.serve("start")
+            node.leadership.serve("start")
         node.peer.followed = node.elapsed()
         return False
 
@@ -178,16 +178,16 @@ class Follower:
             with node.ctx.trust.once_stored(_vendor_keys(news)) as keys:
                 taken = node.ctx.store.write(lambda tx: self._apply(tx, news, serving))
         except (ValueError, KeyError, IndexError, DatabaseDamaged, TokenError) as error:
-            raise node.fault(
+            raise node.contact.fault(
                 "peer-feed", f"The other server's changes cannot be taken: {error}. See lts verify on both servers."
             ) from error
         if serving:
-            node.merged_changes += taken
+            node.feed.merged_changes += taken
         kinds = {change[3] for change in news.changes}
         if keys:
             node.ctx.store.refresh_catalog()
         if ChangeKind.EPOCH in kinds or ChangeKind.ORIGIN in kinds:
-            node.learn_keys()
+            node.membership.learn_keys()
 
     def _apply(self, tx: Transaction, news: News, serving: bool) -> int:
         """Returns how many changes came that clients or administrators made."""
@@ -203,7 +203,7 @@ class Follower:
                 raise ValueError(f"the feed of {news.origins[place][0]} is another one from serial {serial} on")
             taken += kind not in _OF_SERVERS
         if serving and node.role == MAIN and _overtaken(tx):
-            node.begin_epoch(tx, "merge")
+            node.feed.begin_epoch(tx, "merge")
         return taken
 
     def _begin_to_serve(self, theirs: ServerState, asked: float) -> None:
@@ -213,18 +213,20 @@ class Follower:
         if theirs.status != SERVING:
             if not rules.fresh_word(node.elapsed() - asked, limit):
                 return
-            if node.hand_over.pending and node.served_last():
-                node.resume(theirs.word)
+            if node.hand_over.pending and node.leadership.served_last():
+                node.leadership.resume(theirs.word)
             else:
-                node.serve("start", theirs.word)
+                node.leadership.serve("start", theirs.word)
             return
         node.hand_over.pending = 0
         if node.hand_over.over and not node.hand_over.may_take_back():
             return
         node.ctx.store.try_storing()  # a server that cannot serve must not let the other give way
         asked = node.elapsed()
-        answer = self._line.call(peermessages.GIVE_WAY, StateAnswer(node.state()), StateAnswer, TIMEOUT_SECONDS)
-        node.heard(answer.state)
+        answer = self._line.call(
+            peermessages.GIVE_WAY, StateAnswer(node.statements.state()), StateAnswer, TIMEOUT_SECONDS
+        )
+        node.contact.heard(answer.state)
         node.peer.said = answer.state.word
         while not self._has(answer.state.have):
             news = self._ask()
@@ -232,7 +234,7 @@ class Follower:
             if not news.changes and not self._has(answer.state.have):
                 raise PeerError("peer-feed", "The other server did not give all that it had.")
         if rules.fresh_word(node.elapsed() - asked, limit):
-            node.serve("hand-back", answer.state.word)
+            node.leadership.serve("hand-back", answer.state.word)
 
     def _has(self, have: list[Position]) -> bool:
         mine = peermessages.serials(self._node.ctx.store.positions())

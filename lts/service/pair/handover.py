@@ -36,7 +36,7 @@ class HandOver:
 
     def __init__(self, node: Node, send: Send) -> None:
         self._node = node
-        self._line = PeerClient(send, node.ctx.identity.key, node.me, lambda who: meeting.believe(node, who))
+        self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who))
         self._store = _Watch(node)
         self._asked_at: float | None = None
         node.hand_over.may_take_back = self._may_take_back
@@ -53,7 +53,7 @@ class HandOver:
             if serves or not node.acknowledgments.in_step or not node.peer.said:
                 return False
             try:
-                node.give_way("it is being stopped")
+                node.leadership.give_way("it is being stopped")
             except CannotStore:
                 log.warning("what was under way cannot be stored")
             return node.acknowledgments.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
@@ -84,7 +84,7 @@ class HandOver:
             self._asked_at = now
             served = node.ctx.running.status == SERVING
             if not self._ask(rules.CANNOT_STORE) and served and not node.hand_over.pending:
-                node.resume()
+                node.leadership.resume()
 
     def _is_covered(self) -> bool:
         """Whether the standby has said that it has all that is stored here, and knows what it is to be asked."""
@@ -109,7 +109,7 @@ class HandOver:
                     return False
                 continue
             self._node.hand_over.pending = 0
-            self._node.heard(answer.state)
+            self._node.contact.heard(answer.state)
             log.warning("the other server serves clients from now on")
             return True
         return False
@@ -119,10 +119,10 @@ class HandOver:
         node = self._node
         with node.changing:
             if node.ctx.running.status == SERVING:
-                node.hold_back(f"the other server is to: {reason}")
+                node.leadership.hold_back(f"the other server is to: {reason}")
             node.hand_over.pending, node.hand_over.over = node.peer.said, reason == rules.CANNOT_STORE
             node.peer.followed = node.elapsed()  # it may have followed nothing while its disk hung
-            return TakeOver(node.state(), node.peer.said, reason)
+            return TakeOver(node.statements.state(), node.peer.said, reason)
 
     def _may_take_back(self) -> bool:
         node, now = self._node, self._node.elapsed()
@@ -136,25 +136,25 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
     does not begin to and never will by this request."""
     with node.changing:
         if node.ctx.running.status == SERVING:
-            return node.answer()
+            return node.statements.answer()
         word, peer = asked.state.word, node.peer
         newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
-        if asked.after != node.told or not newest_start:
+        if asked.after != node.statements.told or not newest_start:
             raise PeerError(SPOKE_SINCE, "The two servers have spoken since.", status=409)
-        node.heard(asked.state)
+        node.contact.heard(asked.state)
         mine = serials(node.ctx.store.positions())
         complete = all(mine.get(name, 0) >= serial for name, serial in serials(asked.state.have).items())
-        if not complete or not node.pinned.now.joined or asked.state.family != node.state().family:
+        if not complete or not node.pinned.now.joined or asked.state.family != node.statements.state().family:
             raise PeerError("peer-no-hand-over", "It has not everything that the main has.", status=409)
         if node.role != MAIN and asked.state.status != SERVING:
             try:
                 node.acknowledgments.fall_out()  # the main takes nothing for a while: no answer is to wait for it
-                node.serve(asked.reason)
+                node.leadership.serve(asked.reason)
             except CannotStore as error:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error
         if node.ctx.running.status != SERVING:
             raise PeerError("peer-no-hand-over", "It takes nothing over from this server.", status=409)
-        return node.answer()
+        return node.statements.answer()
 
 
 class _Watch:

@@ -28,14 +28,14 @@ def believe(node: Node, who: Self) -> None:
         _recognize(node, who)
         node.starts.met(who.start)
         node.peer.who = who
-        node.word(who.status)
+        node.contact.word(who.status)
         if who.promoted:
-            raise node.retire()
+            raise node.leadership.retire()
         _speak_alike(node, who)
         roles = rules.role_fault(node.role, who.role)
         if roles is not None:
-            raise node.fault("peer-roles", roles)
-        node.mend("peer-roles")
+            raise node.contact.fault("peer-roles", roles)
+        node.contact.mend("peer-roles")
 
 
 def _recognize(node: Node, who: Self) -> None:
@@ -43,17 +43,17 @@ def _recognize(node: Node, who: Self) -> None:
     pinned, me = node.pinned.now, node.ctx.identity
     if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
         raise _itself(node, who)
-    node.mend("peer-self", *(() if node.peer.is_refused else ("peer-twin",)))
+    node.contact.mend("peer-self", *(() if node.peer.is_refused else ("peer-twin",)))
     if who.key == pinned.replaced:
-        raise node.fault(
+        raise node.contact.fault(
             "peer-replaced",
             f"The old main is at {node.url}, and this server was promoted in its place. Set that one up as the standby,"
             " with an empty data folder.",
         )
-    node.mend("peer-replaced")
+    node.contact.mend("peer-replaced")
     if pinned.key is None and pinned.promoted_at is not None:
         node.pinned.change(offered=who.key)
-        raise node.fault(
+        raise node.contact.fault(
             "peer-new-standby",
             f"Another server ({fingerprint(kid(who.key))}) is at {node.url}, where the old main was. It gets nothing"
             " until an administrator has compared the fingerprint and approved it: lts pair --approve FINGERPRINT.",
@@ -61,32 +61,34 @@ def _recognize(node: Node, who: Self) -> None:
     if pinned.key is None:
         log.info("first contact with %s, key %s", who.uuid, fingerprint(kid(who.key)))
         node.pinned.change(uuid=who.uuid, key=who.key, offered=None)
-        node.learn_keys()
+        node.membership.learn_keys()
     elif who.key != pinned.key and delegating.vouched_since(node, who):
         log.warning("%s at %s was approved after the backup was made", fingerprint(kid(who.key)), node.url)
         _pin_again(node, who)
     elif who.key != pinned.key:
         node.pinned.change(offered=who.key)
-        raise node.fault(
+        raise node.contact.fault(
             "peer-key-changed",
             f"The server at {node.url} shows another key ({fingerprint(kid(who.key))}) than the one first met"
             f" ({fingerprint(kid(pinned.key))}). Nothing is exchanged until an administrator has compared the"
             " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
         )
     else:
-        node.mend("peer-key-changed")
+        node.contact.mend("peer-key-changed")
         node.pinned.change(uuid=who.uuid, offered=None)
 
 
 def _itself(node: Node, who: Self) -> PeerError:
     """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
     servers): of the two, the one that serves goes on."""
-    if who.start == node.start:
-        node.mend("peer-twin")
-        return node.fault("peer-self", f"{node.url} leads to this server itself; write the other server's URL there.")
-    node.mend("peer-self")
+    if who.start == node.statements.start:
+        node.contact.mend("peer-twin")
+        return node.contact.fault(
+            "peer-self", f"{node.url} leads to this server itself; write the other server's URL there."
+        )
+    node.contact.mend("peer-self")
     node.peer.is_copied |= who.status == SERVING and node.ctx.running.status != SERVING
-    return node.fault(
+    return node.contact.fault(
         "peer-twin",
         f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
         " or a backup, of the other's. Stop the one that came later, and put its own data folder back (lts restore"
@@ -99,13 +101,13 @@ def refused_as_copy(node: Node, words: str) -> None:
     """The other server is in contact with a twin of this one: this one does not begin to serve."""
     node.peer.is_refused = True
     node.peer.is_copied |= node.ctx.running.status != SERVING
-    node.fault("peer-twin", words)
+    node.contact.fault("peer-twin", words)
 
 
 def forget_twin(node: Node) -> None:
     """The other server of the pair, which has another key, exchanges with this one: it is in contact with no twin."""
     node.peer.is_copied = node.peer.is_refused = False
-    node.mend("peer-twin")
+    node.contact.mend("peer-twin")
 
 
 def _pin_again(node: Node, who: Self) -> None:
@@ -120,8 +122,8 @@ def _pin_again(node: Node, who: Self) -> None:
         replaced=now.key if promoted or (was_standby and who.role == STANDBY) else now.replaced,
         promoted_at=node.url if promoted else now.promoted_at,
     )
-    node.mend("peer-key-changed")
-    node.learn_keys()
+    node.contact.mend("peer-key-changed")
+    node.membership.learn_keys()
 
 
 def _speak_alike(node: Node, who: Self) -> None:
@@ -130,12 +132,12 @@ def _speak_alike(node: Node, who: Self) -> None:
     node.peer.protocol = who.protocol
     if rules.spoken(who.protocol) != who.protocol:
         older = "the other" if who.protocol < rules.PROTOCOL else "this"
-        raise node.fault(
+        raise node.contact.fault(
             "peer-version",
             f"The other server runs another LTS ({who.version}), and they cannot follow each other;"
             f" upgrade {older} one.",
         )
-    node.mend("peer-version")
+    node.contact.mend("peer-version")
 
 
 def offered_as(node: Node, given: str) -> str:

@@ -33,7 +33,7 @@ def describe(node: Node) -> Json:
     elapsed = node.elapsed()
     return {
         "role": node.role,
-        "promoted": node.promoted,
+        "promoted": node.membership.promoted,
         "status": ctx.running.status,
         "epoch": pair.highest_epoch(ctx.store.epochs),
         "fingerprint": fingerprint(ctx.identity.key.kid),
@@ -107,7 +107,12 @@ def _takes_nothing(node: Node) -> bool:
     """Whether the other server speaks to this one, which serves, and is not in step for STUCK_SECONDS. Of one that is
     to be upgraded, or takes its first copy (it has no feed then), other words tell."""
     peer, now = node.peer, node.elapsed()
-    if node.ctx.running.status != SERVING or node.acknowledgments.in_step or node.stopped or node.waiting:
+    if (
+        node.ctx.running.status != SERVING
+        or node.acknowledgments.in_step
+        or node.contact.stopped
+        or node.contact.waiting
+    ):
         return False
     speaks = peer.state is not None and peer.state.family != "" and now - peer.word < node.limit
     return speaks and now - peer.moved >= STUCK_SECONDS
@@ -118,7 +123,7 @@ def _older(node: Node) -> list[Notice]:
         return []
     version = node.peer.who.version if node.peer.who else ""
     sentence = f"The other server is an older LTS ({version}) than this one; upgrade it soon."
-    if node.waiting:
+    if node.contact.waiting:
         sentence += " Changes that it cannot read wait for that, and it does not follow meanwhile."
     return [Notice("pair-older", sentence, params={"theirs": version})]
 

@@ -86,7 +86,7 @@ class PeerEndpoint:
 
     def _hello(self, headers: Mapping[str, str], body: bytes) -> PeerAnswer:
         try:
-            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._node.me)
+            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._node.membership.me)
         except PeerError as error:
             return error.status, {}, peermessages.encode(PeerProblem(str(error.code), error.detail))
         pinned = self._node.pinned.now.key
@@ -98,7 +98,7 @@ class PeerEndpoint:
 
     def _refuse_when_parted(self) -> None:
         node = self._node
-        if node.stopped:
+        if node.contact.stopped:
             raise PeerError("peer-stopped", "; ".join(node.peer.faults.values()), status=409)
 
     def _hear(self, session: str, word: int) -> None:
@@ -109,7 +109,7 @@ class PeerEndpoint:
     def _changes(self, session: str, body: bytes) -> bytes:
         node, poll = self._node, peermessages.decode(body, Poll)
         self._hear(session, poll.state.word)
-        node.heard(poll.state)
+        node.contact.heard(poll.state)
         me = node.ctx.identity
         known = peermessages.serials(poll.state.have)
         node.acknowledgments.asked(known.get((me.uuid, me.incarnation), 0))
@@ -124,9 +124,9 @@ class PeerEndpoint:
 
     def _news(self, poll: Poll, known: dict[tuple[str, str], int]) -> tuple[News, int | None]:
         node, store = self._node, self._node.ctx.store
-        state = node.state()
+        state = node.statements.state()
         if poll.state.family != state.family:
-            return News(state=node.answer(), origins=[], changes=[], heads=[], complete=False), None
+            return News(state=node.statements.answer(), origins=[], changes=[], heads=[], complete=False), None
         limit = min(max(poll.limit, 1), MAX_CHANGES)
         batch = self._read(known, limit)
         if not batch.given and poll.wait > 0:
@@ -135,7 +135,7 @@ class PeerEndpoint:
         certificates, until = delegating.certify(node, poll.certified_until)
         refusals, refused = _refusals_since(node, poll.refusals)
         news = News(
-            state=node.answer(),
+            state=node.statements.answer(),
             origins=batch.origins,
             changes=batch.changes,
             heads=batch.heads,
@@ -157,8 +157,8 @@ class PeerEndpoint:
             with store.reader() as db:
                 given, complete = exchange.since(db, self._node.archives, have, limit)
         known_to_it = dialect.readable(given, self._node.peer.protocol)
-        self._node.waiting = len(given) - len(known_to_it)
-        given, complete = known_to_it, complete and not self._node.waiting
+        self._node.contact.waiting = len(given) - len(known_to_it)
+        given, complete = known_to_it, complete and not self._node.contact.waiting
         place = {key: index for index, key in enumerate(names)}
         heads = {change[0]: (place[change[0]], change[1], change[5]) for change in given if change[5] is not None}
         return _Batch(
@@ -179,8 +179,8 @@ class PeerEndpoint:
                 raise PeerError(handover.SPOKE_SINCE, "The main has spoken since.", status=409)
             if node.role == rules.MAIN:
                 raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
-            node.give_way("the main is back")
-            return peermessages.encode(StateAnswer(node.answer()))
+            node.leadership.give_way("the main is back")
+            return peermessages.encode(StateAnswer(node.statements.answer()))
 
     def _copy(self, session: str, body: bytes) -> bytes:
         if self._node.peer.protocol < rules.PROTOCOL:
@@ -197,6 +197,6 @@ class PeerEndpoint:
 def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:
     """Refused requests for the other server, which has those up to `number`; of an earlier start it has none. What is
     too much for one message goes with the next ones."""
-    known = number - node.start if rules.is_same_start(number, node.start) else 0
+    known = number - node.statements.start if rules.is_same_start(number, node.statements.start) else 0
     newest, refused = node.ctx.refusals.since(known)
-    return node.start + newest, refused
+    return node.statements.start + newest, refused

@@ -1,0 +1,105 @@
+"""Hearing the other server: what it said last, since when nothing came, and what is wrong with it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from lts.errors import CannotStore, PeerError
+from lts.rules import pair as rules
+from lts.rules.pair import SERVING
+from lts.service.pair.peer import SHARED_FAULTS, Peer
+from lts.service.pair.peermessages import ServerState
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+log = logging.getLogger("lts.pair")
+
+
+class Contact:
+    """`peer` is what is known of the other server since this one started, or was promoted; `waiting` how many changes
+    it cannot read before it is upgraded, as far as they were looked at."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.waiting = 0
+        self.lost = False
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Nothing is known of the other server."""
+        now = self._node.elapsed()
+        self.peer = Peer(now, now, now)
+
+    def word(self, status: str) -> None:
+        """An authentic word of the other server came in, with what it is doing."""
+        self.peer.serves = status == SERVING
+        self.peer.word = self.peer.alive = self._node.elapsed()
+
+    def heard(self, state: ServerState) -> bool:
+        """The other server said where it stands; whether this is its newest word. On two lines an older one may come
+        later."""
+        node = self._node
+        with node.changing:
+            if rules.is_outdated(state.word, self.peer.newest):
+                self.peer.word = self.peer.alive = node.elapsed()
+                return False
+            self.peer.met = True
+            if self.peer.state is None or self.peer.state.have != state.have:
+                self.peer.moved = node.elapsed()
+            self.peer.state = state
+            self.peer.newest = state.word
+            self.peer.serves = state.status == SERVING
+            if self.peer.serves:
+                self.peer.serving = state.word
+            self.peer.word = self.peer.alive = node.elapsed()
+        self._compare_clocks(state)
+        with node.changing:
+            if rules.gives_way(node.role, node.ctx.running.status, state.status):
+                node.leadership.give_way("both served")
+        return True
+
+    def _compare_clocks(self, state: ServerState) -> None:
+        """A time that this clock went ahead to is believed once the other one says the same."""
+        node, clock = self._node, self._node.ctx.clock
+        self.peer.clock_offset = state.now - clock.now()
+        node.ahead = node.ahead if self.clock_gap else 0
+        if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
+            clock.accept()
+            with contextlib.suppress(CannotStore):  # nobody was told so; the next look at the clock keeps it
+                node.ctx.store.keep_clock(lambda: clock.kept)
+
+    @property
+    def clock_gap(self) -> int:
+        """By how many seconds the other clock is ahead of this one (behind: below 0), 0 where that is not worth a
+        word."""
+        gap = self.peer.clock_offset
+        return gap if self.peer.met and abs(gap) > rules.CLOCK_GAP_SECONDS else 0
+
+    def look(self, now: float) -> None:
+        """Note for the audit log that the other server was lost or found; `now` in elapsed seconds."""
+        node = self._node
+        if self.lost != (now - self.peer.word >= node.limit):
+            self.lost = not self.lost
+            node.feed.note("pair-lost" if self.lost else "pair-found", {"url": node.url})
+
+    def fault(self, code: str, detail: str) -> PeerError:
+        """Remember a fault of the pair, to be shown until it is mended; returned to be raised."""
+        if self.peer.faults.get(code) != detail:
+            log.error("%s: %s", code, detail)
+        self.peer.faults[code] = detail
+        if code in SHARED_FAULTS:
+            self._node.acknowledgments.fall_out()
+        return PeerError(code, detail)
+
+    def mend(self, *codes: str) -> None:
+        """These faults are no more."""
+        for code in codes:
+            self.peer.faults.pop(code, None)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the pair waits for an administrator."""
+        return self._node.pinned.now.retired or any(code in self.peer.faults for code in SHARED_FAULTS)

@@ -1,0 +1,104 @@
+"""Which of the two serves: beginning to, and giving way (docs/design/pair.md, Invariants)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from lts.errors import PeerError
+from lts.rules import pair as rules
+from lts.rules.pair import REFUSING, SERVING, STANDBY, STARTING, Place
+from lts.service.pair.peer import RETIRED
+from lts.store import pair
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+log = logging.getLogger("lts.pair")
+
+
+class Leadership:
+    """Changes `status` of lts.service.core.running, under the lock `changing` of the node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def serve(self, reason: str, word: int = 0) -> None:
+        """Begin to serve clients: a new epoch, written down before the first answer. `word` numbers what the other one
+        said that lets this server begin; it must be newer than what this one asked of it."""
+        node = self._node
+        with node.changing:
+            if node.peer.is_copied or not self._may_begin(word):
+                return
+            node.feed.settle()
+            node.ctx.store.write(lambda tx: node.feed.begin_epoch(tx, reason))
+            if node.hand_over.over:
+                node.hand_over.back_at = node.elapsed()
+            self.begin(reason)
+
+    def resume(self, word: int = 0) -> None:
+        """Go on serving: the other server did not begin to."""
+        with self._node.changing:
+            if self._may_begin(word):
+                self.begin("the other server does not")
+
+    def _may_begin(self, word: int) -> bool:
+        """Whether this server may serve from now on, by that word of the other one (0 = by none)."""
+        hand_over = self._node.hand_over
+        held = self._node.pinned.now.retired or hand_over.leaving or (word and word == hand_over.pending)
+        return self._node.ctx.running.status != SERVING and not held
+
+    def begin(self, reason: str) -> None:
+        """Serve, in memory: the epoch is written."""
+        node = self._node
+        node.hand_over.over, node.hand_over.pending = False, 0
+        node.ctx.running.status = SERVING
+        node.peer.moved = node.elapsed()
+        log.warning("serving clients from now on: %s", reason)
+
+    def served_last(self) -> bool:
+        """Whether the newest epoch is this server's own."""
+        epochs, origin = self._node.ctx.store.epochs, self._node.ctx.store.origin
+        return origin in epochs and epochs[origin].number > pair.highest_epoch(epochs, beside=origin)
+
+    def give_way(self, why: str) -> None:
+        """Stop serving; what was taken before is stored when this returns."""
+        with self._node.changing:
+            if self._node.ctx.running.status != SERVING:
+                return
+            self.hold_back(why)
+            self._node.ctx.store.wait_until_stored()
+
+    def hold_back(self, why: str) -> None:
+        """Stop serving, in memory alone: what is under way may still be stored, and is answered by 100."""
+        self._node.ctx.running.status = REFUSING if self._node.role == STANDBY else STARTING
+        log.warning("no longer serving clients: %s", why)
+
+    def retire(self) -> PeerError:
+        """The other server was promoted: this one serves no more. The fault is returned, to be raised."""
+        node = self._node
+        with node.changing:
+            if node.ctx.running.status == SERVING:
+                self.hold_back("the other server was promoted")  # first what no full disk can keep from happening
+            node.pinned.change(retired=True)
+        return node.contact.fault("peer-promoted", RETIRED)
+
+    def look(self, now: float) -> None:
+        """Serve without the other server where it is gone for long enough; `now` in elapsed seconds."""
+        node, peer = self._node, self._node.peer
+        if node.ctx.store.writer.faulty:
+            peer.followed = now  # it could not have served alone; once it can, the other one may be there again
+        with node.changing:
+            place = Place(
+                node.role,
+                node.ctx.running.status,
+                node.pinned.now.joined,
+                node.contact.stopped,
+                peer.serves,
+                now - peer.followed,
+                now - peer.word,
+                now - peer.alive,
+            )
+            reason = rules.serve_alone(place, node.limit)
+            if reason is not None:
+                self.serve(reason)

@@ -1,0 +1,64 @@
+"""Who this server is in its pair: its role, and what it says of itself in a hello."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lts import __version__
+from lts.crypto import PublicKey
+from lts.rules import pair as rules
+from lts.rules.pair import MAIN, STANDBY
+from lts.service.pair.peermessages import Self
+from lts.store import pair
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+
+class Membership:
+    """By the configuration, unless a promotion changed that for good (lts.service.core.pinned)."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.configured = MAIN if node.ctx.config.servers[0] == "self" else STANDBY
+        """The role that `servers` says."""
+
+    @property
+    def promoted(self) -> bool:
+        """Whether this server was made the main for good, in place of the one that `servers` still names."""
+        return self._node.pinned.now.promoted_at is not None
+
+    @property
+    def alone(self) -> bool:
+        """Whether this server was promoted and no other has been met since."""
+        return self.promoted and self._node.pinned.now.key is None
+
+    @property
+    def role(self) -> str:
+        """MAIN or STANDBY."""
+        return MAIN if self.promoted else self.configured
+
+    def me(self, to: Self | None = None) -> Self:
+        """Who speaks, for hellos; `to` is who called, as far as it said so."""
+        node = self._node
+        held = node.pinned.now.delegation
+        return Self(
+            uuid=node.ctx.identity.uuid,
+            key=node.ctx.identity.key.public.x,
+            role=self.role,
+            version=__version__,
+            protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
+            status=node.ctx.running.status,
+            promoted=to is not None and to.key == node.pinned.now.replaced,
+            start=node.statements.start,
+            delegation=held.certificates[1] if held is not None else "",
+        )
+
+    def learn_keys(self) -> None:
+        """Leases of every server that ever served in this pair are believed."""
+        node = self._node
+        with node.ctx.store.reader() as db:
+            keys = set(pair.server_keys(db))
+        if node.pinned.now.key is not None:
+            keys.add(node.pinned.now.key)
+        node.ctx.leases.believe(PublicKey.from_x(key) for key in keys)

@@ -1,0 +1,40 @@
+"""What administrators decide of a pair: which key is the other server's, and that the standby is the main for good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lts.errors import AdminError
+from lts.rules.pair import MAIN, SERVING
+from lts.service.pair import meeting, standin
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+
+def approve(node: Node, given: str) -> None:
+    """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
+    with node.changing:
+        node.pinned.change(key=meeting.offered_as(node, given), uuid=None, offered=None)
+        node.contact.mend("peer-key-changed", "peer-new-standby")
+    node.membership.learn_keys()
+
+
+def promote(node: Node) -> None:
+    """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it is the standby then as
+    before."""
+    with node.changing:
+        if node.role == MAIN:
+            raise AdminError("is-main", "This server is the main already.")
+        if not node.pinned.now.joined:
+            words = "This standby never had everything of the main; it cannot take its place."
+            raise AdminError("not-joined", words)
+        node.pinned.keep()  # before the feed says that it is the main, which the other one copies
+        node.feed.settle()
+        node.ctx.store.write(lambda tx: node.feed.begin_epoch(tx, "promoted", promoted=True))
+        meeting.replace_main(node.pinned, node.url)  # what cannot be taken back is the last that may fail
+        node.contact.begin_anew()
+        node.acknowledgments.fall_out()
+        if node.ctx.running.status != SERVING:
+            node.leadership.begin("promoted")
+    standin.stands_alone(node.ctx)

@@ -1,0 +1,52 @@
+"""What this server tells the other one of where it stands, numbered: what it says and what it does are in one order."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from lts.rules import pair as rules
+from lts.service.pair.peermessages import ServerState
+from lts.store import exchange
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+
+class Statements:
+    """`start` is the first number of this start of the server, `told` that of the last answer to a request of the other
+    one."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._word = self.start = rules.first_word(1 + secrets.randbelow(1 << 30))
+        self.told = 0
+        self._family, self._bare = "", True
+
+    def state(self) -> ServerState:
+        """Where this server stands now."""
+        node, store = self._node, self._node.ctx.store
+        if self._bare:
+            with store.reader() as db:
+                self._family, self._bare = exchange.family(db), exchange.bare(db)
+        with node.changing:
+            self._word += 1
+            word, status = self._word, node.ctx.running.status
+        return ServerState(
+            word=word,
+            status=status,
+            now=node.ctx.clock.now(),
+            writes=node.ctx.identity.incarnation if node.settled else "",
+            family=self._family,
+            bare=self._bare,
+            limit=node.limit,
+            ahead=node.ahead,
+            have=store.positions(),
+        )
+
+    def answer(self) -> ServerState:
+        """The same as the answer to a request: what the other asked for before it heard this is not done any more."""
+        with self._node.changing:
+            state = self.state()
+            self.told = state.word
+        return state
