@@ -53,7 +53,7 @@ def put(tx: Transaction, record: AlertChange, time: int) -> None:
     for uuid, incarnation, serial in record.seen:
         tx.execute(
             "INSERT INTO alert_seen VALUES (?, ?) ON CONFLICT DO UPDATE SET serial = max(serial, excluded.serial)",
-            (tx.origin_number(uuid, incarnation), serial),
+            (tx.feed.origin_number(uuid, incarnation), serial),
         )
     if record.message:
         events, channels = json.dumps(record.events, ensure_ascii=False), json.dumps(record.channels)

@@ -19,7 +19,7 @@ def _granted(tx: Transaction, record: records.GrantChange, time: int) -> None:
     device, known = devices.put(tx, record.device, record.uuid, time, clone_state, record.mark)
     for seat in record.seats:
         seats.put(tx, device, seat, time, known=known)
-    tx.tally(record.code, usage.GRANTED_TALLY, time // 3600)
+    tx.gathered.tally(record.code, usage.GRANTED_TALLY, time // 3600)
 
 
 def _reported(tx: Transaction, record: records.ReportChange, time: int) -> usage.Grown:
@@ -36,12 +36,12 @@ def _released(tx: Transaction, record: records.ReleaseChange, time: int) -> None
 
 def _refused(tx: Transaction, record: records.RefusalsChange, time: int) -> None:
     for code, what, n in record.counts:
-        tx.tally(code, what, time // 3600, n)
+        tx.gathered.tally(code, what, time // 3600, n)
 
 
 _APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], Any]] = {
     records.OriginChange: lambda tx, record, time: tx.execute(
-        "UPDATE origins SET numbers = ? WHERE id = ?", (record.numbers, tx.writing[0])
+        "UPDATE origins SET numbers = ? WHERE id = ?", (record.numbers, tx.feed.writing[0])
     ),
     records.EpochChange: lambda tx, record, time: pair.put_epoch(tx, record),
     records.EventChange: lambda tx, record, time: None,  # it stands in the audit log alone

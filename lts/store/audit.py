@@ -59,7 +59,7 @@ def note(tx: Transaction, record: Record, time: int) -> None:
     actor, action, subject, detail = _LINES[type(record)](tx, record)
     text = json.dumps(detail, ensure_ascii=False, sort_keys=True)
     tx.execute("INSERT OR REPLACE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)",
-               (time, *tx.writing, actor, action, subject, text))  # fmt: skip
+               (time, *tx.feed.writing, actor, action, subject, text))  # fmt: skip
 
 
 _Parts = tuple[str, str, str, Json]

@@ -16,8 +16,8 @@ from lts.errors import DatabaseDamaged
 from lts.rules.codenames import Naming
 from lts.store import feed, sql
 from lts.store.archive import read, unpack
+from lts.store.epochs import FIRST_EPOCH
 from lts.store.records import ChangeKind, CodeChange, EpochChange, decode_payload
-from lts.store.transaction import FIRST_EPOCH
 
 log = logging.getLogger("lts.database")
 ARCHIVE = "archive"

@@ -50,7 +50,7 @@ def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
 def put(tx: Transaction, record: CodeChange, time: int) -> None:
     """Apply a CODE change: the code's whole state. A new default takes the place of the old one."""
     code = _number_here(tx, record)
-    place = codenames.ChangePlace(*tx.writing, tx.epoch.weight)
+    place = codenames.ChangePlace(*tx.feed.writing, tx.epoch.weight)
     codenames.put(tx.db, place, time, code, f"{record.organization}-{record.custom}")
     if pair.decides(tx, f"code:{code}"):
         _store(tx, code, record)
@@ -62,7 +62,7 @@ def put(tx: Transaction, record: CodeChange, time: int) -> None:
 def _number_here(tx: Transaction, record: CodeChange) -> int:
     """The code's number; one that both servers made under the same name, without knowing of it, is one code. Of several
     that each made one after another, the first are one, then the second."""
-    if tx.writing[0] == tx.origin or sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ?", (record.code,)):
+    if tx.feed.writing[0] == tx.feed.origin or sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ?", (record.code,)):
         return record.code
     for twin, origin, serial in sql.rows(
         tx.db,
@@ -70,7 +70,7 @@ def _number_here(tx: Transaction, record: CodeChange) -> int:
         " AND id NOT IN (SELECT ours FROM aliases WHERE what = ?) ORDER BY id",
         (record.organization, record.custom, pair.CODE),
     ):
-        if origin != tx.writing[0] and serial > tx.epoch.knows.get(origin, 0):
+        if origin != tx.feed.writing[0] and serial > tx.epoch.knows.get(origin, 0):
             pair.add_alias(tx, pair.CODE, record.code, twin)
             return int(twin)
     return record.code
@@ -102,7 +102,7 @@ def _store(tx: Transaction, code: int, record: CodeChange) -> None:
             record.organization,
             record.custom,
             json.dumps(record.fields, sort_keys=True, ensure_ascii=False),
-            *tx.writing,
+            *tx.feed.writing,
         ),
     )
     tx.execute("DELETE FROM code_items WHERE code = ?", (code,))

@@ -10,7 +10,7 @@ import msgspec
 
 from lts.rules.clonetokens import CloneState, join, plain_lag, plain_state
 from lts.store import likeness, pair, sql
-from lts.store.transaction import NUMBERS, Transaction
+from lts.store.transaction import Transaction
 
 _ASKED_AT_ONCE = 1000
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,7 +75,7 @@ def put(
 ) -> tuple[int, bool]:
     """A device was heard at `contact`; `uuid` given = new to the server that says so, with its mark. Returns (its
     number here, whether it was known here)."""
-    if uuid is not None and tx.writing[0] != tx.origin and (twin := find(tx.db, uuid)) is not None:
+    if uuid is not None and tx.feed.writing[0] != tx.feed.origin and (twin := find(tx.db, uuid)) is not None:
         pair.add_alias(tx, pair.DEVICE, key, twin.key)
         key, uuid = twin.key, None
         if mark is not None:
@@ -84,8 +84,7 @@ def put(
         _advance(tx, key, contact, clone_state)
         return key, True
     tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", (key, uuid, contact, *clone_state, mark))
-    if key >= tx.next_device and key < tx.numbers + NUMBERS:
-        tx.next_device = key + 1
+    tx.numbering.took(key)
     return key, False
 
 
@@ -97,7 +96,7 @@ def _advance(tx: Transaction, key: int, contact: int, clone_state: tuple[int, in
     tx.execute(
         "UPDATE devices SET contact = max(contact, ?1), given = ?2, lag = ?3, chain = ?4"
         " WHERE id = ?5 AND given = ?2 - 1 AND chain IS NULL AND (?4 IS NULL OR ?6)",
-        (contact, *clone_state, key, tx.writing[0] == tx.origin),
+        (contact, *clone_state, key, tx.feed.writing[0] == tx.feed.origin),
     )
     if tx.db.changes():
         return

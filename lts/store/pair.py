@@ -12,7 +12,9 @@ import apsw
 import msgspec
 
 from lts.store import records, sql
-from lts.store.transaction import FIRST_EPOCH, AliasKey, Epoch, Transaction
+from lts.store.epochs import FIRST_EPOCH, Epoch
+from lts.store.transaction import Transaction
+from lts.store.writermemory import AliasKey
 
 DEVICE, CODE, ITEM, TYPE = 0, 1, 2, 3
 _encode = msgspec.msgpack.Encoder().encode
@@ -21,8 +23,8 @@ _decode = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 
 def put_epoch(tx: Transaction, record: records.EpochChange) -> None:
     """Apply an EPOCH change: from here on the origin's settings weigh as much as its epoch."""
-    origin = tx.writing[0]
-    knows = {tx.origin_number(uuid, incarnation): serial for uuid, incarnation, serial in record.knows}
+    origin = tx.feed.writing[0]
+    knows = {tx.feed.origin_number(uuid, incarnation): serial for uuid, incarnation, serial in record.knows}
     tx.epochs = {**tx.epochs, origin: Epoch(record.epoch, record.main, record.generation, knows)}
     tx.execute(
         "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?)",
@@ -55,8 +57,8 @@ def continue_others(tx: Transaction, key: str, now: int) -> None:
 
     `key` is its public key (base64url). Nothing is written where its changes are the latest already.
     """
-    newest = max((tx.epochs.get(origin, FIRST_EPOCH).weight for origin in tx.others()), default=None)
-    if newest is None or tx.epochs.get(tx.origin, FIRST_EPOCH).weight > newest:
+    newest = max((tx.epochs.get(origin, FIRST_EPOCH).weight for origin in tx.feed.others()), default=None)
+    if newest is None or tx.epochs.get(tx.feed.origin, FIRST_EPOCH).weight > newest:
         return
     number, main, generation = newest
     tx.emit(records.EpochChange(number, main, "continued", key, knowledge(tx), generation + 1), now)
@@ -64,7 +66,7 @@ def continue_others(tx: Transaction, key: str, now: int) -> None:
 
 def knowledge(tx: Transaction) -> tuple[tuple[str, str, int], ...]:
     """How far this database has every origin, as an EPOCH change says it: (LTS UUID, incarnation, serial)."""
-    return tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.positions())
+    return tuple((uuid, incarnation, serial) for uuid, incarnation, serial, _ in tx.feed.positions())
 
 
 def decides(tx: Transaction, subject: str) -> bool:
@@ -74,13 +76,13 @@ def decides(tx: Transaction, subject: str) -> bool:
     two that did not know of each other the loser stands in `overruled`, for the audit log. Raises RuntimeError where a
     change of this server's own would be without effect: who serves, or continues others, weighs most, so there is none.
     """
-    origin, serial = tx.writing
+    origin, serial = tx.feed.writing
     epoch = tx.epoch
     row = sql.first(tx.db, "SELECT epoch, main, generation, origin, serial FROM stamps WHERE subject = ?", (subject,))
     if row is not None and row[3] != origin:
         before, other, other_serial = (row[0], bool(row[1]), row[2]), row[3], row[4]
         if epoch.weight < before or (epoch.weight == before and _name(tx, origin) < _name(tx, other)):
-            if origin == tx.origin:
+            if origin == tx.feed.origin:
                 raise RuntimeError(f"{subject}: a change of this server would be without effect")
             _note_overruled(tx, (origin, serial), (other, other_serial))
             return False

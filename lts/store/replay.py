@@ -17,7 +17,8 @@ from lts.store.dayrow import plain_day
 from lts.store.feed import chain_hash, first_hash
 from lts.store.records import decode_payload
 from lts.store.schema import DERIVED_TABLES, MIGRATIONS
-from lts.store.transaction import Memory, Transaction
+from lts.store.transaction import Transaction
+from lts.store.writermemory import Memory
 
 BATCH = 2000
 FAULTS_NAMED = 20
@@ -96,7 +97,7 @@ class _Replay:
                 continue
             try:
                 for serial, time, kind, payload in origin_feed.until(intake.last, self._faults):
-                    tx.writing = intake.origin, serial
+                    tx.feed.writing = intake.origin, serial
                     _apply_one(tx, intake.origin, serial, time, kind, payload, self._faults)
                     done += 1
                     if done % BATCH == 0:
@@ -169,7 +170,7 @@ def _begin(copy: apsw.Connection, memory: Memory) -> Transaction:
 
 
 def _end(tx: Transaction, copy: apsw.Connection) -> None:
-    tx.write_gathered()
+    tx.gathered.write()
     tx.keep()
     copy.execute("COMMIT")
 

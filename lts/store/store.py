@@ -14,12 +14,16 @@ from lts.rules.catalog import Catalog
 from lts.store import database, feed, licenses, meta, pair, seats, sql, usage, watermark
 from lts.store.apply import apply
 from lts.store.checkpoints import Checkpointer
+from lts.store.epochs import Epoch
+from lts.store.numbering import NUMBERS
+from lts.store.openfeed import Position
 from lts.store.recent import Recent
 from lts.store.records import EventChange, OriginChange
 from lts.store.snapshot import Snapshot
-from lts.store.transaction import NUMBERS, BuildCatalog, Epoch, Memory, Position, Transaction
+from lts.store.transaction import Transaction
 from lts.store.watermark import Watermark
 from lts.store.writer import Writer
+from lts.store.writermemory import BuildCatalog, Memory
 
 DATABASE = "lts.db"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
@@ -83,11 +87,11 @@ class Store:
         """
 
         def operation(tx: Transaction) -> None:
-            if tx.serial and tx.origin_number(*origin) == tx.origin:
+            if tx.feed.serial and tx.feed.origin_number(*origin) == tx.feed.origin:
                 return
-            tx.begin_origin(*origin, _range_of(origin[1]) if tx.positions() else 1)
-            if not tx.serial:
-                tx.emit(OriginChange(*origin, version, tx.numbers), now)
+            tx.begin_origin(*origin, _range_of(origin[1]) if tx.feed.positions() else 1)
+            if not tx.feed.serial:
+                tx.emit(OriginChange(*origin, version, tx.numbering.first), now)
                 for event in causes:
                     tx.emit(event, now)
 

@@ -18,7 +18,7 @@ def number_of(tx: Transaction, name: str, time: int) -> int:
     """The number of a usage type, given at first use."""
     key = tx.types.get(name)
     if key is None:
-        key = tx.new_number("types")
+        key = tx.numbering.new("types")
         tx.emit(TypeChange(key, name), time)
     return key
 

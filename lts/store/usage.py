@@ -97,7 +97,7 @@ def merge(tx: Transaction, record: ReportChange, device: int, time: int) -> Grow
     for day, of_day in by_day.items():
         _merge_day(tx, record.code, device, day, of_day, grown)
     if record.given:
-        tx.tally(record.code, REPORTED_TALLY, time // 3600)
+        tx.gathered.tally(record.code, REPORTED_TALLY, time // 3600)
     return grown
 
 
@@ -193,8 +193,8 @@ class _Units:
 
     def add(self, code: int, device: int) -> None:
         for (item, type_number, hour), rise in self._grown.items():
-            self._tx.add_units(code, item, type_number, hour, rise)
-            self._tx.add_device_units((code, device, item, type_number, self._day), rise)
+            self._tx.gathered.add_units(code, item, type_number, hour, rise)
+            self._tx.gathered.add_device_units((code, device, item, type_number, self._day), rise)
             self._tx.counters.add(("item", item, 0), rise)
             self._tx.counters.add(("code", code, item), rise)
 
@@ -286,8 +286,8 @@ class _Presence:
     def _begin(self, item: int) -> tuple[array[int], array[int]]:
         """The activity of an item and of the code, in which the device is active from now on if it was not."""
         self.changed = True
-        of_item = self._tx.activity((ITEM, item, self._day))
-        of_code = self._tx.activity((CODE, self._code, self._day))
+        of_item = self._tx.gathered.activity((ITEM, item, self._day))
+        of_code = self._tx.gathered.activity((CODE, self._code, self._day))
         of_item[DEVICES_OF_DAY] += not self._of_item[item]
         of_code[DEVICES_OF_DAY] += not self._known_in_code
         self._known_in_code = True
@@ -307,7 +307,7 @@ def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: 
     key: SumKey = ("overdraft", item_key, overdraft_period(entry.terms, moment))
     if key not in tx.sums:
         return  # whoever asks for it finds this in the activity
-    active = tx.activity((ITEM, item_key, day))[slot]
+    active = tx.gathered.activity((ITEM, item_key, day))[slot]
     quota = entry.terms.quota
     excess = max(0, active - quota) - max(0, active - more - quota)
     if excess:
@@ -336,7 +336,7 @@ def _spent(view: View, entry: LicenseItem, period: int) -> int:
     spent = view.sums.get(key)
     if spent is None:
         if isinstance(view, Transaction):
-            view.write_gathered()
+            view.gathered.write()
         spent = _spent_in_period(view.db, entry, period)
         if isinstance(view, Transaction):
             view.counters.learn(key, spent)

@@ -10,7 +10,7 @@ import apsw
 
 from lts.errors import DatabaseDamaged
 from lts.store import database, feed, meta, sql
-from lts.store.transaction import Position
+from lts.store.openfeed import Position
 
 
 @dataclass(frozen=True)

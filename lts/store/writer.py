@@ -13,7 +13,8 @@ import apsw
 from lts.errors import CannotStore, LtsError
 from lts.store.checkpoints import Checkpointer
 from lts.store.feed import ChangeRow
-from lts.store.transaction import Memory, Transaction
+from lts.store.transaction import Transaction
+from lts.store.writermemory import Memory
 
 T = TypeVar("T")
 GROUP = 512
@@ -219,7 +220,7 @@ class Writer:
                     self._db.execute("ROLLBACK")
             raise
         if committed:
-            self._on_commit(tx.rows)
+            self._on_commit(tx.feed.rows)
             if self.faulty:
                 self.faulty = False
                 self._on_fault(None)
@@ -228,10 +229,10 @@ class Writer:
 
 
 def _run(waiting: PendingWrite[Any], tx: Transaction) -> None:
-    before = len(tx.rows)
+    before = len(tx.feed.rows)
     try:
         waiting.outcome = waiting.operation(tx)
     except LtsError as error:
-        if len(tx.rows) != before:
+        if len(tx.feed.rows) != before:
             raise RuntimeError("An operation refused after it had emitted a change.") from error
         waiting.error = error

@@ -256,13 +256,13 @@ def test_activity_grows_past_what_four_bytes_hold(server: Lab) -> None:
     day, slot = divmod(SLOT, SLOTS_PER_DAY)
 
     def nearly(tx: Any) -> None:
-        tx.activity((0, 1, day))[slot] = 2**32 - 1
+        tx.gathered.activity((0, 1, day))[slot] = 2**32 - 1
         tx.housekeeping = True
 
     server.ctx.store.write(nearly)
     for n in (0, 1):
         assert server.report(server.authorize(code).lease, {}).results[0].status == "counted"
-        found = server.ctx.store.write(lambda tx: tx.activity((0, 1, day))[slot])
+        found = server.ctx.store.write(lambda tx: tx.gathered.activity((0, 1, day))[slot])
         assert found == 2**32 + n
 
 

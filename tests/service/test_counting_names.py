@@ -189,8 +189,8 @@ def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(
     server.report(one.lease, {"x": 5, "w": 1}, SLOT, None)
 
     def other_server(tx: Any) -> None:
-        origin = tx.origin_number(str(uuid4()), "f" * 32)
-        tx.writing = origin, 1
+        origin = tx.feed.origin_number(str(uuid4()), "f" * 32)
+        tx.feed.writing = origin, 1
         runs = tuple(records.Run(1, digest_of(name), 0, [count]) for name, count in (("x", 7), ("v", 2)))
         typenames.number_of(tx, OTHER_TYPE, NOON)
         tx.memory.apply(tx, records.ReportChange(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)

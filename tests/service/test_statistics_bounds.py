@@ -234,7 +234,10 @@ def test_fifty_devices_are_shown_at_once_the_last_heard_first(server: Lab) -> No
 
     def come(tx: Transaction) -> None:
         for number in range(51):
-            tx.emit(records.GrantChange(tx.next_device, bytes([number] * 16), 1, 1, 0, None, (), None), NOON + number)
+            tx.emit(
+                records.GrantChange(tx.numbering.next_device, bytes([number] * 16), 1, 1, 0, None, (), None),
+                NOON + number,
+            )
 
     server.ctx.store.write(come)
     found = devicelist.find(server.ctx, Page(), None, False, False, NOON)

@@ -220,7 +220,7 @@ def test_an_overdraft_first_asked_for_by_a_group_that_fails_is_asked_for_again(s
     def operation(tx: Transaction, *, failing: bool) -> int:
         tx.counters.forget("overdraft")
         if failing:
-            tx.activity((0, 1, NOON // DAY_SECONDS))[0] += 50
+            tx.gathered.activity((0, 1, NOON // DAY_SECONDS))[0] += 50
             tx.emit(records.EventChange("test", "nothing", {}), NOON)
         spent = stored.overdraft_spent(tx, entry, NOON, NOON)
         if failing:

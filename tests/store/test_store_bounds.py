@@ -35,12 +35,13 @@ from lts.store import (
     writer,
 )
 from lts.store.devicelist import DeviceFilter
+from lts.store.epochs import Epoch
 from lts.store.feed import ChangeRow
 from lts.store.integrity import DatabaseFault
 from lts.store.recent import Recent
 from lts.store.records import SHAPES, ChangeKind, EventChange, GrantChange, Record, SeatRecord, encode_payload
 from lts.store.store import Store
-from lts.store.transaction import Epoch, Transaction
+from lts.store.transaction import Transaction
 from lts.store.watermark import EMPTY, OLDER, OTHER, Watermark
 from tests.support.kit import NOON, Lab, item
 
@@ -320,7 +321,7 @@ def test_another_origin_numbers_things_from_a_range_of_its_own(server: Lab) -> N
     assert server.rows("SELECT numbers FROM origins") == [(1,)]
     server.ctx.store.begin_feed(("other", "0000ff" + "9" * 26), "", NOON)
     assert server.rows("SELECT numbers FROM origins ORDER BY id") == [(1,), (0x100 << 24,)]
-    assert [server.ctx.store.write(lambda tx: tx.new_number("codes")) for _ in range(2)] == [0x100 << 24] * 2
+    assert [server.ctx.store.write(lambda tx: tx.numbering.new("codes")) for _ in range(2)] == [0x100 << 24] * 2
 
 
 def test_a_snapshot_takes_the_catalog_that_there_is(server: Lab) -> None:
@@ -333,16 +334,20 @@ def test_another_origin_counts_once_there_is_a_change_of_it(server: Lab) -> None
     name, payload = ("other", "ab" * 16), encode_payload(EventChange("test", "x", {}))
 
     def follow(tx: Transaction) -> None:
-        mine, other = tx.positions(), tx.origin_number(*name)
-        assert (other, tx.others(), tx.positions()) == (2, [], mine)
+        mine, other = tx.feed.positions(), tx.feed.origin_number(*name)
+        assert (other, tx.feed.others(), tx.feed.positions()) == (2, [], mine)
         for serial in (0, 2):
             with pytest.raises(ValueError, match="follows 0 of origin 2"):
                 tx.follow(other, serial, NOON, ChangeKind.EVENT, payload)
         with pytest.raises(ValueError, match="follows"):
-            tx.follow(tx.origin, tx.serial + 1, NOON, ChangeKind.EVENT, payload)
+            tx.follow(tx.feed.origin, tx.feed.serial + 1, NOON, ChangeKind.EVENT, payload)
         digest = tx.follow(other, 1, NOON, ChangeKind.EVENT, payload)
         assert digest == feed.chain_hash(feed.first_hash(*name), 1, NOON, ChangeKind.EVENT, payload)
-        assert (tx.others(), tx.head_of(other), tx.positions()) == ([2], (1, digest), [*mine, (*name, 1, digest)])
+        assert (tx.feed.others(), tx.feed.head_of(other), tx.feed.positions()) == (
+            [2],
+            (1, digest),
+            [*mine, (*name, 1, digest)],
+        )
 
     server.ctx.store.write(follow)
     assert server.ctx.store.vector() == {1: server.ctx.store.serial, 2: 1}

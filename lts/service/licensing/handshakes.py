@@ -18,14 +18,16 @@ from lts.service.core.context import Context
 from lts.service.licensing import serverurls
 from lts.service.licensing.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.store import codes, records
-from lts.store.transaction import NUMBERS, Transaction
+from lts.store.numbering import NUMBERS
+from lts.store.transaction import Transaction
 
 _MAX_FULL_NAME = MAX_TEXT + 1 + MAX_NAME
 """Of a code: organization, hyphen, custom part."""
 _MAX_DIGITS = 18
 MAX_VALUES = 200
 _ORIGIN_BITS = 25
-"""Hold `tx.numbers // NUMBERS`, at most 2^24; 28 bits are left for counting in a number that JSON keeps exactly."""
+"""Hold the range of an origin (lts.store.numbering), at most 2^24; 28 bits are left for counting in a number that JSON
+keeps exactly."""
 _FIELDS = ("domains", "applicationIds", "processNames")
 
 
@@ -131,7 +133,7 @@ def emit_code(tx: Transaction, draft: Draft, actor: str, now: int) -> int:
     keeps = mine is not None and mine.custom == draft.custom  # a merge may have left two codes of one name
     if other is not None and other.key != draft.key and not keeps:
         raise AdminError("code-exists", f"The handshake code {other.name} exists already.", status=409)
-    key = tx.new_number("codes") if draft.key is None else draft.key
+    key = tx.numbering.new("codes") if draft.key is None else draft.key
     former = "" if mine is None else mine.name
     place = draft.organization_id, draft.custom, draft.is_default
     tx.emit(records.CodeChange(actor, key, *place, draft.fields, tuple(draft.items), former, draft.made_for), now)
@@ -284,7 +286,7 @@ def _change_password(tx: Transaction, ctx: Context, draft: Draft, password: Any)
 def _next_change(tx: Transaction, before: int) -> int:
     """The number of a change of a session password: it grows, and the origin's range of numbers in its low bits keeps
     it from being that of another change, made on the other server while the two were apart."""
-    return ((before >> _ORIGIN_BITS) + 1) << _ORIGIN_BITS | tx.numbers // NUMBERS
+    return ((before >> _ORIGIN_BITS) + 1) << _ORIGIN_BITS | tx.numbering.first // NUMBERS
 
 
 def _validation(given: Any, before: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -265,7 +265,7 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     _hand_on_trust(tx, ctx, new.vendor_kid, now)
     keys = licenses.item_keys(tx.db, vendor, new.license_id)
     new_ids = [item_id for item_id in ids if item_id not in keys]
-    first = tx.new_number("items")
+    first = tx.numbering.new("items")
     fresh = list(range(first, first + len(new_ids)))
     keys.update(zip(new_ids, fresh, strict=True))
     numbered = tuple((item_id, keys[item_id]) for item_id in ids)

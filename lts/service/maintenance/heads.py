@@ -19,5 +19,5 @@ def sign_head(ctx: Context, now: int) -> None:
 
 def _sign(tx: Transaction, ctx: Context, now: int) -> None:
     me = ctx.identity
-    signature = me.key.sign(feed.head_statement(me.uuid, me.incarnation, tx.serial, tx.head))
+    signature = me.key.sign(feed.head_statement(me.uuid, me.incarnation, tx.feed.serial, tx.feed.head))
     tx.keep_head(signature, now)

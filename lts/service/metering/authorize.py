@@ -133,7 +133,7 @@ def decide(
     decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:
         return StoredDecision(code, decision, None, "", CertificateChain())
-    key = device.key if device else tx.next_device
+    key = device.key if device else tx.numbering.next_device
     tx.emit(
         records.GrantChange(
             key,
@@ -152,7 +152,7 @@ def decide(
 
 def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
     """Where this server's feed stands in the transaction."""
-    return FeedPlace(ctx.identity.incarnation, tx.serial, tx.head[:4].hex())
+    return FeedPlace(ctx.identity.incarnation, tx.feed.serial, tx.feed.head[:4].hex())
 
 
 def token_step(device: devices.Device | None, token: clonetokens.CloneToken | None, now: int) -> clonetokens.TokenStep:

@@ -24,7 +24,7 @@ def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:
     ctx.running.check_serving()
     device = devices.find(tx.db, lease.device_bytes)
     if device is None:
-        return tx.serial
+        return tx.feed.serial
     held = seats.newest_of(tx.db, device.key)
     closing = []
     for claim, item in zip(lease.items, _items_of(tx, lease), strict=True):
@@ -33,7 +33,7 @@ def _release(tx: Transaction, ctx: Context, lease: Lease, now: int) -> int:
             closing.append((item.key, seat.grant))
     if closing:
         tx.emit(records.ReleaseChange(device.key, tuple(closing)), now)
-    return tx.serial
+    return tx.feed.serial
 
 
 def _items_of(tx: Transaction, lease: Lease) -> tuple[LicenseItem | None, ...]:

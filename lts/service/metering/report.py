@@ -256,7 +256,7 @@ def _record(
     branch, apart = _branch_of(tx, step, reporter, entries)
     grown: stored.Grown = tx.emit(
         records.ReportChange(
-            device.key if device else tx.next_device,
+            device.key if device else tx.numbering.next_device,
             None if device else uuid,
             code.key,
             branch,
@@ -296,7 +296,7 @@ def _count_piece(
     counting = count(tx, ctx, reporter, entries, now)
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
     branch, apart = _branch_of(tx, step, reporter, entries)
-    key, new = (tx.next_device, uuid) if number is None else (number, None)
+    key, new = (tx.numbering.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
     newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
     return _Counted(grown, counting)
@@ -334,14 +334,14 @@ def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | Non
     """How far this server's feed was, where a lease names a place that it has not, or has otherwise; None where it is
     there as it was, or nobody can say. Of places reached since the start, which only another server with this one's
     folder can have otherwise, some are looked at."""
-    me, origin, reached, looked_at = ctx.identity, tx.origin, tx.serial, ctx.running.found_serial
+    me, origin, reached, looked_at = ctx.identity, tx.feed.origin, tx.feed.serial, ctx.running.found_serial
     if not lease.jti.startswith(me.incarnation[:8]):
         if lease.issuer != me.uuid or lease.origin is None:
             return None
         former = feed.number(tx.db, me.uuid, lease.origin)
         if former is None:
             return 0
-        origin, reached = former, tx.head_of(former)[0]
+        origin, reached = former, tx.feed.head_of(former)[0]
         looked_at = reached
     if lease.serial > reached:
         return reached

@@ -13,8 +13,9 @@ from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import News, Poll, ServerState, StateAnswer
 from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store import pair, records
+from lts.store.openfeed import Position
 from lts.store.records import ChangeKind
-from lts.store.transaction import Position, Transaction
+from lts.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
@@ -45,8 +46,8 @@ def _vendor_keys(news: News) -> Iterator[bytes]:
 
 def _overtaken(tx: Transaction) -> bool:
     """Whether another origin's epoch is not below this server's own: what is set here must count for more again."""
-    own = tx.epochs.get(tx.origin)
-    return own is not None and pair.highest_epoch(tx.epochs, beside=tx.origin) >= own.number
+    own = tx.epochs.get(tx.feed.origin)
+    return own is not None and pair.highest_epoch(tx.epochs, beside=tx.feed.origin) >= own.number
 
 
 class Follower:
@@ -192,11 +193,11 @@ class Follower:
     def _apply(self, tx: Transaction, news: News, serving: bool) -> int:
         """Returns how many changes came that clients or administrators made."""
         node = self._node
-        origins = [tx.origin_number(uuid, incarnation) for uuid, incarnation in news.origins]
+        origins = [tx.feed.origin_number(uuid, incarnation) for uuid, incarnation in news.origins]
         heads = {(place, serial): digest for place, serial, digest in news.heads}
         taken = 0
         for place, serial, time, kind, payload in news.changes:
-            if serial <= tx.head_of(origins[place])[0]:
+            if serial <= tx.feed.head_of(origins[place])[0]:
                 continue
             digest = tx.follow(origins[place], serial, time, kind, payload)
             if heads.get((place, serial), digest) != digest:

@@ -8,7 +8,8 @@ from lts.rules.pair import MAIN, SERVING
 from lts.service.core import identity
 from lts.service.core.feeds import begin_feed
 from lts.store import feed, pair, records
-from lts.store.transaction import Position, Transaction
+from lts.store.openfeed import Position
+from lts.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
