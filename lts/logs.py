@@ -30,6 +30,9 @@ class Lines(logging.Handler):
         self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(WAITING_LINES)
         self._reopen = False
         self._thread = threading.Thread(target=self._write, name="lts-log", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -115,7 +118,8 @@ class _Text(logging.Formatter):
 
 
 def handler(settings: Log) -> Lines:
-    """A handler that never blocks the thread that logs. Raises ConfigError when the log's file cannot be written."""
+    """A handler that never blocks the thread that logs, to be started. Raises ConfigError when the log's file cannot be
+    written."""
     target: logging.Handler
     if settings.file is not None:
         _try(settings.file)

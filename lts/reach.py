@@ -59,6 +59,9 @@ class _Lookup:
         self.done = threading.Event()
         self.found: list[SocketAddress] = []
         self.error: OSError | None = None
+
+    def start(self) -> None:
+        """Ask, in a thread of its own."""
         threading.Thread(target=self._run, name="lts-lookup", daemon=True).start()
 
     def _run(self) -> None:
@@ -99,6 +102,7 @@ def addresses(host: str, port: int, deadline: Deadline) -> list[SocketAddress]:
         lookup = _under_way.get((host, port))
         if lookup is None:
             lookup = _under_way[host, port] = _Lookup(host, port)
+            lookup.start()
     try:
         while not lookup.done.wait(min(deadline.left(), _LOOK_SECONDS)):
             pass

@@ -235,6 +235,8 @@ class Server:
 
     def run(self) -> None:
         """Serve in this thread until `stop`."""
+        self._jobs.start()
+        self._courier.start()
         self._heartbeat.start()
         notify(READY, f"STATUS=Serving at {self.url}")
         try:
@@ -286,6 +288,7 @@ def set_up_logging(config: Config) -> Lines:
     root = logging.getLogger()
     lines = handler_of(config.log)
     root.handlers[:] = [lines]
+    lines.start()
     root.setLevel(config.log.level.upper())
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     return lines

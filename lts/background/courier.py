@@ -16,7 +16,7 @@ STOP_SECONDS = 2.0
 
 
 class Courier:
-    """Looks for messages that are due, in a thread of its own, until `stop`."""
+    """Looks for messages that are due, in a thread of its own, from `start` until `stop`."""
 
     def __init__(self, ctx: Context, look_seconds: float = LOOK_SECONDS) -> None:
         self._ctx = ctx
@@ -24,6 +24,9 @@ class Courier:
         self._sender = MailSender()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lts-courier", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
         self._thread.start()
 
     def stop(self) -> None:

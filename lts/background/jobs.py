@@ -47,7 +47,7 @@ class Every(IntervalTrigger):  # type: ignore[misc]
 
 
 class Jobs:
-    """The running jobs; `stop` them before the store is closed."""
+    """The jobs, from `start` on; `stop` them before the store is closed."""
 
     def __init__(self, ctx: Context, watch_seconds: float = WATCH_SECONDS) -> None:
         self._ctx = ctx
@@ -71,10 +71,14 @@ class Jobs:
             (self.inspect, 10),
         ):
             self.add(job, seconds)
-        self._scheduler.start()
-        self._offset = ctx.clock.now() - ctx.clock.elapsed()
+        self._offset = 0.0
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="lts-clock", daemon=True)
+
+    def start(self) -> None:
+        """Begin to run them."""
+        self._scheduler.start()
+        self._offset = self._ctx.clock.now() - self._ctx.clock.elapsed()
         self._watcher.start()
 
     def add(self, job: Callable[[Context], None], seconds: int) -> None:

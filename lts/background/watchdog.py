@@ -54,9 +54,10 @@ class Systemd(Watchdog):
     def __init__(self, microseconds: int) -> None:
         self.seconds = microseconds / 1e6
         self._microseconds = microseconds
-        faulthandler.enable()  # it ends it by SIGABRT: the journal then shows where it stood
 
     def _tell(self) -> None:
+        if not faulthandler.is_enabled():
+            faulthandler.enable()  # it is ended by SIGABRT: the journal then shows where it stood
         notify("WATCHDOG=1", f"WATCHDOG_USEC={self._microseconds}")
 
     def _stop_waiting(self) -> None:

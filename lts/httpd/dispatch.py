@@ -52,7 +52,10 @@ class Dispatcher:
         self._pool = Pool(threads)
         self._calls: SimpleQueue[Any] = SimpleQueue()
         self._pages: SimpleQueue[Any] = SimpleQueue()
-        if application is not None:
+
+    def start(self) -> None:
+        """Begin to serve."""
+        if self._application is not None:
             # One thread each: measured, a second one only fights the first for the interpreter.
             threading.Thread(target=self._serve_groups, name="lts-calls", daemon=True).start()
             threading.Thread(target=self._serve_pages, name="lts-pages", daemon=True).start()

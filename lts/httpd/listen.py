@@ -50,12 +50,11 @@ class Listener:
 
     def __init__(self, application: Callable[..., Any], config: Config) -> None:
         """Bind all addresses of the configured host; port 0 takes a free one. Raises ListenError."""
-        sys.setswitchinterval(SWITCH_SECONDS)
         self._sockets = bind(config.host, config.port)
+        self._wanted = config.connection_limit
         self._map: dict[int, Any] = {}
-        adjustments = Adjustments(
+        adjustments = self._adjustments = Adjustments(
             sockets=self._sockets,
-            connection_limit=_possible_connections(config.connection_limit),
             asyncore_use_poll=True,
             channel_request_lookahead=0,
             channel_timeout=IDLE_SECONDS,
@@ -102,11 +101,15 @@ class Listener:
         return sum(len(acceptor.active_channels) for acceptor in self._acceptors)
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
-        """Answer clients until `stop` is called, then finish what is under way within STOP_SECONDS.
+        """Answer clients until `stop` is called, then finish what is under way within STOP_SECONDS. From here on the
+        process is set up as a server: how threads take turns, and how many files may be open.
 
         `beat` is called at each turn of the loop, at least once a second.
         """
         poll = wasyncore.poll2 if hasattr(select, "poll") else wasyncore.poll
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._adjustments.connection_limit = _allow_connections(self._wanted)
+        self._dispatcher.start()
         try:
             while not self._stopping:
                 poll(1.0, self._map)
@@ -217,8 +220,9 @@ def _sentence(host: str, port: int, error: OSError) -> ListenError:
     return ListenError(f'Cannot listen on {host}, port {port}: {error.strerror}. See "host" and "port" in lts.json.')
 
 
-def _possible_connections(wanted: int) -> int:
-    """`wanted`, or what the system allows if that is less; each connection is an open file."""
+def _allow_connections(wanted: int) -> int:
+    """Let this process have so many connections; `wanted`, or what the system allows if that is less. Each is an open
+    file."""
     if sys.platform == "win32":
         return min(wanted, SELECT_LIMIT)
     import resource

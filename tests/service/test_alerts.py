@@ -385,6 +385,7 @@ def test_a_stopping_server_breaks_a_mail_off_and_counts_no_try(server: Lab, monk
         set_mail(server, hole.port)
         alerts.check(server.ctx, server.time.now)
         courier = Courier(server.ctx, look_seconds=0.01)
+        courier.start()
         wait_until(lambda: hole.taken, "a mail is under way")
         courier.stop()
         ended(courier._thread)

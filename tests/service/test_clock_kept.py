@@ -102,6 +102,7 @@ def test_where_the_other_server_agrees_it_is_kept_at_once(duet: Duet) -> None:
 
 def test_a_stop_keeps_the_time(server: Lab) -> None:
     jobs = Jobs(server.ctx, watch_seconds=3600)
+    jobs.start()
     server.ctx.store.keep_clock(lambda: server.ctx.clock.kept)
     server.time.forward(50)
     server.ctx.clock.look()

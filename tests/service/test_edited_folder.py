@@ -129,6 +129,7 @@ def test_a_jump_right_before_a_stop_in_good_order_is_no_edit(
 ) -> None:
     with started(monkeypatch, data, time) as server:
         running = jobs.Jobs(server.ctx, watch_seconds=3600)
+        running.start()
         time.wall += 3 * DAY_SECONDS
         server.authorize(device=DEVICE)
         running.stop()

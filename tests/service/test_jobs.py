@@ -48,6 +48,7 @@ class Night:
         self.jobs._scheduler.remove_executor("default")
         self.jobs._scheduler.add_executor(DebugExecutor())
         self.jobs.add(self.check, EVERY)
+        self.jobs.start()
 
     def check(self, _: object) -> None:
         self.ran.append(self.clock.elapsed)
@@ -158,6 +159,7 @@ def test_a_clock_set_right_by_years_lists_no_missed_time_by_itself(
 
 def test_a_look_that_takes_long_is_not_joined_by_another(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = Jobs(server.ctx, watch_seconds=3600)
+    jobs.start()
     try:
         found = jobs._scheduler.get_job("check_alerts")
         assert (found.max_instances, found.coalesce, found.misfire_grace_time) == (1, True, None)

@@ -154,6 +154,7 @@ def test_jobs_go_on_and_the_audit_log_tells_after_the_clock_stepped_back(server:
         ran.set()
 
     jobs = Jobs(server.ctx, watch_seconds=0.02)
+    jobs.start()
     try:
         server.time.wall -= 3 * 3600
         wait_until(lambda: server.rows("SELECT count(*) FROM changes WHERE kind = 7") == [(1,)], "the log tells")

@@ -221,6 +221,7 @@ def test_the_courier_stops_in_time_while_a_name_is_looked_up(server: Lab, dead: 
     server.ctx.store.wait_until_stored()
     alertsettings.change_mail(server.ctx, mail_to("mail.test"), "test", NOON)
     courier = Courier(server.ctx, look_seconds=0.01)
+    courier.start()
     begun = time.monotonic()
     courier.stop()
     assert time.monotonic() - begun < 4

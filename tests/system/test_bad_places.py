@@ -264,6 +264,7 @@ def test_a_log_on_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, cap
     full = tmp_path / "full.log"
     full.symlink_to("/dev/full")
     lines = handler(Log(file=full))
+    lines.start()
     for number in range(3):
         lines.handle(lines_record(number))
     assert lines.finish(10)
