@@ -86,7 +86,7 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
     if before is not None:
         seat = join(before, seat)
         if seat.instances < before.instances:
-            _note_fewer(tx.fewer, (device, record.item), time)
+            tx.note_fewer((device, record.item), time)
     ended = seat.grant <= tx.rounds.get(record.item, 0) * ROUND
     if ended != seat.ended:
         seat = seat._replace(ended=ended)
@@ -97,17 +97,6 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
         tx.execute(_PUT_SEAT, state)
     _count(tx.counters, concurrent, record.item, before, -1)
     _count(tx.counters, concurrent, record.item, seat, 1)
-
-
-_MOST_FEWER = 10_000
-
-
-def _note_fewer(fewer: dict[tuple[int, int], int], place: tuple[int, int], time: int) -> None:
-    """Remember since when (UTC seconds) a device holds less of an item than before, of the latest ones."""
-    fewer.pop(place, None)
-    fewer[place] = time
-    if len(fewer) > _MOST_FEWER:
-        del fewer[next(iter(fewer))]
 
 
 _PUT_SEAT = """INSERT INTO seats (device, item, grants, ends, flags, codes) VALUES (?, ?, ?, ?, ?, ?)

@@ -35,7 +35,7 @@ class Transaction:
         self.epochs = memory.epochs
         self.aliases = memory.aliases
         self.rounds = memory.rounds
-        self.fewer = memory.fewer
+        self._fewer: dict[tuple[int, int], int] = {}
         self.catalog_changed = False
         self.housekeeping = False
         self._catalog: Catalog | None = memory.catalog
@@ -100,6 +100,16 @@ class Transaction:
             self.types = dict(self.types)
         self.types[name] = number
 
+    def note_fewer(self, place: tuple[int, int], time: int) -> None:
+        """A device holds fewer instances of an item than before, since `time` (UTC seconds); `place` is (device,
+        item)."""
+        self._fewer[place] = time
+
+    def fewer_since(self, place: tuple[int, int]) -> int | None:
+        """Since when a device holds fewer instances of an item, as far as this server remembers."""
+        found = self._fewer.get(place)
+        return self.memory.fewer.get(place) if found is None else found
+
     @property
     def must_commit(self) -> bool:
         """Whether anything was written: changes, or housekeeping that the feed does not tell of."""
@@ -124,6 +134,8 @@ class Transaction:
         memory.numbers, memory.next_device = self.numbering.first, self.numbering.next_device
         memory.types, memory.epochs, memory.aliases = self.types, self.epochs, self.aliases
         memory.rounds = self.rounds
+        for place, time in self._fewer.items():
+            memory.note_fewer(place, time)
         if self.catalog_changed:
             memory.catalog = self.catalog
         memory.catalog_moves += memory.catalog_moves % 2

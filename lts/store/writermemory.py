@@ -20,6 +20,7 @@ Apply = Callable[["Transaction", Record, int], Any]
 """Mutates the tables as a change says; `lts.store.apply.apply`, given from outside to keep imports one way."""
 Head = tuple[int, bytes]
 """(serial, hash) of an origin's newest change."""
+MOST_FEWER = 10_000
 AliasKey = tuple[int, int]
 """(what, number), see lts.store.pair.add_alias."""
 
@@ -47,3 +48,10 @@ class Memory:
         self.rounds: dict[int, int] = {}
         self.fewer: dict[tuple[int, int], int] = {}
         """Since when (UTC seconds) devices hold fewer instances than before, by (device, item); see seats.put."""
+
+    def note_fewer(self, place: tuple[int, int], time: int) -> None:
+        """Remember since when (UTC seconds) a device holds less of an item than before, of the latest ones."""
+        self.fewer.pop(place, None)
+        self.fewer[place] = time
+        if len(self.fewer) > MOST_FEWER:
+            del self.fewer[next(iter(self.fewer))]

@@ -83,6 +83,22 @@ def test_what_cannot_be_stored_is_not_believed(server: Lab, judge: Callable[[Con
     assert (clock.state.pending, len(lines(server.ctx))) == (None, 1)
 
 
+def test_a_jump_is_believed_once_that_is_stored_and_not_before(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.ctx.clock.look()
+    server.time.wall += MONTH
+    server.ctx.clock.look()
+    pending: list[bool] = []
+    keep_clock = meta.keep_clock
+
+    def watched(*of: Any) -> None:
+        keep_clock(*of)
+        pending.append(server.ctx.clock.state.pending is not None)
+
+    monkeypatch.setattr(meta, "keep_clock", watched)
+    clock.accept_clock(server.ctx, "Ann")
+    assert (pending, server.ctx.clock.state.pending) == ([True], None)
+
+
 def full_disk(cursor: Any, statement: str, bindings: Any) -> bool:
     if statement == "COMMIT":
         raise apsw.FullError("database or disk is full")

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+import apsw
 import pytest
 
+from lts.errors import RefusalCode
 from lts.protocol import SLOT_SECONDS, slot_of
 from lts.rules import licensefile
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.metering import release
-from lts.store import seats
+from lts.store import writermemory
 from lts.vendor import issuing
+from tests.service.conftest import refused
 from tests.support.kit import NOON, Lab, entry, item
 
 
@@ -102,7 +105,7 @@ def test_who_uses_more_instances_than_it_kept_is_named(server: Lab, again: bool)
 def test_a_server_that_forgot_when_names_who_goes_on_from_what_it_sees(server: Lab) -> None:
     [lease] = fewer(server, 5, 1)[:1]
     server.time.forward(3600)
-    server.ctx.store.write(lambda tx: tx.fewer.clear())
+    server.ctx.store.write(lambda tx: tx.memory.fewer.clear())
     server.report(lease, {"QR": 1})
     assert gone_on(server) == [], "that may have been before it asked for fewer"
     server.time.forward(600 + SLOT_SECONDS)
@@ -124,6 +127,25 @@ def test_who_asks_for_as_many_again_is_not_named(server: Lab) -> None:
 
 
 def test_a_device_s_fewer_instances_are_remembered_of_the_latest(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seats, "_MOST_FEWER", 2)
+    monkeypatch.setattr(writermemory, "MOST_FEWER", 2)
     fewer(server, 4, 3, 2)
-    assert len(server.ctx.store.write(lambda tx: dict(tx.fewer))) == 2
+    assert len(server.ctx.store.write(lambda tx: dict(tx.memory.fewer))) == 2
+
+
+def test_fewer_instances_that_were_not_stored_are_not_remembered(server: Lab) -> None:
+    code = server.load(item(way="concurrentInstance", quota=5, overdraft=0, maxOfflineDays=30))
+    device, store = str(uuid4()), server.ctx.store
+    server.authorize(code, device, instances=5)
+    server.time.forward(1)
+    store.writer._db.exec_trace = full_disk
+    assert refused(lambda: server.authorize(code, device)) == RefusalCode.CANNOT_STORE
+    store.writer._db.exec_trace = None
+    assert store.write(lambda tx: dict(tx.memory.fewer)) == {}
+    server.authorize(code, device)
+    assert len(store.write(lambda tx: dict(tx.memory.fewer))) == 1
+
+
+def full_disk(cursor: Any, statement: str, bindings: Any) -> bool:
+    if statement == "COMMIT":
+        raise apsw.FullError("database or disk is full")
+    return True

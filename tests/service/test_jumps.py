@@ -63,7 +63,7 @@ def test_a_known_device_goes_on_by_a_doubted_clock_and_a_new_one_once_it_is_beli
     assert again.items[0].grant == first[0].items[0].grant
     assert again.expires_at == server.time.now + DAY_SECONDS
     assert server.report(first[1].lease, {"QR": 1}).lease, "its seat is live as long as nobody else may have it"
-    server.ctx.clock.accept()
+    server.ctx.clock.adopt(server.ctx.clock.accepted())
     assert why(server) == 0
     server.authorize()
     assert refused(server.authorize) == 120
@@ -108,7 +108,7 @@ def test_time_that_elapsed_is_remembered_over_restarts_by_a_clock_that_is_set_ba
     server.time.elapsed += 59
     assert server.ctx.clock.least_time(server.time.now) == begun - 7200 + 7 * 26 * 3600 + 59
     assert server.ctx.clock.item_time(server.time.now) == begun - 3600, "items end by the clock and the highest time"
-    server.ctx.clock.reset()
+    server.ctx.clock.adopt(server.ctx.clock.taken_back())
     assert server.ctx.clock.least_time(server.time.now) == server.time.now
     jobs.watch_clock(server.ctx)
     assert server.ctx.store.least_time == server.time.now - 7200
@@ -143,10 +143,10 @@ def test_a_highest_time_taken_back_gives_the_mains_word_its_time_again(duet: Due
     acting = fail_over(duet)
     clock = acting.ctx.clock
     duet.standby.clock.skew += 30 * DAY_SECONDS
-    clock.accept()
+    clock.adopt(clock.accepted())
     duet.standby.clock.skew -= 30 * DAY_SECONDS
     assert acting.ctx.delegation() is None
-    clock.reset()
+    clock.adopt(clock.taken_back())
     assert acting.ctx.delegation()
 
 
@@ -168,10 +168,10 @@ def test_by_a_time_that_is_not_believed_the_main_gives_no_word(duet: Duet) -> No
 
 def test_a_word_of_a_clock_that_was_ahead_and_believed_is_replaced_once_it_is_right(duet: Duet) -> None:
     duet.main.clock.skew += 300 * DAY_SECONDS
-    duet.main.server.ctx.clock.accept()
+    duet.main.server.ctx.clock.adopt(duet.main.server.ctx.clock.accepted())
     duet.run(30)
     assert ends_in_days(duet) > 300
     duet.main.clock.skew -= 300 * DAY_SECONDS
-    duet.main.server.ctx.clock.reset()
+    duet.main.server.ctx.clock.adopt(duet.main.server.ctx.clock.taken_back())
     duet.run(30)
     assert 6 < ends_in_days(duet) <= 7.1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import NamedTuple
 
 from lts.rules import clock as rules
 from lts.rules.clock import ClockEvent, ClockState
@@ -17,6 +17,14 @@ def elapsed_seconds() -> float:
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
+
+
+class JudgedClock(NamedTuple):
+    """What the clock would be by an administrator's word, to be adopted once that is stored."""
+
+    state: ClockState
+    begun: ClockState
+    begun_least: int
 
 
 class Clock:
@@ -93,26 +101,24 @@ class Clock:
         """What is to be kept of it: the highest time seen, and the least that it is (UTC seconds)."""
         return self._state.highest, self.least
 
-    @contextlib.contextmanager
-    def unless_failed(self) -> Iterator[None]:
-        """What the block accepts or takes back is as before where it fails, since nothing of it is stored then."""
-        before = self._state, self._begun, self._begun_least
-        try:
-            yield
-        except Exception:
-            with self._lock:
-                self._state, self._begun, self._begun_least = before
-            raise
-
-    def accept(self) -> None:
-        """Believe a jump ahead at once, where the clock still stands by it."""
+    def accepted(self) -> JudgedClock:
+        """To believe a jump ahead at once, where the clock still stands by it."""
         with self._lock:
             self._observe(self.now())
-            self._state = rules.accept(self._state)
+            return JudgedClock(rules.accept(self._state), self._begun, self._begun_least)
 
-    def reset(self) -> None:
-        """Take back a wrong highest time."""
+    def taken_back(self) -> JudgedClock:
+        """To take back a wrong highest time."""
         with self._lock:
             self._observe(self.now())
-            self._begun = self._state = rules.reset(self._state)
-            self._begun_least = 0
+            state = rules.reset(self._state)
+            return JudgedClock(state, state, 0)
+
+    def kept_of(self, judged: JudgedClock) -> tuple[int, int]:
+        """What is to be kept of a judgment, see `kept`."""
+        return judged.state.highest, rules.passed(judged.begun, self._elapsed(), judged.begun_least)
+
+    def adopt(self, judged: JudgedClock) -> None:
+        """Go by a judgment from now on."""
+        with self._lock:
+            self._state, self._begun, self._begun_least = judged

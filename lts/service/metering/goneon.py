@@ -42,13 +42,22 @@ def used_after_release(
         if seat.closed:
             kept, since = 0, seat.end
         elif seat.instances < claim.instances:
-            kept, since = seat.instances, tx.fewer.setdefault((device, item.key), now)
+            kept, since = seat.instances, _fewer_since(tx, (device, item.key), now)
         else:
             continue
         after = [entry for entry in entries if entry.slot * SLOT_SECONDS >= since + AHEAD_SECONDS]
         if any(instances > kept for instances in instances_by_slot(after, claim.instances).values()):
             found.append(item.terms.item_id)
     return found
+
+
+def _fewer_since(tx: Transaction, place: tuple[int, int], now: int) -> int:
+    """Since when a device holds fewer instances; from now on where this server was started since."""
+    since = tx.fewer_since(place)
+    if since is None:
+        tx.note_fewer(place, now)
+        return now
+    return since
 
 
 def notices(db: Connection, now: int) -> list[Notice]:

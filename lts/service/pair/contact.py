@@ -67,7 +67,7 @@ class Contact:
         self.peer.clock_offset = state.now - clock.now()
         node.ahead = node.ahead if self.clock_gap else 0
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
-            clock.accept()
+            clock.adopt(clock.accepted())
             with contextlib.suppress(CannotStore):  # nobody was told so; the next look at the clock keeps it
                 node.ctx.store.keep_clock(lambda: clock.kept)
 
