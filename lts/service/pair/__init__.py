@@ -1,1 +1,2 @@
-"""The pair of main and standby (docs/design/pair.md, What is promised); nothing here runs on a single server."""
+"""The pair of main and standby (docs/design/pair.md, What is promised), and what answers in its place on a single
+server (alone.py)."""
