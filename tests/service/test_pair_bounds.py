@@ -365,10 +365,10 @@ def test_an_answer_has_one_hash_of_each_origin(duet: Duet) -> None:
 
 
 def test_a_word_that_comes_late_shows_the_other_server_alive(duet: Duet) -> None:
-    node, old = duet.standby.node, duet.main.node.state()
-    node.heard(duet.main.node.state())
+    node, old = duet.standby.node, duet.main.node.statements.state()
+    node.contact.heard(duet.main.node.statements.state())
     duet.forward(5)
-    assert not node.heard(old)
+    assert not node.contact.heard(old)
     assert node.peer.word == node.peer.alive == node.elapsed()
 
 
