@@ -11,6 +11,7 @@ from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.rules.ends import days_left
 from lts.rules.itemnames import namer
+from lts.rules.itemstatus import ItemStatus
 from lts.rules.seats import CONCURRENT_WAYS, UNIT_WAYS
 from lts.rules.successors import Successors
 
@@ -80,32 +81,31 @@ def judge(measure: Measure, told: AlertedLevel) -> tuple[AlertedLevel, int | Non
     return (AlertedLevel(kept, max(told.quota, measure.quota)) if kept else NEVER_ALERTED), None
 
 
-def _keys(kind: str, item: Json) -> tuple[str, str]:
-    return f"{kind}:#{item['id']}", f"{kind}:{item['licenseId']}:{item['itemId']}"
+def _keys(kind: str, item: ItemStatus) -> tuple[str, str]:
+    return f"{kind}:#{item.id}", f"{kind}:{item.license_id}:{item.item_id}"
 
 
-def quota_measures(items: Sequence[Json], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
-    """Quotas of scan, page, device and server items, overdrafts of concurrent ones; `items` as
-    lts.service.licensing.licenses.describe tells them."""
+def quota_measures(items: Sequence[ItemStatus], levels: Mapping[str, tuple[int, ...]]) -> list[Measure]:
+    """Quotas of scan, page, device and server items, overdrafts of concurrent ones."""
     named = namer(items)
     found = []
     for item in items:
-        way, quota = item["chargeWay"], item["quota"]
-        if item["state"] not in ("active", "grace") or way == "domain" or not quota:
+        way, quota = item.charge_way, item.quota
+        if item.state not in ("active", "grace") or way == "domain" or not quota:
             continue
         if way in CONCURRENT_WAYS:
-            used, total = max(0, item["overdraftSpent"]), item["overdraft"]
+            used, total = max(0, item.overdraft_spent or 0), item.overdraft or 0
             if total:
                 params = named(item, used=used, quota=total, chargeWay=way)
                 keys = _keys("overdraft", item)
                 found.append(Measure(*keys, "overdraft", used, total, levels[way], total, params=params))
             continue
-        daily = way == "device" and item["activePeriod"] == "daily"
-        end_of_grace = (quota + item["grace"]) * 100 // quota
+        daily = way == "device" and item.active_period == "daily"
+        end_of_grace = (quota + item.grace) * 100 // quota
         every = {*levels["deviceDaily" if daily else way], *([] if daily else [end_of_grace])}
-        params = named(item, used=item["used"], quota=quota, grace=item["grace"], chargeWay=way)
+        params = named(item, used=item.used, quota=quota, grace=item.grace, chargeWay=way)
         found.append(
-            Measure(*_keys("quota", item), "quota", item["used"], quota, tuple(sorted(every)), quota, params=params)
+            Measure(*_keys("quota", item), "quota", item.used, quota, tuple(sorted(every)), quota, params=params)
         )
     return found
 
@@ -123,19 +123,19 @@ def failure_measures(
     return found
 
 
-def end_measures(items: Sequence[Json], now: int) -> list[Measure]:
+def end_measures(items: Sequence[ItemStatus], now: int) -> list[Measure]:
     """Items that end soon or are in grace; those whose renewal lasts longer are silent."""
     named = namer(items)
     found, successors = [], None
     for item in items:
-        end = item["expiresAt"]
-        if end is None or item["state"] not in ("active", "grace"):
+        end = item.expires_at
+        if end is None or item.state not in ("active", "grace"):
             continue
         stage = GRACE_STAGE if end <= now else sum(end - now <= days * DAY_SECONDS for days in END_DAYS)
         if stage:
             successors = successors or Successors(items)
             stage = 0 if successors.take_over(item) else stage
-        left, grace_ends = max(0, days_left(end, now)), end + item["graceDays"] * DAY_SECONDS
+        left, grace_ends = max(0, days_left(end, now)), end + item.grace_days * DAY_SECONDS
         params = named(item, days=left, expiresAt=end, graceEnds=grace_ends)
         kind = "grace" if stage == GRACE_STAGE else "ends"
         found.append(_stage(_keys("ends", item), kind, stage, GRACE_STAGE, params))
@@ -146,18 +146,18 @@ def _stage(keys: tuple[str, str], kind: str, stage: int, most: int, params: Json
     return Measure(*keys, kind, stage, 100, tuple(range(1, most + 1)), slack=0, params=params)
 
 
-def forecast_measures(items: Sequence[Json], last_days: Mapping[int, int], today: int) -> list[Measure]:
+def forecast_measures(items: Sequence[ItemStatus], last_days: Mapping[int, int], today: int) -> list[Measure]:
     """Count items that run out within FORECAST_DAYS; `last_days` are days since 1970 by the number of the item."""
     named = namer(items)
     found = []
     for item in items:
-        if item["chargeWay"] not in UNIT_WAYS or item["state"] not in ("active", "grace"):
+        if item.charge_way not in UNIT_WAYS or item.state not in ("active", "grace"):
             continue
-        last = last_days.get(item["id"])
+        last = last_days.get(item.id)
         left = FORECAST_OVER + 1 if last is None else last - today
         if FORECAST_DAYS < left <= FORECAST_OVER:
             continue  # as it was
-        params = named(item, days=max(0, left), day=last, used=item["used"], quota=item["quota"])
+        params = named(item, days=max(0, left), day=last, used=item.used, quota=item.quota)
         found.append(_stage(_keys("forecast", item), "forecast", int(left <= FORECAST_DAYS), 1, params))
     return found
 

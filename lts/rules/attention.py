@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.ends import days_left, end_text, when_text
 from lts.rules.itemnames import namer
+from lts.rules.itemstatus import ItemStatus
 from lts.rules.notices import ERROR, HINT, WARNING, Notice
 from lts.rules.plural import counted
 from lts.rules.seats import CONCURRENT_WAYS
@@ -19,14 +21,13 @@ NEARLY = 80
 """Percent of a quota from which on it is told."""
 
 
-def items_notices(items: list[Json], now: int) -> list[Notice]:
-    """`items` as lts.service.licensing.licenses.describe tells them; only those that some handshake code uses count as
-    missed."""
+def items_notices(items: Sequence[ItemStatus], now: int) -> list[Notice]:
+    """Only items that some handshake code uses count as missed."""
     found, named = [], namer(items)
     for item in items:
         name = named(item)
-        found += _state(item, name, now) if item["state"] != "active" else _end(item, name, now)
-        if item["state"] in ("active", "grace"):
+        found += _state(item, name, now) if item.state != "active" else _end(item, name, now)
+        if item.state in ("active", "grace"):
             found += _quota(item, name)
     return found
 
@@ -36,22 +37,23 @@ def _called(item: dict[str, Any]) -> str:
     return f"License item {item['item']} of license {item['license']}{whose}"
 
 
-def _state(item: Json, name: Json, now: int) -> list[Notice]:
-    if item["state"] == "grace":
-        end = item["expiresAt"] + item["graceDays"] * DAY_SECONDS
-        sentence = f"{_called(name)} has ended and works in grace until {end_text(end)}."
-        return [Notice("item-in-grace", sentence, ERROR, {**name, "until": iso(end)})]
-    if item["state"] == "expired" and item["handshakeCodes"] and now - item["expiresAt"] < SOON_DAYS * DAY_SECONDS:
+def _state(item: ItemStatus, name: Json, now: int) -> list[Notice]:
+    end = item.expires_at or 0
+    if item.state == "grace":
+        until = end + item.grace_days * DAY_SECONDS
+        sentence = f"{_called(name)} has ended and works in grace until {end_text(until)}."
+        return [Notice("item-in-grace", sentence, ERROR, {**name, "until": iso(until)})]
+    if item.state == "expired" and item.handshake_codes and now - end < SOON_DAYS * DAY_SECONDS:
         sentence = f"{_called(name)} has expired; ask the vendor for a renewal."
         return [Notice("item-expired", sentence, ERROR, name)]
-    if item["state"] == "invalid":
-        sentence = f"{_called(name)} authorizes nobody: {item['reason']}"
-        return [Notice("item-invalid", sentence, ERROR, {**name, "reason": str(item["reason"])})]
+    if item.state == "invalid":
+        sentence = f"{_called(name)} authorizes nobody: {item.reason}"
+        return [Notice("item-invalid", sentence, ERROR, {**name, "reason": str(item.reason)})]
     return []
 
 
-def _end(item: Json, name: Json, now: int) -> list[Notice]:
-    end = item["expiresAt"]
+def _end(item: ItemStatus, name: Json, now: int) -> list[Notice]:
+    end = item.expires_at
     if end is None or end - now > SOON_DAYS * DAY_SECONDS:
         return []
     days = days_left(end, now)
@@ -59,10 +61,10 @@ def _end(item: Json, name: Json, now: int) -> list[Notice]:
     return [Notice("item-ends", sentence, WARNING, {**name, "days": days, "until": iso(end)})]
 
 
-def _quota(item: Json, name: Json) -> list[Notice]:
-    concurrent = item["chargeWay"] in CONCURRENT_WAYS
-    used, quota = (item["overdraftSpent"], item["overdraft"]) if concurrent else (item["used"], item["quota"])
-    if item["chargeWay"] == "domain" or not quota or used * 100 < quota * NEARLY:
+def _quota(item: ItemStatus, name: Json) -> list[Notice]:
+    concurrent = item.charge_way in CONCURRENT_WAYS
+    used, quota = (item.overdraft_spent or 0, item.overdraft or 0) if concurrent else (item.used, item.quota)
+    if item.charge_way == "domain" or not quota or used * 100 < quota * NEARLY:
         return []
     percent = used * 100 // quota
     what = "overdraft" if concurrent else "quota"

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Any
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.ends import last_day
+from lts.rules.itemstatus import ItemStatus
 
-Json = dict[str, Any]
 _FOLD = 75
 
 
-def calendar(items: Sequence[Json], last_days: dict[int, int], server_uuid: str, now: int) -> str:
+def calendar(items: Sequence[ItemStatus], last_days: dict[int, int], server_uuid: str, now: int) -> str:
     """An event for the end of each item that has one and is not over, and for the day on which a count item will be
-    used up (`last_days`, days since 1970 by number). `items` as lts.service.licensing.licenses.describe tells them."""
+    used up (`last_days`, days since 1970 by number)."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//LTS//License Tracking Server//EN", "CALSCALE:GREGORIAN",
              "METHOD:PUBLISH", "X-WR-CALNAME:Licenses", "REFRESH-INTERVAL;VALUE=DURATION:PT6H"]  # fmt: skip
     for item in items:
-        name = f"{item['itemId']} ({item['product']}, license {item['licenseId']})"
-        if item["expiresAt"] is not None and item["state"] in ("active", "grace", "pending"):
-            uid = f"end-{item['id']}@{server_uuid}"
-            lines += _event(uid, last_day(item["expiresAt"]), f"License item ends: {name}", now, alarm=True)
-        if item["id"] in last_days and item["state"] in ("active", "grace"):
-            uid = f"forecast-{item['id']}@{server_uuid}"
+        name = f"{item.item_id} ({item.product}, license {item.license_id})"
+        if item.expires_at is not None and item.state in ("active", "grace", "pending"):
+            uid = f"end-{item.id}@{server_uuid}"
+            lines += _event(uid, last_day(item.expires_at), f"License item ends: {name}", now, alarm=True)
+        if item.id in last_days and item.state in ("active", "grace"):
+            uid = f"forecast-{item.id}@{server_uuid}"
             summary = f"License item used up at the present rate: {name}"
-            lines += _event(uid, last_days[item["id"]], summary, now, alarm=False)
+            lines += _event(uid, last_days[item.id], summary, now, alarm=False)
     lines.append("END:VCALENDAR")
     return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
 

@@ -9,32 +9,31 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any
 
-Json = dict[str, Any]
+from lts.rules.itemstatus import ItemStatus
+
 Part = tuple[str, str | None]
 """(field, one of its values); None = anything."""
 Parts = frozenset[Part]
-_LISTS = ("productVersions", "editions", "deploymentTypes", "domains")
+_LISTS = ("product_versions", "editions", "deployment_types", "domains")
 """Where an empty list and "*" mean anything."""
 
 
 class Successors:
-    """All items of a server, as lts.service.licensing.licenses.describe tells them, to look for those that take
-    over."""
+    """All items of a server, to look for those that take over.""" ""
 
-    def __init__(self, items: Sequence[Json]) -> None:
+    def __init__(self, items: Sequence[ItemStatus]) -> None:
         self._groups: defaultdict[tuple[int, str, str], _Alike] = defaultdict(_Alike)
         for item in items:
-            if item["state"] in ("active", "pending"):
-                for code in item["codes"]:
-                    self._groups[code, item["product"], item["chargeWay"]].add(item)
+            if item.state in ("active", "pending"):
+                for code in item.codes:
+                    self._groups[code, item.product, item.charge_way].add(item)
 
-    def take_over(self, item: Json) -> bool:
+    def take_over(self, item: ItemStatus) -> bool:
         """Whether in every handshake code that uses an item another one, for all that it is for, begins by the time at
         which it ends, and lasts longer."""
-        product, way = item["product"], item["chargeWay"]
-        return all(self._groups[code, product, way].goes_on(item) for code in item["codes"])
+        product, way = item.product, item.charge_way
+        return all(self._groups[code, product, way].goes_on(item) for code in item.codes)
 
 
 class _Alike:
@@ -45,18 +44,17 @@ class _Alike:
         self._offering: defaultdict[Part, list[Parts]] = defaultdict(list)
         self._found: dict[Parts, tuple[list[int], list[float]]] = {}
 
-    def add(self, item: Json) -> None:
+    def add(self, item: ItemStatus) -> None:
         """One more; before the first question."""
         offered = _parts(item)
         if offered not in self._times:
             for part in offered:
                 self._offering[part].append(offered)
-        end = item["expiresAt"]
-        self._times[offered].append((item["startsAt"], float("inf") if end is None else end))
+        self._times[offered].append((item.starts_at, _end(item)))
 
-    def goes_on(self, item: Json) -> bool:
+    def goes_on(self, item: ItemStatus) -> bool:
         """Whether one of them begins by the end of an item and lasts longer."""
-        wanted, end = _parts(item), item["expiresAt"]
+        wanted, end = _parts(item), _end(item)
         if wanted not in self._found:
             times = sorted(time for offered in self._that_cover(wanted) for time in self._times[offered])
             self._found[wanted] = [begin for begin, _ in times], list(accumulate((end for _, end in times), max))
@@ -73,10 +71,14 @@ class _Alike:
         }
 
 
-def _parts(item: Json) -> Parts:
-    parts: set[Part] = {("modules", name) for name in item["modules"]}
+def _end(item: ItemStatus) -> float:
+    return float("inf") if item.expires_at is None else item.expires_at
+
+
+def _parts(item: ItemStatus) -> Parts:
+    parts: set[Part] = {("modules", name) for name in item.modules}
     for field in _LISTS:
-        values = item[field]
+        values: tuple[str, ...] = getattr(item, field)
         parts |= {(field, None)} if not values or "*" in values else {(field, value) for value in values}
     return frozenset(parts)
 

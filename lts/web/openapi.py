@@ -111,7 +111,9 @@ def _health() -> Json:
 
 @lru_cache(maxsize=1)
 def document() -> Json:
-    _, schemas = msgspec.json.schema_components(TYPES, ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(
+        (*TYPES, *openapi_admin.ANSWERS), ref_template="#/components/schemas/{name}"
+    )
     _state_rules(schemas)
     codes = "; ".join(f"{code}: {TITLES[code]}" for code in sorted(HTTP_STATUS))
     granted = {"200": {"description": "A lease", "content": _content("AuthorizeAnswer")}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lts.rules import alerts
+from lts.rules.itemstatus import ItemStatus
 from lts.service.licensing import handshakes, licenses
 from lts.service.maintenance import verify
 from lts.service.metering import explain
@@ -40,23 +41,23 @@ class Play(Weather):
         self._compare_room()
 
     def _compare_items(self) -> None:
-        told = {row["id"]: row for row in licenses.describe(self.server.lab.ctx, self.model.now)}
+        told = {row.id: row for row in licenses.describe(self.server.lab.ctx, self.model.now)}
         for key, item in self.model.items.items():
             row = told[self._number(key)]
             facts = self.model.facts
             if item.way in SEAT_WAYS:
-                same(f"live seats of {key}", len(facts.live(item, self.model.now)), row["used"])
+                same(f"live seats of {key}", len(facts.live(item, self.model.now)), row.used)
             elif item.way in CONCURRENT_WAYS:
                 live = sum(seat.instances for _, seat in facts.live(item, self.model.now))
-                same(f"live instances of {key}", live, row["used"])
+                same(f"live instances of {key}", live, row.used)
                 spent = facts.spent(key, item.quota, item.starts, self.model.now, self.model.item_now)
-                same(f"overdraft spent of {key}", spent, row["overdraftSpent"])
+                same(f"overdraft spent of {key}", spent, row.overdraft_spent)
             else:
-                same(f"units of {key}", facts.units(key), row["used"])
-            same(f"state of {key}", self._state(item), row["state"])
+                same(f"units of {key}", facts.units(key), row.used)
+            same(f"state of {key}", self._state(item), row.state)
         self._compare_watched(list(told.values()))
 
-    def _compare_watched(self, told: list[dict[str, Any]]) -> None:
+    def _compare_watched(self, told: list[ItemStatus]) -> None:
         """What alerts look at (docs/design/administering.md, Usage alerts): value, base and levels by item."""
         watched = {
             measure.params["id"]: (measure.value, measure.base, measure.levels)
@@ -163,8 +164,8 @@ class Play(Weather):
         try:
             self.model.admit(code, asked)
         except Refused as refused:
-            same(f"Why? at {code.name}", refused.code, told["code"])
+            same(f"Why? at {code.name}", refused.code, told.code)
             return
         verdict = self.model.verdict(code, asked, stranger)
         known = {(key[1], key[2]): fault for key, fault in verdict.codes.items()}
-        same(f"Why? at {code.name}", known, {(row["licenseId"], row["itemId"]): row["code"] for row in told["items"]})
+        same(f"Why? at {code.name}", known, {(row.license_id, row.item_id): row.code for row in told.items})

@@ -13,19 +13,11 @@ from lts.protocol import DAY_SECONDS
 from lts.rules import alerts
 from lts.rules.alerts import DEFAULT_LEVELS, NEVER_ALERTED, AlertedLevel, Measure, judge
 from lts.rules.forecast import last_day
-from tests.rules.test_lists import item as plain_item
+from lts.rules.itemstatus import ItemStatus
+from tests.rules.test_lists import item
 from tests.support.kit import NOON
 
 TODAY = NOON // DAY_SECONDS
-
-
-def item(**more: Any) -> dict[str, Any]:
-    """An item as lts.service.licensing.licenses.describe tells it."""
-    return plain_item(**{
-        "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": [], "domains": [],
-        "modules": ["QR"],
-        "startsAt": NOON - 100 * DAY_SECONDS, "grace": 5, "activePeriod": "yearly", **more,
-    })  # fmt: skip
 
 
 def told_levels(*steps: tuple[int, int]) -> list[int | None]:
@@ -79,11 +71,11 @@ def test_the_same_value_twice_is_never_news_twice(steps: list[tuple[int, int]]) 
 @pytest.mark.parametrize(
     ("changes", "levels"),
     [
-        ({"chargeWay": "scan"}, (60, 80, 100, 105)),
-        ({"chargeWay": "device", "grace": 10}, (60, 80, 100, 110)),
-        ({"chargeWay": "device", "activePeriod": "daily", "grace": 10}, (100,)),
-        ({"chargeWay": "server", "grace": 0}, (60, 80, 100)),
-        ({"chargeWay": "concurrentDevice", "overdraft": 1000}, (60, 80, 100)),
+        ({"charge_way": "scan"}, (60, 80, 100, 105)),
+        ({"charge_way": "device", "grace": 10}, (60, 80, 100, 110)),
+        ({"charge_way": "device", "active_period": "daily", "grace": 10}, (100,)),
+        ({"charge_way": "server", "grace": 0}, (60, 80, 100)),
+        ({"charge_way": "concurrentDevice", "overdraft": 1000}, (60, 80, 100)),
     ],
 )
 def test_levels_go_by_the_way_of_charging(changes: dict[str, Any], levels: tuple[int, ...]) -> None:
@@ -93,7 +85,7 @@ def test_levels_go_by_the_way_of_charging(changes: dict[str, Any], levels: tuple
 
 def test_domain_items_and_items_that_authorize_nobody_are_not_watched() -> None:
     assert (
-        alerts.quota_measures([item(chargeWay="domain"), item(state="revoked"), item(state="pending")], DEFAULT_LEVELS)
+        alerts.quota_measures([item(charge_way="domain"), item(state="revoked"), item(state="pending")], DEFAULT_LEVELS)
         == []
     )
 
@@ -140,7 +132,7 @@ def test_growing_traffic_at_one_rate_of_failures_tells_its_level_once() -> None:
 )
 def test_the_end_of_an_item_is_told_in_stages(seconds: int, stage: int) -> None:
     state = "grace" if seconds <= 0 else "active"
-    [measure] = alerts.end_measures([item(expiresAt=NOON + seconds, state=state)], NOON)
+    [measure] = alerts.end_measures([item(expires_at=NOON + seconds, state=state)], NOON)
     assert (measure.value, measure.kind) == (stage, "grace" if stage == 5 else "ends")
     assert (measure.levels, measure.slack) == ((1, 2, 3, 4, 5), 0)
     assert judge(measure, NEVER_ALERTED)[1] == (stage or None)
@@ -148,39 +140,39 @@ def test_the_end_of_an_item_is_told_in_stages(seconds: int, stage: int) -> None:
     assert measure.params["graceEnds"] == NOON + seconds + 7 * DAY_SECONDS
 
 
-def renewal(**more: Any) -> dict[str, Any]:
-    return item(id=2, itemId="two", **more)
+def renewal(**more: Any) -> ItemStatus:
+    return item(id=2, item_id="two", **more)
 
 
 @pytest.mark.parametrize(
     ("other", "silent"),
     [
-        ({"startsAt": NOON, "expiresAt": NOON + 400 * DAY_SECONDS}, True),
-        ({"startsAt": NOON, "expiresAt": None}, True),
+        ({"starts_at": NOON, "expires_at": NOON + 400 * DAY_SECONDS}, True),
+        ({"starts_at": NOON, "expires_at": None}, True),
         (
-            {"startsAt": NOON + 11 * DAY_SECONDS, "expiresAt": NOON + 400 * DAY_SECONDS, "state": "pending"},
+            {"starts_at": NOON + 11 * DAY_SECONDS, "expires_at": NOON + 400 * DAY_SECONDS, "state": "pending"},
             False,
         ),  # a gap
-        ({"startsAt": NOON, "expiresAt": NOON + 9 * DAY_SECONDS}, False),  # ends sooner
-        ({"startsAt": NOON, "expiresAt": None, "codes": [2]}, False),  # in another code
-        ({"startsAt": NOON, "expiresAt": None, "modules": ["Aztec"]}, False),
-        ({"startsAt": NOON, "expiresAt": None, "product": "writer"}, False),
-        ({"startsAt": NOON, "expiresAt": None, "state": "revoked"}, False),
-        ({"startsAt": NOON, "expiresAt": None, "productVersions": ["8"]}, False),
-        ({"startsAt": NOON, "expiresAt": None, "modules": ["QR", "Aztec"]}, True),
+        ({"starts_at": NOON, "expires_at": NOON + 9 * DAY_SECONDS}, False),  # ends sooner
+        ({"starts_at": NOON, "expires_at": None, "codes": [2]}, False),  # in another code
+        ({"starts_at": NOON, "expires_at": None, "modules": ["Aztec"]}, False),
+        ({"starts_at": NOON, "expires_at": None, "product": "writer"}, False),
+        ({"starts_at": NOON, "expires_at": None, "state": "revoked"}, False),
+        ({"starts_at": NOON, "expires_at": None, "product_versions": ["8"]}, False),
+        ({"starts_at": NOON, "expires_at": None, "modules": ["QR", "Aztec"]}, True),
     ],
 )
 def test_an_end_is_silent_only_when_a_renewal_takes_over_and_lasts_longer(other: dict[str, Any], silent: bool) -> None:
-    ending = item(expiresAt=NOON + 10 * DAY_SECONDS)
+    ending = item(expires_at=NOON + 10 * DAY_SECONDS)
     measure = alerts.end_measures([ending, renewal(**other)], NOON)[0]
     assert (measure.value == 0) == silent
 
 
 def test_a_renewal_in_one_of_two_codes_is_not_enough() -> None:
-    ending = item(expiresAt=NOON + 10 * DAY_SECONDS, codes=[1, 2])
-    assert alerts.end_measures([ending, renewal(startsAt=NOON)], NOON)[0].value
-    other = item(id=3, itemId="three", startsAt=NOON, codes=[2])
-    assert not alerts.end_measures([ending, renewal(startsAt=NOON), other], NOON)[0].value
+    ending = item(expires_at=NOON + 10 * DAY_SECONDS, codes=[1, 2])
+    assert alerts.end_measures([ending, renewal(starts_at=NOON)], NOON)[0].value
+    other = item(id=3, item_id="three", starts_at=NOON, codes=[2])
+    assert not alerts.end_measures([ending, renewal(starts_at=NOON), other], NOON)[0].value
 
 
 def test_a_forecast_goes_by_the_last_four_weeks() -> None:
@@ -264,10 +256,10 @@ def test_up_to_ten_levels_of_1_to_1000_percent_are_taken() -> None:
         ({"state": "grace"}, [("quota", 0, 100, 5)]),
         ({"state": "expired"}, []),
         ({"quota": 0}, []),
-        ({"chargeWay": "domain"}, []),
-        ({"chargeWay": "concurrentDevice", "overdraft": 10, "overdraftSpent": 3}, [("overdraft", 3, 10, 5)]),
-        ({"chargeWay": "concurrentInstance", "overdraft": 10, "overdraftSpent": -3}, [("overdraft", 0, 10, 5)]),
-        ({"chargeWay": "concurrentInstance", "overdraft": 0}, []),
+        ({"charge_way": "domain"}, []),
+        ({"charge_way": "concurrentDevice", "overdraft": 10, "overdraft_spent": 3}, [("overdraft", 3, 10, 5)]),
+        ({"charge_way": "concurrentInstance", "overdraft": 10, "overdraft_spent": -3}, [("overdraft", 0, 10, 5)]),
+        ({"charge_way": "concurrentInstance", "overdraft": 0}, []),
     ],
 )
 def test_what_is_watched_of_an_item(changes: dict[str, Any], watched: list[tuple[str, int, int, int]]) -> None:
@@ -279,9 +271,9 @@ def test_what_is_watched_of_an_item(changes: dict[str, Any], watched: list[tuple
     ("changes", "days"),
     [
         ({}, [14]),
-        ({"chargeWay": "page"}, [14]),
+        ({"charge_way": "page"}, [14]),
         ({"state": "grace"}, [14]),
-        ({"chargeWay": "device"}, []),
+        ({"charge_way": "device"}, []),
         ({"state": "expired"}, []),
         ({"state": "pending"}, []),
     ],

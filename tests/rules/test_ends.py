@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from lts.rules.alertmail import title_of
 from lts.rules.attention import delegation_notice, items_notices
 from lts.rules.calendar import calendar
 from lts.rules.ends import days_left, end_text, when_text
+from lts.rules.itemstatus import ItemStatus
 from tests.rules.test_lists import item
 from tests.support.kit import DAY
 
@@ -38,11 +38,9 @@ def test_an_end_is_told_by_the_calendar(end: int, days: int, text: str, when: st
     assert (days_left(end, NOON), end_text(end), when_text(end, days)) == (days, text, when)
 
 
-def ends_at(end: int) -> dict[str, Any]:
+def ends_at(end: int) -> ItemStatus:
     """An item in good order that ends then, and has never been renewed."""
-    more = {"startsAt": 0, "product": "reader", "productVersions": ["*"], "editions": [], "deploymentTypes": [],
-            "domains": []}  # fmt: skip
-    return item(expiresAt=end, modules=[], **more)
+    return item(expires_at=end, starts_at=0, modules=())
 
 
 @pytest.mark.parametrize("hours", range(1, 60))
@@ -69,7 +67,7 @@ def test_a_forecast_for_today_says_so() -> None:
 
 
 def test_the_calendar_names_the_last_day() -> None:
-    text = calendar([{**ends_at(MIDNIGHT), "handshakeCodes": []}], {}, "uuid", NOON)
+    text = calendar([item(expires_at=MIDNIGHT, handshake_codes=())], {}, "uuid", NOON)
     assert "DTSTART;VALUE=DATE:20261125" in text
 
 

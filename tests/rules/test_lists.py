@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
 from lts.rules.alertmail import title_of
 from lts.rules.alerts import DEFAULT_LEVELS, quota_measures
 from lts.rules.attention import items_notices, url_notices
+from lts.rules.itemstatus import ItemStatus
 from lts.rules.notices import ERROR, WARNING
 from lts.rules.paging import Page, page_of
 from lts.rules.serverurls import clean_url
@@ -122,14 +124,16 @@ def test_urls_that_others_cannot_use_are_noticed(urls: list[str], codes: list[st
     assert [notice.code for notice in url_notices(urls)] == codes
 
 
-def item(**more: Any) -> dict[str, Any]:
-    """An item in good order, as lts.service.licensing.licenses.describe tells it."""
-    return {
-        "id": 1, "itemId": "one", "licenseId": "100", "organizationId": "1",
-        "state": "active", "chargeWay": "scan", "quota": 100, "used": 0,
-        "overdraft": 0, "overdraftSpent": 0, "expiresAt": None, "graceDays": 7, "handshakeCodes": ["1-a"], "codes": [1],
-        "reason": None, **more,
-    }  # fmt: skip
+def item(**more: Any) -> ItemStatus:
+    """An item in good order."""
+    return ItemStatus(**{
+        "id": 1, "item_id": "one", "license_id": "100", "organization_id": "1", "description": "", "product": "reader",
+        "product_versions": ("*",), "editions": (), "deployment_types": (), "domains": (), "modules": ("QR",),
+        "state": "active", "charge_way": "scan", "quota": 100, "grace": 5, "used": 0, "overdraft": 0,
+        "overdraft_spent": 0, "active_period": "yearly", "max_offline_days": None, "trial": False,
+        "starts_at": NOON - 100 * DAY_SECONDS, "expires_at": None, "days_left": None, "grace_days": 7,
+        "handshake_codes": ("1-a",), "codes": (1,), "reason": None, "used_up_on": None, **more,
+    })  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -139,15 +143,15 @@ def item(**more: Any) -> dict[str, Any]:
         ({"used": 79}, []),
         ({"used": 80}, [("quota-nearly-used", WARNING)]),
         ({"used": 100}, [("quota-nearly-used", ERROR)]),
-        ({"chargeWay": "domain", "used": 100}, []),
-        ({"chargeWay": "concurrentDevice", "used": 100, "overdraft": 10, "overdraftSpent": 9},
+        ({"charge_way": "domain", "used": 100}, []),
+        ({"charge_way": "concurrentDevice", "used": 100, "overdraft": 10, "overdraft_spent": 9},
          [("overdraft-nearly-used", WARNING)]),
-        ({"expiresAt": NOON + 31 * DAY_SECONDS}, []),
-        ({"expiresAt": NOON + 30 * DAY_SECONDS}, [("item-ends", WARNING)]),
-        ({"state": "grace", "expiresAt": NOON - 60}, [("item-in-grace", ERROR)]),
-        ({"state": "expired", "expiresAt": NOON - 8 * DAY_SECONDS}, [("item-expired", ERROR)]),
-        ({"state": "expired", "expiresAt": NOON - 40 * DAY_SECONDS}, []),
-        ({"state": "expired", "expiresAt": NOON - 60, "handshakeCodes": []}, []),
+        ({"expires_at": NOON + 31 * DAY_SECONDS}, []),
+        ({"expires_at": NOON + 30 * DAY_SECONDS}, [("item-ends", WARNING)]),
+        ({"state": "grace", "expires_at": NOON - 60}, [("item-in-grace", ERROR)]),
+        ({"state": "expired", "expires_at": NOON - 8 * DAY_SECONDS}, [("item-expired", ERROR)]),
+        ({"state": "expired", "expires_at": NOON - 40 * DAY_SECONDS}, []),
+        ({"state": "expired", "expires_at": NOON - 60, "handshake_codes": []}, []),
         ({"state": "invalid", "reason": "bound elsewhere"}, [("item-invalid", ERROR)]),
         ({"state": "pending", "used": 100}, []),
         ({"state": "revoked", "used": 100}, []),
@@ -158,20 +162,20 @@ def test_items_are_noticed_in_time(changes: dict[str, Any], expected: list[tuple
 
 
 def test_items_of_one_id_are_told_apart_by_license_and_organization() -> None:
-    same = {"itemId": "dev", "used": 90}
-    two = [item(**same), item(**same, id=2, licenseId="200")]
+    same = {"item_id": "dev", "used": 90}
+    two = [item(**same), item(**same, id=2, license_id="200")]
     words = "has used 90 % of its quota"
     assert [n.detail for n in items_notices(two, NOON)] == [
         f"License item dev of license 100 {words}.", f"License item dev of license 200 {words}.",
     ]  # fmt: skip
-    two[1] |= {"licenseId": "100", "organizationId": "2"}
+    two[1] = replace(two[1], license_id="100", organization_id="2")
     assert [n.detail for n in items_notices(two, NOON)] == [
         f"License item dev of license 100 (organization 1) {words}.",
         f"License item dev of license 100 (organization 2) {words}.",
     ]
     told = [
         {"kind": "quota", "params": measure.params}
-        for measure in quota_measures([{**one, "grace": 0, "activePeriod": "yearly"} for one in two], DEFAULT_LEVELS)
+        for measure in quota_measures([replace(one, grace=0) for one in two], DEFAULT_LEVELS)
     ]
     for language, whose in (("en", "(organization {})"), ("zh", "（组织 {}）")):
         assert [whose.format(n) in title_of(event, language) for n, event in enumerate(told, 1)] == [True, True]

@@ -109,7 +109,7 @@ def test_a_license_has_one_beginning_and_one_end(text: str, code: str | None) ->
         (armor.BEGIN.encode("utf-16-be"), filekind.LICENSE),
         (b'{"kty": "OKP"}', filekind.OTHER_KEY),
         (b'{"jwk": {}}', filekind.PUBLIC_KEY),
-        (b'{"organizationId": "1"}', filekind.SPEC),
+        (b'{"organization_id": "1"}', filekind.SPEC),
         (b'{"port": 1}', filekind.CONFIGURATION),
         (b'{"items": []}', filekind.CHANGES),
         (b'{"items": [], "x": 1}', None),
@@ -200,7 +200,7 @@ def test_devices_look_alike_whatever_the_version_of_their_program() -> None:
 def test_a_calendar_has_the_end_and_the_forecast_of_an_item(
     state: str, expires: int | None, last: int | None, events: list[str]
 ) -> None:
-    items = [plain_item(state=state, expiresAt=expires, product="a;b,c\\d")]
+    items = [plain_item(state=state, expires_at=expires, product="a;b,c\\d")]
     text = calendar(items, {} if last is None else {1: last}, "uuid", NOON)
     assert re.findall(r"UID:(\w+)-1@uuid\r\n", text) == events
     assert text.count("TRIGGER:-P7D") == events.count("end")
@@ -208,10 +208,10 @@ def test_a_calendar_has_the_end_and_the_forecast_of_an_item(
 
 
 def test_a_line_of_a_calendar_has_75_bytes_at_most() -> None:
-    text = calendar([plain_item(expiresAt=NOON, product="\u5009" * 60)], {}, "uuid", NOON)
+    text = calendar([plain_item(expires_at=NOON, product="\u5009" * 60)], {}, "uuid", NOON)
     lines = text.split("\r\n")
     assert max(len(line.encode()) for line in lines) in (73, 74, 75)
-    ascii_lines = calendar([plain_item(expiresAt=NOON, product="x" * 200)], {}, "uuid", NOON).split("\r\n")
+    ascii_lines = calendar([plain_item(expires_at=NOON, product="x" * 200)], {}, "uuid", NOON).split("\r\n")
     assert max(map(len, ascii_lines)) == 75
     assert (lines[0], lines[-2:]) == ("BEGIN:VCALENDAR", ["END:VCALENDAR", ""])
     assert "DTSTAMP:20261125T120000Z" in lines
@@ -233,14 +233,14 @@ def test_a_delegation_is_told_by_the_hour(until: int, hours: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "codes"),
     [
-        ({"expiresAt": NOON + 30 * DAY_SECONDS + 1}, []),
-        ({"expiresAt": NOON + 30 * DAY_SECONDS}, ["item-ends"]),
-        ({"state": "expired", "expiresAt": NOON - 30 * DAY_SECONDS}, []),
-        ({"state": "expired", "expiresAt": NOON - 30 * DAY_SECONDS + 1}, ["item-expired"]),
+        ({"expires_at": NOON + 30 * DAY_SECONDS + 1}, []),
+        ({"expires_at": NOON + 30 * DAY_SECONDS}, ["item-ends"]),
+        ({"state": "expired", "expires_at": NOON - 30 * DAY_SECONDS}, []),
+        ({"state": "expired", "expires_at": NOON - 30 * DAY_SECONDS + 1}, ["item-expired"]),
         ({"quota": 1000, "used": 799}, []),
         ({"quota": 1000, "used": 800}, ["quota-nearly-used"]),
         ({"quota": 0, "used": 1}, []),
-        ({"state": "grace", "expiresAt": NOON, "used": 100}, ["item-in-grace", "quota-nearly-used"]),
+        ({"state": "grace", "expires_at": NOON, "used": 100}, ["item-in-grace", "quota-nearly-used"]),
         ({"state": "revoked", "used": 100}, []),
     ],
 )
@@ -259,7 +259,7 @@ def test_what_is_nearly_used_is_told_in_percent_and_what_happened_with_its_way_b
 
 
 def test_the_end_of_grace_is_told() -> None:
-    [notice] = items_notices([plain_item(state="grace", expiresAt=NOON)], NOON)
+    [notice] = items_notices([plain_item(state="grace", expires_at=NOON)], NOON)
     assert "works in grace until 2026-12-02, 12:00 UTC." in notice.detail
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS
 from lts.rules import alerts
+from lts.rules.itemstatus import ItemStatus
 from lts.rules.successors import Successors
-from tests.rules.test_alerts import item
+from tests.rules.test_lists import item
 from tests.support.kit import NOON
 from tests.support.steps import WORST, Steps
 
@@ -26,19 +27,21 @@ def covers(wide: list[str], narrow: list[str]) -> bool:
     return anything or (bool(narrow) and "*" not in narrow and set(narrow) <= set(wide))
 
 
-def takes_over(other: Json, ending: Json, code: int) -> bool:
+def takes_over(other: ItemStatus, ending: ItemStatus, code: int) -> bool:
     """docs/design/administering.md, Usage alerts, end of an item."""
+    end = ending.expires_at or 0
     return (
-        other["id"] != ending["id"]
-        and code in other["codes"]
-        and other["state"] in ("active", "pending")
-        and other["startsAt"] <= ending["expiresAt"]
-        and (other["expiresAt"] is None or other["expiresAt"] > ending["expiresAt"])
-        and (other["product"], other["chargeWay"]) == (ending["product"], ending["chargeWay"])
+        other.id != ending.id
+        and code in other.codes
+        and other.state in ("active", "pending")
+        and other.starts_at <= end
+        and (other.expires_at is None or other.expires_at > end)
+        and (other.product, other.charge_way) == (ending.product, ending.charge_way)
         and all(
-            covers(other[name], ending[name]) for name in ("productVersions", "editions", "deploymentTypes", "domains")
+            covers(getattr(other, name), getattr(ending, name))
+            for name in ("product_versions", "editions", "deployment_types", "domains")
         )
-        and set(ending["modules"]) <= set(other["modules"])
+        and set(ending.modules) <= set(other.modules)
     )
 
 
@@ -50,15 +53,15 @@ ITEMS = st.lists(
     st.fixed_dictionaries({
         "state": st.sampled_from(("active", "active", "pending", "grace", "revoked")),
         "product": st.sampled_from(("p", "p", "q")),
-        "chargeWay": st.sampled_from(("scan", "scan", "page")),
-        "productVersions": some("1", "2", "*"),
+        "charge_way": st.sampled_from(("scan", "scan", "page")),
+        "product_versions": some("1", "2", "*"),
         "editions": some("pro", "lite"),
-        "deploymentTypes": some("server"),
+        "deployment_types": some("server"),
         "domains": some("a.example", "b.example"),
         "modules": some("A", "B", "*"),
         "codes": st.lists(st.integers(1, CODES), unique=True, max_size=2),
-        "startsAt": st.integers(0, 6),
-        "expiresAt": st.none() | st.integers(1, 7),
+        "starts_at": st.integers(0, 6),
+        "expires_at": st.none() | st.integers(1, 7),
     }),
     max_size=8,
 )  # fmt: skip
@@ -66,11 +69,11 @@ ITEMS = st.lists(
 
 @given(ITEMS)
 def test_items_go_on_as_comparing_each_with_each_says_it(found: list[Json]) -> None:
-    items = [{**one, "id": number} for number, one in enumerate(found)]
+    items = [item(**one, id=number) for number, one in enumerate(found)]
     successors = Successors(items)
     for one in items:
-        if one["expiresAt"] is not None:
-            slowly = all(any(takes_over(other, one, code) for other in items) for code in one["codes"])
+        if one.expires_at is not None:
+            slowly = all(any(takes_over(other, one, code) for other in items) for code in one.codes)
             assert successors.take_over(one) is slowly
 
 
@@ -88,7 +91,7 @@ def more_modules(number: int) -> Json:
 
 
 def version_each(number: int) -> Json:
-    return {"productVersions": [str(number)]}
+    return {"product_versions": [str(number)]}
 
 
 @pytest.mark.parametrize("form", [alike, module_each, more_modules, version_each])
@@ -96,7 +99,7 @@ def version_each(number: int) -> Json:
 def test_the_ends_of_many_items_are_looked_at_in_linear_work(form: Callable[[int], Json], days: int) -> None:
     def steps(count: int) -> int:
         items = [
-            item(id=number, expiresAt=NOON + (3 if number % 2 else days) * DAY_SECONDS, **form(number))
+            item(id=number, expires_at=NOON + (3 if number % 2 else days) * DAY_SECONDS, **form(number))
             for number in range(count)
         ]
         return Steps().of(lambda: alerts.end_measures(items, NOON))

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from lts.errors import AdminError, LicenseFileError, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
@@ -18,6 +19,7 @@ from lts.rules.calendar import calendar
 from lts.rules.paging import Page
 from lts.service.alerting import alerts
 from lts.service.licensing import archiving, handshakes, licenses
+from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, verify
 from lts.service.metering import release
@@ -50,7 +52,7 @@ class Sold:
         vendor = self.server.vendor
         self.file = issuing.amend(self.file, {"items": list(changes)}, vendor.key, vendor.name)
 
-    def archive(self, server: Lab | None = None) -> dict[str, Any]:
+    def archive(self, server: Lab | None = None) -> LicenseUse:
         """Archive it."""
         here = server or self.server
         return archiving.archive(here.ctx, "100", None, "test", here.time.now)
@@ -58,7 +60,7 @@ class Sold:
     def states(self, server: Lab | None = None) -> list[str]:
         """Of its items."""
         here = server or self.server
-        return [one["state"] for one in licenses.describe(here.ctx, here.time.now)]
+        return [one.state for one in licenses.describe(here.ctx, here.time.now)]
 
 
 @pytest.fixture
@@ -79,9 +81,8 @@ def test_an_archived_license_authorizes_nobody_and_its_seats_end(server: Lab, so
         server.authorize(sold.code, device, modules=(module,))
     server.authorize(sold.code, modules=("OCR",))
     use = archiving.license_use(server.ctx, "100", None, server.time.now)
-    assert use == {"licenseId": "100", "organizationId": "216998", "items": 3, "seats": 3,
-                   "handshakeCodes": [sold.code], "archived": False}  # fmt: skip
-    assert sold.archive() == {**use, "archived": True}
+    assert use == LicenseUse("100", "216998", 3, 3, [sold.code], archived=False)
+    assert sold.archive() == replace(use, archived=True)
     assert [refused(server, sold.code, modules=(m,)) for m in ("QR", "OCR", "PDF")] == [113] * 3
     assert refused(server, sold.code, device=device, modules=("OCR",)) == 113
     assert server.live(2) == 0
@@ -221,7 +222,7 @@ def test_a_license_is_named_by_its_organization_where_two_vendors_have_its_id(tm
             archiving.archive(here.ctx, "100", None, "test", NOON)
         assert (caught.value.code, caught.value.field) == ("which-organization", "organizationId")
         archiving.archive(here.ctx, "100", "2", "test", NOON)
-        assert [one["state"] for one in licenses.describe(here.ctx, NOON)] == ["active", "archived"]
+        assert [one.state for one in licenses.describe(here.ctx, NOON)] == ["active", "archived"]
         for name, owner in (("101", None), ("100", "3")):
             with pytest.raises(AdminError) as caught:
                 archiving.license_use(here.ctx, name, owner, NOON)

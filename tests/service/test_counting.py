@@ -144,9 +144,9 @@ def test_more_copies_than_there_is_room_for_are_refused_and_nearly_all_that_they
 def test_a_dry_run_says_of_a_refused_device_what_an_authorization_does(server: Lab) -> None:
     refuse(server)
     request = Request(UUID(DEVICE).bytes, "reader", "server", "216998-100")
-    assert explain.explain(server.ctx, request, server.time.now)["code"] == 151
+    assert explain.explain(server.ctx, request, server.time.now).code == 151
     clones.clear(server.ctx, UUID(DEVICE), "admin", server.time.now)
-    assert explain.explain(server.ctx, request, server.time.now)["code"] == 0
+    assert explain.explain(server.ctx, request, server.time.now).code == 0
 
 
 def clone_of(server: Lab) -> Any:

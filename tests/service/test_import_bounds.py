@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lts.errors import AdminError, LicenseFileError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import licensefile, vendorkey
 from lts.service.licensing import archiving, handshakes, licenses
+from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 from tests.support.kit import NOON, Lab, Vendor, item
@@ -63,7 +65,7 @@ def test_an_item_has_its_state_to_the_second(
 ) -> None:
     server.load(item("one", **changes))
     [told] = licenses.describe(server.ctx, NOON + at)
-    assert (told["state"], told["daysLeft"], told["used"]) == (state, left, 0)
+    assert (told.state, told.days_left, told.used) == (state, left, 0)
     assert licenses.describe(server.ctx, NOON + at, [1]) == [told]
     assert licenses.describe(server.ctx, NOON, [2]) == []
 
@@ -165,14 +167,14 @@ def test_what_a_renewal_ends_and_what_is_beyond_it_is_told(
 def test_a_license_is_archived_once_and_says_what_that_ends(server: Lab) -> None:
     server.load(item("one", "device", 5), item("two", "scan", 5, product="scans"))
     server.authorize()
-    told = {"licenseId": "100", "organizationId": "216998", "items": 2, "seats": 1, "handshakeCodes": ["216998-100"]}
-    assert archiving.license_use(server.ctx, "100", None, NOON) == {**told, "archived": False}
-    assert archiving.archive(server.ctx, "100", "216998", "test", NOON) == {**told, "archived": True}
+    told = LicenseUse("100", "216998", 2, 1, ["216998-100"], archived=False)
+    assert archiving.license_use(server.ctx, "100", None, NOON) == told
+    assert archiving.archive(server.ctx, "100", "216998", "test", NOON) == replace(told, archived=True)
     for organization, code, status in (("216998", "archived-before", 409), ("9", "no-such-license", 404)):
         with pytest.raises(AdminError) as caught:
             archiving.archive(server.ctx, "100", organization, "test", NOON)
         assert (caught.value.code, caught.value.status) == (code, status)
-    assert archiving.license_use(server.ctx, "100", None, NOON)["archived"] is True
+    assert archiving.license_use(server.ctx, "100", None, NOON).archived is True
 
 
 @pytest.mark.parametrize("way", ["device", "concurrentDevice"])
@@ -183,8 +185,8 @@ def test_seats_count_whatever_code_they_came_by(server: Lab, way: str) -> None:
     for code in ("216998-100", "216998-two", "216998-two"):
         server.authorize(code)
     [told] = licenses.describe(server.ctx, NOON)
-    assert told["used"] == archiving.license_use(server.ctx, "100", None, NOON)["seats"] == 3
-    assert (told["handshakeCodes"], told["codes"]) == (["216998-100", "216998-two"], [1, 2])
+    assert told.used == archiving.license_use(server.ctx, "100", None, NOON).seats == 3
+    assert (told.handshake_codes, told.codes) == (("216998-100", "216998-two"), (1, 2))
     for amended, stops, over in (
         ({"items": [{"itemId": "one", "quota": 1}]}, [], {"one": 2} if way == "device" else {}),
         ({"items": [{"itemId": "one", "startsAt": END}]}, [("one", "pending", 3)], {}),

@@ -32,7 +32,7 @@ def duet(tmp_path: Path) -> Iterator[Duet]:
 def why(server: Lab) -> int:
     """What a new device would be told."""
     asked = Request(uuid4().bytes, "reader", "server", handshake_code=f"{ORGANIZATION}-100")
-    told: int = explain.explain(server.ctx, asked, server.time.now)["code"]
+    told: int = explain.explain(server.ctx, asked, server.time.now).code
     return told
 
 

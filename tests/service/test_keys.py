@@ -118,8 +118,8 @@ def test_a_vendor_key_taken_away_ends_its_licenses_and_put_back_revives_them(ser
         server.authorize(code)
     assert caught.value.code == 113
     [shown] = licenses.describe(server.ctx, server.time.now)  # still to be seen, and why it works no more
-    assert shown["state"] == "invalid"
-    assert "trust store" in shown["reason"]
+    assert shown.state == "invalid"
+    assert "trust store" in str(shown.reason)
     path.write_bytes(kept)
     jobs.watch_trust(server.ctx)
     server.authorize(code)

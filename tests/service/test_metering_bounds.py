@@ -14,12 +14,14 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules import clonetokens, workload
 from lts.rules.authorize import Request
 from lts.rules.clonetokens import plain_state
+from lts.rules.readmodel import as_json
 from lts.rules.usage import TOGETHER, digest_of
 from lts.service.access import auditlog
 from lts.service.core import refusals
 from lts.service.core.refusals import Refusals
 from lts.service.licensing import handshakes
 from lts.service.metering import authorize, counting, explain, goneon, newnames, release
+from lts.service.metering.explain import CapStatus
 from lts.service.statistics import usage
 from lts.store import typenames
 from lts.store.devices import Device
@@ -78,22 +80,22 @@ def test_twenty_holders_of_seats_are_shown_the_first_to_end_first(server: Lab, w
         server.time.forward(60)
     asked = Request(bytes(16), "reader", "server", handshake_code="216998-100")
     told = explain.explain(server.ctx, asked, server.time.now)
-    [one] = told["items"]
-    assert (told["code"], one["code"], one["quota"], one["grace"]) == (120, 120, 21, 0)
-    assert [holder["until"] for holder in one["holders"]] == [
+    [one] = told.items
+    assert (told.code, one.code, one.quota, one.grace) == (120, 120, 21, 0)
+    assert [holder.until for holder in one.holders or []] == [
         iso(begun + DAY_SECONDS + 60 * number) for number in range(20)
     ]
-    assert one["nextFree"] == one["holders"][0]["until"]
+    assert one.next_free == iso(begun + DAY_SECONDS)
 
 
 def test_an_item_without_seats_shows_no_holders(server: Lab) -> None:
     server.load(item("one"))
     asked = Request(bytes(16), "reader", "server", handshake_code="216998-100")
     told = explain.explain(server.ctx, asked, server.time.now)
-    assert (told["code"], told["detail"], told["granted"]) == (0, "The request would be granted.", ["one"])
-    assert "holders" not in told["items"][0]
+    assert (told.code, told.detail, told.granted) == (0, "The request would be granted.", ["one"])
+    assert not {"holders", "nextFree"} & set(as_json(told.items[0]))
     told = explain.explain(server.ctx, asked._replace(handshake_code="nothing"), server.time.now)
-    assert (told["code"], told["items"]) == (101, [])
+    assert (told.code, told.items) == (101, [])
 
 
 def test_explain_takes_a_code_by_its_number_as_every_other_question_does(server: Lab) -> None:
@@ -104,8 +106,8 @@ def test_explain_takes_a_code_by_its_number_as_every_other_question_does(server:
     for organization in ("216998", None):
         told = explain.explain(server.ctx, asked._replace(organization_id=organization), NOON)
         assert told == named
-        assert (told["handshakeCode"], told["granted"]) == ("216998-100", ["one"])
-    assert explain.explain(server.ctx, asked._replace(handshake_code="#2"), NOON)["code"] == 104
+        assert (told.handshake_code, told.granted) == ("216998-100", ["one"])
+    assert explain.explain(server.ctx, asked._replace(handshake_code="#2"), NOON).code == 104
     with pytest.raises(AdminError) as caught:
         explain.explain(server.ctx, asked._replace(handshake_code="#3"), NOON)
     assert (caught.value.code, caught.value.status) == ("no-such-code", 404)
@@ -132,9 +134,9 @@ def test_a_full_cap_is_told_as_such_with_the_cap_and_what_the_code_uses(
         server.authorize(code, instances=instances)
     assert (caught.value.code, caught.value.detail) == (120, f"{sentence} (item one).")
     told = explain.explain(server.ctx, Request(bytes(16), "reader", "server", code, instances=instances), NOON)
-    [verdict] = told["items"]
-    assert (told["code"], told["detail"]) == (120, f"{sentence} (item one).")
-    assert (verdict["code"], verdict["detail"], verdict["cap"]) == (120, f"{sentence}.", {"cap": 3, "used": used})
+    [verdict] = told.items
+    assert (told.code, told.detail) == (120, f"{sentence} (item one).")
+    assert (verdict.code, verdict.detail, verdict.cap) == (120, f"{sentence}.", CapStatus(3, used))
     server.ctx.refusals.flush(server.ctx.store, NOON)
     [kept] = server.ctx.refusals.latest()
     assert (kept.detail, kept.caps) == (f"{sentence} (item one).", ((3, used),))

@@ -114,25 +114,26 @@ def test_looking_for_alerts_writes_once_when_there_is_news_and_not_at_all_otherw
 def test_explain_tells_the_seat_that_frees_next_however_many_there_are(server: Lab) -> None:
     imported(server, item("a", "device", 10))
     fill(server, 10_500)
-    answer = explain.explain(server.ctx, asked(), NOON)["items"][0]
-    assert answer["nextFree"] == iso(NOON + 3599 - 3000)
-    assert [UUID(one["device"]).int for one in answer["holders"][:2]] == [10_500, 10_497], "those of a second by number"
-    assert len(answer["holders"]) == explain.HOLDERS_SHOWN
+    answer = explain.explain(server.ctx, asked(), NOON).items[0]
+    assert answer.next_free == iso(NOON + 3599 - 3000)
+    holders = [UUID(one.device).int for one in answer.holders or []]
+    assert holders[:2] == [10_500, 10_497], "those of a second by number"
+    assert len(holders) == explain.HOLDERS_SHOWN
 
 
 def test_explain_tells_live_seats_and_overdraft_of_concurrent_items(server: Lab) -> None:
     imported(server, item("a", "concurrentInstance", 2, overdraft=9))
     first, second = server.authorize(CODE, instances=2).lease, server.authorize(CODE, instances=1).lease
-    answer = explain.explain(server.ctx, asked(), NOON)["items"][0]
-    assert (answer["used"], answer["overdraft"], answer["overdraftSpent"]) == (3, 9, 0)
-    assert answer["nextFree"] == iso((slot_of(NOON) + 2) * SLOT_SECONDS)
-    assert len(answer["holders"]) == 2
+    answer = explain.explain(server.ctx, asked(), NOON).items[0]
+    assert (answer.used, answer.overdraft, answer.overdraft_spent) == (3, 9, 0)
+    assert answer.next_free == iso((slot_of(NOON) + 2) * SLOT_SECONDS)
+    assert len(answer.holders or []) == 2
     server.report(first)
     server.report(second)
-    assert explain.explain(server.ctx, asked(), NOON)["items"][0]["overdraftSpent"] == 1
+    assert explain.explain(server.ctx, asked(), NOON).items[0].overdraft_spent == 1
     server.time.forward(360)
-    answer = explain.explain(server.ctx, asked(), server.time.now)["items"][0]
-    assert (answer["used"], answer["holders"], answer["nextFree"]) == (0, [], None)
+    answer = explain.explain(server.ctx, asked(), server.time.now).items[0]
+    assert (answer.used, answer.holders, answer.next_free) == (0, [], None)
 
 
 def test_explain_says_of_each_device_what_an_authorization_does(server: Lab) -> None:
@@ -146,7 +147,7 @@ def test_explain_says_of_each_device_what_an_authorization_does(server: Lab) -> 
         for way, modules in (("concurrentDevice", ("QR",)), ("device", ("B",))):
             request = asked(charge_way=way, modules=modules)
             request = request._replace(device=UUID(device).bytes)
-            told = explain.explain(server.ctx, request, server.time.now)["code"]
+            told = explain.explain(server.ctx, request, server.time.now).code
             try:
                 server.authorize(CODE, device, charge_way=way, modules=modules)
                 done = 0
@@ -159,8 +160,8 @@ def test_the_overdraft_is_reckoned_anew_once_the_quota_changes_and_after_a_resta
     time, vendor = FakeTime(), Vendor()
 
     def spent(server: Lab) -> tuple[int, int]:
-        told = licenses.describe(server.ctx, time.now)[0]["overdraftSpent"]
-        return told, explain.explain(server.ctx, asked(), time.now)["items"][0]["overdraftSpent"]
+        told = licenses.describe(server.ctx, time.now)[0].overdraft_spent or 0
+        return told, explain.explain(server.ctx, asked(), time.now).items[0].overdraft_spent or 0
 
     with lab(tmp_path, time, vendor) as server:
         license_file = imported(server, item("a", "concurrentDevice", 1, overdraft=100))
@@ -182,7 +183,7 @@ def test_the_overdraft_is_reckoned_anew_once_the_quota_changes_and_after_a_resta
         server.authorize(CODE)
         assert spent(server) == (5, 5)
         time.forward(366 * DAY_SECONDS)
-        assert licenses.describe(server.ctx, time.now)[0]["overdraftSpent"] == 0
+        assert licenses.describe(server.ctx, time.now)[0].overdraft_spent == 0
 
 
 def grown(tmp_path: Path, count: int) -> dict[str, int]:
@@ -289,7 +290,7 @@ def test_what_archiving_a_license_ends_is_told_by_looking_at_its_own_items(tmp_p
             imported(server, *many(count))
             server.load(item("own", "device", 5), license_id="own")
             server.authorize("216998-own")
-            assert archiving.license_use(server.ctx, "own", None, NOON)["seats"] == 1
+            assert archiving.license_use(server.ctx, "own", None, NOON).seats == 1
             costs.append(steps.of(lambda s=server: archiving.license_use(s.ctx, "own", None, NOON)))  # type: ignore[misc]  # bound at once
     assert costs[1] < costs[0] * 1.5, costs
 

@@ -40,7 +40,7 @@ def look(server: Lab) -> None:
 def use(server: Lab, total: int) -> None:
     """Report until so many units are used in all."""
     got = server.authorize(device=DEVICE)
-    used = licenses.describe(server.ctx, server.time.now)[0]["used"]
+    used = licenses.describe(server.ctx, server.time.now)[0].used
     if total > used:
         server.time.forward(180)
         server.report(got.lease, {"QR": total - used}, slot_of(server.time.now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ from lts.cli.demo.past import Past
 from lts.cli.demo.pastclock import PastClock, begin_of
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, parse_iso
+from lts.rules.itemstatus import ItemStatus
 from lts.rules.paging import Page
 from lts.server import opened
 from lts.service.alerting import outbox
@@ -47,23 +48,24 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Told(here.ctx, past, until)
 
 
-def items_of(told: Told) -> dict[str, dict[str, Any]]:
+def items_of(told: Told) -> dict[str, ItemStatus]:
     """Items as the portal tells them, by id."""
-    return {item["itemId"]: item for item in licenses.describe(told.ctx, told.until)}
+    return {item.item_id: item for item in licenses.describe(told.ctx, told.until)}
 
 
 def test_items_end_in_different_states(told: Told) -> None:
     items = items_of(told)
-    assert {name: item["state"] for name, item in items.items()} == {
+    assert {name: item.state for name, item in items.items()} == {
         "stores-scans": "active", "handhelds": "active", "old-handhelds": "revoked", "packing-lines": "active",
         "returns-scans": "active", "labels": "active", "labels-next": "pending", "documents": "grace",
         "ocr-trial": "active",
     }  # fmt: skip
-    share = {name: item["used"] / item["quota"] for name, item in items.items()}
+    share = {name: item.used / item.quota for name, item in items.items()}
     assert 0.4 < share["stores-scans"] < 0.6
     assert 0.8 <= share["returns-scans"] < 0.97
     assert share["labels"] >= 1.05
-    assert 0 < items["packing-lines"]["overdraftSpent"] < items["packing-lines"]["overdraft"]
+    lines = items["packing-lines"]
+    assert 0 < (lines.overdraft_spent or 0) < (lines.overdraft or 0)
 
 
 def test_what_needs_attention_is_the_story_alone(told: Told) -> None:

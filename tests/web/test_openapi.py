@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import msgspec
+from flask import Response
 
 from lts.errors import HTTP_STATUS
 from lts.protocol import iso
@@ -23,7 +25,8 @@ ADMIN = openapi_admin.paths()
 
 
 def test_every_field_of_a_message_stands_in_the_document() -> None:
-    for kind in openapi.TYPES:
+    kinds: tuple[type[msgspec.Struct], ...] = (*openapi.TYPES, *openapi_admin.ANSWERS)
+    for kind in kinds:
         names = {field.encode_name for field in msgspec.structs.fields(kind)}
         needed = {field.encode_name for field in msgspec.structs.fields(kind) if field.required}
         assert set(SCHEMAS[kind.__name__]["properties"]) == names
@@ -45,6 +48,17 @@ def test_every_call_of_the_portal_is_described(web: Web) -> None:
             path = openapi_admin.path_of(rule.rule)
             served |= {(method, path) for method in rule.methods or () if method not in ("HEAD", "OPTIONS")}
     assert served == {(call.method, openapi_admin.PREFIX + call.path) for call in openapi_admin.CALLS}
+
+
+def test_every_call_of_the_portal_answers_what_is_described(web: Web) -> None:
+    described = {(call.method, openapi_admin.PREFIX + call.path): call.answer for call in openapi_admin.CALLS}
+    for rule in web.app.flask.url_map.iter_rules():
+        if rule.rule.startswith(openapi_admin.PREFIX):
+            kind = get_type_hints(web.app.flask.view_functions[rule.endpoint])["return"]
+            answers = {one for one in get_args(kind) or (kind,) if one is not Response}
+            for method in {*(rule.methods or ())} - {"HEAD", "OPTIONS"}:
+                named = described[method, openapi_admin.path_of(rule.rule)]
+                assert not isinstance(named, type) or answers == {named}, rule.rule
 
 
 def test_every_field_of_a_query_is_described() -> None:

@@ -20,6 +20,8 @@ from lts.cli.main import main
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.service.core import trust
+from lts.web.admin import openapi_admin
+from tests.support.described import check_answer
 from tests.support.kit import NOON, Lab, Vendor, item
 from tests.web.conftest import Web
 
@@ -33,13 +35,17 @@ def call(server: Lab) -> Call:
 
 
 def caller(server: Lab) -> Call:
-    """Calls the API with the command line's token: (status, JSON)."""
-    client = server.here.app(server.config).flask.test_client()
+    """Calls the API with the command line's token: (status, JSON). Answers of 200 are as openapi.json tells them."""
+    app = server.here.app(server.config).flask
+    client, calls = app.test_client(), app.url_map.bind("localhost")
     headers = {"Authorization": f"Bearer {server.here.token}", "X-LTS-User": "tester"}
 
     def one(method: str, path: str, body: Any = None, data: bytes | None = None) -> tuple[int, Any]:
         sent = {"data": data} if data is not None else {"json": body}
         answer = client.open(f"/api/v1/admin{path}", method=method, headers=headers, **sent)
+        if answer.status_code == 200 and answer.is_json:
+            rule, _ = calls.match(openapi_admin.PREFIX + path.partition("?")[0], method, return_rule=True)
+            check_answer(method, openapi_admin.path_of(rule.rule), answer.get_json())
         return answer.status_code, answer.get_json()
 
     return one

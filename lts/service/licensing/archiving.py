@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec.structs import replace
 
 from lts.errors import AdminError
 from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
+from lts.rules.readmodel import ReadModel
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
@@ -14,28 +15,34 @@ from lts.store import licenses as stored
 from lts.store import records
 from lts.store.transaction import Transaction
 
-Json = dict[str, Any]
+
+class LicenseUse(ReadModel, frozen=True):
+    """What archiving a license ends: its items, live seats (or instances), and the handshake codes that hold it."""
+
+    license_id: str
+    organization_id: str
+    items: int
+    seats: int
+    handshake_codes: list[str]
+    archived: bool
 
 
-def license_use(ctx: Context, license_id: str, organization_id: str | None, now: int) -> Json:
-    """What archiving a license would end: its items, live seats (or instances), and the handshake codes that hold it.
-
-    The organization is needed where two have a license of this id. Raises AdminError.
-    """
+def license_use(ctx: Context, license_id: str, organization_id: str | None, now: int) -> LicenseUse:
+    """What archiving a license would end. The organization is needed where two have a license of this id. Raises
+    AdminError."""
     items = _find(ctx.store.catalog, license_id, organization_id)
     every = licenses.describe(ctx, now, [item.key for item in items])
-    seats = sum(item["used"] for item in every if item["chargeWay"] in SEAT_WAYS | CONCURRENT_WAYS)
-    return {
-        "licenseId": license_id,
-        "organizationId": items[0].organization_id,
-        "items": len(items),
-        "seats": seats,
-        "handshakeCodes": sorted({name for item in every for name in item["handshakeCodes"]}),
-        "archived": items[0].state == ARCHIVED,
-    }
+    return LicenseUse(
+        license_id,
+        items[0].organization_id,
+        len(items),
+        sum(item.used for item in every if item.charge_way in SEAT_WAYS | CONCURRENT_WAYS),
+        sorted({name for item in every for name in item.handshake_codes}),
+        items[0].state == ARCHIVED,
+    )
 
 
-def archive(ctx: Context, license_id: str, organization_id: str | None, actor: str, now: int) -> Json:
+def archive(ctx: Context, license_id: str, organization_id: str | None, actor: str, now: int) -> LicenseUse:
     """Archive a license; what it ended, as `license_use` tells it. Raises AdminError, also when it is archived."""
     use = license_use(ctx, license_id, organization_id, now)
 
@@ -49,7 +56,7 @@ def archive(ctx: Context, license_id: str, organization_id: str | None, actor: s
         licenses.end_grants(tx, [item.key for item in items], now)
 
     ctx.store.write(operation)
-    return {**use, "archived": True}
+    return replace(use, archived=True)
 
 
 def _find(catalog: Catalog, license_id: str, organization_id: str | None) -> list[LicenseItem]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import NamedTuple
 
 from lts.errors import AdminError, LicenseFileError, RefusalCode
 from lts.rules import codenotices, filekind, licensefile, vendorkey
 from lts.rules.authorize import item_fault
 from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.ends import days_left
+from lts.rules.itemstatus import ItemStatus
 from lts.rules.licensefile import Difference, ItemTerms, License
 from lts.rules.notices import HINT, Notice
 from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
@@ -28,7 +29,6 @@ from lts.store.transaction import Transaction
 _NAMED = 3
 """Items that a refusal names."""
 SAME, TAKEN_BACK = "already-imported", "taken-back"
-STATES = ("active", "grace", "pending", "expired", "revoked", "invalid", "archived")
 
 
 @dataclass(frozen=True)
@@ -313,8 +313,16 @@ def _put_in(
     handshakes.emit_code(tx, draft, actor, now)
 
 
-def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[dict[str, Any]]:
-    """License items with their state and use, for the portal and the command line: all, or those of some numbers."""
+class QuotaUse(NamedTuple):
+    """How much of an item is used, as ItemStatus tells it."""
+
+    used: int
+    overdraft: int | None = None
+    overdraft_spent: int | None = None
+
+
+def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[ItemStatus]:
+    """License items with their state and use: all, or those of some numbers. What `used_up_on` says is left out."""
     item_now = ctx.clock.item_time(now)
     with ctx.store.snapshot() as view:
         items = view.catalog.items
@@ -322,37 +330,40 @@ def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[
         return [_describe(view, entry, now, item_now) for entry in chosen]
 
 
-def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[str, Any]:
-    item = entry.terms
+def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> ItemStatus:
+    item, use = entry.terms, item_use(view, entry, now, item_now)
     using = view.catalog.codes_of_items.get(entry.key, ())
-    return {
-        "id": entry.key,
-        "itemId": item.item_id,
-        "licenseId": entry.license_id,
-        "organizationId": entry.organization_id,
-        "description": item.description,
-        "product": item.product,
-        "productVersions": list(item.product_versions),
-        "editions": list(item.editions),
-        "deploymentTypes": list(item.deployment_types),
-        "modules": list(item.modules),
-        "domains": list(item.domains),
-        "chargeWay": item.charge_way,
-        "quota": item.quota,
-        "grace": grace_units(item),
-        "graceDays": item.grace_days,
-        "activePeriod": item.active_period,
-        "maxOfflineDays": item.max_offline_days,
-        "trial": item.trial,
-        **item_use(view, entry, now, item_now),
-        "startsAt": item.starts_at,
-        "expiresAt": item.expires_at,
-        "daysLeft": None if item.expires_at is None else days_left(item.expires_at, now),
-        "state": _state(entry, item_now),
-        "reason": entry.reason,
-        "handshakeCodes": [code.name for code in using],
-        "codes": [code.key for code in using],
-    }
+    return ItemStatus(
+        id=entry.key,
+        item_id=item.item_id,
+        license_id=entry.license_id,
+        organization_id=entry.organization_id,
+        description=item.description,
+        product=item.product,
+        product_versions=item.product_versions,
+        editions=item.editions,
+        deployment_types=item.deployment_types,
+        modules=item.modules,
+        domains=item.domains,
+        charge_way=item.charge_way,
+        quota=item.quota,
+        grace=grace_units(item),
+        grace_days=item.grace_days,
+        active_period=item.active_period,
+        max_offline_days=item.max_offline_days,
+        trial=item.trial,
+        used=use.used,
+        overdraft=use.overdraft,
+        overdraft_spent=use.overdraft_spent,
+        starts_at=item.starts_at,
+        expires_at=item.expires_at,
+        days_left=None if item.expires_at is None else days_left(item.expires_at, now),
+        state=_state(entry, item_now),
+        reason=entry.reason,
+        handshake_codes=tuple([code.name for code in using]),
+        codes=tuple([code.key for code in using]),
+        used_up_on=None,
+    )
 
 
 def _state(entry: LicenseItem, item_now: int) -> str:
@@ -364,12 +375,12 @@ def _state(entry: LicenseItem, item_now: int) -> str:
     return "grace" if state == ACTIVE and in_expiry_grace(entry.terms, item_now) else state
 
 
-def item_use(view: View, entry: LicenseItem, now: int, item_now: int) -> dict[str, Any]:
+def item_use(view: View, entry: LicenseItem, now: int, item_now: int) -> QuotaUse:
     """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
     item, key = entry.terms, entry.key
     if item.charge_way in SEAT_WAYS:
-        return {"used": live_seats(view, entry, now)}
+        return QuotaUse(live_seats(view, entry, now))
     if item.charge_way in CONCURRENT_WAYS:
-        used, spent = live_seats(view, entry, now), usage.overdraft_spent(view, entry, now, item_now)
-        return {"used": used, "overdraft": item.overdraft, "overdraftSpent": spent}
-    return {"used": view.sums.get(("item", key, 0), 0)}
+        spent = usage.overdraft_spent(view, entry, now, item_now)
+        return QuotaUse(live_seats(view, entry, now), item.overdraft, spent)
+    return QuotaUse(view.sums.get(("item", key, 0), 0))

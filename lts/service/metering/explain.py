@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
+
+from msgspec import UNSET, UnsetType
 
 from lts.errors import Refusal
 from lts.protocol import iso
@@ -11,6 +12,7 @@ from lts.rules import admission, verdicts
 from lts.rules import authorize as rules
 from lts.rules.authorize import Request, has_seat
 from lts.rules.catalog import Catalog, Code, LicenseItem
+from lts.rules.readmodel import ReadModel
 from lts.rules.seats import CONCURRENT_WAYS, grace_units
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
@@ -23,9 +25,52 @@ from lts.store.snapshot import Snapshot
 HOLDERS_SHOWN = 20
 
 
-def explain(ctx: Context, request: Request, now: int) -> dict[str, Any]:
-    """The verdict of every item of the code on a request, as JSON; `cap` tells of the code's cap on the item where it
-    alone speaks against it. Changes nothing, raises nothing for a refusal; AdminError for an unknown number of a code.
+class SeatHolder(ReadModel, frozen=True):
+    """A device that holds a live seat, and until when."""
+
+    device: str
+    until: str
+
+
+class CapStatus(ReadModel, frozen=True):
+    """The cap of a handshake code on an item, and what the code uses of it."""
+
+    cap: int
+    used: int
+
+
+class ExplainedItem(ReadModel, frozen=True, kw_only=True):
+    """What an item says on a request; `code` 0 = it fits. `cap` is the code's where that alone speaks against it. An
+    item with seats has `holders`, those that end first, and when the first of all ends; None when there is none."""
+
+    item_id: str
+    license_id: str
+    code: int
+    detail: str
+    quota: int
+    grace: int
+    cap: CapStatus | None
+    used: int
+    overdraft: int | None = None
+    overdraft_spent: int | None = None
+    holders: list[SeatHolder] | None = None
+    next_free: str | None | UnsetType = UNSET
+
+
+class Explanation(ReadModel, frozen=True, kw_only=True):
+    """What an authorization would be answered; `granted` are ids of items. Of a request that is refused before any item
+    is looked at, only why."""
+
+    handshake_code: str | None = None
+    code: int
+    detail: str
+    granted: list[str] | None = None
+    items: list[ExplainedItem]
+
+
+def explain(ctx: Context, request: Request, now: int) -> Explanation:
+    """The verdict of every item of the code on a request. Changes nothing, raises nothing for a refusal; AdminError for
+    an unknown number of a code.
 
     A request without a clone token is that of a device that lost its own, as an authorization takes it too.
     """
@@ -35,7 +80,7 @@ def explain(ctx: Context, request: Request, now: int) -> dict[str, Any]:
             code = _code_of(view.catalog, request)
             admission.admit(code, request)
         except Refusal as refusal:
-            return {"code": refusal.code, "detail": refusal.detail, "items": []}
+            return _refused(refusal)
         return _verdicts(ctx, view, code, request, now, item_now)
 
 
@@ -46,45 +91,53 @@ def _code_of(catalog: Catalog, request: Request) -> Code:
     return admission.find_code(catalog, request)
 
 
-def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> dict[str, Any]:
+def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> Explanation:
     device = devices.find(view.db, request.device)
     token = authorize.token_of(ctx, request.device, request.clone_token)
     if device is not None and authorize.token_step(device, token, now).cloned:
-        refusal = clones.refusal()
-        return {"code": refusal.code, "detail": refusal.detail, "items": []}
+        return _refused(clones.refusal())
     look_up = use_of(view, code, device.key if device else None, now, item_now, ctx.clock.seat_time(now))
     decision = rules.decide(code, request, look_up, now, item_now)
-    return {
-        "handshakeCode": code.name,
-        "code": decision.code,
-        "detail": decision.refusal().detail if decision.code else "The request would be granted.",
-        "granted": [g.item.terms.item_id for g in decision.granted],
-        "items": [
-            {
-                "itemId": entry.terms.item_id,
-                "licenseId": entry.license_id,
-                "code": verdict,
-                "detail": verdicts.explain(verdict, None, decision.caps.get(entry.key)),
-                "quota": entry.terms.quota,
-                "grace": grace_units(entry.terms),
-                "cap": _told(decision.caps.get(entry.key)),
-                **item_use(view, entry, now, item_now),
-                **_holders(view, entry, now),
-            }
+    return Explanation(
+        handshake_code=code.name,
+        code=decision.code,
+        detail=decision.refusal().detail if decision.code else "The request would be granted.",
+        granted=[g.item.terms.item_id for g in decision.granted],
+        items=[
+            _explained(view, entry, verdict, decision.caps.get(entry.key), now, item_now)
             for entry, verdict in decision.tried
         ],
-    }
+    )
 
 
-def _told(cap: verdicts.CapUse | None) -> dict[str, int] | None:
-    return None if cap is None else cap._asdict()
+def _refused(refusal: Refusal) -> Explanation:
+    return Explanation(code=int(refusal.code), detail=refusal.detail, items=[])
 
 
-def _holders(view: Snapshot, entry: LicenseItem, now: int) -> dict[str, Any]:
-    """Who holds the live seats that end first, and when the first of all ends; nothing of items without."""
+def _explained(
+    view: Snapshot, entry: LicenseItem, verdict: int, cap: verdicts.CapUse | None, now: int, item_now: int
+) -> ExplainedItem:
+    use, holders = item_use(view, entry, now, item_now), _holders(view, entry, now)
+    return ExplainedItem(
+        item_id=entry.terms.item_id,
+        license_id=entry.license_id,
+        code=verdict,
+        detail=verdicts.explain(verdict, None, cap),
+        quota=entry.terms.quota,
+        grace=grace_units(entry.terms),
+        cap=None if cap is None else CapStatus(*cap),
+        used=use.used,
+        overdraft=use.overdraft,
+        overdraft_spent=use.overdraft_spent,
+        holders=holders,
+        next_free=UNSET if holders is None else holders[0].until if holders else None,
+    )
+
+
+def _holders(view: Snapshot, entry: LicenseItem, now: int) -> list[SeatHolder] | None:
+    """Who holds the live seats that end first; None of an item without seats."""
     if not has_seat(entry.terms.charge_way):
-        return {}
+        return None
     concurrent = entry.terms.charge_way in CONCURRENT_WAYS
     first = seats.next_ends(view.db, entry.key, concurrent, now, HOLDERS_SHOWN)
-    shown = [{"device": str(UUID(bytes=uuid)), "until": iso(end)} for end, uuid in first]
-    return {"holders": shown, "nextFree": shown[0]["until"] if shown else None}
+    return [SeatHolder(str(UUID(bytes=uuid)), iso(end)) for end, uuid in first]

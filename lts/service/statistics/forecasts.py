@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.catalog import ACTIVE
 from lts.rules.ends import last_day as end_day
 from lts.rules.forecast import WINDOW_DAYS, last_day
+from lts.rules.itemstatus import ItemStatus
 from lts.rules.seats import UNIT_WAYS
 from lts.service.core.context import Context
 from lts.store import statistics
 from lts.store.statistics import Selection
 
 
-def last_days(ctx: Context, items: list[dict[str, Any]], now: int) -> dict[int, int]:
+def last_days(ctx: Context, items: Sequence[ItemStatus], now: int) -> dict[int, int]:
     """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items of
-    which that can be said, and that do not end before. `items` as lts.service.licensing.licenses.describe tells
-    them."""
+    which that can be said, and that do not end before."""
     today = now // DAY_SECONDS
-    counted = [i for i in items if i["chargeWay"] in UNIT_WAYS and i["quota"] and i["state"] == ACTIVE]
+    counted = [i for i in items if i.charge_way in UNIT_WAYS and i.quota and i.state == ACTIVE]
     found = {}
     with ctx.store.reader() as db:
         first = statistics.first_days(db)
         for item in counted:
-            chosen = Selection(None, (item["id"],), today - WINDOW_DAYS, today)
+            chosen = Selection(None, (item.id,), today - WINDOW_DAYS, today)
             days: dict[int, int] = {}
             for (day, _), units in statistics.units_by(db, chosen, "day").items():
                 days[day] = days.get(day, 0) + units
-            last = last_day(item["quota"], item["used"], days, first.get(item["id"], today), today)
-            end = item["expiresAt"]
+            last = last_day(item.quota, item.used, days, first.get(item.id, today), today)
+            end = item.expires_at
             if last is not None and (end is None or last <= end_day(end)):
-                found[item["id"]] = last
+                found[item.id] = last
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Response, g, jsonify
 
 from lts.errors import AdminError
 from lts.rules.accounts import OWNER, Account
@@ -12,6 +12,7 @@ from lts.rules.meanwhile import WAS
 from lts.service.access import accounts, sessions
 from lts.service.access.sessions import NewSession
 from lts.service.core.context import Context
+from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.admin.signin import SignIn
 
@@ -34,12 +35,12 @@ def _session_json(account: Account, csrf: str | None) -> Json:
     return {"user": account.name, "role": account.role, "csrf": csrf, "setUpNeeded": False}
 
 
-def add_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
+def add_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
     _session_calls(api, ctx, gate)
     _user_calls(api, ctx)
 
 
-def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
+def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
     @api.post("/setup")
     def set_up() -> Response:
         gate.check_origin()
@@ -95,7 +96,7 @@ def _session_calls(api: Blueprint, ctx: Context, gate: SignIn) -> None:
         return {"ended": key}
 
 
-def _user_calls(api: Blueprint, ctx: Context) -> None:
+def _user_calls(api: Calls, ctx: Context) -> None:
     @api.get("/users")
     def list_users() -> Json:
         return {"users": accounts.describe_users(ctx)}

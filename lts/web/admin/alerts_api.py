@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Response, g
 
 from lts.rules.calendar import calendar
 from lts.rules.meanwhile import WAS
@@ -13,13 +13,14 @@ from lts.service.alerting import alertsettings, outbox
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts
+from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, body_yes, json_body
 from lts.web.admin.listing import asked_page
 
 Json = dict[str, Any]
 
 
-def add_calls(api: Blueprint, ctx: Context) -> None:
+def add_calls(api: Calls, ctx: Context) -> None:
     _mail_calls(api, ctx)
     _webhook_calls(api, ctx)
 
@@ -47,7 +48,7 @@ def add_calls(api: Blueprint, ctx: Context) -> None:
         return {"path": f"calendar/{alertsettings.calendar_key(ctx, g.actor, ctx.clock.now(), renew=renew)}.ics"}
 
 
-def _mail_calls(api: Blueprint, ctx: Context) -> None:
+def _mail_calls(api: Calls, ctx: Context) -> None:
     @api.put("/alerts/mail")
     def set_mail() -> Json:
         alertsettings.change_mail(ctx, json_body(), g.actor, ctx.clock.now())
@@ -64,7 +65,7 @@ def _mail_calls(api: Blueprint, ctx: Context) -> None:
         return outbox.send_test(ctx, settings, ctx.clock.now())
 
 
-def _webhook_calls(api: Blueprint, ctx: Context) -> None:
+def _webhook_calls(api: Calls, ctx: Context) -> None:
     @api.post("/alerts/webhooks")
     def add_webhook() -> Json:
         body = body_fields(json_body(), "name", "url")

@@ -1,6 +1,6 @@
-"""The administrators' calls in the OpenAPI document: a table of what each takes.
+"""The administrators' calls in the OpenAPI document: a table of what each takes and answers.
 
-Answers of 200 are JSON objects, unless `format` asks for a file; everything else is a Problem with a code.
+What is answered is JSON of a read model, unless `format` asks for a file; everything else is a Problem with a code.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ from typing import Any
 
 from lts.rules.accounts import ROLES
 from lts.rules.alertwords import BOTH
+from lts.rules.itemstatus import STATES
 from lts.rules.paging import MAX_SIZE
+from lts.rules.readmodel import ReadModel
 from lts.rules.usagetable import GROUPINGS
 from lts.service.alerting.alertsettings import SECURITIES
-from lts.service.licensing.licenses import STATES
+from lts.service.licensing.archiving import LicenseUse
+from lts.service.metering.explain import Explanation
+from lts.web.admin.answers import ActivationRequest, ItemPage, PreviewAnswer, TrustedKey
 
 Json = dict[str, Any]
 PREFIX = "/api/v1/admin"
@@ -57,7 +61,8 @@ _FILE = "text/plain"
 
 @dataclass(frozen=True)
 class Call:
-    """One call; `body` are the fields of a JSON object, of them `needed` must be there, or a file's media type."""
+    """One call; `body` are the fields of a JSON object, of them `needed` must be there, or a file's media type.
+    `answer` is what its view returns."""
 
     method: str
     path: str
@@ -65,7 +70,7 @@ class Call:
     query: Json = field(default_factory=dict)
     body: Json | str | None = None
     needed: tuple[str, ...] = ()
-    answer: str = "200"
+    answer: type[ReadModel] | str = "200"
 
 
 CALLS = (
@@ -94,17 +99,20 @@ CALLS = (
     Call("DELETE", "/tokens/{key}", "Remove an API token"),
     Call("GET", "/home", "Who this server is, what needs attention, the last days' usage"),
     Call("GET", "/status", "Who this server is and where it stands"),
-    Call("GET", "/activation-request", "What the vendor binds licenses to", {"format": {"enum": ["json", "file"]}}),
+    Call("GET", "/activation-request", "What the vendor binds licenses to",
+         {"format": {"enum": ["json", "file"]}}, answer=ActivationRequest),
     Call("GET", "/licenses/items", "License items; archived ones only where `state` names them",
-         {**_LIST, "state": {"type": "array", "items": {"enum": list(STATES)}}}),
+         {**_LIST, "state": {"type": "array", "items": {"enum": list(STATES)}}},
+         answer=ItemPage),
     Call("POST", "/licenses/preview", "What importing a license file would change",
-         {**_PLACE, "fingerprint": _TEXT}, _FILE),
-    Call("POST", "/licenses", "Import a license file", {**_PLACE, "fingerprint": _TEXT}, _FILE),
+         {**_PLACE, "fingerprint": _TEXT}, _FILE, answer=PreviewAnswer),
+    Call("POST", "/licenses", "Import a license file", {**_PLACE, "fingerprint": _TEXT}, _FILE, answer=PreviewAnswer),
     Call("GET", "/licenses/use", "What archiving a license would end: items, live seats, handshake codes",
-         {"licenseId": _TEXT, "organizationId": _TEXT}),
+         {"licenseId": _TEXT, "organizationId": _TEXT}, answer=LicenseUse),
     Call("POST", "/licenses/archive", "Archive a license: hidden, authorizing nobody, its seats ended; importing its"
-         " file takes it back", body={"licenseId": _TEXT, "organizationId": _OPTIONAL_TEXT}, needed=("licenseId",)),
-    Call("POST", "/trust", "Trust a vendor's key", body=_FILE),
+         " file takes it back", body={"licenseId": _TEXT, "organizationId": _OPTIONAL_TEXT}, needed=("licenseId",),
+         answer=LicenseUse),
+    Call("POST", "/trust", "Trust a vendor's key", body=_FILE, answer=TrustedKey),
     Call("GET", "/handshakes", "Handshake codes; with `keys` the license keys, for administrators",
          {**_LIST, "keys": _YES}),
     Call("POST", "/handshakes", "Add a handshake code; without `organizationId` to the only organization",
@@ -139,7 +147,7 @@ CALLS = (
     Call("POST", "/explain", "A dry run of an authorization: the verdict on each item", body={
         "handshakeCode": _OPTIONAL_TEXT, "organizationId": _OPTIONAL_TEXT, "deviceId": _OPTIONAL_TEXT, "product": _TEXT,
         "version": _OPTIONAL_TEXT, "edition": _OPTIONAL_TEXT, "deploymentType": _OPTIONAL_TEXT, "modules": _TEXTS,
-        "instances": _NUMBER}, needed=("product",)),
+        "instances": _NUMBER}, needed=("product",), answer=Explanation),
     Call("GET", "/audit", "Who did what when, newest first",
          {**_LIST, **_CSV, "action": _TEXTS, "from": _DAY, "to": _DAY}),
     Call("GET", "/alerts", "Who is told by mail and webhooks, and at which levels"),
@@ -166,6 +174,8 @@ CALLS = (
     Call("POST", "/clock/reset", "Take back a wrong highest time"),
 )  # fmt: skip
 
+ANSWERS = tuple(dict.fromkeys(call.answer for call in CALLS if isinstance(call.answer, type)))
+
 
 def paths() -> Json:
     found: Json = {}
@@ -188,9 +198,16 @@ def query_of(method: str, rule: str) -> Json:
 
 def _operation(call: Call) -> Json:
     in_path = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
-    done = {"description": "Done"}
-    if call.answer == "200":
-        done["content"] = {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": _TEXT}}  # type: ignore[assignment]
+    done: Json = {"description": "Done"}
+    if call.answer != "204":
+        ref = (
+            {"$ref": f"#/components/schemas/{call.answer.__name__}"}
+            if isinstance(call.answer, type)
+            else {"type": "object"}
+        )
+        done["content"] = {"application/json": {"schema": ref}}
+    if "csv" in call.query.get("format", {}).get("enum", ()):
+        done["content"]["text/csv"] = {"schema": _TEXT}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation: Json = {
         "summary": call.summary,
@@ -201,7 +218,10 @@ def _operation(call: Call) -> Json:
             *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in in_path),
             *({"name": name, "in": "query", "schema": schema} for name, schema in call.query.items()),
         ],
-        "responses": {call.answer: done, "default": {"description": "A problem, with its code", "content": problem}},
+        "responses": {
+            call.answer if isinstance(call.answer, str) else "200": done,
+            "default": {"description": "A problem, with its code", "content": problem},
+        },
     }
     if call.body is not None:
         kind = call.body if isinstance(call.body, str) else "application/json"

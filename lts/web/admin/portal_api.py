@@ -7,28 +7,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from msgspec.structs import replace
 
 from lts import __version__
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import activation
 from lts.rules.catalog import ARCHIVED
-from lts.rules.licensefile import License
+from lts.rules.itemstatus import STATES, ItemStatus
 from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
 from lts.service.core.partner import Partner
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
+from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.handshakes import Saved
-from lts.service.licensing.licenses import Choice, Preview
+from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, backups, clock
 from lts.service.statistics import forecasts, usage
 from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api
+from lts.web.admin.answers import ActivationRequest, ItemPage, PreviewAnswer, TrustedKey
+from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
 from lts.web.admin.signin import SAFE, SignIn
@@ -65,16 +69,17 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
             response.headers["X-LTS-Durable"] = _how_durable(ctx)
         return response
 
-    account_api.add_calls(api, ctx, gate)
-    _license_calls(api, ctx)
-    _handshake_calls(api, ctx)
-    _server_url_calls(api, ctx)
-    _status_calls(api, ctx)
-    records_api.add_calls(api, ctx)
-    statistics_api.add_calls(api, ctx)
-    alerts_api.add_calls(api, ctx)
-    _upkeep_calls(api, ctx)
-    _pair_calls(api, ctx)
+    calls = Calls(api)
+    account_api.add_calls(calls, ctx, gate)
+    _license_calls(calls, ctx)
+    _handshake_calls(calls, ctx)
+    _server_url_calls(calls, ctx)
+    _status_calls(calls, ctx)
+    records_api.add_calls(calls, ctx)
+    statistics_api.add_calls(calls, ctx)
+    alerts_api.add_calls(calls, ctx)
+    _upkeep_calls(calls, ctx)
+    _pair_calls(calls, ctx)
     return api
 
 
@@ -103,104 +108,78 @@ def _choice() -> Choice:
     return Choice(new, existing, alone, yes("default"))
 
 
-def _license_calls(api: Blueprint, ctx: Context) -> None:
+def _license_calls(api: Calls, ctx: Context) -> None:
     @api.get("/licenses/items")
-    def items() -> Json:
+    def items() -> ItemPage:
         states = _states()
         now = ctx.clock.now()
         every = licenses.describe(ctx, now)
         last_days = forecasts.last_days(ctx, every, now)
-        for item in every:
-            last = last_days.get(item["id"])
-            item["usedUpOn"] = None if last is None else usage.day_text(last)
-        wanted = [item for item in every if (item["state"] in states if states else item["state"] != ARCHIVED)]
+        wanted = [item for item in every if (item.state in states if states else item.state != ARCHIVED)]
         shown, found = page_of(wanted, asked_page(), _text_of_item, _ITEM_COLUMNS)
-        counts = Counter(item["state"] for item in every)
-        return {"items": shown, "found": found, "states": counts}
+        told = [
+            replace(item, used_up_on=usage.day_text(last_days[item.id])) if item.id in last_days else item
+            for item in shown
+        ]
+        return ItemPage(told, found, Counter(item.state for item in every))
 
     @api.post("/licenses/preview")
-    def preview() -> Json:
-        return preview_json(licenses.preview(ctx, request.get_data(), _choice(), ctx.clock.now()))
+    def preview() -> PreviewAnswer:
+        return PreviewAnswer.of(licenses.preview(ctx, request.get_data(), _choice(), ctx.clock.now()))
 
     @api.post("/licenses")
-    def import_file() -> Json:
+    def import_file() -> PreviewAnswer:
         confirmed = request.args.get("fingerprint")
         done = licenses.import_license(ctx, request.get_data(), _choice(), g.actor, ctx.clock.now(), confirmed)
-        return preview_json(done)
+        return PreviewAnswer.of(done)
 
     @api.get("/licenses/use")
-    def license_use() -> Json:
+    def license_use() -> LicenseUse:
         owner = asked_text("organizationId")
         return archiving.license_use(ctx, request.args.get("licenseId", ""), owner, ctx.clock.now())
 
     @api.post("/licenses/archive")
-    def archive_license() -> Json:
+    def archive_license() -> LicenseUse:
         body = body_fields(json_body(), "licenseId", "organizationId")
         owner = None if body.get("organizationId") is None else body_text(body, "organizationId")
         return archiving.archive(ctx, body_text(body, "licenseId"), owner, g.actor, ctx.clock.now())
 
     @api.post("/trust")
-    def trust() -> Json:
+    def trust() -> TrustedKey:
         key = licenses.trust(ctx, request.get_data(), g.actor, ctx.clock.now())
-        return {"name": key.name, "keyId": key.key.kid, "fingerprint": fingerprint(key.key.kid)}
+        return TrustedKey(key.name, key.key.kid, fingerprint(key.key.kid))
 
     @api.get("/activation-request")
-    def activation_request() -> Json | Response:
+    def activation_request() -> ActivationRequest | Response:
         me = ctx.identity
         text = activation.build(me.uuid, me.key, me.labels, me.binding, ctx.clock.now())
         if request.args.get("format") == "file":
             return download(f"lts-{me.uuid}.json", text.encode("utf-8"), "application/json")
-        return {"text": text}
+        return ActivationRequest(text)
 
 
 def _states() -> set[str]:
     """States of items that are asked for, none = all. Raises AdminError."""
     states = set(request.args.getlist("state"))
-    if states - set(licenses.STATES):
-        raise AdminError("bad-field", f"state is one of {', '.join(licenses.STATES)}.", field="state")
+    if states - set(STATES):
+        raise AdminError("bad-field", f"state is one of {', '.join(STATES)}.", field="state")
     return states
 
 
-def _text_of_item(item: Json) -> str:
-    names = ("itemId", "licenseId", "description", "product", "chargeWay", "organizationId")
-    return "\n".join([*(str(item[name]) for name in names), *item["modules"], *item["handshakeCodes"]])
+def _text_of_item(item: ItemStatus) -> str:
+    names = item.item_id, item.license_id, item.description, item.product, item.charge_way, item.organization_id
+    return "\n".join([*names, *item.modules, *item.handshake_codes])
 
 
-_ITEM_COLUMNS: dict[str, Callable[[Json], Any]] = {
-    **{name: itemgetter(name) for name in ("itemId", "licenseId", "product", "chargeWay", "startsAt", "expiresAt",
-                                           "state", "quota")},
-    "used": lambda item: item["used"] / item["quota"] if item["quota"] else None,
+_ITEM_COLUMNS: dict[str, Callable[[ItemStatus], Any]] = {
+    "itemId": attrgetter("item_id"), "licenseId": attrgetter("license_id"), "product": attrgetter("product"),
+    "chargeWay": attrgetter("charge_way"), "startsAt": attrgetter("starts_at"), "expiresAt": attrgetter("expires_at"),
+    "state": attrgetter("state"), "quota": attrgetter("quota"),
+    "used": lambda item: item.used / item.quota if item.quota else None,
 }  # fmt: skip
 
 
-def preview_json(preview: Preview) -> Json:
-    return {
-        **license_json(preview.license),
-        "trusted": preview.trusted,
-        "fingerprint": preview.fingerprint,
-        "status": preview.status,
-        "takesBack": preview.takes_back,
-        **{name: getattr(preview.difference, name) for name in ("added", "renewed", "revoked", "unchanged")},
-        "overQuota": preview.effects.over_quota or {},
-        "stops": [{"itemId": stop.item_id, "why": stop.why, "seats": stop.seats} for stop in preview.effects.stops],
-        "handshakeCode": preview.handshake_code,
-        "codeExists": preview.code_exists,
-        "notices": [vars(notice) for notice in preview.notices],
-    }
-
-
-def license_json(license_file: License) -> Json:
-    return {
-        "licenseId": license_file.license_id,
-        "alias": license_file.alias,
-        "organizationId": license_file.organization_id,
-        "revision": license_file.revision,
-        "vendor": license_file.vendor_name,
-        "servers": [server.uuid for server in license_file.servers],
-    }
-
-
-def _handshake_calls(api: Blueprint, ctx: Context) -> None:
+def _handshake_calls(api: Calls, ctx: Context) -> None:
     @api.get("/handshakes")
     def list_codes() -> Json:
         keys = yes("keys") and g.account.may_change
@@ -272,7 +251,7 @@ _CODE_COLUMNS: dict[str, Callable[[Json], Any]] = {
 }
 
 
-def _server_url_calls(api: Blueprint, ctx: Context) -> None:
+def _server_url_calls(api: Calls, ctx: Context) -> None:
     @api.get("/server-urls")
     def server_urls() -> Json:
         return serverurls.describe(ctx)
@@ -284,7 +263,7 @@ def _server_url_calls(api: Blueprint, ctx: Context) -> None:
         return serverurls.describe(ctx)
 
 
-def _status_calls(api: Blueprint, ctx: Context) -> None:
+def _status_calls(api: Calls, ctx: Context) -> None:
     @api.get("/status")
     def status() -> Json:
         return {**_status(ctx), "warnings": [notice.detail for notice in attention.troubles(ctx)]}
@@ -323,7 +302,7 @@ def _status(ctx: Context) -> Json:
     }
 
 
-def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
+def _upkeep_calls(api: Calls, ctx: Context) -> None:
     @api.post("/backup")
     def backup() -> Json:
         faults: list[str] = []
@@ -341,7 +320,7 @@ def _upkeep_calls(api: Blueprint, ctx: Context) -> None:
         return {"before": iso(before), "after": iso(after)}
 
 
-def _pair_calls(api: Blueprint, ctx: Context) -> None:
+def _pair_calls(api: Calls, ctx: Context) -> None:
     def partner() -> Partner:
         ctx.running.partner.check_paired()
         return ctx.running.partner

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, g, request
+from flask import Response, g, request
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
@@ -18,9 +18,11 @@ from lts.service.access import auditlog
 from lts.service.core.context import Context
 from lts.service.core.refusals import RefusedRequest
 from lts.service.metering import clones, explain, release
+from lts.service.metering.explain import Explanation
 from lts.service.statistics import devicelist
 from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
+from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
 from lts.web.messages import AuthorizeMessage, device_of, read_authorize
@@ -29,7 +31,7 @@ Json = dict[str, Any]
 FOR_EVER = 1 << 62
 
 
-def add_calls(api: Blueprint, ctx: Context) -> None:
+def add_calls(api: Calls, ctx: Context) -> None:
     _device_calls(api, ctx)
     _why_calls(api, ctx)
 
@@ -61,7 +63,7 @@ def _day(name: str, default: int) -> int:
     return day_number(text, name) * DAY_SECONDS
 
 
-def _device_calls(api: Blueprint, ctx: Context) -> None:
+def _device_calls(api: Calls, ctx: Context) -> None:
     @api.get("/devices")
     def list_devices() -> Json:
         item = None if request.args.get("item") is None else number("item", 0, 1 << 62)
@@ -91,12 +93,11 @@ def _device_calls(api: Blueprint, ctx: Context) -> None:
         return {"leaseMayRunUntil": iso(end)}
 
 
-def _why_calls(api: Blueprint, ctx: Context) -> None:
+def _why_calls(api: Calls, ctx: Context) -> None:
     @api.post("/explain")
-    def explain_request() -> Json:
-        return explain.explain(
-            ctx, _request(body_fields(json_body(), *AuthorizeMessage.__struct_encode_fields__)), ctx.clock.now()
-        )
+    def explain_request() -> Explanation:
+        asked = body_fields(json_body(), *AuthorizeMessage.__struct_encode_fields__)
+        return explain.explain(ctx, _request(asked), ctx.clock.now())
 
     @api.get("/why")
     def why() -> Json:

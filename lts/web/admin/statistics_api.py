@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
@@ -14,13 +14,14 @@ from lts.rules.usagetable import usage_csv
 from lts.service.core.context import Context
 from lts.service.statistics import usage
 from lts.service.statistics.usage import UsageTable
+from lts.web.admin.calls import Calls
 from lts.web.admin.listing import asked_page, asked_text, csv_file, number, wants_csv
 
 Json = dict[str, Any]
 MOST_DAYS = 3660
 
 
-def add_calls(api: Blueprint, ctx: Context) -> None:
+def add_calls(api: Calls, ctx: Context) -> None:
     @api.get("/usage")
     def usage_table() -> Json | Response:
         table = usage.usage(ctx, **_subject(), **_range(ctx), grouping=request.args.get("by", "type"))

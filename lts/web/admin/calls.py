@@ -1,0 +1,48 @@
+"""Adding calls to the administrators' API: the one place where what they return becomes JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, current_app
+
+from lts.rules.readmodel import ReadModel, as_json
+
+View = TypeVar("View", bound=Callable[..., ReadModel | Response | dict[str, Any]])
+
+
+class Calls:
+    """Adds views to a blueprint. A view returns a read model, of the type that lts/web/admin/openapi_admin.py names for
+    its call, or a Response: a file, or nothing."""
+
+    def __init__(self, api: Blueprint) -> None:
+        self._api = api
+
+    def get(self, rule: str) -> Callable[[View], View]:
+        return self._adding("GET", rule)
+
+    def post(self, rule: str) -> Callable[[View], View]:
+        return self._adding("POST", rule)
+
+    def put(self, rule: str) -> Callable[[View], View]:
+        return self._adding("PUT", rule)
+
+    def patch(self, rule: str) -> Callable[[View], View]:
+        return self._adding("PATCH", rule)
+
+    def delete(self, rule: str) -> Callable[[View], View]:
+        return self._adding("DELETE", rule)
+
+    def _adding(self, method: str, rule: str) -> Callable[[View], View]:
+        def add(view: View) -> View:
+            @wraps(view)
+            def answer(**parts: str) -> Any:
+                done = view(**parts)
+                return current_app.json.response(as_json(done)) if isinstance(done, ReadModel) else done
+
+            self._api.add_url_rule(rule, view_func=answer, methods=[method])
+            return view
+
+        return add
