@@ -14,5 +14,5 @@ class ReadModel(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 def as_json(model: ReadModel | None) -> Any:
-    """A model as the values that JSON has, by the names of JSON."""
+    """A model as objects and values of JSON, by the names of JSON; a tuple stays one."""
     return msgspec.to_builtins(model)

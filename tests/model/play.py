@@ -93,8 +93,8 @@ class Play(Weather):
 
     def _compare_codes(self) -> None:
         told = {
-            (row["organizationId"], row["custom"]): (
-                row["isDefault"], row["manualOrder"], [(entry["id"], entry["cap"]) for entry in row["items"]]
+            (row.organization_id, row.custom): (
+                row.is_default, row.manual_order, [(entry.id, entry.cap) for entry in row.items]
             )
             for row in handshakes.describe(self.server.lab.ctx)
         }  # fmt: skip

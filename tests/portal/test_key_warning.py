@@ -43,4 +43,4 @@ def test_removing_a_code_says_how_many_devices_draw_on_it(site: Site, admin: Vis
     )
     dialog.get_by_role("button", name="Remove", exact=True).click()
     dialog.wait_for(state="detached")
-    assert [code["name"] for code in handshakes.describe(site.lab.ctx)] == ["216998-100"]
+    assert [code.name for code in handshakes.describe(site.lab.ctx)] == ["216998-100"]

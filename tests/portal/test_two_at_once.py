@@ -49,9 +49,9 @@ def test_a_form_of_a_code_sends_only_what_its_user_changed(site: Site, admin: Vi
 
     save(first)
     first.get_by_role("dialog").wait_for(state="detached")
-    found = next(c for c in handshakes.describe(site.lab.ctx) if c["id"] == 1)
-    assert (found["custom"], found["note"], len(found["items"])) == ("renamed", "of the first", 2)
-    assert found["validation"]["domains"] == ["shop.example.com"]
+    found = next(c for c in handshakes.describe(site.lab.ctx) if c.id == 1)
+    assert (found.custom, found.note, len(found.items)) == ("renamed", "of the first", 2)
+    assert found.validation.domains == ["shop.example.com"]
 
 
 def test_who_changes_the_same_of_a_code_is_told_and_finds_it_on_opening_again(
@@ -72,7 +72,7 @@ def test_who_changes_the_same_of_a_code_is_told_and_finds_it_on_opening_again(
     dialog.get_by_label("Note").fill("mine")
     save(page)
     dialog.wait_for(state="detached")
-    assert handshakes.describe(site.lab.ctx)[0]["note"] == "mine"
+    assert handshakes.describe(site.lab.ctx)[0].note == "mine"
 
 
 def test_server_urls_and_users_tell_who_is_second(site: Site, admin: Visitor) -> None:
@@ -87,7 +87,7 @@ def test_server_urls_and_users_tell_who_is_second(site: Site, admin: Visitor) ->
     serverurls.change(ctx, ["https://b.example.com/lts/"], "b", now)
     save(page)
     expect(dialog.get_by_role("alert")).to_contain_text(TOLD)
-    assert serverurls.describe(ctx)["urls"] == ["https://b.example.com/lts/"]
+    assert serverurls.describe(ctx).urls == ["https://b.example.com/lts/"]
 
     admin.open("security").get_by_role("button", name="Edit user ana").click()
     accounts.edit_user(ctx, "ana", {"role": "administrator"}, "b", now)

@@ -49,8 +49,8 @@ def test_a_code_is_added_with_items_caps_binding_and_password(site: Site, admin:
     expect(row).to_contain_text("session password")
     key = LicenseKey.decode(page.get_by_label("License key of 216998-web shop", exact=True).input_value())
     assert (key.handshake_code, key.session_password) == ("216998-web shop", "s3cret of the shop")
-    code = next(code for code in handshakes.describe(site.lab.ctx) if code["custom"] == "web shop")
-    assert code["validation"]["domains"] == ["shop.example.com", "www.example.org"]
+    code = next(code for code in handshakes.describe(site.lab.ctx) if code.custom == "web shop")
+    assert code.validation.domains == ["shop.example.com", "www.example.org"]
 
     # saved again untouched: the password stays, and the form never got it
     page.get_by_role("button", name="Edit 216998-web shop").click()
@@ -94,7 +94,7 @@ def test_the_order_of_use_is_set_by_keyboard_by_buttons_and_by_drag(site: Site, 
     assert edit(by_drag) == [first[1], first[0], first[2]]
     with site.lab.ctx.store.reader() as db:
         assert db.execute("SELECT count(*) FROM codes").get == 1
-    assert handshakes.describe(site.lab.ctx)[0]["manualOrder"]
+    assert handshakes.describe(site.lab.ctx)[0].manual_order
 
     def automatic() -> None:
         page.get_by_label("Use them in the automatic order").check()

@@ -88,10 +88,8 @@ def test_an_archived_license_authorizes_nobody_and_its_seats_end(server: Lab, so
     assert server.live(2) == 0
     shown = devicelist.find(server.ctx, Page(), None, True, False, server.time.now)
     assert shown["found"] == 0
-    code = next(one for one in handshakes.describe(server.ctx) if one["name"] == sold.code)
-    assert {entry["itemId"]: entry["archived"] for entry in code["items"]} == dict.fromkeys(
-        ("scans", "desks", "float"), True
-    )
+    code = next(one for one in handshakes.describe(server.ctx) if one.name == sold.code)
+    assert {entry.item_id: entry.archived for entry in code.items} == dict.fromkeys(("scans", "desks", "float"), True)
     with pytest.raises(AdminError, match="archived already"):
         sold.archive()
 

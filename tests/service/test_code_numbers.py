@@ -138,7 +138,7 @@ def test_who_asks_by_a_former_name_is_told_until_nobody_does(server: Lab) -> Non
     code = server.load(item(way="device", quota=9))
     server.report(server.authorize(code).lease, {"QR": 1})
     server.authorize(code)
-    assert codeuse.code_use(server.ctx, code, NOON)["devices"] == 2
+    assert codeuse.code_use(server.ctx, code, NOON).devices == 2
     server.time.forward(3600)
     rename(server, code, "mid")
     renamed = rename(server, f"{ORGANIZATION}-mid", "new")
@@ -269,7 +269,7 @@ def test_who_only_authorizes_by_a_former_name_is_told_too(server: Lab, way: str,
     server.authorize(code)
     server.authorize(code)
     use = codeuse.code_use(server.ctx, code, server.time.now)
-    assert (use["devices"], use["authorizations"], use["reported"]) == (devices, 2, 0)
+    assert (use.devices, use.authorizations, use.reported) == (devices, 2, 0)
     server.time.forward(3600)
     renamed = rename(server, code, "new")
     assert told(server) == [(devices, 2, 0)]
@@ -329,9 +329,9 @@ def test_before_a_second_renaming_those_are_told_who_asked_by_the_present_name(s
     mid = rename(server, code, "mid")
     server.time.forward(pause)
     use = codeuse.code_use(server.ctx, mid, server.time.now)
-    assert (use["devices"], use["authorizations"]) == (0, 0), "nobody asked by mid"
-    assert (use["seats"], use["reported"]) == (2, 1), "they are refused when it is removed"
+    assert (use.devices, use.authorizations) == (0, 0), "nobody asked by mid"
+    assert (use.seats, use.reported) == (2, 1), "they are refused when it is removed"
     server.time.forward(3600)
     server.authorize(mid)
     use = codeuse.code_use(server.ctx, mid, server.time.now)
-    assert (use["devices"], use["authorizations"]) == (1, 1)
+    assert (use.devices, use.authorizations) == (1, 1)

@@ -13,7 +13,7 @@ from tests.support.kit import Lab, item
 
 def use(server: Lab, code: str) -> tuple[int, int]:
     told = code_use(server.ctx, code, server.time.now)
-    return told["seats"], told["reported"]
+    return told.seats, told.reported
 
 
 def test_seats_and_reports_count_for_the_code_they_came_by(server: Lab) -> None:

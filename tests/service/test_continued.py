@@ -90,7 +90,7 @@ CHANGES: dict[str, Change] = {
     ),
     "server URLs": (
         lambda s: serverurls.change(s.ctx, ["https://new.example.com/lts/"], "test", s.time.now),
-        lambda s: serverurls.describe(s.ctx)["urls"],
+        lambda s: serverurls.describe(s.ctx).urls,
         ["https://new.example.com/lts/"],
     ),
 }  # fmt: skip

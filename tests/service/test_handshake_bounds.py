@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
+from lts.rules.readmodel import as_json
 from lts.service.licensing import handshakes, licenses, serverurls
 from tests.support.kit import NOON, Lab, Vendor, item
 
@@ -19,10 +20,10 @@ def code(server: Lab) -> str:
     return server.load(item("one"), item("two"))
 
 
-def edit(server: Lab, code: str, **changes: Any) -> dict[str, Any]:
+def edit(server: Lab, code: str, **changes: Any) -> Any:
     """The code as it is told afterwards."""
     handshakes.edit(server.ctx, code, changes, "test", NOON)
-    return handshakes.describe(server.ctx)[0]
+    return as_json(handshakes.describe(server.ctx)[0])
 
 
 @pytest.mark.parametrize(
@@ -166,11 +167,11 @@ def test_a_code_of_several_organizations_needs_to_be_told_which(server: Lab, cod
     ],
 )
 def test_license_keys_name_one_server_or_two(server: Lab, urls: Any, code: str | None) -> None:
-    before = serverurls.describe(server.ctx)["urls"]
+    before = serverurls.describe(server.ctx).urls
     if code is None:
         serverurls.change(server.ctx, urls, "test", NOON)
         found = serverurls.describe(server.ctx)
-        assert (found["urls"], found["set"]) == ([f"{url}/" for url in urls] or before, bool(urls))
+        assert (found.urls, found.set) == ([f"{url}/" for url in urls] or before, bool(urls))
         serial = server.ctx.store.serial
         serverurls.change(server.ctx, urls, "test", NOON)
         assert server.ctx.store.serial == serial
@@ -178,7 +179,7 @@ def test_license_keys_name_one_server_or_two(server: Lab, urls: Any, code: str |
     with pytest.raises(AdminError) as caught:
         serverurls.change(server.ctx, urls, "test", NOON)
     assert (caught.value.code, caught.value.field) == (code, "urls")
-    assert serverurls.describe(server.ctx)["urls"] == before
+    assert serverurls.describe(server.ctx).urls == before
 
 
 def from_file(server: Lab, data: bytes) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
+from lts.rules.readmodel import as_json
 from lts.service.access import accounts
 from lts.service.alerting import alertsettings
 from lts.service.licensing import handshakes, serverurls
@@ -21,7 +22,7 @@ def edit(server: Lab, code: str, **changes: Any) -> str:
 
 def bound(server: Lab) -> dict[str, list[str]]:
     [code] = handshakes.describe(server.ctx)
-    return {name: values for name, values in code["validation"].items() if values}
+    return {name: values for name, values in as_json(code.validation).items() if values}
 
 
 def test_each_kind_of_binding_stays_until_it_is_named(server: Lab) -> None:
@@ -66,8 +67,8 @@ def test_what_another_changed_beside_it_stays(server: Lab) -> None:
     edit(server, "#2", note="mine", validation={"processNames": ["p"]},
          was={"note": "", "validation": {"processNames": []}})  # fmt: skip
     code = handshakes.describe(server.ctx)[1]
-    assert (code["custom"], code["note"], len(code["items"])) == ("y", "mine", 2)
-    assert code["validation"] == {"domains": ["b.de"], "applicationIds": [], "processNames": ["p"]}
+    assert (code.custom, code.note, len(code.items)) == ("y", "mine", 2)
+    assert as_json(code.validation) == {"domains": ["b.de"], "applicationIds": [], "processNames": ["p"]}
 
 
 def test_a_bad_was_is_refused(server: Lab) -> None:
@@ -86,7 +87,7 @@ def refused(change: Any, *given: Any) -> None:
 
 def test_settings_that_another_changed_meanwhile_are_not_overwritten(server: Lab) -> None:
     ctx = server.ctx
-    urls = serverurls.describe(ctx)["urls"]
+    urls = serverurls.describe(ctx).urls
     serverurls.change(ctx, ["https://b.example.com/"], "b", NOON, {"urls": urls})
     refused(serverurls.change, ctx, ["https://a.example.com/"], "a", NOON, {"urls": urls})
 

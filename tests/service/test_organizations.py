@@ -72,7 +72,9 @@ def test_two_organizations_whose_codes_are_spelled_alike_live_side_by_side(serve
     with pytest.raises(Refusal) as caught:
         server.authorize(SPELLED, organization_id="1-2-3")
     assert caught.value.code == 122
-    keys = {c["organizationId"]: LicenseKey.decode(c["licenseKey"]) for c in handshakes.describe(server.ctx, keys=True)}
+    keys = {
+        c.organization_id: LicenseKey.decode(c.license_key or "") for c in handshakes.describe(server.ctx, keys=True)
+    }
     assert {key.organization_id: key.handshake_code for key in keys.values()} == {"1": SPELLED, "1-2": SPELLED}
 
 

@@ -8,5 +8,5 @@ from tests.portal.conftest import Site
 
 def order_of(site: Site, name: str) -> list[str]:
     """Item ids of a code, in order of use."""
-    code = next(code for code in handshakes.describe(site.lab.ctx) if code["name"] == name)
-    return [entry["itemId"] for entry in code["items"]]
+    code = next(code for code in handshakes.describe(site.lab.ctx) if code.name == name)
+    return [entry.item_id for entry in code.items]

@@ -4,7 +4,6 @@ old one."""
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 from lts.errors import RefusalCode
 from lts.protocol import DAY_SECONDS, iso
@@ -12,6 +11,7 @@ from lts.rules.catalog import Code
 from lts.rules.codenames import Naming
 from lts.rules.notices import WARNING, Notice
 from lts.rules.plural import counted
+from lts.rules.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.store import seats, statistics, usage
@@ -27,10 +27,21 @@ Span = tuple[int, int]
 """Begin and end, UTC seconds."""
 
 
-def code_use(ctx: Context, name: str, now: int, organization_id: str | None = None) -> dict[str, Any]:
+class CodeUse(ReadModel, frozen=True):
     """Of a code: `seats`, devices that hold a live seat, concurrent or not, by it; `reported`, devices that reported by
     it on the last `days` days (UTC). Of those days, as long as it has its present name: `devices`, those of both, and
-    `authorizations` that it gave. Raises AdminError."""
+    `authorizations` that it gave."""
+
+    name: str
+    seats: int
+    reported: int
+    devices: int
+    authorizations: int
+    days: int
+
+
+def code_use(ctx: Context, name: str, now: int, organization_id: str | None = None) -> CodeUse:
+    """Who draws on a code. Raises AdminError."""
     code = handshakes.find(ctx.store.catalog, name, organization_id)
     first_day = now // DAY_SECONDS - DAYS + 1
     with ctx.store.reader() as db:
@@ -45,14 +56,7 @@ def code_use(ctx: Context, name: str, now: int, organization_id: str | None = No
             devices |= usage.devices_between(db, code.key, since, until)
         begin = max(since, first_day * DAY_SECONDS)
         granted = _granted(ctx, db, code, [(begin, until)], [] if is_old else [(since, since)], first_day)
-    return {
-        "name": code.name,
-        "seats": len(holding),
-        "reported": len(reported),
-        "devices": len(devices),
-        "authorizations": granted,
-        "days": DAYS,
-    }
+    return CodeUse(code.name, len(holding), len(reported), len(devices), granted, DAYS)
 
 
 def former_names(ctx: Context, now: int) -> list[Notice]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
 from lts.rules import domains, meanwhile
@@ -13,10 +15,12 @@ from lts.rules.catalog import ARCHIVED, Catalog, Code
 from lts.rules.codenotices import spelled_alike
 from lts.rules.fields import MAX_TEXT
 from lts.rules.notices import Notice
+from lts.rules.readmodel import ReadModel, as_json
 from lts.rules.text import MAX_NAME, clean_name, nfc
 from lts.service.core.context import Context
 from lts.service.licensing import serverurls
 from lts.service.licensing.catalog import PASSWORD_CHANGE, seal_password, unseal_password
+from lts.service.licensing.codedetails import CodeDetails, describe_code
 from lts.store import codes, records
 from lts.store.numbering import NUMBERS
 from lts.store.transaction import Transaction
@@ -49,12 +53,11 @@ def clean_custom(text: str) -> str:
     return clean_name(text, "The handshake code's name")
 
 
-@dataclass(frozen=True)
-class Saved:
+class Saved(ReadModel, frozen=True):
     """A code that was made or changed, by name and number; `notices` are what to know of its name."""
 
     name: str
-    key: int
+    key: int = msgspec.field(name="id")
     organization_id: str
     notices: tuple[Notice, ...]
 
@@ -199,7 +202,7 @@ def edit(
 
 def _comparable(code: Code) -> dict[str, Any]:
     """A code as `was` of a change names its fields."""
-    every = describe_code(code)
+    every = as_json(describe_code(code))
     names = ("custom", "note", "hasPassword", "validation", "manualOrder", "isDefault")
     items = [{"id": entry.item.key, "cap": entry.cap} for entry in code.items]
     return {**{name: every[name] for name in names}, "items": items}
@@ -330,40 +333,9 @@ def _items(tx: Transaction, draft: Draft, given: Any) -> list[tuple[int, int | N
     return list(chosen.items())
 
 
-def describe(ctx: Context, *, keys: bool = False) -> list[dict[str, Any]]:
-    """All codes with their items in order of use; the session password stands in the license keys (`keys`) alone."""
-    return [
-        {**describe_code(code), **({"licenseKey": _license_key(ctx, code)} if keys else {})}
-        for code in ctx.store.catalog.present
-    ]
-
-
-def describe_code(code: Code) -> dict[str, Any]:
-    return {
-        "id": code.key,
-        "name": code.name,
-        "organizationId": code.organization_id,
-        "custom": code.custom,
-        "isDefault": code.is_default,
-        "manualOrder": code.manual_order,
-        "hasPassword": code.session_password is not None,
-        "note": code.note,
-        "validation": {
-            "domains": list(code.validation.domains),
-            "applicationIds": list(code.validation.application_ids),
-            "processNames": list(code.validation.process_names),
-        },
-        "items": [
-            {
-                "id": e.item.key,
-                "itemId": e.item.terms.item_id,
-                "licenseId": e.item.license_id,
-                "cap": e.cap,
-                "archived": e.item.state == ARCHIVED,
-            }
-            for e in code.items
-        ],
-    }
+def describe(ctx: Context, *, keys: bool = False) -> list[CodeDetails]:
+    """All codes, with their license keys where `keys` are asked for."""
+    return [describe_code(code, _license_key(ctx, code) if keys else None) for code in ctx.store.catalog.present]
 
 
 def license_key(ctx: Context, name: str, organization_id: str | None = None) -> str:

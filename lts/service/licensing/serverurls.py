@@ -10,6 +10,7 @@ from lts.rules import meanwhile
 from lts.rules.attention import url_notices
 from lts.rules.catalog import Catalog
 from lts.rules.notices import Notice
+from lts.rules.readmodel import ReadModel
 from lts.rules.serverurls import MAX_URLS, clean_url
 from lts.service.core.context import Context
 from lts.store import records
@@ -28,13 +29,17 @@ def server_urls(ctx: Context, catalog: Catalog | None = None) -> list[str]:
     return [ctx.running.public_url if url == "self" else url for url in ctx.config.servers]
 
 
-def describe(ctx: Context) -> dict[str, Any]:
-    """The URLs in license keys, whether they were set in the portal, and what is wrong with them."""
-    return {
-        "urls": server_urls(ctx),
-        "set": bool(ctx.store.catalog.settings.get(SERVER_URLS)),
-        "notices": [notice.code for notice in notices(ctx)],
-    }
+class ServerUrls(ReadModel, frozen=True):
+    """The URLs in license keys, whether they were `set` in the portal, and what is wrong with them, by code."""
+
+    urls: list[str]
+    set: bool
+    notices: list[str]
+
+
+def describe(ctx: Context) -> ServerUrls:
+    was_set = bool(ctx.store.catalog.settings.get(SERVER_URLS))
+    return ServerUrls(server_urls(ctx), was_set, [notice.code for notice in notices(ctx)])
 
 
 def notices(ctx: Context) -> list[Notice]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from lts.rules.itemstatus import ItemStatus
 from lts.rules.notices import Notice
 from lts.rules.readmodel import ReadModel
+from lts.service.licensing.codedetails import CodeDetails, LinkedItem, ValidationLists
+from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Preview
 
 
@@ -76,3 +78,33 @@ class ActivationRequest(ReadModel, frozen=True):
     """What a vendor binds licenses to, as the text of its file."""
 
     text: str
+
+
+class CodePage(ReadModel, frozen=True):
+    """A page of handshake codes; `found` counts those of all pages."""
+
+    handshake_codes: list[CodeDetails]
+    found: int
+
+
+class EditedCode(Saved, frozen=True):
+    """A code that was changed, with what the change may have put in order."""
+
+    validation: ValidationLists
+    items: list[LinkedItem]
+
+
+class RemovedCode(ReadModel, frozen=True):
+    """A code that is no more, by name and number."""
+
+    removed: str
+    id: int
+    organization_id: str
+
+
+class LicenseKeyAnswer(ReadModel, frozen=True):
+    """A license key, the URLs in it, and what is wrong with those."""
+
+    license_key: str
+    servers: list[str]
+    notices: list[Notice]

@@ -18,8 +18,21 @@ from lts.rules.readmodel import ReadModel
 from lts.rules.usagetable import GROUPINGS
 from lts.service.alerting.alertsettings import SECURITIES
 from lts.service.licensing.archiving import LicenseUse
+from lts.service.licensing.codedetails import CodeDetails
+from lts.service.licensing.codeuse import CodeUse
+from lts.service.licensing.handshakes import Saved
+from lts.service.licensing.serverurls import ServerUrls
 from lts.service.metering.explain import Explanation
-from lts.web.admin.answers import ActivationRequest, ItemPage, PreviewAnswer, TrustedKey
+from lts.web.admin.answers import (
+    ActivationRequest,
+    CodePage,
+    EditedCode,
+    ItemPage,
+    LicenseKeyAnswer,
+    PreviewAnswer,
+    RemovedCode,
+    TrustedKey,
+)
 
 Json = dict[str, Any]
 PREFIX = "/api/v1/admin"
@@ -114,20 +127,22 @@ CALLS = (
          answer=LicenseUse),
     Call("POST", "/trust", "Trust a vendor's key", body=_FILE, answer=TrustedKey),
     Call("GET", "/handshakes", "Handshake codes; with `keys` the license keys, for administrators",
-         {**_LIST, "keys": _YES}),
+         {**_LIST, "keys": _YES}, answer=CodePage),
     Call("POST", "/handshakes", "Add a handshake code; without `organizationId` to the only organization",
-         body={"organizationId": _OPTIONAL_TEXT, **_CODE}, needed=("custom",)),
-    Call("GET", "/handshakes/{name}", "A handshake code; `name` may be # and its number", _WHOSE),
+         body={"organizationId": _OPTIONAL_TEXT, **_CODE}, needed=("custom",), answer=Saved),
+    Call("GET", "/handshakes/{name}", "A handshake code; `name` may be # and its number", _WHOSE, answer=CodeDetails),
     Call("PATCH", "/handshakes/{name}", "Change a handshake code; what is absent stays, of `validation` each list, and"
-         " an empty one removes that binding; `name` may be # and its number", _WHOSE, {**_CODE, "was": _WAS}),
-    Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays", _WHOSE),
+         " an empty one removes that binding; `name` may be # and its number", _WHOSE, {**_CODE, "was": _WAS},
+         answer=EditedCode),
+    Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays", _WHOSE, answer=RemovedCode),
     Call("GET", "/handshake-use/{name}", "How many devices hold a seat by a handshake code, or reported by it"
          " lately, and how many authorizations it gave",
-         _WHOSE),
-    Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs", _WHOSE),
-    Call("GET", "/server-urls", "The URLs in license keys"),
+         _WHOSE, answer=CodeUse),
+    Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs", _WHOSE,
+         answer=LicenseKeyAnswer),
+    Call("GET", "/server-urls", "The URLs in license keys", answer=ServerUrls),
     Call("PUT", "/server-urls", "Set the URLs in license keys: the main's, then the standby's",
-         body={"urls": _TEXTS, "was": _WAS}, needed=("urls",)),
+         body={"urls": _TEXTS, "was": _WAS}, needed=("urls",), answer=ServerUrls),
     Call("GET", "/usage", "Usage of a handshake code, of all of an organization, or of a license item (its id, or #"
          " and its number), grouped; `items` are those that are summed",
          {**_SUBJECT, **_RANGE, **_LIST, **_CSV, "by": {"enum": list(GROUPINGS)}}),

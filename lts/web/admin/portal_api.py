@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from flask import Blueprint, Response, g, request
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from lts import __version__
 from lts.errors import AdminError, Refusal
@@ -26,12 +26,24 @@ from lts.service.core.context import Context
 from lts.service.core.partner import Partner
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.archiving import LicenseUse
+from lts.service.licensing.codedetails import CodeDetails, describe_code
+from lts.service.licensing.codeuse import CodeUse
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Choice
+from lts.service.licensing.serverurls import ServerUrls
 from lts.service.maintenance import attention, backups, clock
 from lts.service.statistics import forecasts, usage
 from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api
-from lts.web.admin.answers import ActivationRequest, ItemPage, PreviewAnswer, TrustedKey
+from lts.web.admin.answers import (
+    ActivationRequest,
+    CodePage,
+    EditedCode,
+    ItemPage,
+    LicenseKeyAnswer,
+    PreviewAnswer,
+    RemovedCode,
+    TrustedKey,
+)
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
@@ -181,58 +193,44 @@ _ITEM_COLUMNS: dict[str, Callable[[ItemStatus], Any]] = {
 
 def _handshake_calls(api: Calls, ctx: Context) -> None:
     @api.get("/handshakes")
-    def list_codes() -> Json:
+    def list_codes() -> CodePage:
         keys = yes("keys") and g.account.may_change
         shown, found = page_of(handshakes.describe(ctx, keys=keys), asked_page(), _text_of_code, _CODE_COLUMNS)
-        return {"handshakeCodes": shown, "found": found}
+        return CodePage(shown, found)
 
     @api.post("/handshakes")
-    def add() -> Json:
+    def add() -> Saved:
         body = json_body()
         given = body.get("organizationId")
         organization = None if given is None else body_text(body, "organizationId")
         changes = {name: value for name, value in body.items() if name != "organizationId"}
-        return _saved(handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now()))
+        return handshakes.add(ctx, organization, changes, g.actor, ctx.clock.now())
 
     @api.get("/handshakes/<name:name>")
-    def one_code(name: str) -> Json:
-        return handshakes.describe_code(handshakes.find(ctx.store.catalog, name, _organization()))
+    def one_code(name: str) -> CodeDetails:
+        return describe_code(handshakes.find(ctx.store.catalog, name, _organization()))
 
     @api.patch("/handshakes/<name:name>")
-    def edit(name: str) -> Json:
+    def edit(name: str) -> EditedCode:
         saved = handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now(), _organization())
-        code = handshakes.describe_code(ctx.store.catalog.codes_by_key[saved.key])
-        return {**_saved(saved), "validation": code["validation"], "items": code["items"]}
+        code = describe_code(ctx.store.catalog.codes_by_key[saved.key])
+        return EditedCode(saved.name, saved.key, saved.organization_id, saved.notices, code.validation, code.items)
 
     @api.delete("/handshakes/<name:name>")
-    def remove(name: str) -> Json:
+    def remove(name: str) -> RemovedCode:
         removed = handshakes.remove(ctx, name, g.actor, ctx.clock.now(), _organization())
-        return {"removed": removed.name, "id": removed.key, "organizationId": removed.organization_id}
+        return RemovedCode(removed.name, removed.key, removed.organization_id)
 
     @api.get("/handshake-use/<name:name>")
-    def use(name: str) -> Json:
+    def use(name: str) -> CodeUse:
         return codeuse.code_use(ctx, name, ctx.clock.now(), _organization())
 
     @api.get("/license-key/<name:name>")
-    def key(name: str) -> Json:
+    def key(name: str) -> LicenseKeyAnswer:
         if not g.account.may_change:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
-        notices = [vars(notice) for notice in serverurls.notices(ctx)]
-        servers = serverurls.server_urls(ctx)
-        return {
-            "licenseKey": handshakes.license_key(ctx, name, _organization()),
-            "servers": servers,
-            "notices": notices,
-        }
-
-
-def _saved(saved: Saved) -> Json:
-    return {
-        "name": saved.name,
-        "id": saved.key,
-        "organizationId": saved.organization_id,
-        "notices": [vars(notice) for notice in saved.notices],
-    }
+        text = handshakes.license_key(ctx, name, _organization())
+        return LicenseKeyAnswer(text, serverurls.server_urls(ctx), serverurls.notices(ctx))
 
 
 def _organization() -> str | None:
@@ -240,24 +238,24 @@ def _organization() -> str | None:
     return asked_text("organizationId")
 
 
-def _text_of_code(code: Json) -> str:
-    fields = (value for values in code["validation"].values() for value in values)
-    return "\n".join([code["name"], code["note"], *(entry["itemId"] for entry in code["items"]), *fields])
+def _text_of_code(code: CodeDetails) -> str:
+    fields = (value for values in astuple(code.validation) for value in values)
+    return "\n".join([code.name, code.note, *(entry.item_id for entry in code.items), *fields])
 
 
-_CODE_COLUMNS: dict[str, Callable[[Json], Any]] = {
-    "name": itemgetter("name"),
-    "items": lambda code: len(code["items"]),
+_CODE_COLUMNS: dict[str, Callable[[CodeDetails], Any]] = {
+    "name": attrgetter("name"),
+    "items": lambda code: len(code.items),
 }
 
 
 def _server_url_calls(api: Calls, ctx: Context) -> None:
     @api.get("/server-urls")
-    def server_urls() -> Json:
+    def server_urls() -> ServerUrls:
         return serverurls.describe(ctx)
 
     @api.put("/server-urls")
-    def set_server_urls() -> Json:
+    def set_server_urls() -> ServerUrls:
         body = body_fields(json_body(), "urls", WAS)
         serverurls.change(ctx, body.get("urls"), g.actor, ctx.clock.now(), body.get(WAS))
         return serverurls.describe(ctx)
