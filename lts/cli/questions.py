@@ -54,7 +54,8 @@ def _usage(args: argparse.Namespace) -> int:
     elif args.format == "csv":
         if table["items"]:
             note(_summed(table["items"]))
-        sys.stdout.buffer.write(usage_csv(table).encode("utf-8"))
+        rows = [(row["group"], row["type"], row["units"]) for row in table["rows"]]
+        sys.stdout.buffer.write(usage_csv(table["by"], rows).encode("utf-8"))
     else:
         if table["items"]:
             print(_summed(table["items"]))

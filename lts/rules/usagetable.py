@@ -5,7 +5,7 @@ Pure; what fills it is lts/service/statistics/usage.py.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from lts.rules.spreadsheet import csv_text
 
@@ -13,9 +13,8 @@ BY_TALLY = ("authorizations", "reports")
 GROUPINGS = ("type", "hour", "day", "device", *BY_TALLY)
 
 
-def usage_csv(table: dict[str, Any]) -> str:
-    """A usage table, as the API tells it, as CSV."""
-    by = table["by"]
+def usage_csv(by: str, rows: Iterable[tuple[str, str, int]]) -> str:
+    """A usage table, grouped `by` one of GROUPINGS, as CSV; rows are (group, type, units)."""
     first = "day (UTC)" if by in BY_TALLY else f"{by} (UTC)" if by in ("hour", "day") else "all" if by == "type" else by
     head = [first, "type", "units"]
-    return csv_text(head, [(row["group"], row["type"], row["units"]) for row in table["rows"]])
+    return csv_text(head, rows)

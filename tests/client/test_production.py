@@ -108,7 +108,7 @@ def test_processes_of_one_device_share_its_identity_and_outbox(served: Lab, tmp_
         one.close()
     assert served.used() == 200
     assert list((tmp_path / "state").glob(f"*{SUFFIX}")) == []
-    assert devicelist.find(served.ctx, Page(), None, False, True, served.time.now)["found"] == 0  # no clone
+    assert devicelist.find(served.ctx, Page(), None, False, True, served.time.now).found == 0  # no clone
 
 
 def test_use_waits_neither_for_the_network_nor_long(served: Lab, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_instances_are_taken_within_what_the_lease_grants(served: Lab) -> None:
     licensed.acquire(3).release()
     licensed.flush()
     hours = usage.hours(served.ctx, iso(NOON)[:10], item="engines")
-    assert hours["hours"][0]["concurrent"] == 3
+    assert hours.hours[0].concurrent == 3
 
 
 def test_an_identity_bound_to_a_machine_is_left_behind_on_another(

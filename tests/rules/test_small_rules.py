@@ -307,7 +307,7 @@ def test_the_chain_of_a_lease_is_that_of_the_key_that_most_of_its_licenses_certi
      ("reports", "day (UTC)"), ("authorizations", "day (UTC)")],
 )  # fmt: skip
 def test_a_usage_table_is_headed_by_what_it_is_grouped_by(by: str, head: str) -> None:
-    text = usage_csv({"by": by, "rows": [{"group": "g", "type": "QR", "units": 7}]})
+    text = usage_csv(by, [("g", "QR", 7)])
     assert text == f"\ufeff{head},type,units\r\ng,QR,7\r\n"
 
 

@@ -87,7 +87,7 @@ def test_an_archived_license_authorizes_nobody_and_its_seats_end(server: Lab, so
     assert refused(server, sold.code, device=device, modules=("OCR",)) == 113
     assert server.live(2) == 0
     shown = devicelist.find(server.ctx, Page(), None, True, False, server.time.now)
-    assert shown["found"] == 0
+    assert shown.found == 0
     code = next(one for one in handshakes.describe(server.ctx) if one.name == sold.code)
     assert {entry.item_id: entry.archived for entry in code.items} == dict.fromkeys(("scans", "desks", "float"), True)
     with pytest.raises(AdminError, match="archived already"):
@@ -106,7 +106,7 @@ def test_reports_under_its_leases_count_on_it_and_renew_nothing(server: Lab, sol
     assert (server.used(1), server.used(2), server.used(3)) == (5, 5, 5)
     table = usage.usage(server.ctx, item="desks")
     assert table.total == 5
-    assert {e["itemId"]: e["archived"] for e in usage.subjects(server.ctx)["items"]} == dict.fromkeys(
+    assert {e.item_id: e.archived for e in usage.subjects(server.ctx).items} == dict.fromkeys(
         ("scans", "desks", "float"), True
     )
 

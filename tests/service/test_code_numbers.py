@@ -87,7 +87,7 @@ def test_a_code_made_again_under_a_name_inherits_nothing(server: Lab) -> None:
     assert usage.usage(server.ctx, code="#2").total == 3
     release.release(server.ctx, lease, server.time.now)
     assert server.live() == 0
-    assert {(c["id"], c["name"], c["removed"]) for c in usage.subjects(server.ctx)["handshakeCodes"]} == {
+    assert {(c.id, c.name, c.removed) for c in usage.subjects(server.ctx).handshake_codes} == {
         (1, CODE, False), (2, again, True), (3, again, False),
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from lts.rules.clonetokens import CloneState
 from lts.rules.usage import OTHER_TYPE
 from lts.service.metering import clones, explain
 from lts.service.statistics import devicelist, usage
+from lts.service.statistics.devicelist import CloneStatus
 from lts.store import activityrow, devices, records, typenames
 from tests.support.counted import DEVICE, SLOT, Program, program, verified
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
@@ -149,15 +150,15 @@ def test_a_dry_run_says_of_a_refused_device_what_an_authorization_does(server: L
     assert explain.explain(server.ctx, request, server.time.now).code == 0
 
 
-def clone_of(server: Lab) -> Any:
-    return devicelist.one(server.ctx, UUID(DEVICE), server.time.now)["clone"]
+def clone_of(server: Lab) -> CloneStatus:
+    return devicelist.one(server.ctx, UUID(DEVICE), server.time.now).clone
 
 
 def test_a_refused_clone_is_shown_in_the_same_moment_and_after_a_restart(tmp_path: Path) -> None:
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         one, two = refuse(server)
-        shown = {"flagged": True, "refused": True, "copies": 2}
+        shown = CloneStatus(flagged=True, refused=True, copies=2)
         assert clone_of(server) == shown
     with lab(tmp_path, time, vendor) as server:
         assert clone_of(server) == shown
@@ -176,17 +177,17 @@ def test_the_first_refusal_leaves_its_trace_where_it_is_the_third_alternation_it
     two, three = one.copy(), one.copy()
     for machine in (one, two, three, one, two, three, two, one):
         machine.report(1)
-    assert not clone_of(server)["refused"]
+    assert not clone_of(server).refused
     with pytest.raises(Refusal):
         three.authorize()
-    assert clone_of(server) == {"flagged": True, "refused": True, "copies": 3}
+    assert clone_of(server) == CloneStatus(flagged=True, refused=True, copies=3)
     assert verified(server)
 
 
 def test_an_administrator_clears_a_device_and_both_may_try_again(server: Lab) -> None:
     one, two = refuse(server)
     clones.clear(server.ctx, UUID(DEVICE), "anna", server.time.now)
-    assert clone_of(server) == {"flagged": False, "refused": False, "copies": 1}
+    assert clone_of(server) == CloneStatus(flagged=False, refused=False, copies=1)
     with pytest.raises(AdminError) as caught:
         clones.clear(server.ctx, UUID(DEVICE), "anna", server.time.now)
     assert caught.value.code == "not-cloned"
@@ -230,7 +231,7 @@ def test_what_0_1_counted_apart_stays_and_is_not_counted_again(server: Lab) -> N
     of_0_1(server, 0, 3, CloneState(given + 1, (given, 0), 0, 1, 0, 1))
     of_0_1(server, 2, 5, CloneState(given + 2, (given, given + 1), 0, 1, 0, 3, True))
     assert server.used() == 1 + 8
-    assert clone_of(server) == {"flagged": True, "refused": True, "copies": 2}
+    assert clone_of(server) == CloneStatus(flagged=True, refused=True, copies=2)
     for count in (3, 5):
         assert server.report(one.lease, {"QR": count}, SLOT, None).results[0].status == "unchanged"
     assert server.report(one.lease, {"QR": 6}, SLOT, None).results[0].status == "counted"

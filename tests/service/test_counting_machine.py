@@ -144,8 +144,8 @@ class Counting(RuleBasedStateMachine):
     def all_agree(self) -> None:
         if not self.server.ctx.store.catalog.items:
             return
-        clone = devicelist.one(self.server.ctx, UUID(DEVICE), self.time.now)["clone"]
-        assert (clone["flagged"], clone["refused"]) == (self.model.forked, self.model.refused)
+        clone = devicelist.one(self.server.ctx, UUID(DEVICE), self.time.now).clone
+        assert (clone.flagged, clone.refused) == (self.model.forked, self.model.refused)
         assert [self.server.used(n) for n in (1, 2)] == [self.model.total(name) for name in ("one", "two")]
         stored = slot_counts(self.server)
         for key in {key for machine in self.machines for key in machine.told}:

@@ -42,14 +42,14 @@ def come(server: Lab, code: str, caller: Caller | None, count: int = 1) -> list[
 def alike(server: Lab) -> dict[str, int]:
     """What the list says of each device."""
     found = devicelist.find(server.ctx, Page(), None, False, False, server.time.now)
-    return {row["deviceId"]: row["alike"] for row in found["devices"]}
+    return {row.device_id: row.alike for row in found.devices}
 
 
 def like(server: Lab, device: str) -> set[str]:
     """The devices that look like one."""
     found = devicelist.find(server.ctx, Page(), None, False, False, server.time.now, UUID(device))
-    assert found["found"] == len(found["devices"])
-    return {row["deviceId"] for row in found["devices"]}
+    assert found.found == len(found.devices)
+    return {row.device_id for row in found.devices}
 
 
 def change(server: Lab, query: str) -> None:
@@ -81,7 +81,7 @@ def test_a_browser_that_forgets_its_identity_is_counted_with_what_it_was_before(
     assert alike(server) == dict.fromkeys(forgetful + later, 3) | dict.fromkeys(others + unknown, 0)
     assert like(server, forgetful[1]) == {*forgetful, *later}
     assert like(server, unknown[0]) == {unknown[0]}
-    assert devicelist.one(server.ctx, UUID(forgetful[0]), NOON)["alike"] == 3
+    assert devicelist.one(server.ctx, UUID(forgetful[0]), NOON).alike == 3
     with pytest.raises(AdminError, match="no device"):
         like(server, str(uuid4()))
 

@@ -144,7 +144,7 @@ def test_usage_is_that_of_what_is_asked_for_or_none(server: Lab) -> None:
     assert [usage.usage(ctx, item=f"#{n}").total for n in (1, 2, 3)] == [3, 5, 0]
     assert [one.key for one in usage.usage(ctx, item="2").items or ()] == [2], "nobody's id"
     assert [one.key for one in usage.usage(ctx, item="3").items or ()] == [3], "somebody's id"
-    assert usage.overview(ctx, NOON, organization="7")["days"][0]["devices"] is None
+    assert usage.overview(ctx, NOON, organization="7").days[0].devices is None
     for wrong in ({"organization": "nope"}, {"code": "1-nope"}, {"item": "#9"}, {"item": "3", "organization": "1"}):
         with pytest.raises(AdminError) as caught:
             usage.usage(ctx, **wrong)

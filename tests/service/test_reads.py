@@ -26,6 +26,7 @@ from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.metering import explain
 from lts.service.statistics import devicelist, forecasts, usage
+from lts.service.statistics.usage import DayLine, HourLine
 from lts.store.transaction import Transaction
 from lts.vendor import issuing
 from tests.store.test_seat_counts import fill
@@ -272,13 +273,13 @@ def test_statistics_of_an_item_by_one_code_speak_of_that_code_alone(server: Lab,
         server.report(server.authorize("216998-two", modules=("QR",)).lease, {"QR": 2})
     both = {"code": CODE, "item": "a"}
     told = usage.overview(server.ctx, server.time.now, **both)
-    assert told["all"] == told["period"] == {"QR": 3}
-    day = {"units": {"QR": 3}, "devices": None, "concurrent": None, "authorizations": None, "reports": None}
-    assert told["days"] == [{"day": usage.day_text(NOON // DAY_SECONDS), **day, "refused": None}]
+    assert told.all == told.period == {"QR": 3}
+    line = {"QR": 3}, None, None, None, None, None
+    assert told.days == [DayLine(usage.day_text(NOON // DAY_SECONDS), *line)]
     hours = usage.hours(server.ctx, usage.day_text(NOON // DAY_SECONDS), **both)
-    assert hours["hours"] == [{"hour": 12, **day, "refused": None}]
-    of_item = usage.overview(server.ctx, server.time.now, item="a")["days"][0]
-    assert (of_item["units"], of_item["devices"]) == ({"QR": 9}, 3)
+    assert hours.hours == [HourLine(12, *line)]
+    of_item = usage.overview(server.ctx, server.time.now, item="a").days[0]
+    assert (of_item.units, of_item.devices) == ({"QR": 9}, 3)
 
 
 def test_what_archiving_a_license_ends_is_told_by_looking_at_its_own_items(tmp_path: Path) -> None:

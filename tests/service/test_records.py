@@ -26,8 +26,8 @@ def test_devices_are_found_by_the_beginning_of_their_uuid(server: Lab) -> None:
         server.authorize(code)
     for text in ("6f1c", "{6F1C2B7E-8C1D", known, known.replace("-", "")):
         found = devicelist.find(server.ctx, Page(text), None, False, False, NOON)
-        assert [device["deviceId"] for device in found["devices"]] == [known]
-    assert devicelist.find(server.ctx, Page(), None, False, False, NOON)["found"] == 4
+        assert [device.device_id for device in found.devices] == [known]
+    assert devicelist.find(server.ctx, Page(), None, False, False, NOON).found == 4
     with pytest.raises(AdminError, match="beginning"):
         devicelist.find(server.ctx, Page("not a uuid"), None, False, False, NOON)
 
@@ -37,10 +37,10 @@ def test_devices_are_filtered_by_item_and_by_live_seats(server: Lab) -> None:
     key = next(k for k, entry in server.ctx.store.catalog.items.items() if entry.terms.item_id == "seats")
     server.authorize(code, charge_way="device")
     server.authorize(code, charge_way="scan")
-    assert devicelist.find(server.ctx, Page(), key, False, False, NOON)["found"] == 1
-    assert devicelist.find(server.ctx, Page(), None, True, False, NOON)["found"] == 1
-    assert devicelist.find(server.ctx, Page(), None, True, False, NOON + 2 * DAY_SECONDS)["found"] == 0
-    assert devicelist.find(server.ctx, Page(), key, False, False, NOON + 2 * DAY_SECONDS)["found"] == 1
+    assert devicelist.find(server.ctx, Page(), key, False, False, NOON).found == 1
+    assert devicelist.find(server.ctx, Page(), None, True, False, NOON).found == 1
+    assert devicelist.find(server.ctx, Page(), None, True, False, NOON + 2 * DAY_SECONDS).found == 0
+    assert devicelist.find(server.ctx, Page(), key, False, False, NOON + 2 * DAY_SECONDS).found == 1
 
 
 def test_pages_of_devices_hold_each_once_in_order_of_contact(server: Lab) -> None:
@@ -52,8 +52,8 @@ def test_pages_of_devices_hold_each_once_in_order_of_contact(server: Lab) -> Non
     seen = []
     for number in (1, 2, 3):
         page = Page(sort="contact", descending=True, number=number, size=3)
-        seen += devicelist.find(server.ctx, page, None, False, False, server.time.now)["devices"]
-    assert [device["deviceId"] for device in seen] == made[::-1]
+        seen += devicelist.find(server.ctx, page, None, False, False, server.time.now).devices
+    assert [device.device_id for device in seen] == made[::-1]
 
 
 def test_the_log_tells_who_did_what_and_keeps_no_secret(server: Lab) -> None:

@@ -143,7 +143,7 @@ def rows(lab: Lab) -> dict[str, Any]:
         "devices": devices,
         "codes": [code.name for code in handshakes.describe(ctx)],
         "items": [(one.license_id, one.item_id) for one in licenses.describe(ctx, NOON)],
-        "overview": usage.overview(ctx, NOON)["all"],
+        "overview": usage.overview(ctx, NOON).all,
         **{by: astuple(usage.usage(ctx, grouping=by))[1:3] for by in ("type", "device", "day", "reports")},
     }
 

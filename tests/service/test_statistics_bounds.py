@@ -10,12 +10,14 @@ import pytest
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.paging import Page
+from lts.rules.readmodel import as_json
 from lts.service.access import auditlog
 from lts.service.licensing import archiving, handshakes
 from lts.service.maintenance import clock, days
 from lts.service.metering import counting
 from lts.service.metering.release import release_seat
 from lts.service.statistics import devicelist, usage
+from lts.service.statistics.usage import DayLine, SubjectCode, SubjectItem, Subjects
 from lts.store import records
 from lts.store.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
@@ -111,17 +113,17 @@ def test_units_are_grouped_by_what_people_read(server: Lab, used: str, grouping:
 
 def test_an_overview_tells_who_was_active_of_a_code_or_an_item_alone(server: Lab, used: str) -> None:
     of_code = usage.overview(server.ctx, NOON, code=used)
-    assert (of_code["firstDay"], of_code["from"], of_code["to"]) == ("2026-11-24", "2026-11-24", TODAY)
-    assert (of_code["types"], of_code["all"], of_code["period"]) == (["QR"], {"QR": 7}, {"QR": 7})
-    assert [(one["day"], one["devices"], one["reports"]) for one in of_code["days"]] == [
+    assert (of_code.first_day, of_code.first, of_code.last) == ("2026-11-24", "2026-11-24", TODAY)
+    assert (of_code.types, of_code.all, of_code.period) == (["QR"], {"QR": 7}, {"QR": 7})
+    assert [(one.day, one.devices, one.reports) for one in of_code.days] == [
         ("2026-11-24", 1, 0), (TODAY, 1, 2),
     ]  # fmt: skip
     of_item = usage.overview(server.ctx, NOON, item="one")
-    assert [(one["devices"], one["reports"], one["refused"]) for one in of_item["days"]] == [(1, None, None)] * 2
+    assert [(one.devices, one.reports, one.refused) for one in of_item.days] == [(1, None, None)] * 2
     of_both = usage.overview(server.ctx, NOON, code=used, item="one")
-    assert [(one["devices"], one["concurrent"]) for one in of_both["days"]] == [(None, None)] * 2
-    [hour] = usage.hours(server.ctx, "2026-11-24", code=used)["hours"]
-    assert (hour["hour"], hour["devices"], hour["concurrent"]) == (23, None, 1)
+    assert [(one.devices, one.concurrent) for one in of_both.days] == [(None, None)] * 2
+    [hour] = usage.hours(server.ctx, "2026-11-24", code=used).hours
+    assert (hour.hour, hour.devices, hour.concurrent) == (23, None, 1)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_an_overview_tells_who_was_active_of_a_code_or_an_item_alone(server: Lab
 def test_devices_are_found_by_the_beginning_of_their_uuid(server: Lab, used: str, text: str, found: int | str) -> None:
     server.authorize(used, device=OTHER)
     if isinstance(found, int):
-        assert devicelist.find(server.ctx, Page(text=text), None, False, False, NOON)["found"] == found
+        assert devicelist.find(server.ctx, Page(text=text), None, False, False, NOON).found == found
         return
     with pytest.raises(AdminError) as caught:
         devicelist.find(server.ctx, Page(text=text), None, False, False, NOON)
@@ -223,10 +225,7 @@ def test_a_day_of_refusals_alone_had_no_device(server: Lab) -> None:
     with pytest.raises(Refusal):
         server.authorize(code, modules=("none",))
     server.ctx.refusals.flush(server.ctx.store, NOON)
-    assert usage.overview(server.ctx, NOON, code=code)["days"] == [
-        {"day": TODAY, "units": {}, "devices": 0, "concurrent": 0, "authorizations": 0, "reports": 0,
-         "refused": {"124": 1}},
-    ]  # fmt: skip
+    assert usage.overview(server.ctx, NOON, code=code).days == [DayLine(TODAY, {}, 0, 0, 0, 0, {"124": 1})]
 
 
 def test_fifty_devices_are_shown_at_once_the_last_heard_first(server: Lab) -> None:
@@ -241,8 +240,8 @@ def test_fifty_devices_are_shown_at_once_the_last_heard_first(server: Lab) -> No
 
     server.ctx.store.write(come)
     found = devicelist.find(server.ctx, Page(), None, False, False, NOON)
-    assert [one["deviceId"][:2] for one in found["devices"]] == [f"{number:02x}" for number in range(50, 0, -1)]
-    assert found["found"] == 51
+    assert [one.device_id[:2] for one in found.devices] == [f"{number:02x}" for number in range(50, 0, -1)]
+    assert found.found == 51
 
 
 @pytest.mark.parametrize(("back", "still"), [(36, True), (35, True), (34, False), (0, False), (-400, False)])
@@ -258,7 +257,7 @@ def test_types_are_listed_by_their_units_and_then_by_name(server: Lab) -> None:
     code = server.load(item("one", quota=100))
     server.report(server.authorize(code, device=DEVICE).lease, {"c": 2, "b": 5, "a": 2})
     found = usage.overview(server.ctx, NOON, code=code)
-    for told in (found["all"], found["period"], usage.hours(server.ctx, TODAY, code=code)["units"]):
+    for told in (found.all, found.period, usage.hours(server.ctx, TODAY, code=code).units):
         assert list(told.items()) == [("b", 5), ("a", 2), ("c", 2)]
 
 
@@ -277,20 +276,20 @@ def test_statistics_are_told_from_the_first_day_to_today(
 ) -> None:
     """Also where the clock was set back since; `after` days from today."""
     found = usage.overview(server.ctx, NOON + after * DAY_SECONDS, **asked)
-    assert (found["from"], found["to"], found["firstDay"]) == (*days_of, "2026-11-24")
+    assert (found.first, found.last, found.first_day) == (*days_of, "2026-11-24")
 
 
 def test_there_are_statistics_of_codes_that_are_removed_and_of_items_that_are_archived(server: Lab, used: str) -> None:
     handshakes.add(server.ctx, "216998", {"custom": "a"}, "test", NOON)
     handshakes.remove(server.ctx, "216998-a", "test", NOON)
     archiving.archive(server.ctx, "100", None, "test", NOON)
-    assert usage.subjects(server.ctx) == {
-        "handshakeCodes": [
-            {"id": 1, "name": "216998-100", "organizationId": "216998", "removed": False},
-            {"id": 2, "name": "216998-a", "organizationId": "216998", "removed": True},
+    assert usage.subjects(server.ctx) == Subjects(
+        [
+            SubjectCode(1, "216998-100", "216998", removed=False),
+            SubjectCode(2, "216998-a", "216998", removed=True),
         ],
-        "items": [{"id": 1, "itemId": "one", "licenseId": "100", "description": "", "archived": True}],
-    }
+        [SubjectItem(1, "one", "100", "", archived=True)],
+    )
 
 
 @pytest.mark.parametrize(
@@ -304,8 +303,8 @@ def test_a_seat_tells_whether_it_is_live_or_was_released(
     server.authorize(device=DEVICE, instances=1)
     if released:
         release_seat(server.ctx, DEVICE, 1, "admin", NOON)
-    [seat] = devicelist.one(server.ctx, UUID(DEVICE), NOON + until)["seats"]
-    told = {name: seat[name] for name in ("itemId", "chargeWay", "handshakeCodes", "grace", "instances")}
+    [seat] = devicelist.one(server.ctx, UUID(DEVICE), NOON + until).seats
+    told = {name: as_json(seat)[name] for name in ("itemId", "chargeWay", "handshakeCodes", "grace", "instances")}
     assert told == {
         "itemId": "one",
         "chargeWay": "device",
@@ -313,4 +312,4 @@ def test_a_seat_tells_whether_it_is_live_or_was_released(
         "grace": False,
         "instances": 1,
     }
-    assert (seat["live"], seat["released"]) == (live, gone)
+    assert (seat.live, seat.released) == (live, gone)

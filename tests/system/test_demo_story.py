@@ -100,12 +100,11 @@ def test_the_tills_are_all_devices_of_their_code(told: Told) -> None:
 
 def test_a_device_that_lost_its_license_is_idle_and_none_looks_copied(told: Told) -> None:
     rows = {
-        row["deviceId"]: row
-        for row in devicelist.find(told.ctx, Page(size=50), None, False, False, told.until)["devices"]
+        row.device_id: row for row in devicelist.find(told.ctx, Page(size=50), None, False, False, told.until).devices
     }
     assert len(rows) == len(company.DEVICES)
-    assert not any(row["clone"]["flagged"] for row in rows.values())
-    idle = parse_iso(rows[str(told.past.players["handheld 3"].uuid)]["lastContact"])
+    assert not any(row.clone.flagged for row in rows.values())
+    idle = parse_iso(rows[str(told.past.players["handheld 3"].uuid)].last_contact)
     assert told.until - idle > 15 * DAY_SECONDS
 
 

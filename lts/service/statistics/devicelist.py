@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules.catalog import Catalog
 from lts.rules.paging import Page
+from lts.rules.readmodel import ReadModel
 from lts.rules.seats import Seat
 from lts.service.core.context import Context
 from lts.store import devicelist, devices, likeness, seats
@@ -16,9 +16,49 @@ from lts.store.devicelist import SORTS, DeviceFilter
 from lts.store.devices import Device
 from lts.store.sql import Connection
 
-Json = dict[str, Any]
 _HEX = frozenset("0123456789abcdef")
 SHOWN = 50
+
+
+class SeatStatus(ReadModel, frozen=True):
+    """A device's seat in the item of a number; `item_id` is # and that number, and the charge way None, of an item that
+    is not known here. `until` is its end (RFC 3339)."""
+
+    item: int
+    item_id: str
+    charge_way: str | None
+    handshake_codes: list[str]
+    until: str
+    live: bool
+    released: bool
+    grace: bool
+    instances: int
+
+
+class CloneStatus(ReadModel, frozen=True):
+    """Whether a device looks copied, whether it is refused for that, and how many copies are known."""
+
+    flagged: bool
+    refused: bool
+    copies: int
+
+
+class DeviceStatus(ReadModel, frozen=True):
+    """A device with its seats; `alike` is how many others look like it."""
+
+    device_id: str
+    last_contact: str
+    clone: CloneStatus
+    alike: int
+    seats: list[SeatStatus]
+
+
+class DevicePage(ReadModel, frozen=True):
+    """A page of devices; `found` counts those of all pages. `time` is that of the server."""
+
+    devices: list[DeviceStatus]
+    found: int
+    time: str
 
 
 def find(
@@ -29,7 +69,7 @@ def find(
     forked_only: bool,
     now: int,
     alike: UUID | None = None,
-) -> Json:
+) -> DevicePage:
     """A page of devices; `page.text` is the beginning of a UUID, `alike` a device that all look like. Raises
     AdminError."""
     sort = page.sort or "contact"
@@ -42,7 +82,7 @@ def find(
         found = devicelist.find(db, wanted, sort, page.descending or not page.sort, page.offset, page.size or SHOWN)
         total = devicelist.count(db, wanted)
         rows = _describe(db, ctx.store.catalog, found, now)
-    return {"devices": rows, "found": total, "time": iso(now)}
+    return DevicePage(rows, total, iso(now))
 
 
 def _range(text: str) -> tuple[bytes | None, bytes | None]:
@@ -57,7 +97,7 @@ def _range(text: str) -> tuple[bytes | None, bytes | None]:
     return bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
 
 
-def one(ctx: Context, uuid: UUID, now: int) -> Json:
+def one(ctx: Context, uuid: UUID, now: int) -> DeviceStatus:
     """A device with its seats. Raises AdminError 404."""
     with ctx.store.reader() as db:
         return _describe(db, ctx.store.catalog, [_known(db, uuid)], now)[0]
@@ -70,37 +110,34 @@ def _known(db: Connection, uuid: UUID) -> Device:
     return device
 
 
-def _describe(db: Connection, catalog: Catalog, found: list[Device], now: int) -> list[Json]:
+def _describe(db: Connection, catalog: Catalog, found: list[Device], now: int) -> list[DeviceStatus]:
     alike = likeness.alike(db, [device.key for device in found])
     return [_row(db, catalog, device, alike[device.key], now) for device in found]
 
 
-def _row(db: Connection, catalog: Catalog, device: Device, alike: int, now: int) -> Json:
-    clone_state = device.clone_state
-    return {
-        "deviceId": str(UUID(bytes=device.uuid)),
-        "lastContact": iso(device.contact),
-        "clone": {
-            "flagged": clone_state.forked,
-            "refused": clone_state.refused,
-            "copies": len(clone_state.tips) if clone_state.forked else 1,
-        },
-        "alike": alike,
-        "seats": [_seat(catalog, key, seat, now) for key, seat in seats.newest_of(db, device.key).items()],
-    }
+def _row(db: Connection, catalog: Catalog, device: Device, alike: int, now: int) -> DeviceStatus:
+    state = device.clone_state
+    copies = len(state.tips) if state.forked else 1
+    return DeviceStatus(
+        device_id=str(UUID(bytes=device.uuid)),
+        last_contact=iso(device.contact),
+        clone=CloneStatus(state.forked, state.refused, copies),
+        alike=alike,
+        seats=[_seat(catalog, key, seat, now) for key, seat in seats.newest_of(db, device.key).items()],
+    )
 
 
-def _seat(catalog: Catalog, key: int, seat: Seat, now: int) -> Json:
+def _seat(catalog: Catalog, key: int, seat: Seat, now: int) -> SeatStatus:
     entry = catalog.items.get(key)
     codes = [catalog.codes_by_key[code].name for code in seat.codes if code in catalog.codes_by_key]
-    return {
-        "item": key,
-        "itemId": entry.terms.item_id if entry else f"#{key}",
-        "chargeWay": entry.terms.charge_way if entry else None,
-        "handshakeCodes": codes,
-        "until": iso(seat.end),
-        "live": seat.live(now),
-        "released": seat.closed or seat.ended,
-        "grace": seat.grace,
-        "instances": seat.instances,
-    }
+    return SeatStatus(
+        item=key,
+        item_id=entry.terms.item_id if entry else f"#{key}",
+        charge_way=entry.terms.charge_way if entry else None,
+        handshake_codes=codes,
+        until=iso(seat.end),
+        live=seat.live(now),
+        released=seat.closed or seat.ended,
+        grace=seat.grace,
+        instances=seat.instances,
+    )

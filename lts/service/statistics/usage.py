@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY, uuid_text
 from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
 from lts.rules.fields import MAX_TEXT
+from lts.rules.readmodel import ReadModel
 from lts.rules.text import nfc
 from lts.rules.usagetable import BY_TALLY, GROUPINGS
 from lts.service.core.context import Context
@@ -21,7 +25,6 @@ from lts.store.sql import Connection
 from lts.store.statistics import Activity, Selection
 from lts.store.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
 
-Json = dict[str, Any]
 GRANTED, REPORTS = "granted", "reports"
 _EPOCH = date(1970, 1, 1)
 MAX_DAY = 200_000
@@ -39,6 +42,84 @@ class UsageTable:
     rows: dict[tuple[str, str], int]
     total: int
     items: tuple[LicenseItem, ...] | None = None
+
+
+class DayLine(ReadModel, frozen=True):
+    """What a day (UTC) had: units by type, devices, the most that were active at once, calls that were answered, and
+    refusals by code. What nobody counts of a subject is None."""
+
+    day: str
+    units: dict[str, int]
+    devices: int | None
+    concurrent: int | None
+    authorizations: int | None
+    reports: int | None
+    refused: dict[str, int] | None
+
+
+class HourLine(ReadModel, frozen=True):
+    """The same of an hour of a day (UTC)."""
+
+    hour: int
+    units: dict[str, int]
+    devices: int | None
+    concurrent: int | None
+    authorizations: int | None
+    reports: int | None
+    refused: dict[str, int] | None
+
+
+Made = TypeVar("Made", DayLine, HourLine)
+
+
+class Overview(ReadModel, frozen=True):
+    """What the statistics page draws: units by type of `all` history and of the `period` from `first` to `last`, and
+    its days that have anything. `types` are those of `all`, in its order, most units first; days are as 2026-11-25."""
+
+    zone: str
+    today: str
+    first_day: str | None
+    first: str = msgspec.field(name="from")
+    last: str = msgspec.field(name="to")
+    types: list[str]
+    all: dict[str, int]
+    period: dict[str, int]
+    days: list[DayLine]
+
+
+class DayHours(ReadModel, frozen=True):
+    """The hours of a day that have anything, and the day's units by type."""
+
+    zone: str
+    day: str
+    units: dict[str, int]
+    hours: list[HourLine]
+
+
+class SubjectCode(ReadModel, frozen=True):
+    """A handshake code that there are statistics of."""
+
+    id: int
+    name: str
+    organization_id: str
+    removed: bool
+
+
+class SubjectItem(ReadModel, frozen=True):
+    """A license item that there are statistics of."""
+
+    id: int
+    item_id: str
+    license_id: str
+    description: str
+    archived: bool
+
+
+class Subjects(ReadModel, frozen=True):
+    """What there are statistics of: handshake codes, removed ones too, and license items."""
+
+    handshake_codes: list[SubjectCode]
+    items: list[SubjectItem]
 
 
 def usage(
@@ -177,88 +258,95 @@ def overview(
     item: str | None = None,
     first: str | None = None,
     last: str | None = None,
-) -> Json:
-    """Everything the statistics page draws: units by type of all history and of the period, and the days that have
-    anything. Devices and concurrency are known of a code or of an item, not of an item by one code; authorizations and
-    reports of codes alone. What is not known is null.
-
-    Raises AdminError.
-    """
+) -> Overview:
+    """Devices and concurrency are known of a code or of an item, not of an item by one code; authorizations and reports
+    of codes alone. Raises AdminError."""
     with ctx.store.reader() as db:
         chosen = _selection(ctx, code, organization, item, first, last)
         names = statistics.type_names(db)
         everything = statistics.units_by(db, Selection(chosen.codes, chosen.items, 0, MAX_DAY), "type")
-        lines = _lines(db, chosen, "day", names, one=_is_one(code, item))
+        days = _lines(db, chosen, "day", names, _day_line, one=_is_one(code, item))
         first_day = statistics.first_day(db, chosen)
     today = now // DAY_SECONDS
     sums = {names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: (-e[1], names[e[0][1]]))}
-    return {
-        "zone": "UTC",
-        "today": day_text(today),
-        "firstDay": None if first_day is None else day_text(first_day),
-        "from": day_text(chosen.first_day if first is not None else min(first_day or today, today)),
-        "to": day_text(chosen.last_day) if last is not None else day_text(max([today, *lines])),
-        "types": list(sums),
-        "all": sums,
-        "period": _sum_types(lines.values()),
-        "days": [{"day": day_text(day), **line} for day, line in sorted(lines.items())],
-    }
+    return Overview(
+        zone="UTC",
+        today=day_text(today),
+        first_day=None if first_day is None else day_text(first_day),
+        first=day_text(chosen.first_day if first is not None else min(first_day or today, today)),
+        last=day_text(chosen.last_day) if last is not None else max([day_text(today), *(line.day for line in days)]),
+        types=list(sums),
+        all=sums,
+        period=_sum_types(days),
+        days=days,
+    )
 
 
 def hours(
     ctx: Context, day: str, *, code: str | None = None, organization: str | None = None, item: str | None = None
-) -> Json:
-    """The hours of a day that have anything, as `overview` tells days. Raises AdminError."""
+) -> DayHours:
+    """What each hour of a day had. Raises AdminError."""
     with ctx.store.reader() as db:
         chosen = _selection(ctx, code, organization, item, day, day)
-        lines = _lines(db, chosen, "hour", statistics.type_names(db), one=_is_one(code, item))
-    return {
-        "zone": "UTC",
-        "day": day,
-        "units": _sum_types(lines.values()),
-        "hours": [{"hour": hour % HOURS_PER_DAY, **line} for hour, line in sorted(lines.items())],
-    }
+        lines = _lines(db, chosen, "hour", statistics.type_names(db), _hour_line, one=_is_one(code, item))
+    return DayHours("UTC", day, _sum_types(lines), lines)
+
+
+def _day_line(day: int, *line: Any) -> DayLine:
+    return DayLine(day_text(day), *line)
+
+
+def _hour_line(hour: int, *line: Any) -> HourLine:
+    return HourLine(hour % HOURS_PER_DAY, *line)
 
 
 def _is_one(code: str | None, item: str | None) -> bool:
     return (code is None) != (item is None)
 
 
-def _sum_types(lines: Any) -> dict[str, int]:
+def _sum_types(lines: Sequence[DayLine | HourLine]) -> dict[str, int]:
     """Units by type over all lines, most first."""
     sums: defaultdict[str, int] = defaultdict(int)
     for line in lines:
-        for name, units in line["units"].items():
+        for name, units in line.units.items():
             sums[name] += units
     return dict(sorted(sums.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def _lines(db: Connection, chosen: Selection, grouping: str, names: dict[int, str], *, one: bool) -> dict[int, Json]:
-    """What each day or hour since 1970 had; `one` = of a code or an item, since of all else (an item by one code, all
-    codes) nobody counts who was active."""
+def _lines(
+    db: Connection,
+    chosen: Selection,
+    grouping: str,
+    names: dict[int, str],
+    make: Callable[..., Made],
+    *,
+    one: bool,
+) -> list[Made]:
+    """What each day or hour since 1970 had, in order; `one` = of a code or an item, since of all else (an item by one
+    code, all codes) nobody counts who was active."""
     units: defaultdict[int, dict[str, int]] = defaultdict(dict)
     for (group, key), count in statistics.units_by(db, chosen, grouping).items():
         units[group][names[key]] = count
-    activity = _activity(db, chosen, grouping) if one else {}
+    activity: dict[int, Activity] = _activity(db, chosen, grouping) if one else {}
     counted = chosen.items is None
     tallies: defaultdict[int, dict[int, int]] = defaultdict(dict)
     if counted:
         for (group, what), count in statistics.tallies_by(db, chosen, grouping).items():
             tallies[group][what] = count
-    found = {}
-    for group in {*units, *activity, *tallies}:
-        active = activity.get(group, Activity(0, 0))
-        tally = tallies[group]
-        found[group] = {
-            "units": units.get(group, {}),
-            "devices": active.devices if one and grouping == "day" else None,
-            "concurrent": active.peak if one else None,
-            "authorizations": tally.get(GRANTED_TALLY, 0) if counted else None,
-            "reports": tally.get(REPORTED_TALLY, 0) if counted else None,
-            "refused": {str(k): n for k, n in tally.items() if k not in (GRANTED_TALLY, REPORTED_TALLY)}
-            if counted
-            else None,
-        }
+    found = []
+    for group in sorted({*units, *activity, *tallies}):
+        active, tally = activity.get(group, Activity(0, 0)), tallies[group]
+        refused = {str(k): n for k, n in tally.items() if k not in (GRANTED_TALLY, REPORTED_TALLY)}
+        line = make(
+            group,
+            units.get(group, {}),
+            active.devices if one and grouping == "day" else None,
+            active.peak if one else None,
+            tally.get(GRANTED_TALLY, 0) if counted else None,
+            tally.get(REPORTED_TALLY, 0) if counted else None,
+            refused if counted else None,
+        )
+        found.append(line)
     return found
 
 
@@ -267,23 +355,13 @@ def _activity(db: Connection, chosen: Selection, grouping: str) -> dict[int, Act
     return statistics.activity(db, scope, keys, chosen.first_day, chosen.last_day, by_hour=grouping == "hour")
 
 
-def subjects(ctx: Context) -> Json:
-    """What there are statistics of: handshake codes, removed ones too, and license items."""
+def subjects(ctx: Context) -> Subjects:
     catalog = ctx.store.catalog
     codes = sorted(catalog.codes_by_key.values(), key=lambda code: (code.name, code.key))
-    items = catalog.items.values()
-    return {
-        "handshakeCodes": [
-            {"id": c.key, "name": c.name, "organizationId": c.organization_id, "removed": c.removed} for c in codes
+    return Subjects(
+        [SubjectCode(code.key, code.name, code.organization_id, code.removed) for code in codes],
+        [
+            SubjectItem(e.key, e.terms.item_id, e.license_id, e.terms.description, e.state == ARCHIVED)
+            for e in catalog.items.values()
         ],
-        "items": [
-            {
-                "id": e.key,
-                "itemId": e.terms.item_id,
-                "licenseId": e.license_id,
-                "description": e.terms.description,
-                "archived": e.state == ARCHIVED,
-            }
-            for e in items
-        ],
-    }
+    )

@@ -4,6 +4,7 @@ rest of each answer is what a service returns."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from lts.rules.itemstatus import ItemStatus
 from lts.rules.notices import Notice
@@ -11,6 +12,7 @@ from lts.rules.readmodel import ReadModel
 from lts.service.licensing.codedetails import CodeDetails, LinkedItem, ValidationLists
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Preview
+from lts.service.metering.explain import CapStatus
 
 
 class ItemPage(ReadModel, frozen=True):
@@ -108,3 +110,70 @@ class LicenseKeyAnswer(ReadModel, frozen=True):
     license_key: str
     servers: list[str]
     notices: list[Notice]
+
+
+class UsageRow(ReadModel, frozen=True):
+    """Units of a type in a group: an hour, a day, a device, or all."""
+
+    group: str
+    type: str
+    units: int
+
+
+class SummedItem(ReadModel, frozen=True):
+    """A license item that a usage table sums."""
+
+    id: int
+    item_id: str
+    license_id: str
+    organization_id: str
+
+
+class UsagePage(ReadModel, frozen=True):
+    """A page of a usage table (lts/service/statistics/usage.py). `groups` counts those of all pages, `sums` by type and
+    `total` are over all of them; `items` is null for all."""
+
+    by: str
+    types: tuple[str, ...]
+    rows: list[UsageRow]
+    groups: int
+    sums: dict[str, int]
+    total: int
+    items: list[SummedItem] | None
+    zone: str
+
+
+class ReleasedSeat(ReadModel, frozen=True):
+    """A seat that is free; its device may not know that until then."""
+
+    lease_may_run_until: str
+
+
+class ItemVerdict(ReadModel, frozen=True):
+    """What an item said on a refused request, by code; the cap is that of the handshake code where it alone spoke
+    against it."""
+
+    item_id: str
+    code: int
+    charge_way: str | None
+    cap: CapStatus | None
+
+
+class RefusedAnswer(ReadModel, frozen=True):
+    """A refused request; `asked` holds what was asked, without secrets, `more_items` counts those that are left out."""
+
+    time: str
+    request_id: str
+    code: int
+    detail: str
+    handshake_code: str | None
+    asked: dict[str, Any]
+    items: list[ItemVerdict]
+    more_items: int
+
+
+class RefusedPage(ReadModel, frozen=True):
+    """A page of the last refused requests, newest first; `found` counts those of all pages."""
+
+    refused: list[RefusedAnswer]
+    found: int

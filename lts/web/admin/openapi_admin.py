@@ -23,6 +23,8 @@ from lts.service.licensing.codeuse import CodeUse
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.serverurls import ServerUrls
 from lts.service.metering.explain import Explanation
+from lts.service.statistics.devicelist import DevicePage, DeviceStatus
+from lts.service.statistics.usage import DayHours, Overview, Subjects
 from lts.web.admin.answers import (
     ActivationRequest,
     CodePage,
@@ -30,8 +32,11 @@ from lts.web.admin.answers import (
     ItemPage,
     LicenseKeyAnswer,
     PreviewAnswer,
+    RefusedPage,
+    ReleasedSeat,
     RemovedCode,
     TrustedKey,
+    UsagePage,
 )
 
 Json = dict[str, Any]
@@ -145,20 +150,23 @@ CALLS = (
          body={"urls": _TEXTS, "was": _WAS}, needed=("urls",), answer=ServerUrls),
     Call("GET", "/usage", "Usage of a handshake code, of all of an organization, or of a license item (its id, or #"
          " and its number), grouped; `items` are those that are summed",
-         {**_SUBJECT, **_RANGE, **_LIST, **_CSV, "by": {"enum": list(GROUPINGS)}}),
+         {**_SUBJECT, **_RANGE, **_LIST, **_CSV, "by": {"enum": list(GROUPINGS)}}, answer=UsagePage),
     Call("GET", "/statistics", "Units by type of all history and a period, and what each day had",
-         {**_SUBJECT, **_RANGE}),
-    Call("GET", "/statistics/hours", "What each hour of a day had", {**_SUBJECT, "day": _DAY}),
-    Call("GET", "/statistics/subjects", "What there are statistics of"),
+         {**_SUBJECT, **_RANGE}, answer=Overview),
+    Call("GET", "/statistics/hours", "What each hour of a day had", {**_SUBJECT, "day": _DAY}, answer=DayHours),
+    Call("GET", "/statistics/subjects", "What there are statistics of", answer=Subjects),
     Call("GET", "/devices", "Devices; `q` is the beginning of a UUID, `alike` a device that all look like; in the"
          " answer `alike` is how many others look like that device",
-         {**_LIST, "item": _NUMBER, "live": _YES, "flagged": _YES, "alike": _UUID}),
-    Call("GET", "/devices/{uuid}", "A device with its seats; `alike` is how many others look like it"),
+         {**_LIST, "item": _NUMBER, "live": _YES, "flagged": _YES, "alike": _UUID}, answer=DevicePage),
+    Call("GET", "/devices/{uuid}", "A device with its seats; `alike` is how many others look like it",
+         answer=DeviceStatus),
     Call("POST", "/devices/clear", "Clear a device that looks copied: it is one machine alone",
-         body={"deviceId": _TEXT}, needed=("deviceId",)),
+         body={"deviceId": _TEXT}, needed=("deviceId",), answer=DeviceStatus),
     Call("POST", "/seats/release", "Free a device's seat in a license item",
-         body={"deviceId": _TEXT, "item": _NUMBER}, needed=("deviceId", "item")),
-    Call("GET", "/why", "The last refused requests with the verdict on each item", {**_LIST, "code": _NUMBER}),
+         body={"deviceId": _TEXT, "item": _NUMBER}, needed=("deviceId", "item"),
+         answer=ReleasedSeat),
+    Call("GET", "/why", "The last refused requests with the verdict on each item", {**_LIST, "code": _NUMBER},
+         answer=RefusedPage),
     Call("POST", "/explain", "A dry run of an authorization: the verdict on each item", body={
         "handshakeCode": _OPTIONAL_TEXT, "organizationId": _OPTIONAL_TEXT, "deviceId": _OPTIONAL_TEXT, "product": _TEXT,
         "version": _OPTIONAL_TEXT, "edition": _OPTIONAL_TEXT, "deploymentType": _OPTIONAL_TEXT, "modules": _TEXTS,

@@ -21,6 +21,7 @@ from lts.rules.catalog import ARCHIVED
 from lts.rules.itemstatus import STATES, ItemStatus
 from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
+from lts.rules.readmodel import as_json
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
 from lts.service.core.partner import Partner
@@ -273,7 +274,7 @@ def _status_calls(api: Calls, ctx: Context) -> None:
         return {
             **_status(ctx),
             "attention": [vars(notice) for notice in attention.notices(ctx, now)],
-            "usage": usage.overview(ctx, now, first=first),
+            "usage": as_json(usage.overview(ctx, now, first=first)),
         }
 
 

@@ -18,10 +18,12 @@ from lts.service.access import auditlog
 from lts.service.core.context import Context
 from lts.service.core.refusals import RefusedRequest
 from lts.service.metering import clones, explain, release
-from lts.service.metering.explain import Explanation
+from lts.service.metering.explain import CapStatus, Explanation
 from lts.service.statistics import devicelist
+from lts.service.statistics.devicelist import DevicePage, DeviceStatus
 from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
+from lts.web.admin.answers import ItemVerdict, RefusedAnswer, RefusedPage, ReleasedSeat
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
@@ -65,7 +67,7 @@ def _day(name: str, default: int) -> int:
 
 def _device_calls(api: Calls, ctx: Context) -> None:
     @api.get("/devices")
-    def list_devices() -> Json:
+    def list_devices() -> DevicePage:
         item = None if request.args.get("item") is None else number("item", 0, 1 << 62)
         live, forked = yes("live"), yes("flagged")
         like = request.args.get("alike")
@@ -73,24 +75,24 @@ def _device_calls(api: Calls, ctx: Context) -> None:
         return devicelist.find(ctx, asked_page(), item, live, forked, ctx.clock.now(), alike)
 
     @api.get("/devices/<uuid>")
-    def show_device(uuid: str) -> Json:
+    def show_device(uuid: str) -> DeviceStatus:
         return devicelist.one(ctx, UUID(bytes=device_of(uuid)), ctx.clock.now())
 
     @api.post("/devices/clear")
-    def clear_device() -> Json:
+    def clear_device() -> DeviceStatus:
         uuid = UUID(bytes=device_of(body_text(json_body(), "deviceId")))
         clones.clear(ctx, uuid, g.actor, ctx.clock.now())
         return devicelist.one(ctx, uuid, ctx.clock.now())
 
     @api.post("/seats/release")
-    def release_seat() -> Json:
+    def release_seat() -> ReleasedSeat:
         body = body_fields(json_body(), "deviceId", "item")
         item = body.get("item")
         if type(item) is not int:
             raise AdminError("bad-field", "item must be the item's number.", field="item")
         device = str(UUID(bytes=device_of(body_text(body, "deviceId"))))
         end = release.release_seat(ctx, device, item, g.actor, ctx.clock.now())
-        return {"leaseMayRunUntil": iso(end)}
+        return ReleasedSeat(iso(end))
 
 
 def _why_calls(api: Calls, ctx: Context) -> None:
@@ -100,11 +102,11 @@ def _why_calls(api: Calls, ctx: Context) -> None:
         return explain.explain(ctx, _request(asked), ctx.clock.now())
 
     @api.get("/why")
-    def why() -> Json:
+    def why() -> RefusedPage:
         wanted = number("code", 0, 999) if request.args.get("code") else None
         every = [one for one in ctx.refusals.latest() if wanted in (None, one.code)]
         shown, found = page_of(every, asked_page(), _text_of, {"time": lambda one: one.time})
-        return {"refused": [_refused(one) for one in shown], "found": found}
+        return RefusedPage([_refused(one) for one in shown], found)
 
 
 def _text_of(one: RefusedRequest) -> str:
@@ -112,21 +114,21 @@ def _text_of(one: RefusedRequest) -> str:
     return f"{one.request_id}\n{one.code}\n{one.handshake_code or ''}\n{one.detail}\n{asked}"
 
 
-def _refused(one: RefusedRequest) -> Json:
+def _refused(one: RefusedRequest) -> RefusedAnswer:
     tried = len(one.tried)
-    return {
-        "time": iso(one.time),
-        "requestId": one.request_id,
-        "code": one.code,
-        "detail": one.detail,
-        "handshakeCode": one.handshake_code,
-        "asked": one.asked,
-        "items": [
-            {"itemId": item, "code": verdict, "chargeWay": way, "cap": cap and {"cap": cap[0], "used": cap[1]}}
+    return RefusedAnswer(
+        time=iso(one.time),
+        request_id=one.request_id,
+        code=one.code,
+        detail=one.detail,
+        handshake_code=one.handshake_code,
+        asked=one.asked,
+        items=[
+            ItemVerdict(item, verdict, way, cap and CapStatus(*cap))
             for (item, verdict), way, cap in zip_longest(one.tried, one.ways[:tried], one.caps[:tried])
         ],
-        "moreItems": one.more,
-    }
+        more_items=one.more,
+    )
 
 
 def _request(body: Json) -> Request:

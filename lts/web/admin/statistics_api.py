@@ -13,35 +13,36 @@ from lts.rules.paging import Page, page_of
 from lts.rules.usagetable import usage_csv
 from lts.service.core.context import Context
 from lts.service.statistics import usage
-from lts.service.statistics.usage import UsageTable
+from lts.service.statistics.usage import DayHours, Overview, Subjects, UsageTable
+from lts.web.admin.answers import SummedItem, UsagePage, UsageRow
 from lts.web.admin.calls import Calls
 from lts.web.admin.listing import asked_page, asked_text, csv_file, number, wants_csv
 
-Json = dict[str, Any]
 MOST_DAYS = 3660
 
 
 def add_calls(api: Calls, ctx: Context) -> None:
     @api.get("/usage")
-    def usage_table() -> Json | Response:
+    def usage_table() -> UsagePage | Response:
         table = usage.usage(ctx, **_subject(), **_range(ctx), grouping=request.args.get("by", "type"))
         if wants_csv():
-            return csv_file(f"usage-by-{table.grouping}", usage_csv(_table_json(table, Page())))
-        return _table_json(table, asked_page())
+            rows = [(row.group, row.type, row.units) for row in _page(table, Page()).rows]
+            return csv_file(f"usage-by-{table.grouping}", usage_csv(table.grouping, rows))
+        return _page(table, asked_page())
 
     @api.get("/statistics")
-    def statistics() -> Json:
+    def statistics() -> Overview:
         return usage.overview(ctx, ctx.clock.now(), **_subject(), **_range(ctx))
 
     @api.get("/statistics/hours")
-    def statistics_hours() -> Json:
+    def statistics_hours() -> DayHours:
         day = asked_text("day")
         if day is None:
             raise AdminError("bad-day", "Name the day, such as 2026-11-25 (UTC).", field="day")
         return usage.hours(ctx, day, **_subject())
 
     @api.get("/statistics/subjects")
-    def statistics_subjects() -> Json:
+    def statistics_subjects() -> Subjects:
         return usage.subjects(ctx)
 
 
@@ -57,7 +58,7 @@ def _subject() -> dict[str, str | None]:
     return {"code": asked_text("code"), "organization": asked_text("organizationId"), "item": asked_text("item")}
 
 
-def _table_json(table: UsageTable, page: Page) -> Json:
+def _page(table: UsageTable, page: Page) -> UsagePage:
     """Rows of the groups of a page; sums and total are those of all groups, whatever the page."""
     cells: dict[str, dict[str, int]] = {group: {} for group in table.groups}
     sums: dict[str, int] = dict.fromkeys(table.types, 0)
@@ -67,25 +68,20 @@ def _table_json(table: UsageTable, page: Page) -> Json:
     columns: dict[str, Any] = {"group": str, "total": lambda group: sum(cells[group].values())}
     columns |= {f"type:{name}": _units_of(cells, name) for name in table.types}
     shown, found = page_of(table.groups, page, str, columns)
-    return {
-        "by": table.grouping,
-        "types": table.types,
-        "rows": [{"group": g, "type": name, "units": n} for g in shown for name, n in cells[g].items()],
-        "groups": found,
-        "sums": sums,
-        "total": table.total,
-        "items": None if table.items is None else [_named(item) for item in table.items],
-        "zone": "UTC",
-    }
+    return UsagePage(
+        by=table.grouping,
+        types=table.types,
+        rows=[UsageRow(group, name, n) for group in shown for name, n in cells[group].items()],
+        groups=found,
+        sums=sums,
+        total=table.total,
+        items=None if table.items is None else [_named(item) for item in table.items],
+        zone="UTC",
+    )
 
 
-def _named(item: LicenseItem) -> Json:
-    return {
-        "id": item.key,
-        "itemId": item.terms.item_id,
-        "licenseId": item.license_id,
-        "organizationId": item.organization_id,
-    }
+def _named(item: LicenseItem) -> SummedItem:
+    return SummedItem(item.key, item.terms.item_id, item.license_id, item.organization_id)
 
 
 def _units_of(cells: dict[str, dict[str, int]], name: str) -> Any:
