@@ -95,7 +95,7 @@ def test_server_urls_and_users_tell_who_is_second(site: Site, admin: Visitor) ->
     dialog.get_by_label("Repeat the password").fill("quite another password")
     save(page)
     dialog.wait_for(state="detached")
-    assert accounts.describe_users(ctx)[-1]["role"] == "administrator", "a new password leaves the role"
+    assert accounts.describe_users(ctx)[-1].role == "administrator", "a new password leaves the role"
 
 
 def test_mail_and_levels_tell_who_is_second(site: Site, admin: Visitor) -> None:

@@ -11,6 +11,7 @@ from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules.accounts import Account
 from lts.service.access import accounts, sessions
+from lts.service.access.accounts import TokenLine, UserLine
 from lts.service.access.passwords import hashed
 from lts.store import records
 from lts.store.transaction import Transaction
@@ -54,7 +55,7 @@ def test_a_user_that_no_address_can_name_is_refused(server: Lab, name: str) -> N
 
 def test_users_are_listed_by_name_the_owner_first(server: Lab) -> None:
     add(server, "zoe", "abe", "admin")
-    assert [(user["name"], user["owner"]) for user in accounts.describe_users(server.ctx)] == [
+    assert [(user.name, user.owner) for user in accounts.describe_users(server.ctx)] == [
         ("admin", True), ("abe", False), ("zoe", False),
     ]  # fmt: skip
 
@@ -94,19 +95,19 @@ def test_what_cannot_be_changed_stays(server: Lab, call: object, code: str) -> N
 def test_a_token_is_named_by_its_id_and_works_with_its_own_secret_alone(server: Lab) -> None:
     made = accounts.add_token(server.ctx, "script", "reader", "admin", NOW)
     catalog = server.ctx.store.catalog
-    assert len(made["id"]) == 12
-    assert re.fullmatch(rf"lts_{made['id']}_[A-Za-z0-9_-]{{43}}", made["token"])
-    assert accounts.account_of_token(catalog, made["token"]) == Account("script", "reader", "token:script")
-    for wrong in (made["token"] + "x", made["token"][:-1], "lts_" + made["id"], made["token"].replace("lts", "xyz")):
+    assert len(made.id) == 12
+    assert re.fullmatch(rf"lts_{made.id}_[A-Za-z0-9_-]{{43}}", made.token)
+    assert accounts.account_of_token(catalog, made.token) == Account("script", "reader", "token:script")
+    for wrong in (made.token + "x", made.token[:-1], "lts_" + made.id, made.token.replace("lts", "xyz")):
         assert accounts.account_of_token(catalog, wrong) is None
 
 
 def test_tokens_are_listed_the_oldest_first_and_then_by_id(server: Lab) -> None:
-    made = [accounts.add_token(server.ctx, name, "reader", "admin", NOW + 1)["id"] for name in ("b", "a", "c")]
-    first = accounts.add_token(server.ctx, "z", "administrator", "admin", NOW)["id"]
+    made = [accounts.add_token(server.ctx, name, "reader", "admin", NOW + 1).id for name in ("b", "a", "c")]
+    first = accounts.add_token(server.ctx, "z", "administrator", "admin", NOW).id
     found = accounts.describe_tokens(server.ctx)
-    assert [one["id"] for one in found] == [first, *sorted(made)]
-    assert found[0] == {"id": first, "name": "z", "role": "administrator", "since": iso(NOW)}
+    assert [one.id for one in found] == [first, *sorted(made)]
+    assert found[0] == TokenLine(first, "z", "administrator", iso(NOW))
 
 
 def test_of_two_who_set_up_at_once_the_later_one_is_told_so(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +138,7 @@ def test_a_user_signs_in_by_its_name_however_it_is_typed(server: Lab, typed: str
 def test_what_is_not_changed_of_a_user_stays(server: Lab, changes: dict[str, str], role: str, good: str) -> None:
     add(server, "jane")
     accounts.edit_user(server.ctx, "jane", changes, "admin", NOW + 9)
-    assert accounts.describe_users(server.ctx) == [{"name": "jane", "role": role, "since": iso(NOW), "owner": False}]
+    assert accounts.describe_users(server.ctx) == [UserLine("jane", role, iso(NOW), owner=False)]
     accounts.check_password(server.ctx, "jane", good)
 
 
@@ -161,8 +162,8 @@ def test_fifty_sessions_of_a_user_are_kept_and_those_unused_for_longest_make_roo
     other = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW).account.session
     kept = [sessions.begin(server.ctx, "jane", "192.0.2.1", "agent", NOW + n).account.session for n in range(51)]
     now = NOW + 60
-    assert {one["id"] for one in sessions.describe(server.ctx, READER, now)} == set(kept[1:])
-    assert {one["id"] for one in sessions.describe(server.ctx, OWNER, now)} == {other, *kept[1:]}
+    assert {one.id for one in sessions.describe(server.ctx, READER, now)} == set(kept[1:])
+    assert {one.id for one in sessions.describe(server.ctx, OWNER, now)} == {other, *kept[1:]}
 
 
 def test_an_administrator_ends_any_session_and_a_reader_its_own(server: Lab) -> None:
@@ -171,9 +172,7 @@ def test_an_administrator_ends_any_session_and_a_reader_its_own(server: Lab) -> 
     other = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW).account.session or ""
     with pytest.raises(AdminError):
         sessions.end(server.ctx, READER, other, NOW)
-    assert [(len(one["address"]), len(one["agent"])) for one in sessions.describe(server.ctx, READER, NOW)] == [
-        (64, 200)
-    ]
+    assert [(len(one.address), len(one.agent)) for one in sessions.describe(server.ctx, READER, NOW)] == [(64, 200)]
     sessions.end(server.ctx, READER, own, NOW)
     sessions.end(server.ctx, OWNER, other, NOW)
     assert sessions.describe(server.ctx, OWNER, NOW) == []
@@ -191,4 +190,4 @@ def test_the_last_use_of_a_session_is_written_when_it_is_a_minute_old(server: La
     secret = sessions.begin(server.ctx, "admin", "192.0.2.1", "agent", NOW).secret
     assert sessions.find(server.ctx, secret, NOW + later) is not None
     [told] = sessions.describe(server.ctx, OWNER, NOW + later)
-    assert told["lastUsed"] == iso(used)
+    assert told.last_used == iso(used)

@@ -117,7 +117,7 @@ def test_messages_go_to_mail_and_then_to_each_webhook(server: Lab, hosts: int, c
     assert alerts.channels_of(server.ctx) == ()
     made = [alertsettings.add_webhook(server.ctx, "n", "https://x.test/", "test", NOON + n) for n in range(hosts)]
     alertsettings.change_mail(server.ctx, MAIL, "test", NOON)
-    ids = ["", *(one["id"] for one in made)]
+    ids = ["", *(one.id for one in made)]
     assert alerts.channels_of(server.ctx) == tuple(map("".join, zip(channels, ids, strict=True)))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from lts.errors import AdminError
 from lts.rules.alertmail import AlertingServer, render
+from lts.rules.readmodel import as_json
 from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, MailSender, compose
@@ -33,7 +34,7 @@ def test_every_kind_of_mail_server(server: Lab, tmp_path: Path, security: str, a
         given = mail_settings(office.port, host=host, security=security, caFile=ca_file,
                               **({"user": "lts@x.test", "password": PASSWORD} if auth else {}))  # fmt: skip
         settings = alertsettings.settings_for_test(server.ctx, given)
-        assert outbox.send_test(server.ctx, settings, NOON)["sentTo"] == ["ops@x.test"]
+        assert outbox.send_test(server.ctx, settings, NOON).sent_to == ["ops@x.test"]
         assert office.logins == ([("lts@x.test", PASSWORD)] if auth else [])
 
 
@@ -140,13 +141,13 @@ def test_the_password_is_sealed_and_an_untouched_form_keeps_it(server: Lab, tmp_
     stored = alertsettings.mail_of(server.ctx)
     assert isinstance(stored, MailSettings)
     assert (stored.password, stored.port) == ("very s3cret", 587)
-    assert "very s3cret" not in json.dumps(alertsettings.describe_mail(server.ctx.store.catalog))
+    assert "very s3cret" not in json.dumps(as_json(alertsettings.describe_mail(server.ctx.store.catalog)))
     for file in (tmp_path / "data").glob("lts.db*"):
         assert b"very s3cret" not in file.read_bytes()
     alertsettings.change_mail(server.ctx, mail_settings(587, user="u", password=""), "test", NOON)
     described = alertsettings.describe_mail(server.ctx.store.catalog)
     assert described is not None
-    assert described["hasPassword"] is False
+    assert described.has_password is False
 
 
 @pytest.mark.parametrize(

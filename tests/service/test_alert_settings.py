@@ -10,6 +10,7 @@ import pytest
 
 from lts.errors import AdminError
 from lts.rules.alerts import DEFAULT_LEVELS
+from lts.rules.readmodel import as_json
 from lts.service.alerting import alertsettings, smtp
 from tests.support.kit import NOON, Lab
 
@@ -52,7 +53,7 @@ URL = "https://hooks.x.test/"
 def test_mail_settings_are_taken_up_to_their_bounds(server: Lab, change: dict[str, Any], field: str | None) -> None:
     if field is None:
         alertsettings.change_mail(server.ctx, {**MAIL, **change}, "test", NOON)
-        found = alertsettings.describe_mail(server.ctx.store.catalog) or {}
+        found = as_json(alertsettings.describe_mail(server.ctx.store.catalog))
         assert {name: found[name] for name in change if name != "password"} == {
             name: value for name, value in change.items() if name != "password"
         }
@@ -70,7 +71,7 @@ def test_the_name_of_a_mail_server_has_253_characters(server: Lab) -> None:
 
 def test_what_is_not_given_is_starttls_in_english_without_a_user(server: Lab) -> None:
     alertsettings.change_mail(server.ctx, MAIL, "test", NOON)
-    assert alertsettings.describe_mail(server.ctx.store.catalog) == {
+    assert as_json(alertsettings.describe_mail(server.ctx.store.catalog)) == {
         **MAIL, "security": "starttls", "caFile": "", "user": "", "cc": "", "bcc": "", "language": "en",
         "hasPassword": False,
     }  # fmt: skip
@@ -124,21 +125,21 @@ def test_there_may_be_ten_webhooks(server: Lab) -> None:
     with pytest.raises(AdminError, match="There are 10 webhooks already") as caught:
         alertsettings.add_webhook(server.ctx, "one more", URL, "test", NOON)
     assert (caught.value.code, caught.value.status) == ("too-many-webhooks", 409)
-    assert [hook["name"] for hook in alertsettings.describe_webhooks(server.ctx)] == [f"hook {n}" for n in range(10)]
-    assert (len(made[0]["id"]), len(made[0]["secret"])) == (8, 43)
-    alertsettings.remove_webhook(server.ctx, made[3]["id"], "test", NOON)
+    assert [hook.name for hook in alertsettings.describe_webhooks(server.ctx)] == [f"hook {n}" for n in range(10)]
+    assert (len(made[0].id), len(made[0].secret)) == (8, 43)
+    alertsettings.remove_webhook(server.ctx, made[3].id, "test", NOON)
     for call in (
-        lambda: alertsettings.remove_webhook(server.ctx, made[3]["id"], "test", NOON),
-        lambda: alertsettings.webhook(server.ctx, made[3]["id"]),
+        lambda: alertsettings.remove_webhook(server.ctx, made[3].id, "test", NOON),
+        lambda: alertsettings.webhook(server.ctx, made[3].id),
     ):
         with pytest.raises(AdminError, match="There is no such webhook") as caught:
             call()
         assert caught.value.status == 404
-    assert alertsettings.webhook(server.ctx, made[4]["id"]).name == "hook 4"
+    assert alertsettings.webhook(server.ctx, made[4].id).name == "hook 4"
 
 
 def test_webhooks_of_one_second_are_listed_by_their_id(server: Lab) -> None:
-    made = [alertsettings.add_webhook(server.ctx, "hook", URL, "test", NOON)["id"] for _ in range(3)]
+    made = [alertsettings.add_webhook(server.ctx, "hook", URL, "test", NOON).id for _ in range(3)]
     assert [hook.id for hook in alertsettings.webhooks_of(server.ctx)] == sorted(made)
 
 
@@ -170,7 +171,7 @@ def test_levels_that_are_not_given_stay_as_they_are(server: Lab) -> None:
 )
 def test_names_and_urls_of_webhooks(server: Lab, name: str, url: str, *, good: bool) -> None:
     if good:
-        assert alertsettings.add_webhook(server.ctx, name, url, "test", NOON)["url"] == url
+        assert alertsettings.add_webhook(server.ctx, name, url, "test", NOON).url == url
         return
     with pytest.raises(AdminError):
         alertsettings.add_webhook(server.ctx, name, url, "test", NOON)

@@ -154,15 +154,15 @@ def test_a_mail_server_down_for_an_hour_gets_it_afterwards_once(server: Lab) -> 
     for _ in range(60):
         outbox.deliver(server.ctx, server.time.now, MailSender())
         server.time.forward(60)
-    [told] = outbox.history(server.ctx, Page())["messages"]
-    assert told["channels"][0]["outcome"] == "waiting"
-    assert "cannot be reached" in told["channels"][0]["detail"]
+    [told] = outbox.history(server.ctx, Page()).messages
+    assert told.channels[0].outcome == "waiting"
+    assert "cannot be reached" in told.channels[0].detail
     with post_office(port=port) as office:
         for _ in range(40):
             outbox.deliver(server.ctx, server.time.now, MailSender())
             server.time.forward(60)
         assert subjects(office) == ["[LTS] License item one of license 100 has used 61 % of its quota (61 of 100)."]
-    assert outbox.history(server.ctx, Page())["messages"][0]["channels"][0]["outcome"] == "sent"
+    assert outbox.history(server.ctx, Page()).messages[0].channels[0].outcome == "sent"
     with server.ctx.store.reader() as db:
         assert sql.value(db, "SELECT count(*) FROM attempts") == 0
 
@@ -222,7 +222,7 @@ def test_what_is_told_of_each_kind_of_item_has_its_own_numbers(server: Lab) -> N
             "License item seats of license 100 ends in 6 days, on 2026-12-01, 13:17 UTC.",
             "License item seats of license 100 has used 75 % of its quota (3 of 4).",
         ]
-        history = outbox.history(server.ctx, Page())["messages"]
+        history = outbox.history(server.ctx, Page()).messages
         assert len(history) == 1
 
 
@@ -276,11 +276,11 @@ def test_a_webhook_is_signed_and_tried_again(server: Lab) -> None:
         assert len(hooks.got) == 2
         headers, body = hooks.got[1]
         stamp, mac = (part.partition("=")[2] for part in headers["x-lts-signature"].split(","))
-        assert hmac.new(made["secret"].encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest() == mac
+        assert hmac.new(made.secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest() == mac
         told = json.loads(body)
         assert told["events"][0]["params"]["used"] == 61
         assert told["id"] == headers["x-lts-message"] == json.loads(hooks.got[0][1])["id"]
-    assert made["secret"] not in json.dumps(alertsettings.describe_webhooks(server.ctx))
+    assert made.secret not in str(alertsettings.describe_webhooks(server.ctx))
 
 
 def test_a_webhook_follows_no_redirect_and_reaches_no_metadata(server: Lab) -> None:
@@ -288,13 +288,13 @@ def test_a_webhook_follows_no_redirect_and_reaches_no_metadata(server: Lab) -> N
         made = alertsettings.add_webhook(server.ctx, "chat", hooks.url, "test", NOON)
         hooks.status, hooks.location = 302, "http://169.254.169.254/latest/meta-data/"
         with pytest.raises(webhooks.WebhookError, match="redirects are not followed"):
-            outbox.test_webhook(server.ctx, made["id"], NOON)
+            outbox.test_webhook(server.ctx, made.id, NOON)
         assert len(hooks.got) == 1
     for url in ("http://169.254.169.254/latest", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/", "http://0.0.0.0/",
                 "http://[fd00:ec2::254]/"):  # fmt: skip
         made = alertsettings.add_webhook(server.ctx, "meta", url, "test", NOON)
         with pytest.raises(webhooks.WebhookError, match="no webhook is"):
-            outbox.test_webhook(server.ctx, made["id"], NOON)
+            outbox.test_webhook(server.ctx, made.id, NOON)
     for wrong in (
         "file:///etc/passwd",
         "ftp://x.test/",
@@ -315,12 +315,12 @@ def test_a_message_that_nobody_takes_is_given_up_after_a_week(server: Lab) -> No
     alerts.check(server.ctx, server.time.now)
     server.time.forward(7 * DAY_SECONDS - 60)
     outbox.deliver(server.ctx, server.time.now, MailSender())
-    assert outbox.history(server.ctx, Page())["messages"][0]["channels"][0]["outcome"] == "waiting"
+    assert outbox.history(server.ctx, Page()).messages[0].channels[0].outcome == "waiting"
     server.time.forward(3600)
     outbox.deliver(server.ctx, server.time.now, MailSender())
-    channel = outbox.history(server.ctx, Page())["messages"][0]["channels"][0]
-    assert channel["outcome"] == "given up"
-    assert "cannot be reached" in channel["detail"]
+    channel = outbox.history(server.ctx, Page()).messages[0].channels[0]
+    assert channel.outcome == "given up"
+    assert "cannot be reached" in channel.detail
 
 
 def test_a_message_for_a_channel_that_is_gone_is_given_up_and_not_told_as_sent(server: Lab) -> None:
@@ -330,10 +330,10 @@ def test_a_message_for_a_channel_that_is_gone_is_given_up_and_not_told_as_sent(s
     use(server, 61)
     alerts.check(server.ctx, server.time.now)
     alertsettings.change_mail(server.ctx, None, "test", NOON)
-    alertsettings.remove_webhook(server.ctx, made["id"], "test", NOON)
+    alertsettings.remove_webhook(server.ctx, made.id, "test", NOON)
     outbox.deliver(server.ctx, server.time.now, MailSender())
-    channels = outbox.history(server.ctx, Page())["messages"][0]["channels"]
-    assert {(one["outcome"], one["detail"]) for one in channels} == {
+    channels = outbox.history(server.ctx, Page()).messages[0].channels
+    assert {(one.outcome, one.detail) for one in channels} == {
         ("given up", "Mail was switched off."), ("given up", "The webhook was removed."),
     }  # fmt: skip
 
@@ -397,6 +397,6 @@ def test_without_receivers_it_stands_in_the_history_alone(server: Lab) -> None:
     server.load(item(quota=100))
     use(server, 61)
     look(server)
-    [told] = outbox.history(server.ctx, Page())["messages"]
-    assert told["channels"] == []
-    assert "61 %" in told["events"][0]["text"]
+    [told] = outbox.history(server.ctx, Page()).messages
+    assert told.channels == []
+    assert "61 %" in told.events[0].text

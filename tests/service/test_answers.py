@@ -233,14 +233,14 @@ def test_a_channel_that_fails_in_any_way_waits_and_holds_up_no_other(
         real = webhooks.post
 
         def post(hook: Webhook, *rest: Any) -> None:
-            if fault == "a fault of the program" and hook.id == bad["id"]:
+            if fault == "a fault of the program" and hook.id == bad.id:
                 raise ZeroDivisionError("a fault")
             real(hook, *rest)
 
         monkeypatch.setattr(webhooks, "post", post)
         if fault == "a bad answer":
             with pytest.raises(DeliveryError, match="cannot be told"):
-                outbox.test_webhook(server.ctx, bad["id"], NOON)
+                outbox.test_webhook(server.ctx, bad.id, NOON)
         server.load(item(quota=100))
         got = server.authorize(device=DEVICE)
         server.time.forward(180)
@@ -249,9 +249,9 @@ def test_a_channel_that_fails_in_any_way_waits_and_holds_up_no_other(
         alerts.check(server.ctx, server.time.now)
         assert outbox.deliver(server.ctx, server.time.now, MailSender()) == 1
         assert len(hooks.got) == 1
-        [told] = outbox.history(server.ctx, Page())["messages"]
-        outcomes = {one["name"]: one for one in told["channels"]}
-        assert outcomes["good"]["outcome"] == "sent"
-        assert (outcomes["bad"]["outcome"], outcomes["bad"]["tries"]) == ("waiting", 1)
+        [told] = outbox.history(server.ctx, Page()).messages
+        outcomes = {one.name: one for one in told.channels}
+        assert outcomes["good"].outcome == "sent"
+        assert (outcomes["bad"].outcome, outcomes["bad"].tries) == ("waiting", 1)
         assert outbox.deliver(server.ctx, server.time.now + 10, MailSender()) == 0
         assert ("ZeroDivisionError" in caplog.text) == (fault == "a fault of the program")

@@ -64,13 +64,13 @@ CHANGES: dict[str, Change] = {
         False,
     ),
     "token removed": (
-        lambda s: accounts.remove_token(s.ctx, accounts.describe_tokens(s.ctx)[0]["id"], "test", s.time.now),
+        lambda s: accounts.remove_token(s.ctx, accounts.describe_tokens(s.ctx)[0].id, "test", s.time.now),
         lambda s: accounts.describe_tokens(s.ctx),
         [],
     ),
     "mail": (
         lambda s: alertsettings.change_mail(s.ctx, mail(host="other.example.com"), "test", s.time.now),
-        lambda s: (alertsettings.describe_mail(s.ctx.store.catalog) or {})["host"],
+        lambda s: getattr(alertsettings.describe_mail(s.ctx.store.catalog), "host", None),
         "other.example.com",
     ),
     "levels": (

@@ -94,7 +94,7 @@ def test_settings_that_another_changed_meanwhile_are_not_overwritten(server: Lab
     alertsettings.change_mail(ctx, {**MAIL, "was": None}, "b", NOON)
     refused(alertsettings.change_mail, ctx, {**MAIL, "was": None}, "a", NOON)
     alertsettings.change_mail(
-        ctx, {**MAIL, "port": 25, "was": alertsettings.describe_mail(ctx.store.catalog)}, "a", NOON
+        ctx, {**MAIL, "port": 25, "was": as_json(alertsettings.describe_mail(ctx.store.catalog))}, "a", NOON
     )
 
     levels = {name: list(values) for name, values in alertsettings.levels_of(ctx.store.catalog).items()}
@@ -107,4 +107,4 @@ def test_settings_that_another_changed_meanwhile_are_not_overwritten(server: Lab
     accounts.add_user(ctx, "ana", "reader", "correct horse battery", "b", NOON)
     accounts.edit_user(ctx, "ana", {"role": "administrator", "was": {"role": "reader"}}, "b", NOON)
     accounts.edit_user(ctx, "ana", {"password": "correct horse staple"}, "a", NOON)
-    assert accounts.describe_users(ctx)[-1]["role"] == "administrator"
+    assert accounts.describe_users(ctx)[-1].role == "administrator"

@@ -11,6 +11,7 @@ from lts.errors import DeliveryError
 from lts.protocol import DAY_SECONDS
 from lts.rules.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
+from lts.service.alerting.outbox import MailTest
 from lts.service.alerting.smtp import Accepted, MailError, MailSender
 from lts.store import records
 from lts.store.alerts import Message
@@ -57,8 +58,8 @@ def tell(server: Lab, *messages: str, at: int = NOON, channels: tuple[str, ...] 
 
 def told(server: Lab) -> dict[str, tuple[str, int]]:
     """Outcome and tries by message."""
-    found = outbox.history(server.ctx, Page())["messages"]
-    return {one["id"]: (one["channels"][0]["outcome"], one["channels"][0]["tries"]) for one in found}
+    found = outbox.history(server.ctx, Page()).messages
+    return {one.id: (one.channels[0].outcome, one.channels[0].tries) for one in found}
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +100,8 @@ def test_where_nothing_gets_through_the_others_wait_as_long_and_count_no_try(ser
     way = Scripted(down)
     assert outbox.deliver(server.ctx, NOON, way) == 0
     assert (len(way.tried), told(server)) == (1, {"a": ("waiting", 1), "b": ("waiting", 0)})
-    [_, second] = [one["channels"][0] for one in reversed(outbox.history(server.ctx, Page())["messages"])]
-    assert second["detail"] == "mail.x.test:25 cannot be reached"
+    [_, second] = [one.channels[0] for one in reversed(outbox.history(server.ctx, Page()).messages)]
+    assert second.detail == "mail.x.test:25 cannot be reached"
     outbox.deliver(server.ctx, NOON + 59, way)
     assert len(way.tried) == 1
     way.answer = taken
@@ -137,7 +138,7 @@ def test_a_fault_of_the_program_is_kept_like_a_refusal(server: Lab) -> None:
     tell(server, "a", "b")
     way = Scripted(broken)
     outbox.deliver(server.ctx, NOON, way)
-    detail = outbox.history(server.ctx, Page())["messages"][0]["channels"][0]["detail"]
+    detail = outbox.history(server.ctx, Page()).messages[0].channels[0].detail
     assert (len(way.tried), detail[:18], len(detail)) == (2, "ZeroDivisionError:", 200)
 
 
@@ -155,15 +156,15 @@ def test_only_receivers_that_may_take_it_later_are_tried_again(server: Lab) -> N
     way.answer = lambda: Accepted({"b@x.test": "550 gone"}, {})
     assert outbox.deliver(server.ctx, NOON + 60, way) == 0
     assert way.tried == [("a@x.test", "b@x.test"), ("b@x.test",)]
-    [channel] = outbox.history(server.ctx, Page())["messages"][0]["channels"]
-    assert channel["detail"] == "Every receiver was refused: b@x.test: 550 gone"
+    [channel] = outbox.history(server.ctx, Page()).messages[0].channels
+    assert channel.detail == "Every receiver was refused: b@x.test: 550 gone"
 
 
 def test_a_receiver_that_is_refused_for_good_stands_beside_the_message_that_was_sent(server: Lab) -> None:
     tell(server, "m")
     assert outbox.deliver(server.ctx, NOON, Scripted(lambda: Accepted({"b@x.test": "550 gone"}, {}))) == 1
-    [channel] = outbox.history(server.ctx, Page())["messages"][0]["channels"]
-    assert (channel["outcome"], channel["detail"]) == ("sent", "b@x.test: 550 gone")
+    [channel] = outbox.history(server.ctx, Page()).messages[0].channels
+    assert (channel.outcome, channel.detail) == ("sent", "b@x.test: 550 gone")
 
 
 @pytest.mark.parametrize(
@@ -185,9 +186,9 @@ def test_the_history_tells_25_messages_at_once_the_newest_first(server: Lab) -> 
     for number in range(26):
         tell(server, f"m{number:02}", at=NOON + number)
     found = outbox.history(server.ctx, Page())
-    assert [one["id"] for one in found["messages"]] == [f"m{number:02}" for number in range(25, 0, -1)]
-    assert found["found"] == 26
-    assert [one["id"] for one in outbox.history(server.ctx, Page(number=2, size=20))["messages"]] == [
+    assert [one.id for one in found.messages] == [f"m{number:02}" for number in range(25, 0, -1)]
+    assert found.found == 26
+    assert [one.id for one in outbox.history(server.ctx, Page(number=2, size=20)).messages] == [
         f"m{number:02}" for number in range(5, -1, -1)
     ]
 
@@ -196,9 +197,7 @@ def test_a_test_mail_says_whom_it_reached(server: Lab, monkeypatch: pytest.Monke
     settings = alertsettings.settings_for_test(server.ctx, None)
     way = Scripted(lambda: Accepted({"a@x.test": "550 gone"}, {}))
     monkeypatch.setattr(outbox, "MailSender", lambda: way)
-    assert outbox.send_test(server.ctx, settings, NOON) == {
-        "sentTo": ["b@x.test"], "refused": {"a@x.test": "550 gone"},
-    }  # fmt: skip
+    assert outbox.send_test(server.ctx, settings, NOON) == MailTest(["b@x.test"], {"a@x.test": "550 gone"})
     way.answer = lambda: Accepted({"a@x.test": "550 gone"}, {"b@x.test": "451 later"})
     with pytest.raises(MailError, match=r"a@x\.test: 550 gone; b@x\.test: 451 later"):
         outbox.send_test(server.ctx, settings, NOON)
@@ -214,10 +213,10 @@ def test_a_webhook_takes_a_message_by_any_status_of_success(server: Lab, status:
         hooks.status = status
         made = alertsettings.add_webhook(server.ctx, "chat", hooks.url, "test", NOON)
         if sentence is None:
-            outbox.test_webhook(server.ctx, made["id"], NOON)
+            outbox.test_webhook(server.ctx, made.id, NOON)
             return
         with pytest.raises(webhooks.WebhookError, match=sentence):
-            outbox.test_webhook(server.ctx, made["id"], NOON)
+            outbox.test_webhook(server.ctx, made.id, NOON)
 
 
 @pytest.mark.parametrize(

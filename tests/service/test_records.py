@@ -64,9 +64,9 @@ def test_the_log_tells_who_did_what_and_keeps_no_secret(server: Lab) -> None:
     token = accounts.add_token(server.ctx, "nightly", "reader", "Ana", now)
     accounts.add_user(server.ctx, "Bea", "reader", "words of a reader", "Ana", now)
     serverurls.change(server.ctx, ["https://lts.example.com/lts/"], "Bea", now)
-    accounts.remove_token(server.ctx, token["id"], "Ana", now)
+    accounts.remove_token(server.ctx, token.id, "Ana", now)
     found = auditlog.search(server.ctx, Page(), (), 0, LATER)
-    assert [(line["actor"], line["action"], line["subject"]) for line in found["lines"]][:5] == [
+    assert [(line.actor, line.action, line.subject) for line in found.lines][:5] == [
         ("Ana", "token-removed", "nightly"),
         ("Bea", "setting-changed", "serverUrls"),
         ("Ana", "user-added", "Bea"),
@@ -74,7 +74,7 @@ def test_the_log_tells_who_did_what_and_keeps_no_secret(server: Lab) -> None:
         ("Ana", "code-edited", code),
     ]
     text = str(found)
-    for secret in ("s3cret", token["token"], token["token"].split("_", 2)[2], "argon2", "words of a reader"):
+    for secret in ("s3cret", token.token, token.token.split("_", 2)[2], "argon2", "words of a reader"):
         assert secret not in text
     assert "hasPassword" in text
 
@@ -87,8 +87,8 @@ def test_the_log_tells_which_code_was_changed_and_what_it_was_called(server: Lab
         handshakes.edit(server.ctx, "216998-till", {"note": "n"}, "Ana", server.time.now)
         handshakes.remove(server.ctx, "216998-till", "Ana", server.time.now)
     told = [
-        (line["action"], line["detail"]["number"], line["detail"]["organization"], line["detail"].get("formerName"))
-        for line in reversed(auditlog.search(server.ctx, Page("ana"), (), 0, LATER)["lines"])
+        (line.action, line.detail["number"], line.detail["organization"], line.detail.get("formerName"))
+        for line in reversed(auditlog.search(server.ctx, Page("ana"), (), 0, LATER).lines)
     ]
     assert told == [
         line
@@ -112,10 +112,8 @@ def test_the_log_is_searched_filtered_and_cut_by_time(server: Lab) -> None:
     by_action = auditlog.search(server.ctx, Page(), ("code-edited",), 0, LATER)
     by_time = auditlog.search(server.ctx, Page(), (), server.time.now, LATER)
     for found in (by_text, by_action, by_time):
-        assert [line["action"] for line in found["lines"]] == ["code-edited"]
-        assert found["lines"][0]["time"] == iso(server.time.now)
-        assert found["found"] == 1
-    assert "license-imported" in by_text["actions"]
-    assert (
-        len(auditlog.export(server.ctx, "", (), 0, LATER)) == auditlog.search(server.ctx, Page(), (), 0, LATER)["found"]
-    )
+        assert [line.action for line in found.lines] == ["code-edited"]
+        assert found.lines[0].time == iso(server.time.now)
+        assert found.found == 1
+    assert "license-imported" in by_text.actions
+    assert len(auditlog.export(server.ctx, "", (), 0, LATER)) == auditlog.search(server.ctx, Page(), (), 0, LATER).found

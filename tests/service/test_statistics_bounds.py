@@ -202,8 +202,8 @@ def test_the_audit_log_shows_its_newest_lines_first(server: Lab) -> None:
         server.ctx.note_event("test-event", {"number": number})
         server.time.forward(1)
     found = auditlog.search(server.ctx, Page(), ("test-event",), 0, NOON + 1000)
-    assert [line["detail"]["number"] for line in found["lines"]] == list(range(59, 59 - auditlog.SHOWN, -1))
-    assert (found["found"], auditlog.SHOWN) == (60, 50)
+    assert [line.detail["number"] for line in found.lines] == list(range(59, 59 - auditlog.SHOWN, -1))
+    assert (found.found, auditlog.SHOWN) == (60, 50)
     assert len(auditlog.export(server.ctx, "", ("test-event",), NOON + 10, NOON + 20)) == 10
 
 

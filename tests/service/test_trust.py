@@ -45,7 +45,7 @@ def places(tmp_path: Path) -> Places:
 def told(server: Lab) -> int:
     """Lines of the audit log on trusted keys."""
     page = auditlog.search(server.ctx, Page(), ("vendor-trusted",), 0, 1 << 40)
-    return int(page["found"])
+    return int(page.found)
 
 
 def load(server: Lab, stranger: Vendor) -> licenses.Preview:

@@ -77,11 +77,11 @@ def test_what_needs_attention_is_the_story_alone(told: Told) -> None:
 
 
 def test_alerts_were_told_in_their_time_and_none_is_about_the_clock(told: Told) -> None:
-    messages = outbox.history(told.ctx, Page(size=100))["messages"]
-    kinds = Counter(event["kind"] for message in messages for event in message["events"])
+    messages = outbox.history(told.ctx, Page(size=100)).messages
+    kinds = Counter(event.kind for message in messages for event in message.events)
     assert {"quota", "ends", "grace", "forecast", "failures"} <= kinds.keys()
     assert not {"clock-back", "clock-ahead", "labels-changed", "database-restored"} & kinds.keys()
-    days = {message["time"][:10] for message in messages}
+    days = {message.time[:10] for message in messages}
     assert len(days) > 8
 
 

@@ -16,6 +16,7 @@ from lts.protocol import iso
 from lts.rules import meanwhile
 from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
 from lts.rules.catalog import Catalog
+from lts.rules.readmodel import ReadModel
 from lts.rules.text import clean_name, nfc
 from lts.service.access.passwords import hashed, is_dated, matches
 from lts.service.core.context import Context
@@ -29,6 +30,33 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 USER, TOKEN = "user:", "token:"
 MAX_USERS, MAX_USER_NAME = 200, 64
+
+
+class UserLine(ReadModel, frozen=True):
+    """A user, known since a time (RFC 3339)."""
+
+    name: str
+    role: str
+    since: str
+    owner: bool
+
+
+class TokenLine(ReadModel, frozen=True):
+    """An API token, without what would let anybody use it."""
+
+    id: str
+    name: str
+    role: str
+    since: str
+
+
+class MadeToken(ReadModel, frozen=True):
+    """A new API token with its text, which is told this once."""
+
+    id: str
+    name: str
+    role: str
+    token: str
 
 
 def users_of(catalog: Catalog) -> dict[str, Json]:
@@ -128,11 +156,11 @@ def reset(ctx: Context, actor: str, now: int) -> None:
     ctx.store.write(operation)
 
 
-def describe_users(ctx: Context) -> list[Json]:
+def describe_users(ctx: Context) -> list[UserLine]:
     """All users, the owner first."""
     users = users_of(ctx.store.catalog)
     return [
-        {"name": name, "role": user["role"], "since": iso(user["since"]), "owner": name == OWNER}
+        UserLine(name, user["role"], iso(user["since"]), name == OWNER)
         for name, user in sorted(users.items(), key=lambda entry: (entry[0] != OWNER, entry[0]))
     ]
 
@@ -202,22 +230,22 @@ def _no_such_user(name: str) -> AdminError:
     return AdminError("no-such-user", f"There is no user {name!r}.", status=404)
 
 
-def describe_tokens(ctx: Context) -> list[Json]:
-    """All API tokens, without what would let anybody use one."""
+def describe_tokens(ctx: Context) -> list[TokenLine]:
+    """All API tokens, oldest first."""
     tokens = ctx.store.catalog.settings_of(TOKEN)
     return [
-        {"id": key, "name": token["name"], "role": token["role"], "since": iso(token["since"])}
+        TokenLine(key, token["name"], token["role"], iso(token["since"]))
         for key, token in sorted(tokens.items(), key=lambda entry: (entry[1]["since"], entry[0]))
     ]
 
 
-def add_token(ctx: Context, name: str, role: Any, actor: str, now: int) -> Json:
-    """A new API token; its text is given this once. Raises AdminError."""
+def add_token(ctx: Context, name: str, role: Any, actor: str, now: int) -> MadeToken:
+    """A new API token. Raises AdminError."""
     cleaned, role = clean_name(name, "The token's name", 64), _role(role)
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     value = {"name": cleaned, "role": role, "digest": hashlib.sha256(secret.encode()).hexdigest(), "since": now}
     ctx.store.write(lambda tx: tx.emit(records.SettingChange(actor, TOKEN + key, value), now))
-    return {"id": key, "name": cleaned, "role": role, "token": f"lts_{key}_{secret}"}
+    return MadeToken(key, cleaned, role, f"lts_{key}_{secret}")
 
 
 def remove_token(ctx: Context, key: str, actor: str, now: int) -> None:

@@ -6,25 +6,45 @@ from typing import Any
 
 from lts.protocol import iso
 from lts.rules.paging import Page
+from lts.rules.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.store import audit
 from lts.store.audit import AuditFilter, Line
 
-Json = dict[str, Any]
 SHOWN = 50
 MOST_EXPORTED = 100_000
 
 
-def search(ctx: Context, page: Page, actions: tuple[str, ...], since: int, until: int) -> Json:
+class AuditLine(ReadModel, frozen=True):
+    """A line of the audit log (lts.store.audit.Line), its time as RFC 3339."""
+
+    time: str
+    server: str
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    overruled: bool
+
+
+class AuditPage(ReadModel, frozen=True):
+    """A page of the audit log, newest first; `found` counts those of all pages, `actions` are all there are."""
+
+    lines: list[AuditLine]
+    found: int
+    actions: list[str]
+
+
+def search(ctx: Context, page: Page, actions: tuple[str, ...], since: int, until: int) -> AuditPage:
     """A page of lines, newest first, over times [since, until) in UTC seconds."""
     wanted = AuditFilter(page.text, actions, since, until)
     with ctx.store.reader() as db:
         lines = audit.lines(db, wanted, page.offset, page.size or SHOWN)
-        return {
-            "lines": [{**vars(line), "time": iso(line.time)} for line in lines],
-            "found": audit.count(db, wanted),
-            "actions": audit.actions(db),
-        }
+        told = [
+            AuditLine(iso(one.time), one.server, one.actor, one.action, one.subject, one.detail, one.overruled)
+            for one in lines
+        ]
+        return AuditPage(told, audit.count(db, wanted), audit.actions(db))
 
 
 def export(ctx: Context, text: str, actions: tuple[str, ...], since: int, until: int) -> list[Line]:

@@ -12,6 +12,7 @@ from typing import Any
 from lts.errors import AdminError, CannotStore
 from lts.protocol import iso
 from lts.rules.accounts import SEEN_SECONDS, Account, session_ended
+from lts.rules.readmodel import ReadModel
 from lts.service.access import accounts
 from lts.service.core.context import Context
 from lts.store import sessions as stored
@@ -89,21 +90,33 @@ def find(ctx: Context, secret: str, now: int) -> Account | None:
     return Account(session.user, str(users[session.user]["role"]), session.user, session.id)
 
 
-def describe(ctx: Context, account: Account, now: int) -> list[dict[str, Any]]:
+class SessionLine(ReadModel, frozen=True):
+    """A session that holds; times as RFC 3339, `current` that of who asks."""
+
+    id: str
+    user: str
+    since: str
+    last_used: str
+    address: str
+    agent: str
+    current: bool
+
+
+def describe(ctx: Context, account: Account, now: int) -> list[SessionLine]:
     """Sessions that hold: an administrator sees all, others their own."""
     users = accounts.users_of(ctx.store.catalog)
     with ctx.store.reader() as db:
         every = stored.all_sessions(db)
     return [
-        {
-            "id": session.id,
-            "user": session.user,
-            "since": iso(session.begun),
-            "lastUsed": iso(session.seen),
-            "address": session.address,
-            "agent": session.agent,
-            "current": session.id == account.session,
-        }
+        SessionLine(
+            id=session.id,
+            user=session.user,
+            since=iso(session.begun),
+            last_used=iso(session.seen),
+            address=session.address,
+            agent=session.agent,
+            current=session.id == account.session,
+        )
         for session in every
         if _holds(session, users, now) and (account.may_change or session.user == account.name)
     ]
@@ -111,7 +124,7 @@ def describe(ctx: Context, account: Account, now: int) -> list[dict[str, Any]]:
 
 def end(ctx: Context, account: Account, key: str, now: int) -> None:
     """End a session: one's own, or as an administrator anybody's. Raises AdminError when there is none."""
-    if key not in {session["id"] for session in describe(ctx, account, now)}:
+    if key not in {session.id for session in describe(ctx, account, now)}:
         raise AdminError("no-such-session", "There is no such session, or it has ended.", status=404)
     ctx.store.write(lambda tx: stored.remove(tx, key))
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from lts.crypto import b64url, unb64url
 from lts.errors import AdminError
 from lts.rules import meanwhile
@@ -19,6 +21,7 @@ from lts.rules.addresses import MailAddress, read_address, read_addresses
 from lts.rules.alerts import DEFAULT_LEVELS, clean_levels
 from lts.rules.alertwords import BOTH
 from lts.rules.catalog import Catalog
+from lts.rules.readmodel import ReadModel, as_json
 from lts.rules.text import clean_name
 from lts.service.core.context import Context
 from lts.store import records
@@ -64,6 +67,36 @@ class Webhook:
     secret: str
 
 
+class MailDetails(ReadModel, frozen=True):
+    """The mail settings for a form: as they are stored, without the password; receivers in lists of one text each."""
+
+    host: str
+    port: int
+    security: str
+    ca_file: str
+    user: str
+    sender: str = msgspec.field(name="from")
+    to: str
+    cc: str
+    bcc: str
+    language: str
+    has_password: bool
+
+
+class WebhookLine(ReadModel, frozen=True):
+    """A webhook without its secret."""
+
+    id: str
+    name: str
+    url: str
+
+
+class MadeWebhook(WebhookLine, frozen=True):
+    """A new webhook with its secret, which is told this once."""
+
+    secret: str
+
+
 def mail_of(ctx: Context) -> MailSettings | None:
     """The mail settings, None when mail is not set up."""
     stored = ctx.store.catalog.settings.get(MAIL)
@@ -81,12 +114,12 @@ def _read_mail(ctx: Context, stored: Json) -> MailSettings:
     )  # fmt: skip
 
 
-def describe_mail(catalog: Catalog) -> Json | None:
-    """The mail settings for a form: without the password."""
+def describe_mail(catalog: Catalog) -> MailDetails | None:
+    """None when mail is not set up."""
     stored = catalog.settings.get(MAIL)
     if not isinstance(stored, dict):
         return None
-    return {**{name: stored[name] for name in _FIELDS}, "hasPassword": bool(stored.get("password"))}
+    return msgspec.convert({**stored, "hasPassword": bool(stored.get("password"))}, MailDetails)
 
 
 def clean_mail(ctx: Context, given: Json) -> Json:
@@ -164,7 +197,7 @@ def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
     value = None if new is None else clean_mail(ctx, new)
 
     def operation(tx: Transaction) -> None:
-        meanwhile.check(was, {"mail": describe_mail(tx.catalog)}, {})
+        meanwhile.check(was, {"mail": as_json(describe_mail(tx.catalog))}, {})
         tx.emit(records.SettingChange(actor, MAIL, value), now)
 
     ctx.store.write(operation)
@@ -206,13 +239,12 @@ def webhook(ctx: Context, key: str) -> Webhook:
     return found
 
 
-def describe_webhooks(ctx: Context) -> list[Json]:
-    """All webhooks without their secrets."""
-    return [{"id": hook.id, "name": hook.name, "url": hook.url} for hook in webhooks_of(ctx)]
+def describe_webhooks(ctx: Context) -> list[WebhookLine]:
+    return [WebhookLine(hook.id, hook.name, hook.url) for hook in webhooks_of(ctx)]
 
 
-def add_webhook(ctx: Context, name: str, url: object, actor: str, now: int) -> Json:
-    """A new webhook; its secret is given this once. Raises AdminError."""
+def add_webhook(ctx: Context, name: str, url: object, actor: str, now: int) -> MadeWebhook:
+    """A new webhook. Raises AdminError."""
     cleaned, address = clean_name(name, "The webhook's name", 64), clean_webhook_url(url)
     key, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     value = {"name": cleaned, "url": address, "secret": b64url(ctx.vault.seal(secret, _SECRET)), "since": now}
@@ -223,7 +255,7 @@ def add_webhook(ctx: Context, name: str, url: object, actor: str, now: int) -> J
         tx.emit(records.SettingChange(actor, WEBHOOK + key, value), now)
 
     ctx.store.write(operation)
-    return {"id": key, "name": cleaned, "url": address, "secret": secret}
+    return MadeWebhook(key, cleaned, address, secret)
 
 
 def remove_webhook(ctx: Context, key: str, actor: str, now: int) -> None:

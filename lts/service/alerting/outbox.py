@@ -17,6 +17,7 @@ from lts.rules.alertmail import AlertingServer, render, title_of
 from lts.rules.notices import WARNING, Notice
 from lts.rules.paging import Page
 from lts.rules.plural import counted
+from lts.rules.readmodel import ReadModel
 from lts.rules.serverurls import is_local
 from lts.service.alerting import alerts, alertsettings, smtp, webhooks
 from lts.service.alerting.alertsettings import MailSettings
@@ -35,6 +36,52 @@ LATE_SECONDS = 1800
 """How long a message may wait before the portal says so."""
 GIVE_UP_SECONDS = 7 * DAY_SECONDS
 SHOWN = 25
+
+
+class MailTest(ReadModel, frozen=True):
+    """Who was sent a test mail, and who was refused with which words."""
+
+    sent_to: list[str]
+    refused: dict[str, str]
+
+
+class AlertEvent(ReadModel, frozen=True):
+    """What a message told of, with its sentence in both languages."""
+
+    kind: str
+    level: int
+    params: dict[str, Any]
+    text: str
+    text_zh: str
+
+
+class AlertChannel(ReadModel, frozen=True):
+    """What became of a message by mail or a webhook: when it was settled, or how often it was tried, and when next;
+    times as RFC 3339."""
+
+    channel: str
+    name: str | None
+    outcome: str
+    time: str | None
+    detail: str
+    tries: int
+    next: str | None
+
+
+class AlertMessage(ReadModel, frozen=True):
+    """A message that was made."""
+
+    id: str
+    time: str
+    events: list[AlertEvent]
+    channels: list[AlertChannel]
+
+
+class AlertHistory(ReadModel, frozen=True):
+    """A page of messages, newest first; `found` counts those of all pages."""
+
+    messages: list[AlertMessage]
+    found: int
 
 
 class _ChannelGone(DeliveryError):
@@ -139,14 +186,14 @@ def portal_of(ctx: Context) -> str:
     return "" if is_local(url) or not urlsplit(url).hostname else url
 
 
-def send_test(ctx: Context, settings: MailSettings, now: int) -> Json:
+def send_test(ctx: Context, settings: MailSettings, now: int) -> MailTest:
     """A test mail at once. Raises MailError with the server's own words."""
     message = Message(f"test-{now:x}", now, [alerts.test_event(now)], (alerts.MAIL,))
     accepted = _mail(ctx, settings, message, settings.receivers, MailSender())
     refused = {**accepted.refused, **accepted.later}
     if len(refused) == len(settings.receivers):
         raise smtp.MailError("; ".join(f"{address}: {words}" for address, words in refused.items()))
-    return {"sentTo": [one for one in settings.receivers if one not in refused], "refused": refused}
+    return MailTest([one for one in settings.receivers if one not in refused], refused)
 
 
 def test_webhook(ctx: Context, key: str, now: int) -> None:
@@ -171,7 +218,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     return [Notice("alert-undelivered", sentence, WARNING, params)]
 
 
-def history(ctx: Context, page: Page) -> Json:
+def history(ctx: Context, page: Page) -> AlertHistory:
     """What was told, newest first, and what became of it on each channel."""
     names = {alerts.WEBHOOK + hook.id: hook.name for hook in alertsettings.webhooks_of(ctx)}
     with ctx.store.reader() as db:
@@ -180,24 +227,26 @@ def history(ctx: Context, page: Page) -> Json:
         for message in messages:
             outcomes = stored.outcomes(db, message.id)
             tries = {channel: stored.attempt(db, message.id, channel) for channel in message.channels}
-            found.append({
-                "id": message.id,
-                "time": iso(message.time),
-                "events": [{**event, "text": title_of(event, "en"), "textZh": title_of(event, "zh")}
-                           for event in message.events],
-                "channels": [_channel(channel, names, outcomes.get(channel), tries[channel])
-                             for channel in message.channels],
-            })  # fmt: skip
-        return {"messages": found, "found": stored.count(db)}
+            channels = [
+                _channel(channel, names.get(channel), outcomes.get(channel), tries[channel])
+                for channel in message.channels
+            ]
+            events = [_event(event) for event in message.events]
+            found.append(AlertMessage(message.id, iso(message.time), events, channels))
+        return AlertHistory(found, stored.count(db))
+
+
+def _event(event: Json) -> AlertEvent:
+    texts = title_of(event, "en"), title_of(event, "zh")
+    return AlertEvent(event["kind"], event["level"], event["params"], *texts)
 
 
 def _channel(
-    channel: str, names: dict[str, str], outcome: tuple[str, int, str] | None, attempt: Attempt | None
-) -> Json:
-    told: Json = {"channel": channel, "name": names.get(channel), "outcome": "waiting", "time": None, "detail": "",
-                  "tries": 0, "next": None}  # fmt: skip
+    channel: str, name: str | None, outcome: tuple[str, int, str] | None, attempt: Attempt | None
+) -> AlertChannel:
     if outcome is not None:
-        told.update(outcome=outcome[0], time=iso(outcome[1]), detail=outcome[2])
-    elif attempt is not None:
-        told.update(tries=attempt.tries, next=iso(attempt.next), detail=attempt.error)
-    return told
+        what, time, detail = outcome
+        return AlertChannel(channel, name, what, iso(time), detail, 0, None)
+    if attempt is not None:
+        return AlertChannel(channel, name, "waiting", None, attempt.error, attempt.tries, iso(attempt.next))
+    return AlertChannel(channel, name, "waiting", None, "", 0, None)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Response, g, jsonify
+from flask import Response, after_this_request, g
 
 from lts.errors import AdminError
 from lts.rules.accounts import OWNER, Account
 from lts.rules.meanwhile import WAS
 from lts.service.access import accounts, sessions
+from lts.service.access.accounts import MadeToken
 from lts.service.access.sessions import NewSession
 from lts.service.core.context import Context
+from lts.web.admin.answers import EndedSession, Named, Removed, SessionList, SetUpCode, SignedIn, TokenList, UserList
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.admin.signin import SignIn
 
-Json = dict[str, Any]
 OPEN = {"admin.sign_in", "admin.use_link", "admin.set_up", "admin.session"}
 """Calls that need no account."""
 OWN = {"admin.sign_out", "admin.change_password", "admin.end_session"}
@@ -25,14 +24,19 @@ HERE = {"admin.sign_in", "admin.use_link", "admin.sign_out", "admin.end_session"
 """Calls that change nothing that the servers of a pair share."""
 
 
-def _opened(gate: SignIn, begun: NewSession) -> Response:
-    response = jsonify(_session_json(begun.account, sessions.csrf_of(begun.secret)))
-    gate.set_cookies(response, begun)
-    return response
+def _opened(gate: SignIn, begun: NewSession) -> SignedIn:
+    """The answer to who has signed in, with the session's cookies."""
+
+    @after_this_request
+    def keep(response: Response) -> Response:
+        gate.set_cookies(response, begun)
+        return response
+
+    return _signed_in(begun.account, sessions.csrf_of(begun.secret))
 
 
-def _session_json(account: Account, csrf: str | None) -> Json:
-    return {"user": account.name, "role": account.role, "csrf": csrf, "setUpNeeded": False}
+def _signed_in(account: Account, csrf: str | None) -> SignedIn:
+    return SignedIn(account.name, account.role, csrf, set_up_needed=False)
 
 
 def add_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
@@ -42,7 +46,7 @@ def add_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
 
 def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
     @api.post("/setup")
-    def set_up() -> Response:
+    def set_up() -> SignedIn:
         gate.check_origin()
         gate.check_guessing(OWNER)
         body = body_fields(secret_body(), "code", "password")
@@ -51,23 +55,23 @@ def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
         return _opened(gate, gate.open(OWNER))
 
     @api.post("/session")
-    def sign_in() -> Response:
+    def sign_in() -> SignedIn:
         gate.check_origin()
         return _opened(gate, gate.begin(*gate.read_sign_in()))
 
     @api.post("/sign-in-link")
-    def use_link() -> Response:
+    def use_link() -> SignedIn:
         gate.check_origin()
         gate.check_is_here()
         gate.check_guessing(OWNER)
         return _opened(gate, gate.open_link(body_text(body_fields(secret_body(), "code"), "code")))
 
     @api.get("/session")
-    def session() -> Json:
+    def session() -> SignedIn:
         account = gate.who()
         if account is None:
-            return {"user": None, "role": None, "csrf": None, "setUpNeeded": not accounts.is_set_up(ctx.store.catalog)}
-        return _session_json(account, gate.csrf())
+            return SignedIn(None, None, None, not accounts.is_set_up(ctx.store.catalog))
+        return _signed_in(account, gate.csrf())
 
     @api.delete("/session")
     def sign_out() -> Response:
@@ -78,7 +82,7 @@ def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
         return response
 
     @api.post("/password")
-    def change_password() -> Response:
+    def change_password() -> SignedIn:
         gate.check_guessing(g.account.name)
         body = body_fields(secret_body(), "current", "password")
         current, new = body_text(body, "current"), body_text(body, "password")
@@ -87,61 +91,61 @@ def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
         return _opened(gate, gate.open(g.account.name))
 
     @api.get("/sessions")
-    def list_sessions() -> Json:
-        return {"sessions": sessions.describe(ctx, g.account, ctx.clock.now())}
+    def list_sessions() -> SessionList:
+        return SessionList(sessions.describe(ctx, g.account, ctx.clock.now()))
 
     @api.delete("/sessions/<key>")
-    def end_session(key: str) -> Json:
+    def end_session(key: str) -> EndedSession:
         sessions.end(ctx, g.account, key, ctx.clock.now())
-        return {"ended": key}
+        return EndedSession(key)
 
 
 def _user_calls(api: Calls, ctx: Context) -> None:
     @api.get("/users")
-    def list_users() -> Json:
-        return {"users": accounts.describe_users(ctx)}
+    def list_users() -> UserList:
+        return UserList(accounts.describe_users(ctx))
 
     @api.post("/users")
-    def add_user() -> Json:
+    def add_user() -> Named:
         body = body_fields(json_body(), "name", "role", "password")
         name = accounts.add_user(
             ctx, body_text(body, "name"), body.get("role"), body.get("password"), g.actor, ctx.clock.now()
         )
-        return {"name": name}
+        return Named(name)
 
     @api.patch("/users/<name:name>")
-    def edit_user(name: str) -> Json:
+    def edit_user(name: str) -> Named:
         accounts.edit_user(ctx, name, body_fields(json_body(), "role", "password", WAS), g.actor, ctx.clock.now())
-        return {"name": name}
+        return Named(name)
 
     @api.delete("/users/<name:name>")
-    def remove_user(name: str) -> Json:
+    def remove_user(name: str) -> Removed:
         accounts.remove_user(ctx, name, g.actor, ctx.clock.now())
-        return {"removed": name}
+        return Removed(name)
 
     @api.get("/tokens")
-    def list_tokens() -> Json:
-        return {"tokens": accounts.describe_tokens(ctx)}
+    def list_tokens() -> TokenList:
+        return TokenList(accounts.describe_tokens(ctx))
 
     @api.post("/tokens")
-    def add_token() -> Json:
+    def add_token() -> MadeToken:
         body = body_fields(json_body(), "name", "role")
         return accounts.add_token(ctx, body_text(body, "name"), body.get("role"), g.actor, ctx.clock.now())
 
     @api.delete("/tokens/<key>")
-    def remove_token(key: str) -> Json:
+    def remove_token(key: str) -> Removed:
         accounts.remove_token(ctx, key, g.actor, ctx.clock.now())
-        return {"removed": key}
+        return Removed(key)
 
     @api.post("/password/reset")
-    def reset_password() -> Json:
+    def reset_password() -> SetUpCode:
         if not g.actor.startswith("cli:"):
             raise AdminError("not-allowed", "Run `lts password reset` on the server's machine.", status=403)
         accounts.reset(ctx, g.actor, ctx.clock.now())
-        return {"setupCode": sessions.setup_code(ctx), "url": ctx.running.public_url}
+        return SetUpCode(sessions.setup_code(ctx), ctx.running.public_url)
 
     @api.get("/setup-code")
-    def show_setup_code() -> Json:
+    def show_setup_code() -> SetUpCode:
         if not g.actor.startswith("cli:"):
             raise AdminError("not-allowed", "Run `lts setup-code` on the server's machine.", status=403)
-        return {"setupCode": sessions.setup_code(ctx), "url": ctx.running.public_url}
+        return SetUpCode(sessions.setup_code(ctx), ctx.running.public_url)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any
 
 from flask import Response, g
 
 from lts.rules.calendar import calendar
 from lts.rules.meanwhile import WAS
 from lts.service.alerting import alertsettings, outbox
+from lts.service.alerting.alertsettings import MadeWebhook
+from lts.service.alerting.outbox import AlertHistory, MailTest
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts
+from lts.web.admin.answers import AlertLevels, AlertSettings, CalendarAddress, MailAnswer, Removed, ToldWebhook
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, body_yes, json_body
 from lts.web.admin.listing import asked_page
-
-Json = dict[str, Any]
 
 
 def add_calls(api: Calls, ctx: Context) -> None:
@@ -25,61 +25,60 @@ def add_calls(api: Calls, ctx: Context) -> None:
     _webhook_calls(api, ctx)
 
     @api.get("/alerts")
-    def alerts() -> Json:
-        return {
-            "mail": alertsettings.describe_mail(ctx.store.catalog),
-            "levels": alertsettings.levels_of(ctx.store.catalog),
-            "webhooks": alertsettings.describe_webhooks(ctx),
-        }
+    def alerts() -> AlertSettings:
+        catalog = ctx.store.catalog
+        mail, levels = alertsettings.describe_mail(catalog), alertsettings.levels_of(catalog)
+        return AlertSettings(mail, levels, alertsettings.describe_webhooks(ctx))
 
     @api.get("/alerts/history")
-    def alert_history() -> Json:
+    def alert_history() -> AlertHistory:
         return outbox.history(ctx, asked_page())
 
     @api.put("/alerts/levels")
-    def set_levels() -> Json:
+    def set_levels() -> AlertLevels:
         body = body_fields(json_body(), "levels", WAS)
         alertsettings.change_levels(ctx, body.get("levels"), g.actor, ctx.clock.now(), body.get(WAS))
-        return {"levels": alertsettings.levels_of(ctx.store.catalog)}
+        return AlertLevels(alertsettings.levels_of(ctx.store.catalog))
 
     @api.post("/alerts/calendar")
-    def calendar_address() -> Json:
+    def calendar_address() -> CalendarAddress:
         renew = body_yes(body_fields(json_body(), "renew"), "renew")
-        return {"path": f"calendar/{alertsettings.calendar_key(ctx, g.actor, ctx.clock.now(), renew=renew)}.ics"}
+        key = alertsettings.calendar_key(ctx, g.actor, ctx.clock.now(), renew=renew)
+        return CalendarAddress(f"calendar/{key}.ics")
 
 
 def _mail_calls(api: Calls, ctx: Context) -> None:
     @api.put("/alerts/mail")
-    def set_mail() -> Json:
+    def set_mail() -> MailAnswer:
         alertsettings.change_mail(ctx, json_body(), g.actor, ctx.clock.now())
-        return {"mail": alertsettings.describe_mail(ctx.store.catalog)}
+        return MailAnswer(alertsettings.describe_mail(ctx.store.catalog))
 
     @api.delete("/alerts/mail")
-    def remove_mail() -> Json:
+    def remove_mail() -> MailAnswer:
         alertsettings.change_mail(ctx, None, g.actor, ctx.clock.now())
-        return {"mail": None}
+        return MailAnswer(None)
 
     @api.post("/alerts/test")
-    def test_mail() -> Json:
+    def test_mail() -> MailTest:
         settings = alertsettings.settings_for_test(ctx, json_body() or None)
         return outbox.send_test(ctx, settings, ctx.clock.now())
 
 
 def _webhook_calls(api: Calls, ctx: Context) -> None:
     @api.post("/alerts/webhooks")
-    def add_webhook() -> Json:
+    def add_webhook() -> MadeWebhook:
         body = body_fields(json_body(), "name", "url")
         return alertsettings.add_webhook(ctx, body_text(body, "name"), body.get("url"), g.actor, ctx.clock.now())
 
     @api.delete("/alerts/webhooks/<key>")
-    def remove_webhook(key: str) -> Json:
+    def remove_webhook(key: str) -> Removed:
         alertsettings.remove_webhook(ctx, key, g.actor, ctx.clock.now())
-        return {"removed": key}
+        return Removed(key)
 
     @api.post("/alerts/webhooks/<key>/test")
-    def test_webhook(key: str) -> Json:
+    def test_webhook(key: str) -> ToldWebhook:
         outbox.test_webhook(ctx, key, ctx.clock.now())
-        return {"told": key}
+        return ToldWebhook(key)
 
 
 def calendar_of(ctx: Context, key: str) -> Response | None:

@@ -9,6 +9,9 @@ from typing import Any
 from lts.rules.itemstatus import ItemStatus
 from lts.rules.notices import Notice
 from lts.rules.readmodel import ReadModel
+from lts.service.access.accounts import TokenLine, UserLine
+from lts.service.access.sessions import SessionLine
+from lts.service.alerting.alertsettings import MailDetails, WebhookLine
 from lts.service.licensing.codedetails import CodeDetails, LinkedItem, ValidationLists
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Preview
@@ -177,3 +180,87 @@ class RefusedPage(ReadModel, frozen=True):
 
     refused: list[RefusedAnswer]
     found: int
+
+
+class SignedIn(ReadModel, frozen=True):
+    """Who is signed in, None when nobody is; `csrf` is what a page of the session sends back to change something."""
+
+    user: str | None
+    role: str | None
+    csrf: str | None
+    set_up_needed: bool
+
+
+class SetUpCode(ReadModel, frozen=True):
+    """The one-time code of the first visit, None once a password is set, and the portal's URL."""
+
+    setup_code: str | None
+    url: str
+
+
+class SessionList(ReadModel, frozen=True):
+    """Sessions: all for an administrator, their own for others."""
+
+    sessions: list[SessionLine]
+
+
+class EndedSession(ReadModel, frozen=True):
+    """The id of a session that has ended."""
+
+    ended: str
+
+
+class UserList(ReadModel, frozen=True):
+    """Users, the owner first."""
+
+    users: list[UserLine]
+
+
+class TokenList(ReadModel, frozen=True):
+    """API tokens, oldest first."""
+
+    tokens: list[TokenLine]
+
+
+class Named(ReadModel, frozen=True):
+    """The name of a user that was added or changed."""
+
+    name: str
+
+
+class Removed(ReadModel, frozen=True):
+    """The name or id of what is no more."""
+
+    removed: str
+
+
+class AlertSettings(ReadModel, frozen=True):
+    """Who is told of alerts, and at which percentages by what is watched."""
+
+    mail: MailDetails | None
+    levels: Mapping[str, tuple[int, ...]]
+    webhooks: list[WebhookLine]
+
+
+class AlertLevels(ReadModel, frozen=True):
+    """Percentages by what is watched."""
+
+    levels: Mapping[str, tuple[int, ...]]
+
+
+class MailAnswer(ReadModel, frozen=True):
+    """The mail settings, None when mail is off."""
+
+    mail: MailDetails | None
+
+
+class ToldWebhook(ReadModel, frozen=True):
+    """The id of a webhook that took a test message."""
+
+    told: str
+
+
+class CalendarAddress(ReadModel, frozen=True):
+    """Where the calendar is, below the portal's URL."""
+
+    path: str

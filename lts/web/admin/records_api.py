@@ -15,6 +15,7 @@ from lts.rules.authorize import Request
 from lts.rules.paging import page_of
 from lts.rules.spreadsheet import csv_text
 from lts.service.access import auditlog
+from lts.service.access.auditlog import AuditPage
 from lts.service.core.context import Context
 from lts.service.core.refusals import RefusedRequest
 from lts.service.metering import clones, explain, release
@@ -38,7 +39,7 @@ def add_calls(api: Calls, ctx: Context) -> None:
     _why_calls(api, ctx)
 
     @api.get("/audit")
-    def audit() -> Json | Response:
+    def audit() -> AuditPage | Response:
         page = asked_page()
         actions = tuple(request.args.getlist("action"))
         since, until = _day("from", 0), _day("to", FOR_EVER - DAY_SECONDS) + DAY_SECONDS
