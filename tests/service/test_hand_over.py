@@ -86,8 +86,8 @@ def test_a_main_that_is_stopped_in_order_hands_over_without_a_gap_and_takes_it_b
     assert duet.main.stop()
     assert duet.standby.answers(), "at once: no time has passed"
     assert duet.standby.server.report(lease, {"QR": 5}).results[0].status == "counted"
-    history = pairstatus.describe(duet.standby.node)["history"]
-    assert pair.HAND_OVER in [line["event"] for line in history]
+    history = pairstatus.describe(duet.standby.node).history
+    assert pair.HAND_OVER in [line.event for line in history]
     settled(duet, 5)
 
 

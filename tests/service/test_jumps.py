@@ -135,8 +135,9 @@ def test_a_clock_set_back_does_not_lengthen_the_mains_word(duet: Duet, days: int
     assert acting.ctx.clock.item_time(acting.time.now) < acting.time.now + days * DAY_SECONDS
     assert acting.ctx.delegation() is None
     assert refused(acting.authorize) == 113
-    told = pairstatus.describe(duet.standby.node)["delegation"]
-    assert told["secondsLeft"] == 0
+    told = pairstatus.describe(duet.standby.node).delegation
+    assert told is not None
+    assert told.seconds_left == 0
 
 
 def test_a_highest_time_taken_back_gives_the_mains_word_its_time_again(duet: Duet) -> None:

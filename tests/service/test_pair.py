@@ -159,7 +159,7 @@ def test_a_promoted_standby_is_the_main_and_the_old_one_never_serves_again(duet:
     acting = fail_over(duet)
     duet.standby.node.promote()
     acting.authorize(None, DEVICE)
-    assert pairstatus.describe(duet.standby.node)["promoted"]
+    assert pairstatus.describe(duet.standby.node).promoted
     duet.standby.close()
     duet.standby.open()
     duet.run(2)

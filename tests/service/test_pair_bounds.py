@@ -10,6 +10,8 @@ import pytest
 from lts.errors import PeerError
 from lts.rules.notices import ERROR
 from lts.rules.pair import SERVING
+from lts.rules.readmodel import as_json
+from lts.service.core.pairmodels import PairNotice
 from lts.service.core.refusals import RefusedRequest
 from lts.service.licensing import archiving
 from lts.service.pair import follower, meeting, pairstatus, peerclient, peerendpoint, peermessages, standin
@@ -118,7 +120,7 @@ def test_what_answers_in_place_of_the_other_server_is_told() -> None:
 
 
 def told(player: Player, *names: str) -> list[Any]:
-    found = pairstatus.describe(player.node)
+    found = as_json(pairstatus.describe(player.node))
     return [found[name] for name in names]
 
 
@@ -131,12 +133,12 @@ def test_what_a_pair_in_step_tells_of_itself(duet: Duet) -> None:
         assert told(player, "role", "status", "promoted", "takeOverAfterSeconds") == [
             player.name, "serving" if player.name == "main" else "standby", False, 15,
         ]  # fmt: skip
-        other, peer = player.other.node, pairstatus.describe(player.node)["peer"]
-        assert (peer["serverUuid"], peer["role"]) == (other.ctx.identity.uuid, other.role)
-        assert (peer["clockOffsetSeconds"], peer["offeredFingerprint"]) == (0, None)
-        assert peer["fingerprint"] == pairstatus.describe(other)["fingerprint"]
+        other, peer = player.other.node, pairstatus.describe(player.node).peer
+        assert (peer.server_uuid, peer.role) == (other.ctx.identity.uuid, other.role)
+        assert (peer.clock_offset_seconds, peer.offered_fingerprint) == (0, None)
+        assert peer.fingerprint == pairstatus.describe(other).fingerprint
     duet.time.forward(1.26)
-    assert pairstatus.describe(duet.main.node)["peer"]["lastContactSeconds"] == pytest.approx(1.3, abs=0.01)
+    assert pairstatus.describe(duet.main.node).peer.last_contact_seconds == pytest.approx(1.3, abs=0.01)
     assert pairstatus.notices(duet.main.node) == []
 
 
@@ -172,7 +174,7 @@ def test_what_is_wrong_with_a_pair_is_told_first_and_clocks_that_differ_with_wha
     node.contact.fault("peer-roles", "words")
     first = pairstatus.notices(node)[0]
     assert (first.code, first.detail, first.level) == ("peer-roles", "words", ERROR)
-    assert pairstatus.describe(node)["faults"] == [{"code": "peer-roles", "detail": "words"}]
+    assert pairstatus.describe(node).faults == [PairNotice("peer-roles", "words")]
     node.contact.mend("peer-roles")
     node.peer.clock_offset = 0
     node.acknowledgments.fall_out()
@@ -351,7 +353,7 @@ def test_a_standby_needs_no_word_for_licenses_that_are_archived(duet: Duet) -> N
     assert duet.standby.follow()
     assert not standin.is_needed(ctx, held)
     assert standin.notices(ctx, for_good=True) == []
-    assert pairstatus.describe(duet.standby.node)["delegation"] is None
+    assert pairstatus.describe(duet.standby.node).delegation is None
 
 
 def test_an_answer_has_one_hash_of_each_origin(duet: Duet) -> None:

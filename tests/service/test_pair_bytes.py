@@ -13,6 +13,7 @@ import pytest
 from lts.errors import PeerError
 from lts.protocol import slot_of
 from lts.service.core import refusals
+from lts.service.core.pairmodels import PairNotice
 from lts.service.core.refusals import TRIED, Refusals, RefusedRequest
 from lts.service.pair import pairstatus, peermessages
 from lts.service.pair.peerclient import PeerClient
@@ -121,7 +122,7 @@ def test_a_partner_that_cannot_read_the_answers_is_named_after_a_minute(
     duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faults() -> list[str]:
-        return [fault["code"] for fault in pairstatus.describe(duet.main.node)["faults"]]
+        return [fault.code for fault in pairstatus.describe(duet.main.node).faults]
 
     code = duet.main.server.load(item())
     duet.run(100)
@@ -150,8 +151,8 @@ def test_a_partner_that_cannot_read_the_answers_is_named_after_a_minute(
 def test_a_partner_that_is_gone_takes_nothing_and_that_is_not_its_fault(duet: Duet) -> None:
     duet.standby.close()
     duet.run(100)
-    assert pairstatus.describe(duet.main.node)["faults"] == [
-        {"code": "peer-unreachable", "detail": duet.main.node.peer.faults["peer-unreachable"]}
+    assert pairstatus.describe(duet.main.node).faults == [
+        PairNotice("peer-unreachable", duet.main.node.peer.faults["peer-unreachable"])
     ]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from lts.errors import AdminError
+from lts.service.core.pairmodels import Overshoot
 from lts.service.licensing import handshakes
 from lts.service.maintenance import attention
 from lts.service.metering import release
@@ -32,8 +33,8 @@ def test_both_serving_merge_and_the_overshoot_is_shown(duet: Duet) -> None:
     duet.settle()
     assert picture(main) == picture(standby)
     assert list(counts(main).values()) == [6 + 1 + 2]
-    assert pairstatus.describe(duet.main.node)["overshoot"] == [{"id": 1, "itemId": "seats", "seats": 2}]
-    assert pairstatus.describe(duet.main.node)["merged"]
+    assert pairstatus.describe(duet.main.node).overshoot == [Overshoot(1, "seats", 2)]
+    assert pairstatus.describe(duet.main.node).merged
     assert refused(main.authorize, None, str(UUID(int=99)), product="seats") == 120
     assert duet.main.faults() == duet.standby.faults() == []
 

@@ -54,7 +54,7 @@ def go_on(duet: Duet, third: Player, seconds: float) -> None:
 
 
 def told(player: Player) -> set[str]:
-    faults = {fault["code"] for fault in pairstatus.describe(player.node)["faults"]}
+    faults = {fault.code for fault in pairstatus.describe(player.node).faults}
     assert faults <= {notice.code for notice in attention.troubles(player.server.ctx)}
     return faults
 

@@ -116,7 +116,7 @@ def test_a_changed_key_stops_the_pair_until_it_is_approved(duet: Duet) -> None:
     assert duet.main.answers()
     assert not duet.standby.answers()
     new = fingerprint(duet.standby.server.ctx.identity.key.kid)
-    assert pairstatus.describe(duet.main.node)["peer"]["offeredFingerprint"] == new
+    assert pairstatus.describe(duet.main.node).peer.offered_fingerprint == new
     with pytest.raises(AdminError, match=rf"another fingerprint, {new}; compare"):
         duet.main.node.approve("AAAA")
     for player in duet.players:  # whose own key the other one refuses: it is approved there

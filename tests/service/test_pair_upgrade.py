@@ -89,7 +89,7 @@ def test_the_two_follow_each_other_and_say_who_is_to_be_upgraded(duet: Duet, old
     lease = duet.main.server.authorize(None, DEVICE).lease
     assert duet.main.server.report(lease, {"QR": 3}).durable == ("both" if old == "main" else "local")
     assert "pair-older" in told(player.other)
-    assert "pair-older" in {notice["code"] for notice in pairstatus.describe(player.other.node)["notices"]}
+    assert "pair-older" in {notice.code for notice in pairstatus.describe(player.other.node).notices}
     [words] = [one.detail for one in attention.troubles(player.other.server.ctx) if one.code == "pair-older"]
     assert words.count(f"({__version__})") == 1, "of builds of one version, neither is named as older than itself"
     assert not {code for code in told(player.other) if code.startswith("peer-")}

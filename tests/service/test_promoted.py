@@ -19,10 +19,12 @@ from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.catalog import ACTIVE
+from lts.rules.readmodel import as_json
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
 from lts.service.core import pinned
 from lts.service.core.clock import Clock
+from lts.service.core.pairmodels import PairNotice
 from lts.service.core.pinned import PinnedFile
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
@@ -111,7 +113,7 @@ def comes_into_step(duet: Duet) -> bool:
 
 def shown(player: Player, capsys: pytest.CaptureFixture[str]) -> str:
     """What `lts pair` prints of it."""
-    print_pair({**pairstatus.describe(player.node), "running": True})
+    print_pair({**as_json(pairstatus.describe(player.node)), "running": True})
     return capsys.readouterr().out
 
 
@@ -126,8 +128,8 @@ def test_lts_pair_says_all_that_lts_status_says_of_the_pair(duet: Duet, capsys: 
     said = shown(duet.standby, capsys)
     assert [notice.detail for notice in notices if f"! {notice.detail}\n" not in said] == []
     described = pairstatus.describe(duet.standby.node)
-    both = [*described["faults"], *described["notices"]]
-    assert both == [{"code": notice.code, "detail": notice.detail} for notice in notices]
+    both = [*described.faults, *described.notices]
+    assert both == [PairNotice(notice.code, notice.detail) for notice in notices]
 
 
 @pytest.mark.parametrize("url", [URLS["main"], ANOTHER])
@@ -143,7 +145,7 @@ def test_a_new_standby_joins_at_the_old_address_and_at_another(
     restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
     assert comes_into_step(duet)
     assert not {code for code in told(duet.standby) if code.startswith(("peer-", "pair-no"))}
-    assert not pairstatus.describe(duet.standby.node)["promoted"]
+    assert not pairstatus.describe(duet.standby.node).promoted
     assert duet.standby.server.report(lease, {"QR": 5}).durable == "both"
     assert duet.main.faults() == duet.standby.faults() == []
 
@@ -262,7 +264,7 @@ def test_the_old_main_that_comes_back_serves_nobody_and_both_say_why(
     duet.run(40)
     assert not duet.main.answers()
     assert "peer-promoted" in told(duet.main), "after a restart too"
-    assert [fault["code"] for fault in pairstatus.describe(duet.main.node)["faults"]] == ["peer-promoted"]
+    assert [fault.code for fault in pairstatus.describe(duet.main.node).faults] == ["peer-promoted"]
 
 
 def test_a_pair_file_of_before_that_kept_the_old_mains_key_is_read_as_it_was_meant(
@@ -299,7 +301,7 @@ def test_the_word_of_the_old_main_is_told_until_a_license_is_bound_to_this_serve
         return int(found[0].params["hours"]) if found else None
 
     def counted_down() -> bool:
-        return len(servers) > 1 and pairstatus.describe(duet.standby.node)["delegation"] is not None
+        return len(servers) > 1 and pairstatus.describe(duet.standby.node).delegation is not None
 
     assert hours() == 7 * 24
     duet.forward(DAY_SECONDS)
@@ -316,7 +318,7 @@ def test_the_new_standby_of_a_promoted_server_names_that_one_for_the_vendor_and_
     duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = duet.main.server.ctx.identity.uuid
-    assert pairstatus.describe(duet.standby.node)["delegation"]
+    assert pairstatus.describe(duet.standby.node).delegation
     promote(duet)
     new_machine(duet.main)
     restart(duet.standby, "self", URLS["main"], monkeypatch=monkeypatch)
@@ -328,7 +330,7 @@ def test_the_new_standby_of_a_promoted_server_names_that_one_for_the_vendor_and_
     assert reason == (
         f"The license is bound to {old}, the main is {main.identity.uuid}; ask the vendor to activate it for the main."
     )
-    assert pairstatus.describe(duet.main.node)["delegation"] is None
+    assert pairstatus.describe(duet.main.node).delegation is None
     duet.standby.close()
     duet.run(20)
     duet.main.node.promote()

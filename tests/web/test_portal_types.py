@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lts.rules.readmodel import as_json
 from lts.service.pair import pairstatus as pair_report
 from lts.web.static_files import FOLDER
 from tests.support.duet import Duet
@@ -61,7 +62,7 @@ def pair(folder: Path) -> Iterator[dict[str, Any]]:
     duet = Duet(folder)
     duet.settle()
     try:
-        yield pair_report.describe(duet.main.node)
+        yield as_json(pair_report.describe(duet.main.node))
     finally:
         duet.close()
 

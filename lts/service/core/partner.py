@@ -6,9 +6,10 @@ lts.service.pair.node answers for a server of a pair, lts.service.pair.alone for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from lts.rules.notices import Notice
+from lts.service.core.pairmodels import PairStatus
 
 AnswerPeer = Callable[[str, Mapping[str, str], bytes], tuple[int, dict[str, str], bytes]]
 """Takes path, headers and body of a call of the other server, and gives status, headers and body of the answer."""
@@ -93,7 +94,7 @@ class Partner(Protocol):
         """What `lts status` and the portal's home page say of the pair."""
         ...
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> PairStatus | None:
         """What administrators are shown of the pair, None without one."""
         ...
 

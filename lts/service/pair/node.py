@@ -12,11 +12,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from lts.rules.notices import Notice
 from lts.rules.pair import MAIN, REFUSING, STARTING
 from lts.service.core.context import Context
+from lts.service.core.pairmodels import PairStatus
 from lts.service.core.partner import AnswerPeer
 from lts.service.core.pinned import PinnedFile
 from lts.service.folder.datafolder import archives_folder
@@ -129,7 +129,7 @@ class Node:
     def notices(self) -> list[Notice]:
         return pairstatus.notices(self)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> PairStatus:
         return pairstatus.describe(self)
 
     def check_paired(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lts.crypto import PublicKey
 from lts.protocol import iso
@@ -11,6 +11,7 @@ from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL, SERVING
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
+from lts.service.core.pairmodels import DelegationStatus, Overshoot, PairEvent, PairNotice, PairStatus, PeerStatus
 from lts.service.pair import standin
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import serials
@@ -19,45 +20,52 @@ from lts.store import audit, pair, seats
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
 
-Json = dict[str, Any]
 HISTORY = 200
 STUCK_SECONDS = 60.0
 _EVENTS = ("pair-lost", "pair-found", "pair-merged", "pair-key-approved", "pair-promoted")
 REASONS = ("start", "take-over", HAND_OVER, CANNOT_STORE, "hand-back", "alone", "promoted", "merge")
 _HISTORY = (*_EVENTS, *(f"serves-{reason}" for reason in REASONS))
+_DETAILS = ("epoch", "main", "url", "changes")
+"""What the audit log may have of an event, as in PairEvent."""
 
 
-def describe(node: Node) -> Json:
-    """Everything about the pair; times as RFC 3339, ages in seconds."""
-    peer, pinned, ctx = node.peer, node.pinned.now, node.ctx
-    elapsed = node.elapsed()
-    return {
-        "role": node.role,
-        "promoted": node.membership.promoted,
-        "status": ctx.running.status,
-        "epoch": pair.highest_epoch(ctx.store.epochs),
-        "fingerprint": fingerprint(ctx.identity.key.kid),
-        "inStep": _in_step(node),
-        "lagChanges": _lag(node),
-        "lagSeconds": _lag_seconds(node),
-        "takeOverAfterSeconds": int(node.limit),
-        "peer": {
-            "url": node.url,
-            "serverUuid": pinned.uuid,
-            "fingerprint": _fingerprint(pinned.key),
-            "offeredFingerprint": _fingerprint(pinned.offered),
-            "role": peer.who.role if peer.who else None,
-            "version": peer.who.version if peer.who else None,
-            "status": peer.state.status if peer.state else None,
-            "lastContactSeconds": round(elapsed - peer.word, 1) if peer.met else None,
-            "clockOffsetSeconds": peer.clock_offset if peer.met else None,
-        },
-        "delegation": _delegation(node),
-        "faults": [{"code": code, "detail": detail} for code, detail in _faults(node).items()],
-        "notices": [{"code": notice.code, "detail": notice.detail} for notice in _notices(node)],
-        "overshoot": _overshoot(ctx),
-        **_history(node),
-    }
+def describe(node: Node) -> PairStatus:
+    ctx = node.ctx
+    history, merged, overruled = _history(node)
+    return PairStatus(
+        role=node.role,
+        promoted=node.membership.promoted,
+        status=ctx.running.status,
+        epoch=pair.highest_epoch(ctx.store.epochs),
+        fingerprint=fingerprint(ctx.identity.key.kid),
+        in_step=_in_step(node),
+        lag_changes=_lag(node),
+        lag_seconds=_lag_seconds(node),
+        take_over_after_seconds=int(node.limit),
+        peer=_peer(node),
+        delegation=_delegation(node),
+        faults=[PairNotice(code, detail) for code, detail in _faults(node).items()],
+        notices=[PairNotice(notice.code, notice.detail) for notice in _notices(node)],
+        overshoot=_overshoot(ctx),
+        history=history,
+        merged=merged,
+        overruled=overruled,
+    )
+
+
+def _peer(node: Node) -> PeerStatus:
+    peer, pinned = node.peer, node.pinned.now
+    return PeerStatus(
+        url=node.url,
+        server_uuid=pinned.uuid,
+        fingerprint=_fingerprint(pinned.key),
+        offered_fingerprint=_fingerprint(pinned.offered),
+        role=peer.who.role if peer.who else None,
+        version=peer.who.version if peer.who else None,
+        status=peer.state.status if peer.state else None,
+        last_contact_seconds=round(node.elapsed() - peer.word, 1) if peer.met else None,
+        clock_offset_seconds=peer.clock_offset if peer.met else None,
+    )
 
 
 def notices(node: Node) -> list[Notice]:
@@ -167,17 +175,16 @@ def _lag_seconds(node: Node) -> float | None:
     return round(node.elapsed() - (node.peer.in_step_at or node.peer.word), 1)
 
 
-def _delegation(node: Node) -> Json | None:
+def _delegation(node: Node) -> DelegationStatus | None:
     held = node.pinned.now.delegation
     if held is None or not standin.is_needed(node.ctx, held):
         return None
     clock = node.ctx.clock
     now = clock.least_time(clock.now())
-    return {"mainUuid": held.main_uuid, "until": iso(held.until), "secondsLeft": max(0, held.until - now)}
+    return DelegationStatus(held.main_uuid, iso(held.until), max(0, held.until - now))
 
 
-def _overshoot(ctx: Context) -> list[Json]:
-    """Items with more live seats than quota and grace: both servers served for a while."""
+def _overshoot(ctx: Context) -> list[Overshoot]:
     found = []
     now = ctx.clock.now()
     with ctx.store.snapshot() as view:
@@ -185,17 +192,19 @@ def _overshoot(ctx: Context) -> list[Json]:
             if entry.terms.charge_way in SEAT_WAYS:
                 excess = seats.live(view, key, 0, now) - entry.terms.quota - grace_units(entry.terms)
                 if excess > 0:
-                    found.append({"id": key, "itemId": entry.terms.item_id, "seats": excess})
+                    found.append(Overshoot(key, entry.terms.item_id, excess))
     return found
 
 
-def _history(node: Node) -> Json:
+def _history(node: Node) -> tuple[list[PairEvent], list[PairEvent], int]:
+    """(what happened to the pair, newest first; what was merged; what was overruled)."""
     with node.ctx.store.reader() as db:
         lines = audit.lines(db, audit.AuditFilter(actions=_HISTORY), 0, HISTORY)
         lost = pair.overruled(db)
-    history: list[Json] = []
-    merged: list[Json] = []
+    history: list[PairEvent] = []
+    merged: list[PairEvent] = []
     for line in lines:
-        told = {"time": iso(line.time), "serverUuid": line.server, "event": line.action.removeprefix("serves-")}
-        (merged if line.action == "pair-merged" else history).append({**told, **line.detail})
-    return {"history": history, "merged": merged, "overruled": lost}
+        details = (line.detail.get(name) for name in _DETAILS)
+        told = PairEvent(iso(line.time), line.server, line.action.removeprefix("serves-"), *details)
+        (merged if line.action == "pair-merged" else history).append(told)
+    return history, merged, lost

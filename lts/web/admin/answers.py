@@ -3,7 +3,7 @@ rest of each answer is what a service returns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lts.rules.itemstatus import ItemStatus
@@ -12,10 +12,12 @@ from lts.rules.readmodel import ReadModel
 from lts.service.access.accounts import TokenLine, UserLine
 from lts.service.access.sessions import SessionLine
 from lts.service.alerting.alertsettings import MailDetails, WebhookLine
+from lts.service.core.pairmodels import PairStatus
 from lts.service.licensing.codedetails import CodeDetails, LinkedItem, ValidationLists
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Preview
 from lts.service.metering.explain import CapStatus
+from lts.service.statistics.usage import Overview
 
 
 class ItemPage(ReadModel, frozen=True):
@@ -264,3 +266,57 @@ class CalendarAddress(ReadModel, frozen=True):
     """Where the calendar is, below the portal's URL."""
 
     path: str
+
+
+class ClockStatus(ReadModel, frozen=True):
+    """The highest time that was seen, and whether the clock went far ahead and is not believed yet."""
+
+    highest: str
+    unconfirmed: bool
+
+
+class ServerStatus(ReadModel, frozen=True):
+    """Who this server is and where it stands; `pair` is None of a single server."""
+
+    status: str
+    version: str
+    role: str
+    pair: PairStatus | None
+    server_uuid: str
+    previous_uuids: Sequence[str]
+    binding: str
+    url: str
+    time: str
+    clock: ClockStatus
+    serial: int
+    items: int
+    handshake_codes: int
+    organizations: list[str]
+
+
+class StatusAnswer(ServerStatus, frozen=True):
+    """With what troubles the server itself."""
+
+    warnings: list[str]
+
+
+class Home(ServerStatus, frozen=True):
+    """With what needs attention, worst first, and the usage of the last days."""
+
+    attention: list[Notice]
+    usage: Overview
+
+
+class WrittenBackup(ReadModel, frozen=True):
+    """A backup that was written: its file and size, and what was found wrong meanwhile."""
+
+    path: str
+    bytes: int
+    faults: list[str]
+
+
+class ClockChange(ReadModel, frozen=True):
+    """The highest time of before and that of now."""
+
+    before: str
+    after: str

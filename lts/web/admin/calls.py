@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app
 
 from lts.rules.readmodel import ReadModel, as_json
 
-View = TypeVar("View", bound=Callable[..., ReadModel | Response | dict[str, Any]])
+View = TypeVar("View", bound=Callable[..., ReadModel | Response])
 
 
 class Calls:

@@ -20,6 +20,7 @@ from lts.service.access.accounts import MadeToken
 from lts.service.access.auditlog import AuditPage
 from lts.service.alerting.alertsettings import SECURITIES, MadeWebhook
 from lts.service.alerting.outbox import AlertHistory, MailTest
+from lts.service.core.pairmodels import PairStatus
 from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.codedetails import CodeDetails
 from lts.service.licensing.codeuse import CodeUse
@@ -33,9 +34,11 @@ from lts.web.admin.answers import (
     AlertLevels,
     AlertSettings,
     CalendarAddress,
+    ClockChange,
     CodePage,
     EditedCode,
     EndedSession,
+    Home,
     ItemPage,
     LicenseKeyAnswer,
     MailAnswer,
@@ -48,11 +51,13 @@ from lts.web.admin.answers import (
     SessionList,
     SetUpCode,
     SignedIn,
+    StatusAnswer,
     TokenList,
     ToldWebhook,
     TrustedKey,
     UsagePage,
     UserList,
+    WrittenBackup,
 )
 
 Json = dict[str, Any]
@@ -96,7 +101,7 @@ _FILE = "text/plain"
 @dataclass(frozen=True)
 class Call:
     """One call; `body` are the fields of a JSON object, of them `needed` must be there, or a file's media type.
-    `answer` is what its view returns."""
+    `answer` is what its view returns, None of a call that is answered by 204, with nothing."""
 
     method: str
     path: str
@@ -104,7 +109,7 @@ class Call:
     query: Json = field(default_factory=dict)
     body: Json | str | None = None
     needed: tuple[str, ...] = ()
-    answer: type[ReadModel] | str = "200"
+    answer: type[ReadModel] | None = None
 
 
 CALLS = (
@@ -113,7 +118,7 @@ CALLS = (
          needed=("user", "password"), answer=SignedIn),
     Call("POST", "/sign-in-link", "Sign in with the one-time code of a link, on the server's own machine alone",
          body={"code": _TEXT}, needed=("code",), answer=SignedIn),
-    Call("DELETE", "/session", "Sign out", answer="204"),
+    Call("DELETE", "/session", "Sign out"),
     Call("POST", "/setup", "Set the password of admin with the one-time set-up code",
          body={"code": _TEXT, "password": _TEXT}, needed=("code", "password"), answer=SignedIn),
     Call("GET", "/setup-code", "The set-up code; for the command line alone", answer=SetUpCode),
@@ -132,8 +137,8 @@ CALLS = (
     Call("POST", "/tokens", "Make an API token; it is answered this once",
          body={"name": _TEXT, "role": _ROLE}, needed=("name", "role"), answer=MadeToken),
     Call("DELETE", "/tokens/{key}", "Remove an API token", answer=Removed),
-    Call("GET", "/home", "Who this server is, what needs attention, the last days' usage"),
-    Call("GET", "/status", "Who this server is and where it stands"),
+    Call("GET", "/home", "Who this server is, what needs attention, the last days' usage", answer=Home),
+    Call("GET", "/status", "Who this server is and where it stands", answer=StatusAnswer),
     Call("GET", "/activation-request", "What the vendor binds licenses to",
          {"format": {"enum": ["json", "file"]}}, answer=ActivationRequest),
     Call("GET", "/licenses/items", "License items; archived ones only where `state` names them",
@@ -206,16 +211,16 @@ CALLS = (
     Call("POST", "/alerts/webhooks/{key}/test", "Tell a webhook a test message", answer=ToldWebhook),
     Call("POST", "/alerts/calendar", "The address of the calendar; `renew` makes another one",
          body={"renew": {"type": "boolean"}}, answer=CalendarAddress),
-    Call("GET", "/pair", "The two servers of a pair"),
+    Call("GET", "/pair", "The two servers of a pair", answer=PairStatus),
     Call("POST", "/pair/approve", "Approve the other server's key",
-         body={"fingerprint": _TEXT}, needed=("fingerprint",)),
-    Call("POST", "/pair/promote", "Let this standby take the main's place for good"),
-    Call("POST", "/backup", "Write a backup into the data folder's `backups`"),
-    Call("POST", "/clock/accept", "Believe a clock that went far ahead"),
-    Call("POST", "/clock/reset", "Take back a wrong highest time"),
+         body={"fingerprint": _TEXT}, needed=("fingerprint",), answer=PairStatus),
+    Call("POST", "/pair/promote", "Let this standby take the main's place for good", answer=PairStatus),
+    Call("POST", "/backup", "Write a backup into the data folder's `backups`", answer=WrittenBackup),
+    Call("POST", "/clock/accept", "Believe a clock that went far ahead", answer=ClockChange),
+    Call("POST", "/clock/reset", "Take back a wrong highest time", answer=ClockChange),
 )  # fmt: skip
 
-ANSWERS = tuple(dict.fromkeys(call.answer for call in CALLS if isinstance(call.answer, type)))
+ANSWERS = tuple(dict.fromkeys(call.answer for call in CALLS if call.answer))
 
 
 def paths() -> Json:
@@ -240,13 +245,9 @@ def query_of(method: str, rule: str) -> Json:
 def _operation(call: Call) -> Json:
     in_path = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
     done: Json = {"description": "Done"}
-    if call.answer != "204":
-        ref = (
-            {"$ref": f"#/components/schemas/{call.answer.__name__}"}
-            if isinstance(call.answer, type)
-            else {"type": "object"}
-        )
-        done["content"] = {"application/json": {"schema": ref}}
+    if call.answer is not None:
+        answer = {"$ref": f"#/components/schemas/{call.answer.__name__}"}
+        done["content"] = {"application/json": {"schema": answer}}
     if "csv" in call.query.get("format", {}).get("enum", ()):
         done["content"]["text/csv"] = {"schema": _TEXT}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -260,7 +261,7 @@ def _operation(call: Call) -> Json:
             *({"name": name, "in": "query", "schema": schema} for name, schema in call.query.items()),
         ],
         "responses": {
-            call.answer if isinstance(call.answer, str) else "200": done,
+            "200" if call.answer else "204": done,
             "default": {"description": "A problem, with its code", "content": problem},
         },
     }

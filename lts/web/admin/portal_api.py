@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, g, request
 from msgspec.structs import astuple, replace
@@ -21,9 +21,9 @@ from lts.rules.catalog import ARCHIVED
 from lts.rules.itemstatus import STATES, ItemStatus
 from lts.rules.meanwhile import WAS
 from lts.rules.paging import page_of
-from lts.rules.readmodel import as_json
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
+from lts.service.core.pairmodels import PairStatus
 from lts.service.core.partner import Partner
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.archiving import LicenseUse
@@ -37,20 +37,25 @@ from lts.service.statistics import forecasts, usage
 from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api
 from lts.web.admin.answers import (
     ActivationRequest,
+    ClockChange,
+    ClockStatus,
     CodePage,
     EditedCode,
+    Home,
     ItemPage,
     LicenseKeyAnswer,
     PreviewAnswer,
     RemovedCode,
+    StatusAnswer,
     TrustedKey,
+    WrittenBackup,
 )
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
 from lts.web.admin.signin import SAFE, SignIn
 
-Json = dict[str, Any]
+Told = TypeVar("Told", StatusAnswer, Home)
 GLANCE_DAYS = 14
 """Days of usage on the home page."""
 
@@ -264,59 +269,54 @@ def _server_url_calls(api: Calls, ctx: Context) -> None:
 
 def _status_calls(api: Calls, ctx: Context) -> None:
     @api.get("/status")
-    def status() -> Json:
-        return {**_status(ctx), "warnings": [notice.detail for notice in attention.troubles(ctx)]}
+    def status() -> StatusAnswer:
+        return _status(ctx, StatusAnswer, [notice.detail for notice in attention.troubles(ctx)])
 
     @api.get("/home")
-    def home() -> Json:
+    def home() -> Home:
         now = ctx.clock.now()
         first = usage.day_text(now // DAY_SECONDS - GLANCE_DAYS + 1)
-        return {
-            **_status(ctx),
-            "attention": [vars(notice) for notice in attention.notices(ctx, now)],
-            "usage": as_json(usage.overview(ctx, now, first=first)),
-        }
+        return _status(ctx, Home, attention.notices(ctx, now), usage.overview(ctx, now, first=first))
 
 
-def _status(ctx: Context) -> Json:
+def _status(ctx: Context, answer: Callable[..., Told], *more: Any) -> Told:
+    """An answer with the status of this server, and `more` of its own."""
     me, partner, catalog = ctx.identity, ctx.running.partner, ctx.store.catalog
-    return {
-        "status": ctx.running.status,
-        "version": __version__,
-        "role": partner.role,
-        "pair": partner.describe(),
-        "serverUuid": me.uuid,
-        "previousUuids": me.previous,
-        "binding": me.binding,
-        "url": ctx.running.public_url,
-        "time": iso(ctx.clock.now()),
-        "clock": {
-            "highest": iso(ctx.clock.state.highest),
-            "unconfirmed": ctx.clock.state.pending is not None,
-        },
-        "serial": ctx.store.serial,
-        "items": sum(item.state != ARCHIVED for item in catalog.items.values()),
-        "handshakeCodes": len(catalog.present),
-        "organizations": list(catalog.vendors),
-    }
+    return answer(
+        ctx.running.status,
+        __version__,
+        partner.role,
+        partner.describe(),
+        me.uuid,
+        me.previous,
+        me.binding,
+        ctx.running.public_url,
+        iso(ctx.clock.now()),
+        ClockStatus(iso(ctx.clock.state.highest), ctx.clock.state.pending is not None),
+        ctx.store.serial,
+        sum(item.state != ARCHIVED for item in catalog.items.values()),
+        len(catalog.present),
+        list(catalog.vendors),
+        *more,
+    )
 
 
 def _upkeep_calls(api: Calls, ctx: Context) -> None:
     @api.post("/backup")
-    def backup() -> Json:
+    def backup() -> WrittenBackup:
         faults: list[str] = []
         path = backups.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now(), ctx.trust, faults.append)
-        return {"path": str(path), "bytes": path.stat().st_size, "faults": faults}
+        return WrittenBackup(str(path), path.stat().st_size, faults)
 
     @api.post("/clock/reset")
-    def reset_clock() -> Json:
+    def reset_clock() -> ClockChange:
         before, after = clock.reset_clock(ctx, g.actor)
-        return {"before": iso(before), "after": iso(after)}
+        return ClockChange(iso(before), iso(after))
 
     @api.post("/clock/accept")
-    def accept_clock() -> Json:
+    def accept_clock() -> ClockChange:
         before, after = clock.accept_clock(ctx, g.actor)
-        return {"before": iso(before), "after": iso(after)}
+        return ClockChange(iso(before), iso(after))
 
 
 def _pair_calls(api: Calls, ctx: Context) -> None:
@@ -324,18 +324,23 @@ def _pair_calls(api: Calls, ctx: Context) -> None:
         ctx.running.partner.check_paired()
         return ctx.running.partner
 
+    def described() -> PairStatus:
+        shown = partner().describe()
+        assert shown is not None  # what is paired has something to show
+        return shown
+
     @api.get("/pair")
-    def pair() -> Json:
-        return partner().describe() or {}
+    def pair() -> PairStatus:
+        return described()
 
     @api.post("/pair/approve")
-    def approve_peer() -> Json:
+    def approve_peer() -> PairStatus:
         partner().approve(body_text(body_fields(json_body(), "fingerprint"), "fingerprint"))
         ctx.note_event("pair-key-approved", {}, g.actor)
-        return partner().describe() or {}
+        return described()
 
     @api.post("/pair/promote")
-    def promote() -> Json:
+    def promote() -> PairStatus:
         partner().promote()
         ctx.note_event("pair-promoted", {}, g.actor)
-        return partner().describe() or {}
+        return described()
