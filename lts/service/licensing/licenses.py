@@ -334,36 +334,16 @@ def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> ItemSt
     item, use = entry.terms, item_use(view, entry, now, item_now)
     using = view.catalog.codes_of_items.get(entry.key, ())
     return ItemStatus(
-        id=entry.key,
-        item_id=item.item_id,
-        license_id=entry.license_id,
-        organization_id=entry.organization_id,
-        description=item.description,
-        product=item.product,
-        product_versions=item.product_versions,
-        editions=item.editions,
-        deployment_types=item.deployment_types,
-        modules=item.modules,
-        domains=item.domains,
-        charge_way=item.charge_way,
-        quota=item.quota,
-        grace=grace_units(item),
-        grace_days=item.grace_days,
-        active_period=item.active_period,
-        max_offline_days=item.max_offline_days,
-        trial=item.trial,
-        used=use.used,
-        overdraft=use.overdraft,
-        overdraft_spent=use.overdraft_spent,
-        starts_at=item.starts_at,
-        expires_at=item.expires_at,
-        days_left=None if item.expires_at is None else days_left(item.expires_at, now),
-        state=_state(entry, item_now),
-        reason=entry.reason,
-        handshake_codes=tuple([code.name for code in using]),
-        codes=tuple([code.key for code in using]),
-        used_up_on=None,
-    )
+        id=entry.key, item_id=item.item_id, license_id=entry.license_id, organization_id=entry.organization_id,
+        description=item.description, product=item.product, product_versions=item.product_versions,
+        editions=item.editions, deployment_types=item.deployment_types, modules=item.modules, domains=item.domains,
+        charge_way=item.charge_way, quota=item.quota, grace=grace_units(item), grace_days=item.grace_days,
+        active_period=item.active_period, max_offline_days=item.max_offline_days, trial=item.trial, used=use.used,
+        overdraft=use.overdraft, overdraft_spent=use.overdraft_spent, starts_at=item.starts_at,
+        expires_at=item.expires_at, days_left=None if item.expires_at is None else days_left(item.expires_at, now),
+        state=_state(entry, item_now), reason=entry.reason, handshake_codes=tuple([code.name for code in using]),
+        codes=tuple([code.key for code in using]), used_up_on=None,
+    )  # fmt: skip
 
 
 def _state(entry: LicenseItem, item_now: int) -> str:

@@ -119,19 +119,12 @@ def _explained(
 ) -> ExplainedItem:
     use, holders = item_use(view, entry, now, item_now), _holders(view, entry, now)
     return ExplainedItem(
-        item_id=entry.terms.item_id,
-        license_id=entry.license_id,
-        code=verdict,
-        detail=verdicts.explain(verdict, None, cap),
-        quota=entry.terms.quota,
-        grace=grace_units(entry.terms),
-        cap=None if cap is None else CapStatus(*cap),
-        used=use.used,
-        overdraft=use.overdraft,
-        overdraft_spent=use.overdraft_spent,
-        holders=holders,
+        item_id=entry.terms.item_id, license_id=entry.license_id, code=verdict,
+        detail=verdicts.explain(verdict, None, cap), quota=entry.terms.quota, grace=grace_units(entry.terms),
+        cap=None if cap is None else CapStatus(*cap), used=use.used, overdraft=use.overdraft,
+        overdraft_spent=use.overdraft_spent, holders=holders,
         next_free=UNSET if holders is None else holders[0].until if holders else None,
-    )
+    )  # fmt: skip
 
 
 def _holders(view: Snapshot, entry: LicenseItem, now: int) -> list[SeatHolder] | None:

@@ -33,39 +33,24 @@ def describe(node: Node) -> PairStatus:
     ctx = node.ctx
     history, merged, overruled = _history(node)
     return PairStatus(
-        role=node.role,
-        promoted=node.membership.promoted,
-        status=ctx.running.status,
-        epoch=pair.highest_epoch(ctx.store.epochs),
-        fingerprint=fingerprint(ctx.identity.key.kid),
-        in_step=_in_step(node),
-        lag_changes=_lag(node),
-        lag_seconds=_lag_seconds(node),
-        take_over_after_seconds=int(node.limit),
-        peer=_peer(node),
-        delegation=_delegation(node),
-        faults=[PairNotice(code, detail) for code, detail in _faults(node).items()],
-        notices=[PairNotice(notice.code, notice.detail) for notice in _notices(node)],
-        overshoot=_overshoot(ctx),
-        history=history,
-        merged=merged,
-        overruled=overruled,
-    )
+        role=node.role, promoted=node.membership.promoted, status=ctx.running.status, epoch=pair.highest_epoch(ctx.store.epochs),
+        fingerprint=fingerprint(ctx.identity.key.kid), in_step=_in_step(node), lag_changes=_lag(node),
+        lag_seconds=_lag_seconds(node), take_over_after_seconds=int(node.limit), peer=_peer(node),
+        delegation=_delegation(node), faults=[PairNotice(code, detail) for code, detail in _faults(node).items()],
+        notices=[PairNotice(notice.code, notice.detail) for notice in _notices(node)], overshoot=_overshoot(ctx),
+        history=history, merged=merged, overruled=overruled,
+    )  # fmt: skip
 
 
 def _peer(node: Node) -> PeerStatus:
     peer, pinned = node.peer, node.pinned.now
     return PeerStatus(
-        url=node.url,
-        server_uuid=pinned.uuid,
-        fingerprint=_fingerprint(pinned.key),
-        offered_fingerprint=_fingerprint(pinned.offered),
-        role=peer.who.role if peer.who else None,
-        version=peer.who.version if peer.who else None,
-        status=peer.state.status if peer.state else None,
+        url=node.url, server_uuid=pinned.uuid, fingerprint=_fingerprint(pinned.key),
+        offered_fingerprint=_fingerprint(pinned.offered), role=peer.who.role if peer.who else None,
+        version=peer.who.version if peer.who else None, status=peer.state.status if peer.state else None,
         last_contact_seconds=round(node.elapsed() - peer.word, 1) if peer.met else None,
         clock_offset_seconds=peer.clock_offset if peer.met else None,
-    )
+    )  # fmt: skip
 
 
 def notices(node: Node) -> list[Notice]:

@@ -270,16 +270,11 @@ def overview(
     today = now // DAY_SECONDS
     sums = {names[key]: units for (_, key), units in sorted(everything.items(), key=lambda e: (-e[1], names[e[0][1]]))}
     return Overview(
-        zone="UTC",
-        today=day_text(today),
-        first_day=None if first_day is None else day_text(first_day),
+        zone="UTC", today=day_text(today), first_day=None if first_day is None else day_text(first_day),
         first=day_text(chosen.first_day if first is not None else min(first_day or today, today)),
         last=day_text(chosen.last_day) if last is not None else max([day_text(today), *(line.day for line in days)]),
-        types=list(sums),
-        all=sums,
-        period=_sum_types(days),
-        days=days,
-    )
+        types=list(sums), all=sums, period=_sum_types(days), days=days,
+    )  # fmt: skip
 
 
 def hours(

@@ -11,7 +11,7 @@ from lts.service.access import accounts, sessions
 from lts.service.access.accounts import MadeToken
 from lts.service.access.sessions import NewSession
 from lts.service.core.context import Context
-from lts.web.admin.answers import EndedSession, Named, Removed, SessionList, SetUpCode, SignedIn, TokenList, UserList
+from lts.web.admin import answers
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.admin.signin import SignIn
@@ -24,7 +24,7 @@ HERE = {"admin.sign_in", "admin.use_link", "admin.sign_out", "admin.end_session"
 """Calls that change nothing that the servers of a pair share."""
 
 
-def _opened(gate: SignIn, begun: NewSession) -> SignedIn:
+def _opened(gate: SignIn, begun: NewSession) -> answers.SignedIn:
     """The answer to who has signed in, with the session's cookies."""
 
     @after_this_request
@@ -35,8 +35,8 @@ def _opened(gate: SignIn, begun: NewSession) -> SignedIn:
     return _signed_in(begun.account, sessions.csrf_of(begun.secret))
 
 
-def _signed_in(account: Account, csrf: str | None) -> SignedIn:
-    return SignedIn(account.name, account.role, csrf, set_up_needed=False)
+def _signed_in(account: Account, csrf: str | None) -> answers.SignedIn:
+    return answers.SignedIn(account.name, account.role, csrf, set_up_needed=False)
 
 
 def add_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
@@ -46,7 +46,7 @@ def add_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
 
 def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
     @api.post("/setup")
-    def set_up() -> SignedIn:
+    def set_up() -> answers.SignedIn:
         gate.check_origin()
         gate.check_guessing(OWNER)
         body = body_fields(secret_body(), "code", "password")
@@ -55,22 +55,22 @@ def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
         return _opened(gate, gate.open(OWNER))
 
     @api.post("/session")
-    def sign_in() -> SignedIn:
+    def sign_in() -> answers.SignedIn:
         gate.check_origin()
         return _opened(gate, gate.begin(*gate.read_sign_in()))
 
     @api.post("/sign-in-link")
-    def use_link() -> SignedIn:
+    def use_link() -> answers.SignedIn:
         gate.check_origin()
         gate.check_is_here()
         gate.check_guessing(OWNER)
         return _opened(gate, gate.open_link(body_text(body_fields(secret_body(), "code"), "code")))
 
     @api.get("/session")
-    def session() -> SignedIn:
+    def session() -> answers.SignedIn:
         account = gate.who()
         if account is None:
-            return SignedIn(None, None, None, not accounts.is_set_up(ctx.store.catalog))
+            return answers.SignedIn(None, None, None, not accounts.is_set_up(ctx.store.catalog))
         return _signed_in(account, gate.csrf())
 
     @api.delete("/session")
@@ -82,7 +82,7 @@ def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
         return response
 
     @api.post("/password")
-    def change_password() -> SignedIn:
+    def change_password() -> answers.SignedIn:
         gate.check_guessing(g.account.name)
         body = body_fields(secret_body(), "current", "password")
         current, new = body_text(body, "current"), body_text(body, "password")
@@ -91,41 +91,41 @@ def _session_calls(api: Calls, ctx: Context, gate: SignIn) -> None:
         return _opened(gate, gate.open(g.account.name))
 
     @api.get("/sessions")
-    def list_sessions() -> SessionList:
-        return SessionList(sessions.describe(ctx, g.account, ctx.clock.now()))
+    def list_sessions() -> answers.SessionList:
+        return answers.SessionList(sessions.describe(ctx, g.account, ctx.clock.now()))
 
     @api.delete("/sessions/<key>")
-    def end_session(key: str) -> EndedSession:
+    def end_session(key: str) -> answers.EndedSession:
         sessions.end(ctx, g.account, key, ctx.clock.now())
-        return EndedSession(key)
+        return answers.EndedSession(key)
 
 
 def _user_calls(api: Calls, ctx: Context) -> None:
     @api.get("/users")
-    def list_users() -> UserList:
-        return UserList(accounts.describe_users(ctx))
+    def list_users() -> answers.UserList:
+        return answers.UserList(accounts.describe_users(ctx))
 
     @api.post("/users")
-    def add_user() -> Named:
+    def add_user() -> answers.Named:
         body = body_fields(json_body(), "name", "role", "password")
         name = accounts.add_user(
             ctx, body_text(body, "name"), body.get("role"), body.get("password"), g.actor, ctx.clock.now()
         )
-        return Named(name)
+        return answers.Named(name)
 
     @api.patch("/users/<name:name>")
-    def edit_user(name: str) -> Named:
+    def edit_user(name: str) -> answers.Named:
         accounts.edit_user(ctx, name, body_fields(json_body(), "role", "password", WAS), g.actor, ctx.clock.now())
-        return Named(name)
+        return answers.Named(name)
 
     @api.delete("/users/<name:name>")
-    def remove_user(name: str) -> Removed:
+    def remove_user(name: str) -> answers.Removed:
         accounts.remove_user(ctx, name, g.actor, ctx.clock.now())
-        return Removed(name)
+        return answers.Removed(name)
 
     @api.get("/tokens")
-    def list_tokens() -> TokenList:
-        return TokenList(accounts.describe_tokens(ctx))
+    def list_tokens() -> answers.TokenList:
+        return answers.TokenList(accounts.describe_tokens(ctx))
 
     @api.post("/tokens")
     def add_token() -> MadeToken:
@@ -133,19 +133,19 @@ def _user_calls(api: Calls, ctx: Context) -> None:
         return accounts.add_token(ctx, body_text(body, "name"), body.get("role"), g.actor, ctx.clock.now())
 
     @api.delete("/tokens/<key>")
-    def remove_token(key: str) -> Removed:
+    def remove_token(key: str) -> answers.Removed:
         accounts.remove_token(ctx, key, g.actor, ctx.clock.now())
-        return Removed(key)
+        return answers.Removed(key)
 
     @api.post("/password/reset")
-    def reset_password() -> SetUpCode:
+    def reset_password() -> answers.SetUpCode:
         if not g.actor.startswith("cli:"):
             raise AdminError("not-allowed", "Run `lts password reset` on the server's machine.", status=403)
         accounts.reset(ctx, g.actor, ctx.clock.now())
-        return SetUpCode(sessions.setup_code(ctx), ctx.running.public_url)
+        return answers.SetUpCode(sessions.setup_code(ctx), ctx.running.public_url)
 
     @api.get("/setup-code")
-    def show_setup_code() -> SetUpCode:
+    def show_setup_code() -> answers.SetUpCode:
         if not g.actor.startswith("cli:"):
             raise AdminError("not-allowed", "Run `lts setup-code` on the server's machine.", status=403)
-        return SetUpCode(sessions.setup_code(ctx), ctx.running.public_url)
+        return answers.SetUpCode(sessions.setup_code(ctx), ctx.running.public_url)

@@ -34,28 +34,13 @@ from lts.service.licensing.licenses import Choice
 from lts.service.licensing.serverurls import ServerUrls
 from lts.service.maintenance import attention, backups, clock
 from lts.service.statistics import forecasts, usage
-from lts.web.admin import account_api, alerts_api, openapi_admin, records_api, statistics_api
-from lts.web.admin.answers import (
-    ActivationRequest,
-    ClockChange,
-    ClockStatus,
-    CodePage,
-    EditedCode,
-    Home,
-    ItemPage,
-    LicenseKeyAnswer,
-    PreviewAnswer,
-    RemovedCode,
-    StatusAnswer,
-    TrustedKey,
-    WrittenBackup,
-)
+from lts.web.admin import account_api, alerts_api, answers, openapi_admin, records_api, statistics_api
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
 from lts.web.admin.signin import SAFE, SignIn
 
-Told = TypeVar("Told", StatusAnswer, Home)
+Told = TypeVar("Told", answers.StatusAnswer, answers.Home)
 GLANCE_DAYS = 14
 """Days of usage on the home page."""
 
@@ -128,7 +113,7 @@ def _choice() -> Choice:
 
 def _license_calls(api: Calls, ctx: Context) -> None:
     @api.get("/licenses/items")
-    def items() -> ItemPage:
+    def items() -> answers.ItemPage:
         states = _states()
         now = ctx.clock.now()
         every = licenses.describe(ctx, now)
@@ -139,17 +124,17 @@ def _license_calls(api: Calls, ctx: Context) -> None:
             replace(item, used_up_on=usage.day_text(last_days[item.id])) if item.id in last_days else item
             for item in shown
         ]
-        return ItemPage(told, found, Counter(item.state for item in every))
+        return answers.ItemPage(told, found, Counter(item.state for item in every))
 
     @api.post("/licenses/preview")
-    def preview() -> PreviewAnswer:
-        return PreviewAnswer.of(licenses.preview(ctx, request.get_data(), _choice(), ctx.clock.now()))
+    def preview() -> answers.PreviewAnswer:
+        return answers.PreviewAnswer.of(licenses.preview(ctx, request.get_data(), _choice(), ctx.clock.now()))
 
     @api.post("/licenses")
-    def import_file() -> PreviewAnswer:
+    def import_file() -> answers.PreviewAnswer:
         confirmed = request.args.get("fingerprint")
         done = licenses.import_license(ctx, request.get_data(), _choice(), g.actor, ctx.clock.now(), confirmed)
-        return PreviewAnswer.of(done)
+        return answers.PreviewAnswer.of(done)
 
     @api.get("/licenses/use")
     def license_use() -> LicenseUse:
@@ -163,17 +148,17 @@ def _license_calls(api: Calls, ctx: Context) -> None:
         return archiving.archive(ctx, body_text(body, "licenseId"), owner, g.actor, ctx.clock.now())
 
     @api.post("/trust")
-    def trust() -> TrustedKey:
+    def trust() -> answers.TrustedKey:
         key = licenses.trust(ctx, request.get_data(), g.actor, ctx.clock.now())
-        return TrustedKey(key.name, key.key.kid, fingerprint(key.key.kid))
+        return answers.TrustedKey(key.name, key.key.kid, fingerprint(key.key.kid))
 
     @api.get("/activation-request")
-    def activation_request() -> ActivationRequest | Response:
+    def activation_request() -> answers.ActivationRequest | Response:
         me = ctx.identity
         text = activation.build(me.uuid, me.key, me.labels, me.binding, ctx.clock.now())
         if request.args.get("format") == "file":
             return download(f"lts-{me.uuid}.json", text.encode("utf-8"), "application/json")
-        return ActivationRequest(text)
+        return answers.ActivationRequest(text)
 
 
 def _states() -> set[str]:
@@ -199,10 +184,10 @@ _ITEM_COLUMNS: dict[str, Callable[[ItemStatus], Any]] = {
 
 def _handshake_calls(api: Calls, ctx: Context) -> None:
     @api.get("/handshakes")
-    def list_codes() -> CodePage:
+    def list_codes() -> answers.CodePage:
         keys = yes("keys") and g.account.may_change
         shown, found = page_of(handshakes.describe(ctx, keys=keys), asked_page(), _text_of_code, _CODE_COLUMNS)
-        return CodePage(shown, found)
+        return answers.CodePage(shown, found)
 
     @api.post("/handshakes")
     def add() -> Saved:
@@ -217,26 +202,28 @@ def _handshake_calls(api: Calls, ctx: Context) -> None:
         return describe_code(handshakes.find(ctx.store.catalog, name, _organization()))
 
     @api.patch("/handshakes/<name:name>")
-    def edit(name: str) -> EditedCode:
+    def edit(name: str) -> answers.EditedCode:
         saved = handshakes.edit(ctx, name, json_body(), g.actor, ctx.clock.now(), _organization())
         code = describe_code(ctx.store.catalog.codes_by_key[saved.key])
-        return EditedCode(saved.name, saved.key, saved.organization_id, saved.notices, code.validation, code.items)
+        return answers.EditedCode(
+            saved.name, saved.key, saved.organization_id, saved.notices, code.validation, code.items
+        )
 
     @api.delete("/handshakes/<name:name>")
-    def remove(name: str) -> RemovedCode:
+    def remove(name: str) -> answers.RemovedCode:
         removed = handshakes.remove(ctx, name, g.actor, ctx.clock.now(), _organization())
-        return RemovedCode(removed.name, removed.key, removed.organization_id)
+        return answers.RemovedCode(removed.name, removed.key, removed.organization_id)
 
     @api.get("/handshake-use/<name:name>")
     def use(name: str) -> CodeUse:
         return codeuse.code_use(ctx, name, ctx.clock.now(), _organization())
 
     @api.get("/license-key/<name:name>")
-    def key(name: str) -> LicenseKeyAnswer:
+    def key(name: str) -> answers.LicenseKeyAnswer:
         if not g.account.may_change:
             raise AdminError("read-only", "License keys may hold a password; an administrator sees them.", status=403)
         text = handshakes.license_key(ctx, name, _organization())
-        return LicenseKeyAnswer(text, serverurls.server_urls(ctx), serverurls.notices(ctx))
+        return answers.LicenseKeyAnswer(text, serverurls.server_urls(ctx), serverurls.notices(ctx))
 
 
 def _organization() -> str | None:
@@ -269,54 +256,44 @@ def _server_url_calls(api: Calls, ctx: Context) -> None:
 
 def _status_calls(api: Calls, ctx: Context) -> None:
     @api.get("/status")
-    def status() -> StatusAnswer:
-        return _status(ctx, StatusAnswer, [notice.detail for notice in attention.troubles(ctx)])
+    def status() -> answers.StatusAnswer:
+        return _status(ctx, answers.StatusAnswer, [notice.detail for notice in attention.troubles(ctx)])
 
     @api.get("/home")
-    def home() -> Home:
+    def home() -> answers.Home:
         now = ctx.clock.now()
         first = usage.day_text(now // DAY_SECONDS - GLANCE_DAYS + 1)
-        return _status(ctx, Home, attention.notices(ctx, now), usage.overview(ctx, now, first=first))
+        return _status(ctx, answers.Home, attention.notices(ctx, now), usage.overview(ctx, now, first=first))
 
 
 def _status(ctx: Context, answer: Callable[..., Told], *more: Any) -> Told:
     """An answer with the status of this server, and `more` of its own."""
     me, partner, catalog = ctx.identity, ctx.running.partner, ctx.store.catalog
     return answer(
-        ctx.running.status,
-        __version__,
-        partner.role,
-        partner.describe(),
-        me.uuid,
-        me.previous,
-        me.binding,
+        ctx.running.status, __version__, partner.role, partner.describe(), me.uuid, me.previous, me.binding,
         ctx.running.public_url,
-        iso(ctx.clock.now()),
-        ClockStatus(iso(ctx.clock.state.highest), ctx.clock.state.pending is not None),
-        ctx.store.serial,
-        sum(item.state != ARCHIVED for item in catalog.items.values()),
-        len(catalog.present),
-        list(catalog.vendors),
-        *more,
-    )
+        iso(ctx.clock.now()), answers.ClockStatus(iso(ctx.clock.state.highest), ctx.clock.state.pending is not None),
+        ctx.store.serial, sum(item.state != ARCHIVED for item in catalog.items.values()), len(catalog.present),
+        list(catalog.vendors), *more,
+    )  # fmt: skip
 
 
 def _upkeep_calls(api: Calls, ctx: Context) -> None:
     @api.post("/backup")
-    def backup() -> WrittenBackup:
+    def backup() -> answers.WrittenBackup:
         faults: list[str] = []
         path = backups.backup(ctx.store.path, ctx.store.path.parent, ctx.clock.now(), ctx.trust, faults.append)
-        return WrittenBackup(str(path), path.stat().st_size, faults)
+        return answers.WrittenBackup(str(path), path.stat().st_size, faults)
 
     @api.post("/clock/reset")
-    def reset_clock() -> ClockChange:
+    def reset_clock() -> answers.ClockChange:
         before, after = clock.reset_clock(ctx, g.actor)
-        return ClockChange(iso(before), iso(after))
+        return answers.ClockChange(iso(before), iso(after))
 
     @api.post("/clock/accept")
-    def accept_clock() -> ClockChange:
+    def accept_clock() -> answers.ClockChange:
         before, after = clock.accept_clock(ctx, g.actor)
-        return ClockChange(iso(before), iso(after))
+        return answers.ClockChange(iso(before), iso(after))
 
 
 def _pair_calls(api: Calls, ctx: Context) -> None:

@@ -24,7 +24,7 @@ from lts.service.statistics import devicelist
 from lts.service.statistics.devicelist import DevicePage, DeviceStatus
 from lts.service.statistics.usage import day_number
 from lts.store.audit import Line
-from lts.web.admin.answers import ItemVerdict, RefusedAnswer, RefusedPage, ReleasedSeat
+from lts.web.admin import answers
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
@@ -86,14 +86,14 @@ def _device_calls(api: Calls, ctx: Context) -> None:
         return devicelist.one(ctx, uuid, ctx.clock.now())
 
     @api.post("/seats/release")
-    def release_seat() -> ReleasedSeat:
+    def release_seat() -> answers.ReleasedSeat:
         body = body_fields(json_body(), "deviceId", "item")
         item = body.get("item")
         if type(item) is not int:
             raise AdminError("bad-field", "item must be the item's number.", field="item")
         device = str(UUID(bytes=device_of(body_text(body, "deviceId"))))
         end = release.release_seat(ctx, device, item, g.actor, ctx.clock.now())
-        return ReleasedSeat(iso(end))
+        return answers.ReleasedSeat(iso(end))
 
 
 def _why_calls(api: Calls, ctx: Context) -> None:
@@ -103,11 +103,11 @@ def _why_calls(api: Calls, ctx: Context) -> None:
         return explain.explain(ctx, _request(asked), ctx.clock.now())
 
     @api.get("/why")
-    def why() -> RefusedPage:
+    def why() -> answers.RefusedPage:
         wanted = number("code", 0, 999) if request.args.get("code") else None
         every = [one for one in ctx.refusals.latest() if wanted in (None, one.code)]
         shown, found = page_of(every, asked_page(), _text_of, {"time": lambda one: one.time})
-        return RefusedPage([_refused(one) for one in shown], found)
+        return answers.RefusedPage([_refused(one) for one in shown], found)
 
 
 def _text_of(one: RefusedRequest) -> str:
@@ -115,9 +115,9 @@ def _text_of(one: RefusedRequest) -> str:
     return f"{one.request_id}\n{one.code}\n{one.handshake_code or ''}\n{one.detail}\n{asked}"
 
 
-def _refused(one: RefusedRequest) -> RefusedAnswer:
+def _refused(one: RefusedRequest) -> answers.RefusedAnswer:
     tried = len(one.tried)
-    return RefusedAnswer(
+    return answers.RefusedAnswer(
         time=iso(one.time),
         request_id=one.request_id,
         code=one.code,
@@ -125,7 +125,7 @@ def _refused(one: RefusedRequest) -> RefusedAnswer:
         handshake_code=one.handshake_code,
         asked=one.asked,
         items=[
-            ItemVerdict(item, verdict, way, cap and CapStatus(*cap))
+            answers.ItemVerdict(item, verdict, way, cap and CapStatus(*cap))
             for (item, verdict), way, cap in zip_longest(one.tried, one.ways[:tried], one.caps[:tried])
         ],
         more_items=one.more,

@@ -69,15 +69,11 @@ def _page(table: UsageTable, page: Page) -> UsagePage:
     columns |= {f"type:{name}": _units_of(cells, name) for name in table.types}
     shown, found = page_of(table.groups, page, str, columns)
     return UsagePage(
-        by=table.grouping,
-        types=table.types,
-        rows=[UsageRow(group, name, n) for group in shown for name, n in cells[group].items()],
-        groups=found,
-        sums=sums,
-        total=table.total,
-        items=None if table.items is None else [_named(item) for item in table.items],
+        by=table.grouping, types=table.types,
+        rows=[UsageRow(group, name, n) for group in shown for name, n in cells[group].items()], groups=found,
+        sums=sums, total=table.total, items=None if table.items is None else [_named(item) for item in table.items],
         zone="UTC",
-    )
+    )  # fmt: skip
 
 
 def _named(item: LicenseItem) -> SummedItem:
