@@ -90,6 +90,12 @@ declare namespace Api {
     type: string;
     units: number;
   }
+  interface SummedItem {
+    id: number;
+    itemId: string;
+    licenseId: string;
+    organizationId: string;
+  }
   interface Usage {
     by: string;
     types: string[];
@@ -97,7 +103,7 @@ declare namespace Api {
     groups: number;
     sums: Units;
     total: number;
-    items: string[] | null;
+    items: SummedItem[] | null;
     zone: "UTC";
   }
   type ItemState = "active" | "grace" | "pending" | "expired" | "revoked" | "invalid" | "archived";

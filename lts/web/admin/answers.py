@@ -81,7 +81,7 @@ class TrustedKey(ReadModel, frozen=True):
     fingerprint: str
 
 
-class ActivationRequest(ReadModel, frozen=True):
+class ActivationText(ReadModel, frozen=True):
     """What a vendor binds licenses to, as the text of its file."""
 
     text: str

@@ -106,7 +106,7 @@ CALLS = (
     Call("GET", "/home", "Who this server is, what needs attention, the last days' usage", answer=answers.Home),
     Call("GET", "/status", "Who this server is and where it stands", answer=answers.StatusAnswer),
     Call("GET", "/activation-request", "What the vendor binds licenses to",
-         {"format": {"enum": ["json", "file"]}}, answer=answers.ActivationRequest),
+         {"format": {"enum": ["json", "file"]}}, answer=answers.ActivationText),
     Call("GET", "/licenses/items", "License items; archived ones only where `state` names them",
          {**_LIST, "state": {"type": "array", "items": {"enum": list(STATES)}}},
          answer=answers.ItemPage),

@@ -153,12 +153,12 @@ def _license_calls(api: Calls, ctx: Context) -> None:
         return answers.TrustedKey(key.name, key.key.kid, fingerprint(key.key.kid))
 
     @api.get("/activation-request")
-    def activation_request() -> answers.ActivationRequest | Response:
+    def activation_request() -> answers.ActivationText | Response:
         me = ctx.identity
         text = activation.build(me.uuid, me.key, me.labels, me.binding, ctx.clock.now())
         if request.args.get("format") == "file":
             return download(f"lts-{me.uuid}.json", text.encode("utf-8"), "application/json")
-        return answers.ActivationRequest(text)
+        return answers.ActivationText(text)
 
 
 def _states() -> set[str]:
