@@ -56,7 +56,7 @@ def _check_validation(code: Code, request: Request) -> None:
     if not any(code.validation):
         return
     fields = (
-        (code.validation.domains, request.domain, domains.matches_any),
+        (code.hosts, request.domain, domains.matches_any),
         (code.validation.application_ids, request.application_id, _among),
         (code.validation.process_names, request.process_name, _among),
     )

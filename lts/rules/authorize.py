@@ -139,13 +139,13 @@ def decide(
     at than it takes to find the one that is granted, and `tried` may be empty then; without it every item is.
     """
     outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
-    coverable = _are_offered(request.modules, outer)
+    wanted = _Wanted(request.modules, outer)
     known: dict[int, _Candidate] = {}
 
     def candidate(entry: CodeItem, fault: int) -> _Candidate:
         key = entry.item.key
         if key not in known:
-            known[key] = _candidate(entry, fault, request, coverable, use_of, item_now)
+            known[key] = _candidate(entry, fault, request, wanted, use_of, item_now)
         return known[key]
 
     def granted(chosen: _Choice) -> tuple[Grant, ...]:
@@ -173,14 +173,27 @@ def decide(
     return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried, caps)
 
 
-def _are_offered(modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) -> bool:
-    """Whether each of these modules is in one of the items that fit as far as `_unfit` says."""
-    offered: set[str] = set()
-    if modules:
+class _Wanted:
+    """The modules of a request, to be found in many items: what an item costs is in proportion to the modules that it
+    has itself, however many are asked for."""
+
+    def __init__(self, modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) -> None:
+        self._places = {module: place for place, module in enumerate(modules)}
+        self._names = frozenset(modules)
+        missing = set(modules)
         for entry, fault in outer:
+            if not missing:
+                break
             if not fault:
-                offered.update(entry.item.terms.modules)
-    return offered.issuperset(modules)
+                missing -= entry.item.terms.module_set
+        self.coverable = not missing
+        """Whether each is in one of the items that fit as far as `_unfit` says."""
+
+    def covered(self, item: ItemTerms) -> tuple[str, ...]:
+        """Those that an item has, as they were asked for; all of the item where none were."""
+        if not self._names:
+            return item.modules
+        return tuple(sorted(self._names & item.module_set, key=self._places.__getitem__))
 
 
 def _first_in_order(
@@ -222,7 +235,7 @@ def _unfit(entry: LicenseItem, request: Request) -> int:
     if item.charge_way == ChargeWay.DOMAIN:
         if request.domain is None:
             return RefusalCode.NO_VALIDATION
-        if not domains.matches_any(request.domain, item.domains):
+        if not domains.matches_any(request.domain, item.hosts):
             return RefusalCode.WRONG_VALIDATION
     return 0
 
@@ -235,17 +248,15 @@ def _candidate(
     entry: CodeItem,
     fault: int,
     request: Request,
-    coverable: bool,
+    wanted: _Wanted,
     use_of: UseOf,
     item_now: int,
 ) -> _Candidate:
     if fault:
         return _Candidate(entry, fault, (), None)
-    item = entry.item.terms
-    wanted = request.modules or item.modules
-    covered = tuple([module for module in wanted if module in item.modules])
-    if len(covered) < len(wanted) and (not covered or not coverable):
-        return _Candidate(entry, RefusalCode.MODULE_MISSING, covered, None)
+    covered = wanted.covered(entry.item.terms) if wanted.coverable else ()
+    if request.modules and not covered:
+        return _Candidate(entry, RefusalCode.MODULE_MISSING, (), None)
     fault = item_fault(entry.item, item_now)
     if fault:
         return _Candidate(entry, fault, covered, None)
@@ -377,14 +388,14 @@ def _choose(candidates: list[_Candidate], request: Request) -> _Choice:
         if _alone(candidate, request):
             return [(candidate, candidate.modules)]
     chosen: _Choice = []
-    missing = list(request.modules)
+    missing = set(request.modules)
     for candidate in fitting:
         if chosen and candidate.entry.item.vendor != chosen[0][0].entry.item.vendor:
             continue
-        useful = tuple(module for module in missing if module in candidate.modules)
+        useful = tuple(module for module in candidate.modules if module in missing)
         if useful:
             chosen.append((candidate, useful))
-            missing = [module for module in missing if module not in useful]
+            missing.difference_update(useful)
     return chosen if chosen and not missing else []
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lts.protocol import Lease
+from lts.rules import domains
 from lts.rules.certificates import Certificates, LicenseName
 from lts.rules.codenames import Names
 from lts.rules.licensefile import ItemTerms
@@ -105,6 +106,11 @@ class Code:
     def entries(self) -> Mapping[int, CodeItem]:
         """`items` by the item's number."""
         return {entry.item.key: entry for entry in self.items}
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The domains that the code is bound to, as a request's is looked up among them."""
+        return domains.hosts(self.validation.domains)
 
     @cached_property
     def by_product(self) -> Mapping[str, Code]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -46,6 +47,8 @@ def _mapped(text: str) -> str:
 
     Each character by itself: in lower case, as a word, the last sigma would become another one.
     """
+    if text.isascii():
+        return text.lower()
     usual = "".join(
         unicodedata.normalize("NFKC", char) if unicodedata.decomposition(char)[:5] in ("<wide", "<narr") else char
         for char in text
@@ -104,13 +107,22 @@ def _meant(text: str) -> str | None:
     return host if found and "." in found and not is_public_suffix(found) else None
 
 
-def matches_any(domain: str, allowed: tuple[str, ...]) -> bool:
-    """Whether `domain` is one of `allowed` or a subdomain of one (docs/design/authorizing.md, Admission)."""
+def hosts(names: Iterable[str]) -> frozenset[str]:
+    """Names that something is bound to, normalized once, so that a request looks its own up; those that can match
+    nothing are left out."""
+    return frozenset([host for host in map(normalize, names) if host is not None])
+
+
+def matches_any(domain: str, allowed: frozenset[str]) -> bool:
+    """Whether `domain` is one of `allowed`, made by `hosts`, or a subdomain of one (docs/design/authorizing.md,
+    Admission). It costs the same for however many names."""
     host = normalize(domain)
-    return host is not None and any(_covers(normalize(one), host) for one in allowed)
-
-
-def _covers(owner: str | None, host: str) -> bool:
-    if owner is None:
+    if host is None:
         return False
-    return host == owner or (host.endswith("." + owner) and not is_public_suffix(owner))
+    return host in allowed or not all(map(is_public_suffix, _parents(host) & allowed))
+
+
+@lru_cache(maxsize=64)
+def _parents(host: str) -> frozenset[str]:
+    labels = host.split(".")
+    return frozenset([".".join(labels[at:]) for at in range(1, len(labels))])

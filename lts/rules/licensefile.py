@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from lts.crypto import Jws, PublicKey, read_jws
@@ -48,7 +48,11 @@ DEFAULT_GRACE_QUOTA = {"scan": 5, "page": 5, "device": 10, "server": 10}
 @dataclass(frozen=True, slots=True)
 class ItemTerms:
     """A license item. Times are UTC seconds, `expires_at` None = never, `max_offline_days` None = unset;
-    empty tuples of editions or deployment types mean any."""
+    empty tuples of editions or deployment types mean any.
+
+    `module_set` and `hosts` are modules and domains as a request looks its own up, made once for each item: an item may
+    have thousands, and a code thousands of items.
+    """
 
     item_id: str
     description: str
@@ -68,6 +72,12 @@ class ItemTerms:
     overdraft: int
     max_offline_days: int | None
     trial: bool
+    module_set: frozenset[str] = field(init=False, repr=False, compare=False)
+    hosts: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "module_set", frozenset(self.modules))
+        object.__setattr__(self, "hosts", domains.hosts(self.domains))
 
     @property
     def active_period_seconds(self) -> int:
@@ -100,7 +110,7 @@ class License:
     vendor_key: PublicKey
     servers: tuple[BoundServer, ...]
     items: tuple[ItemTerms, ...]
-    revokes: tuple[str, ...]
+    revokes: frozenset[str]
     certificates: tuple[str, ...]
     jws: str
     payload: bytes
@@ -194,7 +204,7 @@ def _license(fields: Fields, jws: Jws, text: str, key: PublicKey) -> License:
         vendor_key=key,
         servers=servers,
         items=read_items(fields),
-        revokes=fields.texts("revokes", optional=True),
+        revokes=frozenset(fields.texts("revokes", optional=True)),
         certificates=fields.texts("certificates", optional=True, limit=4096),
         jws=text,
         payload=jws.payload,
@@ -258,7 +268,7 @@ def _item(fields: Fields, item_id: str) -> ItemTerms:
     if way == ChargeWay.CONCURRENT_INSTANCE and deployment_types != ("server",):
         raise fields.fault("deploymentTypes", "must be server alone for concurrentInstance")
     period = fields.one_of("activePeriod", tuple(PERIOD_DAYS), default="monthly" if way == "server" else "yearly")
-    return ItemTerms(
+    item = ItemTerms(
         item_id=item_id,
         description=fields.text("description", optional=True) or "",
         product=fields.text("product"),
@@ -269,7 +279,7 @@ def _item(fields: Fields, item_id: str) -> ItemTerms:
         charge_way=way,
         quota=quota,
         active_period="monthly" if way == ChargeWay.SERVER else period,
-        domains=_domains(fields, way),
+        domains=fields.texts("domains", optional=True),
         starts_at=starts_at,
         expires_at=expires_at,
         grace_days=fields.integer("graceDays", 0, 3650, default=DEFAULT_GRACE_DAYS),
@@ -278,19 +288,23 @@ def _item(fields: Fields, item_id: str) -> ItemTerms:
         max_offline_days=fields.integer("maxOfflineDays", 1, 3650, default=0) or None,
         trial=fields.boolean("trial", default=False),
     )
+    _check_domains(fields, item)
+    return item
 
 
-def _domains(fields: Fields, way: str) -> tuple[str, ...]:
-    names = fields.texts("domains", optional=True)
-    if way == ChargeWay.DOMAIN and not names:
+def _check_domains(fields: Fields, item: ItemTerms) -> None:
+    if item.charge_way == ChargeWay.DOMAIN and not item.domains:
         raise fields.fault("domains", "must name the domains of a domain item")
+    if len(item.hosts) == len(item.domains) and not any(map(domains.is_public_suffix, item.hosts)):
+        names = tuple(name for name in item.domains if ":" in name)
+    else:
+        names = item.domains  # some may match nothing: which, and why
     for name in names:
         if ":" in name:
             raise fields.fault("domains", f"has {name!r}; write the name alone, without port, such as example.com")
         fault = domains.binding_fault(name.rstrip("."))
         if fault is not None:
             raise fields.fault("domains", fault)
-    return names
 
 
 @dataclass(frozen=True, slots=True)

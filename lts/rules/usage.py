@@ -103,12 +103,14 @@ def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | Non
     ]
 
 
-def item_of_type(lease: Lease, type_name: str) -> int:
-    """Position in the lease of the item that a type is charged to: the one with that module, else the first."""
+def items_of_types(lease: Lease) -> dict[str, int]:
+    """Position in the lease of the item that a type is charged to: the one with that module; of other types it is the
+    first. A lease may have thousands of modules, and a report as many types."""
+    found: dict[str, int] = {}
     for position, item in enumerate(lease.items):
-        if type_name in item.modules:
-            return position
-    return 0
+        for module in item.modules:
+            found.setdefault(module, position)
+    return found
 
 
 def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, int]]:
@@ -130,8 +132,9 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
                     counts = by_name[name] = {}
                 if counts.get(slot, 0) < count:
                     counts[slot] = count
+    charged = items_of_types(lease) if by_name else {}
     for name, counts in by_name.items():
-        series[item_of_type(lease, name), name] = counts
+        series[charged.get(name, 0), name] = counts
     return series
 
 

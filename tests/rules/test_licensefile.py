@@ -343,7 +343,7 @@ def test_a_name_that_looks_like_an_armor_spoils_no_file() -> None:
 )
 def test_only_what_anybody_can_register_under_is_a_public_suffix(domain: str, is_suffix: bool) -> None:
     assert domains.is_public_suffix(domain) == is_suffix
-    assert domains.matches_any("one." + domain, (domain,)) != is_suffix
+    assert domains.matches_any("one." + domain, domains.hosts((domain,))) != is_suffix
 
 
 def test_the_first_revision_adds_and_the_same_file_again_changes_nothing() -> None:

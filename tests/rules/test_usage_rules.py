@@ -59,7 +59,7 @@ def test_a_closed_day_takes_nothing_more() -> None:
 
 def test_a_type_is_charged_to_the_item_with_its_module_else_to_the_first() -> None:
     both = lease((1, ("QR",)), (1, ("QR", "Aztec")))
-    assert [usage.item_of_type(both, name) for name in ("QR", "Aztec", "other")] == [0, 1, 0]
+    assert usage.items_of_types(both) == {"QR": 0, "Aztec": 1}
 
 
 def test_each_item_gets_its_presence_and_each_type_its_highest_count() -> None:

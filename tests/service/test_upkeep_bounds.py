@@ -149,7 +149,7 @@ def test_a_main_is_needed_until_the_last_item_of_a_license_has_gone_through_its_
     file, last = server.ctx.files.content(jws), NOON + 9 + 2 * DAY_SECONDS
     assert [standin._goes_on(file, now) for now in (NOON, NOON + 9, last - 1)] == [True] * 3
     assert not standin._goes_on(replace(file, items=file.items[1:]), last)
-    assert not standin._goes_on(replace(file, revokes=("a", "b")), NOON)
+    assert not standin._goes_on(replace(file, revokes=frozenset(("a", "b"))), NOON)
 
 
 @pytest.mark.parametrize(

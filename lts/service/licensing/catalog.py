@@ -173,7 +173,7 @@ def _items_of(
         newest = None
     if reason is not None:
         state = INVALID
-    current = {item.item_id for item in newest.items} - set(newest.revokes) if newest else set()
+    current = {item.item_id for item in newest.items} - newest.revokes if newest else set()
     found: dict[int, LicenseItem] = {}
     owner = None
     for jws in licenses.older_files(db, stored.key):
