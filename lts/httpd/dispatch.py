@@ -6,8 +6,8 @@ change of threads for each; one that takes long to finish, a report in pieces, i
 wait for the standby too, the next group is begun and stored meanwhile. What belongs to a group, and how it begins, is
 the application's to say.
 
-What pages of the portal read is computed by one thread: however many browsers look at statistics, client calls share
-the interpreter with one of them (docs/decisions/0009-portal-cost.md).
+What pages of the portal read, and what else costs much and changes nothing, is computed by one thread: however many
+browsers look at statistics, client calls share the interpreter with one of them (docs/decisions/0009-portal-cost.md).
 """
 
 from __future__ import annotations
@@ -67,15 +67,20 @@ class Dispatcher:
 
     def add_task(self, task: Any) -> None:
         """A channel has a whole request."""
-        request, application = task.requests[0], self._application
+        request = task.requests[0]
+        try:
+            self._served_by(request).put(task)
+        except Exception:  # this is the thread that hears all connections
+            log.exception("nobody could be chosen to answer a request of %r", request.path)
+            self._pool.put(task)
+
+    def _served_by(self, request: Any) -> SimpleQueue[Any] | Pool:
+        application = self._application
         if application is None or request.error:
-            self._pool.put(task)
-        elif application.groups(request.command, request.path) and _is_quick(request):
-            self._calls.put(task)
-        elif application.is_page(request.command, request.path):
-            self._pages.put(task)
-        else:
-            self._pool.put(task)
+            return self._pool
+        if application.groups(request.command, request.path) and _is_quick(request):
+            return self._calls
+        return self._pages if application.is_page(request.command, request.path) else self._pool
 
     def shutdown(self, timeout: float) -> None:
         """Finish what is being served within so many seconds; what waits for the pool is dropped."""

@@ -5,12 +5,13 @@ Knows nothing of connections: that is lts.httpd.channel.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from waitress.parser import HTTPRequestParser
 
-from lts.errors import LtsError, TooLarge
+from lts.errors import HttpError, LtsError, TooLarge
 from lts.httpd import headers
 from lts.httpd.framing import Chunks, Unreadable, check_arrived, check_header
 from lts.service.core.pendingcall import PendingCall
@@ -18,6 +19,8 @@ from lts.web.client.client_api import ClientAnswer
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
 _Parser: Any = HTTPRequestParser
+
+log = logging.getLogger("lts.web")
 
 HEADER_END = b"\r\n\r\n"
 
@@ -93,7 +96,6 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
             return len(data)
         self.head = None
         if not self.completed and (self.chunked or self.content_length > len(data) - (stop - before)):
-            self._most = self.most_bytes(self) if self.most_bytes is not None else 0
             self._turn_away(0 if self.chunked else self.content_length)
         return len(data) if self.error else stop - before
 
@@ -101,7 +103,12 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
         """Refuse a request by what is known of it; `size` is what its body has, as announced or as it came."""
         if self.chunked and size:
             self.headers["CONTENT_LENGTH"] = str(size)
-        self.error = self.turns_away(self)
+        try:
+            self._most = self._most or (self.most_bytes(self) if self.most_bytes is not None else 0)
+            self.error = self.turns_away(self)
+        except Exception:  # this thread hears all connections: what fails is answered as any fault is
+            log.exception("a request of %r could not be judged by its header", self.path)
+            self.error = HttpError(500, "internal", "The server has a fault; its log says more.")
         if self.error is None and size > self._most > 0:
             self.error = TooLarge(f"The body is larger than {self._most} bytes; send it in parts.")
         self.completed = self.completed or self.error is not None

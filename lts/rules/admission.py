@@ -4,6 +4,7 @@ Admission)."""
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from lts.errors import Malformed, Refusal, RefusalCode
 from lts.rules import domains
@@ -53,22 +54,23 @@ def admit(code: Code, request: Request) -> None:
 
 
 def _check_validation(code: Code, request: Request) -> None:
-    if not any(code.validation):
+    bound = code.validation
+    if not any(bound):
         return
-    fields = (
-        (code.hosts, request.domain, domains.matches_any),
-        (code.validation.application_ids, request.application_id, _among),
-        (code.validation.process_names, request.process_name, _among),
+    fields: tuple[tuple[tuple[str, ...], str | None, Callable[[str], bool]], ...] = (
+        (bound.domains, request.domain, lambda sent: domains.matches_any(sent, code.hosts)),
+        (bound.application_ids, request.application_id, bound.application_ids.__contains__),
+        (bound.process_names, request.process_name, bound.process_names.__contains__),
     )
-    sent_ones = [(allowed, sent, test) for allowed, sent, test in fields if allowed and sent is not None]
+    sent_ones = [(sent, test) for allowed, sent, test in fields if allowed and sent is not None]
     if not sent_ones:
         raise Refusal(
             RefusalCode.NO_VALIDATION,
             "The handshake code is bound to an application; send its validation field.",
             field="validation",
         )
-    if not any(test(sent, allowed) for allowed, sent, test in sent_ones if sent is not None):
-        if code.validation.domains and request.domain is not None and domains.normalize(request.domain) is None:
+    if not any(test(sent) for sent, test in sent_ones):
+        if bound.domains and request.domain is not None and domains.normalize(request.domain) is None:
             raise Malformed(
                 "validation.domain is a host name, maybe with a port: such as shop.example.com.",
                 field="validation.domain",
@@ -78,7 +80,3 @@ def _check_validation(code: Code, request: Request) -> None:
             "The application is not one this handshake code is bound to.",
             field="validation",
         )
-
-
-def _among(sent: str, allowed: tuple[str, ...]) -> bool:
-    return sent in allowed

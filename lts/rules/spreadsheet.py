@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet take a text for a formula, the full-width signs included."""
+_SEPARATOR = re.compile("([,;|\t\r\n])")
+"""What begins another cell for one spreadsheet or another."""
+_SKIPPED = ("\t", "\r")
+"""Before which a spreadsheet may look for a formula."""
 Cell = str | int | None
 
 
 def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
+    """A cell that no spreadsheet takes for a formula, nor any part of it: where its separator is another one than ours,
+    as by the list separator of many countries, the text falls into several cells, quotes or not."""
+    parts = [f"'{part}" if _begins_formula(part) else part for part in _SEPARATOR.split(text)]
+    return ("'" if text.startswith(_SKIPPED) else "") + "".join(parts)
+
+
+def _begins_formula(part: str) -> bool:
+    return part.replace('"', "").lstrip().startswith(_FORMULA)
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

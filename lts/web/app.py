@@ -44,6 +44,8 @@ PORTAL = "/api/v1/admin/"
 PORTAL_BYTES = 2 << 20
 SECRET_CALLS = frozenset(PORTAL + call for call in ("session", "setup", "sign-in-link", "password"))
 """Calls that try a secret."""
+DEAR_CALLS = frozenset(PORTAL + call for call in ("explain", "licenses/preview"))
+"""Calls of readers that send something to be worked on, and change nothing."""
 
 
 class App:
@@ -62,11 +64,12 @@ class App:
 
     def groups(self, method: str, path: str) -> bool:
         """Whether a request is a client call that can be begun before it is answered (lts.httpd.dispatch)."""
-        return method == "POST" and path.removeprefix(self._prefix) in self._clients.begins
+        return method == "POST" and self._plain(path) in self._clients.begins
 
     def is_page(self, method: str, path: str) -> bool:
-        """Whether a request is a page's reading of the portal's API."""
-        return method == "GET" and path.removeprefix(self._prefix).startswith(PORTAL)
+        """Whether a request is a page's reading of the portal's API, or one that costs as much."""
+        path = self._plain(path)
+        return path in DEAR_CALLS if method == "POST" else method in SAFE and path.startswith(PORTAL)
 
     def turns_away(self, method: str, path: str, environ: Callable[[], Environ]) -> LtsError | None:
         """Why a request is refused by its header alone, so that nobody waits for its body."""
@@ -94,7 +97,7 @@ class App:
 
     def begin(self, environ: Environ) -> PendingCall[ClientAnswer]:
         """Begin a client call, one that `groups` says yes to."""
-        return self._clients.begin(environ, environ["PATH_INFO"].removeprefix(self._prefix))
+        return self._clients.begin(environ, self._plain(environ["PATH_INFO"]))
 
     def parks(self) -> bool:
         """Whether answers wait for the standby, so that the next group begins meanwhile."""

@@ -33,19 +33,20 @@ class Sent(NamedTuple):
     packed: int
     limit: int
 
-    def opening(self) -> tuple[bytes, bool]:
-        """Its first 64 KiB unpacked, which cost next to nothing whatever follows, and whether that is all of it.
+    def opening(self, most: int = LARGE_BYTES) -> tuple[bytes, bool]:
+        """Its first 64 KiB (`most`) unpacked, which cost next to nothing whatever follows, and whether that is all of
+        it.
 
         Raises Malformed where they are no gzip.
         """
-        start = self.data[:LARGE_BYTES]
+        start = self.data[:most]
         if not self.packed:
             return start, len(start) == len(self.data)
         plain, all_there = bytearray(), len(start) == len(self.data)
         try:
-            _unzip(start, LARGE_BYTES, plain)
+            _unzip(start, most, plain)
         except TooLarge:
-            return bytes(plain[:LARGE_BYTES]), False
+            return bytes(plain[:most]), False
         except _EndsEarly:
             if all_there:
                 raise

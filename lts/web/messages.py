@@ -42,7 +42,9 @@ Secret = Annotated[str, Meta(max_length=256)]
 ShortText = Annotated[str, Meta(max_length=256)]
 LastCloneToken = Annotated[ShortText | None | UnsetType, Meta(description="As the last answer gave it; null for none")]
 OldName = Annotated[ShortText | None | UnsetType, Meta(description="The clone token by its name of 0.1, until 0.3")]
-JwsText = Annotated[str, Meta(min_length=1, max_length=262_144, description="Compact JWS")]
+MAX_LEASE = 262_144
+"""Characters of a lease, or another signed text."""
+JwsText = Annotated[str, Meta(min_length=1, max_length=MAX_LEASE, description="Compact JWS")]
 InstanceNumber = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 DeviceId = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": _UUID_PATTERN})]
 Deployment = Annotated[str, Meta(extra_json_schema={"enum": list(DEPLOYMENT_TYPES)})]
@@ -89,6 +91,7 @@ _decode_authorize = msgspec.json.Decoder(AuthorizeMessage).decode
 _decode_release = msgspec.json.Decoder(ReleaseMessage).decode
 MAX_SHOWN = 3
 _LEASE = re.compile(rb'"lease"\s*:\s*"([A-Za-z0-9_.-]{1,262144})"')
+_BEGUN_LEASE = re.compile(rb'"lease"\s*:\s*"[A-Za-z0-9_.-]*\Z')
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What msgspec raises on a body that it does not take."""
 
@@ -147,6 +150,11 @@ def lease_of(body: bytes) -> str | None:
 def leases_in(body: bytes) -> Iterator[str]:
     """What a body shows as a lease, at the least cost and without judging the rest: the first few of them."""
     return (found[1].decode("ascii") for found in islice(_LEASE.finditer(body), MAX_SHOWN))
+
+
+def is_lease_cut(opening: bytes) -> bool:
+    """Whether what a body begins with ends amid a lease."""
+    return _BEGUN_LEASE.search(opening) is not None
 
 
 def _read(body: bytes, decode: Callable[[bytes], M], kind: type[M], colons: Callable[[M], int]) -> M:

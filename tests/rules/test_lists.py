@@ -19,7 +19,7 @@ from lts.rules.itemstatus import ItemStatus
 from lts.rules.notices import ERROR, WARNING
 from lts.rules.paging import Page, page_of
 from lts.rules.serverurls import clean_url
-from lts.rules.spreadsheet import csv_text
+from lts.rules.spreadsheet import csv_text, safe_cell
 from tests.support.kit import NOON
 
 ROWS: list[dict[str, Any]] = [{"name": "Été", "n": 2}, {"name": "apple", "n": None}, {"name": "Berry", "n": 1}]
@@ -59,8 +59,22 @@ def test_an_unknown_column_is_named() -> None:
 def test_no_text_is_a_formula_in_a_spreadsheet(text: str) -> None:
     [_, [cell, number]] = csv.reader(io.StringIO(csv_text(["a", "b"], [(text, -5)]).lstrip("\ufeff"), newline=""))
     assert cell.startswith("'")
-    assert cell.removeprefix("'") == text
+    assert cell.replace("'", "") == text.replace("'", "")
     assert number == "-5"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("begin", ["", " ", '"', '" "', "\u00a0"])
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1"])
+def test_no_text_is_a_formula_where_another_separator_cuts_it(separator: str, begin: str, formula: str) -> None:
+    text = csv_text(["who", "what"], [("a", f"b{separator}{begin}{formula}")]).lstrip("\ufeff")
+    cells = [cell.replace('"', "").strip() for line in text.splitlines() for cell in line.split(separator)]
+    assert not [cell for cell in cells if cell.startswith((*"=+-@", "＝"))]
+    assert f"b{separator}'{begin}{formula}" in [row[1] for row in csv.reader(io.StringIO(text, newline=""))]
+
+
+def test_a_text_with_separators_and_no_formula_stands_as_it_is() -> None:
+    assert [safe_cell(text) for text in ("a; b-c, d=e", "", ";;", "x|y\tz")] == ["a; b-c, d=e", "", ";;", "x|y\tz"]
 
 
 def test_a_file_opens_readably() -> None:

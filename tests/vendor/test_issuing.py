@@ -80,7 +80,7 @@ def test_each_change_is_the_next_revision_and_the_first_activation_is_none() -> 
     less = issuing.revoke(more, ["b"], VENDOR.key, "Vendor")
     assert [f.revision for f in (new, bound, more, less)] == [1, 1, 2, 3]
     assert [i.item_id for i in more.items] == ["a", "b", "c"]
-    assert (more.items[0].quota, more.items[0].product, less.revokes) == (7, "reader", {"b"})
+    assert (more.items[0].quota, more.items[0].product, less.revokes) == (7, "reader", frozenset("b"))
     assert less.license_status == "Activated"
     assert issuing.activate(less, [UUID], VENDOR.key, "Vendor", NOON).revision == 4
 

@@ -117,6 +117,54 @@ def test_who_has_no_try_left_is_told_so_before_the_body_comes(
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "slow-down"
 
 
+ODD_COOKIES = [
+    b"name=J\xfcrgen",
+    b'x="\\377"; lts-00000000-known=\xff.b.c',
+    "name=许可".encode(),
+    b"\xff\xfe",
+    b"=\x80;",
+]
+
+
+@pytest.mark.parametrize("call", ["session", "setup", "sign-in-link", "password"])
+@pytest.mark.parametrize("sent", ODD_COOKIES)
+def test_a_cookie_that_is_no_utf_8_is_another_applications(served: Served, call: str, sent: bytes) -> None:
+    head = header(f"/lts/api/v1/admin/{call}", 2, "X-LTS-CSRF: sign-in", "Connection: close").removesuffix(b"\r\n")
+    own = f"{served.web.app._gate._cookie}-known=".encode()
+    for cookie in (sent, own + sent, sent + b";" + own + b"\xff.\xff"):
+        answer = answer_to(served, head + b"Cookie: " + cookie + b"\r\n\r\n{}")
+        assert 400 <= int(answer[9:12]) < 500
+
+
+@pytest.mark.parametrize("sent", ODD_COOKIES)
+def test_nor_does_such_a_cookie_hide_that_no_try_is_left(served: Served, guessed: SignIn, sent: bytes) -> None:
+    head = header(SESSION, 5000).removesuffix(b"\r\n")
+    answer = answer_to(served, head + b"Cookie: " + sent + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 429 ")
+
+
+@pytest.mark.parametrize("asked", ["turns_away", "most_bytes"])
+@pytest.mark.parametrize("framing", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_a_fault_while_a_header_is_judged_is_answered_and_logged(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, asked: str, framing: str
+) -> None:
+    monkeypatch.setattr(served.web.app, asked, lambda *_: 1 // 0)
+    answer = answer_to(served, f"POST {AUTHORIZE} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "internal"
+    assert "ZeroDivisionError" in caplog.text
+    assert served.ask("GET", "/lts/api/v1/health").status == 200
+
+
+@pytest.mark.parametrize("asked", ["groups", "is_page"])
+def test_a_fault_while_a_thread_is_chosen_leaves_the_request_to_the_pool(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, asked: str
+) -> None:
+    monkeypatch.setattr(served.web.app, asked, lambda *_: 1 // 0)
+    assert served.ask("GET", "/lts/api/v1/health").status == 200
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_browser_that_signed_in_before_is_heard_all_the_same(served: Served, guessed: SignIn) -> None:
     known = f"{guessed._cookie}-known"
     forged = f"s.{guessed._known_mac('admin', 's')}.{guessed._known_mac('', 'other')}"

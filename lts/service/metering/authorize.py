@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from lts.crypto import canonical_json
 from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
 from lts.rules import admission, asked, clonetokens, likeness
@@ -25,6 +26,12 @@ from lts.store.writer import PendingWrite
 
 SHOWN_MODULES, SHOWN_CHARACTERS = 20, 100
 """Of the modules in a refused request that *Why?* keeps: requests of strangers must not fill the memory."""
+
+MAX_NAMES_BYTES = 96 << 10
+"""Of JSON in a lease: what was asked for, and the items with their modules. With the longest receipt, of 15,000 slots
+with results in turn, and the rest of the claims a lease is then no longer than the 262,144 characters that are read."""
+_MOST_ASKED, _MOST_OF_A_TEXT, _OF_AN_ITEM = 64 << 10, 4, 200
+"""Bytes: of what is asked, as an authorization can send it; around a text; of an item's other claims."""
 
 
 class AuthorizeOutcome(NamedTuple):
@@ -133,6 +140,8 @@ def decide(
     decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:
         return StoredDecision(code, decision, None, "", CertificateChain())
+    if (fault := too_large(decision.granted, request, code)) is not None:
+        raise fault
     key = device.key if device else tx.numbering.next_device
     tx.emit(
         records.GrantChange(
@@ -176,6 +185,23 @@ def seat_records(granted: tuple[Grant, ...], now: int) -> tuple[records.SeatReco
             for g in granted
             if has_seat(g.item.terms.charge_way)
         ]
+    )
+
+
+def too_large(granted: tuple[Grant, ...], request: Request, code: Code) -> Refusal | None:
+    """The refusal of a lease that would be larger than one that can be sent back, with the receipt of a report in it;
+    None for nearly all."""
+    claims = [(g.item.terms.item_id, g.item.license_id, g.item.terms.product, *g.modules) for g in granted]
+    texts = [text for claim in claims for text in claim]
+    if _MOST_OF_A_TEXT * len(texts) + 4 * sum(map(len, texts)) + _MOST_ASKED <= MAX_NAMES_BYTES:
+        return None
+    if len(canonical_json([claims, asked.claim_of(request, code)])) + _OF_AN_ITEM * len(claims) <= MAX_NAMES_BYTES:
+        return None
+    return Refusal(
+        RefusalCode.TOO_LARGE,
+        f"The lease would hold over {MAX_NAMES_BYTES >> 10} KiB of names of items and modules; ask for the modules that"
+        " the application needs, and for fewer of them.",
+        field="modules",
     )
 
 

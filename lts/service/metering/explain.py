@@ -98,6 +98,9 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
         return _refused(clones.refusal())
     look_up = use_of(view, code, device.key if device else None, now, item_now, ctx.clock.seat_time(now))
     decision = rules.decide(code, request, look_up, now, item_now)
+    too_large = authorize.too_large(decision.granted, request, code)
+    if too_large is not None:
+        return _refused(too_large)
     return Explanation(
         handshake_code=code.name,
         code=decision.code,

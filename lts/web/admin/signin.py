@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Flask, Request, Response, g, request
 from flask_login import LoginManager, current_user
-from werkzeug.http import parse_cookie
+from werkzeug.sansio.http import parse_cookie
 
 from lts.config import Config
 from lts.errors import AdminError, LtsError
@@ -198,7 +198,9 @@ class SignIn:
 
     def _known(self, environ: dict[str, Any]) -> tuple[str, str, str]:
         """(session, mark of it with the user's name, mark of it alone) that a browser got when it signed in."""
-        found = parse_cookie(environ.get("HTTP_COOKIE", "")).get(f"{self._cookie}-known", "")
+        sent: str = environ.get("HTTP_COOKIE", "")  # another application of this host may have set one that is no UTF-8
+        plain = sent.encode("latin-1", "replace").decode("utf-8", "replace")
+        found = parse_cookie(plain).get(f"{self._cookie}-known", "")
         session, mac, proof = (*found.split(".", 2), "", "")[:3]
         return session, mac, proof
 

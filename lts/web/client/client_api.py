@@ -32,6 +32,7 @@ from lts.service.metering.report import ReportOutcome
 from lts.web import answers, messages, problems
 from lts.web.addresses import Addresses
 from lts.web.body import Sent, check_announced, read_body, receive
+from lts.web.bodytree import LARGE_BYTES
 from lts.web.client import reports
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
@@ -282,6 +283,8 @@ class ClientApi:
         than its opening is worked on before a lease does, and nothing where the address has to wait with such work."""
         try:
             opening, whole = sent.opening()
+            if not whole and messages.is_lease_cut(opening):
+                opening, _ = sent.opening(LARGE_BYTES + messages.MAX_LEASE)
         except Malformed:
             self._limits.check_address(address)
             raise
