@@ -20,6 +20,7 @@ from lts.cli.main import main
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.service.core import trust
+from lts.service.statistics import forecasts
 from lts.web.admin import openapi_admin
 from tests.support.described import check_answer
 from tests.support.kit import NOON, Lab, Vendor, item
@@ -49,6 +50,24 @@ def caller(server: Lab) -> Call:
         return answer.status_code, answer.get_json()
 
     return one
+
+
+def test_of_thousands_of_items_only_those_of_a_page_are_forecast(
+    server: Lab, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forecast: list[str] = []
+    last_days = forecasts.last_days
+
+    def watched(ctx: Any, items: Any, now: int) -> dict[int, int]:
+        forecast.extend(one["itemId"] for one in items)
+        return last_days(ctx, items, now)
+
+    monkeypatch.setattr(forecasts, "last_days", watched)
+    server.load(*[item(f"i{number}") for number in range(20)])
+    _, told = call("GET", "/licenses/items?size=3&page=2&sort=itemId&q=i1")
+    assert [one["itemId"] for one in told["items"]] == forecast == ["i12", "i13", "i14"]
+    assert [one["usedUpOn"] for one in told["items"]] == [None] * 3
+    assert (told["found"], told["states"]) == (11, {"active": 20})
 
 
 def test_a_change_stored_as_the_server_gives_way_is_answered_as_stored(

@@ -117,9 +117,9 @@ def _license_calls(api: Calls, ctx: Context) -> None:
         states = _states()
         now = ctx.clock.now()
         every = licenses.describe(ctx, now)
-        last_days = forecasts.last_days(ctx, every, now)
         wanted = [item for item in every if (item.state in states if states else item.state != ARCHIVED)]
         shown, found = page_of(wanted, asked_page(), _text_of_item, _ITEM_COLUMNS)
+        last_days = forecasts.last_days(ctx, shown, now)
         told = [
             replace(item, used_up_on=usage.day_text(last_days[item.id])) if item.id in last_days else item
             for item in shown
