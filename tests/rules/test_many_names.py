@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +21,9 @@ from lts.rules.authorize import ItemUse, Request, decide
 from lts.rules.catalog import Code, CodeBinding, CodeItem, LicenseItem
 from lts.rules.licensefile import License
 from lts.rules.usage import Entry
+from lts.service.licensing.importeffects import effects
 from lts.service.pair import standin
+from lts.store.snapshot import View
 from tests.rules.test_authorize_rules import ASKED, GOOD, SITE
 from tests.rules.test_usage_rules import lease
 from tests.support.cost import assert_linear, assert_no_dearer
@@ -128,6 +131,23 @@ def told(file: License) -> None:
     standin._goes_on(file, NOON)
     for each in file.items:
         license_show._row(each, file)
+
+
+def being_revoked(count: int) -> tuple[View, dict[str, int], License]:
+    """What the server holds, its items by id, and a license that revokes them all."""
+    held = {key: LicenseItem(key, "1", "vendor", "o", replace(GOOD, item_id=str(key))) for key in range(count)}
+    view = SimpleNamespace(catalog=SimpleNamespace(items=held))
+    known = {str(key): key for key in held}
+    return cast("View", view), known, cast("License", SimpleNamespace(items=()))
+
+
+def foretell(given: tuple[View, dict[str, int], License]) -> None:
+    view, known, new = given
+    effects(view, known, new, tuple(known), NOON, NOON)
+
+
+def test_what_stops_by_an_import_is_told_in_linear_time() -> None:
+    assert_linear(being_revoked, foretell, MOST)
 
 
 def test_items_and_revoked_ones_by_the_thousand_are_compared_in_linear_time() -> None:

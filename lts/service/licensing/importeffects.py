@@ -38,7 +38,7 @@ def effects(
     view: View, known: Mapping[str, int], new: License, revoked: Collection[str], now: int, item_now: int
 ) -> Effects:
     """Of importing `new`, whose items are `known` by these numbers; `now` and `item_now` in UTC seconds."""
-    stops = tuple(_stops(view, known, new, revoked, now, item_now))
+    stops = tuple(_stops(view, known, new, frozenset(revoked), now, item_now))
     stopped = {stop.item_id for stop in stops}
     going_on = [item for item in new.items if item.item_id in known and item.item_id not in stopped]
     over = {item.item_id: _beyond(view, known[item.item_id], item, now) for item in going_on}
@@ -53,7 +53,7 @@ def live_seats(view: View, entry: LicenseItem, now: int) -> int:
 
 
 def _stops(
-    view: View, known: Mapping[str, int], new: License, revoked: Collection[str], now: int, item_now: int
+    view: View, known: Mapping[str, int], new: License, revoked: frozenset[str], now: int, item_now: int
 ) -> Iterator[Stop]:
     items = {item.item_id: item for item in new.items}
     for item_id, key in sorted(known.items()):
