@@ -23,7 +23,7 @@ from lts.web import bodytree, messages
 from lts.web.body import MAX_MEMBERS, read_body
 from lts.web.bodytree import read_tree
 from lts.web.client.reports import ReportMessage, read_report
-from lts.web.messages import leases_in, read_authorize, read_release
+from lts.web.messages import is_lease_cut, leases_in, read_authorize, read_release
 from tests.support.cost import assert_linear, assert_no_dearer
 
 MIB = 1 << 20
@@ -185,9 +185,18 @@ def test_of_the_faults_of_a_body_the_first_is_told_and_of_a_list_of_entries_the_
     assert [found.path for found in read_tree(body).faults] == [("a", 0)]
 
 
-@pytest.mark.parametrize("make", [lambda n: b'"lease":' * (n // 8), lambda n: b'"lease"' + b" " * n])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: b'"lease":' * (n // 8),
+        lambda n: b'"lease"' + b" " * n,
+        lambda n: b'"lease":"' + b"a" * n + b" ",
+        lambda n: b'"lease":"a' * (n // 10),
+    ],
+)
 def test_a_lease_is_looked_for_in_linear_time(make: Callable[[int], bytes]) -> None:
     assert_linear(make, all_leases_in, 4 * MIB)
+    assert_linear(make, is_lease_cut, 4 * MIB)
 
 
 def test_gzip_members_without_content_cost_linear_time() -> None:
