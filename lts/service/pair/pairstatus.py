@@ -35,10 +35,11 @@ def describe(node: Node) -> PairStatus:
     return PairStatus(
         role=node.role, promoted=node.membership.promoted, status=ctx.running.status,
         epoch=pair.highest_epoch(ctx.store.epochs), fingerprint=fingerprint(ctx.identity.key.kid),
-        in_step=_in_step(node), lag_changes=_lag(node), lag_seconds=_lag_seconds(node), take_over_after_seconds=int(node.limit), peer=_peer(node),
-        delegation=_delegation(node), faults=[PairNotice(code, detail) for code, detail in _faults(node).items()],
-        notices=[PairNotice(notice.code, notice.detail) for notice in _notices(node)], overshoot=_overshoot(ctx),
-        history=history, merged=merged, overruled=overruled,
+        in_step=_in_step(node), lag_changes=_lag(node), lag_seconds=_lag_seconds(node),
+        take_over_after_seconds=int(node.limit), peer=_peer(node), delegation=_delegation(node),
+        faults=[PairNotice(code, detail) for code, detail in _faults(node).items()],
+        notices=[PairNotice(notice.code, notice.detail) for notice in _notices(node)],
+        overshoot=_overshoot(ctx), history=history, merged=merged, overruled=overruled,
     )  # fmt: skip
 
 
