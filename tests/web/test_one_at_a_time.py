@@ -16,21 +16,22 @@ ADMIN = "/api/v1/admin"
 def threads(served: Served, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the threads that answered, in order."""
     found: list[str] = []
-    for owner, name in ((served.web.app.flask, "wsgi_app"), (served.web.app, "_clients")):
-        answer = getattr(owner, name)
+    app = served.web.app
 
-        class Watched:
-            def __init__(self, answer: Any) -> None:
-                self.answer = answer
+    class Watched:
+        def __init__(self, answer: Any) -> None:
+            self.answer = answer
 
-            def __getattr__(self, name: str) -> Any:
-                return getattr(self.answer, name)
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.answer, name)
 
-            def __call__(self, *given: Any) -> Any:
-                found.append(threading.current_thread().name)
-                return self.answer(*given)
+        def __call__(self, *given: Any) -> Any:
+            found.append(threading.current_thread().name)
+            return self.answer(*given)
 
-        monkeypatch.setattr(owner, name, Watched(answer))
+    monkeypatch.setattr(app.flask, "wsgi_app", Watched(app.flask.wsgi_app))
+    monkeypatch.setattr(app, "_clients", Watched(app._clients))
+    monkeypatch.setattr(app, "begin", Watched(app.begin))
     return found
 
 
