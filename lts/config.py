@@ -239,6 +239,8 @@ def _integer(low: int, high: int) -> _Check:
 def _string(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"must be a text, not {json.dumps(value)}")
+    if "\0" in value:  # the system takes it for the end
+        raise ValueError(f"must hold no NUL character, as {json.dumps(value)} does")
     return value
 
 

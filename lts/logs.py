@@ -133,7 +133,7 @@ def handler(settings: Log) -> Lines:
 def _try(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file() or not path.exists():  # opening a pipe waits for its reader
+        if path.is_file() or path.is_dir() or not path.exists():  # opening a pipe waits for its reader
             path.open("ab").close()
     except OSError as error:
         way = "give this user the rights, or change log.file in lts.json"

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from lts.background.jobs import Jobs, tell_clock
 from lts.background.watchdog import Watchdog
 from lts.config import Config
 from lts.crypto import PublicKey
-from lts.errors import CannotStore, DataFolderError
+from lts.errors import CannotStore, DataFolderError, LtsError
 from lts.httpd.listen import Listener
 from lts.logs import Lines
 from lts.logs import handler as handler_of
@@ -41,14 +41,14 @@ from lts.service.core.refusals import Refusals
 from lts.service.core.running import Running
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.folder import datafolder, folderstate, placing
+from lts.service.folder import datafolder, folderstate, placing, restoring, workfolder
 from lts.service.folder.datafolder import DataFolder
 from lts.service.folder.mark import Mark
 from lts.service.licensing.catalog import Builder
 from lts.service.maintenance import ownkeys
 from lts.service.pair.alone import Alone
 from lts.service.pair.node import Node
-from lts.store import codes, database, meta, pair
+from lts.store import codes, database, licenses, meta, pair
 from lts.store.store import DATABASE, Store, prepare
 from lts.web.app import App
 
@@ -75,10 +75,13 @@ def opened(
     *,
     read_labels: Callable[[], tuple[str, ...]] = labels.fingerprints,
     clock: Clock | None = None,
+    moves: bool = True,
 ) -> Iterator[Opened]:
-    """Open the data folder for this process. Raises DataFolderError and its kin; closes all at the end."""
+    """Open the data folder for this process, which `moves` it to this machine, or only looks at one of another (
+    docs/design/machine.md, Machine labels). Raises DataFolderError and its kin; closes all at the end."""
     memory.return_large_blocks()
     with envfolder.used(Path(sys.prefix)), _held(config.data_dir) as folder:
+        workfolder.clear(folder.path)
         if placed := placing.finish(folder.path):
             log.warning("%s", placed.words)
         # The identity is written last: a first start that was killed half-way simply begins again.
@@ -88,7 +91,10 @@ def opened(
                 f"{folder.path / identity.IDENTITY} is missing though the database is in use; restore a backup."
             )
         vault = Vault.load_or_create(folder.path, create=fresh)
-        me = identity.load_or_create(folder.path, read_labels, placing.keep_identity)
+        present = cache(read_labels)
+        if moves and not fresh and (back := restoring.go_back(folder.path, present())):
+            log.warning("%s", back.words)
+        me = identity.load_or_create(folder.path, present, placing.keep_identity, moves=moves)
         with _refusal_told(folder.path / DATABASE):
             ctx = _context(config, folder.path, vault, me, clock)
         try:
@@ -175,18 +181,30 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     # Before any other change, since the evidence of an edit goes by what was told (lts.service.folder).
     tell_clock(ctx, logging.INFO)
     ownkeys.state(ctx)
+    for passed in trust.warnings:
+        log.warning("%s", passed.detail)
     for name, detail in me.events:
         ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):
         warnings.append(Notice("network-folder", warning, params={"folder": str(path)}))
     if me.previous:
-        old = me.previous[-1]
-        sentence = (
-            f"This data folder came from another machine: licenses bound to {old} authorize nobody here."
-            f" Send the new UUID {me.uuid} to the vendor."
-        )
-        warnings.append(Notice("moved", sentence, ERROR, {"old": old, "new": me.uuid}))
+        warnings.append(_moved_notice(ctx))
     return ctx
+
+
+def _moved_notice(ctx: Context) -> Notice:
+    """Names the UUIDs of before that licenses are bound to; where there is none, the last."""
+    me, bound = ctx.identity, set[str]()
+    with ctx.store.reader() as db:
+        for stored in licenses.newest(db):
+            with contextlib.suppress(LtsError):  # lts verify names a file that cannot be read
+                bound |= {server.uuid for server in ctx.files.content(stored.jws).servers}
+    old = " and ".join(uuid for uuid in me.previous if uuid in bound) or me.previous[-1]
+    sentence = (
+        f"This data folder came from another machine: licenses bound to {old} authorize nobody here."
+        f" Send the new UUID {me.uuid} to the vendor."
+    )
+    return Notice("moved", sentence, ERROR, {"old": old, "new": me.uuid})
 
 
 def _storage_fault(warnings: list[Notice], error: Exception | None) -> None:

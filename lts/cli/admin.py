@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from lts.cli.output import note
 from lts.config import Config
 from lts.errors import AdminError, CannotStore, DataFolderError, words_of
 from lts.reach import Deadline, ask, http_connection
@@ -98,8 +99,11 @@ class _Local:
         self._client = app.flask.test_client()
         self._headers = _headers(token)
         self._ctx = ctx
+        self._told = False
 
     def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
+        if self._ctx.identity.elsewhere:
+            self._only_look(method, path)
         response = self._client.open(_full(path, query), method=method, data=_encode(body), headers=self._headers)
         try:
             return _answer(response.status_code, response.get_data())
@@ -111,6 +115,26 @@ class _Local:
                         f"{self._ctx.store.path} cannot be written ({why}); mend its disk."
                     ) from error
             raise
+
+    def _only_look(self, method: str, path: str) -> None:
+        """Of another machine's data folder: it is told once, and nothing is changed. Raises AdminError."""
+        folder = self._ctx.store.path.parent
+        if path in _OF_THIS_MACHINE or (method != "GET" and path not in _LOOKS):
+            raise AdminError(
+                "another-machines",
+                f"The data folder {folder} is another machine's, and this needs the server here: start it here first"
+                " (`lts serve`).",
+            )
+        if not self._told:
+            note(
+                f"The data folder {folder} is another machine's; it is read as it is. Only a start of the server here"
+                " gives it an LTS UUID of this machine."
+            )
+        self._told = True
+
+
+_LOOKS, _OF_THIS_MACHINE = frozenset({"/backup", "/explain"}), frozenset({"/activation-request", "/setup-code"})
+"""Calls that change nothing though they are no GET, and those whose answer is for this machine alone."""
 
 
 def check_holds_data(config: Config) -> None:
@@ -130,14 +154,14 @@ def check_holds_data(config: Config) -> None:
 @contextlib.contextmanager
 def session(config: Config) -> Iterator[Session]:
     """A session with the running server, or on the data folder when none runs."""
-    note = datafolder.running_server(config.data_dir)
-    if note is not None:
-        if not note.get("address"):
+    running = datafolder.running_server(config.data_dir)
+    if running is not None:
+        if not running.get("address"):
             raise AdminError("starting", f"The data folder {config.data_dir} is in use, but no server answers yet.")
-        yield _Remote(str(note["address"]), datafolder.read_token(config.data_dir))
+        yield _Remote(str(running["address"]), datafolder.read_token(config.data_dir))
         return
     check_holds_data(config)
     from lts.server import opened  # loads the whole server: only when there is none to ask
 
-    with opened(config) as here:
+    with opened(config, moves=False) as here:
         yield _Local(here.app(config), here.token, here.ctx)

@@ -67,7 +67,13 @@ def _run(arguments: list[str]) -> int:
         result: int = args.run(args)
     except PermissionError as error:
         raise AdminError("not-open", systemfaults.not_open(error, args)) from error
-    streams.write_out()
+    try:
+        streams.write_out()
+    except OSError as error:
+        if result or isinstance(error, BrokenPipeError):
+            raise
+        streams.complain(f"lts: This was done, but its output cannot be written ({error.strerror}).")
+        return 1
     return result
 
 

@@ -70,10 +70,10 @@ def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
 
     code = sessions.setup_code(server.ctx)
     portal = portal_url(server.url, code)
-    print(f"LTS is running: {portal}", flush=True)
+    streams.say(f"LTS is running: {portal}")
     if code is not None:
-        print("Open this address to set the password; the code in it works once.", flush=True)
-    print(f"Data folder: {config.data_dir}. Stop with Ctrl-C.", flush=True)
+        streams.say("Open this address to set the password; the code in it works once.")
+    streams.say(f"Data folder: {config.data_dir}. Stop with Ctrl-C.")
     if open_browser:
         webbrowser.open(portal)
 
@@ -104,7 +104,7 @@ def _serve(args: argparse.Namespace) -> int:
         runner.run()
         if not log.finish(LOG_SECONDS):
             os._exit(0)  # nobody reads the console; an orderly exit would wait for it for ever
-        print("LTS has stopped.", flush=True)
+        streams.say("LTS has stopped.")
     finally:
         finished.set()
     return 0

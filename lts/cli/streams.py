@@ -46,6 +46,16 @@ def complain(words: str) -> None:
         print(words, file=sys.stderr, flush=True)
 
 
+def say(words: str) -> None:
+    """A line on standard output of what goes on without a reader: where it cannot be written, it is dropped, and all
+    that follows."""
+    try:
+        print(words, flush=True)
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            _drop(sys.stdout)
+
+
 def is_taken() -> bool:
     """Whether who reads standard output took all of it: waits for the end of what a pipe still holds. True where the
     system cannot tell."""

@@ -63,6 +63,11 @@ def compare(known: tuple[str, ...], present: tuple[str, ...]) -> Verdict:
     return Verdict(same, learnt, len(matching), len(known))
 
 
+def recognize(known: tuple[str, ...], present: tuple[str, ...]) -> bool:
+    """Whether they tell this very machine: the same, and not for lack of a label that is unique to one."""
+    return compare(known, present).same and any(kind(label) in UNIQUE for label in known)
+
+
 def binding(labels: tuple[str, ...]) -> str:
     """`strong`, or `weak` when the labels are few or none is unique to the machine."""
     unique = any(kind(label) in UNIQUE for label in labels)

@@ -19,6 +19,7 @@ import apsw
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.store import integrity
 from lts.store.schema import APPLICATION_ID, FILLS, MIGRATIONS
+from lts.store.sql import value
 from lts.whoami import user_name
 
 log = logging.getLogger("lts.database")
@@ -62,6 +63,7 @@ def open_in_use(path: Path) -> apsw.Connection:
         db = open_reader(path)
         try:
             _check_identity(db, path)
+            _check_schema(db, path)
             _check_length(db, path)
         except (apsw.Error, DataFolderError):
             db.close()
@@ -110,10 +112,12 @@ _MAGIC = b"SQLite format 3\0"
 _SMALLEST_PAGE, _LARGEST_PAGE = 512, 65_536
 
 
-def check(path: Path) -> None:
-    """Read the whole database of a data folder that was in use. Raises what `open_writer` raises."""
+def check(path: Path, *, but_indexes: bool = False) -> None:
+    """Read the whole database of a data folder that was in use, `but_indexes`: which can be built anew. Raises what
+    `open_writer` raises."""
     with contextlib.closing(open_in_use(path)) as db, faults_told(path):
-        _check(db, path)
+        found = integrity.faults(db)
+    _raise_first([fault for fault in found if not (but_indexes and fault.index)], path)
 
 
 def check_alone(path: Path) -> None:
@@ -123,7 +127,16 @@ def check_alone(path: Path) -> None:
 
 
 def _check(db: apsw.Connection, path: Path) -> None:
-    if found := integrity.faults(db):
+    _raise_first(integrity.faults(db), path)
+
+
+def _check_schema(db: apsw.Connection, path: Path) -> None:
+    """Each row is read by it: whatever else is said of a database, this is looked at first."""
+    _raise_first(integrity.schema_faults(db), path)
+
+
+def _raise_first(found: list[integrity.DatabaseFault], path: Path) -> None:
+    if found:
         raise DatabaseDamaged(f"{path} is damaged ({found[0].words}); {integrity.remedy(found)}.")
 
 
@@ -139,7 +152,7 @@ def _check_there(path: Path) -> None:
 @contextlib.contextmanager
 def faults_told(path: Path) -> Iterator[None]:
     """What SQLite says of the database at `path` in the block, as errors that say what to do. A statement that is wrong
-    stays as it is: that is a fault of this program.
+    stays as it is, where the tables are those that it was written for: that is a fault of this program.
 
     Raises DatabaseDamaged, DataFolderError.
     """
@@ -151,6 +164,10 @@ def faults_told(path: Path) -> Iterator[None]:
         raise DatabaseDamaged(f"{path} is damaged (it holds text that is none); run `lts restore BACKUP`.") from error
     except apsw.NotADBError as error:
         raise DatabaseDamaged(f"{path} is not a database; run `lts restore BACKUP`.") from error
+    except apsw.SQLError as error:
+        with contextlib.suppress(apsw.Error), contextlib.closing(open_reader(path)) as db:
+            _check_schema(db, path)
+        raise error
     except apsw.FullError as error:
         raise DataFolderError(f"{path} cannot be written (its disk is full); free some space there.") from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
@@ -218,6 +235,7 @@ def _cannot_open(path: Path, error: Exception) -> str:
 def _prepare(db: apsw.Connection, path: Path, checked_bytes: int) -> None:
     db.set_busy_timeout(BUSY_MILLISECONDS)
     _check_identity(db, path)
+    _check_schema(db, path)
     db.execute("PRAGMA journal_mode = WAL").fetchall()
     db.execute("PRAGMA synchronous = FULL")
     db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}").fetchall()
@@ -283,14 +301,24 @@ def open_reader(path: Path) -> apsw.Connection:
 
 
 def open_alone(path: Path) -> apsw.Connection:
-    """A connection that reads the file as it is, without the journals beside it, and makes none."""
+    """A connection that reads the file as it is, without the journals beside it, and makes none. Raises DatabaseDamaged
+    where it is of a schema that this program knows and holds other tables, apsw.Error."""
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    return apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
+    db = apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
+    try:
+        if value(db, "PRAGMA user_version") <= len(MIGRATIONS):
+            _check_schema(db, path)
+    except (apsw.Error, DataFolderError):
+        db.close()
+        raise
+    return db
 
 
 def copy(db: apsw.Connection, target: Path) -> None:
     """A copy of an open database as it is now, while others write: one read transaction, which holds up nobody.
-    `target` is replaced; it is the caller's to make it durable. Raises apsw.Error, OSError; nothing is left then."""
+    `target` is replaced; it is the caller's to make it durable. Raises DatabaseDamaged of one with other tables than
+    this program's, apsw.Error, OSError; nothing is left then."""
+    _check_schema(db, Path(db.filename))
     partial = target.with_name(target.name + ".part")
     partial.unlink(missing_ok=True)
     try:

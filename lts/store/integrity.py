@@ -1,4 +1,5 @@
-"""Whether the pages of the database hold together and every index says what its table does; building indexes anew.
+"""Whether the pages of the database hold together, every index says what its table does, and its tables are those that
+this program makes; building indexes anew.
 
 SQLite's own check, read-only and beside the writer. What rows mean is compared by lts.store.replay.
 """
@@ -6,6 +7,7 @@ SQLite's own check, read-only and beside the writer. What rows mean is compared 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,8 @@ from pathlib import Path
 import apsw
 
 from lts.errors import DatabaseDamaged
-from lts.store.sql import rows
+from lts.store.schema import MIGRATIONS
+from lts.store.sql import rows, value
 
 NAMED = 20
 """Faults named of one table."""
@@ -37,11 +40,47 @@ def remedy(faults: list[DatabaseFault]) -> str:
 
 def faults(db: apsw.Connection) -> list[DatabaseFault]:
     """All faults of a whole database, none when it is in order. Takes about a second for 100 MiB."""
+    if other := schema_faults(db):
+        return other
     words = _check(db, "PRAGMA integrity_check(1)")
     if not words:
         return []
     found = [fault for table in tables(db) for fault in faults_of(db, table)]
     return found or [DatabaseFault(word, index=False) for word in words]
+
+
+def schema_faults(db: apsw.Connection) -> list[DatabaseFault]:
+    """Tables, indexes and triggers that this program did not make, or made otherwise, in a database of a schema that it
+    knows: a bit of their stored text turns a default, or the name of a column, into another one, and SQLite reads the
+    rows by it without a word. Takes a tenth of a millisecond, and some more once. Raises apsw.CorruptError."""
+    made, found = _made(value(db, "PRAGMA user_version")), _schema(db)
+    told = [f"schema: the {kind} {name} is {_AMISS[(kind, name) in found, (kind, name) in made]}"
+            for kind, name in sorted(found.keys() | made.keys())
+            if found.get((kind, name)) != made.get((kind, name))]  # fmt: skip
+    return [DatabaseFault(words, index=False) for words in told]
+
+
+_AMISS = {
+    (True, False): "not what this program makes",
+    (False, True): "missing",
+    (True, True): "not as this program makes it",
+}
+
+
+@functools.cache
+def _made(version: int) -> dict[tuple[str, str], str]:
+    """What the database of a schema holds before its first row."""
+    with contextlib.closing(apsw.Connection(":memory:")) as db:
+        for script in MIGRATIONS[:version]:
+            db.execute(script)
+        return _schema(db)
+
+
+def _schema(db: apsw.Connection) -> dict[tuple[str, str], str]:
+    """The text of each table, index and trigger by its type and name."""
+    of_sqlite = "name LIKE 'sqlite\\_%' ESCAPE '\\' AND type IN ('table', 'index')"
+    found = rows(db, f"SELECT type, name, sql FROM main.sqlite_schema WHERE NOT ({of_sqlite})")  # noqa: S608 - fixed
+    return {(str(kind), str(name)): str(sql) for kind, name, sql in found}
 
 
 def tables(db: apsw.Connection) -> list[str]:

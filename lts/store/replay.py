@@ -35,26 +35,22 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
     """
     db = database.open_in_use(path)
     try:
-        made = _make_empty(target)
+        _make_empty(target)
         db.execute("ATTACH ? AS replayed", (str(target),))
         db.execute("BEGIN")
-        differ = _schema_differences(db, made)  # other tables cannot be read as the replay reads them
-        if differ:
-            return differ
         faults, whole = _replay(db, archives, target, progress)
         return faults + (_differences(db) if whole else [NOT_COMPARED])
     finally:
         db.close()
 
 
-def _make_empty(target: Path) -> set[sql.Row]:
-    """A database without a row; its schema."""
+def _make_empty(target: Path) -> None:
+    """A database without a row."""
     with contextlib.closing(apsw.Connection(str(target))) as copy:
         copy.execute("PRAGMA journal_mode = OFF").fetchall()
         copy.execute("PRAGMA synchronous = OFF")
         for script in MIGRATIONS:
             copy.execute(script)
-        return _schema(copy)
 
 
 def _replay(db: apsw.Connection, folder: Path, target: Path, progress: Callable[[int], None]) -> tuple[list[str], bool]:
@@ -182,19 +178,6 @@ def _apply_one(
         apply(tx, decode_payload(kind, payload), time)
     except (ValueError, apsw.Error) as error:
         faults.append(f"changes: origin {origin} serial {serial} cannot be applied ({error}).")
-
-
-def _schema_differences(db: apsw.Connection, made: set[sql.Row]) -> list[str]:
-    """Tables, indexes and triggers that this program did not make, or made otherwise."""
-    found = _schema(db)
-    told = [(row, "is not what this program makes") for row in found - made]
-    told += [(row, "is missing or was changed") for row in made - found]
-    return sorted(f"schema: the {kind} {name} {words}." for (kind, name, _), words in told)
-
-
-def _schema(db: apsw.Connection) -> set[sql.Row]:
-    of_sqlite = "name LIKE 'sqlite\\_%' ESCAPE '\\' AND type IN ('table', 'index')"
-    return set(sql.rows(db, f"SELECT type, name, sql FROM main.sqlite_schema WHERE NOT ({of_sqlite})"))  # noqa: S608
 
 
 def _differences(db: apsw.Connection) -> list[str]:

@@ -110,15 +110,27 @@ class Weather(Calling):
         self._opened()
 
     def _opened(self) -> None:
-        """On another machine the server has another UUID (docs/design/machine.md, Machine labels)."""
+        """On another machine the server has another UUID: the newest that was put away and is that machine's, else a
+        new one (docs/design/machine.md, Machine labels)."""
         now = self.server.lab.ctx.identity.uuid
-        same("a new UUID", self.server.machine != self.home, now != self.model.me)
+        same("another UUID", self.server.machine != self.home, now != self.model.me)
         if now != self.model.me:
-            self.replaced.append(self._identity())
+            before, back = self._identity(), self._take_back()
+            self.replaced.append(before)
+            same("gone back to", now if back is None else back.uuid, now)
             self.model.others |= {self.model.me}
             self.model.me, self.home = now, self.server.machine
-            self.model.stands_in = "", 0  # the main's word was for the key of before
+            # the main's word is for the key that it was given to
+            self.model.stands_in = ("", 0) if back is None else back.stands_in
         self._reopened()
+
+    def _take_back(self) -> Identity | None:
+        """The identity of this machine that was put away last, which lies there no more."""
+        for at, kept in reversed(list(enumerate(self.replaced))):
+            if isinstance(kept, Identity) and kept.machine == self.server.machine:
+                del self.replaced[at]
+                return kept
+        return None
 
     def _stand_in(self, machine: int) -> None:
         """A standby follows the server, and is run alone from then on, by the main's word for 7 days

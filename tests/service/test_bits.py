@@ -38,7 +38,7 @@ def cells(path: Path) -> tuple[int, dict[str, list[int]]]:
     pages: dict[str, list[int]] = {}
     with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as db:
         size = int(db.execute("PRAGMA page_size").get)
-        query = "SELECT name, pageno FROM dbstat WHERE ncell > 0 AND pagetype = 'leaf' AND name <> 'sqlite_schema'"
+        query = "SELECT name, pageno FROM dbstat WHERE ncell > 0 AND pagetype = 'leaf'"
         for name, page in db.execute(query):
             pages.setdefault(str(name), []).append(int(page))
     return size, pages

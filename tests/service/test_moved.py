@@ -11,6 +11,7 @@ import pytest
 
 from lts.background.jobs import Jobs
 from lts.errors import Refusal
+from lts.rules import labels as rules
 from lts.rules import licensefile
 from lts.server import opened
 from lts.service.core import identity
@@ -108,6 +109,74 @@ def test_a_move_that_is_killed_keeps_the_former_identity_once(tmp_path: Path) ->
         assert identity.load(folder).previous == (here.uuid,)
         assert placing.numbers(folder) == [1]
         assert (folder / "replaced-1" / "server.key").read_bytes() == here.key.to_pem()
+
+
+ELSEWHERE, FURTHER = ("mac:11", "machine-id:22", "processor-id:cc"), ("mac:33", "machine-id:44", "processor-id:cc")
+
+
+def uuid_on(folder: Path, labels: tuple[str, ...], *, moves: bool = True) -> str:
+    """Under which the server goes on when it is opened on the machine of these labels."""
+    with opened(config_for(folder), read_labels=lambda: labels, clock=FakeTime().clock(), moves=moves) as here:
+        assert verify.verify(folder / "data", here.ctx.trust) == []
+        return here.ctx.identity.uuid
+
+
+def test_a_folder_back_on_a_machine_of_before_goes_on_as_it_was_there(tmp_path: Path) -> None:
+    time, vendor, data = FakeTime(), Vendor(), tmp_path / "data"
+    with lab(tmp_path, time, vendor) as server:
+        server.authorize(server.load(item()))
+        first = server.ctx.identity.uuid
+    second = uuid_on(tmp_path, ELSEWHERE)
+    third = uuid_on(tmp_path, FURTHER)
+    assert len({first, second, third}) == 3
+    for _ in range(2):
+        with lab(tmp_path, time, vendor) as server:
+            assert server.ctx.identity.uuid == first
+            assert not server.ctx.warnings
+            server.authorize()
+            told = server.rows("SELECT actor FROM audit WHERE action = 'moved-back' ORDER BY origin, serial")
+            assert told[-1] == ("system",)
+        assert restoring.replaced(data)[-1].words.endswith(f"It holds the identity of LTS UUID {third}.")
+        assert uuid_on(tmp_path, ELSEWHERE) == second
+        assert uuid_on(tmp_path, FURTHER) == third
+    assert sorted(one.holds for one in restoring.replaced(data)) == [
+        f"the identity of LTS UUID {uuid}" for uuid in sorted((first, second))
+    ]
+
+
+def test_labels_that_are_unique_to_no_machine_bring_no_identity_back() -> None:
+    assert rules.compare(("processor-id:cc",), ELSEWHERE).same
+    assert not rules.recognize(("processor-id:cc",), ELSEWHERE)
+    assert rules.recognize(ELSEWHERE, ELSEWHERE)
+
+
+def test_an_identity_that_cannot_be_read_is_not_gone_back_to(tmp_path: Path) -> None:
+    with lab(tmp_path) as server:
+        first = server.ctx.identity.uuid
+    second = uuid_on(tmp_path, ELSEWHERE)
+    (tmp_path / "data" / "replaced-1" / "server.key").write_bytes(b"x")
+    assert uuid_on(tmp_path, LABELS) not in (first, second)
+
+
+def test_what_only_looks_at_another_machines_folder_leaves_its_identity(tmp_path: Path) -> None:
+    with lab(tmp_path, vendor=Vendor()) as server:
+        server.load(item())
+        mine = server.ctx.identity.uuid
+    before = (tmp_path / "data" / "identity.json").read_bytes()
+    assert uuid_on(tmp_path, ELSEWHERE, moves=False) == mine
+    assert (tmp_path / "data" / "identity.json").read_bytes() == before
+    assert placing.numbers(tmp_path / "data") == []
+    assert uuid_on(tmp_path, ELSEWHERE) != mine
+
+
+def test_the_notice_of_a_moved_folder_names_the_uuid_that_licenses_are_bound_to(tmp_path: Path) -> None:
+    with lab(tmp_path, vendor=Vendor()) as server:
+        server.load(item())
+        mine = server.ctx.identity.uuid
+    uuid_on(tmp_path, ELSEWHERE)
+    with opened(config_for(tmp_path), read_labels=lambda: FURTHER, clock=FakeTime().clock()) as here:
+        [notice] = [one for one in here.ctx.warnings if one.code == "moved"]
+        assert notice.params == {"old": mine, "new": here.ctx.identity.uuid}
 
 
 @pytest.mark.parametrize(

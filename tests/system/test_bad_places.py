@@ -250,6 +250,39 @@ def test_a_terminal_that_is_closed_ends_the_server_and_one_that_is_there_does_no
     assert not note.exists(), "in good order"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
+@pytest.mark.parametrize("gone", [False, True], ids=["a full disk", "a reader that is gone"])
+def test_a_start_whose_lines_nobody_can_have_serves(gone: bool, tmp_path: Path) -> None:
+    (tmp_path / "lts.json").write_text(json.dumps({"port": 0, "dataDir": "data"}), encoding="utf-8")
+    command = ["-m", "lts.cli.main", "serve", "--no-browser", "--config", str(tmp_path / "lts.json")]
+    reader, writer = os.pipe()
+    os.close(reader)
+    out = writer if gone else os.open("/dev/full", os.O_WRONLY)
+    process = subprocess.Popen([sys.executable, *command], env=environment(), stdout=out, stderr=subprocess.PIPE)
+    note = tmp_path / "data" / "lts.running"
+    try:
+        wait_until(lambda: note.exists() and b"http" in note.read_bytes(), "the server serves")
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=60)[1].decode()
+    finally:
+        process.kill()
+        for descriptor in {out, writer}:
+            os.close(descriptor)
+    assert process.returncode == 0, told
+    assert "Traceback" not in told
+
+
+def test_a_log_in_whose_place_is_a_folder_is_told(tmp_path: Path, capsys: Said) -> None:
+    settings = {"port": 0, "log": {"file": str(tmp_path)}, "vendorKeys": str(tmp_path / "lts.json")}
+    (tmp_path / "lts.json").write_text(json.dumps(settings), encoding="utf-8")
+    for words in (["serve", "--no-browser"], ["doctor"]):
+        assert main([*words, "--config", str(tmp_path / "lts.json"), "--data", str(tmp_path / "data")]) == 1
+        out, err = capsys.readouterr()
+        assert f"The log {tmp_path} cannot be written (" in out + err
+    assert f"{tmp_path / 'lts.json'} is no folder, so no vendor key is read there" in out
+
+
 def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: Said) -> None:
     (tmp_path / "file").write_bytes(b"")
     settings = {"port": 0, "log": {"file": str(tmp_path / "file" / "lts.log")}}

@@ -54,6 +54,8 @@ def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
         ('{\n"port": 70000}', 2, "65535"),
         ('{\n"port": 1,\n}', 2, "comma"),
         ('{\n\n"dataDir": "C:\\lts\\data"}', 3, "backslash"),
+        ('{"host": "x",\n"dataDir": "a\\u0000b"}', 2, "NUL"),
+        ('{"host": "x\\u0000"}', 1, "NUL"),
         ('{"host": "x",\n"prot": 1}', 2, "not a setting"),
         ('{"port": 1,\n"port": 2}', 1, "twice"),
         ('{"host": "x",\n"dataDir": "\\ud800x"}', 2, "surrogate"),

@@ -15,6 +15,7 @@ import pytest
 
 from lts.cli.main import main
 from lts.service.core import labels
+from lts.store import integrity
 from tests.support.kit import item, lab
 
 Said = pytest.CaptureFixture[str]
@@ -73,6 +74,65 @@ def test_a_note_of_the_folder_that_cannot_be_one_is_named(name: str, content: st
         said = said_by(words, capsys)
         assert re.search(rf"{re.escape(str(data / name))} (cannot be read|is damaged) \(", said), (words, said)
         assert "__init__" not in said
+
+
+BITS = {
+    "a column": (b"payload BLOB NOT NULL, hash BLOB", b"payload BLOB NOT NULL, hasi BLOB", "changes"),
+    "a default": (b"d2 INTEGER NOT NULL DEFAULT 0", b"d2 INTEGER NOT NULL DEFAULT 1", "usage_devices"),
+    "a condition": (b"codes) WHERE flags & 2 = 0", b"codes) WHERE flags & 2 = 1", "seats_by_end"),
+    "a table": (b"CREATE TABLE rounds", b"CREATE TABLE roundr", "rounds"),
+}
+
+
+@pytest.mark.parametrize("words", [["serve", "--no-browser"], ["verify"], ["doctor"], ["status"], ["backup", "b.lts"]])
+@pytest.mark.parametrize("bit", BITS)
+def test_a_bit_of_the_stored_schema_is_told_as_damage(bit: str, words: list[str], data: Path, capsys: Said) -> None:
+    before, after, name = BITS[bit]
+    whole = (data / "lts.db").read_bytes()
+    assert before in whole
+    (data / "lts.db").write_bytes(whole.replace(before, after))
+    said = said_by(words, capsys)
+    assert f"{data / 'lts.db'} is damaged (" in said, said
+    assert "run `lts restore BACKUP`" in said
+    assert name in said
+
+
+def test_what_was_replaced_with_a_damaged_schema_is_listed_and_not_put_back(data: Path, capsys: Said) -> None:
+    assert main(["backup", "good.lts"]) == 0
+    before, after, _ = BITS["a column"]
+    (data / "lts.db").write_bytes((data / "lts.db").read_bytes().replace(before, after))
+    assert main(["restore", "good.lts"]) == 0
+    capsys.readouterr()
+    assert main(["restore", "--list"]) == 0
+    assert "It holds no database that can be read." in capsys.readouterr().out
+    said = said_by(["restore", "--undo"], capsys)
+    assert f"{data / 'replaced-1' / 'lts.db'} is damaged (schema: the table changes is not as" in said
+    assert main(["status"]) == 0
+
+
+def test_a_backup_with_a_damaged_schema_is_refused(data: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after, _ = BITS["a default"]
+    (data / "lts.db").write_bytes((data / "lts.db").read_bytes().replace(before, after))
+    with monkeypatch.context() as patch:
+        patch.setattr(integrity, "schema_faults", lambda db: [])  # as LTS 0.1.0 made it
+        assert main(["backup", "bad.lts"]) == 0
+    capsys.readouterr()
+    for words in (["restore", "bad.lts"], ["restore", "--accept-as-is", "bad.lts"], ["verify", "bad.lts"]):
+        assert "bad.lts cannot be restored: " in (said := said_by(words, capsys)), said
+        assert "the table usage_devices is not as this program makes it" in said
+    assert not (data / "replaced-1").exists()
+
+
+@pytest.mark.parametrize(
+    "left", ["lts.mark", "server.key", "vault.key", "backups/x.lts", "lts-schema3.db", "archive/x"]
+)
+def test_doctor_says_of_what_is_left_of_a_server_what_the_start_says(left: str, tmp_path: Path, capsys: Said) -> None:
+    place = tmp_path / "left"
+    (place / left).parent.mkdir(parents=True)
+    (place / left).write_bytes(b"x")
+    for words in (["serve", "--no-browser"], ["doctor"]):
+        said = said_by([*words, "--data", str(place)], capsys)
+        assert "identity.json is missing though this data folder was in use (there is " in said, (words, said)
 
 
 def half(path: Path) -> None:

@@ -21,8 +21,8 @@ from lts.strictjson import strict_json
 IDENTITY, KEY = "identity.json", "server.key"
 NEW, BEGUN = "new", "begun"
 DIGEST = "digest"
-MOVED = "labels-changed"
-"""The cause of an identity that the folder got on another machine."""
+MOVED, MOVED_BACK = "labels-changed", "moved-back"
+"""The cause of an identity that the folder got on another machine, and of one that it had there before."""
 UNEXPLAINED = f"{IDENTITY} names a new incarnation, and nothing tells why: it was edited, or is of another time."
 Cause = tuple[str, dict[str, Any], str]
 """(action, detail, actor) of a line of the audit log: why a server writes a feed of its own from here on."""
@@ -36,7 +36,8 @@ class Identity:
     `feed` says whether the database holds changes of this incarnation: NEW until it does, then BEGUN; empty where
     LTS 0.1.0 wrote the identity. `key_print` and `vault_print` tell this server's keys from others': the id of its
     public key and Vault.fingerprint, empty where nobody could say yet. `causes` are told with the first change of this
-    incarnation; `events` are things for the audit log that happened while loading.
+    incarnation; `events` are things for the audit log that happened while loading. `elsewhere`: it is another
+    machine's, and the folder is only looked at here.
     """
 
     uuid: str
@@ -50,6 +51,7 @@ class Identity:
     vault_print: str = ""
     causes: tuple[Cause, ...] = ()
     events: tuple[tuple[str, dict[str, Any]], ...] = field(default=(), compare=False)
+    elsewhere: bool = field(default=False, compare=False)
 
     @property
     def has_moved(self) -> bool:
@@ -69,12 +71,16 @@ class Identity:
 
 
 def load_or_create(
-    folder: Path, read_labels: Callable[[], tuple[str, ...]], keep: Callable[[Path, str], str] | None = None
+    folder: Path,
+    read_labels: Callable[[], tuple[str, ...]],
+    keep: Callable[[Path, str], str] | None = None,
+    *,
+    moves: bool = True,
 ) -> Identity:
     """The identity kept in the data folder, or a new one in an empty folder.
 
-    A folder moved to another machine gets a new UUID with a new key; `keep` (of folder and UUID) puts the former
-    identity away before, and says where. Raises OSError, DataFolderError when the
+    Where it `moves`, a folder of another machine gets a new UUID with a new key; `keep` (of folder and UUID) puts the
+    former identity away before, and says where. Raises OSError, DataFolderError when the
     identity is damaged, or one of its two files is missing or another server's.
     """
     path = folder / IDENTITY
@@ -83,6 +89,8 @@ def load_or_create(
         return _save(folder, _new(present))
     stored = load(folder)
     verdict = rules.compare(stored.labels, present)
+    if not verdict.same and not moves:
+        return replace(stored, elsewhere=True)
     if not verdict.same:
         keys = (*stored.previous_keys, stored.key.public.x)
         moved = replace(

@@ -125,7 +125,11 @@ class TrustStore:
 
     def _read(self, stamp: tuple[tuple[str, int, int], ...]) -> None:
         found: dict[str, VendorKey] = {}
+        configured = self._folders[0]
         self.warnings = []
+        if configured.exists() and not configured.is_dir():
+            sentence = f"{configured} is no folder, so no vendor key is read there; set vendorKeys to a folder."
+            self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": str(configured)}))
         for name, _, _ in stamp:
             try:
                 key = vendorkey.read(plainfile.read(Path(name)))

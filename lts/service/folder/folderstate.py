@@ -56,7 +56,7 @@ def _check_unused(folder: Path) -> None:
     """A first start that was killed before it had an identity leaves a database without a feed, which
     `lts.store.store.prepare` tells apart, and the keys."""
     kept = [f"{placing.REPLACED}{number}" for number in placing.numbers(folder)]
-    names = [mark.FILE, pinned.FILE, "archive/*.ltsa", *kept]
+    names = [mark.FILE, pinned.FILE, "archive/*", "backups/*", "lts-schema*.db", *kept]
     if not (folder / DATABASE).exists():
         names += [LOG, identity.KEY, vault.FILE]
     left = [name for name in names if any(folder.glob(name))]

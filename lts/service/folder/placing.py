@@ -53,6 +53,7 @@ DONE = {
     "restored": "the backup is in place",
     "restore-undone": "the folder that was replaced is back in place",
     "folder-accepted": "the data folder is accepted as it is",
+    identity.MOVED_BACK: "this machine is one that the data folder was on: the identity it had here is back in place",
     "first-copy": "the copy of the other server's data is in place",
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 from lts import plainfile
 from lts.errors import AdminError, DatabaseDamaged, DataFolderError, words_of
 from lts.protocol import iso
+from lts.rules import labels
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, write_private
 from lts.service.folder import folderstate, mark, placing
@@ -63,6 +64,9 @@ def restore(
             words = f"{plainfile.not_written(data_dir, error)} Nothing was restored."
             raise AdminError("cannot-write", words) from error
         raise AdminError("bad-backup", f"{called} cannot be restored: {words_of(error)}.") from error
+    except DatabaseDamaged as error:
+        words = f"{called} cannot be restored: {error.detail.partition('; ')[0]}. Take another backup."
+        raise AdminError("bad-backup", words) from error
     except _NOT_WHOLE as error:
         raise AdminError("bad-backup", f"{called} cannot be restored: {_DAMAGED}") from error
     finally:
@@ -158,6 +162,7 @@ _BY = {
     "folder-accepted": "the folder was accepted as it was",
     "first-copy": "the other server of the pair was copied",
     identity.MOVED: "the folder counted as another machine's",
+    identity.MOVED_BACK: "the folder was back on a machine of before",
 }
 
 
@@ -205,9 +210,10 @@ def _holds(folder: Path) -> str:
         return f"a database that cannot be read now: {error.detail.rstrip('.')}"
 
 
-def undo(data_dir: Path, actor: str, name: str | None = None) -> placing.Plan:
-    """Put back what was replaced last, or the folder of that name; what is there now is kept beside in its turn. Raises
-    AdminError, DataFolderError."""
+def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "restore-undone") -> placing.Plan:
+    """Put back what was replaced last, or the folder of that name; what is there now is kept beside in its turn, and
+    `action` is what the audit log calls it. Raises AdminError, DataFolderError, as for a database that no server would
+    open."""
     placing.finish(data_dir)
     kept = _kept(data_dir)
     if not kept:
@@ -229,8 +235,22 @@ def undo(data_dir: Path, actor: str, name: str | None = None) -> placing.Plan:
     if missing:
         raise AdminError("not-whole", f"{folder} lacks {' and '.join(missing)}; it cannot be put back.")
     identity.load(folder if (folder / identity.IDENTITY).exists() else data_dir)
+    if needed or (folder / DATABASE).exists():
+        database.check(folder / DATABASE, but_indexes=True)
     scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else COPIED
-    return _place(data_dir, scope, ("restore-undone", {"from": folder.name}, actor), folder.name)
+    return _place(data_dir, scope, (action, {"from": folder.name}, actor), folder.name)
+
+
+def go_back(data_dir: Path, present: tuple[str, ...]) -> placing.Plan | None:
+    """On another machine than the identity's: put back the one that the folder had on this machine, whose labels are
+    `present`; the newest, None where there is none. Raises what `undo` raises."""
+    if labels.compare(identity.load(data_dir).labels, present).same:
+        return None
+    for folder in filter(_is_identity, reversed(_kept(data_dir))):
+        with contextlib.suppress(DataFolderError):  # --list tells of one that cannot be read
+            if labels.recognize(identity.load(folder).labels, present):
+                return undo(data_dir, "system", folder.name, identity.MOVED_BACK)
+    return None
 
 
 def _place(

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import secrets
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from lts.service.core import identity, pinned
 from lts.service.core.files import file_digest
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.folder import folderstate
+from lts.service.folder import folderstate, workfolder
 from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST
 from lts.store import database, licenses
 from lts.store.store import DATABASE
@@ -45,11 +44,10 @@ def backup(
     identity.load(data_dir)
     Vault.load(data_dir)
     target = data_dir / BACKUPS / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{secrets.token_hex(4)}.lts"
-    partial = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
-            copied = Path(folder) / DATABASE
+        with workfolder.working(data_dir, "backup") as folder:
+            copied, partial = folder / DATABASE, folder / target.name
             with database.faults_told(store_path), contextlib.closing(database.open_reader(store_path)) as reader:
                 database.copy(reader, copied)
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
@@ -57,10 +55,9 @@ def backup(
                 out.flush()
                 os.fsync(out.fileno())
             wanted = folderstate.wanted_archives(copied, alone=True)
+            os.replace(partial, target)
         gone, damaged = folderstate.unfit_archives(wanted, lambda name: digests.get(f"archive/{name}"))
-        os.replace(partial, target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise AdminError("cannot-write", plainfile.not_written(f"The backup {target}", error)) from error
     for names, fault in ((gone, "gone"), (damaged, "damaged")):
         if names:

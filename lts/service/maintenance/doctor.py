@@ -42,13 +42,17 @@ class Finding:
 
 def examine(config: Config) -> list[Finding]:
     """Look at everything that can be looked at from outside, whether the server runs or not."""
-    found = [*_program(config), *_folder(config), *_urls(config), _machine(config), *_clock(config), *_trust(config)]
+    found = [*_program(config), *_folder(config), *_urls(config), *_machine(config), *_clock(config), *_trust(config)]
     return list(dict.fromkeys(found))  # what stands in the way of two looks is one fault
 
 
 def _program(config: Config) -> Iterator[Finding]:
     yield Finding(OK, f"Python {sys.version.split()[0]}, SQLite {sqlite_version()}")
     yield Finding(OK, f"Configuration: {config.source or 'defaults, no lts.json'}")
+    if config.log.file is not None and config.log.file.is_dir():
+        yield Finding(
+            FAULT, f"The log {config.log.file} cannot be written (it is a folder); change log.file in lts.json."
+        )
 
 
 def _folder(config: Config) -> Iterator[Finding]:
@@ -65,7 +69,8 @@ def _folder(config: Config) -> Iterator[Finding]:
     yield Finding(OK if enough else FAULT, f"{free >> 20:,} MiB free on its disk" + ("" if enough else "; make room"))
     database_file = path / DATABASE
     if not (path / identity.IDENTITY).exists() and not os.path.lexists(database_file):
-        yield Finding(OK, f"The data folder {path} holds no server yet; the first start makes it")
+        words = f"The data folder {path} holds no server yet; the first start makes it"
+        yield _looked_at(words, lambda: folderstate.check(path))
         return
     checked = _looked_at(f"Database {database_file}: ok", lambda: database.check(database_file))
     yield checked
@@ -162,11 +167,22 @@ def _clock(config: Config) -> Iterator[Finding]:
             yield Finding(NOTE, f"{words} believed an hour after the start, or once you run lts clock accept.")
 
 
-def _machine(config: Config) -> Finding:
+def _machine(config: Config) -> Iterator[Finding]:
+    present = labels.fingerprints()
     try:
         known = identity.load(config.data_dir).labels
     except DataFolderError:  # not made yet, or not open to this user: then those that it would begin with
-        known = labels.fingerprints()
+        known = present
+    if not rules.compare(known, present).same:
+        yield Finding(
+            NOTE,
+            f"The data folder {config.data_dir} is another machine's: a start of the server here gives it an LTS UUID"
+            " of this machine, for which its licenses must be activated again, or goes back to one that it had here.",
+        )
+    yield _binding(known)
+
+
+def _binding(known: tuple[str, ...]) -> Finding:
     kinds = ", ".join(sorted(set(map(rules.kind, known)))) or "none"
     words = f"{counted(len(known), 'machine label is', 'machine labels are')} known ({kinds})"
     if rules.binding(known) == "strong":

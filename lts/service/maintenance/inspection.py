@@ -37,7 +37,7 @@ class Inspection:
             self._db = db
             if self._left is None:
                 self._left, self._next = integrity.tables(db), now + DAY_SECONDS
-                self._found = []
+                self._found = integrity.schema_faults(db)
             table = self._left.pop(0)
             try:
                 self._found += integrity.faults_of(db, table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from lts.rules import licensefile
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.folder import evidence, folderstate
+from lts.service.folder import evidence, folderstate, workfolder
 from lts.service.folder.datafolder import archives_folder
 from lts.service.folder.restoring import restore
 from lts.store import database, feed, integrity, licenses, replay
@@ -34,9 +33,9 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
             damage = integrity.faults(db)
         if damage:  # what cannot be read, or is found by a wrong index, says nothing of the totals
             return [*(fault.words for fault in damage), f"{path} is damaged: {integrity.remedy(damage)}."]
-        with tempfile.TemporaryDirectory(prefix="verify-", dir=data_dir) as folder, database.room_told(Path(folder)):
-            path = _of_this_program(path, Path(folder))
-            faults = replay.compare(path, archives_folder(data_dir), Path(folder) / "replayed.db", progress)
+        with workfolder.working(data_dir, "verify") as folder, database.room_told(folder):
+            path = _of_this_program(path, folder)
+            faults = replay.compare(path, archives_folder(data_dir), folder / "replayed.db", progress)
             return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
 
 
@@ -100,8 +99,9 @@ def verify_backup(
 ) -> list[str]:
     """The same for a backup file, unpacked beside it for the time; `called` as in `restore`. Raises AdminError when it
     is none."""
-    with tempfile.TemporaryDirectory(prefix="verify-", dir=source.parent) as folder:
-        target = Path(folder)
+    with workfolder.working(source.parent, "verify") as folder:
+        target = folder / "data"
+        target.mkdir()
         restore(source, target, as_it_is=True, called=called)  # what does not fit is told with all else
         prepare(target, create=False)  # upgrades the backup of an older program
         return verify(target, TrustStore(vendor_keys, target), progress)

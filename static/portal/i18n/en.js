@@ -150,6 +150,7 @@ export const words = {
   "audit.mail-added": "set up mail",
   "audit.mail-edited": "changed the mail settings",
   "audit.mail-removed": "switched mail off",
+  "audit.moved-back": "goes on under the UUID that it had on this machine before",
   "audit.none": "Nothing has happened yet",
   "audit.overruled": "overruled",
   "audit.overruled-hint": "The other server of the pair changed the same thing later; that change applies.",

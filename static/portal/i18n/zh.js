@@ -150,6 +150,7 @@ export const words = {
   "audit.mail-added": "设置了邮件",
   "audit.mail-edited": "更改了邮件设置",
   "audit.mail-removed": "关闭了邮件",
+  "audit.moved-back": "回到之前的机器，恢复使用其原 UUID",
   "audit.none": "尚无记录",
   "audit.overruled": "已被否决",
   "audit.overruled-hint": "另一台服务器随后修改了同一内容，以后者为准。",
