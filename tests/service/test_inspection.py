@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from pathlib import Path
 
+import apsw
 import pytest
 
 from lts.cli.main import main
@@ -13,7 +15,7 @@ from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS
 from lts.service.core import labels
 from lts.service.folder import datafolder
-from lts.service.maintenance import attention
+from lts.service.maintenance import attention, backups
 from lts.service.maintenance.inspection import DAMAGED, Inspection
 from lts.store import integrity, store
 from lts.store.store import DATABASE
@@ -146,3 +148,17 @@ def test_the_end_of_the_server_ends_the_check_of_a_large_table(tmp_path: Path, m
         inspection.step()
         inspection.step()
         assert len(calls) == 1
+
+
+def test_a_schema_that_is_damaged_under_the_server_is_told_and_in_no_backup(server: Lab) -> None:
+    server.authorize(server.load(item()))
+    path = server.ctx.store.path
+    with contextlib.closing(apsw.Connection(str(path))) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = replace(sql, 'd2 INTEGER NOT NULL DEFAULT 0', 'd2 INTEGER')")
+    with pytest.raises(DatabaseDamaged, match=r"data.lts\.db is damaged \(schema: the table usage_devices is"):
+        backups.backup(path, path.parent, server.time.now, server.ctx.trust)
+    assert list((path.parent / "backups").iterdir()) == []
+    Inspection(server.ctx).step()
+    [notice] = [one for one in server.ctx.warnings if one.code == DAMAGED]
+    assert notice.params["reason"] == "schema: the table usage_devices is not as this program makes it"

@@ -273,7 +273,10 @@ def test_a_start_whose_lines_nobody_can_have_serves(gone: bool, tmp_path: Path) 
     assert "Traceback" not in told
 
 
-def test_a_log_in_whose_place_is_a_folder_is_told(tmp_path: Path, capsys: Said) -> None:
+def test_a_log_in_whose_place_is_a_folder_is_told(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner.Runner, "run", lambda self: None)
     settings = {"port": 0, "log": {"file": str(tmp_path)}, "vendorKeys": str(tmp_path / "lts.json")}
     (tmp_path / "lts.json").write_text(json.dumps(settings), encoding="utf-8")
     for words in (["serve", "--no-browser"], ["doctor"]):

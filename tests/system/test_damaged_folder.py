@@ -13,7 +13,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from lts.cli import runner
 from lts.cli.main import main
+from lts.server import opened
 from lts.service.core import labels
 from lts.store import integrity
 from tests.support.kit import item, lab
@@ -33,6 +35,17 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("lts.db-wal", "lts.db-shm"):
         (tmp_path / "data" / name).unlink(missing_ok=True)
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`serve` ends as soon as all is open."""
+
+    def run(self: runner.Runner) -> None:
+        with opened(self._config):
+            pass
+
+    monkeypatch.setattr(runner.Runner, "run", run)
 
 
 META = {
