@@ -132,7 +132,7 @@ def test_a_folder_back_on_a_machine_of_before_goes_on_as_it_was_there(tmp_path: 
     for _ in range(2):
         with lab(tmp_path, time, vendor) as server:
             assert server.ctx.identity.uuid == first
-            assert not server.ctx.warnings
+            assert not server.ctx.running.warnings
             server.authorize()
             told = server.rows("SELECT actor FROM audit WHERE action = 'moved-back' ORDER BY origin, serial")
             assert told[-1] == ("system",)
@@ -175,7 +175,7 @@ def test_the_notice_of_a_moved_folder_names_the_uuid_that_licenses_are_bound_to(
         mine = server.ctx.identity.uuid
     uuid_on(tmp_path, ELSEWHERE)
     with opened(config_for(tmp_path), read_labels=lambda: FURTHER, clock=FakeTime().clock()) as here:
-        [notice] = [one for one in here.ctx.warnings if one.code == "moved"]
+        [notice] = [one for one in here.ctx.running.warnings if one.code == "moved"]
         assert notice.params == {"old": mine, "new": here.ctx.identity.uuid}
 
 
