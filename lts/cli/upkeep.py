@@ -138,7 +138,8 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
         else:
             names = restoring.restore(file, data_dir, user(), as_it_is=args.accept_as_is, called=_called(args.file))
             newest = f"{placing.REPLACED}{placing.numbers(data_dir)[-1]}"
-            print(f"{counted(len(names), 'file')} restored into {data_dir}; what was there is kept in {newest}.")
+            kept = f"; what was there is kept in {newest}" if placing.keeps(data_dir / newest) else ""
+            print(f"{counted(len(names), 'file')} restored into {data_dir}{kept}.")
             if len(config_of(args).servers) > 1:
                 print(
                     "This server is one of a pair: the other one has what came after the backup, and gives it back once"
@@ -247,7 +248,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _told_by_server(config: Config) -> list[str]:
-    """What is wrong with a pair and with the clocks, which the server that runs knows alone."""
+    """What is wrong with a pair, the clocks and the licenses, which the server that runs knows alone."""
     from lts.service.folder import datafolder
 
     try:
@@ -256,12 +257,12 @@ def _told_by_server(config: Config) -> list[str]:
         with session(config) as server:
             home = server.call("GET", "/home")
             faults = home["pair"]["faults"] if home["pair"] else []
-            return [one["detail"] for one in (*faults, *home["attention"]) if one in faults or one["code"] in _CLOCKS]
+            return [one["detail"] for one in (*faults, *home["attention"]) if one in faults or one["code"] in _TOLD]
     except LtsError:  # it is starting, or asks for more rights than doctor has
         return []
 
 
-_CLOCKS = ("pair-clocks", "clock-unconfirmed", "clock-back")
+_TOLD = ("pair-clocks", "clock-unconfirmed", "clock-back", "item-none")
 
 
 def _clock(args: argparse.Namespace) -> int:

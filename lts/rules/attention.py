@@ -32,6 +32,15 @@ def items_notices(items: Sequence[ItemStatus], now: int) -> list[Notice]:
     return found
 
 
+def nobody_notice(items: Sequence[ItemStatus]) -> list[Notice]:
+    """That no item authorizes anybody, and some would but for the license."""
+    invalid = [item for item in items if item.state == "invalid"]
+    if not invalid or any(item.state in ("active", "grace", "pending") for item in items):
+        return []
+    reason = str(invalid[0].reason)
+    return [Notice("item-none", f"No license item authorizes anybody: {reason}", ERROR, {"reason": reason})]
+
+
 def _called(item: dict[str, Any]) -> str:
     whose = f" (organization {item['organization']})" if "organization" in item else ""
     return f"License item {item['item']} of license {item['license']}{whose}"
@@ -91,8 +100,8 @@ def url_notices(urls: list[str]) -> list[Notice]:
 
 
 HAPPENED = {
-    "restored": ("A backup was restored on {time} by {actor}: what was counted after it was made is missing. What was"
-                 " there before is kept in the data folder as {kept} (lts restore --undo)."),
+    "restored": ("A backup was restored on {time} by {actor}: what was counted after it was made is missing."
+                 " What was there before is kept in the data folder as {kept} (lts restore --undo)."),
     "restore-undone": ("A data folder that was replaced was put back on {time} by {actor}: what was counted after it"
                        " was replaced is missing. What was there before is kept in the data folder as {kept} (lts"
                        " restore --undo)."),
@@ -117,13 +126,15 @@ _IN_PAIR = {
 
 
 def happened_notice(action: str, time: int, actor: str, kept: str, *, paired: bool) -> Notice:
-    """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, where there is one.
+    """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, "" where nothing was.
     `paired`: another server has what came after."""
     told: dict[str, str | int] = {"time": iso(time), "actor": actor, "kept": kept}
-    if paired and action in _IN_PAIR:
-        return Notice(f"{action}-in-pair", _IN_PAIR[action].format(**told), HINT, told)
-    level = WARNING if kept else HINT
-    return Notice(action, HAPPENED[action].format(**told), level, told)
+    known = paired and action in _IN_PAIR
+    sentence = (_IN_PAIR if known else HAPPENED)[action].format(**told)
+    level = WARNING if (kept or action == "folder-accepted") and not known else HINT
+    if action in PLACED and not kept:
+        action, sentence = f"{action}-anew", sentence[: sentence.index(" What was there before")]
+    return Notice(f"{action}-in-pair" if known else action, sentence, level, told)
 
 
 def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:

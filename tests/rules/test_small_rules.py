@@ -12,7 +12,7 @@ from lts.crypto import SigningKey
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS
 from lts.rules import activation, armor, filekind, labels, vendorkey
-from lts.rules.attention import delegation_notice, happened_notice, items_notices
+from lts.rules.attention import delegation_notice, happened_notice, items_notices, nobody_notice
 from lts.rules.calendar import calendar
 from lts.rules.catalog import ACTIVE, CodeItem, LicenseItem, default_order
 from lts.rules.certificates import CertificateChain, Certificates, Certified
@@ -253,9 +253,22 @@ def test_what_is_nearly_used_is_told_in_percent_and_what_happened_with_its_way_b
     assert (notice.level, notice.params["percent"]) == (WARNING, 99)
     [notice] = items_notices([plain_item(quota=1000, used=1000)], NOON)
     assert (notice.level, notice.params["percent"]) == (ERROR, 100)
-    for kept, level in (("replaced-1", WARNING), ("", HINT)):
-        found = happened_notice("restored", NOON, "admin", kept, paired=False)
-        assert (found.code, found.level) == ("restored", level)
+    for paired, suffix in ((False, ""), (True, "-in-pair")):
+        for kept, level, anew in (("replaced-1", HINT if paired else WARNING, ""), ("", HINT, "-anew")):
+            for action in ("restored", "restore-undone"):
+                found = happened_notice(action, NOON, "admin", kept, paired=paired)
+                assert (found.code, found.level) == (f"{action}{anew}{suffix}", level)
+                assert ("--undo" in found.detail, "there before" in found.detail) == (bool(kept), bool(kept))
+                assert found.detail.endswith(".")
+
+
+def test_that_nobody_is_authorized_is_told_where_no_item_does() -> None:
+    bad = plain_item(state="invalid", reason="It is bound elsewhere.")
+    [notice] = nobody_notice([bad, bad, plain_item(state="archived")])
+    assert notice.detail == "No license item authorizes anybody: It is bound elsewhere."
+    for state in ("active", "grace", "pending"):
+        assert nobody_notice([bad, plain_item(state=state)]) == []
+    assert nobody_notice([plain_item(state="expired")]) == []
 
 
 def test_the_end_of_grace_is_told() -> None:

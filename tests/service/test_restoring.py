@@ -331,6 +331,11 @@ def test_the_command_line_restores_lists_and_takes_the_way_back(
     assert main(["restore", "--undo", "--data", str(place / "none")]) == 1
     assert "There is no data folder" in capsys.readouterr().err
     assert not (place / "none").exists()
+    assert main(["restore", "backup.lts", "--data", str(place / "new")]) == 0
+    assert "is kept" not in capsys.readouterr().out
+    assert main(["restore", "--list", "--data", str(place / "new")]) == 0
+    assert "Nothing was replaced" in capsys.readouterr().out
+    assert "kept" not in identity.load(place / "new").causes[-1][1]
 
 
 def test_what_has_no_identity_that_can_be_read_is_never_put_in_place(place: Path) -> None:

@@ -46,7 +46,8 @@ class Plan:
     @property
     def words(self) -> str:
         """For the log and the command line."""
-        return f"{DONE.get(self.action, self.action)}; what was there before is kept in {self.kept}"
+        done = DONE.get(self.action, self.action)
+        return f"{done}; what was there before is kept in {self.kept}" if self.detail.get("kept") else done
 
 
 DONE = {
@@ -79,7 +80,9 @@ def decide(
     for folder in (data_dir / source, *(path for path in (data_dir / source).iterdir() if path.is_dir())):
         sync_folder(folder)
     whole = sorted({*scope, *names})
-    plan = Plan(source, names, whole, kept, action, {**detail, "kept": kept}, actor, int(time.time()))
+    replaces = any(os.path.lexists(data_dir / name) for name in whole)
+    told = {**detail, **({"kept": kept} if replaces else {})}
+    plan = Plan(source, names, whole, kept, action, told, actor, int(time.time()))
     write_private(data_dir / MARKER, json.dumps(asdict(plan)).encode("utf-8"))
 
 
@@ -159,6 +162,11 @@ def keep_identity(data_dir: Path, uuid: str) -> str:
     os.replace(folder, data_dir / kept)
     sync_folder(data_dir)
     return kept
+
+
+def keeps(folder: Path) -> bool:
+    """Whether a folder of what was replaced holds anything: there may have been nothing."""
+    return any(path.name != NOTE for path in folder.iterdir())
 
 
 def next_kept(data_dir: Path) -> str:

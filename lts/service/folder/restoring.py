@@ -174,7 +174,7 @@ def replaced(data_dir: Path) -> list[Replaced]:
 
 def _kept(data_dir: Path) -> list[Path]:
     folders = [data_dir / f"{placing.REPLACED}{number}" for number in placing.numbers(data_dir)]
-    return [folder for folder in folders if any(path.name != placing.NOTE for path in folder.iterdir())]
+    return [folder for folder in folders if placing.keeps(folder)]
 
 
 def _note(folder: Path) -> placing.Plan | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules import codenotices
-from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices
+from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, nobody_notice
 from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
 from lts.service.core.context import Context
@@ -27,7 +27,8 @@ def notices(ctx: Context, now: int) -> list[Notice]:
         sentence = f"The clock was set back; the highest time seen is {time}. Set it right, or run lts clock reset."
         found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
     found += days.notices(ctx, now)
-    found += items_notices(licenses.describe(ctx, now), now)
+    described = licenses.describe(ctx, now)
+    found += [*nobody_notice(described), *items_notices(described, now)]
     found += outbox.notices(ctx, now)
     found += codeuse.former_names(ctx, now)
     with ctx.store.reader() as db:
@@ -60,6 +61,11 @@ def note_proxy(ctx: Context, peer: str) -> None:
             " call through it count as one address. If it is your proxy, name it in lts.json."
         )
         ctx.running.warnings.append(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
+
+
+def authorizes_nobody(ctx: Context, now: int) -> list[Notice]:
+    """Whether no license does, at `now` (UTC seconds)."""
+    return nobody_notice(licenses.describe(ctx, now))
 
 
 def troubles(ctx: Context) -> list[Notice]:

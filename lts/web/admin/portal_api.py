@@ -257,7 +257,8 @@ def _server_url_calls(api: Calls, ctx: Context) -> None:
 def _status_calls(api: Calls, ctx: Context) -> None:
     @api.get("/status")
     def status() -> answers.StatusAnswer:
-        return _status(ctx, answers.StatusAnswer, [notice.detail for notice in attention.troubles(ctx)])
+        told = [*attention.troubles(ctx), *attention.authorizes_nobody(ctx, ctx.clock.now())]
+        return _status(ctx, answers.StatusAnswer, [notice.detail for notice in told])
 
     @api.get("/home")
     def home() -> answers.Home:

@@ -1,0 +1,49 @@
+"""That no license authorizes anybody is said by `lts status`, `lts doctor` and the portal alike."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lts.cli import upkeep
+from lts.server import opened
+from lts.service.folder import datafolder
+from tests.support.kit import FakeTime, Lab, Vendor, config_for, item, lab
+from tests.web.test_portal_api import caller
+
+WORDS = "No license item authorizes anybody: The license is bound to "
+
+
+def test_a_server_whose_licenses_are_bound_elsewhere_says_so_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        server.load(item())
+        assert said(server, monkeypatch) == []
+    config = config_for(tmp_path)
+    with opened(config, read_labels=lambda: ("mac:11", "machine-id:22"), clock=time.clock()) as here:
+        assert said(Lab(here, time, vendor, config), monkeypatch) == ["status", "home", "doctor"]
+
+
+def said(server: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Who says so, each in one sentence."""
+    call = caller(server)
+
+    @contextlib.contextmanager
+    def session(config: Any) -> Iterator[Any]:
+        yield SimpleNamespace(call=lambda method, path: call(method, path)[1])
+
+    monkeypatch.setattr(upkeep, "session", session)
+    monkeypatch.setattr(datafolder, "running_server", lambda path: {"pid": 1})
+    told = {
+        "status": call("GET", "/status")[1]["warnings"],
+        "home": [one["detail"] for one in call("GET", "/home")[1]["attention"]],
+        "doctor": upkeep._told_by_server(server.config),
+    }
+    return [who for who, words in told.items() if sum(one.startswith(WORDS) for one in words) == 1]
