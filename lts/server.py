@@ -48,6 +48,7 @@ from lts.service.licensing.catalog import Builder
 from lts.service.maintenance import ownkeys
 from lts.service.pair.alone import Alone
 from lts.service.pair.node import Node
+from lts.service.pair.parted import Parted, of_a_pair
 from lts.store import codes, database, licenses, meta, pair
 from lts.store.store import DATABASE, Store, prepare
 from lts.web.app import App
@@ -175,7 +176,8 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     ctx.keep_mark()
     if lost := folderstate.lost_archives(path):
         warnings.append(Notice("archive-lost", folderstate.archive_words(path, lost), ERROR, {"name": lost[0]}))
-    partner: Partner = Node(ctx, pinned) if len(config.servers) > 1 else Alone(ctx)
+    single = Parted(ctx, pinned) if of_a_pair(pinned) else Alone(ctx)
+    partner: Partner = Node(ctx, pinned) if len(config.servers) > 1 else single
     ctx.running.partner = partner
     partner.begin()
     # Before any other change, since the evidence of an edit goes by what was told (lts.service.folder).

@@ -85,8 +85,13 @@ def print_pair(found: dict[str, Any]) -> None:
 
 def _promote(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
-        server.call("GET", "/pair")  # a single server says so before anybody is asked
+        before = server.call("GET", "/pair")  # a single server says so before anybody is asked
         told = "The old main must be gone for good: once this server is the main, the old one may never serve again."
+        if (seen := before["peer"]["lastContactSeconds"]) is not None:
+            told += (
+                f" It was last heard {seen:g} s ago. What it took since, if it served, comes here when it is started"
+                f" again with its data at {before['peer']['url']}."
+            )
         ask.confirm(told, "Make this server the main?", yes=args.yes)
         found = of_server(server, server.call("POST", "/pair/promote", {}))
     until = (

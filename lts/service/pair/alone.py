@@ -9,7 +9,7 @@ from lts.rules.notices import Notice
 from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
-from lts.service.core.partner import Step
+from lts.service.core.partner import AnswerPeer, Step
 from lts.service.pair import standin
 from lts.store import pair
 from lts.store.records import EventChange
@@ -77,8 +77,9 @@ class Alone:
         """Raises AdminError."""
         self.check_paired()
 
-    def endpoint(self) -> None:
+    def endpoint(self) -> AnswerPeer | None:
         """Nobody may call."""
+        return None
 
     def work(self) -> NoWork:
         """None."""

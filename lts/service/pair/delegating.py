@@ -8,9 +8,10 @@ from lts.crypto import PublicKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import TokenError
 from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
-from lts.rules.pair import MAIN
+from lts.rules.pair import MAIN, STANDBY
 from lts.service.core.pinned import delegation_of
 from lts.service.licensing.catalog import self_signed
+from lts.service.pair import standin
 from lts.service.pair.peermessages import Self
 from lts.store import feed
 
@@ -22,7 +23,13 @@ def certify(node: Node, until: int) -> tuple[list[str], int]:
     """(certificates, end) for the standby when its delegation, which ends at `until`, is old; else nothing."""
     clock, pinned = node.ctx.clock, node.pinned.now
     now = clock.seat_time(clock.now())  # by a time that is not believed no word is given
-    if node.role != MAIN or pinned.key is None or pinned.uuid is None or not rules.renew_delegation(until, now):
+    if (
+        node.role != MAIN
+        or pinned.retired
+        or pinned.key is None
+        or pinned.uuid is None
+        or not rules.renew_delegation(until, now)
+    ):
         return [], 0
     me, theirs = node.ctx.identity, now + node.peer.clock_offset
     claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, theirs)
@@ -48,6 +55,30 @@ def vouched_since(node: Node, who: Self) -> bool:
         return named and given > feed.highest_time(db)
 
 
+def is_needed_more(node: Node, main_uuid: str | None) -> bool:
+    """Whether this standby authorizes by the word of a main before that of `main_uuid`, which authorizes nobody."""
+    held = node.ctx.delegation()
+    if node.role != STANDBY or held is None or main_uuid is None:
+        return False
+    return standin.is_left_to(node.ctx, held.main_uuid, main_uuid)
+
+
+def stands_in_alone(node: Node) -> bool:
+    """The same, asked by that main: whether its standby authorizes, and it does not itself."""
+    who, clock = node.peer.who, node.ctx.clock
+    if node.role != MAIN or who is None or not who.delegation:
+        return False
+    try:
+        claims = read_jws(who.delegation, CERTIFICATE_TYPE).claims()
+        former, until = str(claims["iss"]), int(claims["exp"])
+    except (TokenError, LookupError, TypeError, ValueError):
+        return False
+    return clock.now() < until and standin.is_left_to(node.ctx, former, node.ctx.identity.uuid)
+
+
 def take(node: Node, main_uuid: str, certificates: list[str]) -> None:
+    """Keep the main's word for this server, unless that of the main before authorizes more."""
+    if is_needed_more(node, main_uuid):
+        return
     node.pinned.change(delegation=delegation_of(main_uuid, tuple(certificates)))
     node.ctx.store.refresh_catalog()

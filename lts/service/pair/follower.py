@@ -9,6 +9,8 @@ from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
 from lts.service.pair import copytaker, delegating, handover, meeting, peermessages
+from lts.service.pair.gathering import Gathering
+from lts.service.pair.parted import PARTED
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import News, Poll, ServerState, StateAnswer
 from lts.service.pair.starts import COPIED, TWO_STARTS
@@ -28,7 +30,7 @@ LIMIT_REFUSING, LIMIT_SERVING = 5000, 200
 """Changes taken in one commit: many while nobody waits, few while clients do."""
 _REFUSED_BY_PEER = (
     *("peer-stopped", "peer-not-pinned", "peer-not-approved", "peer-promoted"),
-    *("peer-session", "peer-replayed", "peer-path"),
+    *("peer-session", "peer-replayed", "peer-path", PARTED),
 )
 
 _OF_SERVERS = (ChangeKind.ORIGIN, ChangeKind.EPOCH, ChangeKind.EVENT)
@@ -58,8 +60,10 @@ class Follower:
         self._node = node
         self._wait = wait
         self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who))
+        self._gathering = Gathering(node, send, self._store)
         self._met = node.pinned.now.key
         self._refusals = 0
+        self._left_since: float | None = None
 
     def step(self) -> bool:
         """Never raises what the other server or the network can cause; it becomes a fault of the pair."""
@@ -80,7 +84,7 @@ class Follower:
             )
         except PeerError as error:
             self._failed(error)
-            return False
+            return error.code == "peer-replaced" and self._gathering.step()
         finally:
             node.starts.tried = True
         return again
@@ -98,6 +102,8 @@ class Follower:
             node.peer.followed = node.elapsed()  # it says more within seconds
             return
         node.contact.mend("peer-unreachable")
+        if code == PARTED and node.role == STANDBY and node.peer.serves:
+            node.leadership.give_way("the main is back, and runs alone")
         if code == COPIED:
             meeting.refused_as_copy(node, error.detail)
         elif code == "peer-not-pinned":
@@ -211,6 +217,8 @@ class Follower:
         """The main has everything: let the other one give way if it serves, take the rest, and serve."""
         node = self._node
         limit = min(node.limit, theirs.limit)
+        if self._leaves_to(theirs):
+            return
         if theirs.status != SERVING:
             if not rules.fresh_word(node.elapsed() - asked, limit):
                 return
@@ -236,6 +244,18 @@ class Follower:
                 raise PeerError("peer-feed", "The other server did not give all that it had.")
         if rules.fresh_word(node.elapsed() - asked, limit):
             node.leadership.serve("hand-back", answer.state.word)
+
+    def _leaves_to(self, theirs: ServerState) -> bool:
+        """Whether the other server is to serve, since this main would authorize nobody; for so long as it may take to
+        ask it (lts.service.pair.handover)."""
+        node, now = self._node, self._node.elapsed()
+        if not delegating.stands_in_alone(node):
+            node.contact.mend(handover.NO_LICENSE)
+            return False
+        node.contact.fault(handover.NO_LICENSE, handover.NO_LICENSE_WORDS)
+        if theirs.status == SERVING or self._left_since is None:
+            self._left_since = now
+        return now - self._left_since < node.limit
 
     def _has(self, have: list[Position]) -> bool:
         mine = peermessages.serials(self._node.ctx.store.positions())

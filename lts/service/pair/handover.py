@@ -27,6 +27,12 @@ ASK_AGAIN_SECONDS = 5.0
 SPOKE_SINCE = "peer-spoke-since"
 REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped", TWO_STARTS, COPIED)
 """Codes of a standby that did not begin to serve and will not by this request."""
+NO_LICENSE = "peer-no-license"
+NO_LICENSE_WORDS = (
+    "No license is bound to this server, so it would authorize nobody. The other server goes on in the place of the"
+    " main before, as long as that one's word lasts. Make the other one the main (lts promote over there), send the"
+    " vendor its activation request, and set this one up as its standby, with an empty data folder."
+)
 TRIES, TRY_SECONDS = 4, 0.05
 """A standby that spoke meanwhile is asked again, in knowledge of what it said."""
 
@@ -67,23 +73,27 @@ class HandOver:
                 return
 
     def look(self) -> None:
-        """A main that could store nothing for `takeOverAfterSeconds`, or failed to as it came up, asks the standby to
-        serve."""
+        """A main that could store nothing for `takeOverAfterSeconds`, or failed to as it came up, or would authorize
+        nobody, asks the standby to serve."""
         node, now = self._node, self._node.elapsed()
         troubled_for = self._store.look(now)
-        if node.role != MAIN or node.hand_over.leaving or troubled_for is None or node.pinned.now.retired:
+        if node.role != MAIN or node.hand_over.leaving or node.pinned.now.retired:
             return
-        has_failed = node.ctx.running.status != SERVING and node.ctx.store.writer.faulty
-        patience = 0.0 if has_failed else node.limit
+        stands_by = node.ctx.running.status != SERVING
+        is_left = stands_by and NO_LICENSE in node.peer.faults
+        if troubled_for is None and not is_left:
+            return
+        patience = 0.0 if is_left or (stands_by and node.ctx.store.writer.faulty) else node.limit
         asked_lately = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
-        if troubled_for < patience or asked_lately:
+        if (troubled_for or 0.0) < patience or asked_lately:
             return
         with node.hand_over.moving:
             if node.peer.serves or not self._is_covered():
                 return
             self._asked_at = now
             served = node.ctx.running.status == SERVING
-            if not self._ask(rules.CANNOT_STORE) and served and not node.hand_over.pending:
+            reason = rules.HAND_OVER if troubled_for is None else rules.CANNOT_STORE
+            if not self._ask(reason) and served and not node.hand_over.pending:
                 node.leadership.resume()
 
     def _is_covered(self) -> bool:

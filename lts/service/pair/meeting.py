@@ -47,8 +47,13 @@ def _recognize(node: Node, who: Self) -> None:
     if who.key == pinned.replaced:
         raise node.contact.fault(
             "peer-replaced",
-            f"The old main is at {node.url}, and this server was promoted in its place. Set that one up as the standby,"
-            " with an empty data folder.",
+            f"The old main is at {node.url}, and this server was promoted in its place."
+            + (
+                " All that it alone held is taken. Set that one up as the standby, with an empty data folder."
+                if node.peer.has_given_all
+                else " What it alone holds is taken from it first. Then set that one up as the standby, with an empty"
+                " data folder."
+            ),
         )
     node.contact.mend("peer-replaced")
     if pinned.key is None and pinned.promoted_at is not None:
@@ -92,8 +97,8 @@ def _itself(node: Node, who: Self) -> PeerError:
         "peer-twin",
         f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
         " or a backup, of the other's. Stop the one that came later, and put its own data folder back (lts restore"
-        " --undo, where a backup was restored) or begin with an empty one. If this server serves nobody, it goes on so"
-        " until it has met the other server of the pair, or is started again.",
+        " --undo, where lts restore --list names it) or begin with an empty one. If this server serves nobody, it goes"
+        " on so until it has met the other server of the pair, or is started again.",
     )
 
 

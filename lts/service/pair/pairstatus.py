@@ -8,11 +8,13 @@ from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules.notices import ERROR, Notice
 from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL, SERVING
+from lts.rules.plural import counted
 from lts.rules.seats import SEAT_WAYS, grace_units
 from lts.rules.vendorkey import fingerprint
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import DelegationStatus, Overshoot, PairEvent, PairNotice, PairStatus, PeerStatus
-from lts.service.pair import standin
+from lts.service.pair import delegating, standin
+from lts.service.pair.handover import NO_LICENSE
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import serials
 from lts.store import audit, pair, seats
@@ -79,14 +81,23 @@ def _notices(node: Node) -> list[Notice]:
 
 def _faults(node: Node) -> dict[str, str]:
     """What is wrong with the pair, by code; that this server may not serve again, with the other one down too."""
+    if node.pinned.now.retired or not delegating.stands_in_alone(node):
+        node.contact.mend(NO_LICENSE)
     faults = dict(node.peer.faults)
     if node.pinned.now.retired:
-        faults.setdefault("peer-promoted", RETIRED)
+        faults["peer-promoted"] = f"{RETIRED} {_left_here(node)}"
     if node.starts.copy_calls:
         faults["peer-copied"] = (
             "A second server with the other server's identity calls this one: the data folder of one of the two is a"
             f" copy, or a backup, of the other's. It is told nothing; the one at {node.url} goes on. Stop the second"
             " one, and begin there with an empty data folder or its own."
+        )
+    if delegating.is_needed_more(node, node.pinned.now.uuid):
+        does = "goes on serving" if node.ctx.running.status == SERVING else "could serve"
+        faults[NO_LICENSE] = (
+            f"No license is bound to the main at {node.url}, which authorizes nobody; this server {does} in the place"
+            " of the main before, as long as that one's word lasts. Make this one the main (lts promote), send the"
+            " vendor its activation request, and set that one up as its standby, with an empty data folder."
         )
     if _takes_nothing(node):
         faults["peer-takes-nothing"] = (
@@ -95,6 +106,19 @@ def _faults(node: Node) -> dict[str, str]:
             " its log."
         )
     return faults
+
+
+def _left_here(node: Node) -> str:
+    """What is to be done with this old main: first the promoted server takes what this one alone holds."""
+    set_up = "et this one up as its standby, with an empty data folder."
+    if node.peer.state is None:
+        words = "It takes what this one alone holds once it reaches it, as long as its servers name this one's URL."
+        return f"{words} Then s{set_up}"
+    theirs, mine = serials(node.peer.state.have), serials(node.ctx.store.positions())
+    left = sum(max(0, serial - theirs.get(name, 0)) for name, serial in mine.items())
+    if left:
+        return f"It lacks {counted(left, 'change')} of this one, and takes them as it reaches it. Then s{set_up}"
+    return f"It has all that this one held. S{set_up}"
 
 
 def _takes_nothing(node: Node) -> bool:

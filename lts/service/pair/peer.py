@@ -19,10 +19,7 @@ SHARED_FAULTS = (
     "peer-family",
 )
 """Faults that stop the pair until an administrator has acted."""
-RETIRED = (
-    "The other server was promoted to be the main in this one's place. Set this one up as its standby, with an empty"
-    " data folder."
-)
+RETIRED = "The other server was promoted to be the main in this one's place."
 
 
 @dataclass
@@ -47,6 +44,9 @@ class Peer:
     """Whether this server does not begin to serve, since one with its identity was met that does, or the other server
     is in contact with such a one (`is_refused`), until the other server believes this one."""
     is_refused: bool = False
+    has_given_all: bool = False
+    """Whether the old main, in whose place this server was promoted, serves no more and has nothing that is not here
+    (lts.service.pair.gathering)."""
     clock_offset: int = 0
     in_step_at: float | None = None
     faults: dict[str, str] = field(default_factory=dict)

@@ -76,7 +76,10 @@ class PeerEndpoint:
             call = self._calls.get(path)
             if call is None:  # told to the other server alone: it takes this for the end of what it asked
                 raise PeerError("peer-path", "There is no such call between servers.", status=404)
-            self._refuse_when_parted()
+            if path == peermessages.CHANGES and self._node.pinned.now.retired:
+                call = self._leave
+            else:
+                self._refuse_when_parted()
             status, answer = 200, call(session, body)
         except LtsError as error:
             status = error.status
@@ -121,6 +124,12 @@ class PeerEndpoint:
             return peermessages.encode(news)
         finally:
             node.acknowledgments.answered(given)
+
+    def _leave(self, session: str, body: bytes) -> bytes:
+        """This server was replaced: the promoted one takes what it lacks of it, and says how far that is."""
+        poll = peermessages.decode(body, Poll)
+        self._node.peer.state = poll.state
+        return peermessages.encode(self._news(poll, peermessages.serials(poll.state.have))[0])
 
     def _news(self, poll: Poll, known: dict[tuple[str, str], int]) -> tuple[News, int | None]:
         node, store = self._node, self._node.ctx.store

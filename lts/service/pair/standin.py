@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 from lts.errors import CannotStore
 from lts.rules.attention import delegation_notice
@@ -39,15 +40,25 @@ def stands_alone(ctx: Context) -> None:
 
 def is_needed(ctx: Context, held: Delegation) -> bool:
     """Whether a license that still can authorize is bound to that main and not to this server."""
+    return any(held.main_uuid in bound and ctx.identity.uuid not in bound for bound in _bound(ctx))
+
+
+def is_left_to(ctx: Context, former: str, main: str) -> bool:
+    """Whether the main authorizes nobody, and its standby does by the word of a `former` one: licenses are bound to
+    that LTS UUID, and none to the main's."""
+    every = list(_bound(ctx)) if former != main else []
+    return any(former in bound for bound in every) and not any(main in bound for bound in every)
+
+
+def _bound(ctx: Context) -> Iterator[set[str]]:
+    """The LTS UUIDs to which each license is bound that still can authorize."""
     now, items = ctx.clock.now(), ctx.store.catalog.items
     with ctx.store.reader() as db:
         for stored in licenses.newest(db):
             file = ctx.files.content(stored.jws)
-            bound = {server.uuid for server in file.servers}
             archived = any(items[key].state == ARCHIVED for key in stored.items.values() if key in items)
-            if held.main_uuid in bound and ctx.identity.uuid not in bound and not archived and _goes_on(file, now):
-                return True
-    return False
+            if not archived and _goes_on(file, now):
+                yield {server.uuid for server in file.servers}
 
 
 def _goes_on(file: License, now: int) -> bool:

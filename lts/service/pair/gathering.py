@@ -1,0 +1,58 @@
+"""A promoted server takes from the old main what that one alone has (docs/design/pair.md, Taking over), as after any
+cut; nothing else is exchanged with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lts.errors import PeerError
+from lts.rules.pair import SERVING
+from lts.service.pair import peermessages
+from lts.service.pair.peerclient import PeerClient, Send
+from lts.service.pair.peermessages import News, Poll, Self
+
+if TYPE_CHECKING:
+    from lts.service.pair.node import Node
+
+log = logging.getLogger("lts.pair")
+LIMIT = 200
+"""Changes taken in one commit, beside clients that are served."""
+TIMEOUT_SECONDS = 4.0
+
+
+class Gathering:
+    """`step` takes some; `store` writes them, and raises PeerError where they cannot be taken."""
+
+    def __init__(self, node: Node, send: Send, store: Callable[[News], None]) -> None:
+        self._node = node
+        self._store = store
+        self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, self._check)
+
+    def step(self) -> bool:
+        """Whether to ask again at once. Never raises what the old main can cause; it must have retired before it has
+        given all."""
+        node = self._node
+        if node.ctx.running.status != SERVING:
+            return False
+        try:
+            state = node.statements.state()
+            news = self._line.call(
+                peermessages.CHANGES, Poll(state=state, wait=0.0, limit=LIMIT), News, TIMEOUT_SECONDS
+            )
+            if news.state.family != state.family:
+                return False
+            if news.changes:
+                self._store(news)
+        except PeerError as error:
+            log.info("the old main gives nothing: %s", error.detail)
+            return False
+        if news.complete:
+            node.feed.note_merged()
+        node.peer.has_given_all = news.complete and news.state.status != SERVING
+        return bool(news.changes)
+
+    def _check(self, who: Self) -> None:
+        if who.key != self._node.pinned.now.replaced:
+            raise PeerError("peer-replaced", "It is not the old main.")

@@ -1,0 +1,118 @@
+"""A server that was one of a pair and runs alone now (docs/design/pair.md, Run alone): it follows nobody, but the other
+one, which may not know yet, learns from it who serves."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from lts import __version__
+from lts.errors import PeerError, Refusal, RefusalCode
+from lts.rules import pair as rules
+from lts.rules.notices import Notice
+from lts.rules.pair import MAIN, REFUSING, SERVING
+from lts.service.core.context import Context
+from lts.service.core.partner import AnswerPeer
+from lts.service.core.pinned import PinnedFile
+from lts.service.pair import peermessages
+from lts.service.pair.alone import Alone
+from lts.service.pair.peermessages import PeerProblem, Self
+from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
+
+PARTED = "peer-parted"
+"""Code to the other server, which goes on as one of the pair."""
+TOLD_SECONDS = 10.0
+"""How long after its last call the other server is told of; it calls about every second."""
+_WORDS = (
+    "The other server runs alone: its servers in lts.json names itself only. Name this one there and start it again, or"
+    ' write "servers": ["self"] here, or stop this one.'
+)
+
+
+class Parted(Alone):
+    """`answer` is for calls under `api/v1/peer/`, as that of peerendpoint.PeerEndpoint is on a server of a pair."""
+
+    def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
+        super().__init__(ctx)
+        self._pinned = pinned
+        self._start = rules.first_word(1 + secrets.randbelow(1 << 30))
+        self._sessions = PeerSessions(ctx.identity.key, lambda: None)
+        self._called: float | None = None
+        self._main_served: float | None = None
+
+    def check(self) -> None:
+        """By a main's word nobody is served while that one serves and calls. Raises Refusal 100."""
+        if self._is_held_back():
+            raise Refusal(RefusalCode.NOT_SERVING, "The main of this server serves clients.", retry_after=1)
+
+    def notices(self) -> list[Notice]:
+        """That the other one still takes this server for one of its pair."""
+        found = super().notices()
+        if not self._is_recent(self._called, TOLD_SECONDS):
+            return found
+        sentence = (
+            "The other server of the pair that this one was in calls it, and does not serve as long as this one does:"
+            ' write "servers": ["self"] there too, or stop it, or name it here again and start this one anew.'
+        )
+        return [*found, Notice("pair-parted", sentence)]
+
+    def endpoint(self) -> AnswerPeer:
+        """See `answer`."""
+        return self.answer
+
+    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Never raises what the caller can cause. To others than the other server it is no peer."""
+        if path == peermessages.HELLO:
+            return self._hello(headers, body)
+        session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
+        answer = peermessages.encode(PeerProblem(PARTED, _WORDS))
+        return 409, {SIGNATURE: self._sessions.sign(session, counter, 409, answer)}, answer
+
+    def _hello(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        try:
+            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._me)
+        except PeerError as error:
+            return error.status, {}, peermessages.encode(PeerProblem(str(error.code), error.detail))
+        if not self._is_the_other(who.key):
+            return 404, {}, b""
+        if who.key != self._pinned.now.replaced:
+            self._called = self._ctx.clock.elapsed()
+            if who.status == SERVING and self._stands_in():
+                self._main_served = self._called
+        return 200, {SIGNATURE: signature}, answer
+
+    def _me(self, to: Self) -> Self:
+        me = self._ctx.identity
+        return Self(
+            uuid=me.uuid,
+            key=me.key.public.x,
+            role=MAIN,
+            version=__version__,
+            protocol=rules.spoken(to.protocol) or rules.PROTOCOL,
+            status=REFUSING if self._is_held_back() else self._ctx.running.status,
+            promoted=to.key == self._pinned.now.replaced,
+            start=self._start,
+        )
+
+    def _is_the_other(self, key: str) -> bool:
+        """Whether it is the main in whose place this server was promoted, or the other one of the pair: as long as this
+        one works by that one's word, or was the main itself."""
+        now = self._pinned.now
+        by_its_word = now.delegation is not None and now.delegation.main_uuid == now.uuid
+        was_standby = by_its_word or (now.joined and now.replaced is None)
+        return key == now.replaced or (key == now.key and (not was_standby or self._stands_in()))
+
+    def _stands_in(self) -> bool:
+        held = self._ctx.delegation()
+        return held is not None and held.main_uuid == self._pinned.now.uuid
+
+    def _is_held_back(self) -> bool:
+        return self._is_recent(self._main_served, rules.CONTACT_SECONDS)
+
+    def _is_recent(self, at: float | None, seconds: float) -> bool:
+        return at is not None and self._ctx.clock.elapsed() - at < seconds
+
+
+def of_a_pair(pinned: PinnedFile) -> bool:
+    """Whether there may be another server that takes this one for one of its pair."""
+    return pinned.now.key is not None or pinned.now.replaced is not None
