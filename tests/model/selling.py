@@ -144,9 +144,9 @@ class Selling(Scene):
         maker = vendors()[sale.vendor]
         try:
             new = issuing.amend(sale.file, request, maker.key, maker.name)
-        except LicenseFileError:
-            if way:
-                return  # not every item can be charged in every way
+        except LicenseFileError as error:
+            if way or error.code == "no-change":
+                return  # not every item can be charged in every way, and what is the same is no revision
             raise
         sale.gone |= gone
         self._import(sale, new, words)

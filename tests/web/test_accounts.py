@@ -299,7 +299,7 @@ def test_guessing_is_slowed_down_but_the_owner_gets_in(server: Lab) -> None:
 def test_the_guide_says_how_often_one_may_try() -> None:
     assert (TRIES_AT_ONCE, TRIES_A_MINUTE, ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE) == (8, 6, 60, 60)
     guide = (ROOT / "docs" / "admin" / "hardening.md").read_text(encoding="utf-8")
-    assert "8 tries at once and 6 a minute from an address, 60 a minute from all others together" in guide
+    assert "8 attempts at once and 6 a minute from an address, 60 a minute from all addresses together" in guide
 
 
 def test_an_unknown_user_is_told_the_same_as_a_wrong_password(server: Lab) -> None:
