@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bring", action="store_true", help="install programs of the system that chosen tests need")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/needed.py, and Failures; only who runs the tests has a terminal, no process that helps."""
     config.pluginmanager.register(Needs())

@@ -109,7 +109,7 @@ def test_a_license_has_one_beginning_and_one_end(text: str, code: str | None) ->
         (armor.BEGIN.encode("utf-16-be"), filekind.LICENSE),
         (b'{"kty": "OKP"}', filekind.OTHER_KEY),
         (b'{"jwk": {}}', filekind.PUBLIC_KEY),
-        (b'{"organization_id": "1"}', filekind.SPEC),
+        (b'{"organizationId": "1"}', filekind.SPEC),
         (b'{"port": 1}', filekind.CONFIGURATION),
         (b'{"items": []}', filekind.CHANGES),
         (b'{"items": [], "x": 1}', None),
