@@ -60,6 +60,8 @@ _MAIL = {
     "bcc": _OPTIONAL_TEXT, "language": {"enum": list(BOTH)},
 }  # fmt: skip
 _FILE = "text/plain"
+_REQUEST_FILE = {"type": "object", "required": ["format", "version", "uuid", "request"]}
+"""An activation request, which is JSON itself."""
 
 
 @dataclass(frozen=True)
@@ -214,10 +216,12 @@ def query_of(method: str, rule: str) -> Json:
 def _operation(call: Call) -> Json:
     in_path = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
     done: Json = {"description": "Done"}
+    formats = call.query.get("format", {}).get("enum", ())
     if call.answer is not None:
-        answer = {"$ref": f"#/components/schemas/{call.answer.__name__}"}
-        done["content"] = {"application/json": {"schema": answer}}
-    if "csv" in call.query.get("format", {}).get("enum", ()):
+        answer: Json = {"$ref": f"#/components/schemas/{call.answer.__name__}"}
+        schema = {"anyOf": [answer, _REQUEST_FILE]} if "file" in formats else answer
+        done["content"] = {"application/json": {"schema": schema}}
+    if "csv" in formats:
         done["content"]["text/csv"] = {"schema": _TEXT}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation: Json = {
