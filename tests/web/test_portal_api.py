@@ -59,7 +59,7 @@ def test_of_thousands_of_items_only_those_of_a_page_are_forecast(
     last_days = forecasts.last_days
 
     def watched(ctx: Any, items: Any, now: int) -> dict[int, int]:
-        forecast.extend(one["itemId"] for one in items)
+        forecast.extend(one.item_id for one in items)
         return last_days(ctx, items, now)
 
     monkeypatch.setattr(forecasts, "last_days", watched)
