@@ -72,11 +72,11 @@ class Task(_WSGITask):  # type: ignore[misc]  # see above
         if pending is None:
             super().execute()
             return
-        status, headers, body = pending.finish()
-        self.status = problems.status_line(status)
-        self.response_headers.extend(headers)
-        self.content_length = len(body)
-        self.write(body)
+        answer = pending.finish()
+        self.status = problems.status_line(answer.status)
+        self.response_headers.extend(answer.headers)
+        self.content_length = len(answer.body)
+        self.write(answer.body)
 
     def set_close_on_finish(self) -> None:
         """See waitress, which closes after every answer that has no Content-Length, as 204 never has."""

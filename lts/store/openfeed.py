@@ -42,9 +42,12 @@ class OpenFeed:
 
     def append(self, time: int, kind: int, payload: bytes) -> None:
         """A change of this server."""
-        self.serial += 1
-        self.head = feed.chain_hash(self.head, self.serial, time, kind, payload)
-        self._append((self.origin, self.serial, time, kind, payload, self.head))
+        origin, serial = self.origin, self.serial + 1
+        self.head = feed.chain_hash(self.head, serial, time, kind, payload)
+        self.serial, self.writing = serial, (origin, serial)
+        if origin != self._intake_origin:
+            self._begin_intake(origin, serial)
+        self.rows.append((origin, serial, time, kind, payload, self.head))
 
     def check_next(self, origin: int, serial: int) -> None:
         """Raises ValueError unless this is the next change of another origin."""
@@ -56,15 +59,16 @@ class OpenFeed:
         """The next change of another origin, see `check_next`; returns the hash of that origin's feed."""
         head = feed.chain_hash(self.head_of(origin)[1], serial, time, kind, payload)
         self._heads[origin] = serial, head
-        self._append((origin, serial, time, kind, payload, head))
+        self.writing = origin, serial
+        if origin != self._intake_origin:
+            self._begin_intake(origin, serial)
+        self.rows.append((origin, serial, time, kind, payload, head))
         return head
 
-    def _append(self, row: feed.ChangeRow) -> None:
-        origin, serial = self.writing = row[:2]
-        if origin != self._intake_origin:
-            self._intake_origin = origin
-            self._intakes.append((origin, serial))
-        self.rows.append(row)
+    def _begin_intake(self, origin: int, serial: int) -> None:
+        """From here on changes of this origin are taken, where those before were of another."""
+        self._intake_origin = origin
+        self._intakes.append((origin, serial))
 
     def begin(self, uuid: str, incarnation: str) -> None:
         """From now on this server's own feed is this one."""

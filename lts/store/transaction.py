@@ -29,7 +29,7 @@ class Transaction:
         self.memory = memory
         self.counters = memory.counters
         self.feed = OpenFeed(db, memory)
-        self.numbering = Numbering(db, memory.numbers, memory.next_device)
+        self._numbering: Numbering | None = None
         self.gathered = Gathered(db)
         self.types = memory.types
         self.epochs = memory.epochs
@@ -61,7 +61,7 @@ class Transaction:
         """From now on this server writes a feed of its own under this name; things get numbers from `numbers` on."""
         self.feed.begin(uuid, incarnation)
         self.execute("UPDATE origins SET numbers = ? WHERE id = ?", (numbers, self.feed.origin))
-        self.numbering = Numbering(self.db, numbers, numbers)
+        self._numbering = Numbering(self.db, numbers, numbers)
         self.housekeeping = True
 
     def keep_head(self, signature: bytes, time: int) -> None:
@@ -71,6 +71,13 @@ class Transaction:
         self.execute(
             "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?)", (own.origin, own.serial, time, own.head, signature)
         )
+
+    @property
+    def numbering(self) -> Numbering:
+        """Made when it is first asked for: most operations make nothing new."""
+        if self._numbering is None:
+            self._numbering = Numbering(self.db, self.memory.numbers, self.memory.next_device)
+        return self._numbering
 
     @property
     def catalog(self) -> Catalog:
@@ -131,11 +138,13 @@ class Transaction:
         """The commit is durable: make this transaction's memory the writer's."""
         memory = self.memory
         self.feed.keep()
-        memory.numbers, memory.next_device = self.numbering.first, self.numbering.next_device
+        if self._numbering is not None:
+            memory.numbers, memory.next_device = self._numbering.first, self._numbering.next_device
         memory.types, memory.epochs, memory.aliases = self.types, self.epochs, self.aliases
         memory.rounds = self.rounds
-        for place, time in self._fewer.items():
-            memory.note_fewer(place, time)
+        if self._fewer:
+            for place, time in self._fewer.items():
+                memory.note_fewer(place, time)
         if self.catalog_changed:
             memory.catalog = self.catalog
         memory.catalog_moves += memory.catalog_moves % 2

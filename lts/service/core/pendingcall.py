@@ -10,29 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from lts.store.writer import PendingWrite
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 
-class PendingCall(Generic[T]):
-    """A call that has begun. `finish`, called once, waits until what it asked for is durable and gives its outcome, for
-    long where it `takes_long`; it raises what the call is refused with. `write` is the first thing that was asked of
-    the writer, None where the call failed before."""
+class PendingCall(msgspec.Struct, Generic[T]):
+    """A call that has begun; each layer makes one of that of the layer below, with a `finish` of its own. `finish`,
+    called once, waits until what the call asked for is durable and gives its outcome, for long where it `takes_long`;
+    it raises what the call is refused with. `write` is the first thing that was asked of the writer, None where the
+    call failed before."""
 
-    __slots__ = ("finish", "takes_long", "write")
-
-    def __init__(self, write: PendingWrite[Any] | None, finish: Callable[[], T], takes_long: bool = False) -> None:
-        self.write = write
-        self.finish = finish
-        self.takes_long = takes_long
+    write: PendingWrite[Any] | None
+    finish: Callable[[], T]
+    takes_long: bool = False
 
     def settle(self) -> None:
         """Wait until what was first asked of the writer is durable here, or has failed."""
         if self.write is not None:
             self.write.settle()
-
-    def then(self, finish: Callable[[], U]) -> PendingCall[U]:
-        """The same call for another layer, whose `finish` calls this one's."""
-        return PendingCall(self.write, finish, self.takes_long)

@@ -161,7 +161,7 @@ def decide(
 
 def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
     """Where this server's feed stands in the transaction."""
-    return FeedPlace(ctx.identity.incarnation, tx.feed.serial, tx.feed.head[:4].hex())
+    return FeedPlace(ctx.running.identity.incarnation, tx.feed.serial, tx.feed.head[:4].hex())
 
 
 def token_step(device: devices.Device | None, token: clonetokens.CloneToken | None, now: int) -> clonetokens.TokenStep:

@@ -334,7 +334,7 @@ def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | Non
     """How far this server's feed was, where a lease names a place that it has not, or has otherwise; None where it is
     there as it was, or nobody can say. Of places reached since the start, which only another server with this one's
     folder can have otherwise, some are looked at."""
-    me, origin, reached, looked_at = ctx.identity, tx.feed.origin, tx.feed.serial, ctx.running.found_serial
+    me, origin, reached, looked_at = ctx.running.identity, tx.feed.origin, tx.feed.serial, ctx.running.found_serial
     if not lease.jti.startswith(me.incarnation[:8]):
         if lease.issuer != me.uuid or lease.origin is None:
             return None

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from lts.config import Config
 from lts.crypto import b64url
 from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal, RefusalCode
@@ -53,7 +55,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}\Z")
 _CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 
 
-class ClientAnswer(NamedTuple):
+class ClientAnswer(msgspec.Struct):
     """What a client gets: HTTP status, headers, body."""
 
     status: int
@@ -66,20 +68,6 @@ class Route(NamedTuple):
 
     methods: tuple[str, ...]
     answer: Callable[[Environ, str], tuple[int, bytes]]
-
-
-class _Counting(NamedTuple):
-    """What is refused within the block counts against the address."""
-
-    note: Callable[[LtsError, str], None]
-    address: str
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, LtsError):
-            self.note(error, self.address)
 
 
 class ClientApi:
@@ -137,16 +125,17 @@ class ClientApi:
             begun = PendingCall(None, partial(_raise, error))
         finally:
             request_id.reset(token)
-        return begun.then(partial(self._finish, environ, path, identifier, since, begun.finish))
+        finish = partial(self._finish, environ, path, identifier, since, begun.finish)
+        return PendingCall(begun.write, finish, begun.takes_long)
 
     def __call__(self, environ: Environ, start_response: StartResponse, path: str) -> Iterable[bytes]:
         """Answer a request on `path`, one of `routes`."""
         identifier, since, method = problems.new_id(), time.perf_counter(), environ["REQUEST_METHOD"]
         finish = partial(self._answer, environ, path)
         usual = preflight(environ, self.routes[path].methods) if method == "OPTIONS" else None
-        status, headers, body = self._finish(environ, path, identifier, since, finish, usual)
-        start_response(problems.status_line(status), headers)
-        return [body] if body and method != "HEAD" else []
+        answer = self._finish(environ, path, identifier, since, finish, usual)
+        start_response(problems.status_line(answer.status), answer.headers)
+        return [answer.body] if answer.body and method != "HEAD" else []
 
     def _finish(
         self,
@@ -200,23 +189,26 @@ class ClientApi:
     def _authorize(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
         self._ctx.running.check_serving()
         self._limits.check_address(address)
-        with _Counting(self._count_refusal, address):
+        try:
             request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
             token = authorize.token_of(self._ctx, request.device, request.clone_token)
             self._count_asking(request, environ, address, proven=token is not None)
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
         now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
         begun = authorize.begin(self._ctx, request, token, now, caller)
-        return begun.then(lambda: self._authorized(request, address, now, begun.finish))
+        return PendingCall(begun.write, lambda: self._authorized(request, address, now, begun.finish))
 
     def _authorized(
         self, request: Request, address: str, now: int, finish: Callable[[], AuthorizeOutcome]
     ) -> tuple[int, bytes]:
         try:
-            with _Counting(self._count_refusal, address):
-                done = finish()
-        except Refusal as refusal:
+            done = finish()
+        except LtsError as error:
+            self._count_refusal(error, address)
             odd = messages.oddities(request.handshake_code or request.organization_id or "")
-            if refusal.code in (RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION) and odd:
+            if error.code in (RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION) and odd:
                 log.info("%s the unknown code holds %s", request_id.get(), odd)
             raise
         return 200, answers.authorized(done, now)
@@ -238,7 +230,7 @@ class ClientApi:
 
     def _report(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
         self._ctx.running.check_serving()
-        with _Counting(self._count_refusal, address):
+        try:
             received = receive(environ, self._max_report)
             body, vouched, paid = self._opened(address, received, environ)
             if vouched is None:
@@ -254,16 +246,22 @@ class ClientApi:
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest, days)
-        return begun.then(lambda: self._reported(begun.finish, address, now))
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
+        return PendingCall(begun.write, lambda: self._reported(begun.finish, address, now), begun.takes_long)
 
     def _reported(self, finish: Callable[[], ReportOutcome], address: str, now: int) -> tuple[int, bytes]:
-        with _Counting(self._count_refusal, address):
+        try:
             done = finish()
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
         return 200, answers.reported(done, now)
 
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._ctx.running.check_serving()
-        with _Counting(self._count_refusal, address):
+        try:
             received = receive(environ, MAX_RELEASE_BYTES)
             body, vouched, paid = self._opened(address, received, environ)
             if vouched is not None:
@@ -272,6 +270,9 @@ class ClientApi:
             lease = messages.read_release(body)
             self._lease_of(lease, vouched, address)
             release.release(self._ctx, lease, self._ctx.clock.now())
+        except LtsError as error:
+            self._count_refusal(error, address)
+            raise
         return 204, b""
 
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
