@@ -77,10 +77,12 @@ def _made(version: int) -> dict[tuple[str, str], str]:
 
 
 def _schema(db: apsw.Connection) -> dict[tuple[str, str], str]:
-    """The text of each table, index and trigger by its type and name."""
+    """The text of each table, index and trigger by its type and name; damage may leave bytes that are no UTF-8."""
     of_sqlite = "name LIKE 'sqlite\\_%' ESCAPE '\\' AND type IN ('table', 'index')"
-    found = rows(db, f"SELECT type, name, sql FROM main.sqlite_schema WHERE NOT ({of_sqlite})")  # noqa: S608 - fixed
-    return {(str(kind), str(name)): str(sql) for kind, name, sql in found}
+    found = rows(db, "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(coalesce(sql, '') AS BLOB)"  # noqa: S608
+                     f" FROM main.sqlite_schema WHERE NOT ({of_sqlite})")  # fmt: skip
+    texts = ([str(value, "utf-8", "replace") for value in row] for row in found)
+    return {(kind, name): sql for kind, name, sql in texts}
 
 
 def tables(db: apsw.Connection) -> list[str]:

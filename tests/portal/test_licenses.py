@@ -100,7 +100,7 @@ def test_a_license_is_archived_after_its_figures_and_its_file_takes_it_back(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("2 items are hidden and authorize nobody.")
     expect(dialog).to_contain_text("1 seat ends at once")
-    expect(dialog).to_contain_text("1 handshake code keeps its items, and gets nothing from them: 216998-100")
+    expect(dialog).to_contain_text("1 handshake code keeps its items, but gets nothing from them: 216998-100")
     admin.check_accessibility()
     dialog.get_by_role("button", name="Cancel").click()
     dialog.wait_for(state="detached")

@@ -10,6 +10,7 @@ import pytest
 
 from lts.cli.main import main
 from lts.errors import AdminError
+from lts.service.core import labels
 from lts.service.core.trust import TrustStore
 from lts.service.folder import restoring
 from lts.service.maintenance import archives, backups, doctor, verify
@@ -24,6 +25,7 @@ TIME, VENDOR = FakeTime(), Vendor()
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a stopped server with several archives."""
     monkeypatch.setattr(archive, "STRETCH", 4)
+    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
     with lab(tmp_path, TIME, VENDOR) as server:
         server.load(item())
         for _ in range(12):

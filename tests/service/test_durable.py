@@ -86,6 +86,7 @@ def test_new_content_is_on_the_disk_before_it_is_decided_for(tmp_path: Path, mon
     assert folder.stat().st_mode & 0o777 == 0o700
     (folder / "trust").mkdir()
     (folder / "trust" / "a.pub").touch()
+    (tmp_path / "b").touch()
     disk = Disk(monkeypatch)
     placing.decide(tmp_path, ["b"], ("restored", {"n": 1}, "Ann"))
     assert disk.renamed == [(placing.MARKER, True)]
