@@ -1,1 +1,1 @@
-"""What runs beside the calls: jobs, the courier of messages, the threads of a pair, the watchdog."""
+"""What runs in the background: jobs, the courier of messages, the threads of a pair, the watchdog."""

@@ -41,6 +41,6 @@ class Courier:
                 if self._ctx.running.status == "serving" and self._ctx.running.may_write:
                     outbox.deliver(self._ctx, self._ctx.clock.now(), self._sender)
             except LtsError as error:
-                log.warning("messages wait: %s", error.detail)
+                log.warning("messages are waiting: %s", error.detail)
             except Exception:
                 log.exception("messages could not be delivered")

@@ -1,6 +1,6 @@
 """The threads of a server in a pair, one for each step of its work (lts.service.pair.work).
 
-All keep elapsed time, whatever the clock does (APScheduler sleeps by the clock, so they are none of its jobs).
+All keep elapsed time, whatever the clock does (APScheduler sleeps by the clock, so they are not its jobs).
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class Heartbeat:
             try:
                 if step.do():
                     continue
-            except CannotStore:  # lts.server tells of it
+            except CannotStore:  # lts.server reports it
                 pass
             except LtsError as error:
                 log.warning("%s", error.detail)
             except Exception:
-                log.exception("the pair's thread goes on")
+                log.exception("the pair's thread continues")
             self._stopping.wait(step.pause)

@@ -1,7 +1,7 @@
 """Background jobs: APScheduler, each calling one service function, at intervals of elapsed time.
 
 APScheduler sleeps by the wall clock, so that a step back would hold up every job for as long as the step. A
-thread that counts elapsed seconds watches the clock, and sets the jobs' next times anew after a step.
+thread that counts elapsed seconds watches the clock, and resets the jobs' next times after a step.
 """
 
 from __future__ import annotations
@@ -104,11 +104,11 @@ class Jobs:
             self.look()
 
     def look(self) -> None:
-        """Look at the clock; after a step of it the jobs go on at their intervals."""
+        """Look at the clock; after a step of it the jobs keep their intervals."""
         _guarded(watch_clock, self._ctx)()
         before, self._offset = self._offset, self._ctx.clock.now() - self._ctx.clock.elapsed()
         if abs(self._offset - before) > STEP_SECONDS:
-            log.warning("the clock stepped by %d s; jobs go on at their intervals", self._offset - before)
+            log.warning("the clock stepped by %d s; jobs keep their intervals", self._offset - before)
             for name, seconds in list(self._seconds.items()):
                 self._scheduler.reschedule_job(name, trigger=Every(seconds))
 
@@ -141,7 +141,7 @@ def watch_clock(ctx: Context) -> None:
 
 
 def keep_clock(ctx: Context) -> None:
-    """Remember the time of a stop: what was believed since the last look, and what elapsed."""
+    """Remember the time of a stop: the trusted time of the last look, and what elapsed since."""
     ctx.store.keep_clock(lambda: ctx.clock.kept)
 
 
@@ -158,7 +158,7 @@ def watch_trust(ctx: Context) -> None:
 
 
 def watch_delegation(ctx: Context) -> None:
-    """Authorize by a main's word until its end, without a partner too."""
+    """Authorize by a main's delegation until it ends, without a partner too."""
     standin.look(ctx)
 
 
@@ -169,7 +169,7 @@ def sign_head(ctx: Context) -> None:
 
 
 def keep_mark(ctx: Context) -> None:
-    """State beside the database how far it is."""
+    """Record next to the database how far it is."""
     ctx.keep_mark()
 
 

@@ -1,8 +1,8 @@
-"""Having the server started again when its loop stands still: the loop beats at each turn, and who waits for it acts.
+"""Having the server restarted when its loop hangs: the loop beats at each turn, and whoever waits for it acts.
 
 Under systemd the beats are messages (sd_notify(3), WATCHDOG=1). Windows asks a service nothing, so there they push off
 the moment at which the process ends itself, which Windows takes for a failure. Nothing here runs in a thread of Python:
-what stands still may hold the interpreter (docs/decisions/0019-watchdog.md).
+what hangs may hold the interpreter (docs/decisions/0019-watchdog.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lts.notify import notify
 
 log = logging.getLogger("lts.background.watchdog")
 SECONDS = 30
-"""How long the loop may stand still as a service of Windows; deploy/systemd/lts.service says the same."""
+"""How long the loop may hang as a service of Windows; deploy/systemd/lts.service says the same."""
 BEATS = 4
 """Within the time in which one is waited for; the loop turns at least once a second."""
 
@@ -32,7 +32,7 @@ class Watchdog:
     _due = 0.0
 
     def beat(self) -> None:
-        """The loop goes on. Called at each turn, so it does something only when it is time."""
+        """The loop is alive. Called at each turn, so it does something only when it is time."""
         now = time.monotonic()
         if now >= self._due:
             self._due = now + self.seconds / BEATS
@@ -83,7 +83,7 @@ class ExitWatchdog(Watchdog):
     def _open(self) -> IO[bytes]:
         stood = self._path.read_text("utf-8", "replace") if self._path.exists() else ""
         if stood:
-            log.error("the server stood still and was started again; this is where it stood:\n%s", stood)
+            log.error("the server hung and was started again; this is where it hung:\n%s", stood)
         return self._path.open("wb", buffering=0)
 
 

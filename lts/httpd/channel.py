@@ -56,7 +56,7 @@ IN_MEMORY_BYTES = 1 << 20
 HELD_BYTES = 64 << 20
 """What all connections together may hold: unfinished requests, and answers that wait. At least two largest requests."""
 SMALL_BYTES = 16 << 10
-"""Who holds no more than this is never ended to make room."""
+"""A connection that holds no more than this is never closed to make room."""
 SUM_UP_BYTES = 1 << 20
 """What is held is summed up each time that so many bytes more came in or wait."""
 
@@ -149,7 +149,7 @@ def _most_bytes(application: Any, request: RequestParser) -> int:
 
 class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     """One connection. Of many requests that come at once, one is answered, and taken by the client, before the next is
-    looked at; so no more than one answer waits for a client that does not read.
+    looked at; so at most one answer waits for a client that does not read.
     """
 
     task_class = Task
@@ -180,7 +180,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         return parser
 
     def readable(self) -> bool:
-        """See waitress; no more is read while something waits to be looked at."""
+        """See waitress; nothing more is read while something waits to be parsed."""
         return not (self.will_close or self.close_when_flushed or self.requests or self._rest or self.total_outbufs_len)
 
     def writable(self) -> bool:
@@ -332,7 +332,7 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
             if over <= 0 or each <= SMALL_BYTES:
                 return
             if not channel.requests:
-                log.info("a connection from %s ends, since it holds %d bytes", channel.addr[0], each)
+                log.info("a connection from %s is closed, since it holds %d bytes", channel.addr[0], each)
                 channel.handle_close()
                 over -= each
 

@@ -66,12 +66,12 @@ class Dispatcher:
         return self._calls.qsize() + self._pages.qsize() + len(self._pool)
 
     def add_task(self, task: Any) -> None:
-        """A channel has a whole request."""
+        """A channel has a complete request."""
         request = task.requests[0]
         try:
             self._served_by(request).put(task)
         except Exception:  # this is the thread that hears all connections
-            log.exception("nobody could be chosen to answer a request of %r", request.path)
+            log.exception("no thread could be chosen to answer a request of %r", request.path)
             self._pool.put(task)
 
     def _served_by(self, request: Any) -> SimpleQueue[Any] | Pool:
@@ -115,7 +115,7 @@ class Dispatcher:
                 log.exception("a page could not be answered")
 
     def _begin(self, group: list[Any]) -> list[Any]:
-        """Those that are to be answered here; what takes long goes on in the pool."""
+        """Those to be answered here; what takes long continues in the pool."""
         quick = []
         last: PendingCall[ClientAnswer] | None = None
         for channel in group:

@@ -25,7 +25,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _LINE = _TOKEN + rb" [^\x00-\x20\x7f]+(?: HTTP/[0-9]\.[0-9])?"
 _REQUEST_LINE = re.compile(_LINE)
 _PLAIN = re.compile(_LINE + rb"\r\n(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n")
-"""A whole header as nearly every client sends it."""
+"""A complete header as nearly every client sends it."""
 _NAME = re.compile(_TOKEN)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CHUNK_LINE = re.compile(
@@ -37,7 +37,7 @@ _STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 
 
 class Unreadable(ValueError):
-    """What is no HTTP request or too large a one; `code` is the status, `body` half a sentence, as in waitress."""
+    """Not an HTTP request, or too large; `code` is the status, `body` half a sentence, as in waitress."""
 
     def __init__(self, body: str, code: int = 400) -> None:
         super().__init__(body)
@@ -65,10 +65,10 @@ def check_header(header: bytes) -> bytes:
 
 
 def check_arrived(head: bytes | bytearray, before: int, line_known: bool) -> bool:
-    """Whether the request line of an unfinished header is whole; the first `before` bytes were looked at already.
+    """Whether the request line of an unfinished header is complete; the first `before` bytes were checked already.
 
     What can never become a request is refused at once, so that nobody waits for its end: other protocols, lines that
-    end with LF alone. Each byte is looked at once. Raises Unreadable.
+    end with LF alone. Each byte is checked once. Raises Unreadable.
     """
     if _STRAY.search(head, max(0, before - 1)):
         raise Unreadable("a line does not end with CR and LF")
@@ -93,7 +93,7 @@ def _check_request_line(line: bytes) -> bytes:
 
 
 def _is_plain(header: bytes, lowered: bytes) -> bool:
-    """Whether a header can be left as it is: what every request would pay for is told at once."""
+    """Whether a header can be left as it is: the common case is decided at once."""
     return (
         len(header) <= REQUEST_LINE_BYTES
         and header.count(b"\r\n") <= HEADER_LINES
@@ -114,7 +114,7 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_host(first: bytes, hosts: int) -> None:
-    """RFC 9112, 3.2: a request names one host, and may leave that out before HTTP/1.1 alone. Raises Unreadable."""
+    """RFC 9112, 3.2: a request names one host, and may leave that out only before HTTP/1.1. Raises Unreadable."""
     if hosts > 1:
         raise Unreadable("it has more than one Host header")
     if not hosts and first.endswith(b" HTTP/1.1"):
@@ -122,7 +122,7 @@ def _check_host(first: bytes, hosts: int) -> None:
 
 
 def _check_codings(first: bytes, fields: list[tuple[bytes, bytes]]) -> None:
-    """RFC 9112, 6.1: a body is chunked once, in HTTP/1.1 alone, and of no announced length. Every other coding is
+    """RFC 9112, 6.1: a body is chunked once, only in HTTP/1.1, and of no announced length. Every other coding is
     refused by waitress."""
     lists = [value.lower() for name, value in fields if name.lower() == b"transfer-encoding"]
     codings = [coding.strip(_BLANKS) for one in lists for coding in one.split(b",")]
@@ -181,7 +181,7 @@ class Chunks:
         return at
 
     def _read_whole(self, data: bytes, at: int) -> int:
-        """Take the chunks that begin at `at` and have come whole, at a third of what they cost line by line."""
+        """Take the chunks that begin at `at` and have arrived completely, at a third of what they cost line by line."""
         if self._line or self._take is not Chunks._take_size:
             return at
         pieces = []

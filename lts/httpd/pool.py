@@ -29,7 +29,7 @@ class Pool:
         self._tasks: deque[Any] = deque()
         self._lock = threading.Lock()
         self._idle: list[threading.Condition] = []
-        """What wakes the idle threads; the one that was busy last stands last."""
+        """What wakes the idle threads; the one that was busy last comes last."""
         self._gone = threading.Condition(self._lock)
         self._ended = False
         self.threads = 0
@@ -81,7 +81,7 @@ class Pool:
                 log.exception("a request could not be answered")
 
     def _next(self) -> Any:
-        """The task that waits for longest; None when this thread is to go, which then counts no more."""
+        """The task that waits for longest; None if this thread is to end, which is then no longer counted."""
         with self._lock:
             chosen = True
             while not self._ended and not self._tasks and chosen:

@@ -38,7 +38,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
     head: bytearray | None = None
     first_line: bytes
     turns_away: Callable[[RequestParser], LtsError | None] = staticmethod(lambda _: None)
-    """Asked when a header is whole whose body is still to come: why the body is not even awaited."""
+    """Called when a header is complete and its body still to come: why the body is not awaited at all."""
     most_bytes: Callable[[RequestParser], int] | None = None
     """Asked with it: how much a body may have."""
     pending: PendingCall[ClientAnswer] | None = None
@@ -46,7 +46,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
     _most = 0
     _line_known = False
     _kept = 0
-    """Bytes of what was made of a whole header."""
+    """Bytes of what was made of a complete header."""
 
     def received(self, data: bytes) -> int:
         """See waitress; a request refused by its header must not be answered "100 Continue"."""
@@ -65,7 +65,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
         return len(data)
 
     def _received_header(self, data: bytes) -> int:
-        """Keep the header until it is whole, so that each byte is looked at once however it drips in.
+        """Keep the header until it is complete, so that each byte is checked once however slowly it arrives.
 
         Lines without content before it are passed over all at once (RFC 9112, 2.2), as a request that is empty.
         """

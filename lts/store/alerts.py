@@ -1,6 +1,6 @@
-"""Usage alerts: which levels were told, messages with what is told, and what became of them on each channel.
+"""Usage alerts: which levels were alerted, messages with their content, and the outcome on each channel.
 
-All but `attempts` follow from the feed, so that a standby that takes over tells nothing twice. `attempts` is this
+All but `attempts` follow from the feed, so that a standby that takes over alerts nothing twice. `attempts` is this
 server's own: when a message is tried next, and why it was not delivered yet.
 """
 
@@ -24,7 +24,7 @@ SENT, GIVEN_UP = "sent", "given up"
 
 @dataclass(frozen=True)
 class Message:
-    """What is told in one mail; `events` as lts.service.alerting.alerts makes them, `channels` where it goes."""
+    """The content of one mail; `events` as lts.service.alerting.alerts makes them, `channels` where it goes."""
 
     id: str
     time: int
@@ -73,7 +73,7 @@ def deliver(tx: Transaction, record: DeliveryChange, time: int) -> None:
 
 
 def told(db: apsw.Connection) -> dict[str, AlertedLevel]:
-    """What was told, by the key of the measure."""
+    """What was alerted, by the key of the measure."""
     return {
         key: AlertedLevel(level, base) for key, level, base in sql.rows(db, "SELECT key, level, base FROM alert_levels")
     }
@@ -90,7 +90,7 @@ def unseen(db: apsw.Connection, actions: Iterable[str]) -> list[audit.Line]:
 
 
 def begun(db: apsw.Connection) -> bool:
-    """Whether anything was ever looked at: what happened before is no news."""
+    """Whether anything was ever checked: what happened before that is not news."""
     return sql.value(db, "SELECT 1 FROM alert_seen") is not None
 
 

@@ -44,7 +44,7 @@ _APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], Any]] = {
         "UPDATE origins SET numbers = ? WHERE id = ?", (record.numbers, tx.feed.writing[0])
     ),
     records.EpochChange: lambda tx, record, time: pair.put_epoch(tx, record),
-    records.EventChange: lambda tx, record, time: None,  # it stands in the audit log alone
+    records.EventChange: lambda tx, record, time: None,  # it is only in the audit log
     records.SettingChange: lambda tx, record, time: codes.set_setting(tx, record),
     records.TrustChange: lambda tx, record, time: codes.trust(tx, record),
     records.LicenseChange: licenses.put,

@@ -1,4 +1,4 @@
-"""Old stretches of the change feed as compressed files whose hash chain goes on.
+"""Old parts of the change feed as compressed files that continue its hash chain.
 
 See docs/design/architecture.md, The change feed.
 
@@ -42,12 +42,12 @@ def pack(changes: list[Change]) -> bytes:
         "times": times,
         "kinds": bytes(change.kind for change in changes),
         "columns": {kind: _transpose(_padded(rows)) for kind, rows in by_kind.items()},
-        # of a kind whose payloads a newer program gave a field more within the stretch
+        # of a kind to whose payloads a newer program added a field within this part
         "lengths": {kind: [*map(len, rows)] for kind, rows in by_kind.items() if len({*map(len, rows)}) > 1},
     }
     data = _MAGIC + lzma.compress(_encode(body), preset=6)
     if [(c.serial, c.time, c.kind, c.payload) for c in changes] != list(unpack(data)):
-        raise ValueError("A stretch of the change feed would not come back from its archive.")
+        raise ValueError("A part of the change feed could not be read back from its archive.")
     return data
 
 
@@ -152,7 +152,7 @@ def read(folder: Path, name: str, digest: bytes) -> bytes:
 
 
 def files(db: apsw.Connection) -> dict[str, bytes]:
-    """The SHA-256 of each file that the feed goes on in, by its name, oldest first."""
+    """The SHA-256 of each file that continues the feed, by its name, oldest first."""
     return dict(sql.rows(db, "SELECT file, CAST(digest AS BLOB) FROM archives ORDER BY origin, first"))
 
 

@@ -1,6 +1,6 @@
-"""Who did what when: a line for each change made by a person or by the server itself, kept for ever.
+"""Who did what when: a line for each change made by a person or by the server itself, kept forever.
 
-Lines are made where changes are applied, so that those of the other server of a pair stand here too. They never hold
+Lines are made where changes are applied, so that those of the other server of a pair are here too. They never hold
 a password, hash, token or license file.
 """
 
@@ -36,7 +36,7 @@ _SECRET_SETTINGS = {
     "webhook": ("name", "url"),
     "calendar": (),
 }
-"""Settings that hold secrets by the beginning of their names, with the fields that may be told."""
+"""Settings that hold secrets, by the beginning of their names, with the fields that may be logged."""
 _UNTOLD_FIELDS = ("password", "passwordChange")
 """Of a code: a secret, and a number that says nothing to people."""
 
@@ -184,5 +184,5 @@ def count(db: apsw.Connection, wanted: AuditFilter) -> int:
 
 
 def actions(db: apsw.Connection) -> list[str]:
-    """Every action that stands in the log."""
+    """Every action in the log."""
     return [row[0] for row in sql.rows(db, "SELECT DISTINCT action FROM audit ORDER BY 1")]

@@ -1,8 +1,8 @@
-"""The write-ahead log of the writing connection: its checkpoints, and the generations that tell one log from another.
+"""The write-ahead log of the writing connection: its checkpoints, and the generations that distinguish its logs.
 
-A log that was put into the database whole begins anew. Its first commit then writes a number one higher into the
-database, so that a log of another time beside a database shows (docs/design/machine.md, What a data folder says of
-itself). No commit costs more for it.
+Once the whole log was written into the database, it starts over. Its first commit then writes a number one higher into
+the database, so that a log from another time is noticed (docs/design/machine.md, What a data folder says of itself). No
+commit costs more for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WAL_PAGES = 4000
 class Checkpointer:
     """Takes SQLite's own checkpoints over; of the one connection that writes.
 
-    A log that another process still reads, or that could not be put into the database, goes on as it is.
+    A log that another process still reads, or that could not be written into the database, continues as it is.
     """
 
     def __init__(self, db: apsw.Connection) -> None:
@@ -40,7 +40,7 @@ class Checkpointer:
             meta.next_generation(self._db)
 
     def committed(self) -> bool:
-        """After every commit: puts a long log into the database. Whether this commit began a log anew."""
+        """After every commit: writes a long log into the database. Returns whether this commit started the log over."""
         self._due = False
         began, self._before = self._pages < self._before, self._pages
         if self._pages >= WAL_PAGES:

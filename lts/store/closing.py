@@ -14,7 +14,7 @@ ROWS = 100
 
 
 def newest_day(db: apsw.Connection, until: int) -> int:
-    """The last day up to `until` of which something was counted, -1 for none."""
+    """The last day up to `until` on which something was counted, -1 for none."""
     day = sql.value(db, "SELECT max(day) FROM usage_days WHERE day <= ?", (until,))
     return -1 if day is None else int(day)
 

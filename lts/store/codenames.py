@@ -21,7 +21,7 @@ from lts.store.records import ChangeKind, CodeChange, EpochChange, decode_payloa
 
 log = logging.getLogger("lts.database")
 ARCHIVE = "archive"
-"""Folder of the old stretches of the change feed, beside the database."""
+"""Folder of the old parts of the change feed, next to the database."""
 _CODE = 1
 """As lts.store.pair numbers what has aliases."""
 _PUT = "INSERT OR IGNORE INTO code_names VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -32,7 +32,7 @@ _DECIDING = """INSERT OR IGNORE INTO code_names
 
 
 class ChangePlace(NamedTuple):
-    """Where a change stands: its origin and serial, and the weight of the origin's epoch then."""
+    """Position of a change: its origin and serial, and the weight of the origin's epoch then."""
 
     origin: int
     serial: int
@@ -45,7 +45,7 @@ def put(db: apsw.Connection, change: ChangePlace, time: int, code: int, name: st
 
 
 def changes(db: apsw.Connection) -> Iterator[Naming]:
-    """Every one in order: what was made in knowledge of another stands after it, and both servers of a pair have the
+    """Every one in order: what was made in knowledge of another comes after it, and both servers of a pair have the
     same order."""
     origins = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
     rows = sql.rows(db, "SELECT epoch, main, generation, origin, serial, since, code, name FROM code_names")
@@ -74,8 +74,8 @@ def fill(db: apsw.Connection) -> None:
 
 
 def _changes(db: apsw.Connection, origin: int, lost: list[str]) -> Iterator[tuple[int, int, int, bytes]]:
-    """(serial, time, kind, payload) of every change of a code or an epoch, in order; appends to `lost` what is told of
-    archives that cannot be read."""
+    """(serial, time, kind, payload) of every change of a code or an epoch, in order; appends to `lost` what is to be
+    reported about archives that cannot be read."""
     folder = Path(db.filename).parent / ARCHIVE
     query = "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first"
     for name, digest in sql.rows(db, query, (origin,)):

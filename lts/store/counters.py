@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable
 
 SumKey = tuple[str, int, int]
-"""("item", item, 0) units used; ("code", code, item) of which by a code; ("overdraft", item, period)."""
+"""("item", item, 0) units used; ("code", code, item) those by a code; ("overdraft", item, period)."""
 SeatKey = tuple[int, int]
 """(item, 0) all live seats of an item; (item, code) those that came by a code."""
 
@@ -19,7 +19,7 @@ HOUR_SECONDS = 3600
 
 
 def hour_of(unix_seconds: int) -> int:
-    """Hour since 1970 in which a moment lies."""
+    """Hour since 1970 of a moment."""
     return unix_seconds // HOUR_SECONDS
 
 
@@ -59,7 +59,7 @@ class Ends:
 
 
 class SeatCounts:
-    """Live seats by the hour in which they end, so that an ended seat frees itself without a sweep.
+    """Live seats by the hour in which they end, so that an ended seat is freed without a sweep.
 
     Hours keep the memory of a year's ends small; within the hour of now exact ends decide, once they were learned.
     """

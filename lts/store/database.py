@@ -33,7 +33,8 @@ _STATEMENTS = 400
 
 
 def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Connection:
-    """The writing connection, migrated to this program's schema; a database of up to so many bytes is read whole first.
+    """The writing connection, migrated to this program's schema; a database of up to so many bytes is read completely
+    first.
 
     Raises DatabaseDamaged (damage, a newer program's database, one that is missing while `create` is
     False), DataFolderError when the file cannot be opened.
@@ -72,14 +73,14 @@ def open_in_use(path: Path) -> apsw.Connection:
 
 
 def _check_length(db: apsw.Connection, path: Path) -> None:
-    """Every page of the database lies in the file or in the log beside it; a copy that was cut off lacks some."""
+    """Every page of the database is in the file or in its log; a copy that was cut off lacks some."""
     there, wanted = _length(path), db.execute("PRAGMA page_count").get * db.execute("PRAGMA page_size").get
     if there < wanted:
         raise _cut_off(path, there, wanted)
 
 
 def _length(path: Path) -> int:
-    """Bytes of the file and the log beside it."""
+    """Bytes of the file and its log."""
     log_file = path.with_name(f"{path.name}-wal")
     in_log = log_file.stat().st_size if log_file.exists() else 0  # first: what leaves it is in the file before
     return in_log + path.stat().st_size
@@ -113,7 +114,7 @@ _SMALLEST_PAGE, _LARGEST_PAGE = 512, 65_536
 
 
 def check(path: Path, *, but_indexes: bool = False) -> None:
-    """Read the whole database of a data folder that was in use, `but_indexes`: which can be built anew. Raises what
+    """Read the whole database of a data folder that was in use, `but_indexes`: which can be rebuilt. Raises what
     `open_writer` raises."""
     with contextlib.closing(open_in_use(path)) as db, faults_told(path):
         found = integrity.faults(db)
@@ -121,7 +122,7 @@ def check(path: Path, *, but_indexes: bool = False) -> None:
 
 
 def check_alone(path: Path) -> None:
-    """The same without the log beside it."""
+    """The same without its log."""
     with faults_told(path), contextlib.closing(open_alone(path)) as db:
         _check(db, path)
 
@@ -161,7 +162,7 @@ def faults_told(path: Path) -> Iterator[None]:
     except apsw.CorruptError as error:
         raise DatabaseDamaged(f"{path} is damaged ({_said(error)}); run `lts restore BACKUP`.") from error
     except UnicodeDecodeError as error:
-        raise DatabaseDamaged(f"{path} is damaged (it holds text that is none); run `lts restore BACKUP`.") from error
+        raise DatabaseDamaged(f"{path} is damaged (it holds invalid text); run `lts restore BACKUP`.") from error
     except apsw.NotADBError as error:
         raise DatabaseDamaged(f"{path} is not a database; run `lts restore BACKUP`.") from error
     except apsw.SQLError as error:
@@ -194,7 +195,7 @@ def room_told(folder: Path) -> Iterator[None]:
 
 
 def is_read_alone(folder: Path) -> bool:
-    """Whether the disk of a folder was mounted to be read alone."""
+    """Whether the disk of a folder was mounted read-only."""
     try:
         return sys.platform != "win32" and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     except OSError:
@@ -205,7 +206,7 @@ _WRITING = frozenset({
     apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_TRUNCATE,
     apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP, apsw.SQLITE_IOERR_GETTEMPPATH,
 })  # fmt: skip
-"""Where a disk takes nothing: a database in the WAL also needs a few pages of shared memory beside it to be read."""
+"""If a disk takes nothing: in WAL mode, even reading needs a few pages of shared memory next to the database."""
 
 
 def _said(error: Exception) -> str:
@@ -224,7 +225,7 @@ def _of_disk(path: Path, error: apsw.IOError) -> DataFolderError:
 def _cannot_open(path: Path, error: Exception) -> str:
     if is_read_alone(path.parent):
         return (
-            f"{path} cannot be opened (its disk is read-only, and a database makes files beside it even to be read);"
+            f"{path} cannot be opened (its disk is read-only, and a database makes files next to it even to be read);"
             " mount the disk so that it can be written."
         )
     return (
@@ -301,7 +302,7 @@ def open_reader(path: Path) -> apsw.Connection:
 
 
 def open_alone(path: Path) -> apsw.Connection:
-    """A connection that reads the file as it is, without the journals beside it, and makes none. Raises DatabaseDamaged
+    """A connection that reads the file as it is, without its journals, and makes none. Raises DatabaseDamaged
     where it is of a schema that this program knows and holds other tables, apsw.Error."""
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     db = apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
@@ -336,7 +337,7 @@ def copy(db: apsw.Connection, target: Path) -> None:
 
 @contextlib.contextmanager
 def _one_view(db: apsw.Connection) -> Iterator[None]:
-    """What is read in the block is all of one moment: without it SQLite begins a copy anew after every commit."""
+    """All reads in the block are of one moment: without it SQLite restarts a copy after every commit."""
     db.execute("BEGIN")
     try:
         db.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # a transaction begins with its first read

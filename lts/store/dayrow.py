@@ -1,6 +1,6 @@
 """A device's day in one blob: counts by (branch, item, type) and slot of the day.
 
-A type is its number, or the digest of a name that had none: such names are told apart here, and add up to one type,
+A type is its number, or the digest of a name that had none: such names are kept apart here, and add up to one type,
 "(other)", in everything that is summed from here.
 
 Layout: msgpack list of [branch, item, type, width, first, data]. Width 1, 2 or 4 = bytes a count, `data`
@@ -26,7 +26,7 @@ DaySeriesKey = tuple[int, int, TypeKey]
 
 _TYPECODES = {1: "B", 2: "H", 4: "I"}
 _APART = 8
-"""Added to a width: the slots stand by themselves."""
+"""Added to a width: the slots are listed one by one."""
 _SHORT = 64
 """Bytes of counts that are stored in a row, whatever is between them."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -135,7 +135,7 @@ class DaySeries:
 
 
 def _slots_apart(width: int, raw: bytes) -> tuple[array[int], array[int]]:
-    """The slots that stand by themselves, and their counts."""
+    """The slots that are listed one by one, and their counts."""
     slots, counts = array("H"), array(_TYPECODES[width])
     end = len(raw) // (2 + width) * 2
     slots.frombytes(raw[:end])
@@ -149,7 +149,7 @@ def keys_of_day(data: bytes) -> list[DaySeriesKey]:
 
 
 def plain_day(data: bytes) -> bytes:
-    """A stored row as it would be stored today. Raises ValueError, KeyError where it is none."""
+    """A stored row as it would be stored today. Raises ValueError, KeyError if it is not one."""
     return encode_day(decode_day(data))
 
 

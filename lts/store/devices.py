@@ -1,4 +1,4 @@
-"""Devices: who they are, when they were last heard, and the state of their clone tokens."""
+"""Devices: who they are, when they were last seen, and the state of their clone tokens."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def put(
     clone_state: tuple[int, int, bytes | None],
     mark: int | None = None,
 ) -> tuple[int, bool]:
-    """A device was heard at `contact`; `uuid` given = new to the server that says so, with its mark. Returns (its
+    """A device was seen at `contact`; `uuid` given = new to the server that says so, with its mark. Returns (its
     number here, whether it was known here)."""
     if uuid is not None and tx.feed.writing[0] != tx.feed.origin and (twin := find(tx.db, uuid)) is not None:
         pair.add_alias(tx, pair.DEVICE, key, twin.key)
@@ -89,7 +89,7 @@ def put(
 
 
 def _advance(tx: Transaction, key: int, contact: int, clone_state: tuple[int, int, bytes | None]) -> None:
-    """The usual case first: a plain state that gave one token more."""
+    """The usual case first: a plain state that gave one more token."""
     if clone_state == UNMOVED:
         tx.execute("UPDATE devices SET contact = max(contact, ?) WHERE id = ?", (contact, key))
         return

@@ -34,7 +34,7 @@ class Change:
 
 
 def first_hash(uuid: str, incarnation: str) -> bytes:
-    """What stands for "previous" before an origin's first change."""
+    """Used as "previous" before an origin's first change."""
     return hashlib.sha256(f"LTS {uuid} {incarnation}".encode()).digest()
 
 
@@ -79,7 +79,7 @@ class Intake:
 
 
 def intakes(db: apsw.Connection) -> list[Intake]:
-    """All changes in the order in which this database took them, by stretches."""
+    """All changes in the order in which this database took them, in parts."""
     found: list[Intake] = []
     ends: dict[int, int] = {}
     for origin, first in sql.rows(db, "SELECT origin, first FROM turns ORDER BY position DESC"):
@@ -144,18 +144,18 @@ def origin_names(db: apsw.Connection) -> list[tuple[int, str, str]]:
 
 
 def number(db: apsw.Connection, uuid: str, incarnation: str) -> int | None:
-    """Number of an origin, None where this database never met it."""
+    """Number of an origin, None if this database never saw it."""
     row = sql.first(db, "SELECT id FROM origins WHERE uuid = ? AND incarnation = ?", (uuid, incarnation))
     return None if row is None else int(row[0])
 
 
 def origins(db: apsw.Connection) -> list[int]:
-    """Numbers of all origins, in the order this database met them."""
+    """Numbers of all origins, in the order this database first saw them."""
     return [row[0] for row in sql.rows(db, "SELECT id FROM origins ORDER BY id")]
 
 
 def strange(db: apsw.Connection, limit: int) -> list[tuple[int, int]]:
-    """(origin, serial) of changes that no feed tells of: of an origin that there is not, or with text for bytes."""
+    """(origin, serial) of changes that are in no feed: their origin does not exist, or they have text for bytes."""
     query = (
         "SELECT origin, serial FROM changes WHERE typeof(payload) <> 'blob' OR typeof(hash) <> 'blob'"
         " OR origin NOT IN (SELECT id FROM origins) LIMIT ?"
@@ -164,7 +164,7 @@ def strange(db: apsw.Connection, limit: int) -> list[tuple[int, int]]:
 
 
 def serials(db: apsw.Connection) -> tuple[tuple[str, str, int], ...]:
-    """(LTS UUID, incarnation, serial of the newest change) of every origin of which there is anything."""
+    """(LTS UUID, incarnation, serial of the newest change) of every origin with changes."""
     heads = [(uuid, incarnation, head(db, key)) for key, uuid, incarnation in origin_names(db)]
     return tuple((uuid, incarnation, newest[0]) for uuid, incarnation, newest in heads if newest is not None)
 

@@ -1,7 +1,7 @@
 """Whether the pages of the database hold together, every index says what its table does, and its tables are those that
-this program makes; building indexes anew.
+this program makes; rebuilding indexes.
 
-SQLite's own check, read-only and beside the writer. What rows mean is compared by lts.store.replay.
+SQLite's own check, read-only and alongside the writer. What rows mean is compared by lts.store.replay.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RESTORE = "run `lts restore BACKUP`"
 
 @dataclass(frozen=True)
 class DatabaseFault:
-    """What is damaged: a table, or only an index, which can be built anew from its table."""
+    """What is damaged: a table, or only an index, which can be rebuilt from its table."""
 
     words: str
     index: bool
@@ -124,7 +124,7 @@ def _check(db: apsw.Connection, pragma: str) -> list[str]:
 
 
 def _can_be_read(db: apsw.Connection, table: str) -> bool:
-    """Whether a table's own pages are whole: those of no index are read here."""
+    """Whether a table's own pages are in order: no index is read here."""
     try:
         for _ in db.execute(f'SELECT * FROM "{table}" NOT INDEXED'):  # noqa: S608 - a name of the schema
             pass
@@ -136,7 +136,7 @@ def _can_be_read(db: apsw.Connection, table: str) -> bool:
 def rebuild(path: Path) -> None:
     """Put a database with the same tables and new indexes in the place of the one at `path`; nobody else has that open.
 
-    Made beside it and checked before it takes its place: whole, or not at all. Raises apsw.Error, OSError,
+    Made separately and checked before it replaces the other: completely, or not at all. Raises apsw.Error, OSError,
     DatabaseDamaged where a table itself is damaged.
     """
     fresh = path.with_name(path.name + ".rebuilt")
@@ -148,7 +148,7 @@ def rebuild(path: Path) -> None:
             if left := faults(made):
                 raise DatabaseDamaged(f"{path} is damaged ({left[0].words}); {RESTORE}.")
         if any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal")):
-            raise DatabaseDamaged(f"{path} cannot be closed in good order; {RESTORE}.")
+            raise DatabaseDamaged(f"{path} cannot be closed properly; {RESTORE}.")
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(fresh, path)

@@ -83,7 +83,7 @@ def _stored(db: apsw.Connection, row: sql.Row) -> StoredLicense:
 
 class Stamp(NamedTuple):
     """Differs once anything of a license does: `numbers` is the sum of its items' numbers, `files` has (revision, time)
-    of each file, `rounds` (item, round) of those items whose grants are not in their first one."""
+    of each file, `rounds` (item, round) of the items whose grants are not in their first one."""
 
     digest: str
     numbers: int

@@ -18,7 +18,8 @@ _JOIN = "UPDATE devices SET mark = min(coalesce(mark, ?1), ?1) WHERE "
 
 
 def join(db: apsw.Connection, key: int, mark: int) -> None:
-    """Two servers met a device at once: both keep the lower mark, in whichever order they hear of it."""
+    """Two servers saw a device first at the same time: both keep the lower mark, in whichever order they learn of
+    it."""
     db.execute(_JOIN + "id = ?2", (mark, key))
 
 

@@ -107,7 +107,7 @@ def put_note(tx: Transaction, server: str, event: EventChange) -> None:
 
 
 def take_notes(tx: Transaction, server: str) -> list[EventChange]:
-    """The lines kept, which are so no more. Those of another server came with a copy of its database: it writes them
+    """The lines kept, which are then removed. Those of another server came with a copy of its database: it writes them
     itself."""
     notes = _notes(tx.db)
     if notes:
@@ -121,10 +121,10 @@ def _notes(db: apsw.Connection) -> list[Any]:
 
 
 def generation(db: apsw.Connection) -> int:
-    """How often the database's log began anew, see lts.store.checkpoints; 0 before this was counted."""
+    """How often the database's log started over, see lts.store.checkpoints; 0 before this was counted."""
     return read(db, "generation") or 0
 
 
 def next_generation(db: apsw.Connection) -> None:
-    """Part of the first commit of a log that begins anew."""
+    """Part of the first commit of a log that starts over."""
     db.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (generation(db) + 1,))

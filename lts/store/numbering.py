@@ -1,4 +1,4 @@
-"""What number a new thing gets: each origin has a range of its own, so that those of two servers never meet."""
+"""What number a new thing gets: each origin has a range of its own, so that those of two servers never overlap."""
 
 from __future__ import annotations
 

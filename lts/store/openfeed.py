@@ -83,7 +83,7 @@ class OpenFeed:
         return self._heads.get(origin) or self._memory.heads[origin]
 
     def origin_number(self, uuid: str, incarnation: str) -> int:
-        """The local number of an origin, given when it is met first."""
+        """The local number of an origin, given when it is first seen."""
         key: int = sql.value(
             self._db,
             "INSERT INTO origins (uuid, incarnation) VALUES (?, ?) ON CONFLICT DO UPDATE SET uuid = uuid RETURNING id",
@@ -94,13 +94,13 @@ class OpenFeed:
         return key
 
     def positions(self) -> list[Position]:
-        """How far this database has every origin of which it has anything."""
+        """How far this database has each origin it knows."""
         heads = {**self._memory.heads, **self._heads, self.origin: (self.serial, self.head)}
         names = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(self._db)}
         return [(*names[key], serial, head) for key, (serial, head) in sorted(heads.items()) if serial]
 
     def others(self) -> list[int]:
-        """Numbers of the other origins of which this database has anything."""
+        """Numbers of the other origins that this database knows."""
         heads = {**self._memory.heads, **self._heads}
         return [origin for origin, (serial, _) in heads.items() if serial and origin != self.origin]
 
@@ -111,7 +111,7 @@ class OpenFeed:
         feed.append(self._db, self.rows)
 
     def keep(self) -> None:
-        """The commit is durable: the writer goes on from here."""
+        """The commit is durable: the writer continues from here."""
         memory = self._memory
         memory.origin, memory.serial, memory.head = self.origin, self.serial, self.head
         memory.heads.update(self._heads)

@@ -47,12 +47,12 @@ def server_keys(db: apsw.Connection) -> list[str]:
 
 
 def highest_epoch(epochs: dict[int, Epoch], *, beside: int = 0) -> int:
-    """The highest epoch of any origin but `beside`, 0 when there is none."""
+    """The highest epoch of any origin but `beside`, else 0."""
     return max((epoch.number for origin, epoch in epochs.items() if origin != beside), default=0)
 
 
 def continue_others(tx: Transaction, key: str, now: int) -> None:
-    """A server without a partner goes on with a database in which others wrote (a restored copy, a moved folder, a
+    """A server without a partner continues a database in which others wrote (a restored copy, a moved folder, a
     former server of a pair): from here on its changes are later than all that it has, `now` in UTC seconds.
 
     `key` is its public key (base64url). Nothing is written where its changes are the latest already.
@@ -73,8 +73,8 @@ def decides(tx: Transaction, subject: str) -> bool:
     """Whether the change being applied decides `subject`; it is remembered if it does.
 
     Weights grow with what is known, so the later in knowledge wins, in whatever order two servers' changes arrive. Of
-    two that did not know of each other the loser stands in `overruled`, for the audit log. Raises RuntimeError where a
-    change of this server's own would be without effect: who serves, or continues others, weighs most, so there is none.
+    two that did not know of each other the loser is in `overruled`, for the audit log. Raises RuntimeError if a
+    change of this server's own would have no effect: who serves, or continues others, weighs most, so that cannot be.
     """
     origin, serial = tx.feed.writing
     epoch = tx.epoch
@@ -116,7 +116,7 @@ def add_alias(tx: Transaction, what: int, number: int, ours: int) -> None:
 
 
 def load_aliases(db: apsw.Connection) -> dict[AliasKey, int]:
-    """Every number that stands for another one here."""
+    """Every number that is mapped to another one here."""
     return {(what, number): ours for what, number, ours in sql.rows(db, "SELECT what, number, ours FROM aliases")}
 
 

@@ -1,7 +1,7 @@
 """The kinds of change and the shapes of their payloads (msgpack arrays, kept short: the feed is long).
 
 Device, code, item and type numbers are given once, each from the range of the origin that first named the thing,
-and never again (docs/decisions/0007-pair.md). `time` stands in the change itself; ends and slots are relative
+and never again (docs/decisions/0007-pair.md). `time` is in the change itself; ends and slots are relative
 to it. Changes of administrators carry who did it.
 """
 
@@ -49,11 +49,11 @@ class OriginChange(Record, frozen=True):
 
 
 class EpochChange(Record, frozen=True):
-    """A server of a pair begins to serve, or a server without a partner goes on with what another origin wrote.
+    """A server of a pair begins to serve, or a server without a partner continues what another origin wrote.
 
     `key` is its public key (base64url), `knows` the feeds it has then as (LTS UUID, incarnation, serial), `reason` one
-    of start, take-over, hand-over, cannot-store, hand-back, alone, promoted, merge, continued. Who continues stays in
-    the epoch of those it knows; `generation` is above all of theirs.
+    of start, take-over, hand-over, cannot-store, hand-back, alone, promoted, merge, continued. A server that continues
+    stays in the epoch of those it knows; `generation` is above all of theirs.
     """
 
     epoch: int
@@ -112,8 +112,8 @@ class GrantsEndChange(Record, frozen=True):
 
 class CodeChange(Record, frozen=True):
     """The whole state of a handshake code after the change; `items` are (item, cap) in order of use. `former` is the
-    whole name that it had before, "" of a new code; 0.1 did not tell it (None). `made_for`: the license whose import
-    made the code, with this change; 0.1 did not tell it."""
+    whole name that it had before, "" for a new code; 0.1 did not record it (None). `made_for`: the license whose import
+    made the code, with this change; 0.1 did not record it."""
 
     actor: str
     code: int
@@ -127,7 +127,7 @@ class CodeChange(Record, frozen=True):
 
 
 class CodeRemovalChange(Record, frozen=True):
-    """A handshake code was removed; its history stays. 0.1 did not tell whose it was ("")."""
+    """A handshake code was removed; its history stays. 0.1 did not record its organization ("")."""
 
     actor: str
     code: int
@@ -174,7 +174,7 @@ class GrantChange(Record, frozen=True):
 
 
 class Run(Record, frozen=True):
-    """Counts of consecutive slots, 0 where there is none; the first is slot_of(time) − back. `type` is the number of a
+    """Counts of consecutive slots, 0 for those without; the first is slot_of(time) − back. `type` is the number of a
     type name, or the digest of one that has none."""
 
     item: int
@@ -215,16 +215,16 @@ class RefusalsChange(Record, frozen=True):
 
 class DayClosingChange(Record, frozen=True):
     """Day rows up to this day (days since 1970) keep their sums only: at once, as always in 0.1, or a `piece` of that
-    day alone, the rows of devices from one number to before another (0 = to the end)."""
+    day only, the rows of devices from one number to before another (0 = to the end)."""
 
     day: int
     piece: tuple[int, int] | None = None
 
 
 class AlertChange(Record, frozen=True):
-    """A look at what alerts watch: `levels` are (key, level told, quota of then), level 0 = can be news again; `seen`
+    """A check of what alerts watch: `levels` are (key, level alerted, quota then), level 0 = can be news again; `seen`
     is how far each origin's events were looked at, as (LTS UUID, incarnation, serial); `message` is the id of a message
-    that tells `events` on `channels`, "" when nothing is news."""
+    that sends `events` to `channels`, "" if nothing is new."""
 
     levels: tuple[tuple[str, int, int], ...]
     seen: tuple[tuple[str, str, int], ...]

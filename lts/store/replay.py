@@ -29,7 +29,7 @@ def compare(path: Path, archives: Path, target: Path, progress: Callable[[int], 
     """Replay the feed of the database at `path`, of this program's schema, into a new one at `target` and compare,
     while it is in use.
 
-    `archives` is the folder of old stretches; `progress` is told the changes done so far. Returns faults,
+    `archives` is the folder of old stretches; `progress` gets the number of changes done so far. Returns faults,
     each naming table and row or serial; none = everything is as the feed says. Raises DatabaseDamaged,
     DataFolderError where the database cannot be read to its end.
     """
@@ -110,7 +110,7 @@ class _Replay:
             for origin_feed in self._origins.values():
                 self._faults += origin_feed.rest()
             for origin, serial in feed.strange(self._db, FAULTS_NAMED):
-                self._faults.append(f"changes: origin {origin} serial {serial} is no change that any server wrote.")
+                self._faults.append(f"changes: origin {origin} serial {serial} is not a change that any server wrote.")
             for position in feed.strange_intakes(self._db)[:FAULTS_NAMED]:
                 self._faults.append(f"turns: turn {position} is not one that this server took.")
         return self._faults
@@ -141,9 +141,9 @@ class _OriginFeed:
                 faults.append(f"changes: the hash of origin {self._key} serial {serial} does not fit its content.")
                 self._previous = stored
             if self._heads.pop(serial, self._previous) != self._previous:
-                faults.append(f"heads: the signed head of origin {self._key} serial {serial} is another one.")
+                faults.append(f"heads: the signed head of origin {self._key} serial {serial} differs.")
             if self._ends.pop(serial, self._previous) != self._previous:
-                faults.append(f"archives: what origin {self._key} is said to be at serial {serial} is not what it is.")
+                faults.append(f"archives: what is recorded of origin {self._key} at serial {serial} is wrong.")
             self._expected = serial + 1
             yield serial, time, kind, payload
 
@@ -196,12 +196,12 @@ def _differences(db: apsw.Connection) -> list[str]:
             try:
                 found += [f"{table}: row {_show(row)} {words}." for row in sql.rows(db, query)]
             except UnicodeDecodeError:
-                found.append(f"{table}: a row holds text that is none.")
+                found.append(f"{table}: a row holds invalid text.")
     return found
 
 
 def _plain_day(*cells: Any) -> Any:
-    """A day's row as this program would write it; what is none stays as it is."""
+    """A day's row as this program would write it; anything else stays as it is."""
     (data,) = cells
     try:
         return plain_day(data) if isinstance(data, bytes) else data

@@ -110,7 +110,7 @@ _PUT_CONCURRENT = """INSERT INTO leases (device, item, grants, ends, flags, code
 def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> None:
     """A release: the grant is closed for good, at its first release. Nothing happens when it is not the newest one.
 
-    Two servers that are apart may both take a release; whichever comes first, the earlier time stands.
+    Two servers that are apart may both take a release; whichever comes first, the earlier time counts.
     """
     for concurrent, table in ((False, "seats"), (True, "leases")):
         seat = find(tx.db, device, item, concurrent)
@@ -166,7 +166,7 @@ def live_instances(view: View, item: int, code: int, now: int) -> int:
 
 
 _SEATS, _CONCURRENT = ("seats", "count(*)"), ("leases", "coalesce(sum(instances), 0)")
-"""A table, and how its rows are counted. What is asked of them stands in the index by end."""
+"""A table, and how its rows are counted. What is asked of them is in the index by end."""
 _IN_HOUR = """SELECT codes, ends, {1} FROM {0} WHERE item = ? AND ends >= ? AND ends < ? AND flags & 2 = 0
     GROUP BY ends, codes"""
 _LIVE = "SELECT {1} FROM {0} WHERE item = ? AND ends > ? AND flags & 2 = 0"
@@ -227,7 +227,7 @@ def holders_by_code(db: apsw.Connection, code: int, now: int) -> set[int]:
 
 
 def last_heard_between(db: apsw.Connection, code: int, begin: int, end: int) -> set[int]:
-    """Numbers of the devices that got a seat, concurrent or not, by a code, live or not, and were last heard of from
+    """Numbers of the devices that got a seat, concurrent or not, by a code, live or not, and were last seen from
     `begin` to before `end` (UTC seconds); reads every seat unless that is no time at all."""
     if end <= begin:
         return set()

@@ -1,4 +1,4 @@
-"""Sessions of browsers, the set-up code and the sign-in link: facts of this server alone, which stand in no feed."""
+"""Sessions of browsers, the set-up code and the sign-in link: facts of this server only, which are in no feed."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class StoredLink:
 
 
 def link(db: apsw.Connection) -> StoredLink | None:
-    """The link kept, None when there is none or it was used."""
+    """The stored link, None if there is none or it was used."""
     kept = meta.read(db, "signInLink")
     if kept is None:
         return None

@@ -25,4 +25,4 @@ class Snapshot:
 
 
 View = Transaction | Snapshot
-"""Where the use of an item, or a device's part in it, can be looked up: for a decision, or only to be told."""
+"""Where the use of an item, or a device's part in it, can be looked up: for a decision, or only to be shown."""

@@ -23,11 +23,11 @@ def each(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> Iterato
 
 
 def first(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> Row | None:
-    """The first row, None when there is none."""
+    """The first row, or None."""
     return db.execute(sql, values).fetchone()
 
 
 def value(db: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> Any:
-    """The first column of the first row, None when there is none."""
+    """The first column of the first row, or None."""
     row = db.execute(sql, values).fetchone()
     return None if row is None else row[0]

@@ -92,7 +92,7 @@ class Activity:
 def activity(
     db: apsw.Connection, scope: int, keys: tuple[int, ...], first_day: int, last_day: int, *, by_hour: bool = False
 ) -> dict[int, Activity]:
-    """Activity by day of items or codes; by hour the peak alone is known. Of several keys (an item id that two licenses
+    """Activity by day of items or codes; by hour only the peak is known. Of several keys (an item id that two licenses
     use) devices are added up."""
     found: dict[int, Activity] = {}
     for key in keys:

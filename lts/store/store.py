@@ -30,13 +30,13 @@ DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 """The database with the journals that belong to it while it is open, or after a crash."""
 _READERS = 8
 CHECKED_BYTES, CHECKED_AFTER_A_CRASH = 64 << 20, 512 << 20
-"""Up to which size a database is read whole before the server starts; a larger one is checked while it serves."""
+"""Up to which size a database is read completely before the server starts; a larger one is checked while it serves."""
 
 
 def prepare(folder: Path, *, create: bool, unclean: bool = False) -> bool:
     """Check the database of a data folder, make it when `create`; whether it has been in use.
 
-    It is read whole unless that would take long: after an `unclean` end of the server that may be some seconds.
+    It is read completely unless that would take long: after an `unclean` end of the server that may be some seconds.
     Raises what `database.open_writer` raises.
     """
     checked_bytes = CHECKED_AFTER_A_CRASH if unclean else CHECKED_BYTES
@@ -81,7 +81,7 @@ class Store:
 
     def begin_feed(self, origin: tuple[str, str], version: str, now: int, causes: Iterable[EventChange] = ()) -> None:
         """Go on with the feed of this origin, or begin it: nothing may be written before (docs/design/pair.md,
-        Restored and copied servers). `now` in UTC seconds; `causes` are told once, with the beginning.
+        Restored and copied servers). `now` in UTC seconds; `causes` are recorded once, with the beginning.
 
         The first origin of a database numbers things from 1, every other from a range of its own.
         """
@@ -104,7 +104,7 @@ class Store:
         return {**heads, memory.origin: memory.serial} if memory.serial else heads
 
     def positions(self) -> list[Position]:
-        """How far this server has every origin of which it has anything, as of the last commit."""
+        """How far this server has each origin it knows, as of the last commit."""
         vector, memory, names = self.vector(), self._memory, self.origin_names()
         heads = {**memory.heads, memory.origin: (memory.serial, memory.head)}
         return [(*names[key], *heads[key]) for key in sorted(vector) if key in names]
@@ -142,7 +142,7 @@ class Store:
         return self._memory.serial
 
     def refresh_catalog(self) -> None:
-        """Build the catalog anew (a vendor key came or went) without any change of the feed."""
+        """Rebuild the catalog (a vendor key came or went) without any change of the feed."""
 
         def operation(tx: Transaction) -> None:
             tx.forget_catalog()
@@ -160,8 +160,8 @@ class Store:
     def keep_clock(
         self, kept: Callable[[], tuple[int, int]], change: Callable[[Transaction], object] = lambda tx: None
     ) -> None:
-        """Remember the highest time seen and the least that it is (UTC seconds), as `kept` tells once the `change` that
-        is stored with it is made, and the day on which this server ran."""
+        """Remember the highest time seen and the least that it is (UTC seconds), as `kept` returns once the `change`
+        that is stored with it is made, and the day on which this server ran."""
 
         def operation(tx: Transaction) -> tuple[int, int]:
             change(tx)
@@ -182,7 +182,7 @@ class Store:
         self.write(meta.try_storing)
 
     def served_days(self) -> list[int]:
-        """Days (since 1970) on which this server ran, as far as it believed its clock."""
+        """Days (since 1970) on which this server ran, as far as it trusted its clock."""
         return sorted(self._served)
 
     @contextlib.contextmanager
@@ -227,7 +227,7 @@ class Store:
 
 
 def _range_of(incarnation: str) -> int:
-    """Where the numbers of an origin begin: incarnations are random, so ranges do not meet."""
+    """Where the numbers of an origin begin: incarnations are random, so ranges do not overlap."""
     return (1 + int(incarnation[:6], 16)) * NUMBERS
 
 

@@ -65,7 +65,7 @@ class Transaction:
         self.housekeeping = True
 
     def keep_head(self, signature: bytes, time: int) -> None:
-        """Remember that the server signed the feed as it stands in this transaction."""
+        """Remember that the server signed the feed as it is in this transaction."""
         self.housekeeping = True
         own = self.feed
         self.execute(
@@ -119,7 +119,7 @@ class Transaction:
 
     @property
     def must_commit(self) -> bool:
-        """Whether anything was written: changes, or housekeeping that the feed does not tell of."""
+        """Whether anything was written: changes, or housekeeping that is not in the feed."""
         return bool(self.feed.rows) or self.housekeeping
 
     def flush(self) -> None:

@@ -11,7 +11,7 @@ from lts.store.records import TypeChange
 from lts.store.transaction import Transaction
 
 MAX_TYPES = 50_000
-"""Names with a number of their own, over all devices and for ever: they stay in memory."""
+"""Names with a number of their own, over all devices and forever: they stay in memory."""
 
 
 def number_of(tx: Transaction, name: str, time: int) -> int:
@@ -40,7 +40,7 @@ def series_of(tx: Transaction, device: int | None, code: int, day: int) -> Itera
 
 
 class Places:
-    """Where the types of a report stand in a device's day.
+    """Positions of a report's types in a device's day.
 
     `moved` holds (number, digest) of names with a number in the row that another server had put under "(other)"; who
     asks takes them from there, and moves their series.
@@ -76,8 +76,8 @@ class Places:
         return type_key
 
     def _may_be_folded(self, item: int, type_key: TypeKey) -> bool:
-        """0.1 kept the highest count of all names past its limit, and numbered none after those: such a row goes on so,
-        because what is sent again may have been among them."""
+        """0.1 kept the highest count of all names past its limit, and numbered none after those: such a row stays that
+        way, because what is sent again may have been among them."""
         new = isinstance(type_key, bytes) or type_key > (self._other or 0)
         return new and not any((branch, item, type_key) in self._row for branch in self._branches)
 

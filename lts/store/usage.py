@@ -102,7 +102,7 @@ def merge(tx: Transaction, record: ReportChange, device: int, time: int) -> Grow
 
 
 _Part = tuple[int, list[int]]
-"""(first slot of the day, counts): the part of a run that lies in one day and on one branch."""
+"""(first slot of the day, counts): the part of a run within one day and one branch."""
 
 
 def _merge_day(
@@ -358,5 +358,5 @@ def _spent_in_period(db: apsw.Connection, entry: LicenseItem, period: int) -> in
 
 
 def forget_overdraft(tx: Transaction, items: Collection[int] | None = None) -> None:
-    """The quotas of these items (None = all) may have changed: what was spent is to be reckoned anew."""
+    """The quotas of these items (None = all) may have changed: what was spent must be recomputed."""
     tx.counters.forget("overdraft", None if items is None else frozenset(items))

@@ -23,7 +23,7 @@ Sums = tuple[int, int]
 
 @dataclass(frozen=True)
 class Damage:
-    """A log of `size` bytes is whole up to `whole` (0 = its very beginning is damaged), and what was stored lies
+    """A log of `size` bytes is sound up to `whole` (0 = its very beginning is damaged), with stored commits
     behind that."""
 
     whole: int
@@ -40,12 +40,12 @@ class _Frame:
 
 
 def damage(path: Path) -> Damage | None:
-    """Damage in the middle of a log that nobody writes; None where it is whole up to its end, or to one that was torn.
+    """Damage in the middle of a log that nobody writes; None if it is sound up to its end, or to a torn commit.
 
-    The frames of a log that began anew have other salts than those left of the one before. A commit is synced before
-    anything is written behind it, and one that failed is written over in its place. So where frames behind the end
-    follow one another over a commit, that commit was durable once, whatever power cut or kill came after it. The last
-    commit of a log may be torn, and tells nothing. Linear in the log, 0.1 s a MiB at most. Raises OSError.
+    The frames of a log that started over have other salts than those left of the previous one. A commit is synced
+    before anything is written behind it, and one that failed is written over in its place. So where frames behind the
+    end follow one another over a commit, that commit was durable once, whatever power cut or kill came after it. The
+    last commit of a log may be torn, and says nothing. Linear in the log, 0.1 s a MiB at most. Raises OSError.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

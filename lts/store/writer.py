@@ -19,7 +19,7 @@ from lts.store.writermemory import Memory
 T = TypeVar("T")
 GROUP = 512
 STOP_MILLISECONDS = 500
-"""How long a stop waits for other processes that read the log; it is whole without them."""
+"""How long a stop waits for other processes that read the log; the data is complete without them."""
 STORAGE_FAULTS = (
     apsw.FullError,
     apsw.IOError,
@@ -71,8 +71,8 @@ class PendingWrite(Generic[T]):
 class Writer:
     """Runs operations durably, one group at a time, in the thread of one of those who wait (the leader).
 
-    `on_fault(error or None)` is told when storing fails and when it works again, `on_commit` what a commit wrote to the
-    feed, `on_log` that the log began anew.
+    `on_fault(error or None)` is called when storing fails and when it works again, `on_commit` what a commit wrote to
+    the feed, `on_log` when the log starts over.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Writer:
     def _lead(self, leader: PendingWrite[Any]) -> None:
         """Run what waits as one group, wake those it was for, and let one who still sleeps lead next.
 
-        An operation whose result nobody asks for (its client has gone) is run with the others, but never leads.
+        An operation whose result nobody waits for (its client has gone) is run with the others, but never leads.
         """
         with self._lock:
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
