@@ -25,13 +25,13 @@ from lts.envfolder import STAMP
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTED_AS = "LTS_STARTED_AS"
-"""Environment variable by which the program knows how it was called, as JSON: for commands that it prints."""
+"""Environment variable that says how the program was called, as JSON: for commands that it prints."""
 WAIT_SECONDS = 900
 NO_NETWORK = (
     "NewConnectionError", "ConnectionError", "Temporary failure", "Max retries", "No route", "ProxyError",
     "NameResolutionError", "ReadTimeoutError", "ConnectTimeoutError",
 )  # fmt: skip
-"""Words by which pip tells that it reached no index."""
+"""Words by which pip reports that it reached no index."""
 
 
 _PACKAGE = re.compile(r"(?:Collecting|Obtaining dependency information for|Processing) (?:\S*[\\/])?(\S+)")
@@ -57,18 +57,18 @@ def python_of(venv: Path) -> Path:
 
 
 def ensure_venv(name: str, lock: Path, *, keep_pip: bool = True) -> Path:
-    """The interpreter of the environment `name` beside the project, made or replaced when the lock file changed.
+    """The interpreter of the environment `name` in the project's folder, made or replaced when the lock file changed.
 
     Without `keep_pip` it is the server's: it holds the packages of the lock and nothing else, and one that another
-    Python made serves as well. Else it is of this Python. A new one takes the place of the old one once it is whole
+    Python made serves as well. Else it is of this Python. A new one replaces the old one once it is complete
     (docs/decisions/0017-environment.md). Raises SetupError.
     """
     try:
         return _ensured(ROOT / name, lock, keep_pip=keep_pip)
     except PermissionError as error:
         raise SetupError(
-            f"{error.filename} is not open to {_user()} ({error.strerror}), and LTS starts by it; start it as the user"
-            " who set it up, or open that path to this one."
+            f"{error.filename} is not open to {_user()} ({error.strerror}), and LTS needs it to start; start it as the"
+            " user who set it up, or give this one access to that path."
         ) from error
 
 
@@ -133,7 +133,7 @@ def alone(path: Path) -> Iterator[None]:
     except OSError as error:
         raise SetupError(
             f"The folder {ROOT} cannot be written by {_user()} ({error.strerror}), and LTS keeps its packages there;"
-            " start it as the user whose folder that is, or give this one the right to write."
+            " start it as the user who owns that folder, or give this one the right to write."
         ) from error
     try:
         _wait_for(lambda: plainfile.try_lock(held), path)
@@ -161,7 +161,7 @@ def _user() -> str:
 
 
 def _replace(venv: Path, lock: Path, stamp: str, keep_pip: bool) -> None:
-    """Make the environment beside the old one and put it into its place; one that waits there whole is taken."""
+    """Make the environment next to the old one and put it into its place; a complete one that waits there is taken."""
     new = envfolder.new_of(venv)
     if not _is_ready(new, stamp, any_python=not keep_pip):
         say(f"Setting up in {venv} (once for this version) …")
@@ -196,7 +196,7 @@ def _make(venv: Path, lock: Path, stamp: str, keep_pip: bool) -> None:
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run this Python on its own: neither PYTHONPATH nor a `venv.py` in the working folder may stand in the way."""
+    """Run this Python on its own: neither PYTHONPATH nor a `venv.py` in the working folder may interfere."""
     command = [sys.executable, "-I", *arguments]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
@@ -317,7 +317,7 @@ def run(arguments: list[str]) -> int:
         say(f"lts: {error}")
         return end(1, arguments)
     except KeyboardInterrupt:
-        say("lts: stopped during set-up; start again to go on.")
+        say("lts: stopped during set-up; start again to continue.")
         return 130
     command = [str(python), "-I", "-m", "lts.cli.main", *arguments]
     os.environ[STARTED_AS] = json.dumps(started_as(sys.orig_argv[: len(sys.orig_argv) - len(arguments)]))
@@ -326,7 +326,7 @@ def run(arguments: list[str]) -> int:
         try:
             os.execv(command[0], command)  # noqa: S606 - our own interpreter
         except OSError as error:
-            say(f"lts: {command[0]} cannot be started ({error.strerror}); check the disk it lies on, or remove"
+            say(f"lts: {command[0]} cannot be started ({error.strerror}); check the disk it is on, or remove"
                 f" {python.parents[1]} and start again.")  # fmt: skip
             return end(1, arguments)
     return end(_wait(command), arguments)
@@ -335,7 +335,7 @@ def run(arguments: list[str]) -> int:
 def started_as(words: list[str]) -> list[str]:
     """How to call LTS again from any folder, given the words that called it: interpreter, its options, script.
 
-    The script gets its whole path. The interpreter keeps its name where the search path leads to it by that name.
+    The script gets its full path. The interpreter keeps its name if the search path leads to it by that name.
     """
     name = Path(words[0]).name
     python = name if _is_this_python(shutil.which(name)) else sys.executable

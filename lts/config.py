@@ -74,7 +74,7 @@ class Config:
 
 
 class _Faults:
-    """Collects faults with the file and the line where a key stands."""
+    """Collects faults with the file and the line of a key."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
@@ -149,7 +149,7 @@ def _read(source: Path) -> dict[str, Any]:
         raise ConfigError([f"{source}, line 1: the file must hold one JSON object."])
     for key in [key for key, value in given.items() if not is_unicode([key, value])]:
         del given[key]
-        faults.add(key.encode("ascii", "backslashreplace").decode(), "holds half of a surrogate pair, which is no text")
+        faults.add(key.encode("ascii", "backslashreplace").decode(), "holds half a surrogate pair, which is not text")
     values = _check(given, _KEYS, faults)
     _check_pair(values, faults)
     if faults.found:
@@ -165,11 +165,11 @@ def _check_pair(values: dict[str, Any], faults: _Faults) -> None:
         parts = urlsplit(url)
         own = (values.get("host", Config.host), values.get("port", Config.port))
         if url == values.get("public_url") or (parts.hostname, parts.port or 80) == own:
-            faults.add("servers", f'names this server itself ({url}) beside "self"; write the other server\'s URL')
+            faults.add("servers", f'names this server itself ({url}) next to "self"; write the other server\'s URL')
         elif parts.scheme == "http" and not _is_loopback(parts.hostname) and not values.get("allow_plain_http_peer"):
             faults.add(
                 "servers",
-                f"names the other server by plain http ({url}); use https, or set allowPlainHttpPeer to true when"
+                f"names the other server over plain http ({url}); use https, or set allowPlainHttpPeer to true when"
                 " the network between the two is yours",
             )
 
@@ -261,7 +261,7 @@ def _one_of(words: tuple[str, ...]) -> _Check:
 
 def _mode(value: Any) -> str:
     if value == "cluster":
-        raise ValueError('is "cluster", which this version cannot do yet; use "standby"')
+        raise ValueError('is "cluster", which this version does not support yet; use "standby"')
     return str(_one_of(SERVER_MODES)(value))
 
 

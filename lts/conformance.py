@@ -1,7 +1,7 @@
-"""Driving any client through the vectors (docs/protocol.md, Vectors): what it believes, what it sends, what it says.
+"""Driving any client through the vectors (docs/protocol.md, Vectors): what it trusts, what it sends, what it says.
 
 A client is driven by JSON objects, one after another: lines to a command's standard input, each answered by a line, or
-POSTs to a URL. The servers that the client meets are played by this program, as the vectors script them.
+POSTs to a URL. This program plays the servers for the client, as the vectors script them.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def run_scenario(drive: Drive, common: Json, scenario: Json) -> list[str]:
 
 
 def run_all(drive: Drive, folder: Path, tell: Callable[[str, list[str]], None]) -> int:
-    """Every vector; `tell` hears the name of each and its faults. How many failed."""
+    """Run every vector; `tell` gets the name of each and its faults. Returns how many failed."""
     failed = 0
     for one in _load(folder, "license-keys.json"):
         answer = drive({"do": "key", "text": one["text"]})
@@ -230,7 +230,7 @@ def driver(target: str) -> Iterator[Drive]:
             process.wait(ANSWER_SECONDS)
         except subprocess.TimeoutExpired as error:
             process.kill()
-            raise AdminError("no-driver", f"The driver {target!r} goes on though its input has ended.") from error
+            raise AdminError("no-driver", f"The driver {target!r} keeps running though its input has ended.") from error
 
 
 def _started(command: str) -> subprocess.Popen[str]:

@@ -1,7 +1,7 @@
 """Keys (Ed25519), JWS (RFC 7515 compact, EdDSA of RFC 8037) and fingerprints (RFC 7638).
 
 Needs `cryptography` only, since the client library shares it. Does no file access and knows no rule:
-whether a verified token is to be believed is decided elsewhere.
+whether a verified token is trusted is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def canonical_json(value: Any) -> bytes:
 
 def read_jws(token: str, typ: str | None) -> Jws:
     """Take a compact JWS apart. Only alg EdDSA without `crit` is read, and of the header's `typ` only this one: a key
-    signs several kinds of tokens, and none may pass for another. None is for a caller that tells the kinds apart by
+    signs several kinds of tokens, and none may pass for another. None is for a caller that distinguishes the kinds by
     itself. Raises TokenError."""
     parts = token.split(".", 3)
     if len(parts) != 3 or not token.isascii():

@@ -1,7 +1,7 @@
 """The folder of a virtual environment: who runs from it, and putting a new one in its place; standard library only.
 
-How an environment is made is told by lts/bootstrap.py. The new one is made beside the old one, which gives way by
-renames once the new one is whole (docs/decisions/0017-environment.md).
+lts/bootstrap.py makes an environment. The new one is made next to the old one, which is replaced by renames once the
+new one is complete (docs/decisions/0017-environment.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PATIENCE_SECONDS = 5 if sys.platform == "win32" else 0
 
 
 def new_of(venv: Path) -> Path:
-    """Where the next one is made: beside it, so that relative paths hold after the renames."""
+    """Where the next one is made: next to it, so that relative paths stay valid after the renames."""
     return venv.with_name(f"{venv.name}-new")
 
 
@@ -43,7 +43,7 @@ def bring_back(venv: Path) -> None:
 
 
 def remove_leftovers(venv: Path) -> None:
-    """Remove what killed set-ups left beside the environment."""
+    """Remove what killed set-ups left next to the environment."""
     for path in [new_of(venv), *_befores(venv)]:
         discard(path)
 
@@ -56,7 +56,7 @@ def discard(path: Path) -> None:
 
 @contextlib.contextmanager
 def used(prefix: Path) -> Iterator[None]:
-    """While the block runs, no set-up replaces the environment `prefix`; nothing happens where it is none of ours.
+    """While the block runs, no set-up replaces the environment `prefix`; nothing happens if it is not ours.
 
     Windows needs no lock: it renames no folder that a program runs from.
     """
@@ -84,7 +84,7 @@ def _unused(venv: Path) -> Iterator[None]:
 def replace(venv: Path) -> None:
     """Put the new environment in the place of the old one, if there is one.
 
-    Raises OSError where something runs from the old one; it is there as before then, and the new one waits beside it.
+    Raises OSError if something runs from the old one, which then stays; the new one waits next to it.
     """
     before = venv.with_name(f"{venv.name}-before-{os.getpid()}")
     with _unused(venv):

@@ -11,7 +11,7 @@ from enum import IntEnum
 class RefusalCode(IntEnum):
     """What a request, an item or an entry of a report is refused with (docs/design/authorizing.md, Refusal codes).
 
-    With its HTTP status, 0 for those that stand in results alone (140 and 144 stand in results too), and a short name.
+    With its HTTP status, 0 for those that occur in results only (140 and 144 occur in results too), and a short name.
     """
 
     http_status: int
@@ -59,13 +59,13 @@ TITLES: dict[int, str] = {code: code.title for code in RefusalCode}
 
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
-"""How versions of OpenSSL call an answer that is none of TLS."""
+"""What versions of OpenSSL call an answer that is not TLS."""
 
 
 def words_of(error: Exception) -> str:
     """Why something failed, in words for people: without the system's number and path."""
     if getattr(error, "reason", None) in _NO_TLS:
-        return "no TLS is spoken on that port; write http:// for https://, or name the port that speaks it"
+        return "that port does not use TLS; write http:// for https://, or name the port that does"
     if distrust := getattr(error, "verify_message", None):
         return f"its certificate is not trusted: {distrust}"
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
@@ -78,7 +78,7 @@ class LtsError(Exception):
     status: int = 500
     retry_after: int | None = None
     logged_as: str | None = None
-    """The request id, where the log has it before the answer is made."""
+    """The request id, if it was logged before the answer was made."""
 
     def __init__(self, detail: str, *, field: str | None = None) -> None:
         super().__init__(detail)
@@ -105,7 +105,7 @@ class Refusal(LtsError):
 
 
 class Malformed(Refusal):
-    """140: the request cannot be read; `field` names what is at fault."""
+    """140: the request cannot be read; `field` names what is wrong."""
 
     def __init__(self, detail: str, *, field: str | None = None) -> None:
         super().__init__(RefusalCode.MALFORMED, detail, field=field)
@@ -136,7 +136,7 @@ class NotVerified(Refusal):
 
 
 class Coded(LtsError):
-    """An error whose `code` is a short slug for programs such as `no-such-code`, and `status` what HTTP tells."""
+    """An error whose `code` is a short slug for programs such as `no-such-code`, and `status` the HTTP status."""
 
     def __init__(
         self, code: str, detail: str, *, status: int = 400, field: str | None = None, retry_after: int | None = None
@@ -172,7 +172,7 @@ class DeliveryError(Coded):
 
 
 class PeerError(Coded):
-    """Between the servers of a pair: the other one cannot be heard or believed."""
+    """Between the servers of a pair: the other one cannot be reached or trusted."""
 
 
 class ConfigError(LtsError):

@@ -47,7 +47,7 @@ class Lines(logging.Handler):
     def reopen(self) -> None:
         """Go on in a new file, where somebody has given the old one another name."""
         self._reopen = True
-        self.handle(log.makeRecord(log.name, logging.INFO, "", 0, "the log goes on here", (), None))
+        self.handle(log.makeRecord(log.name, logging.INFO, "", 0, "the log continues here", (), None))
 
     def finish(self, seconds: float) -> bool:
         """Write what waits, for so long at most; False when whatever reads the lines does not read them."""
@@ -60,7 +60,7 @@ class Lines(logging.Handler):
         while (record := self._waiting.get()) is not None:
             if self._reopen:
                 self._reopen = False
-                self._target.close()  # the next line opens the file anew
+                self._target.close()  # the next line reopens the file
             self._target.handle(record)
 
 
@@ -68,11 +68,11 @@ class _Console(logging.StreamHandler[TextIO]):
     """Standard error; what cannot be written there is dropped."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in logging
-        """There is nowhere to tell it."""
+        """There is nowhere to report it."""
 
 
 class _File(logging.handlers.RotatingFileHandler):
-    """A file; that it cannot be written is told once on standard error, and again after it was opened anew."""
+    """A file; if it cannot be written, that is reported once on standard error, and again after it was reopened."""
 
     told = False
 
@@ -84,7 +84,7 @@ class _File(logging.handlers.RotatingFileHandler):
                 print(f"lts: The log {self.baseFilename} cannot be written ({_why()}).", file=sys.stderr)
 
     def close(self) -> None:
-        """Let the file go; the next line opens it anew."""
+        """Let the file go; the next line reopens it."""
         super().close()
         self.told = False
 

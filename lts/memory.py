@@ -1,4 +1,4 @@
-"""How the C library treats large blocks of memory that are freed: it keeps megabytes of them unless it is told."""
+"""How the C library treats large blocks of memory that are freed: it keeps megabytes of them unless configured."""
 
 from __future__ import annotations
 

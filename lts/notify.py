@@ -12,7 +12,8 @@ READY, STOPPING = "READY=1", "STOPPING=1"
 
 
 def notify(*lines: str) -> bool:
-    """Tell the service manager, where there is one; whether it was told. Never raises: the server goes on without."""
+    """Notify the service manager, if there is one; returns whether it was. Never raises: the server continues
+    without."""
     address = os.environ.get(VARIABLE, "")
     if not address or not hasattr(socket, "AF_UNIX"):
         return False
@@ -23,6 +24,6 @@ def notify(*lines: str) -> bool:
             sender.settimeout(1)
             sender.sendto("\n".join(lines).encode("utf-8"), address)
     except OSError as error:
-        log.warning("the service manager could not be told: %s", error)
+        log.warning("the service manager could not be notified: %s", error)
         return False
     return True

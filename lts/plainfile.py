@@ -1,5 +1,5 @@
 """Reading a file that somebody named: a pipe or a device in its place, which may never end, is refused. What cannot be
-read or written is told with what to do. Locking one against a second process; standard library only."""
+read or written is reported with what to do. Locking one against a second process; standard library only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 _NAME = dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG), "check the name")
-_RIGHTS = dict.fromkeys((errno.EACCES, errno.EPERM), "take a place that is open to you, or another user")
+_RIGHTS = dict.fromkeys((errno.EACCES, errno.EPERM), "choose a place that is open to you, or another user")
 _READ = {**_NAME, **_RIGHTS, errno.EISDIR: "name a file in it", errno.EINVAL: "name a file"}
 _WRITE = {
     **_NAME,
@@ -32,7 +32,7 @@ def read(path: Path, most: int = -1) -> bytes:
 def check(path: Path) -> None:
     """Raises OSError for what is a pipe, socket or device, which may hold up whoever opens it, or is not there."""
     mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is told by the system in its own words
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # the system reports a folder in its own words
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
 
 

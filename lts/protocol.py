@@ -58,7 +58,7 @@ def parse_iso(text: str) -> int:
     leap = second == 60
     try:
         moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=timezone.utc)
-    except ValueError:  # no such day or hour; its own words are no sentence
+    except ValueError:  # no such day or hour; its own words are not a sentence
         raise ValueError(_NO_TIME) from None
     seconds = (moment - _EPOCH) // timedelta(seconds=1) + leap
     zone = match.group(7)
@@ -118,7 +118,7 @@ class LicenseKey:
 
 
 _KEY_TEXTS = "ohpkf"
-"""The fields of a license key beside its servers: each a text, or null. Others are ignored."""
+"""The fields of a license key besides its servers: each a text, or null. Others are ignored."""
 
 
 def _are_key_fields(fields: dict[str, Any]) -> bool:
@@ -149,7 +149,7 @@ class Receipt(NamedTuple):
     durable: str
 
     def claims(self) -> dict[str, str]:
-        """The JSON object that stands in the claim `receipt`."""
+        """The JSON object in the claim `receipt`."""
         return self._asdict()
 
 
@@ -157,7 +157,7 @@ def short_results(results: Iterable[tuple[str, int | None]]) -> str:
     """(status, code) of each entry in order as runs: `3c 1r142 2u` is three counted, one rejected with 142, two
     unchanged (docs/protocol.md, Receipts)."""
     told = list(results)
-    if told and told.count(told[0]) == len(told):  # as nearly always, and cheaper to tell
+    if told and told.count(told[0]) == len(told):  # as nearly always, and cheaper to write
         groups = [(told[0], len(told))]
     else:
         groups = [(one, len(list(run))) for one, run in groupby(told)]
@@ -178,7 +178,7 @@ class LeaseItem(NamedTuple):
     grant: int
 
     def claims(self) -> dict[str, Any]:
-        """The JSON object that stands in the lease's `items`."""
+        """The JSON object in the lease's `items`."""
         return {**dict(zip(_ITEM_CLAIMS, self, strict=True)), "modules": list(self.modules)}
 
 
@@ -310,7 +310,7 @@ def _check_certificate(jws: Jws, claims: dict[str, Any], key: PublicKey, issued_
 
 
 def verify_lease(lease: str, certificates: list[str], vendor_key: PublicKey | None) -> Lease:
-    """The lease's claims, believed: signed by the last key of the chain that begins at `vendor_key`.
+    """The lease's claims, verified: signed by the last key of the chain that begins at `vendor_key`.
 
     Its end is not compared with any clock: that is the caller's rule. Raises TokenError.
     """

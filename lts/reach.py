@@ -1,9 +1,9 @@
-"""Reaching another machine within a time that is bounded as a whole: its name, its addresses, and what it answers.
+"""Reaching another machine within a total time limit: its name, its addresses, and what it answers.
 
-Of an answer no more is read than its caller allows, whatever lengths it states of itself.
+No more of an answer is read than its caller allows, whatever lengths it claims.
 
-A resolver that is dead or slow holds up no more than that: the system's lookup knows no timeout, so a thread of its own
-asks, and who waits for it goes on without. At most one such thread for each name is under way.
+A dead or slow resolver delays nothing else: the system's lookup has no timeout, so a thread of its own asks, and
+whoever waits for it continues without. At most one such thread for each name is under way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOOK_SECONDS = 0.25
 HEAD_BYTES = 16 << 10
 """Of an answer's status line and header, with all `100 Continue` before them."""
 _LINES = 500
-"""Of them, and again of what stands around a body: sizes of chunks, trailers."""
+"""Of them, and again of what surrounds a body: sizes of chunks, trailers."""
 _BYTES_A_CHUNK = 1024
 """A long body may have a chunk more for each so many bytes."""
 _PIECE_BYTES = 256 << 10
@@ -40,7 +40,7 @@ class Deadline:
         self._until = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds that are left. Raises TimeoutError when there are none."""
+        """Seconds that are left. Raises TimeoutError if there are none."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -151,7 +151,7 @@ def encrypt(plain: socket.socket, host: str, deadline: Deadline, secure: ssl.SSL
 
 
 class Answer(NamedTuple):
-    """What came of one request. `whole` is false where `body` is cut at its limit or breaks off."""
+    """The outcome of a request. `whole` is false if `body` is cut at its limit or breaks off."""
 
     status: int
     headers: dict[str, str]
@@ -179,7 +179,7 @@ def ask(
     except OSError:
         raise
     except Exception as error:  # http.client also lets through what its own parts stumble over: ValueError and others
-        raise OSError(f"not an answer of HTTP: {type(error).__name__} {error}"[:200]) from error
+        raise OSError(f"not an HTTP answer: {type(error).__name__} {error}"[:200]) from error
     finally:
         if not kept:
             connection.close()
@@ -194,7 +194,7 @@ def _body(answer: HTTPResponse, most: int) -> bytes:
 
 
 class Timed:
-    """A connected socket for http.client, whose every step ends by `deadline`; that may be set anew. What may be read
+    """A connected socket for http.client, whose every step ends by `deadline`; that may be changed. What may be read
     is counted: at first a header's worth."""
 
     def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
@@ -236,7 +236,7 @@ class _Counted(io.BufferedReader):
         return super().readline(size)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:  # a chunk's size is taken as it stands there
+        if size is None or size < 0:  # a chunk's size is taken as it is
             raise OSError("its answer has a chunk of negative size")
         return super().read(size)
 

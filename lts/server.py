@@ -180,7 +180,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     partner: Partner = Node(ctx, pinned) if len(config.servers) > 1 else single
     ctx.running.partner = partner
     partner.begin()
-    # Before any other change, since the evidence of an edit goes by what was told (lts.service.folder).
+    # Before any other change, since the evidence of an edit depends on what was recorded (lts.service.folder).
     tell_clock(ctx, logging.INFO)
     ownkeys.state(ctx)
     for passed in trust.warnings:
@@ -195,7 +195,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
 
 
 def _moved_notice(ctx: Context) -> Notice:
-    """Names the UUIDs of before that licenses are bound to; where there is none, the last."""
+    """Names the previous UUIDs that licenses are bound to; if there are none, the last one."""
     me, bound = ctx.identity, set[str]()
     with ctx.store.reader() as db:
         for stored in licenses.newest(db):
@@ -218,8 +218,8 @@ def _storage_fault(warnings: list[Notice], error: Exception | None) -> None:
         if not before or before[0].params["reason"] != str(error):  # else it was logged
             log.error("nothing can be stored: %s", error)
         sentence = (
-            f"Nothing can be stored now: {error}. Clients are told to try again; it goes on by itself once this is"
-            " mended."
+            f"Nothing can be stored now: {error}. Clients are asked to try again; storing resumes by itself once this"
+            " is fixed."
         )
         warnings.append(Notice("cannot-store", sentence, ERROR, {"reason": str(error)}))
 
@@ -247,7 +247,7 @@ class Server:
         self._jobs = Jobs(ctx)
         self._courier = Courier(ctx)
         self.reopen = False
-        """Whether the server ended only to open its data folder anew, with a first copy in place."""
+        """Whether the server ended only to reopen its data folder, with a first copy in place."""
         self._leaving = False
         app.metrics.gauges.update(ctx.running.partner.gauges())
         ctx.running.partner.reopen = self._end_to_reopen

@@ -1,6 +1,6 @@
 """JSON, strictly read (RFC 8259): the one reader that refuses what json.loads lets through.
 
-Refused are names that stand twice in an object, NaN and Infinity, numbers that are infinite or over 20 digits, and
+Refused are duplicate names in an object, NaN and Infinity, numbers that are infinite or over 20 digits, and
 more than 32 levels; by `strict_json` also halves of surrogate pairs. Needs the standard library only, since the client
 library carries it. What a value means is for others to say. The work is linear in the text: nothing is looked for
 before the parser has read it.
@@ -40,7 +40,7 @@ def strict_json(data: bytes | str) -> Any:
 
 
 def parse(text: str, fault: Callable[[str, str, Any], Any]) -> Any:
-    """The value in `text`. What is grammatical and yet refused is handed to `fault`, and its answer stands instead.
+    """The value in `text`. What is grammatical but refused is passed to `fault`, whose answer replaces it.
 
     `fault` is given what is at fault (a name, or the number or word as it is written, cut), what is wrong with it (the
     rest of a sentence), and what json.loads would put there (of a number its digits). Raises json.JSONDecodeError,

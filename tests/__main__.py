@@ -61,7 +61,7 @@ def main() -> int:
         say(f"tests: {error}")
         return 1
     except KeyboardInterrupt:
-        say("tests: stopped during set-up; start again to go on.")
+        say("tests: stopped during set-up; start again to continue.")
         return 1
     arguments = sys.argv[1:]
     word = arguments[0] if arguments else ""

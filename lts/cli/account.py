@@ -14,7 +14,7 @@ from lts.rules.plural import counted
 
 def add_parsers(commands: Any) -> None:
     """Register the commands."""
-    code = commands.add_parser("setup-code", help="show the one-time code with which the password is set")
+    code = commands.add_parser("setup-code", help="show the one-time code for setting the password")
     code.set_defaults(run=_setup_code)
     password = commands.add_parser("password", help="the password of the user admin")
     calls = password.add_subparsers(dest="password_call", required=True)

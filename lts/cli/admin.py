@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 600
 MAX_ANSWER_BYTES = 256 << 20
 _OF_A_SERVER = frozenset({"identity.json", "server.key", "vault.key", "lts.db"})
-"""Files of which a server's data folder holds one at least."""
+"""Files; a server's data folder has at least one of them."""
 _BEGIN = "start the server once, or name --data DIR."
 Json = dict[str, Any]
 
@@ -112,12 +112,12 @@ class _Local:
                 if error.code == str(CannotStore().code) and warning.code == "cannot-store":
                     why = warning.params["reason"]
                     raise DataFolderError(
-                        f"{self._ctx.store.path} cannot be written ({why}); mend its disk."
+                        f"{self._ctx.store.path} cannot be written ({why}); check its disk."
                     ) from error
             raise
 
     def _only_look(self, method: str, path: str) -> None:
-        """Of another machine's data folder: it is told once, and nothing is changed. Raises AdminError."""
+        """Report another machine's data folder once; nothing is changed. Raises AdminError."""
         folder = self._ctx.store.path.parent
         if path in _OF_THIS_MACHINE or (method != "GET" and path not in _LOOKS):
             raise AdminError(
@@ -134,11 +134,11 @@ class _Local:
 
 
 _LOOKS, _OF_THIS_MACHINE = frozenset({"/backup", "/explain"}), frozenset({"/activation-request", "/setup-code"})
-"""Calls that change nothing though they are no GET, and those whose answer is for this machine alone."""
+"""Calls that change nothing though they are not GET, and those with answers only for this machine."""
 
 
 def check_holds_data(config: Config) -> None:
-    """That there is a server's data to work on, whole or damaged: only a start begins one. Raises AdminError."""
+    """Check that there is a server's data to work on, sound or damaged: only a start begins one. Raises AdminError."""
     folder = config.data_dir
     try:
         if _OF_A_SERVER.isdisjoint(path.name for path in folder.iterdir()):

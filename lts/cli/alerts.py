@@ -1,4 +1,4 @@
-"""`lts alerts list` and `lts alerts test`: what was told, and whether telling works."""
+"""`lts alerts list` and `lts alerts test`: what was sent, and whether sending works."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lts.errors import AdminError
 
 def add_parsers(commands: Any) -> None:
     """Register the commands."""
-    alerts = commands.add_parser("alerts", help="usage alerts: what was told, and a test")
+    alerts = commands.add_parser("alerts", help="usage alerts: what was sent, and a test")
     calls = alerts.add_subparsers(dest="alerts_call", required=True)
-    listing = calls.add_parser("list", help="what was told, newest first, and what waits")
+    listing = calls.add_parser("list", help="what was sent, newest first, and what is waiting")
     listing.set_defaults(run=_list)
     listing.add_argument("--json", action="store_true", help=JSON_WORDS)
-    test = calls.add_parser("test", help="send a test mail with the stored settings, and tell every webhook")
+    test = calls.add_parser("test", help="send a test mail with the stored settings, and one to every webhook")
     test.set_defaults(run=_test)
 
 
@@ -33,7 +33,7 @@ def _list(args: argparse.Namespace) -> int:
         for message in answer["messages"]
         for event in message["events"]
     ]
-    print_table(("Time", "Alert", "Told"), rows, "Nothing was told yet.")
+    print_table(("Time", "Alert", "Sent"), rows, "Nothing was sent yet.")
     return 0
 
 

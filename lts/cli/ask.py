@@ -25,7 +25,7 @@ def confirm(told: str, question: str, *, yes: bool, instead: str = "--yes") -> N
     shown = _console()
     if shown is None:
         raise AdminError("confirm", f"{told} Nothing was changed, since nobody can be asked here; add {instead}.")
-    sys.stdout.flush()  # what was printed before it stands before it, in a log of both too
+    sys.stdout.flush()  # what was printed before it comes before it, in a log of both too
     print(told, file=shown)
     print(f"{question} [y/N] ", end="", file=shown, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -33,7 +33,7 @@ def confirm(told: str, question: str, *, yes: bool, instead: str = "--yes") -> N
 
 
 def _console() -> TextIO | None:
-    """Where a question is seen by somebody who can answer it; None when there is no such place."""
+    """Where somebody who can answer a question sees it, or None."""
     if not _is_terminal(sys.stdin):
         return None
     return next((stream for stream in (sys.stderr, sys.stdout) if _is_terminal(stream)), None)
@@ -47,18 +47,18 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def passphrase(prompt: str, variable: str, *, new: bool = False) -> bytes:
-    """What stands in the environment's `variable`, else what somebody types unseen, a new one twice. Raises AdminError
+    """The environment's `variable`, else what somebody types unseen, a new one twice. Raises AdminError
     when it is empty, when the two differ, and where nobody can type."""
     typed = os.environ.get(variable) or _typed(prompt, variable)
     if not typed:
         raise AdminError("empty-passphrase", "The passphrase is empty; nothing was changed.")
-    if new and not os.environ.get(variable) and _typed("The same again: ", variable) != typed:
+    if new and not os.environ.get(variable) and _typed("Repeat it: ", variable) != typed:
         raise AdminError("other-passphrase", "The two passphrases differ; nothing was changed.")
     return typed.encode("utf-8", "surrogateescape")
 
 
 def _typed(prompt: str, variable: str) -> str:
-    if sys.platform != "win32" or _is_terminal(sys.stdin):  # there it would wait for ever for keys of no console
+    if sys.platform != "win32" or _is_terminal(sys.stdin):  # there it would wait forever without a console
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)  # it would read, and show, standard input
             try:

@@ -36,7 +36,7 @@ def add_parsers(commands: Any) -> None:
             parser.add_argument(
                 "--usage", action="append", default=[], metavar="TYPE=N", help="count so far in the slot"
             )
-            parser.add_argument("--slot", help="begin of the slot, such as 2026-11-25T02:03:00Z (default: now)")
+            parser.add_argument("--slot", help="start of the slot, such as 2026-11-25T02:03:00Z (default: now)")
 
 
 def _who(parser: argparse.ArgumentParser) -> None:
@@ -112,14 +112,14 @@ def _check_kept(client: Client, folder: Path) -> None:
 
 
 def _check_lease(client: Client, folder: Path) -> None:
-    """Raises AdminError where there is no lease to report under or to give back."""
+    """Raises AdminError if there is no lease to report under or to give back."""
     if client.lease_text is None:
         why = f", which cannot be used ({client.storage_fault})" if client.storage_fault else ""
         raise AdminError("no-lease", f"There is no lease in {folder}{why}; `lts authorize` gets one.")
 
 
 def client_of(args: argparse.Namespace) -> Client:
-    """The client that the arguments describe; its state lies apart for each device named."""
+    """The client that the arguments describe; each device named has its own state."""
     key = args.key
     if key is None:
         if not args.code:
@@ -157,7 +157,9 @@ def _authorize(args: argparse.Namespace) -> int:
     until = f"until {iso(lease.expires_at)} by code {lease.handshake_code}"
     if client.unanswered:
         print(f"No server answered: {client.unanswered}")
-        print(f"The lease kept in {_state_folder(args)} goes on: it lets device {client.device_id} use these {until}.")
+        print(
+            f"The lease in {_state_folder(args)} is still valid: it lets device {client.device_id} use these {until}."
+        )
     else:
         print(f"Device {client.device_id} is authorized for {args.product or PRODUCT} ({args.deployment}) {until}.")
     _print_items(lease)

@@ -1,4 +1,4 @@
-"""The table of commands: the group each stands in, the module that brings it, and one line of help.
+"""The table of commands: the group of each, its module, and one line of help.
 
 It is all that `lts --help` needs: a module is loaded when its command is asked for (lts/cli/main.py).
 """
@@ -29,8 +29,8 @@ COMMANDS = {
     "handshake": Command("Administer", "lts.cli.handshakes", "handshake codes"),
     "device": Command("Administer", "lts.cli.devices", "devices, and those that look copied"),
     "usage": Command("Administer", "lts.cli.questions", "usage of a handshake code, a license item, or all"),
-    "alerts": Command("Administer", "lts.cli.alerts", "usage alerts: what was told, and a test"),
-    "setup-code": Command("Administer", "lts.cli.account", "show the one-time code with which the password is set"),
+    "alerts": Command("Administer", "lts.cli.alerts", "usage alerts: what was sent, and a test"),
+    "setup-code": Command("Administer", "lts.cli.account", "show the one-time code for setting the password"),
     "password": Command("Administer", "lts.cli.account", "the password of the user admin"),
     "service": Command("Administer", "lts.cli.service", "run LTS as a service of the system"),
     "pair": Command(
@@ -46,12 +46,12 @@ COMMANDS = {
     "report": Command("Develop", "lts.cli.client", "report usage of a device"),
     "release": Command("Develop", "lts.cli.client", "give a device's seat back"),
     "conformance": Command("Develop", "lts.cli.conformance", "drive a client through the vectors (docs/protocol.md)"),
-    "doctor": Command("Repair", "lts.cli.upkeep", "check this installation and say what to mend"),
+    "doctor": Command("Repair", "lts.cli.upkeep", "check this installation and say what to fix"),
     "explain": Command("Repair", "lts.cli.questions", "dry run of an authorization: the verdict of each item"),
     "verify": Command(
         "Repair", "lts.cli.upkeep", "recompute every total from the change feed and check all signatures"
     ),
-    "restore": Command("Repair", "lts.cli.upkeep", "put a backup in place of the data folder's content"),
+    "restore": Command("Repair", "lts.cli.upkeep", "replace the data folder's content with a backup"),
     "clock": Command("Repair", "lts.cli.upkeep", "the highest time the server has seen"),
     "promote": Command("Repair", "lts.cli.pair", "make this standby the main, when the old main is gone for good"),
 }  # fmt: skip

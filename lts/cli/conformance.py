@@ -35,7 +35,7 @@ def _run(args: argparse.Namespace) -> int:
 
     with driver(args.target) as drive:
         failed = run_all(drive, args.vectors, tell)
-    print(f"{total - failed} of {counted(total, 'vector')} hold.")
+    print(f"{total - failed} of {counted(total, 'vector')} passed.")
     if failed:
-        raise AdminError("no-conformance", f"{failed} of {counted(total, 'vector')} failed, as told above.")
+        raise AdminError("no-conformance", f"{failed} of {counted(total, 'vector')} failed, see above.")
     return 0

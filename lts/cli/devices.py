@@ -17,12 +17,12 @@ def add_parsers(commands: Any) -> None:
     """Register the commands."""
     device = commands.add_parser("device", help="devices, and those that look copied")
     sub = device.add_subparsers(required=True, metavar="COMMAND")
-    listing = sub.add_parser("list", help="devices, the last heard of first")
+    listing = sub.add_parser("list", help="devices, most recently seen first")
     listing.set_defaults(run=_list)
     listing.add_argument("--copied", action="store_true", help="only those that look copied")
-    listing.add_argument("--begins", metavar="DIGITS", help="only those whose UUID begins so")
+    listing.add_argument("--begins", metavar="DIGITS", help="only those whose UUID begins with this")
     listing.add_argument("--json", action="store_true", help=JSON_WORDS)
-    clear = sub.add_parser("clear", help="a device that looks copied is one machine alone: refuse it no more")
+    clear = sub.add_parser("clear", help="a device that looks copied is a single machine: do not refuse it any more")
     clear.set_defaults(run=_clear)
     clear.add_argument("device", help="UUID of the device")
 
@@ -56,5 +56,5 @@ def _copies(clone: dict[str, Any]) -> str:
 def _clear(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         device = server.call("POST", "/devices/clear", {"deviceId": args.device})
-    print(f"The device {device['deviceId']} is refused no more, until two machines show again.")
+    print(f"The device {device['deviceId']} is no longer refused, unless two machines show up again.")
     return 0

@@ -23,7 +23,7 @@ from lts.strictjson import strict_json
 
 
 def shown(path: Path) -> str:
-    """How a file that was named stands in a sentence."""
+    """How a file that was named is called in a sentence."""
     return "Standard input" if str(path) == "-" else str(path)
 
 
@@ -60,21 +60,21 @@ def _head(path: Path) -> bytes:
 
 
 def check_kind(path: Path, wanted: FileKind) -> None:
-    """Raises AdminError when a file, which may be too large to be read whole, is not of a kind, or not there."""
+    """Raises AdminError when a file, which may be too large to be read completely, is not of a kind, or not there."""
     if fault := filekind.mistaken(str(path), _head(path), wanted):
         raise AdminError("wrong-file", fault)
 
 
 @contextlib.contextmanager
 def named_backup(path: Path) -> Iterator[Path]:
-    """The absolute path of a backup; one from standard input (`-`) lies in a folder of its own meanwhile, since a
-    backup is read from its end. Raises AdminError when it is none."""
+    """The absolute path of a backup; one from standard input (`-`) is in a folder of its own meanwhile, since a
+    backup is read from its end. Raises AdminError if it is not one."""
     if str(path) != "-":
         check_kind(path, filekind.BACKUP)
         yield absolute(path)
         return
     if sys.stdin is None or sys.stdin.isatty():
-        raise AdminError("terminal", "A backup is no text; name a file, or let a program write it to standard input.")
+        raise AdminError("terminal", "A backup is not text; name a file, or let a program write it to standard input.")
     with tempfile.TemporaryDirectory(prefix="lts-") as folder:
         copy = Path(folder) / "standard-input"
         with copy.open("wb") as file:
@@ -85,7 +85,7 @@ def named_backup(path: Path) -> Iterator[Path]:
 
 
 def read_license(path: Path) -> License:
-    """A license file whose signature holds, whoever signed it. Raises AdminError."""
+    """A license file whose signature is valid, whoever signed it. Raises AdminError."""
     data = read_file(path, filekind.LICENSE)
     with naming(path):
         return licensefile.read(data)
@@ -97,7 +97,7 @@ def read_json(path: Path, wanted: FileKind) -> Any:
         return strict_json(armor.decode(read_file(path, wanted)))
     except ValueError as error:
         raise AdminError(
-            "bad-json", f"{shown(path)} cannot be read: {str(error).rstrip('.')}; mend it there."
+            "bad-json", f"{shown(path)} cannot be read: {str(error).rstrip('.')}; fix it there."
         ) from error
 
 
@@ -133,8 +133,8 @@ def place_for(path: Path, new: FileKind | None) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, over one of the same kind if need be, but for a spec that somebody has changed;
-    `-` = standard output. Raises AdminError."""
+    """Write a file completely or not at all, over one of the same kind if need be, but for a spec that somebody has
+    changed; `-` = standard output. Raises AdminError."""
     data = text.encode("utf-8")
     if is_output(path):
         write_output(data)

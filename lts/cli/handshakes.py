@@ -60,7 +60,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def _whose(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--organization", help="whose code, where those of two organizations are spelled alike")
+    parser.add_argument("--organization", help="the code's organization, if two have codes of this name")
 
 
 def _fields(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def _fields(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domain", action="append", type=or_empty, help=f"only for this web domain; {_NONE}")
     parser.add_argument("--application", action="append", type=or_empty, help=f"only for this application id; {_NONE}")
     parser.add_argument("--process", action="append", type=or_empty, help=f"only for this process name; {_NONE}")
-    parser.add_argument("--note", type=or_empty, help="words about it, which only administrators see; '' removes them")
+    parser.add_argument("--note", type=or_empty, help="a note that only administrators see; '' removes them")
     parser.add_argument("--default", action="store_true", help="make it the organization's default code")
 
 
@@ -121,7 +121,7 @@ def _named_number(text: str) -> int:
     try:
         return _number(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no item number, such as 3") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an item number, such as 3") from None
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -153,7 +153,7 @@ def _named(item: dict[str, Any]) -> str:
 
 
 def _whole(code: dict[str, Any]) -> str:
-    """A code told apart from any that is spelled alike."""
+    """A code, distinguished from any with the same name."""
     return f"{code['name']} (#{code['id']}, organization {code['organizationId']})"
 
 
@@ -205,9 +205,9 @@ def _edit(args: argparse.Namespace) -> int:
 def _asked(use: dict[str, Any]) -> str:
     """Whom a new name concerns."""
     return (
-        f"{counted(use['devices'], 'device')} asked by the name {use['name']} in the last {use['days']} days, and it"
-        f" gave {counted(use['authorizations'], 'authorization')}. Leases go on, but devices authorize again only with"
-        " the code's new license key."
+        f"{counted(use['devices'], 'device')} used the name {use['name']} in the last {use['days']} days, and it"
+        f" gave {counted(use['authorizations'], 'authorization')}. Leases stay valid, but devices authorize again only"
+        " with the code's new license key."
     )
 
 
@@ -216,7 +216,7 @@ def _shared_out(done: dict[str, Any], before: list[dict[str, Any]]) -> str:
     now = {item["id"] for item in done["items"]}
     gone = [_named({**item, "cap": None}) for item in before if item["id"] not in now]
     has = f"has {', '.join(map(_named, done['items']))}" if now else "has no items, and authorizes nobody"
-    return f"{done['name']} {has}.{' Taken out: ' + ', '.join(gone) + '.' if gone else ''}"
+    return f"{done['name']} {has}.{' Removed: ' + ', '.join(gone) + '.' if gone else ''}"
 
 
 def _remove(args: argparse.Namespace) -> int:
@@ -234,8 +234,8 @@ def _told(use: dict[str, Any]) -> str:
     """What removing a code does to whom."""
     seats, reported = counted(use["seats"], "device holds", "devices hold"), counted(use["reported"], "device")
     return (
-        f"Applications with a license key of {use['name']} are refused once it is removed: {seats} a seat by it,"
-        f" {reported} reported by it in the last {use['days']} days."
+        f"Applications with a license key of {use['name']} are refused once it is removed: {seats} a seat through it,"
+        f" {reported} reported through it in the last {use['days']} days."
     )
 
 

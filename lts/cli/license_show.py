@@ -41,13 +41,13 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _trusted(args: argparse.Namespace) -> Collection[str]:
-    """Key ids that are believed: those of --trust, else those of this machine's trust store."""
+    """Key ids that are trusted: those of --trust, else those of this machine's trust store."""
     if args.trust is None:
         config = config_of(args)
         try:
             return TrustStore(config.vendor_keys, config.data_dir).keys()
         except PermissionError as error:  # somebody who may not see the server's data may look at a file all the same
-            note(f"the trust store {error.filename} cannot be read by you, so it says nothing about the key.")
+            note(f"the trust store {error.filename} cannot be read by you, so the key cannot be checked.")
             return ()
     path: Path = args.trust
     paths = sorted(path.glob("*.pub")) if path.is_dir() else [path]
@@ -56,7 +56,7 @@ def _trusted(args: argparse.Namespace) -> Collection[str]:
     try:
         return [vendorkey.read(read_file(one, filekind.PUBLIC_KEY)).key.kid for one in paths]
     except TokenError as error:
-        raise AdminError("bad-key", f"{path} holds a file that is no vendor key ({error.detail})") from error
+        raise AdminError("bad-key", f"{path} holds a file that is not a vendor key ({error.detail})") from error
 
 
 def _print(file: License, shown: str, trusted: bool) -> None:
@@ -64,7 +64,7 @@ def _print(file: License, shown: str, trusted: bool) -> None:
           f" revision {file.revision}")  # fmt: skip
     print(f"Signed by {file.vendor_name}, fingerprint {shown}")
     if not trusted:
-        print("This key is not in your trust store: compare the fingerprint with the vendor's before you believe it.")
+        print("This key is not in your trust store: compare the fingerprint with the vendor's before you trust it.")
     print(f"Bound to {', '.join(server.uuid for server in file.servers) or 'no server yet'}")
     rows = [_row(item, file) for item in file.items]
     print_table(("Item", "Product", "Charge way", "Quota", "Starts", "Ends", "State"), rows, "No items.")

@@ -26,7 +26,7 @@ def add_parsers(commands: Any) -> None:
     show.add_argument("file", type=Path, help="the license file")
     show.add_argument("--json", action="store_true", help=JSON_WORDS)
     show.add_argument(
-        "--trust", type=Path, metavar="FILE_OR_DIR", help="vendor keys (.pub) to believe, not the trust store's"
+        "--trust", type=Path, metavar="FILE_OR_DIR", help="vendor keys (.pub) to trust instead of the trust store's"
     )
     items = sub.add_parser("list", help="license items of the server")
     items.set_defaults(run=_list)
@@ -37,7 +37,7 @@ def add_parsers(commands: Any) -> None:
     )
     archive.set_defaults(run=_archive)
     archive.add_argument("license", metavar="LICENSE", help="the license's id")
-    archive.add_argument("--organization", help="where licenses of several vendors have this id")
+    archive.add_argument("--organization", help="if licenses of several vendors have this id")
     archive.add_argument("--yes", action="store_true", help="do not ask")
     import_ = sub.add_parser("import", help="import a license file")
     import_.set_defaults(run=_import)
@@ -55,7 +55,7 @@ def add_parsers(commands: Any) -> None:
     trust.add_argument("file", type=Path, help="the vendor's public key (.pub)")
     agree = trust.add_mutually_exclusive_group()
     agree.add_argument("--yes", action="store_true", help="do not ask")
-    agree.add_argument("--fingerprint", help="the fingerprint the vendor told you")
+    agree.add_argument("--fingerprint", help="the fingerprint that the vendor gave you")
     request = commands.add_parser("request", help="write this machine's activation request for the vendor")
     request.set_defaults(run=_request)
     request.add_argument("-o", "--output", type=Path, required=True, help="the file to write; - is standard output")
@@ -114,8 +114,8 @@ def _archive_told(use: dict[str, Any]) -> str:
     codes = ", ".join(use["handshakeCodes"]) or "no handshake code"
     return (
         f"License {use['licenseId']} of organization {use['organizationId']} would be hidden with its {items} and"
-        f" authorize nobody: {seats} would end at once, and devices would go on until their leases end. Held by:"
-        f" {codes}. Statistics would stay."
+        f" authorize nobody: {seats} would end at once, and devices would keep working until their leases end. Used by:"
+        f" {codes}. Statistics would be kept."
     )
 
 
@@ -174,8 +174,8 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
     for stop in done["stops"]:
         print(f"  {stop['itemId']} {_WHY[stop['why']]}{_ending(stop['seats'])}")
     for item, excess in done["overQuota"].items():
-        seats = counted(excess, "seat over the new quota goes", "seats over the new quota go")
-        print(f"  {item}: {seats} on until {'it ends' if excess == 1 else 'they end'}")
+        seats = counted(excess, "seat over the new quota stays", "seats over the new quota stay")
+        print(f"  {item}: {seats} until {'it ends' if excess == 1 else 'they end'}")
     if done["takesBack"]:
         print(f"  The license was archived; it {'would be' if preview else 'is'} taken back")
     if not done["trusted"]:
@@ -189,7 +189,7 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
 _WHY = {
     "revoked": "is revoked",
     "charged-anew": "is charged in another way",
-    "ended": "ends in the past, days of grace too",
+    "ended": "ends in the past, grace included",
     "pending": "starts later",
 }
 
@@ -197,7 +197,7 @@ _WHY = {
 def _ending(seats: int) -> str:
     """What becomes of the seats of an item that stops."""
     ending = f": {counted(seats, 'seat in use ends', 'seats in use end')}; nothing is renewed"
-    return f"{ending}, and devices go on until their leases end" if seats else ""
+    return f"{ending}, and devices keep working until their leases end" if seats else ""
 
 
 def _trust(args: argparse.Namespace) -> int:
@@ -209,7 +209,7 @@ def _trust(args: argparse.Namespace) -> int:
     if args.fingerprint and args.fingerprint.replace("-", "").upper() != shown.replace("-", ""):
         raise AdminError("wrong-fingerprint", "The fingerprint given is another one; nothing was changed.")
     told = "Compare the fingerprint with the vendor's: whoever holds this key can give this server licenses."
-    instead = "--yes, or --fingerprint with what the vendor told you"
+    instead = "--yes, or --fingerprint with the one that the vendor gave you"
     ask.confirm(told, "Trust this key?", yes=args.yes or bool(args.fingerprint), instead=instead)
     with session(config_of(args)) as server:
         server.call("POST", "/trust", data)

@@ -15,7 +15,7 @@ from lts.cli.parser import make_parser, nearest, overview_parser, refuse_dashes,
 from lts.errors import AdminError, LtsError
 
 ENDED_BY_CTRL_C = 130
-"""As shells tell it of every program: 128 and the number of SIGINT."""
+"""As shells report it: 128 and the number of SIGINT."""
 _ALONE = ("--help", "--version", "-h")
 
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         streams.complain(f"lts: {error.detail}")
         return 2 if error.code == "usage" else 1
     except KeyboardInterrupt:
-        streams.complain("\nlts: Stopped by Ctrl-C.")  # in a line of its own: a question may stand open
+        streams.complain("\nlts: Stopped by Ctrl-C.")  # in a line of its own: a question may be open
         return ENDED_BY_CTRL_C
     except Exception as error:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
         if isinstance(error, OSError) and error.filename is None and (lost := streams.lost_output()):
@@ -39,7 +39,8 @@ def main(argv: list[str] | None = None) -> int:
             streams.complain(f"lts: {words}")
             return 1
         streams.complain(
-            f"{traceback.format_exc()}lts: LTS itself is at fault; please report the lines above to its developers."
+            f"{traceback.format_exc()}lts: This is a fault of LTS itself; please report the lines above to its"
+            " developers."
         )
         return 1
     finally:
@@ -50,7 +51,7 @@ def _readable(word: str) -> str:
     """An argument, whose bytes the system must have been able to read as text. Raises AdminError."""
     if any("\ud800" <= char <= "\udfff" for char in word):
         shown = word.encode("utf-8", "replace").decode()
-        raise AdminError("usage", f"the argument {shown!r} is no text in {sys.getfilesystemencoding()}; type it again.")
+        raise AdminError("usage", f"the argument {shown!r} is not text in {sys.getfilesystemencoding()}; retype it.")
     return word
 
 
@@ -78,7 +79,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _command(words: list[str]) -> str:
-    """The command, taken from the front of the words; `serve` when none stands there."""
+    """The command, taken from the front of the words; `serve` if there is none."""
     if words and not words[0].startswith("-"):
         return words.pop(0)
     if named := [word for word in words if word in COMMANDS]:

@@ -13,7 +13,7 @@ from lts.config import Config
 from lts.errors import AdminError, ConfigError, LtsError
 
 BASE = base_folder()
-"""`lts.json` and the data folder lie here unless told otherwise."""
+"""`lts.json` and the data folder are here unless named otherwise."""
 
 
 JSON_WORDS = "print JSON, for programs"
@@ -45,7 +45,7 @@ def whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def add_deployment(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +110,7 @@ def _check_kind(path: Path) -> None:
 
 
 def _name_unused(found: Config) -> None:
-    """Say that an `lts.json` in the folder one stands in is not the one in use: it is never taken silently, since who
+    """Say that an `lts.json` in the current folder is not the one in use: it is never taken silently, since who
     may write there would choose the server's data and whom it trusts (decision 0014)."""
     here = Path(config.FILE)
     if plainfile.is_seen(here) and not (found.source is not None and here.samefile(found.source)):

@@ -20,7 +20,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
-    """Columns for people; `empty` is said when there is no row."""
+    """Columns for people; `empty` is printed if there is no row."""
     if not rows:
         print(empty)
         return

@@ -11,7 +11,7 @@ from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import print_json, print_table
 from lts.rules.plural import counted
 
-_REPLACED = "the former main stood there, which this server replaced; a new standby was not met yet"
+_REPLACED = "the former main was there, which this server replaced; no contact with a new standby yet"
 
 
 def add_parsers(commands: Any) -> None:
@@ -45,7 +45,7 @@ def of_server(server: Session, answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_pair(found: dict[str, Any]) -> None:
-    """The state of the pair for people; `running`: by a server that runs, else by its data folder alone."""
+    """The state of the pair for people; `running`: by a server that runs, else only by its data folder."""
     peer, running = found["peer"], found["running"]
     doing = {"serving": "serves clients", "standby": "stands by", "starting": "is starting"}
     does = doing.get(found["status"], found["status"])
@@ -53,12 +53,12 @@ def print_pair(found: dict[str, Any]) -> None:
     print(f"Fingerprint     {found['fingerprint']}")
     print(f"Other server    {peer['url']}")
     if peer["serverUuid"] is None:
-        print(f"                {_REPLACED if found['promoted'] else 'never met yet'}")
+        print(f"                {_REPLACED if found['promoted'] else 'no contact yet'}")
     elif not running:
         print(f"                fingerprint {peer['fingerprint']}")
     else:
         seen = peer["lastContactSeconds"]
-        print(f"                {peer['role'] or 'unknown'}, {doing.get(peer['status'] or '', 'not heard yet')},"
+        print(f"                {peer['role'] or 'unknown'}, {doing.get(peer['status'] or '', 'not heard from yet')},"
               f" last contact {'-' if seen is None else f'{seen:g} s ago'}")  # fmt: skip
         print(f"                fingerprint {peer['fingerprint']}")
     if peer["offeredFingerprint"]:
@@ -69,7 +69,7 @@ def print_pair(found: dict[str, Any]) -> None:
         apart = "without a standby" if alone else "no contact yet" if lag is None else f"{counted(lag, 'change')} apart"
         print(f"In step         {'yes' if found['inStep'] else 'no'}, {apart}")
     if found["delegation"]:
-        end = "by the former main's last word" if found["role"] == "main" else "without word of the main"
+        end = "by the former main's last delegation" if found["role"] == "main" else "if the main is not heard from"
         print(f"Stands in       until {found['delegation']['until']} {end}")
     for entry in found["overshoot"]:
         print(f"Over quota      {entry['itemId']}: {counted(entry['seats'], 'seat')}")
@@ -77,7 +77,7 @@ def print_pair(found: dict[str, Any]) -> None:
         print(f"! {told['detail']}")
     if not running:
         print(
-            "! This server is not running, so what the other one does is not known. Start it; the other one tells more."
+            "! This server is not running, so what the other one does is not known. Start it; the other one shows more."
         )
     rows = [(line["time"], line["event"], line.get("epoch", ""), line["serverUuid"]) for line in found["history"][:10]]
     print_table(("Time (UTC)", "Event", "Epoch", "LTS UUID"), rows, "Nothing has happened yet.")
@@ -89,8 +89,8 @@ def _promote(args: argparse.Namespace) -> int:
         told = "The old main must be gone for good: once this server is the main, the old one may never serve again."
         if (seen := before["peer"]["lastContactSeconds"]) is not None:
             told += (
-                f" It was last heard {seen:g} s ago. What it took since, if it served, comes here when it is started"
-                f" again with its data at {before['peer']['url']}."
+                f" It was last heard from {seen:g} s ago. What it stored since, if it served, is copied here when it"
+                f" is started again with its data at {before['peer']['url']}."
             )
         ask.confirm(told, "Make this server the main?", yes=args.yes)
         found = of_server(server, server.call("POST", "/pair/promote", {}))

@@ -25,14 +25,14 @@ class CommandParser(argparse.ArgumentParser):
     """A parser of `lts` or of one of its commands; the parsers below it are of this class too."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{**options, "allow_abbrev": False})  # `--ye` is no yes to a question
+        super().__init__(*args, **{**options, "allow_abbrev": False})  # `--ye` does not mean yes
         self.register("action", "parsers", _Commands)
         self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is; exit code 2."""
         end = "" if message.endswith("?") else "."
-        self.exit(2, f"{self.prog}: {message}{end} `{self.prog} --help` says what there is.\n")
+        self.exit(2, f"{self.prog}: {message}{end} `{self.prog} --help` shows what there is.\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """As argparse. Raises OSError, which argparse passes over, when help cannot be written to standard output."""
@@ -43,24 +43,24 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse; but what nobody knows is an error here, where the options that there are are known, and an
-        option before all else that is wrong. --config and --data may stand before the command of a group."""
+        option before all else that is wrong. --config and --data may come before the command of a group."""
         if known := listed(self):
             args = self._behind_command(args, known)
         else:
             self._check_options(args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"there is no place for {unknown[0]!r}")
+            self.error(f"{unknown[0]!r} is one argument too many")
         return found, unknown
 
     def _check_options(self, words: list[str], more: Iterable[str] = ()) -> None:
-        """Name the first option that is none of this parser's, nor of those that stand here too."""
+        """Name the first option that is neither this parser's nor allowed here too."""
         words = words[: words.index("--")] if "--" in words else words
         for option in (word.partition("=")[0] for word in words if self._is_unknown(word)):
             self.error(f"there is no option {option}{nearest(option, [*self._option_string_actions, *more])}")
 
     def _behind_command(self, words: list[str], known: Iterable[str]) -> list[str]:
-        """The words of a group with its command first, of which --config and --data may stand in front."""
+        """The words of a group with its command first; --config and --data may come before it."""
         place, rest = split_place(words)
         if not rest:
             self.error(f"say which: {', '.join(known)}")
@@ -73,13 +73,13 @@ class CommandParser(argparse.ArgumentParser):
         return [rest[0], *place, *rest[1:]]
 
     def name_owner(self, words: list[str], default: str = "") -> None:
-        """Of an option that stands before the command it belongs to, say where it stands, unless it is one of the
+        """For an option that comes before the command it belongs to, say where it goes, unless it is one of the
         command that is meant when none is named."""
         option = words[0].partition("=")[0]
         owners = [name for name, child in _children(self).items() if option in child._option_string_actions]
         if owners and default not in owners:
             name = next((word for word in words if word in owners), owners[0])
-            self.error(f"{option} stands after its command: `{self.prog} {name} {option}`")
+            self.error(f"{option} goes after its command: `{self.prog} {name} {option}`")
 
     def _is_unknown(self, word: str) -> bool:
         """Whether a word is an option by its looks, as argparse sees it, but none of this parser."""
@@ -90,8 +90,8 @@ class CommandParser(argparse.ArgumentParser):
         return word[:2] not in self._option_string_actions
 
     def _get_value(self, action: argparse.Action, text: str) -> Any:
-        """As argparse; but an empty text, as of a variable that is not set, is none. What may be empty has a type of
-        its own (`lts.cli.options.or_empty`), and other types have words of their own."""
+        """As argparse; but an empty text, as of a variable that is not set, does not count. What may be empty has a
+        type of its own (`lts.cli.options.or_empty`), and other types have words of their own."""
         if not text and action.type is None and action.choices is None:
             raise argparse.ArgumentError(action, "it is empty; write its value")
         return super()._get_value(action, text)
@@ -115,7 +115,7 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # the cl
 
 
 def _path(text: str) -> Path:
-    """A path that somebody named; an empty one, as of a variable that is not set, would be the folder one stands in.
+    """A path that somebody named; an empty one, as of a variable that is not set, would be the current folder.
     Raises ArgumentTypeError."""
     if not text:
         raise argparse.ArgumentTypeError("it is empty; name a file or folder")
@@ -133,9 +133,9 @@ def split_place(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def refuse_dashes(parser: Callable[[], CommandParser], rest: list[str]) -> None:
-    """What begins with `--` alone, where a command is to stand, is a usage error of that parser."""
+    """A bare `--` in place of a command is a usage error of that parser."""
     if rest[:1] == ["--"]:
-        parser().error("-- stands after the command, in front of names that begin with a dash; leave it out here")
+        parser().error("-- goes after the command, before names that begin with a dash; leave it out here")
 
 
 def is_place(word: str) -> bool:

@@ -32,7 +32,7 @@ def _portal(args: argparse.Namespace) -> int:
         named = hasattr(args, "data") or os.environ.get("LTS_DATA_DIR")
         if named or os.access(config.data_dir, os.R_OK | os.X_OK) or not config.data_dir.is_dir():
             raise
-        note(f"{config.data_dir} is not open to you, so this is the address that the configuration names.")
+        note(f"{config.data_dir} is not open to you, so this is the address from the configuration.")
         url = portal_url(config.url)
     print(url, flush=True)
     if has_desktop():

@@ -20,10 +20,10 @@ def add_parsers(commands: Any) -> None:
     what = usage.add_mutually_exclusive_group()
     what.add_argument("--code", help="a code's name, or # and its number")
     what.add_argument("--item", help="item id, of all licenses that have it, or # and the number of one item")
-    usage.add_argument("--organization", help="of this organization alone")
+    usage.add_argument("--organization", help="of this organization only")
     usage.add_argument("--from", dest="first", metavar="DAY", help="first day, UTC, such as 2026-11-25")
     usage.add_argument("--to", dest="last", metavar="DAY", help="last day, included")
-    usage.add_argument("--by", choices=GROUPINGS, default="type", help="what a row is of (default: type)")
+    usage.add_argument("--by", choices=GROUPINGS, default="type", help="what each row is for (default: type)")
     usage.add_argument("--format", choices=("table", "csv", "json"), default="table", help="(default: table)")
     status = commands.add_parser("status", help="role, licenses, warnings")
     status.set_defaults(run=_status)
@@ -31,7 +31,7 @@ def add_parsers(commands: Any) -> None:
     explain = commands.add_parser("explain", help="dry run of an authorization: the verdict of each item")
     explain.set_defaults(run=_explain)
     explain.add_argument("--code", required=True, help="handshake code, or # and its number")
-    explain.add_argument("--organization", help="whose code, where those of two organizations are spelled alike")
+    explain.add_argument("--organization", help="the code's organization, if two have codes of this name")
     explain.add_argument("--product", required=True, help="the product's name as the license has it")
     explain.add_argument("--version", dest="product_version", help="the product's version, such as 8.2.5")
     explain.add_argument("--edition", help="the product's edition")
@@ -148,5 +148,5 @@ def _explain(args: argparse.Namespace) -> int:
         )
         for i in answer["items"]
     ]
-    print_table(("Item", "Verdict", "Used", "Next seat frees", ""), rows, "No item was looked at.")
+    print_table(("Item", "Verdict", "Used", "Next seat is free", ""), rows, "No item was considered.")
     return 0

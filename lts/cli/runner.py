@@ -1,4 +1,4 @@
-"""Servers that run until they are told to stop: over a data folder, or for as long as a command needs one."""
+"""Servers that run until they are stopped: over a data folder, or for as long as a command needs one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Runner:
     def run(self) -> None:
         """Open the data folder and serve; `serving` is called once, when the first address is bound.
 
-        A server that ends to open a first copy of the other server's data goes on by itself. Raises what `opened` and
+        A server that ends to open a first copy of the other server's data continues by itself. Raises what `opened` and
         `Server` raise.
         """
         port, first = self._config.port, True

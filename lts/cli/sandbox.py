@@ -39,7 +39,7 @@ CLOSED_URL = "http://127.0.0.1:9/lts/"
 
 @dataclass(frozen=True)
 class Situation:
-    """What an application meets with a license key: `item` changes the license item, `code` the handshake code, `mode`
+    """What an application gets with a license key: `item` changes the license item, `code` the handshake code, `mode`
     is a fault in front of the server (lts.web.sandbox), None = nobody is there at all."""
 
     name: str
@@ -72,15 +72,15 @@ def situations() -> list[Situation]:
         Situation("other-module", "124 for the usual modules", {"modules": ["OCR"]}),
         Situation("no-code", "101: no such handshake code"),
         Situation("clone", "151: two devices use one identity", mode="clone"),
-        Situation("standby", "100: the main works", mode="standby"),
+        Situation("standby", "100: the main serves", mode="standby"),
         Situation("full-disk", "150: the server cannot store now", mode="full-disk"),
         Situation("limited", "130: too many requests", mode="limited"),
         Situation("slow", "answers after 8 seconds", mode="slow"),
         Situation("offline", "nobody answers", mode=None),
         Situation("failover", "the main is gone, the standby serves"),
-        Situation("portal", "a page of the network instead of an answer", mode="portal"),
+        Situation("portal", "a network's sign-in page instead of an answer", mode="portal"),
         Situation("half", "half an answer", mode="half"),
-        Situation("redirect", "an answer that leads elsewhere", mode="redirect"),
+        Situation("redirect", "an answer that redirects elsewhere", mode="redirect"),
         Situation("clock", "142: your clock and the server's disagree by a day", mode="clock"),
         Situation("switch", "changes while it runs: POST /lts/sandbox/switch?mode=…", mode="switch"),
     ]

@@ -1,4 +1,4 @@
-"""`lts serve`: the server in this process, until it is told to stop."""
+"""`lts serve`: the server in this process, until it is stopped."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def has_desktop() -> bool:
 
 
 def portal_url(server_url: str, setup_code: str | None = None, sign_in: str | None = None) -> str:
-    """Address of the portal; a one-time code stands in the fragment, which no server or proxy ever sees."""
+    """Address of the portal; a one-time code is in the fragment, which no server or proxy ever sees."""
     portal = f"{server_url}page/#/index.html"
     if sign_in is not None:
         return f"{portal}?sign-in={sign_in}"
@@ -79,11 +79,11 @@ def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
 
 
 def _lay_sample() -> None:
-    """A program that was carried along as one file brings the sample that the guide tells to rename."""
+    """A program in one file brings the sample that the guide says to rename."""
     try:
         lay_sample(BASE)
     except OSError as error:
-        streams.complain(f"No sample configuration was put into {BASE} ({error.strerror}).")
+        streams.complain(f"No sample configuration could be written to {BASE} ({error.strerror}).")
 
 
 def _serve(args: argparse.Namespace) -> int:
@@ -103,7 +103,7 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         runner.run()
         if not log.finish(LOG_SECONDS):
-            os._exit(0)  # nobody reads the console; an orderly exit would wait for it for ever
+            os._exit(0)  # nobody reads the console; an orderly exit would wait for it forever
         streams.say("LTS has stopped.")
     finally:
         finished.set()

@@ -33,7 +33,7 @@ def add_parsers(commands: Any) -> None:
     calls = service.add_subparsers(dest="service_call", required=True, metavar="CALL")
     for name, run, words in (
         ("install", _install, "install it, start it, and start it at each boot"),
-        ("remove", _remove, "stop it and take it away; configuration and data stay"),
+        ("remove", _remove, "stop and remove it; configuration and data stay"),
         ("status", _status, "whether it runs"),
     ):
         one = calls.add_parser(name, help=words)

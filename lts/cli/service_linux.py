@@ -29,7 +29,7 @@ def unit_text(command: list[str], config: Path = CONFIG) -> str:
     lines = TEMPLATE.read_text(encoding="utf-8").splitlines()
     text = "\n".join(start if line.startswith("ExecStart=") else line for line in lines)
     if any(str(PROJECT).startswith(home) for home in ("/home/", "/root/", "/run/user/")):
-        text = text.replace("ProtectHome=yes", "ProtectHome=read-only")  # the program itself lies there
+        text = text.replace("ProtectHome=yes", "ProtectHome=read-only")  # the program itself is there
     return text + "\n"
 
 
@@ -60,12 +60,12 @@ def remove() -> None:
     systemctl = _systemctl()
     _check_root()
     if not UNIT.exists():
-        raise AdminError("no-service", "The service is not installed by `lts service install`.")
+        raise AdminError("no-service", "The service was not installed by `lts service install`.")
     _run(systemctl, "disable", "--now", NAME)
     UNIT.unlink()
     (program_folder() / POINTER).unlink(missing_ok=True)
     _run(systemctl, "daemon-reload")
-    print(f"The service is gone. {CONFIG} and {DATA} stay: they hold the licenses and what was counted.")
+    print(f"The service is removed. {CONFIG} and {DATA} stay: they hold the licenses and what was counted.")
 
 
 def is_running() -> bool:
@@ -79,7 +79,7 @@ def is_running() -> bool:
 def _systemctl() -> str:
     systemctl = shutil.which("systemctl")
     if sys.platform != "linux" or systemctl is None or not Path("/run/systemd/system").is_dir():
-        raise AdminError("no-systemd", "This system does not run systemd; start LTS by `lts serve`.")
+        raise AdminError("no-systemd", "This system does not run systemd; start LTS with `lts serve`.")
     return systemctl
 
 

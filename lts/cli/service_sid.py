@@ -26,7 +26,7 @@ def folder_rights(name: str) -> tuple[str, str]:
     """Who may do what with the configuration's folder and with the data folder in it, in SDDL.
 
     The configuration holds no secret: everybody may read it, administrators may change it. The data are for the
-    system, administrators and the service alone. Both rights hold for all that is inside, whatever holds above.
+    only for system, administrators and the service. Both rights apply to all that is inside, whatever applies above.
     """
     owners, own = "(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", service_sid(name)
     return f"D:P{owners}(A;OICI;{_READ};;;{own})(A;OICI;{_READ};;;BU)", f"D:P{owners}(A;OICI;FA;;;{own})"

@@ -1,6 +1,6 @@
-"""The service on Windows, by pywin32: its data in ProgramData, readable by administrators and the service alone.
+"""The service on Windows, by pywin32: its data in ProgramData, readable only by administrators and the service.
 
-Runs as `NT SERVICE\\LTS`. What is pure stands in service_sid; the rest is one call of Windows after the other.
+Runs as `NT SERVICE\\LTS`. What is pure is in service_sid; the rest is one call of Windows after the other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lts.config import Config
 from lts.errors import AdminError, LtsError
 from lts.server import Server, set_up_logging
 
-assert sys.platform == "win32"  # tells the type checker too
+assert sys.platform == "win32"  # for the type checker too
 
 import pywintypes
 import servicemanager
@@ -90,7 +90,7 @@ def remove() -> None:
         (program_folder() / POINTER).unlink(missing_ok=True)
     except (pywintypes.error, OSError) as error:
         raise _sentence(error) from error
-    print(f"The service is gone. {folder()} stays: it holds the licenses and what was counted.")
+    print(f"The service is removed. {folder()} stays: it holds the licenses and what was counted.")
 
 
 def is_running() -> bool:
@@ -114,7 +114,7 @@ def _check_reachable(program: Path) -> None:
 
 
 def _make_folder(place: Path) -> None:
-    """Make the folder for the service and administrators alone, with a configuration to begin with."""
+    """Make the folder only for the service and administrators, with an initial configuration."""
     (place / DATA).mkdir(parents=True, exist_ok=True)
     for path, text in zip((place, place / DATA), folder_rights(NAME), strict=True):
         rights = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(text, win32security.SDDL_REVISION_1)
@@ -180,7 +180,7 @@ def _sentence(error: Any) -> AdminError:
             "not-administrator", "This needs an administrator: open the console by 'Run as administrator'."
         )
     if code == winerror.ERROR_SERVICE_EXISTS:
-        return AdminError("service-exists", "The service is installed already; `service remove` takes it away.")
+        return AdminError("service-exists", "The service is installed already; `service remove` removes it.")
     if code == winerror.ERROR_SERVICE_DOES_NOT_EXIST:
         return AdminError("no-service", "The service is not installed.")
     words = getattr(error, "strerror", None) or str(error)
@@ -201,7 +201,7 @@ class Hosted(win32serviceutil.ServiceFramework):
         self._stopped = threading.Event()
 
     def SvcRun(self) -> None:  # noqa: N802 - the name that pywin32 calls
-        """Serve until told to stop. What is raised tells Windows that the service failed, which starts it again."""
+        """Serve until stopped. An exception means for Windows that the service failed, and it is restarted."""
         try:
             settings = type(self).settings()
             lines = set_up_logging(settings)

@@ -27,7 +27,7 @@ def make_ready() -> None:
 
 
 def is_none(stream: TextIO) -> bool:
-    """Whether a stream was closed before LTS began, so that the null device stands in its place."""
+    """Whether a stream was closed before LTS began, so that the null device replaces it."""
     return getattr(stream, "name", "") == os.devnull
 
 
@@ -39,15 +39,15 @@ def write_out() -> None:
 
 def complain(words: str) -> None:
     """A line on standard error, after what was printed before it, also where both go to one file or pipe. Where it
-    cannot be written nobody can be told, and the exit code alone speaks."""
-    with contextlib.suppress(OSError, ValueError):  # standard output's own fault is found and told elsewhere
+    cannot be written, nothing can be reported but the exit code."""
+    with contextlib.suppress(OSError, ValueError):  # standard output's own fault is found and reported elsewhere
         write_out()
     with contextlib.suppress(OSError, ValueError):
         print(words, file=sys.stderr, flush=True)
 
 
 def say(words: str) -> None:
-    """A line on standard output of what goes on without a reader: where it cannot be written, it is dropped, and all
+    """A line on standard output about what continues without a reader: if it cannot be written, it is dropped, and all
     that follows."""
     try:
         print(words, flush=True)
@@ -58,7 +58,7 @@ def say(words: str) -> None:
 
 def is_taken() -> bool:
     """Whether who reads standard output took all of it: waits for the end of what a pipe still holds. True where the
-    system cannot tell."""
+    system cannot say."""
     write_out()
     descriptor = sys.stdout.fileno()
     if sys.platform == "win32" or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):

@@ -26,11 +26,11 @@ def add_parsers(commands: Any) -> None:
     backup = commands.add_parser("backup", help="copy the whole data folder into one file, also while serving")
     backup.set_defaults(run=_backup)
     backup.add_argument("output", type=Path, help="the file to write, which only you can read; - is standard output")
-    restore = commands.add_parser("restore", help="put a backup in place of the data folder's content")
+    restore = commands.add_parser("restore", help="replace the data folder's content with a backup")
     restore.set_defaults(run=_restore)
     what = restore.add_mutually_exclusive_group()
     what.add_argument("file", type=Path, nargs="?", help="the backup, - is standard input; the server must be stopped")
-    what.add_argument("--list", action="store_true", help="list what was replaced in this data folder and is kept")
+    what.add_argument("--list", action="store_true", help="list what was replaced in this data folder and kept")
     what.add_argument(
         "--undo",
         metavar="NAME",
@@ -41,7 +41,7 @@ def add_parsers(commands: Any) -> None:
     restore.add_argument(
         "--accept-as-is",
         action="store_true",
-        help="go on with a data folder, or take a backup, of which something was lost, as it is",
+        help="use a data folder or a backup as it is, though something in it was lost",
     )
     verify = commands.add_parser("verify", help="recompute every total from the change feed and check all signatures")
     verify.set_defaults(run=_verify)
@@ -49,15 +49,15 @@ def add_parsers(commands: Any) -> None:
         "file", type=Path, nargs="?", help="a backup to check instead of the data folder, - is standard input"
     )
     verify.add_argument(
-        "--rebuild-indexes", action="store_true", help="first build all indexes anew; the server must be stopped"
+        "--rebuild-indexes", action="store_true", help="first rebuild all indexes; the server must be stopped"
     )
-    check = commands.add_parser("doctor", help="check this installation and say what to mend")
+    check = commands.add_parser("doctor", help="check this installation and say what to fix")
     check.set_defaults(run=_doctor)
     clock = commands.add_parser("clock", help="the highest time the server has seen")
     sub = clock.add_subparsers(required=True, metavar="COMMAND")
     for name, words in (
-        ("reset", "take back a wrong highest time"),
-        ("accept", "believe a jump ahead at once"),
+        ("reset", "reset a wrong highest time"),
+        ("accept", "trust a jump ahead at once"),
     ):
         one = sub.add_parser(name, help=words)
         one.set_defaults(run=_clock, clock_call=name)
@@ -65,7 +65,7 @@ def add_parsers(commands: Any) -> None:
 
 def _backup(args: argparse.Namespace) -> int:
     if is_output(args.output) and sys.stdout.isatty():
-        raise AdminError("terminal", "A backup is no text; name a file, or a program that takes it: lts backup - | …")
+        raise AdminError("terminal", "A backup is not text; name a file, or a program to pipe it to: lts backup - | …")
     place = args.output if is_output(args.output) else place_for(args.output, filekind.BACKUP)
     with session(config_of(args)) as server:
         done = server.call("POST", "/backup")
@@ -86,7 +86,7 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _told(done: dict[str, Any]) -> int:
-    """Name what the backup that was made cannot hold whole; the exit code."""
+    """Name what is incomplete in the backup that was made; returns the exit code."""
     for words in done.get("faults", ()):
         streams.complain(f"lts: {words}")
     return int(bool(done.get("faults")))
@@ -107,7 +107,7 @@ def _pour(file: Path) -> None:
     finally:
         file.unlink()
     if not taken:
-        raise AdminError("no-reader", "What reads the backup ended before it had all of it; see what it said.")
+        raise AdminError("no-reader", "The program that reads the backup ended early; see its output.")
 
 
 def _restore(args: argparse.Namespace) -> int:
@@ -115,7 +115,7 @@ def _restore(args: argparse.Namespace) -> int:
     if not looks and not args.accept_as_is and args.file is None:
         raise AdminError("usage", "Name a backup, or say --list, --undo or --accept-as-is.")
     if looks and args.accept_as_is:
-        raise AdminError("usage", "--accept-as-is stands alone, or with a backup.")
+        raise AdminError("usage", "--accept-as-is goes alone, or with a backup.")
     data_dir = config_of(args).data_dir
     if args.list:
         return _list_replaced(data_dir)
@@ -143,7 +143,7 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
             if len(config_of(args).servers) > 1:
                 print(
                     "This server is one of a pair: the other one has what came after the backup, and gives it back once"
-                    " the two meet. docs/admin/backup.md says how both go back."
+                    " the two are in contact. docs/admin/backup.md says how both go back."
                 )
     finally:
         folder.release()
@@ -181,7 +181,7 @@ def _verify(args: argparse.Namespace) -> int:
         print(fault)
     if faults:
         raise DataFolderError(f"{counted(len(faults), 'fault')} found.")
-    print("Everything is as the change feed says; all signatures hold.")
+    print("Everything matches the change feed; all signatures are valid.")
     return 0
 
 
@@ -197,7 +197,7 @@ def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
         verify.rebuild_indexes(config.data_dir)
     finally:
         folder.release()
-    print("All indexes were built anew.")
+    print("All indexes were rebuilt.")
 
 
 def _faults(config: Config) -> list[str]:
@@ -208,7 +208,7 @@ def _faults(config: Config) -> list[str]:
     check_holds_data(config)
     try:
         in_use = True
-        with contextlib.suppress(DataFolderError):  # else nobody can tell, and nothing here needs the lock
+        with contextlib.suppress(DataFolderError):  # else it is unknown, and nothing here needs the lock
             in_use = datafolder.running_server(config.data_dir) is not None
         trust = TrustStore(config.vendor_keys, config.data_dir)
         return verify.verify_folder(config.data_dir, trust, _progress, in_use=in_use)
@@ -225,7 +225,7 @@ def _faults_of_backup(file: Path, config: Config) -> list[str]:
         except PermissionError as error:
             raise AdminError(
                 "cannot-unpack",
-                f"A backup is unpacked beside it to be checked, and {backup.parent} cannot be written"
+                f"A backup is unpacked next to it to be checked, and {backup.parent} cannot be written"
                 f" ({error.strerror}); copy it to a folder of your own.",
             ) from error
 
@@ -248,7 +248,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _told_by_server(config: Config) -> list[str]:
-    """What is wrong with a pair, the clocks and the licenses, which the server that runs knows alone."""
+    """What is wrong with a pair, the clocks and the licenses, which only the running server knows."""
     from lts.service.folder import datafolder
 
     try:

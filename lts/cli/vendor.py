@@ -29,7 +29,7 @@ CHANGES.json holds only what changes:
 
   {"items": [{"itemId": "scans", "quota": 500}], "remove": ["desks"]}
 
-  items   items by their itemId: of one that is there, only the fields named change; another one is new
+  items   items by their itemId: of an existing one, only the fields named change; any other is new
   remove  itemIds that the license no longer holds
 """
 
@@ -44,7 +44,7 @@ def add_parsers(commands: Any) -> None:
     init.add_argument(
         "--passphrase",
         action="store_true",
-        help=f"protect the key by a passphrase, asked for, or taken from {PASSPHRASE}",
+        help=f"protect the key with a passphrase, asked for, or taken from {PASSPHRASE}",
     )
     init.add_argument("--replaces", type=Path, metavar="OLD.key", help="the earlier key, which signs the succession")
     spec_ = _command(sub, "spec", _spec, "print a spec to start from", _fields_of_spec())
@@ -62,7 +62,7 @@ def add_parsers(commands: Any) -> None:
     activate.add_argument("--alias", help="name that people see; fixed once activated")
     revoke = _signing(sub, "revoke", _revoke, "revoke items in the next revision")
     revoke.add_argument("file", type=Path, metavar="FILE.lic", help="the license's newest file")
-    revoke.add_argument("--item", action="append", required=True, metavar="ID", help="an item; may be given again")
+    revoke.add_argument("--item", action="append", required=True, metavar="ID", help="an item; may be repeated")
     amend = _signing(sub, "amend", _amend, "change items in the next revision", _CHANGES + "\n" + _fields_of_items())
     amend.add_argument("file", type=Path, metavar="FILE.lic", help="the license's newest file")
     amend.add_argument("changes", type=Path, metavar="CHANGES.json", help="what changes; - reads standard input")
@@ -144,7 +144,7 @@ def _spec(args: argparse.Namespace) -> int:
 
 
 def _key_near(folder: Path) -> Path:
-    """Where a vendor's key lies: in a folder or one below it; the name of the guide where there is none."""
+    """Where a vendor's key is: in a folder or one below it; else the guide's name for it."""
     found = [folder / keys.KEY_FILE, *sorted(folder.glob(f"*/{keys.KEY_FILE}"))]
     return next((key for key in found if plainfile.is_seen(key)), folder / "keys" / keys.KEY_FILE)
 
@@ -178,7 +178,7 @@ def _activate(args: argparse.Namespace) -> int:
     mine = _load_key(args.key)
     servers = [_request(path) for path in (args.request, args.standby_request) if path]
     if args.uuid:
-        note("Without a request the server certifies itself; clients must be told allow_pinned.")
+        note("Without a request the server certifies itself; clients need allow_pinned.")
     file = read_license(args.file)
     if args.alias and file.servers and file.alias not in (None, args.alias):
         raise AdminError("fixed-alias", f"{args.file} is activated as {file.alias}, which stays; leave out --alias.")
@@ -194,7 +194,7 @@ def _request(path: Path) -> ActivationRequest:
     if request.binding == "weak":
         note(
             f"Server {request.uuid} knows its machine by few labels (binding: weak), so a copy of it on another"
-            " machine may go unnoticed; it is up to you whether to accept that."
+            " machine may go unnoticed; whether to accept that is up to you."
         )
     return request
 

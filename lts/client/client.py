@@ -128,15 +128,15 @@ class Client:
         return self._state.lease()
 
     def now(self) -> int:
-        """UTC seconds by the server's clock as last heard. A local clock that was set back gains nothing: it is never
-        earlier than the latest time seen."""
+        """UTC seconds by the server's clock as last received. A local clock that was set back gains nothing: it is
+        never earlier than the latest time seen."""
         now = max(int(self._clock()) + self._offset, self._lease.issued_at if self._lease else 0, self._seen)
         self._seen = now
         return now
 
     @property
     def storage_fault(self) -> str | None:
-        """Why usage is kept in memory alone, and would be lost with this process; None when all is well."""
+        """Why usage is kept only in memory, and would be lost with this process; else None."""
         return self._state.fault or self._journal.fault
 
     def authorize(self) -> Lease:
@@ -176,7 +176,7 @@ class Client:
     def use(self, type_name: str, count: int = 1) -> None:
         """Count usage in the present slot. What returned survives a kill; nothing waits for the network.
 
-        Raises Refused 111 without a lease, ValueError for a count that is no whole number from 1 to 1,000,000.
+        Raises Refused 111 without a lease, ValueError for a count that is not a whole number from 1 to 1,000,000.
         """
         if type(count) is not int or not 0 < count <= MAX_COUNT:
             raise ValueError(f"count is a whole number from 1 to {MAX_COUNT}, not {count!r}.")
@@ -340,7 +340,7 @@ class Client:
             raise Unreachable("The server's answer lacks its time; check the server's URL.") from error
 
     def _take_token(self, sent: str | None, answer: dict[str, Any]) -> None:
-        new = answer.get("cloneToken") or answer.get("chain")  # servers of 0.1 know the second alone
+        new = answer.get("cloneToken") or answer.get("chain")  # servers of 0.1 know only the second
         if new:
             self._state.replace_token(sent, new)
 
@@ -365,7 +365,7 @@ class Client:
             self._lease = None
 
     def _report_on(self) -> None:
-        """Report every 3 minutes with some jitter, and authorize anew when the lease was not renewed."""
+        """Report every 3 minutes with some jitter, and authorize again if the lease was not renewed."""
         while not self._stop.wait(REPORT_INTERVAL_SECONDS * random.uniform(0.9, 1.1)):  # noqa: S311 - jitter, no secret
             try:
                 self.flush()
@@ -373,8 +373,8 @@ class Client:
                     self.authorize()
             except (Refused, Unreachable, NotTrusted):
                 continue  # said by the next call that needs a lease; the outbox keeps what waits
-            except Exception:  # usage is reported for as long as the program runs, whatever one report meets
-                log.exception("usage was not reported; it is tried again")
+            except Exception:  # usage is reported for as long as the program runs, whatever happens to one report
+                log.exception("usage was not reported; it will be tried again")
 
 
 def _read_key(text: str) -> LicenseKey:

@@ -1,4 +1,4 @@
-"""What can go wrong for an application: ClientError, and the kinds of it."""
+"""What can go wrong for an application: ClientError and its subclasses."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _ADVICE: dict[int, str] = {
     RefusalCode.OTHER_ORGANIZATION: "Use a handshake code of this organization.",
     RefusalCode.NOTHING_NAMED: "Name a handshake code or an organization.",
     RefusalCode.MODULE_MISSING: "Ask for a license that covers this module.",
-    RefusalCode.TOO_MANY_REQUESTS: "Send less often; the server says when to go on.",
+    RefusalCode.TOO_MANY_REQUESTS: "Send less often; the server says when to continue.",
     RefusalCode.MALFORMED: "This is a fault of the application; the field at fault is named.",
-    RefusalCode.UNKNOWN_LEASE: "Authorize anew.",
+    RefusalCode.UNKNOWN_LEASE: "Authorize again.",
     RefusalCode.TOO_LARGE: "Report in smaller parts.",
     RefusalCode.CANNOT_STORE: "Try again shortly; nothing was lost.",
     RefusalCode.CLONE: "Two devices use one identity; let one of them make a new one.",

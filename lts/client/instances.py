@@ -23,7 +23,7 @@ class Instances:
     def acquire(self, count: int, granted: int, slot: int) -> Held:
         """Take some of those granted. Raises Refused 120 when fewer are free, ValueError for less than one."""
         if type(count) is not int or count < 1:
-            raise ValueError(f"count is a whole number from 1 on, not {count!r}.")
+            raise ValueError(f"count is a whole number of at least 1, not {count!r}.")
         with self._lock:
             if self._held + count > granted:
                 free = granted - self._held

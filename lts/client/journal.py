@@ -2,7 +2,7 @@
 
 A line that was written survives kill -9, and costs a microsecond or two. The lines are taken into the state's database
 later, in one transaction with how far the file was read, so that each counts once whoever takes it: this process, or
-the next one when this one was killed. Where there is no folder, or nothing can be written, lines stay in memory.
+the next one when this one was killed. If there is no folder, or nothing can be written, lines stay in memory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Journal:
         self._lock = threading.Lock()
         self._memory: Counted = Counter()
         self.fault: str | None = None
-        """Why lines are kept in memory alone, None while they reach the disk."""
+        """Why lines are kept only in memory, None while they reach the disk."""
         if folder is not None:
             self._open()
 
@@ -111,7 +111,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def read(path: Path, offset: int) -> tuple[Counted, int]:
-    """(counts of the whole lines from `offset` on, where they end). Lines that nobody wrote are left out."""
+    """(counts of the complete lines from `offset` on, where they end). Lines that nobody wrote are left out."""
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read()

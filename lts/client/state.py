@@ -36,7 +36,7 @@ LEASES_KEPT_SECONDS = 2 * 86400
 
 def counted_as(lease: Lease, item: LeaseItem) -> tuple[str, str]:
     """(code, item) under which usage is counted, across renewals and renames (docs/protocol.md, Report): by the code's
-    number and the license, by names under a lease of LTS 0.1.0, which tells no number."""
+    number and the license, by names under a lease of LTS 0.1.0, which has no number."""
     if lease.code is None:
         return lease.handshake_code, item.item_id
     return f"#{lease.code}", f"{item.license_id}\n{item.item_id}"
@@ -74,7 +74,7 @@ class State:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """A transaction. One that the disk does not take is undone and noted: memory goes on."""
+        """A transaction. One that cannot be written to disk is undone and noted: memory continues."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
@@ -91,7 +91,7 @@ class State:
 
     def absorb(self, own: Journal, lease: Lease | None = None) -> None:
         """Take what `use` left behind into the outbox, of processes that were killed too; each line once. What was
-        counted by the names of the present `lease`, before the server told numbers, goes on under them."""
+        counted by the names of the present `lease`, before the server sent numbers, continues under them."""
         counted, done = own.take_memory(), False
         with self._writing():
             total = Counter(counted)
@@ -129,7 +129,7 @@ class State:
                 path.unlink()
 
     def device_id(self, wanted: str | None, machine: str | None = None) -> str:
-        """The device's identity: the one wanted, else the one kept, else a new random one. One that was bound to a
+        """The device's identity: the given one, else the stored one, else a new random one. One that was bound to a
         `machine` (a hash) is left behind on another, with its lease and clone token; usage that waits stays."""
         if wanted is not None:
             return wanted
@@ -144,7 +144,7 @@ class State:
         return str(self.fact("device"))
 
     def fact(self, name: str) -> Any:
-        """A kept value, None when there is none."""
+        """A stored value, or None."""
         row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
@@ -186,7 +186,7 @@ class State:
         return self._db.execute(query, (self.fact("lease"),)).fetchone() or (None, None)
 
     def waiting(self, newest_slot: int) -> Iterator[Waiting]:
-        """Counts the server has not confirmed as they stand now, by lease and slot, oldest first."""
+        """Counts that the server has not confirmed as they are now, by lease and slot, oldest first."""
         with self._writing():
             self._db.execute("DELETE FROM outbox WHERE slot < ?", (newest_slot - KEPT_SLOTS,))
         rows = self._db.execute(

@@ -25,7 +25,7 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """The real one. `ca_file` names certificates to trust beside the system's."""
+    """The real one. `ca_file` names certificates to trust besides the system's."""
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._ca_file = ca_file
@@ -54,7 +54,7 @@ class HttpTransport:
 
 
 def split(url: str) -> tuple[SplitResult, int | None]:
-    """The parts of a server's URL and its port. Raises Unreachable for what is none."""
+    """The parts of a server's URL and its port. Raises Unreachable for anything else."""
     try:
         parts = urlsplit(url)
         port = parts.port

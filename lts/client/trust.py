@@ -1,4 +1,5 @@
-"""Which lease an application believes: the vendor's key speaks for the server, or the server met first is pinned."""
+"""Which lease an application trusts: the vendor's key vouches for the server, or the first server contacted is
+pinned."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ def vendor_key_of(text: str | None, *, allow_pinned: bool) -> PublicKey | None:
     if not text:
         if allow_pinned:
             return None
-        raise NotTrusted("Give the vendor's public key, or allow_pinned=True to trust the first server met.")
+        raise NotTrusted("Give the vendor's public key, or allow_pinned=True to trust the first server contacted.")
     try:
         return PublicKey.from_x(text)
     except TokenError as error:
@@ -34,7 +35,7 @@ class Trust:
         self._allow_pinned = allow_pinned
 
     def verify(self, text: str, certificates: list[str], device_id: str) -> Lease:
-        """A lease, believed. Raises NotTrusted."""
+        """A lease, verified. Raises NotTrusted."""
         try:
             lease = self._verified(text, certificates)
         except TokenError as error:

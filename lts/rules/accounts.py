@@ -22,7 +22,8 @@ SEEN_SECONDS = 60
 
 @dataclass(frozen=True)
 class Account:
-    """Who calls: `actor` stands in the audit log, `session` is the id of the browser's session, None for a token."""
+    """Who calls: `actor` is the name in the audit log, `session` is the id of the browser's session, None for a
+    token."""
 
     name: str
     role: str
@@ -58,7 +59,7 @@ def password_fault(password: str, user: str) -> tuple[str, str] | None:
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in password):
         return "control-character", "The password holds a control character; type it again."
     if len(set(password)) < MIN_DIFFERENT or user.casefold() in (password.casefold(), password.casefold()[::-1]):
-        return "weak-password", "This password is guessed at once; use a few words that you remember."
+        return "weak-password", "This password is guessed easily; use a few words that you remember."
     return None
 
 

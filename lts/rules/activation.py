@@ -2,7 +2,7 @@
 
 See docs/design/license-files.md, Issue and activate.
 
-It proves that the server holds the key it names, and no more: whose server it is, the vendor must know.
+It only proves that the server holds the key it names: whose server it is, the vendor must know.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def build(uuid: str, key: SigningKey, labels: tuple[str, ...], binding: str, now
 
 
 def read(data: bytes | str) -> ActivationRequest:
-    """Raises LicenseFileError when the file is no activation request or its signature does not match."""
+    """Raises LicenseFileError if the file is not an activation request or its signature does not match."""
     try:
         outer, claims, key = _opened(data if isinstance(data, str) else armor.decode(data, FORMAT))
     except (ValueError, TokenError) as error:
@@ -73,7 +73,7 @@ def _opened(text: str) -> tuple[dict[str, Any], dict[str, Any], PublicKey]:
         raise TokenError("Its version is unknown; update LTS.")
     jws = read_jws(str(outer.get("request")), None)
     if jws.header.get("typ") != JWS_TYPE:
-        raise TokenError("What it holds is signed, but no request.")
+        raise TokenError("What it holds is signed, but is not a request.")
     claims = jws.claims()
     confirmed = claims.get("cnf")
     key = PublicKey.from_jwk(confirmed.get("jwk") if isinstance(confirmed, dict) else None)

@@ -34,7 +34,7 @@ class MailAddress:
 
     @property
     def typed(self) -> str:
-        """As it stands in a form."""
+        """As in a form."""
         name = f'"{self.name}"' if _NEEDS_QUOTES.search(self.name) else self.name
         return f"{name} <{self.address}>" if name else self.address
 
@@ -42,11 +42,11 @@ class MailAddress:
 def read_addresses(text: object, field: str) -> list[MailAddress]:
     """Addresses separated by semicolons, commas, blanks or line ends, each once. Raises AdminError naming `field`."""
     if not isinstance(text, str):
-        raise _wrong("Addresses are a text.", field)
+        raise _wrong("Addresses must be a text.", field)
     if len(text) > _MAX_TEXT:
         raise _wrong(f"At most {MOST_ADDRESSES} addresses.", field)
     if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\r\n\t" for char in text):
-        raise _wrong("The addresses hold a control character; type them anew.", field)
+        raise _wrong("The addresses hold a control character; type them again.", field)
     found: dict[str, MailAddress] = {}
     for piece in _PIECES.findall(text):
         for address in _read_piece(piece.strip(), field):

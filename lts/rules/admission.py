@@ -40,7 +40,7 @@ def find_code(catalog: Catalog, request: Request) -> Code:
 def admit(code: Code, request: Request) -> None:
     """Password and validation fields (docs/design/authorizing.md, Admission).
 
-    Raises Refusal 102, 114, 140 (a domain that is none), 103, 104.
+    Raises Refusal 102, 114, 140 (a domain that is not valid), 103, 104.
     """
     if code.session_password is not None:
         given = (request.session_password or "").encode("utf-8", "surrogatepass")
@@ -72,7 +72,7 @@ def _check_validation(code: Code, request: Request) -> None:
     if not any(test(sent) for sent, test in sent_ones):
         if bound.domains and request.domain is not None and domains.normalize(request.domain) is None:
             raise Malformed(
-                "validation.domain is a host name, maybe with a port: such as shop.example.com.",
+                "validation.domain is a host name, optionally with a port, such as shop.example.com.",
                 field="validation.domain",
             )
         raise Refusal(

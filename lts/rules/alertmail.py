@@ -1,6 +1,6 @@
 """What a message says: subject, plain text and HTML, made of its events. Pure, so that both look the same each time.
 
-HTML for mail clients: tables and inline styles alone, a bar made of two cells; nothing is fetched from anywhere.
+HTML for mail clients: only tables and inline styles, a bar made of two cells; nothing is fetched from anywhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COLORS = ((100, "#ab2219"), (80, "#b97a10"), (0, "#3453c4"))
 
 @dataclass(frozen=True)
 class AlertingServer:
-    """Who tells: LTS UUID, and the URL of the portal for links ("" = none that others could open)."""
+    """The sender: LTS UUID, and the URL of the portal for links ("" = none that others could open)."""
 
     uuid: str
     portal: str

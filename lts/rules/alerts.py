@@ -1,4 +1,4 @@
-"""When an administrator is told of something: what is watched, and which is news (docs/design/administering.md, Usage
+"""When an administrator is alerted: what is watched, and what is new (docs/design/administering.md, Usage
 alerts)."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FEWEST_CALLS = 20
 END_DAYS = (30, 14, 7, 1)
 FORECAST_DAYS = 14
 FORECAST_OVER = 21
-"""A forecast that was told is over when the item lasts for more days than this."""
+"""An alerted forecast is over when the item lasts for more days than this."""
 GRACE_STAGE = len(END_DAYS) + 1
 MOST_LEVELS, HIGHEST_LEVEL = 10, 1000
 
@@ -38,7 +38,7 @@ MOST_LEVELS, HIGHEST_LEVEL = 10, 1000
 @dataclass(frozen=True)
 class Measure:
     """Something watched: `value` against `base` in percent reaches `levels` (ascending). `key` names it for good, by
-    the number of an item or code; `spelled` is the key that LTS 0.1.0 gave it; `params` are what is told of it;
+    the number of an item or code; `spelled` is the key that LTS 0.1.0 gave it; `params` are the alert's parameters;
     `quota` is what a vendor can raise, 0 where `base` grows by itself."""
 
     key: str
@@ -61,7 +61,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class AlertedLevel:
-    """The highest level of a measure that was told and is no news now, with the quota of then."""
+    """The highest level of a measure that was alerted and is not new now, with the quota then."""
 
     level: int = 0
     quota: int = 0
@@ -71,7 +71,7 @@ NEVER_ALERTED = AlertedLevel()
 
 
 def judge(measure: Measure, told: AlertedLevel) -> tuple[AlertedLevel, int | None]:
-    """What is told of a measure afterwards, and the level that is news, None when nothing is."""
+    """What is stored of a measure afterwards, and the level that is new, or None."""
     kept = 0
     if measure.quota <= told.quota or not told.level:
         kept = max((n for n in measure.levels if n <= told.level and measure.holds(n)), default=0)
@@ -124,7 +124,7 @@ def failure_measures(
 
 
 def end_measures(items: Sequence[ItemStatus], now: int) -> list[Measure]:
-    """Items that end soon or are in grace; those whose renewal lasts longer are silent."""
+    """Items that end soon or are in grace; those with a renewal that lasts longer are left out."""
     named = namer(items)
     found, successors = [], None
     for item in items:

@@ -23,7 +23,7 @@ PAGES = {
     "clock-back": "index", "clock-ahead": "index", "labels-changed": "index", "database-restored": "index",
     "database-damaged": "index", "test": "usage-alerts",
 }  # fmt: skip
-"""The portal's page of each kind; every kind there is stands here."""
+"""The portal's page of each kind; every kind is here."""
 
 ENGLISH = {
     "quota": Words("License item {item} of license {license}{whose} has used {percent} of its quota"
@@ -34,15 +34,15 @@ ENGLISH = {
                        "Once it is spent only the licensed number works at a time. Ask the vendor for more."),
     "failures": Words("{percent} of the authorizations of handshake code {code} failed in the last hour"
                       " ({failed} of {all}).",
-                      "The page Why? tells what each one lacked."),
+                      "The page Why? shows what each one lacked."),
     "ends": Words("License item {item} of license {license}{whose} ends {when}.",
                   "Import a renewal into the handshake codes that use it."),
     "grace": Words("License item {item} of license {license}{whose} has ended and works in grace until {graceEnds}.",
                    "Import a renewal before grace ends; then it authorizes nobody."),
     "forecast": Words("License item {item} of license {license}{whose} will be used up {when} at the present rate.",
                       "Used: {used} of {quota}. Ask the vendor for more in time."),
-    "pair-lost": Words("The two servers of the pair have lost sight of each other.",
-                       "Look at the other server and the network between. Clients are served all the same."),
+    "pair-lost": Words("The two servers of the pair have lost contact.",
+                       "Look at the other server and the network between. Clients are still served."),
     "serves-take-over": Words("The standby server has taken over.",
                               "Look at the main server. Nothing was lost or counted twice."),
     "serves-cannot-store": Words("The main server can store nothing, and the standby serves in its place.",

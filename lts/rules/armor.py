@@ -1,7 +1,7 @@
 """The armor of a license file: finding the signed text in whatever editors and mail programs left of it.
 
 Only the armor counts (docs/design/license-files.md, The file); the readable summary around it is for eyes. What the
-signed text says, and whether it is believed, is decided elsewhere.
+signed text says, and whether it is trusted, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def extract(data: bytes) -> str:
 
 
 def is_license(data: bytes) -> bool:
-    """Whether the armor of a license begins somewhere in these bytes; cheap, and believes nothing."""
+    """Whether the armor of a license begins somewhere in these bytes; cheap, and trusts nothing."""
     return _BEGIN.search(decode(data, "LTS LICENSE FILE")) is not None
 
 
 def decode(data: bytes, mark: str = "") -> str:
     """The text of a file that an editor may have saved as UTF-8 or UTF-16, with a byte order mark or without.
 
-    `mark` is an ASCII text that stands in the file: by it UTF-16 without a mark of its own is recognized.
+    `mark` is an ASCII text in the file: by it UTF-16 without a mark of its own is recognized.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")

@@ -1,7 +1,8 @@
 """What an authorization asked for, as the lease that it got says it.
 
 So a report is judged by the same decision as an authorization, on either server of a pair and after a restore, without
-a row for it (docs/design/charging.md, Renewal by report). Of a session password only the number of its change is told.
+a row for it (docs/design/charging.md, Renewal by report). Of a session password only the number of its change is
+included.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def _sent(request: Request, names: dict[str, str]) -> dict[str, Any]:
 
 
 def is_still_asked_for(claim: dict[str, Any], code: Code, catalog: Catalog) -> bool:
-    """Whether the request behind a claim would still find its code: who named an organization alone gets whichever code
-    is its default."""
+    """Whether the request behind a claim would still find its code: a request that named only an organization gets
+    whichever code is its default."""
     if not claim.get("default"):
         return True
     default = catalog.defaults.get(code.organization_id)

@@ -18,7 +18,7 @@ from lts.rules.serverurls import is_local
 Json = dict[str, Any]
 SOON_DAYS = 30
 NEARLY = 80
-"""Percent of a quota from which on it is told."""
+"""Percent of a quota from which on it is shown."""
 
 
 def items_notices(items: Sequence[ItemStatus], now: int) -> list[Notice]:
@@ -87,7 +87,7 @@ def url_notices(urls: list[str]) -> list[Notice]:
     if any(is_local(url) for url in urls):
         sentence = (
             "License keys name this server as localhost: applications on other machines cannot reach it. Set Server URL"
-            " on the portal's page Handshake Codes, or publicUrl in lts.json; then hand out the keys anew."
+            " on the portal's page Handshake Codes, or publicUrl in lts.json; then hand out the keys again."
         )
         return [Notice("url-local", sentence, HINT)]
     if any(urlsplit(url).scheme == "http" for url in urls):
@@ -107,14 +107,14 @@ HAPPENED = {
                        " restore --undo)."),
     "folder-accepted": ("The data folder was accepted as it was on {time} by {actor}: counts and seats may be missing."
                         " The audit log says what was found."),
-    "clock-reset": "The highest time seen was taken back on {time} by {actor}.",
+    "clock-reset": "The highest time seen was reset on {time} by {actor}.",
     "pair-promoted": ("This server was made the main for good on {time} by {actor}; the former main never serves"
                       " again."),
 }  # fmt: skip
 """Lines of the audit log that are shown for HAPPENED_DAYS: whoever looks then should know."""
 HAPPENED_DAYS = 7
 PLACED = ("restored", "restore-undone")
-"""Of these the last alone holds: it is what the data folder has now."""
+"""Only the last of these counts: it is what the data folder has now."""
 _IN_PAIR = {
     "restored": ("A backup was restored on {time} by {actor}. What was counted after it was made comes back from the"
                  " other server, as far as that one has it. What was there before is kept in the data folder as {kept}"

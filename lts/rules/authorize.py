@@ -100,7 +100,7 @@ class Decision(NamedTuple):
     """Granted items, or none and the code that refuses.
 
     `tried` holds each item in the order it was looked at with the code that speaks against it, 0 = it fits; `caps` has
-    by the item's number those against which the code's cap alone speaks.
+    by the item's number those that only the code's cap refuses.
     """
 
     granted: tuple[Grant, ...]
@@ -204,8 +204,8 @@ def _first_in_order(
     held: Collection[int],
     item_now: int,
 ) -> _Candidate | None:
-    """The first item, as `_order` has them, that is granted alone, without a look at those behind it; None where none
-    is, or those that are stand behind all others."""
+    """The first item, as `_order` has them, that is granted alone, without a look at those after it; None if none
+    is, or those that are come after all others."""
     for entry, fault in outer:
         if entry.item.key in held and not fault:
             found = candidate(entry, fault)
@@ -341,7 +341,7 @@ def _order(
     code: Code, candidates: list[_Candidate], item_now: int, given: frozenset[int] = frozenset()
 ) -> list[_Candidate]:
     """A live seat first, but for one in an item past its end, then the code's order; without a manual one, items in
-    grace stand behind. `given` are the items in which this request gives a seat: it counts as live."""
+    grace come last. `given` are the items in which this request gives a seat: it counts as live."""
     return sorted(candidates, key=lambda candidate: _rank(code, candidate, item_now, given))
 
 
@@ -356,7 +356,7 @@ def _rank(code: Code, candidate: _Candidate, item_now: int, given: frozenset[int
 
 
 def _alone(candidate: _Candidate, request: Request) -> bool:
-    """Whether an item fits and has all modules wanted."""
+    """Whether an item fits and has all requested modules."""
     return not candidate.code and (not request.modules or len(candidate.modules) == len(request.modules))
 
 

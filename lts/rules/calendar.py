@@ -31,7 +31,7 @@ def calendar(items: Sequence[ItemStatus], last_days: dict[int, int], server_uuid
 
 
 def _event(uid: str, day: int, summary: str, now: int, *, alarm: bool) -> list[str]:
-    """An event of a whole day (days since 1970, UTC), with a reminder a week before."""
+    """An all-day event (days since 1970, UTC), with a reminder a week before."""
     lines = ["BEGIN:VEVENT", f"UID:{uid}", f"DTSTAMP:{_stamp(now, '%Y%m%dT%H%M%SZ')}",
              f"DTSTART;VALUE=DATE:{_stamp(day * DAY_SECONDS, '%Y%m%d')}", f"SUMMARY:{_escaped(summary)}",
              "TRANSP:TRANSPARENT"]  # fmt: skip
@@ -51,7 +51,7 @@ def _escaped(text: str) -> str:
 
 
 def _folded(line: str) -> list[str]:
-    """Lines of at most 75 bytes, each but the first beginning with a blank; characters stay whole."""
+    """Lines of at most 75 bytes, each but the first beginning with a blank; characters are not split."""
     parts, part = [], ""
     for char in line:
         if len((part + char).encode("utf-8")) > _FOLD:

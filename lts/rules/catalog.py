@@ -80,7 +80,7 @@ UNBOUND = CodeBinding()
 class Code:
     """A handshake code: its items in order of use.
 
-    With `manual_order` the administrator's order holds as it stands; otherwise `items` is sorted by the
+    With `manual_order` the administrator's order is kept; otherwise `items` is sorted by the
     default order and items in grace are moved behind at the time of a request. `password_change` is the number of the
     change that last set or removed the session password, 0 = none since LTS 0.1.0.
     """
@@ -149,7 +149,7 @@ class Catalog:
 
     @cached_property
     def closed_day(self) -> int:
-        """The last day (since 1970) of which only sums are kept, -1 for none."""
+        """The last day (since 1970) for which only sums are kept, -1 for none."""
         return int(str(self.settings.get("closedDay", -1)))
 
     def settings_of(self, prefix: str) -> dict[str, dict[str, Any]]:
@@ -161,7 +161,7 @@ class Catalog:
         }
 
     def code_called(self, name: str, organization_id: str | None = None) -> Code | None:
-        """The code of this spelled name, of the organization where one is given; None when there is none."""
+        """The code of this spelled name, of the organization if one is given; or None."""
         if organization_id is None:
             return self.codes.get(name)
         if not name.startswith(f"{organization_id}-"):
@@ -169,7 +169,7 @@ class Catalog:
         return self.by_place.get((organization_id, name[len(organization_id) + 1 :]))
 
     def owner(self, name: str) -> str | None:
-        """The organization whose code was the first to have a spelled name, whatever became of that code; None for a
+        """The organization whose code was the first to have a spelled name, even if that code is gone; None for a
         name that was never given."""
         bearers = self.names.bearers(name)
         first = self.codes_by_key.get(bearers[0]) if bearers else None

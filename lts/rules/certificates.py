@@ -26,7 +26,7 @@ _NONE = Certified()
 
 
 class CertificateChain(NamedTuple):
-    """What a client needs to believe a lease; `licenses` holds the certificates of the lease's licenses that the first
+    """What a client needs to verify a lease; `licenses` holds the certificates of the lease's licenses that the first
     of `certificates` does not name."""
 
     certificates: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class CertificateChain(NamedTuple):
 
 @dataclass(frozen=True)
 class Certificates:
-    """All that vouches for this server: certificates for its own key, then those for the main's key where it stands in
+    """All certificates of this server: those for its own key, then those for the main's key if it acts for it
     for the main. `bare` is the chain where no vendor had a key of it."""
 
     named: tuple[Certified, ...] = ()

@@ -14,8 +14,8 @@ CONFIRM_SECONDS = 3600
 class ClockState:
     """All in UTC seconds, `mono` in seconds of a clock that never steps.
 
-    `highest` is the highest confirmed time; `pending` a higher one not believed yet, first seen at `pending_since`
-    (mono), and nothing is believed since `doubted_since` (mono); `stepped_back` whether a step back has been reported
+    `highest` is the highest confirmed time; `pending` a higher one not trusted yet, first seen at `pending_since`
+    (mono), and nothing is trusted since `doubted_since` (mono); `stepped_back` whether a step back has been reported
     and still lasts. `gained` are the seconds that the clock is ahead of elapsed time without being doubted, less a
     second for each that elapsed since.
     """
@@ -41,7 +41,7 @@ class ClockEvent:
 def start(highest: int, wall: int, mono: float, newest: int = 0) -> tuple[ClockState, list[ClockEvent]]:
     """The state at start; `highest` is the time kept as the highest, 0 on a first start, and `newest` that of this
     server's newest change. Where both the clock and the time kept are behind that one, somebody set them back, or the
-    change was written in a jump that nobody believed: it is told, and not believed."""
+    change was written in a jump that was never trusted: it is reported, and not trusted."""
     if not highest:
         return ClockState(wall, wall, mono), []
     state, events = _judge(ClockState(highest, highest, mono), wall, mono)
@@ -74,7 +74,7 @@ def _judge(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list[
 
 
 def _wait(state: ClockState, events: list[ClockEvent]) -> ClockState:
-    """A jump is believed once the clock has stood by it for an hour, forgotten when it comes back to within a day of
+    """A jump is trusted once the clock has kept it for an hour, forgotten when it comes back to within a day of
     what elapsed time lets expect. Wherever else it goes meanwhile is another jump, with an hour of its own."""
     assert state.pending is not None
     ahead = state.gained + state.wall - _believed(state, state.mono)
@@ -98,7 +98,7 @@ def may_have_jumped(state: ClockState, wall: int) -> bool:
 
 
 def seat_time(state: ClockState, wall: int, mono: float) -> int:
-    """Time at which seats free themselves: the clock's, but none that is not believed."""
+    """Time at which seats are freed: the clock's, but only if it is trusted."""
     return wall if state.pending is None else min(wall, _believed(state, mono))
 
 

@@ -99,7 +99,7 @@ def encode_token(key: bytes, device: bytes, token: CloneToken) -> str:
 
 
 def decode_token(key: bytes, device: bytes, text: str) -> CloneToken | None:
-    """The token behind `text`, None when this server (or its pair) never gave it to this device."""
+    """The token behind `text`, None if this server (or its pair) never gave it to this device."""
     try:
         raw = unb64url(text)
     except (TokenError, UnicodeError):
@@ -136,7 +136,7 @@ def _leave(state: CloneState) -> CloneState:
 def join(here: CloneState, there: CloneState) -> CloneState:
     """The state of a device's clone tokens after another server's next state of it arrived.
 
-    A state follows another if it gave one token more. Where both servers gave tokens without knowing of each other, all
+    A state follows another if it gave one more token. If both servers gave tokens without knowing of each other, all
     of those count as unknown from then on (docs/design/authorizing.md, Device clones); of the flag the one holds that
     knows more clearings. The outcome is the same in whatever order two servers' states arrive.
     """
@@ -148,13 +148,13 @@ def join(here: CloneState, there: CloneState) -> CloneState:
 
 
 def clear(state: CloneState) -> CloneState:
-    """The state once an administrator said that the device is no clone: no token given so far is known any more."""
+    """The state once an administrator said that the device is not a clone: all tokens given so far are forgotten."""
     given = state.given + 1
     return CloneState(given, base=given, cleared=state.cleared + 1)
 
 
 def _branch_of(state: CloneState, token: CloneToken) -> int | None:
-    """The branch whose newest token this is or follows, None when it is of none: one that came back before may have
+    """The branch whose newest token this is or follows, or None: one that came back before may have
     been sent by whoever has an old copy of the state."""
     tips, branch = state.tips, token.branch
     if branch < len(tips) and tips[branch] == token.parent:
@@ -260,7 +260,7 @@ def _oldest(state: CloneState) -> int:
 
 
 def plain_state(given: int, lag: int) -> CloneState:
-    """State of a device on its one branch whose tokens up to given − lag all came back."""
+    """State of a device with one branch whose tokens up to given − lag all came back."""
     window = (1 << min(given, WINDOW)) - 1
     return CloneState(given, (given - lag,), window & ~((1 << min(lag, WINDOW)) - 1))
 

@@ -31,7 +31,7 @@ class Names:
     of_name: Mapping[str, tuple[Naming, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By spelled name, oldest first; only where it goes over to another code."""
     had: Mapping[int, tuple[Naming, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By the code's number, oldest first: only where it got another name. The last one tells since when it has, without
+    """By the code's number, oldest first: only if it got another name. The last one tells since when it has, without
     a break, the name that it has."""
 
     def bore(self, code: int, name: str) -> bool:
@@ -57,7 +57,7 @@ class Names:
 
 
 def learn(rows: Iterable[Naming]) -> Names:
-    """Of all changes that gave or left a code its name, in the order of the feed."""
+    """Of all changes that gave a code its name or kept it, in the order of the feed."""
     of_name: dict[str, list[Naming]] = {}
     had: dict[int, list[Naming]] = {}
     for given in rows:

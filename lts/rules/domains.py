@@ -27,13 +27,13 @@ _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList(accept_unknown=False)  # so that an intranet's own names are none
+    return PublicSuffixList(accept_unknown=False)  # so that an intranet's own names are not public suffixes
 
 
 @lru_cache(maxsize=4096)
 def normalize(domain: str) -> str | None:
-    """The name in lower-case A-labels, without port and final dot. None for what is no host name with an optional port:
-    a URL, a pattern, an address in brackets, a text with blanks or anything else in it."""
+    """The name in lower-case A-labels, without port and final dot. None for what is not a host name with an optional
+    port: a URL, a pattern, an address in brackets, a text with blanks or anything else in it."""
     if len(domain) > _LONGEST:
         return None
     host = _PORT.sub("", _mapped(domain)).removesuffix(".")
@@ -88,7 +88,7 @@ def binding_fault(domain: str) -> str | None:
 
 
 def _fault(text: str) -> str:
-    """Of a text that is no domain, and what to write where that can be told."""
+    """What is wrong with a text that is not a domain, and what to write if that is known."""
     meant = _meant(text)
     if meant is not None:
         return f"which is not a domain; write it as {meant}"
@@ -97,7 +97,7 @@ def _fault(text: str) -> str:
 
 
 def _meant(text: str) -> str | None:
-    """The name in a URL or a pattern, or with blanks beside its dots: what was probably meant."""
+    """The name in a URL or a pattern, or with blanks around its dots: what was probably meant."""
     text = _BESIDE_DOT.sub(".", text.strip()).replace("*.", "")[:1000]
     try:
         host = urlsplit(text if "://" in text else f"//{text}").hostname

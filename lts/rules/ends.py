@@ -28,7 +28,7 @@ def end_text(end: int) -> str:
 
 
 def when_text(end: int, days: int) -> str:
-    """An end of which `days_left` said `days`: `today, 18:00 UTC`, `in 5 days, on 2026-12-31`; past ones by date."""
+    """An end that is `days` away by `days_left`: `today, 18:00 UTC`, `in 5 days, on 2026-12-31`; past ones by date."""
     if days < 0:
         return f"on {end_text(end)}"
     if days < 2:

@@ -13,7 +13,7 @@ MAX_TEXT = 500
 MAX_LIST = 1000
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
-_YEAR_1 = parse_iso("0001-01-01T00:00:00Z")  # with an offset a time can lie before
+_YEAR_1 = parse_iso("0001-01-01T00:00:00Z")  # with an offset a time can be before that
 
 
 class Fields:
@@ -35,7 +35,7 @@ class Fields:
         return self._value.get(name)
 
     def has(self, name: str) -> bool:
-        """Whether the field stands there, be it null."""
+        """Whether the field is there, even if null."""
         return name in self._value
 
     def refuse_unknown(self) -> None:

@@ -1,6 +1,6 @@
-"""What a file is, told by its content, so that a wrong one is named instead of called damaged.
+"""What a file is, by its content, so that a wrong one is named instead of called damaged.
 
-Recognizing is cheap and believes nothing: signatures and contents are checked by whoever reads the file.
+Recognizing is cheap and trusts nothing: signatures and contents are checked by whoever reads the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lts.rules import activation, armor, licensefile, vendorkey
 from lts.strictjson import strict_json
 
 HEAD = 1 << 20
-"""Bytes from a file's beginning that are enough to tell what it is."""
+"""Bytes from a file's beginning that are enough to recognize it."""
 _ZIP, _SQLITE = b"PK\x03\x04", b"SQLite format 3\x00"
 _FIRST_IN_BACKUP = b"lts.db"
 
@@ -45,7 +45,7 @@ EMPTY = FileKind("empty", "an empty file")
 
 
 def kind_of(data: bytes) -> FileKind | None:
-    """The kind of a file by its content, or by its first `HEAD` bytes; None when it is none of those known."""
+    """The kind of a file by its content, or by its first `HEAD` bytes; or None."""
     if not data.strip(b"\x00 \t\r\n"):
         return EMPTY
     if data.startswith(_ZIP):
@@ -98,7 +98,7 @@ def _kind_of_json(text: str) -> FileKind | None:
 
 
 _LOOSE = (SPEC, CHANGES, LICENSE, CONFIGURATION)
-"""Kinds of which people write or mail their own: a text that is nothing known goes to the reader, who says where."""
+"""Kinds that people write or mail themselves: an unknown text goes to the reader, which says where it is wrong."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 
 

@@ -14,7 +14,7 @@ def last_day(quota: int, used: int, units: Mapping[int, int], first: int, today:
     """The day (since 1970) on which the quota will be used up, None when it is, lasts for HORIZON_DAYS, or nothing can
     be said.
 
-    `units` are those of single days, `first` is the first day that ever had any. The rate is that of the whole days of
+    `units` are those of single days, `first` is the first day that ever had any. The rate is that of the full days of
     the last four weeks, or since `first` where that is later.
     """
     if used >= quota:

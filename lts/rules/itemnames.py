@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def namer(items: Sequence[ItemStatus]) -> Callable[..., Json]:
-    """What makes the parameters by which an item is told apart among these, with more of it: `named(item, days=3)`."""
+    """Makes the parameters that identify an item among these, with more of it: `named(item, days=3)`."""
     several = len({item.organization_id for item in items}) > 1
 
     def named(item: ItemStatus, **more: Any) -> Json:

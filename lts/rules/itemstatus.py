@@ -8,7 +8,7 @@ STATES = ("active", "grace", "pending", "expired", "revoked", "invalid", "archiv
 
 
 class ItemStatus(ReadModel, frozen=True, kw_only=True):
-    """A license item as it stands; times in UTC seconds. `grace` are units beyond the quota, `used` units, live seats,
+    """A license item and its state; times in UTC seconds. `grace` are units beyond the quota, `used` units, live seats,
     or instances active now; an overdraft is that of ways that count what is active at the same time. `used_up_on` is
     the day (UTC) on which a count item runs out at the present rate, as far as that can be said."""
 

@@ -64,7 +64,7 @@ def compare(known: tuple[str, ...], present: tuple[str, ...]) -> Verdict:
 
 
 def recognize(known: tuple[str, ...], present: tuple[str, ...]) -> bool:
-    """Whether they tell this very machine: the same, and not for lack of a label that is unique to one."""
+    """Whether they prove that it is this machine, rather than lack a label that is unique to one."""
     return compare(known, present).same and any(kind(label) in UNIQUE for label in known)
 
 

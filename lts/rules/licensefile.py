@@ -1,6 +1,6 @@
 """License files: their content, strictly read, and how a new revision compares (docs/design/license-files.md, Payload).
 
-A file is believed only after `verify`; whether its vendor's key is trusted is the caller's rule.
+A file is trusted only after `verify`; whether its vendor's key is trusted is the caller's rule.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _signed(text: str) -> tuple[Jws, PublicKey]:
             "damaged", "The license file is damaged or incomplete; use the original file."
         ) from error
     if jws.header.get("typ") != JWS_TYPE:
-        raise LicenseFileError("no-license", "What the file holds is signed, but no license; use the original file.")
+        raise LicenseFileError("no-license", "The file is signed, but is not a license; use the original file.")
     return jws, key
 
 
@@ -213,7 +213,7 @@ def _license(fields: Fields, jws: Jws, text: str, key: PublicKey) -> License:
 
 
 def normal_uuid(text: str) -> str | None:
-    """Upper-case UUID text of one in any case, with or without braces; None when it is none."""
+    """Upper-case UUID text of one in any case, with or without braces; or None."""
     match = _UUID.fullmatch(text.strip())
     return match.group(1).upper() if match else None
 
@@ -249,7 +249,7 @@ def read_items(fields: Fields) -> tuple[ItemTerms, ...]:
     for entry in entries:
         item_id = entry.text("itemId")
         if item_id in items:
-            raise entry.fault("itemId", "stands twice in the license")
+            raise entry.fault("itemId", "appears twice in the license")
         items[item_id] = _item(entry, item_id)
     return tuple(items.values())
 
@@ -260,7 +260,7 @@ def _item(fields: Fields, item_id: str) -> ItemTerms:
     starts_at = fields.time("startsAt") or 0
     expires_at = None if fields.get("expiresAt") in (None, "permanent", "never") else fields.time("expiresAt", end=True)
     if expires_at is not None and expires_at <= starts_at:
-        raise fields.fault("expiresAt", "lies before startsAt")
+        raise fields.fault("expiresAt", "is before startsAt")
     deployment_types = fields.texts("deploymentTypes", optional=True)
     for name in deployment_types:
         if name not in DEPLOYMENT_TYPES:
@@ -344,7 +344,7 @@ def compare(old: License | None, new: License) -> Difference:
     if new.revision == old.revision:
         raise LicenseFileError(
             "same-revision",
-            f"Revision {old.revision} of license {new.license_id} is imported with another content (digest"
+            f"Revision {old.revision} of license {new.license_id} is imported with different content (digest"
             f" {old.digest[:16]}… there, {new.digest[:16]}… here); ask the vendor for a higher revision.",
         )
     return _changes(old, new)

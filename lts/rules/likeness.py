@@ -1,7 +1,7 @@
 """Which devices look alike: a mark of where a device's first authorization came from and of what kind of program.
 
-A browser that forgets its identity comes back as a new device. Nothing can tell for sure that it is the old one; the
-mark tells an administrator which devices may be. It is a keyed hash too short to be turned back, and a network with one
+A browser that forgets its identity comes back as a new device. Nothing can show for sure that it is the old one; the
+mark shows an administrator which devices may be. It is a keyed hash too short to be turned back, and a network with one
 kind of browser has one mark. Decides nothing.
 """
 

@@ -20,10 +20,10 @@ DELEGATION_SECONDS = 7 * DAY_SECONDS
 DELEGATION_RENEWED_SECONDS = 3600
 CLOCK_SLACK_SECONDS = 3600
 CLOCK_GAP_SECONDS = 300
-"""By how much the clocks of the two may differ before that is told: it makes leases and reports of the one look early
-to the other."""
+"""By how much the clocks of the two may differ before that is reported: it makes leases and reports of the one look
+early to the other."""
 HAND_BACK_SECONDS = 3.0
-"""How old the other server's word that it does not serve may be when a main begins to; else it asks again."""
+"""How old the other server's status that it does not serve may be when a main begins to; else it asks again."""
 HAND_OVER, CANNOT_STORE = "hand-over", "cannot-store"
 """Why the main let the standby serve: it is stopped in good order, or its disk takes nothing."""
 STORED_SECONDS = 60.0
@@ -31,8 +31,8 @@ STORED_SECONDS = 60.0
 TAKEN_BACK_SECONDS = 600.0
 """How long after that it takes back nothing again."""
 CONTACT_SECONDS = 5.0
-"""How long after its last word a start of the other server keeps another start of it from being believed, unless that
-one is met at the configured URL. Each speaks about every two seconds, where there is no news."""
+"""How long after its last status a start of the other server keeps another start of it from being accepted, unless that
+one answers at the configured URL. Each sends one about every two seconds if nothing is new."""
 IN_STEP_SECONDS = 1.0
 """How long clients wait for the standby's acknowledgement (docs/design/pair.md, Following)."""
 
@@ -60,13 +60,13 @@ def delegation(main: str, standby: str, key: PublicKey, main_now: int, standby_n
 
 
 def renew_delegation(until: int, main_now: int) -> bool:
-    """Whether a delegation that ends at `until` is old enough to be made anew, or of a clock that was ahead."""
+    """Whether a delegation that ends at `until` is old enough to be renewed, or of a clock that was ahead."""
     longest = main_now + DELEGATION_SECONDS
     return not longest - DELEGATION_RENEWED_SECONDS <= until <= longest + DELEGATION_RENEWED_SECONDS
 
 
 class Place(NamedTuple):
-    """Where a server stands, and what it knows of the other one. Elapsed seconds since the other was followed, since
+    """A server's status, and what it knows of the other one. Elapsed seconds since the other was followed, since
     an authentic word of it came, and since anything came from where it should be."""
 
     role: str
@@ -96,7 +96,7 @@ def stall_limit(take_over_after: float) -> float:
 
 
 def fresh_word(age: float, limit: float) -> bool:
-    """Whether a main may serve on the other's word that it does not, asked for `age` seconds ago: by no means may the
+    """Whether a main may serve by the other's status that it does not, asked for `age` seconds ago: by no means may the
     other have taken over since, which it does after `limit` seconds without a word."""
     return age <= min(HAND_BACK_SECONDS, limit / 2)
 
@@ -105,7 +105,7 @@ _START_BITS = 32
 
 
 def first_word(random: int) -> int:
-    """The number before a server's first word; `random` (1 to 2^30) tells this start of it from every other."""
+    """The number before a server's first status; `random` (1 to 2^30) identifies this start of it."""
     return random << _START_BITS
 
 
@@ -115,7 +115,7 @@ def is_outdated(word: int, newest: int) -> bool:
 
 
 def start_of(word: int) -> int:
-    """What tells the start in which a server said that from every other; 0 where it numbers nothing."""
+    """Identifies the start in which a server sent that; 0 if it numbers nothing."""
     return word >> _START_BITS
 
 

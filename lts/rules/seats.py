@@ -97,11 +97,11 @@ def lease_end(item: ItemTerms, now: int, item_now: int) -> int:
 
 
 def overdraft_periods(item: ItemTerms, now: int, item_now: int) -> range:
-    """The periods whose spending counts at `now`: that of the clock, and where the clock was set back all from there to
-    the one of `item_now`, so that nobody gets an overdraft anew by it."""
+    """The periods whose spending counts at `now`: that of the clock, and if the clock was set back, all from there to
+    the one of `item_now`, so that nobody gets an overdraft again that way."""
     return range(overdraft_period(item, now), overdraft_period(item, item_now) + 1)
 
 
 def overdraft_period(item: ItemTerms, unix_seconds: int) -> int:
-    """Number of the 365-day period (docs/design/charging.md, Overdraft), from startsAt on, in which a moment lies."""
+    """Number of the 365-day period (docs/design/charging.md, Overdraft), from startsAt on, of a moment."""
     return (unix_seconds - item.starts_at) // OVERDRAFT_PERIOD_SECONDS

@@ -1,4 +1,4 @@
-"""URLs of the servers as they stand in license keys: the main's, then the standby's (docs/design/administering.md,
+"""URLs of the servers as in license keys: the main's, then the standby's (docs/design/administering.md,
 License keys and server URLs)."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAX_URLS, MAX_LENGTH = 2, 500
 def clean_url(text: object) -> str:
     """The URL as it is kept: scheme and host in lower case, one slash at the end. Raises AdminError."""
     if not isinstance(text, str):
-        raise _bad("A server URL is a text.")
+        raise _bad("A server URL must be a text.")
     url = text.strip()
     if len(url) > MAX_LENGTH or any(ord(char) <= 32 or ord(char) == 127 for char in url) or "\\" in url:
         raise _bad("A server URL has no blanks or control characters, and at most 500 characters.")

@@ -28,7 +28,7 @@ def _begins_formula(part: str) -> bool:
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """CSV (RFC 4180) with a byte order mark, by which a spreadsheet knows that it is UTF-8."""
+    """CSV (RFC 4180) with a byte order mark, so that spreadsheets read it as UTF-8."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([safe_cell(title) for title in head])

@@ -1,4 +1,4 @@
-"""Which license items go on with others when they end, so that nobody needs to be told of the end.
+"""Which license items are continued by others when they end, so that nobody needs an alert about the end.
 
 Linear in the items of a server: what each offers is looked up by its rarest part, and times in order.
 """

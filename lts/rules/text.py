@@ -12,7 +12,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks that show nothing
 _LONGEST_PARTS = 4
-"""Most characters that one character of NFC stands for: Unicode Standard Annex 15, maximum expansion of NFD in
+"""Most characters that one character of NFC replaces: Unicode Standard Annex 15, maximum expansion of NFD in
 UTF-32."""
 _MOST_MARKS = 30
 """Combining marks in a row that a text of any language has at most: Unicode Standard Annex 15, stream-safe text."""
@@ -34,7 +34,7 @@ def normal(text: str) -> str:
 
 
 def too_many_marks(text: str) -> bool:
-    """Whether more combining marks stand in a row than those of any language."""
+    """Whether there are more combining marks in a row than in any language."""
     if len(text) <= _MOST_MARKS or text.isascii():
         return False
     for double in _DOUBLE_MARKS:
@@ -61,12 +61,12 @@ def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
     if len(name) > limit:
         raise AdminError("long-name", f"{what} is longer than {limit} characters.")
     if shows_nothing(name) or any(_is_invisible(char) for char in name if char not in _JOINERS):
-        raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it anew.")
+        raise AdminError("invisible-character", f"{what} holds a control or invisible character; type it again.")
     return name
 
 
 def shows_nothing(name: str) -> bool:
-    """Whether all of a name is blank or invisible, so that nobody can tell it from another such name."""
+    """Whether all of a name is blank or invisible, so that it looks like any other such name."""
     return all(char.isspace() or _is_invisible(char) for char in name)
 
 

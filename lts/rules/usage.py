@@ -17,7 +17,7 @@ OLDEST_DAYS = 30
 PRESENCE = 0
 """Type key of a sign of life: its count in a slot is the instances that ran (1 for a device)."""
 TOGETHER = -1
-"""Branch of the counts whose sender is not proven to be one of two machines with one identity: nearly all."""
+"""Branch of the counts from senders not proven to be one of two machines with one identity: nearly all."""
 FIRST_APART = 65
 """Branches that count apart are numbered from here on. See docs/design/authorizing.md, Device clones."""
 OF_0_1 = range(FIRST_APART)
@@ -72,7 +72,7 @@ def units_of_slot(counts: Iterable[tuple[int, int]]) -> int:
 
 
 def digest_of(name: str) -> bytes:
-    """What stands for a type name without a number in a device's day."""
+    """What represents a type name without a number in a device's day."""
     return hashlib.sha256(name.encode("utf-8")).digest()[:_DIGEST_BYTES]
 
 
@@ -89,7 +89,7 @@ def _rejected(entry: Entry | BadEntry, newest: int) -> Result:
     if isinstance(entry, BadEntry):
         return Result(entry.slot_text, "rejected", RefusalCode.MALFORMED, f"{entry.field}: {entry.detail}")
     if entry.slot > newest:
-        detail = "The slot lies over 10 minutes ahead; keep it and send it again."
+        detail = "The slot is over 10 minutes ahead; keep it and send it again."
         return Result(entry.slot_text, "rejected", RefusalCode.SLOT_AHEAD, detail)
     return Result(entry.slot_text, "rejected", RefusalCode.SLOT_TOO_OLD, "The slot is over 30 days old.")
 
@@ -97,7 +97,7 @@ def _rejected(entry: Entry | BadEntry, newest: int) -> Result:
 def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:
     """The rejection of each entry of `closed_day` (days since 1970) or before, None where it counts."""
     first = (closed_day + 1) * SLOTS_PER_DAY
-    detail = "The day of the slot is closed: of days so long ago only sums are kept."
+    detail = "The day of the slot is closed: only sums are kept of days so long ago."
     return [
         Result(e.slot_text, "rejected", RefusalCode.SLOT_TOO_OLD, detail) if e.slot < first else None for e in entries
     ]
@@ -116,7 +116,7 @@ def items_of_types(lease: Lease) -> dict[str, int]:
 def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, int]]:
     """Counts by series and slot: presence for every item of the lease, and each type to its item.
 
-    A slot that stands twice keeps its highest count; zeros count nothing.
+    A slot that appears twice keeps its highest count; zeros count nothing.
     """
     series: dict[SeriesKey, dict[int, int]] = {}
     alive = [entry.slot for entry in entries]
@@ -140,7 +140,7 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
 
 def judge_in_order(entries: Iterable[Entry], series: Series, rises: Series) -> list[bool]:
     """Whether each entry raised a count, of a sign of life the presence, over what was stored and the entries before
-    it: of entries of which some name the same slot, their `series` as of `gather`, and by how much those rose."""
+    it: of entries if some name the same slot, their `series` as of `gather`, and by how much those rose."""
     names: dict[str, dict[int, int]] = {}
     instances: list[tuple[dict[int, int], Mapping[int, int]]] = []
     for (position, name), rise_of in rises.items():

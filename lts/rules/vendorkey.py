@@ -44,26 +44,26 @@ def build(name: str, key: SigningKey, now: int, old: SigningKey | None = None) -
 
 
 def describe(name: str, key: PublicKey) -> str:
-    """Text of a `.pub` file for a key known only by its public half (met in a license file): not signed."""
+    """Text of a `.pub` file for a key known only by its public half (from a license file): not signed."""
     return canonical_json({"name": name, "jwk": key.jwk}).decode("utf-8") + "\n"
 
 
 def read(data: bytes) -> VendorKey:
     """A `.pub` file, its own signature checked. Raises TokenError."""
     if len(data) > MAX_BYTES:
-        raise TokenError("The key file is larger than 64 KiB; the file of a key never is.")
+        raise TokenError("The key file is larger than 64 KiB; a key file never is.")
     text = armor.decode(data).strip()
     if text.startswith("{"):
         return _read_described(text)
     jws = read_jws("".join(text.split()), None)
     key = PublicKey.from_jwk(jws.header.get("jwk"))
     if jws.header.get("typ") != KEY_TYPE:
-        raise TokenError("What the file holds is signed, but no vendor key.")
+        raise TokenError("What the file holds is signed, but is not a vendor key.")
     jws.verify(key)
     claims = jws.claims()
     succession = claims.get("replaces")
     if succession is not None and not isinstance(succession, str):
-        raise TokenError("The succession in the key file cannot be read; ask the vendor for the file anew.")
+        raise TokenError("The succession in the key file cannot be read; ask the vendor for a new one.")
     replaces = str(read_jws(succession, None).header.get("kid")) if succession else None
     return VendorKey(str(claims.get("name", "")), key, replaces, succession, text)
 
@@ -72,7 +72,7 @@ def _read_described(text: str) -> VendorKey:
     try:
         fields = strict_json(text)
     except ValueError as error:
-        raise TokenError("The key file cannot be read; ask the vendor for it anew.") from error
+        raise TokenError("The key file cannot be read; ask the vendor for a new one.") from error
     return VendorKey(str(fields.get("name", "")), PublicKey.from_jwk(fields.get("jwk")), None, None, text)
 
 
@@ -95,7 +95,7 @@ def verify_succession(vendor_key: VendorKey, old: PublicKey) -> None:
     """Raises TokenError unless `old` signed that `vendor_key` takes its place."""
     if vendor_key.succession is None:
         raise TokenError("The key file names no predecessor.")
-    # A server's certificate names a key under the vendor's signature too: the type tells them apart.
+    # A server's certificate names a key under the vendor's signature too: the type distinguishes them.
     jws = read_jws(vendor_key.succession, SUCCESSION_TYPE)
     jws.verify(old)
     if jws.claims().get("cnf") != {"jwk": vendor_key.key.jwk}:

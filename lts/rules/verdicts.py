@@ -29,15 +29,15 @@ _SENTENCES = {
     RefusalCode.NO_VALIDATION: "The item is for web sites; send validation.domain.",
     RefusalCode.OTHER_CHARGE_WAY: "The item is not charged in the way asked for.",
     RefusalCode.USED_UP: "The quota of the license item and its grace are used up.",
-    RefusalCode.MODULE_MISSING: "The license items do not cover all modules wanted.",
+    RefusalCode.MODULE_MISSING: "The license items do not cover all requested modules.",
 }
 
 
 def explain(code: int, entry: LicenseItem | None, cap: CapUse | None = None) -> str:
-    """One sentence for people on a verdict; names the item where one is given and refused. `cap` is the one that alone
+    """One sentence for people on a verdict; names the item if one is given and refused. `cap` is the one that alone
     speaks against it."""
     sentence = _SENTENCES[code] if cap is None else _of_cap(cap)
-    # these speak of the code as a whole
+    # these are about the code as a whole
     if entry is None or code in (0, RefusalCode.OTHER_PRODUCT, RefusalCode.MODULE_MISSING):
         return sentence
     return f"{sentence[:-1]} (item {entry.terms.item_id})."

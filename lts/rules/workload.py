@@ -15,7 +15,7 @@ from lts.rules.usage import BadEntry, Entry
 PIECE = 9000
 """Work of a piece: 10 to 50 ms."""
 DAY = 2500
-"""What a day adds to a piece, since its row is read and written whole, and each beyond the second to what a report is
+"""What a day adds to a piece, since its whole row is read and written, and each beyond the second to what a report is
 charged."""
 MAX_TYPES = 200
 """Types of an entry."""
@@ -28,13 +28,13 @@ UNIT_PACKED_BYTES = 24 << 10
 REFUSED = 5
 """What an entry that is refused adds to what a report is charged: it is read again, to name its fault."""
 NAME = 10
-"""What a type name adds to what a report is charged, however often it stands in it: it may be new."""
+"""What a type name adds to what a report is charged, however often it occurs: it may be new."""
 _FIRST: Callable[[Any], Any] = itemgetter(0)
 """The slot of an entry, and text of one that cannot be read: cheaper than asking what each is."""
 
 
 def units_of(entries: int, counts: int, names: int, items: int, days: int, refused: int = 0) -> int:
-    """How many requests more a report is as much work as: of so many entries, of which so many are refused, counts in
+    """How many requests more a report is as much work as: of so many entries, with so many refused, counts in
     them, type names and days, under a lease of so many items. Two days are in any report around midnight."""
     work = entries * items + counts + NAME * names + REFUSED * refused
     return (work + DAY * (days - 2) if days > 2 else work) // UNIT
@@ -42,8 +42,9 @@ def units_of(entries: int, counts: int, names: int, items: int, days: int, refus
 
 def least_units(body: bytes, packed: int = 0) -> int:
     """How many requests more a body surely is as much work as, before it is read: by its bytes, by those it was packed
-    in, and by its commas, of which a report that is taken has one for each count and one for each entry. One that is
-    refused is no cheaper."""
+    in, and by its commas: an accepted report has one for each count and one for each entry. A refused one is no
+    cheaper.
+    """
     return max(len(body) // UNIT_BYTES, packed // UNIT_PACKED_BYTES, body.count(b",") // UNIT)
 
 
@@ -53,7 +54,7 @@ def days_of(entries: Sequence[Entry | BadEntry]) -> int:
 
 
 def is_one_piece(entries: int, items: int, days: int) -> bool:
-    """Whether a report of so many entries and days under a lease of so many items is surely no more than one piece."""
+    """Whether a report of so many entries and days under a lease of so many items is surely at most one piece."""
     return entries * (items + MAX_TYPES) + DAY * days <= PIECE
 
 

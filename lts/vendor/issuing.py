@@ -4,7 +4,7 @@ See docs/design/license-files.md, Issue and activate.
 
 Files and keys on disk are lts.vendor.keys' affair. A file is changed only by the vendor who signed it: by the same
 key, or by the one that `pub`, the vendor's own public key file, proves to be its successor. Otherwise a customer could
-write a license, sign it himself, and have it signed anew by asking for its activation.
+write a license, sign it himself, and have it signed again by asking for its activation.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _sign(payload: Json, key: SigningKey, name: str) -> License:
         raise LicenseFileError("bad-field", "A text holds half a character (a lone surrogate).") from error
     if len(licensefile.render(made).encode("utf-8")) > armor.MAX_BYTES:
         raise LicenseFileError(
-            "too-large", "The license file would be larger than 1 MiB; share the items out over several licenses."
+            "too-large", "The license file would be larger than 1 MiB; split the items into several licenses."
         )
     return made
 
@@ -62,7 +62,7 @@ def _check_own(license_file: License, key: SigningKey, pub: VendorKey | None) ->
 
 
 def payload_of(license_file: License) -> Json:
-    """The payload as JSON, to be changed and signed anew."""
+    """The payload as JSON, to be changed and signed again."""
     payload: Json = strict_json(license_file.payload)
     return payload
 
@@ -186,7 +186,7 @@ def amend(license_file: License, changes: Json, key: SigningKey, name: str, pub:
         item_id = str(change.get("itemId"))
         if item_id in license_file.revokes:
             raise LicenseFileError(
-                "revoked-item", f"Item {item_id!r} is revoked and stays so; sell it anew under another itemId."
+                "revoked-item", f"Item {item_id!r} is revoked and stays so; sell it again under another itemId."
             )
         by_id[item_id] = {**by_id.get(item_id, {}), **change}
     for item_id in removed:

@@ -1,4 +1,4 @@
-"""The vendor's key pair as files: `vendor.key` (private) and `vendor.pub` beside it. Makes no licenses."""
+"""The vendor's key pair as files: `vendor.key` (private) and `vendor.pub` next to it. Makes no licenses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY_FILE, PUB_FILE = "vendor.key", "vendor.pub"
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A vendor's private key with what its `.pub` says: name ("" and None when there is no such file)."""
+    """A vendor's private key with what its `.pub` says: name ("" and None if there is no such file)."""
 
     key: SigningKey
     name: str
@@ -54,7 +54,7 @@ def init(folder: Path, name: str, now: int, passphrase: bytes | None = None, old
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """Write a file that was not there, whole or not at all. Raises OSError."""
+    """Write a new file, completely or not at all. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -65,7 +65,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
 
 
 def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
-    """The private key, and the vendor's name and succession from the `.pub` beside it.
+    """The private key, and the vendor's name and succession from the `.pub` next to it.
 
     Raises AdminError, TokenError.
     """
@@ -76,7 +76,7 @@ def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
     except OSError as error:
         raise AdminError("cannot-read", plainfile.not_read(error.filename, error)) from error
     if pub is not None and pub.key != key.public:
-        raise AdminError("other-key", f"{pub_path} belongs to another key than {path}; put its own beside it.")
+        raise AdminError("other-key", f"{pub_path} belongs to another key than {path}; put its own next to it.")
     return KeyPair(key, pub.name if pub else "", pub)
 
 

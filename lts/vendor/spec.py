@@ -30,7 +30,7 @@ def _by_way(percents: Mapping[str, int]) -> str:
 
 
 LICENSE_FIELDS: dict[str, str] = {
-    "licenseId": "your number of the sale; with your key it names the license",
+    "licenseId": "your number for the sale; with your key it identifies the license",
     "organizationId": "the customer",
     "alias": "a name for people; default LTS_{licenseId}_Date{activation date}",
     "items": "list of license items, 1 to 10,000",
@@ -49,7 +49,7 @@ ITEM_FIELDS: dict[str, str] = {
     "domains": "of domain items: each covers its subdomains",
     "startsAt": "such as 2026-12-01, the beginning of that day, or 2026-12-01T00:00:00Z (UTC)",
     "expiresAt": "such as 2027-11-30, the end of that day, or a time; null for never",
-    "graceDays": f"days after the end in which it goes on, marked; default {DEFAULT_GRACE_DAYS}",
+    "graceDays": f"days after the end in which it still works, marked; default {DEFAULT_GRACE_DAYS}",
     "graceQuota": f"percent beyond the quota; default {_by_way(DEFAULT_GRACE_QUOTA)}",
     "overdraft": "of concurrent items: what excess devices may spend in 365 days;"
                  f" default {OVERDRAFT_FACTOR} x quota",

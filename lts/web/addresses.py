@@ -22,7 +22,7 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Addresses:
-    """Knows the trusted proxies (networks as text); the first peer that forwards and is none of them is told once."""
+    """Knows the trusted proxies (networks as text); the first other peer that forwards is reported once."""
 
     def __init__(self, trusted: Iterable[str], tell: Callable[[str], None] = lambda peer: None) -> None:
         self._trusted = tuple(ipaddress.ip_network(network) for network in trusted)
@@ -30,7 +30,7 @@ class Addresses:
         self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
 
     def client(self, environ: dict[str, Any]) -> str:
-        """The client's address: the last hop that is no trusted proxy, if the peer is one; else the peer.
+        """The client's address: the last hop that is not a trusted proxy, if the peer is one; else the peer.
 
         An IPv6 client is its /64 network, since it may choose freely within that.
         """
@@ -57,7 +57,7 @@ class Addresses:
 
 
 def read_address(text: str) -> IpAddress | None:
-    """The address in a text, an IPv4 one also where it is written in IPv6; None when it is none."""
+    """The address in a text, an IPv4 one also if written in IPv6; or None."""
     try:
         address = ipaddress.ip_address(text.split("%", 1)[0])
     except ValueError:

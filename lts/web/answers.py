@@ -1,4 +1,4 @@
-"""What clients are told: the answers' types, from which openapi.json is made too (docs/design/surface.md, Client
+"""The answers to clients: their types, from which openapi.json is made too (docs/design/surface.md, Client
 API)."""
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from lts.web.wsgi import Environ, StartResponse
 log = logging.getLogger("lts.web")
 _SLASHES = re.compile("/{2,}")
 _NAMED = re.compile("(?<!/)/+api/+v1/+admin/+(?:handshakes|handshake-use|license-key|users)/")
-"""Stands before a name in a path, which may hold slashes and begin with them."""
+"""Precedes a name in a path, which may hold slashes and begin with them."""
 _SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -92,7 +92,7 @@ class App:
         return self._clients.most_bytes.get(path) or (SECRET_BYTES if path in SECRET_CALLS else PORTAL_BYTES)
 
     def _plain(self, path: str) -> str:
-        """A path as it stands in the routes, as `__call__` makes it."""
+        """A path as in the routes, as `__call__` makes it."""
         return (_SLASHES.sub("/", path) if "//" in path else path).removeprefix(self._prefix)
 
     def begin(self, environ: Environ) -> PendingCall[ClientAnswer]:
@@ -211,7 +211,7 @@ _OF_THE_DISK = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.ERO
 
 
 def _is_change() -> bool:
-    """Whether an administrator's call may write a file beside the database, such as a key's."""
+    """Whether an administrator's call may write a file next to the database, such as a key's."""
     return request.method not in SAFE and request.path.startswith(PORTAL)
 
 

@@ -37,7 +37,7 @@ class Sent(NamedTuple):
         """Its first 64 KiB (`most`) unpacked, which cost next to nothing whatever follows, and whether that is all of
         it.
 
-        Raises Malformed where they are no gzip.
+        Raises Malformed if they are not gzip.
         """
         start = self.data[:most]
         if not self.packed:
@@ -65,7 +65,7 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
 def receive(environ: dict[str, Any], limit: int) -> Sent:
     """The body as it was sent. Raises TooLarge, HttpError 415 for another Content-Encoding."""
     packed, length = check_announced(environ, limit)
-    # A server that does not end the input by itself is asked for no more than was announced.
+    # If the server does not end the input, no more is read than was announced.
     wanted = limit + 1 if environ.get("wsgi.input_terminated") else length
     body: bytes = environ["wsgi.input"].read(wanted)
     if len(body) > limit:

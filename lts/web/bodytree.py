@@ -1,4 +1,4 @@
-"""The careful reader of a body: slow, but it says where a fault stands and goes on where that is allowed.
+"""The careful reader of a body: slow, but it says where a fault is, and continues if that is allowed.
 
 The readers of messages use it when msgspec has refused a body or a quick count did not add up.
 """
@@ -28,20 +28,20 @@ _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]*\Z")
 
 
 class BodyFault(NamedTuple):
-    """Stands in the place of a value that is grammatical JSON but not acceptable."""
+    """Replaces a value that is grammatical JSON but not acceptable."""
 
     detail: str
 
 
 class Found(NamedTuple):
-    """A fault and where it stands: keys and list positions from the top."""
+    """A fault and its place: keys and list positions from the top."""
 
     path: tuple[str | int, ...]
     detail: str
 
 
 class Tree(NamedTuple):
-    """A body as Python values, and the faults in it (each leaves a Fault, or a text that is no Unicode)."""
+    """A body as Python values, and the faults in it (each leaves a Fault, or a text that is not Unicode)."""
 
     value: dict[str, Any]
     faults: tuple[Found, ...]
@@ -50,8 +50,8 @@ class Tree(NamedTuple):
 def read_tree(body: bytes, entries: str | None = None, most: int = MAX_VALUES) -> Tree:
     """The JSON object in `body` (RFC 8259, UTF-8, at most 32 levels deep, and of about `most` values).
 
-    Raises Malformed when it is not one; keys that stand twice, infinite or very long numbers and lone surrogates
-    become faults instead. Told is the first fault, and of the member named `entries`, a list, the first of each entry.
+    Raises Malformed when it is not one; duplicate keys, infinite or very long numbers and lone surrogates become faults
+    instead. Reported are the first fault and, of the member named `entries`, a list, the first of each entry.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > most:
         raise Malformed(f"The body holds over {most} values; send fewer.", field=BODY)

@@ -3,7 +3,7 @@
 See docs/design/surface.md, Client API. The portal, asked why, reads an authorization by it as well.
 
 The message types here are also what openapi.json is made from. msgspec reads them fast; a body that it
-refuses, or whose count of colons does not add up (a key stands twice, or is new to this version), is read
+refuses, or whose count of colons does not add up (a key is duplicate, or new to this version), is read
 again by lts.web.bodytree, which finds the place. Reports are read in lts.web.client.reports.
 """
 
@@ -31,7 +31,7 @@ MAX_MODULES = 1000
 MAX_VALUES = 4000
 """In an authorization or release that has to be read the careful way."""
 _BLANK = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff\u3000"
-"""Trimmed at both ends of names; what stands inside a name stays, and makes it another name."""
+"""Trimmed at both ends of names; blanks inside a name stay, and make it another name."""
 _UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 _NO_DEVICE = (bytes(16), b"\xff" * 16)
 CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
@@ -140,7 +140,7 @@ def read_release(body: bytes) -> str:
 
 
 def lease_of(body: bytes) -> str | None:
-    """The lease in a report or release, at little cost and without judging the rest; None where that cannot be told."""
+    """The lease in a report or release, at little cost and without judging the rest; None if that is unclear."""
     try:
         return _decode_release(body).lease
     except UNREADABLE:
@@ -170,13 +170,13 @@ def _read(body: bytes, decode: Callable[[bytes], M], kind: type[M], colons: Call
 def adds_up(body: bytes, colons: int) -> bool:
     """Whether the body holds no other colon than those of the keys and texts that were read from it.
 
-    Then no key stands twice and none was passed over. An escaped colon (`\\u003a`) would hide another.
+    Then no key is duplicate and none was skipped. An escaped colon (`\\u003a`) would hide another.
     """
     return body.count(b":") == colons and b"\\u003" not in body
 
 
 def careful(tree: Tree, kind: type[M]) -> M:
-    """A message from a tree. Raises Malformed for its first fault, wherever it stands."""
+    """A message from a tree. Raises Malformed for its first fault, wherever it is."""
     for found in tree.faults:
         field = path_text(found.path)
         raise Malformed(f"{field} {found.detail}.", field=field)
@@ -240,7 +240,7 @@ def _colons_of_authorize(message: AuthorizeMessage) -> int:
 
 
 def _name(text: str | None | UnsetType, field: str) -> str | None:
-    """NFC, outer blanks trimmed. Raises Malformed when nothing is left or a control character stands in it."""
+    """NFC, outer blanks trimmed. Raises Malformed if nothing is left or it has a control character."""
     if not text:
         return None
     trimmed = text.strip(_BLANK)
@@ -295,7 +295,7 @@ def device_of(text: str) -> bytes:
 
 
 def oddities(text: Any) -> str:
-    """The invisible or look-alike characters in a name, for the log: `U+200B at 7`; "" when there are none."""
+    """The invisible or look-alike characters in a name, for the log: `U+200B at 7`; "" if there are none."""
     odd = [
         f"U+{ord(char):04X} at {position}"
         for position, char in enumerate(str(text))

@@ -58,7 +58,7 @@ class PeerApi:
         return [answer]
 
     def turns_away(self, environ: Environ) -> LtsError | None:
-        """Why a hello is refused by its header alone; None where it is not. It is counted once it is whole."""
+        """Why a hello is refused by its header alone; else None. It is counted once it is complete."""
         wait = 0 if self._addresses.is_nobody(environ) else self._hellos.wait_of(self._addresses.client(environ))
         return (
             Refusal(RefusalCode.TOO_MANY_REQUESTS, "Too many hellos from this address.", retry_after=int(wait) + 1)

@@ -17,7 +17,7 @@ CORS: Headers = [
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "Retry-After, X-Request-Id"),
 ]
-"""Stand on every answer to clients, refusals too, so that a web page can read why it was refused."""
+"""Headers of every answer to clients, refusals too, so that a web page can read why it was refused."""
 
 
 _START = token_hex(5)
@@ -30,7 +30,7 @@ def new_id() -> str:
 
 
 def problem(error: BaseException, request_id: str) -> tuple[int, bytes, Headers]:
-    """(status, body, extra headers) for an error; one not raised on purpose is logged and told as 500."""
+    """(status, body, extra headers) for an error; one not raised on purpose is logged and answered as 500."""
     if not isinstance(error, LtsError):
         log.error("%s failed", request_id, exc_info=error)
         return 500, _body(500, "Internal error", "internal", _FAULT, request_id, None), []

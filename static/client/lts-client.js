@@ -361,7 +361,7 @@ export class LtsClient {
     };
     if (!this.options.product) throw new LtsError("Name the product.");
     if (!this.options.vendorKey && !this.options.allowPinned)
-      throw new NotTrusted("Give the vendor's public key, or allowPinned: true to trust the first server met.");
+      throw new NotTrusted("Give the vendor's public key, or allowPinned: true to trust the first server contacted.");
     if (this.options.vendorKey && !isKey(this.options.vendorKey))
       throw new NotTrusted(
         `vendorKey is ${JSON.stringify(this.options.vendorKey)}, which is no vendor's public key: 43 letters, digits, - and _. Copy it whole from the vendor, or from what the demo or the sandbox prints.`,

@@ -75,7 +75,7 @@ def test_a_lease_that_is_kept_since_no_server_answers_is_called_that(device: lis
     told = capsys.readouterr().out
     assert "is authorized" not in told
     assert told.startswith(f"No server answered: {GONE}api/v1/authorize cannot be reached (")
-    assert f"The lease kept in {device[5]} goes on" in told
+    assert f"The lease in {device[5]} is still valid" in told
     assert main(["authorize", *by(GONE, device), "--json"]) == 0
     assert "cannot be reached (" in json.loads(capsys.readouterr().out)["unanswered"]
     assert main(["authorize", *device, "--json"]) == 0

@@ -146,7 +146,7 @@ def test_a_wrong_client_is_told_what_is_wrong(name: str, tmp_path: Path) -> None
         capture_output=True, text=True, env=environment(), timeout=2 * PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "failed, as told above." in done.stderr
+    assert "failed, see above." in done.stderr
     assert "FAILED" in done.stdout
     assert said in done.stdout
 

@@ -187,7 +187,7 @@ def test_without_systemd_the_command_says_how_to_start_instead() -> None:
     for call in ("install", "remove", "status"):
         done = lts("service", call)
         assert done.code == 1
-        assert done.err == "lts: This system does not run systemd; start LTS by `lts serve`.\n"
+        assert done.err == "lts: This system does not run systemd; start LTS with `lts serve`.\n"
     assert os.environ.get("NOTIFY_SOCKET") is None
 
 

@@ -56,7 +56,7 @@ def test_a_key_that_is_described_is_signed_by_nobody() -> None:
     ("data", "sentence"),
     [
         (signed(OTHER, {"name": "V"}, names=OLD), "signature"),
-        (signed(OLD, {"name": "V"}, typ="lts-license+jws"), "is signed, but no vendor key"),
+        (signed(OLD, {"name": "V"}, typ="lts-license+jws"), "is signed, but is not a vendor key"),
         (signed(OLD, {"name": "V", "replaces": 7}), "The succession in the key file cannot be read"),
         (b"{", "The key file cannot be read"),
         (b'{"name": "V"}', ""),

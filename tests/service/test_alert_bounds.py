@@ -76,8 +76,8 @@ def test_a_webhook_is_told_where_its_url_says(
         ((199, b""), True, "x.test:443 answered 199"),
         ((500, b" no \r\n room"), True, "x.test:443 answered 500 no room"),
         ((500, b"x" * 250), True, "x.test:443 answered 500 " + "x" * 200),
-        (OSError("not   there"), False, "x.test:443 cannot be told: not there"),
-        (OSError("x" * 250), False, "x.test:443 cannot be told: " + "x" * 200),
+        (OSError("not   there"), False, "x.test:443 cannot be reached: not there"),
+        (OSError("x" * 250), False, "x.test:443 cannot be reached: " + "x" * 200),
     ],
 )
 def test_why_a_webhook_was_not_told_is_kept_in_a_line(asked: list[Any], answer: Any, reached: bool, words: str) -> None:

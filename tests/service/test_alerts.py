@@ -257,7 +257,7 @@ def test_what_happens_to_the_server_is_told_once_and_the_past_is_no_news(server:
         look(server)
         assert len(office.mails) == 1
         text = body_of(office.mails[0], "plain")
-        assert "lost sight of each other" in text
+        assert "have lost contact" in text
         assert "set back by 7,300 seconds" in text
 
 

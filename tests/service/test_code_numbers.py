@@ -315,9 +315,7 @@ def test_what_was_refused_before_a_second_renaming_is_told_after_it(server: Lab)
     renamed = rename(server, mid, "new")
     assert [line[:4] for line in figures(server)] == [(renamed, f"{code}, {mid}", 0, 1)]
     [notice] = former(server)
-    assert "0 devices used it and it gave 0 authorizations; 1 request by a name that it had given up was refused" in (
-        notice.detail
-    )
+    assert "0 devices used it and it gave 0 authorizations; 1 request with a former name was refused" in (notice.detail)
 
 
 @pytest.mark.parametrize("pause", [60, 2 * DAY_SECONDS])

@@ -85,7 +85,7 @@ def test_before_the_first_start_it_is_said_of_the_labels_that_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labels, "fingerprints", lambda: ("mac:a",))
-    assert "1 machine label is known (mac), and 3 are wanted" in said(config_for(tmp_path), doctor.NOTE)
+    assert "1 machine label is known (mac), and 3 are needed" in said(config_for(tmp_path), doctor.NOTE)
 
 
 def test_notes_are_no_failure(
@@ -115,7 +115,7 @@ def test_a_folder_in_place_of_a_file_is_told_once_with_what_to_do(name: str, tmp
 @pytest.mark.parametrize(
     ("after", "level", "words"),
     [
-        (60, doctor.OK, "which the highest time seen does not speak against"),
+        (60, doctor.OK, "which agrees with the highest time seen"),
         (-3 * 3600, doctor.FAULT, "before the highest time seen"),
         (2 * DAY_SECONDS, doctor.NOTE, "over a day after the highest time seen"),
     ],

@@ -132,8 +132,8 @@ def written(name: str, content: bytes) -> Callable[[Path, Path], None]:
 
 
 LOG = "lts.db-wal"
-DAMAGED = "changes that were stored lie behind that: they cannot be read"
-OLDER, STRAY, OTHER = "is older than lts.mark", "does not belong to the lts.db", "is not the database of which lts.mark"
+DAMAGED = "changes that were stored after that cannot be read"
+OLDER, STRAY, OTHER = "is older than lts.mark", "does not belong to the lts.db", "is not the database that lts.mark"
 APART, NO_MARK = "do not belong together", "lts.mark is missing"
 COPIES: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "without its log": (without(LOG), OLDER),

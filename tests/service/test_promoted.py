@@ -216,10 +216,10 @@ def test_with_servers_as_before_a_stranger_at_the_old_address_gets_nothing_until
     old = fingerprint(duet.main.server.ctx.identity.key.kid)
     promote(duet)
     said = shown(duet.standby, capsys)
-    assert "never met yet" not in said
-    assert "the former main stood there, which this server replaced" in said
+    assert "no contact yet" not in said
+    assert "the former main was there, which this server replaced" in said
     assert "In step         no, without a standby" in said
-    assert "by the former main's last word" in said
+    assert "by the former main's last delegation" in said
     new_machine(duet.main)
     restart(duet.main, URLS["standby"], "self", monkeypatch=monkeypatch)
     duet.run(20)

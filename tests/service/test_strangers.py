@@ -81,7 +81,7 @@ def test_who_goes_on_after_a_release_is_counted_and_shown_by_name(server: Lab) -
         assert server.report(lease, {"QR": count}).lease is None
     [(sentence, params)] = told()
     assert params == {"device": device, "item": "one"}
-    assert sentence.startswith(f"Device {device} went on using license item one after its seat was given back,")
+    assert sentence.startswith(f"Device {device} kept using license item one after its seat was given back,")
     assert server.rows("SELECT subject FROM audit WHERE action = 'used-after-release'") == [(device,)], "once a day"
     assert server.used() == 2 + 1 + 4
     server.time.forward(8 * DAY_SECONDS)

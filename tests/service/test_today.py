@@ -91,7 +91,7 @@ def test_each_released_item_that_is_used_is_told_even_when_storing_failed_first(
     assert lines == [("a",), ("b",)], "each once"
     [told] = [one for one in attention.notices(server.ctx, server.time.now) if one.code == goneon.GONE_ON]
     assert told.params == {"device": device, "item": "a, b"}
-    assert told.detail.startswith(f"Device {device} went on using license items a, b after its seat was given back,")
+    assert told.detail.startswith(f"Device {device} kept using license items a, b after its seat was given back,")
 
 
 def test_the_audit_log_has_room_for_so_many_devices_a_day(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,8 +83,8 @@ def test_removing_a_code_says_whom_it_stops_and_asks(
     typed("n\n")
     assert main(["handshake", "remove", "216998-two"]) == 1
     err = capsys.readouterr().err
-    assert "2 devices hold a seat by it" in err
-    assert "1 device reported by it in the last 30 days" in err
+    assert "2 devices hold a seat through it" in err
+    assert "1 device reported through it in the last 30 days" in err
     assert "Remove 216998-two (#2, organization 216998)? [y/N]" in err
     assert err.splitlines()[-1].endswith("lts: Nothing was changed.")
     assert codes(capsys) == ["216998-100", "216998-two"]
@@ -145,7 +145,7 @@ def test_archiving_a_license_says_what_ends_and_asks(
     assert main(["license", "archive", "100"]) == 1
     err = capsys.readouterr().err
     assert "its 1 item and authorize nobody: 2 seats would end at once" in err
-    assert "Held by: 216998-100, 216998-two. Statistics would stay." in err
+    assert "Used by: 216998-100, 216998-two. Statistics would be kept." in err
     assert "Archive license 100? [y/N]" in err
     assert (listed(), listed("--archived")) == (["seats"], [])
     typed("y\n")
@@ -201,8 +201,8 @@ def test_a_preview_says_which_seats_end(
         out = capsys.readouterr().out
         assert "  b is charged in another way\n" in out
         assert (
-            "  a is charged in another way: 1 seat in use ends; nothing is renewed, and devices go on until their"
-            " leases end\n"
+            "  a is charged in another way: 1 seat in use ends; nothing is renewed, and devices keep working until"
+            " their leases end\n"
         ) in out
 
 
@@ -311,4 +311,4 @@ def test_a_new_passphrase_is_typed_twice_unseen(monkeypatch: pytest.MonkeyPatch)
 
 def test_an_argument_that_is_no_text_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["handshake", "key", "B\udcfcro"]) == 2
-    assert "the argument 'B?ro' is no text in utf-8; type it again." in capsys.readouterr().err
+    assert "the argument 'B?ro' is not text in utf-8; retype it." in capsys.readouterr().err

@@ -283,7 +283,7 @@ def test_a_log_in_whose_place_is_a_folder_is_told(
         assert main([*words, "--config", str(tmp_path / "lts.json"), "--data", str(tmp_path / "data")]) == 1
         out, err = capsys.readouterr()
         assert f"The log {tmp_path} cannot be written (" in out + err
-    assert f"{tmp_path / 'lts.json'} is no folder, so no vendor key is read there" in out
+    assert f"{tmp_path / 'lts.json'} is not a folder, so no vendor key is read there" in out
 
 
 def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: Said) -> None:

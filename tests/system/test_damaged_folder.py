@@ -231,7 +231,7 @@ def test_verify_finds_the_database_of_before(data: Path, capsys: Said) -> None:
     with lab(data.parent) as here:
         here.ctx.note_event("something", {})
     main(["verify"])
-    said = "is older than lts.mark beside it says"
+    said = "is older than lts.mark next to it says"
     assert said not in capsys.readouterr().out
     (data / "lts.db").write_bytes(before)
     assert main(["verify"]) == 1

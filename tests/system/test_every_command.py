@@ -141,8 +141,8 @@ def test_the_data_folder_named_before_the_command_of_a_group_is_the_one_used(
         (("report", "--instances", "x", "--useage"), "lts report: there is no option --useage; did you mean --usage?"),
         (("authorize", "-z"), "lts authorize: there is no option -z."),
         (("license", "--dta", "there", "list"), "lts license: there is no option --dta; did you mean --data?"),
-        (("license", "--json", "list"), "lts license: --json stands after its command: `lts license list --json`."),
-        (("--json", "status"), "lts: --json stands after its command: `lts status --json`."),
+        (("license", "--json", "list"), "lts license: --json goes after its command: `lts license list --json`."),
+        (("--json", "status"), "lts: --json goes after its command: `lts status --json`."),
         (("--jsno", "status"), "lts serve: there is no option --jsno."),
         (("--host", "demo", "--prt", "1"), "lts serve: there is no option --prt; did you mean --port?"),
         (("handshake", "remove", "1-1", "--ye"), "lts handshake remove: there is no option --ye; did you mean --yes?"),
@@ -151,7 +151,7 @@ def test_the_data_folder_named_before_the_command_of_a_group_is_the_one_used(
         (("--hel",), "lts serve: there is no option --hel; did you mean --help?"),
         (("license", "--data"), "lts license: argument --data: expected one argument."),
         (("license", "--data", "there"), "lts license: say which: show, list, archive, import."),
-        (("status", "more"), "lts status: there is no place for 'more'."),
+        (("status", "more"), "lts status: 'more' is one argument too many."),
     ],
 )  # fmt: skip
 def test_an_option_that_is_none_or_out_of_place_is_named_before_all_else(
@@ -192,9 +192,9 @@ def test_every_option_has_help_words() -> None:
         (("usage", "--by", "week"), "argument --by: there is no 'week'; write one of type, hour, day,"),
         (("serve", "--host", ""), "argument --host: it is empty; name an address of this machine, such as 127.0.0.1."),
         (("demo", "--host", " "), "argument --host: it is empty; name an address of this machine"),
-        (("license", "--", "list"), "lts license: -- stands after the command, in front of names that begin with"),
-        (("--", "license", "list"), "lts: -- stands after the command, in front of names that begin with"),
-        (("license", "list", "--"), "lts license list: there is no place for '--'."),
+        (("license", "--", "list"), "lts license: -- goes after the command, before names that begin with"),
+        (("--", "license", "list"), "lts: -- goes after the command, before names that begin with"),
+        (("license", "list", "--"), "lts license list: '--' is one argument too many."),
         ((*REPORT, "--usage", "X=-3"), "--usage X=-3 counts '-3': a count is a whole number from 0, such as 3."),
         ((*REPORT, "--usage", "X"), "Write usage as TYPE=N, such as QR=3, not 'X'."),
         ((*REPORT, "--usage", "=3"), "Write usage as TYPE=N, such as QR=3, not '=3'."),
@@ -286,8 +286,8 @@ def test_an_empty_value_that_removes_something_is_told_by_help() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("handshake", "order", "1-1", "first"), "argument NO: 'first' is no item number, such as 3."),
-        (("explain", "--code", "1-1", "--product", "p", "--instances", "1.5"), "'1.5' is no whole number."),
+        (("handshake", "order", "1-1", "first"), "argument NO: 'first' is not an item number, such as 3."),
+        (("explain", "--code", "1-1", "--product", "p", "--instances", "1.5"), "'1.5' is not a whole number."),
     ],
 )
 def test_what_is_no_number_is_named_in_words(

@@ -74,14 +74,14 @@ def test_the_client_library_loads_no_library_but_that_of_keys() -> None:
 @pytest.mark.parametrize(
     ("mistyped", "told"),
     [
-        (["statsu"], "lts: there is no command 'statsu'; did you mean status? `lts --help` says what there is."),
+        (["statsu"], "lts: there is no command 'statsu'; did you mean status? `lts --help` shows what there is."),
         (["--data", "x", "sttus"], "lts: there is no command 'sttus'; did you mean status?"),
-        (["xyzzy"], "lts: there is no command 'xyzzy'. `lts --help` says what there is."),
+        (["xyzzy"], "lts: there is no command 'xyzzy'. `lts --help` shows what there is."),
         (["vendor", "int"], "lts vendor: there is no command 'int'; did you mean init?"),
         (["vendor"], "lts vendor: say which: init, "),
         (["status", "--jsom"], "lts status: there is no option --jsom; did you mean --json?"),
         (["status", "--jsom=1"], "lts status: there is no option --jsom; did you mean --json?"),
-        (["status", "more"], "lts status: there is no place for 'more'."),
+        (["status", "more"], "lts status: 'more' is one argument too many."),
         (["--prot", "5"], "lts serve: there is no option --prot; did you mean --port?"),
         (["status", "--data"], "lts status: argument --data: expected one argument."),
         (["--data"], "lts serve: argument --data: expected one argument."),

@@ -96,7 +96,7 @@ def test_a_pipe_among_the_trusted_keys_is_passed_over(data: Path, capsys: Said) 
     (data / "trust").mkdir(exist_ok=True)
     os.mkfifo(data / "trust" / "a.pub")
     assert run("doctor") == 1
-    assert "a.pub is not a vendor key and is passed over" in capsys.readouterr().out
+    assert "a.pub is not a vendor key and is skipped" in capsys.readouterr().out
 
 
 @POSIX

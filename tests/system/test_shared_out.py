@@ -39,15 +39,15 @@ def edited(capsys: Said, *items: str) -> str:
 
 
 def test_items_that_are_taken_out_are_named(capsys: Said) -> None:
-    assert edited(capsys, "2:5", "#3") == f"Note: {CODE} has #2 b (cap 5), #3 c. Taken out: #1 a.\n"
+    assert edited(capsys, "2:5", "#3") == f"Note: {CODE} has #2 b (cap 5), #3 c. Removed: #1 a.\n"
     assert edited(capsys, "3", "2") == f"Note: {CODE} has #2 b, #3 c.\n", "in order of use; the cap is gone"
-    assert edited(capsys, "1") == f"Note: {CODE} has #1 a. Taken out: #2 b, #3 c.\n"
+    assert edited(capsys, "1") == f"Note: {CODE} has #1 a. Removed: #2 b, #3 c.\n"
 
 
 @pytest.mark.parametrize("none", ["none", ""])
 def test_a_code_can_be_left_without_items(none: str, capsys: Said) -> None:
     nothing = f"Note: {CODE} has no items, and authorizes nobody."
-    assert edited(capsys, none) == f"{nothing} Taken out: #1 a, #2 b, #3 c.\n"
+    assert edited(capsys, none) == f"{nothing} Removed: #1 a, #2 b, #3 c.\n"
     assert edited(capsys, none) == f"{nothing}\n"
     assert main(["handshake", "edit", CODE, "--item", "none", "--item", "1"]) == 2
     assert "Write an item as NO or NO:CAP, not 'none'." in capsys.readouterr().err

@@ -195,5 +195,5 @@ def test_a_backup_whose_reader_leaves_early_has_failed(read: int | None, house: 
     if read is None:
         assert (code, said.count("\n")) == (0, 1), said
     else:
-        assert (code, said) == (1, "lts: What reads the backup ended before it had all of it; see what it said.\n")
+        assert (code, said) == (1, "lts: The program that reads the backup ended early; see its output.\n")
     assert not list((house / "data" / "backups").iterdir())

@@ -178,7 +178,7 @@ def test_the_command_line_lists_and_clears_devices(
     assert main(["device", "list", "--copied"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if "2 copies" in line] == [device]
     assert main(["device", "clear", device]) == 0
-    assert f"The device {device} is refused no more" in capsys.readouterr().out
+    assert f"The device {device} is no longer refused" in capsys.readouterr().out
     assert main(["device", "list", "--copied"]) == 0
     assert "There is no such device." in capsys.readouterr().out
     assert main(["device", "clear", device]) == 1

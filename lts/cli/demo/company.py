@@ -1,6 +1,6 @@
 """The company of the demo: what it bought, its devices, how they work through a week, and what goes wrong.
 
-Data alone; days are counted from the first of the history, times are UTC. How it is played is lts.cli.demo.past's
+Only data; days are counted from the first of the history, times are UTC. How it is played is lts.cli.demo.past's
 affair. The figures are chosen so that items end in different states: see what `CONTRACTS` says of each.
 """
 

@@ -50,7 +50,7 @@ def _call(key: str, vendor_key: str, player: Player, used: dict[str, int], folde
 
 
 def _take_over(player: Player, folder: Path) -> None:
-    """The device goes on as the one that it was: with its identity and the token of its last call."""
+    """The device continues as the one that it was: with its identity and the token of its last call."""
     state = State(folder)
     state.keep("device", str(player.uuid))
     state.keep("chain", player.clone_token)

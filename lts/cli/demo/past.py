@@ -61,7 +61,7 @@ class Past:
         self.players = {device.name: Player(device, _uuid(self._dice)) for device in DEVICES}
 
     def days(self) -> Iterator[int]:
-        """Play one day after the other, the last one as far as it has come; each is told before it is played."""
+        """Play one day after the other, the last one as far as it has come; each is announced before it is played."""
         for day in range(DAYS + 1):
             yield day
             self._day(day)

@@ -1,4 +1,5 @@
-"""The demo from its new data folder to the server that goes on: the past, three devices of today, and what to try."""
+"""The demo from its new data folder to the server that keeps running: the past, three devices of today, and what to
+try."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         _run(args, Stage(folder, config, SigningKey.generate()), began)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # nobody was told of it
+        shutil.rmtree(folder, ignore_errors=True)  # it was never announced
         raise
     return 0
 
@@ -95,7 +96,7 @@ def _set_password(ctx: Context) -> None:
 
 
 def _server(here: Opened, config: Config) -> Server:
-    """On the port that is wanted, or on a free one where that is taken."""
+    """On the wanted port, or on a free one if that is taken."""
     try:
         return Server(here, config)
     except ListenError:
@@ -105,7 +106,7 @@ def _server(here: Opened, config: Config) -> Server:
 def _go_on(
     args: argparse.Namespace, here: Opened, stage: Stage, past: Past, began: float, stopped: threading.Event
 ) -> None:
-    """Serve: let the devices call, tell it all, and stay until somebody stops it (with --exit, end)."""
+    """Serve: let the devices call, show it all, and stay until somebody stops it (with --exit, end)."""
     server = _server(here, stage.config)
     with serving(server):
         key = handshakes.license_key(here.ctx, STORES)

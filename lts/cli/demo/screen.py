@@ -1,4 +1,4 @@
-"""What the demo tells people: a screen of it, with commands that can be pasted as they stand."""
+"""What the demo shows: a screenful, with commands that can be pasted as they are."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to tell: `url` of the server, `key` is the license key of the stores, `vendor_key` the vendor's
+    """What to show: `url` of the server, `key` is the license key of the stores, `vendor_key` the vendor's
     public key (JWK x), `link` signs in to the portal (None = the server ends), `seconds` is how long all took.
 
-    It listens on `port`, and was to listen on `wanted` (0 = any). `host` is what `--host` named.
+    It listens on `port`, and should listen on `wanted` (0 = any). `host` is what `--host` named.
     """
 
     folder: Path

@@ -51,7 +51,7 @@ class TokenLine(ReadModel, frozen=True):
 
 
 class MadeToken(ReadModel, frozen=True):
-    """A new API token with its text, which is told this once."""
+    """A new API token with its text, which is shown this once."""
 
     id: str
     name: str
@@ -79,7 +79,7 @@ def checked_new_password(password: Any, user: str) -> str:
 
 
 def check_password(ctx: Context, name: str, password: str) -> None:
-    """Raises AdminError 403 unless this is the user's password; takes as long where there is no such user."""
+    """Raises AdminError 403 unless this is the user's password; takes as long if there is no such user."""
     name = plain_name(name)
     user = users_of(ctx.store.catalog).get(name)
     if not matches(str(user["password"]) if user else None, password[:1024]):
@@ -92,7 +92,7 @@ def plain_name(text: str) -> str:
 
 
 def renew_hash(ctx: Context, name: str, password: str, now: int) -> None:
-    """Hash the password, just found right, anew where its hash has the parameters of an earlier version.
+    """Hash the password, just found right, again if its hash has the parameters of an earlier version.
 
     The other sessions of the user end, as with any new hash. Only the server that serves does it: its settings are
     those of both.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MEMORY_KIB, PASSES, LANES = 12 << 10, 12, 1
 """OWASP's password storage cheat sheet asks for 3 passes at least over 12 MiB."""
 NOBODY = "$argon2id$v=19$m=12288,t=12,p=1$RIDzsnScNTO7VexTocpdBA$itMit4ZlszQSF9xRcE+CZZtY/yC3FZxP0vlpSBpB/NU"
-"""Hash of a password that nobody knows, with the parameters above: compared where there is no such user, so that the
-time taken does not tell."""
+"""Hash of a password that nobody knows, with the parameters above: compared if there is no such user, so that the
+time taken reveals nothing."""
 _one_at_once = threading.Lock()
 """A flood of sign-ins must neither fill memory nor processor."""
 

@@ -1,4 +1,4 @@
-"""Sessions of browsers, which belong to this server alone, and the one-time code of the first visit."""
+"""Sessions of browsers, which belong only to this server, and the one-time code of the first visit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _digest(secret: str) -> bytes:
 
 
 def mark_of(user: dict[str, Any]) -> bytes:
-    """What changes with a stored user's password, and tells nothing of it."""
+    """Changes with a stored user's password, and reveals nothing about it."""
     return hashlib.sha256(str(user["password"]).encode()).digest()[:16]
 
 
@@ -123,7 +123,7 @@ def describe(ctx: Context, account: Account, now: int) -> list[SessionLine]:
 
 
 def end(ctx: Context, account: Account, key: str, now: int) -> None:
-    """End a session: one's own, or as an administrator anybody's. Raises AdminError when there is none."""
+    """End a session: one's own, or as an administrator anybody's. Raises AdminError if it does not exist."""
     if key not in {session.id for session in describe(ctx, account, now)}:
         raise AdminError("no-such-session", "There is no such session, or it has ended.", status=404)
     ctx.store.write(lambda tx: stored.remove(tx, key))

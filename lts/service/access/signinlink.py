@@ -23,7 +23,7 @@ LINK_SECONDS = 3600
 
 
 def make(ctx: Context, name: str, now: int) -> str:
-    """The code of a new link for a user; `now` in UTC seconds. Raises AdminError when there is no such user."""
+    """The code of a new link for a user; `now` in UTC seconds. Raises AdminError if there is no such user."""
     code = sessions.new_code()
 
     def operation(tx: Transaction) -> None:

@@ -1,1 +1,1 @@
-"""Alerts: what is watched, who is told, mail and webhooks. Notices on the home page are in maintenance."""
+"""Alerts: what is watched, who is alerted, mail and webhooks. Notices on the home page are in maintenance."""

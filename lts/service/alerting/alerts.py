@@ -1,9 +1,9 @@
-"""Looking at what alerts watch: everything newly met goes into one message.
+"""Checking what alerts watch: everything new goes into one message.
 
 See docs/design/administering.md, Usage alerts.
 
-The server that serves looks every 10 minutes. What is told and what was looked at is written together with the message,
-so that neither a restart nor a take-over tells anything twice or never. A rule that fails does not stop the others.
+The server that serves looks every 10 minutes. What is alerted and what was checked is written together with the
+message, so that no restart or take-over alerts anything twice or never. A rule that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = logging.getLogger("lts.alerts")
 MAIL, WEBHOOK = "mail", "webhook:"
 EVENTS = ("pair-lost", "serves-take-over", "serves-cannot-store", "serves-hand-back", "serves-promoted", "clock-back",
           "clock-ahead", "labels-changed", "database-restored", "database-damaged")  # fmt: skip
-"""Lines of the audit log that are told once each."""
+"""Lines of the audit log that are alerted once each."""
 _FAILED = "alert-rule-failed"
 
 
@@ -55,7 +55,7 @@ def check(ctx: Context, now: int) -> str | None:
 def _news(
     db: Connection, measures: list[Measure], channels: tuple[str, ...], message: str
 ) -> records.AlertChange | None:
-    """What is to be kept and told; None when nothing is. What comes after this look is for the next one."""
+    """What is to be stored and alerted; None for nothing. What comes after this look is for the next one."""
     told = stored.told(db)
     levels, events = _renamed(measures, told), []
     for measure in measures:
@@ -75,8 +75,8 @@ def _news(
 
 
 def _renamed(measures: list[Measure], told: dict[str, AlertedLevel]) -> list[tuple[str, int, int]]:
-    """What was told under the keys of LTS 0.1.0, under those of now (in `told` as well); several measures may have had
-    one key there."""
+    """What was alerted under the keys of LTS 0.1.0, under today's keys (in `told` as well); several measures may have
+    had one key there."""
     moved = [measure for measure in measures if measure.spelled in told]
     before = {measure.key: told[measure.spelled] for measure in moved if measure.key not in told}
     gone = {measure.spelled: NEVER_ALERTED for measure in moved}
@@ -104,7 +104,7 @@ def _measures(ctx: Context, now: int) -> list[Measure]:
         try:
             found += look()
         except Exception:
-            log.exception("the alert rule %s failed; the others go on", name)
+            log.exception("the alert rule %s failed; the others continue", name)
             failed.append(name)
     _note_failures(ctx, failed)
     return found

@@ -59,7 +59,7 @@ class MailSettings:
 
 @dataclass(frozen=True)
 class Webhook:
-    """An address that is told by HTTP, and the secret that signs what it is told."""
+    """An address that gets alerts by HTTP, and the secret that signs them."""
 
     id: str
     name: str
@@ -92,7 +92,7 @@ class WebhookLine(ReadModel, frozen=True):
 
 
 class MadeWebhook(WebhookLine, frozen=True):
-    """A new webhook with its secret, which is told this once."""
+    """A new webhook with its secret, which is shown this once."""
 
     secret: str
 
@@ -190,7 +190,7 @@ def settings_for_test(ctx: Context, given: Json | None) -> MailSettings:
 
 
 def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
-    """Set mail up, or switch it off (None). With `was`, what `describe_mail` told whoever changes it, refused where
+    """Set mail up, or switch it off (None). With `was`, what `describe_mail` returned to whoever changes it, refused if
     another changed it meanwhile. Raises AdminError."""
     was = {} if given is None or meanwhile.WAS not in given else {"mail": given[meanwhile.WAS]}
     new = None if given is None else {name: value for name, value in given.items() if name != meanwhile.WAS}

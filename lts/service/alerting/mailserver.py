@@ -27,7 +27,7 @@ class MailServer(smtplib.SMTP):
 
     def __init__(self, host: str, reach: Callable[[], socket.socket]) -> None:
         super().__init__(local_hostname=_NOBODY)
-        # what STARTTLS checks the certificate against: set by the constructor alone, which would connect at once
+        # what STARTTLS checks the certificate against: set only by the constructor, which would connect at once
         self._host = host
         self._reach = reach
 
@@ -66,7 +66,7 @@ class MailServer(smtplib.SMTP):
         return line
 
     def sign_in(self, user: str, password: str) -> None:
-        """AUTH PLAIN or LOGIN in UTF-8 (RFC 4616; smtplib knows ASCII alone). Raises SMTPException."""
+        """AUTH PLAIN or LOGIN in UTF-8 (RFC 4616; smtplib knows ASCII only). Raises SMTPException."""
         ways = self.esmtp_features.get("auth", "").upper().split()
         if "PLAIN" in ways:
             code, words = self.docmd("AUTH", "PLAIN " + _base64(f"\0{user}\0{password}"))

@@ -46,7 +46,7 @@ class MailTest(ReadModel, frozen=True):
 
 
 class AlertEvent(ReadModel, frozen=True):
-    """What a message told of, with its sentence in both languages."""
+    """What a message reported, with its sentence in both languages."""
 
     kind: str
     level: int
@@ -85,7 +85,7 @@ class AlertHistory(ReadModel, frozen=True):
 
 
 class _ChannelGone(DeliveryError):
-    """The channel is no more: another try cannot help."""
+    """The channel no longer exists: another try cannot help."""
 
 
 def deliver(ctx: Context, now: int, sender: MailSender) -> int:
@@ -204,7 +204,7 @@ def test_webhook(ctx: Context, key: str, now: int) -> None:
 
 
 def notices(ctx: Context, now: int) -> list[Notice]:
-    """Messages that wait for long: an administrator who is not told anything should at least see that."""
+    """Messages that wait for long: an administrator who gets no alerts should at least see that."""
     with ctx.store.reader() as db:
         waiting = [(message, channel) for message, channel in stored.waiting(db) if now - message.time > LATE_SECONDS]
         if not waiting:
@@ -219,7 +219,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
 
 
 def history(ctx: Context, page: Page) -> AlertHistory:
-    """What was told, newest first, and what became of it on each channel."""
+    """What was sent, newest first, and the outcome on each channel."""
     names = {alerts.WEBHOOK + hook.id: hook.name for hook in alertsettings.webhooks_of(ctx)}
     with ctx.store.reader() as db:
         messages = stored.messages(db, page.offset, page.size or SHOWN)

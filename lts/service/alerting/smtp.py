@@ -1,4 +1,4 @@
-"""Sending one mail: SMTP over TLS, with STARTTLS, or plain, within a time that is bounded as a whole."""
+"""Sending one mail: SMTP over TLS, with STARTTLS, or plain, within a total time limit."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Accepted:
 
 
 def compose(settings: MailSettings, mail: Mail, message_id: str, time: int) -> EmailMessage:
-    """The message with its headers; blind receivers stand in none."""
+    """The message with its headers; blind receivers are in none."""
     message = EmailMessage(policy=SMTP_POLICY)
     message["From"] = str(settings.sender)
     for header, addresses in (("To", settings.to), ("Cc", settings.cc)):
@@ -89,7 +89,7 @@ class _UnderWay:
             raise TimeoutError("timed out")
 
     def context(self, ca_file: str) -> ssl.SSLContext:
-        """For TLS whose handshake can be ended too: from its beginning on the plain socket is void."""
+        """For TLS whose handshake can be ended too: once it begins, the plain socket is invalid."""
         under_way = self
 
         class Held(ssl.SSLSocket):
@@ -190,7 +190,7 @@ def _words(error: Exception, settings: MailSettings) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"The certificate of {place} cannot be trusted: {error.verify_message}. Name the file of your own"
-            " authority, or use the name that stands in the certificate."
+            " authority, or use the name in the certificate."
         )
     if isinstance(error, ssl.SSLError):
         return f"{place} does not speak TLS at once ({error.reason or error}). Choose STARTTLS, or port 465."
@@ -199,7 +199,7 @@ def _words(error: Exception, settings: MailSettings) -> str:
         return f"{place}: {_plain(str(error))}{hint}"
     if isinstance(error, ReplyTooLong):
         return (
-            f"A reply of {place} is longer than {REPLY_BYTES // 1024} KiB or {REPLY_LINES} lines. Look whether a mail"
+            f"A reply of {place} is longer than {REPLY_BYTES // 1024} KiB or {REPLY_LINES} lines. Check that a mail"
             " server is there."
         )
     if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError | ConnectionResetError | BrokenPipeError):

@@ -24,7 +24,7 @@ MAX_WORDS_BYTES = 300
 """What is read of an answer's body, to be shown where it is a refusal."""
 SIGNATURE = "X-LTS-Signature"
 _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
-"""Beside link-local addresses, where machines in data centers are told their secrets."""
+"""Besides link-local addresses, where machines in data centers get their secrets."""
 
 
 class WebhookError(DeliveryError):
@@ -59,7 +59,7 @@ def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
             answer = reach.ask(connection, "POST", target, body, headers, MAX_WORDS_BYTES)
     except OSError as error:
         why = " ".join(str(error).split())[:200]
-        raise WebhookError(f"{host}:{port} cannot be told: {why}", reached=False) from error
+        raise WebhookError(f"{host}:{port} cannot be reached: {why}", reached=False) from error
     if 300 <= answer.status < 400:
         raise WebhookError(f"{host}:{port} answered {answer.status}: redirects are not followed; give the final URL.")
     if not 200 <= answer.status < 300:

@@ -20,7 +20,7 @@ def elapsed_seconds() -> float:
 
 
 class JudgedClock(NamedTuple):
-    """What the clock would be by an administrator's word, to be adopted once that is stored."""
+    """What the clock would be after an administrator's command, to be adopted once that is stored."""
 
     state: ClockState
     begun: ClockState
@@ -42,7 +42,7 @@ class Clock:
         self.begin(highest)
 
     def begin(self, highest: int, least: int = 0, newest: int = 0) -> None:
-        """Judge it anew, once it is known what was kept: the `highest` time, the `least` that it was (see `least`),
+        """Judge it again, once it is known what was stored: the `highest` time, the `least` that it was (see `least`),
         and the time of this server's `newest` change."""
         self._state, self._events = rules.start(highest, self.now(), self._elapsed(), newest)
         self._begun, self._begun_least = self._state, least
@@ -76,7 +76,7 @@ class Clock:
 
     def seat_time(self, now: int) -> int:
         """Time at which seats free themselves, at a request's `now`. A jump ahead since the last look is judged at
-        once; the next look tells it."""
+        once; the next look reports it."""
         state = self._state
         if state.pending is None and not rules.may_have_jumped(state, now):
             return now
@@ -102,7 +102,7 @@ class Clock:
         return self._state.highest, self.least
 
     def accepted(self) -> JudgedClock:
-        """To believe a jump ahead at once, where the clock still stands by it."""
+        """To trust a jump ahead at once, if the clock still shows it."""
         with self._lock:
             self._observe(self.now())
             return JudgedClock(rules.accept(self._state), self._begun, self._begun_least)

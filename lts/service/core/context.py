@@ -44,9 +44,9 @@ class Context:
     """For lts.rules.likeness; as the others, the same on both servers of a pair."""
     running: Running
     delegation: Callable[[], Delegation | None] = lambda: None
-    """The main's word for this server while it holds, where this one is a standby."""
+    """The main's delegation to this server while it is valid, if this one is a standby."""
     keep_mark: Callable[[], bool] = lambda: True
-    """State beside the database how far it is, see lts.service.folder.mark; whether that could be written."""
+    """Record next to the database how far it is, see lts.service.folder.mark; whether that could be written."""
 
     @property
     def identity(self) -> Identity:

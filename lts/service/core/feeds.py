@@ -19,7 +19,7 @@ def begin_feed(ctx: Context, accepted: Iterable[EventChange] = ()) -> None:
     me = ctx.identity
     causes = [*(EventChange(actor, action, detail) for action, detail, actor in me.causes), *accepted]
     ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)
-    if ctx.keep_mark():  # an identity whose feed has begun wants a mark beside it
+    if ctx.keep_mark():  # an identity whose feed has begun needs a mark next to it
         try:
             ctx.running.identity = identity.begun(ctx.store.path.parent, me)
         except OSError as error:

@@ -23,7 +23,7 @@ NEW, BEGUN = "new", "begun"
 DIGEST = "digest"
 MOVED, MOVED_BACK = "labels-changed", "moved-back"
 """The cause of an identity that the folder got on another machine, and of one that it had there before."""
-UNEXPLAINED = f"{IDENTITY} names a new incarnation, and nothing tells why: it was edited, or is of another time."
+UNEXPLAINED = f"{IDENTITY} names a new incarnation, and nothing says why: it was edited, or is from another time."
 Cause = tuple[str, dict[str, Any], str]
 """(action, detail, actor) of a line of the audit log: why a server writes a feed of its own from here on."""
 
@@ -34,8 +34,8 @@ class Identity:
     `previous_keys` the public keys (base64url) of those that moved since LTS 0.2.
 
     `feed` says whether the database holds changes of this incarnation: NEW until it does, then BEGUN; empty where
-    LTS 0.1.0 wrote the identity. `key_print` and `vault_print` tell this server's keys from others': the id of its
-    public key and Vault.fingerprint, empty where nobody could say yet. `causes` are told with the first change of this
+    LTS 0.1.0 wrote the identity. `key_print` and `vault_print` identify this server's keys: the id of its public key
+    and Vault.fingerprint, empty if not known yet. `causes` are recorded with the first change of this
     incarnation; `events` are things for the audit log that happened while loading. `elsewhere`: it is another
     machine's, and the folder is only looked at here.
     """
@@ -60,7 +60,7 @@ class Identity:
 
     @property
     def unexplained(self) -> bool:
-        """Whether nobody stated why its feed begins. A new server states nothing, nor one of a pair whose partner may
+        """Whether nothing says why its feed begins. A new server says nothing, nor one of a pair whose partner may
         have more of its feed, nor one that LTS 0.1.0 restored."""
         return self.feed != BEGUN and not self.causes
 
@@ -112,8 +112,8 @@ def load_or_create(
 
 
 def renew_incarnation(folder: Path, *causes: Cause, other_vault: bool = False) -> None:
-    """After a restore: what this server writes from now on is a new origin of the change feed. Done again, it tells
-    no cause twice. `other_vault`: the vault's key came anew, without an identity that tells of it."""
+    """After a restore: what this server writes from now on is a new origin of the change feed. Done again, it records
+    no cause twice. `other_vault`: the vault's key is new, and no identity records it."""
     known = load(folder)
     if other_vault:
         known = replace(known, vault_print="")
@@ -122,7 +122,7 @@ def renew_incarnation(folder: Path, *causes: Cause, other_vault: bool = False) -
 
 
 def begun(folder: Path, me: Identity) -> Identity:
-    """The database holds changes of this incarnation from here on, and its causes stand in the audit log."""
+    """The database holds changes of this incarnation from here on, and its causes are in the audit log."""
     return me if me.feed == BEGUN else _keep(folder, replace(me, feed=BEGUN, causes=()))
 
 
@@ -159,7 +159,7 @@ def load(folder: Path) -> Identity:
 
 def vault_print(folder: Path) -> str:
     """What the identity kept in a data folder says of the vault's key; empty where it says nothing, or cannot be read,
-    which `load` tells."""
+    which `load` reports."""
     try:
         return str(strict_json(plainfile.read(folder / IDENTITY)).get("vaultPrint", ""))
     except (OSError, ValueError, AttributeError):
@@ -167,9 +167,9 @@ def vault_print(folder: Path) -> str:
 
 
 def not_own(path: Path) -> str:
-    """One sentence of a key that is not the one of which the identity beside it tells."""
+    """A sentence about a key that is not the one that the identity next to it names."""
     return (
-        f"{path} is not this server's: {IDENTITY} beside it tells of another key. Put the server's own file back (a"
+        f"{path} is not this server's: {IDENTITY} next to it names another key. Put the server's own file back (a"
         " backup is a zip file that holds it), or restore a backup whole: `lts restore BACKUP`."
     )
 
@@ -197,7 +197,7 @@ def _read(folder: Path) -> Identity:
     except OSError as error:
         raise DataFolderError(not_read(error.filename, error)) from error
     except TokenError as error:
-        raise DataFolderError(_damaged(folder / KEY, "it is no key that LTS wrote")) from error
+        raise DataFolderError(_damaged(folder / KEY, "it is not a key that LTS wrote")) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataFolderError(_damaged(path, "it is not what LTS wrote")) from error
 

@@ -59,7 +59,7 @@ def _read(path: Path) -> str:
 
 
 def _linux(root: Path) -> Iterator[tuple[str, str]]:
-    """Labels of a Linux system whose files lie under `root`."""
+    """Labels of a Linux system whose files are under `root`."""
     machine = _read(root / "etc/machine-id") or _read(root / "var/lib/dbus/machine-id")
     if len(machine) == 32:
         yield rules.MACHINE_ID, machine

@@ -26,7 +26,7 @@ class Leases:
 
     def __init__(self, issuer: str, key: SigningKey, secret: bytes) -> None:
         self.issuer = issuer
-        """LTS UUID that stands in `iss`."""
+        """LTS UUID in `iss`."""
         self._key = key
         self._secret = secret
         self._keys = {key.kid: key.public}
@@ -47,7 +47,7 @@ class Leases:
         return sign_jws(self._receipt_header, _encode(claims), self._key)
 
     def believe(self, keys: Iterable[PublicKey]) -> None:
-        """Leases signed by these keys are believed too: those of the other server of a pair."""
+        """Leases signed by these keys are accepted too: those of the other server of a pair."""
         self._keys = {**self._keys, **{key.kid: key for key in keys}}
 
     def verify(self, text: str) -> Lease:

@@ -9,14 +9,14 @@ from lts.service.core.trust import TrustStore
 
 
 class LicenseFiles:
-    """What was read, by the signed text; a file is believed for as long as its vendor's key is in the trust store."""
+    """What was read, by the signed text; a file is trusted for as long as its vendor's key is in the trust store."""
 
     def __init__(self, trust: TrustStore) -> None:
         self._trust = trust
         self._verified: dict[str, License] = {}
 
     def read(self, jws: str) -> License:
-        """A file that is believed. Raises LicenseFileError, and TokenError where key or signature do not hold."""
+        """A trusted file. Raises LicenseFileError, and TokenError if key or signature are not valid."""
         found = self._verified.get(jws)
         if found is None or self._trust.get(found.vendor_kid) is None:
             return self.keep(self.content(jws))
@@ -32,5 +32,5 @@ class LicenseFiles:
         return license_file
 
     def content(self, jws: str) -> License:
-        """What a stored file says, believed or not. Raises LicenseFileError."""
+        """What a stored file says, trusted or not. Raises LicenseFileError."""
         return self._verified.get(jws) or licensefile.parse(jws)

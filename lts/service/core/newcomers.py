@@ -37,8 +37,8 @@ class Newcomers:
 
 def _notice(address: str, code: str) -> Notice:
     sentence = (
-        f"Within a day very many new devices asked from {address} with the handshake code {code}, and some were told to"
-        " wait. If they are yours, they go on by themselves, and a proxy in between belongs in trustedProxies;"
+        f"Within a day very many new devices asked from {address} with the handshake code {code}, and some were asked"
+        " to wait. If they are yours, they try again by themselves, and a proxy in between belongs in trustedProxies;"
         " otherwise give that code a session password, or a new name."
     )
     return Notice("many-new-devices", sentence, WARNING, {"address": address, "code": code})

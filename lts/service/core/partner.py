@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 
 class PairWork(Protocol):
-    """What a server does for its pair beside the calls."""
+    """What a server does for its pair besides the calls."""
 
     steps: tuple[Step, ...]
 
@@ -44,7 +44,7 @@ class Partner(Protocol):
     ahead: int
     """Reports refused (142) by this clock that the other server's would have let in."""
     reopen: Callable[[], None]
-    """Called when a first copy lies ready and the data folder must be opened anew."""
+    """Called when a first copy is ready and the data folder must be reopened."""
 
     @property
     def role(self) -> str:
@@ -63,7 +63,7 @@ class Partner(Protocol):
 
     @property
     def in_step(self) -> bool:
-        """Whether the other server takes this one's changes as they come, and answers wait for it."""
+        """Whether the other server follows this one's changes as they come, and answers wait for it."""
         ...
 
     @property
@@ -116,7 +116,7 @@ class Partner(Protocol):
         ...
 
     def work(self) -> PairWork:
-        """What is to be done beside the calls."""
+        """What is to be done besides the calls."""
         ...
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:

@@ -1,4 +1,4 @@
-"""What a server remembers of the other one: `pair.json` in the data folder, beside the database and not in it,
+"""What a server remembers of the other one: `pair.json` in the data folder, next to the database and not in it,
 since the database of a standby is a copy of the main's."""
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ FILE = "pair.json"
 
 
 class Delegation(msgspec.Struct, rename="camel", frozen=True):
-    """The main's word for this server's key: certificates [main's own, delegation], UTC seconds of its end. `former`:
-    that one is its main no more; worked out as it is read, and not kept."""
+    """The main's delegation to this server's key: certificates [main's own, delegation], UTC seconds of its end.
+    `former`: that one is its main no more; worked out as it is read, and not kept."""
 
     main_uuid: str
     certificates: tuple[str, ...]
@@ -27,7 +27,7 @@ class Delegation(msgspec.Struct, rename="camel", frozen=True):
 
 
 def delegation_of(main_uuid: str, certificates: tuple[str, ...]) -> Delegation:
-    """The main's word with its end as it is signed: nothing else is believed. It ended in 1970 where the key of the
+    """The main's delegation with its end as signed: nothing else is trusted. It ended in 1970 where the key of the
     main's own certificate did not sign it."""
     try:
         own, word = [read_jws(text, CERTIFICATE_TYPE) for text in certificates]
@@ -38,10 +38,11 @@ def delegation_of(main_uuid: str, certificates: tuple[str, ...]) -> Delegation:
 
 
 class Pinned(msgspec.Struct, rename="camel", frozen=True):
-    """`uuid` and `key` (base64url) of the other server as first met; `offered` is a key found instead of it later.
+    """`uuid` and `key` (base64url) of the other server as at first contact; `offered` is a key found instead of it
+    later.
 
     `joined`: this server was in step once. `promoted_at`: the other's URL when this server was made the main for
-    good, until `servers` is written anew; `replaced` is the key of the main in whose place it came. `retired`: the
+    good, until `servers` is changed; `replaced` is the key of the main in whose place it came. `retired`: the
     other was made the main, and this server serves no more.
     """
 
@@ -71,14 +72,14 @@ class PinnedFile:
         except (OSError, ValueError, RecursionError) as error:
             words = error.strerror if isinstance(error, OSError) else "it is not what LTS wrote"
             raise DataFolderError(
-                f"{self._path} cannot be read ({words}); remove it, and compare the fingerprints of the pair anew."
+                f"{self._path} cannot be read ({words}); remove it, and compare the fingerprints of the pair again."
             ) from error
         held = kept.delegation
         signed = None if held is None else delegation_of(held.main_uuid, held.certificates)
         return msgspec.structs.replace(kept, delegation=signed)
 
     def delegation(self, now: int) -> Delegation | None:
-        """The main's word for this server, while it holds at `now` (UTC seconds)."""
+        """The main's delegation to this server, if it is valid at `now` (UTC seconds)."""
         held = self.now.delegation
         return held if held is not None and now < held.until else None
 

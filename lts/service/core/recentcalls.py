@@ -2,7 +2,7 @@
 
 See docs/design/administering.md, Usage alerts.
 
-Kept in memory by the minute: a restart or take-over begins to count anew, and says nothing until there are enough.
+Kept in memory by the minute: a restart or take-over starts counting from zero, and says nothing until there are enough.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Refused requests: counted for statistics, the last ones kept for "Why?" (docs/design/authorizing.md, Refusal codes).
 
 A refused request changes nothing durable by itself; counts go to the feed every few seconds, and with them the last
-requests beside it, for the next start. The other server of a pair is given those that were refused here. Not kept is
+requests next to it, for the next start. The other server of a pair is given those that were refused here. Not kept is
 what says nothing of a code or device: NOT_KEPT. Half of the room is for those that somebody known here sent. A code may
 have 10,000 items: of each request the first TRIED are kept, whoever noted it.
 """
@@ -39,7 +39,7 @@ NOT_KEPT = frozenset(
         RefusalCode.CANNOT_STORE,
     }
 )
-"""Refusals for the state of the server, or of what cannot be read: they stand in the log alone."""
+"""Refusals for the state of the server, or of what cannot be read: they are only in the log."""
 _OF_NOBODY = frozenset({RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION, RefusalCode.NOTHING_NAMED})
 
 

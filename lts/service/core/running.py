@@ -1,4 +1,4 @@
-"""What the server is doing now: all that changes while it runs, beside what is composed at its start
+"""What the server is doing now: all that changes while it runs, apart from what is composed at its start
 (lts.service.core.context)."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.today import Today
 
 _NOT_SERVING = {
-    "standby": "This is the standby server and the main one works; use the other server URL of the license key.",
+    "standby": "This is the standby server and the main one serves; use the other server URL of the license key.",
     "starting": "The server is starting; try again shortly.",
 }
 
@@ -40,7 +40,7 @@ class Running:
     newcomers: Newcomers = field(default_factory=Newcomers)
     """Addresses from which too many new devices asked."""
     today: Today = field(default_factory=Today)
-    """Type names that got a number today, and what was told of devices."""
+    """Type names that got a number today, and what was reported about devices."""
     restored_noticed: bool = False
     """Whether a lease has shown that an old database was put back."""
 

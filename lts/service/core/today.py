@@ -1,4 +1,4 @@
-"""What happened today of which only so much may happen, or be told, in a day."""
+"""What happened today and is limited, or reported only so often, in a day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lts.store.transaction import Transaction
 
 
 class Today:
-    """How often each thing happened in a day (UTC); begins anew with the day, and with the process.
+    """How often each thing happened in a day (UTC); starts over with the day, and with the process.
 
     For operations of the writer alone. What one adds counts for those of its transaction at once, for all once that is
     durable, and for none when it fails.

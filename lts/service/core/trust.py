@@ -1,6 +1,6 @@
-"""The trust store: vendor keys that an administrator put beside the configuration or confirmed later.
+"""The trust store: vendor keys that an administrator put next to the configuration or confirmed later.
 
-A key that is confirmed is believed once the change feed tells of it, never before: its file waits beside, and gets its
+A confirmed key is trusted once it is in the change feed, never before: its file waits next to the others, and gets its
 name after the commit. Who is killed in between finds it at the next start: `settle` gives it its name when the feed has
 the key, and deletes it when not.
 """
@@ -57,7 +57,7 @@ class TrustStore:
             return self._keys
 
     def add(self, pub: bytes) -> VendorKey:
-        """Trust the key of a `.pub` text at once, where no change of this server's feed tells of it: the keys of the
+        """Trust the key of a `.pub` text at once, if no change of this server's feed names it: the keys of the
         main that a standby copies. Raises TokenError, also naming another kind of file."""
         key = self._hold(pub)
         self._believe(key)
@@ -128,14 +128,14 @@ class TrustStore:
         configured = self._folders[0]
         self.warnings = []
         if configured.exists() and not configured.is_dir():
-            sentence = f"{configured} is no folder, so no vendor key is read there; set vendorKeys to a folder."
+            sentence = f"{configured} is not a folder, so no vendor key is read there; set vendorKeys to a folder."
             self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": str(configured)}))
         for name, _, _ in stamp:
             try:
                 key = vendorkey.read(plainfile.read(Path(name)))
                 found[key.key.kid] = key
             except (OSError, TokenError) as error:
-                sentence = f"{name} is not a vendor key and is passed over ({words_of(error)})."
+                sentence = f"{name} is not a vendor key and is skipped ({words_of(error)})."
                 self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": name}))
         self._keys, self._stamp = found, stamp
         self._roots = {kid: _root(kid, found) for kid in found}

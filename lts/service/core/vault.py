@@ -52,7 +52,7 @@ class Vault:
 
     @property
     def fingerprint(self) -> str:
-        """What tells this secret from others and gives nothing of it away."""
+        """Identifies this secret, and reveals nothing about it."""
         return self.derive("print").hex()[:32]
 
     def secret_for_standby(self) -> bytes:
@@ -72,4 +72,4 @@ class Vault:
         try:
             return AESGCM(self._secret).decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode()).decode("utf-8")
         except (InvalidTag, ValueError) as error:
-            raise DataFolderError("A stored secret was sealed with another vault.key; restore that file.") from error
+            raise DataFolderError("A stored secret was encrypted with another vault.key; restore that file.") from error

@@ -110,7 +110,7 @@ def running_server(path: Path) -> dict[str, Any] | None:
 
 
 def no_folder(path: Path) -> str:
-    """What to do where a file stands in the place of the data folder, or of one above it."""
+    """What to do if a file is in the place of the data folder, or of one above it."""
     return f"{path} is not a folder; set dataDir to the data folder, or name it by --data."
 
 
@@ -187,7 +187,7 @@ def _not_writable(path: Path, error: OSError) -> str:
 
 
 def network_warning(path: Path) -> str | None:
-    """A warning when the folder lies on a network share, where SQLite's locks cannot be trusted."""
+    """A warning when the folder is on a network share, where SQLite's locks cannot be trusted."""
     resolved = path.resolve()
     if str(resolved).startswith("\\\\"):
         return f"The data folder {path} lies on a network share; move it to a local disk."

@@ -20,7 +20,7 @@ from lts.store.watermark import OTHER, Watermark
 LOG = DATABASE_FILES[1]
 _WAYS = (
     "`lts backup` copies a data folder safely, also while the server runs. Copy all of the folder again, restore a"
-    " backup (`lts restore BACKUP`), or go on with what is here: `lts restore --accept-as-is`."
+    " backup (`lts restore BACKUP`), or continue with what is here: `lts restore --accept-as-is`."
 )
 
 
@@ -54,7 +54,7 @@ def untrue(folder: Path, *, in_use: bool = False) -> str | None:
 
 def _check_unused(folder: Path) -> None:
     """A first start that was killed before it had an identity leaves a database without a feed, which
-    `lts.store.store.prepare` tells apart, and the keys."""
+    `lts.store.store.prepare` distinguishes, and the keys."""
     kept = [f"{placing.REPLACED}{number}" for number in placing.numbers(folder)]
     names = [mark.FILE, pinned.FILE, "archive/*", "backups/*", "lts-schema*.db", *kept]
     if not (folder / DATABASE).exists():
@@ -71,7 +71,7 @@ def _check_unused(folder: Path) -> None:
 def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     """What is wrong with a data folder that has an identity, None when nothing is; `in_use` while a server writes it.
 
-    Raises DataFolderError where it cannot be looked at, which nothing but a backup mends.
+    Raises DataFolderError if it cannot be checked, which only a backup fixes.
     """
     placing.pending(folder)
     me = identity.load(folder)
@@ -80,7 +80,8 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
         said = mark.read(folder)
     except ValueError as error:
         words = (
-            f"{folder / mark.FILE} is damaged ({error}), so nobody can tell whether the database beside it is whole."
+            f"{folder / mark.FILE} is damaged ({error}), so nobody can tell whether the database next to it is"
+            " complete."
         )
         return Untrue(words)
     path = folder / DATABASE
@@ -120,8 +121,8 @@ def _log_damage(folder: Path) -> Untrue | None:
     if found is None:
         return None
     return Untrue(
-        f"{folder / LOG} is damaged after {found.whole:,} of {found.size:,} bytes, and changes that were stored lie"
-        " behind that: they cannot be read.",
+        f"{folder / LOG} is damaged after {found.whole:,} of {found.size:,} bytes, and changes that were stored after"
+        " that cannot be read.",
         stray=_is_further_alone(folder / DATABASE),
         whole_log=found.whole,
     )
@@ -145,27 +146,27 @@ def _holds_without_log(path: Path, said: Watermark) -> bool:
 
 def _stray(folder: Path) -> Untrue:
     return Untrue(
-        f"{folder / LOG} does not belong to the {DATABASE} beside it: one of the two is of another time or another"
-        " server.",
+        f"{folder / LOG} does not belong to the {DATABASE} next to it: one of the two is from another time or"
+        " another server.",
         stray=True,
     )
 
 
 def _other(folder: Path) -> str:
-    return f"{folder / DATABASE} is not the database of which {mark.FILE} beside it tells."
+    return f"{folder / DATABASE} is not the database that {mark.FILE} next to it describes."
 
 
 def _older(folder: Path, said: Watermark, *, has_log: bool) -> str:
     lost = "" if has_log else f"; {LOG} is not there, and may have been left out when the folder was copied"
     when = f" of {iso(said.time)}" if said.time else ""
-    return f"{folder / DATABASE} is older than {mark.FILE} beside it says: it lacks changes, the last{when}{lost}."
+    return f"{folder / DATABASE} is older than {mark.FILE} next to it says: it lacks changes, the last{when}{lost}."
 
 
 def _identity_fault(folder: Path, me: identity.Identity, here: Watermark, said: Watermark | None) -> Untrue | None:
     if me.feed == identity.BEGUN and said is None:
         return Untrue(
             f"{folder / mark.FILE} is missing though this data folder was in use, so nobody can tell whether the"
-            " database is whole; it may have been left out when the folder was copied."
+            " database is complete; it may have been left out when the folder was copied."
         )
     if me.feed == identity.BEGUN and not here.has(me.uuid, me.incarnation):
         return Untrue(f"{folder / identity.IDENTITY} and {DATABASE} do not belong together.")
@@ -202,7 +203,7 @@ def damaged_archives(folder: Path) -> list[str]:
 def unfit_archives(
     wanted: Mapping[str, bytes], digest_of: Callable[[str], bytes | None]
 ) -> tuple[list[str], list[str]]:
-    """(gone, damaged): names of the `wanted_archives` whose SHA-256, as `digest_of` tells it, is None or another."""
+    """(gone, damaged): names of the `wanted_archives` whose SHA-256, by `digest_of`, is None or another."""
     found = {name: (digest_of(name), digest) for name, digest in wanted.items()}
     gone = [name for name, (here, _) in found.items() if here is None]
     return gone, [name for name, (here, digest) in found.items() if here not in (None, digest)]
@@ -217,7 +218,7 @@ def wanted_archives(path: Path, *, alone: bool = False) -> dict[str, bytes]:
 
 
 def _digest(path: Path) -> bytes | None:
-    """None of what is gone, which is told as that."""
+    """None for what is gone, which is reported as such."""
     try:
         return file_digest(path) if path.is_file() else None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The mark beside the database: what was durable in it at some moment (docs/design/machine.md, What a data folder says
+"""The mark next to the database: what was durable in it at some moment (docs/design/machine.md, What a data folder says
 of itself).
 
 It is written after what it states is durable, so it never runs ahead of the database: whatever is found to be less was
@@ -54,7 +54,7 @@ def _encode(watermark: Watermark) -> bytes:
 
 
 def read(folder: Path) -> Watermark | None:
-    """What the mark of a data folder states, None where there is none. Raises ValueError where it is damaged,
+    """What the mark of a data folder records, or None if there is no mark. Raises ValueError if it is damaged,
     DataFolderError where it cannot be read at all."""
     path = folder / FILE
     try:

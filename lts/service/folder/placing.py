@@ -1,7 +1,8 @@
 """Other content in place of a data folder's, whole or not at all: a restore, a first copy, the way back from either.
 
-The new content is prepared in a folder beside. One rename of MARKER decides for it; what follows is done again at each
-start until it is through, and gives the same however often it was cut off. See docs/design/machine.md, The data folder.
+The new content is prepared in a separate folder. One rename of MARKER decides for it; what follows is done again at
+each start until it is through, and gives the same however often it was cut off. See docs/design/machine.md, The data
+folder.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ DONE = {
     "restored": "the backup is in place",
     "restore-undone": "the folder that was replaced is back in place",
     "folder-accepted": "the data folder is accepted as it is",
-    identity.MOVED_BACK: "this machine is one that the data folder was on: the identity it had here is back in place",
+    identity.MOVED_BACK: "the data folder was on this machine before: the identity it had here is back in place",
     "first-copy": "the copy of the other server's data is in place",
 }
 
@@ -107,7 +108,7 @@ def finish(data_dir: Path) -> Plan | None:
     """Do what was decided, with the folder held and nothing in it open; what was not is cleared away. What was done,
     None when there was nothing to do.
 
-    The server then writes a new origin. Raises DataFolderError; the next call goes on where this one stopped.
+    The server then writes a new origin. Raises DataFolderError; the next call continues where this one stopped.
     """
     plan = pending(data_dir)
     if plan is None:
@@ -123,7 +124,7 @@ def finish(data_dir: Path) -> Plan | None:
     except OSError as error:
         raise DataFolderError(
             f"{error.filename or data_dir} cannot be moved or written ({error.strerror}); close what has it open, or"
-            " make room, then start again: it goes on."
+            " make room, then start again: it continues."
         ) from error
     _remove(data_dir / plan.source)
     return plan

@@ -36,9 +36,9 @@ EVERYTHING = (*DATABASE_FILES, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED
 def restore(
     source: Path, data_dir: Path, actor: str = "system", *, as_it_is: bool = False, called: str = ""
 ) -> list[str]:
-    """Put a backup in place of the data folder's content, under a new incarnation; what was there is kept beside.
+    """Put a backup in place of the data folder's content, under a new incarnation; what was there is kept.
 
-    All is checked before anything is touched; one whose archives do not fit is put there only `as_it_is`. Returns the
+    All is checked before anything is touched; one whose archives do not fit is used only `as_it_is`. Returns the
     names restored. `called` is what people call the source, if not by its path. Raises AdminError, DataFolderError.
     """
     called = called or str(source)
@@ -52,7 +52,7 @@ def restore(
         _check_not_the_others(called, me, data_dir)
         vault.Vault.load(folder)
         if database.is_newer(folder / DATABASE):
-            raise AdminError("newer-backup", f"{called} was written by a newer LTS; restore it by that one.")
+            raise AdminError("newer-backup", f"{called} was written by a newer LTS; restore it with that one.")
         detail = {"file": Path(called).name}
         if unfit := _unfit(folder, names):
             detail["found"] = f"{Path(called).name} {unfit}"
@@ -78,10 +78,10 @@ _NOT_WHOLE = (
     zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, AttributeError, RuntimeError,
 )  # fmt: skip
 """What Python's reader of zip files, and ours of the list in it, makes of damage; NotImplementedError too."""
-_DAMAGED = "it is damaged, or cut off, or no backup of LTS. Take another one; `lts verify BACKUP` checks it first."
+_DAMAGED = "it is damaged, or cut off, or not a backup of LTS. Take another one; `lts verify BACKUP` checks it first."
 _UNFIT_WAYS = (
-    "Nothing was changed. Take another backup, or go on without them: `lts restore --accept-as-is BACKUP`; old changes"
-    " cannot be verified then."
+    "Nothing was changed. Take another backup, or continue without them: `lts restore --accept-as-is BACKUP`; old"
+    " changes cannot be verified then."
 )
 
 
@@ -118,15 +118,15 @@ def _check_not_the_others(called: str, me: identity.Identity, data_dir: Path) ->
     servers). Raises AdminError."""
     try:
         other = pinned.PinnedFile(data_dir).now
-    except DataFolderError:  # what cannot be read is what a restore mends
+    except DataFolderError:  # what cannot be read is what a restore fixes
         return
     if me.uuid != other.uuid and me.key.public.x not in (other.key, other.replaced):
         return
     raise AdminError(
         "other-servers-backup",
-        f"{called} is a backup of the other server of the pair, {me.uuid}; restore it on that server. This one goes on"
-        " with a backup of its own, or, with its data folder moved away, as a new standby that copies the other. Where"
-        " the main is gone for good, lts promote makes its standby the main.",
+        f"{called} is a backup of the other server of the pair, {me.uuid}; restore it on that server. This one"
+        " continues with a backup of its own, or, with its data folder moved away, as a new standby that copies the"
+        " other. Where the main is gone for good, lts promote makes its standby the main.",
     )
 
 
@@ -162,7 +162,7 @@ _BY = {
     "folder-accepted": "the folder was accepted as it was",
     "first-copy": "the other server of the pair was copied",
     identity.MOVED: "the folder counted as another machine's",
-    identity.MOVED_BACK: "the folder was back on a machine of before",
+    identity.MOVED_BACK: "the folder was back on a previous machine",
 }
 
 
@@ -211,13 +211,13 @@ def _holds(folder: Path) -> str:
 
 
 def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "restore-undone") -> placing.Plan:
-    """Put back what was replaced last, or the folder of that name; what is there now is kept beside in its turn, and
+    """Put back what was replaced last, or the folder of that name; what is there now is kept in its turn, and
     `action` is what the audit log calls it. Raises AdminError, DataFolderError, as for a database that no server would
     open."""
     placing.finish(data_dir)
     kept = _kept(data_dir)
     if not kept:
-        raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is no way back to take.")
+        raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is nothing to undo.")
     # What `accept` kept is no way back: it sets aside what does not belong to the database.
     folder = next((one for one in reversed(kept) if (one / DATABASE).exists() or _is_identity(one)), kept[-1])
     if name is not None:
@@ -243,11 +243,11 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
 
 def go_back(data_dir: Path, present: tuple[str, ...]) -> placing.Plan | None:
     """On another machine than the identity's: put back the one that the folder had on this machine, whose labels are
-    `present`; the newest, None where there is none. Raises what `undo` raises."""
+    `present`; the newest, or None. Raises what `undo` raises."""
     if labels.compare(identity.load(data_dir).labels, present).same:
         return None
     for folder in filter(_is_identity, reversed(_kept(data_dir))):
-        with contextlib.suppress(DataFolderError):  # --list tells of one that cannot be read
+        with contextlib.suppress(DataFolderError):  # --list reports one that cannot be read
             if labels.recognize(identity.load(folder).labels, present):
                 return undo(data_dir, "system", folder.name, identity.MOVED_BACK)
     return None
@@ -272,7 +272,7 @@ def _place(
 
 
 def accept(data_dir: Path, actor: str) -> placing.Plan:
-    """Go on with a data folder whose files do not say the same, as it is: under a new incarnation, what is wrong in the
+    """Use a data folder whose files contradict each other as it is: under a new incarnation, what is wrong in the
     audit log, and a log that does not belong to the database, or what cannot be read of it, set aside.
 
     Raises AdminError where nothing is wrong, DataFolderError where a backup is needed.

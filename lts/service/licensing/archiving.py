@@ -43,7 +43,8 @@ def license_use(ctx: Context, license_id: str, organization_id: str | None, now:
 
 
 def archive(ctx: Context, license_id: str, organization_id: str | None, actor: str, now: int) -> LicenseUse:
-    """Archive a license; what it ended, as `license_use` tells it. Raises AdminError, also when it is archived."""
+    """Archive a license; returns what it ended, like `license_use`. Raises AdminError, also if it is archived
+    already."""
     use = license_use(ctx, license_id, organization_id, now)
 
     def operation(tx: Transaction) -> None:

@@ -48,7 +48,7 @@ PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password
 class Builder:
     """What the store calls whenever licenses, codes or settings changed; what did not change is taken as it was.
 
-    `delegation` is the main's word for this server, where it is a standby: the main's licenses then count as its own.
+    `delegation` is the main's for this server, if it is a standby: the main's licenses then count as its own.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class _Known(NamedTuple):
 
 
 def _misplaced(stored: StoredLicense, file: License) -> str | None:
-    """What is wrong where a file stands in another one's place in the database, however well it is signed."""
+    """What is wrong if a file is in another one's place in the database, even if its signature is valid."""
     if (file.license_id, file.revision, file.digest) == (stored.license_id, stored.revision, stored.digest):
         return None
     return (
@@ -161,7 +161,7 @@ def _items_of(
     identity: Identity,
     held: Delegation | None,
 ) -> tuple[dict[int, LicenseItem], tuple[str, str] | None]:
-    """The license's items of all revisions, and (organization, vendor) where some stand in a verified file; those
+    """The license's items of all revisions, and (organization, vendor) if some are in a verified file; those
     missing in the newest or revoked by it count as revoked. Items of a file that is not verified are shown as invalid,
     with the reason."""
     state, reason = ACTIVE, None
@@ -202,7 +202,7 @@ def _items_of(
 
 def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:
     """Why a license is not one of this server, or on a standby not one of its main; None when it is bound to it or to
-    the main that let it stand in."""
+    the main that delegated to it."""
     bound = [server.uuid for server in license_file.servers]
     if identity.uuid in bound or (held is not None and held.main_uuid in bound):
         return None
@@ -224,7 +224,7 @@ def _learn_certificates(
     held: Delegation | None,
 ) -> None:
     """Note a license's certificates, where it is valid: for this server's key, and for that of the main which lets this
-    server stand in."""
+    server act for it."""
     try:
         for text in read(stored.jws).certificates:
             claims = read_jws(text, CERTIFICATE_TYPE).claims()
@@ -287,10 +287,10 @@ def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Co
 
 
 def seal_password(vault: Vault, password: str) -> str:
-    """A session password as it stands in the database."""
+    """A session password as stored in the database."""
     return b64url(vault.seal(password, PASSWORD_PURPOSE))
 
 
 def unseal_password(vault: Vault, sealed: str | None) -> str | None:
-    """A session password from as it stands in the database, None where there is none."""
+    """A session password from its stored form, or None."""
     return None if sealed is None else vault.unseal(unb64url(sealed), PASSWORD_PURPOSE)

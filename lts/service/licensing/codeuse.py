@@ -1,4 +1,4 @@
-"""Who draws on a handshake code: what is told before it is removed or gets another name, and until nobody asks by the
+"""Who uses a handshake code: shown before it is removed or renamed, and until nobody uses the
 old one."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lts.store.statistics import Selection
 DAYS = 30
 HOUR_SECONDS = 3600
 _NO_CODE = (RefusalCode.NO_SUCH_CODE, RefusalCode.OTHER_ORGANIZATION)
-"""Of a code these are counted for requests by a former name alone."""
+"""These are counted only for requests by a former name of the code."""
 _LAST_DAY = 1 << 40
 Span = tuple[int, int]
 """Begin and end, UTC seconds."""
@@ -60,8 +60,8 @@ def code_use(ctx: Context, name: str, now: int, organization_id: str | None = No
 
 
 def former_names(ctx: Context, now: int) -> list[Notice]:
-    """Codes that somebody asked for by a name that they have no more, on the last DAYS days (UTC): who reported,
-    authorized or was last heard of with a seat while they had it, or asked since then in vain."""
+    """Codes that somebody used under a former name, on the last DAYS days (UTC): who reported,
+    authorized or was last seen with a seat while they had it, or was refused since."""
     catalog = ctx.store.catalog
     renamed = [code for code in catalog.present if len(catalog.names.had.get(code.key, ())) > 1]
     if not renamed:
@@ -89,9 +89,9 @@ def _notice(ctx: Context, db: Connection, code: Code, first_day: int) -> Notice 
     taken = [name for name in former if catalog.code_meant(name, code.organization_id) is not None]
     since = iso(had[-1].since)
     sentence = (
-        f"Handshake code {code.name} has had this name since {since}. In the last {DAYS} days, while it was called"
-        f" otherwise ({', '.join(former)}), {counted(len(devices), 'device')} used it and it gave"
-        f" {counted(granted, 'authorization')}; {counted(refused, 'request')} by a name that it had given up"
+        f"Handshake code {code.name} has had this name since {since}. In the last {DAYS} days, under former names"
+        f" ({', '.join(former)}), {counted(len(devices), 'device')} used it and it gave"
+        f" {counted(granted, 'authorization')}; {counted(refused, 'request')} with a former name"
         f" {'was' if refused == 1 else 'were'} refused. Give the applications its new license key."
     )
     told: dict[str, str | int] = {"code": code.name, "id": code.key, "former": ", ".join(former), "time": since}
@@ -99,12 +99,12 @@ def _notice(ctx: Context, db: Connection, code: Code, first_day: int) -> Notice 
     if not taken:
         return Notice("code-former-name", sentence, WARNING, told)
     passed_on = ", ".join(taken)
-    sentence += f" Another handshake code is called {passed_on} now: who still asks by that name draws on that one."
+    sentence += f" Another handshake code is called {passed_on} now: whoever still uses that name uses that code."
     return Notice("code-name-passed-on", sentence, WARNING, {**told, "taken": passed_on})
 
 
 def _granted(ctx: Context, db: Connection, code: Code, spans: list[Span], others: list[Span], first_day: int) -> int:
-    """Authorizations that a code gave in the `spans`. They are counted by the hour; in hours of which it had another
+    """Authorizations that a code gave in the `spans`. They are counted by the hour; in hours in which it had another
     name in a part (`others`), by the minute, as far as the last ones are still known."""
     shared = _hours(others)
     hours = _hours(spans) - shared
@@ -123,7 +123,7 @@ def _hours(spans: list[Span]) -> set[int]:
 
 
 def _refused(db: Connection, code: Code, had: tuple[Naming, ...], first_day: int) -> int:
-    """Requests by a name that the code no longer had, since it gave up its first one. Those of hours in which it had
+    """Requests by a former name of the code, since it gave up its first one. Those of hours in which it had
     given up the name that it has again may have been by that."""
     first = had[1].since // HOUR_SECONDS
     own = [n for n, given in enumerate(had[:-1]) if given.name == code.name]

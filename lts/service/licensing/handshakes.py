@@ -82,7 +82,7 @@ def no_such_code(name: str, owner: str | None) -> AdminError:
 
 
 def check_one_meant(codes: list[Code]) -> None:
-    """That a name means one code alone. Raises AdminError that says how to name each."""
+    """Check that a name means only one code. Raises AdminError that says how to name each."""
     if len(codes) > 1:
         each = " and ".join(f"#{code.key} of organization {code.organization_id}" for code in codes)
         advice = "Name # and the number"
@@ -114,7 +114,7 @@ def _clean_full(name: str) -> str:
 
 
 def find_in(catalog: Catalog, name: str, organization_id: str) -> Code:
-    """As `find`, of one organization alone. Raises AdminError."""
+    """As `find`, of one organization only. Raises AdminError."""
     code = catalog.code_called(_clean_full(name), organization_id) or find(catalog, name)
     if code.organization_id != organization_id:
         raise AdminError("other-organization", "The handshake code belongs to another organization.")
@@ -209,7 +209,7 @@ def _comparable(code: Code) -> dict[str, Any]:
 
 
 def _flat(fields: Any) -> Any:
-    """With the lists of validation beside the other fields."""
+    """With the lists of validation next to the other fields."""
     inner = fields.get("validation") if isinstance(fields, dict) else None
     if not isinstance(inner, dict):
         return fields
@@ -217,7 +217,7 @@ def _flat(fields: Any) -> Any:
 
 
 def _save(tx: Transaction, draft: Draft, actor: str, now: int) -> Saved:
-    """Store a draft; what is told of a name is told when the code gets it."""
+    """Store a draft; notices about a name are given when the code gets it."""
     before = None if draft.key is None else tx.catalog.codes_by_key[draft.key].custom
     notices = () if before == draft.custom else spelled_alike(tx.catalog, draft.organization_id, draft.custom)
     key = emit_code(tx, draft, actor, now)

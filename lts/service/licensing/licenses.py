@@ -53,7 +53,7 @@ class _Place:
 @dataclass(frozen=True)
 class Preview:
     """What an import would do. `trusted` False: an administrator has to confirm `fingerprint` first. `takes_back`: the
-    license was archived and will not be; by the same file alone the status is then "taken-back"."""
+    license was archived and will not be; by the same file the status is then "taken-back"."""
 
     license: License
     trusted: bool
@@ -104,7 +104,7 @@ def import_license(
     accepts. Returns what was done (status "already-imported" when nothing). Raises LicenseFileError, AdminError.
 
     The key is trusted by a change of its own before: who is killed between the two has confirmed the key, as the audit
-    log tells, and imports the file again.
+    log records, and imports the file again.
     """
     license_file = _read(data)
     shown = _previewed(ctx, license_file, choice, now)  # nothing is trusted for a bad file
@@ -139,7 +139,7 @@ def _trust_confirmed(ctx: Context, license_file: License, confirmed: str | None,
 
 
 def trust(ctx: Context, pub: bytes, actor: str, now: int) -> VendorKey:
-    """Trust the vendor's key of a `.pub` text from now on, as the audit log tells. Raises TokenError, CannotStore."""
+    """Trust the vendor's key of a `.pub` text from now on; the audit log records it. Raises TokenError, CannotStore."""
     with ctx.trust.once_stored([pub]) as [key]:
         ctx.store.write(lambda tx: tx.emit(records.TrustChange(actor, key.key.kid, key.text), now))
     ctx.store.refresh_catalog()
@@ -172,7 +172,7 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
 
 def _of_other_vendor(new: License, trusted: bool) -> LicenseFileError:
     """Why a file for an organization of another vendor is refused. A key that is not known may be the new one of that
-    vendor, which its succession alone proves: to confirm the fingerprint would give the organization to anybody."""
+    vendor, which only its succession proves: to confirm the fingerprint would give the organization to anybody."""
     if trusted:
         return LicenseFileError(
             "other-vendor",
@@ -290,7 +290,7 @@ def end_grants(tx: Transaction, items: list[int], now: int) -> None:
 
 
 def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
-    """A key from the trust folder stands in the feed as well, for a standby: it must believe the same licenses."""
+    """A key from the trust folder is in the feed as well, for a standby: it must trust the same licenses."""
     known = codes.trusted(tx.db)
     key = ctx.trust.keys().get(kid)
     while key is not None and key.key.kid not in known:
@@ -314,7 +314,7 @@ def _put_in(
 
 
 class QuotaUse(NamedTuple):
-    """How much of an item is used, as ItemStatus tells it."""
+    """How much of an item is used, as in ItemStatus."""
 
     used: int
     overdraft: int | None = None

@@ -43,7 +43,7 @@ def describe(ctx: Context) -> ServerUrls:
 
 
 def notices(ctx: Context) -> list[Notice]:
-    """What is wrong with the URLs that stand in license keys."""
+    """What is wrong with the URLs in license keys."""
     return url_notices(server_urls(ctx))
 
 

@@ -20,7 +20,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     found = [*troubles(ctx), *ctx.running.newcomers.notices(now)]
     if ctx.clock.state.pending is not None:
         time = iso(ctx.clock.state.pending)
-        sentence = f"The clock went far ahead, to {time}; it is believed in an hour, or once you accept it."
+        sentence = f"The clock jumped far ahead, to {time}; it is trusted in an hour, or once you accept it."
         found.append(Notice("clock-unconfirmed", sentence, WARNING, {"time": time}))
     if ctx.clock.state.stepped_back:
         time = iso(ctx.clock.state.highest)
@@ -42,7 +42,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
 
 
 def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
-    """What somebody did to this server in the last days, of which others should know."""
+    """What somebody did to this server in the last days that others should know."""
     lines = audit.newest(db, tuple(HAPPENED), ctx.identity.uuid, now - HAPPENED_DAYS * DAY_SECONDS)
     placed = [line for line in lines if line.action in PLACED]
     paired = not ctx.running.partner.alone

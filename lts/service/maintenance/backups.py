@@ -1,4 +1,4 @@
-"""A backup: a copy of the whole data folder as one file. What of the folder belongs to it is told by
+"""A backup: a copy of the whole data folder as one file. What of the folder belongs to it is known by
 lts/service/folder/restoring.py."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def backup(
     `trust` that its licenses need. `now` in UTC seconds.
 
     A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
-    machine. The file holds the private key: it is written for its owner only. `tell` is told in a sentence which
+    machine. The file holds the private key: it is written for its owner only. `tell` gets a sentence that says which
     archives are gone or damaged: the backup is made without what is gone. Raises AdminError when there is no room,
     DataFolderError when a key there is not this server's any more.
     """
@@ -67,7 +67,7 @@ def backup(
 
 def _needed_keys(path: Path, trust: TrustStore) -> dict[str, bytes]:
     """The vendors' keys, as files of the folder `trust`, that the licenses in the database at `path` were signed by,
-    with those that they succeed: some may lie beside the configuration alone, which no backup holds."""
+    with those that they succeed: some may be only next to the configuration, which no backup holds."""
     wanted = set()
     with contextlib.closing(database.open_alone(path)) as db:
         for jws in licenses.all_files(db):

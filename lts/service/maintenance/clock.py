@@ -1,4 +1,4 @@
-"""What administrators do about the clock: take back a wrong highest time, or believe a jump ahead
+"""What administrators do about the clock: reset a wrong highest time, or trust a jump ahead
 (docs/design/machine.md, Clock)."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lts.store.transaction import Transaction
 
 
 def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:
-    """Take back a wrong highest time (docs/design/machine.md, Clock), and open the days that it closed and of which
+    """Reset a wrong highest time (docs/design/machine.md, Clock), and open the days that it closed and of which
     nothing was counted. Returns the highest time before and now, in UTC seconds."""
 
     def open_days(tx: Transaction, now: int) -> None:

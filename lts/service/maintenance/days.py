@@ -35,13 +35,13 @@ def _close_some(tx: Transaction, day: int, now: int) -> bool:
 
 
 def notices(ctx: Context, now: int) -> list[Notice]:
-    """Days that a wrong clock has closed, of which clients still report."""
+    """Days that a wrong clock has closed, for which clients still report."""
     closed = ctx.store.catalog.closed_day
     if closed <= now // DAY_SECONDS - OLDEST_DAYS:
         return []
     day = iso(closed * DAY_SECONDS)[:10]
     sentence = (
-        f"The days up to {day} are closed, because the clock was wrong: what clients report of them is rejected. Set"
+        f"The days up to {day} are closed, because the clock was wrong: reports for them are rejected. Set"
         " the clock right, and run lts clock reset."
     )
     return [Notice("days-closed", sentence, ERROR, {"day": day})]

@@ -34,7 +34,7 @@ OK, NOTE, FAULT = "ok", "note", "!!"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: in order, worth knowing, or to be mended."""
+    """One thing checked: in order, worth knowing, or to be fixed."""
 
     level: str
     words: str
@@ -43,7 +43,7 @@ class Finding:
 def examine(config: Config) -> list[Finding]:
     """Look at everything that can be looked at from outside, whether the server runs or not."""
     found = [*_program(config), *_folder(config), *_urls(config), *_machine(config), *_clock(config), *_trust(config)]
-    return list(dict.fromkeys(found))  # what stands in the way of two looks is one fault
+    return list(dict.fromkeys(found))  # what keeps two checks from working is one fault
 
 
 def _program(config: Config) -> Iterator[Finding]:
@@ -137,7 +137,7 @@ def _own_url(config: Config) -> str:
 
 
 def _stored_urls(config: Config) -> list[str]:
-    """What was set in the portal; nothing when the database cannot be read, which is told by itself."""
+    """What was set in the portal; nothing when the database cannot be read, which is reported separately."""
     try:
         with contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db:
             return list(map(str, codes.settings(db).get(serverurls.SERVER_URLS) or []))
@@ -146,25 +146,25 @@ def _stored_urls(config: Config) -> list[str]:
 
 
 def _clock(config: Config) -> Iterator[Finding]:
-    """What the next start makes of this machine's clock; a server that runs tells by itself."""
+    """What the next start makes of this machine's clock; a running server reports that itself."""
     now = int(time.time())
     try:
         if datafolder.running_server(config.data_dir):
             return
         with contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db:
             highest = meta.highest_time(db) or feed.highest_time(db)
-    except (SqliteError, DataFolderError):  # told by itself
+    except (SqliteError, DataFolderError):  # reported separately
         return
     _, events = clock.start(highest, now, 0.0)
     if not events:
-        yield Finding(OK, f"The clock shows {iso(now)}, which the highest time seen does not speak against")
+        yield Finding(OK, f"The clock shows {iso(now)}, which agrees with the highest time seen")
     for event in events:
         if event.name == "clock-back":
             words = f"The clock shows {iso(now)}, before the highest time seen, {iso(highest)}: set it right, or run"
             yield Finding(FAULT, f"{words} lts clock reset.")
         else:
             words = f"The clock shows {iso(now)}, over a day after the highest time seen, {iso(highest)}: it is"
-            yield Finding(NOTE, f"{words} believed an hour after the start, or once you run lts clock accept.")
+            yield Finding(NOTE, f"{words} trusted an hour after the start, or once you run lts clock accept.")
 
 
 def _machine(config: Config) -> Iterator[Finding]:
@@ -189,7 +189,7 @@ def _binding(known: tuple[str, ...]) -> Finding:
         return Finding(OK, words)
     return Finding(
         NOTE if known else FAULT,
-        f"The binding to this machine is weak: {words}, and {rules.FEW} are wanted, one of them unique to it. A vendor"
+        f"The binding to this machine is weak: {words}, and {rules.FEW} are needed, one of them unique to it. A vendor"
         " may refuse to bind a license to it, and a copy of its data may work on another machine. In a container set"
         " LTS_HOST_ID and let it read the host's /etc/machine-id; then start LTS again and send a new activation"
         " request.",

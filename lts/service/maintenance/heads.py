@@ -12,7 +12,7 @@ def sign_head(ctx: Context, now: int) -> None:
     """Sign the feed's head once a day, so that its tail cannot be cut off or rewritten unnoticed."""
     with ctx.store.reader() as db:
         own = [head for head in feed.heads(db) if head.origin == ctx.store.origin]
-    # The last one by its place: one that was signed while the clock was ahead must not stand for all days until then.
+    # The last one by its place: one that was signed while the clock was ahead must not count for all days until then.
     if not own or now // DAY_SECONDS != max(own, key=lambda head: head.serial).time // DAY_SECONDS:
         ctx.store.write(lambda tx: _sign(tx, ctx, now))
 

@@ -1,4 +1,4 @@
-"""The daily look at the whole database while the server serves, a table at a time, beside the writer."""
+"""The daily check of the whole database while the server serves, a table at a time, alongside the writer."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ class Inspection:
         try:
             ctx.note_event(DAMAGED, {"reason": reason})
         except LtsError as error:
-            log.warning("the audit log does not tell of the damage: %s", error.detail)
+            log.warning("the damage could not be written to the audit log: %s", error.detail)

@@ -28,7 +28,7 @@ def state(ctx: Context) -> None:
         alertsettings.webhooks_of(ctx)  # the passwords of codes were read with the catalog
         ctx.running.identity = identity.with_prints(folder, me, key, me.vault_print or ctx.vault.fingerprint)
     except (LtsError, OSError) as error:
-        log.warning("%s does not say yet which keys are this server's: %s", folder / identity.IDENTITY, error)
+        log.warning("%s does not record yet which keys are this server's: %s", folder / identity.IDENTITY, error)
 
 
 def _has_signed(ctx: Context) -> bool:

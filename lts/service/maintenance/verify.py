@@ -1,4 +1,4 @@
-"""What `lts verify` finds: in the database and its feed, in a data folder, in a backup; and indexes built anew."""
+"""What `lts verify` finds: in the database and its feed, in a data folder, in a backup; and rebuilding indexes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     """Every fault found: pages and indexes of the database, the feed's chain, all totals recomputed from it, the
     vendors' signatures.
 
-    Works while the server runs; `progress` is told the changes replayed so far. Raises DatabaseDamaged,
+    Works while the server runs; `progress` gets the number of changes replayed so far. Raises DatabaseDamaged,
     DataFolderError where the database, or the key of what is sealed in it, cannot be read at all.
     """
     path = data_dir / DATABASE
@@ -60,7 +60,7 @@ def verify_folder(data_dir: Path, trust: TrustStore, progress: Callable[[int], N
 
 
 def rebuild_indexes(data_dir: Path) -> None:
-    """Build all indexes of the database anew from its tables; the server must be stopped and the folder locked.
+    """Rebuild all indexes of the database from its tables; the server must be stopped and the folder locked.
 
     Raises DatabaseDamaged where a table itself is damaged, DataFolderError.
     """
@@ -97,12 +97,12 @@ def _head_faults(path: Path, data_dir: Path) -> list[str]:
 def verify_backup(
     source: Path, vendor_keys: Path, progress: Callable[[int], None] = lambda n: None, called: str = ""
 ) -> list[str]:
-    """The same for a backup file, unpacked beside it for the time; `called` as in `restore`. Raises AdminError when it
-    is none."""
+    """The same for a backup file, unpacked next to it meanwhile; `called` as in `restore`. Raises AdminError if it is
+    not a backup."""
     with workfolder.working(source.parent, "verify") as folder:
         target = folder / "data"
         target.mkdir()
-        restore(source, target, as_it_is=True, called=called)  # what does not fit is told with all else
+        restore(source, target, as_it_is=True, called=called)  # what does not fit is reported with all else
         prepare(target, create=False)  # upgrades the backup of an older program
         return verify(target, TrustStore(vendor_keys, target), progress)
 
@@ -123,5 +123,5 @@ def _license_faults(path: Path, trust: TrustStore) -> list[str]:
             else:
                 licensefile.verify(parsed, key)
         except LtsError as error:
-            faults.append(f"licenses: the stored file of {stored.license_id} does not hold: {error.detail}")
+            faults.append(f"licenses: the stored file of {stored.license_id} is not valid: {error.detail}")
     return faults

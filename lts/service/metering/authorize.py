@@ -160,7 +160,7 @@ def decide(
 
 
 def place_of(tx: Transaction, ctx: Context) -> FeedPlace:
-    """Where this server's feed stands in the transaction."""
+    """Position of this server's feed in the transaction."""
     return FeedPlace(ctx.running.identity.incarnation, tx.feed.serial, tx.feed.head[:4].hex())
 
 

@@ -1,4 +1,4 @@
-"""Devices that look cloned: the trace of a refusal, and an administrator's word that there is one machine alone
+"""Devices that look cloned: the trace of a refusal, and an administrator's confirmation that there is only one machine
 (docs/design/authorizing.md, Device clones)."""
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def refusal() -> Refusal:
 
 
 def clear(ctx: Context, uuid: UUID, actor: str, now: int) -> None:
-    """An administrator says that a device is no clone: nobody is refused, until two machines show again.
+    """An administrator says that a device is not a clone: nobody is refused until two machines show up again.
 
-    Raises AdminError when there is no such device, or it does not look cloned.
+    Raises AdminError if there is no such device, or it does not look cloned.
     """
 
     def operation(tx: Transaction) -> None:

@@ -115,7 +115,7 @@ def _good(entries: list[Entry], rejected: list[Result | None]) -> list[Entry]:
 
 
 def _kinds(tx: Transaction, ctx: Context, reporter: Reporter, series: ItemSeries, now: int) -> Kinds:
-    """What stands for each name in the feed: its number, else its digest. Modules have one always: a vendor signs
+    """What represents each name in the feed: its number, else its digest. Modules always have a number: a vendor signs
     how many there are."""
     kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
     if 0 in kinds.values():
@@ -168,7 +168,7 @@ def _nothing_to_see(entry: Entry, blank: set[str]) -> Result | None:
     """The rejection of an entry that uses one of the names; names that have a number from before go on."""
     if not any(units and name in blank for name, units in entry.usage.items()):
         return None
-    detail = "usage: a type name has nothing to see in it; give it letters or digits"
+    detail = "usage: a type name has no visible character; give it letters or digits"
     return Result(entry.slot_text, "rejected", RefusalCode.MALFORMED, detail)
 
 

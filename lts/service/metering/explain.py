@@ -40,8 +40,8 @@ class CapStatus(ReadModel, frozen=True):
 
 
 class ExplainedItem(ReadModel, frozen=True, kw_only=True):
-    """What an item says on a request; `code` 0 = it fits. `cap` is the code's where that alone speaks against it. An
-    item with seats has `holders`, those that end first, and when the first of all ends; None when there is none."""
+    """An item's verdict on a request; `code` 0 = it fits. `cap` is the code's if only that is in the way. An
+    item with seats has `holders`, those that end first, and when the first of all ends; or None."""
 
     item_id: str
     license_id: str

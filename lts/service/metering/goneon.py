@@ -1,4 +1,4 @@
-"""Devices that go on with a seat, or instances of it, that they gave back (docs/design/charging.md, Release)."""
+"""Devices that keep using a seat, or instances of it, after they gave it back (docs/design/charging.md, Release)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lts.store.transaction import Transaction
 
 GONE_ON = "used-after-release"
 MOST_A_DAY = 100
-"""So many lines of the audit log a day: devices that want to could make any number."""
+"""Most lines of the audit log per day: devices could otherwise make any number."""
 _SHOWN_DAYS = 7
 _SHOWN = 10
 
 
 def tell(tx: Transaction, today: Today, device: str, items: list[str], now: int) -> None:
-    """Write into the audit log that a device (UUID) goes on using items (ids), each once a day; `now` in UTC
+    """Write into the audit log that a device (UUID) keeps using items (ids), each once a day; `now` in UTC
     seconds."""
     for item in items:
         if today.count(tx, GONE_ON, now) < MOST_A_DAY and today.first(tx, (GONE_ON, device, item), now):
@@ -32,8 +32,8 @@ def tell(tx: Transaction, today: Today, device: str, items: list[str], now: int)
 def used_after_release(
     tx: Transaction, device: int, lease: Lease, items: list[LicenseItem], entries: list[Entry], now: int
 ) -> list[str]:
-    """Ids of the items of a lease that were used after the device (number) gave their seats back, or by more instances
-    than it kept, by a clock that may be ahead. `now` in UTC seconds."""
+    """Ids of the items of a lease that were used after the device (number) gave their seats back, or with more
+    instances than it kept, by a clock that may be ahead. `now` in UTC seconds."""
     held, found = seats.newest_of(tx.db, device), []
     for claim, item in zip(lease.items, items, strict=True):
         seat = held.get(item.key)
@@ -61,7 +61,7 @@ def _fewer_since(tx: Transaction, place: tuple[int, int], now: int) -> int:
 
 
 def notices(db: Connection, now: int) -> list[Notice]:
-    """Devices that went on within the last week, the newest first; `now` in UTC seconds."""
+    """Devices that kept using items within the last week, the newest first; `now` in UTC seconds."""
     wanted = audit.AuditFilter(actions=(GONE_ON,), since=now - _SHOWN_DAYS * DAY_SECONDS)
     told: dict[str, set[str]] = {}
     for line in audit.lines(db, wanted, 0, _SHOWN_DAYS * MOST_A_DAY):
@@ -73,7 +73,7 @@ def notices(db: Connection, now: int) -> list[Notice]:
 def _notice(device: str, items: list[str]) -> Notice:
     named = ", ".join(items)
     sentence = (
-        f"Device {device} went on using license {'item' if len(items) == 1 else 'items'} {named} after its seat was"
+        f"Device {device} kept using license {'item' if len(items) == 1 else 'items'} {named} after its seat was"
         " given back, or used more instances than it kept: its use is counted, but not in the quota of seats. If no"
         " administrator released it, ask who made the application."
     )
@@ -82,7 +82,7 @@ def _notice(device: str, items: list[str]) -> Notice:
 
 def _more(number: int) -> Notice:
     sentence = (
-        f"And {number} more: at least so many other devices went on within the last week after a seat was given back."
-        " The audit log names them."
+        f"And {number} more: at least so many other devices kept using one within the last week after their seat was"
+        " given back. The audit log names them."
     )
     return Notice("used-after-release-more", sentence, WARNING, {"count": number})

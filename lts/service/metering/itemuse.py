@@ -1,4 +1,4 @@
-"""Looking up what a device's place in an item is: inside a transaction, or in a snapshot to tell of it."""
+"""Looking up what a device's place in an item is: inside a transaction, or in a snapshot to report it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def use_of(
 ) -> UseOf:
     """A look-up of uses for a device number, None = a device not known yet. `now` is the clock, `item_now` the
     time for starts and ends of items, `seat_now` that at which seats free themselves, all UTC seconds. `so_far`, by an
-    item's number: what `counted` will tell once a report is stored."""
+    item's number: what `counted` will return once a report is stored."""
 
     def count(entry: CodeItem) -> ItemUse:
         return so_far.get(entry.item.key) or counted(view, code, entry, now, item_now)

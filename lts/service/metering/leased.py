@@ -1,4 +1,4 @@
-"""What a lease stands for on this server: a handshake code, known by its number, and license items."""
+"""What a lease refers to on this server: a handshake code, by its number, and license items."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def leased(tx: Transaction, lease: Lease) -> LeasedItems:
 
 
 def not_held(lease: Lease, what: str) -> NotVerified:
-    """The refusal of a verified lease of which this server does not hold the code or the items (any more)."""
+    """The refusal of a verified lease whose code or items this server does not have (any more)."""
     detail = f"This server does not know the {what} of the lease. Authorize again."
     return NotVerified(detail, device=lease.device, handshake_code=lease.handshake_code)
 

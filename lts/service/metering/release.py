@@ -47,7 +47,7 @@ def _items_of(tx: Transaction, lease: Lease) -> tuple[LicenseItem | None, ...]:
 def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now: int) -> int:
     """An administrator frees a device's seat in an item at once; the device's lease may run to its end.
 
-    Returns the UTC second at which the grant would have ended. Raises AdminError when there is no live seat.
+    Returns the UTC second at which the grant would have ended. Raises AdminError if there is no live seat.
     """
 
     def operation(tx: Transaction) -> int:

@@ -53,7 +53,7 @@ def renewal(
 
 def may_renew(lease: Lease, code: Code, step: TokenStep, issuer: str) -> bool:
     """Whether a lease can be renewed at all, whatever is counted. Not one of the pair's other server: its holder has
-    other certificates, and authorizes anew."""
+    other certificates, and authorizes again."""
     return not step.cloned and not code.removed and lease.issuer == issuer
 
 

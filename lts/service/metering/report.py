@@ -42,7 +42,7 @@ RESTORED = "database-restored"
 
 
 class ReportOutcome(NamedTuple):
-    """What the client is told: a result for each entry in order, its new clone token, and a renewed lease with its
+    """The answer: a result for each entry in order, its new clone token, and a renewed lease with its
     times (UTC seconds), or else a receipt, with the certificates of its key where they are not those of the lease
     sent."""
 
@@ -145,7 +145,7 @@ class _InPieces:
         )
 
     def result(self) -> _Recorded:
-        """Wait for the pieces; what the last says, with what is told of the entries of all."""
+        """Wait for the pieces; the last answer, with the results of the entries of all."""
         told: list[Result] = []
         waiting = self.waiting
         for n, piece in enumerate(self._early, 1):
@@ -311,7 +311,7 @@ def _branch_of(tx: Transaction, step: TokenStep, reporter: Reporter, entries: li
 
 
 def _held(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
-    """What a lease stands for here. Raises NotVerified (141)."""
+    """What a lease refers to here. Raises NotVerified (141)."""
     code, items = leased(tx, lease)
     held = [item for item in items if item is not None]
     if len(held) < len(items):
@@ -353,7 +353,7 @@ def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | Non
 
 def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, now: int) -> None:
     """A lease of this server at a place that its feed, which reached so many changes, has not, or has otherwise: an old
-    database was put back (docs/design/pair.md, Restored and copied servers). Told once."""
+    database was put back (docs/design/pair.md, Restored and copied servers). Reported once."""
     if not ctx.running.today.first(tx, RESTORED, now):
         return
     tx.emit(records.EventChange("system", RESTORED, {"serial": lease.serial, "reached": reached}), now)
@@ -363,14 +363,14 @@ def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, no
 def _warn_restored(ctx: Context) -> None:
     ctx.running.restored_noticed = True
     sentence = (
-        "A device holds a lease that this database does not know of: an old copy was put back. Counts and seats since"
+        "A device holds a lease that this database does not know: an old copy was put back. Counts and seats since"
         " then are missing; if there is a backup newer than that, restore it with lts restore."
     )
     ctx.running.warnings.append(Notice(RESTORED, sentence, ERROR))
 
 
 def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, ItemUse]:
-    """What is counted so far of those items whose counts a report can raise, by number."""
+    """What is counted so far of the items whose counts a report can raise, by number."""
     entries = {item.key: _entry(code, item) for item in items if rules.is_counted(item.terms)}
     return {key: counted(tx, code, entry, now, item_now) for key, entry in entries.items()}
 

@@ -18,7 +18,7 @@ NO_PAIR = 'This is a single server; a pair is made by "servers" in lts.json.'
 
 
 class NoWork:
-    """There is nothing to do beside the calls."""
+    """There is nothing to do besides the calls."""
 
     steps: tuple[Step, ...] = ()
 
@@ -59,7 +59,7 @@ class Alone:
         return "single"
 
     def notices(self) -> list[Notice]:
-        """How long it still authorizes by the word of a main that it once had."""
+        """How long it still authorizes by the delegation of a main that it once had."""
         return standin.notices(self._ctx, for_good=True)
 
     def describe(self) -> None:

@@ -34,12 +34,12 @@ class Contact:
         self.peer = Peer(now, now, now)
 
     def word(self, status: str) -> None:
-        """An authentic word of the other server came in, with what it is doing."""
+        """An authentic status of the other server came in."""
         self.peer.serves = status == SERVING
         self.peer.word = self.peer.alive = self._node.elapsed()
 
     def heard(self, state: ServerState) -> bool:
-        """The other server said where it stands; whether this is its newest word. On two lines an older one may come
+        """The other server sent its status; whether this is its newest. On two lines an older one may come
         later."""
         node = self._node
         with node.changing:
@@ -62,13 +62,13 @@ class Contact:
         return True
 
     def _compare_clocks(self, state: ServerState) -> None:
-        """A time that this clock went ahead to is believed once the other one says the same."""
+        """A time that this clock jumped ahead to is trusted once the other one confirms it."""
         node, clock = self._node, self._node.ctx.clock
         self.peer.clock_offset = state.now - clock.now()
         node.ahead = node.ahead if self.clock_gap else 0
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.adopt(clock.accepted())
-            with contextlib.suppress(CannotStore):  # nobody was told so; the next look at the clock keeps it
+            with contextlib.suppress(CannotStore):  # nobody was told; the next check of the clock stores it
                 node.ctx.store.keep_clock(lambda: clock.kept)
 
     @property
@@ -86,7 +86,7 @@ class Contact:
             node.feed.note("pair-lost" if self.lost else "pair-found", {"url": node.url})
 
     def fault(self, code: str, detail: str) -> PeerError:
-        """Remember a fault of the pair, to be shown until it is mended; returned to be raised."""
+        """Remember a fault of the pair, to be shown until it is fixed; returned to be raised."""
         if self.peer.faults.get(code) != detail:
             log.error("%s: %s", code, detail)
         self.peer.faults[code] = detail

@@ -65,7 +65,7 @@ class CopyGiver:
         with self._lock:
             path = self._files.get(request.name)
             if request.token != self._token or path is None:
-                raise PeerError("peer-copy", "This copy is no more; ask for a new one.", status=404)
+                raise PeerError("peer-copy", "This copy no longer exists; ask for a new one.", status=404)
             try:
                 with path.open("rb") as file:
                     file.seek(max(request.offset, 0))

@@ -1,5 +1,5 @@
-"""The first copy, on the side that takes it: gathered beside, put in place when the data folder is next opened
-(lts/service/folder/placing.py)."""
+"""The first copy, on the receiving side: gathered in a folder next to the data, put in place when the data folder is
+next opened (lts/service/folder/placing.py)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OFFER_SECONDS = 600.0
 
 
 def copy(node: Node, line: PeerClient) -> None:
-    """Take everything from the other server, then have the data folder opened anew. Raises PeerError."""
+    """Take everything from the other server, then have the data folder reopened. Raises PeerError."""
     data_dir = node.ctx.store.path.parent
     folder = placing.prepare(data_dir)
     mine = X25519PrivateKey.generate()
@@ -45,7 +45,7 @@ def copy(node: Node, line: PeerClient) -> None:
         node.ctx.trust.add(text.encode("utf-8"))
     line.raw(peermessages.COPIED, CopyDone(offer.token), PART_SECONDS)
     placing.decide(data_dir, COPIED, ("first-copy", {"url": node.url}, "system"))
-    log.warning("the copy is complete; opening the data folder anew")
+    log.warning("the copy is complete; opening the data folder again")
     node.reopen()
 
 
@@ -71,4 +71,4 @@ def _take_file(node: Node, line: PeerClient, folder: Path, token: str, file: Cop
         out.flush()
         os.fsync(out.fileno())
     if digest.digest() != file.sha256:
-        raise PeerError("peer-copy", f"{file.name} did not arrive whole; it is taken again.")
+        raise PeerError("peer-copy", f"{file.name} did not arrive completely; it is fetched again.")

@@ -1,4 +1,4 @@
-"""The main's word for the standby's key (docs/design/pair.md, Certificates): given with answers, and kept."""
+"""The main's delegation to the standby's key (docs/design/pair.md, Certificates): given with answers, and stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def certify(node: Node, until: int) -> tuple[list[str], int]:
     """(certificates, end) for the standby when its delegation, which ends at `until`, is old; else nothing."""
     clock, pinned = node.ctx.clock, node.pinned.now
-    now = clock.seat_time(clock.now())  # by a time that is not believed no word is given
+    now = clock.seat_time(clock.now())  # while the time is not trusted, no delegation is given
     if (
         node.role != MAIN
         or pinned.retired
@@ -38,7 +38,7 @@ def certify(node: Node, until: int) -> tuple[list[str], int]:
 
 
 def vouched_since(node: Node, who: Self) -> bool:
-    """Whether this server itself has vouched for the other's key, after all that its database tells of: it approved it
+    """Whether this server itself has vouched for the other's key, after everything in its database: it approved it
     after the backup or copy was made that was put back (docs/design/pair.md, Restored and copied servers)."""
     me = node.ctx.identity
     if node.settled or not who.delegation:
@@ -56,7 +56,7 @@ def vouched_since(node: Node, who: Self) -> bool:
 
 
 def is_needed_more(node: Node, main_uuid: str | None) -> bool:
-    """Whether this standby authorizes by the word of a main before that of `main_uuid`, which authorizes nobody."""
+    """Whether this standby authorizes by the delegation of a main before `main_uuid`, which authorizes nobody."""
     held = node.ctx.delegation()
     if node.role != STANDBY or held is None or main_uuid is None:
         return False
@@ -77,7 +77,7 @@ def stands_in_alone(node: Node) -> bool:
 
 
 def take(node: Node, main_uuid: str, certificates: list[str]) -> None:
-    """Keep the main's word for this server, unless that of the main before authorizes more."""
+    """Store the main's delegation to this server, unless that of the previous main authorizes more."""
     if is_needed_more(node, main_uuid):
         return
     node.pinned.change(delegation=delegation_of(main_uuid, tuple(certificates)))

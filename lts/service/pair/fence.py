@@ -12,7 +12,7 @@ from lts.rules.pair import SERVING
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
 
-NOT_NOW = "This server does not answer clients just now; use the other server URL of the license key."
+NOT_NOW = "This server is not answering clients now; use the other server URL of the license key."
 
 
 class Fence:

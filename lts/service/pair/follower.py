@@ -155,7 +155,7 @@ class Follower:
         if node.role == STANDBY and news.state.family and news.state.family == node.statements.state().family:
             node.pinned.change(joined=True)
         if node.role == MAIN and node.ctx.running.status != SERVING and not node.hand_over.leaving:
-            with node.hand_over.moving:  # which may take a while, in which the other one spoke anew
+            with node.hand_over.moving:  # which may take a while, in which the other one sent something new
                 if not rules.is_outdated(news.state.word, node.peer.newest) and not node.hand_over.leaving:
                     self._begin_to_serve(news.state, asked)
         return True
@@ -169,7 +169,7 @@ class Follower:
         if mine.family and not theirs.bare and not mine.bare:
             raise node.contact.fault(
                 "peer-family",
-                "Both servers hold licenses or devices, and these never belonged together. The standby must begin"
+                "Both servers hold licenses or devices, and they never belonged together. The standby must begin"
                 " empty: stop it, move its data folder away, start it again; what it held is imported at the main.",
             )
         node.contact.mend("peer-family")
@@ -186,7 +186,7 @@ class Follower:
                 taken = node.ctx.store.write(lambda tx: self._apply(tx, news, serving))
         except (ValueError, KeyError, IndexError, DatabaseDamaged, TokenError) as error:
             raise node.contact.fault(
-                "peer-feed", f"The other server's changes cannot be taken: {error}. See lts verify on both servers."
+                "peer-feed", f"The other server's changes cannot be applied: {error}. Run lts verify on both servers."
             ) from error
         if serving:
             node.feed.merged_changes += taken
@@ -207,14 +207,14 @@ class Follower:
                 continue
             digest = tx.follow(origins[place], serial, time, kind, payload)
             if heads.get((place, serial), digest) != digest:
-                raise ValueError(f"the feed of {news.origins[place][0]} is another one from serial {serial} on")
+                raise ValueError(f"the feed of {news.origins[place][0]} differs from serial {serial} on")
             taken += kind not in _OF_SERVERS
         if serving and node.role == MAIN and _overtaken(tx):
             node.feed.begin_epoch(tx, "merge")
         return taken
 
     def _begin_to_serve(self, theirs: ServerState, asked: float) -> None:
-        """The main has everything: let the other one give way if it serves, take the rest, and serve."""
+        """The main has everything: let the other one stop serving if it serves, take the rest, and serve."""
         node = self._node
         limit = min(node.limit, theirs.limit)
         if self._leaves_to(theirs):
@@ -230,7 +230,7 @@ class Follower:
         node.hand_over.pending = 0
         if node.hand_over.over and not node.hand_over.may_take_back():
             return
-        node.ctx.store.try_storing()  # a server that cannot serve must not let the other give way
+        node.ctx.store.try_storing()  # a server that cannot serve must not make the other stop
         asked = node.elapsed()
         answer = self._line.call(
             peermessages.GIVE_WAY, StateAnswer(node.statements.state()), StateAnswer, TIMEOUT_SECONDS

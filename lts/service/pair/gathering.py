@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lts.pair")
 LIMIT = 200
-"""Changes taken in one commit, beside clients that are served."""
+"""Changes taken in one commit, while clients are served."""
 TIMEOUT_SECONDS = 4.0
 
 
@@ -46,7 +46,7 @@ class Gathering:
             if news.changes:
                 self._store(news)
         except PeerError as error:
-            log.info("the old main gives nothing: %s", error.detail)
+            log.info("the old main sends nothing: %s", error.detail)
             return False
         if news.complete:
             node.feed.note_merged()

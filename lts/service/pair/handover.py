@@ -1,5 +1,5 @@
 """The main lets the standby serve (docs/design/pair.md, Handing over): when it is stopped in good order, and when it
-can store nothing. The steps and what each lost message leads to stand there by number.
+can store nothing. The steps and what each lost message leads to are numbered there.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped", TWO_ST
 """Codes of a standby that did not begin to serve and will not by this request."""
 NO_LICENSE = "peer-no-license"
 NO_LICENSE_WORDS = (
-    "No license is bound to this server, so it would authorize nobody. The other server goes on in the place of the"
-    " main before, as long as that one's word lasts. Make the other one the main (lts promote over there), send the"
-    " vendor its activation request, and set this one up as its standby, with an empty data folder."
+    "No license is bound to this server, so it would authorize nobody. The other server keeps serving in the place of"
+    " the previous main until that one's delegation ends. Make the other one the main (lts promote over there), send"
+    " the vendor its activation request, and set this one up as its standby, with an empty data folder."
 )
 TRIES, TRY_SECONDS = 4, 0.05
 """A standby that spoke meanwhile is asked again, in knowledge of what it said."""
 
 
 class HandOver:
-    """One line to the standby, beside the one that follows; `look` comes with every beat, `leave` with a stop."""
+    """A connection to the standby besides the one that follows; `look` is called with every beat, `leave` with a
+    stop."""
 
     def __init__(self, node: Node, send: Send) -> None:
         self._node = node
@@ -104,7 +105,7 @@ class HandOver:
 
     def _ask(self, reason: str) -> bool:
         """Whether the standby said yes. A no leaves nothing behind; without an answer it may serve or not, and
-        `handed.pending` says so until its next word."""
+        `handed.pending` says so until its next status."""
         for again in range(TRIES):
             if again:
                 time.sleep(TRY_SECONDS)
@@ -125,11 +126,11 @@ class HandOver:
         return False
 
     def _request(self, reason: str) -> TakeOver:
-        """What is asked. From here on this server does not serve, unless by a newer word of the other one."""
+        """What is asked. From here on this server does not serve, unless by a newer status of the other one."""
         node = self._node
         with node.changing:
             if node.ctx.running.status == SERVING:
-                node.leadership.hold_back(f"the other server is to: {reason}")
+                node.leadership.hold_back(f"the other server should: {reason}")
             node.hand_over.pending, node.hand_over.over = node.peer.said, reason == rules.CANNOT_STORE
             node.peer.followed = node.elapsed()  # it may have followed nothing while its disk hung
             return TakeOver(node.statements.state(), node.peer.said, reason)
@@ -150,12 +151,12 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
         word, peer = asked.state.word, node.peer
         newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
         if asked.after != node.statements.told or not newest_start:
-            raise PeerError(SPOKE_SINCE, "The two servers have spoken since.", status=409)
+            raise PeerError(SPOKE_SINCE, "The two servers have been in contact since.", status=409)
         node.contact.heard(asked.state)
         mine = serials(node.ctx.store.positions())
         complete = all(mine.get(name, 0) >= serial for name, serial in serials(asked.state.have).items())
         if not complete or not node.pinned.now.joined or asked.state.family != node.statements.state().family:
-            raise PeerError("peer-no-hand-over", "It has not everything that the main has.", status=409)
+            raise PeerError("peer-no-hand-over", "It does not have everything that the main has.", status=409)
         if node.role != MAIN and asked.state.status != SERVING:
             try:
                 node.acknowledgments.fall_out()  # the main takes nothing for a while: no answer is to wait for it

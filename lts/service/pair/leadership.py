@@ -43,7 +43,7 @@ class Leadership:
                 self.begin("the other server does not")
 
     def _may_begin(self, word: int) -> bool:
-        """Whether this server may serve from now on, by that word of the other one (0 = by none)."""
+        """Whether this server may serve from now on, by that status of the other one (0 = by none)."""
         hand_over = self._node.hand_over
         held = self._node.pinned.now.retired or hand_over.leaving or (word and word == hand_over.pending)
         return self._node.ctx.running.status != SERVING and not held

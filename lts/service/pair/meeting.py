@@ -74,7 +74,7 @@ def _recognize(node: Node, who: Self) -> None:
         node.pinned.change(offered=who.key)
         raise node.contact.fault(
             "peer-key-changed",
-            f"The server at {node.url} shows another key ({fingerprint(kid(who.key))}) than the one first met"
+            f"The server at {node.url} shows another key ({fingerprint(kid(who.key))}) than at the first contact"
             f" ({fingerprint(kid(pinned.key))}). Nothing is exchanged until an administrator has compared the"
             " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
         )
@@ -85,7 +85,7 @@ def _recognize(node: Node, who: Self) -> None:
 
 def _itself(node: Node, who: Self) -> PeerError:
     """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
-    servers): of the two, the one that serves goes on."""
+    servers): of the two, the one that serves continues."""
     if who.start == node.statements.start:
         node.contact.mend("peer-twin")
         return node.contact.fault(
@@ -97,8 +97,8 @@ def _itself(node: Node, who: Self) -> PeerError:
         "peer-twin",
         f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
         " or a backup, of the other's. Stop the one that came later, and put its own data folder back (lts restore"
-        " --undo, where lts restore --list names it) or begin with an empty one. If this server serves nobody, it goes"
-        " on so until it has met the other server of the pair, or is started again.",
+        " --undo, where lts restore --list names it) or begin with an empty one. If this server serves nobody, that"
+        " stays so until it has contact with the other server of the pair, or is started again.",
     )
 
 
@@ -155,8 +155,8 @@ def offered_as(node: Node, given: str) -> str:
     if now.replaced is not None and is_fingerprint(given, kid(now.replaced)):
         raise AdminError(
             "wrong-fingerprint",
-            "That is the key of the main in whose place this server was promoted, and it is never met again. Set that"
-            " server up with an empty data folder, and approve the key that it then has.",
+            "That is the key of the main in whose place this server was promoted, which never gets contact again. Set"
+            " that server up with an empty data folder, and approve the key that it then has.",
         )
     if now.offered is None:
         raise AdminError("nothing-to-approve", "The other server's key has not changed; there is nothing to approve.")
@@ -178,9 +178,8 @@ def replace_main(pinned: PinnedFile, url: str) -> None:
 
 
 def settle_promotion(pinned: PinnedFile, url: str, configured: str) -> None:
-    """What `servers` says now, after a promotion. As long as it is as before, a server at the old main's URL is met by
-    approval alone. Where it was written anew, the administrator has named another standby or main, who is met as at
-    set-up."""
+    """What `servers` says now, after a promotion. As long as it is unchanged, a server at the old main's URL needs
+    approval. If it was changed, the administrator has named another standby or main, which is met as at set-up."""
     if pinned.now.promoted_at is None:
         return
     if pinned.now.replaced is None:  # 0.1 kept the old main's key as the pinned one

@@ -30,7 +30,7 @@ class Membership:
 
     @property
     def alone(self) -> bool:
-        """Whether this server was promoted and no other has been met since."""
+        """Whether this server was promoted and has had no contact with another since."""
         return self.promoted and self._node.pinned.now.key is None
 
     @property
@@ -55,7 +55,7 @@ class Membership:
         )
 
     def learn_keys(self) -> None:
-        """Leases of every server that ever served in this pair are believed."""
+        """Leases of every server that ever served in this pair are accepted."""
         node = self._node
         with node.ctx.store.reader() as db:
             keys = set(pair.server_keys(db))

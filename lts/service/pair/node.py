@@ -1,10 +1,10 @@
 """This server as one of a pair: its parts, and what the rest of the server asks of them.
 
-The rules are in lts/rules/pair.py. Each part has a file: who this server is (membership.py), what it tells the other
-one (statements.py) and hears of it (contact.py), its own feed (ownfeed.py), who of the two serves (leadership.py),
-whether clients may be answered now (fence.py), what administrators decide (promotion.py). Following and joining stand
-beside. Two threads work on a node, one follows the other server, one beats (lts.service.pair.work). Time is elapsed
-time: what a clock says decides nothing here.
+The rules are in lts/rules/pair.py. Each part has a file: who this server is (membership.py), what it reports to the
+other one (statements.py) and hears of it (contact.py), its own feed (ownfeed.py), who of the two serves
+(leadership.py), whether clients may be answered now (fence.py), what administrators decide (promotion.py). Following
+and joining are separate files. Two threads work on a node, one follows the other server, one beats
+(lts.service.pair.work). Time is elapsed time: what a clock says decides nothing here.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class Node:
         now = self.elapsed()
         if self.fence.beat(now):
             self.peer.followed = self.peer.word = self.peer.alive = now
-            self.leadership.give_way("this process stood still; the other server may have taken over")
+            self.leadership.give_way("this process was paused; the other server may have taken over")
         if self.acknowledgments.look():
-            log.warning("the other server follows no longer")
+            log.warning("the other server no longer follows")
         if self.in_step:
             self.peer.moved = now
         if self.alone:
@@ -148,5 +148,5 @@ class Node:
         return NodeWork(self)
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        words = "1 while the other server takes this one's changes as they come"
+        words = "1 while the other server follows this one's changes as they come"
         return {"lts_pair_in_step": (words, lambda: int(self.in_step))}

@@ -68,8 +68,8 @@ def _notices(node: Node) -> list[Notice]:
     if gap:
         reports = node.ahead + (node.peer.state.ahead if node.peer.state is not None else 0)
         sentence = (
-            f"The clocks of the two servers differ by {gap} seconds; set them right. Reports that were refused in part"
-            f" or whole for that since (142): {reports}."
+            f"The clocks of the two servers differ by {gap} seconds; set them right. Reports rejected in part or in"
+            f" whole because of that (142): {reports}."
         )
         found.append(Notice("pair-clocks", sentence, params={"seconds": gap, "reports": reports}))
     found += _older(node)
@@ -89,14 +89,14 @@ def _faults(node: Node) -> dict[str, str]:
     if node.starts.copy_calls:
         faults["peer-copied"] = (
             "A second server with the other server's identity calls this one: the data folder of one of the two is a"
-            f" copy, or a backup, of the other's. It is told nothing; the one at {node.url} goes on. Stop the second"
+            f" copy, or a backup, of the other's. It gets nothing; the one at {node.url} stays in use. Stop the second"
             " one, and begin there with an empty data folder or its own."
         )
     if delegating.is_needed_more(node, node.pinned.now.uuid):
-        does = "goes on serving" if node.ctx.running.status == SERVING else "could serve"
+        does = "keeps serving" if node.ctx.running.status == SERVING else "could serve"
         faults[NO_LICENSE] = (
             f"No license is bound to the main at {node.url}, which authorizes nobody; this server {does} in the place"
-            " of the main before, as long as that one's word lasts. Make this one the main (lts promote), send the"
+            " of the previous main until that one's delegation ends. Make this one the main (lts promote), send the"
             " vendor its activation request, and set that one up as its standby, with an empty data folder."
         )
     if _takes_nothing(node):
@@ -123,7 +123,7 @@ def _left_here(node: Node) -> str:
 
 def _takes_nothing(node: Node) -> bool:
     """Whether the other server speaks to this one, which serves, and is not in step for STUCK_SECONDS. Of one that is
-    to be upgraded, or takes its first copy (it has no feed then), other words tell."""
+    to be upgraded, or takes its first copy (it has no feed then), other messages report."""
     peer, now = node.peer, node.elapsed()
     if (
         node.ctx.running.status != SERVING
@@ -171,7 +171,7 @@ def _in_step(node: Node) -> bool:
 
 
 def _lag(node: Node) -> int | None:
-    """Changes that one of the two has and the other lacks, as far as this one knows; None before they met."""
+    """Changes that one of the two has and the other lacks, as far as this one knows; None before the first contact."""
     state = node.peer.state
     if state is None:
         return None

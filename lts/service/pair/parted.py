@@ -20,9 +20,9 @@ from lts.service.pair.peermessages import PeerProblem, Self
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 
 PARTED = "peer-parted"
-"""Code to the other server, which goes on as one of the pair."""
+"""Code to the other server, which still runs as one of the pair."""
 TOLD_SECONDS = 10.0
-"""How long after its last call the other server is told of; it calls about every second."""
+"""How long after its last call the other server is reported; it calls about every second."""
 _WORDS = (
     "The other server runs alone: its servers in lts.json names itself only. Name this one there and start it again, or"
     ' write "servers": ["self"] here, or stop this one.'
@@ -41,7 +41,7 @@ class Parted(Alone):
         self._main_served: float | None = None
 
     def check(self) -> None:
-        """By a main's word nobody is served while that one serves and calls. Raises Refusal 100."""
+        """By a main's delegation nobody is served while that main serves and calls. Raises Refusal 100."""
         if self._is_held_back():
             raise Refusal(RefusalCode.NOT_SERVING, "The main of this server serves clients.", retry_after=1)
 
@@ -52,7 +52,7 @@ class Parted(Alone):
             return found
         sentence = (
             "The other server of the pair that this one was in calls it, and does not serve as long as this one does:"
-            ' write "servers": ["self"] there too, or stop it, or name it here again and start this one anew.'
+            ' write "servers": ["self"] there too, or stop it, or name it here again and start this one again.'
         )
         return [*found, Notice("pair-parted", sentence)]
 
@@ -96,7 +96,7 @@ class Parted(Alone):
 
     def _is_the_other(self, key: str) -> bool:
         """Whether it is the main in whose place this server was promoted, or the other one of the pair: as long as this
-        one works by that one's word, or was the main itself."""
+        one works by its delegation, or was the main itself."""
         now = self._pinned.now
         by_its_word = now.delegation is not None and now.delegation.main_uuid == now.uuid
         was_standby = by_its_word or (now.joined and now.replaced is None)

@@ -37,15 +37,15 @@ class Peer:
     """What it speaks, as far as it said so."""
     state: ServerState | None = None
     newest: int = 0
-    """Number of its newest word, of the newest that said that it serves, and of its last answer to a poll."""
+    """Number of its newest status, of the newest that said that it serves, and of its last answer to a poll."""
     serving: int = 0
     said: int = 0
     is_copied: bool = False
-    """Whether this server does not begin to serve, since one with its identity was met that does, or the other server
-    is in contact with such a one (`is_refused`), until the other server believes this one."""
+    """Whether this server does not begin to serve, since another with its identity does, or the other server is in
+    contact with such a one (`is_refused`), until the other server accepts this one."""
     is_refused: bool = False
     has_given_all: bool = False
-    """Whether the old main, in whose place this server was promoted, serves no more and has nothing that is not here
+    """Whether the old main, in whose place this server was promoted, no longer serves and has nothing that is not here
     (lts.service.pair.gathering)."""
     clock_offset: int = 0
     in_step_at: float | None = None

@@ -26,7 +26,7 @@ headers, body). Raises PeerError `peer-unreachable`."""
 
 
 class PeerClient:
-    """`believed` is told who answered a hello with a good signature, and raises PeerError if it is not the one."""
+    """`believed` gets who answered a hello with a good signature, and raises PeerError if it is another server."""
 
     def __init__(self, send: Send, key: SigningKey, me: Callable[[], Self], believed: Callable[[Self], None]) -> None:
         self._send = send
@@ -48,7 +48,7 @@ class PeerClient:
         return peermessages.decode(self.raw(path, message, timeout), kind)
 
     def raw(self, path: str, message: Any, timeout: float) -> bytes:
-        """Like `call`, for an answer that is bytes. A session that has ended is begun anew, once."""
+        """Like `call`, for an answer that is bytes. A session that has ended is renewed, once."""
         body = peermessages.encode(message)
         with self._lock:
             try:
@@ -100,10 +100,10 @@ class PeerClient:
 
 
 def _not_a_peer(status: int, headers: Mapping[str, str]) -> PeerError:
-    """An answer that no LTS gave: a proxy in front whose server is down, or another program at the URL."""
+    """An answer that is not from LTS: a proxy in front whose server is down, or another program at the URL."""
     target = next((value for name, value in headers.items() if name.lower() == "location"), None)
     if target is not None:
-        return PeerError("peer-unreachable", f"The other server's URL leads on to {target[:200]}; write that one.")
+        return PeerError("peer-unreachable", f"The other server's URL redirects to {target[:200]}; write that one.")
     return PeerError("peer-unreachable", f"What answers at the other server's URL is not LTS (HTTP status {status}).")
 
 
@@ -111,7 +111,7 @@ def _key_of(peer: Self) -> PublicKey:
     try:
         return PublicKey.from_x(peer.key)
     except TokenError as error:
-        raise PeerError("peer-signature", "The other server names a key that is none.") from error
+        raise PeerError("peer-signature", "The other server sent a key that is not valid.") from error
 
 
 def _verify(key: PublicKey, headers: Mapping[str, str], statement: bytes) -> None:

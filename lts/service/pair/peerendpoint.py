@@ -74,7 +74,7 @@ class PeerEndpoint:
             if spoken is not None:
                 self._node.peer.protocol = spoken
             call = self._calls.get(path)
-            if call is None:  # told to the other server alone: it takes this for the end of what it asked
+            if call is None:  # only the other server learns this: to it, what it asked for is over
                 raise PeerError("peer-path", "There is no such call between servers.", status=404)
             if path == peermessages.CHANGES and self._node.pinned.now.retired:
                 call = self._leave
@@ -105,7 +105,7 @@ class PeerEndpoint:
             raise PeerError("peer-stopped", "; ".join(node.peer.faults.values()), status=409)
 
     def _hear(self, session: str, word: int) -> None:
-        """Raises PeerError where that word counts for nothing."""
+        """Raises PeerError if that status is out of date."""
         self._node.starts.admit(word)
         self._sessions.hear(session, word)
 
@@ -185,9 +185,9 @@ class PeerEndpoint:
         self._hear(session, word)
         with node.changing:
             if rules.is_outdated(word, node.peer.newest):
-                raise PeerError(handover.SPOKE_SINCE, "The main has spoken since.", status=409)
+                raise PeerError(handover.SPOKE_SINCE, "The main has been in contact since.", status=409)
             if node.role == rules.MAIN:
-                raise PeerError("peer-roles", "This server is the main; it gives way to nobody.", status=409)
+                raise PeerError("peer-roles", "This server is the main; it stops serving for nobody.", status=409)
             node.leadership.give_way("the main is back")
             return peermessages.encode(StateAnswer(node.statements.answer()))
 

@@ -23,7 +23,7 @@ COPY, PART, COPIED = "copy", "copy-part", "copied"
 class Self(msgspec.Struct, kw_only=True):
     """Who speaks: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`: it
     was made the main in place of the server it speaks to. `start` is a number of this start of it, `delegation` the
-    last word of a main for its key; 0 and "" where it says none."""
+    last delegation of a main to its key; 0 and "" if it names none."""
 
     uuid: str
     key: str
@@ -49,7 +49,7 @@ class Welcome(msgspec.Struct):
 
 
 class ServerState(msgspec.Struct, kw_only=True):
-    """Where a server stands, told in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
+    """A server's status, sent in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
     there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
     alone; `word` numbers what a server says of itself (lts.rules.pair.is_outdated), 0 where it does not (0.1);
@@ -94,14 +94,14 @@ class News(msgspec.Struct, kw_only=True):
 
 
 class StateAnswer(msgspec.Struct):
-    """Where a server stands that was told to give way, or to take over."""
+    """The status of a server that was asked to stop serving, or to take over."""
 
     state: ServerState
 
 
 class TakeOver(msgspec.Struct):
-    """I have stopped serving: serve in my place. `after` is the number of your last word to me, `reason` why, as it
-    stands in the epoch that begins."""
+    """I have stopped serving: serve in my place. `after` is the number of your last status to me, `reason` why, as
+    recorded in the epoch that begins."""
 
     state: ServerState
     after: int

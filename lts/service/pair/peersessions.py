@@ -36,7 +36,7 @@ class PeerSessions:
         self._word = 0
 
     def welcome(self, body: bytes, signature: str, me: Callable[[Self], Self]) -> tuple[bytes, str, Self]:
-        """(answer, its signature, who called) to a hello. Anybody is told who this server is, and nothing more;
+        """(answer, its signature, who called) to a hello. Anybody learns who this server is, and nothing more;
         `me` says it to the one who called.
 
         Raises PeerError when the hello is not signed by the key that it names.
@@ -85,7 +85,7 @@ class PeerSessions:
                 self._word, self._ended = word, number - 1
 
     def end_all(self) -> None:
-        """Who goes on says hello again."""
+        """To continue, say hello again."""
         with self._lock:
             self._ended = self._given
 
@@ -118,4 +118,4 @@ def _verify(key: str, signature: str, statement: bytes) -> None:
     try:
         PublicKey.from_x(key).verify(unb64url(signature), statement)
     except (TokenError, UnicodeError) as error:
-        raise PeerError("peer-signature", "The request is not signed as it must be.", status=403) from error
+        raise PeerError("peer-signature", "The request is not signed correctly.", status=403) from error

@@ -27,7 +27,7 @@ def promote(node: Node) -> None:
         if node.role == MAIN:
             raise AdminError("is-main", "This server is the main already.")
         if not node.pinned.now.joined:
-            words = "This standby never had everything of the main; it cannot take its place."
+            words = "This standby never had everything that the main has; it cannot take its place."
             raise AdminError("not-joined", words)
         node.pinned.keep()  # before the feed says that it is the main, which the other one copies
         node.feed.settle()

@@ -25,7 +25,7 @@ def seal(secret: bytes, theirs: bytes) -> tuple[bytes, bytes]:
     try:
         cipher = _cipher(mine, theirs)
     except ValueError as error:
-        raise PeerError("peer-message", "The key for the secrets is none.") from error
+        raise PeerError("peer-message", "The key for the secrets is not valid.") from error
     nonce = os.urandom(_NONCE)
     return mine.public_key().public_bytes_raw(), nonce + cipher.encrypt(nonce, secret, _PURPOSE)
 

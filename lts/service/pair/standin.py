@@ -1,4 +1,4 @@
-"""What is told of a server that authorizes by a main's word (docs/design/pair.md, Certificates)."""
+"""What is shown about a server that authorizes by a main's delegation (docs/design/pair.md, Certificates)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lts.store import licenses
 
 
 def notices(ctx: Context, *, for_good: bool) -> list[Notice]:
-    """How long that goes on, while the main's word holds and some license needs it; `for_good` when the main that gave
-    it will not come back."""
+    """How long that lasts, while the main's delegation is valid and some license needs it; `for_good` when the main
+    that gave it will not come back."""
     held = ctx.delegation()
     if held is None or not is_needed(ctx, held):
         return []
@@ -26,7 +26,7 @@ def notices(ctx: Context, *, for_good: bool) -> list[Notice]:
 
 
 def look(ctx: Context) -> None:
-    """Authorize by the main's word from when it came until its end."""
+    """Authorize by the main's delegation from when it came until it ends."""
     if (ctx.delegation() is not None) != ctx.store.catalog.stands_in:
         ctx.store.refresh_catalog()
 
@@ -44,8 +44,8 @@ def is_needed(ctx: Context, held: Delegation) -> bool:
 
 
 def is_left_to(ctx: Context, former: str, main: str) -> bool:
-    """Whether the main authorizes nobody, and its standby does by the word of a `former` one: licenses are bound to
-    that LTS UUID, and none to the main's."""
+    """Whether the main authorizes nobody, and its standby does by the delegation of a `former` one: licenses are bound
+    to that LTS UUID, and none to the main's."""
     every = list(_bound(ctx)) if former != main else []
     return any(former in bound for bound in every) and not any(main in bound for bound in every)
 

@@ -1,4 +1,4 @@
-"""Which start of the other server is believed (docs/design/pair.md, Restored and copied servers): of two that hold its
+"""Which start of the other server is accepted (docs/design/pair.md, Restored and copied servers): of two that hold its
 key at one time, one is a copy."""
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from lts.rules import pair as rules
 
 log = logging.getLogger("lts.pair")
 TWO_STARTS, COPIED = "peer-two-starts", "peer-copied"
-"""Codes to a start that is not believed yet, and to one that never is."""
+"""Codes to a start that is not accepted yet, and to one that never is."""
 COPY_SHOWN_SECONDS = 10.0
-"""How long after its last call a copy is told of; it calls about every second."""
+"""How long after its last call a copy is reported; it calls about every second."""
 REFUSAL = (
     "Another server with this server's identity runs, and the other server of the pair is in contact with that one: the"
-    " data folder of one of the two is a copy, or a backup, of the other's. Stop the one that is not to go on, and"
-    " begin there with an empty data folder or its own. This one serves nobody until the other server believes it."
+    " data folder of one of the two is a copy, or a backup, of the other's. Stop the one that should not continue, and"
+    " begin there with an empty data folder or its own. This one serves nobody until the other server accepts it."
 )
 
 
 class Starts:
-    """Starts of the pinned server, by what numbers their words; those of 0.1, which numbers none, are not told apart.
-    `elapsed` is a clock that never steps."""
+    """Starts of the pinned server, by the numbers of their statuses; those of 0.1, which have none, cannot be told
+    apart. `elapsed` is a clock that never steps."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
@@ -42,7 +42,7 @@ class Starts:
 
     def met(self, start: int) -> None:
         """This start answered a hello at the configured URL: it is the other server. What others say from now on they
-        say in a session that was given later, so that they are known to run beside it."""
+        say in a session that was given later, so that they are known to run at the same time."""
         with self._lock:
             if rules.start_of(start) in (0, self._believed):
                 return
@@ -50,7 +50,8 @@ class Starts:
             self.end_sessions()
 
     def answered(self, word: int, asked: float) -> None:
-        """An answer came from the configured URL to what was asked then: whoever else called before runs beside it."""
+        """An answer came from the configured URL to what was asked then: whoever else called before runs at the same
+        time."""
         with self._lock:
             self.tried = True
             if rules.start_of(word) != self._believed or not self._believed:
@@ -59,7 +60,7 @@ class Starts:
             for start in [start for start, since in self._others.items() if since <= asked]:
                 del self._others[start]
                 self._copies.add(start)
-                log.error("a second server with the other server's identity calls; it is told nothing")
+                log.error("a second server with the other server's identity calls; it gets nothing")
 
     def admit(self, word: int) -> None:
         """What a start of the other server says may count. Raises PeerError where another is in contact."""
@@ -74,10 +75,10 @@ class Starts:
                 self._copy_heard = now
                 raise PeerError(COPIED, REFUSAL, status=409)
             elif not self.tried:
-                raise PeerError("peer-not-met", "This server has not asked at the other's URL yet.", status=403)
+                raise PeerError("peer-not-met", "This server has not called the other's URL yet.", status=403)
             elif self._believed and now - self._heard < rules.CONTACT_SECONDS:
                 self._others.setdefault(start, now)
-                raise PeerError(TWO_STARTS, "An earlier start of this server was heard just now.", status=409)
+                raise PeerError(TWO_STARTS, "An earlier start of this server called just now.", status=409)
             else:
                 self._believe(start)
 

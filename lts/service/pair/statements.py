@@ -1,4 +1,4 @@
-"""What this server tells the other one of where it stands, numbered: what it says and what it does are in one order."""
+"""This server's statuses for the other one, numbered: what it says and what it does are in one order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Statements:
         self._family, self._bare = "", True
 
     def state(self) -> ServerState:
-        """Where this server stands now."""
+        """This server's status now."""
         node, store = self._node, self._node.ctx.store
         if self._bare:
             with store.reader() as db:
@@ -45,7 +45,7 @@ class Statements:
         )
 
     def answer(self) -> ServerState:
-        """The same as the answer to a request: what the other asked for before it heard this is not done any more."""
+        """The same as the answer to a request: what the other asked for before it got this is not done any more."""
         with self._node.changing:
             state = self.state()
             self.told = state.word

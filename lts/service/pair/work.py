@@ -1,4 +1,4 @@
-"""What a server of a pair does beside the calls: it beats, follows the other server, and looks after a disk that
+"""What a server of a pair does besides the calls: it beats, follows the other server, and looks after a disk that
 fails. lts.background.heartbeat has the threads."""
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def usage(
     """Usage of a handshake code or license item (None = all) over days `first`…`last`, both included, UTC.
 
     `code` is a name, of the `organization` where one is given, or `#` and a number; `item` an item id, `#` and a
-    number, or a bare number that is nobody's id; an `organization` alone means all its codes. Raises AdminError.
+    number, or a bare number that is no item's id; an `organization` alone means all its codes. Raises AdminError.
     """
     if grouping not in GROUPINGS:
         raise AdminError("bad-grouping", f"Group by one of {', '.join(GROUPINGS)}.", field="by")
@@ -159,7 +159,7 @@ def usage(
 
 
 def _tallies(db: Connection, selection: Selection, grouping: str) -> tuple[dict[tuple[int, int], int], dict[int, str]]:
-    """(counts by (day, what), names of what). Raises AdminError for items, of which nobody counts them."""
+    """(counts by (day, what), names of what). Raises AdminError for items, for which they are not counted."""
     if selection.items is not None:
         sentence = "Authorizations and reports are counted per handshake code; choose a code."
         raise AdminError("per-code-only", sentence, field="by")
@@ -175,7 +175,7 @@ def _tallies(db: Connection, selection: Selection, grouping: str) -> tuple[dict[
 def _selection(
     ctx: Context, code: str | None, organization: str | None, item: str | None, first: str | None, last: str | None
 ) -> Selection:
-    """What is asked for; an organization alone means all its codes. Raises AdminError for what there is nothing of."""
+    """What is asked for; an organization alone means all its codes. Raises AdminError for what does not exist."""
     catalog = ctx.store.catalog
     owner = handshakes.known_organization(catalog, organization)
     items = None if item is None else tuple(one.key for one in _items_called(catalog, item, owner))
@@ -187,7 +187,7 @@ def _selection(
     first_day = day_number(first, "from") if first is not None else 0
     last_day = day_number(last, "to") if last is not None else MAX_DAY
     if first_day > last_day:
-        raise AdminError("bad-range", "The first day lies after the last one.", field="from")
+        raise AdminError("bad-range", "The first day is after the last one.", field="from")
     return Selection(codes, items, first_day, last_day)
 
 
@@ -209,7 +209,7 @@ def _code_key(catalog: Catalog, code: str, owner: str | None) -> int:
 
 def _items_called(catalog: Catalog, item: str, owner: str | None) -> list[LicenseItem]:
     """License items by `#` and a number, by an item id (which several licenses may use), or by a bare number that is
-    nobody's id. Raises AdminError where there is none."""
+    no item's id. Raises AdminError if it does not exist."""
     name = nfc(item.strip(), MAX_TEXT).strip()
     own = [one for one in catalog.items.values() if owner in (None, one.organization_id)]
     by_id = [one for one in own if one.terms.item_id == name]
@@ -260,7 +260,7 @@ def overview(
     last: str | None = None,
 ) -> Overview:
     """Devices and concurrency are known of a code or of an item, not of an item by one code; authorizations and reports
-    of codes alone. Raises AdminError."""
+    of codes only. Raises AdminError."""
     with ctx.store.reader() as db:
         chosen = _selection(ctx, code, organization, item, first, last)
         names = statistics.type_names(db)

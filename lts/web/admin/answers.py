@@ -102,7 +102,7 @@ class EditedCode(Saved, frozen=True):
 
 
 class RemovedCode(ReadModel, frozen=True):
-    """A code that is no more, by name and number."""
+    """A code that no longer exists, by name and number."""
 
     removed: str
     id: int
@@ -155,8 +155,8 @@ class ReleasedSeat(ReadModel, frozen=True):
 
 
 class ItemVerdict(ReadModel, frozen=True):
-    """What an item said on a refused request, by code; the cap is that of the handshake code where it alone spoke
-    against it."""
+    """An item's verdict on a refused request, by code; the cap is that of the handshake code if only that was in the
+    way against it."""
 
     item_id: str
     code: int
@@ -231,13 +231,13 @@ class Named(ReadModel, frozen=True):
 
 
 class Removed(ReadModel, frozen=True):
-    """The name or id of what is no more."""
+    """The name or id of what no longer exists."""
 
     removed: str
 
 
 class AlertSettings(ReadModel, frozen=True):
-    """Who is told of alerts, and at which percentages by what is watched."""
+    """Who gets alerts, and at which percentages by what is watched."""
 
     mail: MailDetails | None
     levels: Mapping[str, tuple[int, ...]]
@@ -269,14 +269,14 @@ class CalendarAddress(ReadModel, frozen=True):
 
 
 class ClockStatus(ReadModel, frozen=True):
-    """The highest time that was seen, and whether the clock went far ahead and is not believed yet."""
+    """The highest time that was seen, and whether the clock jumped far ahead and is not trusted yet."""
 
     highest: str
     unconfirmed: bool
 
 
 class ServerStatus(ReadModel, frozen=True):
-    """Who this server is and where it stands; `pair` is None of a single server."""
+    """Who this server is and its state; `pair` is None of a single server."""
 
     status: str
     version: str

@@ -34,7 +34,7 @@ def _object(body: bytes) -> Json:
 
 
 def body_fields(body: Json, *known: str) -> Json:
-    """The body, when it has no other fields. Raises AdminError naming one that is none."""
+    """The body, if it has no other fields. Raises AdminError naming an unknown one."""
     unknown = sorted(set(body) - set(known))
     if unknown:
         raise AdminError("unknown-field", f"Unknown field {unknown[0]!r}.", field=unknown[0])

@@ -15,8 +15,8 @@ MAX_TEXT = 200
 
 
 def check_query(described: Mapping[str, Any]) -> None:
-    """Refuse a name of the query that the call does not know, or that is there twice and is no list; `described` is the
-    JSON Schema of each that it knows. Raises AdminError naming the field."""
+    """Refuse a name of the query that the call does not know, or that is there twice and is not a list; `described` is
+    the JSON Schema of each that it knows. Raises AdminError naming the field."""
     for name, values in request.args.lists():
         if name not in described:
             known = f"It knows {', '.join(described)}." if described else "It takes none."
@@ -41,7 +41,7 @@ def asked_page() -> Page:
 
 
 def asked_text(name: str) -> str | None:
-    """A text of the query, None when absent. Raises AdminError naming an empty one, which is no way to ask for all."""
+    """A text of the query, None if absent. Raises AdminError naming an empty one, which does not mean all."""
     text = request.args.get(name)
     if text is not None and not text.strip():
         raise AdminError("empty-text", f"{name} must not be empty; leave it out to mean all.", field=name)

@@ -44,7 +44,7 @@ _WHOSE = {"organizationId": _TEXT}
 _SUBJECT = {"code": _TEXT, **_WHOSE, "item": _TEXT}
 _RANGE = {"from": _DAY, "to": _DAY, "days": {"type": "integer", "minimum": 1}}
 _PLACE = {"newCode": _TEXT, "toCode": _TEXT, "itemsOnly": _YES, "default": _YES}
-_WAS = {"type": "object", "description": "What you had read of the fields that you change: where one is another by now,"
+_WAS = {"type": "object", "description": "What you had read of the fields that you change: if one has changed since,"
         " the answer is 409 and nothing is changed"}  # fmt: skip
 _CODE = {
     "custom": _TEXT, "note": _OPTIONAL_TEXT, "password": _OPTIONAL_TEXT, "manualOrder": {"type": "boolean"},
@@ -82,17 +82,17 @@ CALLS = (
     Call("GET", "/session", "Who is signed in, and whether the password must be set first", answer=answers.SignedIn),
     Call("POST", "/session", "Sign in", body={"user": _TEXT, "password": _TEXT},
          needed=("user", "password"), answer=answers.SignedIn),
-    Call("POST", "/sign-in-link", "Sign in with the one-time code of a link, on the server's own machine alone",
+    Call("POST", "/sign-in-link", "Sign in with the one-time code of a link, on the server's own machine only",
          body={"code": _TEXT}, needed=("code",), answer=answers.SignedIn),
     Call("DELETE", "/session", "Sign out"),
     Call("POST", "/setup", "Set the password of admin with the one-time set-up code",
          body={"code": _TEXT, "password": _TEXT}, needed=("code", "password"), answer=answers.SignedIn),
-    Call("GET", "/setup-code", "The set-up code; for the command line alone", answer=answers.SetUpCode),
+    Call("GET", "/setup-code", "The set-up code; for the command line only", answer=answers.SetUpCode),
     Call("POST", "/password", "Change one's own password",
          body={"current": _TEXT, "password": _TEXT}, needed=("current", "password"), answer=answers.SignedIn),
-    Call("POST", "/password/reset", "Forget the password of admin; for the command line alone",
+    Call("POST", "/password/reset", "Forget the password of admin; for the command line only",
          answer=answers.SetUpCode),
-    Call("GET", "/sessions", "Sessions that hold", answer=answers.SessionList),
+    Call("GET", "/sessions", "Sessions that are valid", answer=answers.SessionList),
     Call("DELETE", "/sessions/{key}", "End a session", answer=answers.EndedSession),
     Call("GET", "/users", "Users", answer=answers.UserList),
     Call("POST", "/users", "Add a user",
@@ -101,12 +101,12 @@ CALLS = (
     Call("PATCH", "/users/{name}", "Change a user's role or password",
          body={"role": _ROLE, "password": _TEXT, "was": _WAS}, answer=answers.Named),
     Call("DELETE", "/users/{name}", "Remove a user", answer=answers.Removed),
-    Call("GET", "/tokens", "API tokens, without what lets anybody use them", answer=answers.TokenList),
-    Call("POST", "/tokens", "Make an API token; it is answered this once",
+    Call("GET", "/tokens", "API tokens, without their secrets", answer=answers.TokenList),
+    Call("POST", "/tokens", "Make an API token; it is shown this once only",
          body={"name": _TEXT, "role": _ROLE}, needed=("name", "role"), answer=accounts.MadeToken),
     Call("DELETE", "/tokens/{key}", "Remove an API token", answer=answers.Removed),
     Call("GET", "/home", "Who this server is, what needs attention, the last days' usage", answer=answers.Home),
-    Call("GET", "/status", "Who this server is and where it stands", answer=answers.StatusAnswer),
+    Call("GET", "/status", "Who this server is and its state", answer=answers.StatusAnswer),
     Call("GET", "/activation-request", "What the vendor binds licenses to",
          {"format": {"enum": ["json", "file"]}}, answer=answers.ActivationText),
     Call("GET", "/licenses/items", "License items; archived ones only where `state` names them",
@@ -133,7 +133,7 @@ CALLS = (
          answer=answers.EditedCode),
     Call("DELETE", "/handshakes/{name}", "Remove a handshake code; its history stays", _WHOSE,
          answer=answers.RemovedCode),
-    Call("GET", "/handshake-use/{name}", "How many devices hold a seat by a handshake code, or reported by it"
+    Call("GET", "/handshake-use/{name}", "How many devices hold a seat through a handshake code, or reported through it"
          " lately, and how many authorizations it gave",
          _WHOSE, answer=codeuse.CodeUse),
     Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs", _WHOSE,
@@ -144,16 +144,16 @@ CALLS = (
     Call("GET", "/usage", "Usage of a handshake code, of all of an organization, or of a license item (its id, or #"
          " and its number), grouped; `items` are those that are summed",
          {**_SUBJECT, **_RANGE, **_LIST, **_CSV, "by": {"enum": list(GROUPINGS)}}, answer=answers.UsagePage),
-    Call("GET", "/statistics", "Units by type of all history and a period, and what each day had",
+    Call("GET", "/statistics", "Units by type in all history and in a period, and for each day",
          {**_SUBJECT, **_RANGE}, answer=usage.Overview),
-    Call("GET", "/statistics/hours", "What each hour of a day had", {**_SUBJECT, "day": _DAY}, answer=usage.DayHours),
+    Call("GET", "/statistics/hours", "Usage in each hour of a day", {**_SUBJECT, "day": _DAY}, answer=usage.DayHours),
     Call("GET", "/statistics/subjects", "What there are statistics of", answer=usage.Subjects),
     Call("GET", "/devices", "Devices; `q` is the beginning of a UUID, `alike` a device that all look like; in the"
          " answer `alike` is how many others look like that device",
          {**_LIST, "item": _NUMBER, "live": _YES, "flagged": _YES, "alike": _UUID}, answer=devicelist.DevicePage),
     Call("GET", "/devices/{uuid}", "A device with its seats; `alike` is how many others look like it",
          answer=devicelist.DeviceStatus),
-    Call("POST", "/devices/clear", "Clear a device that looks copied: it is one machine alone",
+    Call("POST", "/devices/clear", "Clear a device that looks copied: it is a single machine",
          body={"deviceId": _TEXT}, needed=("deviceId",), answer=devicelist.DeviceStatus),
     Call("POST", "/seats/release", "Free a device's seat in a license item",
          body={"deviceId": _TEXT, "item": _NUMBER}, needed=("deviceId", "item"),
@@ -166,9 +166,9 @@ CALLS = (
         "instances": _NUMBER}, needed=("product",), answer=explain.Explanation),
     Call("GET", "/audit", "Who did what when, newest first",
          {**_LIST, **_CSV, "action": _TEXTS, "from": _DAY, "to": _DAY}, answer=auditlog.AuditPage),
-    Call("GET", "/alerts", "Who is told by mail and webhooks, and at which levels", answer=answers.AlertSettings),
-    Call("GET", "/alerts/history", "What was told, and what became of it", _PAGE, answer=outbox.AlertHistory),
-    Call("PUT", "/alerts/mail", "Set the mail sender and receivers; a password that is not sent stays",
+    Call("GET", "/alerts", "Who is alerted by mail and webhooks, and at which levels", answer=answers.AlertSettings),
+    Call("GET", "/alerts/history", "What was sent, and the outcome", _PAGE, answer=outbox.AlertHistory),
+    Call("PUT", "/alerts/mail", "Set the mail sender and receivers; a password that is not sent is kept",
          body={**_MAIL, "was": {**_WAS, "type": ["object", "null"]}},
          needed=("host", "port", "security", "from", "to"), answer=answers.MailAnswer),
     Call("DELETE", "/alerts/mail", "Send no mail", answer=answers.MailAnswer),
@@ -176,10 +176,10 @@ CALLS = (
          answer=outbox.MailTest),
     Call("PUT", "/alerts/levels", "Set levels in percent", body={"levels": {"type": "object"}, "was": _WAS},
          needed=("levels",), answer=answers.AlertLevels),
-    Call("POST", "/alerts/webhooks", "Add a webhook; its secret is answered this once",
+    Call("POST", "/alerts/webhooks", "Add a webhook; its secret is shown this once only",
          body={"name": _TEXT, "url": _TEXT}, needed=("name", "url"), answer=alertsettings.MadeWebhook),
     Call("DELETE", "/alerts/webhooks/{key}", "Remove a webhook", answer=answers.Removed),
-    Call("POST", "/alerts/webhooks/{key}/test", "Tell a webhook a test message", answer=answers.ToldWebhook),
+    Call("POST", "/alerts/webhooks/{key}/test", "Send a webhook a test message", answer=answers.ToldWebhook),
     Call("POST", "/alerts/calendar", "The address of the calendar; `renew` makes another one",
          body={"renew": {"type": "boolean"}}, answer=answers.CalendarAddress),
     Call("GET", "/pair", "The two servers of a pair", answer=pairmodels.PairStatus),
@@ -187,8 +187,8 @@ CALLS = (
          body={"fingerprint": _TEXT}, needed=("fingerprint",), answer=pairmodels.PairStatus),
     Call("POST", "/pair/promote", "Let this standby take the main's place for good", answer=pairmodels.PairStatus),
     Call("POST", "/backup", "Write a backup into the data folder's `backups`", answer=answers.WrittenBackup),
-    Call("POST", "/clock/accept", "Believe a clock that went far ahead", answer=answers.ClockChange),
-    Call("POST", "/clock/reset", "Take back a wrong highest time", answer=answers.ClockChange),
+    Call("POST", "/clock/accept", "Trust a clock that jumped far ahead", answer=answers.ClockChange),
+    Call("POST", "/clock/reset", "Reset a wrong highest time", answer=answers.ClockChange),
 )  # fmt: skip
 
 ANSWERS = tuple(dict.fromkeys(call.answer for call in CALLS if call.answer))

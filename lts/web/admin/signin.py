@@ -84,8 +84,8 @@ class SignIn:
     def read_sign_in(self) -> tuple[str, str]:
         """(user, password) of the request's body. Raises AdminError 429, 400, Malformed, TooLarge.
 
-        Who has no try left is told so before the body is read, and a body that is not valid is a try as well. A browser
-        that signed in before is heard first: only the user's name shows whether it has tries of its own.
+        A caller without a try left is refused before the body is read, and a body that is not valid is a try as well. A
+        browser that signed in before is read first: only the user's name shows whether it has tries of its own.
         """
         if not self._is_known(request.environ):
             _refuse_while(self._wait(self._address(request.environ), Limiter.wait_of, request.environ))
@@ -111,7 +111,7 @@ class SignIn:
         return self.open(name)
 
     def open(self, name: str) -> NewSession:
-        """A session for a user whose right is proven."""
+        """A session for a user who proved the right to it."""
         return sessions.begin(self._ctx, name, *self._browser(), self._ctx.clock.now())
 
     def check_is_here(self) -> None:
@@ -167,12 +167,12 @@ class SignIn:
         """Count a try at a secret. Raises AdminError 429.
 
         Each browser that has signed in before, and each address, has tries of its own; all others together have
-        a limit too, which the owner's browser never meets.
+        a limit too, which the owner's browser never reaches.
         """
         _refuse_while(self._wait(self._keys(name)[0], Limiter.take, request.environ))
 
     def turns_away(self, environ: dict[str, Any]) -> LtsError | None:
-        """Why a call that tries a secret is refused by its header alone, as by `read_sign_in`; None where it is not."""
+        """Why a call that tries a secret is refused by its header alone, as by `read_sign_in`; else None."""
         try:
             wait = self._wait(self._address(environ), Limiter.wait_of, environ)
             _refuse_while(0 if wait and self._is_known(environ) else wait)
@@ -198,7 +198,7 @@ class SignIn:
 
     def _known(self, environ: dict[str, Any]) -> tuple[str, str, str]:
         """(session, mark of it with the user's name, mark of it alone) that a browser got when it signed in."""
-        sent: str = environ.get("HTTP_COOKIE", "")  # another application of this host may have set one that is no UTF-8
+        sent: str = environ.get("HTTP_COOKIE", "")  # another application of this host may have set one not in UTF-8
         plain = sent.encode("latin-1", "replace").decode("utf-8", "replace")
         found = parse_cookie(plain).get(f"{self._cookie}-known", "")
         session, mac, proof = (*found.split(".", 2), "", "")[:3]

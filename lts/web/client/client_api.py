@@ -98,7 +98,7 @@ class ClientApi:
         }
 
     def turns_away(self, environ: Environ) -> LtsError | None:
-        """Why an authorization is refused by its header alone, so that it costs no more; None where it is not."""
+        """Why an authorization is refused by its header alone, so that it costs no more; else None."""
         address = self._addresses.client(environ)
         try:
             self._ctx.running.check_serving()
@@ -307,7 +307,7 @@ class ClientApi:
     def _vouched(self, address: str, body: bytes, whole: bool) -> tuple[str, Lease] | None:
         """The lease that vouches for a body, or for one that opens like this; its device has paid then.
 
-        None where an address in good standing sends a small body of which only the careful reader can tell the lease.
+        None where an address in good standing sends a small body whose lease only the careful reader can find.
         Usage is counted however many neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
         """
         fault: NotVerified | None = None
@@ -320,7 +320,7 @@ class ClientApi:
         self._limits.check_address(address)
         if whole and plain is None:
             return None
-        raise fault or Malformed("A body over 64 KiB is read under a lease alone: send it first in it.", field="lease")
+        raise fault or Malformed("A body over 64 KiB must begin with its lease.", field="lease")
 
     def _charge(self, address: str, lease: Lease, units: int, environ: Environ, *, charged: int = 0) -> None:
         """Count a body as so many requests more than one, of the lease's device and of the address: as many as it is
@@ -344,7 +344,7 @@ class ClientApi:
         return lease
 
     def _count_refusal(self, error: LtsError, address: str) -> None:
-        """A refusal counts against its address; one too many is told 130.
+        """A refusal counts against its address; one too many is answered 130.
 
         What is not refused is never held up: usage is counted however many neighbors were refused.
         """

@@ -2,7 +2,7 @@
 
 See docs/design/charging.md, Entries of a report.
 
-The fast way takes whole reports whose every entry is good; any doubt sends the body the careful way, which
+The fast way takes reports in which every entry is good; any doubt sends the body the careful way, which
 judges entry by entry. Both give the same entries.
 """
 
@@ -42,7 +42,7 @@ _LEAST_OF_TYPE = len('"a":0')
 MAX_SLOT_LENGTH = 40
 _KNOWN_SLOTS = 20_000
 _KNOWN_TYPES = 10_000
-_NO_NAME = f"is no type name: 1 to {MAX_TYPE_LENGTH} characters, no control characters, up to 30 marks in a row"
+_NO_NAME = f"is not a type name: 1 to {MAX_TYPE_LENGTH} characters, no control characters, up to 30 marks in a row"
 _TOO_MANY = f"names over {MAX_TYPES} types"
 _COUNT = f"must be a whole number from 0 to {MAX_COUNT}"
 
@@ -206,7 +206,7 @@ def _slot(text: str) -> int:
 
 
 def _learn(usage: dict[str, int]) -> bool:
-    """Whether all types are good as they stand; they are remembered then."""
+    """Whether all types are good as they are; they are remembered then."""
     if any(":" in name or _type_name(name) != name for name in usage):
         return False
     if len(_known_types) + len(usage) > _KNOWN_TYPES:
@@ -216,7 +216,7 @@ def _learn(usage: dict[str, int]) -> bool:
 
 
 def _type_name(name: str) -> str | None:
-    """The name in NFC, None when it is none. One whose marks would have to be sorted is none: a report has many."""
+    """The name in NFC, or None. None too if its marks would have to be sorted: a report has many."""
     if too_many_marks(name):
         return None
     name = name if name.isascii() else nfc(name, MAX_TYPE_LENGTH)
@@ -289,6 +289,6 @@ def _usage(sent: dict[str, Any], where: str) -> dict[str, int] | tuple[str, str]
         if type(count) is not int or not 0 <= count <= MAX_COUNT:
             return field, _COUNT
         if normal in usage:
-            return field, "stands twice (in two spellings of one name)"
+            return field, "appears twice (in two spellings of one name)"
         usage[normal] = count
     return usage
