@@ -1,7 +1,7 @@
 """Making the virtual environment that LTS runs in, from locked and hashed packages; standard library only.
 
 Says what it does on standard error, works offline once set up, and is safe against two starts at once. It knows
-nothing of what LTS does; run_lts.py and `python3 -m tests` share it.
+nothing about LTS itself; run_lts.py and `python3 -m tests` share it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PACKAGE = re.compile(r"(?:Collecting|Obtaining dependency information for|Proce
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the text is one sentence that says what to do."""
+    """Set-up cannot continue; the text is one sentence that says what to do."""
 
 
 def say(text: str) -> None:

@@ -180,8 +180,8 @@ def run_all(drive: Drive, folder: Path, tell: Callable[[str, list[str]], None]) 
     for one in _load(folder, "verification.json"):
         call = {"do": "verify", **{name: one[name] for name in ("lease", "certificates", "vendorKey")}}
         believed = drive(call).get("ok")
-        word = "believes" if one["believed"] else "does not believe"
-        faults = [] if believed is one["believed"] else [f"a client that is right {word} it, this one says {believed}"]
+        word = "accepts" if one["believed"] else "does not accept"
+        faults = [] if believed is one["believed"] else [f"a correct client {word} it, this one says {believed}"]
         failed += bool(faults)
         tell(f"lease: {one['name']}", faults)
     common = _load(folder, "scenarios.json")

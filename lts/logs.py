@@ -1,4 +1,4 @@
-"""The log: text or JSON lines, written by a thread of its own so that a blocked console holds up nobody."""
+"""The log: text or JSON lines, written by a thread of its own so that a blocked console delays nobody."""
 
 from __future__ import annotations
 

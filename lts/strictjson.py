@@ -2,7 +2,7 @@
 
 Refused are duplicate names in an object, NaN and Infinity, numbers that are infinite or over 20 digits, and
 more than 32 levels; by `strict_json` also halves of surrogate pairs. Needs the standard library only, since the client
-library carries it. What a value means is for others to say. The work is linear in the text: nothing is looked for
+library carries it. What a value means is decided elsewhere. The work is linear in the text: nothing is searched for
 before the parser has read it.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 MAX_DEPTH = 32
 MAX_DIGITS = 20
 _SHOWN = 40
-TWICE = "stands twice"
+TWICE = "appears twice"
 NOT_JSON = "is not JSON"
 TOO_LARGE = "is too large a number"
 

@@ -56,7 +56,7 @@ class Heartbeat:
                 thread.join(STOP_SECONDS)
 
     def _run(self, step: Step) -> None:
-        """Do a step over and over, with a pause after each that does not ask to go on at once."""
+        """Do a step over and over, with a pause after each that does not ask to continue at once."""
         while not self._stopping.is_set():
             try:
                 if step.do():

@@ -1,1 +1,1 @@
-"""The command line: arguments in, words out; what is done is done by the services."""
+"""The command line: arguments in, text out; the services do the work."""

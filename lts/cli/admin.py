@@ -1,4 +1,4 @@
-"""How administrators' commands reach the services: over HTTP to a running server, else on the data folder.
+"""How administrators' commands reach the services: over HTTP if a server runs, else on the data folder.
 
 Both ways go through the same API (lts/web/admin/portal_api.py), so a command does the same either way.
 """

@@ -1,7 +1,7 @@
 """Asking at the console: the one place where a command waits for an answer.
 
 Without a console (a script, a service, a window without input) nothing is asked: the command ends with a sentence that
-names the option or variable which answers instead. What is asked, and what an answer does, is the command's affair.
+names the option or variable which answers instead. What is asked, and what an answer does, is up to the command.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Reading and writing the files that commands name: a wrong one is named, and none of another kind is written over."""
+"""Reading and writing the files that commands name: a wrong one is named, and only files of the same kind are
+overwritten."""
 
 from __future__ import annotations
 

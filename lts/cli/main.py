@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         streams.complain("\nlts: Stopped by Ctrl-C.")  # in a line of its own: a question may be open
         return ENDED_BY_CTRL_C
-    except Exception as error:  # noqa: BLE001 - told whole, then in words: a window that closes would take it along
+    except Exception as error:  # noqa: BLE001 - printed in full, then in words: a closing window would lose it
         if isinstance(error, OSError) and error.filename is None and (lost := streams.lost_output()):
             if not isinstance(lost, BrokenPipeError):  # a reader that has seen enough
                 streams.complain(f"lts: The output cannot be written ({lost.strerror}).")

@@ -47,7 +47,7 @@ def of_server(server: Session, answer: dict[str, Any]) -> dict[str, Any]:
 def print_pair(found: dict[str, Any]) -> None:
     """The state of the pair for people; `running`: by a server that runs, else only by its data folder."""
     peer, running = found["peer"], found["running"]
-    doing = {"serving": "serves clients", "standby": "stands by", "starting": "is starting"}
+    doing = {"serving": "serves clients", "standby": "is on standby", "starting": "is starting"}
     does = doing.get(found["status"], found["status"])
     print(f"This server     {found['role']}, {does if running else 'is not running'}")
     print(f"Fingerprint     {found['fingerprint']}")
@@ -70,7 +70,7 @@ def print_pair(found: dict[str, Any]) -> None:
         print(f"In step         {'yes' if found['inStep'] else 'no'}, {apart}")
     if found["delegation"]:
         end = "by the former main's last delegation" if found["role"] == "main" else "if the main is not heard from"
-        print(f"Stands in       until {found['delegation']['until']} {end}")
+        print(f"Delegation      until {found['delegation']['until']} {end}")
     for entry in found["overshoot"]:
         print(f"Over quota      {entry['itemId']}: {counted(entry['seats'], 'seat')}")
     for told in (*found["faults"], *found["notices"]):

@@ -1,6 +1,6 @@
-"""argparse with short answers to what was mistyped, and `--config` and `--data` at every command.
+"""argparse with short messages for what was mistyped, and `--config` and `--data` at every command.
 
-Python's own lists every name there is; this one names the nearest and the help that lists the rest.
+Python's own lists all names; this one names the nearest, and the help that lists the rest.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`lts sandbox`: a server that gives any answer on demand, so that a developer can try each path of an application.
 
 Every situation has a license key of its own: put it into the application and see what happens. On a new data folder,
-which is removed in the end.
+which is removed at the end.
 """
 
 from __future__ import annotations

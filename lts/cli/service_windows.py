@@ -108,7 +108,7 @@ def _check_reachable(program: Path) -> None:
     if profile and Path(profile) in program.parents:
         raise AdminError(
             "own-folder",
-            f"{program} lies in a user's own folder, which a service may not read; move LTS to a folder such as"
+            f"{program} is in a user's own folder, which a service may not read; move LTS to a folder such as"
             r" C:\Program Files\LTS first.",
         )
 

@@ -1,6 +1,6 @@
-"""What the system refuses, in words for the person at the command line: a full disk, a path that is not open.
+"""What the system refuses, worded for the person at the command line: a full disk, a path without access.
 
-Only faults that are the machine's and no fault of LTS are worded here; any other is for its developers.
+Only faults of the machine are worded here; faults of LTS are for its developers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What `use` leaves behind: a line for each call, appended to a file of this process.
 
 A line that was written survives kill -9, and costs a microsecond or two. The lines are taken into the state's database
-later, in one transaction with how far the file was read, so that each counts once whoever takes it: this process, or
-the next one when this one was killed. If there is no folder, or nothing can be written, lines stay in memory.
+later, in one transaction with how far the file was read, so that each counts once, whoever takes it: this process, or
+the next one if this one was killed. If there is no folder, or nothing can be written, lines stay in memory.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Trust:
         try:
             lease = self._verified(text, certificates)
         except TokenError as error:
-            raise NotTrusted(f"The server's lease cannot be believed: {error.detail}") from error
+            raise NotTrusted(f"The server's lease cannot be trusted: {error.detail}") from error
         if lease.device.lower() != device_id.lower():
             raise NotTrusted("The server's lease is for another device.")
         return lease
@@ -70,5 +70,5 @@ class Trust:
         try:
             found = (self._state.fact("chains") or {}).get(read_jws(lease, LEASE_TYPE).header.get("kid"))
         except TokenError as error:
-            raise NotTrusted(f"The server's lease cannot be believed: {error.detail}") from error
+            raise NotTrusted(f"The server's lease cannot be trusted: {error.detail}") from error
         return found if isinstance(found, list) else None

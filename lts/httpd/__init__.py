@@ -1,1 +1,1 @@
-"""Listening and talking HTTP: sockets, waitress and its loop, threads. What is answered is lts.web's."""
+"""Listening and talking HTTP: sockets, waitress and its loop, threads. The answers are in lts.web."""

@@ -1,8 +1,8 @@
-"""waitress, made to fit: its own errors as problem documents with CORS, 204 without closing the connection,
+"""waitress, adapted: its own errors as problem documents with CORS, 204 without closing the connection,
 a client that sends too much reads the answer instead of a reset, slow or idle connections end, and no thread waits
 for a client to read.
 
-Knows nothing of paths and rules, and does not listen: that is lts.httpd.listen.
+Knows nothing about paths and rules, and does not listen: that is lts.httpd.listen.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A client call begins (is read, and handed to the store's writer) and then finish
 signs, answers). Beginning a whole group before finishing any lets one commit serve all of it, and saves a
 change of threads for each; one that takes long to finish, a report in pieces, is finished by the pool. Where answers
 wait for the standby too, the next group is begun and stored meanwhile. What belongs to a group, and how it begins, is
-the application's to say.
+up to the application.
 
 What pages of the portal read, and what else costs much and changes nothing, is computed by one thread: however many
 browsers look at statistics, client calls share the interpreter with one of them (docs/decisions/0009-portal-cost.md).

@@ -1,7 +1,7 @@
 """Where a request begins and ends: its header and its chunks, checked in time linear in their bytes.
 
-waitress checks them with patterns that take quadratic time where they do not match, in the one thread that hears all
-connections. What passes here is harmless to them. Knows nothing of sockets, and reads no meaning but the framing.
+waitress checks them with patterns that take quadratic time where they do not match, in the one thread that reads all
+connections. What passes here is harmless to them. Knows nothing about sockets, and interprets only the framing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which headers of a request the server reads, and how long each may be: no other is handed to what answers.
+"""Which headers of a request the server reads, and how long each may be: no other is passed on to the application.
 
 Libraries parse lists, dates and cookies that nobody here asked for, at up to half a microsecond a byte. Knows nothing
-of what the headers mean.
+about what the headers mean.
 """
 
 from __future__ import annotations

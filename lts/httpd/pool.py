@@ -1,6 +1,7 @@
-"""Threads that answer requests: one comes when a request waits and none is idle, and goes when it had nothing to do.
+"""Threads that answer requests: one starts when a request waits and none is idle, and ends when it has had nothing to
+do.
 
-A server at rest so has none of them; what a request is, and who shares a thread, is said in lts/httpd/dispatch.py.
+So a server at rest has none; what a request is, and what shares a thread, is in lts/httpd/dispatch.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One request as it arrives: waitress's parser behind the checks of lts.httpd.framing and lts.httpd.headers.
 
-Knows nothing of connections: that is lts.httpd.channel.
+Knows nothing about connections: that is lts.httpd.channel.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ HEADER_END = b"\r\n\r\n"
 
 
 class RequestParser(_Parser):  # type: ignore[misc]  # see above
-    """Hands waitress only what lts.httpd.framing has checked; asks a client to go on only for a body still to come."""
+    """Hands waitress only what lts.httpd.framing has checked; asks a client to continue only for a body still to
+    come."""
 
     body_rcv: Any
     error: Any

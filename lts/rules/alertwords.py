@@ -1,4 +1,4 @@
-"""The words of alert mails, in English and Chinese.
+"""The texts of alert mails, in English and Chinese.
 
 By kind of event: what happened, what to do, and the portal's page where that is done. `{name}` are the event's
 parameters as lts.rules.alertmail writes them.

@@ -1,6 +1,6 @@
 """The armor of a license file: finding the signed text in whatever editors and mail programs left of it.
 
-Only the armor counts (docs/design/license-files.md, The file); the readable summary around it is for eyes. What the
+Only the armor counts (docs/design/license-files.md, The file); the readable summary around it is for people. What the
 signed text says, and whether it is trusted, is decided elsewhere.
 """
 

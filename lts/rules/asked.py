@@ -1,4 +1,4 @@
-"""What an authorization asked for, as the lease that it got says it.
+"""What an authorization asked for, as recorded in its lease.
 
 So a report is judged by the same decision as an authorization, on either server of a pair and after a restore, without
 a row for it (docs/design/charging.md, Renewal by report). Of a session password only the number of its change is

@@ -1,4 +1,4 @@
-"""The licenses and handshake codes of a server as one immutable picture.
+"""The licenses and handshake codes of a server as one immutable snapshot.
 
 Built by lts/service/licensing/catalog.py after every commit that changes it; rules and requests only read it.
 Integer keys are those of the store.

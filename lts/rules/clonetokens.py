@@ -1,7 +1,7 @@
 """Clone tokens, and the detection of cloned devices (docs/design/authorizing.md, Device clones).
 
-A token carries (number, parent, branch) under a keyed MAC, so nobody can make one up and the server need
-not keep those it gave out. Per device it keeps: how many it gave, the newest returned on each of 64 branches, and
+A token carries (number, parent, branch) under a keyed MAC, so nobody can forge one and the server need not
+store those it gave out. Per device it stores: how many it gave, the newest returned on each of 64 branches, and
 which of the last 64 came back. A request without a token is on no branch: the return of its answer's token begins one.
 
 What a report counts belongs to a branch of its own only where the sender is proven to be another machine than the

@@ -1,4 +1,5 @@
-"""What administrators should know of the names of handshake codes (docs/design/administering.md, Handshake codes)."""
+"""What administrators should know about the names of handshake codes (docs/design/administering.md, Handshake
+codes)."""
 
 from __future__ import annotations
 

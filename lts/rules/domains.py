@@ -1,7 +1,7 @@
 """Matching web domains: a domain covers itself and its subdomains, but never across a public suffix.
 
 Names are compared as browsers send them, by IDNA 2008: what people type is mapped (RFC 5895, section 2) and put into
-A-labels (RFC 5891). Which characters a registry allows is not asked, since a name that nobody can register matches
+A-labels (RFC 5891). Which characters a registry allows does not matter, since a name that nobody can register matches
 nothing (docs/decisions/0020-domains-and-ends.md).
 """
 

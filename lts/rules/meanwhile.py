@@ -1,5 +1,5 @@
 """Two who edit the same thing at once: a change says what its maker had read of the fields it changes, and is refused
-where another made them something else meanwhile (docs/design/administering.md, Two at once)."""
+if another changed them meanwhile (docs/design/administering.md, Two at once)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an administrator should know: a code and figures for the portal, a sentence for everybody else."""
+"""What an administrator should know: a code and figures for the portal, a sentence for everything else."""
 
 from __future__ import annotations
 

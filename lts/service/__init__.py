@@ -1,1 +1,1 @@
-"""Use cases: each function is one thing somebody wants done, in one transaction."""
+"""Use cases: each function does one thing that somebody wants, in one transaction."""

@@ -1,4 +1,4 @@
-"""Closing days: of their rows only sums are kept, some rows at a time, so that nobody waits for a day of many."""
+"""Closing days: only the sums of their rows are kept, some rows at a time, so that nobody waits for a large day."""
 
 from __future__ import annotations
 

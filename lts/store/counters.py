@@ -1,4 +1,4 @@
-"""Running sums that rules ask for on every request, kept in memory by the writer.
+"""Running sums that rules need on every request, kept in memory by the writer.
 
 All of them are sums of rows and can be loaded again from the tables; each change is additive, so a batch
 that fails is undone by adding the opposites.

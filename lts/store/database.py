@@ -1,6 +1,6 @@
 """Opening the SQLite file: pragmas, damage, migrations, read-only connections, copies.
 
-Knows nothing of what the tables mean. One connection writes and checkpoints (docs/design/architecture.md, The write
+Knows nothing about what the tables mean. One connection writes and checkpoints (docs/design/architecture.md, The write
 path).
 """
 

@@ -4,10 +4,10 @@ A type is its number, or the digest of a name that had none: such names are kept
 "(other)", in everything that is summed from here.
 
 Layout: msgpack list of [branch, item, type, width, first, data]. Width 1, 2 or 4 = bytes a count, `data`
-the counts from slot `first` on; 9, 10 or 12 = the same widths and 8, where the slots with a count take less room by
-themselves: `data` their numbers, two bytes each, then their counts, and `first` 0; width 0 = a bitmap of slots in which
-the count is 1 (presence); width −1 = a closed day, `first` the day's sum and no slots. LTS 0.1 wrote no slots by
-themselves.
+the counts from slot `first` on; 9, 10 or 12 = the same widths and 8, where listing the slots with a count takes less
+room: `data` their numbers, two bytes each, then their counts, and `first` 0; width 0 = a bitmap of slots in which the
+count is 1 (presence); width −1 = a closed day, `first` the day's sum and no slots. LTS 0.1 listed no slots.
+
 """
 
 from __future__ import annotations

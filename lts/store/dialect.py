@@ -1,6 +1,6 @@
 """Which changes a server of the pair protocol before this program's can read (docs/design/pair.md, Upgrading).
 
-Others wait for its upgrade: a change that was worded otherwise for it would be another one in the chain of hashes.
+Others wait for its upgrade: a change written differently for it would have another hash in the chain.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Marks of devices (lts.rules.likeness): how many devices have the same one.
 
-No index: it would cost 14 bytes a device, and only lists for administrators ask, which look through all devices anyway.
+No index: it would cost 14 bytes a device, and only lists for administrators need it, which read all devices anyway.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Facts about this database that are nobody else's: its clock and the days it served. Not in the feed. What
-cannot be one raises DatabaseDamaged."""
+"""Facts about this database only: its clock and the days it served. Not in the feed. An impossible value raises
+DatabaseDamaged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the tables hold because of the pair: epochs, which change decided a setting, one thing under two numbers.
 
 The rules are those of docs/design/pair.md, Both serving. What does not depend on who wins (usage, seats, licenses)
-needs nothing of this.
+needs none of this.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ CREATE TABLE leases (item INTEGER, device INTEGER, grants INTEGER NOT NULL, ends
     flags INTEGER NOT NULL, codes, since INTEGER NOT NULL, instances INTEGER NOT NULL,
     PRIMARY KEY (item, device)) WITHOUT ROWID;
 
--- Usage: a device's day packed in one row (35 days; then its sums), rollups by hour and by day for ever.
+-- Usage: a device's day packed in one row (35 days; then its sums), rollups by hour and by day forever.
 CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE usage_days (day INTEGER, device INTEGER, code INTEGER, data BLOB NOT NULL,
     PRIMARY KEY (day, device, code)) WITHOUT ROWID;

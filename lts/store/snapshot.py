@@ -1,4 +1,4 @@
-"""What the server holds at one moment, for reads that grow with the data: they take nothing of the writer's time."""
+"""What the server holds at one moment, for reads that grow with the data: they take none of the writer's time."""
 
 from __future__ import annotations
 

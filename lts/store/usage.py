@@ -1,4 +1,4 @@
-"""Usage: packed day rows, hourly rollups, activity by slot, and the sums that quotas are held against."""
+"""Usage: packed day rows, hourly rollups, activity by slot, and the sums compared with quotas."""
 
 from __future__ import annotations
 

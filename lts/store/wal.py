@@ -1,5 +1,5 @@
 """The frames of SQLite's write-ahead log (https://sqlite.org/fileformat2.html, The Write-Ahead Log), read without
-SQLite: that ends at the first frame that is damaged, as if nothing came behind it.
+SQLite, which stops at the first damaged frame, as if nothing came after it.
 
 See docs/design/machine.md, What a data folder says of itself.
 """

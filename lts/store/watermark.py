@@ -1,4 +1,4 @@
-"""How far a database is: what can be said of it elsewhere, and compared with it later."""
+"""How far a database is, to be recorded elsewhere and compared with it later."""
 
 from __future__ import annotations
 

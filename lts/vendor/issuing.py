@@ -2,7 +2,7 @@
 
 See docs/design/license-files.md, Issue and activate.
 
-Files and keys on disk are lts.vendor.keys' affair. A file is changed only by the vendor who signed it: by the same
+Files and keys on disk are in lts.vendor.keys. A file is changed only by the vendor who signed it: by the same
 key, or by the one that `pub`, the vendor's own public key file, proves to be its successor. Otherwise a customer could
 write a license, sign it himself, and have it signed again by asking for its activation.
 """

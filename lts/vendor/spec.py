@@ -76,7 +76,7 @@ def sample(now: int) -> dict[str, Any]:
              "modules": ["QR Code"], "chargeWay": "device", "activePeriod": "quarterly", "quota": 25, **year},
             {"itemId": "floating", "description": "Devices at once, on trial", **product, "modules": ["PDF"],
              "chargeWay": "concurrentDevice", "quota": 10, "overdraft": 10_000, "trial": True, **year},
-            {"itemId": "site", "description": "A web site, for ever", **product, "deploymentTypes": ["browser"],
+            {"itemId": "site", "description": "A web site, forever", **product, "deploymentTypes": ["browser"],
              "modules": ["QR Code"], "chargeWay": "domain", "domains": ["example.com"],
              **year, "expiresAt": None},
         ],

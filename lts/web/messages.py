@@ -1,6 +1,6 @@
 """Strict reading of what clients send: every fault is a Malformed naming its field.
 
-See docs/design/surface.md, Client API. The portal, asked why, reads an authorization by it as well.
+See docs/design/surface.md, Client API. The portal's page Why? reads an authorization with it as well.
 
 The message types here are also what openapi.json is made from. msgspec reads them fast; a body that it
 refuses, or whose count of colons does not add up (a key is duplicate, or new to this version), is read

@@ -1,4 +1,4 @@
-"""Counts of requests; counting costs a dictionary update under a lock. The page made of them is metricspage.py's."""
+"""Counts of requests; counting costs a dictionary update under a lock. metricspage.py makes a page of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Rate limits of devices and addresses (docs/design/surface.md, Limits); memory holds only keys still paying.
 
-A request counts for the device that it proves to come from, at its address. What proves nothing counts for the
-address alone.
+A request counts for the device that it proves to come from, at its address. A request that proves nothing counts
+only for the address.
 """
 
 from __future__ import annotations

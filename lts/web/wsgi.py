@@ -1,4 +1,4 @@
-"""What an application of WSGI is called with (PEP 3333), as types."""
+"""The types of what a WSGI application is called with (PEP 3333)."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ def test_a_gzip_body_may_have_some_members_and_no_more() -> None:
 
 def test_a_name_that_stands_twice_is_found_among_many() -> None:
     names = [f'"{number}":{number}' for number in range(50_000)]
-    with pytest.raises(ValueError, match="'7' stands twice"):
+    with pytest.raises(ValueError, match="'7' appears twice"):
         strict_json(f"{{{','.join([*names, names[7]])}}}")
 
 

@@ -121,7 +121,7 @@ def test_an_entry_of_too_many_types_leaves_the_others_what_they_are(more: str, c
     assert isinstance(first, Entry) and isinstance(last, Entry)
     assert [(one.field, one.detail) for one in bad if isinstance(one, BadEntry)] == [
         ("reports[1].usage", "names over 200 types"),
-        ("reports[2].usage.QR Code", "stands twice"),
+        ("reports[2].usage.QR Code", "appears twice"),
         ("reports[3].usage", "names over 200 types"),
         ("reports[4].slot", "is not a time such as 2026-11-25T02:03:04Z"),
     ]

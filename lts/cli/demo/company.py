@@ -1,7 +1,7 @@
 """The company of the demo: what it bought, its devices, how they work through a week, and what goes wrong.
 
-Only data; days are counted from the first of the history, times are UTC. How it is played is lts.cli.demo.past's
-affair. The figures are chosen so that items end in different states: see what `CONTRACTS` says of each.
+Only data; days are counted from the first of the history, times are UTC. lts.cli.demo.past plays it.
+The figures are chosen so that items end in different states: see what `CONTRACTS` says of each.
 """
 
 from __future__ import annotations

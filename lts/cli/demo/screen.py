@@ -86,7 +86,7 @@ def show(ctx: Context, scene: Scene) -> None:
         print(f"This server listens on port {scene.port}{_why_not(scene)}.")
     print(f"License key of {STORES}, for an application to embed:\n  {scene.key}")
     print(f"The vendor's public key, to embed with it: {scene.vendor_key}")
-    print(f"\nEverything lies in {scene.folder}")
+    print(f"\nEverything is in {scene.folder}")
     print("Delete that folder when you are done. To serve it again later, and to set its password:")
     print(f"  {command('serve', *scene.place, *scene.address)}")
     print(f"  {command('password', 'reset', *scene.place)}")

@@ -1,7 +1,7 @@
 """Users, their passwords and the API tokens: settings of the server, so that a standby knows them too.
 
 A user is the setting `user:NAME` = {role, password (Argon2id hash), since}, a token `token:ID` = {name, role, digest,
-since}. Nothing here ever gives a password, hash or token back, but a token once, when it is made.
+since}. Nothing here ever returns a password, hash or token, except a token once, when it is made.
 """
 
 from __future__ import annotations

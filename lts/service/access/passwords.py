@@ -1,7 +1,8 @@
 """Hashes of passwords: Argon2id, one at a time (docs/decisions/0016-budget.md).
 
-Nothing is computed and no library loaded before the first password comes. Which passwords are good enough is said in
+Nothing is computed and no library loaded before the first password comes. Which passwords are good enough is in
 lts/rules/accounts.py.
+
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A link that signs a user in once, for whoever started the server or may ask it on its own machine.
 
-It holds for an hour or until it was used, whichever comes first, and no longer than the user's password. A new link
-takes the place of the one before. Only a digest of its code is kept; that it is used on the server's own machine is
+It is valid for an hour or until it is used, whichever comes first, and no longer than the user's password. A new link
+replaces the previous one. Only a digest of its code is kept; that it is used on the server's own machine is
 checked by lts.web.admin.signin.
 """
 

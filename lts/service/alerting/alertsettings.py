@@ -1,6 +1,6 @@
 """How alerts are sent: mail, levels, webhooks, calendar. Settings of the server, so that a standby sends them too.
 
-The mail password and webhook secrets are sealed with the vault's key, and never leave but to where they are for.
+The mail password and webhook secrets are encrypted with the vault's key, and are sent only where they belong.
 """
 
 from __future__ import annotations

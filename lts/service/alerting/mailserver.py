@@ -1,6 +1,6 @@
 """One conversation with a mail server: smtplib, with replies of a bounded length and sign-in in UTF-8.
 
-How long it may take is for who opens the connection.
+Whoever opens the connection decides how long it may take.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Delivering messages: each on its channels, tried again until it was taken, by the server that serves.
+"""Delivering messages: each on its channels, retried until accepted, by the server that serves.
 
-A message is marked as sent once the mail server or webhook took it. When the server is killed between the two it is
+A message is marked as sent once the mail server or webhook accepted it. If the server is killed between the two it is
 sent again, with the same Message-ID.
 """
 

@@ -1,4 +1,4 @@
-"""Telling a webhook: one POST of JSON, signed; no redirect is followed, no metadata service reached."""
+"""Calling a webhook: one POST of JSON, signed; no redirect is followed, no metadata service reached."""
 
 from __future__ import annotations
 

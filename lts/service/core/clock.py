@@ -1,4 +1,4 @@
-"""The clock that everything asks: wall time in whole UTC seconds, watched for steps."""
+"""The clock that everything uses: wall time in whole UTC seconds, watched for steps."""
 
 from __future__ import annotations
 

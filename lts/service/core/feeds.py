@@ -1,4 +1,4 @@
-"""Beginning this server's own feed: the first thing it writes, and what it then knows of itself."""
+"""Beginning this server's own feed: the first thing it writes, and what it then knows about itself."""
 
 from __future__ import annotations
 

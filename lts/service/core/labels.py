@@ -1,6 +1,6 @@
 """Reading this machine's labels without special rights; only their scrypt hashes leave this module.
 
-Which labels count is decided in lts/rules/labels.py. What cannot be read is simply absent.
+Which labels count is decided in lts/rules/labels.py. What cannot be read is left out.
 """
 
 from __future__ import annotations

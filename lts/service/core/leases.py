@@ -1,4 +1,4 @@
-"""Signing leases, and believing those that come back."""
+"""Signing leases, and verifying those that come back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""License files as they are stored, each read and verified once: of thousands of items that takes seconds."""
+"""License files as they are stored, each read and verified once: with thousands of items that takes seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From where too many new devices asked within the last day, for an administrator (docs/design/surface.md, Limits).
+"""Which addresses sent too many new devices within the last day, for an administrator (docs/design/surface.md, Limits).
 
 Kept in memory: a restart forgets it.
 """

@@ -16,8 +16,8 @@ AnswerPeer = Callable[[str, Mapping[str, str], bytes], tuple[int, dict[str, str]
 
 
 class Step(NamedTuple):
-    """What is done over and over in a thread of its own, `pause` seconds after each time that does not ask to go on at
-    once."""
+    """What is done over and over in a thread of its own, `pause` seconds after each time that does not ask to continue
+    at once."""
 
     name: str
     do: Callable[[], bool | None]
@@ -78,7 +78,7 @@ class Partner(Protocol):
         ...
 
     def begin(self) -> None:
-        """The server is composed: go on with its feed, or first ask the other one."""
+        """The server is composed: continue its feed, or first ask the other one."""
         ...
 
     def check(self) -> None:

@@ -1,5 +1,5 @@
-"""A call in two phases: it begins, which hands what it asks of the store to the writer, and finishes, which waits for
-that. So one commit serves a whole group of calls (docs/design/architecture.md, Two doors).
+"""A call in two phases: it begins, passing its store operation to the writer, and finishes, waiting for that.
+So one commit serves a whole group of calls (docs/design/architecture.md, Two doors).
 
 One type takes it from the operation (lts.service.metering) through the handler (lts.web.client) to the dispatcher and
 the channel (lts.httpd).

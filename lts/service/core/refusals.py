@@ -1,9 +1,9 @@
 """Refused requests: counted for statistics, the last ones kept for "Why?" (docs/design/authorizing.md, Refusal codes).
 
 A refused request changes nothing durable by itself; counts go to the feed every few seconds, and with them the last
-requests next to it, for the next start. The other server of a pair is given those that were refused here. Not kept is
-what says nothing of a code or device: NOT_KEPT. Half of the room is for those that somebody known here sent. A code may
-have 10,000 items: of each request the first TRIED are kept, whoever noted it.
+requests next to it, for the next start. The other server of a pair is given those that were refused here. What says
+nothing about a code or device is not kept: NOT_KEPT. Half of the room is for requests from senders known here. A code
+may have 10,000 items: for each request the first TRIED are kept, whichever server noted it.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Refusals:
             return sorted((one for _, one in self._latest.values()), key=_age, reverse=True)
 
     def since(self, number: int) -> tuple[int, list[RefusedRequest]]:
-        """(number to go on with, those that this server noted after `number`, as many as are about MAX_BYTES)."""
+        """(number to continue with, those that this server noted after `number`, as many as are about MAX_BYTES)."""
         with self._lock:
             newest = self._number
             found = [] if number == newest else [(n, one) for n, one in self._latest.values() if n > number]

@@ -1,8 +1,8 @@
 """The trust store: vendor keys that an administrator put next to the configuration or confirmed later.
 
 A confirmed key is trusted once it is in the change feed, never before: its file waits next to the others, and gets its
-name after the commit. Who is killed in between finds it at the next start: `settle` gives it its name when the feed has
-the key, and deletes it when not.
+name after the commit. After a kill in between, the next start handles it: `settle` gives it its name if the feed has
+the key, else deletes it.
 """
 
 from __future__ import annotations

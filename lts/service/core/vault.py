@@ -1,4 +1,4 @@
-"""The server's own secret: sealing what must be shown again, and deriving keys for tokens."""
+"""The server's own secret: encrypting what must be shown again, and deriving keys for tokens."""
 
 from __future__ import annotations
 

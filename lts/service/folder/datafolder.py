@@ -1,4 +1,4 @@
-"""The data folder: making it, holding it against a second process, and the command line's token."""
+"""The data folder: making it, locking it against a second process, and the command line's token."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def network_warning(path: Path) -> str | None:
     """A warning when the folder is on a network share, where SQLite's locks cannot be trusted."""
     resolved = path.resolve()
     if str(resolved).startswith("\\\\"):
-        return f"The data folder {path} lies on a network share; move it to a local disk."
+        return f"The data folder {path} is on a network share; move it to a local disk."
     import psutil  # not at the top: each command looks for a running server, and only the server at its mounts
 
     try:
@@ -201,5 +201,5 @@ def network_warning(path: Path) -> str | None:
     mounts = [m for m in found if resolved.is_relative_to(m.mountpoint)]
     nearest = max(mounts, key=lambda m: len(m.mountpoint), default=None)
     if nearest is not None and (nearest.fstype.lower() in _NETWORK_SYSTEMS or "remote" in nearest.opts):
-        return f"The data folder {path} lies on a network share ({nearest.fstype}); move it to a local disk."
+        return f"The data folder {path} is on a network share ({nearest.fstype}); move it to a local disk."
     return None

@@ -1,4 +1,4 @@
-"""What in a stopped server's data folder speaks of an edit that no replay of the feed can see (docs/design/machine.md,
+"""What in a stopped server's data folder shows an edit that no replay of the feed can see (docs/design/machine.md,
 What root can do). It is reported, and clients are still served."""
 
 from __future__ import annotations

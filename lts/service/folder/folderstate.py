@@ -27,7 +27,7 @@ _WAYS = (
 @dataclass(frozen=True)
 class Untrue:
     """What of a data folder cannot be: one sentence, and whether its log is the fault (`stray`), without which the
-    database may go on; of one that is damaged in the middle, the bytes up to there (`whole_log`)."""
+    database may continue; of one that is damaged in the middle, the bytes up to there (`whole_log`)."""
 
     sentence: str
     stray: bool = False

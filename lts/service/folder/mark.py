@@ -1,8 +1,8 @@
 """The mark next to the database: what was durable in it at some moment (docs/design/machine.md, What a data folder says
 of itself).
 
-It is written after what it states is durable, so it never runs ahead of the database: whatever is found to be less was
-lost, or another's.
+It is written after what it records is durable, so it is never ahead of the database: a database that has less lost
+something, or is another's.
 """
 
 from __future__ import annotations

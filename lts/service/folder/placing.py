@@ -1,8 +1,8 @@
-"""Other content in place of a data folder's, whole or not at all: a restore, a first copy, the way back from either.
+"""Replacing a data folder's content, completely or not at all: a restore, a first copy, undoing either.
 
-The new content is prepared in a separate folder. One rename of MARKER decides for it; what follows is done again at
-each start until it is through, and gives the same however often it was cut off. See docs/design/machine.md, The data
-folder.
+The new content is prepared in a separate folder. One rename of MARKER decides for it; what follows is repeated at each
+start until it is complete, and gives the same result however often it was interrupted. See docs/design/machine.md, The
+data folder.
 """
 
 from __future__ import annotations

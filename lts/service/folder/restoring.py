@@ -1,6 +1,6 @@
-"""Restoring a backup, and the way back to what was replaced by one (docs/design/machine.md, The data folder).
+"""Restoring a backup, and undoing that (docs/design/machine.md, The data folder).
 
-The server is stopped and the folder held in all of these; whoever opens the folder next finds the old content or the
+The server is stopped and the folder locked in all of these; whoever opens the folder next finds the old content or the
 new one.
 """
 

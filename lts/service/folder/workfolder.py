@@ -1,4 +1,4 @@
-"""Folders for work that leaves nothing behind: what a killed process left, the next one clears away."""
+"""Folders for work that leaves nothing behind: what a killed process left, the next one removes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""A backup: a copy of the whole data folder as one file. What of the folder belongs to it is known by
-lts/service/folder/restoring.py."""
+"""A backup: a copy of the whole data folder as one file. lts/service/folder/restoring.py knows which files belong to
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Days of which only the sums are kept, and a notice where a wrong clock has closed some."""
+"""Days for which only the sums are kept, and a notice if a wrong clock has closed some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lts doctor`: what is amiss with an installation, each in one sentence with what to do."""
+"""`lts doctor`: what is wrong with an installation, each in one sentence with what to do."""
 
 from __future__ import annotations
 

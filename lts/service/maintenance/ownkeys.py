@@ -1,6 +1,7 @@
-"""Which keys are this server's own, stated in its identity (docs/design/machine.md, What a data folder says of itself).
+"""Which keys are this server's own, recorded in its identity (docs/design/machine.md, What a data folder says of
+itself).
 
-A new server, a first copy and a folder of before LTS 0.2 lack it until their first start.
+A new server, a first copy and a folder from before LTS 0.2 lack that until their first start.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def _too_many(entry: Entry, full: set[tuple[int, str]]) -> Result | None:
 
 
 def _nothing_to_see(entry: Entry, blank: set[str]) -> Result | None:
-    """The rejection of an entry that uses one of the names; names that have a number from before go on."""
+    """The rejection of an entry that uses one of the names; names that already have a number stay valid."""
     if not any(units and name in blank for name, units in entry.usage.items()):
         return None
     detail = "usage: a type name has no visible character; give it letters or digits"

@@ -1,4 +1,4 @@
-"""A dry run of an authorization: what each item says, who holds the seats, when one frees."""
+"""A dry run of an authorization: each item's verdict, who holds the seats, when one is free."""
 
 from __future__ import annotations
 

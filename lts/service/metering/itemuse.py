@@ -1,4 +1,4 @@
-"""Looking up what a device's place in an item is: inside a transaction, or in a snapshot to report it."""
+"""Looking up a device's place in an item: inside a transaction, or in a snapshot to report it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server without a partner: it answers for the place of the other one (lts.service.core.partner)."""
+"""A server without a partner: it answers in place of the other one (lts.service.core.partner)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hearing the other server: what it said last, since when nothing came, and what is wrong with it."""
+"""Contact with the other server: its last status, how long it has been silent, and what is wrong with it."""
 
 from __future__ import annotations
 

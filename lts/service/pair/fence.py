@@ -1,4 +1,4 @@
-"""Whether clients may be answered this very moment: no answer leaves a server that stood still, for the other one may
+"""Whether clients may be answered at this moment: no answer leaves a server that was paused, since the other one may
 have taken over meanwhile (docs/design/pair.md, Invariants)."""
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ class Follower:
         return True
 
     def _join(self, mine: ServerState, theirs: ServerState) -> bool:
-        """Two feeds that did not begin as one. Whether to go on (the other one will take a copy of this one's)."""
+        """Two feeds that did not begin as one. Whether to continue (the other one will take a copy of this one's)."""
         node = self._node
         if theirs.family and mine.bare and (node.role == STANDBY or not theirs.bare):
             copytaker.copy(node, self._line)

@@ -1,4 +1,4 @@
-"""A promoted server takes from the old main what that one alone has (docs/design/pair.md, Taking over), as after any
+"""A promoted server takes from the old main what only that one has (docs/design/pair.md, Taking over), as after any
 cut; nothing else is exchanged with it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The main lets the standby serve (docs/design/pair.md, Handing over): when it is stopped in good order, and when it
+"""The main lets the standby serve (docs/design/pair.md, Handing over): when it is stopped properly, and when it
 can store nothing. The steps and what each lost message leads to are numbered there.
 """
 
@@ -23,10 +23,10 @@ log = logging.getLogger("lts.pair")
 ASK_SECONDS = 1.0
 """How long the standby may take for each of hello and answer."""
 ASK_AGAIN_SECONDS = 5.0
-"""Between two tries of a main that can store nothing."""
+"""Pause between two tries of a main that can store nothing."""
 SPOKE_SINCE = "peer-spoke-since"
 REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped", TWO_STARTS, COPIED)
-"""Codes of a standby that did not begin to serve and will not by this request."""
+"""Codes of a standby that did not begin to serve and will not because of this request."""
 NO_LICENSE = "peer-no-license"
 NO_LICENSE_WORDS = (
     "No license is bound to this server, so it would authorize nobody. The other server keeps serving in the place of"
@@ -34,7 +34,7 @@ NO_LICENSE_WORDS = (
     " the vendor its activation request, and set this one up as its standby, with an empty data folder."
 )
 TRIES, TRY_SECONDS = 4, 0.05
-"""A standby that spoke meanwhile is asked again, in knowledge of what it said."""
+"""A standby that sent a status meanwhile is asked again, now that its status is known."""
 
 
 class HandOver:

@@ -1,4 +1,4 @@
-"""Which of the two serves: beginning to, and giving way (docs/design/pair.md, Invariants)."""
+"""Which of the two serves: beginning to, and stopping (docs/design/pair.md, Invariants)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Leadership:
             self.begin(reason)
 
     def resume(self, word: int = 0) -> None:
-        """Go on serving: the other server did not begin to."""
+        """Keep serving: the other server did not begin to."""
         with self._node.changing:
             if self._may_begin(word):
                 self.begin("the other server does not")

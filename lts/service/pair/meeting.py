@@ -179,7 +179,7 @@ def replace_main(pinned: PinnedFile, url: str) -> None:
 
 def settle_promotion(pinned: PinnedFile, url: str, configured: str) -> None:
     """What `servers` says now, after a promotion. As long as it is unchanged, a server at the old main's URL needs
-    approval. If it was changed, the administrator has named another standby or main, which is met as at set-up."""
+    approval. If it was changed, the administrator has named another standby or main, which is treated as at set-up."""
     if pinned.now.promoted_at is None:
         return
     if pinned.now.replaced is None:  # 0.1 kept the old main's key as the pinned one

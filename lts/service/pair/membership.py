@@ -1,4 +1,4 @@
-"""Who this server is in its pair: its role, and what it says of itself in a hello."""
+"""Who this server is in its pair: its role, and what it says about itself in a hello."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """This server as one of a pair: its parts, and what the rest of the server asks of them.
 
 The rules are in lts/rules/pair.py. Each part has a file: who this server is (membership.py), what it reports to the
-other one (statements.py) and hears of it (contact.py), its own feed (ownfeed.py), who of the two serves
+other one (statements.py) and learns from it (contact.py), its own feed (ownfeed.py), who of the two serves
 (leadership.py), whether clients may be answered now (fence.py), what administrators decide (promotion.py). Following
 and joining are separate files. Two threads work on a node, one follows the other server, one beats
-(lts.service.pair.work). Time is elapsed time: what a clock says decides nothing here.
+(lts.service.pair.work). Time is elapsed time: the clock decides nothing here.
 """
 
 from __future__ import annotations

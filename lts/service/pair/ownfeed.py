@@ -1,4 +1,4 @@
-"""Writing this server's own feed, in a pair: nothing before it is known what the other server has of it."""
+"""Writing this server's own feed, in a pair: nothing is written before it is known what the other server has of it."""
 
 from __future__ import annotations
 

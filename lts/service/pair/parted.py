@@ -1,5 +1,5 @@
-"""A server that was one of a pair and runs alone now (docs/design/pair.md, Run alone): it follows nobody, but the other
-one, which may not know yet, learns from it who serves."""
+"""A server that was one of a pair and runs alone now (docs/design/pair.md, Run alone): it follows nobody, but tells the
+other one, which may not know yet, who serves."""
 
 from __future__ import annotations
 

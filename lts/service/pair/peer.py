@@ -1,4 +1,4 @@
-"""What a server of a pair knows of the other one and has asked of it; it is forgotten with a restart."""
+"""What a server of a pair knows of the other one and has asked of it; a restart forgets it."""
 
 from __future__ import annotations
 

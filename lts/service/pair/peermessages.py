@@ -1,4 +1,4 @@
-"""What the two servers of a pair say to each other (msgpack; fields unknown to an older version are passed over)."""
+"""What the two servers of a pair say to each other (msgpack; fields unknown to an older version are ignored)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The answering side of the pair: who may speak, and that each request is new (docs/design/pair.md, Trust).
 
-A hello may be one of before, sent again: what it says counts with the first good request, which nobody else can sign.
+A hello may be an earlier one, replayed: what it says counts from the first valid request on, which nobody else can
+sign.
 """
 
 from __future__ import annotations

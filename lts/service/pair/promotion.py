@@ -1,4 +1,5 @@
-"""What administrators decide of a pair: which key is the other server's, and that the standby is the main for good."""
+"""What administrators decide about a pair: which key is the other server's, and that the standby is the main for
+good."""
 
 from __future__ import annotations
 

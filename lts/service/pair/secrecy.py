@@ -1,4 +1,4 @@
-"""Sealing the one message that must stay secret on a plain line: the vault's secret, in a first copy.
+"""Encrypting the one message that must stay secret on a plain connection: the vault's secret, in a first copy.
 
 X25519 with keys made for the one copy, HKDF-SHA256, AES-GCM; the public keys travel in signed messages.
 """

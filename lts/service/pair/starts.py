@@ -1,5 +1,5 @@
-"""Which start of the other server is accepted (docs/design/pair.md, Restored and copied servers): of two that hold its
-key at one time, one is a copy."""
+"""Which start of the other server is accepted (docs/design/pair.md, Restored and copied servers): of two with its key
+at the same time, one is a copy."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a server of a pair does besides the calls: it beats, follows the other server, and looks after a disk that
-fails. lts.background.heartbeat has the threads."""
+"""What a server of a pair does besides the calls: it beats, follows the other server, and watches a failing disk.
+lts.background.heartbeat has the threads."""
 
 from __future__ import annotations
 

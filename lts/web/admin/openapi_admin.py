@@ -1,6 +1,6 @@
 """The administrators' calls in the OpenAPI document: a table of what each takes and answers.
 
-What is answered is JSON of a read model, unless `format` asks for a file; everything else is a Problem with a code.
+Answers are JSON of a read model, unless `format` asks for a file; everything else is a Problem with a code.
 """
 
 from __future__ import annotations

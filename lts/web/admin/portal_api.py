@@ -1,6 +1,6 @@
 """The administrators' API, `/api/v1/admin/…`: what the portal, the command line and programs with a token call.
 
-Who may is said by lts.web.admin.signin; calls about accounts are in lts.web.admin.account_api.
+Who may call is in lts.web.admin.signin; calls about accounts are in lts.web.admin.account_api.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who calls the administrators' API: the command line, an API token, or a browser that has signed in.
 
-A browser's session is a cookie that scripts cannot read, sent to our own pages only; whatever changes something needs
-besides a header that only our own pages can know (docs/design/surface.md, Administrators' API). Flask-Login carries the
+A browser's session is a cookie that scripts cannot read, sent to our own pages only; every change also needs
+a header that only our own pages can know (docs/design/surface.md, Administrators' API). Flask-Login carries the
 account through the request.
 """
 
