@@ -94,7 +94,7 @@ class LtsError(Exception):
 class Refusal(LtsError):
     """A client's request is refused with one of the codes of docs/design/authorizing.md, Refusal codes.
 
-    `retry_after` is in seconds; None where trying again later would not help by itself.
+    `retry_after` is in seconds; None if trying again later would not help by itself.
     """
 
     def __init__(self, code: int, detail: str, *, field: str | None = None, retry_after: int | None = None) -> None:

@@ -36,7 +36,7 @@ def program_folder() -> Path:
 
 
 def read_pointer(program: Path) -> Path | None:
-    """The configuration folder of the installed service, None where the program is not installed as one."""
+    """The configuration folder of the installed service, None if the program is not installed as one."""
     try:
         return Path((program / POINTER).read_text(encoding="utf-8-sig").strip())
     except FileNotFoundError:

@@ -95,7 +95,7 @@ def _drop(stream: TextIO) -> None:
 
 
 def lost_output() -> OSError | None:
-    """Why standard output cannot be written, tried by a line end; None when it can."""
+    """Why standard output cannot be written, tried by a line end; None if it can."""
     try:
         print(flush=True)
     except OSError as error:

@@ -99,7 +99,7 @@ class Client:
         self._lease_server: str | None = None
         self._moved = False
         self.unanswered: str | None = None
-        """Why the last `authorize` left the lease at hand as it was, since no server answered; None when one did."""
+        """Why the last `authorize` left the lease at hand as it was, since no server answered; None if one did."""
         self._restore()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

@@ -10,7 +10,7 @@ _FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
 def label() -> str | None:
-    """SHA-256 of the machine's id, None where it has none that can be read."""
+    """SHA-256 of the machine's id, None if it has none that can be read."""
     raw = _windows() if sys.platform == "win32" else _posix()
     return hashlib.sha256(f"LTS client {raw}".encode()).hexdigest() if raw else None
 

@@ -11,7 +11,7 @@ from lts.protocol import LEASE_TYPE, Lease, verify_chain, verify_lease
 
 
 def vendor_key_of(text: str | None, *, allow_pinned: bool) -> PublicKey | None:
-    """The key that the application names, None where the first server is pinned. Raises NotTrusted."""
+    """The key that the application names, None if the first server is pinned. Raises NotTrusted."""
     if not text:
         if allow_pinned:
             return None

@@ -41,7 +41,7 @@ class Mail:
 
 
 def percent_of(params: Json) -> int | None:
-    """How much of what there is, rounded down; None where nothing is counted."""
+    """How much of what there is, rounded down; None if nothing is counted."""
     part, whole = params.get("used", params.get("failed")), params.get("quota", params.get("all"))
     return part * 100 // whole if isinstance(part, int) and isinstance(whole, int) and whole else None
 

@@ -99,7 +99,7 @@ class Grant(NamedTuple):
 class Decision(NamedTuple):
     """Granted items, or none and the code that refuses.
 
-    `tried` holds each item in the order it was looked at with the code that speaks against it, 0 = it fits; `caps` has
+    `tried` holds each item in the order it was looked at with the code that refuses it, 0 = it fits; `caps` has
     by the item's number those that only the code's cap refuses.
     """
 
@@ -220,7 +220,7 @@ def _first_in_order(
 
 
 def _unfit(entry: LicenseItem, request: Request) -> int:
-    """The first of 106, 107, 109, 108, 115, 114, 103 that speaks against the item, else 0."""
+    """The first of 106, 107, 109, 108, 115, 114, 103 that refuses the item, else 0."""
     item = entry.terms
     if item.product != request.product:
         return RefusalCode.OTHER_PRODUCT
@@ -289,7 +289,7 @@ def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
 
 
 def cap_use(entry: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
-    """The cap of an item that `quota_fault` speaks against; None where it would without the cap too."""
+    """The cap of an item that `quota_fault` refuses; None if it would without the cap too."""
     if entry.cap is None or quota_fault(replace(entry, cap=None), use, instances):
         return None
     counted = entry.item.terms.charge_way in UNIT_WAYS

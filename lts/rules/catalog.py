@@ -27,7 +27,7 @@ class LicenseItem:
     """An item as this server holds it. `vendor` is the root key id of the vendor that sold it.
 
     `state` is active, revoked, invalid (signature, trust or binding do not hold; `reason` says which), or archived
-    with its license. Of its grants only those of `round` hold.
+    with its license. Only its grants of `round` are valid.
     """
 
     key: int

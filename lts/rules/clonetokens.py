@@ -37,7 +37,7 @@ class CloneState(NamedTuple):
     `alternations` is how often a branch came back after another one. Tokens up to number `base` are from before the
     states of two servers were joined, or an administrator cleared the device: they are not known any more. Branch b
     counts apart from slot `apart[b]` on (0 or absent: it does not). `cleared` is how often an administrator cleared it.
-    `home` is what 0.1 kept, not None where it counted branches apart; it stays, so that old states are written as they
+    `home` is what 0.1 kept, not None if it counted branches apart; it stays, so that old states are written as they
     were read.
     """
 

@@ -45,7 +45,7 @@ def normalize(domain: str) -> str | None:
 def _mapped(text: str) -> str:
     """In lower case, wide and narrow characters as the usual ones, composed, with the one kind of full stop.
 
-    Each character by itself: in lower case, as a word, the last sigma would become another one.
+    Each character separately: as a word in lower case, the last sigma would become another one.
     """
     if text.isascii():
         return text.lower()
@@ -77,7 +77,7 @@ def is_public_suffix(domain: str) -> bool:
 
 
 def binding_fault(domain: str) -> str | None:
-    """What is wrong with a domain that something is to be bound to, and what to write instead; None when it can match.
+    """What is wrong with a domain to bind something to, and what to write instead; None if it can match.
     The words follow the name of a field."""
     host = normalize(domain)
     if host is None:

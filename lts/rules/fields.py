@@ -30,7 +30,7 @@ class Fields:
         return LicenseFileError("bad-field", f"In {self.where}, {name} {what}.", field=f"{self.where}: {name}")
 
     def get(self, name: str) -> Any:
-        """The raw value, None when absent."""
+        """The raw value, None if absent."""
         self._asked.add(name)
         return self._value.get(name)
 

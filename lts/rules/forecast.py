@@ -11,7 +11,7 @@ HORIZON_DAYS = 3650
 
 
 def last_day(quota: int, used: int, units: Mapping[int, int], first: int, today: int) -> int | None:
-    """The day (since 1970) on which the quota will be used up, None when it is, lasts for HORIZON_DAYS, or nothing can
+    """The day (since 1970) on which the quota will be used up, None if it is, lasts for HORIZON_DAYS, or nothing can
     be said.
 
     `units` are those of single days, `first` is the first day that ever had any. The rate is that of the full days of

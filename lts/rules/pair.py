@@ -12,8 +12,8 @@ from lts.crypto import PublicKey
 from lts.protocol import DAY_SECONDS
 
 PROTOCOL, PREVIOUS = 2, 1
-"""Number of what the servers say to each other and of the feed's kinds. A server speaks the one before too, so that a
-pair is upgraded one server at a time."""
+"""Version of what the servers say to each other and of the feed's kinds. A server also speaks the previous one, so that
+a pair is upgraded one server at a time."""
 MAIN, STANDBY = "main", "standby"
 SERVING, REFUSING, STARTING = "serving", "standby", "starting"
 DELEGATION_SECONDS = 7 * DAY_SECONDS
@@ -137,7 +137,7 @@ def gives_way(role: str, status: str, peer_status: str) -> bool:
 
 
 def spoken(theirs: int) -> int | None:
-    """The protocol in which a server that speaks `theirs` and all before is spoken to, None = they have none in
+    """The protocol for talking to a server that speaks `theirs` and all before, None = they have none in
     common."""
     return min(PROTOCOL, theirs) if theirs >= PREVIOUS else None
 

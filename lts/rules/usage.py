@@ -77,7 +77,7 @@ def digest_of(name: str) -> bytes:
 
 
 def judge_all(entries: Sequence[Entry | BadEntry], now: int) -> list[Result | None]:
-    """The rejection of each entry (140, 142, 143), None where it counts. `now` in UTC seconds."""
+    """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds."""
     newest, oldest = slot_of(now + AHEAD_SECONDS), slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
     return [
         None if isinstance(entry, Entry) and oldest <= entry.slot <= newest else _rejected(entry, newest)
@@ -95,7 +95,7 @@ def _rejected(entry: Entry | BadEntry, newest: int) -> Result:
 
 
 def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:
-    """The rejection of each entry of `closed_day` (days since 1970) or before, None where it counts."""
+    """The rejection of each entry of `closed_day` (days since 1970) or before, None if it counts."""
     first = (closed_day + 1) * SLOTS_PER_DAY
     detail = "The day of the slot is closed: only sums are kept of days so long ago."
     return [

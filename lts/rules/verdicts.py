@@ -1,4 +1,4 @@
-"""What is said to people of a check that speaks against an item (docs/design/authorizing.md, Checks of an item)."""
+"""The sentence for a check that refuses an item (docs/design/authorizing.md, Checks of an item)."""
 
 from __future__ import annotations
 

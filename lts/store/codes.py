@@ -77,7 +77,7 @@ def _number_here(tx: Transaction, record: CodeChange) -> int:
 
 
 def made_at_import(db: apsw.Connection, license_id: str, organization: str) -> int | None:
-    """Number of the code that the first import of a license made, whatever it is called now; None when none did, or it
+    """Number of the code that the first import of a license made, whatever it is called now; None if none did, or it
     was removed. An import makes its code by the change after that of its license; what was made for it the line of the
     audit log records, except in 0.1 (without a number)."""
     key: int | None = sql.value(

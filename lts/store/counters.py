@@ -86,7 +86,7 @@ class SeatCounts:
         self._known[item] = hour_of(now), by_code
 
     def live(self, key: SeatKey, now: int) -> int | None:
-        """Seats that end after `now`; None where the exact ends in its hour are to be learned first."""
+        """Seats that end after `now`; None if the exact ends in its hour are to be learned first."""
         hour, hours = hour_of(now), self._hours[key]
         later = hours.after(hour)
         if hour not in hours.at:

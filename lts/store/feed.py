@@ -48,7 +48,7 @@ def append(db: apsw.Connection, rows: list[ChangeRow]) -> None:
 
 
 def head(db: apsw.Connection, origin: int) -> tuple[int, bytes, int] | None:
-    """(serial, hash, time) of an origin's newest change, None when it has none."""
+    """(serial, hash, time) of an origin's newest change, None if it has none."""
     row = sql.first(
         db, "SELECT serial, hash, time FROM changes WHERE origin = ? ORDER BY serial DESC LIMIT 1", (origin,)
     ) or sql.first(db, "SELECT last, hash, 0 FROM archives WHERE origin = ? ORDER BY first DESC LIMIT 1", (origin,))
@@ -127,7 +127,7 @@ def head_statement(uuid: str, incarnation: str, serial: int, digest: bytes) -> b
 
 
 def hash_at(db: apsw.Connection, origin: int, serial: int) -> bytes | None:
-    """Hash of an origin's feed at a serial, None where it is archived or not reached."""
+    """Hash of an origin's feed at a serial, None if it is archived or not reached."""
     row = sql.first(
         db,
         "SELECT hash FROM changes WHERE origin = ?1 AND serial = ?2"

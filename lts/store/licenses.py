@@ -70,7 +70,7 @@ def one(db: apsw.Connection, key: int) -> StoredLicense:
 
 
 def named(db: apsw.Connection, vendor: str, license_id: str) -> StoredLicense | None:
-    """The same by its name, None when this server has none of it."""
+    """The same by its name, None if this server has none of it."""
     row = sql.first(db, _NEWEST.format("l.vendor = ? AND l.license_id = ?"), (vendor, license_id))
     return None if row is None else _stored(db, row)
 

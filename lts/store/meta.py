@@ -34,7 +34,7 @@ _SHAPES: dict[str, Any] = {
 
 
 def read(db: apsw.Connection, name: str) -> Any:
-    """What is kept under a name, None when nothing is. Raises DatabaseDamaged."""
+    """What is kept under a name, None if nothing is. Raises DatabaseDamaged."""
     kept, shape = sql.value(db, "SELECT value FROM meta WHERE name = ?", (name,)), _SHAPES[name]
     if kept is None:
         return None
@@ -48,7 +48,7 @@ def read(db: apsw.Connection, name: str) -> Any:
 
 
 def damage(db: apsw.Connection) -> DatabaseDamaged | None:
-    """What cannot be read of all that is kept, None when everything can."""
+    """What cannot be read of all that is kept, None if everything can."""
     try:
         for name in _SHAPES:
             read(db, name)

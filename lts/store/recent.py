@@ -46,7 +46,7 @@ class Recent:
             self._news.wait_for(lambda: self._missing(known) > 0, seconds)
 
     def since(self, known: Vector, limit: int, most_bytes: int) -> list[ChangeRow] | None:
-        """All changes beyond `known` in order; None when they are more than `limit` or their payloads have over
+        """All changes beyond `known` in order; None if they are more than `limit` or their payloads have over
         `most_bytes`, or not all are kept here."""
         with self._news:
             missing = self._missing(known)

@@ -61,7 +61,7 @@ def remove(tx: Transaction, key: str) -> bool:
 
 
 def setup_code(db: apsw.Connection) -> str | None:
-    """The set-up code kept, None when none was made."""
+    """The set-up code kept, None if none was made."""
     code: str | None = sql.value(db, "SELECT value FROM meta WHERE name = 'setupCode'")
     return code
 

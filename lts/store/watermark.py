@@ -47,7 +47,7 @@ def of(db: apsw.Connection) -> Watermark:
 
 
 def generation_of_file(path: Path) -> int | None:
-    """The generation in the file itself, without its log; None where it cannot be read, as while a checkpoint is under
+    """The generation in the file itself, without its log; None if it cannot be read, as while a checkpoint is under
     way."""
     try:
         with contextlib.closing(database.open_alone(path)) as db:

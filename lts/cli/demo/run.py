@@ -75,7 +75,7 @@ def _run(args: argparse.Namespace, stage: Stage, began: float) -> None:
 
 
 def _play(ctx: Context, clock: PastClock, vendor: SigningKey, now: int, stopped: threading.Event) -> Past | None:
-    """The sixty days up to `now`, None when somebody stopped them."""
+    """The sixty days up to `now`, None if somebody stopped them."""
     progress = screen.Progress()
     _set_password(ctx)
     past = Past(ctx, clock, vendor, now)

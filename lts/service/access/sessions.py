@@ -78,7 +78,7 @@ def _holds(session: StoredSession, users: dict[str, Any], now: int) -> bool:
 
 
 def find(ctx: Context, secret: str, now: int) -> Account | None:
-    """Whose session a cookie is, None when it has ended."""
+    """Whose session a cookie is, None if it has ended."""
     with ctx.store.reader() as db:
         session = stored.find(db, _digest(secret))
     users = accounts.users_of(ctx.store.catalog)

@@ -42,7 +42,7 @@ def channels_of(ctx: Context) -> tuple[str, ...]:
 
 
 def check(ctx: Context, now: int) -> str | None:
-    """Look at everything once; the id of the message that was made, None when nothing is news."""
+    """Look at everything once; the id of the message that was made, None if nothing is news."""
     measures = _measures(ctx, now)
     with ctx.store.reader() as db:
         record = _news(db, measures, channels_of(ctx), f"{now:x}-{secrets.token_hex(6)}")

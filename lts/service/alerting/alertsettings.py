@@ -98,7 +98,7 @@ class MadeWebhook(WebhookLine, frozen=True):
 
 
 def mail_of(ctx: Context) -> MailSettings | None:
-    """The mail settings, None when mail is not set up."""
+    """The mail settings, None if mail is not set up."""
     stored = ctx.store.catalog.settings.get(MAIL)
     return _read_mail(ctx, stored) if isinstance(stored, dict) else None
 
@@ -115,7 +115,7 @@ def _read_mail(ctx: Context, stored: Json) -> MailSettings:
 
 
 def describe_mail(catalog: Catalog) -> MailDetails | None:
-    """None when mail is not set up."""
+    """None if mail is not set up."""
     stored = catalog.settings.get(MAIL)
     if not isinstance(stored, dict):
         return None

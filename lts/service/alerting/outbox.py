@@ -114,7 +114,7 @@ def deliver(ctx: Context, now: int, sender: MailSender) -> int:
 def _try(
     ctx: Context, message: Message, channel: str, attempt: Attempt, now: int, sender: MailSender
 ) -> DeliveryError | None:
-    """One try; why another one is needed, None when the message is settled."""
+    """One try; why another one is needed, None if the message is settled."""
     refused = ""
     failure: DeliveryError | None = None
     try:

@@ -112,7 +112,7 @@ class Partner(Protocol):
         ...
 
     def endpoint(self) -> AnswerPeer | None:
-        """What answers the other server's calls; None where nobody may call."""
+        """What answers the other server's calls; None if nobody may call."""
         ...
 
     def work(self) -> PairWork:

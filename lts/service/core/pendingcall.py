@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 class PendingCall(msgspec.Struct, Generic[T]):
     """A call that has begun; each layer makes one of that of the layer below, with a `finish` of its own. `finish`,
-    called once, waits until what the call asked for is durable and gives its outcome, for long where it `takes_long`;
+    called once, waits until what the call asked for is durable and gives its outcome, for long if it `takes_long`;
     it raises what the call is refused with. `write` is the first thing that was asked of the writer, None where the
     call failed before."""
 

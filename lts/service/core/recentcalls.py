@@ -46,7 +46,7 @@ class RecentCalls:
             return sum(n - failed for minute, failed, n in self._codes.get(code, ()) if minute in minutes)
 
     def of_last_hour(self, code: int, now: int) -> tuple[int, int] | None:
-        """(failed, all) of a code, for the server in charge, who asks every minute. None where nothing is known: it was
+        """(failed, all) of a code, for the server in charge, who asks every minute. None if nothing is known: it was
         not in charge for an hour, and has had no call since."""
         minute = now // 60
         first = minute - MINUTES + 1

@@ -39,7 +39,7 @@ class TrustStore:
         self.warnings: list[Notice] = []
 
     def get(self, kid: str) -> PublicKey | None:
-        """The trusted key with this id, None when there is none."""
+        """The trusted key with this id, None if there is none."""
         found = self.keys().get(kid)
         return found.key if found else None
 

@@ -90,7 +90,7 @@ class DataFolder:
 
 
 def running_server(path: Path) -> dict[str, Any] | None:
-    """{"pid", "address"} of the process that holds the folder, None when nobody does. Raises DataFolderError."""
+    """{"pid", "address"} of the process that holds the folder, None if nobody does. Raises DataFolderError."""
     try:
         plainfile.check(path / LOCK)
         with _opened(path / LOCK) as file:

@@ -69,7 +69,7 @@ def _check_unused(folder: Path) -> None:
 
 
 def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
-    """What is wrong with a data folder that has an identity, None when nothing is; `in_use` while a server writes it.
+    """What is wrong with a data folder that has an identity, None if nothing is; `in_use` while a server writes it.
 
     Raises DataFolderError if it cannot be checked, which only a backup fixes.
     """

@@ -106,7 +106,7 @@ def pending(data_dir: Path) -> Plan | None:
 
 def finish(data_dir: Path) -> Plan | None:
     """Do what was decided, with the folder held and nothing in it open; what was not is cleared away. What was done,
-    None when there was nothing to do.
+    None if there was nothing to do.
 
     The server then writes a new origin. Raises DataFolderError; the next call continues where this one stopped.
     """

@@ -201,7 +201,7 @@ def _items_of(
 
 
 def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:
-    """Why a license is not one of this server, or on a standby not one of its main; None when it is bound to it or to
+    """Why a license is not one of this server, or on a standby not one of its main; None if it is bound to it or to
     the main that delegated to it."""
     bound = [server.uuid for server in license_file.servers]
     if identity.uuid in bound or (held is not None and held.main_uuid in bound):

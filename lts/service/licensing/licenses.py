@@ -189,7 +189,7 @@ def _of_other_vendor(new: License, trusted: bool) -> LicenseFileError:
 
 
 def _check_none_back(new: License, back: list[str]) -> None:
-    """Raises LicenseFileError for items that the newest file held here has revoked or left out, and this one has."""
+    """Raises LicenseFileError for items that the newest file stored here has revoked or left out, and this one has."""
     if back:
         named = ", ".join(back[:_NAMED]) + (", …" if len(back) > _NAMED else "")
         raise LicenseFileError(

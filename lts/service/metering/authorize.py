@@ -47,7 +47,7 @@ class AuthorizeOutcome(NamedTuple):
 
 
 class StoredDecision(NamedTuple):
-    """A decision: the `place` of its change (None when refused) and the device's new clone token. `clone` is the
+    """A decision: the `place` of its change (None if refused) and the device's new clone token. `clone` is the
     refusal of a clone, which no item was asked about."""
 
     code: Code
@@ -68,7 +68,7 @@ def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = 
 
 
 def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneToken | None:
-    """The clone token that a device showed, None where it showed none that was given to it."""
+    """The clone token that a device showed, None if it showed none that was given to it."""
     return None if text is None else clonetokens.decode_token(ctx.clone_key, uuid, text)
 
 

@@ -29,7 +29,7 @@ _GAP = 20
 
 class Counting(NamedTuple):
     """`highest` are the counts by (item, type) of the runs, where entries name one slot twice, else nothing;
-    `rejected` has a place for each entry, None where it counts; `folded` are the names that count under "(other)",
+    `rejected` has a place for each entry, None if it counts; `folded` are the names that count under "(other)",
     `license_name` the license they were charged to."""
 
     runs: tuple[records.Run, ...]

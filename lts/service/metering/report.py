@@ -126,7 +126,7 @@ def _submit(
 
 
 class _InPieces:
-    """A report that would hold up the writer: its pieces go there one after the other, and others between them
+    """A report that would delay the writer: its pieces go there one after the other, and others between them
     (docs/design/charging.md, Large reports)."""
 
     def __init__(self, ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int) -> None:
@@ -331,7 +331,7 @@ _LOOKED_AT = 8
 
 
 def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | None:
-    """How far this server's feed was, where a lease names a place that it has not, or has otherwise; None where it is
+    """How far this server's feed was, where a lease names a place that it has not, or has otherwise; None if it is
     there as it was, or nobody can say. Of places reached since the start, which only another server with this one's
     folder can have otherwise, some are looked at."""
     me, origin, reached, looked_at = ctx.running.identity, tx.feed.origin, tx.feed.serial, ctx.running.found_serial

@@ -37,7 +37,7 @@ class Acknowledgments:
             self._acknowledged.notify_all()
 
     def answered(self, serial: int | None) -> None:
-        """The request is answered: with everything up to `serial`, None when something was left out."""
+        """The request is answered: with everything up to `serial`, None if something was left out."""
         with self._acknowledged:
             self._asking -= 1
             self._heard = self._elapsed()

@@ -95,7 +95,7 @@ class Contact:
         return PeerError(code, detail)
 
     def mend(self, *codes: str) -> None:
-        """These faults are no more."""
+        """These faults are over."""
         for code in codes:
             self.peer.faults.pop(code, None)
 

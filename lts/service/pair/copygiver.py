@@ -23,7 +23,7 @@ _PREFIX = "copy-for-standby-"
 
 
 class CopyGiver:
-    """One copy at a time; a new request ends the one before."""
+    """One copy at a time; a new request ends the previous one."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -34,7 +34,7 @@ class CopyGiver:
         self._clear()
 
     def offer(self, body: bytes) -> bytes:
-        """Make the copy, which takes a while for a large database, and say what it consists of."""
+        """Make the copy, which takes time for a large database, and return what it consists of."""
         request = peermessages.decode(body, CopyRequest)
         public, sealed = secrecy.seal(self._node.ctx.vault.secret_for_standby(), request.key)
         with self._lock:

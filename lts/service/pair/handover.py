@@ -159,7 +159,7 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
             raise PeerError("peer-no-hand-over", "It does not have everything that the main has.", status=409)
         if node.role != MAIN and asked.state.status != SERVING:
             try:
-                node.acknowledgments.fall_out()  # the main takes nothing for a while: no answer is to wait for it
+                node.acknowledgments.fall_out()  # the main takes nothing for now: no answer should wait for it
                 node.leadership.serve(asked.reason)
             except CannotStore as error:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error
@@ -184,7 +184,7 @@ class _Watch:
         return self._failing_at is not None
 
     def look(self, now: float) -> float | None:
-        """For how long nothing could be stored, None when something was, or nothing failed."""
+        """For how long nothing could be stored, None if something was, or nothing failed."""
         writer = self._writer
         commits, failures, groups = self._seen
         self._seen = (writer.commits, writer.failures, writer.groups)

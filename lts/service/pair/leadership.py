@@ -75,7 +75,7 @@ class Leadership:
         log.warning("no longer serving clients: %s", why)
 
     def retire(self) -> PeerError:
-        """The other server was promoted: this one serves no more. The fault is returned, to be raised."""
+        """The other server was promoted: this one no longer serves. The fault is returned, to be raised."""
         node = self._node
         with node.changing:
             if node.ctx.running.status == SERVING:

@@ -116,7 +116,7 @@ def forget_twin(node: Node) -> None:
 
 
 def _pin_again(node: Node, who: Self) -> None:
-    """The other server is one that this one had approved and knows no more. Where this one had been promoted, it is
+    """The other server is one that this one had approved and no longer knows. Where this one had been promoted, it is
     again the main, and the old one is refused."""
     now, promoted = node.pinned.now, node.role == who.role == STANDBY
     was_standby = now.delegation is not None and now.delegation.main_uuid == now.uuid
@@ -132,8 +132,8 @@ def _pin_again(node: Node, who: Self) -> None:
 
 
 def _speak_alike(node: Node, who: Self) -> None:
-    """Raises PeerError when the two cannot follow each other. What the other one answers is never above what this one
-    said that it speaks, unless it knows no other."""
+    """Raises PeerError when the two cannot follow each other. The other one never answers with a protocol above this
+    one's, unless it knows no other."""
     node.peer.protocol = who.protocol
     if rules.spoken(who.protocol) != who.protocol:
         older = "the other" if who.protocol < rules.PROTOCOL else "this"

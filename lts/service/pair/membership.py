@@ -39,7 +39,7 @@ class Membership:
         return MAIN if self.promoted else self.configured
 
     def me(self, to: Self | None = None) -> Self:
-        """Who speaks, for hellos; `to` is who called, as far as it said so."""
+        """Who this server is, for hellos; `to` is who called, as far as it said so."""
         node = self._node
         held = node.pinned.now.delegation
         return Self(

@@ -26,7 +26,7 @@ class OwnFeed:
 
     def settle(self) -> None:
         """Go on with this server's feed, or begin a new one where the other server knows, or may know, more of it than
-        this database does: a copy from before may have been put back. Nothing is written before."""
+        this database does: an old copy may have been put back. Nothing is written before."""
         node, ctx = self._node, self._node.ctx
         with node.changing:
             if self.settled:

@@ -62,7 +62,7 @@ def notices(node: Node) -> list[Notice]:
 
 
 def _notices(node: Node) -> list[Notice]:
-    """What is no fault."""
+    """What is not a fault."""
     found = []
     gap = abs(node.clock_gap)
     if gap:
@@ -122,8 +122,8 @@ def _left_here(node: Node) -> str:
 
 
 def _takes_nothing(node: Node) -> bool:
-    """Whether the other server speaks to this one, which serves, and is not in step for STUCK_SECONDS. Of one that is
-    to be upgraded, or takes its first copy (it has no feed then), other messages report."""
+    """Whether the other server is in contact with this one, which serves, and has not been in step for STUCK_SECONDS.
+    Of one that is to be upgraded, or takes its first copy (it has no feed then), other messages report."""
     peer, now = node.peer, node.elapsed()
     if (
         node.ctx.running.status != SERVING

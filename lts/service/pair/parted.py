@@ -61,7 +61,7 @@ class Parted(Alone):
         return self.answer
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Never raises what the caller can cause. To others than the other server it is no peer."""
+        """Never raises what the caller can cause. For all but the other server it is not a peer."""
         if path == peermessages.HELLO:
             return self._hello(headers, body)
         session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
@@ -114,5 +114,5 @@ class Parted(Alone):
 
 
 def of_a_pair(pinned: PinnedFile) -> bool:
-    """Whether there may be another server that takes this one for one of its pair."""
+    """Whether there may be another server that considers this one part of its pair."""
     return pinned.now.key is not None or pinned.now.replaced is not None

@@ -34,7 +34,7 @@ class Peer:
     serves: bool = False
     who: Self | None = None
     protocol: int = PROTOCOL
-    """What it speaks, as far as it said so."""
+    """Its protocol, as far as it said so."""
     state: ServerState | None = None
     newest: int = 0
     """Number of its newest status, of the newest that said that it serves, and of its last answer to a poll."""

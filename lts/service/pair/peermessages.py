@@ -21,9 +21,9 @@ COPY, PART, COPIED = "copy", "copy-part", "copied"
 
 
 class Self(msgspec.Struct, kw_only=True):
-    """Who speaks: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`: it
-    was made the main in place of the server it speaks to. `start` is a number of this start of it, `delegation` the
-    last delegation of a main to its key; 0 and "" if it names none."""
+    """Who sends this: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`:
+    it was made the main in place of the server it sends this to. `start` is a number of this start of it, `delegation`
+    the last delegation of a main to its key; 0 and "" if it names none."""
 
     uuid: str
     key: str
@@ -128,7 +128,7 @@ class CopyFile(msgspec.Struct):
 
 
 class CopyOffer(msgspec.Struct):
-    """The copy's files, the texts of the trusted vendor keys, and the vault's secret, sealed for the caller."""
+    """The copy's files, the texts of the trusted vendor keys, and the vault's secret, encrypted for the caller."""
 
     token: str
     files: list[CopyFile]

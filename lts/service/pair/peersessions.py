@@ -1,4 +1,4 @@
-"""The answering side of the pair: who may speak, and that each request is new (docs/design/pair.md, Trust).
+"""The answering side of the pair: who may call, and that each request is new (docs/design/pair.md, Trust).
 
 A hello may be an earlier one, replayed: what it says counts from the first valid request on, which nobody else can
 sign.
@@ -78,7 +78,7 @@ class PeerSessions:
 
     def hear(self, session: str, word: int) -> None:
         """The other server numbered what it says in a session; by another start of it than before, all older sessions
-        end. Raises PeerError where this one did: what an earlier start asked comes too late."""
+        end. Raises PeerError where this one did: what an earlier start asked is too late."""
         number = number_in(session.partition(".")[0])
         with self._lock:
             self._check_goes_on(number)
@@ -99,7 +99,8 @@ class PeerSessions:
         return b64url(self._key.sign(rules.answer_statement(session, counter, status, body)))
 
     def _name(self, number: int, protocol: int, key: str) -> str:
-        """`number.mark.proof.protocol`: the mark shows that this server gave it, the proof to whom, who spoke what."""
+        """`number.mark.proof.protocol`: the mark shows that this server gave it, the proof to whom, and that one's
+        protocol."""
         return f"{number}.{self._mac(f'{number}')}.{self._mac(f'{number} {protocol} {key}')}.{protocol}"
 
     def _is_ours(self, session: str, number: int) -> bool:

@@ -33,7 +33,7 @@ def promote(node: Node) -> None:
         node.pinned.keep()  # before the feed says that it is the main, which the other one copies
         node.feed.settle()
         node.ctx.store.write(lambda tx: node.feed.begin_epoch(tx, "promoted", promoted=True))
-        meeting.replace_main(node.pinned, node.url)  # what cannot be taken back is the last that may fail
+        meeting.replace_main(node.pinned, node.url)  # what cannot be undone is the last that may fail
         node.contact.begin_anew()
         node.acknowledgments.fall_out()
         if node.ctx.running.status != SERVING:

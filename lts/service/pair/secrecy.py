@@ -20,7 +20,7 @@ _PURPOSE = b"vault.key"
 
 
 def seal(secret: bytes, theirs: bytes) -> tuple[bytes, bytes]:
-    """(public part of a new key, sealed secret) for the holder of the key behind `theirs`. Raises PeerError."""
+    """(public part of a new key, encrypted secret) for the holder of the key behind `theirs`. Raises PeerError."""
     mine = X25519PrivateKey.generate()
     try:
         cipher = _cipher(mine, theirs)

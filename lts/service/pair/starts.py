@@ -36,7 +36,7 @@ class Starts:
         self._copies: set[int] = set()
         self._copy_heard: float | None = None
         self.tried = False
-        """Whether the other server's URL was asked, with whatever outcome."""
+        """Whether the other server's URL was called, whatever the outcome."""
         self.end_sessions: Callable[[], None] = lambda: None
         """Ends all sessions given so far."""
 

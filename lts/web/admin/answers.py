@@ -185,7 +185,7 @@ class RefusedPage(ReadModel, frozen=True):
 
 
 class SignedIn(ReadModel, frozen=True):
-    """Who is signed in, None when nobody is; `csrf` is what a page of the session sends back to change something."""
+    """Who is signed in, None if nobody is; `csrf` is what a page of the session sends back to change something."""
 
     user: str | None
     role: str | None
@@ -251,7 +251,7 @@ class AlertLevels(ReadModel, frozen=True):
 
 
 class MailAnswer(ReadModel, frozen=True):
-    """The mail settings, None when mail is off."""
+    """The mail settings, None if mail is off."""
 
     mail: MailDetails | None
 

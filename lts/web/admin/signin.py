@@ -58,7 +58,7 @@ class SignIn:
         manager.init_app(app)
 
     def who(self) -> Account | None:
-        """Who calls, None when nobody has signed in."""
+        """Who calls, None if nobody has signed in."""
         return current_user._get_current_object() if current_user.is_authenticated else None
 
     def account(self) -> Account:

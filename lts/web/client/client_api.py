@@ -307,7 +307,7 @@ class ClientApi:
     def _vouched(self, address: str, body: bytes, whole: bool) -> tuple[str, Lease] | None:
         """The lease that vouches for a body, or for one that opens like this; its device has paid then.
 
-        None where an address in good standing sends a small body whose lease only the careful reader can find.
+        None if an address in good standing sends a small body whose lease only the careful reader can find.
         Usage is counted however many neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
         """
         fault: NotVerified | None = None
