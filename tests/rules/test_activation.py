@@ -54,7 +54,7 @@ def test_a_request_names_the_server_its_key_and_labels(text: str) -> None:
         (request(outer={"format": "LTS backup"}), "It lacks its format"),
         (request(outer={"version": 2}), "Its version is unknown; update LTS"),
         (request(outer={"version": None}), "Its version is unknown; update LTS"),
-        (request(typ="lts-license+jws"), "is signed, but no request"),
+        (request(typ="lts-license+jws"), "is signed, but is not a request"),
         (request(by=OTHER), "is not a sound activation request"),
         (request(cnf=None), "is not a sound activation request"),
         (request(outer={"request": "a.b.c"}), "is not a sound activation request"),

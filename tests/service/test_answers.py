@@ -239,7 +239,7 @@ def test_a_channel_that_fails_in_any_way_waits_and_holds_up_no_other(
 
         monkeypatch.setattr(webhooks, "post", post)
         if fault == "a bad answer":
-            with pytest.raises(DeliveryError, match="cannot be told"):
+            with pytest.raises(DeliveryError, match="cannot be reached"):
                 outbox.test_webhook(server.ctx, bad.id, NOON)
         server.load(item(quota=100))
         got = server.authorize(device=DEVICE)

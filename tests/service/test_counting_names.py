@@ -108,7 +108,7 @@ def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names
     assert by_type(server) == {"name 0": 1, "name 1": 1, "name 2": 1, "(other)": 1}
     told = [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
     assert [(notice.params["license"], notice.params["type"]) for notice in told] == [("100", "name 3")]
-    assert told[0].detail.startswith("Devices of license 100 report more new type names than a day has room for;")
+    assert told[0].detail.startswith("Devices of license 100 report more new type names than a day allows;")
     assert told[0].detail.endswith(f"device {told[0].params['device']} reported name 3.")
     server.report(server.authorize().lease, {"name 4": 1})
     assert len(server.rows("SELECT 1 FROM audit WHERE action = 'types-folded'")) == 1, "once a day"
@@ -172,7 +172,7 @@ def test_a_new_name_with_nothing_to_see_rejects_its_entry_alone(server: Lab, nam
     sent: list[Any] = [entry(SLOT, {name: 1, "QR": 2}), entry(SLOT - 1, {"QR": 1}), entry(SLOT - 2, {name: 0})]
     found = server.report_many(one.lease, sent, None).results
     assert [(r.status, r.code) for r in found] == [("rejected", 140), ("counted", None), ("unchanged", None)]
-    assert "nothing to see" in str(found[0].detail)
+    assert "no visible character" in str(found[0].detail)
     assert by_type(server) == {"QR": 2}
     server.ctx.store.write(lambda tx: typenames.number_of(tx, name, NOON))
     assert server.report(one.lease, {name: 3}, SLOT, None).results[0].status == "counted", "it was there before"

@@ -205,7 +205,7 @@ def test_a_pair_that_waits_for_an_administrator_gives_nothing_and_says_why(duet:
 
 
 @pytest.mark.parametrize(
-    ("headers", "words"), [({}, "is not LTS"), ({"Location": "https://x"}, "leads on to https://x")]
+    ("headers", "words"), [({}, "is not LTS"), ({"Location": "https://x"}, "redirects to https://x")]
 )
 def test_an_answer_without_a_signature_is_none_of_the_other_server(
     duet: Duet, headers: dict[str, str], words: str

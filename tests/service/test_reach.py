@@ -253,5 +253,5 @@ def test_who_wrote_https_for_http_is_told_what_to_write() -> None:
         url = f"https://127.0.0.1:{listening.getsockname()[1]}/lts/api/v1/authorize"
         with pytest.raises(Unreachable) as caught:
             HttpTransport().post(url, {}, PATIENCE)
-    assert "no TLS is spoken on that port; write http:// for https://" in caught.value.detail
+    assert "that port does not use TLS; write http:// for https://" in caught.value.detail
     assert "WRONG_VERSION" not in caught.value.detail

@@ -37,7 +37,7 @@ class Running(NamedTuple):
 
 def folder_in(text: str) -> Path:
     """The folder that a demo's output names."""
-    found = re.search(r"^Everything lies in (.+)$", text, re.MULTILINE)
+    found = re.search(r"^Everything is in (.+)$", text, re.MULTILINE)
     assert found, text
     return Path(found[1])
 

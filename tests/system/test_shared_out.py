@@ -68,10 +68,11 @@ def test_whom_another_name_concerns_is_told_once_it_is_given_and_not_when_it_is_
     assert main(["handshake", "add", "216998", "taken"]) == 0
     capsys.readouterr()
     assert main(["handshake", "edit", CODE, "--rename", "taken"]) == 1
-    assert "Leases go on" not in capsys.readouterr().err
+    assert "Leases stay valid" not in capsys.readouterr().err
     assert main(["handshake", "edit", CODE, "--rename", "free"]) == 0
     assert (
-        f"by the name {CODE} in the last 30 days, and it gave 1 authorization. Leases go on" in capsys.readouterr().err
+        f"used the name {CODE} in the last 30 days, and it gave 1 authorization. Leases stay valid"
+        in capsys.readouterr().err
     )
     assert main(["handshake", "edit", "216998-free", "--rename", "free"]) == 0
     assert capsys.readouterr().err == ""
@@ -89,7 +90,7 @@ def test_a_backup_comes_from_standard_input_as_it_went_to_standard_output(
     content = Path("b.lts").read_bytes()
     given(monkeypatch, content)
     assert main(["verify", "-"]) == 0
-    assert "all signatures hold" in capsys.readouterr().out
+    assert "all signatures are valid" in capsys.readouterr().out
     assert main(["handshake", "remove", CODE, "--yes"]) == 0
     given(monkeypatch, content)
     assert main(["restore", "-"]) == 0

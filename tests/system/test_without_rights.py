@@ -40,7 +40,7 @@ def test_the_portal_of_the_configuration_is_told_to_everybody(tmp_path: Path) ->
     done = as_nobody(tmp_path, "portal", "--config", str(config), stands_in=tmp_path, data_named=False)
     assert done.returncode == 0
     assert done.stdout == "http://127.0.0.1:1234/lts/page/#/index.html\n"
-    assert "so this is the address that the configuration names" in done.stderr
+    assert "so this is the address from the configuration" in done.stderr
 
 
 _START = f"""import os, sys
