@@ -38,7 +38,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "changes.json").write_text('{"items": [{"itemId": "one", "quota": 7}]}', encoding="utf-8")
     with lab(tmp_path) as here:
         me = here.ctx.identity
-        request = activation.build(me.uuid, me.key, me.labels, me.binding, NOON)
+        request = activation.build(me.uuid, me.key, me.labels, "strong", NOON)
     (tmp_path / "request.json").write_text(request, encoding="utf-8")
     return tmp_path
 
