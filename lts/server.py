@@ -236,6 +236,7 @@ class Server:
     ) -> None:
         self._watchdog = watchdog or Watchdog()
         ctx = self.ctx = opened_folder.ctx
+        self._folder = opened_folder.folder
         app = opened_folder.app(config)
         self.listener = Listener(wrap(app), config)
         app.metrics.gauges["lts_http_queue"] = ("Requests waiting for a thread", lambda: self.listener.queue_depth)
@@ -243,7 +244,6 @@ class Server:
         self.url = config.own_url(self.listener.port)
         if config.public_url is None:
             ctx.running.public_url = self.url
-        opened_folder.folder.announce(self.url.rstrip("/"))
         self._jobs = Jobs(ctx)
         self._courier = Courier(ctx)
         self.reopen = False
@@ -253,8 +253,11 @@ class Server:
         ctx.running.partner.reopen = self._end_to_reopen
         self._heartbeat = Heartbeat(ctx.running.partner.work())
 
-    def run(self) -> None:
-        """Serve in this thread until `stop`."""
+    def run(self, announced: Callable[[Server], None] | None = None) -> None:
+        """Serve in this thread until `stop`. `announced` is called once the data folder names the address."""
+        self._folder.announce(self.url.rstrip("/"))
+        if announced is not None:
+            announced(self)
         self._jobs.start()
         self._courier.start()
         self._heartbeat.start()

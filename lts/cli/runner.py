@@ -35,9 +35,7 @@ class Runner:
                 server = self._server = Server(here, replace(self._config, port=port), watchdog=self._watchdog)
                 if self._stopped:
                     server.stop()
-                elif first:
-                    self._serving(server)
-                server.run()
+                server.run(self._serving if first and not self._stopped else None)
                 first, port = False, server.listener.port
                 if not server.reopen:
                     return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import mimetypes
 import posixpath
 import re
 from dataclasses import dataclass
@@ -49,7 +48,6 @@ class Assets:
     """All files below a folder, by path with slashes."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        mimetypes.add_type("text/javascript", ".js")
         self.files = {
             path.relative_to(folder).as_posix(): Asset(path.read_bytes(), TYPES.get(path.suffix, "text/plain"))
             for path in sorted(folder.rglob("*"))

@@ -8,7 +8,10 @@ import pytest
 
 from tests.support.lines import ROOT
 
-EFFECTS = {"start", "setswitchinterval", "setrlimit", "signal", "enable", "mallopt", "basicConfig", "setLevel"}
+EFFECTS = {
+    *("start", "setswitchinterval", "setrlimit", "signal", "enable", "mallopt", "basicConfig", "setLevel"),
+    *("add_type", "announce", "write_text", "write_bytes"),
+}
 ON_DEMAND = {"lts/client/client.py"}
 """The client library's background thread, which who makes the client asks for."""
 
