@@ -38,7 +38,7 @@ from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.partner import Partner
 from lts.service.core.pinned import Delegation, PinnedFile
 from lts.service.core.refusals import Refusals
-from lts.service.core.running import Running
+from lts.service.core.running import Running, Warnings
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, folderstate, placing, restoring, workfolder
@@ -132,7 +132,7 @@ def _held(path: Path) -> Iterator[DataFolder]:
 def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, clock: Clock | None) -> Context:
     trust = TrustStore(config.vendor_keys, path)
     files = LicenseFiles(trust)
-    warnings: list[Notice] = []
+    warnings = Warnings()
     pinned = PinnedFile(path)
     if me.has_moved:
         pinned.change(delegation=None)  # it was for the key of before
@@ -175,7 +175,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     ctx.leases.believe(PublicKey.from_x(key) for key in (*server_keys, *me.previous_keys))
     ctx.keep_mark()
     if lost := folderstate.lost_archives(path):
-        warnings.append(Notice("archive-lost", folderstate.archive_words(path, lost), ERROR, {"name": lost[0]}))
+        warnings.put(Notice("archive-lost", folderstate.archive_words(path, lost), ERROR, {"name": lost[0]}))
     single = Parted(ctx, pinned) if of_a_pair(pinned) else Alone(ctx)
     partner: Partner = Node(ctx, pinned) if len(config.servers) > 1 else single
     ctx.running.partner = partner
@@ -188,9 +188,9 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     for name, detail in me.events:
         ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):
-        warnings.append(Notice("network-folder", warning, params={"folder": str(path)}))
+        warnings.put(Notice("network-folder", warning, params={"folder": str(path)}))
     if me.previous:
-        warnings.append(_moved_notice(ctx))
+        warnings.put(_moved_notice(ctx))
     return ctx
 
 
@@ -209,19 +209,18 @@ def _moved_notice(ctx: Context) -> Notice:
     return Notice("moved", sentence, ERROR, {"old": old, "new": me.uuid})
 
 
-def _storage_fault(warnings: list[Notice], error: Exception | None) -> None:
-    before = [warning for warning in warnings if warning.code == "cannot-store"]
-    warnings[:] = [warning for warning in warnings if warning.code != "cannot-store"]
+def _storage_fault(warnings: Warnings, error: Exception | None) -> None:
     if error is None:
+        warnings.clear("cannot-store")
         log.warning("storing works again")
     else:
-        if not before or before[0].params["reason"] != str(error):  # else it was logged
-            log.error("nothing can be stored: %s", error)
         sentence = (
             f"Nothing can be stored now: {error}. Clients are asked to try again; storing resumes by itself once this"
             " is fixed."
         )
-        warnings.append(Notice("cannot-store", sentence, ERROR, {"reason": str(error)}))
+        before = warnings.put(Notice("cannot-store", sentence, ERROR, {"reason": str(error)}))
+        if before is None or before.params["reason"] != str(error):  # else it was logged
+            log.error("nothing can be stored: %s", error)
 
 
 class Server:

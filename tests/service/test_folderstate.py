@@ -446,13 +446,13 @@ def test_an_archive_that_is_gone_is_named_at_start_and_by_doctor(
     kept = lost.read_bytes()
     lost.unlink()
     with lab(tmp_path / "made", TIME, VENDOR) as server:
-        [notice] = [one for one in server.ctx.running.warnings if one.code == "archive-lost"]
+        [notice] = [one for one in server.ctx.running.warnings.all() if one.code == "archive-lost"]
         assert lost.name in notice.detail
         server.authorize()
     assert any(lost.name in fault for fault in faults(tmp_path / "made"))
     lost.write_bytes(kept)
     with lab(tmp_path / "made", TIME, VENDOR) as server:
-        assert not server.ctx.running.warnings
+        assert not server.ctx.running.warnings.all()
 
 
 def test_a_log_that_another_process_reads_over_several_starts_is_no_false_alarm(tmp_path: Path) -> None:

@@ -160,5 +160,5 @@ def test_a_schema_that_is_damaged_under_the_server_is_told_and_in_no_backup(serv
         backups.backup(path, path.parent, server.time.now, server.ctx.trust)
     assert list((path.parent / "backups").iterdir()) == []
     Inspection(server.ctx).step()
-    [notice] = [one for one in server.ctx.running.warnings if one.code == DAMAGED]
+    [notice] = [one for one in server.ctx.running.warnings.all() if one.code == DAMAGED]
     assert notice.params["reason"] == "schema: the table usage_devices is not as this program makes it"

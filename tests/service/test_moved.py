@@ -41,7 +41,7 @@ def test_a_folder_on_another_machine_opens_says_why_and_serves_after_a_new_activ
         assert here.ctx.identity.key.kid != old.key.kid
         assert any(
             old.uuid in warning.detail and here.ctx.identity.uuid in warning.detail
-            for warning in here.ctx.running.warnings
+            for warning in here.ctx.running.warnings.all()
         )
         with pytest.raises(Refusal) as caught:
             moved.authorize()
@@ -132,7 +132,7 @@ def test_a_folder_back_on_a_machine_of_before_goes_on_as_it_was_there(tmp_path: 
     for _ in range(2):
         with lab(tmp_path, time, vendor) as server:
             assert server.ctx.identity.uuid == first
-            assert not server.ctx.running.warnings
+            assert not server.ctx.running.warnings.all()
             server.authorize()
             told = server.rows("SELECT actor FROM audit WHERE action = 'moved-back' ORDER BY origin, serial")
             assert told[-1] == ("system",)
@@ -175,7 +175,7 @@ def test_the_notice_of_a_moved_folder_names_the_uuid_that_licenses_are_bound_to(
         mine = server.ctx.identity.uuid
     uuid_on(tmp_path, ELSEWHERE)
     with opened(config_for(tmp_path), read_labels=lambda: FURTHER, clock=FakeTime().clock()) as here:
-        [notice] = [one for one in here.ctx.running.warnings if one.code == "moved"]
+        [notice] = [one for one in here.ctx.running.warnings.all() if one.code == "moved"]
         assert notice.params == {"old": mine, "new": here.ctx.identity.uuid}
 
 
@@ -208,11 +208,13 @@ def test_an_old_database_put_back_shows_by_a_lease_it_never_gave(tmp_path: Path)
     shutil.rmtree(tmp_path / "data")
     shutil.copytree(tmp_path / "old", tmp_path / "data")
     with lab(tmp_path, time, vendor) as server:
-        assert not server.ctx.running.warnings
+        assert not server.ctx.running.warnings.all()
         assert server.report(lease, {"QR": 3}).results[0].status == "counted"
         server.report(lease, {"QR": 3})
-        assert [w for w in server.ctx.running.warnings if "old copy" in w.detail] == server.ctx.running.warnings
-        assert len(server.ctx.running.warnings) == 1
+        assert [
+            w for w in server.ctx.running.warnings.all() if "old copy" in w.detail
+        ] == server.ctx.running.warnings.all()
+        assert len(server.ctx.running.warnings.all()) == 1
         assert server.used() == 3
 
 

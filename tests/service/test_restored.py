@@ -30,7 +30,7 @@ def put_back(kept: Path, folder: Path) -> None:
 def noticed(server: Lab) -> tuple[int, int]:
     """How often the portal and the audit log say it."""
     [(lines,)] = server.rows("SELECT count(*) FROM audit WHERE action = 'database-restored'")
-    return sum(warning.code == "database-restored" for warning in server.ctx.running.warnings), lines
+    return sum(warning.code == "database-restored" for warning in server.ctx.running.warnings.all()), lines
 
 
 def test_a_restored_database_is_told_once_however_storing_fails_in_between(tmp_path: Path, disk: Disk) -> None:

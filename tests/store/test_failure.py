@@ -47,7 +47,7 @@ def test_a_full_or_failing_disk_refuses_with_150_and_recovers_by_itself(
             assert caught.value.retry_after
         with pytest.raises(CannotStore):
             server.report(lease, {"QR": 5})
-        assert any("Nothing can be stored" in warning.detail for warning in server.ctx.running.warnings)
+        assert any("Nothing can be stored" in warning.detail for warning in server.ctx.running.warnings.all())
         with pytest.raises(Refusal) as refused:
             server.authorize("nothing")
         assert refused.value.code == 101, "what needs no disk is still answered"
@@ -56,7 +56,7 @@ def test_a_full_or_failing_disk_refuses_with_150_and_recovers_by_itself(
         assert server.used() == 0
         server.authorize(code)
         assert server.report(lease, {"QR": 5}).results[0].status == "counted"
-        assert not server.ctx.running.warnings
+        assert not server.ctx.running.warnings.all()
         assert verify.verify(tmp_path / "data", server.ctx.trust) == []
 
 

@@ -111,10 +111,11 @@ def _measures(ctx: Context, now: int) -> list[Measure]:
 
 
 def _note_failures(ctx: Context, failed: list[str]) -> None:
-    ctx.running.warnings[:] = [warning for warning in ctx.running.warnings if warning.code != _FAILED]
-    if failed:
+    if not failed:
+        ctx.running.warnings.clear(_FAILED)
+    else:
         sentence = f"Alerts do not watch everything: {', '.join(failed)} failed; the log says why."
-        ctx.running.warnings.append(Notice(_FAILED, sentence, params={"rules": ", ".join(failed)}))
+        ctx.running.warnings.put(Notice(_FAILED, sentence, params={"rules": ", ".join(failed)}))
 
 
 def test_event(now: int) -> Json:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from lts.errors import AdminError, Refusal, RefusalCode
@@ -19,6 +20,35 @@ _NOT_SERVING = {
 }
 
 
+class Warnings:
+    """What an administrator should know, one notice for each code. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._notices: dict[str, Notice] = {}
+
+    def put(self, notice: Notice) -> Notice | None:
+        """Add a notice as the newest; returns the one of its code that it replaces."""
+        with self._lock:
+            before = self._notices.pop(notice.code, None)
+            self._notices[notice.code] = notice
+            return before
+
+    def clear(self, code: str) -> None:
+        """Remove the notice of a code, where there is one."""
+        with self._lock:
+            self._notices.pop(code, None)
+
+    def find(self, code: str) -> Notice | None:
+        """The notice of a code, None where there is none."""
+        return self._notices.get(code)
+
+    def all(self) -> list[Notice]:
+        """The notices, oldest first."""
+        with self._lock:
+            return list(self._notices.values())
+
+
 @dataclass
 class Running:
     """The one mutable part of a Context; what it holds is forgotten with a restart, but for the identity."""
@@ -31,8 +61,7 @@ class Running:
     """How far this server's feed was when it was opened: what it writes itself from there on needs no check."""
     partner: Partner = field(init=False)
     """Set once the rest is composed, which it works with."""
-    warnings: list[Notice] = field(default_factory=list)
-    """What an administrator should know."""
+    warnings: Warnings = field(default_factory=Warnings)
     status: str = "serving"
     """serving, standby or starting: what health says, and whether clients are answered."""
     calls: RecentCalls = field(default_factory=RecentCalls)

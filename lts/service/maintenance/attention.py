@@ -55,12 +55,12 @@ def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
 
 def note_proxy(ctx: Context, peer: str) -> None:
     """Requests come through a proxy that the configuration does not name (docs: proxy and TLS)."""
-    if all(warning.code != "untrusted-proxy" for warning in ctx.running.warnings):
+    if not ctx.running.warnings.find("untrusted-proxy"):
         sentence = (
             f"Requests come through {peer}, which says that it forwards them but is not among trustedProxies: all who"
             " call through it count as one address. If it is your proxy, name it in lts.json."
         )
-        ctx.running.warnings.append(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
+        ctx.running.warnings.put(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
 
 
 def authorizes_nobody(ctx: Context, now: int) -> list[Notice]:
@@ -70,4 +70,4 @@ def authorizes_nobody(ctx: Context, now: int) -> list[Notice]:
 
 def troubles(ctx: Context) -> list[Notice]:
     """Those of the server itself, without looking at licenses."""
-    return [*ctx.running.warnings, *ctx.trust.warnings, *ctx.running.partner.notices()]
+    return [*ctx.running.warnings.all(), *ctx.trust.warnings, *ctx.running.partner.notices()]

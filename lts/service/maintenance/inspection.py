@@ -59,13 +59,12 @@ class Inspection:
 
     def _tell(self) -> None:
         ctx, found = self._ctx, self._found
-        told = any(warning.code == DAMAGED for warning in ctx.running.warnings)
-        if not found or told:
+        if not found or ctx.running.warnings.find(DAMAGED):
             return
         reason, advice = found[0].words, integrity.remedy(found)
         sentence = f"{ctx.store.path} is damaged ({reason}): what is counted may be wrong; {advice}."
         log.error("%s", sentence)
-        ctx.running.warnings.append(Notice(DAMAGED, sentence, ERROR, {"reason": reason, "advice": advice}))
+        ctx.running.warnings.put(Notice(DAMAGED, sentence, ERROR, {"reason": reason, "advice": advice}))
         try:
             ctx.note_event(DAMAGED, {"reason": reason})
         except LtsError as error:

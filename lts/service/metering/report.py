@@ -366,7 +366,7 @@ def _warn_restored(ctx: Context) -> None:
         "A device holds a lease that this database does not know: an old copy was put back. Counts and seats since"
         " then are missing; if there is a backup newer than that, restore it with lts restore."
     )
-    ctx.running.warnings.append(Notice(RESTORED, sentence, ERROR))
+    ctx.running.warnings.put(Notice(RESTORED, sentence, ERROR))
 
 
 def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, ItemUse]:
