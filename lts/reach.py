@@ -215,14 +215,14 @@ class Timed:
             left = left[self.socket.send(left) :]
 
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
-        return _Counted(self, _Arriving(self, self.socket.makefile("rb", buffering=0)))
+        return _LimitedReader(self, _Arriving(self, self.socket.makefile("rb", buffering=0)))
 
     def close(self) -> None:
         """Let it go; a file of it that is still read stays open."""
         self.socket.close()
 
 
-class _Counted(io.BufferedReader):
+class _LimitedReader(io.BufferedReader):
     """http.client reads each status line, header, size of a chunk and trailer by `readline`, and bodies by `read`."""
 
     def __init__(self, timed: Timed, raw: io.RawIOBase) -> None:

@@ -92,7 +92,7 @@ class _UnderWay:
         """For TLS whose handshake can be ended too: once it begins, the plain socket is invalid."""
         under_way = self
 
-        class Held(ssl.SSLSocket):
+        class HeldSocket(ssl.SSLSocket):
             def do_handshake(self, block: bool = False) -> None:
                 under_way.hold(self)
                 try:
@@ -102,7 +102,7 @@ class _UnderWay:
                     raise
 
         context = ssl.create_default_context(cafile=ca_file or None)
-        context.sslsocket_class = Held
+        context.sslsocket_class = HeldSocket
         return context
 
 

@@ -42,7 +42,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _ImportPlace:
     """The code that new items go to, or the name (without organization) of the one to be made for them."""
 
     code: Code | None
@@ -62,7 +62,7 @@ class Preview:
     difference: Difference
     effects: Effects = field(default_factory=Effects)
     takes_back: bool = False
-    place: _Place | None = None
+    place: _ImportPlace | None = None
 
     @property
     def handshake_code(self) -> str | None:
@@ -211,18 +211,18 @@ def _check_bound(new: License, ctx: Context) -> None:
         raise LicenseFileError("other-server", fault)
 
 
-def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Place | None:
+def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _ImportPlace | None:
     """Where new items go, None for import only. Raises AdminError."""
     catalog, organization = view.catalog, new.organization_id
     if choice.items_only:
         return None
     if choice.to_code is not None:
         code = handshakes.find_in(catalog, choice.to_code, organization)
-        return _Place(code, code.custom)
+        return _ImportPlace(code, code.custom)
     if choice.new_code is None:
         made = codes.made_at_import(view.db, new.license_id, organization)
         if made is not None:
-            return _Place(catalog.codes_by_key[made], catalog.codes_by_key[made].custom)
+            return _ImportPlace(catalog.codes_by_key[made], catalog.codes_by_key[made].custom)
     named = new.license_id[:MAX_NAME] if choice.new_code is None else choice.new_code
     custom = handshakes.clean_custom(named)
     taken = catalog.by_place.get((organization, custom))
@@ -230,12 +230,12 @@ def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Pl
         if any_new:
             sentence = f"The handshake code {taken.name} exists already; choose it or another name."
             raise AdminError("code-exists", sentence)
-        return _Place(taken, custom)
+        return _ImportPlace(taken, custom)
     notices = []
     if taken is not None:
         custom = _free_name(catalog, organization, custom)
         notices.append(_name_taken(taken.name, f"{organization}-{custom}"))
-    return _Place(None, custom, (*notices, *codenotices.spelled_alike(catalog, organization, custom)))
+    return _ImportPlace(None, custom, (*notices, *codenotices.spelled_alike(catalog, organization, custom)))
 
 
 def _free_name(catalog: Catalog, organization: str, custom: str) -> str:
@@ -300,7 +300,7 @@ def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
 
 
 def _put_in(
-    tx: Transaction, new: License, place: _Place, items: list[int], make_default: bool, actor: str, now: int
+    tx: Transaction, new: License, place: _ImportPlace, items: list[int], make_default: bool, actor: str, now: int
 ) -> None:
     entries: list[tuple[int, int | None]] = [(item, None) for item in items]
     if place.code is None:

@@ -27,10 +27,10 @@ def use_of(
 ) -> UseOf:
     """A look-up of uses for a device number, None = a device not known yet. `now` is the clock, `item_now` the
     time for starts and ends of items, `seat_now` that at which seats free themselves, all UTC seconds. `so_far`, by an
-    item's number: what `counted` will return once a report is stored."""
+    item's number: what `units_so_far` will return once a report is stored."""
 
     def count(entry: CodeItem) -> ItemUse:
-        return so_far.get(entry.item.key) or counted(view, code, entry, now, item_now)
+        return so_far.get(entry.item.key) or units_so_far(view, code, entry, now, item_now)
 
     def look_up(entry: CodeItem) -> ItemUse:
         item = entry.item
@@ -51,7 +51,7 @@ def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
     return () if device is None else seats.newest_of(view.db, device)
 
 
-def counted(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> ItemUse:
+def units_so_far(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> ItemUse:
     """The part of a use (see `use_of`) that reports change: units, and what is spent of the overdraft."""
     item = entry.item
     if item.terms.charge_way in CONCURRENT_WAYS:

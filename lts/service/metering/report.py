@@ -30,7 +30,7 @@ from lts.service.metering.authorize import (
     token_step,
 )
 from lts.service.metering.counting import Counting, Reporter, count, has_room_apart, in_order
-from lts.service.metering.itemuse import NO_USE, counted
+from lts.service.metering.itemuse import NO_USE, units_so_far
 from lts.service.metering.leased import leased, not_held
 from lts.service.metering.renewal import may_renew, renewal
 from lts.store import devices, feed, records
@@ -56,7 +56,7 @@ class ReportOutcome(NamedTuple):
     certificates: tuple[str, ...] | None = None
 
 
-class _Counted(NamedTuple):
+class PieceOutcome(NamedTuple):
     """What came of a piece of a report before the last."""
 
     grown: stored.Grown
@@ -149,8 +149,8 @@ class _InPieces:
         told: list[Result] = []
         waiting = self.waiting
         for n, piece in enumerate(self._early, 1):
-            counted: _Counted = waiting.result()
-            told += _results(counted, piece, [None] * len(piece))
+            outcome: PieceOutcome = waiting.result()
+            told += _results(outcome, piece, [None] * len(piece))
             waiting = self._submit(n)
         recorded = self._result(waiting)
         told += _results(recorded, self._last, [None] * len(self._last))
@@ -203,7 +203,7 @@ def _finish(
 
 
 def _results(
-    recorded: _Counted | _Recorded, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]
+    recorded: PieceOutcome | _Recorded, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]
 ) -> list[Result]:
     folded, highest, grown = recorded.counting.folded, recorded.counting.highest, recorded.grown
     units, presence = (set[int]().union(*[rises for _, _, rises in every]) for every in (grown.units, grown.presence))
@@ -244,13 +244,13 @@ def _record(
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
     reached = None if ctx.running.restored_noticed else _reached_elsewhere(tx, ctx, lease)
     number = device.key if device else None
-    before = _counted(tx, code, held, now, item_now) if tried.after else NO_USE
+    before = _units_by_item(tx, code, held, now, item_now) if tried.after else NO_USE
     so_far = tried.after if before == tried.before else NO_USE  # others may have reported since
     seat_now = ctx.clock.seat_time(now)
     renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, seat_now, so_far)
     to_check = not so_far and may_renew(lease, code, step, ctx.leases.issuer)
     if to_check and not before:
-        before = _counted(tx, code, held, now, item_now)
+        before = _units_by_item(tx, code, held, now, item_now)
     reporter = Reporter(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, reporter, entries, now)
     branch, apart = _branch_of(tx, step, reporter, entries)
@@ -268,7 +268,7 @@ def _record(
         now,
     )
     if to_check and before:
-        counts = _counted(tx, code, held, now, item_now)
+        counts = _units_by_item(tx, code, held, now, item_now)
         if _limits_reached(code, held, counts) != _limits_reached(code, held, before):
             tried.before, tried.after = before, counts
             raise _LimitPassed
@@ -285,7 +285,7 @@ def _record(
 
 def _count_piece(
     tx: Transaction, ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry], now: int
-) -> _Counted:
+) -> PieceOutcome:
     """Count a piece of a report before the last; the clone tokens of its device stay as they were."""
     ctx.running.check_serving()
     code, held = _held(tx, lease)
@@ -299,7 +299,7 @@ def _count_piece(
     key, new = (tx.numbering.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
     newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
-    return _Counted(grown, counting)
+    return PieceOutcome(grown, counting)
 
 
 def _branch_of(tx: Transaction, step: TokenStep, reporter: Reporter, entries: list[Entry]) -> tuple[int, int]:
@@ -369,10 +369,12 @@ def _warn_restored(ctx: Context) -> None:
     ctx.running.warnings.put(Notice(RESTORED, sentence, ERROR))
 
 
-def _counted(tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int) -> dict[int, ItemUse]:
+def _units_by_item(
+    tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int
+) -> dict[int, ItemUse]:
     """What is counted so far of the items whose counts a report can raise, by number."""
     entries = {item.key: _entry(code, item) for item in items if rules.is_counted(item.terms)}
-    return {key: counted(tx, code, entry, now, item_now) for key, entry in entries.items()}
+    return {key: units_so_far(tx, code, entry, now, item_now) for key, entry in entries.items()}
 
 
 def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, ItemUse]) -> list[tuple[bool, bool]]:
