@@ -31,7 +31,7 @@ def fill(folder: Path, code: str, devices: int) -> None:
             def operation(tx: Transaction, count: int = count, caller: Caller = caller) -> None:
                 for _ in range(count):
                     request = Request(os.urandom(16), "reader", "server", code, modules=("QR",))
-                    authorize.decide(tx, here.ctx, request, None, now, now, caller)
+                    authorize.decide(tx, here.ctx, request, None, now, now, now, caller)
 
             here.ctx.store.write(operation)
 

@@ -72,6 +72,16 @@ def test_a_call_of_yesterday_that_comes_late_begins_no_day_anew(server: Lab) -> 
     assert first(server, today, before - 3 * DAY_SECONDS), "a clock that was set back"
 
 
+def test_a_day_that_was_not_stored_has_not_begun(server: Lab) -> None:
+    today = Today()
+    assert first(server, today, DAY - 1)
+    full(server, disk=True)
+    with pytest.raises(CannotStore):
+        first(server, today, DAY + DAY_SECONDS)
+    full(server, disk=False)
+    assert not first(server, today, DAY - 1)
+
+
 def test_each_released_item_that_is_used_is_told_even_when_storing_failed_first(server: Lab) -> None:
     items = [item(name, way="device", quota=1, graceQuota=0, modules=[name]) for name in ("a", "b")]
     code = server.load(*items)

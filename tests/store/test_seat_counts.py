@@ -93,7 +93,7 @@ def fail(tx: Transaction, server: Lab, device: str) -> None:
         for product in ("seats", "floating"):
             with contextlib.suppress(Refusal):
                 request = Request(UUID(device).bytes, product, "server", code, instances=2)
-                authorize.decide(tx, server.ctx, request, None, now, now)
+                authorize.decide(tx, server.ctx, request, None, now, now, now)
     licenses.end_grants(tx, [SEATS, FLOATING], now)
     raise Failing
 

@@ -20,14 +20,14 @@ class Today:
         self._day = 0
         self._kept: Counter[Hashable] = Counter()
         self._open: tuple[Transaction | None, Counter[Hashable]] = (None, Counter())
+        self._open_day = 0
 
     def count(self, tx: Transaction, thing: Hashable, now: int) -> int:
         """How often it happened on the day of `now` (UTC seconds)."""
-        day = now // DAY_SECONDS
-        if day not in (self._day, self._day - 1):  # at midnight a call of the day before may come later
-            self._day = day
-            self._kept.clear()
-        return self._kept[thing] + self._of(tx)[thing]
+        added, day = self._of(tx), now // DAY_SECONDS
+        if day not in (self._open_day, self._open_day - 1):  # at midnight a call of the day before may come later
+            self._open_day = day
+        return added[thing] + (self._kept[thing] if self._open_day == self._day else 0)
 
     def add(self, tx: Transaction, *things: Hashable) -> None:
         """Each happened once more."""
@@ -42,10 +42,13 @@ class Today:
 
     def _of(self, tx: Transaction) -> Counter[Hashable]:
         if self._open[0] is not tx:
-            self._open = tx, Counter()
+            self._open, self._open_day = (tx, Counter()), self._day
             tx.afterwards(self._keep)
         return self._open[1]
 
     def _keep(self) -> None:
+        if self._open_day != self._day:
+            self._day = self._open_day
+            self._kept.clear()
         self._kept.update(self._open[1])
         self._open = None, Counter()

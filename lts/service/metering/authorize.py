@@ -78,8 +78,8 @@ def begin(
     """Hand the decision to the writer without waiting; to finish is to wait until it is durable (on both servers, where
     the other is in step), then to sign the lease. `token` is `token_of` the request.
     """
-    item_now = ctx.clock.item_time(now)
-    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, caller))
+    item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
+    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, seat_now, caller))
     return PendingCall(waiting, lambda: _finish(ctx, request, now, waiting))
 
 
@@ -122,6 +122,7 @@ def decide(
     token: clonetokens.CloneToken | None,
     now: int,
     item_now: int,
+    seat_now: int,
     caller: Caller | None = None,
 ) -> StoredDecision:
     """The operation behind an authorization. Raises Refusal before it changes anything; only a clone's first refusal
@@ -135,7 +136,7 @@ def decide(
         clone = clones.refuse(tx, device, step, now)
         return StoredDecision(code, Decision((), RefusalCode.CLONE, ()), None, "", CertificateChain(), clone)
     number = device.key if device else None
-    look_up = use_of(tx, code, number, now, item_now, ctx.clock.seat_time(now))
+    look_up = use_of(tx, code, number, now, item_now, seat_now)
     held = held_items(tx, code, number)
     decision = rules.decide(code, request, look_up, now, item_now, held)
     if not decision.granted:

@@ -110,11 +110,11 @@ def _submit(
     ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int
 ) -> tuple[PendingWrite[_Recorded], Callable[[PendingWrite[_Recorded]], _Recorded]]:
     """Hand a report, or its last piece, to the writer; what waits, and what waits for it."""
-    item_now = ctx.clock.item_time(now)
+    item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
     tried = _Tried()
 
     def operation(tx: Transaction) -> _Recorded:
-        return _record(tx, ctx, lease, clone_token, good, now, item_now, tried)
+        return _record(tx, ctx, lease, clone_token, good, now, item_now, seat_now, tried)
 
     def result(waiting: PendingWrite[_Recorded]) -> _Recorded:
         try:
@@ -235,6 +235,7 @@ def _record(
     entries: list[Entry],
     now: int,
     item_now: int,
+    seat_now: int,
     tried: _Tried,
 ) -> _Recorded:
     ctx.running.check_serving()
@@ -246,7 +247,6 @@ def _record(
     number = device.key if device else None
     before = _units_by_item(tx, code, held, now, item_now) if tried.after else NO_USE
     so_far = tried.after if before == tried.before else NO_USE  # others may have reported since
-    seat_now = ctx.clock.seat_time(now)
     renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, seat_now, so_far)
     to_check = not so_far and may_renew(lease, code, step, ctx.leases.issuer)
     if to_check and not before:
