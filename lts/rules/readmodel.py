@@ -3,16 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 from msgspec import Struct
 
 
 class ReadModel(Struct, frozen=True, rename="camel", omit_defaults=True):
     """One thing as it is shown. In JSON its fields are in camelCase, and a field that has its default is absent."""
-
-
-def as_json(model: ReadModel | None) -> Any:
-    """A model as objects and values of JSON, by the names of JSON; a tuple stays one."""
-    return msgspec.to_builtins(model)

@@ -10,11 +10,11 @@ import pytest
 
 from lts.errors import AdminError
 from lts.rules.alertmail import AlertingServer, render
-from lts.rules.readmodel import as_json
 from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, MailSender, compose
 from lts.service.licensing.licenses import Choice
+from lts.web.admin.calls import as_json
 from tests.support.alerted import body_of, look, mail_settings, set_mail, use
 from tests.support.kit import NOON, Lab, item
 from tests.support.postoffice import black_hole, post_office

@@ -10,8 +10,8 @@ import pytest
 
 from lts.errors import AdminError
 from lts.rules.alerts import DEFAULT_LEVELS
-from lts.rules.readmodel import as_json
 from lts.service.alerting import alertsettings, smtp
+from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab
 
 MAIL = {"host": "mail.x.test", "port": 25, "from": "lts@x.test", "to": "a@x.test"}

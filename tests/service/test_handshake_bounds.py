@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.readmodel import as_json
 from lts.service.licensing import handshakes, licenses, serverurls
+from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab, Vendor, item
 
 

@@ -14,7 +14,6 @@ from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules import clonetokens, workload
 from lts.rules.authorize import Request
 from lts.rules.clonetokens import plain_state
-from lts.rules.readmodel import as_json
 from lts.rules.usage import TOGETHER, digest_of
 from lts.service.access import auditlog
 from lts.service.core import refusals
@@ -25,6 +24,7 @@ from lts.service.metering.explain import CapStatus
 from lts.service.statistics import usage
 from lts.store import typenames
 from lts.store.devices import Device
+from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab, entry, item
 
 TODAY = "2026-11-25"

@@ -10,7 +10,6 @@ import pytest
 from lts.errors import PeerError
 from lts.rules.notices import ERROR
 from lts.rules.pair import SERVING
-from lts.rules.readmodel import as_json
 from lts.service.core.pairmodels import PairNotice
 from lts.service.core.refusals import RefusedRequest
 from lts.service.licensing import archiving
@@ -18,6 +17,7 @@ from lts.service.pair import follower, meeting, pairstatus, peerclient, peerendp
 from lts.service.pair.follower import Follower
 from lts.service.pair.peermessages import CopyPartRequest, News, Poll
 from lts.service.pair.peersessions import number_in
+from lts.web.admin.calls import as_json
 from tests.support.duet import Duet, Player
 from tests.support.kit import NOON
 

@@ -19,7 +19,6 @@ from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import DAY_SECONDS
 from lts.rules import licensefile
 from lts.rules.catalog import ACTIVE
-from lts.rules.readmodel import as_json
 from lts.rules.vendorkey import fingerprint
 from lts.server import opened
 from lts.service.core import pinned
@@ -30,6 +29,7 @@ from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.pair import pairstatus
+from lts.web.admin.calls import as_json
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture
 from tests.support.kit import Lab, item

@@ -10,7 +10,6 @@ import pytest
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.paging import Page
-from lts.rules.readmodel import as_json
 from lts.service.access import auditlog
 from lts.service.licensing import archiving, handshakes
 from lts.service.maintenance import clock, days
@@ -20,6 +19,7 @@ from lts.service.statistics import devicelist, usage
 from lts.service.statistics.usage import DayLine, SubjectCode, SubjectItem, Subjects
 from lts.store import records
 from lts.store.transaction import Transaction
+from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab, item
 
 DEVICE = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"

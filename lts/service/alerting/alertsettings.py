@@ -21,7 +21,7 @@ from lts.rules.addresses import MailAddress, read_address, read_addresses
 from lts.rules.alerts import DEFAULT_LEVELS, clean_levels
 from lts.rules.alertwords import BOTH
 from lts.rules.catalog import Catalog
-from lts.rules.readmodel import ReadModel, as_json
+from lts.rules.readmodel import ReadModel
 from lts.rules.text import clean_name
 from lts.service.core.context import Context
 from lts.store import records
@@ -116,10 +116,17 @@ def _read_mail(ctx: Context, stored: Json) -> MailSettings:
 
 def describe_mail(catalog: Catalog) -> MailDetails | None:
     """None if mail is not set up."""
+    stored = _without_password(catalog)
+    return None if stored is None else msgspec.convert(stored, MailDetails)
+
+
+def _without_password(catalog: Catalog) -> Json | None:
+    """The mail settings as they are stored, but of the password only whether there is one."""
     stored = catalog.settings.get(MAIL)
     if not isinstance(stored, dict):
         return None
-    return msgspec.convert({**stored, "hasPassword": bool(stored.get("password"))}, MailDetails)
+    open_fields = {name: value for name, value in stored.items() if name != "password"}
+    return {**open_fields, "hasPassword": bool(stored.get("password"))}
 
 
 def clean_mail(ctx: Context, given: Json) -> Json:
@@ -197,7 +204,7 @@ def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
     value = None if new is None else clean_mail(ctx, new)
 
     def operation(tx: Transaction) -> None:
-        meanwhile.check(was, {"mail": as_json(describe_mail(tx.catalog))}, {})
+        meanwhile.check(was, {"mail": _without_password(tx.catalog)}, {})
         tx.emit(records.SettingChange(actor, MAIL, value), now)
 
     ctx.store.write(operation)

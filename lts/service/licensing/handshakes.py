@@ -15,7 +15,7 @@ from lts.rules.catalog import ARCHIVED, Catalog, Code
 from lts.rules.codenotices import spelled_alike
 from lts.rules.fields import MAX_TEXT
 from lts.rules.notices import Notice
-from lts.rules.readmodel import ReadModel, as_json
+from lts.rules.readmodel import ReadModel
 from lts.rules.text import MAX_NAME, clean_name, nfc
 from lts.service.core.context import Context
 from lts.service.licensing import serverurls
@@ -201,11 +201,22 @@ def edit(
 
 
 def _comparable(code: Code) -> dict[str, Any]:
-    """A code as `was` of a change names its fields."""
-    every = as_json(describe_code(code))
-    names = ("custom", "note", "hasPassword", "validation", "manualOrder", "isDefault")
-    items = [{"id": entry.item.key, "cap": entry.cap} for entry in code.items]
-    return {**{name: every[name] for name in names}, "items": items}
+    """A code by the fields of a change, see `edit`."""
+    shown = describe_code(code)
+    lists = shown.validation
+    return {
+        "custom": shown.custom,
+        "note": shown.note,
+        "hasPassword": shown.has_password,
+        "validation": {
+            "domains": lists.domains,
+            "applicationIds": lists.application_ids,
+            "processNames": lists.process_names,
+        },
+        "manualOrder": shown.manual_order,
+        "isDefault": shown.is_default,
+        "items": [{"id": entry.item.key, "cap": entry.cap} for entry in code.items],
+    }
 
 
 def _flat(fields: Any) -> Any:

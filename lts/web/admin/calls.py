@@ -6,11 +6,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+import msgspec
 from flask import Blueprint, Response, current_app
 
-from lts.rules.readmodel import ReadModel, as_json
+from lts.rules.readmodel import ReadModel
 
 View = TypeVar("View", bound=Callable[..., ReadModel | Response])
+
+
+def as_json(model: ReadModel | None) -> Any:
+    """A model as objects and values of JSON, by the names of JSON; a tuple stays one."""
+    return msgspec.to_builtins(model)
 
 
 class Calls:
