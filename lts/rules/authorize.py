@@ -97,21 +97,21 @@ class Grant(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Granted items, or none and the code that refuses.
+    """Granted items, or none and `fault`, the number of the refusal (docs/design/authorizing.md, Refusal codes).
 
-    `tried` holds each item in the order it was looked at with the code that refuses it, 0 = it fits; `caps` has
+    `tried` holds each item in the order it was looked at with the fault that refuses it, 0 = it fits; `caps` has
     by the item's number those that only the code's cap refuses.
     """
 
     granted: tuple[Grant, ...]
-    code: int
+    fault: int
     tried: tuple[tuple[LicenseItem, int], ...]
     caps: Mapping[int, CapUse] = MappingProxyType({})
 
     def refusal(self) -> Refusal:
         """The error that refuses the request; names the first item that came as far."""
-        entry = next((entry for entry, code in self.tried if code == self.code), None)
-        return Refusal(self.code, explain(self.code, entry, self.caps.get(entry.key) if entry else None))
+        item = next((item for item, fault in self.tried if fault == self.fault), None)
+        return Refusal(self.fault, explain(self.fault, item, self.caps.get(item.key) if item else None))
 
 
 UseOf = Callable[[CodeItem], ItemUse]
@@ -119,7 +119,7 @@ UseOf = Callable[[CodeItem], ItemUse]
 
 class _Candidate(NamedTuple):
     entry: CodeItem
-    code: int
+    fault: int
     modules: tuple[str, ...]
     use: ItemUse | None
 
@@ -164,11 +164,11 @@ def decide(
     candidates = [candidate(entry, fault) for entry, fault in outer]
     ordered = _order(code, candidates, item_now)
     chosen = _as_next_time(code, candidates, _choose(ordered, request), request, item_now)
-    tried = tuple([(c.entry.item, c.code) for c in ordered])
+    tried = tuple([(c.entry.item, c.fault) for c in ordered])
     caps = {
         c.entry.item.key: cap
         for c in ordered
-        if c.use is not None and c.code and (cap := cap_use(c.entry, c.use, request.instances))
+        if c.use is not None and c.fault and (cap := cap_use(c.entry, c.use, request.instances))
     }
     return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried, caps)
 
@@ -189,11 +189,11 @@ class _Wanted:
         self.coverable = not missing
         """Whether each is in one of the items that fit as far as `_unfit` says."""
 
-    def covered(self, item: ItemTerms) -> tuple[str, ...]:
+    def covered(self, terms: ItemTerms) -> tuple[str, ...]:
         """Those that an item has, as they were asked for; all of the item where none were."""
         if not self._names:
-            return item.modules
-        return tuple(sorted(self._names & item.module_set, key=self._places.__getitem__))
+            return terms.modules
+        return tuple(sorted(self._names & terms.module_set, key=self._places.__getitem__))
 
 
 def _first_in_order(
@@ -219,29 +219,29 @@ def _first_in_order(
     return None
 
 
-def _unfit(entry: LicenseItem, request: Request) -> int:
+def _unfit(item: LicenseItem, request: Request) -> int:
     """The first of 106, 107, 109, 108, 115, 114, 103 that refuses the item, else 0."""
-    item = entry.terms
-    if item.product != request.product:
+    terms = item.terms
+    if terms.product != request.product:
         return RefusalCode.OTHER_PRODUCT
-    if request.version is not None and not _version_fits(item, request.version):
+    if request.version is not None and not _version_fits(terms, request.version):
         return RefusalCode.OTHER_VERSION
-    if request.edition is not None and item.editions and request.edition not in item.editions:
+    if request.edition is not None and terms.editions and request.edition not in terms.editions:
         return RefusalCode.OTHER_EDITION
-    if item.deployment_types and request.deployment_type not in item.deployment_types:
+    if terms.deployment_types and request.deployment_type not in terms.deployment_types:
         return RefusalCode.OTHER_DEPLOYMENT
-    if request.charge_way is not None and request.charge_way != item.charge_way:
+    if request.charge_way is not None and request.charge_way != terms.charge_way:
         return RefusalCode.OTHER_CHARGE_WAY
-    if item.charge_way == ChargeWay.DOMAIN:
+    if terms.charge_way == ChargeWay.DOMAIN:
         if request.domain is None:
             return RefusalCode.NO_VALIDATION
-        if not domains.matches_any(request.domain, item.hosts):
+        if not domains.matches_any(request.domain, terms.hosts):
             return RefusalCode.WRONG_VALIDATION
     return 0
 
 
-def _version_fits(item: ItemTerms, version: str) -> bool:
-    return "*" in item.product_versions or version.partition(".")[0] in item.product_versions
+def _version_fits(terms: ItemTerms, version: str) -> bool:
+    return "*" in terms.product_versions or version.partition(".")[0] in terms.product_versions
 
 
 def _candidate(
@@ -264,23 +264,23 @@ def _candidate(
     return _Candidate(entry, quota_fault(entry, use, request.instances), covered, use)
 
 
-def item_fault(entry: LicenseItem, item_now: int) -> int:
+def item_fault(item: LicenseItem, item_now: int) -> int:
     """113, 112 or 111 when the item authorizes nobody at `item_now`, else 0."""
-    if entry.state != ACTIVE:
+    if item.state != ACTIVE:
         return RefusalCode.INVALID_ITEM
-    if item_now < entry.terms.starts_at:
+    if item_now < item.terms.starts_at:
         return RefusalCode.NOT_STARTED
-    return RefusalCode.EXPIRED if item_now >= grace_end(entry.terms) else 0
+    return RefusalCode.EXPIRED if item_now >= grace_end(item.terms) else 0
 
 
 def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
     """120 when quota, grace, overdraft or cap (docs/design/charging.md, Caps) leave no room for this device, else 0."""
-    item, cap = entry.item.terms, entry.cap
-    way = item.charge_way
+    terms, cap = entry.item.terms, entry.cap
+    way = terms.charge_way
     if way in UNIT_WAYS:
         return RefusalCode.USED_UP if used_up(entry, use) else 0
     if way in SEAT_WAYS:
-        full = use.seat is None and use.live >= item.quota + grace_units(item)
+        full = use.seat is None and use.live >= terms.quota + grace_units(terms)
         capped = cap is not None and use.code_live >= cap and not use.in_code
         return RefusalCode.USED_UP if full or capped else 0
     if way in CONCURRENT_WAYS:
@@ -297,9 +297,9 @@ def cap_use(entry: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
 
 
 def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
-    item, cap = entry.item.terms, entry.cap
-    asked = instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
-    if asked > item.quota:
+    terms, cap = entry.item.terms, entry.cap
+    asked = instances if terms.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
+    if asked > terms.quota:
         return RefusalCode.USED_UP
     held = use.seat.instances if use.seat is not None and use.in_code else 0
     if cap is not None and asked > held and use.code_live + asked - held > cap:
@@ -307,30 +307,30 @@ def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
     if not used_up(entry, use):
         return 0
     own = use.seat.instances if use.seat is not None else 0
-    young = use.elders + min(asked, own) > item.quota
-    return RefusalCode.USED_UP if young or (asked > own and use.live + asked - own > item.quota) else 0
+    young = use.elders + min(asked, own) > terms.quota
+    return RefusalCode.USED_UP if young or (asked > own and use.live + asked - own > terms.quota) else 0
 
 
 def used_up(entry: CodeItem, use: ItemUse) -> bool:
     """Whether what was counted reaches the quota with its grace, or the cap, of units; the overdraft of an item that is
     used at once."""
-    item, cap = entry.item.terms, entry.cap
-    if item.charge_way in UNIT_WAYS:
-        return use.used >= item.quota + grace_units(item) or (cap is not None and use.code_used >= cap)
-    return item.charge_way in CONCURRENT_WAYS and use.spent >= item.overdraft
+    terms, cap = entry.item.terms, entry.cap
+    if terms.charge_way in UNIT_WAYS:
+        return use.used >= terms.quota + grace_units(terms) or (cap is not None and use.code_used >= cap)
+    return terms.charge_way in CONCURRENT_WAYS and use.spent >= terms.overdraft
 
 
-def is_counted(item: ItemTerms) -> bool:
+def is_counted(terms: ItemTerms) -> bool:
     """Whether what devices report can use the item up."""
-    return item.charge_way in UNIT_WAYS or item.charge_way in CONCURRENT_WAYS
+    return terms.charge_way in UNIT_WAYS or terms.charge_way in CONCURRENT_WAYS
 
 
-def in_quota_grace(item: ItemTerms, use: ItemUse) -> bool:
+def in_quota_grace(terms: ItemTerms, use: ItemUse) -> bool:
     """Whether the next use draws on the grace beyond the quota."""
-    if item.charge_way in UNIT_WAYS:
-        return use.used >= item.quota
-    if item.charge_way in SEAT_WAYS:
-        return use.seat.grace if use.seat is not None else use.live >= item.quota
+    if terms.charge_way in UNIT_WAYS:
+        return use.used >= terms.quota
+    if terms.charge_way in SEAT_WAYS:
+        return use.seat.grace if use.seat is not None else use.live >= terms.quota
     return False
 
 
@@ -346,18 +346,18 @@ def _order(
 
 
 def _rank(code: Code, candidate: _Candidate, item_now: int, given: frozenset[int] = frozenset()) -> int:
-    use, item = candidate.use, candidate.entry.item.terms
-    ended = in_expiry_grace(item, item_now)
+    use, terms = candidate.use, candidate.entry.item.terms
+    ended = in_expiry_grace(terms, item_now)
     seated = use is not None and (use.seat is not None or candidate.entry.item.key in given)
     if seated and not ended:
         return _SEATED
-    grace = ended or (use is not None and in_quota_grace(item, use))
+    grace = ended or (use is not None and in_quota_grace(terms, use))
     return _IN_GRACE if grace and not code.manual_order else _AS_ORDERED
 
 
 def _alone(candidate: _Candidate, request: Request) -> bool:
     """Whether an item fits and has all requested modules."""
-    return not candidate.code and (not request.modules or len(candidate.modules) == len(request.modules))
+    return not candidate.fault and (not request.modules or len(candidate.modules) == len(request.modules))
 
 
 _Choice = list[tuple[_Candidate, tuple[str, ...]]]
@@ -383,7 +383,7 @@ def has_seat(charge_way: str) -> bool:
 
 
 def _choose(candidates: list[_Candidate], request: Request) -> _Choice:
-    fitting = [c for c in candidates if not c.code]
+    fitting = [c for c in candidates if not c.fault]
     for candidate in fitting:
         if _alone(candidate, request):
             return [(candidate, candidate.modules)]
@@ -400,12 +400,12 @@ def _choose(candidates: list[_Candidate], request: Request) -> _Choice:
 
 
 def _furthest(candidates: list[_Candidate]) -> int:
-    codes = [c.code or RefusalCode.MODULE_MISSING for c in candidates]
-    return max(codes, key=STAGES.index)
+    faults = [c.fault or RefusalCode.MODULE_MISSING for c in candidates]
+    return max(faults, key=STAGES.index)
 
 
 def grant_item(
-    entry: LicenseItem,
+    item: LicenseItem,
     code_key: int,
     modules: tuple[str, ...],
     use: ItemUse,
@@ -414,21 +414,21 @@ def grant_item(
     item_now: int,
 ) -> Grant:
     """The seat and lease of an item that is granted or renewed at `now`."""
-    item, held = entry.terms, use.seat
-    quota_grace = in_quota_grace(item, use)
-    if held is not None and item.charge_way in SEAT_WAYS:
-        quota_grace = quota_grace and use.live > item.quota
-    concurrent = item.charge_way in CONCURRENT_WAYS
-    lease = lease_end(item, now, item_now)
-    end = seat_end(item, now, item_now) if item.charge_way in SEAT_WAYS else lease
+    terms, held = item.terms, use.seat
+    quota_grace = in_quota_grace(terms, use)
+    if held is not None and terms.charge_way in SEAT_WAYS:
+        quota_grace = quota_grace and use.live > terms.quota
+    concurrent = terms.charge_way in CONCURRENT_WAYS
+    lease = lease_end(terms, now, item_now)
+    end = seat_end(terms, now, item_now) if terms.charge_way in SEAT_WAYS else lease
     codes = held.codes if held is not None else ()
     seat = Seat(
         grant=held.grant if held is not None else use.peak + 1,
         end=end if held is None else max(end, held.end),
-        grace=quota_grace and item.charge_way in SEAT_WAYS,
+        grace=quota_grace and terms.charge_way in SEAT_WAYS,
         codes=codes if code_key in codes else (*codes, code_key),
         since=(held.since if held is not None else now) if concurrent else 0,
-        instances=instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
+        instances=instances if terms.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
     )
-    grace = quota_grace or in_expiry_grace(item, item_now)
-    return Grant(entry, modules, grace, seat, lease)
+    grace = quota_grace or in_expiry_grace(terms, item_now)
+    return Grant(item, modules, grace, seat, lease)

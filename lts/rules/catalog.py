@@ -46,13 +46,13 @@ class LicenseItem:
     @cached_property
     def place(self) -> tuple[object, ...]:
         """What `default_order` goes by."""
-        item = self.terms
+        terms = self.terms
         return (
-            item.expires_at if item.expires_at is not None else float("inf"),
-            _specificity(item),
-            len(item.domains),
-            -(item.max_offline_days or 7),
-            -item.quota,
+            terms.expires_at if terms.expires_at is not None else float("inf"),
+            _specificity(terms),
+            len(terms.domains),
+            -(terms.max_offline_days or 7),
+            -terms.quota,
             self.key,
         )
 
@@ -215,14 +215,14 @@ class Catalog:
         return dict(found)
 
 
-def _specificity(item: ItemTerms) -> tuple[int, int, int, int, int]:
-    wildcard = int("*" in item.product_versions)
+def _specificity(terms: ItemTerms) -> tuple[int, int, int, int, int]:
+    wildcard = int("*" in terms.product_versions)
     return (
         wildcard,
-        len(item.product_versions),
-        len(item.editions) or 1000,
-        len(item.deployment_types) or 1000,
-        len(item.modules),
+        len(terms.product_versions),
+        len(terms.editions) or 1000,
+        len(terms.deployment_types) or 1000,
+        len(terms.modules),
     )
 
 

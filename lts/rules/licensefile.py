@@ -292,13 +292,13 @@ def _item(fields: Fields, item_id: str) -> ItemTerms:
     return item
 
 
-def _check_domains(fields: Fields, item: ItemTerms) -> None:
-    if item.charge_way == ChargeWay.DOMAIN and not item.domains:
+def _check_domains(fields: Fields, terms: ItemTerms) -> None:
+    if terms.charge_way == ChargeWay.DOMAIN and not terms.domains:
         raise fields.fault("domains", "must name the domains of a domain item")
-    if len(item.hosts) == len(item.domains) and not any(map(domains.is_public_suffix, item.hosts)):
-        names = tuple(name for name in item.domains if ":" in name)
+    if len(terms.hosts) == len(terms.domains) and not any(map(domains.is_public_suffix, terms.hosts)):
+        names = tuple(name for name in terms.domains if ":" in name)
     else:
-        names = item.domains  # some may match nothing: which, and why
+        names = terms.domains  # some may match nothing: which, and why
     for name in names:
         if ":" in name:
             raise fields.fault("domains", f"has {name!r}; write the name alone, without port, such as example.com")

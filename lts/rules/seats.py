@@ -55,53 +55,53 @@ def join(one: Seat, other: Seat) -> Seat:
     )
 
 
-def grace_units(item: ItemTerms) -> int:
+def grace_units(terms: ItemTerms) -> int:
     """Units or devices beyond the quota that are still allowed (docs/design/charging.md, Grace); rounded half up."""
-    return (item.quota * item.grace_quota + 50) // 100
+    return (terms.quota * terms.grace_quota + 50) // 100
 
 
-def grace_end(item: ItemTerms) -> int:
+def grace_end(terms: ItemTerms) -> int:
     """UTC seconds at which an item authorizes nobody any more (end of its expiry grace)."""
-    if item.expires_at is None:
+    if terms.expires_at is None:
         return NEVER
-    return min(NEVER, item.expires_at + item.grace_days * DAY_SECONDS)
+    return min(NEVER, terms.expires_at + terms.grace_days * DAY_SECONDS)
 
 
-def in_expiry_grace(item: ItemTerms, item_now: int) -> bool:
+def in_expiry_grace(terms: ItemTerms, item_now: int) -> bool:
     """Whether the item is past its end but within graceDays."""
-    return item.expires_at is not None and item.expires_at <= item_now < grace_end(item)
+    return terms.expires_at is not None and terms.expires_at <= item_now < grace_end(terms)
 
 
-def item_end(item: ItemTerms, item_now: int) -> int:
+def item_end(terms: ItemTerms, item_now: int) -> int:
     """End of the item for leases and seats: expiresAt, or the end of grace once in expiry grace."""
-    if item.expires_at is None:
+    if terms.expires_at is None:
         return NEVER
-    return grace_end(item) if item.expires_at <= item_now else item.expires_at
+    return grace_end(terms) if terms.expires_at <= item_now else terms.expires_at
 
 
-def seat_end(item: ItemTerms, now: int, item_now: int) -> int:
+def seat_end(terms: ItemTerms, now: int, item_now: int) -> int:
     """End of a seat renewed at `now`: min(now + active period, end of item)."""
-    return min(now + item.active_period_seconds, item_end(item, item_now))
+    return min(now + terms.active_period_seconds, item_end(terms, item_now))
 
 
-def lease_end(item: ItemTerms, now: int, item_now: int) -> int:
+def lease_end(terms: ItemTerms, now: int, item_now: int) -> int:
     """End of a lease given at `now` (docs/design/charging.md, End of a lease)."""
-    end = item_end(item, item_now)
-    offline = None if item.max_offline_days is None else item.max_offline_days * DAY_SECONDS
-    if item.charge_way in CONCURRENT_WAYS and offline is None:
+    end = item_end(terms, item_now)
+    offline = None if terms.max_offline_days is None else terms.max_offline_days * DAY_SECONDS
+    if terms.charge_way in CONCURRENT_WAYS and offline is None:
         return min((slot_of(now) + 2) * SLOT_SECONDS, end)
-    if item.charge_way in SEAT_WAYS:
-        seat = seat_end(item, now, item_now)
+    if terms.charge_way in SEAT_WAYS:
+        seat = seat_end(terms, now, item_now)
         return seat if offline is None else min(now + offline, seat)
     return min(now + (DEFAULT_OFFLINE_DAYS * DAY_SECONDS if offline is None else offline), end)
 
 
-def overdraft_periods(item: ItemTerms, now: int, item_now: int) -> range:
+def overdraft_periods(terms: ItemTerms, now: int, item_now: int) -> range:
     """The periods whose spending counts at `now`: that of the clock, and if the clock was set back, all from there to
     the one of `item_now`, so that nobody gets an overdraft again that way."""
-    return range(overdraft_period(item, now), overdraft_period(item, item_now) + 1)
+    return range(overdraft_period(terms, now), overdraft_period(terms, item_now) + 1)
 
 
-def overdraft_period(item: ItemTerms, unix_seconds: int) -> int:
+def overdraft_period(terms: ItemTerms, unix_seconds: int) -> int:
     """Number of the 365-day period (docs/design/charging.md, Overdraft), from startsAt on, of a moment."""
-    return (unix_seconds - item.starts_at) // OVERDRAFT_PERIOD_SECONDS
+    return (unix_seconds - terms.starts_at) // OVERDRAFT_PERIOD_SECONDS

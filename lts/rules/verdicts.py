@@ -33,14 +33,14 @@ _SENTENCES = {
 }
 
 
-def explain(code: int, entry: LicenseItem | None, cap: CapUse | None = None) -> str:
+def explain(fault: int, item: LicenseItem | None, cap: CapUse | None = None) -> str:
     """One sentence for people on a verdict; names the item if one is given and refused. `cap` is the one that alone
     speaks against it."""
-    sentence = _SENTENCES[code] if cap is None else _of_cap(cap)
+    sentence = _SENTENCES[fault] if cap is None else _of_cap(cap)
     # these are about the code as a whole
-    if entry is None or code in (0, RefusalCode.OTHER_PRODUCT, RefusalCode.MODULE_MISSING):
+    if item is None or fault in (0, RefusalCode.OTHER_PRODUCT, RefusalCode.MODULE_MISSING):
         return sentence
-    return f"{sentence[:-1]} (item {entry.terms.item_id})."
+    return f"{sentence[:-1]} (item {item.terms.item_id})."
 
 
 def _of_cap(cap: CapUse) -> str:

@@ -65,7 +65,7 @@ def judged(request: Request, *items: CodeItem) -> Decision:
 
 @pytest.mark.parametrize("code", ORDER)
 def test_each_check_speaks_against_its_fault_alone(code: int) -> None:
-    assert judged(asked(code), bad(code)).code == code
+    assert judged(asked(code), bad(code)).fault == code
     if code != 115:
         assert judged(asked(), bad()).granted
 
@@ -77,13 +77,13 @@ def test_of_two_items_the_one_that_came_further_says_the_code(earlier: int, late
     for order in (items, items[::-1]):
         decision = judged(request, *order)
         assert {entry.key: code for entry, code in decision.tried} == {1: earlier, 2: later}
-        assert decision.code == later
+        assert decision.fault == later
         assert decision.refusal().code == later
 
 
 @pytest.mark.parametrize(("earlier", "later"), [pair for pair in PAIRS if not FAULTS[pair[0]].keys() & FAULTS[pair[1]]])
 def test_an_item_with_two_faults_is_judged_by_the_check_that_comes_first(earlier: int, later: int) -> None:
-    assert judged(asked(earlier, later), bad(earlier, later)).code == earlier
+    assert judged(asked(earlier, later), bad(earlier, later)).fault == earlier
 
 
 # what a request is given, the next one finds

@@ -71,7 +71,7 @@ def test_who_looks_at_few_items_grants_the_same(kinds: list[Kind], manual: bool,
     code, uses = code_of(kinds, manual=manual)
     every, _ = decided(code, uses, modules, all_items=True)
     few, _ = decided(code, uses, modules, all_items=False)
-    assert (few.granted, few.code) == (every.granted, every.code)
+    assert (few.granted, few.fault) == (every.granted, every.fault)
     assert few.granted or few.tried == every.tried, "a refusal tells of all items"
 
 

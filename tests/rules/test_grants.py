@@ -153,7 +153,7 @@ def test_the_first_item_that_has_all_modules_else_the_first_of_one_vendor_that_c
 ) -> None:
     found = covering(*offers, wanted=wanted)
     assert {one.item.key: "".join(one.modules) for one in found.granted} == granted
-    assert found.code == 0
+    assert found.fault == 0
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_modules_that_no_items_cover_together_are_refused(
     offers: list[tuple[str, str]], wanted: str, full: tuple[int, ...], codes: list[int], code: int
 ) -> None:
     found = covering(*offers, wanted=wanted, full=full)
-    assert (found.granted, found.code) == ((), code)
+    assert (found.granted, found.fault) == ((), code)
     assert [verdict for _, verdict in found.tried] == codes
 
 
@@ -210,7 +210,7 @@ def test_a_seat_that_the_request_itself_gives_puts_its_item_first(way: str, gran
 def test_what_an_item_leaves_open_or_a_request_does_not_say_fits(
     changes: dict[str, Any], sent: dict[str, Any], code: int
 ) -> None:
-    assert decided([item(1, **changes)], [FREE], ASKED._replace(**sent)).code == code
+    assert decided([item(1, **changes)], [FREE], ASKED._replace(**sent)).fault == code
 
 
 def test_a_refusal_names_the_first_of_the_items_that_came_furthest() -> None:

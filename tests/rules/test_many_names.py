@@ -48,7 +48,7 @@ def ask(given: tuple[Code, Request]) -> int:
     """Decide as an authorization and as *Why?* do; the refusal, 0 for none."""
     code, request = given
     decide(code, request, lambda _: ItemUse(), NOON, NOON)
-    return decide(code, request, lambda _: ItemUse(), NOON, NOON, ()).code
+    return decide(code, request, lambda _: ItemUse(), NOON, NOON, ()).fault
 
 
 Made = Callable[[int], tuple[Code, Request]]

@@ -247,16 +247,16 @@ def make_lease(
 
 
 def _lease_item(granted: Grant) -> LeaseItem:
-    item = granted.item.terms
+    terms = granted.item.terms
     return LeaseItem(
-        item_id=item.item_id,
+        item_id=terms.item_id,
         license_id=granted.item.license_id,
-        product=item.product,
+        product=terms.product,
         modules=granted.modules,
-        charge_way=item.charge_way,
-        instances=granted.seat.instances if item.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
+        charge_way=terms.charge_way,
+        instances=granted.seat.instances if terms.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1,
         grace=granted.grace,
-        grant=granted.seat.grant if has_seat(item.charge_way) else 0,
+        grant=granted.seat.grant if has_seat(terms.charge_way) else 0,
     )
 
 
@@ -294,8 +294,8 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: S
             refusal.detail,
             name or (code.name if code else None),
             told,
-            tuple((entry.terms.item_id, verdict) for entry, verdict in tried),
-            tuple(entry.terms.charge_way for entry, _ in tried),
-            caps=tuple(caps.get(entry.key) for entry, _ in tried) if caps else (),
+            tuple((item.terms.item_id, verdict) for item, verdict in tried),
+            tuple(item.terms.charge_way for item, _ in tried),
+            caps=tuple(caps.get(item.key) for item, _ in tried) if caps else (),
         ),
     )

@@ -103,12 +103,12 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
         return _refused(too_large)
     return Explanation(
         handshake_code=code.name,
-        code=decision.code,
-        detail=decision.refusal().detail if decision.code else "The request would be granted.",
+        code=decision.fault,
+        detail=decision.refusal().detail if decision.fault else "The request would be granted.",
         granted=[g.item.terms.item_id for g in decision.granted],
         items=[
-            _explained(view, entry, verdict, decision.caps.get(entry.key), now, item_now)
-            for entry, verdict in decision.tried
+            _explained(view, item, verdict, decision.caps.get(item.key), now, item_now)
+            for item, verdict in decision.tried
         ],
     )
 
@@ -118,22 +118,22 @@ def _refused(refusal: Refusal) -> Explanation:
 
 
 def _explained(
-    view: Snapshot, entry: LicenseItem, verdict: int, cap: verdicts.CapUse | None, now: int, item_now: int
+    view: Snapshot, item: LicenseItem, verdict: int, cap: verdicts.CapUse | None, now: int, item_now: int
 ) -> ExplainedItem:
-    use, holders = item_use(view, entry, now, item_now), _holders(view, entry, now)
+    use, holders = item_use(view, item, now, item_now), _holders(view, item, now)
     return ExplainedItem(
-        item_id=entry.terms.item_id, license_id=entry.license_id, code=verdict,
-        detail=verdicts.explain(verdict, None, cap), quota=entry.terms.quota, grace=grace_units(entry.terms),
+        item_id=item.terms.item_id, license_id=item.license_id, code=verdict,
+        detail=verdicts.explain(verdict, None, cap), quota=item.terms.quota, grace=grace_units(item.terms),
         cap=None if cap is None else CapStatus(*cap), used=use.used, overdraft=use.overdraft,
         overdraft_spent=use.overdraft_spent, holders=holders,
         next_free=UNSET if holders is None else holders[0].until if holders else None,
     )  # fmt: skip
 
 
-def _holders(view: Snapshot, entry: LicenseItem, now: int) -> list[SeatHolder] | None:
+def _holders(view: Snapshot, item: LicenseItem, now: int) -> list[SeatHolder] | None:
     """Who holds the live seats that end first; None of an item without seats."""
-    if not has_seat(entry.terms.charge_way):
+    if not has_seat(item.terms.charge_way):
         return None
-    concurrent = entry.terms.charge_way in CONCURRENT_WAYS
-    first = seats.next_ends(view.db, entry.key, concurrent, now, HOLDERS_SHOWN)
+    concurrent = item.terms.charge_way in CONCURRENT_WAYS
+    first = seats.next_ends(view.db, item.key, concurrent, now, HOLDERS_SHOWN)
     return [SeatHolder(str(UUID(bytes=uuid)), iso(end)) for end, uuid in first]

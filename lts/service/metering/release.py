@@ -56,8 +56,8 @@ def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now:
         if device is None or seat is None or not seat.live(now):
             raise AdminError("no-live-seat", "The device holds no live seat in this item.", status=404)
         tx.emit(records.ReleaseChange(device.key, ((item_key, seat.grant),)), now)
-        entry = tx.catalog.items.get(item_key)
-        detail = {"subject": device_uuid, "item": entry.terms.item_id if entry else f"#{item_key}"}
+        item = tx.catalog.items.get(item_key)
+        detail = {"subject": device_uuid, "item": item.terms.item_id if item else f"#{item_key}"}
         tx.emit(records.EventChange(actor, "seat-released", detail), now)
         return seat.end
 
