@@ -46,7 +46,7 @@ def tell(
 ) -> None:
     """Write into the audit log, once a day, that names of a license count under "(other)"; `device` (UUID) reported
     some, `folded`. `now` in UTC seconds."""
-    if folded and today.first(tx, (FOLDED, license_name), now):
+    if today.first(tx, (FOLDED, license_name), now):
         detail = {"subject": license_name[1], "vendor": license_name[0], "device": device, "type": min(folded)}
         tx.emit(EventChange("system", FOLDED, detail), now)
 

@@ -8,7 +8,7 @@ from lts.errors import AdminError, NotVerified
 from lts.protocol import Lease
 from lts.rules.catalog import LicenseItem
 from lts.service.core.context import Context
-from lts.service.metering.leased import leased
+from lts.service.metering.renewal import leased
 from lts.store import devices, records, seats
 from lts.store.transaction import Transaction
 

@@ -31,8 +31,7 @@ from lts.service.metering.authorize import (
 )
 from lts.service.metering.counting import Counting, Reporter, count, has_room_apart, in_order
 from lts.service.metering.itemuse import NO_USE, units_so_far
-from lts.service.metering.leased import leased, not_held
-from lts.service.metering.renewal import may_renew, renewal
+from lts.service.metering.renewal import leased, may_renew, not_held, renewal
 from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
@@ -275,7 +274,8 @@ def _record(
     if number and not renewed:
         gone_on = goneon.used_after_release(tx, number, lease, held, entries, now)
         goneon.tell(tx, ctx.running.today, lease.device, gone_on, now)
-    newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
+    if counting.folded:
+        newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
     if reached is not None:
         _tell_restored(tx, ctx, lease, reached, now)
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
@@ -298,7 +298,8 @@ def _count_piece(
     branch, apart = _branch_of(tx, step, reporter, entries)
     key, new = (tx.numbering.next_device, uuid) if number is None else (number, None)
     grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
-    newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
+    if counting.folded:
+        newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
     return PieceOutcome(grown, counting)
 
 
