@@ -27,7 +27,7 @@ def calendar(items: Sequence[ItemStatus], last_days: dict[int, int], server_uuid
             summary = f"License item used up at the present rate: {name}"
             lines += _event(uid, last_days[item.id], summary, now, alarm=False)
     lines.append("END:VCALENDAR")
-    return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
+    return "".join([f"{_folded(line)}\r\n" for line in lines])
 
 
 def _event(uid: str, day: int, summary: str, now: int, *, alarm: bool) -> list[str]:
@@ -50,12 +50,13 @@ def _escaped(text: str) -> str:
     return " ".join(text.split())
 
 
-def _folded(line: str) -> list[str]:
-    """Lines of at most 75 bytes, each but the first beginning with a blank; characters are not split."""
-    parts, part = [], ""
-    for char in line:
-        if len((part + char).encode("utf-8")) > _FOLD:
-            parts.append(part)
-            part = " "
-        part += char
-    return [*parts, part]
+def _folded(line: str) -> str:
+    """The line in lines of at most 75 bytes, each but the first beginning with a blank; characters are not split."""
+    data, begin, parts = line.encode("utf-8"), 0, []
+    while len(data) - begin > _FOLD - bool(begin):
+        end = begin + _FOLD - bool(begin)
+        while data[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        parts.append(data[begin:end])
+        begin = end
+    return b"\r\n ".join([*parts, data[begin:]]).decode("utf-8")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from lts.config import Config
@@ -17,9 +17,9 @@ from lts.errors import AdminError, HttpError, LtsError, RefusalCode
 from lts.service.core import files
 from lts.service.core.context import Context
 from lts.service.core.pendingcall import PendingCall
-from lts.web import openapi, peer_api, problems, static_files
+from lts.web import calendarpage, openapi, peer_api, problems, static_files
 from lts.web.addresses import Addresses, is_loopback
-from lts.web.admin import alerts_api, portal_api
+from lts.web.admin import portal_api
 from lts.web.admin.jsonbody import SECRET_BYTES
 from lts.web.admin.signin import SAFE, SignIn, token_of
 from lts.web.client.client_api import AUTHORIZE, ClientAnswer, ClientApi
@@ -46,6 +46,8 @@ SECRET_CALLS = frozenset(PORTAL + call for call in ("session", "setup", "sign-in
 """Calls that try a secret."""
 DEAR_CALLS = frozenset(PORTAL + call for call in ("explain", "licenses/preview"))
 """Calls of readers that send something to be worked on, and change nothing."""
+CHEAP = (static_files.STATIC, peer_api.PREFIX)
+"""Begins of the paths whose reading computes nothing."""
 
 
 class App:
@@ -60,16 +62,18 @@ class App:
         self.metrics = Metrics(ctx)
         self._clients = ClientApi(ctx, config, self.metrics)
         self._gate = SignIn(ctx, config, cli_token)
-        self.flask = make_flask(ctx, self._gate, self.metrics, cli_token)
+        self.flask = make_flask(ctx, self._gate, self.metrics, cli_token, addresses)
 
     def groups(self, method: str, path: str) -> bool:
         """Whether a request is a client call that can be begun before it is answered (lts.httpd.dispatch)."""
         return method == "POST" and self._plain(path) in self._clients.begins
 
     def is_page(self, method: str, path: str) -> bool:
-        """Whether a request is a page's reading of the portal's API, or one that costs as much."""
+        """Whether a request reads what is not known to be cheap, or costs as much as the portal's pages do."""
         path = self._plain(path)
-        return path in DEAR_CALLS if method == "POST" else method in SAFE and path.startswith(PORTAL)
+        if method not in SAFE:
+            return method == "POST" and path in DEAR_CALLS
+        return not (path in self._clients.routes or path in static_files.PAGES or path.startswith(CHEAP))
 
     def turns_away(self, method: str, path: str, environ: Callable[[], Environ]) -> LtsError | None:
         """Why a request is refused by its header alone, so that nobody waits for its body."""
@@ -142,7 +146,7 @@ def _add_slash(prefix: str, start_response: StartResponse) -> Iterable[bytes]:
     return []
 
 
-def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str) -> Flask:
+def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str, addresses: Addresses) -> Flask:
     """Everything but the client API."""
     app = Flask("lts", static_folder=None)
     app.url_map.merge_slashes = False
@@ -152,6 +156,7 @@ def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str) -> 
     gate.install(app)
     app.register_blueprint(portal_api.blueprint(ctx, gate))
     app.register_blueprint(static_files.blueprint(static_files.Assets()))
+    app.register_blueprint(calendarpage.blueprint(ctx, addresses))
     app.before_request(_name_request)
     app.after_request(_secure)
     app.register_error_handler(Exception, _problem)
@@ -159,13 +164,6 @@ def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str) -> 
     @app.get("/api/v1/openapi.json")
     def openapi_document() -> Response:
         return Response(openapi.document_bytes(), mimetype="application/json")
-
-    @app.get("/calendar/<key>.ics")
-    def calendar_page(key: str) -> Response:
-        found = alerts_api.calendar_of(ctx, key)
-        if found is None:
-            raise NotFound
-        return found
 
     @app.get("/metrics")
     def metrics_page() -> Response:

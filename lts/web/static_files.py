@@ -22,6 +22,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "static"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html",
          ".json": "application/json", ".ts": "text/plain"}  # fmt: skip
 """What files are sent as; a Windows registry may have other ideas."""
+STATIC = "/static/"
+PAGES = ("", "/", "/page", "/page/", "/page/index.html")
 FOR_EVER = "public, max-age=31536000, immutable"
 PAGE = "portal/index.html"
 START = "portal/app.js"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -217,6 +218,22 @@ def test_a_line_of_a_calendar_has_75_bytes_at_most() -> None:
     assert "DTSTAMP:20261125T120000Z" in lines
     assert "DTSTART;VALUE=DATE:20261125" in lines
     assert "\u5009" * 60 in text.replace("\r\n ", "")
+
+
+@pytest.mark.parametrize("char", ["x", "\u00e9", "\u5009", "\U0001f600"])
+def test_what_a_calendar_costs_grows_with_its_lines_and_not_with_their_characters(char: str) -> None:
+    def text(count: int) -> str:
+        return calendar([plain_item(expires_at=NOON, product=char * count)], {}, "uuid", NOON)
+
+    assert char * 900 in text(900).replace("\r\n ", "")
+    assert max(len(line.encode()) for line in text(900).split("\r\n")) <= 75
+    calls: list[str] = []
+    sys.setprofile(lambda frame, event, argument: calls.append(event))
+    try:
+        lines = text(9000).count("\r\n")
+    finally:
+        sys.setprofile(None)
+    assert len(calls) < 10 * lines + 200
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ URL = "https://hooks.x.test/"
         ({"to": ""}, "to"),
         ({"to": "", "cc": "a@x.test"}, None),
         ({"caFile": "/nowhere/ca.pem"}, "caFile"),
+        ({"caFile": "x" * 256}, "caFile"),
+        ({"caFile": "/x" * 5000}, "caFile"),
+        ({"caFile": "a\0b"}, "caFile"),
         ({"to": "", "bcc": "a@x.test"}, None),
         ({"zeta": 1, "alpha": 1}, "alpha"),
     ],
@@ -61,6 +64,7 @@ def test_mail_settings_are_taken_up_to_their_bounds(server: Lab, change: dict[st
     with pytest.raises(AdminError) as caught:
         alertsettings.change_mail(server.ctx, {**MAIL, **change}, "test", NOON)
     assert (caught.value.field, caught.value.status) == (field, 400)
+    assert len(caught.value.detail) < 1000
     assert alertsettings.describe_mail(server.ctx.store.catalog) is None
 
 

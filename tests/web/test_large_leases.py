@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+from bisect import bisect_left
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lts.protocol import MAX_REPORT_SLOTS, SLOT_SECONDS, iso
-from lts.service.metering.authorize import MAX_NAMES_BYTES
+from lts.protocol import MAX_REPORT_SLOTS, SLOT_SECONDS, FeedPlace, Receipt, iso
+from lts.rules.asked import claim_of
+from lts.rules.authorize import Grant, Request
+from lts.rules.seats import Seat
+from lts.service.metering.authorize import MAX_NAMES_BYTES, Promise, make_lease, too_large
 from lts.web.messages import MAX_LEASE
 from tests.support.kit import NOON, item
-from tests.web.conftest import TOKEN, Answer, Web, problem
+from tests.web.conftest import DEVICE, TOKEN, Answer, Web, problem
 
 LENGTH = 60
 
@@ -66,3 +71,30 @@ def test_a_larger_lease_is_not_given_and_nothing_changes(web: Web) -> None:
     assert (why.json["code"], why.json["detail"]) == (144, problem(refused)["detail"])
     some = ["module-0000-".ljust(LENGTH, "x")]
     assert web.authorize(handshakeCode=code, modules=some).json["items"][0]["modules"] == some
+
+
+def granted_of(web: Web, count: int, length: int, modules: int) -> tuple[Grant, ...]:
+    """So many granted items with names of this length, each with so many modules. What else a lease says of an item is
+    as long as it can be."""
+    web.lab.load(item("large", "concurrentInstance"), license_id="200")
+    one = next(i for i in web.lab.ctx.store.catalog.items.values() if i.terms.item_id == "large")
+    seat = Seat(10**9, 2**40, instances=2**31 - 1)
+    names = tuple(f"m{n}" for n in range(modules))
+    return tuple(
+        Grant(replace(one, terms=replace(one.terms, item_id=f"{n:x}".rjust(length, "i"))), names, False, seat, 2**40)
+        for n in range(count)
+    )
+
+
+@pytest.mark.parametrize(("length", "modules"), [(1, 0), (1, 1), (20, 3), (64, 0), (3, 60)])
+@pytest.mark.parametrize("asked", [0, 1000])
+def test_the_most_items_that_are_given_fit_in_a_lease(web: Web, length: int, modules: int, asked: int) -> None:
+    ctx, code = web.lab.ctx, web.lab.ctx.store.catalog.codes[web.code]
+    request = Request(b"d" * 16, "p", "server", modules=tuple(f"{n:x}".rjust(40, "m") for n in range(asked)))
+    every = granted_of(web, 2000, length, modules)
+    fits = bisect_left(range(len(every)), x=True, key=lambda n: too_large(every[: n + 1], request, code) is not None)
+    assert 0 < fits < len(every)
+    runs = Receipt("h" * 43, "1r142 1r144 " * (MAX_REPORT_SLOTS // 2), "single")
+    promise = Promise(DEVICE, code.key, code.name, claim_of(request, code), NOON)
+    lease = make_lease(ctx, promise, every[:fits], FeedPlace("o" * 32, 2**53, "h" * 8), NOON, runs)
+    assert len(ctx.leases.sign(lease)) <= MAX_LEASE

@@ -261,8 +261,8 @@ def account_of_token(catalog: Catalog, text: str) -> Account | None:
     """Who calls with an API token, None for one that is not known."""
     kind, _, rest = text.partition("_")
     key, _, secret = rest.partition("_")
-    token = catalog.settings_of(TOKEN).get(key) if kind == "lts" else None
-    if token is None:
+    token = catalog.settings.get(TOKEN + key) if kind == "lts" else None
+    if not isinstance(token, dict):
         return None
     digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
     if not hmac.compare_digest(digest, str(token["digest"])):

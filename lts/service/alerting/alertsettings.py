@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lts import plainfile
 from lts.crypto import b64url, unb64url
 from lts.errors import AdminError
 from lts.rules import meanwhile
@@ -31,6 +32,8 @@ Json = dict[str, Any]
 MAIL, LEVELS, WEBHOOK, CALENDAR = "mail", "alertLevels", "webhook:", "calendar"
 SECURITIES = ("tls", "starttls", "none")
 MOST_WEBHOOKS, _MAX_URL = 10, 1000
+_SHOWN = 200
+"""Characters of a path in a refusal."""
 _PASSWORD, _SECRET = "mail-password", "webhook-secret"
 _FIELDS = ("host", "port", "security", "caFile", "user", "from", "to", "cc", "bcc", "language")
 
@@ -181,8 +184,8 @@ def _password(ctx: Context, given: Json) -> Json:
 
 
 def _ca_file(text: str) -> str:
-    if text and not Path(text).is_file():
-        raise AdminError("no-ca-file", f"There is no file {text!r} on the server's machine.", field="caFile")
+    if text and not plainfile.is_seen(Path(text)):
+        raise AdminError("no-ca-file", f"There is no file {text[:_SHOWN]!r} on the server's machine.", field="caFile")
     return text
 
 

@@ -194,9 +194,10 @@ def too_large(granted: tuple[Grant, ...], request: Request, code: Code) -> Refus
     None for nearly all."""
     claims = [(g.item.terms.item_id, g.item.license_id, g.item.terms.product, *g.modules) for g in granted]
     texts = [text for claim in claims for text in claim]
-    if _MOST_OF_A_TEXT * len(texts) + 4 * sum(map(len, texts)) + _MOST_ASKED <= MAX_NAMES_BYTES:
+    of_items = _OF_AN_ITEM * len(claims)
+    if of_items + _MOST_OF_A_TEXT * len(texts) + 4 * sum(map(len, texts)) + _MOST_ASKED <= MAX_NAMES_BYTES:
         return None
-    if len(canonical_json([claims, asked.claim_of(request, code)])) + _OF_AN_ITEM * len(claims) <= MAX_NAMES_BYTES:
+    if len(canonical_json([claims, asked.claim_of(request, code)])) + of_items <= MAX_NAMES_BYTES:
         return None
     return Refusal(
         RefusalCode.TOO_LARGE,

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
+from flask import g
 
-from flask import Response, g
-
-from lts.rules.calendar import calendar
 from lts.rules.meanwhile import WAS
 from lts.service.alerting import alertsettings, outbox
 from lts.service.alerting.alertsettings import MadeWebhook
 from lts.service.alerting.outbox import AlertHistory, MailTest
 from lts.service.core.context import Context
-from lts.service.licensing import licenses
-from lts.service.statistics import forecasts
 from lts.web.admin import answers
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, body_yes, json_body
@@ -79,15 +74,3 @@ def _webhook_calls(api: Calls, ctx: Context) -> None:
     def test_webhook(key: str) -> answers.ToldWebhook:
         outbox.test_webhook(ctx, key, ctx.clock.now())
         return answers.ToldWebhook(key)
-
-
-def calendar_of(ctx: Context, key: str) -> Response | None:
-    """The calendar for whoever knows its address, None for a wrong one."""
-    stored = ctx.store.catalog.settings.get(alertsettings.CALENDAR)
-    known = str(stored["key"]) if isinstance(stored, dict) else ""
-    if not known or not hmac.compare_digest(known.encode(), key.encode("utf-8", "replace")):
-        return None
-    now = ctx.clock.now()
-    items = licenses.describe(ctx, now)
-    text = calendar(items, forecasts.last_days(ctx, items, now), ctx.identity.uuid, now)
-    return Response(text.encode("utf-8"), content_type="text/calendar; charset=utf-8")
