@@ -10,6 +10,7 @@ import pytest
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules.accounts import Account
+from lts.rules.catalog import Catalog
 from lts.service.access import accounts, sessions
 from lts.service.access.accounts import TokenLine, UserLine
 from lts.service.access.passwords import hashed
@@ -108,6 +109,25 @@ def test_tokens_are_listed_the_oldest_first_and_then_by_id(server: Lab) -> None:
     found = accounts.describe_tokens(server.ctx)
     assert [one.id for one in found] == [first, *sorted(made)]
     assert found[0] == TokenLine(first, "z", "administrator", iso(NOW))
+
+
+def test_there_are_so_many_tokens_and_one_more_once_one_is_removed(
+    server: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "MAX_TOKENS", 2)
+    first, _ = (accounts.add_token(server.ctx, "t", "reader", "admin", NOW) for _ in range(2))
+    with pytest.raises(AdminError) as caught:
+        accounts.add_token(server.ctx, "t", "reader", "admin", NOW)
+    assert (caught.value.code, caught.value.status) == ("too-many-tokens", 409)
+    accounts.remove_token(server.ctx, first.id, "admin", NOW)
+    assert accounts.add_token(server.ctx, "t", "reader", "admin", NOW).id
+
+
+def test_a_token_is_looked_up_without_looking_at_the_others(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = accounts.add_token(server.ctx, "script", "reader", "admin", NOW)
+    monkeypatch.setattr(Catalog, "settings_of", lambda *_: 1 // 0)
+    for text, known in ((made.token, True), (f"lts_{made.id}_x", False), ("lts_a_b", False), ("lts__", False)):
+        assert (accounts.account_of_token(server.ctx.store.catalog, text) is not None) == known
 
 
 def test_of_two_who_set_up_at_once_the_later_one_is_told_so(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

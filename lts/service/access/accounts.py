@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 USER, TOKEN = "user:", "token:"
-MAX_USERS, MAX_USER_NAME = 200, 64
+MAX_USERS, MAX_TOKENS, MAX_USER_NAME = 200, 200, 64
 
 
 class UserLine(ReadModel, frozen=True):
@@ -244,7 +244,13 @@ def add_token(ctx: Context, name: str, role: Any, actor: str, now: int) -> MadeT
     cleaned, role = clean_name(name, "The token's name", 64), _role(role)
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     value = {"name": cleaned, "role": role, "digest": hashlib.sha256(secret.encode()).hexdigest(), "since": now}
-    ctx.store.write(lambda tx: tx.emit(records.SettingChange(actor, TOKEN + key, value), now))
+
+    def operation(tx: Transaction) -> None:
+        if len(tx.catalog.settings_of(TOKEN)) >= MAX_TOKENS:
+            raise AdminError("too-many-tokens", f"There may be {MAX_TOKENS} API tokens; remove one first.", status=409)
+        tx.emit(records.SettingChange(actor, TOKEN + key, value), now)
+
+    ctx.store.write(operation)
     return MadeToken(key, cleaned, role, f"lts_{key}_{secret}")
 
 

@@ -452,6 +452,7 @@ export const words = {
   "error.slow-down": "",
   "error.text-version": "",
   "error.too-large": "",
+  "error.too-many-tokens": "",
   "error.too-many-users": "",
   "error.too-many-webhooks": "",
   "error.unfit-archives": "",

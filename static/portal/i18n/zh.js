@@ -452,6 +452,7 @@ export const words = {
   "error.slow-down": "尝试次数过多；请稍候再试。",
   "error.text-version": "许可文件的格式版本未知；请更新 LTS。",
   "error.too-large": "文件过大，不是许可文件。",
+  "error.too-many-tokens": "API 令牌过多。",
   "error.too-many-users": "用户过多。",
   "error.too-many-webhooks": "Webhook 过多。",
   "error.unfit-archives": "备份中的变更归档与数据库不符；未作任何更改。",
