@@ -19,6 +19,9 @@ from lts.rules.certificates import Certificates, LicenseName
 from lts.rules.codenames import Names
 from lts.rules.licensefile import ItemTerms
 
+LIGHT_ITEMS = 20
+"""Items of a lease, or of a code for a product, that cost no more than the call itself."""
+
 ACTIVE, REVOKED, INVALID, ARCHIVED = "active", "revoked", "invalid", "archived"
 
 
@@ -151,6 +154,13 @@ class Catalog:
     def closed_day(self) -> int:
         """The last day (since 1970) for which only sums are kept, -1 for none."""
         return int(str(self.settings.get("closedDay", -1)))
+
+    @cached_property
+    def many_items(self) -> frozenset[str]:
+        """Spelled names of the codes that hold many items, and their organizations, whose default code each may be: one
+        look-up tells that an authorization is about few."""
+        large = [code for code in self.codes_by_key.values() if len(code.items) > LIGHT_ITEMS]
+        return frozenset([*(code.name for code in large), *(code.organization_id for code in large)])
 
     def settings_of(self, prefix: str) -> dict[str, dict[str, Any]]:
         """The settings whose names begin so, by the rest of the name; those that hold an object."""

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from lts.protocol import SLOTS_PER_DAY
+from lts.rules.catalog import LIGHT_ITEMS
 from lts.rules.usage import BadEntry, Entry
 
 PIECE = 9000
@@ -29,6 +30,8 @@ REFUSED = 5
 """What an entry that is refused adds to what a report is charged: it is read again, to name its fault."""
 NAME = 10
 """What a type name adds to what a report is charged, however often it occurs: it may be new."""
+ITEM = 50
+"""What each item beyond the first LIGHT_ITEMS adds to what a call is charged."""
 _FIRST: Callable[[Any], Any] = itemgetter(0)
 """The slot of an entry, and text of one that cannot be read: cheaper than asking what each is."""
 
@@ -37,7 +40,19 @@ def units_of(entries: int, counts: int, names: int, items: int, days: int, refus
     """How many requests more a report is as much work as: of so many entries, with so many refused, counts in
     them, type names and days, under a lease of so many items. Two days are in any report around midnight."""
     work = entries * items + counts + NAME * names + REFUSED * refused
+    if items > LIGHT_ITEMS:
+        work += ITEM * (items - LIGHT_ITEMS)
     return (work + DAY * (days - 2) if days > 2 else work) // UNIT
+
+
+def units_of_items(items: int) -> int:
+    """How many requests more an authorization is as much work as, that so many items are looked at for."""
+    return max(items - LIGHT_ITEMS, 0) * ITEM // UNIT
+
+
+def weight_of(items: int) -> int:
+    """What an operation on so many items weighs in a group of the writer's."""
+    return items if items > LIGHT_ITEMS else 0
 
 
 def least_units(body: bytes, packed: int = 0) -> int:

@@ -21,7 +21,7 @@ UNPROVEN_BURST = 3000
 
 WORK_PER_MINUTE = 5000
 WORK_BURST = 2000
-"""Of an address, with large reports (lts.rules.workload.units_of): a fifth of a core."""
+"""Of an address, with large reports and authorizations (lts.rules.workload.units_of): a fifth of a core."""
 
 
 class Limiter:
@@ -83,13 +83,13 @@ class Limits:
         a lease and tokens of it: at another address that holds up nobody."""
         _refuse_while(self._devices.take((device, address)), "from this device")
 
-    def charge(self, device: bytes, address: str, requests: int) -> None:
-        """A request of a device was as much work as so many more."""
-        self._devices.charge((device, address), requests)
+    def charge(self, device: bytes, address: str, requests: int, *, proven: bool = True) -> None:
+        """A request of a device, or one that only names it, was as much work as so many more."""
+        self._devices.charge((device, address) if proven else (device, address, "named"), requests)
 
     def check_work(self, address: str) -> None:
-        """An address with too much work in its large reports waits with further ones."""
-        _refuse_while(self._work.wait_of(address), "with large reports from this address")
+        """An address with too much work in its large requests waits with further ones."""
+        _refuse_while(self._work.wait_of(address), "with many items or large reports from this address")
 
     def work(self, address: str, units: int) -> None:
         """A request of an address was so much work."""

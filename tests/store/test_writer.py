@@ -14,6 +14,7 @@ from lts.service.licensing import handshakes
 from lts.service.maintenance import verify
 from lts.store.records import EventChange
 from lts.store.transaction import Transaction
+from lts.store.writer import GROUP_WEIGHT
 from tests.support.kit import NOON, Lab, item
 
 
@@ -104,3 +105,24 @@ def test_a_catalog_that_cannot_be_built_undoes_the_change_that_asked_for_it(
     monkeypatch.undo()
     handshakes.edit(server.ctx, code, {"note": "y"}, "test", NOON)
     assert verify.verify(server.config.data_dir, server.ctx.trust) == []
+
+
+def test_what_weighs_much_waits_for_its_turn_and_holds_up_nobody_else(server: Lab) -> None:
+    store, ran = server.ctx.store, []
+
+    def doing(name: str) -> Callable[[Transaction], None]:
+        return lambda tx: ran.append(name)
+
+    heavy = [store.submit(doing(f"heavy {n}"), GROUP_WEIGHT) for n in range(5)]
+    light = [store.submit(doing(f"light {n}")) for n in range(3)]
+    light[0].result()
+    assert ran == ["heavy 0", "light 0", "light 1", "light 2"]
+    heavy[4].result()
+    assert ran[4:] == [f"heavy {n}" for n in range(1, 5)]
+    assert store.writer.queue_depth == 0
+    for n in range(4):
+        store.submit(doing(f"part {n}"), GROUP_WEIGHT // 2)
+    store.write(doing("light"))
+    assert ran[8:] == ["part 0", "part 1", "light"]
+    store.writer.stop()
+    assert ran[11:] == ["part 2", "part 3"]

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from lts.crypto import canonical_json
 from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
-from lts.rules import admission, asked, clonetokens, likeness
+from lts.rules import admission, asked, clonetokens, likeness, workload
 from lts.rules import authorize as rules
 from lts.rules.authorize import Decision, Grant, Request, has_seat
-from lts.rules.catalog import Code
+from lts.rules.catalog import Catalog, Code
 from lts.rules.certificates import CertificateChain
 from lts.rules.licensefile import ChargeWay
 from lts.rules.likeness import Caller
@@ -72,15 +72,32 @@ def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneTo
     return None if text is None else clonetokens.decode_token(ctx.clone_key, uuid, text)
 
 
+def items_of(catalog: Catalog, request: Request) -> int:
+    """How many items an authorization looks at, where they are many; 0 where they are few, or none."""
+    if (request.handshake_code or request.organization_id) not in catalog.many_items:
+        return 0
+    try:
+        part = admission.find_code(catalog, request).by_product.get(request.product)
+    except Refusal:
+        return 0
+    return 0 if part is None else workload.weight_of(len(part.items))
+
+
 def begin(
-    ctx: Context, request: Request, token: clonetokens.CloneToken | None, now: int, caller: Caller | None = None
+    ctx: Context,
+    request: Request,
+    token: clonetokens.CloneToken | None,
+    now: int,
+    caller: Caller | None = None,
+    items: int = 0,
 ) -> PendingCall[AuthorizeOutcome]:
     """Hand the decision to the writer without waiting; to finish is to wait until it is durable (on both servers, where
-    the other is in step), then to sign the lease. `token` is `token_of` the request.
+    the other is in step), then to sign the lease. `token` is `token_of` the request,
+    `items` are `items_of` it; with many it takes long.
     """
     item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
-    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, seat_now, caller))
-    return PendingCall(waiting, lambda: _finish(ctx, request, now, waiting))
+    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, seat_now, caller), items)
+    return PendingCall(waiting, lambda: _finish(ctx, request, now, waiting), items > 0)
 
 
 def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[StoredDecision]) -> AuthorizeOutcome:

@@ -35,7 +35,7 @@ from lts.service.metering.renewal import leased, may_renew, not_held, renewal
 from lts.store import devices, feed, records
 from lts.store import usage as stored
 from lts.store.transaction import Transaction
-from lts.store.writer import PendingWrite
+from lts.store.writer import GROUP_WEIGHT, PendingWrite
 
 RESTORED = "database-restored"
 
@@ -111,6 +111,7 @@ def _submit(
     """Hand a report, or its last piece, to the writer; what waits, and what waits for it."""
     item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
     tried = _Tried()
+    weight = workload.weight_of(len(lease.items))
 
     def operation(tx: Transaction) -> _Recorded:
         return _record(tx, ctx, lease, clone_token, good, now, item_now, seat_now, tried)
@@ -119,9 +120,9 @@ def _submit(
         try:
             return waiting.result()
         except _LimitPassed:
-            return result(ctx.store.submit(operation))
+            return result(ctx.store.submit(operation, weight))
 
-    return ctx.store.submit(operation), result
+    return ctx.store.submit(operation, weight), result
 
 
 class _InPieces:
@@ -140,7 +141,7 @@ class _InPieces:
             return last
         piece = self._early[n]
         return self._ctx.store.submit(
-            lambda tx: _count_piece(tx, self._ctx, self._lease, self._clone_token, piece, self._now)
+            lambda tx: _count_piece(tx, self._ctx, self._lease, self._clone_token, piece, self._now), GROUP_WEIGHT
         )
 
     def result(self) -> _Recorded:

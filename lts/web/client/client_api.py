@@ -193,12 +193,15 @@ class ClientApi:
             request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
             token = authorize.token_of(self._ctx, request.device, request.clone_token)
             self._count_asking(request, environ, address, proven=token is not None)
+            items = authorize.items_of(self._ctx.store.catalog, request)
+            if items:
+                self._charge_items(request, items, environ, address, proven=token is not None)
         except LtsError as error:
             self._count_refusal(error, address)
             raise
         now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
-        begun = authorize.begin(self._ctx, request, token, now, caller)
-        return PendingCall(begun.write, lambda: self._authorized(request, address, now, begun.finish))
+        begun = authorize.begin(self._ctx, request, token, now, caller, items)
+        return PendingCall(begun.write, lambda: self._authorized(request, address, now, begun.finish), begun.takes_long)
 
     def _authorized(
         self, request: Request, address: str, now: int, finish: Callable[[], AuthorizeOutcome]
@@ -227,6 +230,14 @@ class ClientApi:
         except Refusal:
             self._ctx.running.newcomers.note(address, code, self._ctx.clock.now())
             raise
+
+    def _charge_items(self, request: Request, items: int, environ: Environ, address: str, *, proven: bool) -> None:
+        """Count an authorization that looks at so many items as so much work. Raises Refusal 130."""
+        units = workload.units_of_items(items)
+        if not self._addresses.is_nobody(environ):
+            self._limits.check_work(address)
+            self._limits.work(address, units)
+        self._limits.charge(request.device, address, units, proven=proven)
 
     def _report(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
         self._ctx.running.check_serving()
