@@ -2,7 +2,7 @@
 
 A client call begins (is read, and handed to the store's writer) and then finishes (waits for the commit,
 signs, answers). Beginning a whole group before finishing any lets one commit serve all of it, and saves a
-change of threads for each; one that takes long to finish, a report in pieces, is finished by the pool. Where answers
+change of threads for each; one that takes long to finish is finished by two other threads. Where answers
 wait for the standby too, the next group is begun and stored meanwhile. What belongs to a group, and how it begins, is
 up to the application.
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lts.web")
 GROUP = 64
+LONG = 2
+"""Threads for what takes long to finish: more of them would only fight for the interpreter with all other calls."""
 GROUPED_BYTES = 16 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
 
@@ -50,6 +52,7 @@ class Dispatcher:
     def __init__(self, application: App | None, threads: int) -> None:
         self._application = application
         self._pool = Pool(threads)
+        self._long = Pool(LONG)
         self._calls: SimpleQueue[Any] = SimpleQueue()
         self._pages: SimpleQueue[Any] = SimpleQueue()
 
@@ -63,7 +66,7 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """Requests that wait for a thread."""
-        return self._calls.qsize() + self._pages.qsize() + len(self._pool)
+        return self._calls.qsize() + self._pages.qsize() + len(self._pool) + len(self._long)
 
     def add_task(self, task: Any) -> None:
         """A channel has a complete request."""
@@ -86,6 +89,7 @@ class Dispatcher:
         """Finish what is being served within so many seconds; what waits for the pool is dropped."""
         self._calls.put(None)
         self._pages.put(None)
+        self._long.end(timeout)
         self._pool.end(timeout)
 
     def _serve_groups(self) -> None:
@@ -125,7 +129,7 @@ class Dispatcher:
             except Exception:
                 log.exception("a request could not begin; it is tried once more as a whole")
             if pending is not None and pending.takes_long:
-                self._pool.put(channel)
+                self._long.put(channel)
             else:
                 quick.append(channel)
                 last = pending

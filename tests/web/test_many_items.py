@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from lts.config import RateLimits
+from lts.httpd.dispatch import LONG
 from lts.protocol import iso
 from lts.rules.catalog import LIGHT_ITEMS
+from lts.service.metering import authorize
 from lts.web import ratelimit
 from lts.web.client.client_api import AUTHORIZE
 from tests.support.kit import NOON, Lab, item
-from tests.web.conftest import Web
+from tests.web.conftest import Served, Web
 
 MANY = 100
 FAR = "192.0.2.1"
@@ -87,3 +91,24 @@ def test_they_share_the_limit_of_large_reports_of_an_address(server: Lab, monkey
 
     assert [status(n, handshakeCode=code) for n in range(10, 14)] == [200, 200, 200, 429]
     assert status(14) == 200, "one of few items is not held up"
+
+
+def test_two_threads_finish_what_takes_long(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = code_of(served.web, MANY)
+    names: set[str] = set()
+    finish = authorize._finish
+
+    def watched(*given: Any) -> Any:
+        names.add(threading.current_thread().name + str(threading.get_ident()))
+        return finish(*given)
+
+    monkeypatch.setattr(authorize, "_finish", watched)
+
+    def ask(n: int) -> int:
+        asked = served.web.asking(handshakeCode=code, deviceId=f"6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b{n:02}")
+        return served.ask("POST", AUTHORIZE, json.dumps(asked)).status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(ask, range(10, 42))) == {200}
+    assert 1 <= len(names) <= LONG
+    assert all(name.startswith("lts-request") for name in names)
