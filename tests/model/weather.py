@@ -125,9 +125,12 @@ class Weather(Calling):
         self._reopened()
 
     def _take_back(self) -> Identity | None:
-        """The identity of this machine that was put away last, which lies there no more."""
+        """The identity of this machine that was put away last, which lies there no more; in a whole folder it stays,
+        and no main's word comes with it."""
         for at, kept in reversed(list(enumerate(self.replaced))):
-            if isinstance(kept, Identity) and kept.machine == self.server.machine:
+            if kept.machine == self.server.machine:
+                if isinstance(kept, Kept):
+                    return Identity(kept.model.me, kept.machine, ("", 0))
                 del self.replaced[at]
                 return kept
         return None

@@ -144,6 +144,28 @@ def test_a_folder_back_on_a_machine_of_before_goes_on_as_it_was_there(tmp_path: 
     ]
 
 
+def test_a_backup_restored_again_on_another_machine_goes_on_there_as_before(tmp_path: Path) -> None:
+    """A rehearsal, then the real move. The second time the server had a vault of its own there."""
+    bundles = []
+    for name in ("origin", "other", "here/data"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("origin", "other"):
+        with lab(tmp_path / name) as server:
+            bundles.append(backups.backup(server.ctx.store.path, tmp_path / name / "data", NOON, server.ctx.trust))
+    here, seen = tmp_path / "here", []
+    for bundle in (bundles[0], bundles[0], bundles[1]):
+        restoring.restore(bundle, here / "data", "Ann")
+        seen.append(uuid_on(here, ELSEWHERE))
+    assert len(set(seen)) == 1
+    whole = [one for one in restoring.replaced(here / "data") if one.action == "restored"]
+    assert [one.holds.endswith(f", of LTS UUID {seen[0]}") for one in whole] == [True, True]
+    restoring.restore(bundles[0], here / "data", "Ann")
+    assert uuid_on(here, FURTHER) != seen[0]
+    assert uuid_on(here, ELSEWHERE) == seen[0]
+    restoring.undo(here / "data", "Ann", whole[0].name)
+    assert uuid_on(here, ELSEWHERE) == seen[0]
+
+
 def test_labels_that_are_unique_to_no_machine_bring_no_identity_back() -> None:
     assert rules.compare(("processor-id:cc",), ELSEWHERE).same
     assert not rules.recognize(("processor-id:cc",), ELSEWHERE)

@@ -178,7 +178,7 @@ def _read(folder: Path) -> Identity:
     path = folder / IDENTITY
     try:
         fields = strict_json(plainfile.read(path))
-        if fields.pop(DIGEST, None) not in (None, _digest(fields)):  # LTS wrote none before 0.2
+        if fields.pop(DIGEST, None) not in (None, digest_of(fields)):  # LTS wrote none before 0.2
             raise ValueError
         return Identity(
             str(fields["uuid"]),
@@ -209,9 +209,9 @@ def _damaged(path: Path, words: str) -> str:
     )
 
 
-def _digest(fields: dict[str, Any]) -> str:
-    """SHA-256 of what an identity states, without the digest itself: a bit that turns over must not make another
-    machine's of it."""
+def digest_of(fields: dict[str, Any]) -> str:
+    """SHA-256 of what an identity, or the mark, states, without the digest itself: a bit that turns over must not make
+    another machine's of it, or another database's."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("utf-8")).hexdigest()
 
 
@@ -240,6 +240,6 @@ def _keep(folder: Path, identity: Identity) -> Identity:
         "causes": identity.causes,
     }
     fields |= {name: value for name, value in more.items() if value}
-    fields[DIGEST] = _digest(fields)
+    fields[DIGEST] = digest_of(fields)
     write_private(folder / IDENTITY, json.dumps(fields, indent=2).encode("utf-8"))
     return identity

@@ -18,6 +18,11 @@ from lts.store.store import DATABASE, DATABASE_FILES
 from lts.store.watermark import OTHER, Watermark
 
 LOG = DATABASE_FILES[1]
+_WAYS_OF_WHOLE = (
+    "The database itself is whole: continue with it by `lts restore --accept-as-is`. If the folder was copied by hand or"
+    " put together, rather copy all of it again (`lts backup` does so safely), or restore a backup (`lts restore"
+    " BACKUP`)."
+)
 _WAYS = (
     "`lts backup` copies a data folder safely, also while the server runs. Copy all of the folder again, restore a"
     " backup (`lts restore BACKUP`), or continue with what is here: `lts restore --accept-as-is`."
@@ -27,11 +32,12 @@ _WAYS = (
 @dataclass(frozen=True)
 class Untrue:
     """What of a data folder cannot be: one sentence, and whether its log is the fault (`stray`), without which the
-    database may continue; of one that is damaged in the middle, the bytes up to there (`whole_log`)."""
+    database may continue; of one that is damaged in the middle, the bytes up to there (`whole_log`); what to do."""
 
     sentence: str
     stray: bool = False
     whole_log: int | None = None
+    ways: str = _WAYS
 
 
 def check(folder: Path) -> bool:
@@ -49,7 +55,7 @@ def check(folder: Path) -> bool:
 def untrue(folder: Path, *, in_use: bool = False) -> str | None:
     """What is wrong with a data folder and what to do, see `examine`. Raises DataFolderError."""
     found = examine(folder, in_use=in_use)
-    return None if found is None else f"{found.sentence} {_WAYS}"
+    return None if found is None else f"{found.sentence} {found.ways}"
 
 
 def _check_unused(folder: Path) -> None:
@@ -79,11 +85,8 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     try:
         said = mark.read(folder)
     except ValueError as error:
-        words = (
-            f"{folder / mark.FILE} is damaged ({error}), so nobody can tell whether the database next to it is"
-            " complete."
-        )
-        return Untrue(words)
+        words = f"{folder / mark.FILE} is damaged ({error}), so nobody can tell whether the database lacks changes."
+        return Untrue(words, ways=_WAYS_OF_WHOLE if _is_whole(folder / DATABASE) else _WAYS)
     path = folder / DATABASE
     has_log = (folder / LOG).exists() and (folder / LOG).stat().st_size > 0
     if has_log and not in_use and (torn := _log_damage(folder)):
@@ -110,6 +113,15 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
     if found is None:
         vault.Vault.load(folder)
     return found
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the database, with its log, has no damage that SQLite finds."""
+    try:
+        with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+            return not integrity.faults(db)
+    except DataFolderError:
+        return False
 
 
 def _log_damage(folder: Path) -> Untrue | None:

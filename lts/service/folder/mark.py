@@ -12,9 +12,11 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lts import plainfile
 from lts.errors import DataFolderError
+from lts.service.core import identity
 from lts.service.core.files import not_read, write_private
 from lts.store.sql import SqliteError
 from lts.store.watermark import Watermark
@@ -49,7 +51,8 @@ class Mark:
 
 def _encode(watermark: Watermark) -> bytes:
     positions = [(uuid, incarnation, serial, digest.hex()) for uuid, incarnation, serial, digest in watermark.positions]
-    fields = {"generation": watermark.generation, "time": watermark.time, "positions": positions}
+    fields: dict[str, Any] = {"generation": watermark.generation, "time": watermark.time, "positions": positions}
+    fields[identity.DIGEST] = identity.digest_of(fields)
     return json.dumps(fields, indent=1).encode("utf-8")
 
 
@@ -59,6 +62,8 @@ def read(folder: Path) -> Watermark | None:
     path = folder / FILE
     try:
         fields = strict_json(plainfile.read(path))
+        if fields.pop(identity.DIGEST, None) not in (None, identity.digest_of(fields)):  # LTS wrote none before 0.2
+            raise ValueError
         positions = tuple(
             (str(uuid), str(incarnation), int(serial), bytes.fromhex(digest))
             for uuid, incarnation, serial, digest in fields["positions"]
@@ -68,5 +73,5 @@ def read(folder: Path) -> Watermark | None:
         return None
     except OSError as error:
         raise DataFolderError(not_read(path, error)) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is not what LTS wrote") from error

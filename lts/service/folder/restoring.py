@@ -203,11 +203,17 @@ def _holds(folder: Path) -> str:
         return "an identity that cannot be read"
     try:
         with contextlib.closing(database.open_in_use(folder / DATABASE)) as db, database.faults_told(folder / DATABASE):
-            return summary.words(db)
+            return summary.words(db) + _of_server(folder)
     except DatabaseDamaged:
         return "no database that can be read"
     except DataFolderError as error:
         return f"a database that cannot be read now: {error.detail.rstrip('.')}"
+
+
+def _of_server(folder: Path) -> str:
+    with contextlib.suppress(DataFolderError):
+        return f", of LTS UUID {identity.load(folder).uuid}"
+    return ""
 
 
 def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "restore-undone") -> placing.Plan:
@@ -243,14 +249,37 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
 
 def go_back(data_dir: Path, present: tuple[str, ...]) -> placing.Plan | None:
     """On another machine than the identity's: put back the one that the folder had on this machine, whose labels are
-    `present`; the newest, or None. Raises what `undo` raises."""
-    if labels.compare(identity.load(data_dir).labels, present).same:
+    `present`; the newest, None where there is none. Of a whole folder that was replaced its identity is taken alone.
+    Raises what `undo` raises."""
+    me = identity.load(data_dir)
+    if labels.compare(me.labels, present).same:
         return None
-    for folder in filter(_is_identity, reversed(_kept(data_dir))):
-        with contextlib.suppress(DataFolderError):  # --list reports one that cannot be read
+    for folder in reversed(_kept(data_dir)):
+        with contextlib.suppress(DataFolderError):  # --list tells of one that cannot be read
             if labels.recognize(identity.load(folder).labels, present):
-                return undo(data_dir, "system", folder.name, identity.MOVED_BACK)
+                return _take_identity(data_dir, folder, me.vault_print)
     return None
+
+
+def _take_identity(data_dir: Path, kept: Path, vault_print: str) -> placing.Plan:
+    """Put the identity of a `kept` folder in place, with what is known of the vault's key that stays. A whole folder
+    keeps its own, and the main's delegation, which is for the present key, ends."""
+    if _is_identity(kept):
+        me = identity.load(kept)
+        identity.with_prints(kept, me, me.key_print, vault_print)
+        return undo(data_dir, "system", kept.name, identity.MOVED_BACK)
+    try:
+        folder = placing.prepare(data_dir)
+        for source, name in ((kept, identity.IDENTITY), (kept, identity.KEY), (data_dir, pinned.FILE)):
+            if (source / name).exists():
+                write_private(folder / name, plainfile.read(source / name))
+        me = identity.load(folder)
+        identity.with_prints(folder, me, me.key_print, vault_print)
+        pinned.PinnedFile(folder).change(delegation=None)
+        placing.decide(data_dir, (), (identity.MOVED_BACK, {"from": kept.name}, "system"))
+    except OSError as error:
+        raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
+    return _finished(data_dir)
 
 
 def _place(
@@ -266,6 +295,10 @@ def _place(
         placing.decide(data_dir, scope, cause, source=source)
     except OSError as error:
         raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
+    return _finished(data_dir)
+
+
+def _finished(data_dir: Path) -> placing.Plan:
     done = placing.finish(data_dir)
     assert done is not None
     return done

@@ -9,14 +9,17 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
-import time
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from lts import __version__, plainfile
 from lts.errors import AdminError, LtsError
+from lts.protocol import iso
 from lts.rules import licensefile
 from lts.rules.vendorkey import VendorKey
 from lts.service.core import identity, pinned
@@ -29,6 +32,7 @@ from lts.store import database, licenses
 from lts.store.store import DATABASE
 
 BACKUPS = "backups"
+_LARGE = 1 << 30
 
 
 def backup(
@@ -44,7 +48,7 @@ def backup(
     """
     identity.load(data_dir)
     Vault.load(data_dir)
-    target = data_dir / BACKUPS / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{secrets.token_hex(4)}.lts"
+    target = data_dir / BACKUPS / f"{re.sub('[-:]', '', iso(now))}-{secrets.token_hex(4)}.lts"
     try:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         with workfolder.working(data_dir, "backup") as folder:
@@ -96,11 +100,20 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[
                 (f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()
             ]
         for name, path in files:
-            bundle.write(path, name)
+            with path.open("rb") as source:
+                _add(bundle, name, source, path.stat().st_size)
             digests[name] = file_digest(path)
         for name in keys.keys() - digests.keys():
-            bundle.writestr(name, keys[name])
+            _add(bundle, name, io.BytesIO(keys[name]))
             digests[name] = hashlib.sha256(keys[name]).digest()
         told = {name: digest.hex() for name, digest in digests.items()}
-        bundle.writestr(MANIFEST, json.dumps({"program": f"lts {__version__}", "files": told}, indent=1))
+        listed = json.dumps({"program": f"lts {__version__}", "files": told}, indent=1)
+        _add(bundle, MANIFEST, io.BytesIO(listed.encode("utf-8")))
     return digests
+
+
+def _add(bundle: zipfile.ZipFile, name: str, source: IO[bytes], size: int = 0) -> None:
+    """Without a time: of its own a zip file takes the file's or the clock's, and refuses one before 1980 or after 2107.
+    `size` in bytes tells whether the entry needs the fields of a large one."""
+    with bundle.open(name, "w", force_zip64=size > _LARGE) as entry:
+        shutil.copyfileobj(source, entry)
