@@ -9,6 +9,7 @@ import contextlib
 import getpass
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -127,8 +128,8 @@ class _Local:
             )
         if not self._told:
             note(
-                f"The data folder {folder} is another machine's; it is read as it is. Only a start of the server here"
-                " gives it an LTS UUID of this machine."
+                f"The data folder {folder} is another machine's; it keeps its LTS UUID. Only a start of the server here"
+                " gives it one of this machine."
             )
         self._told = True
 
@@ -151,6 +152,23 @@ def check_holds_data(config: Config) -> None:
         raise DataFolderError(datafolder.not_open(folder)) from error
 
 
+def _tell_of_conversion(folder: Path) -> None:
+    """A command reads an older program's database only once it is converted, and says so before."""
+    from lts.store import database  # as below
+    from lts.store.store import DATABASE
+
+    path, kept = folder / DATABASE, None
+    with contextlib.suppress(DataFolderError), database.faults_told(path):  # opening it tells of a fault
+        db = database.open_in_use(path)
+        kept = database.kept_copy(db, path)
+        db.close()
+    if kept is not None:
+        note(
+            f"{path} is of an older LTS. This command converts it, as the first start would do, and keeps it as it was"
+            f" in {kept.name}."
+        )
+
+
 @contextlib.contextmanager
 def session(config: Config) -> Iterator[Session]:
     """A session with the running server, or on the data folder when none runs."""
@@ -163,5 +181,6 @@ def session(config: Config) -> Iterator[Session]:
     check_holds_data(config)
     from lts.server import opened  # loads the whole server: only when there is none to ask
 
+    _tell_of_conversion(config.data_dir)
     with opened(config, moves=False) as here:
         yield _Local(here.app(config), here.token, here.ctx)

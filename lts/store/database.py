@@ -271,10 +271,15 @@ def _check_identity(db: apsw.Connection, path: Path) -> None:
         )
 
 
+def kept_copy(db: apsw.Connection, path: Path) -> Path | None:
+    """Where the database of an older program is kept as it was once it is converted, None where nothing is to be."""
+    version = db.execute("PRAGMA user_version").get
+    return path.with_name(f"{path.stem}-schema{version}.db") if 0 < version < len(MIGRATIONS) else None
+
+
 def _migrate(db: apsw.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").get
-    if 0 < version < len(MIGRATIONS):
-        kept = path.with_name(f"{path.stem}-schema{version}.db")
+    if (kept := kept_copy(db, path)) is not None:
         log.info("upgrading %s from schema %d to %d; it stays as it was in %s", path, version, len(MIGRATIONS), kept)
         copy(db, kept)
         with kept.open("rb+") as file:

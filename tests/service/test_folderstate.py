@@ -243,6 +243,29 @@ def test_a_bit_of_the_mark_turned_over_is_damage_of_the_mark(early: Path) -> Non
     assert folderstate.untrue(data) is None, "those of before have none"
 
 
+def test_an_identity_of_an_earlier_incarnation_is_named_and_the_folder_goes_on_as_a_new_one(early: Path) -> None:
+    folder = early / "late"
+    data = folder / "data"
+    old = (data / "identity.json").read_bytes()
+    seen = {identity.load(data).incarnation}
+    (data / "lts.mark").unlink()
+    restoring.accept(data, "Ann")
+    with lab(folder, TIME, VENDOR) as server:
+        work(server, 1)
+        seen.add(server.ctx.identity.incarnation)
+    (data / "identity.json").write_bytes(old)
+    said = refused(folder)
+    assert "identity.json is older than the lts.db beside it" in said
+    assert said in faults(folder)
+    assert verified(folder) == [said]
+    restoring.accept(data, "Bob")
+    with lab(folder, TIME, VENDOR) as server:
+        assert server.ctx.identity.incarnation not in seen
+        told = server.rows("SELECT actor FROM audit WHERE action = 'folder-accepted' ORDER BY origin, serial")
+        assert told == [("Ann",), ("Bob",)]
+        assert verify.verify(data, server.ctx.trust) == []
+
+
 @pytest.mark.parametrize("how", LOST)
 def test_a_folder_without_what_it_needs_is_named_and_only_a_backup_helps(how: str, early: Path) -> None:
     spoil, words = LOST[how]

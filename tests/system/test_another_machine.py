@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,7 @@ def test_a_command_that_looks_says_whose_it_is_and_leaves_it(words: list[str], d
     before = (data / "identity.json").read_bytes()
     assert main(words) == 0
     told = capsys.readouterr().err
-    assert told.count(f"Note: The data folder {data} is another machine's; it is read as it is.") == 1
+    assert told.count(f"Note: The data folder {data} is another machine's; it keeps its LTS UUID.") == 1
     assert (data / "identity.json").read_bytes() == before
     assert placing.numbers(data) == []
 
@@ -58,3 +60,26 @@ def test_a_command_that_needs_the_server_here_says_so(words: list[str], data: Pa
 def test_doctor_tells_what_a_start_would_do(data: Path, capsys: Said) -> None:
     main(["doctor"])
     assert f"[note] The data folder {data} is another machine's: a start of the server" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["handshake", "list"], 0), (["handshake", "edit", "no-shop", "--note", "x"], 1)]
+)
+def test_a_command_that_converts_an_older_database_says_so_first(
+    words: list[str], code: int, data: Path, tmp_path: Path, capsys: Said
+) -> None:
+    releases = Path(__file__).resolve().parents[1] / "releases"
+    shutil.rmtree(data)
+    with zipfile.ZipFile(releases / "0.1.0.zip") as release:
+        release.extractall(tmp_path)
+    for quiet in ("doctor", "verify"):
+        main([quiet])
+        assert not list(data.glob("lts-schema*.db"))
+    capsys.readouterr()
+    for told_now in (True, False):
+        assert main(words) == code
+        told = capsys.readouterr().err
+        [kept] = data.glob("lts-schema*.db")
+        said = f"Note: {data / 'lts.db'} is of an older LTS. This command converts it, as the first start would do,"
+        assert (f"{said} and keeps it as it was in {kept.name}." in told) == told_now
+        assert "read as it is" not in told

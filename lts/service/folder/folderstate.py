@@ -182,9 +182,20 @@ def _identity_fault(folder: Path, me: identity.Identity, here: Watermark, said: 
         )
     if me.feed == identity.BEGUN and not here.has(me.uuid, me.incarnation):
         return Untrue(f"{folder / identity.IDENTITY} and {DATABASE} do not belong together.")
+    if not (folder / pinned.FILE).exists() and _went_on(me, here):  # of a pair, the other sends what was lost
+        return Untrue(
+            f"{folder / identity.IDENTITY} is older than the {DATABASE} beside it, which holds changes of a later"
+            " incarnation of this server."
+        )
     if me.feed or said is not None:
         return None
     return _fault_of_first_release(folder, me)
+
+
+def _went_on(me: identity.Identity, here: Watermark) -> bool:
+    """Whether the database holds an incarnation of this server that began after the identity's own."""
+    own = [incarnation for uuid, incarnation, _, _ in here.positions if uuid == me.uuid]
+    return me.incarnation in own[:-1]
 
 
 def _fault_of_first_release(folder: Path, me: identity.Identity) -> Untrue | None:
