@@ -19,7 +19,7 @@ from lts.service.folder.datafolder import DataFolder
 from lts.service.licensing import serverurls
 from lts.service.maintenance import attention, doctor
 from tests.support import kit
-from tests.support.kit import Lab, config_for, lab
+from tests.support.kit import Lab, Vendor, config_for, item, lab
 
 
 def said(config: Config, level: str) -> str:
@@ -97,6 +97,30 @@ def test_notes_are_no_failure(
     out = capsys.readouterr().out
     assert out.count("[note]") == 2
     assert "[!!]" not in out
+
+
+def test_a_vendor_key_that_is_gone_is_a_fault_and_its_backup_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vendor = Vendor()
+    with lab(tmp_path, vendor=vendor) as here:
+        here.load(item())
+    monkeypatch.chdir(tmp_path)
+    for name in ("LTS_CONFIG", "LTS_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "lts.json").write_text('{"dataDir": "data", "vendorKeys": "trust"}', encoding="utf-8")
+    words = f"The vendor key {vendor.key.kid}, which signed a stored license, is not trusted any more"
+    assert words not in said(config_for(tmp_path), doctor.FAULT)
+    assert main(["backup", "whole.lts", "--config", "lts.json"]) == 0
+    assert words not in capsys.readouterr().err
+    for folder in (tmp_path / "trust", tmp_path / "data" / "trust"):
+        for file in folder.glob("*.pub"):
+            file.unlink()
+    assert words in said(config_for(tmp_path), doctor.FAULT)
+    assert "keys trusted" not in said(config_for(tmp_path), doctor.OK)
+    assert main(["backup", "less.lts", "--config", "lts.json"]) == 1
+    assert words in capsys.readouterr().err
+    assert (tmp_path / "less.lts").exists()
 
 
 @pytest.mark.parametrize("name", ["lts.mark", "server.key", "vault.key", "identity.json"])

@@ -255,7 +255,7 @@ def test_an_identity_of_an_earlier_incarnation_is_named_and_the_folder_goes_on_a
         seen.add(server.ctx.identity.incarnation)
     (data / "identity.json").write_bytes(old)
     said = refused(folder)
-    assert "identity.json is older than the lts.db beside it" in said
+    assert "identity.json is older than the lts.db next to it" in said
     assert said in faults(folder)
     assert verified(folder) == [said]
     restoring.accept(data, "Bob")

@@ -184,7 +184,7 @@ def _identity_fault(folder: Path, me: identity.Identity, here: Watermark, said: 
         return Untrue(f"{folder / identity.IDENTITY} and {DATABASE} do not belong together.")
     if not (folder / pinned.FILE).exists() and _went_on(me, here):  # of a pair, the other sends what was lost
         return Untrue(
-            f"{folder / identity.IDENTITY} is older than the {DATABASE} beside it, which holds changes of a later"
+            f"{folder / identity.IDENTITY} is older than the {DATABASE} next to it, which holds changes of a later"
             " incarnation of this server."
         )
     if me.feed or said is not None:

@@ -249,13 +249,13 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
 
 def go_back(data_dir: Path, present: tuple[str, ...]) -> placing.Plan | None:
     """On another machine than the identity's: put back the one that the folder had on this machine, whose labels are
-    `present`; the newest, None where there is none. Of a whole folder that was replaced its identity is taken alone.
+    `present`; the newest, or None. Of a whole folder that was replaced its identity is taken alone.
     Raises what `undo` raises."""
     me = identity.load(data_dir)
     if labels.compare(me.labels, present).same:
         return None
     for folder in reversed(_kept(data_dir)):
-        with contextlib.suppress(DataFolderError):  # --list tells of one that cannot be read
+        with contextlib.suppress(DataFolderError):  # --list reports one that cannot be read
             if labels.recognize(identity.load(folder).labels, present):
                 return _take_identity(data_dir, folder, me.vault_print)
     return None

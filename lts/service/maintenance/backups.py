@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import apsw
+
 from lts import __version__, plainfile
 from lts.errors import AdminError, LtsError
 from lts.protocol import iso
@@ -42,9 +44,9 @@ def backup(
     `trust` that its licenses need. `now` in UTC seconds.
 
     A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
-    machine. The file holds the private key: it is written for its owner only. `tell` gets a sentence that says which
-    archives are gone or damaged: the backup is made without what is gone. Raises AdminError when there is no room,
-    DataFolderError when a key there is not this server's any more.
+    machine. The file holds the private key: it is written for its owner only. `tell` is told in a sentence which
+    archives are gone or damaged, and which vendor's key is gone: the backup is made without what is gone. Raises
+    AdminError when there is no room, DataFolderError when a key there is not this server's any more.
     """
     identity.load(data_dir)
     Vault.load(data_dir)
@@ -59,6 +61,8 @@ def backup(
                 digests = _write_zip(out, data_dir, copied, _needed_keys(copied, trust))
                 out.flush()
                 os.fsync(out.fileno())
+            with contextlib.closing(database.open_alone(copied)) as db:
+                lost = lost_keys(db, data_dir, trust)
             wanted = folderstate.wanted_archives(copied, alone=True)
             os.replace(partial, target)
         gone, damaged = folderstate.unfit_archives(wanted, lambda name: digests.get(f"archive/{name}"))
@@ -67,17 +71,35 @@ def backup(
     for names, fault in ((gone, "gone"), (damaged, "damaged")):
         if names:
             tell(folderstate.archive_words(data_dir, names, fault))
+    for words in lost:
+        tell(words)
     return target
+
+
+def _signers(db: apsw.Connection) -> set[str]:
+    """Ids of the vendors' keys that signed the stored licenses."""
+    found = set()
+    for jws in licenses.all_files(db):
+        with contextlib.suppress(LtsError):  # lts verify names a file that cannot be read
+            found.add(licensefile.parse(jws).vendor_kid)
+    return found
+
+
+def lost_keys(db: apsw.Connection, data_dir: Path, trust: TrustStore) -> list[str]:
+    """One sentence for each vendor's key that signed a stored license and is not trusted here any more."""
+    return [
+        f"The vendor key {kid}, which signed a stored license, is not trusted any more: the license cannot be verified,"
+        f" and a backup lacks the key. Put its file back as {data_dir / 'trust' / kid}.pub; an earlier backup holds it"
+        f" as trust/{kid}.pub (it is a zip file), and the vendor has it."
+        for kid in sorted(_signers(db) - trust.keys().keys())
+    ]
 
 
 def _needed_keys(path: Path, trust: TrustStore) -> dict[str, bytes]:
     """The vendors' keys, as files of the folder `trust`, that the licenses in the database at `path` were signed by,
-    with those that they succeed: some may be only next to the configuration, which no backup holds."""
-    wanted = set()
+    with those that they succeed: some may lie beside the configuration alone, which no backup holds."""
     with contextlib.closing(database.open_alone(path)) as db:
-        for jws in licenses.all_files(db):
-            with contextlib.suppress(LtsError):  # lts verify names a file that cannot be read
-                wanted.add(licensefile.parse(jws).vendor_kid)
+        wanted = _signers(db)
     known = trust.keys()
     needed: dict[str, VendorKey] = {}
     while wanted:

@@ -23,6 +23,7 @@ from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, evidence, folderstate
 from lts.service.licensing import serverurls
+from lts.service.maintenance import backups
 from lts.store import codes, database, feed, meta
 from lts.store.sql import SqliteError, sqlite_version
 from lts.store.store import DATABASE
@@ -203,6 +204,14 @@ def _trust(config: Config) -> Iterator[Finding]:
     except (OSError, LtsError) as error:
         yield Finding(FAULT, f"The vendor keys cannot be read ({words_of(error)}); check {config.vendor_keys}.")
         return
-    yield Finding(OK, f"{counted(len(keys), 'vendor key')} trusted")
+    lost: list[str] = []
+    with (
+        contextlib.suppress(SqliteError, DataFolderError),  # told by itself
+        contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db,
+    ):
+        lost = backups.lost_keys(db, config.data_dir, store)
+    yield from (Finding(FAULT, words) for words in lost)
+    if not lost:
+        yield Finding(OK, f"{counted(len(keys), 'vendor key')} trusted")
     for warning in store.warnings:
         yield Finding(FAULT, warning.detail)
