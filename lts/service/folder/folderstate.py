@@ -19,8 +19,8 @@ from lts.store.watermark import OTHER, Watermark
 
 LOG = DATABASE_FILES[1]
 _WAYS_OF_WHOLE = (
-    "The database itself is whole: continue with it by `lts restore --accept-as-is`. If the folder was copied by hand or"
-    " put together, rather copy all of it again (`lts backup` does so safely), or restore a backup (`lts restore"
+    "The database itself is whole: continue with it by `lts restore --accept-as-is`. If the folder was copied by hand"
+    " or put together, rather copy all of it again (`lts backup` does so safely), or restore a backup (`lts restore"
     " BACKUP`)."
 )
 _WAYS = (
