@@ -17,8 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-import apsw
-
 from lts import __version__, plainfile
 from lts.errors import AdminError, LtsError
 from lts.protocol import iso
@@ -31,6 +29,7 @@ from lts.service.core.vault import Vault
 from lts.service.folder import folderstate, workfolder
 from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST
 from lts.store import database, licenses
+from lts.store.sql import Connection
 from lts.store.store import DATABASE
 
 BACKUPS = "backups"
@@ -76,7 +75,7 @@ def backup(
     return target
 
 
-def _signers(db: apsw.Connection) -> set[str]:
+def _signers(db: Connection) -> set[str]:
     """Ids of the vendors' keys that signed the stored licenses."""
     found = set()
     for jws in licenses.all_files(db):
@@ -85,7 +84,7 @@ def _signers(db: apsw.Connection) -> set[str]:
     return found
 
 
-def lost_keys(db: apsw.Connection, data_dir: Path, trust: TrustStore) -> list[str]:
+def lost_keys(db: Connection, data_dir: Path, trust: TrustStore) -> list[str]:
     """One sentence for each vendor's key that signed a stored license and is not trusted here any more."""
     return [
         f"The vendor key {kid}, which signed a stored license, is not trusted any more: the license cannot be verified,"
