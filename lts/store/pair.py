@@ -51,6 +51,11 @@ def highest_epoch(epochs: dict[int, Epoch], *, beside: int = 0) -> int:
     return max((epoch.number for origin, epoch in epochs.items() if origin != beside), default=0)
 
 
+def highest_generation(epochs: dict[int, Epoch]) -> int:
+    """The highest generation of any origin, 0 when there is none."""
+    return max((epoch.generation for epoch in epochs.values()), default=0)
+
+
 def continue_others(tx: Transaction, key: str, now: int) -> None:
     """A server without a partner continues a database in which others wrote (a restored copy, a moved folder, a
     former server of a pair): from here on its changes are later than all that it has, `now` in UTC seconds.

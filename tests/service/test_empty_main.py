@@ -128,3 +128,23 @@ def test_a_standby_that_cannot_serve_leaves_it_to_a_main_that_counts(duet: Duet)
     assert duet.main.server.authorize(None, DEVICE).lease
     duet.run(3)
     assert "peer-no-license" not in faults(duet.main) | faults(duet.standby)
+
+
+def test_a_main_that_serves_leaves_serving_to_a_standby_that_is_back(duet: Duet) -> None:
+    """It served alone, without a license, while the acting standby was down."""
+    lose_the_main(duet, "empty")
+    duet.run(17)
+    duet.main.open()
+    duet.run(3)
+    approve(duet.standby)
+    duet.run(3)
+    duet.standby.close()
+    duet.run(17)
+    assert duet.main.answers()
+    duet.standby.open()
+    duet.run(5)
+    assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+    for _ in range(40):
+        duet.run(1)
+        assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+    assert duet.standby.server.authorize(None, DEVICE).lease

@@ -118,6 +118,10 @@ def test_a_standby_does_not_serve_beside_its_main_that_runs_alone(duet: Duet) ->
     def never_both() -> None:
         assert (duet.main.answers(), duet.standby.answers()) == (True, False)
 
+    def not_the_standby() -> None:
+        assert not duet.standby.answers()
+
+    run(duet.standby, 2, not_the_standby)
     run(duet.standby, 40, never_both)
     assert "peer-parted" in told(duet.standby)
     duet.main.close()
@@ -126,6 +130,29 @@ def test_a_standby_does_not_serve_beside_its_main_that_runs_alone(duet: Duet) ->
     set_alone(duet.main)
     run(duet.standby, 2)
     never_both()
+
+
+def test_a_main_that_runs_alone_waits_until_its_acting_standby_stops(duet: Duet) -> None:
+    duet.main.close()
+    duet.run(17)
+    for _ in range(2):
+        assert duet.standby.answers()
+        set_alone(duet.main)
+        served: list[str] = []
+
+        def watch(served: list[str] = served) -> None:
+            served += [player.name for player in duet.players if player.answers()]
+            assert not all(player.answers() for player in duet.players)
+
+        watch()
+        run(duet.standby, 3, watch)
+        assert served[-1] == "main"
+        duet.main.close()
+        run(duet.standby, 20)
+    set_alone(duet.main)
+    assert not duet.main.answers()
+    duet.forward(2)
+    assert duet.main.answers(), "with the other one down it waits no longer"
 
 
 def test_a_stranger_and_a_request_that_is_none_learn_nothing(duet: Duet) -> None:

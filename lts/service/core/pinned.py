@@ -3,6 +3,7 @@ since the database of a standby is a copy of the main's."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -63,6 +64,7 @@ class PinnedFile:
         self._path = folder / FILE
         self._lock = threading.Lock()
         self.now = self._read()
+        self._stored = self.now
 
     def _read(self) -> Pinned:
         try:
@@ -89,9 +91,24 @@ class PinnedFile:
         """
         with self._lock:
             changed = msgspec.structs.replace(self.now, **changes)
-            if changed != self.now:
+            if changed != self._stored:
                 self._write(changed)
-                self.now = changed
+            self.now = changed
+
+    def retire(self) -> bool:
+        """This server serves no more, in memory at once; whether that is stored, which each call tries. Whoever calls
+        holds `changing` of lts.service.pair.node where there is one."""
+        with self._lock:
+            self.now = msgspec.structs.replace(self.now, retired=True)
+            with contextlib.suppress(OSError):
+                if self._stored != self.now:
+                    self._write(self.now)
+            return self._stored == self.now
+
+    @property
+    def has_retired(self) -> bool:
+        """Whether it is stored that this server serves no more."""
+        return self._stored.retired
 
     def keep(self) -> None:
         """Write it as it is, which shows whether it can be written. Raises OSError."""
@@ -100,3 +117,4 @@ class PinnedFile:
 
     def _write(self, pinned: Pinned) -> None:
         write_private(self._path, msgspec.json.format(msgspec.json.encode(pinned)))
+        self._stored = pinned

@@ -50,6 +50,7 @@ def restore(
             _unpack(bundle, names, folder, called)
         me = identity.load(folder)  # what is decided needs it, at every start until it is through
         _check_not_the_others(called, me, data_dir)
+        _keep_retired(me, data_dir, folder)
         vault.Vault.load(folder)
         if database.is_newer(folder / DATABASE):
             raise AdminError("newer-backup", f"{called} was written by a newer LTS; restore it with that one.")
@@ -128,6 +129,14 @@ def _check_not_the_others(called: str, me: identity.Identity, data_dir: Path) ->
         " continues with a backup of its own, or, with its data folder moved away, as a new standby that copies the"
         " other. Where the main is gone for good, lts promote makes its standby the main.",
     )
+
+
+def _keep_retired(me: identity.Identity, data_dir: Path, folder: Path) -> None:
+    """A main that was replaced serves no more, with a backup of before too (docs/design/pair.md, Taking over)."""
+    with contextlib.suppress(DataFolderError):  # what cannot be read is what a restore mends
+        retired = pinned.PinnedFile(data_dir).now.retired
+        if retired and identity.load(data_dir).key.public.x == me.key.public.x:
+            pinned.PinnedFile(folder).change(retired=True)
 
 
 def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, called: str) -> None:

@@ -31,8 +31,8 @@ class Gathering:
         self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, self._check)
 
     def step(self) -> bool:
-        """Whether to ask again at once. Never raises what the old main can cause; it must have retired before it has
-        given all."""
+        """Whether to ask again at once. Never raises what the old main can cause; it must have stored that it retired
+        before it has given all."""
         node = self._node
         if node.ctx.running.status != SERVING:
             return False
@@ -47,10 +47,11 @@ class Gathering:
                 self._store(news)
         except PeerError as error:
             log.info("the old main sends nothing: %s", error.detail)
+            node.peer.has_given_all &= error.code == "peer-unreachable"  # one that is down takes nothing more
             return False
         if news.complete:
             node.feed.note_merged()
-        node.peer.has_given_all = news.complete and news.state.status != SERVING
+        node.peer.has_given_all = news.complete and news.state.status != SERVING and news.state.retired
         return bool(news.changes)
 
     def _check(self, who: Self) -> None:

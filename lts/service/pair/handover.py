@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lts.errors import CannotStore, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING
-from lts.service.pair import meeting, peermessages
+from lts.service.pair import delegating, meeting, peermessages, promotion
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import ServerState, StateAnswer, TakeOver, serials
 from lts.service.pair.starts import COPIED, TWO_STARTS
@@ -47,6 +47,7 @@ class HandOver:
         self._store = _Watch(node)
         self._asked_at: float | None = None
         node.hand_over.may_take_back = self._may_take_back
+        node.hand_over.tell = lambda: promotion.tell(node, send)
 
     def leave(self) -> bool:
         """The server is being stopped: whether the standby serves from now on, because it was asked. Nothing is asked
@@ -81,7 +82,7 @@ class HandOver:
         if node.role != MAIN or node.hand_over.leaving or node.pinned.now.retired:
             return
         stands_by = node.ctx.running.status != SERVING
-        is_left = stands_by and NO_LICENSE in node.peer.faults
+        is_left = NO_LICENSE in node.peer.faults if stands_by else delegating.stands_in_alone(node)
         if troubled_for is None and not is_left:
             return
         patience = 0.0 if is_left or (stands_by and node.ctx.store.writer.faulty) else node.limit

@@ -75,17 +75,20 @@ class Leadership:
         log.warning("no longer serving clients: %s", why)
 
     def retire(self) -> PeerError:
-        """The other server was promoted: this one no longer serves. The fault is returned, to be raised."""
+        """The other server was promoted: this one no longer serves, stored or not; each beat tries to store it. The
+        fault is returned, to be raised."""
         node = self._node
         with node.changing:
             if node.ctx.running.status == SERVING:
                 self.hold_back("the other server was promoted")  # first what no full disk can keep from happening
-            node.pinned.change(retired=True)
+            node.pinned.retire()
         return node.contact.fault("peer-promoted", RETIRED)
 
     def look(self, now: float) -> None:
         """Serve without the other server where it is gone for long enough; `now` in elapsed seconds."""
         node, peer = self._node, self._node.peer
+        if node.pinned.now.retired and not node.pinned.has_retired:
+            self.retire()
         if node.ctx.store.writer.faulty:
             peer.followed = now  # it could not have served alone; once it can, the other one may be there again
         with node.changing:

@@ -50,6 +50,7 @@ class Membership:
             protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
             status=node.ctx.running.status,
             promoted=to is not None and to.key == node.pinned.now.replaced,
+            replaced=(node.pinned.now.replaced or "") if to is None else "",
             start=node.statements.start,
             delegation=held.certificates[1] if held is not None else "",
         )

@@ -62,8 +62,11 @@ class OwnFeed:
             self._node.ctx.note_event(name, detail)
 
     def begin_epoch(self, tx: Transaction, reason: str, *, promoted: bool = False) -> None:
-        """This server serves from here on, with all that it has now."""
+        """This server serves from here on, with all that it has now. One that was promoted wins over a main that it
+        replaced and that began as many epochs by itself: its generation is above."""
         ctx, number = self._node.ctx, pair.highest_epoch(tx.epochs) + 1
+        above = promoted or self._node.pinned.now.replaced is not None
+        generation = pair.highest_generation(tx.epochs) + promoted if above else 0
         key = ctx.identity.key.public.x
         is_main = promoted or self._node.role == MAIN
-        tx.emit(records.EpochChange(number, is_main, reason, key, pair.knowledge(tx)), ctx.clock.now())
+        tx.emit(records.EpochChange(number, is_main, reason, key, pair.knowledge(tx), generation), ctx.clock.now())

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from lts import __version__
 from lts.errors import PeerError, Refusal, RefusalCode
 from lts.rules import pair as rules
-from lts.rules.notices import Notice
-from lts.rules.pair import MAIN, REFUSING, SERVING
+from lts.rules.notices import ERROR, Notice
+from lts.rules.pair import MAIN, REFUSING, SERVING, STARTING
 from lts.service.core.context import Context
 from lts.service.core.partner import AnswerPeer
 from lts.service.core.pinned import PinnedFile
 from lts.service.pair import peermessages
 from lts.service.pair.alone import Alone
+from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import PeerProblem, Self
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 
@@ -23,9 +24,15 @@ PARTED = "peer-parted"
 """Code to the other server, which still runs as one of the pair."""
 TOLD_SECONDS = 10.0
 """How long after its last call the other server is reported; it calls about every second."""
+WAIT_SECONDS = 2.0
+"""How long after its start this server waits for a call of the other one that does not serve."""
 _WORDS = (
     "The other server runs alone: its servers in lts.json names itself only. Name this one there and start it again, or"
     ' write "servers": ["self"] here, or stop this one.'
+)
+_LEFT = (
+    "It serves nobody any more. Name the other server in its servers again, so that what it alone holds is taken; then"
+    " set it up as the standby, with an empty data folder."
 )
 
 
@@ -37,17 +44,30 @@ class Parted(Alone):
         self._pinned = pinned
         self._start = rules.first_word(1 + secrets.randbelow(1 << 30))
         self._sessions = PeerSessions(ctx.identity.key, lambda: None)
+        self._began = ctx.clock.elapsed()
+        self._is_free = False
         self._called: float | None = None
         self._main_served: float | None = None
 
+    def begin(self) -> None:
+        """Serve nobody where this server was replaced, whatever `servers` says."""
+        super().begin()
+        if self._pinned.now.retired:
+            self._ctx.running.status = STARTING
+
     def check(self) -> None:
-        """By a main's delegation nobody is served while that main serves and calls. Raises Refusal 100."""
+        """By a main's delegation nobody is served while that main serves and calls, and after a start nobody before the
+        other one had time to call. Raises Refusal 100."""
+        if self._waits():
+            raise Refusal(RefusalCode.NOT_SERVING, "The server is starting; try again shortly.", retry_after=1)
         if self._is_held_back():
             raise Refusal(RefusalCode.NOT_SERVING, "The main of this server serves clients.", retry_after=1)
 
     def notices(self) -> list[Notice]:
         """That the other one still takes this server for one of its pair."""
         found = super().notices()
+        if self._pinned.now.retired:
+            return [*found, Notice("peer-promoted", f"{RETIRED} {_LEFT}", ERROR)]
         if not self._is_recent(self._called, TOLD_SECONDS):
             return found
         sentence = (
@@ -77,12 +97,16 @@ class Parted(Alone):
             return 404, {}, b""
         if who.key != self._pinned.now.replaced:
             self._called = self._ctx.clock.elapsed()
+            self._is_free |= who.status != SERVING
             if who.status == SERVING and self._stands_in():
                 self._main_served = self._called
         return 200, {SIGNATURE: signature}, answer
 
     def _me(self, to: Self) -> Self:
         me = self._ctx.identity
+        if to.key == self._pinned.now.key and to.took_place_of(me.key.public.x):
+            self._ctx.running.status = STARTING
+            self._pinned.retire()
         return Self(
             uuid=me.uuid,
             key=me.key.public.x,
@@ -106,6 +130,12 @@ class Parted(Alone):
         held = self._ctx.delegation()
         return held is not None and held.main_uuid == self._pinned.now.uuid
 
+    def _waits(self) -> bool:
+        now = self._pinned.now
+        if self._is_free or not self._is_recent(self._began, WAIT_SECONDS):
+            return False
+        return now.replaced is not None or (now.key is not None and self._is_the_other(now.key))
+
     def _is_held_back(self) -> bool:
         return self._is_recent(self._main_served, rules.CONTACT_SECONDS)
 
@@ -115,4 +145,4 @@ class Parted(Alone):
 
 def of_a_pair(pinned: PinnedFile) -> bool:
     """Whether there may be another server that considers this one part of its pair."""
-    return pinned.now.key is not None or pinned.now.replaced is not None
+    return pinned.now.key is not None or pinned.now.replaced is not None or pinned.now.retired

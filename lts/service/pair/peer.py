@@ -73,3 +73,5 @@ class HandOverState:
     moving: threading.Lock = field(default_factory=threading.Lock)
     """Held while it is changed who serves, from the question to what follows from the answer."""
     may_take_back: Callable[[], bool] = lambda: True
+    tell: Callable[[], None] = lambda: None
+    """Say hello to the main that this server replaced (lts.service.pair.promotion)."""

@@ -42,6 +42,11 @@ class PeerClient:
         with self._lock:
             self._session = ""
 
+    def say_hello(self, timeout: float) -> None:
+        """Begin a session. Raises PeerError, as `call`."""
+        with self._lock:
+            self._say_hello(timeout)
+
     def call(self, path: str, message: Any, kind: type[M], timeout: float) -> M:
         """The other server's answer. Raises PeerError: `peer-unreachable` (nothing came), `peer-signature` (something
         came that the pinned server did not sign), or what the other server refused with."""

@@ -14,7 +14,7 @@ from lts.rules.vendorkey import fingerprint
 from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handover, peermessages
 from lts.service.pair.copygiver import CopyGiver
-from lts.service.pair.peermessages import News, PeerProblem, Poll, StateAnswer, TakeOver
+from lts.service.pair.peermessages import News, PeerProblem, Poll, Self, StateAnswer, TakeOver
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 from lts.store import dialect, exchange, feed
 
@@ -89,7 +89,7 @@ class PeerEndpoint:
 
     def _hello(self, headers: Mapping[str, str], body: bytes) -> PeerAnswer:
         try:
-            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._node.membership.me)
+            answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._me)
         except PeerError as error:
             return error.status, {}, peermessages.encode(PeerProblem(str(error.code), error.detail))
         pinned = self._node.pinned.now.key
@@ -98,6 +98,13 @@ class PeerEndpoint:
             kid = PublicKey.from_x(who.key).kid
             log.warning("a server with the key %s called; it is not the one pinned and gets nothing", fingerprint(kid))
         return 200, {SIGNATURE: signature}, answer
+
+    def _me(self, to: Self) -> Self:
+        """For the answer to a hello; before it, this server retires where that one took its place."""
+        node = self._node
+        if to.key == node.pinned.now.key and to.took_place_of(node.ctx.identity.key.public.x):
+            node.leadership.retire()
+        return node.membership.me(to)
 
     def _refuse_when_parted(self) -> None:
         node = self._node

@@ -22,8 +22,9 @@ COPY, PART, COPIED = "copy", "copy-part", "copied"
 
 class Self(msgspec.Struct, kw_only=True):
     """Who sends this: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`:
-    it was made the main in place of the server it sends this to. `start` is a number of this start of it, `delegation`
-    the last delegation of a main to its key; 0 and "" if it names none."""
+    it was made the main in place of the server it sends this to; who asks may not know that one yet, and names the key
+    of the main that it `replaced`. `start` is a number of this start of it, `delegation` the last delegation of a main
+    to its key; 0 and "" if it names none."""
 
     uuid: str
     key: str
@@ -32,8 +33,13 @@ class Self(msgspec.Struct, kw_only=True):
     protocol: int
     status: str
     promoted: bool = False
+    replaced: str = ""
     start: int = 0
     delegation: str = ""
+
+    def took_place_of(self, key: str) -> bool:
+        """Whether it was promoted in place of the server with that key, which it speaks to."""
+        return self.promoted or self.replaced == key
 
 
 class Hello(msgspec.Struct):
@@ -53,7 +59,8 @@ class ServerState(msgspec.Struct, kw_only=True):
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
     there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
     alone; `word` numbers what a server says of itself (lts.rules.pair.is_outdated), 0 where it does not (0.1);
-    `ahead` counts reports that were refused in part (142) while the clocks differed."""
+    `ahead` counts reports that were refused in part (142) while the clocks differed; `retired`: it is stored that this
+    server was replaced and serves no more."""
 
     status: str
     now: int
@@ -64,6 +71,7 @@ class ServerState(msgspec.Struct, kw_only=True):
     have: list[Position]
     word: int = 0
     ahead: int = 0
+    retired: bool = False
 
 
 class Poll(msgspec.Struct, kw_only=True):

@@ -3,14 +3,21 @@ good."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from lts.errors import AdminError
+from lts.errors import AdminError, PeerError
 from lts.rules.pair import MAIN, SERVING
 from lts.service.pair import meeting, standin
+from lts.service.pair.peerclient import PeerClient, Send
+from lts.service.pair.peermessages import Self
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
+
+log = logging.getLogger("lts.pair")
+TELL_SECONDS = 1.0
+"""How long the old main may take to hear that it was replaced, before this server serves."""
 
 
 def approve(node: Node, given: str) -> None:
@@ -36,6 +43,20 @@ def promote(node: Node) -> None:
         meeting.replace_main(node.pinned, node.url)  # what cannot be undone is the last that may fail
         node.contact.begin_anew()
         node.acknowledgments.fall_out()
+        node.hand_over.tell()
         if node.ctx.running.status != SERVING:
             node.leadership.begin("promoted")
     standin.stands_alone(node.ctx)
+
+
+def tell(node: Node, send: Send) -> None:
+    """Say hello to the old main, which stops serving before it answers; one that cannot be reached hears it later."""
+
+    def check(who: Self) -> None:
+        if who.key == node.pinned.now.replaced and who.status == SERVING:
+            log.warning("the old main was told that it was replaced, and serves")
+
+    try:
+        PeerClient(send, node.ctx.identity.key, node.membership.me, check).say_hello(TELL_SECONDS)
+    except PeerError as error:
+        log.warning("the old main was not told that it was replaced: %s", error.detail)

@@ -41,6 +41,7 @@ class Statements:
             bare=self._bare,
             limit=node.limit,
             ahead=node.ahead,
+            retired=node.pinned.has_retired,
             have=store.positions(),
         )
 

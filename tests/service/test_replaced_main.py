@@ -1,0 +1,157 @@
+"""A main in whose place its standby was promoted (docs/design/pair.md, Taking over): it stops before the other one
+serves, and never serves again."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lts.service.core import files, pinned
+from lts.service.folder import restoring
+from lts.service.licensing import serverurls
+from lts.service.maintenance import backups
+from lts.store import pair
+from tests.service.conftest import with_one_item
+from tests.service.test_gathering import check_all_is_there, serve_both, words
+from tests.service.test_parted import set_alone, told
+from tests.support.duet import Duet, copy_of, in_step
+
+
+@pytest.fixture
+def duet(tmp_path: Path) -> Iterator[Duet]:
+    """Main and standby in step, the main with a license."""
+    with in_step(copy_of(with_one_item(), tmp_path / "duet")) as found:
+        yield found
+
+
+def test_a_main_that_can_be_reached_has_stopped_before_the_promoted_server_serves(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leadership, seen = duet.standby.node.leadership, []
+    begin = leadership.begin
+
+    def look(reason: str) -> None:
+        seen.append(duet.main.answers())
+        begin(reason)
+
+    monkeypatch.setattr(leadership, "begin", look)
+    duet.standby.node.promote()
+    assert (seen, duet.main.answers(), duet.standby.answers()) == ([False], False, True)
+    duet.run(3)
+    assert "It has all" in words(duet.main, "peer-promoted")
+
+
+def test_a_main_that_cannot_call_is_told_by_the_promoted_server(duet: Duet) -> None:
+    serve_both(duet)
+    duet.main.linked = lambda: False
+    duet.cut = False
+    duet.run(3)
+    assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+    assert not duet.main.node.acknowledgments.in_step
+    check_all_is_there(duet)
+
+
+def test_all_is_taken_only_once_the_main_has_stored_that_it_was_replaced(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve_both(duet)
+    write = files.write_private
+
+    def full(path: Path, data: bytes) -> None:
+        if duet.main.folder in path.parents:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pinned, "write_private", full)
+        duet.cut = False
+        duet.run(3)
+        assert not duet.main.answers()
+        assert "peer-promoted" in told(duet.main)
+        check_all_is_there(duet)
+        assert "taken from it first" in words(duet.standby, "peer-replaced")
+    duet.run(3)
+    assert "is taken. Set" in words(duet.standby, "peer-replaced")
+    duet.cut = True
+    duet.main.close()
+    duet.main.open()
+    duet.run(17)
+    assert not duet.main.answers()
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_replaced_main_that_runs_alone_serves_nobody(duet: Duet, knows: bool) -> None:
+    duet.cut = not knows
+    duet.run(17)
+    duet.standby.node.promote()
+    for _ in range(2):
+        set_alone(duet.main)
+        duet.forward(3)
+        assert duet.main.answers() != knows
+        duet.cut = False
+        for _ in range(6):
+            duet.forward(0.5)
+            duet.standby.beat()
+            duet.standby.follow()
+        assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+        assert "peer-promoted" in told(duet.main)
+        assert "All that" not in words(duet.standby, "peer-replaced")
+        knows = True
+    duet.main.close()
+    duet.main.open()
+    duet.run(3)
+    assert "is taken. Set" in words(duet.standby, "peer-replaced")
+
+
+@pytest.mark.parametrize("higher", ["main", "standby"])
+def test_settings_of_the_promoted_server_win_over_as_many_epochs_of_the_main(
+    duet: Duet, higher: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two has the higher name."""
+    names = {player.server.ctx.store.origin_names()[player.server.ctx.store.origin]: player.name
+             for player in duet.players}  # fmt: skip
+
+    def name(tx: object, origin: int) -> bool:
+        of = tx.db.execute("SELECT uuid, incarnation FROM origins WHERE id = ?", (origin,)).fetchone()  # type: ignore[attr-defined]
+        return names[of] == higher
+
+    monkeypatch.setattr(pair, "_name", name)
+    duet.cut = True
+    duet.run(17)
+    duet.standby.node.promote()
+    while (own := number(duet, "main")) < number(duet, "standby"):
+        duet.main.close()
+        duet.main.open()
+        duet.run(17)
+        assert number(duet, "main") == own + 1
+    for player in (duet.standby, duet.main):
+        serverurls.change(player.server.ctx, [f"https://{player.name}.example.com/"], "admin", player.clock.now, None)
+    duet.cut = False
+    duet.run(3)
+    assert serverurls.describe(duet.standby.server.ctx).urls == ["https://standby.example.com/"]
+    assert duet.standby.faults() == []
+
+
+@pytest.mark.parametrize("retired", [True, False])
+def test_a_backup_of_before_does_not_let_a_replaced_main_serve(duet: Duet, retired: bool) -> None:
+    ctx = duet.main.server.ctx
+    backup = backups.backup(ctx.store.path, ctx.store.path.parent, duet.main.clock.now, ctx.trust)
+    if retired:
+        duet.standby.node.promote()
+        duet.run(2)
+    duet.cut = True
+    duet.main.close()
+    restoring.restore(backup, duet.main.folder / "data")
+    duet.main.open()
+    duet.run(20)
+    assert duet.main.answers() != retired
+    assert ("peer-promoted" in told(duet.main)) == retired
+
+
+def number(duet: Duet, name: str) -> int:
+    """The epoch that this server began last."""
+    store = (duet.main if name == "main" else duet.standby).server.ctx.store
+    return store.epochs[store.origin].number
