@@ -53,6 +53,13 @@ def run(player: Player, seconds: float, watch: Callable[[], None] = lambda: None
         watch()
 
 
+def says(player: Player) -> str:
+    """What health answers."""
+    [step] = player.server.ctx.running.partner.work().steps
+    step.do()
+    return player.server.ctx.running.status
+
+
 def told(player: Player) -> set[str]:
     return {notice.code for notice in attention.notices(player.server.ctx, player.clock.now)}
 
@@ -94,8 +101,10 @@ def test_a_main_that_comes_back_waits_while_its_standby_runs_alone_by_its_word(d
     set_alone(duet.standby)
     run(duet.main, 1)
     assert (duet.main.answers(), duet.standby.answers()) == (True, False)
+    assert (says(duet.standby), "pair-held-back" in told(duet.standby)) == ("standby", True)
     duet.main.close()
     duet.forward(6)
+    assert says(duet.standby) == "serving"
     assert duet.standby.answers(), "with the main gone it serves again"
     assert "pair-parted" in told(duet.standby)
     duet.forward(6)
@@ -150,8 +159,9 @@ def test_a_main_that_runs_alone_waits_until_its_acting_standby_stops(duet: Duet)
         duet.main.close()
         run(duet.standby, 20)
     set_alone(duet.main)
-    assert not duet.main.answers()
+    assert (says(duet.main), duet.main.answers()) == ("starting", False)
     duet.forward(2)
+    assert says(duet.main) == "serving"
     assert duet.main.answers(), "with the other one down it waits no longer"
 
 

@@ -16,7 +16,7 @@ from lts.service.maintenance import backups
 from lts.store import pair
 from tests.service.conftest import with_one_item
 from tests.service.test_gathering import check_all_is_there, serve_both, words
-from tests.service.test_parted import set_alone, told
+from tests.service.test_parted import says, set_alone, told
 from tests.support.duet import Duet, copy_of, in_step
 
 
@@ -97,6 +97,7 @@ def test_a_replaced_main_that_runs_alone_serves_nobody(duet: Duet, knows: bool) 
             duet.standby.beat()
             duet.standby.follow()
         assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+        assert says(duet.main) == "starting"
         assert "peer-promoted" in told(duet.main)
         assert "All that" not in words(duet.standby, "peer-replaced")
         knows = True

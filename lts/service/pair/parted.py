@@ -12,10 +12,10 @@ from lts.rules import pair as rules
 from lts.rules.notices import ERROR, Notice
 from lts.rules.pair import MAIN, REFUSING, SERVING, STARTING
 from lts.service.core.context import Context
-from lts.service.core.partner import AnswerPeer
+from lts.service.core.partner import AnswerPeer, Step
 from lts.service.core.pinned import PinnedFile
 from lts.service.pair import peermessages
-from lts.service.pair.alone import Alone
+from lts.service.pair.alone import Alone, NoWork
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import PeerProblem, Self
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
@@ -29,6 +29,12 @@ WAIT_SECONDS = 2.0
 _WORDS = (
     "The other server runs alone: its servers in lts.json names itself only. Name this one there and start it again, or"
     ' write "servers": ["self"] here, or stop this one.'
+)
+LOOK_SECONDS = 0.5
+_HELD_BACK = (
+    "The main of this server serves clients, so this one refuses them (100), until it has not heard from it for"
+    " 5 seconds. To have a pair again, name the main in servers of lts.json and start this one anew; otherwise stop one"
+    " of the two."
 )
 _LEFT = (
     "It serves nobody any more. Name the other server in its servers again, so that what it alone holds is taken; then"
@@ -63,6 +69,17 @@ class Parted(Alone):
         if self._is_held_back():
             raise Refusal(RefusalCode.NOT_SERVING, "The main of this server serves clients.", retry_after=1)
 
+    def look(self) -> None:
+        """What is said of this server follows from what it does, twice a second."""
+        waits, held_back = self._pinned.now.retired or self._waits(), self._is_held_back()
+        self._ctx.running.status = STARTING if waits else REFUSING if held_back else SERVING
+
+    def work(self) -> NoWork:
+        """See `look`."""
+        work = NoWork()
+        work.steps = (Step("lts-look", self.look, LOOK_SECONDS),)
+        return work
+
     def notices(self) -> list[Notice]:
         """That the other one still takes this server for one of its pair."""
         found = super().notices()
@@ -70,6 +87,8 @@ class Parted(Alone):
             return [*found, Notice("peer-promoted", f"{RETIRED} {_LEFT}", ERROR)]
         if not self._is_recent(self._called, TOLD_SECONDS):
             return found
+        if self._is_held_back():
+            return [*found, Notice("pair-held-back", _HELD_BACK)]
         sentence = (
             "The other server of the pair that this one was in calls it, and does not serve as long as this one does:"
             ' write "servers": ["self"] there too, or stop it, or name it here again and start this one again.'
@@ -113,7 +132,7 @@ class Parted(Alone):
             role=MAIN,
             version=__version__,
             protocol=rules.spoken(to.protocol) or rules.PROTOCOL,
-            status=REFUSING if self._is_held_back() else self._ctx.running.status,
+            status=self._said(),
             promoted=to.key == self._pinned.now.replaced,
             start=self._start,
         )
@@ -129,6 +148,12 @@ class Parted(Alone):
     def _stands_in(self) -> bool:
         held = self._ctx.delegation()
         return held is not None and held.main_uuid == self._pinned.now.uuid
+
+    def _said(self) -> str:
+        """What the other one is told: that this one serves, while it only waits for that one to stop."""
+        if self._pinned.now.retired:
+            return STARTING
+        return REFUSING if self._is_held_back() else SERVING
 
     def _waits(self) -> bool:
         now = self._pinned.now

@@ -619,6 +619,7 @@ export const words = {
   "notice.pair-clocks": "",
   "notice.pair-delegation": "This server authorizes in the main's place for {hours} more {hours|hour|hours}, until {until}.",
   "notice.pair-delegation-promoted": "This server authorizes in the main's place for {hours} more {hours|hour|hours}, until {until}. Send the vendor its activation request.",
+  "notice.pair-held-back": "",
   "notice.pair-no-standby": "",
   "notice.pair-not-following": "",
   "notice.pair-older": "",

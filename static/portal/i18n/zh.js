@@ -619,6 +619,7 @@ export const words = {
   "notice.pair-clocks": "两台服务器的时钟相差 {seconds} 秒；请校正。此后因此被部分或全部拒绝（142）的上报：{reports} 次。",
   "notice.pair-delegation": "本服务器代替主服务器授权，还剩 {hours} 小时（至 {until}）。",
   "notice.pair-delegation-promoted": "本服务器代替主服务器授权，还剩 {hours} 小时（至 {until}）。请将其激活请求发送给供应商。",
+  "notice.pair-held-back": "本服务器的主服务器正在提供服务，因此本服务器拒绝客户端（100），直到 5 秒未收到它的消息。若要重新组成一对，请在 lts.json 的 servers 中写入主服务器的地址并重启本服务器；否则请停止两台中的一台。",
   "notice.pair-no-standby": "本服务器已被提升，没有备用服务器；客户端上报的内容只保存在本服务器上。请设置新的备用服务器，或将 servers 写为 [\"self\"]。",
   "notice.pair-not-following": "另一台服务器未跟随；客户端上报的内容目前只保存在本服务器上。",
   "notice.pair-older": "另一台服务器的 LTS（{theirs}）比本服务器旧；请尽快更新。它无法读取的更改会等待更新。",
