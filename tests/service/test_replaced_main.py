@@ -13,7 +13,8 @@ from lts.service.core import files, pinned
 from lts.service.folder import restoring
 from lts.service.licensing import serverurls
 from lts.service.maintenance import backups
-from lts.store import pair
+from lts.store import feed, pair
+from lts.store.transaction import Transaction
 from tests.service.conftest import with_one_item
 from tests.service.test_gathering import check_all_is_there, serve_both, words
 from tests.service.test_parted import says, set_alone, told
@@ -73,6 +74,12 @@ def test_all_is_taken_only_once_the_main_has_stored_that_it_was_replaced(
         assert "peer-promoted" in told(duet.main)
         check_all_is_there(duet)
         assert "taken from it first" in words(duet.standby, "peer-replaced")
+        assert not duet.main.node.pinned.has_retired
+        assert "make room" in words(duet.main, "peer-promoted")
+    duet.cut = True
+    duet.run(1)
+    assert duet.main.node.pinned.has_retired
+    duet.cut = False
     duet.run(3)
     assert "is taken. Set" in words(duet.standby, "peer-replaced")
     duet.cut = True
@@ -87,6 +94,8 @@ def test_a_replaced_main_that_runs_alone_serves_nobody(duet: Duet, knows: bool) 
     duet.cut = not knows
     duet.run(17)
     duet.standby.node.promote()
+    duet.run(3)
+    assert ("All that" in words(duet.standby, "peer-replaced")) == knows
     for _ in range(2):
         set_alone(duet.main)
         duet.forward(3)
@@ -112,27 +121,27 @@ def test_settings_of_the_promoted_server_win_over_as_many_epochs_of_the_main(
     duet: Duet, higher: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever of the two has the higher name."""
-    names = {player.server.ctx.store.origin_names()[player.server.ctx.store.origin]: player.name
-             for player in duet.players}  # fmt: skip
+    own = {player.server.ctx.identity.uuid: player.name for player in duet.players}
 
-    def name(tx: object, origin: int) -> bool:
-        of = tx.db.execute("SELECT uuid, incarnation FROM origins WHERE id = ?", (origin,)).fetchone()  # type: ignore[attr-defined]
-        return names[of] == higher
+    def name(tx: Transaction, origin: int) -> bool:
+        uuid = next(uuid for key, uuid, _ in feed.origin_names(tx.db) if key == origin)
+        return own[uuid] == higher
 
     monkeypatch.setattr(pair, "_name", name)
     duet.cut = True
     duet.run(17)
     duet.standby.node.promote()
-    while (own := number(duet, "main")) < number(duet, "standby"):
+    while (last := number(duet, "main")) < number(duet, "standby"):
         duet.main.close()
         duet.main.open()
         duet.run(17)
-        assert number(duet, "main") == own + 1
+        assert number(duet, "main") == last + 1
     for player in (duet.standby, duet.main):
         serverurls.change(player.server.ctx, [f"https://{player.name}.example.com/"], "admin", player.clock.now, None)
     duet.cut = False
     duet.run(3)
     assert serverurls.describe(duet.standby.server.ctx).urls == ["https://standby.example.com/"]
+    assert "All that" in words(duet.standby, "peer-replaced")
     assert duet.standby.faults() == []
 
 

@@ -110,6 +110,8 @@ def _faults(node: Node) -> dict[str, str]:
 
 def _left_here(node: Node) -> str:
     """What is to be done with this old main: first the promoted server takes what this one alone holds."""
+    if not node.pinned.has_retired:
+        return "This server cannot store that it was replaced; make room on its disk, and do not restart it before."
     set_up = "et this one up as its standby, with an empty data folder."
     if node.peer.state is None:
         words = "It takes what this one alone holds once it reaches it, as long as its servers name this one's URL."

@@ -71,8 +71,8 @@ class Parted(Alone):
 
     def look(self) -> None:
         """What is said of this server follows from what it does, twice a second."""
-        waits, held_back = self._pinned.now.retired or self._waits(), self._is_held_back()
-        self._ctx.running.status = STARTING if waits else REFUSING if held_back else SERVING
+        said = self._said()
+        self._ctx.running.status = STARTING if said == SERVING and self._waits() else said
 
     def work(self) -> NoWork:
         """See `look`."""

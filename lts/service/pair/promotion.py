@@ -4,6 +4,7 @@ good."""
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from lts.errors import AdminError, PeerError
@@ -56,7 +57,12 @@ def tell(node: Node, send: Send) -> None:
         if who.key == node.pinned.now.replaced and who.status == SERVING:
             log.warning("the old main was told that it was replaced, and serves")
 
-    try:
-        PeerClient(send, node.ctx.identity.key, node.membership.me, check).say_hello(TELL_SECONDS)
-    except PeerError as error:
-        log.warning("the old main was not told that it was replaced: %s", error.detail)
+    def say() -> None:
+        try:
+            PeerClient(send, node.ctx.identity.key, node.membership.me, check).say_hello(TELL_SECONDS)
+        except PeerError as error:
+            log.warning("the old main was not told that it was replaced: %s", error.detail)
+
+    telling = threading.Thread(target=say, name="lts-tell", daemon=True)  # a resolver may take longer
+    telling.start()
+    telling.join(TELL_SECONDS)
