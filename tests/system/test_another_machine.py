@@ -19,6 +19,11 @@ WRITES = [["handshake", "add", "shop"], ["request", "-o", "r.json"], ["clock", "
           ["password", "reset", "--yes"]]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _of_this_machine() -> None:
+    """Here the folders are another machine's: see conftest.py."""
+
+
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The data folder of a stopped server that ran on a machine with other labels than this one."""
