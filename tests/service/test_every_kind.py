@@ -95,6 +95,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, folder: Path, *, rising: bool, name: 
     duet.close()
     config = config_for(folder / name)
     with opened(config, read_labels=lambda: PAIR_LABELS[name], clock=duet.time.clock()) as here:
+        duet.forward(2)  # in which it listens whether the other one serves
         yield Lab(here, duet.time, duet.vendor, config)
 
 

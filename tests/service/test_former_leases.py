@@ -29,6 +29,7 @@ def on(machine: tuple[str, ...], folder: Path, time: FakeTime, vendor: Vendor) -
     """A data folder, opened alone on a machine."""
     config = config_for(folder)
     with opened(config, read_labels=lambda: machine, clock=time.clock()) as here:
+        time.forward(2)  # in which a server that had a partner listens whether that one serves
         yield Lab(here, time, vendor, config)
 
 

@@ -28,7 +28,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The data folder of a stopped server that was in use."""
     monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
     monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.delenv("LTS_CONFIG", raising=False)
+    (tmp_path / "lts.json").write_text('{"vendorKeys": "trust"}', encoding="utf-8")
+    monkeypatch.setenv("LTS_CONFIG", str(tmp_path / "lts.json"))
     monkeypatch.chdir(tmp_path)
     with lab(tmp_path) as here:
         here.load(item())
