@@ -16,7 +16,6 @@ from lts.cli.main import main
 from lts.errors import AdminError
 from lts.rules import licensefile, vendorkey
 from lts.service.access import accounts
-from lts.service.core import labels
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.service.licensing import licenses as licenses_service
@@ -38,7 +37,6 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The laboratory stands on this machine, as the commands do: else they would find a folder that was moved."""
-    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import pytest
 from lts.cli import runner
 from lts.cli.main import main
 from lts.server import opened
-from lts.service.core import labels
 from lts.store import integrity
 from tests.support.kit import item, lab
 
@@ -26,7 +25,6 @@ Said = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The data folder of a stopped server that was in use."""
-    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
     monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
     (tmp_path / "lts.json").write_text('{"vendorKeys": "trust"}', encoding="utf-8")
     monkeypatch.setenv("LTS_CONFIG", str(tmp_path / "lts.json"))

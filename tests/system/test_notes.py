@@ -11,7 +11,6 @@ import pytest
 from lts.cli.main import main
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
-from lts.service.core import labels
 from lts.service.licensing import handshakes, serverurls
 from tests.support.kit import Vendor, item, lab
 
@@ -22,7 +21,6 @@ VENDOR = Vendor()
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a stopped server with one organization."""
-    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
     monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("LTS_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)

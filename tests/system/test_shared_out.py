@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from lts.cli.main import main
-from lts.service.core import labels
 from tests.support.kit import item, lab
 
 Said = pytest.CaptureFixture[str]
@@ -20,7 +19,6 @@ CODE = "216998-100"
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a stopped server with a code of three items."""
-    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
     monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("LTS_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,6 @@ import pytest
 
 from lts.cli.main import main
 from lts.rules import licensefile
-from lts.service.core import labels
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from tests.support.kit import Vendor, item, lab
@@ -22,7 +21,6 @@ BOTH = "2 handshake codes are spelled 1-2-3: #1 of organization 1 and #2 of orga
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The folder of a stopped server with codes `2-3` of organization 1 and `3` of organization 1-2."""
-    monkeypatch.setattr("tests.support.kit.LABELS", labels.fingerprints())
     monkeypatch.setenv("LTS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("LTS_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)

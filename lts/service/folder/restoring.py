@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -277,37 +277,30 @@ def _take_identity(data_dir: Path, kept: Path, vault_print: str) -> placing.Plan
         me = identity.load(kept)
         identity.with_prints(kept, me, me.key_print, vault_print)
         return undo(data_dir, "system", kept.name, identity.MOVED_BACK)
-    try:
-        folder = placing.prepare(data_dir)
+
+    def make(folder: Path) -> None:
         for source, name in ((kept, identity.IDENTITY), (kept, identity.KEY), (data_dir, pinned.FILE)):
             if (source / name).exists():
                 write_private(folder / name, plainfile.read(source / name))
         me = identity.load(folder)
         identity.with_prints(folder, me, me.key_print, vault_print)
         pinned.PinnedFile(folder).change(delegation=None)
-        placing.decide(data_dir, (), (identity.MOVED_BACK, {"from": kept.name}, "system"))
-    except OSError as error:
-        raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
-    return _finished(data_dir)
+
+    return _place(data_dir, (), (identity.MOVED_BACK, {"from": kept.name}, "system"), make)
 
 
 def _place(
-    data_dir: Path, scope: Iterable[str], cause: identity.Cause, source: str, kept_log: int | None = None
+    data_dir: Path, scope: Iterable[str], cause: identity.Cause, source: str | Callable[[Path], object]
 ) -> placing.Plan:
-    """Decide for the folder `source`, and do it; of the log only so many bytes stay in place. Raises AdminError,
+    """Decide for the folder `source`, or for a new one that it makes the content of, and do it. Raises AdminError,
     DataFolderError."""
     try:
-        if source == placing.INCOMING:
-            folder = placing.prepare(data_dir)
-            if kept_log:
-                write_private(folder / folderstate.LOG, plainfile.read(data_dir / folderstate.LOG, kept_log))
+        if not isinstance(source, str):
+            source(placing.prepare(data_dir))
+            source = placing.INCOMING
         placing.decide(data_dir, scope, cause, source=source)
     except OSError as error:
         raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
-    return _finished(data_dir)
-
-
-def _finished(data_dir: Path) -> placing.Plan:
     done = placing.finish(data_dir)
     assert done is not None
     return done
@@ -331,8 +324,12 @@ def accept(data_dir: Path, actor: str) -> placing.Plan:
         database.check_alone(data_dir / DATABASE)
     else:
         database.check(data_dir / DATABASE)
-    cause = ("folder-accepted", {"found": found.sentence}, actor)
-    return _place(data_dir, scope, cause, placing.INCOMING, kept_log)
+
+    def keep_log(folder: Path) -> None:
+        if kept_log:
+            write_private(folder / folderstate.LOG, plainfile.read(data_dir / folderstate.LOG, kept_log))
+
+    return _place(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor), keep_log)
 
 
 COPIED = (*DATABASE_FILES, mark.FILE, "archive", vault.FILE)
