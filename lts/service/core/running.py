@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lts.errors import AdminError, Refusal, RefusalCode
 from lts.rules.notices import Notice
+from lts.rules.pair import REFUSING, SERVING, STARTING
 from lts.service.core.identity import Identity
 from lts.service.core.newcomers import Newcomers
 from lts.service.core.partner import Partner
@@ -15,9 +16,14 @@ from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.today import Today
 
 _NOT_SERVING = {
-    "standby": "This is the standby server and the main one serves; use the other server URL of the license key.",
-    "starting": "The server is starting; try again shortly.",
+    REFUSING: "This is the standby server and the main one serves; use the other server URL of the license key.",
+    STARTING: "The server is starting; try again shortly.",
 }
+
+
+def not_serving(status: str) -> Refusal:
+    """The refusal (100) of a client by a server that is doing this."""
+    return Refusal(RefusalCode.NOT_SERVING, _NOT_SERVING.get(status, _NOT_SERVING[STARTING]), retry_after=1)
 
 
 class Warnings:
@@ -62,8 +68,8 @@ class Running:
     partner: Partner = field(init=False)
     """Set once the rest is composed, which it works with."""
     warnings: Warnings = field(default_factory=Warnings)
-    status: str = "serving"
-    """serving, standby or starting: what health says, and whether clients are answered."""
+    status: str = SERVING
+    """SERVING, REFUSING or STARTING: what health says, and whether clients are answered."""
     calls: RecentCalls = field(default_factory=RecentCalls)
     """Authorizations of the last hour."""
     newcomers: Newcomers = field(default_factory=Newcomers)
@@ -80,15 +86,13 @@ class Running:
 
     def check_serving(self) -> None:
         """Raises Refusal 100 unless this server serves clients."""
-        if self.status != "serving":
-            raise Refusal(
-                RefusalCode.NOT_SERVING, _NOT_SERVING.get(self.status, _NOT_SERVING["starting"]), retry_after=1
-            )
+        if self.status != SERVING:
+            raise not_serving(self.status)
         self.partner.check()
 
     def check_in_charge(self) -> None:
         """Raises AdminError unless settings may be changed here: in a pair, they flow from the server that serves."""
-        if self.status != "serving":
+        if self.status != SERVING:
             raise AdminError(
                 "not-in-charge",
                 "The other server of the pair serves clients now, or this one is not running; make changes on the one"

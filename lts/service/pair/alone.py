@@ -17,10 +17,11 @@ from lts.store.records import EventChange
 NO_PAIR = 'This is a single server; a pair is made by "servers" in lts.json.'
 
 
-class NoWork:
-    """There is nothing to do besides the calls."""
+class AloneWork:
+    """What a server without a partner does besides the calls: nothing but its steps, if it has any."""
 
-    steps: tuple[Step, ...] = ()
+    def __init__(self, *steps: Step) -> None:
+        self.steps = steps
 
     def leave(self) -> None:
         """Nobody can serve in this one's place."""
@@ -81,9 +82,9 @@ class Alone:
         """Nobody may call."""
         return None
 
-    def work(self) -> NoWork:
+    def work(self) -> AloneWork:
         """None."""
-        return NoWork()
+        return AloneWork()
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         """None."""

@@ -3,7 +3,6 @@ other one, which may not know yet, who serves."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 
 from lts import __version__
@@ -14,11 +13,13 @@ from lts.rules.pair import MAIN, REFUSING, SERVING, STARTING
 from lts.service.core.context import Context
 from lts.service.core.partner import AnswerPeer, Step
 from lts.service.core.pinned import PinnedFile
+from lts.service.core.running import not_serving
 from lts.service.pair import peermessages
-from lts.service.pair.alone import Alone, NoWork
+from lts.service.pair.alone import Alone, AloneWork
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import PeerProblem, Self
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
+from lts.service.pair.starts import first_number
 
 PARTED = "peer-parted"
 """Code to the other server, which still runs as one of the pair."""
@@ -33,8 +34,8 @@ _WORDS = (
 LOOK_SECONDS = 0.5
 _HELD_BACK = (
     "The main of this server serves clients, so this one refuses them (100), until it has not heard from it for"
-    " 5 seconds. To have a pair again, name the main in servers of lts.json and start this one anew; otherwise stop one"
-    " of the two."
+    f" {rules.CONTACT_SECONDS:.0f} seconds. To have a pair again, name the main in servers of lts.json and start this"
+    " one anew; otherwise stop one of the two."
 )
 _LEFT = (
     "It serves nobody any more. Name the other server in its servers again, so that what it alone holds is taken; then"
@@ -48,7 +49,7 @@ class Parted(Alone):
     def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
         super().__init__(ctx)
         self._pinned = pinned
-        self._start = rules.first_word(1 + secrets.randbelow(1 << 30))
+        self._start = first_number()
         self._sessions = PeerSessions(ctx.identity.key, lambda: None)
         self._began = ctx.clock.elapsed()
         self._is_free = False
@@ -65,7 +66,7 @@ class Parted(Alone):
         """By a main's delegation nobody is served while that main serves and calls, and after a start nobody before the
         other one had time to call. Raises Refusal 100."""
         if self._waits():
-            raise Refusal(RefusalCode.NOT_SERVING, "The server is starting; try again shortly.", retry_after=1)
+            raise not_serving(STARTING)
         if self._is_held_back():
             raise Refusal(RefusalCode.NOT_SERVING, "The main of this server serves clients.", retry_after=1)
 
@@ -74,11 +75,9 @@ class Parted(Alone):
         said = self._said()
         self._ctx.running.status = STARTING if said == SERVING and self._waits() else said
 
-    def work(self) -> NoWork:
+    def work(self) -> AloneWork:
         """See `look`."""
-        work = NoWork()
-        work.steps = (Step("lts-look", self.look, LOOK_SECONDS),)
-        return work
+        return AloneWork(Step("lts-look", self.look, LOOK_SECONDS))
 
     def notices(self) -> list[Notice]:
         """That the other one still takes this server for one of its pair."""

@@ -4,6 +4,7 @@ at the same time, one is a copy."""
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 
@@ -20,6 +21,11 @@ REFUSAL = (
     " data folder of one of the two is a copy, or a backup, of the other's. Stop the one that should not continue, and"
     " begin there with an empty data folder or its own. This one serves nobody until the other server accepts it."
 )
+
+
+def first_number() -> int:
+    """Of the first status of a new start of this server."""
+    return rules.first_word(1 + secrets.randbelow(1 << 30))
 
 
 class Starts:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
-from lts.rules import pair as rules
 from lts.service.pair.peermessages import ServerState
+from lts.service.pair.starts import first_number
 from lts.store import exchange
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ class Statements:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._word = self.start = rules.first_word(1 + secrets.randbelow(1 << 30))
+        self._word = self.start = first_number()
         self.told = 0
         self._family, self._bare = "", True
 
