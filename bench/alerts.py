@@ -18,8 +18,8 @@ from bench.serve import LABELS, config_for
 from lts.server import opened
 from lts.service.alerting import alertsettings
 from lts.service.core.clock import Clock
-from lts.store import records
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.writing.transaction import Transaction
 
 MESSAGES = 20
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
-from lts.rules.authorize import Request
-from lts.rules.likeness import Caller
+from lts.rules.metering.authorize import Request
+from lts.rules.metering.likeness import Caller
 from lts.server import opened
 from lts.service.core.clock import Clock
 from lts.service.metering import authorize
-from lts.store.transaction import Transaction
+from lts.store.writing.transaction import Transaction
 
 BATCH = 5000
 

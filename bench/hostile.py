@@ -28,7 +28,7 @@ from bench.hostilereports import COPIED, GIVE_UP_SECONDS, GZIP, ITEMS, LEASED, H
 from bench.processes import Process, prepare
 from lts.crypto import SigningKey, b64url, jws_header, sign_jws
 from lts.httpd.framing import BYTES_PER_CHUNK, FREE_CHUNKS
-from lts.rules import armor, licensefile
+from lts.rules.licensing import armor, licensefile
 
 ROOM = 64
 """Left for what stands around the repeated part."""

@@ -20,9 +20,10 @@ from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
 from lts.server import opened
 from lts.service.core.clock import Clock
 from lts.service.folder import datafolder
-from lts.store import deviceunits, rollups, sql
-from lts.store.dayrow import DaySeries, encode_day
-from lts.store.transaction import Transaction
+from lts.store import sql
+from lts.store.rows import deviceunits, rollups
+from lts.store.rows.dayrow import DaySeries, encode_day
+from lts.store.writing.transaction import Transaction
 
 DEVICES, DAYS, TYPES = 1000, 365, 3
 ADMIN = "/api/v1/admin"

@@ -15,8 +15,8 @@ import psutil
 
 from bench.serve import LABELS, config_for
 from lts.crypto import SigningKey
-from lts.rules import activation, licensefile, vendorkey
-from lts.rules.licensefile import License
+from lts.rules.licensing import activation, licensefile, vendorkey
+from lts.rules.licensing.licensefile import License
 from lts.server import opened
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context

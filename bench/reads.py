@@ -23,14 +23,14 @@ from bench.processes import Process, license_of, trusted_vendor
 from bench.serve import LABELS, config_for
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.server import opened
 from lts.service.core.clock import Clock
 from lts.service.folder import datafolder
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
-from lts.store import rollups
-from lts.store.transaction import Transaction
+from lts.store.rows import rollups
+from lts.store.writing.transaction import Transaction
 from lts.vendor import issuing
 
 ITEMS, SEATS, REPEATS = 2500, 500_000, 3

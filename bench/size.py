@@ -14,14 +14,17 @@ from bench.growth import fill
 from bench.processes import prepare
 from bench.serve import LABELS, config_for
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.rules.authorize import Request
-from lts.rules.usage import BadEntry, Entry
+from lts.rules.metering.authorize import Request
+from lts.rules.metering.usage import BadEntry, Entry
 from lts.server import opened
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
 from lts.service.metering import authorize, report
 from lts.service.statistics import usage
-from lts.store import archive, feed, rollups, sql
+from lts.store import sql
+from lts.store.changes import feed
+from lts.store.history import archive
+from lts.store.rows import rollups
 
 
 def _bytes(db: Any, *tables: str) -> int:

@@ -186,8 +186,8 @@ class Lease(NamedTuple):
     """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds.
 
     `origin` and `head` are those of a FeedPlace. `receipt` is there where a report renewed the lease. `code` is the
-    code's number, `asked` what the device asked for (lts.rules.asked), `authorized_at` when it did so. A lease of LTS
-    0.1.0 has none of them.
+    code's number, `asked` what the device asked for (lts.rules.metering.asked), `authorized_at` when it did so. A lease
+    of LTS 0.1.0 has none of them.
     """
 
     issuer: str

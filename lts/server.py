@@ -29,7 +29,7 @@ from lts.httpd.listen import Listener
 from lts.logs import Lines
 from lts.logs import handler as handler_of
 from lts.notify import READY, STOPPING, notify
-from lts.rules.notices import ERROR, Notice
+from lts.rules.alerting.notices import ERROR, Notice
 from lts.service.core import identity, labels
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
@@ -49,8 +49,9 @@ from lts.service.maintenance import ownkeys
 from lts.service.pair.alone import Alone
 from lts.service.pair.node import Node
 from lts.service.pair.parted import Parted, of_a_pair
-from lts.store import codes, database, licenses, meta, pair
+from lts.store.file import database
 from lts.store.store import DATABASE, Store, prepare
+from lts.store.tables import codes, licenses, meta, pair
 from lts.web.app import App
 
 log = logging.getLogger("lts.server")

@@ -125,7 +125,8 @@ def build_installer(folder: Path, out: Path, signing: str | None = None) -> Path
 
 def build_deb(folder: Path, out: Path) -> Path:
     """`lts_VERSION_ARCH.deb`: the program in /opt/lts, its configuration in /etc/lts, a service of the user lts."""
-    from lts.cli import place, service_linux
+    from lts.cli import place
+    from lts.cli.serving import service_linux
 
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     path = out / f"lts_{__version__}_{architecture}.deb"

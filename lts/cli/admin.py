@@ -154,7 +154,7 @@ def check_holds_data(config: Config) -> None:
 
 def _tell_of_conversion(folder: Path) -> None:
     """A command reads an older program's database only once it is converted, and says so before."""
-    from lts.store import database  # as below
+    from lts.store.file import database  # as below
     from lts.store.store import DATABASE
 
     path, kept = folder / DATABASE, None

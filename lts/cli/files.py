@@ -17,9 +17,9 @@ from lts import plainfile
 from lts.cli import streams
 from lts.config import absolute
 from lts.errors import AdminError, LicenseFileError, TokenError
-from lts.rules import armor, filekind, licensefile
-from lts.rules.filekind import FileKind
-from lts.rules.licensefile import License
+from lts.rules.licensing import armor, filekind, licensefile
+from lts.rules.licensing.filekind import FileKind
+from lts.rules.licensing.licensefile import License
 from lts.strictjson import strict_json
 
 

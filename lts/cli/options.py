@@ -50,7 +50,7 @@ def whole_number(text: str) -> int:
 
 def add_deployment(parser: argparse.ArgumentParser) -> None:
     """--deployment, the deployment type that a device names."""
-    from lts.rules.licensefile import DEPLOYMENT_TYPES  # only few commands need it, and it loads much
+    from lts.rules.licensing.licensefile import DEPLOYMENT_TYPES  # only few commands need it, and it loads much
 
     default = "desktop"
     words = f"deployment type (default: {default})"
@@ -99,7 +99,7 @@ def _load(args: argparse.Namespace) -> Config:
 
 def _check_kind(path: Path) -> None:
     """Of a configuration that cannot be used: raises AdminError where the file is something else."""
-    from lts.rules import filekind  # it loads much
+    from lts.rules.licensing import filekind  # it loads much
 
     try:
         fault = filekind.mistaken(str(path), plainfile.read(path, filekind.HEAD), filekind.CONFIGURATION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from lts.rules.text import nfc
+from lts.rules.values.text import nfc
 
 OWNER = "admin"
 """The user that always exists once the server is set up, and cannot be renamed."""

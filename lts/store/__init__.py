@@ -1,1 +1,3 @@
-"""The only SQL: schema, one writing connection with group commit, and a module per family of tables."""
+"""The only SQL. `store.py` is what the services see, `writer.py` the one writing connection with group commit,
+`replay.py` recomputes every table from the change feed; `sql.py` reads typed rows.
+"""

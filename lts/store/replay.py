@@ -10,15 +10,18 @@ from typing import Any
 import apsw
 
 from lts.errors import DatabaseDamaged
-from lts.rules.catalog import Catalog
-from lts.store import archive, database, feed, sql
-from lts.store.apply import apply
-from lts.store.dayrow import plain_day
-from lts.store.feed import chain_hash, first_hash
-from lts.store.records import decode_payload
-from lts.store.schema import DERIVED_TABLES, MIGRATIONS
-from lts.store.transaction import Transaction
-from lts.store.writermemory import Memory
+from lts.rules.licensing.catalog import Catalog
+from lts.store import sql
+from lts.store.changes import feed
+from lts.store.changes.feed import chain_hash, first_hash
+from lts.store.changes.records import decode_payload
+from lts.store.file import database
+from lts.store.file.schema import DERIVED_TABLES, MIGRATIONS
+from lts.store.history import archive
+from lts.store.rows.dayrow import plain_day
+from lts.store.tables.apply import apply
+from lts.store.writing.transaction import Transaction
+from lts.store.writing.writermemory import Memory
 
 BATCH = 2000
 FAULTS_NAMED = 20

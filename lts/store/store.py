@@ -10,20 +10,23 @@ from pathlib import Path
 import apsw
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.catalog import Catalog
-from lts.store import database, feed, licenses, meta, pair, seats, sql, usage, watermark
-from lts.store.apply import apply
-from lts.store.checkpoints import Checkpointer
-from lts.store.epochs import Epoch
-from lts.store.numbering import NUMBERS
-from lts.store.openfeed import Position
-from lts.store.recent import Recent
-from lts.store.records import EventChange, OriginChange
-from lts.store.snapshot import Snapshot
-from lts.store.transaction import Transaction
-from lts.store.watermark import Watermark
+from lts.rules.licensing.catalog import Catalog
+from lts.store import sql
+from lts.store.changes import feed
+from lts.store.changes.epochs import Epoch
+from lts.store.changes.numbering import NUMBERS
+from lts.store.changes.recent import Recent
+from lts.store.changes.records import EventChange, OriginChange
+from lts.store.file import database, watermark
+from lts.store.file.checkpoints import Checkpointer
+from lts.store.file.watermark import Watermark
+from lts.store.tables import licenses, meta, pair, seats, usage
+from lts.store.tables.apply import apply
 from lts.store.writer import Writer
-from lts.store.writermemory import BuildCatalog, Memory
+from lts.store.writing.openfeed import Position
+from lts.store.writing.snapshot import Snapshot
+from lts.store.writing.transaction import Transaction
+from lts.store.writing.writermemory import BuildCatalog, Memory
 
 DATABASE = "lts.db"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")

@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar, cast
 import apsw
 
 from lts.errors import CannotStore, LtsError
-from lts.store.checkpoints import Checkpointer
-from lts.store.feed import ChangeRow
-from lts.store.transaction import Transaction
-from lts.store.writermemory import Memory
+from lts.store.changes.feed import ChangeRow
+from lts.store.file.checkpoints import Checkpointer
+from lts.store.writing.transaction import Transaction
+from lts.store.writing.writermemory import Memory
 
 T = TypeVar("T")
 GROUP = 512

@@ -15,11 +15,11 @@ from typing import Any
 from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import CERTIFICATE_TYPE, iso
-from lts.rules import armor, licensefile, vendorkey
-from lts.rules.activation import ActivationRequest
-from lts.rules.fields import Fields
-from lts.rules.licensefile import License
-from lts.rules.vendorkey import VendorKey
+from lts.rules.licensing import armor, licensefile, vendorkey
+from lts.rules.licensing.activation import ActivationRequest
+from lts.rules.licensing.licensefile import License
+from lts.rules.licensing.vendorkey import VendorKey
+from lts.rules.values.fields import Fields
 from lts.strictjson import strict_json
 from lts.vendor.spec import ITEM_FIELDS, LICENSE_FIELDS, check_item
 

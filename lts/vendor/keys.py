@@ -9,9 +9,9 @@ from pathlib import Path
 from lts import plainfile
 from lts.crypto import SigningKey
 from lts.errors import AdminError, LicenseFileError
-from lts.rules import filekind, vendorkey
-from lts.rules.fields import Fields
-from lts.rules.vendorkey import VendorKey
+from lts.rules.licensing import filekind, vendorkey
+from lts.rules.licensing.vendorkey import VendorKey
+from lts.rules.values.fields import Fields
 
 KEY_FILE, PUB_FILE = "vendor.key", "vendor.pub"
 

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import domains
-from lts.rules.fields import Fields
-from lts.rules.licensefile import (
+from lts.rules.licensing.licensefile import (
     CHARGE_WAYS,
     DEFAULT_GRACE_DAYS,
     DEFAULT_GRACE_QUOTA,
@@ -18,7 +16,9 @@ from lts.rules.licensefile import (
     OVERDRAFT_FACTOR,
     PERIOD_DAYS,
 )
-from lts.rules.seats import DEFAULT_OFFLINE_DAYS
+from lts.rules.metering.seats import DEFAULT_OFFLINE_DAYS
+from lts.rules.values import domains
+from lts.rules.values.fields import Fields
 
 
 def _by_way(percents: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from lts.errors import AdminError
-from lts.rules.calendar import calendar
+from lts.rules.alerting.calendar import calendar
 from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
 from lts.service.licensing import licenses

@@ -20,10 +20,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from lts.errors import Malformed
 from lts.protocol import MAX_COUNT
-from lts.rules.authorize import Request
-from lts.rules.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
-from lts.rules.plural import counted
-from lts.rules.text import normal
+from lts.rules.licensing.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
+from lts.rules.metering.authorize import Request
+from lts.rules.values.plural import counted
+from lts.rules.values.text import normal
 from lts.web.bodytree import BODY, Tree, path_text, read_tree
 
 M = TypeVar("M")

@@ -11,7 +11,7 @@ import msgspec
 from lts import __version__
 from lts.errors import HTTP_STATUS, TITLES
 from lts.protocol import MAX_REPORT_SLOTS
-from lts.rules.workload import MAX_TYPES
+from lts.rules.metering.workload import MAX_TYPES
 from lts.web.admin import openapi_admin
 from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
 from lts.web.client.reports import MAX_TYPE_LENGTH, ReportMessage

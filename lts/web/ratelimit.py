@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 
 from lts.config import RateLimits
 from lts.errors import Refusal, RefusalCode
-from lts.rules.ratelimit import admit
+from lts.rules.metering.ratelimit import admit
 
 SWEEP_SECONDS = 5.0
 UNPROVEN_PER_MINUTE = 600
@@ -21,7 +21,7 @@ UNPROVEN_BURST = 3000
 
 WORK_PER_MINUTE = 5000
 WORK_BURST = 2000
-"""Of an address, with large reports and authorizations (lts.rules.workload.units_of): a fifth of a core."""
+"""Of an address, with large reports and authorizations (lts.rules.metering.workload.units_of): a fifth of a core."""
 
 
 class Limiter:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lts.cli.runner import serving
+from lts.cli.serving.runner import serving
 from lts.client import Client
 from lts.server import Server
 from lts.service.licensing import handshakes

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser
 from lts.conformance import driver
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
 from lts.service.licensing import handshakes
-from lts.store import devices
+from lts.store.tables import devices
 from tests.install.release import FOLDER
 from tests.support.kit import Lab, item
 

@@ -20,7 +20,7 @@ from lts.client import Client, Refused, Unreachable, machine
 from lts.client.journal import SUFFIX
 from lts.config import RateLimits
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.paging import Page
+from lts.rules.values.paging import Page
 from lts.server import Server
 from lts.service.licensing import handshakes
 from lts.service.statistics import devicelist, usage

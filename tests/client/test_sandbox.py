@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from lts.cli.sandbox import situations
+from lts.cli.develop.sandbox import situations
 from lts.client import Client, Refused, Unreachable
 from tests.support.lines import environment
 from tests.support.wait import PATIENCE

@@ -21,7 +21,7 @@ import pytest
 
 from lts import config
 from lts.cli.parser import make_parser
-from lts.rules import activation, licensefile
+from lts.rules.licensing import activation, licensefile
 from lts.vendor import issuing
 from tests.support.kit import Vendor, item
 from tests.support.lines import ROOT, environment

@@ -8,9 +8,8 @@ import pytest
 
 from lts.config import RateLimits
 from lts.protocol import DAY_SECONDS
-from lts.rules import workload
-from lts.rules.alerts import DEFAULT_LEVELS, END_DAYS, FEWEST_CALLS, FORECAST_DAYS, SLACK
-from lts.rules.licensefile import (
+from lts.rules.alerting.alerts import DEFAULT_LEVELS, END_DAYS, FEWEST_CALLS, FORECAST_DAYS, SLACK
+from lts.rules.licensing.licensefile import (
     CHARGE_WAYS,
     DEFAULT_GRACE_DAYS,
     DEFAULT_GRACE_QUOTA,
@@ -18,9 +17,10 @@ from lts.rules.licensefile import (
     OVERDRAFT_FACTOR,
     PERIOD_DAYS,
 )
-from lts.rules.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
+from lts.rules.metering import workload
+from lts.rules.metering.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
 from lts.service.metering import newnames
-from lts.store import typenames
+from lts.store.tables import typenames
 from lts.vendor.spec import ITEM_FIELDS
 from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE, WORK_BURST, WORK_PER_MINUTE
 from tests.docs.test_docs import DOCS

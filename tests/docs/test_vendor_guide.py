@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from tests.docs.test_docs import DOCS, World, blocks, lts_words
 
 GUIDE = DOCS / "vendor.md"

@@ -17,8 +17,9 @@ import pytest
 
 from lts import config
 from lts.background import watchdog
-from lts.cli import console, service_linux
-from lts.cli.service_sid import folder_rights, service_sid
+from lts.cli import console
+from lts.cli.serving import service_linux
+from lts.cli.serving.service_sid import folder_rights, service_sid
 from lts.notify import notify
 from tests.support.lines import environment, lts
 from tests.support.needed import need

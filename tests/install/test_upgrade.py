@@ -19,7 +19,7 @@ import pytest
 
 from lts.service.maintenance import verify
 from lts.service.statistics import usage
-from lts.store.schema import MIGRATIONS
+from lts.store.file.schema import MIGRATIONS
 from lts.store.store import DATABASE
 from tests.install.release import EXPECTED, FOLDER, figures
 from tests.support.kit import FakeTime, Lab, lab

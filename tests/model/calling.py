@@ -8,8 +8,8 @@ from uuid import UUID
 
 from lts.errors import NotVerified, Refusal
 from lts.protocol import iso
-from lts.rules.authorize import Request
-from lts.rules.usage import Entry
+from lts.rules.metering.authorize import Request
+from lts.rules.metering.usage import Entry
 from lts.service.metering import authorize, release, report
 from tests.model.administering import Administering
 from tests.model.clones import Token

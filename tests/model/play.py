@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from lts.rules import alerts
-from lts.rules.itemstatus import ItemStatus
+from lts.rules.alerting import alerts
+from lts.rules.licensing.itemstatus import ItemStatus
 from lts.service.licensing import handshakes, licenses
 from lts.service.maintenance import verify
 from lts.service.metering import explain
-from lts.store import seats, sql
-from lts.store.transaction import Transaction
+from lts.store import sql
+from lts.store.tables import seats
+from lts.store.writing.transaction import Transaction
 from tests.model.licenses import CONCURRENT_WAYS, SEAT_WAYS, UNIT_WAYS, Item
 from tests.model.product import Asked, Refused
 from tests.model.scene import same, uuid_of

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from lts.errors import AdminError, LicenseFileError
-from lts.rules.licensefile import License
+from lts.rules.licensing.licensefile import License
 from lts.service.pair import standin
 from lts.store import sql
 from tests.model.clones import Token

@@ -8,8 +8,8 @@ from typing import Any
 
 from lts.errors import LicenseFileError
 from lts.protocol import iso
-from lts.rules import licensefile
-from lts.rules.licensefile import License
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.licensefile import License
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from lts.rules import clonetokens
-from lts.rules.usage import FIRST_APART, TOGETHER
+from lts.rules.metering import clonetokens
+from lts.rules.metering.usage import FIRST_APART, TOGETHER
 from tests.model import clones
 from tests.model.facts import SLOT
 

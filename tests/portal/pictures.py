@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Cookie, FilePayload, ViewportSize, sync_playwright
 
-from lts.rules.alertmail import AlertingServer, render
+from lts.rules.alerting.alertmail import AlertingServer, render
 from tests.portal.conftest import Site
 from tests.support.furnish import every_event, furnish
 from tests.support.kit import NOON, item, lab

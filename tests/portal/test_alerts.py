@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from lts.rules.alertmail import AlertingServer, render
+from lts.rules.alerting.alertmail import AlertingServer, render
 from lts.service.alerting import alerts, alertsettings, outbox
 from lts.service.alerting.smtp import MailSender
 from tests.portal.conftest import Site

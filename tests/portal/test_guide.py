@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lts.rules import activation, licensefile
+from lts.rules.licensing import activation, licensefile
 from lts.vendor import issuing
 from tests.support.kit import Vendor, item
 from tests.support.lines import environment, lts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.service.licensing import archiving, licenses
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing

@@ -11,7 +11,7 @@ from playwright.sync_api import Route, expect
 
 from lts.errors import Refusal
 from lts.protocol import LicenseKey, slot_of
-from lts.rules.likeness import Caller
+from lts.rules.metering.likeness import Caller
 from lts.service.licensing import handshakes
 from lts.service.licensing.licenses import Choice
 from tests.portal.conftest import Site

@@ -12,7 +12,7 @@ import pytest
 
 from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError
-from lts.rules import activation
+from lts.rules.licensing import activation
 from tests.support.kit import NOON
 
 UUID = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.errors import AdminError
-from lts.rules.addresses import read_address, read_addresses
+from lts.rules.values.addresses import read_address, read_addresses
 
 
 @pytest.mark.parametrize(

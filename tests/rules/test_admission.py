@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lts.errors import Malformed, Refusal
-from lts.rules import asked
-from lts.rules.admission import admit, find_code
-from lts.rules.authorize import Request
-from lts.rules.catalog import ACTIVE, Catalog, Code, CodeBinding, CodeItem, LicenseItem
-from lts.rules.codenames import Naming, learn
+from lts.rules.licensing.catalog import ACTIVE, Catalog, Code, CodeBinding, CodeItem, LicenseItem
+from lts.rules.licensing.codenames import Naming, learn
+from lts.rules.metering import asked
+from lts.rules.metering.admission import admit, find_code
+from lts.rules.metering.authorize import Request
 from tests.rules.test_authorize_rules import ASKED, GOOD
 
 ITEMS = (CodeItem(LicenseItem(1, "1", "vendor", "1", GOOD, ACTIVE)),)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lts.rules.alertmail import AlertingServer, percent_of, render, title_of
+from lts.rules.alerting.alertmail import AlertingServer, percent_of, render, title_of
 from tests.support.kit import DAY
 
 NOON = DAY + 12 * 3600

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
-from lts.rules import alerts
-from lts.rules.alerts import DEFAULT_LEVELS, NEVER_ALERTED, AlertedLevel, Measure, judge
-from lts.rules.forecast import last_day
-from lts.rules.itemstatus import ItemStatus
+from lts.rules.alerting import alerts
+from lts.rules.alerting.alerts import DEFAULT_LEVELS, NEVER_ALERTED, AlertedLevel, Measure, judge
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.statistics.forecast import last_day
 from tests.rules.test_lists import item
 from tests.support.kit import NOON
 

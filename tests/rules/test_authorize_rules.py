@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.authorize import Decision, ItemUse, Request, decide
-from lts.rules.catalog import ACTIVE, REVOKED, Code, CodeItem, LicenseItem
-from lts.rules.licensefile import ItemTerms
-from lts.rules.seats import Seat
+from lts.rules.licensing.catalog import ACTIVE, REVOKED, Code, CodeItem, LicenseItem
+from lts.rules.licensing.licensefile import ItemTerms
+from lts.rules.metering.authorize import Decision, ItemUse, Request, decide
+from lts.rules.metering.seats import Seat
 from tests.support.kit import NOON
 
 ORDER = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)

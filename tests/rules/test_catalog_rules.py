@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from lts.protocol import Lease
-from lts.rules.catalog import Catalog, Code, CodeItem, LicenseItem
-from lts.rules.codenames import Naming, learn
-from lts.rules.codenotices import named_twice, spelled_alike
+from lts.rules.alerting.codenotices import named_twice, spelled_alike
+from lts.rules.licensing.catalog import Catalog, Code, CodeItem, LicenseItem
+from lts.rules.licensing.codenames import Naming, learn
 from tests.rules.test_authorize_rules import GOOD
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from lts.crypto import b64url, unb64url
-from lts.rules.clonetokens import (
+from lts.rules.metering.clonetokens import (
     NO_BRANCH,
     CloneState,
     CloneToken,
@@ -19,7 +19,7 @@ from lts.rules.clonetokens import (
     plain_state,
     step,
 )
-from lts.rules.usage import FIRST_APART, TOGETHER
+from lts.rules.metering.usage import FIRST_APART, TOGETHER
 from tests.rules.test_clonetokens import DEVICE, KEY, SLOT, Server
 
 FAR = 0xFFFFFF

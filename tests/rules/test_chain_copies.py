@@ -9,8 +9,8 @@ import random
 
 import pytest
 
-from lts.rules.clonetokens import CloneToken
-from lts.rules.usage import TOGETHER
+from lts.rules.metering.clonetokens import CloneToken
+from lts.rules.metering.usage import TOGETHER
 from tests.rules.test_clonetokens import Server
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lts.rules.clonetokens import (
+from lts.rules.metering.clonetokens import (
     CloneState,
     CloneToken,
     TokenStep,
@@ -20,7 +20,7 @@ from lts.rules.clonetokens import (
     plain_state,
     step,
 )
-from lts.rules.usage import FIRST_APART, TOGETHER
+from lts.rules.metering.usage import FIRST_APART, TOGETHER
 
 KEY, DEVICE = b"k" * 32, bytes(range(16))
 SLOT = 9_000_000

@@ -1,8 +1,8 @@
-"""Who had a name first is told by the change feed, whatever its clock said (lts.rules.codenames)."""
+"""Who had a name first is told by the change feed, whatever its clock said (lts.rules.licensing.codenames)."""
 
 from __future__ import annotations
 
-from lts.rules.codenames import Names, Naming, learn
+from lts.rules.licensing.codenames import Names, Naming, learn
 
 A, B = 1, 2
 NAME, OTHER = "1-2-3", "1-other"

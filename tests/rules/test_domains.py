@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lts.rules import domains
+from lts.rules.values import domains
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import re
 import pytest
 
 from lts.protocol import DAY_SECONDS
-from lts.rules import alerts
-from lts.rules.alertmail import title_of
-from lts.rules.attention import delegation_notice, items_notices
-from lts.rules.calendar import calendar
-from lts.rules.ends import days_left, end_text, when_text
-from lts.rules.itemstatus import ItemStatus
+from lts.rules.alerting import alerts
+from lts.rules.alerting.alertmail import title_of
+from lts.rules.alerting.attention import delegation_notice, items_notices
+from lts.rules.alerting.calendar import calendar
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.values.ends import days_left, end_text, when_text
 from tests.rules.test_lists import item
 from tests.support.kit import DAY
 

@@ -9,7 +9,7 @@ import pytest
 
 from lts.errors import LicenseFileError
 from lts.protocol import DAY_SECONDS, NEVER, parse_iso
-from lts.rules.fields import Fields
+from lts.rules.values.fields import Fields
 
 Read = Callable[[Fields], Any]
 NOON = parse_iso("2026-11-25T12:00:00Z")

@@ -11,8 +11,8 @@ import pytest
 
 from lts.crypto import SigningKey
 from lts.protocol import LicenseKey
-from lts.rules import activation, filekind, licensefile, vendorkey
-from lts.rules.filekind import FileKind
+from lts.rules.licensing import activation, filekind, licensefile, vendorkey
+from lts.rules.licensing.filekind import FileKind
 from lts.service.maintenance import backups
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Lab, Vendor, item

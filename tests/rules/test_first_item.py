@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.authorize import Decision, ItemUse, decide
-from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.seats import Seat
+from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
+from lts.rules.metering.authorize import Decision, ItemUse, decide
+from lts.rules.metering.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
 from tests.support.kit import NOON
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, slot_of
-from lts.rules.authorize import Decision, Grant, ItemUse, Request, decide, grant_item
-from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.seats import Seat
+from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
+from lts.rules.metering.authorize import Decision, Grant, ItemUse, Request, decide, grant_item
+from lts.rules.metering.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
 from tests.support.kit import NOON
 

@@ -8,7 +8,7 @@ import pytest
 
 from lts.crypto import canonical_json
 from lts.errors import LicenseFileError
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from tests.rules.test_licensefile import FILE, payload
 from tests.soak.fuzz_licensefile import UUID, good, signed
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from lts.crypto import SigningKey, canonical_json
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import armor, domains, licensefile
-from lts.rules.licensefile import License
-from lts.rules.seats import in_expiry_grace
+from lts.rules.licensing import armor, licensefile
+from lts.rules.licensing.licensefile import License
+from lts.rules.metering.seats import in_expiry_grace
+from lts.rules.values import domains
 from lts.vendor import issuing
 from tests.soak.fuzz_licensefile import UUID, VENDOR, attempt, good, mangled, odd, signed, survives
 from tests.support.kit import DAY, NOON, item

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
-from lts.rules.alertmail import title_of
-from lts.rules.alerts import DEFAULT_LEVELS, quota_measures
-from lts.rules.attention import items_notices, url_notices
-from lts.rules.itemstatus import ItemStatus
-from lts.rules.notices import ERROR, WARNING
-from lts.rules.paging import Page, page_of
-from lts.rules.serverurls import clean_url
-from lts.rules.spreadsheet import csv_text, safe_cell
+from lts.rules.alerting.alertmail import title_of
+from lts.rules.alerting.alerts import DEFAULT_LEVELS, quota_measures
+from lts.rules.alerting.attention import items_notices, url_notices
+from lts.rules.alerting.notices import ERROR, WARNING
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.licensing.serverurls import clean_url
+from lts.rules.values.paging import Page, page_of
+from lts.rules.values.spreadsheet import csv_text, safe_cell
 from tests.support.kit import NOON
 
 ROWS: list[dict[str, Any]] = [{"name": "Été", "n": 2}, {"name": "apple", "n": None}, {"name": "Berry", "n": 1}]

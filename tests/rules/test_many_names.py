@@ -13,17 +13,19 @@ from typing import Any, cast
 
 import pytest
 
-from lts.cli import license_show
+from lts.cli.administer import license_show
 from lts.protocol import SLOTS_PER_DAY, Lease
-from lts.rules import domains, licensefile, usage
-from lts.rules.admission import admit
-from lts.rules.authorize import ItemUse, Request, decide
-from lts.rules.catalog import Code, CodeBinding, CodeItem, LicenseItem
-from lts.rules.licensefile import License
-from lts.rules.usage import Entry
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.catalog import Code, CodeBinding, CodeItem, LicenseItem
+from lts.rules.licensing.licensefile import License
+from lts.rules.metering import usage
+from lts.rules.metering.admission import admit
+from lts.rules.metering.authorize import ItemUse, Request, decide
+from lts.rules.metering.usage import Entry
+from lts.rules.values import domains
 from lts.service.licensing.importeffects import effects
 from lts.service.pair import standin
-from lts.store.snapshot import View
+from lts.store.writing.snapshot import View
 from tests.rules.test_authorize_rules import ASKED, GOOD, SITE
 from tests.rules.test_usage_rules import lease
 from tests.support.cost import assert_linear, assert_no_dearer

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.meanwhile import check
+from lts.rules.values.meanwhile import check
 
 PRESENT = {"note": "now", "order": [1, 2]}
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.protocol import MAX_REPORT_SLOTS, short_results
-from lts.rules.certificates import CertificateChain, Certificates, Certified
+from lts.rules.licensing.certificates import CertificateChain, Certificates, Certified
 from tests.support.receipts import check, in_short
 from tools import vectors
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lts.protocol import DAY_SECONDS, NEVER, SLOT_SECONDS
-from lts.rules import seats
-from lts.rules.licensefile import ItemTerms
-from lts.rules.seats import Seat, grace_units, join
+from lts.rules.licensing.licensefile import ItemTerms
+from lts.rules.metering import seats
+from lts.rules.metering.seats import Seat, grace_units, join
 from tests.rules.test_authorize_rules import GOOD
 
 DAY = DAY_SECONDS

@@ -12,18 +12,19 @@ import pytest
 from lts.crypto import SigningKey
 from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS
-from lts.rules import activation, armor, filekind, labels, vendorkey
-from lts.rules.attention import delegation_notice, happened_notice, items_notices, nobody_notice
-from lts.rules.calendar import calendar
-from lts.rules.catalog import ACTIVE, CodeItem, LicenseItem, default_order
-from lts.rules.certificates import CertificateChain, Certificates, Certified
-from lts.rules.likeness import Caller, mark
-from lts.rules.notices import ERROR, HINT, WARNING
-from lts.rules.paging import Page, page_of
-from lts.rules.plural import counted
-from lts.rules.ratelimit import admit
-from lts.rules.usagetable import usage_csv
-from lts.rules.verdicts import explain
+from lts.rules import labels
+from lts.rules.alerting.attention import delegation_notice, happened_notice, items_notices, nobody_notice
+from lts.rules.alerting.calendar import calendar
+from lts.rules.alerting.notices import ERROR, HINT, WARNING
+from lts.rules.licensing import activation, armor, filekind, vendorkey
+from lts.rules.licensing.catalog import ACTIVE, CodeItem, LicenseItem, default_order
+from lts.rules.licensing.certificates import CertificateChain, Certificates, Certified
+from lts.rules.metering.likeness import Caller, mark
+from lts.rules.metering.ratelimit import admit
+from lts.rules.metering.verdicts import explain
+from lts.rules.statistics.usagetable import usage_csv
+from lts.rules.values.paging import Page, page_of
+from lts.rules.values.plural import counted
 from tests.rules.test_authorize_rules import GOOD
 from tests.rules.test_lists import item as plain_item
 from tests.support.kit import DAY

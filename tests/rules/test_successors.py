@@ -1,4 +1,5 @@
-"""Which items go on with others: as comparing each with each says it, and in linear work (lts.rules.successors)."""
+"""Which items go on with others: as comparing each with each says it, in linear work
+(lts.rules.licensing.successors)."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS
-from lts.rules import alerts
-from lts.rules.itemstatus import ItemStatus
-from lts.rules.successors import Successors
+from lts.rules.alerting import alerts
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.licensing.successors import Successors
 from tests.rules.test_lists import item
 from tests.support.kit import NOON
 from tests.support.steps import WORST, Steps

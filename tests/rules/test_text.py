@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.errors import AdminError, LicenseFileError
-from lts.rules import domains
 from lts.rules.accounts import MAX_PASSWORD, normal_password
-from lts.rules.addresses import read_address
-from lts.rules.catalog import Catalog
-from lts.rules.fields import Fields
-from lts.rules.paging import plain
-from lts.rules.serverurls import clean_url
-from lts.rules.text import clean_name, nfc, normal, too_many_marks
+from lts.rules.licensing.catalog import Catalog
+from lts.rules.licensing.serverurls import clean_url
+from lts.rules.values import domains
+from lts.rules.values.addresses import read_address
+from lts.rules.values.fields import Fields
+from lts.rules.values.paging import plain
+from lts.rules.values.text import clean_name, nfc, normal, too_many_marks
 from lts.service.access.accounts import plain_name
 from lts.service.alerting.alertsettings import clean_webhook_url
 from lts.service.licensing import handshakes

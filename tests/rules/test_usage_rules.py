@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, Lease
-from lts.rules import usage
-from lts.rules.usage import BadEntry, Entry, Result
+from lts.rules.metering import usage
+from lts.rules.metering.usage import BadEntry, Entry, Result
 
 NOON = 1_795_608_000
 SLOT = NOON // SLOT_SECONDS

@@ -6,8 +6,8 @@ import pytest
 
 from lts.crypto import SigningKey, canonical_json, jws_header, sign_jws
 from lts.errors import TokenError
-from lts.rules import filekind, vendorkey
-from lts.rules.vendorkey import KEY_TYPE, SUCCESSION_TYPE
+from lts.rules.licensing import filekind, vendorkey
+from lts.rules.licensing.vendorkey import KEY_TYPE, SUCCESSION_TYPE
 from tests.support.kit import NOON
 
 OLD, NEW, OTHER = SigningKey.generate(), SigningKey.generate(), SigningKey.generate()

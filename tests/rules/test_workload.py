@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lts.protocol import SLOTS_PER_DAY
-from lts.rules import workload
-from lts.rules.usage import BadEntry, Entry
+from lts.rules.metering import workload
+from lts.rules.metering.usage import BadEntry, Entry
 
 DAY = 20_000 * SLOTS_PER_DAY
 

@@ -10,12 +10,12 @@ import pytest
 from lts.errors import AdminError
 from lts.protocol import iso
 from lts.rules.accounts import Account
-from lts.rules.catalog import Catalog
+from lts.rules.licensing.catalog import Catalog
 from lts.service.access import accounts, sessions
 from lts.service.access.accounts import TokenLine, UserLine
 from lts.service.access.passwords import hashed
-from lts.store import records
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import Lab
 
 PASSWORD = "correct horse battery"

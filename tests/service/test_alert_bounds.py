@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from lts import reach
-from lts.rules.alertmail import Mail
+from lts.rules.alerting.alertmail import Mail
 from lts.service.alerting import alerts, alertsettings, mailserver, outbox, smtp, webhooks
 from lts.service.alerting.alertsettings import Webhook
-from lts.store import records
-from lts.store.alerts import Attempt, keep_attempt
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables.alerts import Attempt, keep_attempt
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import NOON, Lab
 
 MAIL = {"host": "x.test", "port": 25, "from": "lts@x.test", "to": "a@x.test"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.alertmail import AlertingServer, render
+from lts.rules.alerting.alertmail import AlertingServer, render
 from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, MailSender, compose

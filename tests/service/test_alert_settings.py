@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.alerts import DEFAULT_LEVELS
+from lts.rules.alerting.alerts import DEFAULT_LEVELS
 from lts.service.alerting import alertsettings, smtp
 from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab

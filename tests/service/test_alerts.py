@@ -15,17 +15,18 @@ import pytest
 from lts.background.courier import Courier
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, iso, slot_of
-from lts.rules import alerts as rules
-from lts.rules import licensefile
-from lts.rules.licensefile import License
-from lts.rules.paging import Page
+from lts.rules.alerting import alerts as rules
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.licensefile import License
+from lts.rules.values.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
 from lts.service.alerting.smtp import MailSender
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, verify
-from lts.store import records, sql
-from lts.store.transaction import Transaction
+from lts.store import sql
+from lts.store.changes import records
+from lts.store.writing.transaction import Transaction
 from lts.vendor import issuing
 from tests.support.alerted import body_of, look, set_mail, use
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab

@@ -18,7 +18,7 @@ from lts.client import client as client_module
 from lts.client.transport import HttpTransport
 from lts.errors import AdminError, DeliveryError, LtsError, PeerError
 from lts.protocol import LicenseKey, slot_of
-from lts.rules.paging import Page
+from lts.rules.values.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, webhooks
 from lts.service.alerting.alertsettings import Webhook
 from lts.service.alerting.smtp import MailSender

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from lts.errors import AdminError, LicenseFileError, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
-from lts.rules import licensefile
-from lts.rules.calendar import calendar
-from lts.rules.paging import Page
+from lts.rules.alerting.calendar import calendar
+from lts.rules.licensing import licensefile
+from lts.rules.values.paging import Page
 from lts.service.alerting import alerts
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.archiving import LicenseUse
@@ -24,8 +24,8 @@ from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, verify
 from lts.service.metering import release
 from lts.service.statistics import devicelist, forecasts, usage
-from lts.store import audit
-from lts.store import licenses as stored_licenses
+from lts.store.tables import audit
+from lts.store.tables import licenses as stored_licenses
 from lts.vendor import issuing
 from tests.support.duet import Duet, copy_of, in_step, picture, template
 from tests.support.kit import NOON, ORGANIZATION, FakeTime, Lab, Vendor, item, lab

@@ -14,7 +14,8 @@ from lts.service.core import labels
 from lts.service.core.trust import TrustStore
 from lts.service.folder import restoring
 from lts.service.maintenance import archives, backups, doctor, verify
-from lts.store import archive, replay
+from lts.store import replay
+from lts.store.history import archive
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, FakeTime, Vendor, config_for, item, lab
 

@@ -11,7 +11,7 @@ import apsw
 from lts.errors import DatabaseDamaged
 from lts.service.core.trust import TrustStore
 from lts.service.maintenance import heads, verify
-from lts.store import database, integrity
+from lts.store.file import database, integrity
 from lts.store.store import DATABASE
 from tests.support.kit import NOON, Vendor, config_for, item, lab
 

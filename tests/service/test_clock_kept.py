@@ -15,8 +15,8 @@ from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS
 from lts.service.core.context import Context
 from lts.service.maintenance import clock
-from lts.store import audit, meta
-from lts.store.records import EventChange
+from lts.store.changes.records import EventChange
+from lts.store.tables import audit, meta
 from tests.service.conftest import refused
 from tests.support.duet import Duet
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab

@@ -14,13 +14,13 @@ import pytest
 from lts.crypto import read_jws
 from lts.errors import NotVerified, Refusal
 from lts.protocol import DAY_SECONDS, LEASE_TYPE, iso
-from lts.rules.notices import Notice
+from lts.rules.alerting.notices import Notice
 from lts.service.licensing import codeuse, handshakes
 from lts.service.maintenance import archives, attention, verify
 from lts.service.metering import release
 from lts.service.statistics import usage
-from lts.store import archive
-from lts.store.schema import MIGRATIONS
+from lts.store.file.schema import MIGRATIONS
+from lts.store.history import archive
 from tests.support.kit import NOON, ORGANIZATION, FakeTime, Lab, Vendor, item, lab
 from tests.support.leases import signed, without
 from tests.support.olddatabase import turn_to_schema

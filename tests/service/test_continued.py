@@ -16,7 +16,8 @@ from lts.service.access import accounts
 from lts.service.alerting import alertsettings
 from lts.service.core import identity
 from lts.service.licensing import handshakes, serverurls
-from lts.store import audit, replay
+from lts.store import replay
+from lts.store.tables import audit
 from tests.support.kit import ORGANIZATION, FakeTime, Lab, Vendor, item, lab
 
 LOWEST, HIGHEST = "00" * 8, "ff" * 8

@@ -25,8 +25,9 @@ from lts.service.core.refusals import Refusals, RefusedRequest
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.metering import goneon, newnames
-from lts.store import meta, records
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import meta
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import NOON, Lab, Vendor
 
 

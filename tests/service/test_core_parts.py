@@ -24,7 +24,7 @@ from lts.service.metering.goneon import notices as gone_on_notices
 from lts.service.metering.newnames import detail_of
 from lts.service.metering.newnames import notices as folded_notices
 from lts.service.statistics import usage
-from lts.store import audit, meta
+from lts.store.tables import audit, meta
 from tests.support.kit import NOON, Lab, item
 
 MIDNIGHT = NOON // DAY_SECONDS * DAY_SECONDS

@@ -13,13 +13,15 @@ import pytest
 
 from lts.errors import AdminError, Refusal
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY
-from lts.rules.authorize import Request
-from lts.rules.clonetokens import CloneState
-from lts.rules.usage import OTHER_TYPE
+from lts.rules.metering.authorize import Request
+from lts.rules.metering.clonetokens import CloneState
+from lts.rules.metering.usage import OTHER_TYPE
 from lts.service.metering import clones, explain
 from lts.service.statistics import devicelist, usage
 from lts.service.statistics.devicelist import CloneStatus
-from lts.store import activityrow, devices, records, typenames
+from lts.store.changes import records
+from lts.store.rows import activityrow
+from lts.store.tables import devices, typenames
 from tests.support.counted import DEVICE, SLOT, Program, program, verified
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 

@@ -11,14 +11,15 @@ import pytest
 
 from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS
-from lts.rules.usage import OTHER_TYPE, TOGETHER, digest_of
+from lts.rules.metering.usage import OTHER_TYPE, TOGETHER, digest_of
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.metering import newnames
 from lts.service.statistics import usage
-from lts.store import records, typenames
-from lts.store.dayrow import decode_day
+from lts.store.changes import records
+from lts.store.rows.dayrow import decode_day
+from lts.store.tables import typenames
 from tests.support.counted import SLOT, program, verified
 from tests.support.kit import NOON, Lab, Vendor, entry, item
 

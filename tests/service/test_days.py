@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lts.background import jobs
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, iso
-from lts.rules.usage import Entry, judge_closed
+from lts.rules.metering.usage import Entry, judge_closed
 from lts.service.maintenance import attention, clock, days, verify
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 

@@ -167,7 +167,7 @@ def test_a_server_that_runs_tells_of_its_clock(
             return {"pair": None, "attention": [vars(notice) for notice in found]}
 
     monkeypatch.setattr(datafolder, "running_server", lambda path: {"pid": 1})
-    monkeypatch.setattr("lts.cli.upkeep.session", lambda config: nullcontext(Remote()))
+    monkeypatch.setattr("lts.cli.repair.upkeep.session", lambda config: nullcontext(Remote()))
     monkeypatch.setenv("LTS_DATA_DIR", str(server.config.data_dir))
     monkeypatch.delenv("LTS_CONFIG", raising=False)
     main(["doctor"])

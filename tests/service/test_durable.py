@@ -13,7 +13,7 @@ import pytest
 from lts.service.core.trust import TrustStore
 from lts.service.folder import placing
 from lts.service.maintenance import backups, verify
-from lts.store import database, schema
+from lts.store.file import database, schema
 from lts.store.store import DATABASE, prepare
 from tests.service.conftest import made_once
 from tests.support.damage import flip

@@ -12,8 +12,8 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS
-from lts.rules import licensefile
-from lts.rules.vendorkey import fingerprint
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.vendorkey import fingerprint
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention

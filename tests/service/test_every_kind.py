@@ -16,8 +16,9 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS
-from lts.rules import clonetokens, licensefile
-from lts.rules.vendorkey import fingerprint
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.vendorkey import fingerprint
+from lts.rules.metering import clonetokens
 from lts.server import opened
 from lts.service.alerting import alerts
 from lts.service.core import identity
@@ -26,10 +27,12 @@ from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import days
 from lts.service.metering import release
 from lts.service.statistics import usage
-from lts.store import alerts as messages
-from lts.store import audit, devices, records, sql
-from lts.store.records import ChangeKind
-from lts.store.transaction import Transaction
+from lts.store import sql
+from lts.store.changes import records
+from lts.store.changes.records import ChangeKind
+from lts.store.tables import alerts as messages
+from lts.store.tables import audit, devices
+from lts.store.writing.transaction import Transaction
 from tests.service.test_continued import CHANGES, HIGHEST, LOWEST, edit, set_up, under, verified
 from tests.support.duet import LABELS as PAIR_LABELS
 from tests.support.duet import Duet

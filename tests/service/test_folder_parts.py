@@ -20,8 +20,8 @@ from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.folder import datafolder, folderstate, mark, placing, restoring
 from lts.service.maintenance import backups, doctor, heads, verify
-from lts.store import feed
-from lts.store.watermark import Watermark
+from lts.store.changes import feed
+from lts.store.file.watermark import Watermark
 from tests.support.damage import flip
 from tests.support.kit import NOON, Lab, item, lab
 

@@ -21,7 +21,8 @@ from lts.service.core.files import write_private
 from lts.service.core.trust import TrustStore
 from lts.service.folder import folderstate, mark, restoring
 from lts.service.maintenance import archives, doctor, verify
-from lts.store import archive, checkpoints
+from lts.store.file import checkpoints
+from lts.store.history import archive
 from lts.store.store import prepare
 from tests.store.faulty import Disk
 from tests.support.killed import each_change

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso
-from lts.rules.calendar import calendar
+from lts.rules.alerting.calendar import calendar
 from lts.service.alerting import alerts
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts

@@ -12,7 +12,7 @@ import pytest
 from lts.background import jobs
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS
-from lts.rules.catalog import ACTIVE, INVALID
+from lts.rules.licensing.catalog import ACTIVE, INVALID
 from lts.server import opened
 from lts.service.folder import restoring
 from lts.service.maintenance import backups, verify

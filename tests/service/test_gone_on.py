@@ -10,12 +10,12 @@ import pytest
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOT_SECONDS, slot_of
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.metering import release
-from lts.store import writermemory
+from lts.store.writing import writermemory
 from lts.vendor import issuing
 from tests.service.conftest import refused
 from tests.support.kit import NOON, Lab, entry, item

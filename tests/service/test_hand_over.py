@@ -13,8 +13,8 @@ import pytest
 from lts.errors import CannotStore, Refusal
 from lts.rules import pair
 from lts.service.pair import pairstatus
-from lts.store import meta
-from lts.store.transaction import Transaction
+from lts.store.tables import meta
+from lts.store.writing.transaction import Transaction
 from tests.service.conftest import with_one_item
 from tests.support.duet import Duet, copy_of, counts, in_step, picture
 from tests.support.kit import Lab

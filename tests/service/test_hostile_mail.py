@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import trustme
 
-from lts.rules.addresses import MailAddress
-from lts.rules.alertmail import Mail
+from lts.rules.alerting.alertmail import Mail
+from lts.rules.values.addresses import MailAddress
 from lts.service.alerting import mailserver, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.mailserver import REPLY_BYTES, REPLY_LINES

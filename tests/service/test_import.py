@@ -14,8 +14,8 @@ import pytest
 from lts.crypto import b64url, canonical_json, jws_header, sign_jws, unb64url
 from lts.errors import AdminError, LicenseFileError, Refusal
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import armor, licensefile, vendorkey
-from lts.rules.licensefile import License
+from lts.rules.licensing import armor, licensefile, vendorkey
+from lts.rules.licensing.licensefile import License
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice, Preview
 from lts.service.maintenance import verify

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lts.errors import AdminError, LicenseFileError
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import licensefile, vendorkey
+from lts.rules.licensing import licensefile, vendorkey
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.licenses import Choice

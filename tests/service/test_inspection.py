@@ -17,7 +17,8 @@ from lts.service.core import labels
 from lts.service.folder import datafolder
 from lts.service.maintenance import attention, backups
 from lts.service.maintenance.inspection import DAMAGED, Inspection
-from lts.store import integrity, store
+from lts.store import store
+from lts.store.file import integrity
 from lts.store.store import DATABASE
 from tests.support.damage import flip
 from tests.support.kit import FakeTime, Lab, Vendor, config_for, item, lab

@@ -15,7 +15,7 @@ import pytest
 from lts.background import jobs
 from lts.crypto import SigningKey
 from lts.errors import DataFolderError, Refusal, TokenError
-from lts.rules import licensefile, vendorkey
+from lts.rules.licensing import licensefile, vendorkey
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.licensing import licenses

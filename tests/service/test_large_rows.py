@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from lts.protocol import SLOTS_PER_DAY
-from lts.rules.usage import FIRST_APART, TOGETHER
+from lts.rules.metering.usage import FIRST_APART, TOGETHER
 from lts.service.maintenance import verify
-from lts.store import devices, records, usage
-from lts.store.dayrow import decode_day, encode_day
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.rows.dayrow import decode_day, encode_day
+from lts.store.tables import devices, usage
+from lts.store.writing.transaction import Transaction
 from tests.support.counted import SLOT, Program, program, verified
 from tests.support.kit import Lab, entry
 

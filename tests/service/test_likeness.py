@@ -13,15 +13,17 @@ import msgspec
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.likeness import Caller, mark
-from lts.rules.paging import Page
+from lts.rules.metering.likeness import Caller, mark
+from lts.rules.values.paging import Page
 from lts.service.maintenance import verify
 from lts.service.metering import release
 from lts.service.statistics import devicelist
-from lts.store import archive, likeness, records
-from lts.store.feed import Change
-from lts.store.records import ChangeKind, GrantChange, decode_payload, encode_payload
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.changes.feed import Change
+from lts.store.changes.records import ChangeKind, GrantChange, decode_payload, encode_payload
+from lts.store.history import archive
+from lts.store.tables import likeness
+from lts.store.writing.transaction import Transaction
 from tests.support.duet import Duet, in_step, picture, template
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 

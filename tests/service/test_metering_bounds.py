@@ -11,10 +11,10 @@ import pytest
 
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.rules import clonetokens, workload
-from lts.rules.authorize import Request
-from lts.rules.clonetokens import plain_state
-from lts.rules.usage import TOGETHER, digest_of
+from lts.rules.metering import clonetokens, workload
+from lts.rules.metering.authorize import Request
+from lts.rules.metering.clonetokens import plain_state
+from lts.rules.metering.usage import TOGETHER, digest_of
 from lts.service.access import auditlog
 from lts.service.core import refusals
 from lts.service.core.refusals import Refusals
@@ -22,8 +22,8 @@ from lts.service.licensing import handshakes
 from lts.service.metering import authorize, counting, explain, goneon, newnames, release
 from lts.service.metering.explain import CapStatus
 from lts.service.statistics import usage
-from lts.store import typenames
-from lts.store.devices import Device
+from lts.store.tables import typenames
+from lts.store.tables.devices import Device
 from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab, entry, item
 

@@ -12,7 +12,7 @@ import pytest
 from lts.background.jobs import Jobs
 from lts.errors import Refusal
 from lts.rules import labels as rules
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.server import opened
 from lts.service.core import identity
 from lts.service.core.pinned import Delegation

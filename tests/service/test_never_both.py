@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from lts.rules import pair
-from lts.store.transaction import Transaction
+from lts.store.writing.transaction import Transaction
 from tests.service.conftest import with_one_item
 from tests.service.test_hand_over import DEVICE, cannot_store, run
 from tests.support.duet import Duet, copy_of, in_step

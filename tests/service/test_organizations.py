@@ -12,8 +12,8 @@ import pytest
 
 from lts.errors import AdminError, Refusal
 from lts.protocol import LicenseKey
-from lts.rules import licensefile
-from lts.rules.licensefile import License
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.licensefile import License
 from lts.service.alerting import alerts
 from lts.service.licensing import codeuse, handshakes, licenses
 from lts.service.licensing.licenses import Choice, Preview

@@ -9,14 +9,14 @@ import pytest
 
 from lts.errors import DeliveryError
 from lts.protocol import DAY_SECONDS
-from lts.rules.paging import Page
+from lts.rules.values.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
 from lts.service.alerting.outbox import MailTest
 from lts.service.alerting.smtp import Accepted, MailError, MailSender
-from lts.store import records
-from lts.store.alerts import Message
-from lts.store.alerts import attempt as attempt_of
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables.alerts import Message
+from lts.store.tables.alerts import attempt as attempt_of
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import NOON, Lab
 from tests.support.postoffice import hook_receiver
 

@@ -12,14 +12,14 @@ import pytest
 from lts.crypto import PublicKey, b64url, unb64url
 from lts.errors import AdminError
 from lts.protocol import CERTIFICATE_TYPE, DAY_SECONDS, slot_of, verify_lease
-from lts.rules import workload
-from lts.rules.usage import BadEntry, Entry
+from lts.rules.metering import workload
+from lts.rules.metering.usage import BadEntry, Entry
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import report as reporting
 from lts.service.pair import pairstatus
-from lts.store import pair as stored_pair
-from lts.store import records
+from lts.store.changes import records
+from lts.store.tables import pair as stored_pair
 from lts.web import answers
 from tests.service.conftest import DEVICE, fail_over, refused
 from tests.support import receipts

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lts.errors import PeerError
-from lts.rules.notices import ERROR
+from lts.rules.alerting.notices import ERROR
 from lts.rules.pair import SERVING
 from lts.service.core.pairmodels import PairNotice
 from lts.service.core.refusals import RefusedRequest

@@ -20,7 +20,7 @@ from lts.service.pair.peerclient import PeerClient
 from lts.service.pair.peermessages import News, PeerProblem
 from lts.service.pair.peersessions import SIGNATURE
 from lts.service.pair.sending import MAX_ANSWER_BYTES
-from lts.store import exchange
+from lts.store.history import exchange
 from tests.support.duet import Duet
 from tests.support.kit import NOON, entry, item
 

@@ -19,7 +19,7 @@ from lts.service.maintenance import archives, backups
 from lts.service.pair import peermessages
 from lts.service.pair.copygiver import CopyGiver
 from lts.service.pair.peermessages import CopyRequest
-from lts.store import archive
+from lts.store.history import archive
 from tests.service.conftest import DEVICE, made_once
 from tests.support.duet import Duet, copy_of, counts, picture
 from tests.support.killed import killed_before

@@ -23,12 +23,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import slot_of
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.service.folder import folderstate, restoring
 from lts.service.licensing import archiving, handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import newnames, release
-from lts.store import licenses as stored
+from lts.store.tables import licenses as stored
 from lts.vendor import issuing
 from tests.support.duet import FATES, Duet, Player, copy_of, counts, picture, template
 from tests.support.kit import item

@@ -13,7 +13,7 @@ from lts.service.maintenance import attention
 from lts.service.metering import release
 from lts.service.pair import pairstatus
 from lts.service.statistics import usage
-from lts.store import pair as stored_pair
+from lts.store.tables import pair as stored_pair
 from tests.service.conftest import DEVICE, fail_over, refused
 from tests.support.duet import Duet, counts, picture
 from tests.support.kit import NOON, ORGANIZATION

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.vendorkey import fingerprint
+from lts.rules.licensing.vendorkey import fingerprint
 from lts.service.core import identity
 from lts.service.core.pinned import PinnedFile
 from lts.service.folder import restoring

@@ -10,8 +10,8 @@ import pytest
 from lts.crypto import SigningKey, b64url
 from lts.errors import AdminError, PeerError
 from lts.rules import pair
+from lts.rules.licensing.vendorkey import fingerprint
 from lts.rules.pair import SERVING
-from lts.rules.vendorkey import fingerprint
 from lts.service.core import identity
 from lts.service.pair import meeting, pairstatus, peermessages
 from lts.service.pair.peerclient import PeerClient

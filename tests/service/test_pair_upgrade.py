@@ -16,13 +16,14 @@ import pytest
 from lts import __version__
 from lts.errors import PeerError
 from lts.rules import pair
-from lts.rules.usage import TOGETHER
+from lts.rules.metering.usage import TOGETHER
 from lts.service.licensing import archiving
 from lts.service.maintenance import attention
 from lts.service.pair import pairstatus, peermessages
 from lts.service.pair.peermessages import CopyOffer, CopyRequest, News, Self, ServerState, Welcome
-from lts.store import dialect, records
-from lts.store.records import ChangeKind, decode_payload, encode_payload
+from lts.store.changes import records
+from lts.store.changes.records import ChangeKind, decode_payload, encode_payload
+from lts.store.history import dialect
 from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture, template
 from tests.support.kit import NOON, item
 

@@ -11,13 +11,14 @@ import pytest
 
 from lts.errors import CannotStore
 from lts.protocol import SLOTS_PER_DAY
-from lts.rules import workload
-from lts.rules.usage import OLDEST_DAYS, BadEntry, Entry
+from lts.rules.metering import workload
+from lts.rules.metering.usage import OLDEST_DAYS, BadEntry, Entry
 from lts.service.metering import report
 from lts.service.metering.report import ReportOutcome
-from lts.store import activityrow, records
-from lts.store.records import ChangeKind, decode_payload
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.changes.records import ChangeKind, decode_payload
+from lts.store.rows import activityrow
+from lts.store.writing.transaction import Transaction
 from tests.support.cost import assert_no_dearer
 from tests.support.counted import SLOT, program, verified
 from tests.support.kit import Lab, entry, item

@@ -13,13 +13,13 @@ from uuid import UUID
 
 import pytest
 
-from lts.cli.pair import print_pair
+from lts.cli.administer.pair import print_pair
 from lts.config import Config
 from lts.errors import AdminError, CannotStore, Refusal
 from lts.protocol import DAY_SECONDS
-from lts.rules import licensefile
-from lts.rules.catalog import ACTIVE
-from lts.rules.vendorkey import fingerprint
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.catalog import ACTIVE
+from lts.rules.licensing.vendorkey import fingerprint
 from lts.server import opened
 from lts.service.core import pinned
 from lts.service.core.clock import Clock

@@ -13,11 +13,11 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import release
-from lts.store import devices
+from lts.store.tables import devices
 from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 from tests.support.wait import PATIENCE

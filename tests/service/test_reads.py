@@ -13,10 +13,10 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
-from lts.rules import licensefile
-from lts.rules.authorize import Request
-from lts.rules.licensefile import License
-from lts.rules.paging import Page
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.licensefile import License
+from lts.rules.metering.authorize import Request
+from lts.rules.values.paging import Page
 from lts.service.access import auditlog
 from lts.service.alerting import alerts
 from lts.service.core.licensefiles import LicenseFiles
@@ -27,7 +27,7 @@ from lts.service.maintenance import attention
 from lts.service.metering import explain
 from lts.service.statistics import devicelist, forecasts, usage
 from lts.service.statistics.usage import DayLine, HourLine
-from lts.store.transaction import Transaction
+from lts.store.writing.transaction import Transaction
 from lts.vendor import issuing
 from tests.store.test_seat_counts import fill
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab

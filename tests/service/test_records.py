@@ -8,11 +8,11 @@ import pytest
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.paging import Page
+from lts.rules.values.paging import Page
 from lts.service.access import accounts, auditlog
 from lts.service.licensing import handshakes, serverurls
 from lts.service.statistics import devicelist
-from lts.store import records
+from lts.store.changes import records
 from tests.support.kit import NOON, Lab, item
 
 LATER = 1 << 62

@@ -14,8 +14,8 @@ import pytest
 from lts.crypto import read_jws
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, LEASE_TYPE, Lease, iso
-from lts.rules import licensefile
-from lts.rules.licensefile import License
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.licensefile import License
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing

@@ -13,8 +13,9 @@ from lts.service.core import files, pinned
 from lts.service.folder import restoring
 from lts.service.licensing import serverurls
 from lts.service.maintenance import backups
-from lts.store import feed, pair
-from lts.store.transaction import Transaction
+from lts.store.changes import feed
+from lts.store.tables import pair
+from lts.store.writing.transaction import Transaction
 from tests.service.conftest import with_one_item
 from tests.service.test_gathering import check_all_is_there, serve_both, words
 from tests.service.test_parted import says, set_alone, told

@@ -10,11 +10,11 @@ import pytest
 
 from lts.errors import Malformed, NotVerified
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.rules.usage import BadEntry, Entry
+from lts.rules.metering.usage import BadEntry, Entry
 from lts.service.licensing import handshakes
 from lts.service.maintenance import verify
 from lts.service.statistics import usage
-from lts.store import statistics
+from lts.store.tables import statistics
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)

@@ -20,12 +20,13 @@ import pytest
 from lts.cli.main import main
 from lts.errors import AdminError, DataFolderError
 from lts.protocol import DAY_SECONDS
-from lts.rules.attention import HAPPENED
+from lts.rules.alerting.attention import HAPPENED
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.folder import placing, restoring
 from lts.service.maintenance import archives, attention, backups, verify
-from lts.store import archive, database
+from lts.store.file import database
+from lts.store.history import archive
 from tests.support.killed import every_step, killed_before
 from tests.support.kit import FakeTime, Lab, Vendor, item, lab
 from tests.support.lines import environment

@@ -19,7 +19,8 @@ from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, heads
 from lts.service.statistics import usage
-from lts.store import audit, devicelist, feed, meta
+from lts.store.changes import feed
+from lts.store.tables import audit, devicelist, meta
 from lts.web import problems
 from tests.support.duet import Duet, copy_of, in_step, template
 from tests.support.kit import NOON, ORGANIZATION, Lab, item

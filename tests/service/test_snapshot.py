@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lts.store import sql
-from lts.store.snapshot import Snapshot
+from lts.store.writing.snapshot import Snapshot
 from tests.support.kit import Lab, item
 from tests.support.wait import PATIENCE
 

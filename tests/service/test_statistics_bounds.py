@@ -9,7 +9,7 @@ import pytest
 
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.rules.paging import Page
+from lts.rules.values.paging import Page
 from lts.service.access import auditlog
 from lts.service.licensing import archiving, handshakes
 from lts.service.maintenance import clock, days
@@ -17,8 +17,8 @@ from lts.service.metering import counting
 from lts.service.metering.release import release_seat
 from lts.service.statistics import devicelist, usage
 from lts.service.statistics.usage import DayLine, SubjectCode, SubjectItem, Subjects
-from lts.store import records
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.writing.transaction import Transaction
 from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab, item
 

@@ -11,10 +11,10 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.service.maintenance import attention
 from lts.service.metering import release, report
-from lts.store import closing, usage
-from lts.store.dayrow import decode_day
-from lts.store.records import DayClosingChange
-from lts.store.transaction import Transaction
+from lts.store.changes.records import DayClosingChange
+from lts.store.rows.dayrow import decode_day
+from lts.store.tables import closing, usage
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import NOON, Lab, entry, item
 
 

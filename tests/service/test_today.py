@@ -14,8 +14,8 @@ from lts.service.core.recentcalls import MINUTES, RecentCalls
 from lts.service.core.today import Today
 from lts.service.maintenance import attention
 from lts.service.metering import goneon, release
-from lts.store.records import EventChange
-from lts.store.transaction import Transaction
+from lts.store.changes.records import EventChange
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import DAY, NOON, Lab, item
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lts.errors import CannotStore, TokenError
-from lts.rules import vendorkey
-from lts.rules.paging import Page
+from lts.rules.licensing import vendorkey
+from lts.rules.values.paging import Page
 from lts.service.access import auditlog
 from lts.service.core.trust import TrustStore
 from lts.service.licensing import licenses

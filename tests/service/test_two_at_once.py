@@ -13,7 +13,7 @@ import pytest
 from lts.crypto import SigningKey
 from lts.errors import AdminError, PeerError
 from lts.rules import pair as rules
-from lts.rules.vendorkey import fingerprint
+from lts.rules.licensing.vendorkey import fingerprint
 from lts.service.core import pinned as pinned_module
 from lts.service.core.files import write_private
 from lts.service.core.pinned import PinnedFile

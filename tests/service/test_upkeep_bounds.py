@@ -14,12 +14,15 @@ import pytest
 
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.notices import ERROR, LEVELS, WARNING
+from lts.rules.alerting.notices import ERROR, LEVELS, WARNING
 from lts.service.core import identity
 from lts.service.folder import datafolder, evidence
 from lts.service.maintenance import archives, attention, doctor, heads, verify
 from lts.service.pair import standin
-from lts.store import archive, audit, feed, replay
+from lts.store import replay
+from lts.store.changes import feed
+from lts.store.history import archive
+from lts.store.tables import audit
 from tests.support.kit import NOON, Lab, config_for, item, lab
 
 

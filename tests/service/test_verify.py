@@ -12,14 +12,16 @@ import pytest
 from lts.crypto import SigningKey
 from lts.errors import AdminError, DatabaseDamaged
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
-from lts.rules import vendorkey
+from lts.rules.licensing import vendorkey
 from lts.service.core.trust import TrustStore
 from lts.service.folder import restoring
 from lts.service.licensing import handshakes
 from lts.service.maintenance import archives, backups, days, heads, verify
 from lts.service.statistics import usage
-from lts.store import archive, database, feed
-from lts.store.schema import MIGRATIONS
+from lts.store.changes import feed
+from lts.store.file import database
+from lts.store.file.schema import MIGRATIONS
+from lts.store.history import archive
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 
 SLOT = slot_of(NOON)

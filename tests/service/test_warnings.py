@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lts.rules.notices import Notice
+from lts.rules.alerting.notices import Notice
 from lts.service.core.running import Warnings
 
 

@@ -26,8 +26,10 @@ from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.service.core import labels
 from lts.service.core.trust import TrustStore
 from lts.service.maintenance import verify
-from lts.store import database, devices, sql
-from lts.store.dayrow import decode_day, units_by_slot
+from lts.store import sql
+from lts.store.file import database
+from lts.store.rows.dayrow import decode_day, units_by_slot
+from lts.store.tables import devices
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 from tests.support.lines import launch
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from lts.crypto import canonical_json, jws_header, sign_jws
 from lts.errors import LicenseFileError
-from lts.rules import armor, licensefile
+from lts.rules.licensing import armor, licensefile
 from lts.vendor import issuing
 from tests.support.kit import NOON, Vendor, item
 

@@ -25,7 +25,8 @@ from typing import Any
 from lts.service.core.trust import TrustStore
 from lts.service.maintenance import verify
 from lts.service.pair.pairstatus import REASONS
-from lts.store import audit, database
+from lts.store.file import database
+from lts.store.tables import audit
 from tests.soak.clients import Answers, Clients
 from tests.soak.crash import Books
 from tests.soak.torments import KINDS, Kind, Scene, dealt

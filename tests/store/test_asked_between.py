@@ -7,7 +7,7 @@ import pytest
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service.licensing import handshakes
 from lts.service.metering import release
-from lts.store import seats, usage
+from lts.store.tables import seats, usage
 from tests.support.kit import DAY, NOON, Lab, item
 
 FIRST = slot_of(DAY) - SLOTS_PER_DAY

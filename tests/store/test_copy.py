@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from lts.store import database
+from lts.store.file import database
 from lts.store.store import DATABASE
 from tests.support.kit import lab
 
@@ -80,7 +80,7 @@ def test_a_copy_that_has_no_room_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("lts.store.database.os.replace", full)
+    monkeypatch.setattr("lts.store.file.database.os.replace", full)
     with contextlib.closing(database.open_reader(path)) as reader, pytest.raises(OSError, match="No space"):
         database.copy(reader, tmp_path / "copy.db")
     assert not list(tmp_path.glob("copy*"))

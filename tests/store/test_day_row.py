@@ -1,4 +1,4 @@
-"""A device's day in one blob says what a plain table of counts would (lts.store.dayrow)."""
+"""A device's day in one blob says what a plain table of counts would (lts.store.rows.dayrow)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lts.rules.usage import FIRST_APART, PRESENCE, TOGETHER
-from lts.store import activityrow
-from lts.store.dayrow import (
+from lts.rules.metering.usage import FIRST_APART, PRESENCE, TOGETHER
+from lts.store.rows import activityrow
+from lts.store.rows.dayrow import (
     DaySeries,
     close_day,
     decode_day,

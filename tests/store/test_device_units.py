@@ -15,11 +15,12 @@ from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service.licensing import handshakes
 from lts.service.maintenance import days, verify
 from lts.service.statistics import usage
-from lts.store import deviceunits, sql
-from lts.store.dayrow import DaySeries, DaySeriesKey, encode_day, sums_of_day
-from lts.store.deviceunits import SPAN, Key
-from lts.store.schema import V2
-from lts.store.statistics import Selection, units_by, units_by_device
+from lts.store import sql
+from lts.store.file.schema import V2
+from lts.store.rows import deviceunits
+from lts.store.rows.dayrow import DaySeries, DaySeriesKey, encode_day, sums_of_day
+from lts.store.rows.deviceunits import SPAN, Key
+from lts.store.tables.statistics import Selection, units_by, units_by_device
 from tests.support.kit import NOON, Lab, entry, item
 
 TODAY = NOON // DAY_SECONDS

@@ -15,10 +15,10 @@ from lts.errors import CannotStore, DatabaseDamaged, DataFolderError, Refusal
 from lts.server import opened
 from lts.service.maintenance import verify
 from lts.service.metering.authorize import AuthorizeOutcome
-from lts.store import database
-from lts.store.records import EventChange
-from lts.store.schema import MIGRATIONS
-from lts.store.transaction import Transaction
+from lts.store.changes.records import EventChange
+from lts.store.file import database
+from lts.store.file.schema import MIGRATIONS
+from lts.store.writing.transaction import Transaction
 from tests.store.faulty import Disk
 from tests.support.killed import every_step
 from tests.support.kit import LABELS, NOON, FakeTime, Vendor, config_for, item, lab

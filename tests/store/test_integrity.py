@@ -12,8 +12,8 @@ import apsw
 import pytest
 
 from lts.errors import DatabaseDamaged
-from lts.store import integrity
-from lts.store.schema import APPLICATION_ID, MIGRATIONS
+from lts.store.file import integrity
+from lts.store.file.schema import APPLICATION_ID, MIGRATIONS
 from tests.support.damage import flip
 
 ROWS = 5

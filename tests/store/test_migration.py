@@ -17,8 +17,9 @@ from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.service.licensing import handshakes
 from lts.service.maintenance import backups, days, verify
 from lts.service.statistics import usage
-from lts.store import database, schema, sql
-from lts.store.schema import MIGRATIONS
+from lts.store import sql
+from lts.store.file import database, schema
+from lts.store.file.schema import MIGRATIONS
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, entry, item, lab
 from tests.support.olddatabase import turn_to_schema
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lts.store.feed import ChangeRow
-from lts.store.recent import KEPT, KEPT_BYTES, Recent
+from lts.store.changes.feed import ChangeRow
+from lts.store.changes.recent import KEPT, KEPT_BYTES, Recent
 
 
 def row(origin: int, serial: int, payload: bytes = b"") -> ChangeRow:

@@ -15,17 +15,19 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import licensefile
-from lts.rules.authorize import Request
-from lts.rules.paging import Page
+from lts.rules.licensing import licensefile
+from lts.rules.metering.authorize import Request
+from lts.rules.values.paging import Page
 from lts.service.licensing import codeuse, handshakes, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize, explain, release
 from lts.service.statistics import devicelist
-from lts.store import records, seats, sql
-from lts.store import usage as stored
-from lts.store.counters import HOUR_SECONDS, Ends, SeatCounts
-from lts.store.transaction import Transaction
+from lts.store import sql
+from lts.store.changes import records
+from lts.store.tables import seats
+from lts.store.tables import usage as stored
+from lts.store.writing.counters import HOUR_SECONDS, Ends, SeatCounts
+from lts.store.writing.transaction import Transaction
 from lts.vendor import issuing
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
 from tests.support.steps import WORST, counted, statements

@@ -16,33 +16,21 @@ import pytest
 
 from lts.errors import CannotStore
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.catalog import Catalog
-from lts.store import (
-    database,
-    devicelist,
-    exchange,
-    feed,
-    integrity,
-    likeness,
-    meta,
-    pair,
-    replay,
-    schema,
-    seats,
-    store,
-    summary,
-    watermark,
-    writer,
-)
-from lts.store.devicelist import DeviceFilter
-from lts.store.epochs import Epoch
-from lts.store.feed import ChangeRow
-from lts.store.integrity import DatabaseFault
-from lts.store.recent import Recent
-from lts.store.records import SHAPES, ChangeKind, EventChange, GrantChange, Record, SeatRecord, encode_payload
+from lts.rules.licensing.catalog import Catalog
+from lts.store import replay, store, writer
+from lts.store.changes import feed
+from lts.store.changes.epochs import Epoch
+from lts.store.changes.feed import ChangeRow
+from lts.store.changes.recent import Recent
+from lts.store.changes.records import SHAPES, ChangeKind, EventChange, GrantChange, Record, SeatRecord, encode_payload
+from lts.store.file import database, integrity, schema, summary, watermark
+from lts.store.file.integrity import DatabaseFault
+from lts.store.file.watermark import EMPTY, OLDER, OTHER, Watermark
+from lts.store.history import exchange
 from lts.store.store import Store
-from lts.store.transaction import Transaction
-from lts.store.watermark import EMPTY, OLDER, OTHER, Watermark
+from lts.store.tables import devicelist, likeness, meta, pair, seats
+from lts.store.tables.devicelist import DeviceFilter
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
 
 
@@ -244,7 +232,7 @@ def test_devices_whose_chain_has_forked_are_told_in_pages(server: Lab, monkeypat
         tx.db.executemany("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     server.ctx.store.write(fill)
-    chain = "lts.store.devicelist.unpack_clone_state"
+    chain = "lts.store.tables.devicelist.unpack_clone_state"
     monkeypatch.setattr(chain, lambda given, lag, blob: SimpleNamespace(forked=given == 1))
     forked = DeviceFilter(forked_only=True)
     with server.ctx.store.reader() as db:

@@ -12,13 +12,17 @@ import pytest
 
 from lts.errors import DatabaseDamaged
 from lts.protocol import DAY_SECONDS, SLOTS_PER_DAY
-from lts.store import archive, audit, closing, database, deviceunits, exchange, feed, meta, statistics
-from lts.store.archive import pack, unpack
-from lts.store.counters import Counters, SeatCounts
-from lts.store.feed import Change
-from lts.store.records import ChangeKind, DayClosingChange, encode_payload
-from lts.store.statistics import Selection
-from lts.store.transaction import Transaction
+from lts.store.changes import feed
+from lts.store.changes.feed import Change
+from lts.store.changes.records import ChangeKind, DayClosingChange, encode_payload
+from lts.store.file import database
+from lts.store.history import archive, exchange
+from lts.store.history.archive import pack, unpack
+from lts.store.rows import deviceunits
+from lts.store.tables import audit, closing, meta, statistics
+from lts.store.tables.statistics import Selection
+from lts.store.writing.counters import Counters, SeatCounts
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
 
 HOUR = 3600

@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
-from lts.store import wal
+from lts.store.file import wal
 from tests.store.faulty import BASE
 
 SECTOR = 512

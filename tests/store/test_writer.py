@@ -12,9 +12,9 @@ import pytest
 from lts.errors import AdminError, CannotStore
 from lts.service.licensing import handshakes
 from lts.service.maintenance import verify
-from lts.store.records import EventChange
-from lts.store.transaction import Transaction
+from lts.store.changes.records import EventChange
 from lts.store.writer import GROUP_WEIGHT
+from lts.store.writing.transaction import Transaction
 from tests.support.kit import NOON, Lab, item
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lts.rules.plural import counted
+from lts.rules.values.plural import counted
 from tests.support.lines import ROOT
 from tests.web.test_static import words
 

@@ -25,8 +25,10 @@ from lts.service.pair.handover import HandOver
 from lts.service.pair.node import Node
 from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.service.statistics import usage
-from lts.store import codes, devices, feed, licenses, seats, sql
-from lts.store.dayrow import decode_day, units_by_slot
+from lts.store import sql
+from lts.store.changes import feed
+from lts.store.rows.dayrow import decode_day, units_by_slot
+from lts.store.tables import codes, devices, licenses, seats
 from tests.support.kit import NOON, FakeTime, Lab, Vendor
 
 URLS = {"main": "https://main.example.com/lts/", "standby": "https://standby.example.com/lts/"}

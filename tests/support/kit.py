@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 from lts.config import Config
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
-from lts.rules import activation, licensefile, vendorkey
-from lts.rules.authorize import Request
-from lts.rules.licensefile import License
-from lts.rules.likeness import Caller
-from lts.rules.usage import BadEntry, Entry
+from lts.rules.licensing import activation, licensefile, vendorkey
+from lts.rules.licensing.licensefile import License
+from lts.rules.metering.authorize import Request
+from lts.rules.metering.likeness import Caller
+from lts.rules.metering.usage import BadEntry, Entry
 from lts.server import Opened, opened
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
@@ -24,8 +24,9 @@ from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize, report
 from lts.service.metering.authorize import AuthorizeOutcome
 from lts.service.metering.report import ReportOutcome
-from lts.store import seats, sql
-from lts.store.transaction import Transaction
+from lts.store import sql
+from lts.store.tables import seats
+from lts.store.writing.transaction import Transaction
 from lts.vendor import issuing
 
 NOON = 1_795_609_063

@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 from lts.store import sql
-from lts.store.schema import APPLICATION_ID, MIGRATIONS
+from lts.store.file.schema import APPLICATION_ID, MIGRATIONS
 
 
 def turn_to_schema(path: Path, schema: int) -> None:

@@ -14,13 +14,13 @@ import pytest
 from lts.cli import ask
 from lts.cli.main import main
 from lts.errors import AdminError
-from lts.rules import licensefile, vendorkey
+from lts.rules.licensing import licensefile, vendorkey
 from lts.service.access import accounts
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.service.licensing import licenses as licenses_service
 from lts.service.licensing.licenses import Choice
-from lts.store import licenses
+from lts.store.tables import licenses
 from lts.vendor import issuing
 from tests.support.kit import Lab, item, lab
 

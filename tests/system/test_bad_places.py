@@ -15,8 +15,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from lts.cli import runner
 from lts.cli.main import main
+from lts.cli.serving import runner
 from lts.config import Log
 from lts.logs import handler
 from lts.server import opened

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lts.cli.client import _vendor_key
+from lts.cli.develop.client import _vendor_key
 from lts.cli.main import main
 from lts.cli.place import folder_of
 from lts.crypto import SigningKey

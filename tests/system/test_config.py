@@ -14,7 +14,7 @@ from lts.cli.main import main
 from lts.config import Config
 from lts.crypto import SigningKey
 from lts.errors import ConfigError
-from lts.rules import activation, licensefile
+from lts.rules.licensing import activation, licensefile
 from lts.vendor import spec
 from tests.support.kit import Vendor, item
 from tests.support.lines import ROOT

@@ -13,10 +13,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from lts.cli import runner
 from lts.cli.main import main
+from lts.cli.serving import runner
 from lts.server import opened
-from lts.store import integrity
+from lts.store.file import integrity
 from tests.support.kit import item, lab
 
 Said = pytest.CaptureFixture[str]

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from lts.cli.demo import company
-from lts.cli.demo.past import Past
-from lts.cli.demo.pastclock import PastClock, begin_of
+from lts.cli.develop.demo import company
+from lts.cli.develop.demo.past import Past
+from lts.cli.develop.demo.pastclock import PastClock, begin_of
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, parse_iso
-from lts.rules.itemstatus import ItemStatus
-from lts.rules.paging import Page
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.values.paging import Page
 from lts.server import opened
 from lts.service.alerting import outbox
 from lts.service.core.context import Context

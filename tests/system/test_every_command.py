@@ -15,7 +15,7 @@ import pytest
 from lts.cli.main import main
 from lts.cli.options import or_empty
 from lts.cli.parser import make_parser
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from tests.support.kit import Vendor, item, lab
 from tests.support.lines import environment
 from tests.support.nobody import ONLY_ROOT, as_nobody
@@ -211,7 +211,7 @@ def test_what_is_empty_or_no_choice_says_what_to_write(
 def test_a_file_in_place_of_the_data_folder_is_told_by_whatever_looks_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lts.cli.portal.has_desktop", lambda: False)
+    monkeypatch.setattr("lts.cli.administer.portal.has_desktop", lambda: False)
     (tmp_path / "data").write_text("mine", encoding="utf-8")
     for words in WANTING_DATA:
         assert run_here(*words) == 1, words
@@ -512,7 +512,7 @@ def test_a_fault_of_the_machine_is_a_sentence_whether_the_system_names_the_file_
     def fails(*_: object) -> None:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr("lts.cli.vendor.write_text", fails)
+    monkeypatch.setattr("lts.cli.sell.vendor.write_text", fails)
     assert run_here("vendor", "spec", "-o", "spec.json") == 1
     err = capsys.readouterr().err
     assert err.startswith(f"lts: {path or 'A file'} cannot be ")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lts.cli.main import main
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from tests.support.kit import Vendor, item, lab

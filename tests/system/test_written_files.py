@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lts.cli.main import main
-from lts.rules import activation, licensefile
+from lts.rules.licensing import activation, licensefile
 from lts.vendor import spec
 from tests.support.kit import NOON, Vendor, item, lab
 from tests.support.lines import environment

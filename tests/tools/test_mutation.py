@@ -214,7 +214,7 @@ def test_a_run_that_is_ended_leaves_neither_copies_nor_processes(tmp_path: Path)
 
 
 def test_the_same_seed_gives_the_same_sample_and_each_file_its_share() -> None:
-    mutants = candidates.find(ROOT, ["lts/rules", "lts/store/usage.py"])
+    mutants = candidates.find(ROOT, ["lts/rules", "lts/store/tables/usage.py"])
     first, again, other = (candidates.sample(mutants, 50, seed) for seed in (7, 7, 8))
     assert first == again != other
     assert len(set(first)) == 50

@@ -16,8 +16,8 @@ import pytest
 from lts.crypto import PublicKey, SigningKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import AdminError, LicenseFileError, TokenError
 from lts.protocol import CERTIFICATE_TYPE
-from lts.rules import activation, licensefile, vendorkey
-from lts.rules.licensefile import License
+from lts.rules.licensing import activation, licensefile, vendorkey
+from lts.rules.licensing.licensefile import License
 from lts.vendor import issuing, keys
 from lts.vendor.spec import ITEM_FIELDS, LICENSE_FIELDS
 from tests.support.kit import NOON, Vendor, item

@@ -13,7 +13,7 @@ from lts.cli import paste
 from lts.cli.main import main
 from lts.crypto import SigningKey
 from lts.errors import LicenseFileError
-from lts.rules import activation, licensefile
+from lts.rules.licensing import activation, licensefile
 from lts.vendor import issuing, spec
 from tests.support.kit import NOON, Vendor
 

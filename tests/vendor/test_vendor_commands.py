@@ -12,7 +12,7 @@ import pytest
 
 from lts.cli.main import main
 from lts.crypto import SigningKey
-from lts.rules import activation, licensefile, vendorkey
+from lts.rules.licensing import activation, licensefile, vendorkey
 from tests.support.kit import NOON, Vendor, item
 
 UUID = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lts.service.access import accounts, sessions
-from lts.store import feed, sql
+from lts.store import sql
+from lts.store.changes import feed
 from lts.web.admin import jsonbody
 from lts.web.admin.signin import ALL_TRIES_A_MINUTE, ALL_TRIES_AT_ONCE, TRIES_A_MINUTE, TRIES_AT_ONCE
 from tests.support.kit import FakeTime, Lab, Vendor, end_all_sessions, item, lab

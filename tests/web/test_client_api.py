@@ -12,7 +12,7 @@ import pytest
 
 from lts.errors import HTTP_STATUS, CannotStore, DataFolderError, Refusal
 from lts.protocol import iso
-from lts.store import devices
+from lts.store.tables import devices
 from tests.support.kit import NOON
 from tests.web.conftest import Web, problem
 

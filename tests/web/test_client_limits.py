@@ -11,7 +11,7 @@ import pytest
 from lts.config import RateLimits
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import workload
+from lts.rules.metering import workload
 from lts.service.core.newcomers import Newcomers
 from lts.service.maintenance import attention
 from lts.web import messages, ratelimit

@@ -17,7 +17,7 @@ from lts.errors import Malformed, TokenError
 from lts.httpd import framing
 from lts.httpd.listen import MAX_HEADER_BYTES
 from lts.httpd.requestparser import RequestParser
-from lts.rules.usage import BadEntry
+from lts.rules.metering.usage import BadEntry
 from lts.strictjson import strict_json
 from lts.web import bodytree, messages
 from lts.web.body import MAX_MEMBERS, read_body

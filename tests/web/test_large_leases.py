@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from lts.protocol import MAX_REPORT_SLOTS, SLOT_SECONDS, FeedPlace, Receipt, iso
-from lts.rules.asked import claim_of
-from lts.rules.authorize import Grant, Request
-from lts.rules.seats import Seat
+from lts.rules.metering.asked import claim_of
+from lts.rules.metering.authorize import Grant, Request
+from lts.rules.metering.seats import Seat
 from lts.service.metering.authorize import MAX_NAMES_BYTES, Promise, make_lease, too_large
 from lts.web.messages import MAX_LEASE
 from tests.support.kit import NOON, item

@@ -13,7 +13,7 @@ import pytest
 from lts.config import RateLimits
 from lts.httpd.dispatch import LONG
 from lts.protocol import iso
-from lts.rules.catalog import LIGHT_ITEMS
+from lts.rules.licensing.catalog import LIGHT_ITEMS
 from lts.service.metering import authorize
 from lts.web import ratelimit
 from lts.web.client.client_api import AUTHORIZE

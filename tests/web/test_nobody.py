@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lts.cli import upkeep
+from lts.cli.repair import upkeep
 from lts.server import opened
 from lts.service.folder import datafolder
 from tests.support.kit import FakeTime, Lab, Vendor, config_for, item, lab

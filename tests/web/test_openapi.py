@@ -12,7 +12,7 @@ from flask import Response
 
 from lts.errors import HTTP_STATUS
 from lts.protocol import iso
-from lts.rules.usage import Entry
+from lts.rules.metering.usage import Entry
 from lts.web import messages, openapi
 from lts.web.admin import openapi_admin
 from lts.web.client import reports

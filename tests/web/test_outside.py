@@ -16,8 +16,10 @@ from lts.crypto import SigningKey, b64url, jws_header, sign_jws
 from lts.httpd.framing import REQUEST_LINE_BYTES
 from lts.httpd.listen import MAX_HEADER_BYTES
 from lts.protocol import LicenseKey
-from lts.rules import activation, addresses, armor, clonetokens, domains, filekind, licensefile, serverurls, vendorkey
-from lts.rules.fields import Fields
+from lts.rules.licensing import activation, armor, filekind, licensefile, serverurls, vendorkey
+from lts.rules.metering import clonetokens
+from lts.rules.values import addresses, domains
+from lts.rules.values.fields import Fields
 from lts.service.alerting import mailserver
 from lts.service.pair import peermessages
 from lts.vendor import issuing

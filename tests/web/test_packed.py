@@ -16,7 +16,7 @@ from bench import hostile
 from lts.config import RateLimits
 from lts.errors import Malformed
 from lts.protocol import iso
-from lts.rules import workload
+from lts.rules.metering import workload
 from lts.web import body as web_body
 from lts.web import ratelimit
 from tests.support.cost import HARMLESS_SECONDS, seconds

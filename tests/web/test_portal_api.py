@@ -174,7 +174,7 @@ def test_the_command_line_lists_and_clears_devices(
     def session(config: Any) -> Iterator[Any]:
         yield admin._Local(app, server.here.token, server.ctx)
 
-    monkeypatch.setattr("lts.cli.devices.session", session)
+    monkeypatch.setattr("lts.cli.administer.devices.session", session)
     assert main(["device", "list", "--copied"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if "2 copies" in line] == [device]
     assert main(["device", "clear", device]) == 0

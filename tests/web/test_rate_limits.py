@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from lts.rules.ratelimit import admit
+from lts.rules.metering.ratelimit import admit
 from lts.web.ratelimit import Limiter
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lts.errors import Malformed, TooLarge
 from lts.protocol import parse_iso, slot_of
-from lts.rules import workload
-from lts.rules.usage import BadEntry, Entry, refuse_all_bad
+from lts.rules.metering import workload
+from lts.rules.metering.usage import BadEntry, Entry, refuse_all_bad
 from lts.web.bodytree import read_tree
 from lts.web.client import reports
 from lts.web.client.reports import read_report

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from lts.errors import AdminError
 from lts.protocol import iso
-from lts.rules import meanwhile
 from lts.rules.accounts import ADMINISTRATOR, OWNER, ROLES, Account, normal_password, password_fault, plain_code
-from lts.rules.catalog import Catalog
-from lts.rules.readmodel import ReadModel
-from lts.rules.text import clean_name, nfc
+from lts.rules.licensing.catalog import Catalog
+from lts.rules.values import meanwhile
+from lts.rules.values.readmodel import ReadModel
+from lts.rules.values.text import clean_name, nfc
 from lts.service.access.passwords import hashed, is_dated, matches
 from lts.service.core.context import Context
-from lts.store import records
-from lts.store import sessions as stored
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import sessions as stored
+from lts.store.writing.transaction import Transaction
 
 if TYPE_CHECKING:
     from lts.store.sql import Connection
@@ -192,7 +192,7 @@ def add_user(ctx: Context, name: str, role: Any, password: Any, actor: str, now:
 
 def edit_user(ctx: Context, name: str, changes: Json, actor: str, now: int) -> None:
     """Change role or password (both optional) of a user; the owner's role stays. `was` holds the role that was read
-    (lts.rules.meanwhile). Raises AdminError."""
+    (lts.rules.values.meanwhile). Raises AdminError."""
     name = plain_name(name)
     new: Json = {}
     if changes.get("role") is not None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from lts.protocol import iso
-from lts.rules.paging import Page
-from lts.rules.readmodel import ReadModel
+from lts.rules.values.paging import Page
+from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
-from lts.store import audit
-from lts.store.audit import AuditFilter, Line
+from lts.store.tables import audit
+from lts.store.tables.audit import AuditFilter, Line
 
 SHOWN = 50
 MOST_EXPORTED = 100_000
 
 
 class AuditLine(ReadModel, frozen=True):
-    """A line of the audit log (lts.store.audit.Line), its time as RFC 3339."""
+    """A line of the audit log (lts.store.tables.audit.Line), its time as RFC 3339."""
 
     time: str
     server: str

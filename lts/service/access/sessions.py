@@ -12,12 +12,12 @@ from typing import Any
 from lts.errors import AdminError, CannotStore
 from lts.protocol import iso
 from lts.rules.accounts import SEEN_SECONDS, Account, session_ended
-from lts.rules.readmodel import ReadModel
+from lts.rules.values.readmodel import ReadModel
 from lts.service.access import accounts
 from lts.service.core.context import Context
-from lts.store import sessions as stored
-from lts.store.sessions import StoredSession
-from lts.store.transaction import Transaction
+from lts.store.tables import sessions as stored
+from lts.store.tables.sessions import StoredSession
+from lts.store.writing.transaction import Transaction
 
 KEPT_EACH = 50
 """Sessions of one user; the one unused for longest makes room."""

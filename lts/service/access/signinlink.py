@@ -15,9 +15,9 @@ from lts.rules.accounts import plain_code
 from lts.service.access import accounts, sessions
 from lts.service.access.sessions import NewSession, mark_of
 from lts.service.core.context import Context
-from lts.store import sessions as stored
-from lts.store.sessions import StoredLink
-from lts.store.transaction import Transaction
+from lts.store.tables import sessions as stored
+from lts.store.tables.sessions import StoredLink
+from lts.store.writing.transaction import Transaction
 
 LINK_SECONDS = 3600
 

@@ -14,17 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 from lts.protocol import DAY_SECONDS
-from lts.rules import alerts as rules
-from lts.rules.alerts import NEVER_ALERTED, AlertedLevel, Measure
-from lts.rules.alertwords import PAGES
-from lts.rules.notices import Notice
+from lts.rules.alerting import alerts as rules
+from lts.rules.alerting.alerts import NEVER_ALERTED, AlertedLevel, Measure
+from lts.rules.alerting.alertwords import PAGES
+from lts.rules.alerting.notices import Notice
 from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
 from lts.service.statistics import forecasts
-from lts.store import alerts as stored
-from lts.store import feed, records
+from lts.store.changes import feed, records
 from lts.store.sql import Connection
+from lts.store.tables import alerts as stored
 
 Json = dict[str, Any]
 log = logging.getLogger("lts.alerts")

@@ -17,16 +17,16 @@ import msgspec
 from lts import plainfile
 from lts.crypto import b64url, unb64url
 from lts.errors import AdminError
-from lts.rules import meanwhile
-from lts.rules.addresses import MailAddress, read_address, read_addresses
-from lts.rules.alerts import DEFAULT_LEVELS, clean_levels
-from lts.rules.alertwords import BOTH
-from lts.rules.catalog import Catalog
-from lts.rules.readmodel import ReadModel
-from lts.rules.text import clean_name
+from lts.rules.alerting.alerts import DEFAULT_LEVELS, clean_levels
+from lts.rules.alerting.alertwords import BOTH
+from lts.rules.licensing.catalog import Catalog
+from lts.rules.values import meanwhile
+from lts.rules.values.addresses import MailAddress, read_address, read_addresses
+from lts.rules.values.readmodel import ReadModel
+from lts.rules.values.text import clean_name
 from lts.service.core.context import Context
-from lts.store import records
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.writing.transaction import Transaction
 
 Json = dict[str, Any]
 MAIL, LEVELS, WEBHOOK, CALENDAR = "mail", "alertLevels", "webhook:", "calendar"
@@ -221,8 +221,8 @@ def levels_of(catalog: Catalog) -> Mapping[str, tuple[int, ...]]:
 
 
 def change_levels(ctx: Context, given: object, actor: str, now: int, was: object = None) -> None:
-    """Levels for some of what is watched; the others stay. `was` holds those that were read (lts.rules.meanwhile).
-    Raises AdminError."""
+    """Levels for some of what is watched; the others stay. `was` holds those that were read
+    (lts.rules.values.meanwhile). Raises AdminError."""
     new = {name: list(levels) for name, levels in clean_levels(given).items()}
 
     def operation(tx: Transaction) -> None:

@@ -13,21 +13,21 @@ from urllib.parse import urlsplit
 
 from lts.errors import DeliveryError, words_of
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.alertmail import AlertingServer, render, title_of
-from lts.rules.notices import WARNING, Notice
-from lts.rules.paging import Page
-from lts.rules.plural import counted
-from lts.rules.readmodel import ReadModel
-from lts.rules.serverurls import is_local
+from lts.rules.alerting.alertmail import AlertingServer, render, title_of
+from lts.rules.alerting.notices import WARNING, Notice
+from lts.rules.licensing.serverurls import is_local
+from lts.rules.values.paging import Page
+from lts.rules.values.plural import counted
+from lts.rules.values.readmodel import ReadModel
 from lts.service.alerting import alerts, alertsettings, smtp, webhooks
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailSender
 from lts.service.core.context import Context
 from lts.service.licensing import serverurls
-from lts.store import alerts as stored
-from lts.store import records
-from lts.store.alerts import GIVEN_UP, SENT, Attempt, Message
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import alerts as stored
+from lts.store.tables.alerts import GIVEN_UP, SENT, Attempt, Message
+from lts.store.writing.transaction import Transaction
 
 Json = dict[str, Any]
 log = logging.getLogger("lts.outbox")

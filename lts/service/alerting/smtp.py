@@ -17,7 +17,7 @@ from email.utils import format_datetime
 from lts import reach
 from lts.errors import DeliveryError
 from lts.reach import Deadline
-from lts.rules.alertmail import Mail
+from lts.rules.alerting.alertmail import Mail
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.mailserver import REPLY_BYTES, REPLY_LINES, MailServer, ReplyTooLong
 

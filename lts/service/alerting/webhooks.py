@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from lts import reach
 from lts.errors import DeliveryError
 from lts.reach import Deadline
-from lts.rules.alertmail import subject_of, title_of
+from lts.rules.alerting.alertmail import subject_of, title_of
 from lts.service.alerting.alertsettings import Webhook
-from lts.store.alerts import Message
+from lts.store.tables.alerts import Message
 
 WHOLE_SECONDS = 10.0
 """How long telling a webhook may take in all, from its name to the end of its answer."""

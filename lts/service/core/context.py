@@ -18,9 +18,10 @@ from lts.service.core.refusals import Refusals
 from lts.service.core.running import Running
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.store import meta, records
+from lts.store.changes import records
 from lts.store.store import Store
-from lts.store.transaction import Transaction
+from lts.store.tables import meta
+from lts.store.writing.transaction import Transaction
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """Id of the request under way, for the log and the "Why?" page."""
@@ -41,7 +42,7 @@ class Context:
     clone_key: bytes
     """For clone tokens."""
     mark_key: bytes
-    """For lts.rules.likeness; as the others, the same on both servers of a pair."""
+    """For lts.rules.metering.likeness; as the others, the same on both servers of a pair."""
     running: Running
     delegation: Callable[[], Delegation | None] = lambda: None
     """The main's delegation to this server while it is valid, if this one is a standby."""

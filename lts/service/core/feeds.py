@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from lts import __version__
 from lts.service.core import identity
 from lts.service.core.context import Context
-from lts.store.records import EventChange
+from lts.store.changes.records import EventChange
 
 log = logging.getLogger("lts.datafolder")
 

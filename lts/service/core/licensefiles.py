@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lts.errors import TokenError
-from lts.rules import licensefile
-from lts.rules.licensefile import License
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.licensefile import License
 from lts.service.core.trust import TrustStore
 
 

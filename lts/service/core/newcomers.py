@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.notices import WARNING, Notice
+from lts.rules.alerting.notices import WARNING, Notice
 
 MOST = 10
 """Addresses that are remembered, the latest."""

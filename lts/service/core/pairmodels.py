@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lts.rules.readmodel import ReadModel
+from lts.rules.values.readmodel import ReadModel
 
 
 class PeerStatus(ReadModel, frozen=True):

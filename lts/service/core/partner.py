@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from lts.rules.notices import Notice
+from lts.rules.alerting.notices import Notice
 from lts.service.core.pairmodels import PairStatus
 
 AnswerPeer = Callable[[str, Mapping[str, str], bytes], tuple[int, dict[str, str], bytes]]

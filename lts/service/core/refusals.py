@@ -20,10 +20,10 @@ from typing import Any
 import msgspec
 
 from lts.errors import NotVerified, RefusalCode
-from lts.store import meta
-from lts.store.records import RefusalsChange
+from lts.store.changes.records import RefusalsChange
 from lts.store.store import Store
-from lts.store.transaction import Transaction
+from lts.store.tables import meta
+from lts.store.writing.transaction import Transaction
 
 log = logging.getLogger("lts.client")
 KEPT = 500

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 
 from lts.errors import AdminError, Refusal, RefusalCode
-from lts.rules.notices import Notice
+from lts.rules.alerting.notices import Notice
 from lts.rules.pair import REFUSING, SERVING, STARTING
 from lts.service.core.identity import Identity
 from lts.service.core.newcomers import Newcomers

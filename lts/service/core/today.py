@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable
 
 from lts.protocol import DAY_SECONDS
-from lts.store.transaction import Transaction
+from lts.store.writing.transaction import Transaction
 
 
 class Today:

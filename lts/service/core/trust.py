@@ -16,9 +16,9 @@ from pathlib import Path
 from lts import plainfile
 from lts.crypto import PublicKey
 from lts.errors import TokenError, words_of
-from lts.rules import filekind, vendorkey
-from lts.rules.notices import Notice
-from lts.rules.vendorkey import VendorKey
+from lts.rules.alerting.notices import Notice
+from lts.rules.licensing import filekind, vendorkey
+from lts.rules.licensing.vendorkey import VendorKey
 from lts.service.core.files import sync_folder, write_private
 
 _HELD = ".pub.held"

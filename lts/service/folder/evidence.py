@@ -9,8 +9,10 @@ from pathlib import Path
 from lts.protocol import iso
 from lts.rules.clock import TOLERATED_BACK_SECONDS
 from lts.service.core import identity, pinned
-from lts.store import audit, database, feed, meta, watermark
+from lts.store.changes import feed
+from lts.store.file import database, watermark
 from lts.store.store import DATABASE
+from lts.store.tables import audit, meta
 
 
 def faults(folder: Path) -> list[str]:

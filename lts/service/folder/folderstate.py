@@ -13,9 +13,11 @@ from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, not_read
 from lts.service.folder import mark, placing
-from lts.store import archive, database, integrity, meta, wal, watermark
+from lts.store.file import database, integrity, wal, watermark
+from lts.store.file.watermark import OTHER, Watermark
+from lts.store.history import archive
 from lts.store.store import DATABASE, DATABASE_FILES
-from lts.store.watermark import OTHER, Watermark
+from lts.store.tables import meta
 
 LOG = DATABASE_FILES[1]
 _WAYS_OF_WHOLE = (

@@ -18,8 +18,8 @@ from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.core import identity
 from lts.service.core.files import not_read, write_private
+from lts.store.file.watermark import Watermark
 from lts.store.sql import SqliteError
-from lts.store.watermark import Watermark
 from lts.strictjson import strict_json
 
 log = logging.getLogger("lts.datafolder")

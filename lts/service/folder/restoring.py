@@ -21,7 +21,7 @@ from lts.rules import labels
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, write_private
 from lts.service.folder import folderstate, mark, placing
-from lts.store import database, summary
+from lts.store.file import database, summary
 from lts.store.store import DATABASE, DATABASE_FILES
 from lts.strictjson import strict_json
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lts.errors import AdminError
-from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
-from lts.rules.readmodel import ReadModel
-from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS
+from lts.rules.licensing.catalog import ARCHIVED, Catalog, LicenseItem
+from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS
+from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
-from lts.store import licenses as stored
-from lts.store import records
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import licenses as stored
+from lts.store.writing.transaction import Transaction
 
 
 class LicenseUse(ReadModel, frozen=True):

@@ -14,8 +14,8 @@ from typing import NamedTuple, cast
 from lts.crypto import SigningKey, b64url, canonical_json, jws_header, read_jws, sign_jws, unb64url
 from lts.errors import LtsError
 from lts.protocol import CERTIFICATE_TYPE
-from lts.rules import licensefile
-from lts.rules.catalog import (
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.catalog import (
     ACTIVE,
     ARCHIVED,
     INVALID,
@@ -27,18 +27,18 @@ from lts.rules.catalog import (
     LicenseItem,
     default_order,
 )
-from lts.rules.certificates import Certificates, Certified, LicenseName
-from lts.rules.codenames import learn
-from lts.rules.licensefile import License
+from lts.rules.licensing.certificates import Certificates, Certified, LicenseName
+from lts.rules.licensing.codenames import learn
+from lts.rules.licensing.licensefile import License
 from lts.service.core.identity import Identity
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.pinned import Delegation
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.store import codenames, codes, licenses, pair
-from lts.store.codes import StoredCode
-from lts.store.licenses import Stamp, StoredLicense
 from lts.store.sql import Connection
+from lts.store.tables import codenames, codes, licenses, pair
+from lts.store.tables.codes import StoredCode
+from lts.store.tables.licenses import Stamp, StoredLicense
 
 PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
 PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lts.rules.catalog import ARCHIVED, Code
-from lts.rules.readmodel import ReadModel
+from lts.rules.licensing.catalog import ARCHIVED, Code
+from lts.rules.values.readmodel import ReadModel
 
 
 class ValidationLists(ReadModel, frozen=True):

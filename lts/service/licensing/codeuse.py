@@ -7,16 +7,16 @@ from itertools import pairwise
 
 from lts.errors import RefusalCode
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.catalog import Code
-from lts.rules.codenames import Naming
-from lts.rules.notices import WARNING, Notice
-from lts.rules.plural import counted
-from lts.rules.readmodel import ReadModel
+from lts.rules.alerting.notices import WARNING, Notice
+from lts.rules.licensing.catalog import Code
+from lts.rules.licensing.codenames import Naming
+from lts.rules.values.plural import counted
+from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
-from lts.store import seats, statistics, usage
 from lts.store.sql import Connection
-from lts.store.statistics import Selection
+from lts.store.tables import seats, statistics, usage
+from lts.store.tables.statistics import Selection
 
 DAYS = 30
 HOUR_SECONDS = 3600

@@ -10,28 +10,29 @@ import msgspec
 
 from lts.errors import AdminError
 from lts.protocol import LicenseKey
-from lts.rules import domains, meanwhile
-from lts.rules.catalog import ARCHIVED, Catalog, Code
-from lts.rules.codenotices import spelled_alike
-from lts.rules.fields import MAX_TEXT
-from lts.rules.notices import Notice
-from lts.rules.readmodel import ReadModel
-from lts.rules.text import MAX_NAME, clean_name, nfc
+from lts.rules.alerting.codenotices import spelled_alike
+from lts.rules.alerting.notices import Notice
+from lts.rules.licensing.catalog import ARCHIVED, Catalog, Code
+from lts.rules.values import domains, meanwhile
+from lts.rules.values.fields import MAX_TEXT
+from lts.rules.values.readmodel import ReadModel
+from lts.rules.values.text import MAX_NAME, clean_name, nfc
 from lts.service.core.context import Context
 from lts.service.licensing import serverurls
 from lts.service.licensing.catalog import PASSWORD_CHANGE, seal_password, unseal_password
 from lts.service.licensing.codedetails import CodeDetails, describe_code
-from lts.store import codes, records
-from lts.store.numbering import NUMBERS
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.changes.numbering import NUMBERS
+from lts.store.tables import codes
+from lts.store.writing.transaction import Transaction
 
 _MAX_FULL_NAME = MAX_TEXT + 1 + MAX_NAME
 """Of a code: organization, hyphen, custom part."""
 _MAX_DIGITS = 18
 MAX_VALUES = 200
 _ORIGIN_BITS = 25
-"""Hold the range of an origin (lts.store.numbering), at most 2^24; 28 bits are left for counting in a number that JSON
-keeps exactly."""
+"""Hold the range of an origin (lts.store.changes.numbering), at most 2^24; 28 bits are left for counting in a number
+that JSON keeps exactly."""
 _FIELDS = ("domains", "applicationIds", "processNames")
 
 
@@ -184,7 +185,7 @@ def edit(
 ) -> Saved:
     """Change a code: any of custom, note, password (None removes), validation {domains, applicationIds, processNames},
     items [{id, cap}] in order, manualOrder, isDefault (true only). What is absent stays, of validation each list. With
-    `was` the change is refused where another changed the same meanwhile (lts.rules.meanwhile).
+    `was` the change is refused where another changed the same meanwhile (lts.rules.values.meanwhile).
 
     Raises AdminError.
     """

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lts.errors import RefusalCode
-from lts.rules.authorize import item_fault
-from lts.rules.catalog import LicenseItem
-from lts.rules.licensefile import ItemTerms, License
-from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units
-from lts.store import seats
-from lts.store.snapshot import View
+from lts.rules.licensing.catalog import LicenseItem
+from lts.rules.licensing.licensefile import ItemTerms, License
+from lts.rules.metering.authorize import item_fault
+from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units
+from lts.store.tables import seats
+from lts.store.writing.snapshot import View
 
 REVOKED, CHARGED_ANEW, ENDED, PENDING = "revoked", "charged-anew", "ended", "pending"
 

@@ -8,23 +8,25 @@ from itertools import count
 from typing import NamedTuple
 
 from lts.errors import AdminError, LicenseFileError, RefusalCode
-from lts.rules import codenotices, filekind, licensefile, vendorkey
-from lts.rules.authorize import item_fault
-from lts.rules.catalog import ACTIVE, Catalog, Code, LicenseItem
-from lts.rules.ends import days_left
-from lts.rules.itemstatus import ItemStatus
-from lts.rules.licensefile import Difference, ItemTerms, License
-from lts.rules.notices import HINT, Notice
-from lts.rules.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
-from lts.rules.text import MAX_NAME
-from lts.rules.vendorkey import VendorKey, fingerprint, is_fingerprint
+from lts.rules.alerting import codenotices
+from lts.rules.alerting.notices import HINT, Notice
+from lts.rules.licensing import filekind, licensefile, vendorkey
+from lts.rules.licensing.catalog import ACTIVE, Catalog, Code, LicenseItem
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.licensing.licensefile import Difference, ItemTerms, License
+from lts.rules.licensing.vendorkey import VendorKey, fingerprint, is_fingerprint
+from lts.rules.metering.authorize import item_fault
+from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
+from lts.rules.values.ends import days_left
+from lts.rules.values.text import MAX_NAME
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.service.licensing.catalog import binding_fault
 from lts.service.licensing.importeffects import Effects, effects, live_seats
-from lts.store import codes, licenses, records, usage
-from lts.store.snapshot import View
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import codes, licenses, usage
+from lts.store.writing.snapshot import View
+from lts.store.writing.transaction import Transaction
 
 _NAMED = 3
 """Items that a refusal names."""

@@ -6,15 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from lts.errors import AdminError
-from lts.rules import meanwhile
-from lts.rules.attention import url_notices
-from lts.rules.catalog import Catalog
-from lts.rules.notices import Notice
-from lts.rules.readmodel import ReadModel
-from lts.rules.serverurls import MAX_URLS, clean_url
+from lts.rules.alerting.attention import url_notices
+from lts.rules.alerting.notices import Notice
+from lts.rules.licensing.catalog import Catalog
+from lts.rules.licensing.serverurls import MAX_URLS, clean_url
+from lts.rules.values import meanwhile
+from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
-from lts.store import records
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.writing.transaction import Transaction
 
 SERVER_URLS = "serverUrls"
 """Setting: URLs for license keys."""
@@ -49,7 +49,7 @@ def notices(ctx: Context) -> list[Notice]:
 
 def change(ctx: Context, urls: Any, actor: str, now: int, was: Any = None) -> None:
     """Set the main's URL and maybe the standby's; an empty list goes back to the configured ones. `was` holds the
-    `urls` that were read (lts.rules.meanwhile). Raises AdminError."""
+    `urls` that were read (lts.rules.values.meanwhile). Raises AdminError."""
     if not isinstance(urls, list) or len(urls) > MAX_URLS:
         raise AdminError("bad-url", "urls is a list: the main's URL, then the standby's if there is one.", field="urls")
     cleaned = [clean_url(url) for url in urls]

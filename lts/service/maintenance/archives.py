@@ -8,7 +8,8 @@ from pathlib import Path
 from lts.protocol import DAY_SECONDS
 from lts.service.core.files import write_private
 from lts.service.folder.datafolder import archives_folder
-from lts.store import archive, feed
+from lts.store.changes import feed
+from lts.store.history import archive
 from lts.store.store import Store
 
 ARCHIVE_AFTER_SECONDS = DAY_SECONDS

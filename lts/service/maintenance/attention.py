@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import codenotices
-from lts.rules.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, nobody_notice
-from lts.rules.notices import ERROR, HINT, LEVELS, WARNING, Notice
+from lts.rules.alerting import codenotices
+from lts.rules.alerting.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, nobody_notice
+from lts.rules.alerting.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
 from lts.service.core.context import Context
 from lts.service.licensing import codeuse, licenses, serverurls
 from lts.service.maintenance import days
 from lts.service.metering import goneon, newnames
-from lts.store import audit
 from lts.store.sql import Connection
+from lts.store.tables import audit
 
 
 def notices(ctx: Context, now: int) -> list[Notice]:

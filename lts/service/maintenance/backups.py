@@ -20,17 +20,18 @@ from typing import IO
 from lts import __version__, plainfile
 from lts.errors import AdminError, LtsError
 from lts.protocol import iso
-from lts.rules import licensefile
-from lts.rules.vendorkey import VendorKey
+from lts.rules.licensing import licensefile
+from lts.rules.licensing.vendorkey import VendorKey
 from lts.service.core import identity, pinned
 from lts.service.core.files import file_digest
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import folderstate, workfolder
 from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST
-from lts.store import database, licenses
+from lts.store.file import database
 from lts.store.sql import Connection
 from lts.store.store import DATABASE
+from lts.store.tables import licenses
 
 BACKUPS = "backups"
 _LARGE = 1 << 30

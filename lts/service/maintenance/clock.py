@@ -9,9 +9,9 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.service.core.clock import JudgedClock
 from lts.service.core.context import Context
 from lts.service.maintenance.days import KEPT_DAYS
-from lts.store import closing
-from lts.store.records import DayClosingChange
-from lts.store.transaction import Transaction
+from lts.store.changes.records import DayClosingChange
+from lts.store.tables import closing
+from lts.store.writing.transaction import Transaction
 
 
 def reset_clock(ctx: Context, actor: str) -> tuple[int, int]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.notices import ERROR, Notice
-from lts.rules.usage import OLDEST_DAYS
+from lts.rules.alerting.notices import ERROR, Notice
+from lts.rules.metering.usage import OLDEST_DAYS
 from lts.service.core.context import Context
-from lts.store import closing
-from lts.store.transaction import Transaction
+from lts.store.tables import closing
+from lts.store.writing.transaction import Transaction
 
 KEPT_DAYS = 35
 

@@ -16,17 +16,19 @@ from lts.errors import DataFolderError, LtsError, words_of
 from lts.protocol import iso
 from lts.rules import clock
 from lts.rules import labels as rules
-from lts.rules.attention import url_notices
-from lts.rules.plural import counted
+from lts.rules.alerting.attention import url_notices
+from lts.rules.values.plural import counted
 from lts.service.core import identity, labels
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, evidence, folderstate
 from lts.service.licensing import serverurls
 from lts.service.maintenance import backups
-from lts.store import codes, database, feed, meta
+from lts.store.changes import feed
+from lts.store.file import database
 from lts.store.sql import SqliteError, sqlite_version
 from lts.store.store import DATABASE
+from lts.store.tables import codes, meta
 from lts.whoami import user_name
 
 LOW_BYTES = 500 << 20

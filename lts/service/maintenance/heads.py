@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS
 from lts.service.core.context import Context
-from lts.store import feed
-from lts.store.transaction import Transaction
+from lts.store.changes import feed
+from lts.store.writing.transaction import Transaction
 
 
 def sign_head(ctx: Context, now: int) -> None:

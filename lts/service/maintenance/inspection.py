@@ -7,9 +7,9 @@ import logging
 
 from lts.errors import LtsError
 from lts.protocol import DAY_SECONDS
-from lts.rules.notices import ERROR, Notice
+from lts.rules.alerting.notices import ERROR, Notice
 from lts.service.core.context import Context
-from lts.store import database, integrity
+from lts.store.file import database, integrity
 from lts.store.sql import Closed, Connection, Interrupted
 
 log = logging.getLogger("lts.inspection")

@@ -12,7 +12,7 @@ from lts.errors import LtsError
 from lts.service.alerting import alertsettings
 from lts.service.core import identity
 from lts.service.core.context import Context
-from lts.store import feed
+from lts.store.changes import feed
 
 log = logging.getLogger("lts.datafolder")
 

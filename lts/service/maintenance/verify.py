@@ -8,15 +8,18 @@ from pathlib import Path
 
 from lts import plainfile
 from lts.errors import DataFolderError, LtsError, TokenError
-from lts.rules import licensefile
+from lts.rules.licensing import licensefile
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import evidence, folderstate, workfolder
 from lts.service.folder.datafolder import archives_folder
 from lts.service.folder.restoring import restore
-from lts.store import database, feed, integrity, licenses, replay
+from lts.store import replay
+from lts.store.changes import feed
+from lts.store.file import database, integrity
 from lts.store.store import DATABASE, prepare
+from lts.store.tables import licenses
 
 
 def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = lambda n: None) -> list[str]:

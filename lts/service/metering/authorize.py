@@ -7,22 +7,23 @@ from typing import Any, NamedTuple
 from lts.crypto import canonical_json
 from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
-from lts.rules import admission, asked, clonetokens, likeness, workload
-from lts.rules import authorize as rules
-from lts.rules.authorize import Decision, Grant, Request, has_seat
-from lts.rules.catalog import Catalog, Code
-from lts.rules.certificates import CertificateChain
-from lts.rules.licensefile import ChargeWay
-from lts.rules.likeness import Caller
-from lts.rules.seats import CONCURRENT_WAYS
+from lts.rules.licensing.catalog import Catalog, Code
+from lts.rules.licensing.certificates import CertificateChain
+from lts.rules.licensing.licensefile import ChargeWay
+from lts.rules.metering import admission, asked, clonetokens, likeness, workload
+from lts.rules.metering import authorize as rules
+from lts.rules.metering.authorize import Decision, Grant, Request, has_seat
+from lts.rules.metering.likeness import Caller
+from lts.rules.metering.seats import CONCURRENT_WAYS
 from lts.service.core.context import Context, request_id
 from lts.service.core.pendingcall import PendingCall
 from lts.service.core.refusals import NOT_KEPT, RefusedRequest
 from lts.service.metering import clones
 from lts.service.metering.itemuse import held_items, use_of
-from lts.store import devices, records, seats
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import devices, seats
 from lts.store.writer import PendingWrite
+from lts.store.writing.transaction import Transaction
 
 SHOWN_MODULES, SHOWN_CHARACTERS = 20, 100
 """Of the modules in a refused request that *Why?* keeps: requests of strangers must not fill the memory."""
@@ -226,7 +227,8 @@ def too_large(granted: tuple[Grant, ...], request: Request, code: Code) -> Refus
 
 class Promise(NamedTuple):
     """What a lease says of the authorization that it stems from: device (UUID text), code by number and by its name of
-    then, what was asked (lts.rules.asked) and when, UTC seconds; the last two None for one that LTS 0.1.0 answered."""
+    then, what was asked (lts.rules.metering.asked) and when, UTC seconds; the last two None for one that LTS 0.1.0
+    answered."""
 
     device: str
     code: int

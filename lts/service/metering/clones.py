@@ -6,11 +6,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from lts.errors import AdminError, Refusal, RefusalCode
-from lts.rules import clonetokens
+from lts.rules.metering import clonetokens
 from lts.service.core.context import Context
-from lts.store import devices, records
-from lts.store.devices import Device
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import devices
+from lts.store.tables.devices import Device
+from lts.store.writing.transaction import Transaction
 
 
 def refuse(tx: Transaction, device: Device, step: clonetokens.TokenStep, now: int) -> Refusal:

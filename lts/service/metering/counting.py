@@ -9,16 +9,17 @@ from typing import NamedTuple
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
-from lts.rules import usage
-from lts.rules.catalog import LicenseItem
-from lts.rules.certificates import LicenseName
-from lts.rules.text import shows_nothing
-from lts.rules.usage import Entry, Result, digest_of
+from lts.rules.licensing.catalog import LicenseItem
+from lts.rules.licensing.certificates import LicenseName
+from lts.rules.metering import usage
+from lts.rules.metering.usage import Entry, Result, digest_of
+from lts.rules.values.text import shows_nothing
 from lts.service.core.context import Context
 from lts.service.metering import newnames
-from lts.store import records, typenames
-from lts.store.transaction import Transaction
-from lts.store.usage import Grown
+from lts.store.changes import records
+from lts.store.tables import typenames
+from lts.store.tables.usage import Grown
+from lts.store.writing.transaction import Transaction
 
 ItemSeries = Mapping[usage.SeriesKey, dict[int, int]]
 Kinds = dict[str, int | bytes]

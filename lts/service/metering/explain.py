@@ -8,19 +8,19 @@ from msgspec import UNSET, UnsetType
 
 from lts.errors import Refusal
 from lts.protocol import iso
-from lts.rules import admission, verdicts
-from lts.rules import authorize as rules
-from lts.rules.authorize import Request, has_seat
-from lts.rules.catalog import Catalog, Code, LicenseItem
-from lts.rules.readmodel import ReadModel
-from lts.rules.seats import CONCURRENT_WAYS, grace_units
+from lts.rules.licensing.catalog import Catalog, Code, LicenseItem
+from lts.rules.metering import admission, verdicts
+from lts.rules.metering import authorize as rules
+from lts.rules.metering.authorize import Request, has_seat
+from lts.rules.metering.seats import CONCURRENT_WAYS, grace_units
+from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.service.licensing.licenses import item_use
 from lts.service.metering import authorize, clones
 from lts.service.metering.itemuse import use_of
-from lts.store import devices, seats
-from lts.store.snapshot import Snapshot
+from lts.store.tables import devices, seats
+from lts.store.writing.snapshot import Snapshot
 
 HOLDERS_SHOWN = 20
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, Lease
-from lts.rules.authorize import has_seat
-from lts.rules.catalog import LicenseItem
-from lts.rules.notices import WARNING, Notice
-from lts.rules.usage import AHEAD_SECONDS, Entry, instances_by_slot
+from lts.rules.alerting.notices import WARNING, Notice
+from lts.rules.licensing.catalog import LicenseItem
+from lts.rules.metering.authorize import has_seat
+from lts.rules.metering.usage import AHEAD_SECONDS, Entry, instances_by_slot
 from lts.service.core.today import Today
-from lts.store import audit, seats
-from lts.store.records import EventChange
+from lts.store.changes.records import EventChange
 from lts.store.sql import Connection
-from lts.store.transaction import Transaction
+from lts.store.tables import audit, seats
+from lts.store.writing.transaction import Transaction
 
 GONE_ON = "used-after-release"
 MOST_A_DAY = 100

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from lts.rules.authorize import ItemUse, UseOf, used_up
-from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.licensefile import ChargeWay
-from lts.rules.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat
-from lts.store import seats, usage
-from lts.store.snapshot import View
+from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
+from lts.rules.licensing.licensefile import ChargeWay
+from lts.rules.metering.authorize import ItemUse, UseOf, used_up
+from lts.rules.metering.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat
+from lts.store.tables import seats, usage
+from lts.store.writing.snapshot import View
 
 FEW = 8
 NO_USE: Mapping[int, ItemUse] = MappingProxyType({})
@@ -44,8 +44,8 @@ def use_of(
 
 
 def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
-    """Numbers of all items in which a device may have a live seat, for lts.rules.authorize.decide: of a code of FEW
-    items all of them, since to look at each costs less than to ask this."""
+    """Numbers of all items in which a device may have a live seat, for lts.rules.metering.authorize.decide: of a code
+    of FEW items all of them, since to look at each costs less than to ask this."""
     if len(code.items) <= FEW:
         return code.entries
     return () if device is None else seats.newest_of(view.db, device)

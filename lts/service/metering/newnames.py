@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.certificates import LicenseName
-from lts.rules.notices import Notice
-from lts.rules.usage import OTHER_TYPE, digest_of
+from lts.rules.alerting.notices import Notice
+from lts.rules.licensing.certificates import LicenseName
+from lts.rules.metering.usage import OTHER_TYPE, digest_of
 from lts.service.core.today import Today
-from lts.store import audit, typenames
-from lts.store.records import EventChange
+from lts.store.changes.records import EventChange
 from lts.store.sql import Connection
-from lts.store.transaction import Transaction
+from lts.store.tables import audit, typenames
+from lts.store.writing.transaction import Transaction
 
 OF_DEVICE, OF_LICENSE = 50, 500
 """New names that get a number, of one device and of one license in a day (UTC)."""

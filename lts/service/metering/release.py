@@ -6,11 +6,12 @@ from uuid import UUID
 
 from lts.errors import AdminError, NotVerified
 from lts.protocol import Lease
-from lts.rules.catalog import LicenseItem
+from lts.rules.licensing.catalog import LicenseItem
 from lts.service.core.context import Context
 from lts.service.metering.renewal import leased
-from lts.store import devices, records, seats
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.tables import devices, seats
+from lts.store.writing.transaction import Transaction
 
 
 def release(ctx: Context, lease_text: str, now: int) -> None:

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from lts.errors import NotVerified, Refusal
 from lts.protocol import Lease, LeaseItem
-from lts.rules import admission, asked
-from lts.rules import authorize as rules
-from lts.rules.authorize import Grant, ItemUse, has_seat
-from lts.rules.catalog import Catalog, Code, CodeItem, LicenseItem
-from lts.rules.clonetokens import TokenStep
+from lts.rules.licensing.catalog import Catalog, Code, CodeItem, LicenseItem
+from lts.rules.metering import admission, asked
+from lts.rules.metering import authorize as rules
+from lts.rules.metering.authorize import Grant, ItemUse, has_seat
+from lts.rules.metering.clonetokens import TokenStep
 from lts.service.metering.itemuse import held_items, use_of
-from lts.store import pair
-from lts.store.transaction import Transaction
+from lts.store.tables import pair
+from lts.store.writing.transaction import Transaction
 
 
 class LeasedItems(NamedTuple):

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from lts.errors import Malformed, RefusalCode
 from lts.protocol import FeedPlace, Lease, Receipt, short_results
-from lts.rules import authorize as rules
-from lts.rules import usage, workload
-from lts.rules.authorize import Grant, ItemUse
-from lts.rules.catalog import Code, CodeItem, LicenseItem
-from lts.rules.clonetokens import TokenStep
-from lts.rules.notices import ERROR, Notice
-from lts.rules.usage import BadEntry, Entry, Result
+from lts.rules.alerting.notices import ERROR, Notice
+from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
+from lts.rules.metering import authorize as rules
+from lts.rules.metering import usage, workload
+from lts.rules.metering.authorize import Grant, ItemUse
+from lts.rules.metering.clonetokens import TokenStep
+from lts.rules.metering.usage import BadEntry, Entry, Result
 from lts.service.core.context import Context
 from lts.service.core.pendingcall import PendingCall
 from lts.service.metering import goneon, newnames
@@ -32,10 +32,11 @@ from lts.service.metering.authorize import (
 from lts.service.metering.counting import Counting, Reporter, count, has_room_apart, in_order
 from lts.service.metering.itemuse import NO_USE, units_so_far
 from lts.service.metering.renewal import leased, may_renew, not_held, renewal
-from lts.store import devices, feed, records
-from lts.store import usage as stored
-from lts.store.transaction import Transaction
+from lts.store.changes import feed, records
+from lts.store.tables import devices
+from lts.store.tables import usage as stored
 from lts.store.writer import GROUP_WEIGHT, PendingWrite
+from lts.store.writing.transaction import Transaction
 
 RESTORED = "database-restored"
 

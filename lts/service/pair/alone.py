@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lts.errors import AdminError
-from lts.rules.notices import Notice
+from lts.rules.alerting.notices import Notice
 from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
 from lts.service.core.partner import AnswerPeer, Step
 from lts.service.pair import standin
-from lts.store import pair
-from lts.store.records import EventChange
+from lts.store.changes.records import EventChange
+from lts.store.tables import pair
 
 NO_PAIR = 'This is a single server; a pair is made by "servers" in lts.json.'
 

@@ -12,7 +12,7 @@ from lts.errors import DataFolderError, PeerError, words_of
 from lts.service.core.files import file_digest
 from lts.service.pair import peermessages, secrecy
 from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
-from lts.store import database
+from lts.store.file import database
 from lts.store.store import DATABASE
 
 if TYPE_CHECKING:

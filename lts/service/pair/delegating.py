@@ -13,7 +13,7 @@ from lts.service.core.pinned import delegation_of
 from lts.service.licensing.catalog import self_signed
 from lts.service.pair import standin
 from lts.service.pair.peermessages import Self
-from lts.store import feed
+from lts.store.changes import feed
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

@@ -14,10 +14,11 @@ from lts.service.pair.parted import PARTED
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import News, Poll, ServerState, StateAnswer
 from lts.service.pair.starts import COPIED, TWO_STARTS
-from lts.store import pair, records
-from lts.store.openfeed import Position
-from lts.store.records import ChangeKind
-from lts.store.transaction import Transaction
+from lts.store.changes import records
+from lts.store.changes.records import ChangeKind
+from lts.store.tables import pair
+from lts.store.writing.openfeed import Position
+from lts.store.writing.transaction import Transaction
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

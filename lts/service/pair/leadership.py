@@ -9,7 +9,7 @@ from lts.errors import PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.service.pair.peer import RETIRED
-from lts.store import pair
+from lts.store.tables import pair
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from lts.crypto import PublicKey
 from lts.errors import AdminError, PeerError
 from lts.rules import pair as rules
+from lts.rules.licensing.vendorkey import fingerprint, is_fingerprint
 from lts.rules.pair import MAIN, SERVING, STANDBY
-from lts.rules.vendorkey import fingerprint, is_fingerprint
 from lts.service.core.pinned import PinnedFile
 from lts.service.pair import delegating
 from lts.service.pair.peermessages import Self

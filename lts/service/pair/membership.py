@@ -9,7 +9,7 @@ from lts.crypto import PublicKey
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, STANDBY
 from lts.service.pair.peermessages import Self
-from lts.store import pair
+from lts.store.tables import pair
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

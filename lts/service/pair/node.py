@@ -13,7 +13,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from lts.rules.notices import Notice
+from lts.rules.alerting.notices import Notice
 from lts.rules.pair import MAIN, REFUSING, STARTING
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from lts.rules.pair import MAIN, SERVING
 from lts.service.core import identity
 from lts.service.core.feeds import begin_feed
-from lts.store import feed, pair, records
-from lts.store.openfeed import Position
-from lts.store.transaction import Transaction
+from lts.store.changes import feed, records
+from lts.store.tables import pair
+from lts.store.writing.openfeed import Position
+from lts.store.writing.transaction import Transaction
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from lts.crypto import PublicKey
 from lts.protocol import iso
-from lts.rules.notices import ERROR, Notice
+from lts.rules.alerting.notices import ERROR, Notice
+from lts.rules.licensing.vendorkey import fingerprint
+from lts.rules.metering.seats import SEAT_WAYS, grace_units
 from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL, SERVING
-from lts.rules.plural import counted
-from lts.rules.seats import SEAT_WAYS, grace_units
-from lts.rules.vendorkey import fingerprint
+from lts.rules.values.plural import counted
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import DelegationStatus, Overshoot, PairEvent, PairNotice, PairStatus, PeerStatus
 from lts.service.pair import delegating, standin
 from lts.service.pair.handover import NO_LICENSE
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import serials
-from lts.store import audit, pair, seats
+from lts.store.tables import audit, pair, seats
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from lts import __version__
 from lts.errors import PeerError, Refusal, RefusalCode
 from lts.rules import pair as rules
-from lts.rules.notices import ERROR, Notice
+from lts.rules.alerting.notices import ERROR, Notice
 from lts.rules.pair import MAIN, REFUSING, SERVING, STARTING
 from lts.service.core.context import Context
 from lts.service.core.partner import AnswerPeer, Step

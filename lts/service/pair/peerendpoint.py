@@ -10,13 +10,14 @@ from lts import __version__
 from lts.crypto import PublicKey
 from lts.errors import LtsError, PeerError
 from lts.rules import pair as rules
-from lts.rules.vendorkey import fingerprint
+from lts.rules.licensing.vendorkey import fingerprint
 from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handover, peermessages
 from lts.service.pair.copygiver import CopyGiver
 from lts.service.pair.peermessages import News, PeerProblem, Poll, Self, StateAnswer, TakeOver
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
-from lts.store import dialect, exchange, feed
+from lts.store.changes import feed
+from lts.store.history import dialect, exchange
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

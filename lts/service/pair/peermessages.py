@@ -8,7 +8,7 @@ import msgspec
 
 from lts.errors import PeerError
 from lts.service.core.refusals import RefusedRequest
-from lts.store.openfeed import Position
+from lts.store.writing.openfeed import Position
 
 M = TypeVar("M")
 SentChange = tuple[int, int, int, int, bytes]

@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Iterator
 
 from lts.errors import CannotStore
-from lts.rules.attention import delegation_notice
-from lts.rules.catalog import ARCHIVED
-from lts.rules.licensefile import License
-from lts.rules.notices import Notice
-from lts.rules.seats import item_end
+from lts.rules.alerting.attention import delegation_notice
+from lts.rules.alerting.notices import Notice
+from lts.rules.licensing.catalog import ARCHIVED
+from lts.rules.licensing.licensefile import License
+from lts.rules.metering.seats import item_end
 from lts.service.core.context import Context
 from lts.service.core.pinned import Delegation
-from lts.store import licenses
+from lts.store.tables import licenses
 
 
 def notices(ctx: Context, *, for_good: bool) -> list[Notice]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lts.service.pair.peermessages import ServerState
 from lts.service.pair.starts import first_number
-from lts.store import exchange
+from lts.store.history import exchange
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node

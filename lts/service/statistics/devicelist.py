@@ -6,15 +6,15 @@ from uuid import UUID
 
 from lts.errors import AdminError
 from lts.protocol import iso
-from lts.rules.catalog import Catalog
-from lts.rules.paging import Page
-from lts.rules.readmodel import ReadModel
-from lts.rules.seats import Seat
+from lts.rules.licensing.catalog import Catalog
+from lts.rules.metering.seats import Seat
+from lts.rules.values.paging import Page
+from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
-from lts.store import devicelist, devices, likeness, seats
-from lts.store.devicelist import SORTS, DeviceFilter
-from lts.store.devices import Device
 from lts.store.sql import Connection
+from lts.store.tables import devicelist, devices, likeness, seats
+from lts.store.tables.devicelist import SORTS, DeviceFilter
+from lts.store.tables.devices import Device
 
 _HEX = frozenset("0123456789abcdef")
 SHOWN = 50

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lts.protocol import DAY_SECONDS
-from lts.rules.catalog import ACTIVE
-from lts.rules.ends import last_day as end_day
-from lts.rules.forecast import WINDOW_DAYS, last_day
-from lts.rules.itemstatus import ItemStatus
-from lts.rules.seats import UNIT_WAYS
+from lts.rules.licensing.catalog import ACTIVE
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.metering.seats import UNIT_WAYS
+from lts.rules.statistics.forecast import WINDOW_DAYS, last_day
+from lts.rules.values.ends import last_day as end_day
 from lts.service.core.context import Context
-from lts.store import statistics
-from lts.store.statistics import Selection
+from lts.store.tables import statistics
+from lts.store.tables.statistics import Selection
 
 
 def last_days(ctx: Context, items: Sequence[ItemStatus], now: int) -> dict[int, int]:

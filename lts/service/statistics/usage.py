@@ -13,17 +13,17 @@ import msgspec
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, HOURS_PER_DAY, uuid_text
-from lts.rules.catalog import ARCHIVED, Catalog, LicenseItem
-from lts.rules.fields import MAX_TEXT
-from lts.rules.readmodel import ReadModel
-from lts.rules.text import nfc
-from lts.rules.usagetable import BY_TALLY, GROUPINGS
+from lts.rules.licensing.catalog import ARCHIVED, Catalog, LicenseItem
+from lts.rules.statistics.usagetable import BY_TALLY, GROUPINGS
+from lts.rules.values.fields import MAX_TEXT
+from lts.rules.values.readmodel import ReadModel
+from lts.rules.values.text import nfc
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
-from lts.store import devices, statistics
 from lts.store.sql import Connection
-from lts.store.statistics import Activity, Selection
-from lts.store.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
+from lts.store.tables import devices, statistics
+from lts.store.tables.statistics import Activity, Selection
+from lts.store.tables.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
 
 GRANTED, REPORTS = "granted", "reports"
 _EPOCH = date(1970, 1, 1)

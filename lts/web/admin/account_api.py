@@ -6,7 +6,7 @@ from flask import Response, after_this_request, g
 
 from lts.errors import AdminError
 from lts.rules.accounts import OWNER, Account
-from lts.rules.meanwhile import WAS
+from lts.rules.values.meanwhile import WAS
 from lts.service.access import accounts, sessions
 from lts.service.access.accounts import MadeToken
 from lts.service.access.sessions import NewSession

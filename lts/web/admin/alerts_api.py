@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import g
 
-from lts.rules.meanwhile import WAS
+from lts.rules.values.meanwhile import WAS
 from lts.service.alerting import alertsettings, outbox
 from lts.service.alerting.alertsettings import MadeWebhook
 from lts.service.alerting.outbox import AlertHistory, MailTest

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lts.rules.itemstatus import ItemStatus
-from lts.rules.notices import Notice
-from lts.rules.readmodel import ReadModel
+from lts.rules.alerting.notices import Notice
+from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.values.readmodel import ReadModel
 from lts.service.access.accounts import TokenLine, UserLine
 from lts.service.access.sessions import SessionLine
 from lts.service.alerting.alertsettings import MailDetails, WebhookLine

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Blueprint, Response, current_app
 
-from lts.rules.readmodel import ReadModel
+from lts.rules.values.readmodel import ReadModel
 
 View = TypeVar("View", bound=Callable[..., ReadModel | Response])
 

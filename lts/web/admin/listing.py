@@ -8,8 +8,8 @@ from typing import Any
 from flask import Response, request
 
 from lts.errors import AdminError
-from lts.rules.paging import MAX_SIZE, Page
-from lts.rules.text import nfc
+from lts.rules.values.paging import MAX_SIZE, Page
+from lts.rules.values.text import nfc
 
 MAX_TEXT = 200
 

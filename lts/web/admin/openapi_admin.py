@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any
 
 from lts.rules.accounts import ROLES
-from lts.rules.alertwords import BOTH
-from lts.rules.itemstatus import STATES
-from lts.rules.paging import MAX_SIZE
-from lts.rules.readmodel import ReadModel
-from lts.rules.usagetable import GROUPINGS
+from lts.rules.alerting.alertwords import BOTH
+from lts.rules.licensing.itemstatus import STATES
+from lts.rules.statistics.usagetable import GROUPINGS
+from lts.rules.values.paging import MAX_SIZE
+from lts.rules.values.readmodel import ReadModel
 from lts.service.access import accounts, auditlog
 from lts.service.alerting import alertsettings, outbox
 from lts.service.core import pairmodels

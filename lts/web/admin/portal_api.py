@@ -16,12 +16,12 @@ from msgspec.structs import astuple, replace
 from lts import __version__
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules import activation
-from lts.rules.catalog import ARCHIVED
-from lts.rules.itemstatus import STATES, ItemStatus
-from lts.rules.meanwhile import WAS
-from lts.rules.paging import page_of
-from lts.rules.vendorkey import fingerprint
+from lts.rules.licensing import activation
+from lts.rules.licensing.catalog import ARCHIVED
+from lts.rules.licensing.itemstatus import STATES, ItemStatus
+from lts.rules.licensing.vendorkey import fingerprint
+from lts.rules.values.meanwhile import WAS
+from lts.rules.values.paging import page_of
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus
 from lts.service.core.partner import Partner

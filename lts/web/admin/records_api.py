@@ -11,9 +11,9 @@ from flask import Response, g, request
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.authorize import Request
-from lts.rules.paging import page_of
-from lts.rules.spreadsheet import csv_text
+from lts.rules.metering.authorize import Request
+from lts.rules.values.paging import page_of
+from lts.rules.values.spreadsheet import csv_text
 from lts.service.access import auditlog
 from lts.service.access.auditlog import AuditPage
 from lts.service.core.context import Context
@@ -23,7 +23,7 @@ from lts.service.metering.explain import CapStatus, Explanation
 from lts.service.statistics import devicelist
 from lts.service.statistics.devicelist import DevicePage, DeviceStatus
 from lts.service.statistics.usage import day_number
-from lts.store.audit import Line
+from lts.store.tables.audit import Line
 from lts.web.admin import answers
 from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body

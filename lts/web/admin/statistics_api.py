@@ -8,9 +8,9 @@ from flask import Response, request
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
-from lts.rules.catalog import LicenseItem
-from lts.rules.paging import Page, page_of
-from lts.rules.usagetable import usage_csv
+from lts.rules.licensing.catalog import LicenseItem
+from lts.rules.statistics.usagetable import usage_csv
+from lts.rules.values.paging import Page, page_of
 from lts.service.core.context import Context
 from lts.service.statistics import usage
 from lts.service.statistics.usage import DayHours, Overview, Subjects, UsageTable

@@ -21,9 +21,9 @@ from lts.config import Config
 from lts.crypto import b64url
 from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal, RefusalCode
 from lts.protocol import Lease
-from lts.rules import workload
-from lts.rules.authorize import Request
-from lts.rules.likeness import Caller
+from lts.rules.metering import workload
+from lts.rules.metering.authorize import Request
+from lts.rules.metering.likeness import Caller
 from lts.service.core import refusals
 from lts.service.core.context import Context, request_id
 from lts.service.core.pendingcall import PendingCall

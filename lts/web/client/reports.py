@@ -18,9 +18,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
-from lts.rules.text import nfc, too_many_marks
-from lts.rules.usage import BadEntry, Entry
-from lts.rules.workload import MAX_TYPES
+from lts.rules.metering.usage import BadEntry, Entry
+from lts.rules.metering.workload import MAX_TYPES
+from lts.rules.values.text import nfc, too_many_marks
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
 from lts.web.messages import (
     UNREADABLE,

@@ -1,0 +1,1 @@
+"""Commands for developers of applications: a client, a demo, a sandbox (`lts --help`, Develop)."""

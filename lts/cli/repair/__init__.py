@@ -1,0 +1,1 @@
+"""Commands for upkeep: backup, restore, verify, doctor (`lts --help`, Repair)."""

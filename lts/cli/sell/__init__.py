@@ -1,0 +1,1 @@
+"""Commands for software vendors: keys and license files (`lts --help`, Sell)."""

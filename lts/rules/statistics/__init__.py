@@ -1,0 +1,1 @@
+"""What usage looks like over time: tables and forecasts."""

@@ -1,0 +1,88 @@
+"""The names that handshake codes were given, in the order in which the change feed gave them.
+
+A row for each change of a code, so that the changes of two servers give the same rows in any order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from lts.errors import DatabaseDamaged
+from lts.rules.licensing.codenames import Naming
+from lts.store import sql
+from lts.store.changes import feed
+from lts.store.changes.epochs import FIRST_EPOCH
+from lts.store.changes.records import ChangeKind, CodeChange, EpochChange, decode_payload
+from lts.store.history.archive import read, unpack
+
+log = logging.getLogger("lts.database")
+ARCHIVE = "archive"
+"""Folder of the old parts of the change feed, next to the database."""
+_CODE = 1
+"""As lts.store.tables.pair numbers what has aliases."""
+_PUT = "INSERT OR IGNORE INTO code_names VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_DECIDING = """INSERT OR IGNORE INTO code_names
+    SELECT s.origin, s.serial, s.epoch, s.main, s.generation, 0, c.id, c.organization || '-' || c.custom
+    FROM codes c JOIN stamps s ON s.subject = 'code:' || c.id"""
+"""The change that decided a code, of an unknown time."""
+
+
+class ChangePlace(NamedTuple):
+    """Position of a change: its origin and serial, and the weight of the origin's epoch then."""
+
+    origin: int
+    serial: int
+    weight: tuple[int, bool, int]
+
+
+def put(db: apsw.Connection, change: ChangePlace, time: int, code: int, name: str) -> None:
+    """A change at `time` (UTC seconds) gave the code this name, or left it."""
+    db.execute(_PUT, (change.origin, change.serial, *change.weight, time, code, name))
+
+
+def changes(db: apsw.Connection) -> Iterator[Naming]:
+    """Every one in order: what was made in knowledge of another comes after it, and both servers of a pair have the
+    same order."""
+    origins = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
+    rows = sql.rows(db, "SELECT epoch, main, generation, origin, serial, since, code, name FROM code_names")
+    rows.sort(key=lambda row: (*row[:3], origins[row[3]], row[4]))
+    for place, (*_, origin, serial, since, code, name) in enumerate(rows):
+        yield Naming(name, code, since, origins[origin][1][:8], serial, place)
+
+
+def fill(db: apsw.Connection) -> None:
+    """Names from the change feed and its archives (migration 8). Where an archive is lost, of its time only the names
+    that codes still have are known."""
+    ours: dict[int, int] = dict(sql.rows(db, "SELECT number, ours FROM aliases WHERE what = ?", (_CODE,)))
+    lost: list[str] = []
+    for origin in feed.origins(db):
+        weight = FIRST_EPOCH.weight
+        for serial, time, kind, payload in _changes(db, origin, lost):
+            record = decode_payload(kind, payload)
+            if isinstance(record, EpochChange):
+                weight = record.epoch, record.main, record.generation
+            elif isinstance(record, CodeChange):
+                name = f"{record.organization}-{record.custom}"
+                put(db, ChangePlace(origin, serial, weight), time, ours.get(record.code, record.code), name)
+    if lost:
+        log.warning("not every name that handshake codes had is known: %s", " ".join(lost))
+        db.execute(_DECIDING)
+
+
+def _changes(db: apsw.Connection, origin: int, lost: list[str]) -> Iterator[tuple[int, int, int, bytes]]:
+    """(serial, time, kind, payload) of every change of a code or an epoch, in order; appends to `lost` what is to be
+    reported about archives that cannot be read."""
+    folder = Path(db.filename).parent / ARCHIVE
+    query = "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first"
+    for name, digest in sql.rows(db, query, (origin,)):
+        try:
+            yield from unpack(read(folder, name, digest), (ChangeKind.CODE, ChangeKind.EPOCH))
+        except DatabaseDamaged as error:
+            lost.append(error.detail)
+    query = "SELECT serial, time, kind, CAST(payload AS BLOB) FROM changes WHERE origin = ? AND kind IN (?, ?)"
+    yield from sql.rows(db, f"{query} ORDER BY serial", (origin, ChangeKind.CODE, ChangeKind.EPOCH))

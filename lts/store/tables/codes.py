@@ -1,0 +1,148 @@
+"""Handshake codes with their items, and the settings of the server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from lts.store import sql
+from lts.store.changes.records import CodeChange, CodeRemovalChange, SettingChange, TrustChange
+from lts.store.tables import codenames, pair
+from lts.store.writing.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class StoredCode:
+    """A code's row; `items` are (item number, cap) in order of use, `removed` UTC seconds or None."""
+
+    key: int
+    organization: str
+    custom: str
+    is_default: bool
+    removed: int | None
+    fields: dict[str, Any]
+    items: tuple[tuple[int, int | None], ...]
+
+
+_CODES = """SELECT c.id, c.organization, c.custom, d.code IS NOT NULL, c.removed, c.fields FROM codes c
+    LEFT JOIN defaults d ON d.organization = c.organization AND d.code = c.id WHERE {} ORDER BY c.id"""
+
+
+def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
+    """Every code, removed ones too, in the order they were made."""
+    for row in sql.rows(db, _CODES.format("1")):
+        yield _stored(db, row)
+
+
+def one(db: apsw.Connection, key: int) -> StoredCode:
+    return _stored(db, sql.rows(db, _CODES.format("c.id = ?"), (key,))[0])
+
+
+def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
+    key, organization, custom, is_default, removed, fields = row
+    items = tuple(sql.rows(db, "SELECT item, cap FROM code_items WHERE code = ? ORDER BY position", (key,)))
+    return StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
+
+
+def put(tx: Transaction, record: CodeChange, time: int) -> None:
+    """Apply a CODE change: the code's whole state. A new default takes the place of the old one."""
+    code = _number_here(tx, record)
+    place = codenames.ChangePlace(*tx.feed.writing, tx.epoch.weight)
+    codenames.put(tx.db, place, time, code, f"{record.organization}-{record.custom}")
+    if pair.decides(tx, f"code:{code}"):
+        _store(tx, code, record)
+    if record.is_default and pair.decides(tx, f"default:{record.organization}"):
+        tx.execute("INSERT OR REPLACE INTO defaults VALUES (?, ?)", (record.organization, code))
+    tx.forget_catalog()
+
+
+def _number_here(tx: Transaction, record: CodeChange) -> int:
+    """The code's number; one that both servers made under the same name, without knowing of it, is one code. Of several
+    that each made one after another, the first are one, then the second."""
+    if tx.feed.writing[0] == tx.feed.origin or sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ?", (record.code,)):
+        return record.code
+    for twin, origin, serial in sql.rows(
+        tx.db,
+        "SELECT id, born_origin, born_serial FROM codes WHERE organization = ? AND custom = ?"
+        " AND id NOT IN (SELECT ours FROM aliases WHERE what = ?) ORDER BY id",
+        (record.organization, record.custom, pair.CODE),
+    ):
+        if origin != tx.feed.writing[0] and serial > tx.epoch.knows.get(origin, 0):
+            pair.add_alias(tx, pair.CODE, record.code, twin)
+            return int(twin)
+    return record.code
+
+
+def made_at_import(db: apsw.Connection, license_id: str, organization: str) -> int | None:
+    """Number of the code that the first import of a license made, whatever it is called now; None if none did, or it
+    was removed. An import makes its code by the change after that of its license; what was made for it the line of the
+    audit log records, except in 0.1 (without a number)."""
+    key: int | None = sql.value(
+        db,
+        "SELECT c.id FROM codes c CROSS JOIN code_names n ON n.origin = c.born_origin AND n.serial = c.born_serial"
+        " CROSS JOIN audit a ON a.time = n.since AND a.origin = c.born_origin AND a.serial = c.born_serial - 1"
+        " JOIN audit b ON b.time = n.since AND b.origin = c.born_origin AND b.serial = c.born_serial"
+        " WHERE c.organization = ? AND c.removed IS NULL AND a.action = 'license-imported' AND a.subject = ?"
+        " AND (b.detail ->> 'number' IS NULL OR b.detail ->> 'madeFor' = a.subject)"
+        " ORDER BY n.epoch, n.main, n.generation, n.origin, n.serial LIMIT 1",
+        (organization, license_id),
+    )
+    return key
+
+
+def _store(tx: Transaction, code: int, record: CodeChange) -> None:
+    tx.execute(
+        "INSERT INTO codes VALUES (?, ?, ?, NULL, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " organization = excluded.organization, custom = excluded.custom, removed = NULL, fields = excluded.fields",
+        (
+            code,
+            record.organization,
+            record.custom,
+            json.dumps(record.fields, sort_keys=True, ensure_ascii=False),
+            *tx.feed.writing,
+        ),
+    )
+    tx.execute("DELETE FROM code_items WHERE code = ?", (code,))
+    tx.db.executemany(
+        "INSERT INTO code_items VALUES (?, ?, ?, ?)",
+        [(code, item, position, cap) for position, (item, cap) in enumerate(record.items)],
+    )
+
+
+def remove(tx: Transaction, record: CodeRemovalChange, time: int) -> None:
+    """Apply a CODE_REMOVAL change: the row stays as a mark, so that history keeps its name."""
+    if pair.decides(tx, f"code:{record.code}"):
+        tx.execute("UPDATE codes SET removed = ? WHERE id = ?", (time, record.code))
+    tx.forget_catalog()
+
+
+def set_setting(tx: Transaction, record: SettingChange) -> None:
+    """Apply a SETTING change; a value of None removes it."""
+    if not pair.decides(tx, f"setting:{record.name}"):
+        return
+    if record.value is None:
+        tx.execute("DELETE FROM settings WHERE name = ?", (record.name,))
+    else:
+        tx.execute(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?)",
+            (record.name, json.dumps(record.value, sort_keys=True, ensure_ascii=False)),
+        )
+    tx.forget_catalog()
+
+
+def settings(db: apsw.Connection) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in sql.rows(db, "SELECT name, value FROM settings")}
+
+
+def trust(tx: Transaction, record: TrustChange) -> None:
+    tx.execute("INSERT OR REPLACE INTO trusted VALUES (?, ?)", (record.kid, record.pub))
+    tx.forget_catalog()
+
+
+def trusted(db: apsw.Connection) -> dict[str, str]:
+    """Text of the vendor keys learnt, by key id."""
+    return dict(sql.rows(db, "SELECT kid, pub FROM trusted"))

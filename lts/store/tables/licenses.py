@@ -1,0 +1,173 @@
+"""License files as imported, and the numbers of their items."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apsw
+
+from lts.store import sql
+from lts.store.changes.records import ArchiveChange, LicenseChange
+from lts.store.tables import pair, usage
+from lts.store.writing.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class StoredLicense:
+    """A license's newest file. `items` maps item ids (of any revision) to their numbers."""
+
+    key: int
+    vendor: str
+    license_id: str
+    revision: int
+    digest: str
+    jws: str
+    items: dict[str, int]
+
+
+def put(tx: Transaction, record: LicenseChange, time: int) -> None:
+    """Apply a LICENSE change: keep the file, give new items their numbers. The highest revision counts, of two
+    files of one revision (each imported on a server of its own) the one with the higher digest."""
+    key = sql.value(
+        tx.db,
+        "INSERT INTO licenses (vendor, license_id, revision, digest) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (vendor, license_id) DO UPDATE SET digest = iif((?3, ?4) > (revision, digest), ?4, digest),"
+        " revision = max(revision, ?3) RETURNING id",
+        (record.vendor, record.license_id, record.revision, record.digest),
+    )
+    tx.execute(
+        "INSERT INTO license_files VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET time = ?3, jws = ?4"
+        " WHERE (SELECT digest FROM licenses WHERE id = ?1) = ?5",
+        (key, record.revision, time, record.jws, record.digest),
+    )
+    known = item_keys(tx.db, record.vendor, record.license_id)
+    fresh = [(number, key, item_id) for item_id, number in record.items if item_id not in known]
+    tx.db.executemany("INSERT INTO items VALUES (?, ?, ?)", fresh)
+    for item_id, number in record.items:
+        if known.get(item_id, number) != number:
+            pair.add_alias(tx, pair.ITEM, number, known[item_id])
+    tx.forget_catalog()
+    usage.forget_overdraft(tx, known.values())
+
+
+_NEWEST = """SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws FROM licenses l
+    JOIN license_files f ON f.license = l.id
+    WHERE f.revision = (SELECT max(revision) FROM license_files WHERE license = l.id) AND {} ORDER BY l.id"""
+
+
+def newest(db: apsw.Connection) -> Iterator[StoredLicense]:
+    """Every license with the file of its highest revision, in the order of first import."""
+    for row in sql.rows(db, _NEWEST.format("1")):
+        yield _stored(db, row)
+
+
+def one(db: apsw.Connection, key: int) -> StoredLicense:
+    """The license of this number with the file of its highest revision."""
+    return _stored(db, sql.rows(db, _NEWEST.format("l.id = ?"), (key,))[0])
+
+
+def named(db: apsw.Connection, vendor: str, license_id: str) -> StoredLicense | None:
+    """The same by its name, None if this server has none of it."""
+    row = sql.first(db, _NEWEST.format("l.vendor = ? AND l.license_id = ?"), (vendor, license_id))
+    return None if row is None else _stored(db, row)
+
+
+def _stored(db: apsw.Connection, row: sql.Row) -> StoredLicense:
+    items: dict[str, int] = dict(sql.rows(db, "SELECT item_id, id FROM items WHERE license = ?", (row[0],)))
+    key, vendor, license_id, revision, digest, jws = row
+    return StoredLicense(key, vendor, license_id, revision, digest, jws, items)
+
+
+class Stamp(NamedTuple):
+    """Differs once anything of a license does: `numbers` is the sum of its items' numbers, `files` has (revision, time)
+    of each file, `rounds` (item, round) of the items whose grants are not in their first one."""
+
+    digest: str
+    numbers: int
+    files: tuple[tuple[int, int], ...]
+    archived: bool
+    rounds: tuple[tuple[int, int], ...]
+
+
+def stamps(db: apsw.Connection) -> dict[int, Stamp]:
+    """The stamp of every license by its number, in the order of first import; reads no file."""
+    files: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for key, revision, time in sql.rows(db, "SELECT license, revision, time FROM license_files ORDER BY 1, 2"):
+        files[key].append((revision, time))
+    begun: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for key, item, number in sql.rows(
+        db, "SELECT i.license, r.item, r.number FROM rounds r JOIN items i ON i.id = r.item ORDER BY 1, 2"
+    ):
+        begun[key].append((item, number))
+    numbers: dict[int, int] = dict(sql.rows(db, "SELECT license, sum(id) FROM items GROUP BY 1"))
+    hidden = archived(db)
+    return {
+        key: Stamp(digest, numbers.get(key, 0), tuple(files[key]), (vendor, license_id) in hidden, tuple(begun[key]))
+        for key, vendor, license_id, digest in sql.rows(
+            db, "SELECT id, vendor, license_id, digest FROM licenses ORDER BY id"
+        )
+        if key in files
+    }
+
+
+def archived(db: apsw.Connection) -> set[tuple[str, str]]:
+    """(vendor, license id) of every archived license: its toggle says so, and no higher revision came since."""
+    query = (
+        "SELECT a.vendor, a.license_id FROM archived a JOIN licenses l ON (l.vendor, l.license_id) ="
+        " (a.vendor, a.license_id) WHERE a.turn % 2 = 1 AND l.revision <= a.revision"
+    )
+    return {(vendor, license_id) for vendor, license_id in sql.rows(db, query)}
+
+
+def archive(tx: Transaction, record: ArchiveChange) -> None:
+    """Apply an ARCHIVE change: of a license's toggles the last of its highest revision decides, in whatever order they
+    arrive."""
+    tx.execute(
+        "INSERT INTO archived VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET revision = excluded.revision,"
+        " turn = excluded.turn WHERE (excluded.revision, excluded.turn) > (revision, turn)",
+        (record.vendor, record.license_id, record.revision, record.toggle),
+    )
+    tx.forget_catalog()
+
+
+def archive_toggle(db: apsw.Connection, vendor: str, license_id: str) -> tuple[int, int]:
+    """(newest revision, its toggle) of a license: odd = archived; 0 = never archived at it, or not known."""
+    row = sql.first(
+        db,
+        "SELECT l.revision, iif(a.revision >= l.revision, a.turn, 0) FROM licenses l LEFT JOIN archived a"
+        " ON (a.vendor, a.license_id) = (l.vendor, l.license_id) WHERE l.vendor = ? AND l.license_id = ?",
+        (vendor, license_id),
+    )
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def rounds(db: apsw.Connection) -> dict[int, int]:
+    """The round of each item's grants, of those that are not in their first one (0)."""
+    return dict(sql.rows(db, "SELECT item, number FROM rounds"))
+
+
+def older_files(db: apsw.Connection, license_key: int) -> list[str]:
+    """All files of a license, newest first (a revoked item is described by the last file that had it)."""
+    return [row[0] for row in sql.rows(
+        db, "SELECT jws FROM license_files WHERE license = ? ORDER BY revision DESC", (license_key,))]  # fmt: skip
+
+
+def all_files(db: apsw.Connection) -> Iterator[str]:
+    return (jws for (jws,) in sql.each(db, "SELECT jws FROM license_files"))
+
+
+def item_keys(db: apsw.Connection, vendor: str, license_id: str) -> dict[str, int]:
+    """Numbers of a license's items by item id."""
+    return dict(sql.rows(
+        db, "SELECT i.item_id, i.id FROM items i JOIN licenses l ON l.id = i.license"
+        " WHERE l.vendor = ? AND l.license_id = ?", (vendor, license_id)))  # fmt: skip
+
+
+def item_names(db: apsw.Connection, keys: Sequence[int]) -> dict[int, str]:
+    """Ids of items by their numbers, as far as they are known."""
+    query = "SELECT id, item_id FROM items WHERE id IN (SELECT value FROM json_each(?))"
+    return dict(sql.rows(db, query, (json.dumps(keys),)))

@@ -1,0 +1,28 @@
+"""What the server holds at one moment, for reads that grow with the data: they take none of the writer's time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import apsw
+
+from lts.rules.licensing.catalog import Catalog
+from lts.store.writing.counters import SumKey
+from lts.store.writing.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A consistent view of the tables, with licenses and codes as of the last commit.
+
+    `sums` are the writer's own, to be asked for single keys: what a batch under way adds is in them already.
+    """
+
+    db: apsw.Connection
+    catalog: Catalog
+    sums: Mapping[SumKey, int]
+
+
+View = Transaction | Snapshot
+"""Where the use of an item, or a device's part in it, can be looked up: for a decision, or only to be shown."""
