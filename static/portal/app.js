@@ -22,10 +22,10 @@ const later = (load, name) => () => load().then((module) => module[name]);
 const PAGES = {
   index: { icon: "home", page: async () => Home },
   "license-items": { icon: "items", page: later(() => import("./pages/items.js"), "Items") },
-  "handshake-codes": { icon: "codes", page: later(() => import("./pages/codes.js"), "Codes") },
-  statistics: { icon: "statistics", page: later(() => import("./pages/statistics.js"), "Statistics") },
+  "handshake-codes": { icon: "codes", page: later(() => import("./pages/codes/codes.js"), "Codes") },
+  statistics: { icon: "statistics", page: later(() => import("./pages/statistics/statistics.js"), "Statistics") },
   devices: { icon: "devices", page: later(() => import("./pages/devices.js"), "Devices") },
-  "usage-alerts": { icon: "alerts", page: later(() => import("./pages/alerts.js"), "Alerts") },
+  "usage-alerts": { icon: "alerts", page: later(() => import("./pages/alerts/alerts.js"), "Alerts") },
   standby: { icon: "standby", page: later(() => import("./pages/standby.js"), "Standby") },
   why: { icon: "why", page: later(() => import("./pages/why.js"), "Why") },
   "audit-log": { icon: "audit", page: later(() => import("./pages/audit.js"), "AuditLog") },

@@ -98,7 +98,16 @@ def test_the_portal_has_words_and_advice_for_every_code(language: str) -> None:
 
 def test_the_checklist_of_a_new_code_names_all_these_places() -> None:
     listed = section("developer.md", "A new refusal code")
-    places = ("lts/errors.py", "lts/rules/metering/authorize.py", "lts/rules/metering/verdicts.py",
-              "lts/client/errors.py", "static/client/lts-client.js", "static/portal/pages/why.js",
-              "static/portal/i18n/", "docs/design/authorizing.md", "docs/protocol.md", "tests/docs/test_codes.py")  # fmt: skip
+    places = (
+        "lts/errors.py",
+        "lts/rules/metering/authorize.py",
+        "lts/rules/metering/verdicts.py",
+        "lts/client/errors.py",
+        "static/client/lts-client.js",
+        "static/portal/pages/why.js",
+        "static/portal/i18n/",
+        "docs/design/authorizing.md",
+        "docs/protocol.md",
+        "tests/docs/test_codes.py",
+    )
     assert [place for place in places if f"`{place}`" not in listed or not (ROOT / place).exists()] == []

@@ -1,10 +1,10 @@
 // Three doughnuts: units by type of all history, of the period, of one day.
-import { day as dayText, number, percent, t } from "../i18n.js";
-import { html } from "../lib.js";
-import { useLoad } from "../load.js";
-import { Card, Fault, Loading, Sent } from "../parts/basics.js";
-import { colorClass, Doughnut } from "../parts/chart.js";
-import { parts, sum } from "./stats-types.js";
+import { day as dayText, number, percent, t } from "../../i18n.js";
+import { html } from "../../lib.js";
+import { useLoad } from "../../load.js";
+import { Card, Fault, Loading, Sent } from "../../parts/basics.js";
+import { colorClass, Doughnut } from "../../parts/chart.js";
+import { parts, sum } from "./types.js";
 
 /** @param {{ title: string, hint: string, units: Api.Units, order: string[] }} props */
 function Share({ title, hint, units, order }) {

@@ -1,10 +1,10 @@
 // Webhooks: the same events for programs.
-import { post, remove } from "../api.js";
-import { t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { useAction } from "../load.js";
-import { Button, Card, Copyable, Fault, Notice, Sent, Text } from "../parts/basics.js";
-import { Dialog, FormDialog } from "../parts/dialog.js";
+import { post, remove } from "../../api.js";
+import { t } from "../../i18n.js";
+import { html, useState } from "../../lib.js";
+import { useAction } from "../../load.js";
+import { Button, Card, Copyable, Fault, Notice, Sent, Text } from "../../parts/basics.js";
+import { Dialog, FormDialog } from "../../parts/dialog.js";
 
 /** @param {{ onClose: () => void, onSaved: (saved: unknown) => unknown, onOutrun?: () => unknown }} props */
 function Add({ onClose, onSaved }) {

@@ -12,13 +12,13 @@
  * }} CodeBody
  * @typedef {(changes: Partial<CodeState>) => void} Change
  */
-import { patch, post } from "../api.js";
-import { changes } from "../changes.js";
-import { t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { useLoad } from "../load.js";
-import { Check, Field, Notice, Select, Text } from "../parts/basics.js";
-import { FormDialog } from "../parts/dialog.js";
+import { patch, post } from "../../api.js";
+import { changes } from "../../changes.js";
+import { t } from "../../i18n.js";
+import { html, useState } from "../../lib.js";
+import { useLoad } from "../../load.js";
+import { Check, Field, Notice, Select, Text } from "../../parts/basics.js";
+import { FormDialog } from "../../parts/dialog.js";
 import { CodeItems } from "./code-items.js";
 
 /** @type {[keyof Api.Validation, string, string][]} */

@@ -3,18 +3,18 @@
  * @typedef {"add" | "edit" | "remove" | "default" | "urls"} What
  * @typedef {(what: What, code?: Api.Code | null) => Promise<void>} Act
  */
-import { get, patch, remove } from "../api.js";
-import { t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { useList, useLoad } from "../load.js";
-import { Button, Card, Copyable, Empty, loaded, Loading, Notice, Page, Pill, Sent } from "../parts/basics.js";
-import { FormDialog } from "../parts/dialog.js";
-import { Icon } from "../parts/icon.js";
-import { Pager, Search, Table } from "../parts/table.js";
-import { link } from "../route.js";
+import { get, patch, remove } from "../../api.js";
+import { t } from "../../i18n.js";
+import { html, useState } from "../../lib.js";
+import { useList, useLoad } from "../../load.js";
+import { Button, Card, Copyable, Empty, loaded, Loading, Notice, Page, Pill, Sent } from "../../parts/basics.js";
+import { FormDialog } from "../../parts/dialog.js";
+import { Icon } from "../../parts/icon.js";
+import { Pager, Search, Table } from "../../parts/table.js";
+import { link } from "../../route.js";
 import { CodeForm } from "./code-form.js";
-import { sentenceOf } from "./home.js";
-import { ServerUrls, urlWarning } from "./server-urls.js";
+import { sentenceOf } from "../home.js";
+import { ServerUrls, urlWarning } from "../server-urls.js";
 
 const SHOWN_ITEMS = 3;
 

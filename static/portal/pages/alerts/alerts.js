@@ -1,14 +1,14 @@
 // Usage Alerts: who gets which alerts, how, and what was sent.
-import { html } from "../lib.js";
-import { t } from "../i18n.js";
-import { useLoad } from "../load.js";
-import { Card, loaded, Page } from "../parts/basics.js";
-import { Attention } from "./home.js";
-import { Calendar } from "./alerts-calendar.js";
-import { History } from "./alerts-history.js";
-import { Levels } from "./alerts-levels.js";
-import { Mail } from "./alerts-mail.js";
-import { Webhooks } from "./alerts-webhooks.js";
+import { html } from "../../lib.js";
+import { t } from "../../i18n.js";
+import { useLoad } from "../../load.js";
+import { Card, loaded, Page } from "../../parts/basics.js";
+import { Attention } from "../home.js";
+import { Calendar } from "./calendar.js";
+import { History } from "./history.js";
+import { Levels } from "./levels.js";
+import { Mail } from "./mail.js";
+import { Webhooks } from "./webhooks.js";
 
 /** @param {Ui.Page} props */
 export function Alerts({ mayChange }) {

@@ -1,9 +1,9 @@
 // A calendar of ends and forecasts to subscribe to.
-import { post } from "../api.js";
-import { t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { useAction } from "../load.js";
-import { Button, Card, Copyable, Fault } from "../parts/basics.js";
+import { post } from "../../api.js";
+import { t } from "../../i18n.js";
+import { html, useState } from "../../lib.js";
+import { useAction } from "../../load.js";
+import { Button, Card, Copyable, Fault } from "../../parts/basics.js";
 
 export function Calendar() {
   const [path, setPath] = useState(/** @type {string | null} */ (null));

@@ -1,10 +1,10 @@
 // The percentages at which alerts are sent, by charge way.
-import { put } from "../api.js";
-import { changes, isOutrun } from "../changes.js";
-import { t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { useAction } from "../load.js";
-import { Button, Card, Fault, Text } from "../parts/basics.js";
+import { put } from "../../api.js";
+import { changes, isOutrun } from "../../changes.js";
+import { t } from "../../i18n.js";
+import { html, useState } from "../../lib.js";
+import { useAction } from "../../load.js";
+import { Button, Card, Fault, Text } from "../../parts/basics.js";
 
 /** @param {number[]} levels */
 const shown = (levels) => levels.join(", ");

@@ -1,6 +1,6 @@
 // Types of usage in the order and colors that all pictures of the page share: the most used first, the rest as one.
-import { SERIES } from "../parts/chart.js";
-import { t } from "../i18n.js";
+import { SERIES } from "../../parts/chart.js";
+import { t } from "../../i18n.js";
 
 const SHOWN = SERIES - 1;
 

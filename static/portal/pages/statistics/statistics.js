@@ -1,14 +1,14 @@
 // Statistics of a handshake code or a license item: how much of what, when, by whom. All days and hours are UTC.
-import { t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { useLoad } from "../load.js";
-import { Card, Choice, Empty, loaded, Page } from "../parts/basics.js";
-import { itemName, namer } from "../parts/names.js";
-import { isDay, link, replaceQuery } from "../route.js";
-import { Shares } from "./stats-shares.js";
-import { Trends } from "./stats-trend.js";
-import { Day } from "./stats-day.js";
-import { Groups } from "./stats-table.js";
+import { t } from "../../i18n.js";
+import { html, useState } from "../../lib.js";
+import { useLoad } from "../../load.js";
+import { Card, Choice, Empty, loaded, Page } from "../../parts/basics.js";
+import { itemName, namer } from "../../parts/names.js";
+import { isDay, link, replaceQuery } from "../../route.js";
+import { Shares } from "./shares.js";
+import { Trends } from "./trend.js";
+import { Day } from "./day.js";
+import { Groups } from "./table.js";
 
 const PRESETS = ["7", "30", "90", "all", "range"];
 

@@ -1,8 +1,8 @@
 // The license items of a handshake code: which, in what order they are used, and the most of each.
-import { number, t, wordFor } from "../i18n.js";
-import { html, useRef, useState } from "../lib.js";
-import { Button, Check, Pill, Select, Sent } from "../parts/basics.js";
-import { Icon } from "../parts/icon.js";
+import { number, t, wordFor } from "../../i18n.js";
+import { html, useRef, useState } from "../../lib.js";
+import { Button, Check, Pill, Select, Sent } from "../../parts/basics.js";
+import { Icon } from "../../parts/icon.js";
 
 /**
  * @template T

@@ -1,9 +1,9 @@
 // Which alerts were sent, how, which are waiting and why.
-import { currentLanguage, day, ends, t, time, wordFor } from "../i18n.js";
-import { html } from "../lib.js";
-import { useList } from "../load.js";
-import { Card, Empty, loaded, Pill, Sent } from "../parts/basics.js";
-import { Pager, Table } from "../parts/table.js";
+import { currentLanguage, day, ends, t, time, wordFor } from "../../i18n.js";
+import { html } from "../../lib.js";
+import { useList } from "../../load.js";
+import { Card, Empty, loaded, Pill, Sent } from "../../parts/basics.js";
+import { Pager, Table } from "../../parts/table.js";
 
 /** @type {Record<string, string>} */
 const KINDS = { sent: "good", waiting: "warn", "given up": "bad" };

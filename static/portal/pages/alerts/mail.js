@@ -1,11 +1,11 @@
 // The mail server and the receivers, with a test that shows the mail server's own message.
 /** @typedef {"host" | "port" | "user" | "password" | "caFile" | "from" | "to" | "cc" | "bcc"} TextField */
-import { post, put, remove } from "../api.js";
-import { isOutrun } from "../changes.js";
-import { currentLanguage, LANGUAGES, t } from "../i18n.js";
-import { html, useState } from "../lib.js";
-import { useAction } from "../load.js";
-import { Button, Card, Check, Empty, Fault, Notice, Select, Sent, Text } from "../parts/basics.js";
+import { post, put, remove } from "../../api.js";
+import { isOutrun } from "../../changes.js";
+import { currentLanguage, LANGUAGES, t } from "../../i18n.js";
+import { html, useState } from "../../lib.js";
+import { useAction } from "../../load.js";
+import { Button, Card, Check, Empty, Fault, Notice, Select, Sent, Text } from "../../parts/basics.js";
 
 /** @type {Record<string, string>} */
 const PORTS = { tls: "465", starttls: "587", none: "25" };

@@ -1,10 +1,10 @@
 // One day by hour.
-import { day as dayText, number, t, wordFor } from "../i18n.js";
-import { html } from "../lib.js";
-import { useLoad } from "../load.js";
-import { Button, Card, loaded } from "../parts/basics.js";
-import { Trend } from "../parts/chart.js";
-import { series, sum } from "./stats-types.js";
+import { day as dayText, number, t, wordFor } from "../../i18n.js";
+import { html } from "../../lib.js";
+import { useLoad } from "../../load.js";
+import { Button, Card, loaded } from "../../parts/basics.js";
+import { Trend } from "../../parts/chart.js";
+import { series, sum } from "./types.js";
 
 const DAY_MS = 86_400_000;
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);

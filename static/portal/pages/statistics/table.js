@@ -1,14 +1,14 @@
 // The figures as a table: by time, device, authorizations or reports, the same as `lts usage` and the CSV file.
 /** @typedef {{ group: string, units: Api.Units, total: number }} Pivoted a row of the table */
-import { address } from "../api.js";
-import { day as dayText, number, t, wordFor } from "../i18n.js";
-import { html } from "../lib.js";
-import { useList } from "../load.js";
-import { Card, Choice, Empty, loaded } from "../parts/basics.js";
-import { Icon } from "../parts/icon.js";
-import { Pager, Table } from "../parts/table.js";
-import { link } from "../route.js";
-import { unitsOf } from "./stats-types.js";
+import { address } from "../../api.js";
+import { day as dayText, number, t, wordFor } from "../../i18n.js";
+import { html } from "../../lib.js";
+import { useList } from "../../load.js";
+import { Card, Choice, Empty, loaded } from "../../parts/basics.js";
+import { Icon } from "../../parts/icon.js";
+import { Pager, Table } from "../../parts/table.js";
+import { link } from "../../route.js";
+import { unitsOf } from "./types.js";
 
 const GROUPINGS = ["day", "device", "authorizations", "reports"];
 

@@ -3,11 +3,11 @@
  * @typedef {"units" | "devices" | "concurrent"} Metric
  * @typedef {{ day: string, units: Api.Units, devices: number | null, concurrent: number | null }} Day
  */
-import { number, shortDay, t } from "../i18n.js";
-import { html } from "../lib.js";
-import { Card, Choice, Sent } from "../parts/basics.js";
-import { colorClass, Trend } from "../parts/chart.js";
-import { series, sum } from "./stats-types.js";
+import { number, shortDay, t } from "../../i18n.js";
+import { html } from "../../lib.js";
+import { Card, Choice, Sent } from "../../parts/basics.js";
+import { colorClass, Trend } from "../../parts/chart.js";
+import { series, sum } from "./types.js";
 
 const DAY_MS = 86_400_000;
 /** @type {Metric[]} */
