@@ -340,7 +340,7 @@ def test_files_and_folders_exist() -> None:
             cited += 1
             if not PLACEHOLDER.search(name) and not is_file(text, name.rstrip(".")):
                 faults.append(text.fault(f"there is no {name}"))
-        for name in SHORT.findall(text.words):  # such as store/pair.decides, store/apply.py
+        for name in SHORT.findall(text.words):  # such as store/tables/pair.decides, store/tables/apply.py
             folders, _, file = name.rpartition("/")
             module = [*folders.split("/"), *file.split(".")]
             if not (is_file(text, name) or is_module_or_name(module) or is_module_or_name(["lts", *module])):

@@ -64,7 +64,7 @@ def test_an_upgrade_keeps_identity_counts_and_leases(release: Path, tmp_path: Pa
 SLOW = """
 import sys
 from pathlib import Path
-from lts.store import database
+from lts.store.file import database
 extra = ("CREATE TABLE more AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) "
          "SELECT i FROM n; CREATE INDEX more_i ON more (i)")
 database.MIGRATIONS = (*database.MIGRATIONS, extra)

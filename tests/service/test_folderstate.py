@@ -369,6 +369,7 @@ class Watched(Disk):
             self.before = lambda: None
 
 
+@pytest.mark.slow
 def test_a_kill_before_any_write_of_the_database_or_change_of_a_file_is_no_false_alarm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_standby_long_away_is_served_from_the_archives(duet: Duet, monkeypatch
     assert duet.standby.faults() == []
 
 
+@pytest.mark.slow
 def test_a_first_copy_killed_at_any_step_is_in_place_or_taken_again(tmp_path: Path) -> None:
     original = copy_of(made_once(), tmp_path / "original")
     shutil.rmtree(original.standby.folder / "data")

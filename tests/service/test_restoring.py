@@ -100,6 +100,7 @@ def test_a_restore_killed_at_any_step_leaves_the_old_content_or_the_new_one(plac
     assert found == sorted(found, reverse=True), "the old one up to one step, the new one from there on"
 
 
+@pytest.mark.slow
 def test_what_was_decided_is_finished_however_often_it_is_killed(place: Path) -> None:
     """The restore is killed right after its decision, the next start at each of its steps, the one after goes on."""
     before = identity.load(place / "origin" / "data").incarnation
@@ -122,6 +123,7 @@ def test_what_was_decided_is_finished_however_often_it_is_killed(place: Path) ->
     assert whole(folder, before) == "new"
 
 
+@pytest.mark.slow
 def test_the_way_back_is_whole_or_not_at_all_and_has_a_way_back(place: Path) -> None:
     folder = another(place, 0)
     data = folder / "data"

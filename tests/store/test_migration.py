@@ -28,7 +28,9 @@ TODAY = NOON // DAY_SECONDS
 KILLED = """
 import os, sys
 from pathlib import Path
-from lts.store import deviceunits, schema, store
+from lts.store import store
+from lts.store.file import schema
+from lts.store.rows import deviceunits
 def fill(db):
     deviceunits.fill(db)
     os._exit(9)

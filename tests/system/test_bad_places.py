@@ -325,7 +325,7 @@ def test_a_user_without_a_name_a_home_and_an_environment_can_run_it(tmp_path: Pa
         "import contextlib, io, os, sys\n"
         "from lts.cli.main import main\n"
         "from lts.server import opened\n"
-        "from lts.cli import runner\n"
+        "from lts.cli.serving import runner\n"
         "def run(self):\n"
         "    with opened(self._config): pass\n"
         "runner.Runner.run = run\n"

@@ -17,6 +17,8 @@ from tests.support.kit import lab
 from tests.support.lines import environment
 from tests.support.nobody import NOBODY, ONLY_ROOT, as_nobody
 
+pytestmark = pytest.mark.slow
+
 Said = pytest.CaptureFixture[str]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="rights and folders of POSIX")
 

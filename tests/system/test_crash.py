@@ -16,5 +16,6 @@ def test_a_killed_writer_loses_and_doubles_nothing(tmp_path: Path) -> None:
     assert crash.kill_writer(15, tmp_path / "w") == []
 
 
+@pytest.mark.slow
 def test_a_killed_server_loses_and_doubles_nothing(tmp_path: Path) -> None:
     assert crash.kill_server(3, tmp_path / "s") == []

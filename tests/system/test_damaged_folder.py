@@ -19,6 +19,8 @@ from lts.server import opened
 from lts.store.file import integrity
 from tests.support.kit import item, lab
 
+pytestmark = pytest.mark.slow
+
 Said = pytest.CaptureFixture[str]
 
 

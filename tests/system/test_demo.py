@@ -54,6 +54,7 @@ def demo() -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 def test_a_demo_that_fails_leaves_no_folder_behind(tmp_path: Path) -> None:
     process = start(tmp_path, "--exit", "--host", "192.0.2.1")
     said, _ = process.communicate(timeout=SECONDS)
@@ -168,6 +169,7 @@ def test_the_printed_address_signs_in_once_and_on_this_machine_alone(started: Ru
     assert sign_in(started.link)[0] == 403
 
 
+@pytest.mark.slow
 def test_a_second_demo_finds_another_port_and_a_folder_of_its_own(started: Running, ended: Running) -> None:
     taken, port = urlsplit(started.link).port, urlsplit(ended.link).port
     assert port != taken

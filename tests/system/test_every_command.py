@@ -20,6 +20,8 @@ from tests.support.kit import Vendor, item, lab
 from tests.support.lines import environment
 from tests.support.nobody import ONLY_ROOT, as_nobody
 
+pytestmark = pytest.mark.slow
+
 FOREVER = {("serve",), ("demo",), ("sandbox",)}
 SYSTEM = {("service", "install"), ("service", "remove")}
 

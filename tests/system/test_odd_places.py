@@ -18,6 +18,8 @@ from tests.support.kit import Vendor, lab
 from tests.support.lines import environment, launch
 from tests.support.wait import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 Said = pytest.CaptureFixture[str]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
 

@@ -19,6 +19,8 @@ from lts.vendor import spec
 from tests.support.kit import NOON, Vendor, item, lab
 from tests.support.lines import environment
 
+pytestmark = pytest.mark.slow
+
 Said = pytest.CaptureFixture[str]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="pipes, devices and links of POSIX")
 WRITING = ["backup", "request", "spec", "issue", "activate", "revoke", "amend"]
