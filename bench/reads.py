@@ -139,14 +139,14 @@ def longest_waits(quick: bool) -> dict[str, Any]:
         with Process("bench.serve", name) as server:
             port = int(server.read())
             reader = Reader(port, datafolder.read_token(Path(name) / "data"))
-            found["nobody reads"] = _measure(port, lambda: time.sleep(SETTLE_SECONDS), repeats)
+            found["nobody reads"] = measure(port, lambda: time.sleep(SETTLE_SECONDS), repeats)
             for what, ask in questions(reader, file, items).items():
-                found[what] = _measure(port, ask, 1 if what.startswith("importing") else repeats)
+                found[what] = measure(port, ask, 1 if what.startswith("importing") else repeats)
                 print(what, found[what], file=sys.stderr, flush=True)
     return found
 
 
-def _measure(port: int, ask: Callable[[], Any], repeats: int) -> dict[str, Any]:
+def measure(port: int, ask: Callable[[], Any], repeats: int) -> dict[str, Any]:
     waits, times = [], []
     for _ in range(repeats):
         neighbor = Neighbor(port, SMALL)

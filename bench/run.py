@@ -1,8 +1,8 @@
 """What `python3 -m bench` measures: ratios to a Flask hello world in the same server process.
 
 Parts: throughput, connections, slots, sync, growth, size, statistics, portal, browsers, black-hole, hostile, reads,
-client, pair, take-over, catch-up, first-copy, backup-under-load, first-copy-under-load, budget (default: all). Runs in
-the environment that bench/__main__.py sets up.
+answers, client, pair, take-over, catch-up, first-copy, backup-under-load, first-copy-under-load, budget (default:
+all). Runs in the environment that bench/__main__.py sets up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import alerts, budget, client, copies, growth, hostile, pair, portal, reads, size
+from bench import alerts, answers, budget, client, copies, growth, hostile, pair, portal, reads, size
 from bench.processes import Process, Rig, prepare
 
 Figures = dict[str, Any]
@@ -115,6 +115,7 @@ PARTS: dict[str, Callable[[bool], Figures]] = {
     "black-hole": alerts.black_hole,
     "hostile": hostile.longest_waits,
     "reads": reads.longest_waits,
+    "answers": answers.longest_waits,
     "client": client.client,
     "pair": pair.in_step,
     "take-over": pair.take_over,
