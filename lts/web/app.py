@@ -152,7 +152,6 @@ def make_flask(ctx: Context, gate: SignIn, metrics: Metrics, cli_token: str, add
     app.url_map.merge_slashes = False
     app.url_map.converters["name"] = NameConverter
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = PORTAL_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # DefaultJSONProvider's setting
     gate.install(app)
     app.register_blueprint(portal_api.blueprint(ctx, gate))
     app.register_blueprint(static_files.blueprint(static_files.Assets()))

@@ -14,7 +14,7 @@ from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, MailSender, compose
 from lts.service.licensing.licenses import Choice
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.alerted import body_of, look, mail_settings, set_mail, use
 from tests.support.kit import NOON, Lab, item
 from tests.support.postoffice import black_hole, post_office

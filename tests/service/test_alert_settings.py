@@ -11,7 +11,7 @@ import pytest
 from lts.errors import AdminError
 from lts.rules.alerting.alerts import DEFAULT_LEVELS
 from lts.service.alerting import alertsettings, smtp
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.kit import NOON, Lab
 
 MAIL = {"host": "mail.x.test", "port": 25, "from": "lts@x.test", "to": "a@x.test"}

@@ -10,7 +10,7 @@ import pytest
 
 from lts.errors import AdminError
 from lts.service.licensing import handshakes, licenses, serverurls
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.kit import NOON, Lab, Vendor, item
 
 

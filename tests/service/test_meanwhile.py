@@ -10,7 +10,7 @@ from lts.errors import AdminError
 from lts.service.access import accounts
 from lts.service.alerting import alertsettings
 from lts.service.licensing import handshakes, serverurls
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.kit import NOON, Lab, item
 
 MAIL = {"host": "mail.example.com", "port": 587, "from": "a@example.com", "to": "b@example.com"}

@@ -24,7 +24,7 @@ from lts.service.metering.explain import CapStatus
 from lts.service.statistics import usage
 from lts.store.tables import typenames
 from lts.store.tables.devices import Device
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.kit import NOON, Lab, entry, item
 
 TODAY = "2026-11-25"

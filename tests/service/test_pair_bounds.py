@@ -17,7 +17,7 @@ from lts.service.pair import follower, meeting, pairstatus, peerclient, peerendp
 from lts.service.pair.follower import Follower
 from lts.service.pair.peermessages import CopyPartRequest, News, Poll
 from lts.service.pair.peersessions import number_in
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.duet import Duet, Player
 from tests.support.kit import NOON
 

@@ -29,7 +29,7 @@ from lts.service.licensing import licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
 from lts.service.pair import pairstatus
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture
 from tests.support.kit import Lab, item

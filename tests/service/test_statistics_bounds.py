@@ -19,7 +19,7 @@ from lts.service.statistics import devicelist, usage
 from lts.service.statistics.usage import DayLine, SubjectCode, SubjectItem, Subjects
 from lts.store.changes import records
 from lts.store.writing.transaction import Transaction
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.kit import NOON, Lab, item
 
 DEVICE = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lts.service.pair import pairstatus as pair_report
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from lts.web.static_files import FOLDER
 from tests.support.duet import Duet
 from tests.support.furnish import furnish

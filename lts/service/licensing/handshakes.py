@@ -3,6 +3,7 @@ codes)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -345,9 +346,10 @@ def _items(tx: Transaction, draft: Draft, given: Any) -> list[tuple[int, int | N
     return list(chosen.items())
 
 
-def describe(ctx: Context, *, keys: bool = False) -> list[CodeDetails]:
-    """All codes, with their license keys where `keys` are asked for."""
-    return [describe_code(code, _license_key(ctx, code) if keys else None) for code in ctx.store.catalog.present]
+def describe(ctx: Context, of: Iterable[Code] | None = None, *, keys: bool = False) -> list[CodeDetails]:
+    """All codes, or some, with their license keys where `keys` are asked for."""
+    chosen = ctx.store.catalog.present if of is None else of
+    return [describe_code(code, _license_key(ctx, code) if keys else None) for code in chosen]
 
 
 def license_key(ctx: Context, name: str, organization_id: str | None = None) -> str:

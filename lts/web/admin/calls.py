@@ -6,17 +6,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-import msgspec
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from lts.rules.values.readmodel import ReadModel
+from lts.web.admin.jsonpieces import pieces
 
 View = TypeVar("View", bound=Callable[..., ReadModel | Response])
-
-
-def as_json(model: ReadModel | None) -> Any:
-    """A model as objects and values of JSON, by the names of JSON; a tuple stays one."""
-    return msgspec.to_builtins(model)
 
 
 class Calls:
@@ -46,7 +41,9 @@ class Calls:
             @wraps(view)
             def answer(**parts: str) -> Any:
                 done = view(**parts)
-                return current_app.json.response(as_json(done)) if isinstance(done, ReadModel) else done
+                if not isinstance(done, ReadModel):
+                    return done
+                return Response(b"".join(pieces(done)), content_type="application/json")
 
             self._api.add_url_rule(rule, view_func=answer, methods=[method])
             return view

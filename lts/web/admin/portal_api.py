@@ -11,13 +11,13 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, g, request
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from lts import __version__
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.licensing import activation
-from lts.rules.licensing.catalog import ARCHIVED
+from lts.rules.licensing.catalog import ARCHIVED, Code
 from lts.rules.licensing.itemstatus import STATES, ItemStatus
 from lts.rules.licensing.vendorkey import fingerprint
 from lts.rules.values.meanwhile import WAS
@@ -186,8 +186,8 @@ def _handshake_calls(api: Calls, ctx: Context) -> None:
     @api.get("/handshakes")
     def list_codes() -> answers.CodePage:
         keys = yes("keys") and g.account.may_change
-        shown, found = page_of(handshakes.describe(ctx, keys=keys), asked_page(), _text_of_code, _CODE_COLUMNS)
-        return answers.CodePage(shown, found)
+        shown, found = page_of(ctx.store.catalog.present, asked_page(), _text_of_code, _CODE_COLUMNS)
+        return answers.CodePage(handshakes.describe(ctx, shown, keys=keys), found)
 
     @api.post("/handshakes")
     def add() -> Saved:
@@ -231,12 +231,12 @@ def _organization() -> str | None:
     return asked_text("organizationId")
 
 
-def _text_of_code(code: CodeDetails) -> str:
-    fields = (value for values in astuple(code.validation) for value in values)
-    return "\n".join([code.name, code.note, *(entry.item_id for entry in code.items), *fields])
+def _text_of_code(code: Code) -> str:
+    fields = (value for values in code.validation for value in values)
+    return "\n".join([code.name, code.note, *(entry.item.terms.item_id for entry in code.items), *fields])
 
 
-_CODE_COLUMNS: dict[str, Callable[[CodeDetails], Any]] = {
+_CODE_COLUMNS: dict[str, Callable[[Code], Any]] = {
     "name": attrgetter("name"),
     "items": lambda code: len(code.items),
 }
