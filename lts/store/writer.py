@@ -18,7 +18,7 @@ from lts.store.writing.writermemory import Memory
 
 T = TypeVar("T")
 GROUP = 512
-GROUP_WEIGHT = 500
+GROUP_WEIGHT = 250
 """Weight after which a group takes only operations that have none: an item of an authorization or report of many weighs
 1, which is 10 to 20 us."""
 STOP_MILLISECONDS = 500
@@ -101,6 +101,8 @@ class Writer:
         self._lock = threading.Lock()
         self._heavy = 0
         """Of those that wait, how many have a weight."""
+        self._was_heavy = False
+        """Whether the last group had some: what has none goes first then, so that it waits for one of these at most."""
         self._led = False
         self._stopping = False
         self.commits = 0
@@ -186,8 +188,10 @@ class Writer:
     def _take_group(self) -> list[PendingWrite[Any]]:
         if not self._heavy:
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
+            self._was_heavy = False
             return group
-        group, left, room = [], [], GROUP_WEIGHT
+        light_first = self._was_heavy and len(self._queue) > self._heavy
+        group, left, room = [], [], 0 if light_first else GROUP_WEIGHT
         for waiting in self._queue:
             if len(group) == GROUP or (waiting.weight and room <= 0):
                 left.append(waiting)
@@ -196,6 +200,7 @@ class Writer:
                 room -= waiting.weight
                 self._heavy -= waiting.weight > 0
         self._queue = left
+        self._was_heavy = room < GROUP_WEIGHT and not light_first
         return group
 
     def _run_group(self, group: list[PendingWrite[Any]]) -> None:

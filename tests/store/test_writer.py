@@ -95,7 +95,7 @@ def test_a_catalog_that_cannot_be_built_undoes_the_change_that_asked_for_it(
     code = server.load(item())
     before = (server.ctx.store.serial, server.ctx.store.catalog)
 
-    def broken(db: object) -> None:
+    def broken(*given: object) -> None:
         raise ValueError("made up")
 
     monkeypatch.setattr(server.ctx.store._memory, "build_catalog", broken)
@@ -123,6 +123,8 @@ def test_what_weighs_much_waits_for_its_turn_and_holds_up_nobody_else(server: La
     for n in range(4):
         store.submit(doing(f"part {n}"), GROUP_WEIGHT // 2)
     store.write(doing("light"))
-    assert ran[8:] == ["part 0", "part 1", "light"]
+    assert ran[8:] == ["light"], "after a group with something heavy nobody else waits for another one"
+    store.write(doing("next light"))
+    assert ran[9:] == ["part 0", "part 1", "next light"], "what is heavy has its turn too"
     store.writer.stop()
-    assert ran[11:] == ["part 2", "part 3"]
+    assert ran[12:] == ["part 2", "part 3"]
