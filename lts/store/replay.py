@@ -76,7 +76,7 @@ class _Replay:
         self._db = db
         self._copy = copy
         self._progress = progress
-        self._memory = Memory(lambda _: Catalog(), apply)
+        self._memory = Memory(lambda *_: Catalog(), apply)
         self._origins = {key: _OriginFeed(db, folder, key, *names) for key, *names in feed.origin_names(db)}
         self._faults: list[str] = []
 

@@ -219,7 +219,7 @@ def test_an_empty_database_says_that_it_is(tmp_path: Path) -> None:
         assert (exchange.family(db), exchange.bare(db), feed.highest_time(db)) == ("", True, 0)
         assert summary.words(db) == "0 licenses, 0 handshake codes, 0 devices; no change"
         assert (meta.generation(db), meta.refusals(db)) == (0, b"")
-    Store(tmp_path, ("uuid", "0" * 32), lambda db: Catalog()).close()
+    Store(tmp_path, ("uuid", "0" * 32), lambda *_: Catalog()).close()
     assert store.prepare(tmp_path, create=False) is True
     assert not list(tmp_path.glob("lts-schema*")), "nothing was upgraded"
     assert os.name != "posix" or (tmp_path / store.DATABASE).stat().st_mode & 0o777 == 0o600

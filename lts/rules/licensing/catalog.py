@@ -7,11 +7,13 @@ Integer keys are those of the store.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
+
+from msgspec import Struct
 
 from lts.protocol import Lease
 from lts.rules.licensing.certificates import Certificates, LicenseName
@@ -60,12 +62,56 @@ class LicenseItem:
         )
 
 
-@dataclass(frozen=True)
-class CodeItem:
+class CodeItem(Struct, frozen=True, gc=False):
     """An item's place in a handshake code; `cap` is the most of its quota that the code may use."""
 
     item: LicenseItem
     cap: int | None = None
+
+
+class LinkedItems(Sequence[CodeItem]):
+    """The items that a code is linked with, in order of use; put together when they are first asked for, since a
+    license that changes may be in many codes that nobody asks for now.
+
+    `links` are (license number, item number, cap) in the administrator's order, `pool` has the items of these licenses,
+    by both numbers.
+    """
+
+    def __init__(
+        self, links: Sequence[tuple[int, int, int | None]], pool: Mapping[int, Mapping[int, LicenseItem]], manual: bool
+    ) -> None:
+        self.links = links
+        self.pool = pool
+        self._manual = manual
+
+    @cached_property
+    def _entries(self) -> tuple[CodeItem, ...]:
+        entries = [CodeItem(self.pool[license_key][item], cap) for license_key, item, cap in self.links]
+        return tuple(entries) if self._manual else default_order(entries)
+
+    def over(self, changed: Mapping[int, Mapping[int, LicenseItem]]) -> LinkedItems:
+        """The same links, to what some licenses are now."""
+        own = {key: items for key, items in changed.items() if key in self.pool}
+        return LinkedItems(self.links, {**self.pool, **own}, self._manual)
+
+    def __len__(self) -> int:
+        return len(self.links)
+
+    @overload
+    def __getitem__(self, place: int) -> CodeItem: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[CodeItem]: ...
+    def __getitem__(self, place: int | slice) -> CodeItem | Sequence[CodeItem]:
+        return self._entries[place]
+
+    def __iter__(self) -> Iterator[CodeItem]:
+        return iter(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        return self._entries == (other._entries if isinstance(other, LinkedItems) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._entries)
 
 
 class CodeBinding(NamedTuple):
@@ -91,7 +137,7 @@ class Code:
     key: int
     organization_id: str
     custom: str
-    items: tuple[CodeItem, ...]
+    items: Sequence[CodeItem]
     is_default: bool = False
     manual_order: bool = False
     session_password: str | None = field(default=None, repr=False)
@@ -144,6 +190,8 @@ class Catalog:
     names: Names = field(default_factory=Names)
     stands_in: bool = False
     """Whether the licenses of a main count as this server's own."""
+    made_of: Any = field(default=None, repr=False, compare=False)
+    """What who builds the next catalog wants to know of this one (lts.service.licensing.catalog)."""
 
     @property
     def present(self) -> list[Code]:

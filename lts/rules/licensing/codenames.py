@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+Key = TypeVar("Key")
 
 
 class Naming(NamedTuple):
@@ -56,18 +58,30 @@ class Names:
         return self.had[code][-1].place if code in self.had else -1
 
 
-def learn(rows: Iterable[Naming]) -> Names:
-    """Of all changes that gave a code its name or kept it, in the order of the feed."""
+_NONE = Names()
+
+
+def learn(rows: Iterable[Naming], before: Names = _NONE) -> Names:
+    """Of changes that gave a code its name or kept it, in the order of the feed: all, or those after what was known
+    `before`."""
     of_name: dict[str, list[Naming]] = {}
     had: dict[int, list[Naming]] = {}
     for given in rows:
-        own = had.setdefault(given.code, [])
+        own = _list(had, before.had, given.code)
         if not own or own[-1].name != given.name:
             own.append(given)
-        every = of_name.setdefault(given.name, [])
+        every = _list(of_name, before.of_name, given.name)
         if not every or every[-1].code != given.code:
             every.append(given)
-    return Names(
-        MappingProxyType({name: tuple(found) for name, found in of_name.items()}),
-        MappingProxyType({code: tuple(found) for code, found in had.items()}),
-    )
+    return Names(_with(before.of_name, of_name), _with(before.had, had))
+
+
+def _list(lists: dict[Key, list[Naming]], before: Mapping[Key, tuple[Naming, ...]], key: Key) -> list[Naming]:
+    found = lists.get(key)
+    if found is None:
+        found = lists[key] = list(before.get(key, ()))
+    return found
+
+
+def _with(before: Mapping[Key, tuple[Naming, ...]], lists: dict[Key, list[Naming]]) -> Mapping[Key, tuple[Naming, ...]]:
+    return MappingProxyType({**before, **{key: tuple(found) for key, found in lists.items()}})

@@ -6,7 +6,6 @@ Pure: the caller brings the catalog, a look-up of each item's use, and the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -290,7 +289,7 @@ def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
 
 def cap_use(entry: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
     """The cap of an item that `quota_fault` refuses; None if it would without the cap too."""
-    if entry.cap is None or quota_fault(replace(entry, cap=None), use, instances):
+    if entry.cap is None or quota_fault(CodeItem(entry.item), use, instances):
         return None
     counted = entry.item.terms.charge_way in UNIT_WAYS
     return CapUse(entry.cap, use.code_used if counted else use.code_live)

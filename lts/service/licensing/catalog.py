@@ -6,10 +6,11 @@ row is never honored (docs/design/license-files.md, Trust).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from lts.crypto import SigningKey, b64url, canonical_json, jws_header, read_jws, sign_jws, unb64url
 from lts.errors import LtsError
@@ -23,13 +24,14 @@ from lts.rules.licensing.catalog import (
     Catalog,
     Code,
     CodeBinding,
-    CodeItem,
     LicenseItem,
-    default_order,
+    LinkedItems,
 )
 from lts.rules.licensing.certificates import Certificates, Certified, LicenseName
-from lts.rules.licensing.codenames import learn
+from lts.rules.licensing.codenames import Names, learn
+from lts.rules.licensing.codeplaces import placed
 from lts.rules.licensing.licensefile import License
+from lts.rules.licensing.vendorkey import VendorKey
 from lts.service.core.identity import Identity
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.pinned import Delegation
@@ -38,7 +40,8 @@ from lts.service.core.vault import Vault
 from lts.store.sql import Connection
 from lts.store.tables import codenames, codes, licenses, pair
 from lts.store.tables.codes import StoredCode
-from lts.store.tables.licenses import Stamp, StoredLicense
+from lts.store.tables.licenses import StoredLicense
+from lts.store.writing.writermemory import Forgotten
 
 PASSWORD_PURPOSE = "session-password"  # noqa: S105 - a name, no password
 PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password
@@ -46,7 +49,8 @@ PASSWORD_CHANGE = "passwordChange"  # noqa: S105 - a name, no password
 
 
 class Builder:
-    """What the store calls whenever licenses, codes or settings changed; what did not change is taken as it was.
+    """What the store calls whenever licenses, codes or settings changed; what did not change is taken as it was, and
+    costs nothing but a place in a copied table.
 
     `delegation` is the main's for this server, if it is a standby: the main's licenses then count as its own.
     """
@@ -64,84 +68,171 @@ class Builder:
         self._identity = identity
         self._vault = vault
         self._delegation = delegation
-        self._licenses: dict[int, tuple[Stamp, _Known]] = {}
-        self._codes: dict[int, tuple[object, Code]] = {}
-        self._common: object = None
 
-    def __call__(self, db: Connection) -> Catalog:
-        held = self._delegation()
-        common = (held, self._trust.keys())
-        if common != self._common:
-            self._licenses, self._common = {}, common
-        known = [self._license(db, key, stamp, held) for key, stamp in licenses.stamps(db).items()]
-        numbers = pair.first_numbers(db, pair.ITEM)
-        known.sort(key=lambda one: min(cast("Iterator[int]", map(numbers.get, one.items, one.items)), default=0))
-        items: dict[int, LicenseItem] = {}
-        vendors: dict[str, str] = {}
-        own: dict[LicenseName, str] = {}
-        of_main: dict[LicenseName, str] = {}
-        for one in known:
+    def __call__(self, db: Connection, before: Catalog | None = None, forgotten: Forgotten | None = None, /) -> Catalog:
+        if before is None or before.made_of is None or forgotten is None:
+            before = Catalog(made_of=_NOTHING)
+            forgotten = Forgotten(set(licenses.numbers(db)), set(codes.numbers(db)))
+        held, keys = self._delegation(), self._trust.keys()
+        found, fresh = self._with_licenses(db, before, forgotten.licenses, held, keys)
+        found = self._with_codes(db, found, forgotten.codes, fresh)
+        made_of = found.made_of._replace(held=held, keys=keys)
+        settings = MappingProxyType(codes.settings(db))
+        return replace(found, settings=settings, stands_in=held is not None, made_of=made_of)
+
+    def _with_licenses(
+        self,
+        db: Connection,
+        before: Catalog,
+        forgotten: set[int],
+        held: Delegation | None,
+        keys: Mapping[str, VendorKey],
+    ) -> tuple[Catalog, dict[int, _Known]]:
+        """The catalog with these licenses read again, and those that another trust or delegation makes others; what was
+        known of them before."""
+        known: dict[int, _Known] = before.made_of.licenses
+        stale = set(forgotten)
+        if before.made_of.held != held:
+            stale.update(known)
+        elif before.made_of.keys != keys:
+            stale.update(
+                key for key, one in known.items() if any((kid in keys) != had for kid, had in one.kids.items())
+            )
+        fresh = {key: self._license(db, key, held, keys) for key in sorted(stale)}
+        if not fresh and before.made_of.held == held and before.certificates.named:
+            return before, {}
+        together, items = {**known, **fresh}, dict(before.items)
+        for one in fresh.values():
             items.update(one.items)
-            if one.owner is not None:
-                vendors.setdefault(*one.owner)
-            own.update(one.own)
-            of_main.update(one.of_main)
-        every = [self._code(stored, items) for stored in codes.all_codes(db)]
-        numbers = pair.first_numbers(db, pair.CODE)
-        every.sort(key=lambda code: numbers.get(code.key, code.key))
-        names = learn(codenames.changes(db))
-        present = [code for code in every if not code.removed]
-        present.sort(key=lambda code: (names.place(code.key), code.key), reverse=True)
-        defaults = {code.organization_id: code for code in present}
-        defaults.update({code.organization_id: code for code in present if code.is_default})
-        owners = {code.key: code.organization_id for code in every}
-        called = {code.name: code for code in present}
-        called.update({c.name: c for c in present if owners.get(names.bearers(c.name)[0]) == c.organization_id})
-        return Catalog(
-            MappingProxyType(items),
-            MappingProxyType(called),
-            MappingProxyType({(code.organization_id, code.custom): code for code in present}),
-            MappingProxyType({code.key: code for code in every}),
-            MappingProxyType(defaults),
-            MappingProxyType(vendors),
-            _certificates(own, of_main, self._identity, held),
-            MappingProxyType(codes.settings(db)),
-            names,
-            held is not None,
+        if _is_disordered(known, fresh):
+            together = dict(sorted(together.items(), key=lambda entry: (entry[1].first, entry[0])))
+            items = {key: item for one in together.values() for key, item in one.items.items()}
+        found = replace(
+            before,
+            items=MappingProxyType(items),
+            vendors=MappingProxyType(_owners(together)),
+            certificates=_certificates(together, self._identity, held),
+            made_of=before.made_of._replace(licenses=together),
         )
+        return found, {key: known.get(key, _UNKNOWN) for key in fresh}
 
-    def _license(self, db: Connection, key: int, stamp: Stamp, held: Delegation | None) -> _Known:
-        before = self._licenses.get(key)
-        if before is not None and before[0] == stamp:
-            return before[1]
+    def _license(self, db: Connection, key: int, held: Delegation | None, keys: Mapping[str, VendorKey]) -> _Known:
         stored = licenses.one(db, key)
-        items, owner = _items_of(db, stored, self._files.read, self._identity, held)
-        if stamp.archived:
+        items, owner, kids = _items_of(db, stored, self._files.read, self._identity, held)
+        if licenses.is_archived(db, key):
             items = {key: replace(item, state=ARCHIVED, reason=None) for key, item in items.items()}
-        items |= {key: replace(items[key], round=number) for key, number in stamp.rounds if key in items}
-        known = _Known(items, owner, {}, {})
+        items |= {
+            item: replace(items[item], round=n) for item, n in licenses.rounds_of(db, key).items() if item in items
+        }
+        numbers = pair.first_numbers(db, pair.ITEM)
+        first = min([numbers.get(item, item) for item in items], default=0)
+        known = _Known(items, owner, {}, {}, first, {kid: kid in keys for kid in kids})
         _learn_certificates(known.own, known.of_main, stored, self._files.read, self._identity, held)
-        self._licenses[key] = stamp, known
         return known
 
-    def _code(self, stored: StoredCode, items: dict[int, LicenseItem]) -> Code:
-        entries = [items.get(key) for key, _ in stored.items]
-        before = self._codes.get(stored.key)
-        if before is not None and before[0] == (stored, entries):
-            return before[1]
-        code = _code(stored, items, self._vault)
-        self._codes[stored.key] = (stored, entries), code
-        return code
+    def _with_codes(self, db: Connection, before: Catalog, forgotten: set[int], changed: dict[int, _Known]) -> Catalog:
+        """The catalog with these codes read again, and those linked anew that hold items of licenses that changed, by
+        what was known of those."""
+        known, holders = before.made_of.licenses, before.made_of.holders
+        read, linked = set(forgotten), set[int]()
+        if changed:
+            read |= holders.get(None, frozenset())
+        for key, one in changed.items():
+            goes = not known[key].items.keys() >= one.items.keys()
+            (read if goes else linked).update(holders.get(key, ()))
+        pool = {key: known[key].items for key in changed}
+        fresh = {key: _linked(before.codes_by_key[key], pool) for key in linked - read}
+        stored = [codes.one(db, key) for key in sorted(read) if codes.exists(db, key)]
+        fresh |= {one.key: _code(one, known, self._vault) for one in stored}
+        if not fresh:
+            return before
+        by_key = {**before.codes_by_key, **fresh}
+        numbers = pair.first_numbers(db, pair.CODE)
+        if numbers or len(by_key) > len(before.codes_by_key):
+            by_key = dict(sorted(by_key.items(), key=lambda entry: numbers.get(entry[0], entry[0])))
+        names, names_read, again = _names(db, before)
+        made_of = before.made_of._replace(holders=_holders(holders, stored, fresh), names=names_read)
+        return replace(
+            before,
+            codes_by_key=MappingProxyType(by_key),
+            names=names,
+            made_of=made_of,
+            **placed(before, by_key, names, by_key if again else fresh),
+        )
 
 
 class _Known(NamedTuple):
     """What the catalog takes from one license; `owner` is (organization, vendor) of a verified file, `own` and
-    `of_main` are its certificates (see `_learn_certificates`)."""
+    `of_main` are its certificates (see `_learn_certificates`). `first` is the lowest number that one of its items has
+    on a server, `kids` says of the vendor keys of its files whether they were trusted."""
 
     items: dict[int, LicenseItem]
     owner: tuple[str, str] | None
     own: dict[LicenseName, str]
     of_main: dict[LicenseName, str]
+    first: int
+    kids: dict[str, bool]
+
+
+class _Sources(NamedTuple):
+    """What a catalog was made of: licenses by number in order, the codes that hold items of a license by its number
+    (None: those that hold an item which is not known), and what held then."""
+
+    licenses: dict[int, _Known]
+    holders: dict[int | None, frozenset[int]]
+    names: codenames.NamesRead
+    held: Delegation | None
+    keys: Mapping[str, VendorKey]
+
+
+_UNKNOWN = _Known({}, None, {}, {}, 0, {})
+_NOTHING = _Sources({}, {}, codenames.NamesRead(), None, {})
+
+
+def _is_disordered(known: dict[int, _Known], fresh: dict[int, _Known]) -> bool:
+    """Whether licenses that were read put items in another place than behind all others, or where they were."""
+    last = max([one.first for one in known.values()], default=-1) if fresh.keys() - known.keys() else -1
+    new = [one.first for key, one in fresh.items() if key not in known]
+    return new != sorted(new) or any(first < last for first in new) or any(
+        known[key].first != one.first or known[key].items.keys() != one.items.keys()
+        for key, one in fresh.items() if key in known
+    )  # fmt: skip
+
+
+def _owners(known: dict[int, _Known]) -> dict[str, str]:
+    """Organizations' vendors: of several the one whose license came first."""
+    owners: dict[str, str] = {}
+    for one in known.values():
+        if one.owner is not None:
+            owners.setdefault(*one.owner)
+    return owners
+
+
+def _linked(code: Code, pool: Mapping[int, Mapping[int, LicenseItem]]) -> Code:
+    assert isinstance(code.items, LinkedItems)
+    return replace(code, items=code.items.over(pool))
+
+
+def _holders(
+    before: dict[int | None, frozenset[int]], stored: list[StoredCode], made: Mapping[int, Code]
+) -> dict[int | None, frozenset[int]]:
+    """Which codes hold items of which licenses, some of which were read again. A code may be named where it holds none
+    any more."""
+    added: defaultdict[int | None, set[int]] = defaultdict(set)
+    for code in stored:
+        for key in {*code.licenses, *([None] if len(made[code.key].items) < len(code.items) else ())}:
+            added[key].add(code.key)
+    return {**before, **{key: before.get(key, frozenset()) | found for key, found in added.items()}}
+
+
+def _names(db: Connection, before: Catalog) -> tuple[Names, codenames.NamesRead, bool]:
+    """The names that codes had, how far they were read, and whether that was done all over again."""
+    later = codenames.changes(db, before.made_of.names)
+    if later is not None:
+        return learn(later[0], before.names), later[1], False
+    every = codenames.changes(db)
+    assert every is not None  # nothing comes before all of it
+    return learn(every[0]), every[1], True
 
 
 def _misplaced(stored: StoredLicense, file: License) -> str | None:
@@ -160,10 +251,10 @@ def _items_of(
     read: Callable[[str], License],
     identity: Identity,
     held: Delegation | None,
-) -> tuple[dict[int, LicenseItem], tuple[str, str] | None]:
-    """The license's items of all revisions, and (organization, vendor) if some are in a verified file; those
-    missing in the newest or revoked by it count as revoked. Items of a file that is not verified are shown as invalid,
-    with the reason."""
+) -> tuple[dict[int, LicenseItem], tuple[str, str] | None, set[str]]:
+    """The license's items of all revisions, (organization, vendor) if some are in a verified file, and the ids of the
+    keys that its files are signed by; those missing in the newest or revoked by it count as revoked. Items of a file
+    that is not verified are shown as invalid, with the reason."""
     state, reason = ACTIVE, None
     try:
         newest = read(stored.jws)
@@ -175,7 +266,7 @@ def _items_of(
         state = INVALID
     current = {item.item_id for item in newest.items} - newest.revokes if newest else set()
     found: dict[int, LicenseItem] = {}
-    owner = None
+    owner, kids = None, set()
     for jws in licenses.older_files(db, stored.key):
         fault = None
         try:
@@ -186,6 +277,7 @@ def _items_of(
                 license_file = licensefile.parse(jws)
             except LtsError:
                 continue
+        kids.add(license_file.vendor_kid)
         for item in license_file.items:
             key = stored.items.get(item.item_id)
             if key is None or key in found:
@@ -197,7 +289,7 @@ def _items_of(
             found[key] = LicenseItem(
                 key, stored.license_id, stored.vendor, license_file.organization_id, item, shown_state, shown_reason
             )
-    return found, owner
+    return found, owner, kids
 
 
 def binding_fault(license_file: License, identity: Identity, held: Delegation | None) -> str | None:
@@ -237,11 +329,11 @@ def _learn_certificates(
         return
 
 
-def _certificates(
-    own: dict[LicenseName, str], of_main: dict[LicenseName, str], identity: Identity, held: Delegation | None
-) -> Certificates:
+def _certificates(known: dict[int, _Known], identity: Identity, held: Delegation | None) -> Certificates:
+    own = {name: text for one in known.values() for name, text in one.own.items()}
     if held is None:
         return Certificates((_certified(own),), (self_signed(identity.uuid, identity.key),))
+    of_main = {name: text for one in known.values() for name, text in one.of_main.items()}
     return Certificates((_certified(own), _certified(of_main, held.certificates[1:])), held.certificates)
 
 
@@ -262,16 +354,21 @@ def self_signed(uuid: str, key: SigningKey) -> str:
     return sign_jws(jws_header(key.public, CERTIFICATE_TYPE), canonical_json(claims), key)
 
 
-def _code(stored: StoredCode, items: dict[int, LicenseItem], vault: Vault) -> Code:
+def _code(stored: StoredCode, known: Mapping[int, _Known], vault: Vault) -> Code:
     fields = stored.fields
-    entries = [CodeItem(items[key], cap) for key, cap in stored.items if key in items]
     manual = bool(fields.get("manualOrder"))
     validation = fields.get("validation") or {}
+    pool = {key: known[key].items for key in set(stored.licenses) if key is not None and key in known}
+    links = [
+        (owner, item, cap)
+        for (item, cap), owner in zip(stored.items, stored.licenses, strict=True)
+        if owner in pool and item in pool[owner]
+    ]
     return Code(
         stored.key,
         stored.organization,
         stored.custom,
-        tuple(entries) if manual else default_order(entries),
+        LinkedItems(links, pool, manual),
         stored.is_default,
         manual,
         unseal_password(vault, fields.get("password")),

@@ -6,9 +6,10 @@ A row for each change of a code, so that the changes of two servers give the sam
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -45,14 +46,34 @@ def put(db: apsw.Connection, change: ChangePlace, time: int, code: int, name: st
     db.execute(_PUT, (change.origin, change.serial, *change.weight, time, code, name))
 
 
-def changes(db: apsw.Connection) -> Iterator[Naming]:
-    """Every one in order: what was made in knowledge of another comes after it, and both servers of a pair have the
-    same order."""
+class NamesRead(NamedTuple):
+    """How far names were read: up to which serial of each origin, how many, and where in order the last one is."""
+
+    serials: Mapping[int, int] = MappingProxyType({})
+    known: int = 0
+    last: tuple[Any, ...] = ()
+
+
+_NONE = NamesRead()
+
+
+def changes(db: apsw.Connection, since: NamesRead = _NONE) -> tuple[list[Naming], NamesRead] | None:
+    """Every one in order, or those after what was read before; None if not all of these are behind it in order. What
+    was made in knowledge of another comes after it, and both servers of a pair have the same order."""
     origins = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
-    rows = sql.rows(db, "SELECT epoch, main, generation, origin, serial, since, code, name FROM code_names")
-    rows.sort(key=lambda row: (*row[:3], origins[row[3]], row[4]))
-    for place, (*_, origin, serial, since, code, name) in enumerate(rows):
-        yield Naming(name, code, since, origins[origin][1][:8], serial, place)
+    query = """SELECT epoch, main, generation, origin, serial, since, code, name FROM code_names
+        WHERE origin = ? AND serial > ?"""
+    rows = [row for origin in origins for row in sql.rows(db, query, (origin, since.serials.get(origin, 0)))]
+    if not rows:
+        return [], since
+    ordered = sorted(((*row[:3], origins[row[3]], row[4]), *row[3:]) for row in rows)
+    if ordered[0][0] < since.last:
+        return None
+    found, serials = [], dict(since.serials)
+    for place, (_, origin, serial, time, code, name) in enumerate(ordered, since.known):
+        found.append(Naming(name, code, time, origins[origin][1][:8], serial, place))
+        serials[origin] = serial
+    return found, NamesRead(serials, since.known + len(found), ordered[-1][0])
 
 
 def fill(db: apsw.Connection) -> None:

@@ -17,7 +17,8 @@ from lts.store.writing.transaction import Transaction
 
 @dataclass(frozen=True)
 class StoredCode:
-    """A code's row; `items` are (item number, cap) in order of use, `removed` UTC seconds or None."""
+    """A code's row; `items` are (item number, cap) in order of use, `removed` UTC seconds or None. `licenses` has the
+    number of the license of each item, None for an item that is not known."""
 
     key: int
     organization: str
@@ -26,6 +27,7 @@ class StoredCode:
     removed: int | None
     fields: dict[str, Any]
     items: tuple[tuple[int, int | None], ...]
+    licenses: tuple[int | None, ...]
 
 
 _CODES = """SELECT c.id, c.organization, c.custom, d.code IS NOT NULL, c.removed, c.fields FROM codes c
@@ -38,14 +40,27 @@ def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
         yield _stored(db, row)
 
 
+def numbers(db: apsw.Connection) -> list[int]:
+    """Those of all codes, removed ones too."""
+    return [key for (key,) in sql.rows(db, "SELECT id FROM codes ORDER BY id")]
+
+
+def exists(db: apsw.Connection, key: int) -> bool:
+    """Whether there is a code of this number, removed or not."""
+    return sql.value(db, "SELECT 1 FROM codes WHERE id = ?", (key,)) is not None
+
+
 def one(db: apsw.Connection, key: int) -> StoredCode:
     return _stored(db, sql.rows(db, _CODES.format("c.id = ?"), (key,))[0])
 
 
 def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
     key, organization, custom, is_default, removed, fields = row
-    items = tuple(sql.rows(db, "SELECT item, cap FROM code_items WHERE code = ? ORDER BY position", (key,)))
-    return StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items)
+    query = """SELECT c.item, c.cap, i.license FROM code_items c LEFT JOIN items i ON i.id = c.item
+        WHERE c.code = ? ORDER BY c.position"""
+    rows = sql.rows(db, query, (key,))
+    items, owners = tuple([row[:2] for row in rows]), tuple([row[2] for row in rows])
+    return StoredCode(key, organization, custom, bool(is_default), removed, json.loads(fields), items, owners)
 
 
 def put(tx: Transaction, record: CodeChange, time: int) -> None:
@@ -56,8 +71,11 @@ def put(tx: Transaction, record: CodeChange, time: int) -> None:
     if pair.decides(tx, f"code:{code}"):
         _store(tx, code, record)
     if record.is_default and pair.decides(tx, f"default:{record.organization}"):
+        before = sql.value(tx.db, "SELECT code FROM defaults WHERE organization = ?", (record.organization,))
         tx.execute("INSERT OR REPLACE INTO defaults VALUES (?, ?)", (record.organization, code))
-    tx.forget_catalog()
+        if before is not None:
+            tx.forget_catalog(codes=[before])
+    tx.forget_catalog(codes=[code])
 
 
 def _number_here(tx: Transaction, record: CodeChange) -> int:
@@ -117,7 +135,7 @@ def remove(tx: Transaction, record: CodeRemovalChange, time: int) -> None:
     """Apply a CODE_REMOVAL change: the row stays as a mark, so that history keeps its name."""
     if pair.decides(tx, f"code:{record.code}"):
         tx.execute("UPDATE codes SET removed = ? WHERE id = ?", (time, record.code))
-    tx.forget_catalog()
+    tx.forget_catalog(codes=[record.code])
 
 
 def set_setting(tx: Transaction, record: SettingChange) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import apsw
 
@@ -50,7 +48,7 @@ def put(tx: Transaction, record: LicenseChange, time: int) -> None:
     for item_id, number in record.items:
         if known.get(item_id, number) != number:
             pair.add_alias(tx, pair.ITEM, number, known[item_id])
-    tx.forget_catalog()
+    tx.forget_catalog(licenses=[key])
     usage.forget_overdraft(tx, known.values())
 
 
@@ -82,45 +80,27 @@ def _stored(db: apsw.Connection, row: sql.Row) -> StoredLicense:
     return StoredLicense(key, vendor, license_id, revision, digest, jws, items)
 
 
-class Stamp(NamedTuple):
-    """Differs once anything of a license does: `numbers` is the sum of its items' numbers, `files` has (revision, time)
-    of each file, `rounds` (item, round) of the items whose grants are not in their first one."""
-
-    digest: str
-    numbers: int
-    files: tuple[tuple[int, int], ...]
-    archived: bool
-    rounds: tuple[tuple[int, int], ...]
+def numbers(db: apsw.Connection) -> list[int]:
+    """Those of all licenses that there is a file of."""
+    return [key for (key,) in sql.rows(db, "SELECT DISTINCT license FROM license_files ORDER BY 1")]
 
 
-def stamps(db: apsw.Connection) -> dict[int, Stamp]:
-    """The stamp of every license by its number, in the order of first import; reads no file."""
-    files: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for key, revision, time in sql.rows(db, "SELECT license, revision, time FROM license_files ORDER BY 1, 2"):
-        files[key].append((revision, time))
-    begun: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for key, item, number in sql.rows(
-        db, "SELECT i.license, r.item, r.number FROM rounds r JOIN items i ON i.id = r.item ORDER BY 1, 2"
-    ):
-        begun[key].append((item, number))
-    numbers: dict[int, int] = dict(sql.rows(db, "SELECT license, sum(id) FROM items GROUP BY 1"))
-    hidden = archived(db)
-    return {
-        key: Stamp(digest, numbers.get(key, 0), tuple(files[key]), (vendor, license_id) in hidden, tuple(begun[key]))
-        for key, vendor, license_id, digest in sql.rows(
-            db, "SELECT id, vendor, license_id, digest FROM licenses ORDER BY id"
-        )
-        if key in files
-    }
+def of_items(db: apsw.Connection, items: Sequence[int]) -> list[int]:
+    """The numbers of the licenses of some items."""
+    query = "SELECT DISTINCT license FROM items WHERE id IN (SELECT value FROM json_each(?))"
+    return [key for (key,) in sql.rows(db, query, (json.dumps(items),))]
 
 
-def archived(db: apsw.Connection) -> set[tuple[str, str]]:
-    """(vendor, license id) of every archived license: its toggle says so, and no higher revision came since."""
-    query = (
-        "SELECT a.vendor, a.license_id FROM archived a JOIN licenses l ON (l.vendor, l.license_id) ="
-        " (a.vendor, a.license_id) WHERE a.turn % 2 = 1 AND l.revision <= a.revision"
-    )
-    return {(vendor, license_id) for vendor, license_id in sql.rows(db, query)}
+def is_archived(db: apsw.Connection, key: int) -> bool:
+    """Whether a license is archived: its toggle says so, and no higher revision came since."""
+    query = "SELECT vendor, license_id FROM licenses WHERE id = ?"
+    return archive_toggle(db, *sql.rows(db, query, (key,))[0])[1] % 2 == 1
+
+
+def rounds_of(db: apsw.Connection, key: int) -> dict[int, int]:
+    """The round of the grants of a license's items, of those that are not in their first one (0)."""
+    query = "SELECT r.item, r.number FROM items i CROSS JOIN rounds r ON r.item = i.id WHERE i.license = ?"
+    return dict(sql.rows(db, query, (key,)))
 
 
 def archive(tx: Transaction, record: ArchiveChange) -> None:
@@ -131,7 +111,8 @@ def archive(tx: Transaction, record: ArchiveChange) -> None:
         " turn = excluded.turn WHERE (excluded.revision, excluded.turn) > (revision, turn)",
         (record.vendor, record.license_id, record.revision, record.toggle),
     )
-    tx.forget_catalog()
+    query = "SELECT id FROM licenses WHERE vendor = ? AND license_id = ?"
+    tx.forget_catalog(licenses=[key for (key,) in sql.rows(tx.db, query, (record.vendor, record.license_id))])
 
 
 def archive_toggle(db: apsw.Connection, vendor: str, license_id: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import msgspec
 from lts.rules.metering.seats import ROUND, Seat, join
 from lts.store import sql
 from lts.store.changes.records import GrantsEndChange, SeatRecord
+from lts.store.tables import licenses
 from lts.store.writing.counters import HOUR_SECONDS, Counters, SeatCounts, hour_of
 from lts.store.writing.snapshot import View
 from lts.store.writing.transaction import Transaction
@@ -136,7 +137,7 @@ def end_grants(tx: Transaction, record: GrantsEndChange) -> None:
             for codes, end, n in sql.rows(tx.db, _OPEN.format(*counted), open_ones):
                 tx.counters.add_seats(counts, item, _unpack_codes(codes), end, -n)
             tx.execute(_END.format(*counted), (_CLOSED | _ENDED, *open_ones))
-    tx.forget_catalog()
+    tx.forget_catalog(licenses=licenses.of_items(tx.db, [item for item, _ in record.items]))
 
 
 _OPEN = "SELECT codes, ends, {1} FROM {0} WHERE item = ? AND grants <= ? AND flags & 2 = 0 GROUP BY ends, codes"

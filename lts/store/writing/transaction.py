@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import apsw
@@ -14,7 +14,7 @@ from lts.store.changes.records import KIND_OF, Record, decode_payload, encode_pa
 from lts.store.writing.counters import SumKey
 from lts.store.writing.gathered import Gathered
 from lts.store.writing.openfeed import OpenFeed
-from lts.store.writing.writermemory import Memory
+from lts.store.writing.writermemory import Forgotten, Memory
 
 
 class Transaction:
@@ -38,7 +38,8 @@ class Transaction:
         self._fewer: dict[tuple[int, int], int] = {}
         self.catalog_changed = False
         self.housekeeping = False
-        self._catalog: Catalog | None = memory.catalog
+        self._catalog = memory.catalog
+        self._forgotten: Forgotten | None = None
         self._afterwards: list[Callable[[], None]] = []
 
     def emit(self, record: Record, time: int) -> Any:
@@ -82,13 +83,18 @@ class Transaction:
     @property
     def catalog(self) -> Catalog:
         """Licenses and codes as this transaction sees them."""
-        if self._catalog is None:
-            self._catalog = self.memory.build_catalog(self.db)
+        if self._forgotten is not None:
+            self._catalog = self.memory.build_catalog(self.db, self._catalog, self._forgotten)
+            self._forgotten = None
         return self._catalog
 
-    def forget_catalog(self) -> None:
-        """A change touched licenses, codes or settings: build the catalog again when next asked for."""
-        self._catalog = None
+    def forget_catalog(self, *, licenses: Iterable[int] = (), codes: Iterable[int] = ()) -> None:
+        """A change touched settings, trust, or what these licenses or codes are, by number: the catalog is renewed when
+        next asked for."""
+        if self._forgotten is None:
+            self._forgotten = Forgotten(set(), set())
+        self._forgotten.licenses.update(licenses)
+        self._forgotten.codes.update(codes)
         self.catalog_changed = True
 
     @property
@@ -126,7 +132,7 @@ class Transaction:
         """Write what the group gathered and its changes; the last thing that may fail before the commit."""
         self.gathered.write()
         if self.catalog_changed:
-            self._catalog = self.catalog
+            self._catalog = self.catalog  # what may fail comes before the commit
             self.memory.catalog_moves += 1
         self.feed.write()
 

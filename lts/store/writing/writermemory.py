@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import apsw
 
@@ -15,7 +15,23 @@ from lts.store.writing.counters import Counters
 if TYPE_CHECKING:
     from lts.store.writing.transaction import Transaction
 
-BuildCatalog = Callable[[apsw.Connection], Catalog]
+
+class Forgotten(NamedTuple):
+    """The numbers of licenses and codes that are no longer what a catalog says."""
+
+    licenses: set[int]
+    codes: set[int]
+
+
+class BuildCatalog(Protocol):
+    """Builds the catalog of the tables: all of it, or from the one before and what of it is forgotten, at a cost in
+    proportion to that."""
+
+    def __call__(
+        self, db: apsw.Connection, before: Catalog | None = None, forgotten: Forgotten | None = None, /
+    ) -> Catalog: ...
+
+
 Apply = Callable[["Transaction", Record, int], Any]
 """Mutates the tables as a change says; `lts.store.tables.apply.apply`, given from outside to keep imports one way."""
 Head = tuple[int, bytes]
