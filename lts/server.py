@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -258,6 +259,7 @@ class Server:
         self._folder.announce(self.url.rstrip("/"))
         if announced is not None:
             announced(self)
+        gc.freeze()  # what is there by now stays: a collection that looked at it all would hold up every thread
         self._jobs.start()
         self._courier.start()
         self._heartbeat.start()
