@@ -339,7 +339,8 @@ def picture(lab: Lab) -> dict[str, Any]:
     with lab.ctx.store.reader() as db:
         items = {key: name for s in licenses.newest(db) for name, key in s.items.items()}
         named = {
-            code.key: f"{code.organization}-{code.custom}#{code.removed is not None}" for code in codes.all_codes(db)
+            code.key: f"{code.organization}-{code.custom}#{code.removed is not None}"
+            for code in (codes.one(db, key) for key in codes.numbers(db))
         }
         types: dict[int, str] = dict(sql.rows(db, "SELECT id, name FROM types"))
         held = {}
@@ -360,7 +361,7 @@ def picture(lab: Lab) -> dict[str, Any]:
         written = [
             (code.organization, code.custom, code.removed is None, code.is_default, code.fields,
              [(items[item], cap) for item, cap in code.items])
-            for code in codes.all_codes(db)
+            for code in (codes.one(db, key) for key in codes.numbers(db))
         ]  # fmt: skip
         tallies = {
             (named.get(code, code), what, hour): n for code, what, hour, n in sql.rows(db, "SELECT * FROM tallies")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,14 +29,8 @@ class StoredCode:
     licenses: tuple[int | None, ...]
 
 
-_CODES = """SELECT c.id, c.organization, c.custom, d.code IS NOT NULL, c.removed, c.fields FROM codes c
-    LEFT JOIN defaults d ON d.organization = c.organization AND d.code = c.id WHERE {} ORDER BY c.id"""
-
-
-def all_codes(db: apsw.Connection) -> Iterator[StoredCode]:
-    """Every code, removed ones too, in the order they were made."""
-    for row in sql.rows(db, _CODES.format("1")):
-        yield _stored(db, row)
+_CODE = """SELECT c.organization, c.custom, d.code IS NOT NULL, c.removed, c.fields FROM codes c
+    LEFT JOIN defaults d ON d.organization = c.organization AND d.code = c.id WHERE c.id = ?"""
 
 
 def numbers(db: apsw.Connection) -> list[int]:
@@ -51,11 +44,7 @@ def exists(db: apsw.Connection, key: int) -> bool:
 
 
 def one(db: apsw.Connection, key: int) -> StoredCode:
-    return _stored(db, sql.rows(db, _CODES.format("c.id = ?"), (key,))[0])
-
-
-def _stored(db: apsw.Connection, row: sql.Row) -> StoredCode:
-    key, organization, custom, is_default, removed, fields = row
+    organization, custom, is_default, removed, fields = sql.rows(db, _CODE, (key,))[0]
     query = """SELECT c.item, c.cap, i.license FROM code_items c LEFT JOIN items i ON i.id = c.item
         WHERE c.code = ? ORDER BY c.position"""
     rows = sql.rows(db, query, (key,))
