@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lts.crypto import Jws, PublicKey, b64url, read_jws, unb64url
@@ -150,7 +151,7 @@ class Receipt(NamedTuple):
 
     def claims(self) -> dict[str, str]:
         """The JSON object in the claim `receipt`."""
-        return self._asdict()
+        return {"body": self.body, "results": self.results, "durable": self.durable}
 
 
 def short_results(results: Iterable[tuple[str, int | None]]) -> str:
@@ -158,11 +159,12 @@ def short_results(results: Iterable[tuple[str, int | None]]) -> str:
     unchanged (docs/protocol.md, Receipts)."""
     told = list(results)
     if told and told.count(told[0]) == len(told):  # as nearly always, and cheaper to write
-        groups = [(told[0], len(told))]
-    else:
-        groups = [(one, len(list(run))) for one, run in groupby(told)]
-    runs = [(n, status[0], "" if code is None else code) for (status, code), n in groups]
-    return " ".join([f"{n}{letter}{code}" for n, letter, code in runs])
+        return _run(*told[0], len(told))
+    return " ".join([_run(*one, len(list(run))) for one, run in groupby(told)])
+
+
+def _run(status: str, code: int | None, n: int) -> str:
+    return f"{n}{status[0]}{'' if code is None else code}"
 
 
 class LeaseItem(NamedTuple):
@@ -179,7 +181,7 @@ class LeaseItem(NamedTuple):
 
     def claims(self) -> dict[str, Any]:
         """The JSON object in the lease's `items`."""
-        return {**dict(zip(_ITEM_CLAIMS, self, strict=True)), "modules": list(self.modules)}
+        return dict(zip(_ITEM_CLAIMS.names, self, strict=True), modules=list(self.modules))
 
 
 class Lease(NamedTuple):
@@ -213,15 +215,18 @@ class Lease(NamedTuple):
 
     def claims(self) -> dict[str, Any]:
         """The JSON payload of the lease."""
-        receipt = None if self.receipt is None else self.receipt.claims()
-        added = {"code": self.code, "asked": self.asked, "auth_time": self.authorized_at, "receipt": receipt}
-        return {
-            **dict(zip(_CLAIMS, self, strict=False)),
-            "items": [item.claims() for item in self.items],
-            "origin": self.origin,
-            "head": self.head,
-            **{name: value for name, value in added.items() if value is not None},
-        }
+        claims: dict[str, Any] = dict(zip(_CLAIMS.names, self, strict=False))
+        claims["items"] = [item.claims() for item in self.items]
+        claims["origin"], claims["head"] = self.origin, self.head
+        if self.code is not None:
+            claims["code"] = self.code
+        if self.asked is not None:
+            claims["asked"] = self.asked
+        if self.authorized_at is not None:
+            claims["auth_time"] = self.authorized_at
+        if self.receipt is not None:
+            claims["receipt"] = self.receipt.claims()
+        return claims
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any]) -> Lease:
@@ -236,34 +241,44 @@ class Lease(NamedTuple):
         return cls(*values, *added)
 
 
-_Kinds = dict[str, type]
-"""Names of claims in the order of the fields that they fill, and the type of each."""
-_CLAIMS: _Kinds = {
-    "iss": str, "sub": str, "jti": str, "iat": int, "nbf": int, "exp": int, "hs": str, "items": list, "serial": int,
-}  # fmt: skip
-_ADDED_CLAIMS: _Kinds = {"origin": str, "head": str, "receipt": dict, "code": int, "asked": dict, "auth_time": int}
-_RECEIPT_CLAIMS: _Kinds = {"body": str, "results": str, "durable": str}
-_ITEM_CLAIMS: _Kinds = {
-    "itemId": str, "licenseId": str, "product": str, "modules": list, "chargeWay": str, "instances": int, "grace": bool,
-    "grant": int,
-}  # fmt: skip
+class _Kinds:
+    """Names of claims in the order of the fields that they fill, and the type of each."""
+
+    def __init__(self, **kinds: type) -> None:
+        self.names, self.types = tuple(kinds), [*kinds.values()]
+        self.values_in: Callable[[Any], tuple[Any, ...]] = itemgetter(*kinds)
+
+
+_CLAIMS = _Kinds(iss=str, sub=str, jti=str, iat=int, nbf=int, exp=int, hs=str, items=list, serial=int)
+_ADDED_CLAIMS = _Kinds(origin=str, head=str, receipt=dict, code=int, asked=dict, auth_time=int)
+_RECEIPT_CLAIMS = _Kinds(body=str, results=str, durable=str)
+_ITEM_CLAIMS = _Kinds(
+    itemId=str, licenseId=str, product=str, modules=list, chargeWay=str, instances=int, grace=bool, grant=int
+)
 
 
 def _read(claims: Any, kinds: _Kinds) -> list[Any]:
     """The claims of these names. Raises KeyError, TypeError."""
-    values = [claims[name] for name in kinds]
-    if list(map(type, values)) != list(kinds.values()):
-        raise TypeError(next(name for name, kind in kinds.items() if type(claims[name]) is not kind))
+    values = [*kinds.values_in(claims)]
+    if [*map(type, values)] != kinds.types:
+        raise TypeError(_wrong(kinds, values))
     return values
 
 
 def _read_some(claims: dict[str, Any], kinds: _Kinds) -> list[Any]:
     """The claims of these names, None for one that is not there. Raises TypeError."""
-    values = list(map(claims.get, kinds))
-    for name, value in zip(kinds, values, strict=True):
-        if value is not None and type(value) is not kinds[name]:
-            raise TypeError(name)
+    values = [*map(claims.get, kinds.names)]
+    if [*map(type, values)] != kinds.types and (name := _wrong(kinds, values, optional=True)) is not None:
+        raise TypeError(name)
     return values
+
+
+def _wrong(kinds: _Kinds, values: list[Any], *, optional: bool = False) -> str | None:
+    """The first of some claims that is of the wrong type."""
+    for name, kind, value in zip(kinds.names, kinds.types, values, strict=True):
+        if type(value) is not kind and not (optional and value is None):
+            return name
+    return None
 
 
 def _lease_item(claims: Any) -> LeaseItem:

@@ -212,6 +212,54 @@ def test_a_group_that_fails_leaves_no_seat_of_the_hour_behind(server: Lab) -> No
     full(server, code)
 
 
+def test_a_renewal_within_the_hour_that_a_failed_group_undid_ends_when_it_did(server: Lab) -> None:
+    code = server.load(item(way="device", quota=2, graceQuota=0, activePeriod="daily"))
+    device = str(UUID(int=5))
+    server.authorize(code, device)
+    first_end = NOON + DAY_SECONDS
+
+    def operation(tx: Transaction) -> None:
+        request = Request(UUID(device).bytes, "reader", "server", code)
+        authorize.decide(tx, server.ctx, request, None, NOON + 60, NOON + 60, NOON + 60)
+        assert seats.live(tx, 1, 0, first_end + 59) == 1, "asked for the first time in this hour: its ends are learned"
+        raise Failing
+
+    with pytest.raises(Failing):
+        server.ctx.store.write(operation)
+    before, after = (server.ctx.store.write(partial(seats.live, item=1, code=0, now=first_end + n)) for n in (-1, 0))
+    assert (before, after) == (1, 0)
+
+
+def test_a_seat_is_read_again_once_it_was_written(server: Lab) -> None:
+    """By whatever writes it: a grant, a release, the end of all grants of its item."""
+
+    def operation(tx: Transaction) -> list[tuple[int, bool, bool]]:
+        found = []
+
+        def look() -> None:
+            seat = seats.of_view(tx, 1, 1, False)
+            assert seat is not None
+            assert seat == seats.of_view(tx, 1, 1, False) == seats.find(tx.db, 1, 1, False)
+            found.append((seat.end, seat.closed, seat.ended))
+
+        for grant, lasts in ((1, 100), (1, 200), (2, 300)):
+            seat = records.SeatRecord(1, grant, lasts, 0, (1,))
+            new = b"d" * 16 if not found else None
+            tx.emit(records.GrantChange(1, new, 1, len(found) + 1, 0, None, (seat,)), NOON)
+            look()
+        tx.emit(records.ReleaseChange(1, ((1, 2),)), NOON + 50)
+        look()
+        tx.emit(records.GrantChange(1, None, 1, 4, 0, None, (records.SeatRecord(1, 3, 400, 0, (1,)),)), NOON)
+        look()
+        tx.emit(records.GrantsEndChange(((1, 1),)), NOON)
+        look()
+        return found
+
+    ends = [(NOON + 100, False, False), (NOON + 200, False, False), (NOON + 300, False, False)]
+    ends += [(NOON + 50, True, False), (NOON + 400, False, False), (NOON + 400, False, True)]
+    assert server.ctx.store.write(operation) == ends
+
+
 def test_an_overdraft_first_asked_for_by_a_group_that_fails_is_asked_for_again(server: Lab) -> None:
     code = server.load(item(way="concurrentDevice", quota=1))
     leases = [server.authorize(code).lease for _ in range(2)]

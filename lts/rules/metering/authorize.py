@@ -6,6 +6,7 @@ Pure: the caller brings the catalog, a look-up of each item's use, and the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -177,8 +178,7 @@ class _Wanted:
     has itself, however many are asked for."""
 
     def __init__(self, modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) -> None:
-        self._places = {module: place for place, module in enumerate(modules)}
-        self._names = frozenset(modules)
+        self._modules, self._names = modules, frozenset(modules)
         missing = set(modules)
         for entry, fault in outer:
             if not missing:
@@ -192,7 +192,13 @@ class _Wanted:
         """Those that an item has, as they were asked for; all of the item where none were."""
         if not self._names:
             return terms.modules
+        if self._names <= terms.module_set:
+            return self._modules
         return tuple(sorted(self._names & terms.module_set, key=self._places.__getitem__))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {module: place for place, module in enumerate(self._modules)}
 
 
 def _first_in_order(

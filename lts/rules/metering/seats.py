@@ -44,6 +44,8 @@ def join(one: Seat, other: Seat) -> Seat:
     if one.grant != other.grant:
         return one if one.grant > other.grant else other
     later = one if (one.end, one.grace) >= (other.end, other.grace) else other
+    if one[3:] == other[3:] and not one.closed and not one.ended:
+        return later
     return Seat(
         one.grant,
         min([s.end for s in (one, other) if s.closed], default=later.end),

@@ -6,8 +6,9 @@ Pure: turns the entries of a report and the claims of its lease into counts per 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -33,6 +34,18 @@ class Entry(NamedTuple):
     slot_text: str
     usage: Mapping[str, int]
     instances: int | None = None
+
+
+class Span(NamedTuple):
+    """The first and the last slot of a report's entries, all of which can be read."""
+
+    first: int
+    last: int
+
+    @property
+    def days(self) -> int:
+        """How many days there are from the first to the last."""
+        return self.last // SLOTS_PER_DAY - self.first // SLOTS_PER_DAY + 1
 
 
 class BadEntry(NamedTuple):
@@ -76,9 +89,12 @@ def digest_of(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8")).digest()[:_DIGEST_BYTES]
 
 
-def judge_all(entries: Sequence[Entry | BadEntry], now: int) -> list[Result | None]:
-    """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds."""
-    newest, oldest = slot_of(now + AHEAD_SECONDS), slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
+def judge_all(entries: Sequence[Entry | BadEntry], now: int, span: Span | None = None) -> list[Result | None]:
+    """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds, `span` that of the entries
+    where it is known."""
+    newest, oldest = slot_of(now + AHEAD_SECONDS), _oldest(now)
+    if span is not None and oldest <= span.first and span.last <= newest:
+        return [None] * len(entries)
     return [
         None if isinstance(entry, Entry) and oldest <= entry.slot <= newest else _rejected(entry, newest)
         for entry in entries
@@ -94,9 +110,24 @@ def _rejected(entry: Entry | BadEntry, newest: int) -> Result:
     return Result(entry.slot_text, "rejected", RefusalCode.SLOT_TOO_OLD, "The slot is over 30 days old.")
 
 
-def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:
-    """The rejection of each entry of `closed_day` (days since 1970) or before, None if it counts."""
+def good_of(entries: Sequence[Entry | BadEntry], rejected: Sequence[Result | None]) -> list[Entry]:
+    """The entries that are not rejected."""
+    if any(rejected):
+        entries = [entry for entry, result in zip(entries, rejected, strict=True) if result is None]
+    return cast("list[Entry]", entries)
+
+
+def _oldest(now: int) -> int:
+    """The first slot that still counts at `now` (UTC seconds)."""
+    return slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
+
+
+def judge_closed(entries: Sequence[Entry], closed_day: int, now: int) -> list[Result | None]:
+    """The rejection of each entry of `closed_day` (days since 1970) or before, None if it counts, of entries that
+    `judge_all` let pass at `now` (UTC seconds)."""
     first = (closed_day + 1) * SLOTS_PER_DAY
+    if first <= _oldest(now):
+        return [None] * len(entries)
     detail = "The day of the slot is closed: only sums are kept of days so long ago."
     return [
         Result(e.slot_text, "rejected", RefusalCode.SLOT_TOO_OLD, detail) if e.slot < first else None for e in entries
@@ -123,18 +154,16 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
     for position, item in enumerate(lease.items):
         most = item.instances
         series[position, None] = instances_by_slot(entries, most) if most > 1 else dict.fromkeys(alive, most)
-    by_name: dict[str, dict[int, int]] = {}
+    by_name: defaultdict[str, dict[int, int]] = defaultdict(dict)
     for slot, _, usage, _ in entries:
         for name, count in usage.items():
-            if count:
-                counts = by_name.get(name)
-                if counts is None:
-                    counts = by_name[name] = {}
-                if counts.get(slot, 0) < count:
-                    counts[slot] = count
+            counts = by_name[name]
+            if counts.get(slot, 0) < count:
+                counts[slot] = count
     charged = items_of_types(lease) if by_name else {}
     for name, counts in by_name.items():
-        series[charged.get(name, 0), name] = counts
+        if counts:
+            series[charged.get(name, 0), name] = counts
     return series
 
 

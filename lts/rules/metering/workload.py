@@ -11,7 +11,7 @@ from typing import Any
 
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.licensing.catalog import LIGHT_ITEMS
-from lts.rules.metering.usage import BadEntry, Entry
+from lts.rules.metering.usage import BadEntry, Entry, Span
 
 PIECE = 9000
 """Work of a piece: 10 to 50 ms."""
@@ -63,8 +63,10 @@ def least_units(body: bytes, packed: int = 0) -> int:
     return max(len(body) // UNIT_BYTES, packed // UNIT_PACKED_BYTES, body.count(b",") // UNIT)
 
 
-def days_of(entries: Sequence[Entry | BadEntry]) -> int:
-    """How many days a report is about."""
+def days_of(entries: Sequence[Entry | BadEntry], span: Span | None = None) -> int:
+    """How many days a report is about. `span` is that of the entries where it is known."""
+    if span is not None and span.days == 1:
+        return 1
     return len({slot // SLOTS_PER_DAY for slot in map(_FIRST, entries) if slot.__class__ is int})
 
 

@@ -53,20 +53,15 @@ class Reporter(NamedTuple):
 
 def count(tx: Transaction, ctx: Context, reporter: Reporter, entries: list[Entry], now: int) -> Counting:
     """The runs of a report's good entries. `now` in UTC seconds."""
-    rejected = usage.judge_closed(entries, tx.catalog.closed_day)
-    series = usage.gather(reporter.lease, _good(entries, rejected))
-    blank = {name for _, name in series if name is not None and name not in tx.types and shows_nothing(name)}
-    if blank:
-        rejected = [result or _nothing_to_see(entry, blank) for entry, result in zip(entries, rejected, strict=True)]
-        series = usage.gather(reporter.lease, _good(entries, rejected))
-    kinds = _kinds(tx, ctx, reporter, series, now)
-    folded = _folded(series, kinds)
-    full = _without_room(tx, reporter, series, kinds) if folded else None
-    if full:
-        rejected = [result or _too_many(entry, full) for entry, result in zip(entries, rejected, strict=True)]
-        series = usage.gather(reporter.lease, _good(entries, rejected))
-        folded = _folded(series, kinds)
-    good = _good(entries, rejected)
+    rejected = usage.judge_closed(entries, tx.catalog.closed_day, now)
+    good = usage.good_of(entries, rejected)
+    series = usage.gather(reporter.lease, good)
+    kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
+    folded: dict[str, int] = {}
+    if 0 in kinds.values():
+        rejected, kinds, folded = _name_types(tx, ctx, reporter, entries, rejected, series, now)
+        good = usage.good_of(entries, rejected)
+        series = usage.gather(reporter.lease, good)
     some_twice = len(series[0, None]) < len(good)
     runs: list[records.Run] = []
     highest: Highest = {}
@@ -84,6 +79,30 @@ def count(tx: Transaction, ctx: Context, reporter: Reporter, entries: list[Entry
             highest[item, kind] = key, slots
     charged = reporter.items[min(folded.values(), default=0)]
     return Counting(tuple(runs), highest, rejected, frozenset(folded), charged.license_name)
+
+
+def _name_types(
+    tx: Transaction,
+    ctx: Context,
+    reporter: Reporter,
+    entries: list[Entry],
+    rejected: list[Result | None],
+    series: ItemSeries,
+    now: int,
+) -> tuple[list[Result | None], Kinds, dict[str, int]]:
+    """What becomes of a report with names that have no number yet: the rejections, what represents each name, and those
+    that are `_folded`."""
+    blank = {name for _, name in series if name is not None and name not in tx.types and shows_nothing(name)}
+    if blank:
+        rejected = [result or _nothing_to_see(entry, blank) for entry, result in zip(entries, rejected, strict=True)]
+        series = usage.gather(reporter.lease, usage.good_of(entries, rejected))
+    kinds = _kinds(tx, ctx, reporter, series, now)
+    folded = _folded(series, kinds)
+    full = _without_room(tx, reporter, series, kinds) if folded else None
+    if full:
+        rejected = [result or _too_many(entry, full) for entry, result in zip(entries, rejected, strict=True)]
+        folded = _folded(usage.gather(reporter.lease, usage.good_of(entries, rejected)), kinds)
+    return rejected, kinds, folded
 
 
 def in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool]:
@@ -109,26 +128,19 @@ def has_room_apart(tx: Transaction, reporter: Reporter, branch: int, apart: int,
     return True
 
 
-def _good(entries: list[Entry], rejected: list[Result | None]) -> list[Entry]:
-    if not any(rejected):
-        return entries
-    return [entry for entry, result in zip(entries, rejected, strict=True) if result is None]
-
-
 def _kinds(tx: Transaction, ctx: Context, reporter: Reporter, series: ItemSeries, now: int) -> Kinds:
     """What represents each name in the feed: its number, else its digest. Modules always have a number: a vendor signs
     how many there are."""
     kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
-    if 0 in kinds.values():
-        modules = frozenset(chain.from_iterable(item.terms.modules for item in reporter.items))
-        for position, name in series:
-            if name is None or kinds[name]:
-                continue
-            if name in modules:
-                kinds[name] = typenames.number_of(tx, name, now)
-            else:
-                charged = reporter.items[position].license_name
-                kinds[name] = newnames.number(tx, ctx.running.today, name, reporter.uuid, charged, now)
+    modules = frozenset(chain.from_iterable(item.terms.modules for item in reporter.items))
+    for position, name in series:
+        if name is None or kinds[name]:
+            continue
+        if name in modules:
+            kinds[name] = typenames.number_of(tx, name, now)
+        else:
+            charged = reporter.items[position].license_name
+            kinds[name] = newnames.number(tx, ctx.running.today, name, reporter.uuid, charged, now)
     return kinds
 
 

@@ -59,18 +59,14 @@ def renewal(
     code: Code,
     items: list[LicenseItem],
     device: int | None,
-    step: TokenStep,
-    issuer: str,
     now: int,
     item_now: int,
     seat_now: int,
     so_far: Mapping[int, ItemUse],
 ) -> tuple[Grant, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
-    same would grant now (docs/design/charging.md, Renewal by report). `device` by number, None for one that is new;
-    `seat_now` and `so_far` as in standing_of."""
-    if not may_renew(lease, code, step, issuer):
-        return ()
+    same would grant now (docs/design/charging.md, Renewal by report), of one that `may_renew`. `device` by number, None
+    for one that is new; `seat_now` and `so_far` as in use_of."""
     look_up = use_of(tx, code, device, now, item_now, seat_now, so_far)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)

@@ -15,7 +15,7 @@ from lts.rules.metering import authorize as rules
 from lts.rules.metering import usage, workload
 from lts.rules.metering.authorize import Grant, ItemUse
 from lts.rules.metering.clonetokens import TokenStep
-from lts.rules.metering.usage import BadEntry, Entry, Result
+from lts.rules.metering.usage import BadEntry, Entry, Result, Span
 from lts.service.core.context import Context
 from lts.service.core.pendingcall import PendingCall
 from lts.service.metering import goneon, newnames
@@ -39,6 +39,7 @@ from lts.store.writer import GROUP_WEIGHT, PendingWrite
 from lts.store.writing.transaction import Transaction
 
 RESTORED = "database-restored"
+_RISES: Callable[[stored.Raised], dict[int, int]] = itemgetter(2)
 
 
 class ReportOutcome(NamedTuple):
@@ -85,18 +86,19 @@ def begin(
     now: int,
     body: str = "",
     days: int | None = None,
+    span: Span | None = None,
 ) -> PendingCall[ReportOutcome]:
     """Hand the counts of a report under a verified lease to the writer (docs/design/charging.md, Reports): durable when
     `finish` returns, which takes long for a report in pieces. `now` in UTC seconds, `body` the digest for the receipt
-    (lts.protocol.Receipt), `days` how many the entries are about, where the caller has counted them.
+    (lts.protocol.Receipt), `days` how many the entries are about, and `span` theirs, where the caller knows them.
 
     Raises Malformed when no entry is good; `finish` NotVerified (141), CannotStore.
     """
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
         raise Malformed(f"{fault.field} {fault.detail}.", field=fault.field)
-    rejected = usage.judge_all(entries, now)
-    good = [e for e, r in zip(entries, rejected, strict=True) if r is None and isinstance(e, Entry)]
+    rejected = usage.judge_all(entries, now, span)
+    good = usage.good_of(entries, rejected)
     if not workload.is_one_piece(len(good), len(lease.items), workload.days_of(entries) if days is None else days):
         pieces = _InPieces(ctx, lease, clone_token, good, now)
         return PendingCall(
@@ -207,7 +209,8 @@ def _results(
     recorded: PieceOutcome | _Recorded, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]
 ) -> list[Result]:
     folded, highest, grown = recorded.counting.folded, recorded.counting.highest, recorded.grown
-    units, presence = (set[int]().union(*[rises for _, _, rises in every]) for every in (grown.units, grown.presence))
+    units = set(chain.from_iterable(map(_RISES, grown.units)))
+    presence = set(chain.from_iterable(map(_RISES, grown.presence)))
     late = iter(recorded.counting.rejected)
     plain = [
         Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
@@ -248,10 +251,12 @@ def _record(
     number = device.key if device else None
     before = _units_by_item(tx, code, held, now, item_now) if tried.after else NO_USE
     so_far = tried.after if before == tried.before else NO_USE  # others may have reported since
-    renewed = renewal(tx, lease, code, held, number, step, ctx.leases.issuer, now, item_now, seat_now, so_far)
-    to_check = not so_far and may_renew(lease, code, step, ctx.leases.issuer)
-    if to_check and not before:
-        before = _units_by_item(tx, code, held, now, item_now)
+    renewed: tuple[Grant, ...] = ()
+    to_check = may_renew(lease, code, step, ctx.leases.issuer)
+    if to_check:
+        renewed = renewal(tx, lease, code, held, number, now, item_now, seat_now, so_far)
+        to_check = not so_far
+        before = before or _units_by_item(tx, code, held, now, item_now)
     reporter = Reporter(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, reporter, entries, now)
     branch, apart = _branch_of(tx, step, reporter, entries)

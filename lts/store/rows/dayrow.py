@@ -97,10 +97,12 @@ class DaySeries:
         if have is None:
             found = [(n, self.raise_to(n, count)) for n, count in enumerate(counts, begin)]
             return [(slot, rise) for slot, rise in found if rise]
-        rises = [(n, count - have[n]) for n, count in enumerate(counts, begin) if count > have[n]]
-        for slot, rise in rises:
-            have[slot] += rise
+        end = begin + len(counts)
+        before = have[begin:end]
+        pairs = enumerate(zip(counts, before, strict=True), begin)
+        rises = [(n, count - was) for n, (count, was) in pairs if count > was]
         if rises:
+            have[begin:end] = array(have.typecode, map(max, counts, before))
             self.low, self.high = min(self.low, rises[0][0]), max(self.high, rises[-1][0])
         return rises
 

@@ -23,7 +23,7 @@ _ADD = (
     "INSERT INTO usage_devices (code, span, device, item, type, units, d{0}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)"
     " ON CONFLICT DO UPDATE SET units = units + excluded.units, d{0} = d{0} + excluded.d{0}"
 )
-
+_ADD_OF_DAY = [_ADD.format(n) for n in range(SPAN)]
 _EMPTY = "DELETE FROM usage_devices WHERE code = ? AND span = ? AND device = ? AND item = ? AND type = ? AND units = 0"
 
 
@@ -32,7 +32,7 @@ def add(db: apsw.Connection, sums: Mapping[Key, int]) -> None:
     for (code, device, item, type_key, day), units in sums.items():
         rows[day % SPAN].append((code, day // SPAN, device, item, type_key, units))
     for day_of_span, values in rows.items():
-        db.executemany(_ADD.format(day_of_span), values)
+        db.executemany(_ADD_OF_DAY[day_of_span], values)
         moved = [value[:5] for value in values if value[5] < 0]
         if moved:
             db.executemany(_EMPTY, moved)

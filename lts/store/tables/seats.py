@@ -31,12 +31,10 @@ def _unpack_codes(stored: Any) -> tuple[int, ...]:
     return (stored,) if isinstance(stored, int) else _decode(stored)
 
 
-def _seat(row: tuple[Any, ...]) -> Seat:
-    grants, ends, flags, codes = row[:4]
-    since, instances = row[4:] if len(row) > 4 else (0, 1)
-    ended = bool(flags & _ENDED)
-    closed = bool(flags & _CLOSED) and not ended
-    return Seat(grants, ends, bool(flags & _GRACE), closed, _unpack_codes(codes), since, instances, ended)
+def _seat(grants: int, ends: int, flags: int, codes: Any, since: int = 0, instances: int = 1) -> Seat:
+    ended = flags & _ENDED != 0
+    closed = flags & _CLOSED != 0 and not ended
+    return Seat(grants, ends, flags & _GRACE != 0, closed, _unpack_codes(codes), since, instances, ended)
 
 
 def find(db: apsw.Connection, device: int, item: int, concurrent: bool) -> Seat | None:
@@ -47,19 +45,29 @@ def find(db: apsw.Connection, device: int, item: int, concurrent: bool) -> Seat 
         else "SELECT grants, ends, flags, codes FROM seats WHERE device = ?1 AND item = ?2"
     )
     row = sql.first(db, query, (device, item))
-    return None if row is None else _seat(row)
+    return None if row is None else _seat(*row)
+
+
+def of_view(view: View, device: int, item: int, concurrent: bool) -> Seat | None:
+    """As `find`; what a decision has read in a transaction is not read again to store what it decided."""
+    if not isinstance(view, Transaction):
+        return find(view.db, device, item, concurrent)
+    place = device, item, concurrent
+    if view.seat_read is None or view.seat_read[0] != place:
+        view.seat_read = place, find(view.db, *place)
+    return view.seat_read[1]
 
 
 def of_device(db: apsw.Connection, device: int) -> Iterator[tuple[int, Seat]]:
     """(item key, newest grant) of a device, seats first, then concurrent seats."""
     for row in sql.each(db, "SELECT item, grants, ends, flags, codes FROM seats WHERE device = ?", (device,)):
-        yield row[0], _seat(row[1:])
+        yield row[0], _seat(*row[1:])
     for row in sql.each(
         db,
         "SELECT item, grants, ends, flags, codes, since, instances FROM leases WHERE device = ?",
         (device,),
     ):
-        yield row[0], _seat(row[1:])
+        yield row[0], _seat(*row[1:])
 
 
 def newest_of(db: apsw.Connection, device: int) -> dict[int, Seat]:
@@ -83,7 +91,8 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
         record.instances,
     )
     concurrent = record.age >= 0
-    before = find(tx.db, device, record.item, concurrent) if known else None
+    before = of_view(tx, device, record.item, concurrent) if known else None
+    tx.seat_read = None
     if before is not None:
         seat = join(before, seat)
         if seat.instances < before.instances:
@@ -96,8 +105,7 @@ def put(tx: Transaction, device: int, record: SeatRecord, time: int, *, known: b
         tx.execute(_PUT_CONCURRENT, (*state, seat.since, seat.instances))
     else:
         tx.execute(_PUT_SEAT, state)
-    _count(tx.counters, concurrent, record.item, before, -1)
-    _count(tx.counters, concurrent, record.item, seat, 1)
+    _recount(tx.counters, concurrent, record.item, before, seat)
 
 
 _PUT_SEAT = """INSERT INTO seats (device, item, grants, ends, flags, codes) VALUES (?, ?, ?, ?, ?, ?)
@@ -113,6 +121,7 @@ def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> Non
 
     Two servers that are apart may both take a release; whichever comes first, the earlier time counts.
     """
+    tx.seat_read = None
     for concurrent, table in ((False, "seats"), (True, "leases")):
         seat = find(tx.db, device, item, concurrent)
         if seat is None or seat.grant != grant or (seat.closed and seat.end <= time):
@@ -127,6 +136,7 @@ def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> Non
 def end_grants(tx: Transaction, record: GrantsEndChange) -> None:
     """Apply a GRANTS_END change: every grant of an earlier round is over, also one that arrives later from the
     other server. Costs what the item's open seats are."""
+    tx.seat_read = None
     for item, number in record.items:
         if number <= tx.rounds.get(item, 0):
             continue
@@ -150,6 +160,16 @@ def _count(counters: Counters, concurrent: bool, item: int, seat: Seat | None, n
         return
     counts, weight = (counters.concurrent_seats, n * seat.instances) if concurrent else (counters.seats, n)
     counters.add_seats(counts, item, seat.codes, seat.end, weight)
+
+
+def _recount(counters: Counters, concurrent: bool, item: int, before: Seat | None, seat: Seat) -> None:
+    """Count a seat as it is in place of how it was; mostly it was renewed, and nothing but its end is another one."""
+    if before is None or before[2:] != seat[2:] or seat.closed or seat.ended:
+        _count(counters, concurrent, item, before, -1)
+        _count(counters, concurrent, item, seat, 1)
+        return
+    counts, weight = (counters.concurrent_seats, seat.instances) if concurrent else (counters.seats, 1)
+    counters.move_seats(counts, item, seat.codes, before.end, seat.end, weight)
 
 
 def _counted(counters: Counters) -> tuple[tuple[SeatCounts, tuple[str, str]], ...]:

@@ -50,12 +50,12 @@ class Places:
     def __init__(self, tx: Transaction, row: dict[DaySeriesKey, DaySeries]) -> None:
         self._tx = tx
         self._row = row
-        self._branches: set[int] = set()
+        self.branches: set[int] = set()
         self._digests: set[bytes] = set()
         self._other = tx.types.get(OTHER_TYPE)
         self._folded_by_0_1: set[int] = set()
         for branch, item, kind in row:
-            self._branches.add(branch)
+            self.branches.add(branch)
             if isinstance(kind, bytes):
                 self._digests.add(kind)
             elif kind == self._other and branch in OF_0_1:
@@ -80,7 +80,7 @@ class Places:
         """0.1 kept the highest count of all names past its limit, and numbered none after those: such a row stays that
         way, because what is sent again may have been among them."""
         new = isinstance(type_key, bytes) or type_key > (self._other or 0)
-        return new and not any((branch, item, type_key) in self._row for branch in self._branches)
+        return new and not any((branch, item, type_key) in self._row for branch in self.branches)
 
     def counted_as(self, type_key: TypeKey) -> int:
         """The number of a type of the row in everything that is summed from it."""

@@ -75,24 +75,17 @@ def devices_between(db: apsw.Connection, code: int, begin: int, end: int) -> set
 def merge(tx: Transaction, record: ReportChange, device: int, time: int) -> Grown:
     """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
     grown = Grown([], [])
-    newest = slot_of(time)
+    newest, apart = slot_of(time), record.apart
     by_day: dict[int, dict[DaySeriesKey, list[_Part]]] = {}
     for run in record.runs:
         slot, counts = newest - run.back, run.counts
         while counts:
             day, begin = divmod(slot, SLOTS_PER_DAY)
-            n = SLOTS_PER_DAY - begin
-            branch = record.branch
-            if slot < record.apart:
-                branch, n = TOGETHER, min(n, record.apart - slot)
-            key, part = (branch, run.item, run.type), (begin, counts[:n])
-            of_day = by_day.get(day)
-            if of_day is None:
-                by_day[day] = {key: [part]}
-            elif key in of_day:
-                of_day[key].append(part)
-            else:
-                of_day[key] = [part]
+            branch, n = record.branch, SLOTS_PER_DAY - begin
+            if slot < apart:
+                branch, n = TOGETHER, min(n, apart - slot)
+            of_day = by_day.setdefault(day, {})
+            of_day.setdefault((branch, run.item, run.type), []).append((begin, counts[:n]))
             counts = counts[n:]
             slot += n
     for day, of_day in by_day.items():
@@ -146,8 +139,8 @@ class _Units:
         self._row = row
         self._day = day
         self._places = Places(tx, row)
-        self._branches = {branch for branch, _, _ in row}
-        self._grown: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+        self._branches = set(self._places.branches)
+        self._grown: defaultdict[tuple[int, int], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self.changed = False
         """Whether the row is another one than it was."""
 
@@ -163,7 +156,8 @@ class _Units:
         branch, item, kind = key
         self._branches.add(branch)
         kin = kin_of(self._row, self._branches, item, kind) if len(self._branches) > 1 else None
-        counted, first = self._places.counted_as(kind), self._day * SLOTS_PER_DAY
+        first = self._day * SLOTS_PER_DAY
+        by_hour = self._grown[item, self._places.counted_as(kind)]
         risen: dict[int, int] = {}
         for begin, counts in parts:
             rises = series.raise_run(begin, counts) if kin is None else raise_among(series, kin, begin, counts)
@@ -172,8 +166,9 @@ class _Units:
                 if kin is not None:
                     rises = [(slot, rise) for slot, rise in rises if rise]
             for slot, rise in rises:
-                risen[first + slot] = rise
-                self._grown[item, counted, (first + slot) // SLOTS_PER_HOUR] += rise
+                slot += first
+                risen[slot] = rise
+                by_hour[slot // SLOTS_PER_HOUR] += rise
         return risen
 
     def _move(self, number: int, digest: bytes) -> None:
@@ -186,18 +181,22 @@ class _Units:
         other = self._places.counted_as(digest)
         for item, kind, slot, units in units_by_slot(self._row):
             if kind == digest:
-                self._grown[item, number, self._hour(slot)] -= units
-                self._grown[item, other, self._hour(slot)] += units
+                self._grown[item, number][self._hour(slot)] -= units
+                self._grown[item, other][self._hour(slot)] += units
 
     def _hour(self, slot: int) -> int:
         return (self._day * SLOTS_PER_DAY + slot) // SLOTS_PER_HOUR
 
     def add(self, code: int, device: int) -> None:
-        for (item, type_number, hour), rise in self._grown.items():
-            self._tx.gathered.add_units(code, item, type_number, hour, rise)
-            self._tx.gathered.add_device_units((code, device, item, type_number, self._day), rise)
-            self._tx.counters.add(("item", item, 0), rise)
-            self._tx.counters.add(("code", code, item), rise)
+        for (item, type_number), by_hour in self._grown.items():
+            if not by_hour:
+                continue
+            for hour, rise in by_hour.items():
+                self._tx.gathered.add_units(code, item, type_number, hour, rise)
+            risen = sum(by_hour.values())
+            self._tx.gathered.add_device_units((code, device, item, type_number, self._day), risen)
+            self._tx.counters.add(("item", item, 0), risen)
+            self._tx.counters.add(("code", code, item), risen)
 
 
 class _Presence:

@@ -78,6 +78,13 @@ class SeatCounts:
             if exact is not None:
                 exact[code].add(end, n)
 
+    def move(self, item: int, codes: tuple[int, ...], before: int, end: int, n: int) -> None:
+        """Count `n` seats that ended at `before` as ending at `end` (UTC seconds)."""
+        hour, known = hour_of(end), self._known.get(item)
+        if hour != hour_of(before) or (known is not None and known[0] == hour):
+            self.add(item, codes, before, -n)
+            self.add(item, codes, end, n)
+
     def learn(self, item: int, now: int, ends: Iterable[tuple[int, int, int]]) -> None:
         """Keep the exact ends of all seats of an item that end in the hour of `now`: (code, UTC seconds, how many)."""
         by_code: defaultdict[int, Ends] = defaultdict(Ends)
@@ -124,6 +131,11 @@ class Counters:
         """Count seats, or instances of concurrent ones, see SeatCounts.add."""
         counts.add(item, codes, end, n)
         self._undo_seats.append((counts, item, codes, end, n))
+
+    def move_seats(self, counts: SeatCounts, item: int, codes: tuple[int, ...], before: int, end: int, n: int) -> None:
+        """Seats, or instances of concurrent ones, end later, see SeatCounts.move."""
+        counts.move(item, codes, before, end, n)
+        self._undo_seats += ((counts, item, codes, before, -n), (counts, item, codes, end, n))
 
     def forget_undo(self) -> None:
         """The batch is committed."""

@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 
 from lts.rules.licensing.catalog import Catalog
+from lts.rules.metering.seats import Seat
 from lts.store.changes.epochs import FIRST_EPOCH, Epoch
 from lts.store.changes.numbering import Numbering
 from lts.store.changes.records import KIND_OF, Record, decode_payload, encode_payload
@@ -35,6 +36,8 @@ class Transaction:
         self.epochs = memory.epochs
         self.aliases = memory.aliases
         self.rounds = memory.rounds
+        self.seat_read: tuple[tuple[int, int, bool], Seat | None] | None = None
+        """The seat that was read last, by (device, item, concurrent), until one is written."""
         self._fewer: dict[tuple[int, int], int] = {}
         self.catalog_changed = False
         self.housekeeping = False

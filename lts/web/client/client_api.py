@@ -251,12 +251,12 @@ class ClientApi:
             self._charge(address, vouched[1], known, environ, charged=paid)
             sent = reports.read_report(body)
             lease = self._lease_of(sent.lease, vouched, address)
-            days = workload.days_of(sent.entries)
+            days = workload.days_of(sent.entries, sent.span)
             units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days, sent.refused)
             self._charge(address, lease, units, environ, charged=known)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
-            begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest, days)
+            begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest, days, sent.span)
         except LtsError as error:
             self._count_refusal(error, address)
             raise

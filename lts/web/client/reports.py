@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
-from lts.rules.metering.usage import BadEntry, Entry
+from lts.rules.metering.usage import BadEntry, Entry, Span
 from lts.rules.metering.workload import MAX_TYPES
 from lts.rules.values.text import nfc, too_many_marks
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
@@ -86,7 +86,7 @@ class _Loose(Struct):
 
 class Report(NamedTuple):
     """What a report says; `entries` in the order sent, `counts` of them all, `names` of types in them, how many of them
-    are `refused`."""
+    are `refused`; `span` theirs where all can be read."""
 
     lease: str
     clone_token: str | None
@@ -94,6 +94,7 @@ class Report(NamedTuple):
     counts: int
     names: int
     refused: int = 0
+    span: Span | None = None
 
 
 _decode = msgspec.json.Decoder(ReportMessage).decode
@@ -187,9 +188,8 @@ def _fast(body: bytes, message: ReportMessage) -> Report | None:
             instances = [None if n is UNSET else n for n in instances]
         else:
             instances = [None] * len(instances)
-        entries: list[Entry | BadEntry] = list(
-            map(Entry._make, zip(map(_slot, texts), texts, usages, instances, strict=True))
-        )
+        slots = [*map(_slot, texts)]
+        entries: list[Entry | BadEntry] = list(map(Entry._make, zip(slots, texts, usages, instances, strict=True)))
     except (*UNREADABLE, ValueError):
         return None
     for token in (message.clone_token, message.chain):
@@ -197,7 +197,8 @@ def _fast(body: bytes, message: ReportMessage) -> Report | None:
             colons += 1 + (token or "").count(":")
     if not adds_up(body, colons):
         return None
-    return Report(message.lease, clone_token(message.clone_token, message.chain), entries, counts, len(types))
+    token = clone_token(message.clone_token, message.chain)
+    return Report(message.lease, token, entries, counts, len(types), span=Span(min(slots), max(slots)))
 
 
 @lru_cache(maxsize=_KNOWN_SLOTS)
@@ -242,7 +243,9 @@ def _careful(tree: Tree, refused: dict[int, BadEntry]) -> Report:
     usages = [entry.usage for entry in entries if isinstance(entry, Entry)]
     counts, names = sum(map(len, usages)), len(set().union(*usages))
     token = clone_token(envelope.clone_token, envelope.chain)
-    return Report(envelope.lease, token, entries, counts, names, len(entries) - len(usages))
+    slots = [entry.slot for entry in entries if isinstance(entry, Entry)]
+    span = Span(min(slots), max(slots)) if len(slots) == len(entries) else None
+    return Report(envelope.lease, token, entries, counts, names, len(entries) - len(slots), span)
 
 
 def _entry(sent: Any, position: int, found: Found | None) -> Entry | BadEntry:

@@ -62,7 +62,7 @@ def units_so_far(view: View, code: Code, entry: CodeItem, now: int, item_now: in
 def _held(view: View, device: int | None, item: LicenseItem, now: int, concurrent: bool) -> tuple[Seat | None, int]:
     """(live grant or None, highest grant number) of a device in an item."""
     first = item.round * ROUND
-    seat = seats.find(view.db, device, item.key, concurrent) if device is not None else None
+    seat = seats.of_view(view, device, item.key, concurrent) if device is not None else None
     if seat is None:
         return None, first
     return (seat if seat.live(now) else None), max(seat.grant, first)
