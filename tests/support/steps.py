@@ -61,9 +61,22 @@ def counted() -> Iterator[Steps]:
 def statements() -> Iterator[dict[str, Any]]:
     """The texts of all statements that run on connections opened within the block, with values of one run."""
     seen: dict[str, Any] = {}
+    with _noted(seen.__setitem__):
+        yield seen
 
+
+@contextlib.contextmanager
+def every_statement() -> Iterator[list[tuple[str, Any]]]:
+    """The texts and values of all statements that run on connections opened within the block, in order."""
+    ran: list[tuple[str, Any]] = []
+    with _noted(lambda sql, values: ran.append((sql, values))):
+        yield ran
+
+
+@contextlib.contextmanager
+def _noted(take: Callable[[str, Any], None]) -> Iterator[None]:
     def note(cursor: apsw.Cursor, sql: str, values: Any) -> bool:
-        seen[sql] = values
+        take(sql, values)
         return True
 
     def hook(db: apsw.Connection) -> None:
@@ -71,6 +84,6 @@ def statements() -> Iterator[dict[str, Any]]:
 
     apsw.connection_hooks.append(hook)
     try:
-        yield seen
+        yield
     finally:
         apsw.connection_hooks.remove(hook)

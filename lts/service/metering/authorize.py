@@ -19,9 +19,9 @@ from lts.service.core.context import Context, request_id
 from lts.service.core.pendingcall import PendingCall
 from lts.service.core.refusals import NOT_KEPT, RefusedRequest
 from lts.service.metering import clones
-from lts.service.metering.itemuse import held_items, use_of
 from lts.store.changes import records
 from lts.store.tables import devices, seats
+from lts.store.tables.itemuse import held_items, use_of
 from lts.store.writer import PendingWrite
 from lts.store.writing.transaction import Transaction
 

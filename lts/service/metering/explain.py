@@ -18,8 +18,8 @@ from lts.service.core.context import Context
 from lts.service.licensing import handshakes
 from lts.service.licensing.licenses import item_use
 from lts.service.metering import authorize, clones
-from lts.service.metering.itemuse import use_of
 from lts.store.tables import devices, seats
+from lts.store.tables.itemuse import use_of
 from lts.store.writing.snapshot import Snapshot
 
 HOLDERS_SHOWN = 20

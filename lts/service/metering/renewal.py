@@ -12,8 +12,8 @@ from lts.rules.metering import admission, asked
 from lts.rules.metering import authorize as rules
 from lts.rules.metering.authorize import Grant, ItemUse, has_seat
 from lts.rules.metering.clonetokens import TokenStep
-from lts.service.metering.itemuse import held_items, use_of
 from lts.store.tables import pair
+from lts.store.tables.itemuse import held_items, use_of
 from lts.store.writing.transaction import Transaction
 
 

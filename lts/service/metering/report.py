@@ -30,11 +30,11 @@ from lts.service.metering.authorize import (
     token_step,
 )
 from lts.service.metering.counting import Counting, Reporter, count, has_room_apart, in_order
-from lts.service.metering.itemuse import NO_USE, units_so_far
 from lts.service.metering.renewal import leased, may_renew, not_held, renewal
 from lts.store.changes import feed, records
 from lts.store.tables import devices
 from lts.store.tables import usage as stored
+from lts.store.tables.itemuse import NO_USE, units_so_far
 from lts.store.writer import GROUP_WEIGHT, PendingWrite
 from lts.store.writing.transaction import Transaction
 

@@ -1,4 +1,5 @@
-"""Looking up a device's place in an item: inside a transaction, or in a snapshot to report it."""
+"""What an item's counts and seats say of a device, as the rules judge it: asked in a transaction to decide, in a
+snapshot to report it."""
 
 from __future__ import annotations
 
