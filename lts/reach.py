@@ -194,13 +194,17 @@ def _body(answer: HTTPResponse, most: int) -> bytes:
 
 
 class Timed:
-    """A connected socket for http.client, whose every step ends by `deadline`; that may be changed. What may be read
-    is counted: at first a header's worth."""
+    """A connected socket for http.client, whose every step ends by `deadline`. What may be read is counted: at first a
+    header's worth."""
 
     def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
         self.socket = connected
-        self.deadline = deadline
+        self.end_by(deadline)
         self.allow(HEAD_BYTES, _LINES)
+
+    def end_by(self, deadline: Deadline) -> None:
+        """Every step ends by then from now on."""
+        self.deadline = deadline
 
     def allow(self, most: int, lines: int) -> None:
         """From now on so many bytes and lines may be read."""

@@ -276,10 +276,16 @@ def test_a_report_that_the_other_clock_would_have_let_in_is_told_of(
 ) -> None:
     server.load(item("one"))
     lease = server.authorize(device=DEVICE).lease
-    partner = SimpleNamespace(clock_gap=gap, ahead=0, settled=True, check=lambda: None, confirm=lambda _: "both")
-    server.ctx.running.partner = partner
+    counted: list[int] = []
+    server.ctx.running.partner = SimpleNamespace(
+        clock_gap=gap,
+        count_ahead=lambda: counted.append(1),
+        settled=True,
+        check=lambda: None,
+        confirm=lambda _: "both",
+    )
     server.report_many(lease, [entry(slot, {"QR": 1}) for slot in (slot_of(NOON), *slots)])
-    assert partner.ahead == ahead
+    assert len(counted) == ahead
 
 
 def test_a_lease_over_two_items_ends_with_the_first_of_them(server: Lab) -> None:
@@ -323,7 +329,7 @@ def test_of_two_that_began_at_once_the_one_known_first_is_the_elder(server: Lab)
 def test_an_authorization_waits_until_the_other_server_has_it(server: Lab) -> None:
     server.load(item("one", "device", 5))
     found: list[int] = []
-    partner = SimpleNamespace(settled=True, clock_gap=0, ahead=0, check=lambda: None, confirm=found.append)
+    partner = SimpleNamespace(settled=True, clock_gap=0, check=lambda: None, confirm=found.append)
     server.ctx.running.partner = partner
     lease = server.authorize(device=DEVICE).lease
     release.release(server.ctx, lease, NOON)

@@ -164,7 +164,7 @@ def test_changes_that_one_lacks_are_counted_with_the_time_since_it_had_all(duet:
 def test_what_is_wrong_with_a_pair_is_told_first_and_clocks_that_differ_with_what_it_cost(duet: Duet) -> None:
     node = duet.main.node
     for offset, seconds in ((300, None), (301, 301), (-300, None), (-301, 301)):
-        node.peer.clock_offset, node.ahead = offset, 2
+        node.peer.clock_offset, node.contact.ahead = offset, 2
         assert node.peer.state is not None
         node.peer.state.ahead = 3
         found = [one.params for one in pairstatus.notices(node) if one.code == "pair-clocks"]
@@ -175,7 +175,7 @@ def test_what_is_wrong_with_a_pair_is_told_first_and_clocks_that_differ_with_wha
     first = pairstatus.notices(node)[0]
     assert (first.code, first.detail, first.level) == ("peer-roles", "words", ERROR)
     assert pairstatus.describe(node).faults == [PairNotice("peer-roles", "words")]
-    node.contact.mend("peer-roles")
+    node.peer.mend("peer-roles")
     node.peer.clock_offset = 0
     node.acknowledgments.fall_out()
     assert [one.code for one in pairstatus.notices(node)] == ["pair-not-following"]
@@ -199,7 +199,7 @@ def test_a_pair_that_waits_for_an_administrator_gives_nothing_and_says_why(duet:
     assert duet.main.node.contact.stopped
     assert not duet.standby.follow()
     assert duet.standby.node.peer.faults == {"peer-stopped": "These never belonged together."}
-    duet.main.node.contact.mend("peer-family")
+    duet.main.node.peer.mend("peer-family")
     assert duet.standby.follow()
     assert duet.standby.node.peer.faults == {}
 

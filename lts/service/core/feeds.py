@@ -21,6 +21,6 @@ def begin_feed(ctx: Context, accepted: Iterable[EventChange] = ()) -> None:
     ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)
     if ctx.keep_mark():  # an identity whose feed has begun needs a mark next to it
         try:
-            ctx.running.identity = identity.begun(ctx.store.path.parent, me)
+            ctx.running.take_identity(identity.begun(ctx.store.path.parent, me))
         except OSError as error:
             log.warning("%s cannot be written: %s", error.filename, error.strerror)

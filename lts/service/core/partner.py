@@ -41,8 +41,6 @@ class PairWork(Protocol):
 class Partner(Protocol):
     """See the module."""
 
-    ahead: int
-    """Reports refused (142) by this clock that the other server's would have let in."""
     reopen: Callable[[], None]
     """Called when a first copy is ready and the data folder must be reopened."""
 
@@ -75,6 +73,10 @@ class Partner(Protocol):
     def clock_gap(self) -> int:
         """By how many seconds the other clock is ahead of this one (behind: below 0), 0 where that is not worth a
         word."""
+        ...
+
+    def count_ahead(self) -> None:
+        """A report was refused (142) by this clock that the other server's would have let in."""
         ...
 
     def begin(self) -> None:

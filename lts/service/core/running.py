@@ -84,6 +84,14 @@ class Running:
         """Whether this server's own feed has begun: one of a pair first asks the other."""
         return self.partner.settled
 
+    def become(self, status: str) -> None:
+        """The server is doing this from here on."""
+        self.status = status
+
+    def take_identity(self, identity: Identity) -> None:
+        """Its identity was written anew."""
+        self.identity = identity
+
     def check_serving(self) -> None:
         """Raises Refusal 100 unless this server serves clients."""
         if self.status != SERVING:

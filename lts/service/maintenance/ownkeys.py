@@ -27,7 +27,7 @@ def state(ctx: Context) -> None:
         key = me.key_print or (me.key.public.kid if _has_signed(ctx) else "")
         alertsettings.mail_of(ctx)
         alertsettings.webhooks_of(ctx)  # the passwords of codes were read with the catalog
-        ctx.running.identity = identity.with_prints(folder, me, key, me.vault_print or ctx.vault.fingerprint)
+        ctx.running.take_identity(identity.with_prints(folder, me, key, me.vault_print or ctx.vault.fingerprint))
     except (LtsError, OSError) as error:
         log.warning("%s does not record yet which keys are this server's: %s", folder / identity.IDENTITY, error)
 

@@ -194,7 +194,8 @@ def _finish(
             for e, result in zip(entries, rejected, strict=True)
             if result is not None and result.code == RefusalCode.SLOT_AHEAD
         ]
-        partner.ahead += None in usage.judge_all(lie_ahead, now + partner.clock_gap)
+        if None in usage.judge_all(lie_ahead, now + partner.clock_gap):
+            partner.count_ahead()
     receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)

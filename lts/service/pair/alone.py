@@ -36,7 +36,7 @@ class Alone:
     role = "single"
     settled = alone = has_all = True
     in_step = False
-    clock_gap = ahead = 0
+    clock_gap = 0
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -51,6 +51,9 @@ class Alone:
         begin_feed(ctx, causes)
         ctx.write_kept_events()
         ctx.store.write(lambda tx: pair.continue_others(tx, ctx.identity.key.public.x, ctx.clock.now()))
+
+    def count_ahead(self) -> None:
+        """There is no other clock."""
 
     def check(self) -> None:
         """Nobody else serves."""

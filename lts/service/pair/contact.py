@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from lts.errors import CannotStore, PeerError
 from lts.rules import pair as rules
-from lts.rules.pair import SERVING
 from lts.service.pair.peer import SHARED_FAULTS, Peer
 from lts.service.pair.peermessages import ServerState
 
@@ -20,41 +19,25 @@ log = logging.getLogger("lts.pair")
 
 class Contact:
     """`peer` is what is known of the other server since this one started, or was promoted; `waiting` how many changes
-    it cannot read before it is upgraded, as far as they were looked at."""
+    it cannot read before it is upgraded, as far as they were looked at; `ahead` how many reports only the gap between
+    the two clocks refused (142)."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.waiting = 0
+        self.waiting = self.ahead = 0
         self.lost = False
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Nothing is known of the other server."""
-        now = self._node.elapsed()
-        self.peer = Peer(now, now, now)
-
-    def word(self, status: str) -> None:
-        """An authentic status of the other server came in."""
-        self.peer.serves = status == SERVING
-        self.peer.word = self.peer.alive = self._node.elapsed()
+        self.peer = Peer(self._node.elapsed)
 
     def heard(self, state: ServerState) -> bool:
-        """The other server sent its status; whether this is its newest. On two lines an older one may come
-        later."""
+        """See Peer.heard. Where both serve, this one may give way."""
         node = self._node
         with node.changing:
-            if rules.is_outdated(state.word, self.peer.newest):
-                self.peer.word = self.peer.alive = node.elapsed()
+            if not self.peer.heard(state):
                 return False
-            self.peer.met = True
-            if self.peer.state is None or self.peer.state.have != state.have:
-                self.peer.moved = node.elapsed()
-            self.peer.state = state
-            self.peer.newest = state.word
-            self.peer.serves = state.status == SERVING
-            if self.peer.serves:
-                self.peer.serving = state.word
-            self.peer.word = self.peer.alive = node.elapsed()
         self._compare_clocks(state)
         with node.changing:
             if rules.gives_way(node.role, node.ctx.running.status, state.status):
@@ -64,8 +47,8 @@ class Contact:
     def _compare_clocks(self, state: ServerState) -> None:
         """A time that this clock jumped ahead to is trusted once the other one confirms it."""
         node, clock = self._node, self._node.ctx.clock
-        self.peer.clock_offset = state.now - clock.now()
-        node.ahead = node.ahead if self.clock_gap else 0
+        self.peer.compare_clock(state.now - clock.now())
+        self.ahead = self.ahead if self.clock_gap else 0
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.adopt(clock.accepted())
             with contextlib.suppress(CannotStore):  # nobody was told; the next check of the clock stores it
@@ -78,6 +61,14 @@ class Contact:
         gap = self.peer.clock_offset
         return gap if self.peer.met and abs(gap) > rules.CLOCK_GAP_SECONDS else 0
 
+    def count_ahead(self) -> None:
+        """See lts.service.core.partner.Partner.count_ahead."""
+        self.ahead += 1
+
+    def wait_for_upgrade(self, changes: int) -> None:
+        """It cannot read so many of the changes that it asked for."""
+        self.waiting = changes
+
     def look(self, now: float) -> None:
         """Note for the audit log that the other server was lost or found; `now` in elapsed seconds."""
         node = self._node
@@ -87,17 +78,11 @@ class Contact:
 
     def fault(self, code: str, detail: str) -> PeerError:
         """Remember a fault of the pair, to be shown until it is fixed; returned to be raised."""
-        if self.peer.faults.get(code) != detail:
+        if self.peer.fail(code, detail):
             log.error("%s: %s", code, detail)
-        self.peer.faults[code] = detail
         if code in SHARED_FAULTS:
             self._node.acknowledgments.fall_out()
         return PeerError(code, detail)
-
-    def mend(self, *codes: str) -> None:
-        """These faults are over."""
-        for code in codes:
-            self.peer.faults.pop(code, None)
 
     @property
     def stopped(self) -> bool:

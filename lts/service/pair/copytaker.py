@@ -67,7 +67,7 @@ def _take_file(node: Node, line: PeerClient, folder: Path, token: str, file: Cop
             out.write(piece)
             digest.update(piece)
             done += len(piece)
-            node.peer.followed = node.peer.word = node.peer.alive = node.elapsed()
+            node.peer.begin_silence()
         out.flush()
         os.fsync(out.fileno())
     if digest.digest() != file.sha256:

@@ -79,30 +79,30 @@ class Follower:
             news = self._ask()
             node.starts.answered(news.state.word, asked)
             again = self._take(news, asked)
-            node.peer.followed = node.elapsed()
-            node.contact.mend(
+            node.peer.was_followed()
+            node.peer.mend(
                 "peer-unreachable", "peer-signature", *_REFUSED_BY_PEER, "peer-message", "peer-feed", "peer-family"
             )
         except PeerError as error:
             self._failed(error)
             return error.code == "peer-replaced" and self._gathering.step()
         finally:
-            node.starts.tried = True
+            node.starts.called()
         return again
 
     def _failed(self, error: PeerError) -> None:
         node, code = self._node, str(error.code)
         if code == "peer-unreachable":
             if not node.alone:
-                node.peer.faults[code] = error.detail
+                node.peer.fail(code, error.detail)
             return
-        node.peer.alive = node.elapsed()
+        node.peer.showed_life()
         if code in ("peer-not-met", handover.SPOKE_SINCE):
             return  # it calls in its turn within a second, and is asked again in knowledge of what it said
         if code == TWO_STARTS:
-            node.peer.followed = node.elapsed()  # it says more within seconds
+            node.peer.was_followed()  # it says more within seconds
             return
-        node.contact.mend("peer-unreachable")
+        node.peer.mend("peer-unreachable")
         if code == PARTED and node.role == STANDBY and node.peer.serves:
             node.leadership.give_way("the main is back, and runs alone")
         if code == COPIED:
@@ -129,7 +129,7 @@ class Follower:
             certified_until=held.until if held is not None and node.role == STANDBY else 0,
         )
         news = self._line.call(peermessages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
-        node.peer.said = news.state.word
+        node.peer.answered(news.state.word)
         return news
 
     def _take(self, news: News, asked: float) -> bool:
@@ -151,7 +151,7 @@ class Follower:
             self._store(news)
         if not news.complete:
             return bool(news.changes)
-        node.peer.in_step_at = node.elapsed()
+        node.peer.came_into_step()
         node.feed.note_merged()
         if node.role == STANDBY and news.state.family and news.state.family == node.statements.state().family:
             node.pinned.change(joined=True)
@@ -173,10 +173,10 @@ class Follower:
                 "Both servers hold licenses or devices, and they never belonged together. The standby must begin"
                 " empty: stop it, move its data folder away, start it again; what it held is imported at the main.",
             )
-        node.contact.mend("peer-family")
+        node.peer.mend("peer-family")
         if node.role == MAIN and theirs.bare:
             node.leadership.serve("start")
-        node.peer.followed = node.elapsed()
+        node.peer.was_followed()
         return False
 
     def _store(self, news: News) -> None:
@@ -190,7 +190,7 @@ class Follower:
                 "peer-feed", f"The other server's changes cannot be applied: {error}. Run lts verify on both servers."
             ) from error
         if serving:
-            node.feed.merged_changes += taken
+            node.feed.merged(taken)
         kinds = {change[3] for change in news.changes}
         if keys:
             node.ctx.store.refresh_catalog()
@@ -228,7 +228,7 @@ class Follower:
             else:
                 node.leadership.serve("start", theirs.word)
             return
-        node.hand_over.pending = 0
+        node.hand_over.answered()
         if node.hand_over.over and not node.hand_over.may_take_back():
             return
         node.ctx.store.try_storing()  # a server that cannot serve must not make the other stop
@@ -237,7 +237,7 @@ class Follower:
             peermessages.GIVE_WAY, StateAnswer(node.statements.state()), StateAnswer, TIMEOUT_SECONDS
         )
         node.contact.heard(answer.state)
-        node.peer.said = answer.state.word
+        node.peer.answered(answer.state.word)
         while not self._has(answer.state.have):
             news = self._ask()
             self._store(news)
@@ -251,7 +251,7 @@ class Follower:
         ask it (lts.service.pair.handover)."""
         node, now = self._node, self._node.elapsed()
         if not delegating.stands_in_alone(node):
-            node.contact.mend(handover.NO_LICENSE)
+            node.peer.mend(handover.NO_LICENSE)
             return False
         node.contact.fault(handover.NO_LICENSE, handover.NO_LICENSE_WORDS)
         if theirs.status == SERVING or self._left_since is None:

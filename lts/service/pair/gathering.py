@@ -47,11 +47,12 @@ class Gathering:
                 self._store(news)
         except PeerError as error:
             log.info("the old main sends nothing: %s", error.detail)
-            node.peer.has_given_all &= error.code == "peer-unreachable"  # one that is down takes nothing more
+            if error.code != "peer-unreachable":  # one that is down takes nothing more
+                node.peer.gave(everything=False)
             return False
         if news.complete:
             node.feed.note_merged()
-        node.peer.has_given_all = news.complete and news.state.status != SERVING and news.state.retired
+        node.peer.gave(everything=news.complete and news.state.status != SERVING and news.state.retired)
         return bool(news.changes)
 
     def _check(self, who: Self) -> None:

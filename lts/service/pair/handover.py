@@ -46,8 +46,7 @@ class HandOver:
         self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who))
         self._store = _Watch(node)
         self._asked_at: float | None = None
-        node.hand_over.may_take_back = self._may_take_back
-        node.hand_over.tell = lambda: promotion.tell(node, send)
+        node.hand_over.begin(self._may_take_back, lambda: promotion.tell(node, send))
 
     def leave(self) -> bool:
         """The server is being stopped: whether the standby serves from now on, because it was asked. Nothing is asked
@@ -56,7 +55,7 @@ class HandOver:
         if node.role != MAIN:
             return False
         with node.hand_over.moving:
-            node.hand_over.leaving = True
+            node.hand_over.leave()
             serves = node.peer.serves and node.ctx.running.status != SERVING
             if serves or not node.acknowledgments.in_step or not node.peer.said:
                 return False
@@ -116,11 +115,11 @@ class HandOver:
                 log.warning("the other server was asked to serve: %s", error.detail)
                 if error.code not in REFUSED:
                     return False
-                self._node.hand_over.over, self._node.hand_over.pending = False, 0
+                self._node.hand_over.end()
                 if error.code != SPOKE_SINCE:
                     return False
                 continue
-            self._node.hand_over.pending = 0
+            self._node.hand_over.answered()
             self._node.contact.heard(answer.state)
             log.warning("the other server serves clients from now on")
             return True
@@ -132,8 +131,8 @@ class HandOver:
         with node.changing:
             if node.ctx.running.status == SERVING:
                 node.leadership.hold_back(f"the other server should: {reason}")
-            node.hand_over.pending, node.hand_over.over = node.peer.said, reason == rules.CANNOT_STORE
-            node.peer.followed = node.elapsed()  # it may have followed nothing while its disk hung
+            node.hand_over.asked(node.peer.said, over=reason == rules.CANNOT_STORE)
+            node.peer.was_followed()  # it may have followed nothing while its disk hung
             return TakeOver(node.statements.state(), node.peer.said, reason)
 
     def _may_take_back(self) -> bool:

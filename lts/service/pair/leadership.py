@@ -32,8 +32,7 @@ class Leadership:
                 return
             node.feed.settle()
             node.ctx.store.write(lambda tx: node.feed.begin_epoch(tx, reason))
-            if node.hand_over.over:
-                node.hand_over.back_at = node.elapsed()
+            node.hand_over.take_back(node.elapsed())
             self.begin(reason)
 
     def resume(self, word: int = 0) -> None:
@@ -51,9 +50,9 @@ class Leadership:
     def begin(self, reason: str) -> None:
         """Serve, in memory: the epoch is written."""
         node = self._node
-        node.hand_over.over, node.hand_over.pending = False, 0
-        node.ctx.running.status = SERVING
-        node.peer.moved = node.elapsed()
+        node.hand_over.end()
+        node.ctx.running.become(SERVING)
+        node.peer.progressed()
         log.warning("serving clients from now on: %s", reason)
 
     def served_last(self) -> bool:
@@ -71,8 +70,12 @@ class Leadership:
 
     def hold_back(self, why: str) -> None:
         """Stop serving, in memory alone: what is under way may still be stored, and is answered by 100."""
-        self._node.ctx.running.status = REFUSING if self._node.role == STANDBY else STARTING
+        self.hold()
         log.warning("no longer serving clients: %s", why)
+
+    def hold(self) -> None:
+        """Serve nobody, in memory."""
+        self._node.ctx.running.become(REFUSING if self._node.role == STANDBY else STARTING)
 
     def retire(self) -> PeerError:
         """The other server was promoted: this one no longer serves, stored or not; each beat tries to store it. The
@@ -90,7 +93,7 @@ class Leadership:
         if node.pinned.now.retired and not node.pinned.has_retired:
             self.retire()
         if node.ctx.store.writer.faulty:
-            peer.followed = now  # it could not have served alone; once it can, the other one may be there again
+            peer.was_followed()  # it could not have served alone; once it can, the other one may be there again
         with node.changing:
             place = Place(
                 node.role,

@@ -27,15 +27,14 @@ def believe(node: Node, who: Self) -> None:
     with node.changing:
         _recognize(node, who)
         node.starts.met(who.start)
-        node.peer.who = who
-        node.contact.word(who.status)
+        node.peer.said_hello(who)
         if who.promoted:
             raise node.leadership.retire()
         _speak_alike(node, who)
         roles = rules.role_fault(node.role, who.role)
         if roles is not None:
             raise node.contact.fault("peer-roles", roles)
-        node.contact.mend("peer-roles")
+        node.peer.mend("peer-roles")
 
 
 def _recognize(node: Node, who: Self) -> None:
@@ -43,7 +42,7 @@ def _recognize(node: Node, who: Self) -> None:
     pinned, me = node.pinned.now, node.ctx.identity
     if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
         raise _itself(node, who)
-    node.contact.mend("peer-self", *(() if node.peer.is_refused else ("peer-twin",)))
+    node.peer.mend("peer-self", *(() if node.peer.is_refused else ("peer-twin",)))
     if who.key == pinned.replaced:
         raise node.contact.fault(
             "peer-replaced",
@@ -55,7 +54,7 @@ def _recognize(node: Node, who: Self) -> None:
                 " data folder."
             ),
         )
-    node.contact.mend("peer-replaced")
+    node.peer.mend("peer-replaced")
     if pinned.key is None and pinned.promoted_at is not None:
         node.pinned.change(offered=who.key)
         raise node.contact.fault(
@@ -79,7 +78,7 @@ def _recognize(node: Node, who: Self) -> None:
             " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
         )
     else:
-        node.contact.mend("peer-key-changed")
+        node.peer.mend("peer-key-changed")
         node.pinned.change(uuid=who.uuid, offered=None)
 
 
@@ -87,12 +86,12 @@ def _itself(node: Node, who: Self) -> PeerError:
     """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
     servers): of the two, the one that serves continues."""
     if who.start == node.statements.start:
-        node.contact.mend("peer-twin")
+        node.peer.mend("peer-twin")
         return node.contact.fault(
             "peer-self", f"{node.url} leads to this server itself; write the other server's URL there."
         )
-    node.contact.mend("peer-self")
-    node.peer.is_copied |= who.status == SERVING and node.ctx.running.status != SERVING
+    node.peer.mend("peer-self")
+    node.peer.met_twin(holds_back=who.status == SERVING and node.ctx.running.status != SERVING)
     return node.contact.fault(
         "peer-twin",
         f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
@@ -104,15 +103,14 @@ def _itself(node: Node, who: Self) -> PeerError:
 
 def refused_as_copy(node: Node, words: str) -> None:
     """The other server is in contact with a twin of this one: this one does not begin to serve."""
-    node.peer.is_refused = True
-    node.peer.is_copied |= node.ctx.running.status != SERVING
+    node.peer.met_twin(holds_back=node.ctx.running.status != SERVING, refused=True)
     node.contact.fault("peer-twin", words)
 
 
 def forget_twin(node: Node) -> None:
     """The other server of the pair, which has another key, exchanges with this one: it is in contact with no twin."""
-    node.peer.is_copied = node.peer.is_refused = False
-    node.contact.mend("peer-twin")
+    node.peer.forget_twin()
+    node.peer.mend("peer-twin")
 
 
 def _pin_again(node: Node, who: Self) -> None:
@@ -127,14 +125,14 @@ def _pin_again(node: Node, who: Self) -> None:
         replaced=now.key if promoted or (was_standby and who.role == STANDBY) else now.replaced,
         promoted_at=node.url if promoted else now.promoted_at,
     )
-    node.contact.mend("peer-key-changed")
+    node.peer.mend("peer-key-changed")
     node.membership.learn_keys()
 
 
 def _speak_alike(node: Node, who: Self) -> None:
     """Raises PeerError when the two cannot follow each other. The other one never answers with a protocol above this
     one's, unless it knows no other."""
-    node.peer.protocol = who.protocol
+    node.peer.speaks(who.protocol)
     if rules.spoken(who.protocol) != who.protocol:
         older = "the other" if who.protocol < rules.PROTOCOL else "this"
         raise node.contact.fault(
@@ -142,7 +140,7 @@ def _speak_alike(node: Node, who: Self) -> None:
             f"The other server runs another LTS ({who.version}), and they cannot follow each other;"
             f" upgrade {older} one.",
         )
-    node.contact.mend("peer-version")
+    node.peer.mend("peer-version")
 
 
 def offered_as(node: Node, given: str) -> str:

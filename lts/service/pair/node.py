@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 
 from lts.rules.alerting.notices import Notice
-from lts.rules.pair import MAIN, REFUSING, STARTING
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus
 from lts.service.core.partner import AnswerPeer
@@ -49,7 +48,6 @@ class Node:
         self.limit = float(ctx.config.take_over_after_seconds)
         self.archives = archives_folder(ctx.store.path.parent)
         self.changing = threading.RLock()
-        self.ahead = 0
         self.acknowledgments = Acknowledgments(self.elapsed)
         self.starts = Starts(self.elapsed)
         self.hand_over = HandOverState()
@@ -68,7 +66,7 @@ class Node:
     def begin(self) -> None:
         """Serve nobody and write nothing until it is known where the other server is."""
         meeting.settle_promotion(self.pinned, self.url, self.membership.configured)
-        self.ctx.running.status = STARTING if self.role == MAIN else REFUSING
+        self.leadership.hold()
         self.ctx.store.recent.listen(self.ctx.store.vector())
         self.membership.learn_keys()
 
@@ -76,12 +74,12 @@ class Node:
         """Look around, about twice a second: was this process stopped for a while, is the other one gone?"""
         now = self.elapsed()
         if self.fence.beat(now):
-            self.peer.followed = self.peer.word = self.peer.alive = now
+            self.peer.begin_silence()
             self.leadership.give_way("this process was paused; the other server may have taken over")
         if self.acknowledgments.look():
             log.warning("the other server no longer follows")
         if self.in_step:
-            self.peer.moved = now
+            self.peer.progressed()
         if self.alone:
             self.leadership.serve("start")
         else:
@@ -115,6 +113,9 @@ class Node:
     @property
     def clock_gap(self) -> int:
         return self.contact.clock_gap
+
+    def count_ahead(self) -> None:
+        self.contact.count_ahead()
 
     def check(self) -> None:
         self.fence.check()

@@ -34,7 +34,7 @@ class OwnFeed:
                 return
             if node.peer.state is None or any(self.is_beyond(position) for position in node.peer.state.have):
                 identity.renew_incarnation(ctx.store.path.parent)
-                ctx.running.identity = identity.load(ctx.store.path.parent)
+                ctx.running.take_identity(identity.load(ctx.store.path.parent))
             begin_feed(ctx)
             self.settled = True
         ctx.write_kept_events()
@@ -50,6 +50,10 @@ class OwnFeed:
         with store.reader() as db:
             here = feed.hash_at(db, store.origin, serial)
         return here is not None and here != digest
+
+    def merged(self, changes: int) -> None:
+        """So many more came in from the other server."""
+        self.merged_changes += changes
 
     def note_merged(self) -> None:
         """Everything that the other server took while this one served has come in."""

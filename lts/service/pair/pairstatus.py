@@ -66,7 +66,7 @@ def _notices(node: Node) -> list[Notice]:
     found = []
     gap = abs(node.clock_gap)
     if gap:
-        reports = node.ahead + (node.peer.state.ahead if node.peer.state is not None else 0)
+        reports = node.contact.ahead + (node.peer.state.ahead if node.peer.state is not None else 0)
         sentence = (
             f"The clocks of the two servers differ by {gap} seconds; set them right. Reports rejected in part or in"
             f" whole because of that (142): {reports}."
@@ -82,7 +82,7 @@ def _notices(node: Node) -> list[Notice]:
 def _faults(node: Node) -> dict[str, str]:
     """What is wrong with the pair, by code; that this server may not serve again, with the other one down too."""
     if node.pinned.now.retired or not delegating.stands_in_alone(node):
-        node.contact.mend(NO_LICENSE)
+        node.peer.mend(NO_LICENSE)
     faults = dict(node.peer.faults)
     if node.pinned.now.retired:
         faults["peer-promoted"] = f"{RETIRED} {_left_here(node)}"

@@ -60,7 +60,7 @@ class Parted(Alone):
         """Serve nobody where this server was replaced, whatever `servers` says."""
         super().begin()
         if self._pinned.now.retired:
-            self._ctx.running.status = STARTING
+            self._ctx.running.become(STARTING)
 
     def check(self) -> None:
         """By a main's delegation nobody is served while that main serves and calls, and after a start nobody before the
@@ -73,7 +73,7 @@ class Parted(Alone):
     def look(self) -> None:
         """What is said of this server follows from what it does, twice a second."""
         said = self._said()
-        self._ctx.running.status = STARTING if said == SERVING and self._waits() else said
+        self._ctx.running.become(STARTING if said == SERVING and self._waits() else said)
 
     def work(self) -> AloneWork:
         """See `look`."""
@@ -123,7 +123,7 @@ class Parted(Alone):
     def _me(self, to: Self) -> Self:
         me = self._ctx.identity
         if to.key == self._pinned.now.key and to.took_place_of(me.key.public.x):
-            self._ctx.running.status = STARTING
+            self._ctx.running.become(STARTING)
             self._pinned.retire()
         return Self(
             uuid=me.uuid,

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lts.rules.pair import PROTOCOL
+from lts.rules import pair as rules
+from lts.rules.pair import PROTOCOL, SERVING
 from lts.service.pair.peermessages import Self, ServerState
 
 SHARED_FAULTS = (
@@ -24,12 +25,15 @@ RETIRED = "The other server was promoted to be the main in this one's place."
 
 @dataclass
 class Peer:
-    """What is known of the other server since this one started. Elapsed seconds: when it was `followed`, when an
-    authentic `word` came, when anything that shows it `alive`; all begin with the start of this server."""
+    """What is known of the other server since this one started, or was promoted. Elapsed seconds: when it was
+    `followed`, when an authentic `word` came, when anything that shows it `alive`, and when it last `moved`: took
+    something, or was in step with this server, or this one began to serve. All begin now."""
 
-    followed: float
-    word: float
-    alive: float
+    elapsed: Callable[[], float]
+    followed: float = field(init=False)
+    word: float = field(init=False)
+    alive: float = field(init=False)
+    moved: float = field(init=False)
     met: bool = False
     serves: bool = False
     who: Self | None = None
@@ -50,11 +54,89 @@ class Peer:
     clock_offset: int = 0
     in_step_at: float | None = None
     faults: dict[str, str] = field(default_factory=dict)
-    moved: float = field(init=False)
-    """When it last took something, or was in step with this server, or this one began to serve; elapsed seconds."""
 
     def __post_init__(self) -> None:
-        self.moved = self.followed
+        self.begin_silence()
+        self.progressed()
+
+    def begin_silence(self) -> None:
+        """As if it had been followed and had spoken just now: from here on its silence counts."""
+        self.followed = self.word = self.alive = self.elapsed()
+
+    def progressed(self) -> None:
+        """See `moved`."""
+        self.moved = self.elapsed()
+
+    def showed_life(self) -> None:
+        """Something came that shows it alive, authentic or not."""
+        self.alive = self.elapsed()
+
+    def was_followed(self) -> None:
+        """It was, or this server could not have served alone until now."""
+        self.followed = self.elapsed()
+
+    def answered(self, word: int) -> None:
+        """By the status of that number it answered a request of this server."""
+        self.said = word
+
+    def came_into_step(self) -> None:
+        """All that it had when it was asked has come in."""
+        self.in_step_at = self.elapsed()
+
+    def gave(self, *, everything: bool) -> None:
+        """See `has_given_all`."""
+        self.has_given_all = everything
+
+    def said_hello(self, who: Self) -> None:
+        """It said who it is, and what it is doing."""
+        self.who, self.serves = who, who.status == SERVING
+        self._spoke()
+
+    def speaks(self, protocol: int) -> None:
+        """It said so."""
+        self.protocol = protocol
+
+    def heard(self, state: ServerState) -> bool:
+        """It sent its status; whether this is its newest. On two lines an older one may come later."""
+        is_newest = not rules.is_outdated(state.word, self.newest)
+        if is_newest:
+            if self.state is None or self.state.have != state.have:
+                self.progressed()
+            self.met, self.state, self.newest, self.serves = True, state, state.word, state.status == SERVING
+            if self.serves:
+                self.serving = state.word
+        self._spoke()
+        return is_newest
+
+    def took_leave(self, state: ServerState) -> None:
+        """It was promoted in place of this server, and said what it has of it."""
+        self.state = state
+
+    def compare_clock(self, offset: int) -> None:
+        """By so many seconds its clock is ahead of this one (behind: below 0)."""
+        self.clock_offset = offset
+
+    def met_twin(self, *, holds_back: bool, refused: bool = False) -> None:
+        """Another server has this one's identity; see `is_copied`."""
+        self.is_copied |= holds_back
+        self.is_refused |= refused
+
+    def forget_twin(self) -> None:
+        """The other server exchanges with this one."""
+        self.is_copied = self.is_refused = False
+
+    def fail(self, code: str, detail: str) -> bool:
+        """A fault to be shown until it is fixed; whether that is news."""
+        before, self.faults[code] = self.faults.get(code), detail
+        return before != detail
+
+    def mend(self, *codes: str) -> None:
+        """These faults are over."""
+        for code in codes:
+            self.faults.pop(code, None)
+
+    def _spoke(self) -> None:
+        self.word = self.alive = self.elapsed()
 
 
 @dataclass
@@ -75,3 +157,28 @@ class HandOverState:
     may_take_back: Callable[[], bool] = lambda: True
     tell: Callable[[], None] = lambda: None
     """Say hello to the main that this server replaced (lts.service.pair.promotion)."""
+
+    def begin(self, may_take_back: Callable[[], bool], tell: Callable[[], None]) -> None:
+        """What knows the disk, and the line to the other server, works from here on."""
+        self.may_take_back, self.tell = may_take_back, tell
+
+    def leave(self) -> None:
+        """This server is being stopped."""
+        self.leaving = True
+
+    def asked(self, said: int, *, over: bool) -> None:
+        """The other one is asked to serve, whose last word is `said`: `over`, since nothing can be stored here."""
+        self.pending, self.over = said, over
+
+    def answered(self) -> None:
+        """Whether it serves is known."""
+        self.pending = 0
+
+    def end(self) -> None:
+        """The other one does not serve by a request of this one."""
+        self.asked(0, over=False)
+
+    def take_back(self, now: float) -> None:
+        """This server begins to serve: what it had handed over is its own again at `now` (elapsed seconds)."""
+        if self.over:
+            self.back_at = now

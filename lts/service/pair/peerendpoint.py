@@ -51,7 +51,7 @@ class PeerEndpoint:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._sessions = PeerSessions(node.ctx.identity.key, lambda: node.pinned.now.key)
-        node.starts.end_sessions = self._sessions.end_all
+        node.starts.give_sessions(self._sessions.end_all)
         self._copy_giver = CopyGiver(node)
         self._strangers: set[str] = set()
         self._calls: dict[str, Callable[[str, bytes], bytes]] = {
@@ -73,7 +73,7 @@ class PeerEndpoint:
                 raise PeerError("peer-not-approved", WAITS, status=403)
             spoken = self._sessions.admit(path, headers, body)
             if spoken is not None:
-                self._node.peer.protocol = spoken
+                self._node.peer.speaks(spoken)
             call = self._calls.get(path)
             if call is None:  # only the other server learns this: to it, what it asked for is over
                 raise PeerError("peer-path", "There is no such call between servers.", status=404)
@@ -136,7 +136,7 @@ class PeerEndpoint:
     def _leave(self, session: str, body: bytes) -> bytes:
         """This server was replaced: the promoted one takes what it lacks of it, and says how far that is."""
         poll = peermessages.decode(body, Poll)
-        self._node.peer.state = poll.state
+        self._node.peer.took_leave(poll.state)
         return peermessages.encode(self._news(poll, peermessages.serials(poll.state.have))[0])
 
     def _news(self, poll: Poll, known: dict[tuple[str, str], int]) -> tuple[News, int | None]:
@@ -174,7 +174,7 @@ class PeerEndpoint:
             with store.reader() as db:
                 given, complete = exchange.since(db, self._node.archives, have, limit)
         known_to_it = dialect.readable(given, self._node.peer.protocol)
-        self._node.contact.waiting = len(given) - len(known_to_it)
+        self._node.contact.wait_for_upgrade(len(given) - len(known_to_it))
         given, complete = known_to_it, complete and not self._node.contact.waiting
         place = {key: index for index, key in enumerate(names)}
         heads = {change[0]: (place[change[0]], change[1], change[5]) for change in given if change[5] is not None}

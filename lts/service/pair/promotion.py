@@ -25,7 +25,7 @@ def approve(node: Node, given: str) -> None:
     """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
     with node.changing:
         node.pinned.change(key=meeting.offered_as(node, given), uuid=None, offered=None)
-        node.contact.mend("peer-key-changed", "peer-new-standby")
+        node.peer.mend("peer-key-changed", "peer-new-standby")
     node.membership.learn_keys()
 
 

@@ -57,7 +57,7 @@ class HttpSend:
         under_way = connection.sock
         assert isinstance(under_way, Timed)
         self._under_way = under_way
-        under_way.deadline = deadline
+        under_way.end_by(deadline)
         try:
             answer = reach.ask(
                 connection,

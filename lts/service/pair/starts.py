@@ -55,6 +55,14 @@ class Starts:
             self._believe(rules.start_of(start))
             self.end_sessions()
 
+    def called(self) -> None:
+        """See `tried`."""
+        self.tried = True
+
+    def give_sessions(self, end_all: Callable[[], None]) -> None:
+        """See `end_sessions`."""
+        self.end_sessions = end_all
+
     def answered(self, word: int, asked: float) -> None:
         """An answer came from the configured URL to what was asked then: whoever else called before runs at the same
         time."""

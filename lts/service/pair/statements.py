@@ -39,7 +39,7 @@ class Statements:
             family=self._family,
             bare=self._bare,
             limit=node.limit,
-            ahead=node.ahead,
+            ahead=node.contact.ahead,
             retired=node.pinned.has_retired,
             have=store.positions(),
         )
