@@ -23,6 +23,7 @@ from lts.config import Config
 from lts.server import Server, opened, set_up_logging, stop_on_signals
 from lts.service.core.clock import Clock
 from lts.service.pair.node import Node
+from lts.web.application import Application, Around
 
 LABELS = ("machine-id:bench", "mac:bench", "processor-id:bench")
 
@@ -38,24 +39,17 @@ def hello_app() -> Flask:
     return app
 
 
-class WithHello:
+class WithHello(Around):
     """The application with the hello world beside it."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, app: Application) -> None:
+        super().__init__(app)
         self._hello = hello_app()
-        self.groups = app.groups
-        self.is_page = app.is_page
-        self.begin = app.begin
-        self.parks = app.parks
-        self.turns_away = app.turns_away
-        self.most_bytes = app.most_bytes
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == "/bench/hello":
             return self._hello.wsgi_app(environ, start_response)
-        answer: Iterable[bytes] = self._app(environ, start_response)
-        return answer
+        return self._app(environ, start_response)
 
 
 def config_for(folder: Path) -> Config:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -54,6 +53,7 @@ from lts.store.file import database
 from lts.store.store import DATABASE, Store, prepare
 from lts.store.tables import codes, licenses, meta, pair
 from lts.web.app import App
+from lts.web.application import Application
 
 log = logging.getLogger("lts.server")
 LEAVE_SECONDS = 2.0
@@ -232,7 +232,7 @@ class Server:
         self,
         opened_folder: Opened,
         config: Config,
-        wrap: Callable[[Any], Any] = lambda app: app,
+        wrap: Callable[[App], Application] = lambda app: app,
         watchdog: Watchdog | None = None,
     ) -> None:
         self._watchdog = watchdog or Watchdog()

@@ -13,9 +13,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
@@ -26,11 +25,7 @@ from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.httpd.requestparser import RequestParser
 from lts.service.core.pendingcall import PendingCall
 from lts.web import problems
-from lts.web.client.client_api import ClientAnswer
-from lts.web.problems import CORS
-
-if TYPE_CHECKING:
-    from lts.web.app import App
+from lts.web.application import Application, HttpAnswer
 
 log = logging.getLogger("lts.web")
 
@@ -68,15 +63,11 @@ class Task(_WSGITask):  # type: ignore[misc]  # see above
 
     def execute(self) -> None:
         """See waitress; a call that has begun is finished without asking the application again."""
-        pending: PendingCall[ClientAnswer] | None = self.request.pending
+        pending: PendingCall[HttpAnswer] | None = self.request.pending
         if pending is None:
             super().execute()
-            return
-        answer = pending.finish()
-        self.status = problems.status_line(answer.status)
-        self.response_headers.extend(answer.headers)
-        self.content_length = len(answer.body)
-        self.write(answer.body)
+        else:
+            _give(self, pending.finish())
 
     def set_close_on_finish(self) -> None:
         """See waitress, which closes after every answer that has no Content-Length, as 204 never has."""
@@ -100,23 +91,11 @@ class RefusalTask(_ErrorTask):  # type: ignore[misc]  # see above
 
     def execute(self) -> None:
         """Answer, then close once the client has had time to read it."""
+        application: Application = self.channel.server.application
         error = self._error(self.request.error)
-        identifier = getattr(error, "logged_as", None) or self._log(error)
-        status, body, headers = problems.problem(error, identifier)
-        self.status = problems.status_line(status)
-        self.response_headers.extend(headers)
-        self.response_headers += [("Content-Type", problems.CONTENT_TYPE), ("X-Request-Id", identifier)]
-        if "/api/v1/admin" not in getattr(self.request, "path", ""):
-            self.response_headers.extend(CORS)
         self.channel.linger = True
         self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-    def _log(self, error: Exception) -> str:
-        identifier = problems.new_id()
-        log.info("%s a request of %s refused by its header: %s", identifier, self.channel.addr[0], error)
-        return identifier
+        _give(self, application.refuse(error, self.request.path, self.channel.addr[0]))
 
     def _error(self, error: Any) -> Exception:
         if isinstance(error, LtsError):
@@ -131,20 +110,11 @@ class RefusalTask(_ErrorTask):  # type: ignore[misc]  # see above
         return known.get(error.code) or RuntimeError(error.body)
 
 
-def _turned_away(application: Any, address: str, request: RequestParser) -> LtsError | None:
-    """Why a request is answered before its body comes. It knows no channel: one in a circle with its request keeps what
-    was read of it until the collector comes by."""
-
-    def environ() -> dict[str, Any]:
-        sent = {f"HTTP_{name}": value for name, value in request.headers.items()}
-        return {**sent, "CONTENT_LENGTH": request.headers.get("CONTENT_LENGTH"), "REMOTE_ADDR": address}
-
-    found: LtsError | None = application.turns_away(request.command, request.path, environ)
-    return found and found.with_traceback(None)
-
-
-def _most_bytes(application: Any, request: RequestParser) -> int:
-    return int(application.most_bytes(request.path))
+def _give(task: Any, answer: HttpAnswer) -> None:
+    task.status = problems.status_line(answer.status)
+    task.response_headers.extend(answer.headers)
+    task.content_length = len(answer.body)
+    task.write(answer.body)
 
 
 class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
@@ -173,11 +143,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
 
     def parser_class(self, adj: Any) -> RequestParser:
         """See waitress; a request whose body is still to come can be turned away, see lts.httpd.dispatch."""
-        parser = RequestParser(adj)
-        if hasattr(self.server.application, "turns_away"):
-            parser.turns_away = partial(_turned_away, self.server.application, self.addr[0])
-            parser.most_bytes = partial(_most_bytes, self.server.application)
-        return parser
+        return RequestParser(adj, self.server.application, self.addr[0])
 
     def readable(self) -> bool:
         """See waitress; nothing more is read while something waits to be parsed."""
@@ -229,11 +195,10 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     def _flush_outbufs_below_high_watermark(self) -> None:
         """See waitress, which waits here until the client has read."""
 
-    def begin(self, application: App) -> PendingCall[ClientAnswer]:
+    def begin(self) -> PendingCall[HttpAnswer]:
         """Begin the request that waits, see lts.httpd.dispatch; `service` finishes it."""
-        request = self.requests[0]
-        request.pending = pending = application.begin(Task(self, request).get_environment())
-        return pending
+        request: RequestParser = self.requests[0]
+        return request.begin(Task(self, request).get_environment())
 
     def handle_read(self) -> None:
         if not self._drain_since:
@@ -296,19 +261,24 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         return not busy
 
 
+class _WakeUps(threading.local):
+    """Wake-ups of the loop that a thread holds back."""
+
+    depth = 0
+
+
 class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
     """One listening socket and its connections."""
 
     channel_class = Channel
     uncounted = 0
     """Bytes that came in or wait since what is held was summed up."""
-    _held = threading.local()
+    _held = _WakeUps()
 
     def pull_trigger(self) -> None:
         """See waitress; the loop is woken once for a group of answers."""
-        if getattr(self._held, "depth", 0):
-            return
-        super().pull_trigger()
+        if not self._held.depth:
+            super().pull_trigger()
 
     @contextlib.contextmanager
     def one_wake_up(self) -> Iterator[None]:

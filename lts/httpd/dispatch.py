@@ -16,14 +16,11 @@ import contextlib
 import logging
 import threading
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lts.httpd.pool import Pool
 from lts.service.core.pendingcall import PendingCall
-
-if TYPE_CHECKING:
-    from lts.web.app import App
-    from lts.web.client.client_api import ClientAnswer
+from lts.web.application import Application, HttpAnswer
 
 log = logging.getLogger("lts.web")
 GROUP = 64
@@ -49,7 +46,7 @@ def _take(waiting: SimpleQueue[Any], *, wait: bool) -> list[Any]:
 class Dispatcher:
     """What waitress asks of its own one; `application` decides what is grouped, the pool has up to `threads`."""
 
-    def __init__(self, application: App | None, threads: int) -> None:
+    def __init__(self, application: Application, threads: int) -> None:
         self._application = application
         self._pool = Pool(threads)
         self._long = Pool(LONG)
@@ -58,10 +55,9 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to serve."""
-        if self._application is not None:
-            # One thread each: measured, a second one only fights the first for the interpreter.
-            threading.Thread(target=self._serve_groups, name="lts-calls", daemon=True).start()
-            threading.Thread(target=self._serve_pages, name="lts-pages", daemon=True).start()
+        # One thread each: measured, a second one only fights the first for the interpreter.
+        threading.Thread(target=self._serve_groups, name="lts-calls", daemon=True).start()
+        threading.Thread(target=self._serve_pages, name="lts-pages", daemon=True).start()
 
     @property
     def waiting(self) -> int:
@@ -79,7 +75,7 @@ class Dispatcher:
 
     def _served_by(self, request: Any) -> SimpleQueue[Any] | Pool:
         application = self._application
-        if application is None or request.error:
+        if request.error:
             return self._pool
         if application.groups(request.command, request.path) and _is_quick(request):
             return self._calls
@@ -103,7 +99,7 @@ class Dispatcher:
                 if parked:
                     self._answer(parked)
                 parked = []
-                if group and self._application is not None and self._application.parks():
+                if group and self._application.parks():
                     parked = group
                 elif group:
                     self._answer(group)
@@ -121,11 +117,11 @@ class Dispatcher:
     def _begin(self, group: list[Any]) -> list[Any]:
         """Those to be answered here; what takes long continues in the pool."""
         quick = []
-        last: PendingCall[ClientAnswer] | None = None
+        last: PendingCall[HttpAnswer] | None = None
         for channel in group:
-            pending: PendingCall[ClientAnswer] | None = None
+            pending: PendingCall[HttpAnswer] | None = None
             try:
-                pending = channel.begin(self._application)
+                pending = channel.begin()
             except Exception:
                 log.exception("a request could not begin; it is tried once more as a whole")
             if pending is not None and pending.takes_long:
@@ -133,7 +129,7 @@ class Dispatcher:
             else:
                 quick.append(channel)
                 last = pending
-        if last is not None and self._application is not None and self._application.parks():
+        if last is not None and self._application.parks():
             last.settle()
         return quick
 

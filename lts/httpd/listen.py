@@ -1,6 +1,6 @@
 """Listening: sockets, waitress, the loop, and a stop that finishes what is under way.
 
-Serves whatever WSGI application it is given; how one connection behaves is in lts.httpd.channel.
+Serves whatever application it is given (lts.web.application); how one connection behaves is in lts.httpd.channel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -21,9 +21,7 @@ from lts.config import Config
 from lts.errors import ListenError
 from lts.httpd.channel import IN_MEMORY_BYTES, Acceptor
 from lts.httpd.dispatch import Dispatcher
-
-if TYPE_CHECKING:
-    from lts.web.app import App
+from lts.web.application import Application
 
 STOP_SECONDS = 4.0
 """How long requests under way may take once the server ends; the rest of five seconds is for what closes after them."""
@@ -48,7 +46,7 @@ PORT_TRIES = 20
 class Listener:
     """A bound server: clients can connect once this object exists, and are answered while `run` runs."""
 
-    def __init__(self, application: Callable[..., Any], config: Config) -> None:
+    def __init__(self, application: Application, config: Config) -> None:
         """Bind all addresses of the configured host; port 0 takes a free one. Raises ListenError."""
         self._sockets = bind(config.host, config.port)
         self._wanted = config.connection_limit
@@ -70,8 +68,7 @@ class Listener:
             log_socket_errors=False,
         )
         adjustments.socket_options = [*adjustments.socket_options, (socket.SOL_SOCKET, socket.SO_SNDBUF, AHEAD_BYTES)]
-        grouping = cast("App", application) if hasattr(application, "groups") else None
-        self._dispatcher = Dispatcher(grouping, config.threads)
+        self._dispatcher = Dispatcher(application, config.threads)
         self._acceptors = [
             Acceptor(
                 application,

@@ -6,16 +6,16 @@ Knows nothing about connections: that is lts.httpd.channel.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from waitress.parser import HTTPRequestParser
 
-from lts.errors import HttpError, LtsError, TooLarge
+from lts.errors import HttpError, TooLarge
 from lts.httpd import headers
 from lts.httpd.framing import Chunks, Unreadable, check_arrived, check_header
 from lts.service.core.pendingcall import PendingCall
-from lts.web.client.client_api import ClientAnswer
+from lts.web.application import Application, HttpAnswer
+from lts.web.wsgi import Environ
 
 # Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
 _Parser: Any = HTTPRequestParser
@@ -38,16 +38,24 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
     """What came behind this request; it is read once this one is answered."""
     head: bytearray | None = None
     first_line: bytes
-    turns_away: Callable[[RequestParser], LtsError | None] = staticmethod(lambda _: None)
-    """Called when a header is complete and its body still to come: why the body is not awaited at all."""
-    most_bytes: Callable[[RequestParser], int] | None = None
-    """Asked with it: how much a body may have."""
-    pending: PendingCall[ClientAnswer] | None = None
+    pending: PendingCall[HttpAnswer] | None = None
     """The call that this request has begun, see lts.httpd.dispatch."""
     _most = 0
     _line_known = False
     _kept = 0
     """Bytes of what was made of a complete header."""
+
+    def __init__(self, adj: Any, application: Application, address: str) -> None:
+        """Comes from `address`. It knows no connection: one in a circle with its request keeps what was read of it
+        until the collector comes by."""
+        super().__init__(adj)
+        self._application = application
+        self._address = address
+
+    def begin(self, environ: Environ) -> PendingCall[HttpAnswer]:
+        """Begin the call that this is, see lts.httpd.dispatch."""
+        self.pending = self._application.begin(environ)
+        return self.pending
 
     def received(self, data: bytes) -> int:
         """See waitress; a request refused by its header must not be answered "100 Continue"."""
@@ -105,14 +113,20 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
         if self.chunked and size:
             self.headers["CONTENT_LENGTH"] = str(size)
         try:
-            self._most = self._most or (self.most_bytes(self) if self.most_bytes is not None else 0)
-            self.error = self.turns_away(self)
+            self._most = self._most or self._application.most_bytes(self.path)
+            error = self._application.turns_away(self.command, self.path, self._environ)
+            self.error = error and error.with_traceback(None)
         except Exception:  # this thread hears all connections: what fails is answered as any fault is
             log.exception("a request of %r could not be judged by its header", self.path)
             self.error = HttpError(500, "internal", "The server has a fault; its log says more.")
         if self.error is None and size > self._most > 0:
             self.error = TooLarge(f"The body is larger than {self._most} bytes; send it in parts.")
         self.completed = self.completed or self.error is not None
+
+    def _environ(self) -> Environ:
+        """As far as a header says it."""
+        sent = {f"HTTP_{name}": value for name, value in self.headers.items()}
+        return {**sent, "CONTENT_LENGTH": self.headers.get("CONTENT_LENGTH"), "REMOTE_ADDR": self._address}
 
     def parse_header(self, header_plus: bytes) -> None:
         """See waitress. Raises Unreadable, also for what only fails within waitress."""

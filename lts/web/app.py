@@ -22,7 +22,8 @@ from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin import portal_api
 from lts.web.admin.jsonbody import SECRET_BYTES
 from lts.web.admin.signin import SAFE, SignIn, token_of
-from lts.web.client.client_api import AUTHORIZE, ClientAnswer, ClientApi
+from lts.web.application import HttpAnswer
+from lts.web.client.client_api import AUTHORIZE, ClientApi
 from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
 from lts.web.wsgi import Environ, StartResponse
@@ -40,7 +41,8 @@ _SECURITY = {
 }
 
 
-PORTAL = "/api/v1/admin/"
+ADMIN = "/api/v1/admin"
+PORTAL = f"{ADMIN}/"
 PORTAL_BYTES = 2 << 20
 SECRET_CALLS = frozenset(PORTAL + call for call in ("session", "setup", "sign-in-link", "password"))
 """Calls that try a secret."""
@@ -51,7 +53,7 @@ CHEAP = (static_files.STATIC, peer_api.PREFIX)
 
 
 class App:
-    """WSGI entry. Paths answer with and without the prefix (`/lts`)."""
+    """See lts.web.application.Application. Paths answer with and without the prefix (`/lts`)."""
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         addresses = Addresses(config.trusted_proxies)
@@ -65,18 +67,15 @@ class App:
         self.flask = make_flask(ctx, self._gate, self.metrics, cli_token, addresses)
 
     def groups(self, method: str, path: str) -> bool:
-        """Whether a request is a client call that can be begun before it is answered (lts.httpd.dispatch)."""
         return method == "POST" and self._plain(path) in self._clients.begins
 
     def is_page(self, method: str, path: str) -> bool:
-        """Whether a request reads what is not known to be cheap, or costs as much as the portal's pages do."""
         path = self._plain(path)
         if method not in SAFE:
             return method == "POST" and path in DEAR_CALLS
         return not (path in self._clients.routes or path in static_files.PAGES or path.startswith(CHEAP))
 
     def turns_away(self, method: str, path: str, environ: Callable[[], Environ]) -> LtsError | None:
-        """Why a request is refused by its header alone, so that nobody waits for its body."""
         path = self._plain(path)
         if method != "POST":
             return None
@@ -89,22 +88,28 @@ class App:
         return None
 
     def most_bytes(self, path: str) -> int:
-        """How much the body of a request may have, however it is framed."""
         path = self._plain(path)
         if path.startswith(peer_api.PREFIX):
             return peer_api.HELLO_BYTES if path == peer_api.HELLO_PATH else peer_api.MAX_BYTES
         return self._clients.most_bytes.get(path) or (SECRET_BYTES if path in SECRET_CALLS else PORTAL_BYTES)
 
+    def refuse(self, error: Exception, path: str, address: str) -> HttpAnswer:
+        identifier = error.logged_as if isinstance(error, LtsError) else None
+        if identifier is None:
+            identifier = problems.new_id()
+            log.info("%s a request of %s refused by its header: %s", identifier, address, error)
+        status, body, headers = problems.problem(error, identifier)
+        named = [("Content-Type", problems.CONTENT_TYPE), ("X-Request-Id", identifier)]
+        return HttpAnswer(status, [*headers, *named, *([] if ADMIN in path else problems.CORS)], body)
+
     def _plain(self, path: str) -> str:
         """A path as in the routes, as `__call__` makes it."""
         return (_SLASHES.sub("/", path) if "//" in path else path).removeprefix(self._prefix)
 
-    def begin(self, environ: Environ) -> PendingCall[ClientAnswer]:
-        """Begin a client call, one that `groups` says yes to."""
+    def begin(self, environ: Environ) -> PendingCall[HttpAnswer]:
         return self._clients.begin(environ, self._plain(environ["PATH_INFO"]))
 
     def parks(self) -> bool:
-        """Whether answers wait for the standby, so that the next group begins meanwhile."""
         return self._ctx.running.partner.in_step
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -186,7 +191,7 @@ def _secure(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     if request.path.startswith("/api/"):
         response.headers["Cache-Control"] = "no-store"
-    if request.path.startswith("/api/v1/") and not request.path.startswith("/api/v1/admin"):
+    if request.path.startswith("/api/v1/") and not request.path.startswith(ADMIN):
         response.headers.extend(problems.CORS)
     return response
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, iso, parse_iso
 from lts.web import problems
+from lts.web.application import Application, Around
 from lts.web.wsgi import Environ
 
 Json = dict[str, Any]
@@ -39,16 +40,14 @@ MODES = ("works", "slow", "clock", "portal", "redirect", "half", *REFUSALS)
 """`portal` answers with a page as a hotel's network does, `half` with half of a JSON document."""
 
 
-class Sandbox:
+class Sandbox(Around):
     """The application with faults in front; `situations` is what the sandbox's page lists."""
 
-    def __init__(self, app: Any, situations: list[Json]) -> None:
-        self._app = app
+    def __init__(self, app: Application, situations: list[Json]) -> None:
+        super().__init__(app)
         self._situations = situations
         self._switch = "works"
         self._lock = threading.Lock()
-        for name in ("groups", "is_page", "begin", "parks", "turns_away", "most_bytes"):
-            setattr(self, name, getattr(app, name))
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO") or "/"
@@ -62,8 +61,7 @@ class Sandbox:
             environ["PATH_INFO"] = found[2]
             if environ["REQUEST_METHOD"] != "OPTIONS" and mode != "works":
                 return self._answer(mode, environ, start_response)
-        answer: Iterable[bytes] = self._app(environ, _connecting(path, start_response))
-        return answer
+        return self._app(environ, _connecting(path, start_response))
 
     def _set_switch(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         asked = parse_qs(environ.get("QUERY_STRING", "")).get("mode", [""])[0]
@@ -88,8 +86,7 @@ class Sandbox:
             return _send(start_response, 302, "text/plain", b"", [("Location", "https://elsewhere.example.com/")])
         if mode == "slow":
             time.sleep(SLOW_SECONDS)
-            answer: Iterable[bytes] = self._app(environ, start_response)
-            return answer
+            return self._app(environ, start_response)
         if mode == "clock":
             return self._clock_off(environ, start_response)
         return _send(start_response, 404, "text/plain", f"no mode {mode}; {', '.join(MODES)}".encode())

@@ -25,6 +25,7 @@ from lts.web.bodytree import read_tree
 from lts.web.client.reports import ReportMessage, read_report
 from lts.web.messages import is_lease_cut, leases_in, read_authorize, read_release
 from tests.support.cost import assert_linear, assert_no_dearer
+from tests.support.plainapp import PlainApp
 
 MIB = 1 << 20
 
@@ -249,7 +250,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 def parse(data: bytes, *, step: int = 64 << 10) -> list[RequestParser]:
     """What a connection makes of `data` that comes in pieces of `step` bytes, up to the first refusal."""
-    found = [RequestParser(ADJUSTMENTS)]
+    found = [RequestParser(ADJUSTMENTS, PlainApp(), "127.0.0.1")]
     for start in range(0, len(data), step):
         piece = data[start : start + step]
         while piece:
@@ -257,7 +258,7 @@ def parse(data: bytes, *, step: int = 64 << 10) -> list[RequestParser]:
             if found[-1].error:
                 return found
             if found[-1].completed:
-                found.append(RequestParser(ADJUSTMENTS))
+                found.append(RequestParser(ADJUSTMENTS, PlainApp(), "127.0.0.1"))
     return found
 
 
@@ -376,7 +377,7 @@ def test_a_control_character_in_a_header_never_reaches_the_patterns_of_waitress(
 @pytest.mark.parametrize("header", [b"Content-Length: 99999999", b"A: \0"])
 def test_what_follows_a_refused_header_is_not_taken_for_the_next_request(header: bytes) -> None:
     sent = request(b"POST / HTTP/1.1", header) + request(b"GET / HTTP/1.1")
-    refused = RequestParser(ADJUSTMENTS)
+    refused = RequestParser(ADJUSTMENTS, PlainApp(), "127.0.0.1")
     assert refused.received(sent) == len(sent)
     assert refused.error
 

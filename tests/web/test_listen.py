@@ -23,6 +23,7 @@ from lts.httpd.requestparser import RequestParser
 from lts.protocol import iso
 from lts.service.metering import report
 from tests.support.kit import NOON
+from tests.support.plainapp import PlainApp
 from tests.support.rawhttp import MIB, PATH, all_of, asking, raw
 from tests.support.wait import PATIENCE, ended, wait_until
 from tests.web.conftest import Served, Web, read
@@ -117,7 +118,7 @@ def test_a_client_that_is_gone_before_its_refusal_is_written_leaves_no_trace_in_
     here, there = socket.socketpair()
     with there:
         gone = channel.Channel(acceptor, here, ("127.0.0.1", 1), acceptor.adj, map=listener._map)
-        refused = RequestParser(acceptor.adj)
+        refused = RequestParser(acceptor.adj, web.app, "127.0.0.1")
         refused.received(b"\0\r\n\r\n")
         gone.requests = [refused]
         gone.write_soon = fails = Gone()  # type: ignore[method-assign]
@@ -258,14 +259,12 @@ def test_a_request_that_trickles_is_ended_and_room_is_made_when_it_is_full(
     here.close()
 
 
-def plain(answering: threading.Event, may_end: threading.Event) -> Any:
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+def plain(answering: threading.Event, may_end: threading.Event) -> PlainApp:
+    def wait() -> None:
         answering.set()
         may_end.wait(PATIENCE)
-        start_response("200 OK", [("Content-Length", "4")])
-        return [b"done"]
 
-    return application
+    return PlainApp(wait)
 
 
 def test_stopping_finishes_what_is_under_way_and_takes_nothing_new() -> None:

@@ -172,7 +172,7 @@ def test_what_can_never_become_a_request_is_refused_without_waiting_for_its_end(
 def test_a_request_that_comes_in_pieces_is_taken_wherever_they_end(served: Served, step: int) -> None:
     data = asking(served)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n".encode()
-    parser = RequestParser(served.listener._acceptors[0].adj)
+    parser = RequestParser(served.listener._acceptors[0].adj, served.web.app, "127.0.0.1")
     for start in range(0, len(head), step):
         assert not parser.completed
         parser.received(head[start : start + step])

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from lts.config import Config
 from lts.crypto import b64url
 from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal, RefusalCode
@@ -33,6 +31,7 @@ from lts.service.metering.authorize import AuthorizeOutcome
 from lts.service.metering.report import ReportOutcome
 from lts.web import answers, messages, problems
 from lts.web.addresses import Addresses
+from lts.web.application import HttpAnswer
 from lts.web.body import Sent, check_announced, read_body, receive
 from lts.web.bodytree import LARGE_BYTES
 from lts.web.client import reports
@@ -53,14 +52,6 @@ _PROBLEM: Headers = [("Content-Type", problems.CONTENT_TYPE), ("Cache-Control", 
 _USUAL_HEADERS = "Content-Type, Content-Encoding, Accept, X-Request-Id"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}\Z")
 _CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
-
-
-class ClientAnswer(msgspec.Struct):
-    """What a client gets: HTTP status, headers, body."""
-
-    status: int
-    headers: Headers
-    body: bytes
 
 
 class Route(NamedTuple):
@@ -114,7 +105,7 @@ class ClientApi:
             return error
         return None
 
-    def begin(self, environ: Environ, path: str) -> PendingCall[ClientAnswer]:
+    def begin(self, environ: Environ, path: str) -> PendingCall[HttpAnswer]:
         """Begin a POST on a path of `begins`. Whatever it is refused with is the answer that it finishes with."""
         identifier, since = problems.new_id(), time.perf_counter()
         token = request_id.set(identifier)
@@ -145,7 +136,7 @@ class ClientApi:
         since: float,
         finish: Callable[[], tuple[int, bytes]],
         headers: Headers | None = None,
-    ) -> ClientAnswer:
+    ) -> HttpAnswer:
         """The answer to a call of this id and time of begin: what `finish` gives, or why it is refused. `headers` are
         those of a JSON answer unless others are named."""
         token = request_id.set(identifier)
@@ -384,8 +375,8 @@ def preflight(environ: Environ, methods: tuple[str, ...]) -> Headers:
     ]
 
 
-def _whole(status: int, headers: Headers, body: bytes, identifier: str) -> ClientAnswer:
+def _whole(status: int, headers: Headers, body: bytes, identifier: str) -> HttpAnswer:
     headers = [*headers, ("X-Request-Id", identifier)]
     if status != 204:
         headers.append(("Content-Length", str(len(body))))
-    return ClientAnswer(status, headers, body)
+    return HttpAnswer(status, headers, body)
