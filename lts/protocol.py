@@ -184,6 +184,57 @@ class LeaseItem(NamedTuple):
         return dict(zip(_ITEM_CLAIMS.names, self, strict=True), modules=list(self.modules))
 
 
+class Asked(NamedTuple):
+    """What a device asked for, as its lease says (lts.rules.metering.asked); None = not sent. `is_default`: it named no
+    code, and `password` is the number of the change of the session password that it knew."""
+
+    product: str
+    deployment_type: str
+    version: str | None = None
+    edition: str | None = None
+    charge_way: str | None = None
+    is_default: bool = False
+    modules: tuple[str, ...] = ()
+    instances: int = 1
+    domain: str | None = None
+    application_id: str | None = None
+    process_name: str | None = None
+    password: int | None = None
+
+    def claims(self) -> dict[str, Any]:
+        """The JSON object in the lease's `asked`; what was not sent is left out."""
+        validation = _sent(zip(_VALIDATION_CLAIMS, self[8:11], strict=True))
+        return _sent(
+            {
+                **dict(zip(_ASKED_CLAIMS, self, strict=False)),
+                "default": self.is_default or None,
+                "modules": self.modules or None,
+                "instances": None if self.instances == 1 else self.instances,
+                "validation": validation or None,
+                "password": self.password,
+            }.items()
+        )
+
+    @classmethod
+    def from_claims(cls, claims: dict[str, Any]) -> Asked:
+        """Inverse of `claims`, for what a server of LTS has signed. Raises KeyError."""
+        sent, validation = claims.get, claims.get("validation", {}).get
+        return cls(
+            product=claims["product"],
+            deployment_type=claims["deploymentType"],
+            version=sent("version"),
+            edition=sent("edition"),
+            charge_way=sent("chargeWay"),
+            is_default=sent("default", False),
+            modules=tuple(sent("modules", ())),
+            instances=sent("instances", 1),
+            domain=validation("domain"),
+            application_id=validation("applicationId"),
+            process_name=validation("processName"),
+            password=sent("password"),
+        )
+
+
 class Lease(NamedTuple):
     """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds.
 
@@ -205,7 +256,7 @@ class Lease(NamedTuple):
     head: str | None = None
     receipt: Receipt | None = None
     code: int | None = None
-    asked: dict[str, Any] | None = None
+    asked: Asked | None = None
     authorized_at: int | None = None
 
     @property
@@ -221,7 +272,7 @@ class Lease(NamedTuple):
         if self.code is not None:
             claims["code"] = self.code
         if self.asked is not None:
-            claims["asked"] = self.asked
+            claims["asked"] = self.asked.claims()
         if self.authorized_at is not None:
             claims["auth_time"] = self.authorized_at
         if self.receipt is not None:
@@ -236,6 +287,8 @@ class Lease(NamedTuple):
             values[7] = tuple(map(_lease_item, values[7]))
             if added[2] is not None:
                 added[2] = Receipt(*_read(added[2], _RECEIPT_CLAIMS))
+            if added[4] is not None:
+                added[4] = Asked.from_claims(added[4])
         except (KeyError, TypeError) as error:
             raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
         return cls(*values, *added)
@@ -255,6 +308,14 @@ _RECEIPT_CLAIMS = _Kinds(body=str, results=str, durable=str)
 _ITEM_CLAIMS = _Kinds(
     itemId=str, licenseId=str, product=str, modules=list, chargeWay=str, instances=int, grace=bool, grant=int
 )
+
+
+_ASKED_CLAIMS = ("product", "deploymentType", "version", "edition", "chargeWay")
+_VALIDATION_CLAIMS = ("domain", "applicationId", "processName")
+
+
+def _sent(claims: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in claims if value is not None}
 
 
 def _read(claims: Any, kinds: _Kinds) -> list[Any]:

@@ -214,13 +214,25 @@ declare namespace Api {
     chargeWay: string | null;
     cap: { cap: number; used: number } | null;
   }
+  interface AskedRequest {
+    call?: string;
+    device?: string | null;
+    product?: string;
+    version?: string | null;
+    edition?: string | null;
+    deploymentType?: string;
+    chargeWay?: string | null;
+    modules?: string[];
+    instances?: number;
+    client?: string | null;
+  }
   interface RefusedRequest {
     time: string;
     requestId: string;
     code: number;
     detail: string;
     handshakeCode: string | null;
-    asked: Record<string, unknown> & { device?: string; product?: string; version?: string | null };
+    asked: AskedRequest;
     items: Verdict[];
     moreItems: number;
   }

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from lts.protocol import Lease, LeaseItem, Receipt
+from lts.protocol import Asked, Lease, LeaseItem, Receipt
 from lts.web.static_files import FOLDER
 from tests.support.node import type_faults
 
@@ -69,7 +69,12 @@ def test_a_lease_has_the_claims_that_are_published(tmp_path: Path) -> None:
     item = LeaseItem("one", "100", "reader", ("QR",), "scan", 1, False, 1)
     old = Lease("ISSUER", "device", "jti", 1, 1, 2, "216998-100", (item,), 7)
     full = old._replace(
-        origin="o", head="00c0ffee", receipt=Receipt("b", "3c", "both"), code=4, asked={}, authorized_at=1
+        origin="o",
+        head="00c0ffee",
+        receipt=Receipt("b", "3c", "both"),
+        code=4,
+        asked=Asked("p", "server"),
+        authorized_at=1,
     )
     shutil.copy(PUBLISHED, tmp_path)
     lines = ['import type { LeaseClaims } from "./lts-client.js";']

@@ -87,7 +87,7 @@ class Calling(Administering):
         """What stands on the page Why? of it."""
         ctx = self.server.lab.ctx
         newest = ctx.refusals.latest()[0]
-        same("newest of Why?", (self.model.now, code, device), (newest.time, newest.code, newest.asked["device"]))
+        same("newest of Why?", (self.model.now, code, device), (newest.time, newest.code, newest.asked.device))
         ctx.refusals.flush(ctx.store, self.model.now)
 
     def _asked(self, by: str, code: int, asked: Step) -> Asked:

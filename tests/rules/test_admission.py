@@ -3,11 +3,13 @@ Choosing the code, Admission; docs/design/charging.md, Renewal by report)."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from lts.errors import Malformed, Refusal
+from lts.protocol import Asked
 from lts.rules.licensing.catalog import ACTIVE, Catalog, Code, CodeBinding, CodeItem, LicenseItem
 from lts.rules.licensing.codenames import Naming, learn
 from lts.rules.metering import asked
@@ -125,24 +127,25 @@ def test_a_lease_says_what_was_asked_so_that_it_can_be_asked_again(
 ) -> None:
     request = ASKED._replace(**sent)
     always = {"product": "reader", "deploymentType": "server", "version": "8.2", "edition": "standard"}
-    made = asked.claim_of(request, code)
-    assert made == {**always, "modules": ("QR",), **claim}
+    made = asked.asked_by(request, code)
+    claims = json.loads(json.dumps(made.claims()))
+    assert claims == {**always, "modules": ["QR"], **claim}
+    assert Asked.from_claims(claims) == made
     again = asked.request_of(made, bytes(16), code)
     assert again == request._replace(handshake_code=None)
 
 
 def test_a_password_that_was_changed_is_not_sent_again() -> None:
-    claim = asked.claim_of(ASKED._replace(session_password="pass"), SECRET)
+    claim = asked.asked_by(ASKED._replace(session_password="pass"), SECRET)
     changed = Code(1, "1", "a", ITEMS, session_password="pass", password_change=8)
     assert asked.request_of(claim, bytes(16), changed).session_password is None
     bare = Request(bytes(16), "reader", "server")
-    assert asked.request_of(asked.claim_of(bare, FIRST), bytes(16), FIRST) == bare
+    assert asked.request_of(asked.asked_by(bare, FIRST), bytes(16), FIRST) == bare
 
 
 @pytest.mark.parametrize(
-    ("claim", "code", "found"),
-    [({}, OTHER, True), ({"default": True}, FIRST, True), ({"default": True}, OTHER, False),
-     ({"default": True}, ALIKE, False)],
-)  # fmt: skip
-def test_who_asked_for_the_default_finds_what_is_the_default_now(claim: Any, code: Code, *, found: bool) -> None:
-    assert asked.is_still_asked_for(claim, code, CATALOG) is found
+    ("default", "code", "found"),
+    [(False, OTHER, True), (True, FIRST, True), (True, OTHER, False), (True, ALIKE, False)],
+)
+def test_who_asked_for_the_default_finds_what_is_the_default_now(code: Code, *, default: bool, found: bool) -> None:
+    assert asked.is_still_asked_for(Asked("p", "server", is_default=default), code, CATALOG) is found

@@ -21,7 +21,7 @@ from lts.rules import labels as rules
 from lts.service.core import files, identity, labels
 from lts.service.core.pinned import delegation_of
 from lts.service.core.recentcalls import RecentCalls
-from lts.service.core.refusals import Refusals, RefusedRequest
+from lts.service.core.refusals import AskedRequest, Refusals, RefusedRequest
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.metering import goneon, newnames
@@ -69,7 +69,7 @@ def test_who_asks_every_few_minutes_was_in_charge_meanwhile(minutes: int, known:
 def test_refusals_kept_over_a_restart_are_given_to_the_other_server(server: Lab) -> None:
     refusals = Refusals()
     for name in ("a", "b"):
-        refusals.note(0, RefusedRequest(NOON, name, 104, "no", None, {}, ()))
+        refusals.note(0, RefusedRequest(NOON, name, 104, "no", None, AskedRequest(), ()))
     refusals.flush(server.ctx.store, NOON)
     with server.ctx.store.reader() as db:
         again = Refusals(meta.refusals(db))
@@ -78,7 +78,7 @@ def test_refusals_kept_over_a_restart_are_given_to_the_other_server(server: Lab)
 
 
 def test_refusals_are_written_when_something_is_new(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    refusals, one = Refusals(), RefusedRequest(NOON, "a", 104, "no", None, {}, ())
+    refusals, one = Refusals(), RefusedRequest(NOON, "a", 104, "no", None, AskedRequest(), ())
     refusals.note(1, one)
     refusals.flush(server.ctx.store, NOON)
     written: list[object] = []
@@ -86,7 +86,7 @@ def test_refusals_are_written_when_something_is_new(server: Lab, monkeypatch: py
     refusals.take([one])
     refusals.flush(server.ctx.store, NOON)
     assert written == []
-    refusals.take([RefusedRequest(NOON, "b", 104, "no", None, {}, ())])
+    refusals.take([RefusedRequest(NOON, "b", 104, "no", None, AskedRequest(), ())])
     refusals.flush(server.ctx.store, NOON)
     refusals.flush(server.ctx.store, NOON)
     assert len(written) == 1
@@ -98,7 +98,7 @@ def test_refusals_are_written_when_something_is_new(server: Lab, monkeypatch: py
      (142, None, False), (120, "1-a", False)],
 )  # fmt: skip
 def test_a_refusal_that_anybody_could_have_sent_is_of_nobody(code: int, named: str | None, *, nobody: bool) -> None:
-    assert RefusedRequest(NOON, "a", code, "no", named, {}, ()).of_nobody == nobody
+    assert RefusedRequest(NOON, "a", code, "no", named, AskedRequest(), ()).of_nobody == nobody
 
 
 def test_a_file_that_is_no_key_is_named_until_it_is_gone(tmp_path: Path) -> None:

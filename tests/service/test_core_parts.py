@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lts.errors import TokenError
@@ -17,7 +19,7 @@ from lts.service.core import files, labels
 from lts.service.core.licensefiles import LicenseFiles
 from lts.service.core.newcomers import Newcomers
 from lts.service.core.recentcalls import RecentCalls
-from lts.service.core.refusals import Refusals, RefusedRequest
+from lts.service.core.refusals import AskedRequest, Refusals, RefusedRequest
 from lts.service.core.today import Today
 from lts.service.metering import goneon, newnames
 from lts.service.metering.goneon import notices as gone_on_notices
@@ -25,6 +27,7 @@ from lts.service.metering.newnames import detail_of
 from lts.service.metering.newnames import notices as folded_notices
 from lts.service.statistics import usage
 from lts.store.tables import audit, meta
+from lts.web.admin.calls import as_json
 from tests.support.kit import NOON, Lab, item
 
 MIDNIGHT = NOON // DAY_SECONDS * DAY_SECONDS
@@ -32,7 +35,7 @@ MIDNIGHT = NOON // DAY_SECONDS * DAY_SECONDS
 
 
 def refused(name: str, time: int = NOON) -> RefusedRequest:
-    return RefusedRequest(time, name, 104, "no", None, {}, ())
+    return RefusedRequest(time, name, 104, "no", None, AskedRequest(), ())
 
 
 def test_failures_of_a_code_are_those_of_the_last_sixty_minutes() -> None:
@@ -297,3 +300,19 @@ def test_a_stored_file_is_believed_as_long_as_its_vendor_is(server: Lab, monkeyp
     monkeypatch.undo()
     with pytest.raises(TokenError):
         LicenseFiles(server.ctx.trust).read(f"{head}.{payload}.{signature[:-4]}AAAA")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"device": "d", "product": "p", "version": None, "edition": "e", "deploymentType": "server", "chargeWay": None,
+         "modules": ["a"], "instances": 1, "client": None},
+        {"call": "report", "device": None},
+    ],
+)  # fmt: skip
+def test_what_a_refused_request_asked_is_stored_and_shown_as_ever(asked: dict[str, object]) -> None:
+    """Null apart from absent, in this order."""
+    stored = msgspec.msgpack.encode(asked)
+    read = msgspec.msgpack.decode(stored, type=AskedRequest)
+    assert msgspec.msgpack.encode(read) == stored
+    assert json.dumps(as_json(read)) == json.dumps(asked)

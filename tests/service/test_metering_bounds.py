@@ -59,8 +59,8 @@ def test_what_is_kept_of_a_refused_request_is_short_and_holds_no_secret(server: 
         server.authorize(code, DEVICE, modules=modules, session_password="geheim", version="8")
     [kept] = server.ctx.refusals.latest()
     assert (kept.code, kept.handshake_code, kept.tried, kept.ways) == (124, code, (("one", 124),), ("scan",))
-    assert kept.asked["modules"] == [name[:100] for name in modules[:20]]
-    assert (kept.asked["device"], kept.asked["version"]) == (DEVICE.lower(), "8")
+    assert kept.asked.modules == tuple(name[:100] for name in modules[:20])
+    assert (kept.asked.device, kept.asked.version) == (DEVICE.lower(), "8")
     assert "geheim" not in str(kept)
     assert server.ctx.running.calls.of_last_hour(1, NOON) == (1, 1)
     server.authorize(code)

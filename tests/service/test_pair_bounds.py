@@ -11,7 +11,7 @@ from lts.errors import PeerError
 from lts.rules.alerting.notices import ERROR
 from lts.rules.pair import SERVING
 from lts.service.core.pairmodels import PairNotice
-from lts.service.core.refusals import RefusedRequest
+from lts.service.core.refusals import AskedRequest, RefusedRequest
 from lts.service.licensing import archiving
 from lts.service.pair import follower, meeting, pairstatus, peerclient, peerendpoint, peermessages, standin
 from lts.service.pair.follower import Follower
@@ -234,7 +234,7 @@ def test_refused_requests_are_given_from_the_number_on_that_was_given_with_the_l
     start = duet.main.node.statements.start
 
     def refuse(number: int) -> None:
-        ctx.refusals.note(1, RefusedRequest(NOON + number, f"r{number}", 101, "no", None, {}, ()))
+        ctx.refusals.note(1, RefusedRequest(NOON + number, f"r{number}", 101, "no", None, AskedRequest(), ()))
 
     for number in range(3):
         refuse(number)

@@ -14,7 +14,7 @@ from lts.errors import PeerError
 from lts.protocol import slot_of
 from lts.service.core import refusals
 from lts.service.core.pairmodels import PairNotice
-from lts.service.core.refusals import TRIED, Refusals, RefusedRequest
+from lts.service.core.refusals import TRIED, AskedRequest, Refusals, RefusedRequest
 from lts.service.pair import pairstatus, peermessages
 from lts.service.pair.peerclient import PeerClient
 from lts.service.pair.peermessages import News, PeerProblem
@@ -55,7 +55,7 @@ def watch(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def refused(number: int, tried: int, name: str = "item") -> RefusedRequest:
     """One for which so many items were tried, the last of which decided."""
     items = tuple((f"{name}-{n}", 120 if n == tried - 1 else 102) for n in range(tried))
-    return RefusedRequest(NOON + number, f"id-{number}", 120, "no", "c", {}, items, ("scan",) * tried)
+    return RefusedRequest(NOON + number, f"id-{number}", 120, "no", "c", AskedRequest(), items, ("scan",) * tried)
 
 
 def test_of_a_code_of_thousands_of_items_fifty_are_kept_among_them_the_one_that_decided(tmp_path: Path) -> None:

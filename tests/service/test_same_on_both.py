@@ -64,7 +64,7 @@ def test_the_last_refusals_outlive_a_restart_and_a_take_over_and_come_back(duet:
     duet.open()
     assert names(duet.main.server) == names(duet.standby.server) == ["216998-b", "216998-a"]
     latest = duet.main.server.ctx.refusals.latest()[0]
-    assert (latest.code, latest.asked["product"]) == (101, "reader")
+    assert (latest.code, latest.asked.product) == (101, "reader")
 
 
 def test_a_crash_costs_no_more_than_the_seconds_since_the_last_flush(duet: Duet) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lts.protocol import MAX_REPORT_SLOTS, SLOT_SECONDS, FeedPlace, Receipt, iso
-from lts.rules.metering.asked import claim_of
+from lts.rules.metering.asked import asked_by
 from lts.rules.metering.authorize import Grant, Request
 from lts.rules.metering.seats import Seat
 from lts.service.metering.authorize import MAX_NAMES_BYTES, Promise, make_lease, too_large
@@ -95,6 +95,6 @@ def test_the_most_items_that_are_given_fit_in_a_lease(web: Web, length: int, mod
     fits = bisect_left(range(len(every)), x=True, key=lambda n: too_large(every[: n + 1], request, code) is not None)
     assert 0 < fits < len(every)
     runs = Receipt("h" * 43, "1r142 1r144 " * (MAX_REPORT_SLOTS // 2), "single")
-    promise = Promise(DEVICE, code.key, code.name, claim_of(request, code), NOON)
+    promise = Promise(DEVICE, code.key, code.name, asked_by(request, code), NOON)
     lease = make_lease(ctx, promise, every[:fits], FeedPlace("o" * 32, 2**53, "h" * 8), NOON, runs)
     assert len(ctx.leases.sign(lease)) <= MAX_LEASE

@@ -10,7 +10,7 @@ import pytest
 from lts.errors import NotVerified
 from lts.protocol import iso
 from lts.service.core import refusals
-from lts.service.core.refusals import KEPT, Refusals, RefusedRequest
+from lts.service.core.refusals import KEPT, AskedRequest, Refusals, RefusedRequest
 from tests.support.kit import NOON
 from tests.support.leases import signed
 from tests.support.wait import wait_until
@@ -73,7 +73,7 @@ def one(number: int, code: int, name: str | None = None) -> RefusedRequest:
     if code == 141:
         error = NotVerified("no", device=DEVICE if name else None, handshake_code=name)
         return refusals.of_lease("report", error, f"id-{number}", NOON + number)
-    return RefusedRequest(NOON + number, f"id-{number}", code, "no", name, {"device": DEVICE}, ())
+    return RefusedRequest(NOON + number, f"id-{number}", code, "no", name, AskedRequest(device=DEVICE), ())
 
 
 @pytest.mark.parametrize("by", ["kept", "taken", "noted"])
@@ -128,7 +128,7 @@ def test_of_many_items_the_first_are_told_and_how_many_more_there_were(web: Web)
             102,
             "no",
             None,
-            {"device": DEVICE},
+            AskedRequest(device=DEVICE),
             tried,
             ("scan",) * 60,
             caps=((4, 4), *[None] * 58, (7, 9)),

@@ -7,59 +7,51 @@ included.
 
 from __future__ import annotations
 
-from typing import Any
-
+from lts.protocol import Asked
 from lts.rules.licensing.catalog import Catalog, Code
 from lts.rules.metering.authorize import Request
 
-_OPTIONAL = {"version": "version", "edition": "edition", "chargeWay": "charge_way"}
-_VALIDATION = {"domain": "domain", "applicationId": "application_id", "processName": "process_name"}
-"""Names in the claim, and in the request."""
+
+def asked_by(request: Request, code: Code) -> Asked:
+    """What the lease that answers a request by a code says of it."""
+    return Asked(
+        product=request.product,
+        deployment_type=request.deployment_type,
+        version=request.version,
+        edition=request.edition,
+        charge_way=request.charge_way,
+        is_default=request.handshake_code is None,
+        modules=request.modules,
+        instances=request.instances,
+        domain=request.domain,
+        application_id=request.application_id,
+        process_name=request.process_name,
+        password=None if code.session_password is None else code.password_change,
+    )
 
 
-def claim_of(request: Request, code: Code) -> dict[str, Any]:
-    """The claim `asked` of a lease that answers a request by a code; what was not sent is left out."""
-    claim: dict[str, Any] = {"product": request.product, "deploymentType": request.deployment_type}
-    claim |= _sent(request, _OPTIONAL)
-    if request.handshake_code is None:
-        claim["default"] = True
-    if request.modules:
-        claim["modules"] = request.modules
-    if request.instances != 1:
-        claim["instances"] = request.instances
-    validation = _sent(request, _VALIDATION)
-    if validation:
-        claim["validation"] = validation
-    if code.session_password is not None:
-        claim["password"] = code.password_change
-    return claim
-
-
-def _sent(request: Request, names: dict[str, str]) -> dict[str, Any]:
-    return {name: value for name, field in names.items() if (value := getattr(request, field)) is not None}
-
-
-def is_still_asked_for(claim: dict[str, Any], code: Code, catalog: Catalog) -> bool:
-    """Whether the request behind a claim would still find its code: a request that named only an organization gets
-    whichever code is its default."""
-    if not claim.get("default"):
+def is_still_asked_for(asked: Asked, code: Code, catalog: Catalog) -> bool:
+    """Whether the request would still find its code: one that named only an organization gets whichever code is its
+    default."""
+    if not asked.is_default:
         return True
     default = catalog.defaults.get(code.organization_id)
     return default is not None and default.key == code.key
 
 
-def request_of(claim: dict[str, Any], device: bytes, code: Code) -> Request:
-    """The request behind a claim, as it would be sent again: with the session password as long as that is the one that
-    was sent."""
-    sent = {_OPTIONAL[name]: value for name, value in claim.items() if name in _OPTIONAL}
-    sent |= {_VALIDATION[name]: value for name, value in claim.get("validation", {}).items() if name in _VALIDATION}
-    knows_password = claim.get("password") == code.password_change
+def request_of(asked: Asked, device: bytes, code: Code) -> Request:
+    """The request as it would be sent again: with the session password as long as that is the one that was sent."""
     return Request(
         device=device,
-        product=claim["product"],
-        deployment_type=claim["deploymentType"],
-        session_password=code.session_password if knows_password else None,
-        modules=tuple(claim.get("modules", ())),
-        instances=claim.get("instances", 1),
-        **sent,
+        product=asked.product,
+        deployment_type=asked.deployment_type,
+        session_password=code.session_password if asked.password == code.password_change else None,
+        version=asked.version,
+        edition=asked.edition,
+        charge_way=asked.charge_way,
+        modules=asked.modules,
+        instances=asked.instances,
+        domain=asked.domain,
+        application_id=asked.application_id,
+        process_name=asked.process_name,
     )

@@ -18,8 +18,10 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from lts.errors import NotVerified, RefusalCode
+from lts.rules.values.readmodel import ReadModel
 from lts.store.changes.records import RefusalsChange
 from lts.store.store import Store
 from lts.store.tables import meta
@@ -43,9 +45,25 @@ NOT_KEPT = frozenset(
 _OF_NOBODY = frozenset({RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION, RefusalCode.NOTHING_NAMED})
 
 
+class AskedRequest(ReadModel, frozen=True):
+    """What a refused request asked for, without secrets: an authorization, or the report or release named by `call`, of
+    which only the device is known. What is not said at all is unset."""
+
+    call: str | UnsetType = UNSET
+    device: str | None | UnsetType = UNSET
+    product: str | UnsetType = UNSET
+    version: str | None | UnsetType = UNSET
+    edition: str | None | UnsetType = UNSET
+    deployment_type: str | UnsetType = UNSET
+    charge_way: str | None | UnsetType = UNSET
+    modules: tuple[str, ...] | UnsetType = UNSET
+    instances: int | UnsetType = UNSET
+    client: str | None | UnsetType = UNSET
+
+
 @dataclass(frozen=True)
 class RefusedRequest:
-    """One refused request; `asked` holds what was asked without secrets, `tried` (item id, code) in order, `ways` the
+    """One refused request; `tried` (item id, code) in order, `ways` the
     charge way of each (none from LTS before 0.2), `more` the number of those that were tried and are left out. `caps`
     has of each (cap, what the code used) where the code's cap alone spoke against it, and is empty where none did."""
 
@@ -54,7 +72,7 @@ class RefusedRequest:
     code: int
     detail: str
     handshake_code: str | None
-    asked: dict[str, Any]
+    asked: AskedRequest
     tried: tuple[tuple[str, int], ...]
     ways: tuple[str, ...] = ()
     more: int = 0
@@ -69,7 +87,7 @@ class RefusedRequest:
 def of_lease(call: str, error: NotVerified, request_id: str, now: int) -> RefusedRequest:
     """A report or release (`call`) refused for its lease. Of one that does not verify nothing that it says is kept.
     `now` in UTC seconds."""
-    asked = {"call": call, "device": error.device}
+    asked = AskedRequest(call=call, device=error.device)
     return RefusedRequest(now, request_id, RefusalCode.UNKNOWN_LEASE, error.detail, error.handshake_code, asked, ())
 
 

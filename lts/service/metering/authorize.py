@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lts.crypto import canonical_json
 from lts.errors import Refusal, RefusalCode
-from lts.protocol import DAY_SECONDS, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
+from lts.protocol import DAY_SECONDS, Asked, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
 from lts.rules.licensing.catalog import Catalog, Code
 from lts.rules.licensing.certificates import CertificateChain
 from lts.rules.licensing.licensefile import ChargeWay
@@ -17,7 +17,7 @@ from lts.rules.metering.likeness import Caller
 from lts.rules.metering.seats import CONCURRENT_WAYS
 from lts.service.core.context import Context, request_id
 from lts.service.core.pendingcall import PendingCall
-from lts.service.core.refusals import NOT_KEPT, RefusedRequest
+from lts.service.core.refusals import NOT_KEPT, AskedRequest, RefusedRequest
 from lts.service.metering import clones
 from lts.store.changes import records
 from lts.store.tables import devices, seats
@@ -115,7 +115,7 @@ def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[Stor
     assert decided.place is not None
     ctx.running.partner.confirm(decided.place.serial)
     code = decided.code
-    promise = Promise(uuid_text(request.device), code.key, code.name, asked.claim_of(request, code), now)
+    promise = Promise(uuid_text(request.device), code.key, code.name, asked.asked_by(request, code), now)
     lease = make_lease(ctx, promise, decided.decision.granted, decided.place, now)
     return AuthorizeOutcome(
         ctx.leases.sign(lease),
@@ -215,7 +215,7 @@ def too_large(granted: tuple[Grant, ...], request: Request, code: Code) -> Refus
     of_items = _OF_AN_ITEM * len(claims)
     if of_items + _MOST_OF_A_TEXT * len(texts) + 4 * sum(map(len, texts)) + _MOST_ASKED <= MAX_NAMES_BYTES:
         return None
-    if len(canonical_json([claims, asked.claim_of(request, code)])) + of_items <= MAX_NAMES_BYTES:
+    if len(canonical_json([claims, asked.asked_by(request, code).claims()])) + of_items <= MAX_NAMES_BYTES:
         return None
     return Refusal(
         RefusalCode.TOO_LARGE,
@@ -233,7 +233,7 @@ class Promise(NamedTuple):
     device: str
     code: int
     name: str
-    asked: dict[str, Any] | None
+    asked: Asked | None
     at: int | None
 
 
@@ -283,17 +283,17 @@ def _lease_item(granted: Grant) -> LeaseItem:
 def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: StoredDecision | None) -> None:
     if not isinstance(refusal.code, int) or refusal.code in NOT_KEPT:
         return
-    told = {
-        "device": uuid_text(request.device),
-        "product": request.product,
-        "version": request.version,
-        "edition": request.edition,
-        "deploymentType": request.deployment_type,
-        "chargeWay": request.charge_way,
-        "modules": [name[:SHOWN_CHARACTERS] for name in request.modules[:SHOWN_MODULES]],
-        "instances": request.instances,
-        "client": request.client_name,
-    }
+    told = AskedRequest(
+        device=uuid_text(request.device),
+        product=request.product,
+        version=request.version,
+        edition=request.edition,
+        deployment_type=request.deployment_type,
+        charge_way=request.charge_way,
+        modules=tuple(name[:SHOWN_CHARACTERS] for name in request.modules[:SHOWN_MODULES]),
+        instances=request.instances,
+        client=request.client_name,
+    )
     tried = decided.decision.tried if decided else ()
     caps = decided.decision.caps if decided else {}
     catalog = ctx.store.catalog

@@ -4,7 +4,6 @@ rest of each answer is what a service returns."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lts.rules.alerting.notices import Notice
 from lts.rules.licensing.itemstatus import ItemStatus
@@ -13,6 +12,7 @@ from lts.service.access.accounts import TokenLine, UserLine
 from lts.service.access.sessions import SessionLine
 from lts.service.alerting.alertsettings import MailDetails, WebhookLine
 from lts.service.core.pairmodels import PairStatus
+from lts.service.core.refusals import AskedRequest
 from lts.service.licensing.codedetails import CodeDetails, LinkedItem, ValidationLists
 from lts.service.licensing.handshakes import Saved
 from lts.service.licensing.licenses import Preview
@@ -165,14 +165,14 @@ class ItemVerdict(ReadModel, frozen=True):
 
 
 class RefusedAnswer(ReadModel, frozen=True):
-    """A refused request; `asked` holds what was asked, without secrets, `more_items` counts those that are left out."""
+    """A refused request; `more_items` counts those that are left out."""
 
     time: str
     request_id: str
     code: int
     detail: str
     handshake_code: str | None
-    asked: dict[str, Any]
+    asked: AskedRequest
     items: list[ItemVerdict]
     more_items: int
 

@@ -25,7 +25,7 @@ from lts.service.statistics.devicelist import DevicePage, DeviceStatus
 from lts.service.statistics.usage import day_number
 from lts.store.tables.audit import Line
 from lts.web.admin import answers
-from lts.web.admin.calls import Calls
+from lts.web.admin.calls import Calls, as_json
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
 from lts.web.messages import AuthorizeMessage, device_of, read_authorize
@@ -111,7 +111,7 @@ def _why_calls(api: Calls, ctx: Context) -> None:
 
 
 def _text_of(one: RefusedRequest) -> str:
-    asked = json.dumps(one.asked, ensure_ascii=False)
+    asked = json.dumps(as_json(one.asked), ensure_ascii=False)
     return f"{one.request_id}\n{one.code}\n{one.handshake_code or ''}\n{one.detail}\n{asked}"
 
 
