@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
+from lts.rules.alerting.notices import Alert
 from lts.server import opened
 from lts.service.alerting import alertsettings
 from lts.service.core.clock import Clock
@@ -47,7 +48,7 @@ def _fill(folder: Path, port: int) -> None:
     with opened(config_for(folder), read_labels=lambda: LABELS, clock=Clock()) as here:
         given = {"host": "127.0.0.1", "port": port, "security": "none", "from": "lts@x.test", "to": "ops@x.test"}
         alertsettings.change_mail(here.ctx, given, "bench", now)
-        event = {"kind": "test", "level": 0, "params": {"time": now}}
+        event = Alert("test", params={"time": now})
         for number in range(MESSAGES):
             waiting = records.AlertChange((), (), f"bench-{number}", [event], ("mail",))
             here.ctx.store.write(partial(Transaction.emit, record=waiting, time=now))

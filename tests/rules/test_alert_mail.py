@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from lts.rules.alerting.alertmail import AlertingServer, percent_of, render, title_of
+from lts.rules.alerting.notices import Alert
 from tests.support.kit import DAY
 
 NOON = DAY + 12 * 3600
 SERVER = AlertingServer("6f1c", "https://lts.x.test/")
 
 
-def quota(used: int, way: str = "scan", **more: Any) -> dict[str, Any]:
+def quota(used: int, way: str = "scan", **more: Any) -> Alert:
     """A quota of 1,000 with 50 of grace."""
     params = {"item": "one", "license": "100", "chargeWay": way, "used": used, "quota": 1000, "grace": 50, **more}
-    return {"kind": "quota", "level": 60, "params": params}
+    return Alert("quota", 60, params)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_the_bar_is_as_full_as_what_is_told(used: int, plain: str, color: str, w
 
 
 def test_what_counts_nothing_has_no_bar() -> None:
-    mail = render([{"kind": "pair-lost", "level": 1, "params": {}}], "en", SERVER, NOON)
+    mail = render([Alert("pair-lost", 1)], "en", SERVER, NOON)
     assert ("%" in mail.text, "[" in mail.text, 'role="img"' in mail.html) == (False, False, False)
 
 
@@ -132,4 +133,4 @@ def test_a_mail_shows_a_hundred_events_and_a_subject_of_two_hundred_characters()
     ],
 )
 def test_a_sentence_tells_its_figures_as_people_write_them(kind: str, params: dict[str, Any], sentence: str) -> None:
-    assert sentence in title_of({"kind": kind, "level": 1, "params": {"item": "one", "license": "100", **params}}, "en")
+    assert sentence in title_of(Alert(kind, 1, {"item": "one", "license": "100", **params}), "en")

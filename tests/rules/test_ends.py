@@ -11,6 +11,7 @@ from lts.rules.alerting import alerts
 from lts.rules.alerting.alertmail import title_of
 from lts.rules.alerting.attention import delegation_notice, items_notices
 from lts.rules.alerting.calendar import calendar
+from lts.rules.alerting.notices import Alert
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.values.ends import days_left, end_text, when_text
 from tests.rules.test_lists import item
@@ -49,7 +50,7 @@ def test_no_hour_of_the_last_days_says_in_0_days(hours: int) -> None:
         now = end - hours * 3600
         [notice] = items_notices([ends_at(end)], now)
         [measure] = alerts.end_measures([ends_at(end)], now)
-        event = {"kind": "ends", "level": 4, "params": measure.params}
+        event = Alert("ends", 4, measure.params)
         for text in (notice.detail, title_of(event, "en"), title_of(event, "zh")):
             assert not re.search(r"\b0 days|\b0 天|\b1 days", text), text
         days = days_left(end, now)
@@ -61,7 +62,7 @@ def test_no_hour_of_the_last_days_says_in_0_days(hours: int) -> None:
 def test_a_forecast_for_today_says_so() -> None:
     for days, english, chinese in ((0, "used up today at", "今天用尽"), (1, "used up tomorrow at", "明天用尽"),
                                    (5, "in 5 days, about 2026-11-30, at", "5 天后（约 2026-11-30）用尽")):  # fmt: skip
-        told = {"kind": "forecast", "level": 1, "params": {"item": "one", "days": days, "day": 20782 + days}}
+        told = Alert("forecast", 1, {"item": "one", "days": days, "day": 20782 + days})
         assert english in title_of(told, "en")
         assert chinese in title_of(told, "zh")
 

@@ -15,7 +15,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.alerting.alertmail import title_of
 from lts.rules.alerting.alerts import DEFAULT_LEVELS, quota_measures
 from lts.rules.alerting.attention import items_notices, url_notices
-from lts.rules.alerting.notices import ERROR, WARNING
+from lts.rules.alerting.notices import ERROR, WARNING, Alert
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.licensing.serverurls import clean_url
 from lts.rules.values.paging import Page, page_of
@@ -188,7 +188,7 @@ def test_items_of_one_id_are_told_apart_by_license_and_organization() -> None:
         f"License item dev of license 100 (organization 2) {words}.",
     ]
     told = [
-        {"kind": "quota", "params": measure.params}
+        Alert("quota", params=measure.params)
         for measure in quota_measures([replace(one, grace=0) for one in two], DEFAULT_LEVELS)
     ]
     for language, whose in (("en", "(organization {})"), ("zh", "（组织 {}）")):

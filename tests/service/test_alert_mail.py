@@ -10,6 +10,7 @@ import pytest
 
 from lts.errors import AdminError
 from lts.rules.alerting.alertmail import AlertingServer, render
+from lts.rules.alerting.notices import Alert
 from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, MailSender, compose
@@ -109,9 +110,7 @@ def test_script_and_line_ends_in_names_do_nothing(server: Lab) -> None:
         "quota": 100,
         "grace": 5,
     }
-    mail = render(
-        [{"kind": "quota", "level": 60, "params": params}], "en", AlertingServer("UUID", "https://lts.x.test/"), NOON
-    )
+    mail = render([Alert("quota", 60, params)], "en", AlertingServer("UUID", "https://lts.x.test/"), NOON)
     message = compose(settings, mail, "id", NOON)
     assert message.keys().count("Bcc") == 0
     assert "\n" not in str(message["Subject"])

@@ -9,6 +9,7 @@ import pytest
 
 from lts.errors import DeliveryError
 from lts.protocol import DAY_SECONDS
+from lts.rules.alerting.notices import Alert
 from lts.rules.values.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
 from lts.service.alerting.outbox import MailTest
@@ -229,7 +230,7 @@ def test_a_receiver_refused_with_a_code_from_400_to_499_is_tried_again(code: int
 
 
 def test_the_words_of_a_message_are_one_text_in_any_letters() -> None:
-    message = Message("m", NOON, [{"kind": "test", "level": 0, "params": {"item": "倉庫"}}], ("webhook:1",))
+    message = Message("m", NOON, [Alert("test", params={"item": "倉庫"})], ("webhook:1",))
     body = webhooks.body_of(message, "UUID")
     assert "倉庫".encode() in body
     assert issubclass(webhooks.WebhookError, DeliveryError)

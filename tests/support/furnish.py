@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, slot_of
 from lts.rules.alerting.alertwords import BOTH
+from lts.rules.alerting.notices import Alert
 from lts.service.access import accounts
 from lts.service.alerting import alerts, alertsettings
 from lts.service.licensing import handshakes
@@ -74,7 +74,7 @@ def furnish(lab: Lab, days: int = 4, *, odd: bool = True) -> str:
     return code
 
 
-def every_event(language: str) -> list[dict[str, Any]]:
+def every_event(language: str) -> list[Alert]:
     """One event of each kind that alerts tell, with figures."""
     params = {"item": "scans-shops", "license": "100028117", "used": 8123, "quota": 10_000, "grace": 500, "code": "1-a",
               "failed": 12, "all": 40, "days": 3, "expiresAt": NOON, "graceEnds": NOON, "day": 20782, "seconds": 9000,
@@ -86,5 +86,5 @@ def every_event(language: str) -> list[dict[str, Any]]:
         of_items = kind in ("quota", "overdraft", "forecast", "ends", "grace")
         dropped = {"used", "quota", "failed", "all"} - set(counted.get(kind, ())) | (set() if of_items else {"license"})
         told = {name: value for name, value in params.items() if name not in dropped}
-        events.append({"kind": kind, "level": 80, "params": told})
+        events.append(Alert(kind, 80, told))
     return events

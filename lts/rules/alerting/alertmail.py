@@ -12,6 +12,7 @@ from typing import Any
 
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.alerting.alertwords import BOTH, FRAME, OF_UNITS, PAGES, WHEN
+from lts.rules.alerting.notices import Alert
 from lts.rules.metering.seats import UNIT_WAYS
 from lts.rules.values.ends import clock_text, end_text
 from lts.rules.values.plural import counted
@@ -65,19 +66,19 @@ def _written(params: Json) -> dict[str, str]:
     return found
 
 
-def title_of(event: Json, language: str) -> str:
+def title_of(event: Alert, language: str) -> str:
     """The sentence that says what happened."""
-    return BOTH[language][event["kind"]].title.format_map(_Lenient(_params_of(event, language)))
+    return BOTH[language][event.kind].title.format_map(_Lenient(_params_of(event, language)))
 
 
-def _advice_of(event: Json, language: str) -> str:
-    units = event["kind"] == "quota" and event["params"].get("chargeWay") in UNIT_WAYS
-    advice = OF_UNITS[language] if units else BOTH[language][event["kind"]].advice
+def _advice_of(event: Alert, language: str) -> str:
+    units = event.kind == "quota" and event.params.get("chargeWay") in UNIT_WAYS
+    advice = OF_UNITS[language] if units else BOTH[language][event.kind].advice
     return advice.format_map(_Lenient(_params_of(event, language)))
 
 
-def _params_of(event: Json, language: str) -> dict[str, str]:
-    params, words = event["params"], WHEN[language].get(event["kind"])
+def _params_of(event: Alert, language: str) -> dict[str, str]:
+    params, words = event.params, WHEN[language].get(event.kind)
     found = _written(params)
     found["whose"] = FRAME[language]["whose"].format_map(found) if "organization" in params else ""
     if words is not None and isinstance(params.get("days"), int):
@@ -97,7 +98,7 @@ def _link(server: AlertingServer, kind: str) -> str:
     return f"{server.portal}page/#/{PAGES[kind]}.html" if server.portal else ""
 
 
-def subject_of(events: Sequence[Json], language: str) -> str:
+def subject_of(events: Sequence[Alert], language: str) -> str:
     """One line: the first event, and how many more there are."""
     title = title_of(events[0], language)
     if len(events) > 1:
@@ -105,7 +106,7 @@ def subject_of(events: Sequence[Json], language: str) -> str:
     return f"[LTS] {title}"[:200]
 
 
-def render(events: Sequence[Json], language: str, server: AlertingServer, time: int) -> Mail:
+def render(events: Sequence[Alert], language: str, server: AlertingServer, time: int) -> Mail:
     """The mail of a message made at `time` (UTC seconds)."""
     frame = FRAME[language]
     shown = list(events)[:MOST_EVENTS]
@@ -126,25 +127,25 @@ def render(events: Sequence[Json], language: str, server: AlertingServer, time: 
     return Mail(subject_of(events, language), text + "\n", html)
 
 
-def _plain(event: Json, language: str, server: AlertingServer) -> str:
+def _plain(event: Alert, language: str, server: AlertingServer) -> str:
     lines = [title_of(event, language)]
-    percent = percent_of(event["params"])
+    percent = percent_of(event.params)
     if percent is not None:
         filled = min(BAR, percent * BAR // 100)
         lines.append(f"[{'#' * filled}{'.' * (BAR - filled)}] {percent} %")
     lines.append(f"{FRAME[language]['do']} {_advice_of(event, language)}")
-    if link := _link(server, event["kind"]):
+    if link := _link(server, event.kind):
         lines.append(link)
     return "\n".join(lines)
 
 
-def _html(event: Json, language: str, server: AlertingServer) -> str:
-    frame, percent = FRAME[language], percent_of(event["params"])
+def _html(event: Alert, language: str, server: AlertingServer) -> str:
+    frame, percent = FRAME[language], percent_of(event.params)
     parts = [f'<div style="font-weight:600">{escape(title_of(event, language))}</div>']
     if percent is not None:
         parts.append(_bar(percent, frame["used"]))
     parts.append(f'<div style="margin-top:8px">{escape(frame["do"])} {escape(_advice_of(event, language))}</div>')
-    if link := _link(server, event["kind"]):
+    if link := _link(server, event.kind):
         words = escape(frame["open"])
         parts.append(f'<div style="margin-top:8px"><a href="{escape(link)}" style="color:#3453c4">{words}</a></div>')
     style = f"padding:16px 18px;background:#ffffff;border:1px solid {_LINE};border-radius:10px"

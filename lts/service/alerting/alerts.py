@@ -11,13 +11,12 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.alerting import alerts as rules
 from lts.rules.alerting.alerts import NEVER_ALERTED, AlertedLevel, Measure
 from lts.rules.alerting.alertwords import PAGES
-from lts.rules.alerting.notices import Notice
+from lts.rules.alerting.notices import Alert, Notice
 from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
 from lts.service.licensing import licenses
@@ -26,7 +25,6 @@ from lts.store.changes import feed, records
 from lts.store.sql import Connection
 from lts.store.tables import alerts as stored
 
-Json = dict[str, Any]
 log = logging.getLogger("lts.alerts")
 MAIL, WEBHOOK = "mail", "webhook:"
 EVENTS = ("pair-lost", "serves-take-over", "serves-cannot-store", "serves-hand-back", "serves-promoted", "clock-back",
@@ -64,10 +62,10 @@ def _news(
         if after != before:
             levels.append((measure.key, after.level, after.quota))
         if level is not None:
-            events.append({"kind": measure.kind, "level": level, "params": measure.params})
+            events.append(Alert(measure.kind, level, measure.params))
     first = not stored.begun(db)
     lines = [] if first else stored.unseen(db, EVENTS)
-    events += [{"kind": line.action, "level": 0, "params": {**line.detail, "time": line.time}} for line in lines]
+    events += [Alert(line.action, params={**line.detail, "time": line.time}) for line in lines]
     if not (levels or lines or first):
         return None
     seen = feed.serials(db) if lines or first else ()
@@ -118,8 +116,8 @@ def _note_failures(ctx: Context, failed: list[str]) -> None:
         ctx.running.warnings.put(Notice(_FAILED, sentence, params={"rules": ", ".join(failed)}))
 
 
-def test_event(now: int) -> Json:
-    return {"kind": "test", "level": 0, "params": {"time": now}}
+def test_event(now: int) -> Alert:
+    return Alert("test", params={"time": now})
 
 
 assert set(EVENTS) <= set(PAGES)

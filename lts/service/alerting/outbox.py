@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from lts.errors import DeliveryError, words_of
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.alerting.alertmail import AlertingServer, render, title_of
-from lts.rules.alerting.notices import WARNING, Notice
+from lts.rules.alerting.notices import WARNING, Alert, Notice
 from lts.rules.licensing.serverurls import is_local
 from lts.rules.values.paging import Page
 from lts.rules.values.plural import counted
@@ -29,7 +29,6 @@ from lts.store.tables import alerts as stored
 from lts.store.tables.alerts import GIVEN_UP, SENT, Attempt, Message
 from lts.store.writing.transaction import Transaction
 
-Json = dict[str, Any]
 log = logging.getLogger("lts.outbox")
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 60, 1800
 LATE_SECONDS = 1800
@@ -236,9 +235,9 @@ def history(ctx: Context, page: Page) -> AlertHistory:
         return AlertHistory(found, stored.count(db))
 
 
-def _event(event: Json) -> AlertEvent:
+def _event(event: Alert) -> AlertEvent:
     texts = title_of(event, "en"), title_of(event, "zh")
-    return AlertEvent(event["kind"], event["level"], event["params"], *texts)
+    return AlertEvent(event.kind, event.level, event.params, *texts)
 
 
 def _channel(

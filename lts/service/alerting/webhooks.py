@@ -11,6 +11,8 @@ import json
 import ssl
 from urllib.parse import urlsplit
 
+from msgspec.structs import asdict
+
 from lts import reach
 from lts.errors import DeliveryError
 from lts.reach import Deadline
@@ -34,8 +36,8 @@ class WebhookError(DeliveryError):
 
 def body_of(message: Message, server_uuid: str) -> bytes:
     """What is posted: the events with their figures and an English sentence each."""
-    events = [{**event, "text": title_of(event, "en")} for event in message.events]
-    told = {"id": message.id, "time": message.time, "server": server_uuid, "subject": subject_of(events, "en")}
+    events = [{**asdict(event), "text": title_of(event, "en")} for event in message.events]
+    told = {"id": message.id, "time": message.time, "server": server_uuid, "subject": subject_of(message.events, "en")}
     return json.dumps({**told, "events": events}, ensure_ascii=False).encode("utf-8")
 
 

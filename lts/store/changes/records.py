@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from lts.rules.alerting.notices import Alert
+
 
 class ChangeKind(IntEnum):
     ORIGIN = 1
@@ -229,7 +231,7 @@ class AlertChange(Record, frozen=True):
     levels: tuple[tuple[str, int, int], ...]
     seen: tuple[tuple[str, str, int], ...]
     message: str = ""
-    events: list[dict[str, Any]] = []
+    events: list[Alert] = []
     channels: tuple[str, ...] = ()
 
 

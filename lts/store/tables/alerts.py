@@ -9,27 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import apsw
+import msgspec
 
 from lts.rules.alerting.alerts import AlertedLevel
+from lts.rules.alerting.notices import Alert
 from lts.store import sql
 from lts.store.changes.records import AlertChange, DeliveryChange
 from lts.store.tables import audit, pair
 from lts.store.writing.transaction import Transaction
 
-Json = dict[str, Any]
 SENT, GIVEN_UP = "sent", "given up"
 
 
 @dataclass(frozen=True)
 class Message:
-    """The content of one mail; `events` as lts.service.alerting.alerts makes them, `channels` where it goes."""
+    """The content of one mail; `channels` where it goes."""
 
     id: str
     time: int
-    events: list[Json]
+    events: list[Alert]
     channels: tuple[str, ...]
 
 
@@ -57,7 +57,10 @@ def put(tx: Transaction, record: AlertChange, time: int) -> None:
             (tx.feed.origin_number(uuid, incarnation), serial),
         )
     if record.message:
-        events, channels = json.dumps(record.events, ensure_ascii=False), json.dumps(record.channels)
+        events, channels = (
+            json.dumps(msgspec.to_builtins(record.events), ensure_ascii=False),
+            json.dumps(record.channels),
+        )
         tx.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?)", (record.message, time, events, channels))
 
 
@@ -102,7 +105,7 @@ def messages(db: apsw.Connection, offset: int, limit: int) -> list[Message]:
 
 
 def _message(key: str, time: int, events: str, channels: str) -> Message:
-    return Message(key, time, json.loads(events), tuple(json.loads(channels)))
+    return Message(key, time, msgspec.convert(json.loads(events), list[Alert]), tuple(json.loads(channels)))
 
 
 def count(db: apsw.Connection) -> int:
