@@ -100,17 +100,8 @@ class Partner(Protocol):
         """What administrators are shown of the pair, None without one."""
         ...
 
-    def check_paired(self) -> None:
-        """Raises AdminError where this is a single server."""
-        ...
-
-    def approve(self, given: str) -> None:
-        """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
-        ...
-
-    def promote(self) -> None:
-        """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it is the standby then as
-        before."""
+    def paired(self) -> Pair:
+        """What administrators do with the pair. Raises AdminError where this is a single server."""
         ...
 
     def endpoint(self) -> AnswerPeer | None:
@@ -123,4 +114,21 @@ class Partner(Protocol):
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         """For the metrics page: name -> (help, function that gives the value now)."""
+        ...
+
+
+class Pair(Protocol):
+    """A pair as its administrators see it, from one of its servers."""
+
+    def describe(self) -> PairStatus:
+        """What they are shown of it."""
+        ...
+
+    def approve(self, given: str) -> None:
+        """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
+        ...
+
+    def promote(self) -> None:
+        """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it is the standby then as
+        before."""
         ...

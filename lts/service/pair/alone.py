@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from lts.errors import AdminError
 from lts.rules.alerting.notices import Notice
@@ -69,17 +70,9 @@ class Alone:
     def describe(self) -> None:
         """There is no pair."""
 
-    def check_paired(self) -> None:
+    def paired(self) -> NoReturn:
         """Raises AdminError."""
         raise AdminError("no-pair", NO_PAIR, status=404)
-
-    def approve(self, given: str) -> None:
-        """Raises AdminError."""
-        self.check_paired()
-
-    def promote(self) -> None:
-        """Raises AdminError."""
-        self.check_paired()
 
     def endpoint(self) -> AnswerPeer | None:
         """Nobody may call."""

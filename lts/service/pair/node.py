@@ -133,8 +133,8 @@ class Node:
     def describe(self) -> PairStatus:
         return pairstatus.describe(self)
 
-    def check_paired(self) -> None:
-        """It is."""
+    def paired(self) -> Node:
+        return self
 
     def approve(self, given: str) -> None:
         promotion.approve(self, given)

@@ -24,7 +24,6 @@ from lts.rules.values.meanwhile import WAS
 from lts.rules.values.paging import page_of
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus
-from lts.service.core.partner import Partner
 from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
 from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.codedetails import CodeDetails, describe_code
@@ -298,27 +297,20 @@ def _upkeep_calls(api: Calls, ctx: Context) -> None:
 
 
 def _pair_calls(api: Calls, ctx: Context) -> None:
-    def partner() -> Partner:
-        ctx.running.partner.check_paired()
-        return ctx.running.partner
-
-    def described() -> PairStatus:
-        shown = partner().describe()
-        assert shown is not None  # what is paired has something to show
-        return shown
-
     @api.get("/pair")
     def pair() -> PairStatus:
-        return described()
+        return ctx.running.partner.paired().describe()
 
     @api.post("/pair/approve")
     def approve_peer() -> PairStatus:
-        partner().approve(body_text(body_fields(json_body(), "fingerprint"), "fingerprint"))
+        here = ctx.running.partner.paired()
+        here.approve(body_text(body_fields(json_body(), "fingerprint"), "fingerprint"))
         ctx.note_event("pair-key-approved", {}, g.actor)
-        return described()
+        return here.describe()
 
     @api.post("/pair/promote")
     def promote() -> PairStatus:
-        partner().promote()
+        here = ctx.running.partner.paired()
+        here.promote()
         ctx.note_event("pair-promoted", {}, g.actor)
-        return described()
+        return here.describe()
