@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lts.crypto import Jws, PublicKey, b64url, read_jws, unb64url
 from lts.errors import TokenError
@@ -139,6 +139,10 @@ class FeedPlace(NamedTuple):
     origin: str
     serial: int
     head: str
+
+
+Durable = Literal["both", "local", "single"]
+"""Where a change is stored: on both servers of a pair, on this one alone for now, or on the only one there is."""
 
 
 class Receipt(NamedTuple):

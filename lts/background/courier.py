@@ -38,7 +38,7 @@ class Courier:
     def _run(self) -> None:
         while not self._stopping.wait(self._look_seconds):
             try:
-                if self._ctx.running.status == "serving" and self._ctx.running.may_write:
+                if self._ctx.running.serves and self._ctx.running.may_write:
                     outbox.deliver(self._ctx, self._ctx.clock.now(), self._sender)
             except LtsError as error:
                 log.warning("messages are waiting: %s", error.detail)

@@ -181,11 +181,11 @@ def archive(ctx: Context) -> None:
 def close_days(ctx: Context) -> None:
     """Keep only the sums of day rows too old for late reports; in a pair while both have everything, so that what the
     other one counted cannot come too late."""
-    if ctx.running.status == "serving" and ctx.running.partner.has_all:
+    if ctx.running.serves and ctx.running.partner.has_all:
         days.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
 
 
 def check_alerts(ctx: Context) -> None:
     """Look at what alerts watch, on the server that serves; the courier delivers what is news."""
-    if ctx.running.status == "serving" and ctx.running.may_write:
+    if ctx.running.serves and ctx.running.may_write:
         alerts.check(ctx, ctx.clock.now())

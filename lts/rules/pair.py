@@ -6,6 +6,7 @@ Pure: times are seconds of a clock that never steps (`elapsed`) or UTC seconds (
 from __future__ import annotations
 
 import hashlib
+from enum import Enum
 from typing import Any, NamedTuple
 
 from lts.crypto import PublicKey
@@ -15,7 +16,6 @@ PROTOCOL, PREVIOUS = 2, 1
 """Version of what the servers say to each other and of the feed's kinds. A server also speaks the previous one, so that
 a pair is upgraded one server at a time."""
 MAIN, STANDBY = "main", "standby"
-SERVING, REFUSING, STARTING = "serving", "standby", "starting"
 DELEGATION_SECONDS = 7 * DAY_SECONDS
 DELEGATION_RENEWED_SECONDS = 3600
 CLOCK_SLACK_SECONDS = 3600
@@ -35,6 +35,19 @@ CONTACT_SECONDS = 5.0
 one answers at the configured URL. Each sends one about every two seconds if nothing is new."""
 IN_STEP_SECONDS = 1.0
 """How long clients wait for the standby's acknowledgement (docs/design/pair.md, Following)."""
+
+
+class ServingStatus(str, Enum):
+    """What a server is doing, as health and the other server of a pair read it."""
+
+    SERVING = "serving"
+    REFUSING = "standby"
+    STARTING = "starting"
+
+    __str__ = str.__str__
+
+
+SERVING, REFUSING, STARTING = ServingStatus
 
 
 def request_statement(path: str, body: bytes, session: str, counter: int) -> bytes:
@@ -70,7 +83,7 @@ class Place(NamedTuple):
     an authentic word of it came, and since anything came from where it should be."""
 
     role: str
-    status: str
+    status: ServingStatus
     joined: bool
     stopped: bool
     peer_serves: bool
@@ -131,7 +144,7 @@ def may_take_back(since_well: float | None, since_taken_back: float | None) -> b
     return since_well is not None and since_well >= STORED_SECONDS and rested
 
 
-def gives_way(role: str, status: str, peer_status: str) -> bool:
+def gives_way(role: str, status: ServingStatus, peer_status: ServingStatus) -> bool:
     """Whether a server that serves must stop, since both serve: the main resumes."""
     return role == STANDBY and status == SERVING and peer_status == SERVING
 

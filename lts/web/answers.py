@@ -4,13 +4,15 @@ API)."""
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from lts import __version__
-from lts.protocol import REPORT_INTERVAL_SECONDS, iso
+from lts.protocol import REPORT_INTERVAL_SECONDS, Durable, iso
+from lts.rules.metering.usage import EntryStatus
+from lts.rules.pair import ServingStatus
 from lts.service.metering.authorize import AuthorizeOutcome
 from lts.service.metering.report import ReportOutcome
 
@@ -53,7 +55,7 @@ class ResultAnswer(Struct, gc=False):
     """What became of one entry of a report."""
 
     slot: str | None
-    status: Literal["counted", "unchanged", "rejected"]
+    status: EntryStatus
     code: int | None
     detail: str | None
 
@@ -62,7 +64,7 @@ class ReportAnswer(Struct, rename="camel"):
     """200 of report: one result for each entry, in order."""
 
     results: list[ResultAnswer]
-    durable: Literal["both", "local", "single"]
+    durable: Durable
     lease: JwsAnswer | None
     expires_at: Time | None
     renew_after: Time | None
@@ -76,7 +78,7 @@ class ReportAnswer(Struct, rename="camel"):
 class HealthAnswer(Struct):
     """200 or 503 of health."""
 
-    status: Literal["serving", "standby", "starting"]
+    status: ServingStatus
     version: str
 
 
@@ -113,11 +115,11 @@ def authorized(done: AuthorizeOutcome, now: int) -> bytes:
 
 def reported(done: ReportOutcome, now: int) -> bytes:
     """The body of a recorded report; `now` in UTC seconds."""
-    results: list[Any] = [ResultAnswer(*result) for result in done.results]  # type: ignore[arg-type]  # one of the three
+    results = [ResultAnswer(*result) for result in done.results]
     return encode(
         ReportAnswer(
             results,
-            done.durable,  # type: ignore[arg-type]  # one of the three
+            done.durable,
             done.lease,
             None if done.expires_at is None else _iso(done.expires_at),
             None if done.renew_after is None else _iso(done.renew_after),
@@ -130,5 +132,5 @@ def reported(done: ReportOutcome, now: int) -> bytes:
     )
 
 
-def health(status: str) -> bytes:
-    return encode(HealthAnswer(status, __version__))  # type: ignore[arg-type]  # one of the three
+def health(status: ServingStatus) -> bytes:
+    return encode(HealthAnswer(status, __version__))

@@ -18,10 +18,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lts.errors import AdminError, DataFolderError, Refusal
 from lts.rules import labels as rules
+from lts.rules.pair import REFUSING, SERVING, STARTING, ServingStatus
 from lts.service.core import files, identity, labels
 from lts.service.core.pinned import delegation_of
 from lts.service.core.recentcalls import RecentCalls
 from lts.service.core.refusals import AskedRequest, Refusals, RefusedRequest
+from lts.service.core.running import not_serving
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.metering import goneon, newnames
@@ -169,10 +171,10 @@ def test_a_word_that_nobody_signed_ended_in_1970(certificates: tuple[str, ...]) 
     assert delegation_of("main", certificates).until == 0
 
 
-@pytest.mark.parametrize(
-    ("status", "words"), [("standby", "This is the standby server"), ("starting", "is starting"), ("x", "is starting")]
-)
-def test_who_does_not_serve_says_so_and_to_try_again_in_a_second(server: Lab, status: str, words: str) -> None:
+@pytest.mark.parametrize(("status", "words"), [(REFUSING, "This is the standby server"), (STARTING, "is starting")])
+def test_who_does_not_serve_says_so_and_to_try_again_in_a_second(
+    server: Lab, status: ServingStatus, words: str
+) -> None:
     server.ctx.running.check_serving()
     server.ctx.running.check_in_charge()
     server.ctx.running.status = status
@@ -182,6 +184,10 @@ def test_who_does_not_serve_says_so_and_to_try_again_in_a_second(server: Lab, st
     with pytest.raises(AdminError) as caught:
         server.ctx.running.check_in_charge()
     assert (caught.value.code, caught.value.status) == ("not-in-charge", 409)
+
+
+def test_a_client_refused_as_the_server_begins_to_serve_is_told_that_it_starts() -> None:
+    assert "is starting" in not_serving(SERVING).detail
 
 
 class Registry:

@@ -15,6 +15,7 @@ from lts.rules.metering import clonetokens, workload
 from lts.rules.metering.authorize import Request
 from lts.rules.metering.clonetokens import plain_state
 from lts.rules.metering.usage import TOGETHER, digest_of
+from lts.rules.pair import REFUSING
 from lts.service.access import auditlog
 from lts.service.core import refusals
 from lts.service.core.refusals import Refusals
@@ -194,7 +195,7 @@ def test_who_does_not_serve_neither_authorizes_nor_counts_nor_takes_back(
     monkeypatch.setattr(workload, "DAY", 5)
     server.load(item("one", "device", 5))
     lease = server.authorize(device=DEVICE).lease
-    serial, server.ctx.running.status = server.ctx.store.serial, "standby"
+    serial, server.ctx.running.status = server.ctx.store.serial, REFUSING
     many = [entry(slot_of(NOON) - 2 * n, {f"t{n % 3}": 1}) for n in range(6)]
     calls: list[Callable[[], object]] = [
         server.authorize, lambda: server.report(lease, {"QR": 1}), lambda: server.report_many(lease, list(many)),

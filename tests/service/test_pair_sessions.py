@@ -14,7 +14,7 @@ from lts.service.pair.peersessions import COUNTER, MAX_SESSIONS, SESSION, SIGNAT
 
 
 def speaker(key: SigningKey) -> Self:
-    return Self(uuid="A", key=key.public.x, role="standby", version="1", protocol=1, status="standby")
+    return Self(uuid="A", key=key.public.x, role="standby", version="1", protocol=1, status=rules.REFUSING)
 
 
 class Lines:

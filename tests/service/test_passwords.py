@@ -9,6 +9,7 @@ import time
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
+from lts.rules.pair import REFUSING
 from lts.service.access import accounts, passwords, sessions
 from tests.support.kit import Lab
 from tests.support.lines import environment
@@ -69,7 +70,7 @@ def test_a_hash_of_an_earlier_version_goes_on_and_is_renewed_by_the_next_sign_in
 def test_a_server_that_does_not_serve_renews_nothing(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(server, monkeypatch)
     before = stored(server)
-    server.ctx.running.status = "standby"
+    server.ctx.running.status = REFUSING
     accounts.renew_hash(server.ctx, "admin", PASSWORD, NOW)
     assert stored(server) == before
 

@@ -12,6 +12,7 @@ from lts.config import RateLimits
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.metering import workload
+from lts.rules.pair import REFUSING, SERVING
 from lts.service.core.newcomers import Newcomers
 from lts.service.maintenance import attention
 from lts.web import messages, ratelimit
@@ -314,7 +315,7 @@ def test_a_report_that_was_let_in_is_taken_whole_whatever_it_turns_out_to_be(
 
 def test_a_standby_that_refuses_does_not_use_up_an_address(server: Lab) -> None:
     web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=3))
-    web.lab.ctx.running.status = "standby"
+    web.lab.ctx.running.status = REFUSING
     assert {web.authorize().status for _ in range(10)} == {503}
-    web.lab.ctx.running.status = "serving"
+    web.lab.ctx.running.status = SERVING
     assert web.authorize().status == 200

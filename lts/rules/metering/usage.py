@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -56,11 +56,14 @@ class BadEntry(NamedTuple):
     detail: str
 
 
+EntryStatus = Literal["counted", "unchanged", "rejected"]
+
+
 class Result(NamedTuple):
-    """What became of one entry: status counted, unchanged or rejected (with code and detail)."""
+    """What became of one entry; one that was rejected has code and detail."""
 
     slot_text: str | None
-    status: str
+    status: EntryStatus
     code: int | None = None
     detail: str | None = None
 

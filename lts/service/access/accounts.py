@@ -100,7 +100,7 @@ def renew_hash(ctx: Context, name: str, password: str, now: int) -> None:
     known = users_of(ctx.store.catalog).get(name)
     if known is None or not is_dated(str(known["password"])):
         return
-    if not ctx.running.may_write or ctx.running.status != "serving":
+    if not ctx.running.may_write or not ctx.running.serves:
         return
     new = {**known, "password": hashed(password)}
 

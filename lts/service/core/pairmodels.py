@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lts.rules.pair import ServingStatus
 from lts.rules.values.readmodel import ReadModel
 
 
@@ -14,7 +15,7 @@ class PeerStatus(ReadModel, frozen=True):
     offered_fingerprint: str | None
     role: str | None
     version: str | None
-    status: str | None
+    status: ServingStatus | None
     last_contact_seconds: float | None
     clock_offset_seconds: float | None
 
@@ -60,7 +61,7 @@ class PairStatus(ReadModel, frozen=True):
 
     role: str
     promoted: bool
-    status: str
+    status: ServingStatus
     epoch: int
     fingerprint: str
     in_step: bool

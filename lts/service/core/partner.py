@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from lts.protocol import Durable
 from lts.rules.alerting.notices import Notice
 from lts.service.core.pairmodels import PairStatus
 
@@ -87,9 +88,8 @@ class Partner(Protocol):
         """Whether clients may be answered this very moment. Raises Refusal 100."""
         ...
 
-    def confirm(self, serial: int) -> str:
-        """How durable the changes up to `serial` are, after waiting for the other server: `both`, `local`, or `single`
-        without one. Raises Refusal 100."""
+    def confirm(self, serial: int) -> Durable:
+        """How durable the changes up to `serial` are, after waiting for the other server. Raises Refusal 100."""
         ...
 
     def notices(self) -> list[Notice]:

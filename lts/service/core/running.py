@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lts.errors import AdminError, Refusal, RefusalCode
 from lts.rules.alerting.notices import Notice
-from lts.rules.pair import REFUSING, SERVING, STARTING
+from lts.rules.pair import REFUSING, SERVING, STARTING, ServingStatus
 from lts.service.core.identity import Identity
 from lts.service.core.newcomers import Newcomers
 from lts.service.core.partner import Partner
@@ -21,7 +21,7 @@ _NOT_SERVING = {
 }
 
 
-def not_serving(status: str) -> Refusal:
+def not_serving(status: ServingStatus) -> Refusal:
     """The refusal (100) of a client by a server that is doing this."""
     return Refusal(RefusalCode.NOT_SERVING, _NOT_SERVING.get(status, _NOT_SERVING[STARTING]), retry_after=1)
 
@@ -68,8 +68,8 @@ class Running:
     partner: Partner = field(init=False)
     """Set once the rest is composed, which it works with."""
     warnings: Warnings = field(default_factory=Warnings)
-    status: str = SERVING
-    """SERVING, REFUSING or STARTING: what health says, and whether clients are answered."""
+    status: ServingStatus = SERVING
+    """What health says, and whether clients are answered."""
     calls: RecentCalls = field(default_factory=RecentCalls)
     """Authorizations of the last hour."""
     newcomers: Newcomers = field(default_factory=Newcomers)
@@ -80,11 +80,16 @@ class Running:
     """Whether a lease has shown that an old database was put back."""
 
     @property
+    def serves(self) -> bool:
+        """Whether this server serves clients; `check_serving` also asks whether it may at this moment."""
+        return self.status == SERVING
+
+    @property
     def may_write(self) -> bool:
         """Whether this server's own feed has begun: one of a pair first asks the other."""
         return self.partner.settled
 
-    def become(self, status: str) -> None:
+    def become(self, status: ServingStatus) -> None:
         """The server is doing this from here on."""
         self.status = status
 
@@ -94,13 +99,13 @@ class Running:
 
     def check_serving(self) -> None:
         """Raises Refusal 100 unless this server serves clients."""
-        if self.status != SERVING:
+        if not self.serves:
             raise not_serving(self.status)
         self.partner.check()
 
     def check_in_charge(self) -> None:
         """Raises AdminError unless settings may be changed here: in a pair, they flow from the server that serves."""
-        if self.status != SERVING:
+        if not self.serves:
             raise AdminError(
                 "not-in-charge",
                 "The other server of the pair serves clients now, or this one is not running; make changes on the one"

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lts.errors import Malformed, RefusalCode
-from lts.protocol import FeedPlace, Lease, Receipt, short_results
+from lts.protocol import Durable, FeedPlace, Lease, Receipt, short_results
 from lts.rules.alerting.notices import ERROR, Notice
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
 from lts.rules.metering import authorize as rules
@@ -48,7 +48,7 @@ class ReportOutcome(NamedTuple):
     sent."""
 
     results: list[Result]
-    durable: str
+    durable: Durable
     clone_token: str
     lease: str | None = None
     expires_at: int | None = None

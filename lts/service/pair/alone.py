@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from lts.errors import AdminError
+from lts.protocol import Durable
 from lts.rules.alerting.notices import Notice
 from lts.service.core import identity
 from lts.service.core.context import Context
@@ -59,7 +60,7 @@ class Alone:
     def check(self) -> None:
         """Nobody else serves."""
 
-    def confirm(self, serial: int) -> str:
+    def confirm(self, serial: int) -> Durable:
         """What is durable here is as durable as it gets."""
         return "single"
 

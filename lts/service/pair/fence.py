@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lts.errors import Refusal, RefusalCode
 from lts.rules import pair as rules
-from lts.rules.pair import SERVING
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
@@ -30,7 +29,7 @@ class Fence:
     def check(self) -> None:
         """Raises Refusal 100 where clients may not be answered."""
         node = self._node
-        if node.ctx.running.status != SERVING or node.elapsed() - self._beat_at > self._stall_limit():
+        if not node.ctx.running.serves or node.elapsed() - self._beat_at > self._stall_limit():
             raise Refusal(RefusalCode.NOT_SERVING, NOT_NOW, retry_after=1)
 
     def _stall_limit(self) -> float:

@@ -120,7 +120,7 @@ class Follower:
         """A poll. A main that is about to serve does not wait for news."""
         node = self._node
         held = node.pinned.now.delegation
-        serving = node.ctx.running.status == SERVING
+        serving = node.ctx.running.serves
         poll = Poll(
             state=node.statements.state(),
             wait=self._wait if node.peer.met and (serving or node.role == STANDBY) else 0.0,
@@ -155,7 +155,7 @@ class Follower:
         node.feed.note_merged()
         if node.role == STANDBY and news.state.family and news.state.family == node.statements.state().family:
             node.pinned.change(joined=True)
-        if node.role == MAIN and node.ctx.running.status != SERVING and not node.hand_over.leaving:
+        if node.role == MAIN and not node.ctx.running.serves and not node.hand_over.leaving:
             with node.hand_over.moving:  # which may take a while, in which the other one sent something new
                 if not rules.is_outdated(news.state.word, node.peer.newest) and not node.hand_over.leaving:
                     self._begin_to_serve(news.state, asked)
@@ -181,7 +181,7 @@ class Follower:
 
     def _store(self, news: News) -> None:
         node = self._node
-        serving = node.ctx.running.status == SERVING
+        serving = node.ctx.running.serves
         try:
             with node.ctx.trust.once_stored(_vendor_keys(news)) as keys:
                 taken = node.ctx.store.write(lambda tx: self._apply(tx, news, serving))

@@ -34,7 +34,7 @@ class Gathering:
         """Whether to ask again at once. Never raises what the old main can cause; it must have stored that it retired
         before it has given all."""
         node = self._node
-        if node.ctx.running.status != SERVING:
+        if not node.ctx.running.serves:
             return False
         try:
             state = node.statements.state()

@@ -56,7 +56,7 @@ class HandOver:
             return False
         with node.hand_over.moving:
             node.hand_over.leave()
-            serves = node.peer.serves and node.ctx.running.status != SERVING
+            serves = node.peer.serves and not node.ctx.running.serves
             if serves or not node.acknowledgments.in_step or not node.peer.said:
                 return False
             try:
@@ -80,7 +80,7 @@ class HandOver:
         troubled_for = self._store.look(now)
         if node.role != MAIN or node.hand_over.leaving or node.pinned.now.retired:
             return
-        stands_by = node.ctx.running.status != SERVING
+        stands_by = not node.ctx.running.serves
         is_left = NO_LICENSE in node.peer.faults if stands_by else delegating.stands_in_alone(node)
         if troubled_for is None and not is_left:
             return
@@ -92,7 +92,7 @@ class HandOver:
             if node.peer.serves or not self._is_covered():
                 return
             self._asked_at = now
-            served = node.ctx.running.status == SERVING
+            served = node.ctx.running.serves
             reason = rules.HAND_OVER if troubled_for is None else rules.CANNOT_STORE
             if not self._ask(reason) and served and not node.hand_over.pending:
                 node.leadership.resume()
@@ -129,7 +129,7 @@ class HandOver:
         """What is asked. From here on this server does not serve, unless by a newer status of the other one."""
         node = self._node
         with node.changing:
-            if node.ctx.running.status == SERVING:
+            if node.ctx.running.serves:
                 node.leadership.hold_back(f"the other server should: {reason}")
             node.hand_over.asked(node.peer.said, over=reason == rules.CANNOT_STORE)
             node.peer.was_followed()  # it may have followed nothing while its disk hung
@@ -146,7 +146,7 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
     """The main has stopped serving and asks this standby to. Raises PeerError, with a code of REFUSED, where this one
     does not begin to and never will by this request."""
     with node.changing:
-        if node.ctx.running.status == SERVING:
+        if node.ctx.running.serves:
             return node.statements.answer()
         word, peer = asked.state.word, node.peer
         newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
@@ -163,7 +163,7 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
                 node.leadership.serve(asked.reason)
             except CannotStore as error:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error
-        if node.ctx.running.status != SERVING:
+        if not node.ctx.running.serves:
             raise PeerError("peer-no-hand-over", "It takes nothing over from this server.", status=409)
         return node.statements.answer()
 

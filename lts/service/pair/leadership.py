@@ -45,7 +45,7 @@ class Leadership:
         """Whether this server may serve from now on, by that status of the other one (0 = by none)."""
         hand_over = self._node.hand_over
         held = self._node.pinned.now.retired or hand_over.leaving or (word and word == hand_over.pending)
-        return self._node.ctx.running.status != SERVING and not held
+        return not self._node.ctx.running.serves and not held
 
     def begin(self, reason: str) -> None:
         """Serve, in memory: the epoch is written."""
@@ -63,7 +63,7 @@ class Leadership:
     def give_way(self, why: str) -> None:
         """Stop serving; what was taken before is stored when this returns."""
         with self._node.changing:
-            if self._node.ctx.running.status != SERVING:
+            if not self._node.ctx.running.serves:
                 return
             self.hold_back(why)
             self._node.ctx.store.wait_until_stored()
@@ -82,7 +82,7 @@ class Leadership:
         fault is returned, to be raised."""
         node = self._node
         with node.changing:
-            if node.ctx.running.status == SERVING:
+            if node.ctx.running.serves:
                 self.hold_back("the other server was promoted")  # first what no full disk can keep from happening
             node.pinned.retire()
         return node.contact.fault("peer-promoted", RETIRED)

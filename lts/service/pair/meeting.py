@@ -91,7 +91,7 @@ def _itself(node: Node, who: Self) -> PeerError:
             "peer-self", f"{node.url} leads to this server itself; write the other server's URL there."
         )
     node.peer.mend("peer-self")
-    node.peer.met_twin(holds_back=who.status == SERVING and node.ctx.running.status != SERVING)
+    node.peer.met_twin(holds_back=who.status == SERVING and not node.ctx.running.serves)
     return node.contact.fault(
         "peer-twin",
         f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
@@ -103,7 +103,7 @@ def _itself(node: Node, who: Self) -> PeerError:
 
 def refused_as_copy(node: Node, words: str) -> None:
     """The other server is in contact with a twin of this one: this one does not begin to serve."""
-    node.peer.met_twin(holds_back=node.ctx.running.status != SERVING, refused=True)
+    node.peer.met_twin(holds_back=not node.ctx.running.serves, refused=True)
     node.contact.fault("peer-twin", words)
 
 

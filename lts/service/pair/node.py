@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from lts.protocol import Durable
 from lts.rules.alerting.notices import Notice
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus
@@ -120,7 +121,7 @@ class Node:
     def check(self) -> None:
         self.fence.check()
 
-    def confirm(self, serial: int) -> str:
+    def confirm(self, serial: int) -> Durable:
         """Refused (100) when this server may no longer answer; what was stored is kept, and sending it again counts
         nothing twice."""
         both = self.acknowledgments.wait(serial)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lts.rules.pair import MAIN, SERVING
+from lts.rules.pair import MAIN
 from lts.service.core import identity
 from lts.service.core.feeds import begin_feed
 from lts.store.changes import feed, records
@@ -63,7 +63,7 @@ class OwnFeed:
 
     def note(self, name: str, detail: dict[str, Any]) -> None:
         """For the audit log, by the server that serves."""
-        if self._node.ctx.running.status == SERVING:
+        if self._node.ctx.running.serves:
             self._node.ctx.note_event(name, detail)
 
     def begin_epoch(self, tx: Transaction, reason: str, *, promoted: bool = False) -> None:

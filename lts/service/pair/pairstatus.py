@@ -9,7 +9,7 @@ from lts.protocol import iso
 from lts.rules.alerting.notices import ERROR, Notice
 from lts.rules.licensing.vendorkey import fingerprint
 from lts.rules.metering.seats import SEAT_WAYS, grace_units
-from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL, SERVING
+from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL
 from lts.rules.values.plural import counted
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import DelegationStatus, Overshoot, PairEvent, PairNotice, PairStatus, PeerStatus
@@ -73,7 +73,7 @@ def _notices(node: Node) -> list[Notice]:
         )
         found.append(Notice("pair-clocks", sentence, params={"seconds": gap, "reports": reports}))
     found += _older(node)
-    if node.ctx.running.status == SERVING:
+    if node.ctx.running.serves:
         found += _not_following(node)
         found += standin.notices(node.ctx, for_good=node.role == MAIN)
     return found
@@ -93,7 +93,7 @@ def _faults(node: Node) -> dict[str, str]:
             " one, and begin there with an empty data folder or its own."
         )
     if delegating.is_needed_more(node, node.pinned.now.uuid):
-        does = "keeps serving" if node.ctx.running.status == SERVING else "could serve"
+        does = "keeps serving" if node.ctx.running.serves else "could serve"
         faults[NO_LICENSE] = (
             f"No license is bound to the main at {node.url}, which authorizes nobody; this server {does} in the place"
             " of the previous main until that one's delegation ends. Make this one the main (lts promote), send the"
@@ -127,12 +127,7 @@ def _takes_nothing(node: Node) -> bool:
     """Whether the other server is in contact with this one, which serves, and has not been in step for STUCK_SECONDS.
     Of one that is to be upgraded, or takes its first copy (it has no feed then), other messages report."""
     peer, now = node.peer, node.elapsed()
-    if (
-        node.ctx.running.status != SERVING
-        or node.acknowledgments.in_step
-        or node.contact.stopped
-        or node.contact.waiting
-    ):
+    if not node.ctx.running.serves or node.acknowledgments.in_step or node.contact.stopped or node.contact.waiting:
         return False
     speaks = peer.state is not None and peer.state.family != "" and now - peer.word < node.limit
     return speaks and now - peer.moved >= STUCK_SECONDS
@@ -166,7 +161,7 @@ def _fingerprint(key: str | None) -> str | None:
 
 
 def _in_step(node: Node) -> bool:
-    if node.ctx.running.status == SERVING:
+    if node.ctx.running.serves:
         return node.acknowledgments.in_step
     at = node.peer.in_step_at
     return at is not None and node.elapsed() - at < node.limit and not _lag(node)

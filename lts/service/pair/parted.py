@@ -9,7 +9,7 @@ from lts import __version__
 from lts.errors import PeerError, Refusal, RefusalCode
 from lts.rules import pair as rules
 from lts.rules.alerting.notices import ERROR, Notice
-from lts.rules.pair import MAIN, REFUSING, SERVING, STARTING
+from lts.rules.pair import MAIN, REFUSING, SERVING, STARTING, ServingStatus
 from lts.service.core.context import Context
 from lts.service.core.partner import AnswerPeer, Step
 from lts.service.core.pinned import PinnedFile
@@ -148,7 +148,7 @@ class Parted(Alone):
         held = self._ctx.delegation()
         return held is not None and held.main_uuid == self._pinned.now.uuid
 
-    def _said(self) -> str:
+    def _said(self) -> ServingStatus:
         """What the other one is told: that this one serves, while it only waits for that one to stop."""
         if self._pinned.now.retired:
             return STARTING

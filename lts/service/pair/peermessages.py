@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from lts.errors import PeerError
+from lts.rules.pair import ServingStatus
 from lts.service.core.refusals import RefusedRequest
 from lts.store.writing.openfeed import Position
 
@@ -31,7 +32,7 @@ class Self(msgspec.Struct, kw_only=True):
     role: str
     version: str
     protocol: int
-    status: str
+    status: ServingStatus
     promoted: bool = False
     replaced: str = ""
     start: int = 0
@@ -62,7 +63,7 @@ class ServerState(msgspec.Struct, kw_only=True):
     `ahead` counts reports that were refused in part (142) while the clocks differed; `retired`: it is stored that this
     server was replaced and serves no more."""
 
-    status: str
+    status: ServingStatus
     now: int
     writes: str
     family: str

@@ -45,7 +45,7 @@ def promote(node: Node) -> None:
         node.contact.begin_anew()
         node.acknowledgments.fall_out()
         node.hand_over.tell()
-        if node.ctx.running.status != SERVING:
+        if not node.ctx.running.serves:
             node.leadership.begin("promoted")
     standin.stands_alone(node.ctx)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from lts.rules.alerting.notices import Notice
 from lts.rules.licensing.itemstatus import ItemStatus
+from lts.rules.pair import ServingStatus
 from lts.rules.values.readmodel import ReadModel
 from lts.service.access.accounts import TokenLine, UserLine
 from lts.service.access.sessions import SessionLine
@@ -278,7 +279,7 @@ class ClockStatus(ReadModel, frozen=True):
 class ServerStatus(ReadModel, frozen=True):
     """Who this server is and its state; `pair` is None of a single server."""
 
-    status: str
+    status: ServingStatus
     version: str
     role: str
     pair: PairStatus | None

@@ -49,7 +49,7 @@ def _of_the_store(ctx: Context) -> Iterator[Metric]:
     )
     yield CounterMetricFamily("lts_writer_commits", "Commits of the writer", writer.commits)
     yield GaugeMetricFamily("lts_feed_serial", "Serial of the newest change", ctx.store.serial)
-    yield GaugeMetricFamily("lts_serving", "1 while clients are served", int(ctx.running.status == "serving"))
+    yield GaugeMetricFamily("lts_serving", "1 while clients are served", int(ctx.running.serves))
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from lts import __version__
 from lts.errors import AdminError, Refusal
-from lts.protocol import DAY_SECONDS, iso
+from lts.protocol import DAY_SECONDS, Durable, iso
 from lts.rules.licensing import activation
 from lts.rules.licensing.catalog import ARCHIVED, Code
 from lts.rules.licensing.itemstatus import STATES, ItemStatus
@@ -85,10 +85,10 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
     return api
 
 
-def _how_durable(ctx: Context) -> str:
+def _how_durable(ctx: Context) -> Durable:
     """Of a change that is stored: a server that stops serving at this moment does not take it back."""
     try:
-        return ctx.running.partner.confirm(ctx.store.serial) if ctx.running.status == "serving" else "local"
+        return ctx.running.partner.confirm(ctx.store.serial) if ctx.running.serves else "local"
     except Refusal:
         return "local"
 

@@ -278,8 +278,8 @@ class ClientApi:
         return 204, b""
 
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
-        status = self._ctx.running.status
-        return (200 if status == "serving" else 503), answers.health(status)
+        running = self._ctx.running
+        return (200 if running.serves else 503), answers.health(running.status)
 
     def _opened(self, address: str, sent: Sent, environ: Environ) -> tuple[bytes, tuple[str, Lease] | None, int]:
         """A body, what vouches for it, and as how many requests more it was charged already: of a large one no more
