@@ -110,7 +110,7 @@ class RefusalTask(_ErrorTask):  # type: ignore[misc]  # see above
         return known.get(error.code) or RuntimeError(error.body)
 
 
-def _give(task: Any, answer: HttpAnswer) -> None:
+def _give(task: Task | RefusalTask, answer: HttpAnswer) -> None:
     task.status = problems.status_line(answer.status)
     task.response_headers.extend(answer.headers)
     task.content_length = len(answer.body)
@@ -124,6 +124,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
 
     task_class = Task
     error_task_class = RefusalTask
+    requests: list[RequestParser]
     outbufs: list[Any]
     linger = False
     """Whether the client may still be sending what was refused."""
@@ -197,7 +198,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
 
     def begin(self) -> PendingCall[HttpAnswer]:
         """Begin the request that waits, see lts.httpd.dispatch; `service` finishes it."""
-        request: RequestParser = self.requests[0]
+        request = self.requests[0]
         return request.begin(Task(self, request).get_environment())
 
     def handle_read(self) -> None:

@@ -16,9 +16,10 @@ import contextlib
 import logging
 import threading
 from queue import Empty, SimpleQueue
-from typing import Any
 
+from lts.httpd.channel import Channel
 from lts.httpd.pool import Pool
+from lts.httpd.requestparser import RequestParser
 from lts.service.core.pendingcall import PendingCall
 from lts.web.application import Application, HttpAnswer
 
@@ -30,9 +31,9 @@ GROUPED_BYTES = 16 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
 
 
-def _take(waiting: SimpleQueue[Any], *, wait: bool) -> list[Any]:
+def _take(waiting: SimpleQueue[Channel | None], *, wait: bool) -> list[Channel]:
     """A group of requests, none when nothing waits; with `wait` none only once the server ends, which None says."""
-    found: list[Any] = []
+    found: list[Channel] = []
     with contextlib.suppress(Empty):
         while len(found) < GROUP:
             task = waiting.get(block=wait and not found)
@@ -50,8 +51,8 @@ class Dispatcher:
         self._application = application
         self._pool = Pool(threads)
         self._long = Pool(LONG)
-        self._calls: SimpleQueue[Any] = SimpleQueue()
-        self._pages: SimpleQueue[Any] = SimpleQueue()
+        self._calls: SimpleQueue[Channel | None] = SimpleQueue()
+        self._pages: SimpleQueue[Channel | None] = SimpleQueue()
 
     def start(self) -> None:
         """Begin to serve."""
@@ -64,7 +65,7 @@ class Dispatcher:
         """Requests that wait for a thread."""
         return self._calls.qsize() + self._pages.qsize() + len(self._pool) + len(self._long)
 
-    def add_task(self, task: Any) -> None:
+    def add_task(self, task: Channel) -> None:
         """A channel has a complete request."""
         request = task.requests[0]
         try:
@@ -73,7 +74,7 @@ class Dispatcher:
             log.exception("no thread could be chosen to answer a request of %r", request.path)
             self._pool.put(task)
 
-    def _served_by(self, request: Any) -> SimpleQueue[Any] | Pool:
+    def _served_by(self, request: RequestParser) -> SimpleQueue[Channel | None] | Pool:
         application = self._application
         if request.error:
             return self._pool
@@ -89,7 +90,7 @@ class Dispatcher:
         self._pool.end(timeout)
 
     def _serve_groups(self) -> None:
-        parked: list[Any] = []
+        parked: list[Channel] = []
         while True:
             group = _take(self._calls, wait=not parked)
             if not group and not parked:
@@ -114,7 +115,7 @@ class Dispatcher:
             except Exception:
                 log.exception("a page could not be answered")
 
-    def _begin(self, group: list[Any]) -> list[Any]:
+    def _begin(self, group: list[Channel]) -> list[Channel]:
         """Those to be answered here; what takes long continues in the pool."""
         quick = []
         last: PendingCall[HttpAnswer] | None = None
@@ -133,7 +134,7 @@ class Dispatcher:
             last.settle()
         return quick
 
-    def _answer(self, group: list[Any]) -> None:
+    def _answer(self, group: list[Channel]) -> None:
         with group[0].server.one_wake_up():
             for channel in group:
                 try:
@@ -142,5 +143,5 @@ class Dispatcher:
                     log.exception("a request could not be answered")
 
 
-def _is_quick(request: Any) -> bool:
+def _is_quick(request: RequestParser) -> bool:
     return request.body_bytes_received <= GROUPED_BYTES and "CONTENT_ENCODING" not in request.headers

@@ -10,11 +10,23 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Any
+from typing import Protocol
 
 log = logging.getLogger("lts.web")
 IDLE_SECONDS = 30.0
 """How long a thread waits for another request before it goes."""
+
+
+class Served(Protocol):
+    """What threads of a pool work on: a connection whose request waits."""
+
+    def service(self) -> None:
+        """Answer it."""
+        ...
+
+    def cancel(self) -> None:
+        """End it without an answer."""
+        ...
 
 
 class Pool:
@@ -27,7 +39,7 @@ class Pool:
     def __init__(self, most: int, idle_seconds: float = IDLE_SECONDS) -> None:
         self._most = most
         self._idle_seconds = idle_seconds
-        self._tasks: deque[Any] = deque()
+        self._tasks: deque[Served] = deque()
         self._lock = threading.Lock()
         self._idle: list[threading.Condition] = []
         """What wakes the idle threads; the one that was busy last comes last."""
@@ -39,7 +51,7 @@ class Pool:
         """Tasks that wait for a thread."""
         return len(self._tasks)
 
-    def put(self, task: Any) -> None:
+    def put(self, task: Served) -> None:
         """Have a task served: by an idle thread, a new one, or the first that is free. After the end it is canceled."""
         with self._lock:
             taken = not self._ended and self._has_thread_for_one_more()
@@ -81,7 +93,7 @@ class Pool:
             except BaseException:  # whatever it is, the thread stays, since it is counted
                 log.exception("a request could not be answered")
 
-    def _next(self) -> Any:
+    def _next(self) -> Served | None:
         """The task that waits for longest; None if this thread is to end, which is then no longer counted."""
         with self._lock:
             chosen = True
@@ -99,7 +111,7 @@ class Pool:
             return None
 
 
-def _cancel(task: Any) -> None:
+def _cancel(task: Served) -> None:
     try:
         task.cancel()
     except Exception:

@@ -32,6 +32,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
     body_rcv: Any
     error: Any
     headers: dict[str, str]
+    body_bytes_received: int
     path = ""
     """Also of a request that could not be read: waitress logs it."""
     rest = b""
@@ -143,4 +144,4 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
 
     def held(self) -> int:
         """Bytes of memory that a request takes as far as it has come."""
-        return int(self.body_bytes_received) + len(self.head or b"") + self._kept
+        return self.body_bytes_received + len(self.head or b"") + self._kept

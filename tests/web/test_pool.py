@@ -171,6 +171,9 @@ def test_many_requests_from_many_threads_are_each_served_once() -> None:
             with lock:
                 served[0] += 1
 
+        def cancel(self) -> None:
+            raise AssertionError("each is served")
+
     def send() -> None:
         for number in range(500):
             pool.put(Counted())
