@@ -207,17 +207,20 @@ class Asked(NamedTuple):
 
     def claims(self) -> dict[str, Any]:
         """The JSON object in the lease's `asked`; what was not sent is left out."""
-        validation = _sent(zip(_VALIDATION_CLAIMS, self[8:11], strict=True))
-        return _sent(
-            {
-                **dict(zip(_ASKED_CLAIMS, self, strict=False)),
-                "default": self.is_default or None,
-                "modules": self.modules or None,
-                "instances": None if self.instances == 1 else self.instances,
-                "validation": validation or None,
-                "password": self.password,
-            }.items()
-        )
+        validation = {"domain": self.domain, "applicationId": self.application_id, "processName": self.process_name}
+        claims = {
+            "product": self.product,
+            "deploymentType": self.deployment_type,
+            "version": self.version,
+            "edition": self.edition,
+            "chargeWay": self.charge_way,
+            "default": self.is_default or None,
+            "modules": self.modules or None,
+            "instances": None if self.instances == 1 else self.instances,
+            "validation": _sent(validation) or None,
+            "password": self.password,
+        }
+        return _sent(claims)
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any]) -> Asked:
@@ -314,12 +317,8 @@ _ITEM_CLAIMS = _Kinds(
 )
 
 
-_ASKED_CLAIMS = ("product", "deploymentType", "version", "edition", "chargeWay")
-_VALIDATION_CLAIMS = ("domain", "applicationId", "processName")
-
-
-def _sent(claims: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in claims if value is not None}
+def _sent(claims: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in claims.items() if value is not None}
 
 
 def _read(claims: Any, kinds: _Kinds) -> list[Any]:
