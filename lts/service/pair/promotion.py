@@ -12,6 +12,9 @@ from lts.rules.pair import MAIN, SERVING
 from lts.service.pair import meeting, standin
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import Self
+from lts.store.changes.records import LicenseChange
+from lts.store.tables import licenses
+from lts.store.writing.transaction import Transaction
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
@@ -40,7 +43,7 @@ def promote(node: Node) -> None:
             raise AdminError("not-joined", words)
         node.pinned.keep()  # before the feed says that it is the main, which the other one copies
         node.feed.settle()
-        node.ctx.store.write(lambda tx: node.feed.begin_epoch(tx, "promoted", promoted=True))
+        node.ctx.store.write(lambda tx: _begin(node, tx))
         meeting.replace_main(node.pinned, node.url)  # what cannot be undone is the last that may fail
         node.contact.begin_anew()
         node.acknowledgments.fall_out()
@@ -48,6 +51,19 @@ def promote(node: Node) -> None:
         if not node.ctx.running.serves:
             node.leadership.begin("promoted")
     standin.stands_alone(node.ctx)
+
+
+def _begin(node: Node, tx: Transaction) -> None:
+    """The epoch of the promotion, in which the license files count that are bound to this server: the old main may have
+    imported others of their revisions meanwhile (docs/design/pair.md, Both serving)."""
+    node.feed.begin_epoch(tx, "promoted", promoted=True)
+    me, now = node.ctx.identity.uuid, node.ctx.clock.now()
+    for one in list(licenses.newest(tx.db)):
+        file = node.ctx.files.content(one.jws)
+        if any(server.uuid == me for server in file.servers):
+            items = tuple((item.item_id, one.items[item.item_id]) for item in file.items)
+            kept = LicenseChange("system", one.vendor, one.license_id, one.revision, one.digest, items, one.jws)
+            tx.emit(kept, now)
 
 
 def tell(node: Node, send: Send) -> None:

@@ -28,14 +28,15 @@ class StoredLicense:
 
 
 def put(tx: Transaction, record: LicenseChange, time: int) -> None:
-    """Apply a LICENSE change: keep the file, give new items their numbers. The highest revision counts, of two
-    files of one revision (each imported on a server of its own) the one with the higher digest."""
+    """Apply a LICENSE change: keep the file, give new items their numbers. The highest revision counts; see `_prevails`
+    for two files of one revision."""
     key = sql.value(
         tx.db,
         "INSERT INTO licenses (vendor, license_id, revision, digest) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT (vendor, license_id) DO UPDATE SET digest = iif((?3, ?4) > (revision, digest), ?4, digest),"
+        " ON CONFLICT (vendor, license_id) DO UPDATE SET"
+        " digest = iif(?3 > revision OR (?3 = revision AND ?5), ?4, digest),"
         " revision = max(revision, ?3) RETURNING id",
-        (record.vendor, record.license_id, record.revision, record.digest),
+        (record.vendor, record.license_id, record.revision, record.digest, _prevails(tx, record)),
     )
     tx.execute(
         "INSERT INTO license_files VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET time = ?3, jws = ?4"
@@ -50,6 +51,31 @@ def put(tx: Transaction, record: LicenseChange, time: int) -> None:
             pair.add_alias(tx, pair.ITEM, number, known[item_id])
     tx.forget_catalog(licenses=[key])
     usage.forget_overdraft(tx, known.values())
+
+
+def _prevails(tx: Transaction, record: LicenseChange) -> bool:
+    """Whether this file counts more than another one of its revision, each imported on a server of its own: the one of
+    the server that was promoted, then the one with the higher digest (docs/design/pair.md, Both serving). The loser is
+    in the audit log."""
+    subject = f"license:{record.vendor}:{record.license_id}:{record.revision}"
+    query = "SELECT digest FROM licenses WHERE (vendor, license_id, revision) = (?, ?, ?)"
+    row = sql.first(tx.db, query, (record.vendor, record.license_id, record.revision))
+    there = "" if row is None else row[0]
+    prevails = pair.outweighs(tx, subject, tie=record.digest >= there)
+    if there not in ("", record.digest):
+        mine, others = tx.feed.writing, _imports(tx.db, record.license_id, record.revision, there)
+        for other in others:
+            pair.note_overruled(tx, *((other, mine) if prevails else (mine, other)))
+    return prevails
+
+
+def _imports(db: apsw.Connection, license_id: str, revision: int, digest: str) -> list[tuple[int, int]]:
+    """(origin, serial) of each import of that content of a license."""
+    query = (
+        "SELECT origin, serial FROM audit WHERE (action, subject, detail ->> 'revision', detail ->> 'digest') ="
+        " ('license-imported', ?, ?, ?)"
+    )
+    return [(origin, serial) for origin, serial in sql.rows(db, query, (license_id, revision, digest))]
 
 
 _NEWEST = """SELECT l.id, l.vendor, l.license_id, f.revision, l.digest, f.jws FROM licenses l

@@ -90,14 +90,11 @@ def decides(tx: Transaction, subject: str) -> bool:
         if epoch.weight < before or (epoch.weight == before and _name(tx, origin) < _name(tx, other)):
             if origin == tx.feed.origin:
                 raise RuntimeError(f"{subject}: a change of this server would be without effect")
-            _note_overruled(tx, (origin, serial), (other, other_serial))
+            note_overruled(tx, (origin, serial), (other, other_serial))
             return False
         if other_serial > epoch.knows.get(other, 0) and epoch is not FIRST_EPOCH:
-            _note_overruled(tx, (other, other_serial), (origin, serial))
-    tx.execute(
-        "INSERT OR REPLACE INTO stamps (subject, epoch, main, generation, origin, serial) VALUES (?, ?, ?, ?, ?, ?)",
-        (subject, *epoch.weight, origin, serial),
-    )
+            note_overruled(tx, (other, other_serial), (origin, serial))
+    _stamp(tx, subject)
     return True
 
 
@@ -105,7 +102,30 @@ def _name(tx: Transaction, origin: int) -> Any:
     return sql.first(tx.db, "SELECT uuid, incarnation FROM origins WHERE id = ?", (origin,))
 
 
-def _note_overruled(tx: Transaction, loser: tuple[int, int], winner: tuple[int, int]) -> None:
+def outweighs(tx: Transaction, subject: str, *, tie: bool) -> bool:
+    """Whether the change being applied counts more for `subject` than what counted before, where no later one can have
+    known the other: that of the higher generation, then epoch, which is the promoted server's; among equals, `tie`. The
+    first generation, which all servers had before, is not kept."""
+    epoch = tx.epoch
+    rank = (epoch.generation, epoch.number) if epoch.generation else (0, 0)
+    row = sql.first(tx.db, "SELECT generation, epoch FROM stamps WHERE subject = ?", (subject,))
+    before = (0, 0) if row is None else (row[0], row[1])
+    if rank < before or (rank == before and not tie):
+        return False
+    if epoch.generation:
+        _stamp(tx, subject)
+    return True
+
+
+def _stamp(tx: Transaction, subject: str) -> None:
+    tx.execute(
+        "INSERT OR REPLACE INTO stamps (subject, epoch, main, generation, origin, serial) VALUES (?, ?, ?, ?, ?, ?)",
+        (subject, *tx.epoch.weight, *tx.feed.writing),
+    )
+
+
+def note_overruled(tx: Transaction, loser: tuple[int, int], winner: tuple[int, int]) -> None:
+    """For the audit log: the change (origin, serial) that lost, and the one that took precedence."""
     tx.execute("INSERT OR IGNORE INTO overruled VALUES (?, ?, ?, ?)", (*loser, *winner))
 
 
