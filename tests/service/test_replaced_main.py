@@ -162,6 +162,24 @@ def test_a_backup_of_before_does_not_let_a_replaced_main_serve(duet: Duet, retir
     assert ("peer-promoted" in told(duet.main)) == retired
 
 
+def test_what_a_restore_replaced_does_not_let_a_replaced_main_serve(duet: Duet) -> None:
+    ctx = duet.main.server.ctx
+    made = backups.backup(ctx.store.path, ctx.store.path.parent, duet.main.clock.now, ctx.trust)
+    duet.main.close()
+    restoring.restore(made, duet.main.folder / "data")
+    duet.main.open()
+    duet.settle()
+    duet.standby.node.promote()
+    duet.run(2)
+    duet.cut = True
+    duet.main.close()
+    restoring.undo(duet.main.folder / "data", "Ann")
+    duet.main.open()
+    duet.run(20)
+    assert not duet.main.answers()
+    assert "peer-promoted" in told(duet.main)
+
+
 def number(duet: Duet, name: str) -> int:
     """The epoch that this server began last."""
     store = (duet.main if name == "main" else duet.standby).server.ctx.store

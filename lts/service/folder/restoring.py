@@ -50,7 +50,7 @@ def restore(
             _unpack(bundle, names, folder, called)
         me = identity.load(folder)  # what is decided needs it, at every start until it is through
         _check_not_the_others(called, me, data_dir)
-        _keep_retired(me, data_dir, folder)
+        _keep_retired(data_dir, folder)
         vault.Vault.load(folder)
         if database.is_newer(folder / DATABASE):
             raise AdminError("newer-backup", f"{called} was written by a newer LTS; restore it with that one.")
@@ -131,11 +131,12 @@ def _check_not_the_others(called: str, me: identity.Identity, data_dir: Path) ->
     )
 
 
-def _keep_retired(me: identity.Identity, data_dir: Path, folder: Path) -> None:
-    """A main that was replaced serves no more, with a backup of before too (docs/design/pair.md, Taking over)."""
+def _keep_retired(data_dir: Path, folder: Path) -> None:
+    """A main that was replaced serves no more, also with a backup of before, or with what a restore kept
+    (docs/design/pair.md, Taking over). `folder` is what comes in place."""
     with contextlib.suppress(DataFolderError):  # what cannot be read is what a restore mends
         retired = pinned.PinnedFile(data_dir).now.retired
-        if retired and identity.load(data_dir).key.public.x == me.key.public.x:
+        if retired and identity.load(data_dir).key.public.x == identity.load(folder).key.public.x:
             pinned.PinnedFile(folder).change(retired=True)
 
 
@@ -252,6 +253,7 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
     identity.load(folder if (folder / identity.IDENTITY).exists() else data_dir)
     if needed or (folder / DATABASE).exists():
         database.check(folder / DATABASE, but_indexes=True)
+    _keep_retired(data_dir, folder)
     scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else COPIED
     return _place(data_dir, scope, (action, {"from": folder.name}, actor), folder.name)
 
