@@ -27,7 +27,7 @@ from lts.service.metering.newnames import detail_of
 from lts.service.metering.newnames import notices as folded_notices
 from lts.service.statistics import usage
 from lts.store.tables import audit, meta
-from lts.web.admin.calls import as_json
+from lts.web.admin.jsonpieces import as_json
 from tests.support.kit import NOON, Lab, item
 
 MIDNIGHT = NOON // DAY_SECONDS * DAY_SECONDS

@@ -4,15 +4,21 @@ serves, and never serves again."""
 from __future__ import annotations
 
 import errno
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
+import msgspec
 import pytest
 
+from lts.errors import PeerError
 from lts.service.core import files, pinned
 from lts.service.folder import restoring
 from lts.service.licensing import serverurls
 from lts.service.maintenance import backups
+from lts.service.pair import promotion
 from lts.store.changes import feed
 from lts.store.tables import pair
 from lts.store.writing.transaction import Transaction
@@ -20,6 +26,7 @@ from tests.service.conftest import with_one_item
 from tests.service.test_gathering import check_all_is_there, serve_both, words
 from tests.service.test_parted import says, set_alone, told
 from tests.support.duet import Duet, copy_of, in_step
+from tests.support.wait import wait_until
 
 
 @pytest.fixture
@@ -97,6 +104,7 @@ def test_a_replaced_main_that_runs_alone_serves_nobody(duet: Duet, knows: bool) 
     duet.standby.node.promote()
     duet.run(3)
     assert ("All that" in words(duet.standby, "peer-replaced")) == knows
+    had_given_all = knows
     for _ in range(2):
         set_alone(duet.main)
         duet.forward(3)
@@ -109,7 +117,7 @@ def test_a_replaced_main_that_runs_alone_serves_nobody(duet: Duet, knows: bool) 
         assert (duet.main.answers(), duet.standby.answers()) == (False, True)
         assert says(duet.main) == "starting"
         assert "peer-promoted" in told(duet.main)
-        assert "All that" not in words(duet.standby, "peer-replaced")
+        assert ("All that" in words(duet.standby, "peer-replaced")) == had_given_all, "it can gain nothing more"
         knows = True
     duet.main.close()
     duet.main.open()
@@ -162,6 +170,80 @@ def test_a_backup_of_before_does_not_let_a_replaced_main_serve(duet: Duet, retir
     assert ("peer-promoted" in told(duet.main)) == retired
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_promoted_server_put_back_to_before_hears_of_its_promotion_from_the_old_main(duet: Duet, alone: bool) -> None:
+    """`alone`: the old main's `servers` names itself only."""
+    ctx = duet.standby.server.ctx
+    made = backups.backup(ctx.store.path, ctx.store.path.parent, duet.standby.clock.now, ctx.trust)
+    duet.standby.node.promote()
+    duet.run(3)
+    assert "It has all" in words(duet.main, "peer-promoted")
+    duet.standby.close()
+    restoring.restore(made, duet.standby.folder / "data")
+    if alone:
+        set_alone(duet.main)
+    duet.standby.open()
+    assert (duet.standby.node.role, duet.standby.answers()) == ("standby", False)
+    for _ in range(6):
+        duet.forward(0.5)
+        duet.standby.beat()
+        duet.standby.follow()
+    assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+    assert (duet.standby.node.role, duet.standby.node.membership.promoted) == ("main", True)
+    assert {"pair-promoted", "peer-replaced"} <= told(duet.standby)
+    assert alone != ("is taken. Set" in words(duet.standby, "peer-replaced"))
+    assert duet.standby.faults() == []
+    duet.standby.close()
+    duet.standby.open()
+    duet.forward(2)
+    duet.standby.beat()
+    assert duet.standby.answers()
+
+
+def test_a_main_that_can_only_call_hears_it_before_the_promoted_server_serves(duet: Duet) -> None:
+    duet.standby.linked = lambda: False
+    promoting = threading.Thread(target=duet.standby.node.promote)
+    promoting.start()
+    wait_until(lambda: duet.standby.node.pinned.now.promoted_at is not None, "it is stored", 5)
+    assert (duet.main.answers(), duet.standby.answers()) == (True, False)
+    duet.standby.beat()
+    for _ in range(2):
+        duet.main.follow()
+    assert (duet.main.answers(), duet.standby.answers()) == (False, False)
+    promoting.join(5)
+    assert duet.standby.answers()
+
+
+def test_a_server_that_serves_already_does_not_wait_for_the_old_main(duet: Duet) -> None:
+    duet.cut = True
+    duet.run(17)
+    began = time.monotonic()
+    duet.standby.node.promote()
+    assert time.monotonic() - began < promotion.TELL_SECONDS / 2
+
+
+def test_what_was_wrong_with_the_pair_before_a_main_was_replaced_is_not_told_any_more(duet: Duet) -> None:
+    serve_both(duet)
+    assert "peer-unreachable" in duet.main.node.peer.faults
+    duet.main.linked = lambda: False
+    duet.cut = False
+    duet.run(3)
+    assert {code for code in told(duet.main) if code.startswith("peer-")} == {"peer-promoted"}
+
+    def calls_meanwhile(*words: object) -> NoReturn:
+        duet.standby.follow()
+        raise PeerError("peer-unreachable", "Nothing came back.")
+
+    duet.main.node.pinned.now = msgspec.structs.replace(duet.main.node.pinned.now, retired=False)
+    duet.main.node.contact.mend("peer-promoted")
+    assert duet.main.follower is not None
+    assert duet.standby.follower is not None
+    duet.main.follower._line._send = calls_meanwhile
+    duet.standby.follower._gathering._line.begin_anew()
+    duet.main.follow()
+    assert {code for code in told(duet.main) if code.startswith("peer-")} == {"peer-promoted"}
+
+
 def test_what_a_restore_replaced_does_not_let_a_replaced_main_serve(duet: Duet) -> None:
     ctx = duet.main.server.ctx
     made = backups.backup(ctx.store.path, ctx.store.path.parent, duet.main.clock.now, ctx.trust)
@@ -178,6 +260,17 @@ def test_what_a_restore_replaced_does_not_let_a_replaced_main_serve(duet: Duet) 
     duet.run(20)
     assert not duet.main.answers()
     assert "peer-promoted" in told(duet.main)
+
+
+def test_that_the_old_main_gives_nothing_is_logged_once(duet: Duet, caplog: pytest.LogCaptureFixture) -> None:
+    duet.standby.node.promote()
+    duet.run(3)
+    set_alone(duet.main)
+    with caplog.at_level("INFO", "lts.pair"):
+        for _ in range(20):
+            duet.forward(0.5)
+            duet.standby.follow()
+    assert len([one for one in caplog.messages if "sends nothing" in one]) == 1
 
 
 def number(duet: Duet, name: str) -> int:

@@ -43,8 +43,9 @@ class Pinned(msgspec.Struct, rename="camel", frozen=True):
     later.
 
     `joined`: this server was in step once. `promoted_at`: the other's URL when this server was made the main for
-    good, until `servers` is changed; `replaced` is the key of the main in whose place it came. `retired`: the
-    other was made the main, and this server serves no more.
+    good, until `servers` is changed; `replaced` is the key of the main in whose place it came. `line` are the
+    delegations by which the other one, and promoted servers before it, came after their mains, the oldest first.
+    `retired`: the other was made the main, and this server serves no more.
     """
 
     uuid: str | None = None
@@ -54,7 +55,28 @@ class Pinned(msgspec.Struct, rename="camel", frozen=True):
     delegation: Delegation | None = None
     promoted_at: str | None = None
     replaced: str | None = None
+    line: tuple[str, ...] = ()
     retired: bool = False
+
+    @property
+    def own_line(self) -> tuple[str, ...]:
+        """The same for this server."""
+        if self.replaced is None or self.delegation is None:
+            return self.line
+        return *self.line, self.delegation.certificates[1]
+
+    @property
+    def former(self) -> set[str]:
+        """Ids of the keys of all mains that promotions replaced before this server, as far as it knows."""
+        found = set() if self.replaced is None else {PublicKey.from_x(self.replaced).kid}
+        for text in self.line:
+            with contextlib.suppress(TokenError):  # what another version of LTS named
+                found.add(str(read_jws(text, CERTIFICATE_TYPE).header.get("kid")))
+        return found
+
+    def came_after(self, key: str) -> bool:
+        """Whether a promotion replaced the server with that key."""
+        return PublicKey.from_x(key).kid in self.former
 
 
 class PinnedFile:
@@ -95,11 +117,12 @@ class PinnedFile:
                 self._write(changed)
             self.now = changed
 
-    def retire(self) -> bool:
-        """This server serves no more, in memory at once; whether that is stored, which each call tries. Whoever calls
-        holds `changing` of lts.service.pair.node where there is one."""
+    def retire(self, **heir: str) -> bool:
+        """This server serves no more, in memory at once; whether that is stored, which each call tries. `heir` has the
+        `uuid` and `key` of who gets what it alone has. Whoever calls holds `changing` of lts.service.pair.node where
+        there is one."""
         with self._lock:
-            self.now = msgspec.structs.replace(self.now, retired=True)
+            self.now = msgspec.structs.replace(self.now, retired=True, **heir)
             with contextlib.suppress(OSError):
                 if self._stored != self.now:
                     self._write(self.now)

@@ -9,7 +9,8 @@ from lts.errors import TokenError
 from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, STANDBY
-from lts.service.core.pinned import delegation_of
+from lts.service.core.identity import Identity
+from lts.service.core.pinned import Pinned, delegation_of
 from lts.service.licensing.catalog import self_signed
 from lts.service.pair import standin
 from lts.service.pair.peermessages import Self
@@ -17,6 +18,9 @@ from lts.store.changes import feed
 
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
+
+MAX_LINE = 64
+"""How many promotions are looked at, of those that another server names."""
 
 
 def certify(node: Node, until: int) -> tuple[list[str], int]:
@@ -53,6 +57,27 @@ def vouched_since(node: Node, who: Self) -> bool:
         return False
     with node.ctx.store.reader() as db:
         return named and given > feed.highest_time(db)
+
+
+def is_replaced_by(me: Identity, pinned: Pinned, who: Self) -> bool:
+    """Whether `who` was promoted in the place of this server, or came after the one that was: this one vouched for that
+    one, which vouched as the main for the next, and so on, as the delegations show that `who` names."""
+    if who.key == pinned.key:
+        return who.took_place_of(me.key.public.x)
+    key, steps = me.key.public, 0
+    for text in [*who.line[-MAX_LINE:], *([] if who.delegation in who.line else [who.delegation])]:
+        try:
+            word = read_jws(text, CERTIFICATE_TYPE)
+            word.verify(key)
+            key = PublicKey.from_x(word.claims()["cnf"]["jwk"]["x"])
+        except (TokenError, LookupError, TypeError, ValueError):
+            if steps:
+                return False
+            continue  # of those before this one
+        steps += 1
+        if steps == 1 and key.x != pinned.key:
+            return False
+    return steps > 1 and key.x == who.key
 
 
 def is_needed_more(node: Node, main_uuid: str | None) -> bool:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from lts.errors import DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
-from lts.service.pair import copytaker, delegating, handover, meeting, peermessages
+from lts.service.pair import copytaker, delegating, handover, meeting, peermessages, promotion
 from lts.service.pair.gathering import Gathering
 from lts.service.pair.parted import PARTED
 from lts.service.pair.peerclient import PeerClient, Send
-from lts.service.pair.peermessages import News, Poll, ServerState, StateAnswer
+from lts.service.pair.peermessages import News, Poll, Self, ServerState, StateAnswer
 from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store.changes import records
 from lts.store.changes.records import ChangeKind
@@ -60,7 +60,7 @@ class Follower:
     def __init__(self, node: Node, send: Send, wait: float = WAIT_SECONDS) -> None:
         self._node = node
         self._wait = wait
-        self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who))
+        self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, self._believe)
         self._gathering = Gathering(node, send, self._store)
         self._met = node.pinned.now.key
         self._refusals = 0
@@ -90,8 +90,20 @@ class Follower:
             node.starts.called()
         return again
 
+    def _believe(self, who: Self) -> None:
+        """Raises PeerError, as meeting.believe. A standby of whose promotion its main knows, and which was put back to
+        before, is the main again; where it cannot store that, it tries with the next hello."""
+        node = self._node
+        meeting.believe(node, who)
+        if who.yields and node.role == STANDBY and node.pinned.now.joined:
+            promotion.promote(node)
+            node.ctx.note_event("pair-promoted", {})
+            meeting.believe(node, who)
+
     def _failed(self, error: PeerError) -> None:
         node, code = self._node, str(error.code)
+        if node.pinned.now.retired:
+            return  # it follows nobody any more, so nothing would end that fault
         if code == "peer-unreachable":
             if not node.alone:
                 node.peer.fail(code, error.detail)

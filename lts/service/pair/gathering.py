@@ -28,11 +28,12 @@ class Gathering:
     def __init__(self, node: Node, send: Send, store: Callable[[News], None]) -> None:
         self._node = node
         self._store = store
+        self._told = ""
         self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, self._check)
 
     def step(self) -> bool:
         """Whether to ask again at once. Never raises what the old main can cause; it must have stored that it retired
-        before it has given all."""
+        before it has given all. From then on it can gain nothing, so that stays."""
         node = self._node
         if not node.ctx.running.serves:
             return False
@@ -46,15 +47,16 @@ class Gathering:
             if news.changes:
                 self._store(news)
         except PeerError as error:
-            log.info("the old main sends nothing: %s", error.detail)
-            if error.code != "peer-unreachable":  # one that is down takes nothing more
-                node.peer.gave(everything=False)
+            if error.detail != self._told:
+                log.info("the old main sends nothing: %s", error.detail)
+            self._told = error.detail
             return False
+        self._told = ""
         if news.complete:
             node.feed.note_merged()
         node.peer.gave(everything=news.complete and news.state.status != SERVING and news.state.retired)
         return bool(news.changes)
 
     def _check(self, who: Self) -> None:
-        if who.key != self._node.pinned.now.replaced:
+        if not self._node.pinned.now.came_after(who.key):
             raise PeerError("peer-replaced", "It is not the old main.")

@@ -9,6 +9,7 @@ from lts.errors import PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import REFUSING, SERVING, STANDBY, STARTING, Place
 from lts.service.pair.peer import RETIRED
+from lts.service.pair.peermessages import Self
 from lts.store.tables import pair
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ log = logging.getLogger("lts.pair")
 
 
 class Leadership:
-    """Changes `status` of lts.service.core.running, under the lock `changing` of the node."""
+    """Changes `status` of lts.service.core.running, under the lock `changing` of the node. `waits`: the old main is
+    told that this server was promoted, which begins to serve after that."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self.waits = False
 
     def serve(self, reason: str, word: int = 0) -> None:
         """Begin to serve clients: a new epoch, written down before the first answer. `word` numbers what the other one
@@ -44,8 +47,19 @@ class Leadership:
     def _may_begin(self, word: int) -> bool:
         """Whether this server may serve from now on, by that status of the other one (0 = by none)."""
         hand_over = self._node.hand_over
-        held = self._node.pinned.now.retired or hand_over.leaving or (word and word == hand_over.pending)
+        held = self._node.pinned.now.retired or self.waits or hand_over.leaving or (word and word == hand_over.pending)
         return not self._node.ctx.running.serves and not held
+
+    def wait(self) -> None:
+        """Begin nothing until `promoted`: the old main is being told."""
+        self.waits = True
+
+    def promoted(self) -> None:
+        """Serve in the old main's place, which was told or cannot be."""
+        with self._node.changing:
+            self.waits = False
+            if not self._node.ctx.running.serves:
+                self.begin("promoted")
 
     def begin(self, reason: str) -> None:
         """Serve, in memory: the epoch is written."""
@@ -77,14 +91,15 @@ class Leadership:
         """Serve nobody, in memory."""
         self._node.ctx.running.become(REFUSING if self._node.role == STANDBY else STARTING)
 
-    def retire(self) -> PeerError:
+    def retire(self, by: Self | None = None) -> PeerError:
         """The other server was promoted: this one no longer serves, stored or not; each beat tries to store it. The
-        fault is returned, to be raised."""
+        fault is returned, to be raised. `by` is who says so."""
         node = self._node
         with node.changing:
             if node.ctx.running.serves:
                 self.hold_back("the other server was promoted")  # first what no full disk can keep from happening
-            node.pinned.retire()
+            node.pinned.retire(**by.heir if by is not None else {})
+            node.peer.mend(*(set(node.peer.faults) - {"peer-promoted"}))  # it follows nobody from now on
         return node.contact.fault("peer-promoted", RETIRED)
 
     def look(self, now: float) -> None:

@@ -29,12 +29,14 @@ def believe(node: Node, who: Self) -> None:
         node.starts.met(who.start)
         node.peer.said_hello(who)
         if who.promoted:
-            raise node.leadership.retire()
+            raise node.leadership.retire(who)
         _speak_alike(node, who)
         roles = rules.role_fault(node.role, who.role)
         if roles is not None:
             raise node.contact.fault("peer-roles", roles)
         node.peer.mend("peer-roles")
+        if node.role == STANDBY:
+            node.pinned.change(line=tuple(who.line[-delegating.MAX_LINE :]))
 
 
 def _recognize(node: Node, who: Self) -> None:
@@ -43,7 +45,10 @@ def _recognize(node: Node, who: Self) -> None:
     if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
         raise _itself(node, who)
     node.peer.mend("peer-self", *(() if node.peer.is_refused else ("peer-twin",)))
-    if who.key == pinned.replaced:
+    if pinned.came_after(who.key):
+        if node.role != MAIN:
+            words = f"The old main is at {node.url}, and another server was promoted in its place. Stop that one."
+            raise node.contact.fault("peer-replaced", words)
         raise node.contact.fault(
             "peer-replaced",
             f"The old main is at {node.url}, and this server was promoted in its place."
@@ -69,6 +74,8 @@ def _recognize(node: Node, who: Self) -> None:
     elif who.key != pinned.key and delegating.vouched_since(node, who):
         log.warning("%s at %s was approved after the backup was made", fingerprint(kid(who.key)), node.url)
         _pin_again(node, who)
+    elif who.key != pinned.key and delegating.is_replaced_by(me, pinned, who):
+        raise node.leadership.retire(who)
     elif who.key != pinned.key:
         node.pinned.change(offered=who.key)
         raise node.contact.fault(
@@ -150,7 +157,7 @@ def offered_as(node: Node, given: str) -> str:
     if is_fingerprint(given, node.ctx.identity.key.kid):
         words = "That is the fingerprint of this server itself; approve it on the other one, which refuses it."
         raise AdminError("wrong-fingerprint", words)
-    if now.replaced is not None and is_fingerprint(given, kid(now.replaced)):
+    if any(is_fingerprint(given, key_id) for key_id in now.former):
         raise AdminError(
             "wrong-fingerprint",
             "That is the key of the main in whose place this server was promoted, which never gets contact again. Set"

@@ -41,7 +41,7 @@ class Membership:
     def me(self, to: Self | None = None) -> Self:
         """Who this server is, for hellos; `to` is who called, as far as it said so."""
         node = self._node
-        held = node.pinned.now.delegation
+        now = node.pinned.now
         return Self(
             uuid=node.ctx.identity.uuid,
             key=node.ctx.identity.key.public.x,
@@ -49,10 +49,12 @@ class Membership:
             version=__version__,
             protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
             status=node.ctx.running.status,
-            promoted=to is not None and to.key == node.pinned.now.replaced,
-            replaced=(node.pinned.now.replaced or "") if to is None else "",
+            promoted=to is not None and now.came_after(to.key),
+            replaced=(now.replaced or "") if to is None else "",
             start=node.statements.start,
-            delegation=held.certificates[1] if held is not None else "",
+            delegation=now.delegation.certificates[1] if now.delegation is not None else "",
+            line=list(now.own_line),
+            yields=to is not None and now.retired and to.key == now.key,
         )
 
     def learn_keys(self) -> None:

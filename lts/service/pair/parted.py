@@ -14,7 +14,7 @@ from lts.service.core.context import Context
 from lts.service.core.partner import AnswerPeer, Step
 from lts.service.core.pinned import PinnedFile
 from lts.service.core.running import not_serving
-from lts.service.pair import peermessages
+from lts.service.pair import delegating, peermessages
 from lts.service.pair.alone import Alone, AloneWork
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import PeerProblem, Self
@@ -113,7 +113,7 @@ class Parted(Alone):
             return error.status, {}, peermessages.encode(PeerProblem(str(error.code), error.detail))
         if not self._is_the_other(who.key):
             return 404, {}, b""
-        if who.key != self._pinned.now.replaced:
+        if not self._pinned.now.came_after(who.key):
             self._called = self._ctx.clock.elapsed()
             self._is_free |= who.status != SERVING
             if who.status == SERVING and self._stands_in():
@@ -122,9 +122,10 @@ class Parted(Alone):
 
     def _me(self, to: Self) -> Self:
         me = self._ctx.identity
-        if to.key == self._pinned.now.key and to.took_place_of(me.key.public.x):
+        if delegating.is_replaced_by(me, self._pinned.now, to):
             self._ctx.running.become(STARTING)
-            self._pinned.retire()
+            self._pinned.retire(**to.heir)
+        now = self._pinned.now
         return Self(
             uuid=me.uuid,
             key=me.key.public.x,
@@ -132,8 +133,11 @@ class Parted(Alone):
             version=__version__,
             protocol=rules.spoken(to.protocol) or rules.PROTOCOL,
             status=self._said(),
-            promoted=to.key == self._pinned.now.replaced,
+            promoted=now.came_after(to.key),
             start=self._start,
+            delegation=now.delegation.certificates[1] if now.delegation is not None else "",
+            line=list(now.own_line),
+            yields=now.retired and to.key == now.key,
         )
 
     def _is_the_other(self, key: str) -> bool:
@@ -142,7 +146,7 @@ class Parted(Alone):
         now = self._pinned.now
         by_its_word = now.delegation is not None and now.delegation.main_uuid == now.uuid
         was_standby = by_its_word or (now.joined and now.replaced is None)
-        return key == now.replaced or (key == now.key and (not was_standby or self._stands_in()))
+        return now.came_after(key) or (key == now.key and (not was_standby or self._stands_in()))
 
     def _stands_in(self) -> bool:
         held = self._ctx.delegation()

@@ -84,8 +84,8 @@ class Peer:
         self.in_step_at = self.elapsed()
 
     def gave(self, *, everything: bool) -> None:
-        """See `has_given_all`."""
-        self.has_given_all = everything
+        """See `has_given_all`: once it has, it can gain nothing more."""
+        self.has_given_all |= everything
 
     def said_hello(self, who: Self) -> None:
         """It said who it is, and what it is doing."""

@@ -101,10 +101,10 @@ class PeerEndpoint:
         return 200, {SIGNATURE: signature}, answer
 
     def _me(self, to: Self) -> Self:
-        """For the answer to a hello; before it, this server retires where that one took its place."""
+        """For the answer to a hello; before it, this server retires where that one took its place, or came after."""
         node = self._node
-        if to.key == node.pinned.now.key and to.took_place_of(node.ctx.identity.key.public.x):
-            node.leadership.retire()
+        if delegating.is_replaced_by(node.ctx.identity, node.pinned.now, to):
+            node.leadership.retire(to)
         return node.membership.me(to)
 
     def _refuse_when_parted(self) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from lts.errors import PeerError
-from lts.rules.pair import ServingStatus
+from lts.rules.pair import MAIN, ServingStatus
 from lts.service.core.refusals import RefusedRequest
 from lts.store.writing.openfeed import Position
 
@@ -25,7 +25,8 @@ class Self(msgspec.Struct, kw_only=True):
     """Who sends this: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`:
     it was made the main in place of the server it sends this to; who asks may not know that one yet, and names the key
     of the main that it `replaced`. `start` is a number of this start of it, `delegation` the last delegation of a main
-    to its key; 0 and "" if it names none."""
+    to its key; 0 and "" if it names none. `line` are the delegations by which mains that were replaced before it led to
+    it, or to its main (lts.service.core.pinned); `yields`: it was replaced by the server it sends this to."""
 
     uuid: str
     key: str
@@ -37,10 +38,17 @@ class Self(msgspec.Struct, kw_only=True):
     replaced: str = ""
     start: int = 0
     delegation: str = ""
+    line: list[str] = []
+    yields: bool = False
 
     def took_place_of(self, key: str) -> bool:
         """Whether it was promoted in place of the server with that key, which it speaks to."""
         return self.promoted or self.replaced == key
+
+    @property
+    def heir(self) -> dict[str, str]:
+        """Who gets what a main alone has that hears from this one that it was replaced: this one, if it is the main."""
+        return {"uuid": self.uuid, "key": self.key} if self.role == MAIN else {}
 
 
 class Hello(msgspec.Struct):

@@ -47,9 +47,11 @@ def promote(node: Node) -> None:
         meeting.replace_main(node.pinned, node.url)  # what cannot be undone is the last that may fail
         node.contact.begin_anew()
         node.acknowledgments.fall_out()
-        node.hand_over.tell()
-        if not node.ctx.running.serves:
-            node.leadership.begin("promoted")
+        node.leadership.wait()
+    try:
+        node.hand_over.tell()  # the lock is free meanwhile: what the old main asks is answered
+    finally:
+        node.leadership.promoted()
     standin.stands_alone(node.ctx)
 
 
@@ -67,7 +69,10 @@ def _begin(node: Node, tx: Transaction) -> None:
 
 
 def tell(node: Node, send: Send) -> None:
-    """Say hello to the old main, which stops serving before it answers; one that cannot be reached hears it later."""
+    """Say hello to the old main, which stops serving before it answers. One that cannot be reached, or is not let
+    through, may serve and call: it hears it then, and has TELL_SECONDS for that. A server that serves already does not
+    wait."""
+    told = threading.Event()
 
     def check(who: Self) -> None:
         if who.key == node.pinned.now.replaced and who.status == SERVING:
@@ -76,9 +81,9 @@ def tell(node: Node, send: Send) -> None:
     def say() -> None:
         try:
             PeerClient(send, node.ctx.identity.key, node.membership.me, check).say_hello(TELL_SECONDS)
+            told.set()
         except PeerError as error:
             log.warning("the old main was not told that it was replaced: %s", error.detail)
 
-    telling = threading.Thread(target=say, name="lts-tell", daemon=True)  # a resolver may take longer
-    telling.start()
-    telling.join(TELL_SECONDS)
+    threading.Thread(target=say, name="lts-tell", daemon=True).start()  # a resolver may take longer
+    told.wait(0.0 if node.ctx.running.status == SERVING else TELL_SECONDS)

@@ -25,8 +25,9 @@ from lts.service.statistics.devicelist import DevicePage, DeviceStatus
 from lts.service.statistics.usage import day_number
 from lts.store.tables.audit import Line
 from lts.web.admin import answers
-from lts.web.admin.calls import Calls, as_json
+from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
+from lts.web.admin.jsonpieces import as_json
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
 from lts.web.messages import AuthorizeMessage, device_of, read_authorize
 
