@@ -235,7 +235,7 @@ def test_what_was_wrong_with_the_pair_before_a_main_was_replaced_is_not_told_any
         raise PeerError("peer-unreachable", "Nothing came back.")
 
     duet.main.node.pinned.now = msgspec.structs.replace(duet.main.node.pinned.now, retired=False)
-    duet.main.node.contact.mend("peer-promoted")
+    duet.main.node.peer.mend("peer-promoted")
     assert duet.main.follower is not None
     assert duet.standby.follower is not None
     duet.main.follower._line._send = calls_meanwhile
