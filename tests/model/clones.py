@@ -48,8 +48,8 @@ class Chain:
     """Newest returned token of each branch; the oldest branch is the first. A forgotten one's place is another's."""
     returned: set[int] = field(default_factory=set)
     active: int | None = None
-    left: bool = False
-    """Whether a request without a token came after the last one on a branch."""
+    last: int = -1
+    """Number of the token given to the last request on a branch; the first token has number 0."""
     alternations: int = 0
     heard: int = 0
     """Latest moment that the device was heard; a clock that is set back does not change it."""
@@ -68,22 +68,18 @@ class Chain:
             token = None  # one that a restore lost counts as none
         after.heard = max(self.heard, now)
         branch = None
-        if token is None:
-            after.left = bool(after.newest)
-        else:
+        if token is not None:
             full = len(after.newest) == ROOM
             branch, begins = after._branch_of(token)
             if begins and token.parent is None:
-                after.alternations += token.number != after.given - 1
+                after.alternations += 2 * (token.number < self.last)
             elif begins:
                 after.alternations += full and token.branch is not None
             elif branch is not None and branch != after.active:
                 after.alternations += 1
                 after._count_apart({branch, after.active}, after.heard)
-            elif branch is not None:
-                after.alternations += after.left
             if branch is not None:
-                after.active, after.left = branch, False
+                after.active, after.last = branch, self.given
         new = Token(after.given, None if token is None else token.number, branch, next(_ids))
         after.ids[new.number] = new.id
         after.given += 1

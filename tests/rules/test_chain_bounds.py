@@ -102,7 +102,7 @@ def test_a_65th_branch_takes_the_place_of_one_that_is_silent_or_new_and_does_not
     [
         (CloneToken(150, 50, NO_BRANCH), 64, 0, True),
         (CloneToken(150, 50, 0), 63, 0, True),
-        (CloneToken(150, 0, 63), 64, 1, False),
+        (CloneToken(150, 0, 63), 64, 2, False),
         (CloneToken(200, 0, 63), 64, 0, False),
     ],
 )
@@ -153,13 +153,17 @@ def test_two_that_take_turns_count_apart_from_the_next_slot_or_past_what_was_nam
     ("state", "token", "alternations", "active"),
     [
         (CloneState(5, (5,)), CloneToken(5, 4, 0), 0, 0),
-        (CloneState(5, (5,), active=~0), CloneToken(5, 4, 0), 1, 0),
-        (CloneState(5, (0,)), CloneToken(5, 0, 0), 0, 0),  # the first return, and nobody asked since
-        (CloneState(6, (0,)), CloneToken(5, 0, 0), 1, 0),
+        (CloneState(5, (5,), active=~0, left=5), CloneToken(5, 4, 0), 0, 0),  # without a token nothing is proven
+        (CloneState(5, (0,)), CloneToken(5, 0, 0), 0, 0),  # the first return of all
+        (CloneState(6, (0,)), CloneToken(5, 0, 0), 0, 0),
         (CloneState(5, (3,)), CloneToken(5, 0, 1), 0, 1),
-        (CloneState(6, (3,)), CloneToken(5, 0, 1), 1, 1),
+        (CloneState(6, (3,)), CloneToken(5, 0, 1), 2, 1),
+        (CloneState(6, (3,), active=~0, left=4), CloneToken(5, 0, 1), 0, 1),  # all since were without a token
+        (CloneState(7, (3,), active=~0, left=6), CloneToken(5, 0, 1), 2, 1),
+        (CloneState(6, (3,), active=~0), CloneToken(5, 0, 1), 0, 1),  # as an earlier version left it: nobody knows
         (CloneState(6, (3,)), CloneToken(5, 2, 0), 0, 1),  # a fork is no alternation
-        (CloneState(6, (0, 5), active=0), CloneToken(5, 4, 1), 1, 1),
+        (CloneState(6, (0, 5), active=0), CloneToken(5, 4, 1), 0, 1),
+        (CloneState(6, (4, 5), active=0), CloneToken(5, 4, 1), 1, 1),
         (CloneState(6, (5, 0), active=~0), None, 0, ~0),
         (CloneState(6, (5, 0), active=0), None, 0, ~0),
         (CloneState(6, (0,), active=0), None, 0, 0),
@@ -170,6 +174,7 @@ def test_who_comes_back_after_another_alternates(
 ) -> None:
     made = step(state, token, SLOT).state
     assert (made.alternations, made.active, made.given) == (alternations, active, state.given + 1)
+    assert made.left == (0 if active >= 0 else state.left or (state.given if state.active >= 0 else 0))
     assert made.forked == (token == CloneToken(5, 2, 0))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
 from lts.errors import DatabaseDamaged
@@ -19,7 +20,7 @@ from lts.store.file import database
 from lts.store.history import archive, exchange
 from lts.store.history.archive import pack, unpack
 from lts.store.rows import deviceunits
-from lts.store.tables import audit, closing, meta, statistics
+from lts.store.tables import audit, closing, devices, meta, statistics
 from lts.store.tables.statistics import Selection
 from lts.store.writing.counters import Counters, SeatCounts
 from lts.store.writing.transaction import Transaction
@@ -264,3 +265,20 @@ def test_an_error_that_denies_itself_is_told_in_other_words(tmp_path: Path) -> N
     with pytest.raises(DatabaseDamaged, match="refuses it") as caught, database.faults_told(tmp_path / "a.db"):
         raise apsw.IOError("not an error")
     assert "not an error" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [9, [8, 7], 5, -1, None, 1, False, 0],
+        [9, [8, 7], 5, 1, 0, 3, True, 2],
+        [9, [8, 7], 5, 1, None, 3, True, 2, [4, 4], 0],
+        [9, [0], 0, 0, None, 0, False, 9, [], 1],
+        [9, [8, 7], 5, -1, None, 1, False, 0, [], 0, 8],
+    ],
+)
+def test_the_tokens_of_a_device_are_written_as_the_version_wrote_them_that_knew_so_much(written: list[Any]) -> None:
+    packed = (9, 0, msgspec.msgpack.encode(written))
+    state = devices.unpack_clone_state(*packed)
+    assert msgspec.json.decode(msgspec.json.encode(state))[: len(written)] == written
+    assert devices.pack_clone_state(state) == packed

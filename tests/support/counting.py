@@ -38,8 +38,8 @@ class DeviceModel:
     tokens: dict[str, Token] = field(default_factory=dict)
     branches: list[Branch] = field(default_factory=list)
     active: Branch | None = None
-    strayed: bool = False
-    """Whether a request without a token came since the last one on a branch."""
+    heard: int = 0
+    """How many tokens had been given at the last request on a branch."""
     alternations: int = 0
     given: int = 0
     forked: bool = False
@@ -60,13 +60,14 @@ class DeviceModel:
         begins = branch is None and token is not None and not self._returned(token)
         return bool(self.branches) if begins else branch is None or branch is not self.branches[0]
 
-    def _alternates(self, token: Token | None, branch: Branch | None) -> bool:
-        """Whether a request comes on a branch that is neither new nor the last active one."""
+    def _alternates(self, token: Token | None, branch: Branch | None) -> int:
+        """How many alternations a request is: one on a branch that is neither new nor the last active one. The first
+        return of a token that answered none says that its holder came before others and after them."""
         if branch is not None:
-            return branch is not self.active or self.strayed
+            return branch is not self.active
         if token is None or self._returned(token):
-            return False
-        return token.parent is None and token.number != self.given
+            return 0
+        return 2 if token.parent is None and token.number <= self.heard else 0
 
     def ask(self, text: str | None, slot: int) -> Branch | None:
         """A request that returns a token; the branch on which it is."""
@@ -85,8 +86,8 @@ class DeviceModel:
             self.branches.append(branch)
         if token is not None:
             token.returned = True
-        self.strayed = branch is None and (self.strayed or (token is None and bool(self.branches)))
-        self.active = branch or self.active
+        if branch is not None:
+            self.active, self.heard = branch, self.given
         return branch
 
     def answer(self, text: str, to: str | None) -> None:
@@ -115,7 +116,7 @@ class DeviceModel:
         self.tokens.clear()
         self.branches.clear()
         self.active, self.alternations, self.forked, self.cleared = None, 0, False, True
-        self.strayed = False
+        self.heard = 0
 
     def count(self, branch: Branch | None, key: Key, count: int) -> int:
         """The highest count stays; returns by how much the units grew."""

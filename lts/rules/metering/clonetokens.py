@@ -34,7 +34,8 @@ class CloneState(NamedTuple):
 
     `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0: none yet);
     bit i of `returned` stands for number given − i; `active` is the branch of the last request on one, as
-    ~branch (negative) once a request without a token came.
+    ~branch (negative) once a request without a token came, and `left` is how many tokens were given before that one
+    (0: not written down by an earlier version).
     `alternations` is how often a branch came back after another one. Tokens up to number `base` are from before the
     states of two servers were joined, or an administrator cleared the device: they are not known any more. Branch b
     counts apart from slot `apart[b]` on (0 or absent: it does not). `cleared` is how often an administrator cleared it.
@@ -52,6 +53,7 @@ class CloneState(NamedTuple):
     base: int = 0
     apart: tuple[int, ...] = ()
     cleared: int = 0
+    left: int = 0
 
     @property
     def refused(self) -> bool:
@@ -138,8 +140,10 @@ def step(state: CloneState | None, token: CloneToken | None, slot: int) -> Token
 
 
 def _leave(state: CloneState) -> CloneState:
-    """A request on no branch came: the next one on the branch that was active is an alternation."""
-    return state._replace(active=~state.active) if any(state.tips) and state.active >= 0 else state
+    """A request without a token came, since when no other has been on a branch."""
+    if not any(state.tips) or state.active < 0:
+        return state
+    return state._replace(active=~state.active, left=state.given)
 
 
 def join(here: CloneState, there: CloneState) -> CloneState:
@@ -214,8 +218,6 @@ def _go_on(state: CloneState, token: CloneToken, branch: int, slot: int) -> Toke
         state = _alternate_late(state, token)
     elif branch != last and state.tips[last]:
         state = _count_alternation(_tell_apart(state, branch, last, slot))
-    elif branch != state.active:
-        state = _count_alternation(state)
     if state.tips[branch] == token.parent:
         state = _return(state, branch, token.number)
     return _issue(state, branch, token.number)
@@ -230,12 +232,14 @@ def _return(state: CloneState, branch: int, number: int) -> CloneState:
 
 
 def _alternate_late(state: CloneState, token: CloneToken) -> CloneState:
-    """The first return of a token given to a request without one: an alternation where other requests came since."""
-    return state if token.number == state.given else _count_alternation(state)
+    """The first return of a token given to a request without one. If a token of another branch came back since, that
+    branch alternated with this one, and this one does so now."""
+    last = state.given if state.active >= 0 else state.left
+    return _count_alternation(state, 2) if any(state.tips) and token.number < last else state
 
 
-def _count_alternation(state: CloneState) -> CloneState:
-    state = state._replace(alternations=state.alternations + 1)
+def _count_alternation(state: CloneState, times: int = 1) -> CloneState:
+    state = state._replace(alternations=state.alternations + times)
     return state._replace(forked=state.forked or state.refused)
 
 
@@ -257,8 +261,9 @@ def _issue(state: CloneState, branch: int, parent: int, *, on_branch: bool = Tru
     returned = (state.returned << 1) & ((1 << WINDOW) - 1)
     cloned = state.refused and not (on_branch and branch == _oldest(state))
     apart = state.apart[branch] if on_branch and branch < len(state.apart) else 0
-    active = branch if on_branch else state.active
-    state = CloneState(number, state.tips, returned, active, *state[4:])
+    state = state._replace(given=number, returned=returned)
+    if on_branch:
+        state = state._replace(active=branch, left=0)
     return TokenStep(state, branch, number, parent, cloned, apart)
 
 

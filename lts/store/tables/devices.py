@@ -16,7 +16,7 @@ from lts.store.writing.transaction import Transaction
 _ASKED_AT_ONCE = 1000
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(CloneState).decode
-_FIELDS_OF_0_1 = 8
+_FIELDS_OF_0_1, _FIELDS_BEFORE_LEFT = 8, 10
 UNMOVED: tuple[int, int, None] = (0, 0, None)
 """In place of a clone state: a piece of a report was counted, and no token given."""
 
@@ -33,12 +33,13 @@ class Device(NamedTuple):
 def pack_clone_state(state: CloneState) -> tuple[int, int, bytes | None]:
     """(given, lag, blob): the blob only for a state that is not plain.
 
-    What 0.1 could say is written as 0.1 wrote it, so that a replay of its feed gives its rows.
+    What earlier versions could say is written as they wrote it, so that a replay of their feed gives their rows.
     """
     lag = plain_lag(state)
     if lag is not None:
         return state.given, lag, None
-    return state.given, 0, _encode(state if state.apart or state.cleared else state[:_FIELDS_OF_0_1])
+    before = _FIELDS_BEFORE_LEFT if state.apart or state.cleared else _FIELDS_OF_0_1
+    return state.given, 0, _encode(state if state.left else state[:before])
 
 
 def unpack_clone_state(given: int, lag: int, blob: bytes | None) -> CloneState:
