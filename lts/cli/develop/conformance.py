@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from lts.cli.options import uses_only
+from lts.cli.place import PROJECT
 from lts.conformance import driver, run_all
 from lts.errors import AdminError
 from lts.rules.values.plural import counted
 
-VECTORS = Path(__file__).resolve().parents[2] / "tests" / "vectors"
+VECTORS = PROJECT / "tests" / "vectors"
 
 
 def add_parsers(commands: Any) -> None:
