@@ -71,6 +71,7 @@ export async function drive(call) {
     return { ok: await calls[call.do](call) };
   } catch (error) {
     if (call.do === "key") return { ok: null };
+    if (call.do === "use" && error instanceof RangeError) return { error: "Invalid" };
     if (!(error instanceof LtsError)) throw error;
     return { error: error.name, ...(error instanceof Refused ? { code: error.code } : {}) };
   }

@@ -14,6 +14,10 @@ from lts.protocol import LicenseKey, verify_lease
 Json = dict[str, Any]
 
 
+class Invalid(ClientError):
+    """What no server would count was to be used."""
+
+
 class Driver:
     """One client at a time, with a clock that the conformance program sets."""
 
@@ -89,7 +93,10 @@ class Driver:
 
     def do_use(self, call: Json) -> bool:
         assert self.client is not None
-        self.client.use(call["type"], call["count"])
+        try:
+            self.client.use(call["type"], call["count"])
+        except ValueError as error:
+            raise Invalid(str(error)) from error
         return True
 
     def do_flush(self, call: Json) -> list[Json]:

@@ -185,6 +185,11 @@ def _refused(code: int, status: int = 403) -> Json:
             "detail": f"Refused with {code}.", "requestId": "r1"}}  # fmt: skip
 
 
+def _unreadable() -> Json:
+    told = _refused(140, 400)
+    return {**told, "body": {**told["body"], "field": "reports[0].usage"}}
+
+
 def _counted(slot: int, status: str = "counted", code: int | None = None) -> Json:
     return {"slot": iso(slot), "status": status, "code": code, "detail": None}
 
@@ -192,6 +197,11 @@ def _counted(slot: int, status: str = "counted", code: int | None = None) -> Jso
 HTML = {"status": 200, "text": "<!doctype html><title>Welcome to our network</title>"}
 SILENCE: Json = {"status": 0}
 """The answer is broken off."""
+_NEVER: list[tuple[str, int]] = [
+    ("QR", 400_001), ("QR", 0), ("QR", 1_000_001), ("", 1), ("x" * 201, 1), ("a\x07b", 1), ("a\u2028b", 1), (" ", 1),
+    ("\u200b", 1), ("a" + "\u0301" * 32, 1),
+]  # fmt: skip
+"""(type, count) of uses that no server counts, once 600,000 of QR are."""
 _OPENING: Json = {"do": "authorize", "asks": [{"path": "authorize", "answer": _authorized()}], "result": {"ok": True}}
 
 
@@ -263,6 +273,37 @@ def scenarios() -> list[Json]:
             {"do": "use", "type": "QR", "count": 2},
             {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)], "c4"), lease=lease(2, code=8), reports=[
                 {"slot": iso(NOON), "usage": {"QR": 2}}])]}]},
+        {"name": "refuses what no server would count, and counts nothing of it", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 600_000},
+            *({"do": "use", "type": name, "count": count, "result": {"error": "Invalid"}} for name, count in _NEVER),
+            {"do": "use", "type": "QR", "count": 400_000},
+            {"do": "flush", "asks": [_report(10**6, _reported([_counted(NOON)]))]}]},
+        {"name": "counts a name in all spellings as one", "steps": [
+            _OPENING, {"do": "use", "type": "caf\u00e9", "count": 1}, {"do": "use", "type": "cafe\u0301", "count": 2},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON)]), reports=[
+                {"slot": iso(NOON), "usage": {"caf\u00e9": 3}}])]}]},
+        {"name": "drops what the server cannot read, and reports under the other leases", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 1}, {"do": "clock", "now": NOON + 200},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2", NOON + 200))], "result": {"ok": True}},
+            {"do": "use", "type": "QR", "count": 2},
+            {"do": "flush", "asks": [
+                _report(1, _unreadable()),
+                _asks("report", _reported([_counted(NOON + 180)], "c3", NOON + 200), lease=lease(2, iat=NOON + 200, nbf=NOON + 200),
+                      reports=[{"slot": iso(NOON + 180), "usage": {"QR": 2}}])],
+             "result": {"error": "Refused", "code": 140}},
+            {"do": "flush", "asks": [_asks("report", _reported([_counted(NOON + 180)], "c4", NOON + 200), reports=[{"usage": {}}])]}]},
+        {"name": "keeps a report that is refused for its envelope, and reports under the other leases", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 1}, {"do": "clock", "now": NOON + 200},
+            {"do": "authorize", "asks": [_asks("authorize", _authorized(2, "c2", NOON + 200))], "result": {"ok": True}},
+            {"do": "use", "type": "QR", "count": 2},
+            {"do": "flush", "asks": [
+                _report(1, _refused(140, 400)),
+                _asks("report", _reported([_counted(NOON + 180)], "c3", NOON + 200), lease=lease(2, iat=NOON + 200, nbf=NOON + 200))],
+             "result": {"error": "Refused", "code": 140}},
+            {"do": "flush", "asks": [_report(1, _reported([_counted(NOON)], "c4", NOON + 200))], "result": {"ok": [_counted(NOON)]}}]},
+        {"name": "sends what is over 30 days old by its own clock, and leaves it to the server to refuse it", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 3}, {"do": "clock", "now": NOON + 31 * DAY},
+            {"do": "flush", "asks": [_report(3, _reported([_counted(NOON)]))]}]},
         {"name": "counts each slot on its own", "steps": [
             _OPENING, {"do": "use", "type": "QR", "count": 3}, {"do": "clock", "now": NOON + 200},
             {"do": "use", "type": "QR", "count": 4},

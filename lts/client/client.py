@@ -12,20 +12,21 @@ from types import TracebackType
 from typing import Any
 
 from lts.client import machine
-from lts.client.errors import NotTrusted, Refused, Unreachable
+from lts.client.errors import NotTrusted, Refused, Unreachable, is_of_entries
 from lts.client.instances import Held, Instances
 from lts.client.journal import Journal
-from lts.client.servers import Servers
+from lts.client.limits import Counter, SlotSums, shows_nothing, type_name
+from lts.client.servers import TRY_OTHER, Servers, read_key, token_names
 from lts.client.state import State, Waiting, counted_as
 from lts.client.transport import HttpTransport, Transport
 from lts.client.trust import Trust, vendor_key_of
-from lts.errors import RefusalCode, TokenError
+from lts.errors import RefusalCode
 from lts.protocol import (
+    MAX_COUNT,
     MAX_REPORT_SLOTS,
     REPORT_INTERVAL_SECONDS,
     SLOT_SECONDS,
     Lease,
-    LicenseKey,
     iso,
     parse_iso,
     slot_of,
@@ -33,7 +34,6 @@ from lts.protocol import (
 
 log = logging.getLogger("lts.client")
 NAME = "lts-client-python/1.0"
-MAX_COUNT = 1_000_000
 MOST_TYPES = 10_000
 
 
@@ -71,7 +71,7 @@ class Client:
         bound: bool = False,
         background: bool = False,
     ) -> None:
-        self._license_key = _read_key(key)
+        self._license_key = read_key(key)
         self._request: dict[str, Any] = {
             "product": product,
             "version": version,
@@ -86,7 +86,8 @@ class Client:
         self._state = State(state)
         self._trust = Trust(self._state, believed, allow_pinned=allow_pinned)
         self._journal = Journal(self._state.folder)
-        self._entries: dict[str, bytes] = {}
+        self._entries: dict[str, tuple[bytes, Counter]] = {}
+        self._sums = SlotSums()
         self.device_id = self._state.device_id(device_id, machine.label() if bound else None)
         self._servers = Servers(self._license_key.servers, transport or HttpTransport(), timeout, start_timeout)
         self._instances = Instances(instances)
@@ -150,7 +151,7 @@ class Client:
                 "organizationId": self._license_key.organization_id,
                 "sessionPassword": self._license_key.session_password,
                 "deviceId": self.device_id,
-                **_token(token),
+                **token_names(token),
                 "clientTime": iso(int(self._clock())),
                 "clientName": NAME,
             }
@@ -176,21 +177,28 @@ class Client:
     def use(self, type_name: str, count: int = 1) -> None:
         """Count usage in the present slot. What returned survives a kill; nothing waits for the network.
 
-        Raises Refused 111 without a lease, ValueError for a count that is not a whole number from 1 to 1,000,000.
+        Raises Refused 111 without a lease, ValueError for what no server would count (docs/protocol.md, Report): a
+        count, or the sum of the slot, that is not a whole number from 1 to 1,000,000, or a name that is none.
         """
         if type(count) is not int or not 0 < count <= MAX_COUNT:
             raise ValueError(f"count is a whole number from 1 to {MAX_COUNT}, not {count!r}.")
         now, lease = self.now(), self._lease
         if lease is None or now >= lease.expires_at:
             raise Refused(RefusalCode.EXPIRED, "There is no lease at hand; authorize first.", "-")
-        entry = self._entries.get(type_name) or self._entry(lease, type_name)
-        self._journal.add(now // SLOT_SECONDS, count, entry)
+        entry, counter = self._entries.get(type_name) or self._entry(lease, type_name)
+        slot = now // SLOT_SECONDS
+        self._sums.add(slot, counter, count)
+        self._journal.add(slot, count, entry)
 
-    def _entry(self, lease: Lease, type_name: str) -> bytes:
-        item = next((i for i in lease.items if type_name in i.modules), lease.items[0])
-        made = self._journal.entry(lease.jti, *counted_as(lease, item), type_name)
+    def _entry(self, lease: Lease, text: str) -> tuple[bytes, Counter]:
+        name = type_name(text)
+        item = next((i for i in lease.items if name in i.modules), None)
+        if item is None and shows_nothing(name):
+            raise ValueError(f"A type name has a visible character; not {name!r}.")
+        counter = (*counted_as(lease, item or lease.items[0]), name)
+        made = self._journal.entry(lease.jti, *counter), counter
         if len(self._entries) < MOST_TYPES:
-            self._entries[type_name] = made
+            self._entries[text] = made
         return made
 
     def acquire(self, count: int = 1) -> Held:
@@ -207,22 +215,26 @@ class Client:
     def flush(self) -> list[dict[str, Any]]:
         """Report everything that waits, or a sign of life when nothing does; returns the server's results.
 
-        Raises Refused, Unreachable; what was not confirmed is kept for the next time.
+        Raises Refused, Unreachable; what was not confirmed is kept for the next time, except what the server can never
+        count: that is dropped, and logged. A refusal of what waits under one lease is raised once all were sent.
         """
         with self._lock:
             self._absorb()
-            results = []
+            results: list[dict[str, Any]] = []
+            refusals: list[Refused] = []
             by_lease: dict[str, list[Waiting]] = {}
             for entry in self._state.waiting(slot_of(self.now())):
                 by_lease.setdefault(entry.lease, []).append(entry)
             for lease, entries in by_lease.items():
                 for begin in range(0, len(entries), MAX_REPORT_SLOTS):
-                    results += self._send_or_keep(lease, entries[begin : begin + MAX_REPORT_SLOTS])
+                    results += self._send_or_keep(lease, entries[begin : begin + MAX_REPORT_SLOTS], refusals)
             lease_text = self._state.lease()
             if not by_lease and lease_text is not None:
                 results += self._send(lease_text, [])
             if self._moved:
                 self._follow_server()
+            if refusals:
+                raise refusals[0]
             return results
 
     def _absorb(self) -> None:
@@ -284,22 +296,26 @@ class Client:
                 self._state.forget_journal(self._journal.path)
                 self._state.close()
 
-    def _send_or_keep(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
-        """Report under one lease; one that the server does not take (141) must not hold up the others."""
+    def _send_or_keep(self, lease: str, entries: list[Waiting], refusals: list[Refused]) -> list[dict[str, Any]]:
+        """Report under one lease. A report that the server does not take must not hold up the others: its refusal joins
+        `refusals`, unless the lease is unknown (141)."""
         try:
             return self._send(lease, entries)
         except Refused as refusal:
-            if refusal.code != RefusalCode.UNKNOWN_LEASE:
+            if refusal.code in TRY_OTHER:
                 raise
-            return [
-                {
-                    "slot": iso(e.slot * SLOT_SECONDS),
-                    "status": "rejected",
-                    "code": int(RefusalCode.UNKNOWN_LEASE),
-                    "detail": refusal.detail,
-                }
-                for e in entries
-            ]
+            if refusal.code != RefusalCode.UNKNOWN_LEASE:
+                refusals.append(refusal)
+            if is_of_entries(refusal):
+                for entry in entries:
+                    self._drop(entry, refusal.code, refusal.detail)
+            told = {"status": "rejected", "code": refusal.code, "detail": refusal.detail}
+            return [{"slot": iso(e.slot * SLOT_SECONDS), **told} for e in entries]
+
+    def _drop(self, entry: Waiting, code: object, detail: object) -> None:
+        """The server will never count this."""
+        self._state.drop(entry)
+        log.error("usage of %s was dropped (%s): %s", iso(entry.slot * SLOT_SECONDS), code, detail)
 
     def _send(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
         present = slot_of(self.now())
@@ -315,12 +331,12 @@ class Client:
                 if answer.get("durable") != "local":
                     self._state.confirm(entry)
             elif result.get("code") != RefusalCode.SLOT_AHEAD:
-                self._state.drop(entry)
+                self._drop(entry, result.get("code"), result.get("detail"))
         return results
 
     def _post_report(self, lease: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
         token = self._state.fact("chain")
-        server, answer = self._servers.call("report", {"lease": lease, **_token(token), "reports": entries})
+        server, answer = self._servers.call("report", {"lease": lease, **token_names(token), "reports": entries})
         self._take_time(answer)
         self._take_token(token, answer)
         renewed = answer.get("lease")
@@ -375,16 +391,3 @@ class Client:
                 continue  # said by the next call that needs a lease; the outbox keeps what waits
             except Exception:  # usage is reported for as long as the program runs, whatever happens to one report
                 log.exception("usage was not reported; it will be tried again")
-
-
-def _read_key(text: str) -> LicenseKey:
-    """The license key. Raises Refused 101, as a server does for a handshake code that it does not have."""
-    try:
-        return LicenseKey.decode(text or "")  # None is what an environment without it gives
-    except TokenError as error:
-        raise Refused(101, error.detail, "-") from error
-
-
-def _token(token: str | None) -> dict[str, str | None]:
-    """The clone token as a request names it: servers of 0.1 know it as `chain`."""
-    return {"cloneToken": token, "chain": token}

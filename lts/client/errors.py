@@ -57,6 +57,11 @@ class Refused(ClientError):
         return _ADVICE.get(self.code, "")
 
 
+def is_of_entries(refusal: Refused) -> bool:
+    """Whether a report was refused because none of its entries can be read, now or later."""
+    return refusal.code == RefusalCode.MALFORMED and (refusal.field or "").startswith("reports[")
+
+
 class Unreachable(ClientError):
     """No server could be reached, or what answered is not LTS."""
 

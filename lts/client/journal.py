@@ -8,6 +8,7 @@ the next one if this one was killed. If there is no folder, or nothing can be wr
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from lts.errors import words_of
 
+log = logging.getLogger("lts.client")
 SUFFIX = ".use"
 ROTATE_BYTES = 1 << 20
 KEPT_SECONDS = 31 * 86400
@@ -121,7 +123,10 @@ def read(path: Path, offset: int) -> tuple[Counted, int]:
         try:
             slot, count, entry = line.split(b" ", 2)
             jti, code, item, type_name = json.loads(entry)
+            str(type_name).encode("utf-8")
             counted[str(jti), str(code), str(item), int(slot), str(type_name)] += int(count)
+        except UnicodeEncodeError:  # earlier versions took names that nothing can store or send
+            log.error("usage of %a was dropped: that is no type name", type_name)
         except ValueError:
             continue
     return counted, offset + len(whole)

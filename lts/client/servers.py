@@ -7,9 +7,10 @@ from typing import Any
 
 from lts.client.errors import Refused, Unreachable
 from lts.client.transport import Transport
-from lts.errors import RefusalCode
+from lts.errors import RefusalCode, TokenError
+from lts.protocol import LicenseKey
 
-_TRY_OTHER = frozenset({RefusalCode.NOT_SERVING, RefusalCode.TOO_MANY_REQUESTS, RefusalCode.CANNOT_STORE})
+TRY_OTHER = frozenset({RefusalCode.NOT_SERVING, RefusalCode.TOO_MANY_REQUESTS, RefusalCode.CANNOT_STORE})
 
 
 class Servers:
@@ -39,7 +40,7 @@ class Servers:
                 fault = fault or error
                 continue
             except Refused as error:
-                if error.code not in _TRY_OTHER:
+                if error.code not in TRY_OTHER:
                     raise
                 fault = error
                 continue
@@ -73,3 +74,16 @@ def _is_shaped(answer: dict[str, Any]) -> bool:
         or (isinstance(answer[name], list) and all(isinstance(one, kind) for one in answer[name]))
         for name, kind in lists
     )
+
+
+def read_key(text: str) -> LicenseKey:
+    """The license key. Raises Refused 101, as a server does for a handshake code that it does not have."""
+    try:
+        return LicenseKey.decode(text or "")  # None is what an environment without it gives
+    except TokenError as error:
+        raise Refused(101, error.detail, "-") from error
+
+
+def token_names(token: str | None) -> dict[str, str | None]:
+    """The clone token as a request names it: servers of 0.1 know it as `chain`."""
+    return {"cloneToken": token, "chain": token}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sqlite3
 import uuid
 from collections import Counter
@@ -16,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from lts.client.journal import Journal, files, is_over, read
+from lts.client.limits import MAX_TYPES
 from lts.errors import words_of
-from lts.protocol import Lease, LeaseItem
+from lts.protocol import MAX_COUNT, Lease, LeaseItem
+
+log = logging.getLogger("lts.client")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -31,6 +35,8 @@ _GO_ON = """INSERT INTO outbox (code, item, slot, type, jti, count, sent)
     SELECT ?3, ?4, slot, type, jti, count, sent FROM outbox WHERE code = ?1 AND item = ?2
     ON CONFLICT DO UPDATE SET (jti, count, sent) = (excluded.jti, count + excluded.count, max(sent, excluded.sent))"""
 KEPT_SLOTS = 30 * 480
+MOST_WAITING = 1_000_000
+"""Counts that are kept for a server; beyond that the oldest go."""
 LEASES_KEPT_SECONDS = 2 * 86400
 
 
@@ -109,6 +115,7 @@ class State:
                 " ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [(code, item, slot, name, n, jti) for (jti, code, item, slot, name), n in total.items()],
             )
+            self._hold_to_limits()
             if lease is not None and lease.code is not None:
                 for item in lease.items:
                     named = lease.handshake_code, item.item_id
@@ -117,6 +124,21 @@ class State:
             done = True
         if not done or (self.fault is not None and self.folder is not None):
             own.put_back(counted)
+
+    def _hold_to_limits(self) -> None:
+        """What several processes used may be more in a slot than a report can say, and what waits may be endless."""
+        over = self._db.execute(
+            "SELECT sum(count - ?1), count(*) FROM outbox WHERE count > ?1", (MAX_COUNT,)
+        ).fetchone()
+        if over[1]:
+            self._db.execute("UPDATE outbox SET count = ?1 WHERE count > ?1", (MAX_COUNT,))
+            log.error("usage over %d of a type in a slot was dropped: %d units", MAX_COUNT, over[0])
+        newest = self._db.execute(
+            "SELECT slot FROM outbox WHERE count > sent ORDER BY slot DESC LIMIT 1 OFFSET ?", (MOST_WAITING,)
+        ).fetchone()
+        if newest is not None:
+            gone = self._db.execute("DELETE FROM outbox WHERE slot <= ?", newest).rowcount
+            log.error("the oldest usage was dropped, since no server took it for long: %d counts", gone)
 
     def forget_journal(self, path: Path | None) -> None:
         """This process ends: its journal is read to the end, and goes."""
@@ -186,20 +208,25 @@ class State:
         return self._db.execute(query, (self.fact("lease"),)).fetchone() or (None, None)
 
     def waiting(self, newest_slot: int) -> Iterator[Waiting]:
-        """Counts that the server has not confirmed as they are now, by lease and slot, oldest first."""
+        """Counts that the server has not confirmed as they are now, by lease and slot, oldest first, at most as many
+        types together as a report's entry holds. Only a server says what is too old: a clock may be ahead."""
         with self._writing():
-            self._db.execute("DELETE FROM outbox WHERE slot < ?", (newest_slot - KEPT_SLOTS,))
+            self._db.execute("DELETE FROM outbox WHERE slot < ? AND count <= sent", (newest_slot - KEPT_SLOTS,))
         rows = self._db.execute(
             "SELECT o.jti, coalesce(l.lease, p.lease), o.slot, o.type, o.count FROM outbox o"
             " LEFT JOIN leases l ON l.jti = o.jti LEFT JOIN leases p ON p.jti = ?"
             " WHERE o.count > o.sent AND coalesce(l.lease, p.lease) IS NOT NULL ORDER BY o.jti, o.slot",
             (self.fact("lease"),),
         ).fetchall()
-        grouped: dict[tuple[str, int], Waiting] = {}
+        entry: Waiting | None = None
         for jti, lease, slot, type_name, count in rows:
-            entry = grouped.setdefault((jti, slot), Waiting(jti, lease, slot, {}))
+            if entry is None or (entry.jti, entry.slot) != (jti, slot) or len(entry.usage) == MAX_TYPES:
+                if entry is not None:
+                    yield entry
+                entry = Waiting(jti, lease, slot, {})
             entry.usage[type_name] = count
-        yield from grouped.values()
+        if entry is not None:
+            yield entry
 
     def confirm(self, waiting: Waiting) -> None:
         """The server holds these counts: remember how far, so that only growth is sent again."""
@@ -212,7 +239,10 @@ class State:
     def drop(self, waiting: Waiting) -> None:
         """The server will never take these counts."""
         with self._writing():
-            self._db.execute("DELETE FROM outbox WHERE jti = ? AND slot = ?", (waiting.jti, waiting.slot))
+            self._db.executemany(
+                "DELETE FROM outbox WHERE jti = ? AND slot = ? AND type = ?",
+                [(waiting.jti, waiting.slot, name) for name in waiting.usage],
+            )
 
 
 def _open(folder: Path | None) -> sqlite3.Connection:

@@ -103,10 +103,13 @@ export class LtsClient {
   /** UTC seconds by the server's clock. */
   now(): number;
   allowed(module: string): boolean;
-  /** Throws Refused 111 without a lease, RangeError for a wrong count. */
+  /** Throws Refused 111 without a lease, RangeError for what no server counts: a wrong name or count, or over 1,000,000
+   * in the slot. */
   use(type: string, count?: number): void;
   saved(): Promise<void>;
   authorize(): Promise<LeaseClaims>;
+  /** Rejects with Refused or Unreachable; a refusal of what waits under one lease comes once all were sent. What the
+   * server can never count is dropped and said on the console. */
   flush(): Promise<ReportResult[]>;
   release(): Promise<void>;
   close(): Promise<void>;

@@ -39,6 +39,9 @@ const KEPT_SLOTS = 30 * 480;
 const LEASES_KEPT = 2 * 86400;
 const MOST_SLOTS = 15000;
 const MAX_COUNT = 1000000;
+const MAX_TYPES = 200; // of an entry of a report; more types of a slot go into several
+const MAX_NAME = 200;
+const MOST_WAITING = 1000000; // counts kept for a server; beyond that the oldest go
 const TRY_OTHER = new Set([100, 130, 150]);
 /** @type {Record<number, string>} */
 const ADVICE = {
@@ -128,6 +131,23 @@ const newUuid = () =>
 const tokenNames = (token) => ({ cloneToken: token, chain: token });
 /** @param {number} slot */
 const iso = (slot) => new Date(slot * SLOT * 1000).toISOString().replace(".000", "");
+
+// The name of a type in NFC. Throws RangeError for one that no server counts (docs/protocol.md, Report).
+/** @param {unknown} text */
+function typeName(text) {
+  const name = isText(text) && text.length <= 8 * MAX_NAME ? text.normalize("NFC") : "";
+  if (!name || [...name].length > MAX_NAME || /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(name) || /\p{M}{31}/u.test(name.normalize("NFD")))
+    throw new RangeError(`A type name has 1 to ${MAX_NAME} characters, no control characters, up to 30 marks in a row.`);
+  return name;
+}
+/** @param {string} name */
+const showsNothing = (name) => /^(?:[\p{Cf}\p{Co}\p{Zs}\u115f\u1160\u2800\u3164\uffa0]|\u034f|\u17b4|\u17b5)*$/u.test(name);
+/**
+ * @param {unknown} code
+ * @param {number} slot
+ * @param {unknown} detail
+ */
+const tellDropped = (code, slot, detail) => console.error(`Usage of ${iso(slot)} was dropped (${code}): ${detail}`);
 
 /**
  * @param {unknown} x
@@ -405,6 +425,12 @@ export class LtsClient {
      */
     this.pending = new Map();
     /**
+     * What this page used in the present slot.
+     * @private
+     * @type {{ slot: number, counts: Map<string, number> }}
+     */
+    this.sums = { slot: 0, counts: new Map() };
+    /**
      * @private
      * @type {Promise<unknown>}
      */
@@ -488,16 +514,24 @@ export class LtsClient {
   }
 
   // Count usage in the current slot; does not wait. It is being written to disk when this returns, and is stored once
-  // `saved()` is done.
+  // `saved()` is done. What no server would count is refused.
   /** @param {string} type */
   use(type, count = 1) {
     if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) throw new RangeError(`count is a whole number from 1 to ${MAX_COUNT}.`);
     const lease = this.lease;
     if (!lease) throw new Refused(111, "There is no lease at hand; authorize first.");
-    const item = lease.items.find((one) => one.modules.includes(type)) ?? lease.items[0];
-    const rest = [Math.floor(this.now() / SLOT), type];
+    const name = typeName(type);
+    const covers = lease.items.find((one) => one.modules.includes(name));
+    if (!covers && showsNothing(name)) throw new RangeError("A type name has a visible character.");
+    const item = covers ?? lease.items[0];
+    const slot = Math.floor(this.now() / SLOT);
+    const rest = [slot, name];
     const named = JSON.stringify([lease.hs, item.itemId, ...rest]);
     const key = Number.isInteger(lease.code) ? JSON.stringify([lease.code, `${item.licenseId}\n${item.itemId}`, ...rest]) : named;
+    if (slot !== this.sums.slot) this.sums = { slot, counts: new Map() };
+    const sum = (this.sums.counts.get(key) ?? 0) + count;
+    if (sum > MAX_COUNT) throw new RangeError(`${name} was used ${sum - count} times in this slot; it holds ${MAX_COUNT}.`);
+    this.sums.counts.set(key, sum);
     const entry = this.pending.get(key) ?? { jti: lease.jti, count: 0, named };
     entry.count += count;
     this.pending.set(key, entry);
@@ -524,7 +558,9 @@ export class LtsClient {
         for (const [key, { jti, count, named }] of taken) {
           const old = key === named ? null : await outbox.get(named); // counted by names, before the server sent numbers
           const before = (await outbox.get(key)) ?? { jti: old?.jti ?? jti, count: 0, sent: 0 };
-          await outbox.put(key, { ...before, count: before.count + count + (old?.count ?? 0), sent: Math.max(before.sent, old?.sent ?? 0) });
+          const sum = before.count + count + (old?.count ?? 0);
+          if (sum > MAX_COUNT) console.error(`Usage over ${MAX_COUNT} of a type in a slot was dropped: ${sum - MAX_COUNT} units`);
+          await outbox.put(key, { ...before, count: Math.min(sum, MAX_COUNT), sent: Math.max(before.sent, old?.sent ?? 0) });
           if (old) await outbox.drop(named);
         }
         await of("facts").put("seen", this.seen);
@@ -609,26 +645,41 @@ export class LtsClient {
     const [waiting, lease] = await this.store.run(async (of) => {
       const leases = of("leases");
       const current = await leases.get((await of("facts").get("lease")) ?? "");
+      /** @type {Map<string, Line[]>} */
       const groups = new Map();
-      for (const [key, entry] of await of("outbox").all()) {
-        const [, , slot, type] = JSON.parse(key);
-        if (slot < present - KEPT_SLOTS) await of("outbox").drop(key);
-        else if (entry.count > entry.sent) {
-          const text = ((await leases.get(entry.jti)) ?? current)?.text;
-          if (!text) continue;
-          const slots = groups.get(text) ?? groups.set(text, new Map()).get(text);
-          const line = slots.get(slot) ?? slots.set(slot, { slot, usage: {}, keys: [] }).get(slot);
-          line.usage[type] = entry.count;
-          line.keys.push([key, entry.count]);
+      const all = (await of("outbox").all()).map(([key, entry]) => ({ key, entry, slot: JSON.parse(key)[2], type: JSON.parse(key)[3] }));
+      all.sort((a, b) => a.slot - b.slot);
+      let left = all.filter(({ entry }) => entry.count > entry.sent).length;
+      for (const { key, entry, slot, type } of all) {
+        if (entry.count <= entry.sent) {
+          if (slot < present - KEPT_SLOTS) await of("outbox").drop(key);
+          continue;
         }
+        if (left-- > MOST_WAITING) {
+          tellDropped("-", slot, "No server took it for long.");
+          await of("outbox").drop(key);
+          continue;
+        }
+        const text = ((await leases.get(entry.jti)) ?? current)?.text;
+        if (!text) continue;
+        const lines = groups.get(text) ?? [];
+        groups.set(text, lines);
+        let line = lines.at(-1);
+        if (!line || line.slot !== slot || line.keys.length === MAX_TYPES) {
+          line = { slot, usage: Object.create(null), keys: [] };
+          lines.push(line);
+        }
+        line.usage[type] = Math.min(entry.count, MAX_COUNT);
+        line.keys.push([key, entry.count]);
       }
       return [groups, current];
     });
+    /** @type {ReportResult[]} */
     const results = [];
-    for (const [text, slots] of waiting) {
-      const lines = [...slots.values()].sort((a, b) => a.slot - b.slot);
-      for (let at = 0; at < lines.length; at += MOST_SLOTS) results.push(...(await this.#sendOrKeep(text, lines.slice(at, at + MOST_SLOTS))));
-    }
+    /** @type {Refused[]} */
+    const refusals = [];
+    for (const [text, lines] of waiting)
+      for (let at = 0; at < lines.length; at += MOST_SLOTS) results.push(...(await this.#sendOrKeep(text, lines.slice(at, at + MOST_SLOTS), refusals)));
     if (!waiting.size && lease) results.push(...(await this.#send(lease.text, [{ slot: present, usage: {}, keys: [] }])));
     if (this.moved)
       await this.#authorize().then(
@@ -637,21 +688,33 @@ export class LtsClient {
         },
         () => null,
       ); // the lease at hand is good until it ends
+    if (refusals.length) throw refusals[0];
     return results;
   }
 
-  // One lease that the server does not accept must not block the others.
+  // A report that the server does not accept must not block the others: its refusal joins `refusals`, unless the lease
+  // is unknown (141). What the server can never read is dropped.
   /**
    * @param {string} text
    * @param {Line[]} lines
+   * @param {Refused[]} refusals
    * @returns {Promise<ReportResult[]>}
    */
-  async #sendOrKeep(text, lines) {
+  async #sendOrKeep(text, lines, refusals) {
     try {
       return await this.#send(text, lines);
     } catch (error) {
-      if (!(error instanceof Refused) || error.code !== 141) throw error;
-      return lines.map(({ slot }) => ({ slot: iso(slot), status: "rejected", code: 141, detail: error.message }));
+      if (!(error instanceof Refused) || TRY_OTHER.has(error.code)) throw error;
+      const { code, message, field } = error;
+      if (code !== 141) refusals.push(error);
+      if (code === 140 && String(field).startsWith("reports["))
+        await this.store.run(async (of) => {
+          for (const { slot, keys } of lines) {
+            for (const [key] of keys) await of("outbox").drop(key);
+            tellDropped(code, slot, message);
+          }
+        });
+      return lines.map(({ slot }) => ({ slot: iso(slot), status: "rejected", code, detail: message }));
     }
   }
 
@@ -667,13 +730,14 @@ export class LtsClient {
     const results = Array.isArray(answer.results) ? answer.results : [];
     await this.store.run(async (of) => {
       const outbox = of("outbox");
-      for (const [i, { status, code }] of results.entries()) {
+      for (const [i, { status, code, detail }] of results.entries()) {
+        const dropped = status !== "counted" && status !== "unchanged" && code !== 142;
+        if (dropped && lines[i]?.keys.length) tellDropped(code, lines[i].slot, detail);
         for (const [key, sent] of lines[i]?.keys ?? []) {
           const entry = await outbox.get(key);
           if (!entry) continue;
-          if (status === "counted" || status === "unchanged") {
-            if (answer.durable !== "local") await outbox.put(key, { ...entry, sent: Math.max(entry.sent, sent) });
-          } else if (code !== 142) await outbox.drop(key);
+          if (dropped) await outbox.drop(key);
+          else if (code !== 142 && answer.durable !== "local") await outbox.put(key, { ...entry, sent: Math.max(entry.sent, sent) });
         }
       }
     });

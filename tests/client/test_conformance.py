@@ -111,11 +111,11 @@ WRONG = {
     ),
     "forgets the clone token": (
         "client.py", 'cloneToken is null, where "c1" was expected',
-        [('**_token(token), "reports"', '**_token(None), "reports"')],
+        [('**token_names(token), "reports"', '**token_names(None), "reports"')],
     ),
     "asks the standby after every refusal": (
         "servers.py", "sent authorize to the standby though nothing was to be sent",
-        [("if error.code not in _TRY_OTHER:", "if False:")],
+        [("if error.code not in TRY_OTHER:", "if False:")],
     ),
     "drops what is ahead": (
         "client.py", "usage.QR is missing; it should be 1",
