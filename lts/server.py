@@ -142,7 +142,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     mark = Mark(path)
 
     def delegation() -> Delegation | None:
-        held = pinned.delegation(own_clock.least_time(own_clock.now()))
+        held = pinned.delegation(own_clock.item_time(own_clock.now()))
         is_main = config.servers[0] == "self" or pinned.now.promoted_at
         return msgspec.structs.replace(held, former=True) if held is not None and is_main else held
 

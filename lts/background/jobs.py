@@ -78,7 +78,7 @@ class Jobs:
     def start(self) -> None:
         """Begin to run them."""
         self._scheduler.start()
-        self._offset = self._ctx.clock.now() - self._ctx.clock.elapsed()
+        self._offset = self._ctx.clock.wall() - self._ctx.clock.elapsed()
         self._watcher.start()
 
     def add(self, job: Callable[[Context], None], seconds: int) -> None:
@@ -106,7 +106,7 @@ class Jobs:
     def look(self) -> None:
         """Look at the clock; after a step of it the jobs keep their intervals."""
         _guarded(watch_clock, self._ctx)()
-        before, self._offset = self._offset, self._ctx.clock.now() - self._ctx.clock.elapsed()
+        before, self._offset = self._offset, self._ctx.clock.wall() - self._ctx.clock.elapsed()
         if abs(self._offset - before) > STEP_SECONDS:
             log.warning("the clock stepped by %d s; jobs keep their intervals", self._offset - before)
             for name, seconds in list(self._seconds.items()):

@@ -1,4 +1,5 @@
-"""The server's clock, judged (docs/design/machine.md, Clock): highest time seen, steps back, jumps ahead."""
+"""The server's clock, judged (docs/design/machine.md, Clock): highest time seen, what it gains and loses on elapsed
+time, steps back, jumps ahead."""
 
 from __future__ import annotations
 
@@ -8,6 +9,10 @@ from lts.protocol import DAY_SECONDS
 
 TOLERATED_BACK_SECONDS = 2 * 3600
 CONFIRM_SECONDS = 3600
+EXPLAINED_SECONDS = 7 * DAY_SECONDS
+"""A server that was off, or a machine that was paused, explains a jump ahead by so much."""
+DRIFT = 60 / DAY_SECONDS
+"""What a clock may lose on elapsed time, a minute a day, without being set back."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,8 @@ class ClockState:
     `highest` is the highest confirmed time; `pending` a higher one not trusted yet, first seen at `pending_since`
     (mono), and nothing is trusted since `doubted_since` (mono); `stepped_back` whether a step back has been reported
     and still lasts. `gained` are the seconds that the clock is ahead of elapsed time without being doubted, less a
-    second for each that elapsed since.
+    second for each that elapsed since. `expected` is the time without what was gained, as elapsed time continues it
+    less DRIFT: the clock has lost by how much it is behind.
     """
 
     highest: int
@@ -28,6 +34,7 @@ class ClockState:
     stepped_back: bool = False
     doubted_since: float = 0.0
     gained: float = 0.0
+    expected: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,15 @@ class ClockEvent:
     seconds: int
 
 
-def start(highest: int, wall: int, mono: float, newest: int = 0) -> tuple[ClockState, list[ClockEvent]]:
-    """The state at start; `highest` is the time kept as the highest, 0 on a first start, and `newest` that of this
-    server's newest change. Where both the clock and the time kept are behind that one, somebody set them back, or the
-    change was written in a jump that was never trusted: it is reported, and not trusted."""
+def start(highest: int, wall: int, mono: float, newest: int = 0, least: int = 0) -> tuple[ClockState, list[ClockEvent]]:
+    """The state at start; `highest` is the time kept as the highest, 0 on a first start, `least` that of `least_time`,
+    0 where none was kept, and `newest` that of this server's newest change. Where both the clock and the time kept are
+    behind that one, somebody set them back, or the change was written in a jump that was never trusted: it is reported,
+    and not trusted."""
     if not highest:
-        return ClockState(wall, wall, mono), []
-    state, events = _judge(ClockState(highest, highest, mono), wall, mono)
+        return ClockState(wall, wall, mono, expected=wall), []
+    expected = max(highest, least + TOLERATED_BACK_SECONDS if least else 0)
+    state, events = _judge(ClockState(highest, highest, mono, expected=expected), wall, mono)
     if newest - max(highest, wall) > TOLERATED_BACK_SECONDS and not state.stepped_back:
         events.append(ClockEvent("clock-back", newest - wall))
     return state, events
@@ -57,20 +66,32 @@ def observe(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list
 
 def _judge(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list[ClockEvent]]:
     events: list[ClockEvent] = []
-    back = state.highest - wall
+    before, elapsed = state, mono - state.mono
+    expected = _expected(before, mono)
+    # A loss counts once two looks saw it: a machine that woke up may not have set its clock yet.
+    back = int(max(before.highest - wall, min(expected - wall, before.expected - before.wall)))
     stepped_back = back > TOLERATED_BACK_SECONDS
-    if stepped_back and not state.stepped_back:
+    if stepped_back and not before.stepped_back:
         events.append(ClockEvent("clock-back", back))
-    before, state = state, replace(state, wall=wall, mono=mono, stepped_back=stepped_back)
+    state = replace(before, wall=wall, mono=mono, stepped_back=stepped_back, expected=expected)
     if state.pending is not None:
         return _wait(state, events), events
-    elapsed = mono - before.mono
     forgotten = max(0.0, before.gained - elapsed)
-    gained = max(0.0, forgotten + wall - before.wall - elapsed)
+    gained = max(0.0, min(forgotten + wall - before.wall - elapsed, wall - expected))
     if gained > DAY_SECONDS and wall > state.highest:
         events.append(ClockEvent("clock-ahead", int(gained)))
         return replace(state, pending=wall, pending_since=mono, doubted_since=mono, gained=forgotten), events
-    return replace(state, highest=max(state.highest, wall), gained=min(gained, DAY_SECONDS)), events
+    return _trust(state, min(gained, DAY_SECONDS)), events
+
+
+def _trust(state: ClockState, gained: float) -> ClockState:
+    """The clock is right, as far as it has not `gained`."""
+    highest, expected = max(state.highest, state.wall), max(state.expected, state.wall - gained)
+    return replace(state, pending=None, highest=highest, gained=gained, expected=expected)
+
+
+def _expected(state: ClockState, mono: float) -> float:
+    return state.expected + (mono - state.mono) * (1 - DRIFT)
 
 
 def _wait(state: ClockState, events: list[ClockEvent]) -> ClockState:
@@ -79,7 +100,7 @@ def _wait(state: ClockState, events: list[ClockEvent]) -> ClockState:
     assert state.pending is not None
     ahead = state.gained + state.wall - _believed(state, state.mono)
     if ahead <= DAY_SECONDS:
-        return replace(state, pending=None, highest=max(state.highest, state.wall), gained=max(0.0, ahead))
+        return _trust(state, max(0.0, ahead))
     stood = state.mono - state.pending_since
     if not -TOLERATED_BACK_SECONDS <= state.wall - state.pending <= DAY_SECONDS + stood:
         events.append(ClockEvent("clock-ahead", int(ahead)))
@@ -89,7 +110,7 @@ def _wait(state: ClockState, events: list[ClockEvent]) -> ClockState:
 
 def _believed(state: ClockState, mono: float) -> int:
     """The time that a doubted clock should show."""
-    return state.highest + int(mono - state.doubted_since)
+    return int(max(state.highest + mono - state.doubted_since, _expected(state, mono)))
 
 
 def may_have_jumped(state: ClockState, wall: int) -> bool:
@@ -97,26 +118,43 @@ def may_have_jumped(state: ClockState, wall: int) -> bool:
     return state.gained + wall - state.wall > DAY_SECONDS
 
 
-def seat_time(state: ClockState, wall: int, mono: float) -> int:
-    """Time at which seats are freed: the clock's, but only if it is trusted."""
+def trusted_time(state: ClockState, wall: int, mono: float) -> int:
+    """Time at which seats are freed, and usage is too old: the clock's, but only if it is trusted."""
     return wall if state.pending is None else min(wall, _believed(state, mono))
 
 
-def passed(begun: ClockState, mono: float, least: int = 0) -> int:
-    """Time that it is at least, by what elapsed since a server began in that state, when it was at least `least`."""
-    return max(least, begun.highest - TOLERATED_BACK_SECONDS) + int(mono - begun.mono)
+def present(state: ClockState, wall: int, mono: float) -> int:
+    """The time that everything goes by: the clock's, unless it is doubted and further ahead than a stop explains."""
+    trusted = trusted_time(state, wall, mono)
+    return wall if wall - trusted <= EXPLAINED_SECONDS else trusted
+
+
+def lease_end(end: int, now: int, trusted: int) -> int:
+    """The end of a lease given at `now`, which would end at `end`: while the clock is doubted it is as long as by the
+    `trusted` time, but until the clock can be trusted at least."""
+    return max(end - (now - trusted), min(end, now + CONFIRM_SECONDS)) if trusted < now else end
+
+
+def known(state: ClockState, mono: float) -> int:
+    """The highest time, or what elapsed time made of it."""
+    return int(max(state.highest, _expected(state, mono)))
+
+
+def least_time(state: ClockState, mono: float) -> int:
+    """Time that it is at least."""
+    return known(state, mono) - TOLERATED_BACK_SECONDS
+
+
+def item_time(state: ClockState, now: int, mono: float) -> int:
+    """Time for starts and ends of items: that of a request, or the least that it is."""
+    return max(now, least_time(state, mono))
 
 
 def accept(state: ClockState) -> ClockState:
     """An administrator or the peer agrees with the jump."""
-    return replace(state, pending=None, highest=max(state.highest, state.wall), gained=0.0)
+    return _trust(state, 0.0)
 
 
 def reset(state: ClockState) -> ClockState:
     """`lts clock reset`: the highest time seen was wrong, the clock now is right."""
-    return replace(state, pending=None, highest=state.wall, stepped_back=False, gained=0.0)
-
-
-def item_time(state: ClockState, wall: int) -> int:
-    """Time for starts and ends of items: max(clock, highest seen − 2 h)."""
-    return max(wall, state.highest - TOLERATED_BACK_SECONDS)
+    return replace(state, pending=None, highest=state.wall, stepped_back=False, gained=0.0, expected=state.wall)

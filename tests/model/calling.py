@@ -74,11 +74,10 @@ class Calling(Administering):
     def _jump_ahead(self, seconds: int, **asked: Any) -> None:
         """The clock is ahead while one device asks, and nobody looks at it meanwhile."""
         time, model = self.server.time, self.model
-        if time.elapsed < self.doubt_until or model.stands_in[0]:
+        if model.watch.doubted is not None or model.stands_in[0]:
             return
         time.wall += seconds
-        model.now = time.now
-        model.believed = model.highest if model.now > model.highest else None
+        self._see()
         self._authorize(**asked)
         time.wall -= seconds
         self._look()

@@ -12,6 +12,7 @@ from typing import Any
 from tests.model.clones import Chain, Step, Token
 from tests.model.facts import GRANTED, REPORTED, SLOT, Contact, Facts, Seat
 from tests.model.licenses import CONCURRENT_WAYS, DAY, FOREVER, SEAT_WAYS, UNIT_WAYS, Code, Item, ItemKey
+from tests.model.watch import Watch
 
 ORDER_OF_CHECKS = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
 
@@ -61,11 +62,14 @@ class Lease:
     asked: Asked
     password_change: int
     issuer: str
+    doubted: int = 0
+    """By how many seconds the clock was ahead of the trusted time."""
 
     @property
     def end(self) -> int:
-        """The first end of its items."""
-        return min(grant.end for grant in self.grants)
+        """The first end of its items; by a doubted clock it is sooner, but not within an hour."""
+        end = min(grant.end for grant in self.grants)
+        return max(end - self.doubted, min(end, self.issued + 3600)) if self.doubted else end
 
     @property
     def renew_after(self) -> int:
@@ -109,11 +113,11 @@ class Product:
 
     features: dict[str, bool]
     now: int
-    highest: int = 0
-    believed: int | None = None
-    """What a clock that went far ahead should show, while it is not believed."""
-    passed: int = 0
-    """Time that it is at least, by what elapsed since the server started."""
+    watch: Watch
+    trusted: int
+    """The time at which seats free themselves, and usage is too old."""
+    known: int
+    """The highest time seen, or what elapsed made of it."""
     me: str = ""
     """LTS UUID."""
     others: frozenset[str] = frozenset()
@@ -132,11 +136,11 @@ class Product:
     @property
     def item_now(self) -> int:
         """Time for starts and ends of items (docs/design/machine.md, Clock)."""
-        return max(self.now, self.highest - 2 * 3600)
+        return max(self.now, self.known - 2 * 3600)
 
     def seat_now(self, item: Item) -> int:
         """Time at which its seats free themselves (docs/design/machine.md, Clock); live leases go by the clock."""
-        return self.now if self.believed is None or item.way not in SEAT_WAYS else min(self.now, self.believed)
+        return self.trusted if item.way in SEAT_WAYS else self.now
 
     # handshake codes
 
@@ -251,7 +255,7 @@ class Product:
     def is_one_of_its_own(self, bound: tuple[str, ...]) -> bool:
         """Whether a license activated for these servers is one of this server."""
         main, until = self.stands_in
-        return self.me in bound or (main in bound and max(self.item_now, self.passed) < until)
+        return self.me in bound or (main in bound and self.item_now < until)
 
     def no_room(self, item: Item, cap: int | None, code: Code, instances: int, device: str) -> int:
         """Check 11: quota, grace, overdraft or cap leave no room."""
@@ -282,6 +286,8 @@ class Product:
 
     def overused(self, item: Item) -> bool:
         """Whether the whole overdraft is spent (docs/design/charging.md, Overdraft)."""
+        if self.now < self.item_now:  # set back: slots come again
+            return True
         return self.facts.spent(item.key, item.quota, item.starts, self.now, self.item_now) >= item.overdraft
 
     def is_old_enough(self, item: Item, asked: int, device: str) -> bool:
@@ -411,7 +417,8 @@ class Product:
         self.meet(device)
         self.chains[device] = chain
         self.take(device, code.number, grants)
-        lease = Lease(device, code.number, code.name, self.now, grants, asked, code.password_change, self.me)
+        held = (device, code.number, code.name, self.now, grants, asked, code.password_change, self.me)
+        lease = Lease(*held, self.now - self.trusted)
         return lease, step.token
 
     def decide(self, device: str, asked: Asked, token: Token | None) -> tuple[Code, Chain, Step, tuple[Grant, ...]]:
@@ -486,7 +493,7 @@ class Product:
         begin = use.slot * SLOT
         if begin > self.now + 600:
             return "rejected", 142
-        if begin + SLOT <= self.now - 30 * DAY:
+        if begin + SLOT <= self.trusted - 30 * DAY:
             return "rejected", 143
         usage_branch = chain.bucket(branch, begin)
         grown = False
@@ -510,7 +517,7 @@ class Product:
         grants = self.same_again(lease, code) if self.features["one judge"] else self.still_good(lease, code)
         if grants is None:
             return None
-        return replace(lease, issued=self.now, grants=grants)
+        return replace(lease, issued=self.now, grants=grants, doubted=self.now - self.trusted)
 
     def is_used_up(self, lease: Lease, code: Code) -> bool:
         """Whether a report itself used up an item charged by units."""

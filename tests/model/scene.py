@@ -18,6 +18,7 @@ from tests.model.facts import SLOT
 from tests.model.licenses import DAY, Code, ItemKey
 from tests.model.product import Lease, Product
 from tests.model.server import BEGIN, Server, vendors
+from tests.model.watch import Watch
 
 VENDORS = ("First", "Second")
 
@@ -63,7 +64,9 @@ class Scene:
     def __init__(self, features: dict[str, bool], world: Scene | None = None) -> None:
         self.features = features
         self.server: Server = Server(world.server.folder if world else None)
-        self.model: Product = copy.deepcopy(world.model) if world else Product(features, BEGIN, BEGIN)
+        self.model: Product = (
+            copy.deepcopy(world.model) if world else Product(features, BEGIN, self._started(), BEGIN, BEGIN)
+        )
         self.sales: list[Sale] = copy.deepcopy(world.sales) if world else []
         self.leases: list[Held] = []
         self.tokens: dict[tuple[int, str], tuple[str, Token]] = {}
@@ -74,8 +77,7 @@ class Scene:
         self._ids = itertools.count(10**6 if world else 1)
         self.former: list[str] = []
         self.met = 0
-        self.doubt_until = 0.0
-        self.floor = self._floor()
+        self.model.watch = self._started()
         self.began = 0
         self.turn = 0
 
@@ -89,20 +91,22 @@ class Scene:
         self.server.time.forward(seconds)
         self._look()
 
-    def _floor(self) -> int:
-        """Of a server that starts: the highest time seen less 2 hours, less the elapsed time of now."""
-        return self.server.lab.ctx.store.highest_time - 2 * 3_600 - int(self.server.time.elapsed)
+    def _started(self) -> Watch:
+        """The clock of a server that started."""
+        return Watch.started(*self.server.opened)
 
     def _look(self) -> None:
         self.server.lab.ctx.clock.look()
         standin.look(self.server.lab.ctx)  # as a job does every few seconds
-        self.model.now = self.server.time.now
-        self.model.passed = self.floor + int(self.server.time.elapsed)
-        doubted = 3_600 - (self.doubt_until - self.server.time.elapsed)
-        if doubted >= 3_600:
-            self.model.highest, self.model.believed = max(self.model.highest, self.model.now), None
-        else:
-            self.model.believed = self.model.highest + int(doubted)
+        self._see()
+
+    def _see(self) -> None:
+        """The model's clock is that of now."""
+        time, watch = self.server.time, self.model.watch
+        watch.look(time.now, time.elapsed)
+        self.model.now, self.model.trusted = watch.time(time.now), watch.trusted(time.now)
+        self.model.known = watch.known
+        same("the time", self.model.now, self.server.lab.ctx.clock.now())
 
     def _pass_to_an_edge(self, edge: int, off: int) -> None:
         model = self.model
@@ -114,11 +118,14 @@ class Scene:
         ahead = sorted(end for end in ends if model.now < end < model.now + 400 * DAY)
         self._pass(max(0, ahead[edge % len(ahead)] + off - model.now))
 
-    def _step_back(self, seconds: int) -> None:
-        if self.server.time.elapsed < self.doubt_until:
+    def _step_back(self, seconds: int, times: int = 1) -> None:
+        """Once, or again as soon as the clock is where it was, each time."""
+        if self.model.watch.doubted is not None:
             return
-        self.server.time.wall -= seconds
-        self._look()
+        for _ in range(times):
+            self._pass(seconds if times > 1 else 0)
+            self.server.time.wall -= seconds
+            self._look()
 
     def _restart(self, down: int = 0) -> None:
         self.server.restart(down)
@@ -126,16 +133,11 @@ class Scene:
 
     def _reopened(self) -> None:
         """The server is open again over what the model holds."""
-        before, kept = self.model.highest, self.server.lab.ctx.store.highest_time
-        if abs(kept - before) > 60:
-            raise Differs(f"highest time seen after a restart: {before} was kept as {kept}")
-        self.model.highest = kept
-        self.floor = self._floor()
+        before, self.model.watch = self.model.watch, self._started()
+        highest, least, *_ = self.server.opened
+        if max(abs(highest - before.highest), abs(least + 7_200 - before.known)) > 60:
+            raise Differs(f"{before} was kept as {self.server.opened}")
         self.began = len(self.model.facts.answers)
-        ahead = self.server.time.now - kept  # kept to the minute: at about a day the server alone knows
-        doubts = self.server.lab.ctx.clock.state.pending is not None
-        is_far = ahead > DAY + 60 or (ahead > DAY - 60 and doubts)
-        self.doubt_until = self.server.time.elapsed + 3_600 if is_far else 0.0
         self._look()
 
     # what several kinds of steps need

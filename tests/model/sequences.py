@@ -216,7 +216,13 @@ _KINDS: dict[str, tuple[float, Any]] = {
     "free seat": (1, lambda dice, _: {"device": dice.randint(0, 5), "item": dice.randint(0, 5)}),
     "pass": (8, lambda dice, _: {"seconds": dice.choice(SECONDS)}),
     "pass to an edge": (8, lambda dice, _: {"edge": dice.randint(0, 3), "off": dice.choice((-1, 0, 0, 1))}),
-    "step back": (1, lambda dice, _: {"seconds": dice.choice((59, 3_001, 7_001, 4 * 3_600 + 1, 2 * 86_400))}),
+    "step back": (
+        1,
+        lambda dice, _: {
+            "seconds": dice.choice((59, 3_001, 7_001, 4 * 3_600 + 1, 2 * 86_400)),
+            "times": dice.choice((1, 1, 1, 3, 9)),
+        },
+    ),
     "jump ahead": (2, lambda dice, focus: {"seconds": dice.choice((2, 35, 400)) * 86_400, **_authorize(dice, focus)}),
     "lose": (0.1, lambda dice, focus: {"times": dice.choice((3, 65)), **_calm(dice, focus)}),
     "take turns": (
@@ -235,7 +241,7 @@ _KINDS: dict[str, tuple[float, Any]] = {
     "rename code": (1, lambda dice, focus: {"code": dice.randint(0, focus), "name": dice.randint(0, 5)}),
     "spell alike": (4, _spell_alike),
     "remove code": (1, lambda dice, focus: {"code": dice.randint(0, focus)}),
-    "restart": (2, lambda dice, _: {"down": dice.choice(DOWN)}),
+    "restart": (2, lambda dice, _: {"down": dice.choice((*DOWN, 10 * 86_400))}),
     "archive": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
     "back up": (2, lambda dice, _: {}),
     "restore": (2, lambda dice, _: {"backup": dice.randint(0, 2), "down": dice.choice(DOWN)}),

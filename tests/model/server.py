@@ -67,7 +67,9 @@ class Server:
         self._stack = ExitStack()
         config = config_for(self.folder)
         here = self._stack.enter_context(opened(config, read_labels=lambda: self.machine, clock=self.time.clock()))
-        here.ctx.clock.begin(here.ctx.store.highest_time)
+        store = here.ctx.store
+        self.opened = store.highest_time, store.least_time, self.time.now, self.time.elapsed
+        here.ctx.clock.begin(store.highest_time, store.least_time)
         here.ctx.clock.look()
         try:
             here.ctx.running.check_serving()

@@ -72,13 +72,13 @@ def test_what_cannot_be_stored_is_not_believed(server: Lab, judge: Callable[[Con
     clock.look()
     server.time.wall += MONTH
     clock.look()
-    before, least = clock.state, clock.least
+    before, least = clock.state, clock.kept[1]
     writing = server.ctx.store.writer._db
     writing.exec_trace = full_disk
     with pytest.raises(CannotStore):
         judge(server.ctx, "Ann")
     writing.exec_trace = None
-    assert (clock.state, clock.least, lines(server.ctx)) == (before, least, [])
+    assert (clock.state, clock.kept[1], lines(server.ctx)) == (before, least, [])
     judge(server.ctx, "Ann")
     assert (clock.state.pending, len(lines(server.ctx))) == (None, 1)
 

@@ -51,9 +51,11 @@ def test_a_clock_set_back_into_an_earlier_period_gives_no_new_overdraft(server: 
 def test_what_is_spent_while_the_clock_is_set_back_stays_spent(server: Lab) -> None:
     code = yearly(server)
     server.ctx.clock.look()
+    leases = [server.authorize(code).lease for _ in range(2)]
     server.time.wall = NOON - 400 * DAY_SECONDS
     server.ctx.clock.look()
-    for lease in [server.authorize(code).lease for _ in range(2)]:
+    assert refused(lambda: server.authorize(code)) == 120, "the overdraft rests"
+    for lease in leases:
         server.report(lease, {})
     assert spent(server) == 1
     server.time.wall = NOON - 800 * DAY_SECONDS

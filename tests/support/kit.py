@@ -134,7 +134,7 @@ class Lab:
             handshake_code=f"{ORGANIZATION}-100" if code is None else code or None,
             **more,
         )
-        return authorize.authorize(self.ctx, request, self.time.now, caller)
+        return authorize.authorize(self.ctx, request, self.ctx.clock.now(), caller)
 
     def report(
         self, lease: str, usage: dict[str, int] | None = None, slot: int | None = None, clone_token: str | None = None
@@ -145,7 +145,9 @@ class Lab:
 
     def report_many(self, lease: str, entries: list[Entry | BadEntry], clone_token: str | None = None) -> ReportOutcome:
         """Report many slots."""
-        return report.begin(self.ctx, self.ctx.leases.verify(lease), clone_token, entries, self.time.now).finish()
+        return report.begin(
+            self.ctx, self.ctx.leases.verify(lease), clone_token, entries, self.ctx.clock.now()
+        ).finish()
 
     def live(self, item_key: int = 1) -> int:
         """Live seats of an item."""

@@ -92,10 +92,12 @@ def digest_of(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8")).digest()[:_DIGEST_BYTES]
 
 
-def judge_all(entries: Sequence[Entry | BadEntry], now: int, span: Span | None = None) -> list[Result | None]:
-    """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds, `span` that of the entries
-    where it is known."""
-    newest, oldest = slot_of(now + AHEAD_SECONDS), _oldest(now)
+def judge_all(
+    entries: Sequence[Entry | BadEntry], now: int, span: Span | None = None, trusted: int | None = None
+) -> list[Result | None]:
+    """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds; the `trusted` time, if
+    another, says what is too old. `span` is that of the entries where it is known."""
+    newest, oldest = slot_of(now + AHEAD_SECONDS), _oldest(trusted or now)
     if span is not None and oldest <= span.first and span.last <= newest:
         return [None] * len(entries)
     return [
@@ -125,11 +127,11 @@ def _oldest(now: int) -> int:
     return slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
 
 
-def judge_closed(entries: Sequence[Entry], closed_day: int, now: int) -> list[Result | None]:
+def judge_closed(entries: Sequence[Entry], closed_day: int, trusted: int) -> list[Result | None]:
     """The rejection of each entry of `closed_day` (days since 1970) or before, None if it counts, of entries that
-    `judge_all` let pass at `now` (UTC seconds)."""
+    `judge_all` let pass at the `trusted` time (UTC seconds)."""
     first = (closed_day + 1) * SLOTS_PER_DAY
-    if first <= _oldest(now):
+    if first <= _oldest(trusted):
         return [None] * len(entries)
     detail = "The day of the slot is closed: only sums are kept of days so long ago."
     return [

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from lts.rules import clock as rules
 from lts.rules.clock import ClockEvent, ClockState
@@ -17,14 +16,6 @@ def elapsed_seconds() -> float:
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
-
-
-class JudgedClock(NamedTuple):
-    """What the clock would be after an administrator's command, to be adopted once that is stored."""
-
-    state: ClockState
-    begun: ClockState
-    begun_least: int
 
 
 class Clock:
@@ -42,48 +33,50 @@ class Clock:
         self.begin(highest)
 
     def begin(self, highest: int, least: int = 0, newest: int = 0) -> None:
-        """Judge it again, once it is known what was stored: the `highest` time, the `least` that it was (see `least`),
+        """Judge it again, once it is known what was stored: the `highest` time, the `least` that it was (see `kept`),
         and the time of this server's `newest` change."""
-        self._state, self._events = rules.start(highest, self.now(), self._elapsed(), newest)
-        self._begun, self._begun_least = self._state, least
+        self._state, self._events = rules.start(highest, self.wall(), self._elapsed(), newest, least)
 
     @property
     def state(self) -> ClockState:
         """The judgment as of the last look."""
         return self._state
 
-    def now(self) -> int:
-        """UTC seconds."""
+    def wall(self) -> int:
+        """UTC seconds as the machine's clock shows them, right or wrong: for comparing it, and telling of it."""
         return int(self._wall())
+
+    def now(self) -> int:
+        """UTC seconds: the clock's, unless it is doubted and further ahead than a stop explains."""
+        return self._judged(self.wall(), rules.present)
 
     def elapsed(self) -> float:
         """Seconds of the clock that never steps."""
         return self._elapsed()
 
-    def item_time(self, now: int) -> int:
-        """Time for starts and ends of items at a request's `now`."""
-        return rules.item_time(self._state, now)
-
     @property
-    def least(self) -> int:
-        """UTC seconds that it is at least, by what elapsed while this server ran."""
-        return rules.passed(self._begun, self._elapsed(), self._begun_least)
+    def known(self) -> int:
+        """The highest time, or what elapsed time made of it, UTC seconds."""
+        return rules.known(self._state, self._elapsed())
 
-    def least_time(self, now: int) -> int:
-        """Time for starts and ends of items, or what elapsed makes it at least: no step back stretches what ends by
-        it."""
-        return max(self.item_time(now), self.least)
+    def item_time(self, now: int) -> int:
+        """Time for starts and ends of items, and of a main's delegation, at a request's `now`: no step back stretches
+        what ends by it."""
+        return rules.item_time(self._state, now, self._elapsed())
 
     def seat_time(self, now: int) -> int:
-        """Time at which seats free themselves, at a request's `now`. A jump ahead since the last look is judged at
-        once; the next look reports it."""
+        """The trusted time at a request's `now`: seats free themselves and usage is too old by it."""
+        return self._judged(now, rules.trusted_time)
+
+    def _judged(self, now: int, time_of: Callable[[ClockState, int, float], int]) -> int:
+        """A jump ahead since the last look is judged at once; the next look reports it."""
         state = self._state
         if state.pending is None and not rules.may_have_jumped(state, now):
             return now
         with self._lock:
             if rules.may_have_jumped(self._state, now):
                 self._observe(now)
-            return rules.seat_time(self._state, now, self._elapsed())
+            return time_of(self._state, now, self._elapsed())
 
     def _observe(self, wall: int) -> None:
         self._state, events = rules.observe(self._state, wall, self._elapsed())
@@ -92,33 +85,32 @@ class Clock:
     def look(self) -> list[ClockEvent]:
         """Read the clock and judge it; returns what is new. Call it every few seconds."""
         with self._lock:
-            self._observe(self.now())
+            self._observe(self.wall())
             events, self._events = self._events, []
             return events
 
     @property
     def kept(self) -> tuple[int, int]:
         """What is to be kept of it: the highest time seen, and the least that it is (UTC seconds)."""
-        return self._state.highest, self.least
+        return self.kept_of(self._state)
 
-    def accepted(self) -> JudgedClock:
-        """To trust a jump ahead at once, if the clock still shows it."""
-        with self._lock:
-            self._observe(self.now())
-            return JudgedClock(rules.accept(self._state), self._begun, self._begun_least)
-
-    def taken_back(self) -> JudgedClock:
-        """To take back a wrong highest time."""
-        with self._lock:
-            self._observe(self.now())
-            state = rules.reset(self._state)
-            return JudgedClock(state, state, 0)
-
-    def kept_of(self, judged: JudgedClock) -> tuple[int, int]:
+    def kept_of(self, state: ClockState) -> tuple[int, int]:
         """What is to be kept of a judgment, see `kept`."""
-        return judged.state.highest, rules.passed(judged.begun, self._elapsed(), judged.begun_least)
+        return state.highest, rules.least_time(state, self._elapsed())
 
-    def adopt(self, judged: JudgedClock) -> None:
+    def accepted(self) -> ClockState:
+        """To trust a jump ahead at once, if the clock still shows it; to be adopted once that is stored."""
+        with self._lock:
+            self._observe(self.wall())
+            return rules.accept(self._state)
+
+    def taken_back(self) -> ClockState:
+        """To take back a wrong highest time; to be adopted once that is stored."""
+        with self._lock:
+            self._observe(self.wall())
+            return rules.reset(self._state)
+
+    def adopt(self, judged: ClockState) -> None:
         """Go by a judgment from now on."""
         with self._lock:
-            self._state, self._begun, self._begun_least = judged
+            self._state = judged

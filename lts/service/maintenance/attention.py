@@ -23,8 +23,11 @@ def notices(ctx: Context, now: int) -> list[Notice]:
         sentence = f"The clock jumped far ahead, to {time}; it is trusted in an hour, or once you accept it."
         found.append(Notice("clock-unconfirmed", sentence, WARNING, {"time": time}))
     if ctx.clock.state.stepped_back:
-        time = iso(ctx.clock.state.highest)
-        sentence = f"The clock was set back; the highest time seen is {time}. Set it right, or run lts clock reset."
+        time = iso(ctx.clock.known)
+        sentence = (
+            "The clock was set back, at once or bit by bit: going by the highest time seen and what elapsed since, it"
+            f" is {time}. Set it right, or run lts clock reset."
+        )
         found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
     found += days.notices(ctx, now)
     described = licenses.describe(ctx, now)

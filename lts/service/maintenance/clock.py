@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lts.protocol import DAY_SECONDS, iso
-from lts.service.core.clock import JudgedClock
+from lts.rules.clock import ClockState
 from lts.service.core.context import Context
 from lts.service.maintenance.days import KEPT_DAYS
 from lts.store.changes.records import DayClosingChange
@@ -35,14 +35,14 @@ def _judged(
     ctx: Context,
     actor: str,
     action: str,
-    judge: Callable[[], JudgedClock],
+    judge: Callable[[], ClockState],
     also: Callable[[Transaction, int], None] = lambda tx, now: None,
 ) -> tuple[int, int]:
     """What an administrator says of the clock: the judgment's line in the audit log, the time kept, and what it `also`
     changes (by the highest time that holds then) are stored as one, and then adopted. Raises CannotStore."""
     before = ctx.clock.state.highest
     judged = judge()
-    after = judged.state.highest
+    after = judged.highest
 
     def operation(tx: Transaction) -> None:
         also(tx, after)

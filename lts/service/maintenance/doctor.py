@@ -155,15 +155,16 @@ def _clock(config: Config) -> Iterator[Finding]:
         if datafolder.running_server(config.data_dir):
             return
         with contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db:
-            highest = meta.highest_time(db) or feed.highest_time(db)
+            highest, least = meta.highest_time(db) or feed.highest_time(db), meta.least_time(db)
     except (SqliteError, DataFolderError):  # reported separately
         return
-    _, events = clock.start(highest, now, 0.0)
+    state, events = clock.start(highest, now, 0.0, least=least)
+    known = iso(clock.known(state, 0.0))
     if not events:
         yield Finding(OK, f"The clock shows {iso(now)}, which agrees with the highest time seen")
     for event in events:
         if event.name == "clock-back":
-            words = f"The clock shows {iso(now)}, before the highest time seen, {iso(highest)}: set it right, or run"
+            words = f"The clock shows {iso(now)}, before the highest time seen, {known}: set it right, or run"
             yield Finding(FAULT, f"{words} lts clock reset.")
         else:
             words = f"The clock shows {iso(now)}, over a day after the highest time seen, {iso(highest)}: it is"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from lts.crypto import canonical_json
 from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, Asked, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
+from lts.rules import clock
 from lts.rules.licensing.catalog import Catalog, Code
 from lts.rules.licensing.certificates import CertificateChain
 from lts.rules.licensing.licensefile import ChargeWay
@@ -253,7 +254,7 @@ def make_lease(
         jti=f"{place.origin[:8]}-{place.serial}",
         issued_at=now,
         not_before=now,
-        expires_at=min([g.lease_end for g in granted]),
+        expires_at=clock.lease_end(min([g.lease_end for g in granted]), now, ctx.clock.seat_time(now)),
         handshake_code=promise.name,
         items=tuple(map(_lease_item, granted)),
         serial=place.serial,

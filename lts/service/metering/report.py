@@ -97,9 +97,10 @@ def begin(
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
         raise Malformed(f"{fault.field} {fault.detail}.", field=fault.field)
-    rejected = usage.judge_all(entries, now, span)
+    rejected = usage.judge_all(entries, now, span, ctx.clock.seat_time(now))
     good = usage.good_of(entries, rejected)
-    if not workload.is_one_piece(len(good), len(lease.items), workload.days_of(entries) if days is None else days):
+    days = workload.days_of(entries) if days is None else days
+    if good and not workload.is_one_piece(len(good), len(lease.items), days):
         pieces = _InPieces(ctx, lease, clone_token, good, now)
         return PendingCall(
             pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), takes_long=True

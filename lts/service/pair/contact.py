@@ -47,7 +47,7 @@ class Contact:
     def _compare_clocks(self, state: ServerState) -> None:
         """A time that this clock jumped ahead to is trusted once the other one confirms it."""
         node, clock = self._node, self._node.ctx.clock
-        self.peer.compare_clock(state.now - clock.now())
+        self.peer.compare_clock(state.now - clock.wall())
         self.ahead = self.ahead if self.clock_gap else 0
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.adopt(clock.accepted())

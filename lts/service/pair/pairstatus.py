@@ -187,7 +187,7 @@ def _delegation(node: Node) -> DelegationStatus | None:
     if held is None or not standin.is_needed(node.ctx, held):
         return None
     clock = node.ctx.clock
-    now = clock.least_time(clock.now())
+    now = clock.item_time(clock.now())
     return DelegationStatus(held.main_uuid, iso(held.until), max(0, held.until - now))
 
 

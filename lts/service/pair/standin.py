@@ -22,7 +22,7 @@ def notices(ctx: Context, *, for_good: bool) -> list[Notice]:
     held = ctx.delegation()
     if held is None or not is_needed(ctx, held):
         return []
-    return [delegation_notice(held.until, ctx.clock.least_time(ctx.clock.now()), for_good=for_good)]
+    return [delegation_notice(held.until, ctx.clock.item_time(ctx.clock.now()), for_good=for_good)]
 
 
 def look(ctx: Context) -> None:

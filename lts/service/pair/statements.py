@@ -34,7 +34,7 @@ class Statements:
         return ServerState(
             word=word,
             status=status,
-            now=node.ctx.clock.now(),
+            now=node.ctx.clock.wall(),
             writes=node.ctx.identity.incarnation if node.settled else "",
             family=self._family,
             bare=self._bare,

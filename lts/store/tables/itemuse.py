@@ -53,10 +53,12 @@ def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
 
 
 def units_so_far(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> ItemUse:
-    """The part of a use (see `use_of`) that reports change: units, and what is spent of the overdraft."""
+    """The part of a use (see `use_of`) that reports change: units, and what is spent of the overdraft: all of it where
+    the clock was set back, and slots come again that count once."""
     item = entry.item
     if item.terms.charge_way in CONCURRENT_WAYS:
-        return ItemUse(spent=usage.overdraft_spent(view, item, now, item_now))
+        spent = usage.overdraft_spent(view, item, now, item_now)
+        return ItemUse(spent=max(spent, item.terms.overdraft) if now < item_now else spent)
     return ItemUse(view.sums.get(("item", item.key, 0), 0), view.sums.get(("code", code.key, item.key), 0))
 
 

@@ -594,7 +594,7 @@ export const words = {
   "notice.alert-undelivered": "",
   "notice.archive-lost": "",
   "notice.cannot-store": "",
-  "notice.clock-back": "The clock was set back; the highest time seen is {time}. Set it right, or run lts clock reset.",
+  "notice.clock-back": "The clock was set back, at once or bit by bit: going by the highest time seen and what elapsed since, it is {time}. Set it right, or run lts clock reset.",
   "notice.clock-reset": "The highest time seen was reset on {time} by {actor}.",
   "notice.clock-unconfirmed": "The clock jumped far ahead, to {time}; it is trusted in an hour, or once you accept it.",
   "notice.code-former-name": "Handshake code {code} has had this name since {time}. In the last {days} days, under former names ({former}), {devices} {devices|device|devices} used it, with {authorizations} {authorizations|authorization|authorizations}; {refused} {refused|request|requests} with a former name {refused|was|were} refused. Give the applications its new license key.",

@@ -594,7 +594,7 @@ export const words = {
   "notice.alert-undelivered": "自 {time} 起有 {n} 条提醒未能送达：{reason}",
   "notice.archive-lost": "变更记录的归档文件 {name} 丢失：旧的变更无法校验，新的备用服务器也会缺少它们。请从备份（zip 文件，其中的 archive/）或另一台服务器的数据文件夹取回。",
   "notice.cannot-store": "无法写入数据：{reason}",
-  "notice.clock-back": "时钟被调回；见过的最晚时间为 {time}。请校正时钟，或运行 lts clock reset。",
+  "notice.clock-back": "时钟被一次或逐步调回：按见过的最晚时间及其后经过的时间推算，现在应为 {time}。请校正时钟，或运行 lts clock reset。",
   "notice.clock-reset": "{actor} 于 {time} 撤回了见过的最晚时间。",
   "notice.clock-unconfirmed": "时钟大幅超前至 {time}；一小时后或经您确认后才采信。",
   "notice.code-former-name": "握手码 {code} 自 {time} 起使用此名称。最近 {days} 天，在它使用其他名称（{former}）期间，有 {devices} 台设备使用过它，共授权 {authorizations} 次；{refused} 次使用已弃用名称的请求被拒绝。请为应用换上新的许可密钥。",
