@@ -11,6 +11,7 @@ from pathlib import Path
 
 _NAME = dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG), "check the name")
 _RIGHTS = dict.fromkeys((errno.EACCES, errno.EPERM), "choose a place that is open to you, or another user")
+NO_FILE = "it is a pipe or a device, not a file"
 _READ = {**_NAME, **_RIGHTS, errno.EISDIR: "name a file in it", errno.EINVAL: "name a file"}
 _WRITE = {
     **_NAME,
@@ -33,7 +34,15 @@ def check(path: Path) -> None:
     """Raises OSError for what is a pipe, socket or device, which may hold up whoever opens it, or is not there."""
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # the system reports a folder in its own words
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+        raise OSError(errno.EINVAL, NO_FILE, str(path))
+
+
+def check_free(path: Path) -> None:
+    """Raises OSError where a file cannot be written: a pipe, socket or device, or a folder, is in its place."""
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists():
+        check(path)
 
 
 def is_seen(path: Path) -> bool:
@@ -59,6 +68,17 @@ def try_lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def in_the_way(path: Path | str, error: OSError) -> str:
+    """A sentence on what is in the place of a file, or of a folder, that LTS keeps in its data folder."""
+    if error.errno == errno.EISDIR:
+        return f"{path} is a folder; move away what is in the place of that file, or restore a backup."
+    if error.errno == errno.EINVAL:
+        return f"{path} is a pipe or a device; move away what is in the place of that file, or restore a backup."
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return f"{path} is not a folder; move away what is in the place of that folder."
+    return not_read(path, error)
 
 
 def not_read(path: Path | str, error: OSError) -> str:

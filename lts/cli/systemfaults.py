@@ -30,7 +30,7 @@ def words_of(error: OSError) -> str | None:
         return plainfile.not_written(path, error)
     if error.errno == errno.ENAMETOOLONG:
         return plainfile.not_read(path, error)
-    if error.errno in _IN_THE_WAY:
+    if error.errno in _IN_THE_WAY or error.strerror == plainfile.NO_FILE:
         return f"{path} cannot be used ({error.strerror}); move away what is in its place."
     if error.errno in _BROKEN:
         return f"{path} cannot be read or written ({error.strerror}); {_BROKEN[error.errno]}."

@@ -156,3 +156,52 @@ def test_in_a_pipe_the_fingerprint_stands_before_the_sentence_that_speaks_of_it(
     first, second = done.stdout.splitlines()
     assert "fingerprint" in first
     assert second.startswith("lts: Compare the fingerprint")
+
+
+KEPT = ("lts.db", "lts.db-wal", "lts.db-shm", "lts.db-journal", "lts.mark", "identity.json", "server.key", "vault.key",
+        "pair.json", "placing.json", "lts.lock", "cli.token")  # fmt: skip
+
+
+@POSIX
+@pytest.mark.parametrize("command", ["usage", "status", "doctor", "verify", "serve"])
+@pytest.mark.parametrize("name", KEPT)
+def test_a_pipe_in_the_place_of_a_file_of_the_data_folder_holds_nobody_up(
+    name: str, command: str, data: Path, capsys: Said
+) -> None:
+    (data / name).unlink(missing_ok=True)
+    os.mkfifo(data / name)
+    if command == "verify" and name == "lts.lock":  # which needs no lock
+        return
+    assert run(command) == 1
+    told = capsys.readouterr()
+    said = told.out + told.err
+    assert str(data / name) in said
+    assert "give that user the rights" not in said
+    assert "a pipe or a device" in said
+    assert (data / name).is_fifo() or name == "cli.token"
+
+
+@POSIX
+@pytest.mark.parametrize("name", [*KEPT[1:5], "pair.json", "cli.token", "archive", "backups", "incoming", "trust"])
+def test_doctor_tells_what_keeps_the_start_from_working(name: str, data: Path, capsys: Said) -> None:
+    if (data / name).is_dir():
+        shutil.rmtree(data / name)
+    if "." in name:
+        (data / name).unlink(missing_ok=True)
+        (data / name).mkdir()
+    else:
+        (data / name).write_text("")
+    told = said_by(capsys, "serve")
+    assert f"{data / name} is " in told
+    assert run("doctor") == 1
+    assert told.removeprefix("lts: ") in capsys.readouterr().out
+
+
+@POSIX
+def test_a_pipe_in_the_place_of_an_archive_or_a_partial_file_holds_nobody_up(data: Path, capsys: Said) -> None:
+    for name in ("lts.running.part", ".writable"):
+        os.mkfifo(data / name)
+        told = said_by(capsys, "serve")
+        assert str(data / name) in told
+        assert "a pipe or a device" in told
+        (data / name).unlink()

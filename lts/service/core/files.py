@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from lts import plainfile
 from lts.whoami import user_name
 
 
@@ -22,6 +23,7 @@ def write_private(path: Path, data: bytes) -> None:
     """
     partial = path.with_name(path.name + ".part")
     try:
+        plainfile.check_free(partial)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -38,13 +40,15 @@ def write_private(path: Path, data: bytes) -> None:
 
 def not_read(path: Path, error: OSError) -> str:
     """A sentence on a file of the data folder that cannot be read."""
-    if error.errno == errno.EISDIR:
-        return f"{path} is a folder; move away what is in the place of that file, or restore a backup."
+    if error.errno in (errno.EISDIR, errno.EINVAL):
+        return plainfile.in_the_way(path, error)
     return f"{path} cannot be read by {user_name()} ({error.strerror}); give that user the rights or restore a backup."
 
 
 def not_written(error: OSError) -> str:
     """A sentence on a file of the data folder that cannot be written."""
+    if error.errno in (errno.EISDIR, errno.EINVAL, errno.ENOTDIR, errno.EEXIST):
+        return plainfile.in_the_way(error.filename, error)
     return (
         f"{error.filename} cannot be written by {user_name()} ({error.strerror}); give that user the rights, or see to"
         " its disk, then try again."
@@ -95,6 +99,7 @@ def sync_folder(folder: Path) -> None:
 
 def file_digest(path: Path) -> bytes:
     """SHA-256 of a file's content. Raises OSError."""
+    plainfile.check(path)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

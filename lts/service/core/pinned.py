@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from lts import plainfile
 from lts.crypto import PublicKey, read_jws
 from lts.errors import DataFolderError, TokenError
 from lts.protocol import CERTIFICATE_TYPE
@@ -90,7 +91,7 @@ class PinnedFile:
 
     def _read(self) -> Pinned:
         try:
-            kept = msgspec.json.decode(self._path.read_bytes(), type=Pinned)
+            kept = msgspec.json.decode(plainfile.read(self._path), type=Pinned)
         except FileNotFoundError:
             return Pinned()
         except (OSError, ValueError, RecursionError) as error:

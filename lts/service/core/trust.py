@@ -84,7 +84,7 @@ class TrustStore:
         now that was not."""
         found = False
         for path in sorted(self._own.glob(f"*{_HELD}")):
-            with contextlib.suppress(TokenError):
+            with contextlib.suppress(OSError, TokenError):
                 key = vendorkey.read(plainfile.read(path))
                 if told.get(key.key.kid) == key.text:
                     self._believe(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import logging
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lts import plainfile
-from lts.errors import DataFolderError, DataFolderLocked
+from lts.errors import DataFolderError, DataFolderLocked, words_of
 from lts.service.core.files import give_to_owner, write_private
 from lts.strictjson import strict_json
 from lts.whoami import user_name, who_may
@@ -53,8 +54,7 @@ class DataFolder:
     def _lock(self) -> None:
         path = self.path / LOCK
         try:
-            if path.exists():
-                plainfile.check(path)
+            plainfile.check_free(path)
             file = path.open("ab")
         except OSError as error:
             raise DataFolderError(_not_writable(self.path, error)) from error
@@ -82,7 +82,8 @@ class DataFolder:
     def release(self) -> None:
         """Let the folder go; what root made in it goes to the folder's owner."""
         for name in (NOTE, TOKEN):
-            (self.path / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a folder in its place, which was told
+                (self.path / name).unlink(missing_ok=True)
         give_to_owner(self.path)
         if self._file is not None:
             self._file.close()
@@ -96,6 +97,7 @@ def running_server(path: Path) -> dict[str, Any] | None:
         with _opened(path / LOCK) as file:
             if plainfile.try_lock(file.fileno()):
                 return None
+        plainfile.check_free(path / NOTE)
     except FileNotFoundError:
         return None
     except PermissionError as error:
@@ -104,7 +106,7 @@ def running_server(path: Path) -> dict[str, Any] | None:
         raise DataFolderError(no_folder(path)) from error
     except OSError as error:
         raise DataFolderError(
-            f"{path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while no server runs."
+            f"{error.filename or path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while no server runs."
         ) from error
     return _note(path)
 
@@ -142,17 +144,17 @@ def _opening(path: Path) -> str:
 def read_token(path: Path) -> str:
     """The running server's token for the command line. Raises DataFolderError when it cannot be read."""
     try:
-        return (path / TOKEN).read_text(encoding="ascii")
-    except OSError as error:
+        return plainfile.read(path / TOKEN).decode("ascii")
+    except (OSError, ValueError) as error:
         raise DataFolderError(
-            f"The server's token {path / TOKEN} cannot be read ({error.strerror}); run this as the user that runs"
-            " the server."
+            f"The server's token {path / TOKEN} cannot be read ({words_of(error)}); run this as the user that"
+            " runs the server, or start it again."
         ) from error
 
 
 def _note(path: Path) -> dict[str, Any]:
     try:
-        note = strict_json((path / NOTE).read_bytes())
+        note = strict_json(plainfile.read(path / NOTE))
         return note if isinstance(note, dict) else {}
     except (OSError, ValueError):
         return {}
@@ -170,6 +172,7 @@ def _make(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = path / ".writable"
+        plainfile.check_free(probe)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
@@ -179,6 +182,8 @@ def _make(path: Path) -> None:
 def _not_writable(path: Path, error: OSError) -> str:
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return no_folder(path)
+    if error.errno in (errno.EISDIR, errno.EINVAL):
+        return plainfile.in_the_way(error.filename, error)
     if error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
         way = "mount it so that it can be written" if error.errno == errno.EROFS else "free some space there"
         return f"The data folder {path} cannot be written (its disk: {error.strerror}); {way}."

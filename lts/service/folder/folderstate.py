@@ -12,7 +12,7 @@ from lts.errors import DatabaseDamaged, DataFolderError
 from lts.protocol import iso
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, not_read
-from lts.service.folder import mark, placing
+from lts.service.folder import mark, places, placing
 from lts.store.file import database, integrity, wal, watermark
 from lts.store.file.watermark import OTHER, Watermark
 from lts.store.history import archive
@@ -45,6 +45,7 @@ class Untrue:
 def check(folder: Path) -> bool:
     """Whether a data folder holds no server yet, so that one may begin in it. Raises DataFolderError with what is wrong
     and what to do."""
+    places.check(folder)
     if not (folder / identity.IDENTITY).exists():
         _check_unused(folder)
         return True
@@ -81,6 +82,7 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
 
     Raises DataFolderError if it cannot be checked, which only a backup fixes.
     """
+    places.check(folder)
     placing.pending(folder)
     me = identity.load(folder)
     pinned.PinnedFile(folder)

@@ -43,7 +43,7 @@ class Mark:
                 if watermark != self._last:
                     write_private(self._path, _encode(watermark))
                     self._last = watermark
-            except (OSError, SqliteError) as error:
+            except (OSError, SqliteError, DataFolderError) as error:
                 log.warning("%s cannot be written: %s", self._path, error)
                 return False
             return True

@@ -189,7 +189,7 @@ def _kept(data_dir: Path) -> list[Path]:
 
 def _note(folder: Path) -> placing.Plan | None:
     try:
-        return placing.Plan(**strict_json((folder / placing.NOTE).read_bytes()))
+        return placing.Plan(**strict_json(plainfile.read(folder / placing.NOTE)))
     except (OSError, ValueError, TypeError):
         return None
 

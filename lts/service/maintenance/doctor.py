@@ -21,7 +21,7 @@ from lts.rules.values.plural import counted
 from lts.service.core import identity, labels
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.folder import datafolder, evidence, folderstate
+from lts.service.folder import datafolder, evidence, folderstate, places
 from lts.service.licensing import serverurls
 from lts.service.maintenance import backups
 from lts.store.changes import feed
@@ -67,6 +67,7 @@ def _folder(config: Config) -> Iterator[Finding]:
     yield Finding(OK, f"Data folder {path}" + (f", served by process {note.get('pid')}" if note else ", not served"))
     if warning := datafolder.network_warning(path):
         yield Finding(FAULT, warning)
+    yield from (Finding(FAULT, words) for words in places.faults(path))
     free = shutil.disk_usage(path).free
     enough = free > LOW_BYTES
     yield Finding(OK if enough else FAULT, f"{free >> 20:,} MiB free on its disk" + ("" if enough else "; make room"))
@@ -144,7 +145,7 @@ def _stored_urls(config: Config) -> list[str]:
     try:
         with contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db:
             return list(map(str, codes.settings(db).get(serverurls.SERVER_URLS) or []))
-    except SqliteError:
+    except (SqliteError, DataFolderError):
         return []
 
 

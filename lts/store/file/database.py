@@ -16,6 +16,7 @@ from pathlib import Path
 
 import apsw
 
+from lts import plainfile
 from lts.errors import DatabaseDamaged, DataFolderError
 from lts.store.file import integrity
 from lts.store.file.schema import APPLICATION_ID, FILLS, MIGRATIONS
@@ -28,6 +29,8 @@ _WAL_KEPT_BYTES = 64 << 20
 """What stays of a journal that grew while somebody read for long, as a copy of everything does."""
 _COPIED_PAGES = 1000
 """Pages that are copied in one call, which Ctrl-C cannot end."""
+ENDINGS = ("-wal", "-shm", "-journal")
+"""Of the files that SQLite makes next to a database."""
 _STATEMENTS = 400
 """Compiled statements that are kept: SQLite's wrapper drops one that so many others came after."""
 
@@ -40,6 +43,7 @@ def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Con
     False), DataFolderError when the file cannot be opened.
     """
     fresh = not path.exists()
+    check_plain(path)
     if not create:
         _check_there(path)
     with faults_told(path):
@@ -59,6 +63,7 @@ def open_in_use(path: Path) -> apsw.Connection:
 
     Raises what `open_writer` raises.
     """
+    check_plain(path)
     _check_there(path)
     with faults_told(path):
         db = open_reader(path)
@@ -70,6 +75,17 @@ def open_in_use(path: Path) -> apsw.Connection:
             db.close()
             raise
     return db
+
+
+def check_plain(path: Path) -> None:
+    """Raises DataFolderError where something else is in the place of the database, or of a file that SQLite keeps next
+    to it: opening a pipe would wait for ever."""
+    for name in (path.name, *(path.name + ending for ending in ENDINGS)):
+        one = path.with_name(name)
+        try:
+            plainfile.check_free(one)
+        except OSError as error:
+            raise DataFolderError(plainfile.in_the_way(one, error)) from error
 
 
 def _check_length(db: apsw.Connection, path: Path) -> None:
@@ -300,7 +316,9 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
 
 
 def open_reader(path: Path) -> apsw.Connection:
-    """A read-only connection for the portal and the command line; never checkpoints."""
+    """A read-only connection for the portal and the command line; never checkpoints. Raises DataFolderError,
+    apsw.Error."""
+    check_plain(path)
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     db.set_busy_timeout(BUSY_MILLISECONDS)
     return db
@@ -308,7 +326,8 @@ def open_reader(path: Path) -> apsw.Connection:
 
 def open_alone(path: Path) -> apsw.Connection:
     """A connection that reads the file as it is, without its journals, and makes none. Raises DatabaseDamaged
-    where it is of a schema that this program knows and holds other tables, apsw.Error."""
+    where it is of a schema that this program knows and holds other tables, DataFolderError, apsw.Error."""
+    check_plain(path)
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     db = apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
     try:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lts import plainfile
+
 _HEADER, _FRAME = 32, 24
 _MAGIC = 0x377F0682
 _USUAL_PAGE = 4096
@@ -47,6 +49,7 @@ def damage(path: Path) -> Damage | None:
     end follow one another over a commit, that commit was durable once, whatever power cut or kill came after it. The
     last commit of a log may be torn, and says nothing. Linear in the log, 0.1 s a MiB at most. Raises OSError.
     """
+    plainfile.check(path)
     size = path.stat().st_size
     with path.open("rb") as file:
         header = file.read(_HEADER)

@@ -18,6 +18,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from lts import plainfile
 from lts.errors import DatabaseDamaged
 from lts.store import sql
 from lts.store.changes import feed
@@ -144,7 +145,7 @@ FeedEntry = tuple[int, int, int, bytes, "bytes | None"]
 def read(folder: Path, name: str, digest: bytes) -> bytes:
     """The file of a stretch. Raises DatabaseDamaged naming it when it is lost or was changed."""
     try:
-        data = (folder / name).read_bytes()
+        data = plainfile.read(folder / name)
     except OSError as error:
         raise DatabaseDamaged(f"The archive {name} of the change feed is lost; restore it.") from error
     if hashlib.sha256(data).digest() != digest:
