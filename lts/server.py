@@ -44,6 +44,7 @@ from lts.service.core.vault import Vault
 from lts.service.folder import datafolder, folderstate, placing, restoring, workfolder
 from lts.service.folder.datafolder import DataFolder
 from lts.service.folder.mark import Mark
+from lts.service.licensing import moved
 from lts.service.licensing.catalog import Builder
 from lts.service.maintenance import ownkeys
 from lts.service.pair.alone import Alone
@@ -191,24 +192,9 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):
         warnings.put(Notice("network-folder", warning, params={"folder": str(path)}))
-    if me.previous:
-        warnings.put(_moved_notice(ctx))
+    if told := moved.notice(ctx):
+        warnings.put(told)
     return ctx
-
-
-def _moved_notice(ctx: Context) -> Notice:
-    """Names the previous UUIDs that licenses are bound to; if there are none, the last one."""
-    me, bound = ctx.identity, set[str]()
-    with ctx.store.reader() as db:
-        for stored in licenses.newest(db):
-            with contextlib.suppress(LtsError):  # lts verify names a file that cannot be read
-                bound |= {server.uuid for server in ctx.files.content(stored.jws).servers}
-    old = " and ".join(uuid for uuid in me.previous if uuid in bound) or me.previous[-1]
-    sentence = (
-        f"This data folder came from another machine: licenses bound to {old} authorize nobody here."
-        f" Send the new UUID {me.uuid} to the vendor."
-    )
-    return Notice("moved", sentence, ERROR, {"old": old, "new": me.uuid})
 
 
 def _storage_fault(warnings: Warnings, error: Exception | None) -> None:

@@ -109,11 +109,28 @@ def is_output(path: Path) -> bool:
     return str(path) == "-"
 
 
+_OF_DATA = ("lts.lock", "lts.mark", "lts.db", "vault.key")
+
+
+def outside_data(path: Path) -> Path:
+    """Where a path that is named leads. Raises AdminError inside a server's data folder: whatever LTS keeps there, or
+    will, by that name would be lost or in the way."""
+    place = Path(os.path.realpath(absolute(path)))
+    for folder in place.parents:
+        if any(os.path.lexists(folder / name) for name in _OF_DATA):
+            raise AdminError(
+                "in-data-folder",
+                f"{path} is in the data folder {folder}, which is for the server's own files; write it to another"
+                " folder.",
+            )
+    return place
+
+
 def place_for(path: Path, new: FileKind | None) -> Path:
     """Where a file that is named goes: a link is followed. Raises AdminError unless there is a plain file of the `new`
     kind, or the place for one: what is written over is gone for good, and so is a device, or a pipe that somebody
     reads."""
-    place = Path(os.path.realpath(absolute(path)))
+    place = outside_data(path)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

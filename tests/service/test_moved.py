@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from lts.background.jobs import Jobs
+from lts.cli.main import main
 from lts.errors import Refusal
 from lts.rules import labels as rules
+from lts.rules.alerting.notices import Notice
 from lts.rules.licensing import licensefile
 from lts.server import opened
 from lts.service.core import identity
@@ -199,6 +201,50 @@ def test_the_notice_of_a_moved_folder_names_the_uuid_that_licenses_are_bound_to(
     with opened(config_for(tmp_path), read_labels=lambda: FURTHER, clock=FakeTime().clock()) as here:
         [notice] = [one for one in here.ctx.running.warnings.all() if one.code == "moved"]
         assert notice.params == {"old": mine, "new": here.ctx.identity.uuid}
+
+
+def test_the_notice_of_a_moved_folder_goes_once_all_licenses_were_activated_anew(tmp_path: Path) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        server.load(item())
+        mine = server.ctx.identity.uuid
+    with opened(config_for(tmp_path), read_labels=lambda: ELSEWHERE, clock=time.clock()) as here:
+
+        def told() -> list[Notice]:
+            return [one for one in attention.notices(here.ctx, time.now) if one.code == "moved"]
+
+        assert told()[0].params["old"] == mine
+        again = vendor.activate(vendor.activate(vendor.issue(item()), here.ctx), here.ctx)
+        licenses.import_license(here.ctx, licensefile.render(again).encode(), Choice(), "test", NOON)
+        assert told() == []
+    with opened(config_for(tmp_path), read_labels=lambda: ELSEWHERE, clock=time.clock()) as again:
+        assert not again.ctx.running.warnings.find("moved")
+
+
+def test_after_a_restore_and_a_move_the_restore_is_undone_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    time, vendor, data = FakeTime(), Vendor(), tmp_path / "data"
+    with lab(tmp_path, time, vendor) as server:
+        lease = server.authorize(server.load(item())).lease
+        bundle = backups.backup(server.ctx.store.path, data, time.now, server.ctx.trust)
+        server.report(lease, {"QR": 3})
+        old = server.ctx.identity.uuid
+    restoring.restore(bundle, data)
+    assert uuid_on(tmp_path, ELSEWHERE) != old
+    assert main(["restore", "--list", "--data", str(data)]) == 0
+    content, moved = capsys.readouterr().out.splitlines()
+    assert "replaced-1: until" in content
+    assert "1 license, 1 handshake code" in content
+    assert moved.startswith("replaced-2: until")
+    assert "the identity of LTS UUID" in moved
+    assert main(["restore", "--undo", "--data", str(data)]) == 0
+    said = capsys.readouterr().out
+    assert f"{data}: replaced-1 is back in place; what was there before is kept in replaced-3." in said
+    assert "In replaced-1 was what was in place until" in said
+    assert "when a backup was restored: 1 license" in said
+    with lab(tmp_path, time, vendor) as server:
+        assert (server.ctx.identity.uuid, server.used()) == (old, 3)
 
 
 @pytest.mark.parametrize(

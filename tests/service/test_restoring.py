@@ -288,6 +288,28 @@ def test_the_way_back_of_a_restore_stays_when_the_folder_is_accepted_later(place
         assert server.used() == 3
 
 
+def test_what_was_set_aside_where_a_folder_was_accepted_is_no_way_back(place: Path) -> None:
+    data = place / "origin" / "data"
+    (data / "lts.mark").write_text("{}")
+    restoring.accept(data, "Ann")
+    [kept] = restoring.replaced(data)
+    assert "It holds what did not fit and was set aside when the folder was accepted" in kept.words
+    for name in (None, "replaced-1"):
+        with pytest.raises(AdminError, match=r"replaced-1 holds what did not fit .*; that cannot be undone"):
+            restoring.undo(data, "Ann", name)
+
+
+def test_what_is_in_the_way_of_a_restore_is_named(place: Path) -> None:
+    data = place / "origin" / "data"
+    (data / "incoming").write_text("")
+    with pytest.raises(AdminError, match=r"incoming is not a folder; move away .*Nothing was restored"):
+        restoring.restore(place / "backup.lts", data, "Ann")
+    (data / "incoming").unlink()
+    (data / "replaced-1").write_text("")
+    restoring.restore(place / "backup.lts", data, "Ann")
+    assert [one.name for one in restoring.replaced(data)] == ["replaced-2"]
+
+
 @pytest.fixture
 def data(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The origin's data folder, which commands find that are typed beside the backup."""
@@ -359,6 +381,7 @@ def test_the_command_line_restores_lists_and_takes_the_way_back(
     assert not (place / "none").exists()
     assert main(["restore", "backup.lts", "--data", str(place / "new")]) == 0
     assert "is kept" not in capsys.readouterr().out
+    assert not list((place / "new").glob("replaced-*"))
     assert main(["restore", "--list", "--data", str(place / "new")]) == 0
     assert "Nothing was replaced" in capsys.readouterr().out
     assert "kept" not in identity.load(place / "new").causes[-1][1]

@@ -123,7 +123,7 @@ def test_a_backup_made_while_serving_verifies_and_restores(server: Lab, tmp_path
     (tmp_path / "new").mkdir()
     names = restoring.restore(target, tmp_path / "new")
     assert {"lts.db", "server.key", "vault.key", "identity.json"} <= set(names)
-    assert (tmp_path / "new" / "replaced-1").exists()
+    assert not (tmp_path / "new" / "replaced-1").exists(), "there was nothing to keep"
 
 
 def test_a_backup_of_a_newer_program_is_refused_before_anything_is_touched(

@@ -69,6 +69,18 @@ def refusal(command: str, output: object, capsys: Said) -> str:
     return told[0]
 
 
+@pytest.mark.parametrize("command", WRITING)
+def test_nothing_is_written_into_a_data_folder(command: str, house: Path, capsys: Said) -> None:
+    (house / "near").symlink_to(house / "data")
+    before = sorted((house / "data").rglob("*"))
+    for name in ("lts.lock", "placing.json", "lts.db-journal", "incoming", "archive", "replaced-2", "trust/a.pub"):
+        for folder in ("data", "near"):
+            said = refusal(command, Path(folder) / name, capsys)
+            assert f"is in the data folder {house / 'data'}, which is for the server's own files" in said
+    assert main(["vendor", "init", "--name", "V", "data/incoming"]) == 1
+    assert [path for path in sorted((house / "data").rglob("*")) if path not in before] == []
+
+
 @POSIX
 @pytest.mark.parametrize("command", WRITING)
 def test_a_link_is_followed_and_stays(command: str, house: Path) -> None:

@@ -36,7 +36,7 @@ def add_parsers(commands: Any) -> None:
         metavar="NAME",
         nargs="?",
         const=True,
-        help="put back what was replaced last, or a folder that --list names; can be undone as well",
+        help="put back the newest content that was replaced, or a folder that --list names; can be undone as well",
     )
     restore.add_argument(
         "--accept-as-is",
@@ -131,14 +131,14 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
     folder = datafolder.DataFolder.hold(data_dir)
     try:
         if args.undo is not None:
-            name = None if args.undo is True else args.undo
-            print(f"{data_dir}: {restoring.undo(data_dir, user(), name).words}.")
+            _undo(data_dir, None if args.undo is True else args.undo)
         elif file is None:
             print(f"{data_dir}: {restoring.accept(data_dir, user()).words}.")
         else:
+            before = placing.numbers(data_dir)
             names = restoring.restore(file, data_dir, user(), as_it_is=args.accept_as_is, called=_called(args.file))
-            newest = f"{placing.REPLACED}{placing.numbers(data_dir)[-1]}"
-            kept = f"; what was there is kept in {newest}" if placing.keeps(data_dir / newest) else ""
+            new = [f"{placing.REPLACED}{one}" for one in placing.numbers(data_dir) if one not in before]
+            kept = f"; what was there is kept in {new[-1]}" if new else ""
             print(f"{counted(len(names), 'file')} restored into {data_dir}{kept}.")
             if len(config_of(args).servers) > 1:
                 print(
@@ -148,6 +148,16 @@ def _restore_into(data_dir: Path, args: argparse.Namespace, file: Path | None) -
     finally:
         folder.release()
     return 0
+
+
+def _undo(data_dir: Path, name: str | None) -> None:
+    """Put back what is kept, and say which it is."""
+    from lts.service.folder import restoring
+
+    known = {one.name: one for one in restoring.replaced(data_dir)}
+    done = restoring.undo(data_dir, user(), name)
+    one = known[done.detail["from"]]
+    print(f"{data_dir}: {done.words}. In {one.name} was what was in place {one.since}: {one.holds}.")
 
 
 def _called(file: Path) -> str:

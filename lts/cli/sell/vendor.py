@@ -11,7 +11,7 @@ from typing import Any
 
 from lts import plainfile
 from lts.cli import ask
-from lts.cli.files import is_output, naming, read_file, read_json, read_license, write_text
+from lts.cli.files import is_output, naming, outside_data, read_file, read_json, read_license, write_text
 from lts.cli.options import uses_only
 from lts.cli.output import note
 from lts.cli.paste import command
@@ -122,6 +122,7 @@ def _init(args: argparse.Namespace) -> int:
         raise AdminError("usage", "--name is empty; give the vendor's name as customers see it.")
     old = _load_key(args.replaces).key if args.replaces else None
     passphrase = ask.passphrase("New passphrase: ", PASSPHRASE, new=True) if args.passphrase else None
+    outside_data(args.folder / keys.KEY_FILE)
     pub = keys.init(args.folder, args.name, int(time.time()), passphrase, old)
     key = vendorkey.read(pub.read_bytes())
     print(f"Keep {args.folder / keys.KEY_FILE} secret; give {pub} to customers.")

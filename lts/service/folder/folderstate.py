@@ -70,7 +70,7 @@ def _check_unused(folder: Path) -> None:
         names += [LOG, identity.KEY, vault.FILE]
     left = [name for name in names if any(folder.glob(name))]
     if left:
-        way = " or `lts restore --undo`, which puts back what was replaced last" if kept else ""
+        way = " or `lts restore --undo`, which puts back the newest content that was replaced" if kept else ""
         raise DataFolderError(
             f"{folder / identity.IDENTITY} is missing though this data folder was in use (there is {left[0]}); run"
             f" `lts restore BACKUP`{way}. A new server begins in an empty folder."

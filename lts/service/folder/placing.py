@@ -47,13 +47,13 @@ class Plan:
     @property
     def words(self) -> str:
         """For the log and the command line."""
-        done = DONE.get(self.action, self.action)
+        done = DONE.get(self.action, self.action).format(**self.detail)
         return f"{done}; what was there before is kept in {self.kept}" if self.detail.get("kept") else done
 
 
 DONE = {
     "restored": "the backup is in place",
-    "restore-undone": "the folder that was replaced is back in place",
+    "restore-undone": "{from} is back in place",
     "folder-accepted": "the data folder is accepted as it is",
     identity.MOVED_BACK: "the data folder was on this machine before: the identity it had here is back in place",
     "first-copy": "the copy of the other server's data is in place",
@@ -61,7 +61,7 @@ DONE = {
 
 
 def prepare(data_dir: Path) -> Path:
-    """An empty folder for new content. Raises OSError."""
+    """An empty folder for new content. Raises OSError, naming what is in its place."""
     folder = data_dir / INCOMING
     _remove(folder)
     folder.mkdir(mode=0o700)
@@ -132,8 +132,9 @@ def finish(data_dir: Path) -> Plan | None:
 
 def _move(data_dir: Path, plan: Plan) -> None:
     source, kept = data_dir / plan.source, data_dir / plan.kept
-    kept.mkdir(mode=0o700, exist_ok=True)
-    write_private(kept / NOTE, json.dumps(asdict(plan)).encode("utf-8"))
+    if "kept" in plan.detail:
+        kept.mkdir(mode=0o700, exist_ok=True)
+        write_private(kept / NOTE, json.dumps(asdict(plan)).encode("utf-8"))
     for name in plan.scope:
         was_placed = name in plan.names and not os.path.lexists(source / name)
         if os.path.lexists(data_dir / name) and not was_placed:
@@ -171,13 +172,18 @@ def keeps(folder: Path) -> bool:
 
 
 def next_kept(data_dir: Path) -> str:
-    return f"{REPLACED}{max(numbers(data_dir), default=0) + 1}"
+    return f"{REPLACED}{max(_numbered(data_dir), default=0) + 1}"
 
 
 def numbers(data_dir: Path) -> list[int]:
     """The numbers of the folders that hold what was replaced, oldest first."""
-    found = (path.name.removeprefix(REPLACED) for path in data_dir.glob(f"{REPLACED}*"))
-    return sorted(int(number) for number in found if number.isascii() and number.isdecimal())
+    return sorted(number for number, path in _numbered(data_dir).items() if path.is_dir())
+
+
+def _numbered(data_dir: Path) -> dict[int, Path]:
+    """Whatever has such a name, by its number."""
+    found = ((path.name.removeprefix(REPLACED), path) for path in data_dir.glob(f"{REPLACED}*"))
+    return {int(number): path for number, path in found if number.isascii() and number.isdecimal()}
 
 
 def _remove(folder: Path) -> None:

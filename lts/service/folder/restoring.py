@@ -7,6 +7,7 @@ new one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -62,7 +63,7 @@ def restore(
         placing.decide(data_dir, EVERYTHING, ("restored", detail, actor))
     except OSError as error:
         if error.filename not in (None, str(source)) and Path(error.filename).is_relative_to(data_dir):
-            words = f"{plainfile.not_written(data_dir, error)} Nothing was restored."
+            words = f"{not_placed(data_dir, error)} Nothing was restored."
             raise AdminError("cannot-write", words) from error
         raise AdminError("bad-backup", f"{called} cannot be restored: {words_of(error)}.") from error
     except DatabaseDamaged as error:
@@ -73,6 +74,13 @@ def restore(
     finally:
         placing.finish(data_dir)
     return list(names)
+
+
+def not_placed(data_dir: Path, error: OSError) -> str:
+    """A sentence on what keeps new content from its place: what is in the way by its own name, else the folder."""
+    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EINVAL):
+        return plainfile.in_the_way(error.filename, error)
+    return plainfile.not_written(data_dir, error)
 
 
 _NOT_WHOLE = (
@@ -162,8 +170,13 @@ class Replaced:
 
     @property
     def words(self) -> str:
+        return f"{self.name}: {self.since}. It holds {self.holds}."
+
+    @property
+    def since(self) -> str:
+        """Until when it was in place, and what ended that."""
         when = iso(self.time).replace("T", " ").replace("Z", " UTC")
-        return f"{self.name}: until {when}, when {_BY.get(self.action, 'it was replaced')}. It holds {self.holds}."
+        return f"until {when}, when {_BY.get(self.action, 'it was replaced')}"
 
 
 _BY = {
@@ -211,6 +224,8 @@ def _holds(folder: Path) -> str:
         with contextlib.suppress(DataFolderError):
             return f"the identity of LTS UUID {identity.load(folder).uuid}"
         return "an identity that cannot be read"
+    if _is_set_aside(folder):
+        return _SET_ASIDE
     try:
         with contextlib.closing(database.open_in_use(folder / DATABASE)) as db, database.faults_told(folder / DATABASE):
             return summary.words(db) + _of_server(folder)
@@ -227,20 +242,11 @@ def _of_server(folder: Path) -> str:
 
 
 def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "restore-undone") -> placing.Plan:
-    """Put back what was replaced last, or the folder of that name; what is there now is kept in its turn, and
-    `action` is what the audit log calls it. Raises AdminError, DataFolderError, as for a database that no server would
-    open."""
+    """Put back the newest content that was replaced, or the folder of that name; what is there now is kept in its turn,
+    and `action` is what the audit log calls it. Raises AdminError, DataFolderError, as for a database that no server
+    would open."""
     placing.finish(data_dir)
-    kept = _kept(data_dir)
-    if not kept:
-        raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is nothing to undo.")
-    # What `accept` kept is no way back: it sets aside what does not belong to the database.
-    folder = next((one for one in reversed(kept) if (one / DATABASE).exists() or _is_identity(one)), kept[-1])
-    if name is not None:
-        named = [one for one in kept if one.name == name]
-        if not named:
-            raise AdminError("nothing-replaced", f"{data_dir} keeps no {name}; lts restore --list says what it keeps.")
-        folder = named[0]
+    folder = _to_put_back(data_dir, name)
     note = _note(folder)
     needed = () if _is_identity(folder) else (DATABASE,)
     missing = [
@@ -256,6 +262,36 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
     _keep_retired(data_dir, folder)
     scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else COPIED
     return _place(data_dir, scope, (action, {"from": folder.name}, actor), folder.name)
+
+
+def _to_put_back(data_dir: Path, name: str | None) -> Path:
+    """The kept folder of that name; without one the newest with a database, as a restore or a first copy left it. Only
+    if there is none, the newest identity, which a move put away."""
+    kept = _kept(data_dir)
+    if not kept:
+        raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is nothing to undo.")
+    newest_first = kept[::-1]
+    if name is None:
+        contents = [one for one in newest_first if (one / DATABASE).exists()]
+        found = [*contents, *filter(_is_identity, newest_first), newest_first[0]]
+    else:
+        found = [one for one in kept if one.name == name]
+        if not found:
+            raise AdminError("nothing-replaced", f"{data_dir} keeps no {name}; lts restore --list says what it keeps.")
+    if _is_set_aside(found[0]):
+        raise AdminError(
+            "not-whole",
+            f"{found[0]} holds {_SET_ASIDE}; that cannot be undone. lts restore --list says what else is kept.",
+        )
+    return found[0]
+
+
+_SET_ASIDE = "what did not fit and was set aside when the folder was accepted as it was"
+
+
+def _is_set_aside(folder: Path) -> bool:
+    note = _note(folder)
+    return note is not None and note.action == "folder-accepted"
 
 
 def go_back(data_dir: Path, present: tuple[str, ...]) -> placing.Plan | None:
@@ -302,7 +338,7 @@ def _place(
             source = placing.INCOMING
         placing.decide(data_dir, scope, cause, source=source)
     except OSError as error:
-        raise AdminError("cannot-write", plainfile.not_written(data_dir, error)) from error
+        raise AdminError("cannot-write", not_placed(data_dir, error)) from error
     done = placing.finish(data_dir)
     assert done is not None
     return done

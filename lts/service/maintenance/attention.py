@@ -8,7 +8,7 @@ from lts.rules.alerting.attention import HAPPENED, HAPPENED_DAYS, PLACED, happen
 from lts.rules.alerting.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
 from lts.service.core.context import Context
-from lts.service.licensing import codeuse, licenses, serverurls
+from lts.service.licensing import codeuse, licenses, moved, serverurls
 from lts.service.maintenance import days
 from lts.service.metering import goneon, newnames
 from lts.store.sql import Connection
@@ -17,6 +17,8 @@ from lts.store.tables import audit
 
 def notices(ctx: Context, now: int) -> list[Notice]:
     """All of them at `now` (UTC seconds)."""
+    if ctx.running.warnings.find("moved") and moved.notice(ctx) is None:
+        ctx.running.warnings.clear("moved")
     found = [*troubles(ctx), *ctx.running.newcomers.notices(now)]
     if ctx.clock.state.pending is not None:
         time = iso(ctx.clock.state.pending)
