@@ -24,7 +24,7 @@ from lts.background.jobs import Jobs, tell_clock
 from lts.background.watchdog import Watchdog
 from lts.config import Config
 from lts.crypto import PublicKey
-from lts.errors import CannotStore, DataFolderError, LtsError
+from lts.errors import CannotStore, DataFolderError
 from lts.httpd.listen import Listener
 from lts.logs import Lines
 from lts.logs import handler as handler_of
@@ -52,7 +52,7 @@ from lts.service.pair.node import Node
 from lts.service.pair.parted import Parted, of_a_pair
 from lts.store.file import database
 from lts.store.store import DATABASE, Store, prepare
-from lts.store.tables import codes, licenses, meta, pair
+from lts.store.tables import codes, meta, pair
 from lts.web.app import App
 from lts.web.application import Application
 

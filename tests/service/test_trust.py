@@ -140,3 +140,10 @@ def test_a_standby_that_is_killed_after_it_has_the_change_trusts_the_key_too(
     duet.standby.close()
     duet.standby.open()
     assert duet.standby.server.ctx.trust.get(stranger.key.kid) is not None
+
+
+def test_a_configured_folder_that_is_not_there_is_told_and_the_usual_one_is_optional(tmp_path: Path) -> None:
+    for name, count in (("trust", 0), ("keys", 1), ("gone/trust", 1)):
+        store = TrustStore(tmp_path / name, tmp_path / "data")
+        store.keys()
+        assert [str(tmp_path / name) in warning.detail for warning in store.warnings] == [True] * count

@@ -36,6 +36,19 @@ def test_a_license_goes_and_comes_back(server: Lab, call: Call, file: bytes) -> 
     assert actions[:2] == ["license-taken-back", "license-archived"]
 
 
+def test_what_comes_back_into_no_code_is_told(server: Lab, call: Call, file: bytes) -> None:  # noqa: F811
+    assert call("POST", "/licenses", data=file)[0] == 200
+    assert call("POST", "/licenses/archive", {"licenseId": "100"})[0] == 200
+    assert call("POST", "/licenses/preview", data=file)[1]["notices"] == []
+    assert call("DELETE", "/handshakes/216998-100")[0] == 200
+    for path in ("/licenses/preview", "/licenses"):
+        done = call("POST", path, data=file)[1]
+        assert done["status"] == "taken-back"
+        [told] = done["notices"]
+        assert (told["code"], told["params"]) == ("items-in-no-code", {"n": 2, "license": "100"})
+        assert "by lts handshake edit CODE --item NO" in told["detail"]
+
+
 def test_what_names_no_license_is_refused_and_archives_nothing(server: Lab, call: Call, file: bytes) -> None:  # noqa: F811
     assert call("POST", "/licenses", data=file)[0] == 200
     for body, status, field in (

@@ -163,6 +163,7 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
     if done["status"] == "taken-back":
         verb = "would be taken back" if preview else "is taken back"
         print(f"License {done['licenseId']} revision {done['revision']} was archived and {verb}.")
+        _note_all(done)
         return
     if done["status"] == "already-imported":
         print(f"License {done['licenseId']} revision {done['revision']} is imported already; nothing changed.")
@@ -183,8 +184,12 @@ def _tell(done: dict[str, Any], preview: bool) -> None:
         print(f"  The vendor's key is not trusted yet; its fingerprint is {done['fingerprint']}")
     if done["handshakeCode"] and done["added"]:
         print(f"Handshake code: {done['handshakeCode']}")
-        for notice in done["notices"]:
-            note(notice["detail"])
+    _note_all(done)
+
+
+def _note_all(done: dict[str, Any]) -> None:
+    for notice in done["notices"]:
+        note(notice["detail"])
 
 
 _WHY = {

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lts import plainfile
+from lts.config import Config
 from lts.crypto import PublicKey
 from lts.errors import TokenError, words_of
 from lts.rules.alerting.notices import Notice
@@ -129,6 +130,9 @@ class TrustStore:
         self.warnings = []
         if configured.exists() and not configured.is_dir():
             sentence = f"{configured} is not a folder, so no vendor key is read there; set vendorKeys to a folder."
+            self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": str(configured)}))
+        elif not configured.exists() and (configured.name != Config.vendor_keys.name or not configured.parent.is_dir()):
+            sentence = f"There is no folder {configured}, so no vendor key is read there; set vendorKeys to the folder."
             self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": str(configured)}))
         for name, _, _ in stamp:
             try:

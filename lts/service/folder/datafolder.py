@@ -106,7 +106,8 @@ def running_server(path: Path) -> dict[str, Any] | None:
         raise DataFolderError(no_folder(path)) from error
     except OSError as error:
         raise DataFolderError(
-            f"{error.filename or path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while no server runs."
+            f"{error.filename or path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while"
+            " no server runs."
         ) from error
     return _note(path)
 

@@ -1,6 +1,6 @@
-"""Whether what LTS keeps in a data folder is of the right sort: a pipe in the place of a file would hold up whoever opens
-it for ever, and a folder there, or a file in the place of a folder, is in the way (docs/design/machine.md, The data
-folder)."""
+"""Whether what is in a data folder is of the sort that LTS keeps there: a pipe in the place of a file would hold up
+whoever opens it for ever, and a folder there, or a file in the place of a folder, is in the way
+(docs/design/machine.md, What a data folder says of itself)."""
 
 from __future__ import annotations
 

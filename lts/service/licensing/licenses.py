@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lts.errors import AdminError, LicenseFileError, RefusalCode
 from lts.rules.alerting import codenotices
-from lts.rules.alerting.notices import HINT, Notice
+from lts.rules.alerting.notices import HINT, WARNING, Notice
 from lts.rules.licensing import filekind, licensefile, vendorkey
 from lts.rules.licensing.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.licensing.itemstatus import ItemStatus
@@ -65,6 +65,7 @@ class Preview:
     effects: Effects = field(default_factory=Effects)
     takes_back: bool = False
     place: _ImportPlace | None = None
+    unused: Notice | None = None
 
     @property
     def handshake_code(self) -> str | None:
@@ -80,8 +81,9 @@ class Preview:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """What the administrator should know of where new items go."""
-        return () if self.place is None else self.place.notices
+        """What the administrator should know of where new items go, and of items that are nowhere."""
+        placed = self.place.notices if self.place is not None and self.difference.added else ()
+        return placed if self.unused is None else (*placed, self.unused)
 
 
 def preview(ctx: Context, data: bytes, choice: Choice, now: int) -> Preview:
@@ -169,7 +171,22 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
         difference,
         takes_back=archived,
         place=place,
+        unused=_unused_notice(view, new, known) if archived else None,
     )
+
+
+def _unused_notice(view: View, new: License, known: dict[str, int]) -> Notice | None:
+    """Of a license that is taken back: its items whose codes were removed meanwhile authorize nobody."""
+    keys = [known[item.item_id] for item in new.items if item.item_id in known]
+    lost = [key for key in keys if key not in view.catalog.codes_of_items]
+    if not lost:
+        return None
+    sentence = (
+        f"Items of license {new.license_id} in no handshake code, for example since the code was removed: {len(lost)}."
+        " Nobody can use them. Add them to a code on the portal's page Handshake Codes, or by lts handshake edit CODE"
+        " --item NO."
+    )
+    return Notice("items-in-no-code", sentence, WARNING, {"n": len(lost), "license": new.license_id})
 
 
 def _of_other_vendor(new: License, trusted: bool) -> LicenseFileError:

@@ -611,6 +611,7 @@ export const words = {
   "notice.item-in-grace": "License item {item} of license {license}{whose} has ended and works in grace until {until}.",
   "notice.item-invalid": "",
   "notice.item-none": "",
+  "notice.items-in-no-code": "",
   "notice.many-new-devices": "",
   "notice.moved": "",
   "notice.network-folder": "",

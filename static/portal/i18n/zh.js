@@ -611,6 +611,7 @@ export const words = {
   "notice.item-in-grace": "许可 {license}{whose} 的许可项 {item} 已到期，宽限期至 {until}。",
   "notice.item-invalid": "许可 {license}{whose} 的许可项 {item} 不授权任何应用：{reason}",
   "notice.item-none": "没有任何许可项可以授权：{reason}",
+  "notice.items-in-no-code": "许可 {license} 有 {n} 个许可项不在任何握手码中（例如握手码已删除），无人可以使用。请在“握手码”页面将其加入握手码，或运行 lts handshake edit CODE --item NO。",
   "notice.many-new-devices": "一天之内，来自 {address} 的大量新设备以握手码 {code} 请求授权，其中一部分被要求等待。如果是您的设备，它们会自行继续；若经由代理，请将其写入 trustedProxies。否则请为该握手码设置会话密码，或改用新名称。",
   "notice.moved": "数据文件夹已移到另一台机器：LTS UUID 由 {old} 变为 {new}。请将新的激活请求发送给供应商。",
   "notice.network-folder": "数据文件夹 {folder} 位于网络共享上；请使用本机磁盘。",

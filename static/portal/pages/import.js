@@ -127,7 +127,7 @@ export function Import({ onImported }) {
     ${
       done &&
       html`<${Notice} level="done"><span role="status">${done.status === "already-imported" ? t("import.nothing") : t(done.takesBack ? "import.taken-back" : "import.done", { license: done.licenseId })}</span>
-      ${done.added.length > 0 && done.notices.map((notice) => html`<div key=${notice.code}>${sentenceOf(notice)}</div>`)}
+      ${done.notices.map((notice) => html`<div key=${notice.code}>${sentenceOf(notice)}</div>`)}
       ${done.handshakeCode && html`<div>${t("import.done-code")} <a href=${link("handshake-codes", { code: done.handshakeCode })}><${Sent}>${done.handshakeCode}<//></a></div>`}<//>`
     }
     ${
@@ -150,7 +150,7 @@ export function Import({ onImported }) {
             <p class="mono break">${state.preview.fingerprint}</p>
             <${Check} checked=${state.confirmed} onChange=${(confirmed) => setState({ ...state, confirmed })} label=${t("import.confirm-vendor")} /><//>`
           }
-          ${state.preview.added.length > 0 && state.preview.notices.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}
+          ${state.preview.notices.map((notice) => html`<${Notice} key=${notice.code} level=${notice.level}>${sentenceOf(notice)}<//>`)}
           ${state.preview.added.length > 0 && html`<${Place} choice=${state.choice} change=${change} preview=${state.preview} codes=${state.codes} error=${importing.error} />`}
           <${Fault} error=${importing.error} />`
       }
