@@ -179,7 +179,7 @@ def ask(
     except OSError:
         raise
     except Exception as error:  # http.client also lets through what its own parts stumble over: ValueError and others
-        raise OSError(f"not an HTTP answer: {type(error).__name__} {error}"[:200]) from error
+        raise OSError(f"not an HTTP answer: {error!r}"[:200]) from error
     finally:
         if not kept:
             connection.close()

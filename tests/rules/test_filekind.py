@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lts.crypto import SigningKey
+from lts.errors import LicenseFileError
 from lts.protocol import LicenseKey
-from lts.rules.licensing import activation, filekind, licensefile, vendorkey
+from lts.rules.licensing import activation, armor, filekind, licensefile, vendorkey
 from lts.rules.licensing.filekind import FileKind
 from lts.service.maintenance import backups
 from lts.store.store import DATABASE
@@ -112,3 +113,27 @@ def test_what_no_editor_wrote_goes_to_no_reader(wanted: FileKind, data: bytes) -
 def test_a_text_goes_to_its_reader_in_whatever_encoding(encoding: str) -> None:
     data = '{\r\n\t"für": '.encode(encoding)
     assert filekind.mistaken("f", data, filekind.CONFIGURATION) is None
+
+
+FAULTY = {
+    "halves of pairs": b"\xff\xfe" + b"\x00\xdc" * 500_000,
+    "one half over and over": b"\xfe\xff" + b"\xd8" * 1_000_000,
+    "with the mark, and without one of its own": "LTS LICENSE FILE".encode("utf-16-le") + b"\x00\xd8" * 500_000,
+}
+
+
+@pytest.mark.parametrize("data", FAULTY.values(), ids=FAULTY)
+def test_a_large_file_that_is_no_text_is_refused_soon(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replacing each fault by itself took 80 ms and more, three times over."""
+    decoded: list[str] = []
+    real = armor.decode
+    monkeypatch.setattr(armor, "decode", lambda *given: decoded.append(real(*given)) or decoded[-1])
+    with pytest.raises(LicenseFileError, match="not a license file"):
+        armor.extract(data)
+    filekind.mistaken("The file", data, filekind.LICENSE)
+    assert [text.count("\ufffd") for text in decoded] in ([10], [10, 10])
+
+
+def test_a_few_halves_of_pairs_are_passed_over_as_ever() -> None:
+    text = LICENSE.encode("utf-16-le")
+    assert armor.extract(b"\xff\xfe" + b"\x00\xdc" * 9 + text + b"\x00\xd8") == armor.extract(LICENSE.encode())

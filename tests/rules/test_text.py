@@ -19,7 +19,7 @@ from lts.rules.values import domains
 from lts.rules.values.addresses import read_address
 from lts.rules.values.fields import Fields
 from lts.rules.values.paging import plain
-from lts.rules.values.text import clean_name, nfc, normal, too_many_marks
+from lts.rules.values.text import clean_name, nfc, normal, one_line, too_many_marks
 from lts.service.access.accounts import plain_name
 from lts.service.alerting.alertsettings import clean_webhook_url
 from lts.service.licensing import handshakes
@@ -138,3 +138,19 @@ def test_a_name_that_cannot_be_told_from_others_is_refused(given: str, code: str
         clean_name(given, "The name")
     assert caught.value.code == code
     assert clean_name("abc", "The name", 3) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"no\r\n such\tuser ", "no such user"),
+        (b"\x1b[2J\x1b]0;x\x07 gone\x00", "\ufffd[2J\ufffd]0;x\ufffd gone\ufffd"),
+        ("\u202eresu\u2066 \u200bx", "\ufffdresu\ufffd \ufffdx"),
+        ("a\u2028b\x85c\x9bd", "a b c\ufffdd"),
+        (b"\xff ok", "\ufffd ok"),
+        ("\u4e2d\u6587 \u00e9", "\u4e2d\u6587 \u00e9"),
+        ("x" * 500, "x" * 200),
+    ],
+)
+def test_what_another_server_says_is_one_line_that_nothing_obeys(said: bytes | str, shown: str) -> None:
+    assert one_line(said) == shown

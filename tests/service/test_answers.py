@@ -255,3 +255,14 @@ def test_a_channel_that_fails_in_any_way_waits_and_holds_up_no_other(
         assert (outcomes["bad"].outcome, outcomes["bad"].tries) == ("waiting", 1)
         assert outbox.deliver(server.ctx, server.time.now + 10, MailSender()) == 0
         assert ("ZeroDivisionError" in caplog.text) == (fault == "a fault of the program")
+
+
+@pytest.mark.parametrize("who", [*ASKING])
+def test_what_another_server_says_is_shown_and_never_obeyed(who: str) -> None:
+    ask, kind = ASKING[who]
+    bad = "\x1b]0;owned\x07\x00 \u202e"
+    whole = [f"HTTP/1.1 500 {bad}\r\n\r\n{bad}"] if who != "peer" else []  # who looks at it further up
+    for head in (*whole, f"HTTX {bad}\r\n\r\n"):
+        with answering(head.encode()) as port, pytest.raises(kind) as caught:
+            ask(f"http://127.0.0.1:{port}/")
+        assert caught.value.detail.isprintable()

@@ -259,3 +259,18 @@ def test_many_ways_of_signing_in_cost_little() -> None:
 
     with raw_server(talk) as raw:
         assert cost.seconds(work, raw.port) < cost.DEAR_SECONDS
+
+
+def test_what_a_mail_server_says_is_shown_and_never_obeyed() -> None:
+    def talk(one: socket.socket, raw: Raw) -> None:
+        one.sendall(b"220 x\r\n")
+        one.recv(1000)
+        one.sendall(b"250 x\r\n")
+        one.recv(1000)
+        one.sendall("550-\x1b]0;owned\x07 no\r\n550 \u202esuch \x00user\x9b\r\n".encode())
+        raw.over.wait(PATIENCE)
+
+    with raw_server(talk) as raw:
+        said = send(raw.port)
+    assert said.isprintable()
+    assert "\ufffd]0;owned\ufffd no \ufffdsuch \ufffduser" in said

@@ -115,6 +115,7 @@ def test_a_number_in_a_header_has_fifteen_digits_at_most(text: str, number: int)
 def test_what_answers_in_place_of_the_other_server_is_told() -> None:
     moved = peerclient._not_a_peer(301, {"LOCATION": "x" * 201})
     assert (moved.code, moved.detail.count("x")) == ("peer-unreachable", 200)
+    assert peerclient._not_a_peer(301, {"Location": "/\x1b[2J\u202e"}).detail.isprintable()
     other = peerclient._not_a_peer(502, {"Server": "proxy"})
     assert (other.code, "502" in str(other.detail)) == ("peer-unreachable", True)
 

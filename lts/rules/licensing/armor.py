@@ -14,11 +14,16 @@ from lts.errors import LicenseFileError
 MAX_BYTES = 1 << 20
 BEGIN = "-----BEGIN LTS LICENSE FILE-----"
 END = "-----END LTS LICENSE FILE-----"
+MARK = "LTS LICENSE FILE"
+"""By this UTF-16 is recognized."""
 # Begins and ends are looked for one by one: a pattern over both would take quadratic time on many begins.
 _BEGIN = re.compile(r"-{5}\s*BEGIN\s+LTS\s+LICENSE\s+FILE\s*-{5}")
 _END = re.compile(r"-{5}\s*END\s+LTS\s+LICENSE\s+FILE\s*-{5}")
 _QUOTES = re.compile(r"(?m)^(?:[ \t]*[>|])+")
 _BLANKS = re.compile(r"(?:(?!\n)[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff])+")
+_MOST_FAULTS = 10
+"""Halves of surrogate pairs and the like that a text in UTF-16 may hold: replacing them is what takes long."""
+_WORD = tuple("LICENSE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 _BREAKS = re.compile(r"(?:=(?:20|09)?){0,2}(?:\n|\Z)")  # with quoted-printable's marks; no compact JWS holds a "="
 
 
@@ -31,7 +36,8 @@ def extract(data: bytes) -> str:
         raise LicenseFileError("empty", "The file is empty; download the license file again.")
     if len(data) > MAX_BYTES:
         raise LicenseFileError("too-large", "The file is larger than 1 MiB; a license file never is.")
-    text = _QUOTES.sub("", decode(data, "LTS LICENSE FILE").replace("\r", "\n"))
+    may_be = any(word in data for word in _WORD)  # cheap: no other file is decoded here
+    text = _QUOTES.sub("", decode(data, MARK).replace("\r", "\n")) if may_be else ""
     begins, ends = list(_BEGIN.finditer(text)), list(_END.finditer(text))
     if len(begins) > 1 or len(ends) > 1:
         raise LicenseFileError("several-licenses", "The file holds more than one license; import them one by one.")
@@ -44,9 +50,9 @@ def extract(data: bytes) -> str:
     return _BREAKS.sub("", _BLANKS.sub("", text[begins[0].end() : ends[0].start()]))
 
 
-def is_license(data: bytes) -> bool:
-    """Whether the armor of a license begins somewhere in these bytes; cheap, and trusts nothing."""
-    return _BEGIN.search(decode(data, "LTS LICENSE FILE")) is not None
+def is_license(text: str) -> bool:
+    """Whether the armor of a license begins somewhere in a text; cheap, and trusts nothing."""
+    return _BEGIN.search(text) is not None
 
 
 def decode(data: bytes, mark: str = "") -> str:
@@ -54,13 +60,26 @@ def decode(data: bytes, mark: str = "") -> str:
 
     `mark` is an ASCII text in the file: by it UTF-16 without a mark of its own is recognized.
     """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
+    for encoding, start in (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
+        if data.startswith(start):
+            return utf_16(data[2:], encoding)
     for encoding in ("utf-16-le", "utf-16-be") if mark else ():
         at = data.find(mark.encode(encoding))
         if at % 2 == 0:  # at an odd place it is the other byte order, and at -1 none
-            return data.decode(encoding, "replace")
+            return utf_16(data, encoding)
     return data.decode("utf-8-sig", "replace")
+
+
+def utf_16(data: bytes, encoding: str) -> str:
+    """The text, with what is none replaced; it ends where there is too much of that."""
+    parts = []
+    for _ in range(_MOST_FAULTS):
+        try:
+            return "".join([*parts, data.decode(encoding)])
+        except UnicodeDecodeError as error:
+            parts += [data[: error.start].decode(encoding), "\ufffd"]
+            data = data[error.end :]
+    return "".join(parts)
 
 
 def wrap(jws: str) -> str:

@@ -46,15 +46,19 @@ EMPTY = FileKind("empty", "an empty file")
 
 def kind_of(data: bytes) -> FileKind | None:
     """The kind of a file by its content, or by its first `HEAD` bytes; or None."""
+    return _seen(data)[0]
+
+
+def _seen(data: bytes) -> tuple[FileKind | None, str]:
+    """The kind, and the text of a file that may be one: decoding is what costs, and is done once."""
     if not data.strip(b"\x00 \t\r\n"):
-        return EMPTY
+        return EMPTY, ""
     if data.startswith(_ZIP):
-        return BACKUP if data[30 : 30 + len(_FIRST_IN_BACKUP)] == _FIRST_IN_BACKUP else OTHER_ARCHIVE
+        return (BACKUP if data[30 : 30 + len(_FIRST_IN_BACKUP)] == _FIRST_IN_BACKUP else OTHER_ARCHIVE), ""
     if data.startswith(_SQLITE):
-        return DATABASE
-    if armor.is_license(data[:HEAD]):
-        return LICENSE
-    return _kind_of_text(armor.decode(data).strip())
+        return DATABASE, ""
+    text = armor.decode(data, armor.MARK)
+    return (LICENSE if armor.is_license(text[:HEAD]) else _kind_of_text(text.strip())), text
 
 
 def _kind_of_text(text: str) -> FileKind | None:
@@ -102,18 +106,19 @@ _LOOSE = (SPEC, CHANGES, LICENSE, CONFIGURATION)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 
 
-def _is_text(data: bytes) -> bool:
-    """Whether an editor may have written it, in whatever encoding: not a picture or a program."""
+def _is_text(data: bytes, text: str) -> bool:
+    """Whether an editor may have written it, in whatever encoding: not a picture or a program. `text` is how it was
+    decoded."""
     for encoding, zero in (("utf-16-le", 1), ("utf-16-be", 0)):
         if len(data) > 1 and data[zero] == 0 and data[1 - zero]:
-            return _CONTROL.search(data.decode(encoding, "replace")) is None
-    return _CONTROL.search(armor.decode(data)) is None
+            text = armor.utf_16(data, encoding)
+    return _CONTROL.search(text) is None
 
 
 def mistaken(name: str, data: bytes, wanted: FileKind) -> str | None:
     """One sentence when `data`, the content of the file called `name`, is something else than `wanted`."""
-    found = kind_of(data)
-    if found == wanted or (found is None and wanted in _LOOSE and _is_text(data[:HEAD])):
+    found, text = _seen(data)
+    if found == wanted or (found is None and wanted in _LOOSE and _is_text(data[:HEAD], text[:HEAD])):
         return None
     if found is None:
         return f"{name} is nothing that LTS knows; give {wanted.wanted}."

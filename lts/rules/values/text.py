@@ -65,6 +65,14 @@ def clean_name(text: str, what: str, limit: int = MAX_NAME) -> str:
     return name
 
 
+def one_line(words: bytes | str, limit: int = 200) -> str:
+    """What another server said, as a part of a sentence: one line of at most so many characters, which no terminal
+    obeys (controls) and which turns no text around (marks of writing direction)."""
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    plain = " ".join(text[: 10 * limit].split())[:limit]
+    return "".join("\ufffd" if char not in _JOINERS and _is_invisible(char) else char for char in plain)
+
+
 def shows_nothing(name: str) -> bool:
     """Whether all of a name is blank or invisible, so that it looks like any other such name."""
     return all(char.isspace() or _is_invisible(char) for char in name)

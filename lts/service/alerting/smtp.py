@@ -18,6 +18,7 @@ from lts import reach
 from lts.errors import DeliveryError
 from lts.reach import Deadline
 from lts.rules.alerting.alertmail import Mail
+from lts.rules.values.text import one_line
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.mailserver import REPLY_BYTES, REPLY_LINES, MailServer, ReplyTooLong
 
@@ -25,6 +26,8 @@ STEP_SECONDS = 10.0
 """How long a mail server may stay silent."""
 WHOLE_SECONDS = 14.0
 """How long sending may take in all, however slowly the server speaks."""
+WORDS = 300
+"""Characters that are shown of what a server says."""
 _STOPPING = "The server is stopping."
 _TEMPORARY = range(400, 500)
 _OF_THE_MESSAGE = (smtplib.SMTPDataError, smtplib.SMTPSenderRefused, UnicodeError)
@@ -167,7 +170,7 @@ def _connect(settings: MailSettings, context: ssl.SSLContext, under_way: _UnderW
 
 
 def _refusals(refused: dict[str, tuple[int, bytes]]) -> Accepted:
-    told = {address: f"{code} {_plain(words)}" for address, (code, words) in refused.items()}
+    told = {address: f"{code} {one_line(words, WORDS)}" for address, (code, words) in refused.items()}
     later = {address for address, (code, _) in refused.items() if code in _TEMPORARY}
     return Accepted(
         {address: words for address, words in told.items() if address not in later},
@@ -175,28 +178,24 @@ def _refusals(refused: dict[str, tuple[int, bytes]]) -> Accepted:
     )
 
 
-def _plain(words: bytes | str) -> str:
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return " ".join(text.split())[:300]
-
-
 def _words(error: Exception, settings: MailSettings) -> str:
     """What went wrong: the server's own words, then what to change."""
     place = f"{settings.host}:{settings.port}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return f"{place} refused user and password: {error.smtp_code} {_plain(error.smtp_error)}"
+        return f"{place} refused user and password: {error.smtp_code} {one_line(error.smtp_error, WORDS)}"
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"{place} answered: {error.smtp_code} {_plain(error.smtp_error)}{_hint(error.smtp_code, settings)}"
+        hint = _hint(error.smtp_code, settings)
+        return f"{place} answered: {error.smtp_code} {one_line(error.smtp_error, WORDS)}{hint}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"The certificate of {place} cannot be trusted: {error.verify_message}. Name the file of your own"
+            f"The certificate of {place} cannot be trusted: {one_line(error.verify_message)}. Name the file of your own"
             " authority, or use the name in the certificate."
         )
     if isinstance(error, ssl.SSLError):
         return f"{place} does not speak TLS at once ({error.reason or error}). Choose STARTTLS, or port 465."
     if isinstance(error, smtplib.SMTPNotSupportedError):
         hint = " Choose TLS (port 465), or none inside your own network." if settings.security == "starttls" else ""
-        return f"{place}: {_plain(str(error))}{hint}"
+        return f"{place}: {one_line(str(error), WORDS)}{hint}"
     if isinstance(error, ReplyTooLong):
         return (
             f"A reply of {place} is longer than {REPLY_BYTES // 1024} KiB or {REPLY_LINES} lines. Check that a mail"
@@ -204,11 +203,11 @@ def _words(error: Exception, settings: MailSettings) -> str:
         )
     if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError | ConnectionResetError | BrokenPipeError):
         hint = " Port 465 wants TLS." if settings.port == 465 and settings.security != "tls" else ""
-        words = _plain(str(error)) or "timeout"
+        words = one_line(str(error), WORDS) or "timeout"
         return f"{place} does not answer, or hung up within {WHOLE_SECONDS:.0f} s ({words}).{hint}"
     if isinstance(error, socket.gaierror):
         return f"There is no host {settings.host!r}: {error.strerror}."
-    return f"{place} cannot be reached: {_plain(str(error))}"
+    return f"{place} cannot be reached: {one_line(str(error), WORDS)}"
 
 
 def _hint(code: int, settings: MailSettings) -> str:

@@ -17,6 +17,7 @@ from lts import reach
 from lts.errors import DeliveryError
 from lts.reach import Deadline
 from lts.rules.alerting.alertmail import subject_of, title_of
+from lts.rules.values.text import one_line
 from lts.service.alerting.alertsettings import Webhook
 from lts.store.tables.alerts import Message
 
@@ -60,13 +61,12 @@ def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
         with contextlib.closing(connection):
             answer = reach.ask(connection, "POST", target, body, headers, MAX_WORDS_BYTES)
     except OSError as error:
-        why = " ".join(str(error).split())[:200]
+        why = one_line(str(error))
         raise WebhookError(f"{host}:{port} cannot be reached: {why}", reached=False) from error
     if 300 <= answer.status < 400:
         raise WebhookError(f"{host}:{port} answered {answer.status}: redirects are not followed; give the final URL.")
     if not 200 <= answer.status < 300:
-        text = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
-        raise WebhookError(f"{host}:{port} answered {answer.status} {text}".rstrip())
+        raise WebhookError(f"{host}:{port} answered {answer.status} {one_line(answer.body)}".rstrip())
 
 
 def _connection(scheme: str, host: str, port: int, deadline: Deadline) -> http.client.HTTPConnection:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from lts.crypto import PublicKey, SigningKey, b64url, unb64url
 from lts.errors import PeerError, TokenError
 from lts.rules import pair as rules
+from lts.rules.values.text import one_line
 from lts.service.pair import peermessages
 from lts.service.pair.peermessages import Hello, PeerProblem, Self, Welcome
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
@@ -108,7 +109,7 @@ def _not_a_peer(status: int, headers: Mapping[str, str]) -> PeerError:
     """An answer that is not from LTS: a proxy in front whose server is down, or another program at the URL."""
     target = next((value for name, value in headers.items() if name.lower() == "location"), None)
     if target is not None:
-        return PeerError("peer-unreachable", f"The other server's URL redirects to {target[:200]}; write that one.")
+        return PeerError("peer-unreachable", f"The other server's URL redirects to {one_line(target)}; write that one.")
     return PeerError("peer-unreachable", f"What answers at the other server's URL is not LTS (HTTP status {status}).")
 
 
