@@ -192,8 +192,8 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         ctx.note_event(name, detail)
     if warning := datafolder.network_warning(path):
         warnings.put(Notice("network-folder", warning, params={"folder": str(path)}))
-    if told := moved.notice(ctx):
-        warnings.put(told)
+    if bound_elsewhere := moved.notice(ctx):
+        warnings.put(bound_elsewhere)
     return ctx
 
 

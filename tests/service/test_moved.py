@@ -217,8 +217,8 @@ def test_the_notice_of_a_moved_folder_goes_once_all_licenses_were_activated_anew
         again = vendor.activate(vendor.activate(vendor.issue(item()), here.ctx), here.ctx)
         licenses.import_license(here.ctx, licensefile.render(again).encode(), Choice(), "test", NOON)
         assert told() == []
-    with opened(config_for(tmp_path), read_labels=lambda: ELSEWHERE, clock=time.clock()) as again:
-        assert not again.ctx.running.warnings.find("moved")
+    with opened(config_for(tmp_path), read_labels=lambda: ELSEWHERE, clock=time.clock()) as later:
+        assert not later.ctx.running.warnings.find("moved")
 
 
 def test_after_a_restore_and_a_move_the_restore_is_undone_and_said(

@@ -72,7 +72,7 @@ def decode(data: bytes, mark: str = "") -> str:
 
 def utf_16(data: bytes, encoding: str) -> str:
     """The text, with what is none replaced; it ends where there is too much of that."""
-    parts = []
+    parts: list[str] = []
     for _ in range(_MOST_FAULTS):
         try:
             return "".join([*parts, data.decode(encoding)])

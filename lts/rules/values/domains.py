@@ -18,6 +18,7 @@ from publicsuffixlist import PublicSuffixList
 from lts.rules.values.text import normal
 
 _MAX_HOST, _MAX_LABEL = 253, 63
+_ACE = "xn--"
 _LONGEST = _MAX_HOST + len(".:65535")
 _FULL_STOP = "\u3002"
 _PORT = re.compile(r":[0-9]{1,5}\Z")
@@ -60,9 +61,11 @@ def _mapped(text: str) -> str:
 def _a_label(label: str) -> str | None:
     if label.isascii():
         return label if _LABEL.fullmatch(label) else None
+    if len(label) > _MAX_LABEL - len(_ACE):  # each character takes one or more
+        return None
     if not all(_LABEL.fullmatch(char) if char.isascii() else _may_stand(char) for char in label):
         return None
-    encoded = "xn--" + label.encode("punycode").decode("ascii")
+    encoded = _ACE + label.encode("punycode").decode("ascii")
     return encoded if len(encoded) <= _MAX_LABEL else None
 
 

@@ -35,6 +35,7 @@ from lts.service.maintenance import attention, backups, clock
 from lts.service.statistics import forecasts, usage
 from lts.web.admin import account_api, alerts_api, answers, openapi_admin, records_api, statistics_api
 from lts.web.admin.calls import Calls
+from lts.web.admin.dearcalls import DearCalls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
 from lts.web.admin.signin import SAFE, SignIn
@@ -73,11 +74,12 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
 
     calls = Calls(api)
     account_api.add_calls(calls, ctx, gate)
-    _license_calls(calls, ctx)
+    dear = DearCalls()
+    _license_calls(calls, ctx, dear)
     _handshake_calls(calls, ctx)
     _server_url_calls(calls, ctx)
     _status_calls(calls, ctx)
-    records_api.add_calls(calls, ctx)
+    records_api.add_calls(calls, ctx, dear)
     statistics_api.add_calls(calls, ctx)
     alerts_api.add_calls(calls, ctx)
     _upkeep_calls(calls, ctx)
@@ -110,7 +112,7 @@ def _choice() -> Choice:
     return Choice(new, existing, alone, yes("default"))
 
 
-def _license_calls(api: Calls, ctx: Context) -> None:
+def _license_calls(api: Calls, ctx: Context, dear: DearCalls) -> None:
     @api.get("/licenses/items")
     def items() -> answers.ItemPage:
         states = _states()
@@ -127,7 +129,8 @@ def _license_calls(api: Calls, ctx: Context) -> None:
 
     @api.post("/licenses/preview")
     def preview() -> answers.PreviewAnswer:
-        return answers.PreviewAnswer.of(licenses.preview(ctx, request.get_data(), _choice(), ctx.clock.now()))
+        with dear.of(g.account):
+            return answers.PreviewAnswer.of(licenses.preview(ctx, request.get_data(), _choice(), ctx.clock.now()))
 
     @api.post("/licenses")
     def import_file() -> answers.PreviewAnswer:

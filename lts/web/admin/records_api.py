@@ -26,6 +26,7 @@ from lts.service.statistics.usage import day_number
 from lts.store.tables.audit import Line
 from lts.web.admin import answers
 from lts.web.admin.calls import Calls
+from lts.web.admin.dearcalls import DearCalls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.jsonpieces import as_json
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
@@ -35,9 +36,9 @@ Json = dict[str, Any]
 FOR_EVER = 1 << 62
 
 
-def add_calls(api: Calls, ctx: Context) -> None:
+def add_calls(api: Calls, ctx: Context, dear: DearCalls) -> None:
     _device_calls(api, ctx)
-    _why_calls(api, ctx)
+    _why_calls(api, ctx, dear)
 
     @api.get("/audit")
     def audit() -> AuditPage | Response:
@@ -97,11 +98,12 @@ def _device_calls(api: Calls, ctx: Context) -> None:
         return answers.ReleasedSeat(iso(end))
 
 
-def _why_calls(api: Calls, ctx: Context) -> None:
+def _why_calls(api: Calls, ctx: Context, dear: DearCalls) -> None:
     @api.post("/explain")
     def explain_request() -> Explanation:
-        asked = body_fields(json_body(), *AuthorizeMessage.__struct_encode_fields__)
-        return explain.explain(ctx, _request(asked), ctx.clock.now())
+        with dear.of(g.account):
+            asked = body_fields(json_body(), *AuthorizeMessage.__struct_encode_fields__)
+            return explain.explain(ctx, _request(asked), ctx.clock.now())
 
     @api.get("/why")
     def why() -> answers.RefusedPage:
