@@ -142,6 +142,15 @@ def test_a_standby_that_is_killed_after_it_has_the_change_trusts_the_key_too(
     assert duet.standby.server.ctx.trust.get(stranger.key.kid) is not None
 
 
+def test_a_link_to_nothing_among_the_keys_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "trust").mkdir()
+    (tmp_path / "trust" / "a.pub").symlink_to("nowhere")
+    (tmp_path / "trust" / "b.pub").symlink_to("b.pub")
+    store = TrustStore(tmp_path / "trust", tmp_path / "data")
+    assert (store.keys(), store.changed()) == ({}, False)
+    assert [str(warning.params["file"])[-5:] for warning in store.warnings] == ["a.pub", "b.pub"]
+
+
 def test_a_configured_folder_that_is_not_there_is_told_and_the_usual_one_is_optional(tmp_path: Path) -> None:
     for name, count in (("trust", 0), ("keys", 1), ("gone/trust", 1)):
         store = TrustStore(tmp_path / name, tmp_path / "data")

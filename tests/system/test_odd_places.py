@@ -205,3 +205,18 @@ def test_a_pipe_in_the_place_of_an_archive_or_a_partial_file_holds_nobody_up(dat
         assert str(data / name) in told
         assert "a pipe or a device" in told
         (data / name).unlink()
+
+
+@POSIX
+def test_a_restore_moves_away_whatever_is_in_the_place_of_a_file(data: Path, tmp_path: Path, capsys: Said) -> None:
+    assert run("backup", "b.lts") == 0
+    for name in sorted({*KEPT} - {"lts.lock", "placing.json"}):
+        (data / name).unlink(missing_ok=True)
+        os.mkfifo(data / name)
+        assert run("restore", "b.lts") == 0
+        assert not (data / name).is_fifo()
+    capsys.readouterr()
+    assert run("restore", "--list") == 0
+    assert "lts.db is a pipe or a device" in capsys.readouterr().out
+    (data / "placing.json").mkdir()
+    assert "placing.json is a folder; move away what is in the place" in said_by(capsys, "restore", "b.lts")

@@ -8,6 +8,7 @@ the key, else deletes it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -120,8 +121,14 @@ class TrustStore:
         seen = []
         for folder in self._folders:
             for path in sorted(folder.glob("*.pub")):
-                stat = path.stat()
-                seen.append((str(path), stat.st_mtime_ns, stat.st_size))
+                try:
+                    stat = path.stat()
+                except OSError as error:
+                    if error.errno not in (errno.ENOENT, errno.ELOOP):
+                        raise
+                    seen.append((str(path), 0, 0))  # a link to nothing, or removed this moment
+                else:
+                    seen.append((str(path), stat.st_mtime_ns, stat.st_size))
         return tuple(seen)
 
     def _read(self, stamp: tuple[tuple[str, int, int], ...]) -> None:

@@ -184,7 +184,7 @@ def _not_writable(path: Path, error: OSError) -> str:
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return no_folder(path)
     if error.errno in (errno.EISDIR, errno.EINVAL):
-        return plainfile.in_the_way(error.filename, error)
+        return f"{error.filename} cannot be written ({error.strerror}); move away what is in its place."
     if error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
         way = "mount it so that it can be written" if error.errno == errno.EROFS else "free some space there"
         return f"The data folder {path} cannot be written (its disk: {error.strerror}); {way}."

@@ -97,7 +97,7 @@ def pending(data_dir: Path) -> Plan | None:
     except PermissionError as error:
         raise DataFolderError(datafolder.not_open(data_dir)) from error
     except OSError as error:
-        raise DataFolderError(plainfile.not_read(path, error)) from error
+        raise DataFolderError(plainfile.in_the_way(path, error)) from error
     except (ValueError, TypeError) as error:
         raise DataFolderError(
             f"{path} is damaged (it is not what LTS wrote); restore a backup into an empty folder."

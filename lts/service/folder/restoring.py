@@ -29,8 +29,10 @@ from lts.strictjson import strict_json
 BACKED_UP_FILES = (identity.IDENTITY, identity.KEY, vault.FILE)
 BACKED_UP_FOLDERS = ("trust", "archive")
 MANIFEST = "backup.json"
+_DATABASE = (*DATABASE_FILES, f"{DATABASE}-journal")
+"""With what LTS makes none of, and SQLite would write into the database."""
 _SINGLE = (DATABASE, *BACKED_UP_FILES, pinned.FILE)
-EVERYTHING = (*DATABASE_FILES, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
+EVERYTHING = (*_DATABASE, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
 """All that a data folder holds of its server."""
 
 
@@ -370,5 +372,5 @@ def accept(data_dir: Path, actor: str) -> placing.Plan:
     return _place(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor), keep_log)
 
 
-COPIED = (*DATABASE_FILES, mark.FILE, "archive", vault.FILE)
+COPIED = (*_DATABASE, mark.FILE, "archive", vault.FILE)
 """What a first copy from the other server of a pair replaces."""
