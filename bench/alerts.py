@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
-from lts.rules.alerting.notices import Alert
+from lts.rules.alerting.alert import Alert
 from lts.server import opened
 from lts.service.alerting import alertsettings
 from lts.service.core.clock import Clock

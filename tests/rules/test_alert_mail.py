@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alertmail import AlertingServer, percent_of, render, title_of
-from lts.rules.alerting.notices import Alert
 from tests.support.kit import DAY
 
 NOON = DAY + 12 * 3600

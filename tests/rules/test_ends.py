@@ -8,10 +8,10 @@ import pytest
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.alerting import alerts
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alertmail import title_of
 from lts.rules.alerting.attention import delegation_notice, items_notices
 from lts.rules.alerting.calendar import calendar
-from lts.rules.alerting.notices import Alert
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.values.ends import days_left, end_text, when_text
 from tests.rules.test_lists import item

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alertmail import title_of
 from lts.rules.alerting.alerts import DEFAULT_LEVELS, quota_measures
 from lts.rules.alerting.attention import items_notices, url_notices
-from lts.rules.alerting.notices import ERROR, WARNING, Alert
+from lts.rules.alerting.notices import ERROR, WARNING
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.licensing.serverurls import clean_url
 from lts.rules.values.paging import Page, page_of

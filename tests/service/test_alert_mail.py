@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lts.errors import AdminError
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alertmail import AlertingServer, render
-from lts.rules.alerting.notices import Alert
 from lts.service.alerting import alertsettings, outbox, smtp
 from lts.service.alerting.alertsettings import MailSettings
 from lts.service.alerting.smtp import MailError, MailSender, compose

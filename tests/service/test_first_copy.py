@@ -19,6 +19,7 @@ from lts.errors import PeerError
 from lts.service.core import vault
 from lts.service.pair import copygiver, copytaker, peermessages, secrecy
 from lts.service.pair.copygiver import CopyGiver
+from lts.service.pair.peer import Peer
 from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
 from lts.store.store import DATABASE
 from tests.support.duet import Duet
@@ -105,7 +106,8 @@ def taken(folder: Path, file: CopyFile, pieces: list[bytes]) -> list[CopyPartReq
         asked.append(request)
         return pieces.pop(0)
 
-    node: Any = SimpleNamespace(peer=SimpleNamespace(followed=0.0, word=0.0, alive=0.0), elapsed=lambda: 7.0)
+    clock = iter([0.0, 0.0])
+    node: Any = SimpleNamespace(peer=Peer(lambda: next(clock, 7.0)))
     line: Any = SimpleNamespace(raw=raw)
     copytaker._take_file(node, line, folder, "token", file)
     assert (node.peer.followed, node.peer.word, node.peer.alive) == ((7.0,) * 3 if file.size else (0.0,) * 3)

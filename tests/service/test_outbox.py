@@ -9,7 +9,7 @@ import pytest
 
 from lts.errors import DeliveryError
 from lts.protocol import DAY_SECONDS
-from lts.rules.alerting.notices import Alert
+from lts.rules.alerting.alert import Alert
 from lts.rules.values.paging import Page
 from lts.service.alerting import alerts, alertsettings, outbox, smtp, webhooks
 from lts.service.alerting.outbox import MailTest

@@ -8,8 +8,8 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, slot_of
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alertwords import BOTH
-from lts.rules.alerting.notices import Alert
 from lts.service.access import accounts
 from lts.service.alerting import alerts, alertsettings
 from lts.service.licensing import handshakes

@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.alerting import alerts as rules
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alerts import NEVER_ALERTED, AlertedLevel, Measure
 from lts.rules.alerting.alertwords import PAGES
-from lts.rules.alerting.notices import Alert, Notice
+from lts.rules.alerting.notices import Notice
 from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
 from lts.service.licensing import licenses

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from lts.errors import DeliveryError, words_of
 from lts.protocol import DAY_SECONDS, iso
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alertmail import AlertingServer, render, title_of
-from lts.rules.alerting.notices import WARNING, Alert, Notice
+from lts.rules.alerting.notices import WARNING, Notice
 from lts.rules.licensing.serverurls import is_local
 from lts.rules.values.paging import Page
 from lts.rules.values.plural import counted

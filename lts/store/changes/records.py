@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from lts.rules.alerting.notices import Alert
+from lts.rules.alerting.alert import Alert
 
 
 class ChangeKind(IntEnum):

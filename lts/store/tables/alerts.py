@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import apsw
 import msgspec
 
+from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alerts import AlertedLevel
-from lts.rules.alerting.notices import Alert
 from lts.store import sql
 from lts.store.changes.records import AlertChange, DeliveryChange
 from lts.store.tables import audit, pair
