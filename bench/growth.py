@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.likeness import Caller
 from lts.server import opened
 from lts.service.core.clock import Clock

@@ -14,7 +14,7 @@ from bench.growth import fill
 from bench.processes import prepare
 from bench.serve import LABELS, config_for
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.usage import BadEntry, Entry
 from lts.server import opened
 from lts.service.core.clock import Clock

@@ -21,7 +21,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from lts.errors import Malformed
 from lts.protocol import MAX_COUNT
 from lts.rules.licensing.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.values.plural import counted
 from lts.rules.values.text import normal
 from lts.web.bodytree import BODY, Tree, path_text, read_tree

@@ -9,7 +9,7 @@ import pytest
 
 from lts.client import errors as client_errors
 from lts.errors import HTTP_STATUS, TITLES
-from lts.rules.metering.authorize import STAGES
+from lts.rules.metering.checks import STAGES
 from lts.rules.metering.verdicts import _SENTENCES
 from lts.service.core.refusals import KEPT, NOT_KEPT
 from tests.docs.test_docs import DOCS
@@ -100,7 +100,7 @@ def test_the_checklist_of_a_new_code_names_all_these_places() -> None:
     listed = section("developer.md", "A new refusal code")
     places = (
         "lts/errors.py",
-        "lts/rules/metering/authorize.py",
+        "lts/rules/metering/checks.py",
         "lts/rules/metering/verdicts.py",
         "lts/client/errors.py",
         "static/client/lts-client.js",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from lts.errors import NotVerified, Refusal
 from lts.protocol import iso
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.usage import Entry
 from lts.service.metering import authorize, release, report
 from tests.model.administering import Administering

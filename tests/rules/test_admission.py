@@ -14,7 +14,7 @@ from lts.rules.licensing.catalog import ACTIVE, Catalog, Code, CodeBinding, Code
 from lts.rules.licensing.codenames import Naming, learn
 from lts.rules.metering import asked
 from lts.rules.metering.admission import admit, find_code
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from tests.rules.test_authorize_rules import ASKED, GOOD
 
 ITEMS = (CodeItem(LicenseItem(1, "1", "vendor", "1", GOOD, ACTIVE)),)

@@ -13,7 +13,8 @@ import pytest
 from lts.protocol import DAY_SECONDS
 from lts.rules.licensing.catalog import ACTIVE, REVOKED, Code, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import ItemTerms
-from lts.rules.metering.authorize import Decision, ItemUse, Request, decide
+from lts.rules.metering.authorize import Decision, decide
+from lts.rules.metering.checks import ItemUse, Request
 from lts.rules.metering.seats import Seat
 from tests.support.kit import NOON
 

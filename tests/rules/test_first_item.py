@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lts.protocol import DAY_SECONDS
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
-from lts.rules.metering.authorize import Decision, ItemUse, decide
+from lts.rules.metering.authorize import Decision, decide
+from lts.rules.metering.checks import ItemUse
 from lts.rules.metering.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
 from tests.support.kit import NOON

@@ -12,7 +12,8 @@ import pytest
 
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, slot_of
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
-from lts.rules.metering.authorize import Decision, Grant, ItemUse, Request, decide, grant_item
+from lts.rules.metering.authorize import Decision, Grant, decide, grant_item
+from lts.rules.metering.checks import ItemUse, Request
 from lts.rules.metering.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
 from tests.support.kit import NOON

@@ -20,7 +20,8 @@ from lts.rules.licensing.catalog import Code, CodeBinding, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import License
 from lts.rules.metering import usage
 from lts.rules.metering.admission import admit
-from lts.rules.metering.authorize import ItemUse, Request, decide
+from lts.rules.metering.authorize import decide
+from lts.rules.metering.checks import ItemUse, Request
 from lts.rules.metering.usage import Entry
 from lts.rules.values import domains
 from lts.service.licensing.importeffects import effects

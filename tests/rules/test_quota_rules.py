@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lts.rules.licensing.catalog import ACTIVE, REVOKED, Catalog, CodeItem, LicenseItem
-from lts.rules.metering.authorize import ItemUse, cap_use, in_quota_grace, item_fault, quota_fault, used_up
+from lts.rules.metering.checks import ItemUse, cap_use, in_quota_grace, item_fault, quota_fault, used_up
 from lts.rules.metering.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD, judged
 from tests.support.kit import NOON

@@ -12,7 +12,7 @@ import pytest
 
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso, verify_lease
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.service.licensing import handshakes
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize

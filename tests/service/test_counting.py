@@ -13,7 +13,7 @@ import pytest
 
 from lts.errors import AdminError, Refusal
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.clonetokens import CloneState
 from lts.rules.metering.usage import OTHER_TYPE
 from lts.service.metering import clones, explain

@@ -11,7 +11,7 @@ import pytest
 
 from lts.background import jobs
 from lts.protocol import DAY_SECONDS
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.service.metering import explain
 from lts.service.pair import pairstatus
 from tests.service.conftest import fail_over, refused, with_one_item

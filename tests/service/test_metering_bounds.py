@@ -12,7 +12,7 @@ import pytest
 from lts.errors import AdminError, Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, SLOTS_PER_DAY, iso, slot_of
 from lts.rules.metering import clonetokens, workload
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.clonetokens import plain_state
 from lts.rules.metering.usage import TOGETHER, digest_of
 from lts.rules.pair import REFUSING

@@ -15,7 +15,7 @@ from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules.licensing import licensefile
 from lts.rules.licensing.licensefile import License
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.values.paging import Page
 from lts.service.access import auditlog
 from lts.service.alerting import alerts

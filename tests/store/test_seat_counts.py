@@ -16,7 +16,7 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.licensing import licensefile
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.values.paging import Page
 from lts.service.licensing import codeuse, handshakes, licenses
 from lts.service.licensing.licenses import Choice

@@ -13,7 +13,7 @@ from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules.licensing import activation, licensefile, vendorkey
 from lts.rules.licensing.licensefile import License
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.likeness import Caller
 from lts.rules.metering.usage import BadEntry, Entry
 from lts.server import Opened, opened

@@ -12,7 +12,8 @@ import pytest
 
 from lts.protocol import MAX_REPORT_SLOTS, SLOT_SECONDS, FeedPlace, Receipt, iso
 from lts.rules.metering.asked import asked_by
-from lts.rules.metering.authorize import Grant, Request
+from lts.rules.metering.authorize import Grant
+from lts.rules.metering.checks import Request
 from lts.rules.metering.seats import Seat
 from lts.service.metering.authorize import MAX_NAMES_BYTES, Promise, make_lease, too_large
 from lts.web.messages import MAX_LEASE

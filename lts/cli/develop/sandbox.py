@@ -24,7 +24,7 @@ from lts.config import RateLimits
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, LicenseKey, iso
 from lts.rules.licensing import activation, licensefile, vendorkey
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.server import Opened, Server, opened, set_up_logging
 from lts.service.licensing import handshakes, licenses
 from lts.service.licensing.licenses import Choice

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from lts.errors import Malformed, Refusal, RefusalCode
 from lts.rules.licensing.catalog import Catalog, Code
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.values import domains
 
 

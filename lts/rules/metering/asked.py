@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lts.protocol import Asked
 from lts.rules.licensing.catalog import Catalog, Code
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 
 
 def asked_by(request: Request, code: Code) -> Asked:

@@ -11,79 +11,28 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from lts.errors import Refusal, RefusalCode
-from lts.rules.licensing.catalog import ACTIVE, Code, CodeItem, LicenseItem
+from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import ChargeWay, ItemTerms
+from lts.rules.metering.checks import (
+    STAGES,
+    ItemUse,
+    Request,
+    UseOf,
+    cap_use,
+    in_quota_grace,
+    item_fault,
+    mismatch,
+    quota_fault,
+)
 from lts.rules.metering.seats import (
     CONCURRENT_WAYS,
     SEAT_WAYS,
-    UNIT_WAYS,
     Seat,
-    grace_end,
-    grace_units,
     in_expiry_grace,
     lease_end,
     seat_end,
 )
 from lts.rules.metering.verdicts import CapUse, explain
-from lts.rules.values import domains
-
-STAGES = (
-    RefusalCode.OTHER_PRODUCT,
-    RefusalCode.OTHER_VERSION,
-    RefusalCode.OTHER_EDITION,
-    RefusalCode.OTHER_DEPLOYMENT,
-    RefusalCode.OTHER_CHARGE_WAY,
-    RefusalCode.NO_VALIDATION,
-    RefusalCode.WRONG_VALIDATION,
-    RefusalCode.MODULE_MISSING,
-    RefusalCode.INVALID_ITEM,
-    RefusalCode.NOT_STARTED,
-    RefusalCode.EXPIRED,
-    RefusalCode.USED_UP,
-)
-"""Checks of one item in their order (docs/design/authorizing.md, Checks of an item); 114 and 103 for domain
-items alone."""
-
-
-class Request(NamedTuple):
-    """An authorization request, names in NFC, `device` the 16 bytes of its UUID. None = not sent."""
-
-    device: bytes
-    product: str
-    deployment_type: str
-    handshake_code: str | None = None
-    organization_id: str | None = None
-    session_password: str | None = None
-    version: str | None = None
-    edition: str | None = None
-    charge_way: str | None = None
-    modules: tuple[str, ...] = ()
-    instances: int = 1
-    domain: str | None = None
-    application_id: str | None = None
-    process_name: str | None = None
-    clone_token: str | None = None
-    client_name: str | None = None
-
-
-class ItemUse(NamedTuple):
-    """What an item's counters say for one device: units used, live seats, overdraft spent.
-
-    `seat` is the device's live grant in the item, if any, `in_code` whether it came by this code already;
-    `peak` is the highest grant number the device ever had there. `elders` counts the instances (devices)
-    whose unbroken lease of a concurrent item is older than this device's; it is read only once overused, and so is
-    `live` of a concurrent item.
-    """
-
-    used: int = 0
-    code_used: int = 0
-    live: int = 0
-    code_live: int = 0
-    spent: int = 0
-    elders: int = 0
-    seat: Seat | None = None
-    peak: int = 0
-    in_code: bool = False
 
 
 class Grant(NamedTuple):
@@ -114,9 +63,6 @@ class Decision(NamedTuple):
         return Refusal(self.fault, explain(self.fault, item, self.caps.get(item.key) if item else None))
 
 
-UseOf = Callable[[CodeItem], ItemUse]
-
-
 class _Candidate(NamedTuple):
     entry: CodeItem
     fault: int
@@ -138,7 +84,7 @@ def decide(
     seconds. With `held`, numbers of items that has all in which the device has a live seat, no more items are looked
     at than it takes to find the one that is granted, and `tried` may be empty then; without it every item is.
     """
-    outer = [(entry, _unfit(entry.item, request)) for entry in code.items]
+    outer = [(entry, mismatch(entry.item, request)) for entry in code.items]
     wanted = _Wanted(request.modules, outer)
     known: dict[int, _Candidate] = {}
 
@@ -186,7 +132,7 @@ class _Wanted:
             if not fault:
                 missing -= entry.item.terms.module_set
         self.coverable = not missing
-        """Whether each is in one of the items that fit as far as `_unfit` says."""
+        """Whether each is in one of the items that fit as far as `mismatch` says."""
 
     def covered(self, terms: ItemTerms) -> tuple[str, ...]:
         """Those that an item has, as they were asked for; all of the item where none were."""
@@ -224,31 +170,6 @@ def _first_in_order(
     return None
 
 
-def _unfit(item: LicenseItem, request: Request) -> int:
-    """The first of 106, 107, 109, 108, 115, 114, 103 that refuses the item, else 0."""
-    terms = item.terms
-    if terms.product != request.product:
-        return RefusalCode.OTHER_PRODUCT
-    if request.version is not None and not _version_fits(terms, request.version):
-        return RefusalCode.OTHER_VERSION
-    if request.edition is not None and terms.editions and request.edition not in terms.editions:
-        return RefusalCode.OTHER_EDITION
-    if terms.deployment_types and request.deployment_type not in terms.deployment_types:
-        return RefusalCode.OTHER_DEPLOYMENT
-    if request.charge_way is not None and request.charge_way != terms.charge_way:
-        return RefusalCode.OTHER_CHARGE_WAY
-    if terms.charge_way == ChargeWay.DOMAIN:
-        if request.domain is None:
-            return RefusalCode.NO_VALIDATION
-        if not domains.matches_any(request.domain, terms.hosts):
-            return RefusalCode.WRONG_VALIDATION
-    return 0
-
-
-def _version_fits(terms: ItemTerms, version: str) -> bool:
-    return "*" in terms.product_versions or version.partition(".")[0] in terms.product_versions
-
-
 def _candidate(
     entry: CodeItem,
     fault: int,
@@ -267,76 +188,6 @@ def _candidate(
         return _Candidate(entry, fault, covered, None)
     use = use_of(entry)
     return _Candidate(entry, quota_fault(entry, use, request.instances), covered, use)
-
-
-def item_fault(item: LicenseItem, item_now: int) -> int:
-    """113, 112 or 111 when the item authorizes nobody at `item_now`, else 0."""
-    if item.state != ACTIVE:
-        return RefusalCode.INVALID_ITEM
-    if item_now < item.terms.starts_at:
-        return RefusalCode.NOT_STARTED
-    return RefusalCode.EXPIRED if item_now >= grace_end(item.terms) else 0
-
-
-def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
-    """120 when quota, grace, overdraft or cap (docs/design/charging.md, Caps) leave no room for this device, else 0."""
-    terms, cap = entry.item.terms, entry.cap
-    way = terms.charge_way
-    if way in UNIT_WAYS:
-        return RefusalCode.USED_UP if used_up(entry, use) else 0
-    if way in SEAT_WAYS:
-        full = use.seat is None and use.live >= terms.quota + grace_units(terms)
-        capped = cap is not None and use.code_live >= cap and not use.in_code
-        return RefusalCode.USED_UP if full or capped else 0
-    if way in CONCURRENT_WAYS:
-        return _concurrent_fault(entry, use, instances)
-    return 0
-
-
-def cap_use(entry: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
-    """The cap of an item that `quota_fault` refuses; None if it would without the cap too."""
-    if entry.cap is None or quota_fault(CodeItem(entry.item), use, instances):
-        return None
-    counted = entry.item.terms.charge_way in UNIT_WAYS
-    return CapUse(entry.cap, use.code_used if counted else use.code_live)
-
-
-def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
-    terms, cap = entry.item.terms, entry.cap
-    asked = instances if terms.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
-    if asked > terms.quota:
-        return RefusalCode.USED_UP
-    held = use.seat.instances if use.seat is not None and use.in_code else 0
-    if cap is not None and asked > held and use.code_live + asked - held > cap:
-        return RefusalCode.USED_UP
-    if not used_up(entry, use):
-        return 0
-    own = use.seat.instances if use.seat is not None else 0
-    young = use.elders + min(asked, own) > terms.quota
-    return RefusalCode.USED_UP if young or (asked > own and use.live + asked - own > terms.quota) else 0
-
-
-def used_up(entry: CodeItem, use: ItemUse) -> bool:
-    """Whether what was counted reaches the quota with its grace, or the cap, of units; the overdraft of an item that is
-    used at once."""
-    terms, cap = entry.item.terms, entry.cap
-    if terms.charge_way in UNIT_WAYS:
-        return use.used >= terms.quota + grace_units(terms) or (cap is not None and use.code_used >= cap)
-    return terms.charge_way in CONCURRENT_WAYS and use.spent >= terms.overdraft
-
-
-def is_counted(terms: ItemTerms) -> bool:
-    """Whether what devices report can use the item up."""
-    return terms.charge_way in UNIT_WAYS or terms.charge_way in CONCURRENT_WAYS
-
-
-def in_quota_grace(terms: ItemTerms, use: ItemUse) -> bool:
-    """Whether the next use draws on the grace beyond the quota."""
-    if terms.charge_way in UNIT_WAYS:
-        return use.used >= terms.quota
-    if terms.charge_way in SEAT_WAYS:
-        return use.seat.grace if use.seat is not None else use.live >= terms.quota
-    return False
 
 
 _SEATED, _AS_ORDERED, _IN_GRACE = range(3)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lts.errors import RefusalCode
 from lts.rules.licensing.catalog import LicenseItem
 from lts.rules.licensing.licensefile import ItemTerms, License
-from lts.rules.metering.authorize import item_fault
+from lts.rules.metering.checks import item_fault
 from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units
 from lts.store.tables import seats
 from lts.store.writing.snapshot import View

@@ -15,7 +15,7 @@ from lts.rules.licensing.catalog import ACTIVE, Catalog, Code, LicenseItem
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.licensing.licensefile import Difference, ItemTerms, License
 from lts.rules.licensing.vendorkey import VendorKey, fingerprint, is_fingerprint
-from lts.rules.metering.authorize import item_fault
+from lts.rules.metering.checks import item_fault
 from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
 from lts.rules.values.ends import days_left
 from lts.rules.values.text import MAX_NAME

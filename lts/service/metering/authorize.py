@@ -13,7 +13,8 @@ from lts.rules.licensing.certificates import CertificateChain
 from lts.rules.licensing.licensefile import ChargeWay
 from lts.rules.metering import admission, asked, clonetokens, likeness, workload
 from lts.rules.metering import authorize as rules
-from lts.rules.metering.authorize import Decision, Grant, Request, has_seat
+from lts.rules.metering.authorize import Decision, Grant, has_seat
+from lts.rules.metering.checks import Request
 from lts.rules.metering.likeness import Caller
 from lts.rules.metering.seats import CONCURRENT_WAYS
 from lts.service.core.context import Context, request_id

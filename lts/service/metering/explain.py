@@ -11,7 +11,8 @@ from lts.protocol import iso
 from lts.rules.licensing.catalog import Catalog, Code, LicenseItem
 from lts.rules.metering import admission, verdicts
 from lts.rules.metering import authorize as rules
-from lts.rules.metering.authorize import Request, has_seat
+from lts.rules.metering.authorize import has_seat
+from lts.rules.metering.checks import Request
 from lts.rules.metering.seats import CONCURRENT_WAYS, grace_units
 from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context

@@ -10,7 +10,8 @@ from lts.protocol import Lease, LeaseItem
 from lts.rules.licensing.catalog import Catalog, Code, CodeItem, LicenseItem
 from lts.rules.metering import admission, asked
 from lts.rules.metering import authorize as rules
-from lts.rules.metering.authorize import Grant, ItemUse, has_seat
+from lts.rules.metering.authorize import Grant, has_seat
+from lts.rules.metering.checks import ItemUse, UseOf, item_fault, quota_fault
 from lts.rules.metering.clonetokens import TokenStep
 from lts.store.tables import pair
 from lts.store.tables.itemuse import held_items, use_of
@@ -102,13 +103,13 @@ def _is_same(granted: Grant, claim: LeaseItem, item: LicenseItem) -> bool:
 
 
 def _of_items(
-    lease: Lease, code: Code, items: list[LicenseItem], look_up: rules.UseOf, now: int, item_now: int
+    lease: Lease, code: Code, items: list[LicenseItem], look_up: UseOf, now: int, item_now: int
 ) -> tuple[Grant, ...]:
     """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
     granted = []
     for claim, item in zip(lease.items, items, strict=True):
         entry = code.entries.get(item.key)
-        if entry is None or rules.item_fault(item, item_now):
+        if entry is None or item_fault(item, item_now):
             return ()
         renewed = _renew_item(look_up(entry), claim, entry, code, now, item_now)
         if renewed is None:
@@ -123,6 +124,6 @@ def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, now
     needs_seat = has_seat(entry.item.terms.charge_way)
     if needs_seat and (use.seat is None or use.seat.grant != claim.grant):
         return None
-    if rules.quota_fault(entry, use, claim.instances):
+    if quota_fault(entry, use, claim.instances):
         return None
     return rules.grant_item(entry.item, code.key, claim.modules, use, claim.instances, now, item_now)

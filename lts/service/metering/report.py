@@ -11,9 +11,9 @@ from lts.errors import Malformed, RefusalCode
 from lts.protocol import Durable, FeedPlace, Lease, Receipt, short_results
 from lts.rules.alerting.notices import ERROR, Notice
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
-from lts.rules.metering import authorize as rules
-from lts.rules.metering import usage, workload
-from lts.rules.metering.authorize import Grant, ItemUse
+from lts.rules.metering import checks, usage, workload
+from lts.rules.metering.authorize import Grant
+from lts.rules.metering.checks import ItemUse
 from lts.rules.metering.clonetokens import TokenStep
 from lts.rules.metering.usage import BadEntry, Entry, Result, Span
 from lts.service.core.context import Context
@@ -383,14 +383,14 @@ def _units_by_item(
     tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int
 ) -> dict[int, ItemUse]:
     """What is counted so far of the items whose counts a report can raise, by number."""
-    entries = {item.key: _entry(code, item) for item in items if rules.is_counted(item.terms)}
+    entries = {item.key: _entry(code, item) for item in items if checks.is_counted(item.terms)}
     return {key: units_so_far(tx, code, entry, now, item_now) for key, entry in entries.items()}
 
 
 def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, ItemUse]) -> list[tuple[bool, bool]]:
     """All that counts can change in a decision: which of the items are used up, or in grace."""
     found = [(_entry(code, item), counts[item.key]) for item in items if item.key in counts]
-    return [(rules.used_up(entry, so_far), rules.in_quota_grace(entry.item.terms, so_far)) for entry, so_far in found]
+    return [(checks.used_up(entry, so_far), checks.in_quota_grace(entry.item.terms, so_far)) for entry, so_far in found]
 
 
 def _entry(code: Code, item: LicenseItem) -> CodeItem:

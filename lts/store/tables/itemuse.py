@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import ChargeWay
-from lts.rules.metering.authorize import ItemUse, UseOf, used_up
+from lts.rules.metering.checks import ItemUse, UseOf, used_up
 from lts.rules.metering.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat
 from lts.store.tables import seats, usage
 from lts.store.writing.snapshot import View

@@ -11,7 +11,7 @@ from flask import Response, g, request
 
 from lts.errors import AdminError
 from lts.protocol import DAY_SECONDS, iso
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.values.paging import page_of
 from lts.rules.values.spreadsheet import csv_text
 from lts.service.access import auditlog

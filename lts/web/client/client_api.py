@@ -20,7 +20,7 @@ from lts.crypto import b64url
 from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal, RefusalCode
 from lts.protocol import Lease
 from lts.rules.metering import workload
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.likeness import Caller
 from lts.service.core import refusals
 from lts.service.core.context import Context, request_id

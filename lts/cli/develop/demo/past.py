@@ -21,7 +21,7 @@ from lts.cli.develop.demo.purchases import Purchases
 from lts.crypto import SigningKey
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
-from lts.rules.metering.authorize import Request
+from lts.rules.metering.checks import Request
 from lts.rules.metering.usage import Entry
 from lts.service.core.context import Context, request_id
 from lts.service.metering import authorize, report
