@@ -14,7 +14,7 @@ from lts.service.metering import authorize, release, report
 from tests.model.administering import Administering
 from tests.model.clones import Token
 from tests.model.facts import SLOT
-from tests.model.product import Asked, Lease, Refused, Use
+from tests.model.messages import Asked, Lease, Refused, Use
 from tests.model.scene import Held, same, uuid_of
 from tests.model.sequences import Step
 

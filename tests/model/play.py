@@ -13,7 +13,7 @@ from lts.store import sql
 from lts.store.tables import seats
 from lts.store.writing.transaction import Transaction
 from tests.model.licenses import CONCURRENT_WAYS, SEAT_WAYS, UNIT_WAYS, Item
-from tests.model.product import Asked, Refused
+from tests.model.messages import Asked, Refused
 from tests.model.scene import same, uuid_of
 from tests.model.sequences import Step
 from tests.model.weather import Weather

@@ -16,7 +16,8 @@ from lts.store import sql
 from tests.model.clones import Token
 from tests.model.facts import SLOT
 from tests.model.licenses import DAY, Code, ItemKey
-from tests.model.product import Lease, Product
+from tests.model.messages import Lease
+from tests.model.product import Product
 from tests.model.server import BEGIN, Server, vendors
 from tests.model.watch import Watch
 

@@ -27,8 +27,9 @@ from lts.service.statistics import devicelist, forecasts, usage
 from lts.store.tables import audit
 from lts.store.tables import licenses as stored_licenses
 from lts.vendor import issuing
-from tests.support.duet import Duet, copy_of, in_step, picture, template
+from tests.support.duet import Duet, copy_of, in_step, template
 from tests.support.kit import NOON, ORGANIZATION, FakeTime, Lab, Vendor, item, lab
+from tests.support.picture import picture
 
 ITEMS = (item("scans", quota=100), item("desks", "device", 3, modules=["OCR"]),
          item("float", "concurrentDevice", 3, modules=["PDF"]))  # fmt: skip

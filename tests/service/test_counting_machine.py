@@ -22,8 +22,8 @@ from lts.service.metering import clones, newnames
 from lts.service.statistics import devicelist, usage
 from tests.support.counted import DEVICE
 from tests.support.counting import DeviceModel
-from tests.support.duet import counts as slot_counts
 from tests.support.kit import FakeTime, Vendor, entry, item, lab
+from tests.support.picture import counts as slot_counts
 
 # everything at random
 

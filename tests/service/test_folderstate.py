@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -17,29 +15,18 @@ import pytest
 from lts.cli.main import main
 from lts.errors import AdminError, DataFolderError
 from lts.service.core import identity
-from lts.service.core.files import write_private
 from lts.service.core.trust import TrustStore
 from lts.service.folder import folderstate, mark, restoring
 from lts.service.maintenance import archives, doctor, verify
 from lts.store.file import checkpoints
 from lts.store.history import archive
 from lts.store.store import prepare
-from tests.store.faulty import Disk
-from tests.support.killed import each_change
-from tests.support.kit import NOON, FakeTime, Lab, Vendor, config_for, item, lab
+from tests.support.killed import killed_now, work
+from tests.support.kit import NOON, FakeTime, Vendor, config_for, item, lab
 from tests.support.olddatabase import turn_to_schema
+from tests.support.partcopy import all_of, cut, flipped, part, without, written
 
 TIME, VENDOR = FakeTime(), Vendor()
-
-
-def killed_now(server: Lab, target: Path) -> Path:
-    """The data folder as a kill at this moment leaves it."""
-    return Path(shutil.copytree(server.config.data_dir, target / "data"))
-
-
-def work(server: Lab, units: int, times: int = 1) -> None:
-    for _ in range(times):
-        server.report(server.authorize().lease, {"QR": units})
 
 
 @pytest.fixture
@@ -73,64 +60,6 @@ def made(tmp_path: Path) -> None:
     """Folders for servers."""
     for name in ("made", "else"):
         (tmp_path / name).mkdir()
-
-
-def part(name: str, source: str) -> Callable[[Path, Path], None]:
-    """The file comes from another of the folders."""
-
-    def put(data: Path, place: Path) -> None:
-        shutil.copy(place / source / "data" / name, data / name)
-
-    return put
-
-
-def without(*names: str) -> Callable[[Path, Path], None]:
-    """These files were left out."""
-
-    def remove(data: Path, place: Path) -> None:
-        for name in names:
-            (data / name).unlink()
-
-    return remove
-
-
-def cut(name: str, to: Callable[[int], int]) -> Callable[[Path, Path], None]:
-    """A file was copied in part."""
-
-    def shorten(data: Path, place: Path) -> None:
-        os.truncate(data / name, to((data / name).stat().st_size))
-
-    return shorten
-
-
-def flipped(name: str, place: Callable[[int], int]) -> Callable[[Path, Path], None]:
-    """One bit of a file was turned over."""
-
-    def flip(data: Path, _: Path) -> None:
-        content = bytearray((data / name).read_bytes())
-        content[place(len(content))] ^= 4
-        (data / name).write_bytes(content)
-
-    return flip
-
-
-def all_of(*steps: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
-    """Several of these."""
-
-    def do(data: Path, place: Path) -> None:
-        for step in steps:
-            step(data, place)
-
-    return do
-
-
-def written(name: str, content: bytes) -> Callable[[Path, Path], None]:
-    """A file holds this."""
-
-    def write(data: Path, place: Path) -> None:
-        (data / name).write_bytes(content)
-
-    return write
 
 
 LOG = "lts.db-wal"
@@ -346,100 +275,6 @@ def test_a_damaged_log_that_is_in_the_database_already_is_set_aside_whole(early:
         assert server.used() == before.used() + 4
 
 
-class Watched(Disk):
-    """A disk on which something is done before every write of SQLite."""
-
-    def __init__(self) -> None:
-        self.before: Callable[[], None] = lambda: None
-        self.syncs = 0
-        super().__init__()
-
-    def on_write(self) -> None:
-        self.before()
-
-    def on_sync(self) -> None:
-        self.syncs += 1
-
-    @contextmanager
-    def watched(self, before: Callable[[], None]) -> Iterator[None]:
-        self.before = before
-        try:
-            yield
-        finally:
-            self.before = lambda: None
-
-
-@pytest.mark.slow
-def test_a_kill_before_any_write_of_the_database_or_change_of_a_file_is_no_false_alarm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One run of a server, first start, work over several generations of the log, stop and another start, is looked at
-    as each step would have left it."""
-    monkeypatch.setattr(checkpoints, "WAL_PAGES", 12)
-    data, snap = tmp_path / "made" / "data", tmp_path / "snap"
-    looked: list[int] = []
-    with steps_watched(data, lambda: looked.append(look(data, snap))):
-        with lab(tmp_path / "made", TIME, VENDOR) as server:
-            server.load(item(quota=10_000))
-            work(server, 1, 12)
-            server.ctx.keep_mark()
-            last = server.ctx.store.watermark().generation
-        with lab(tmp_path / "made", TIME, VENDOR) as server:
-            work(server, 1)
-    assert last > 3
-    assert len(looked) > 200
-    assert sum(looked) > len(looked) // 2, "most of these folders had an identity to look at"
-
-
-def look(data: Path, snap: Path) -> int:
-    """Copy the folder as it is, and look at it as a start does. Whether there was an identity."""
-    shutil.rmtree(snap, ignore_errors=True)
-    shutil.copytree(data, snap)
-    if not (snap / "identity.json").exists():
-        return 0
-    assert folderstate.check(snap) is False
-    return 1
-
-
-@contextmanager
-def steps_watched(folder: Path, then: Callable[[], None]) -> Iterator[None]:
-    """Call `then` before each change of a file below a folder, by Python or by SQLite."""
-    disk = Watched()
-    try:
-        with disk.watched(then), each_change(folder, then):
-            yield
-    finally:
-        disk.close()
-
-
-def test_a_commit_costs_one_sync_and_the_mark_is_written_once_a_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk = Watched()
-    marks: list[Path] = []
-
-    def write(path: Path, data: bytes) -> None:
-        marks.append(path)
-        write_private(path, data)
-
-    monkeypatch.setattr(mark, "write_private", write)
-    monkeypatch.setattr(checkpoints, "WAL_PAGES", 400)
-    try:
-        with lab(tmp_path / "made", TIME, VENDOR) as server:
-            server.load(item(quota=100_000))
-            work(server, 1, 3)
-            marks.clear()
-            disk.syncs, commits = 0, server.ctx.store.writer.commits
-            generation = server.ctx.store.watermark().generation
-            work(server, 1, 100)
-            logs = server.ctx.store.watermark().generation - generation
-            assert 0 < logs < 12
-            assert len(marks) == logs
-            assert disk.syncs <= server.ctx.store.writer.commits - commits + 3 * logs
-    finally:
-        disk.close()
-
-
 @pytest.mark.parametrize("when", ["stopped", "killed before it began its feed", "restored", "moved"])
 def test_a_folder_of_the_first_release_gets_a_mark_at_its_first_start(when: str, tmp_path: Path) -> None:
     data = first_release(tmp_path / "made")
@@ -501,24 +336,6 @@ def test_an_archive_that_is_gone_is_named_at_start_and_by_doctor(
     lost.write_bytes(kept)
     with lab(tmp_path / "made", TIME, VENDOR) as server:
         assert not server.ctx.running.warnings.all()
-
-
-def test_a_log_that_another_process_reads_over_several_starts_is_no_false_alarm(tmp_path: Path) -> None:
-    """`lts verify` reads while the server is killed and started, again and again: nothing can be put into the file."""
-    with lab(tmp_path / "made", TIME, VENDOR) as server:
-        server.load(item())
-        reader = apsw.Connection(str(server.ctx.store.path), flags=apsw.SQLITE_OPEN_READONLY)
-        reader.execute("BEGIN")
-        assert reader.execute("SELECT count(*) FROM changes").get
-        work(server, 1)
-    for number in range(4):
-        with lab(tmp_path / "made", TIME, VENDOR) as server:
-            work(server, 1)
-            killed_now(server, tmp_path / f"killed-{number}")
-        assert folderstate.check(tmp_path / f"killed-{number}" / "data") is False
-    reader.close()
-    with lab(tmp_path / "made", TIME, VENDOR) as server:
-        assert server.used() == 5
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")

@@ -13,7 +13,8 @@ from lts.service.licensing import serverurls
 from lts.service.pair import delegating, pairstatus
 from tests.service.conftest import with_one_item
 from tests.service.test_promoted import comes_into_step, restart
-from tests.support.duet import URLS, Duet, Player, copy_of, counts, in_step
+from tests.support.duet import URLS, Duet, Player, copy_of, in_step
+from tests.support.picture import counts
 
 DEVICE = str(UUID(int=77))
 

@@ -24,8 +24,9 @@ from lts.store.changes.records import ChangeKind, GrantChange, decode_payload, e
 from lts.store.history import archive
 from lts.store.tables import likeness
 from lts.store.writing.transaction import Transaction
-from tests.support.duet import Duet, in_step, picture, template
+from tests.support.duet import Duet, in_step, template
 from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
+from tests.support.picture import picture
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}) Gecko/20100101 Firefox/{0}"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/143.0.0.0 Safari/537.36"

@@ -19,7 +19,8 @@ from tests.service.conftest import with_one_item
 from tests.service.test_gathering import words
 from tests.service.test_parted import says, set_alone, told
 from tests.service.test_promoted import ANOTHER, restart
-from tests.support.duet import URLS, Duet, Player, copy_of, counts, in_step
+from tests.support.duet import URLS, Duet, Player, copy_of, in_step
+from tests.support.picture import counts
 
 DEVICE = str(UUID(int=77))
 

@@ -13,8 +13,8 @@ import pytest
 from lts.rules import pair
 from lts.store.writing.transaction import Transaction
 from tests.service.conftest import with_one_item
-from tests.service.test_hand_over import DEVICE, cannot_store, run
 from tests.support.duet import Duet, copy_of, in_step
+from tests.support.fulldisk import DEVICE, cannot_store, run
 from tests.support.wait import ended
 from tests.support.weave import Weave
 

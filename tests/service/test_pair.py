@@ -23,8 +23,9 @@ from lts.store.tables import pair as stored_pair
 from lts.web import answers
 from tests.service.conftest import DEVICE, fail_over, refused
 from tests.support import receipts
-from tests.support.duet import Duet, counts, picture
+from tests.support.duet import Duet
 from tests.support.kit import NOON, ORGANIZATION, entry, item
+from tests.support.picture import counts, picture
 
 
 def test_a_standby_refuses_every_client_while_the_main_works(duet: Duet) -> None:

@@ -21,9 +21,10 @@ from lts.service.pair.copygiver import CopyGiver
 from lts.service.pair.peermessages import CopyRequest
 from lts.store.history import archive
 from tests.service.conftest import DEVICE, made_once
-from tests.support.duet import Duet, copy_of, counts, picture
+from tests.support.duet import Duet, copy_of
 from tests.support.killed import killed_before
 from tests.support.kit import NOON, Vendor, item
+from tests.support.picture import counts, picture
 
 
 def test_a_standby_with_licenses_of_its_own_keeps_them_and_says_what_to_do(tmp_path: Path) -> None:

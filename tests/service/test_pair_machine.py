@@ -30,8 +30,9 @@ from lts.service.licensing.licenses import Choice
 from lts.service.metering import newnames, release
 from lts.store.tables import licenses as stored
 from lts.vendor import issuing
-from tests.support.duet import FATES, Duet, Player, copy_of, counts, picture, template
+from tests.support.duet import FATES, Duet, Player, copy_of, template
 from tests.support.kit import item
+from tests.support.picture import counts, picture
 
 DEVICES = [str(UUID(int=n + 1)) for n in range(6)]
 QUOTA, GRACE = 3, 1

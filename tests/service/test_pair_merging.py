@@ -15,8 +15,9 @@ from lts.service.pair import pairstatus
 from lts.service.statistics import usage
 from lts.store.tables import pair as stored_pair
 from tests.service.conftest import DEVICE, fail_over, refused
-from tests.support.duet import Duet, counts, picture
+from tests.support.duet import Duet
 from tests.support.kit import NOON, ORGANIZATION
+from tests.support.picture import counts, picture
 
 
 def test_both_serving_merge_and_the_overshoot_is_shown(duet: Duet) -> None:

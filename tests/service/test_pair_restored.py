@@ -17,9 +17,10 @@ from lts.service.core.pinned import PinnedFile
 from lts.service.folder import restoring
 from lts.service.maintenance import attention, backups
 from tests.service.conftest import with_one_item
-from tests.service.test_hand_over import run
 from tests.service.test_promoted import ANOTHER, new_machine, promote, restart
-from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, counts, in_step, picture
+from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step
+from tests.support.fulldisk import run
+from tests.support.picture import counts, picture
 
 DEVICE = str(UUID(int=77))
 

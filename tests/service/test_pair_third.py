@@ -13,8 +13,9 @@ from lts.service.maintenance import attention
 from lts.service.pair import pairstatus
 from lts.service.pair.handover import HandOver
 from tests.service.conftest import with_one_item
-from tests.service.test_hand_over import run
-from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture
+from tests.support.duet import Duet, Player, copy_of, in_step
+from tests.support.fulldisk import run
+from tests.support.picture import counts, picture
 
 DEVICE = str(UUID(int=77))
 

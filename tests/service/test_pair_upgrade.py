@@ -24,8 +24,9 @@ from lts.service.pair.peermessages import CopyOffer, CopyRequest, News, Self, Se
 from lts.store.changes import records
 from lts.store.changes.records import ChangeKind, decode_payload, encode_payload
 from lts.store.history import dialect
-from tests.support.duet import Duet, Player, copy_of, counts, in_step, picture, template
+from tests.support.duet import Duet, Player, copy_of, in_step, template
 from tests.support.kit import NOON, item
+from tests.support.picture import counts, picture
 
 DEVICE = str(UUID(int=77))
 

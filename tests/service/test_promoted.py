@@ -31,8 +31,9 @@ from lts.service.maintenance import attention
 from lts.service.pair import pairstatus
 from lts.web.admin.jsonpieces import as_json
 from tests.service.conftest import with_one_item
-from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step, picture
+from tests.support.duet import LABELS, URLS, Duet, Player, copy_of, in_step
 from tests.support.kit import Lab, item
+from tests.support.picture import picture
 
 DEVICE = str(UUID(int=77))
 ANOTHER = "https://another.example.com/lts/"

@@ -15,8 +15,9 @@ from lts.service.licensing.licenses import Choice
 from lts.store.tables import audit
 from lts.store.tables import licenses as stored
 from tests.service.conftest import with_one_item
-from tests.support.duet import Duet, Player, copy_of, in_step, picture
+from tests.support.duet import Duet, Player, copy_of, in_step
 from tests.support.kit import item
+from tests.support.picture import picture
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.support.kit import Lab
 
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "shutil.rmtree")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -95,3 +98,14 @@ def every_step(folder: Callable[[int], Path], work: Callable[[Path], object]) ->
         if done is not None:
             assert len(done) == number - 1 > 0
             return
+
+
+def killed_now(server: Lab, target: Path) -> Path:
+    """The data folder as a kill at this moment leaves it."""
+    return Path(shutil.copytree(server.config.data_dir, target / "data"))
+
+
+def work(server: Lab, units: int, times: int = 1) -> None:
+    """Report so many units, so many times."""
+    for _ in range(times):
+        server.report(server.authorize().lease, {"QR": units})

@@ -24,6 +24,7 @@ LONGEST = (
     "portal/test_totals.py",
     "system/test_start.py",
     "system/test_every_command.py",
+    "system/test_arguments.py",
     "system/test_bad_places.py",
     "system/test_command_line.py",
     "client/test_browser.py",
@@ -36,7 +37,7 @@ LONGEST = (
     "store/test_failure.py",
     "tools/test_mutation.py",
 )
-"""Below tests/, the longest first, as `--durations=0` tells; what takes less than five seconds need not stand here."""
+"""Below tests/, the longest first, by `--durations=0`; what takes less than five seconds need not be here."""
 
 
 def longest_first(items: list[pytest.Item]) -> None:

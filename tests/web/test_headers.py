@@ -15,7 +15,7 @@ from lts.web.admin.signin import CSRF_HEADER
 from tests.support.cost import assert_no_dearer, seconds
 from tests.support.lines import ROOT
 from tests.web.conftest import Served, Web
-from tests.web.test_cost import parse, request
+from tests.web.test_framing_cost import parse, request
 from tests.web.test_outside import ADMIN, NOT_IN_HEADERS, READ_AT, VALUES, Make
 
 LINE = b"GET / HTTP/1.1"

@@ -1,4 +1,5 @@
-"""What comes from outside besides bodies and framing (test_cost.py) costs work in proportion to its size too."""
+"""What comes from outside besides bodies (test_cost.py) and framing (test_framing_cost.py) costs work in proportion to
+its size too."""
 
 from __future__ import annotations
 
