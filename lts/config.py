@@ -276,12 +276,12 @@ def _url(value: Any) -> str:
 def _servers(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= 2:
         raise ValueError('must be a list of one or two: "self" and the other server\'s URL, the main first')
-    entries = tuple("self" if entry == "self" else _url(entry) for entry in value)
-    if entries.count("self") == 0:
+    servers = tuple("self" if server == "self" else _url(server) for server in value)
+    if servers.count("self") == 0:
         raise ValueError('has no "self"; write "self" in the place of this server')
-    if entries.count("self") == 2:
+    if servers.count("self") == 2:
         raise ValueError('has "self" twice; one entry is the URL of the other server')
-    return entries
+    return servers
 
 
 def _prefix(value: Any) -> str:

@@ -68,18 +68,18 @@ def differences(expected: Any, found: Any, place: str = "") -> list[str]:
     if isinstance(expected, dict):
         if not isinstance(found, dict):
             return [f"{place or 'the body'} is {_short(found)}, not an object"]
-        told = []
+        lacking = []
         for name, value in expected.items():
             at = f"{place}.{name}" if place else name
             if name == "usage" and value == {} and found.get(name):
-                told.append(f"{at} is {_short(found[name])}, though nothing waits")
+                lacking.append(f"{at} is {_short(found[name])}, though nothing waits")
             elif value is None and found.get(name) is None:
                 continue
             elif name not in found:
-                told.append(f"{at} is missing; it should be {_short(value)}")
+                lacking.append(f"{at} is missing; it should be {_short(value)}")
             else:
-                told += differences(value, found[name], at)
-        return told
+                lacking += differences(value, found[name], at)
+        return lacking
     if isinstance(expected, list):
         if not isinstance(found, list) or len(found) != len(expected):
             return [f"{place} is {_short(found)}, where a list of {len(expected)} like {_short(expected)} was expected"]
@@ -169,26 +169,26 @@ def run_scenario(drive: Drive, common: Json, scenario: Json) -> list[str]:
     return []
 
 
-def run_all(drive: Drive, folder: Path, tell: Callable[[str, list[str]], None]) -> int:
-    """Run every vector; `tell` gets the name of each and its faults. Returns how many failed."""
+def run_all(drive: Drive, folder: Path, report: Callable[[str, list[str]], None]) -> int:
+    """Run every vector; `report` gets the name of each and its faults. Returns how many failed."""
     failed = 0
     for one in _load(folder, "license-keys.json"):
         answer = drive({"do": "key", "text": one["text"]})
         faults = [] if answer.get("ok") == one["fields"] else [f"reads {_short(answer)}, not {_short(one['fields'])}"]
         failed += bool(faults)
-        tell(f"license key: {one['name']}", faults)
+        report(f"license key: {one['name']}", faults)
     for one in _load(folder, "verification.json"):
         call = {"do": "verify", **{name: one[name] for name in ("lease", "certificates", "vendorKey")}}
         believed = drive(call).get("ok")
         word = "accepts" if one["believed"] else "does not accept"
         faults = [] if believed is one["believed"] else [f"a correct client {word} it, this one says {believed}"]
         failed += bool(faults)
-        tell(f"lease: {one['name']}", faults)
+        report(f"lease: {one['name']}", faults)
     common = _load(folder, "scenarios.json")
     for scenario in common["scenarios"]:
         faults = run_scenario(drive, common, scenario)
         failed += bool(faults)
-        tell(f"client: {scenario['name']}", faults)
+        report(f"client: {scenario['name']}", faults)
     return failed
 
 
@@ -254,8 +254,8 @@ def _post(url: str, call: Json) -> Json:
         with contextlib.closing(
             http_connection(parts.hostname or "", parts.port, Deadline(ANSWER_SECONDS), secure)
         ) as one:
-            told = {"Content-Type": "application/json"}
-            answer = ask(one, "POST", target, json.dumps(call).encode(), told, MAX_ANSWER_BYTES)
+            headers = {"Content-Type": "application/json"}
+            answer = ask(one, "POST", target, json.dumps(call).encode(), headers, MAX_ANSWER_BYTES)
         if not 200 <= answer.status < 300:
             raise ValueError(f"HTTP status {answer.status}")
     except (OSError, ValueError) as error:

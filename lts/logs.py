@@ -74,19 +74,19 @@ class _Console(logging.StreamHandler[TextIO]):
 class _File(logging.handlers.RotatingFileHandler):
     """A file; if it cannot be written, that is reported once on standard error, and again after it was reopened."""
 
-    told = False
+    warned = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in logging
         """A line is lost; the next one is tried again."""
-        if not self.told:
-            self.told = True
+        if not self.warned:
+            self.warned = True
             with contextlib.suppress(OSError, ValueError):
                 print(f"lts: The log {self.baseFilename} cannot be written ({_why()}).", file=sys.stderr)
 
     def close(self) -> None:
         """Let the file go; the next line reopens it."""
         super().close()
-        self.told = False
+        self.warned = False
 
 
 def _why() -> str:

@@ -161,10 +161,10 @@ class Receipt(NamedTuple):
 def short_results(results: Iterable[tuple[str, int | None]]) -> str:
     """(status, code) of each entry in order as runs: `3c 1r142 2u` is three counted, one rejected with 142, two
     unchanged (docs/protocol.md, Receipts)."""
-    told = list(results)
-    if told and told.count(told[0]) == len(told):  # as nearly always, and cheaper to write
-        return _run(*told[0], len(told))
-    return " ".join([_run(*one, len(list(run))) for one, run in groupby(told)])
+    every = list(results)
+    if every and every.count(every[0]) == len(every):  # as nearly always, and cheaper to write
+        return _run(*every[0], len(every))
+    return " ".join([_run(*one, len(list(run))) for one, run in groupby(every)])
 
 
 def _run(status: str, code: int | None, n: int) -> str:

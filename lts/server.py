@@ -20,7 +20,7 @@ import msgspec
 from lts import envfolder, memory
 from lts.background.courier import Courier
 from lts.background.heartbeat import Heartbeat
-from lts.background.jobs import Jobs, tell_clock
+from lts.background.jobs import Jobs, log_clock
 from lts.background.watchdog import Watchdog
 from lts.config import Config
 from lts.crypto import PublicKey
@@ -99,7 +99,7 @@ def opened(
         if moves and not fresh and (back := restoring.go_back(folder.path, present())):
             log.warning("%s", back.words)
         me = identity.load_or_create(folder.path, present, placing.keep_identity, moves=moves)
-        with _refusal_told(folder.path / DATABASE):
+        with _translating_refusal(folder.path / DATABASE):
             ctx = _context(config, folder.path, vault, me, clock)
         try:
             yield Opened(ctx, folder, folder.new_token())
@@ -114,12 +114,12 @@ def opened(
 
 
 @contextlib.contextmanager
-def _refusal_told(path: Path) -> Iterator[None]:
-    """What could not be stored, in words for who starts the server instead of a client's. Raises DataFolderError."""
+def _translating_refusal(path: Path) -> Iterator[None]:
+    """Turns a failure to store into an error for the person who starts the server. Raises DataFolderError."""
     try:
         yield
     except CannotStore as error:
-        with database.faults_told(path):
+        with database.translating_errors(path):
             raise error.__cause__ or error from error
 
 
@@ -155,10 +155,10 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         on_log=lambda: mark.keep(store.watermark),
     )
     with store.reader() as db:
-        told, server_keys, refused = codes.trusted(db), pair.server_keys(db), meta.refusals(db)
+        texts, server_keys, refused = codes.trusted(db), pair.server_keys(db), meta.refusals(db)
     if clock is None:
         own_clock.begin(store.highest_time, store.least_time, store.newest_time)
-    if trust.settle(told) or pinned.now.delegation is not None:
+    if trust.settle(texts) or pinned.now.delegation is not None:
         store.refresh_catalog()
     ctx = Context(
         config=config,
@@ -184,7 +184,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     ctx.running.partner = partner
     partner.begin()
     # Before any other change, since the evidence of an edit depends on what was recorded (lts.service.folder).
-    tell_clock(ctx, logging.INFO)
+    log_clock(ctx, logging.INFO)
     ownkeys.state(ctx)
     for passed in trust.warnings:
         log.warning("%s", passed.detail)

@@ -91,7 +91,7 @@ class Jobs:
         self._stopping.set()
         self._inspection.stop()
         self._watcher.join()
-        for job in (tell_clock, keep_clock):
+        for job in (log_clock, keep_clock):
             _guarded(job, self._ctx)()
         self._scheduler.shutdown(wait=True)
 
@@ -127,7 +127,7 @@ def _guarded(job: Callable[[Context], None], ctx: Context) -> Callable[[], None]
     return run
 
 
-def tell_clock(ctx: Context, level: int = logging.WARNING) -> None:
+def log_clock(ctx: Context, level: int = logging.WARNING) -> None:
     """Judge the clock; a step back or a jump ahead goes to the audit log, and to the server's by `level`."""
     for event in ctx.clock.look():
         log.log(level, "%s by %d s", event.name, event.seconds)
@@ -136,7 +136,7 @@ def tell_clock(ctx: Context, level: int = logging.WARNING) -> None:
 
 def watch_clock(ctx: Context) -> None:
     """Judge the clock, and keep its highest time once a minute."""
-    tell_clock(ctx)
+    log_clock(ctx)
     ctx.store.watch_clock(lambda: ctx.clock.kept)
 
 

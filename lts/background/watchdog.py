@@ -36,14 +36,14 @@ class Watchdog:
         now = time.monotonic()
         if now >= self._due:
             self._due = now + self.seconds / BEATS
-            self._tell()
+            self._notify()
 
     def rest(self) -> None:
         """The loop ends in order: nobody waits until the next beat."""
         self._due = 0.0
         self._stop_waiting()
 
-    def _tell(self) -> None: ...
+    def _notify(self) -> None: ...
 
     def _stop_waiting(self) -> None: ...
 
@@ -55,7 +55,7 @@ class Systemd(Watchdog):
         self.seconds = microseconds / 1e6
         self._microseconds = microseconds
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if not faulthandler.is_enabled():
             faulthandler.enable()  # it is ended by SIGABRT: the journal then shows where it stood
         notify("WATCHDOG=1", f"WATCHDOG_USEC={self._microseconds}")
@@ -72,7 +72,7 @@ class ExitWatchdog(Watchdog):
         self._path = path
         self._file: IO[bytes] | None = None
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self._file is None:
             self._file = self._open()
         faulthandler.dump_traceback_later(self.seconds, exit=True, file=self._file)

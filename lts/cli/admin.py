@@ -100,7 +100,7 @@ class _Local:
         self._client = app.flask.test_client()
         self._headers = _headers(token)
         self._ctx = ctx
-        self._told = False
+        self._noted = False
 
     def call(self, method: str, path: str, body: Json | bytes | None = None, **query: str | None) -> Json:
         if self._ctx.identity.elsewhere:
@@ -126,12 +126,12 @@ class _Local:
                 f"The data folder {folder} is another machine's, and this needs the server here: start it here first"
                 " (`lts serve`).",
             )
-        if not self._told:
+        if not self._noted:
             note(
                 f"The data folder {folder} is another machine's; it keeps its LTS UUID. Only a start of the server here"
                 " gives it one of this machine."
             )
-        self._told = True
+        self._noted = True
 
 
 _LOOKS, _OF_THIS_MACHINE = frozenset({"/backup", "/explain"}), frozenset({"/activation-request", "/setup-code"})
@@ -152,13 +152,13 @@ def check_holds_data(config: Config) -> None:
         raise DataFolderError(datafolder.not_open(folder)) from error
 
 
-def _tell_of_conversion(folder: Path) -> None:
+def _note_conversion(folder: Path) -> None:
     """A command reads an older program's database only once it is converted, and says so before."""
     from lts.store.file import database  # as below
     from lts.store.store import DATABASE
 
     path, kept = folder / DATABASE, None
-    with contextlib.suppress(DataFolderError), database.faults_told(path):  # opening it tells of a fault
+    with contextlib.suppress(DataFolderError), database.translating_errors(path):  # opening it reports a fault
         db = database.open_in_use(path)
         kept = database.kept_copy(db, path)
         db.close()
@@ -181,6 +181,6 @@ def session(config: Config) -> Iterator[Session]:
     check_holds_data(config)
     from lts.server import opened  # loads the whole server: only when there is none to ask
 
-    _tell_of_conversion(config.data_dir)
+    _note_conversion(config.data_dir)
     with opened(config, moves=False) as here:
         yield _Local(here.app(config), here.token, here.ctx)

@@ -15,18 +15,21 @@ from typing import TextIO
 from lts.errors import AdminError
 
 
-def confirm(told: str, question: str, *, yes: bool, instead: str = "--yes") -> None:
-    """Return when `yes` was given, or when somebody reads `told` and types yes.
+def confirm(consequences: str, question: str, *, yes: bool, instead: str = "--yes") -> None:
+    """Return when `yes` was given, or when somebody reads `consequences` and types yes.
 
-    `told` is a sentence that says what will be done to whom; `instead` is what answers in a script. Raises AdminError.
+    `consequences` is a sentence about what will happen to whom; `instead` is the option that answers in a
+    script. Raises AdminError.
     """
     if yes:
         return
     shown = _console()
     if shown is None:
-        raise AdminError("confirm", f"{told} Nothing was changed, since nobody can be asked here; add {instead}.")
+        raise AdminError(
+            "confirm", f"{consequences} Nothing was changed, since nobody can be asked here; add {instead}."
+        )
     sys.stdout.flush()  # what was printed before it comes before it, in a log of both too
-    print(told, file=shown)
+    print(consequences, file=shown)
     print(f"{question} [y/N] ", end="", file=shown, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise AdminError("confirm", "Nothing was changed.")

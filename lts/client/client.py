@@ -348,9 +348,9 @@ class Client:
 
     def _take_time(self, answer: dict[str, Any]) -> None:
         try:
-            told = parse_iso(str(answer.get("serverTime")))
-            self._offset = told - int(self._clock())
-            self._seen = told
+            server_time = parse_iso(str(answer.get("serverTime")))
+            self._offset = server_time - int(self._clock())
+            self._seen = server_time
             self._state.keep("offset", self._offset)
         except ValueError as error:
             raise Unreachable("The server's answer lacks its time; check the server's URL.") from error

@@ -124,7 +124,7 @@ class _OriginFeed:
 
     def __init__(self, db: apsw.Connection, folder: Path, key: int, uuid: str, incarnation: str):
         self._key = key
-        self._entries = archive.feed_after(db, folder, key)
+        self._changes = archive.feed_after(db, folder, key)
         self._expected, self._previous = 1, first_hash(uuid, incarnation)
         self._heads = {head.serial: head.hash for head in feed.heads(db) if head.origin == key}
         self._ends = archive.ends(db, key)
@@ -133,10 +133,10 @@ class _OriginFeed:
     def until(self, last: int | None, faults: list[str]) -> Iterator[tuple[int, int, int, bytes]]:
         """Up to serial `last` (None: all): serial, time, kind, payload. Raises DatabaseDamaged."""
         while not self.lost and (last is None or self._expected <= last):
-            entry = next(self._entries, None)
-            if entry is None:
+            change = next(self._changes, None)
+            if change is None:
                 return
-            serial, time, kind, payload, stored = entry
+            serial, time, kind, payload, stored = change
             if serial != self._expected:
                 faults.append(f"changes: origin {self._key} lacks serial {self._expected} to {serial - 1}.")
             self._previous = chain_hash(self._previous, serial, time, kind, payload)
@@ -154,7 +154,7 @@ class _OriginFeed:
         """Faults that show once everything was read."""
         if self.lost:
             return []
-        if next(self._entries, None) is not None:
+        if next(self._changes, None) is not None:
             return [f"turns: changes of origin {self._key} from serial {self._expected} on were taken in no turn."]
         if self._ends:
             return [f"archives: no stretch of origin {self._key} ends at serial {max(self._ends)}."]

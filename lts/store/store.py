@@ -66,7 +66,7 @@ class Store:
         self.path = folder / DATABASE
         db = database.open_writer(self.path, create=False)
         self._memory = Memory(build_catalog, apply)
-        with database.faults_told(self.path):
+        with database.translating_errors(self.path):
             self.highest_time = meta.highest_time(db) or feed.highest_time(db)
             self.least_time, self.newest_time = meta.least_time(db), feed.newest_time(db, *origin)
             self._served = meta.served_days(db)

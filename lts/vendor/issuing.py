@@ -28,9 +28,9 @@ Json = dict[str, Any]
 
 def _sign(payload: Json, key: SigningKey, name: str) -> License:
     """The payload signed, and read back as strictly as a server will. Raises LicenseFileError."""
-    for entry in licensefile.item_entries(Fields(payload, "the license")):
-        if not entry.has("expiresAt"):
-            raise entry.fault("expiresAt", "is missing; write a time, or null for never")
+    for item in licensefile.fields_of_items(Fields(payload, "the license")):
+        if not item.has("expiresAt"):
+            raise item.fault("expiresAt", "is missing; write a time, or null for never")
     signed = {**payload, "vendor": {"name": name or "vendor", "keyId": key.kid}}
     header = jws_header(key.public, licensefile.JWS_TYPE, jwk=key.public.jwk)
     try:
@@ -90,11 +90,11 @@ def _check_spec(spec: Any) -> None:
 
 
 def _check_items(fields: Fields) -> None:
-    for entry in licensefile.item_entries(fields):
+    for item in licensefile.fields_of_items(fields):
         for field in ITEM_FIELDS:
-            entry.get(field)
-        entry.refuse_unknown()
-        check_item(entry)
+            item.get(field)
+        item.refuse_unknown()
+        check_item(item)
 
 
 def activate(
@@ -115,18 +115,18 @@ def activate(
         raise LicenseFileError("bad-servers", "Name one server, or a main and a standby.")
     payload = payload_of(license_file)
     again = license_file.license_status == "Activated"
-    entries: list[Json] = []
+    bound: list[Json] = []
     certificates = []
     for server in servers:
         if isinstance(server, str):
             uuid = licensefile.normal_uuid(server)
             if uuid is None:
                 raise LicenseFileError("bad-uuid", f"{server!r} is not an LTS UUID; copy it from the server.")
-            entries.append({"uuid": uuid})
+            bound.append({"uuid": uuid})
             continue
-        entries.append({"uuid": server.uuid, "key": server.key.jwk, "labels": list(server.labels)})
+        bound.append({"uuid": server.uuid, "key": server.key.jwk, "labels": list(server.labels)})
         certificates.append(_certificate(license_file, server, key, now))
-    if len({entry["uuid"] for entry in entries}) != len(entries):
+    if len({server["uuid"] for server in bound}) != len(bound):
         raise LicenseFileError("bad-servers", "The two servers have the same UUID.")
     kept = license_file.alias if again and license_file.alias else alias or license_file.alias
     payload.update(
@@ -134,7 +134,7 @@ def activate(
         alias=kept or licensefile.default_alias(license_file.license_id, now),
         activatedAt=iso(now),
         revision=license_file.revision + int(again),
-        servers=entries,
+        servers=bound,
         certificates=certificates,
     )
     return _sign(payload, key, name)

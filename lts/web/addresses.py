@@ -24,9 +24,9 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 class Addresses:
     """Knows the trusted proxies (networks as text); the first other peer that forwards is reported once."""
 
-    def __init__(self, trusted: Iterable[str], tell: Callable[[str], None] = lambda peer: None) -> None:
+    def __init__(self, trusted: Iterable[str], report: Callable[[str], None] = lambda peer: None) -> None:
         self._trusted = tuple(ipaddress.ip_network(network) for network in trusted)
-        self._tell: Callable[[str], None] | None = tell
+        self._report: Callable[[str], None] | None = report
         self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
 
     def client(self, environ: dict[str, Any]) -> str:
@@ -36,9 +36,9 @@ class Addresses:
         """
         peer = str(environ.get("REMOTE_ADDR") or "")
         if not self._trusted or not self._is_trusted(peer):
-            if self._tell is not None and "HTTP_X_FORWARDED_FOR" in environ:
-                tell, self._tell = self._tell, None
-                tell(_client_key(peer))
+            if self._report is not None and "HTTP_X_FORWARDED_FOR" in environ:
+                report, self._report = self._report, None
+                report(_client_key(peer))
             return _client_key(peer)
         for hop in reversed(_hops(environ)):
             if not self._is_trusted(hop):

@@ -44,6 +44,6 @@ def said(server: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told = {
         "status": call("GET", "/status")[1]["warnings"],
         "home": [one["detail"] for one in call("GET", "/home")[1]["attention"]],
-        "doctor": upkeep._told_by_server(server.config),
+        "doctor": upkeep._seen_by_server(server.config),
     }
     return [who for who, words in told.items() if sum(one.startswith(WORDS) for one in words) == 1]

@@ -39,7 +39,7 @@ def _setup_code(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told(server: Session) -> str:
+def _reset_effects(server: Session) -> str:
     """What forgetting the password does to whom."""
     open_ones = sum(one["user"] == "admin" for one in server.call("GET", "/sessions")["sessions"])
     ending = counted(open_ones, "session of that user", "sessions of that user")
@@ -57,7 +57,7 @@ def _reset(args: argparse.Namespace) -> int:
             _show(server, present)
             return 0
         if not args.yes:
-            ask.confirm(_told(server), "Forget the password of admin?", yes=False)
+            ask.confirm(_reset_effects(server), "Forget the password of admin?", yes=False)
         answer = server.call("POST", "/password/reset")
     print("The password of admin is forgotten and its sessions have ended; everything else is as it was.")
     _show(server, answer)

@@ -172,11 +172,11 @@ def _path(what: str, code: dict[str, Any]) -> str:
 def _add(args: argparse.Namespace) -> int:
     body = {"organizationId": args.organization, "custom": args.name, **_changes(args)}
     with session(config_of(args)) as server:
-        _tell(server.call("POST", "/handshakes", body))
+        _print_saved(server.call("POST", "/handshakes", body))
     return 0
 
 
-def _tell(saved: dict[str, Any]) -> None:
+def _print_saved(saved: dict[str, Any]) -> None:
     print(saved["name"])
     for notice in saved["notices"]:
         note(notice["detail"])
@@ -192,7 +192,7 @@ def _edit(args: argparse.Namespace) -> int:
         code = _find(server, args)
         use = server.call("GET", _path("handshake-use", code)) if args.rename else None
         done = server.call("PATCH", _path("handshakes", code), changes)
-    _tell(done)
+    _print_saved(done)
     if use and done["name"] != use["name"] and (use["devices"] or use["authorizations"]):
         note(_asked(use))
     if "items" in changes:
@@ -224,13 +224,13 @@ def _remove(args: argparse.Namespace) -> int:
         code = _find(server, args)
         if not args.yes:
             use = server.call("GET", _path("handshake-use", code))
-            ask.confirm(_told(use), f"Remove {_whole(code)}?", yes=False)
+            ask.confirm(_removal_effects(use), f"Remove {_whole(code)}?", yes=False)
         server.call("DELETE", _path("handshakes", code))
     print(f"{_whole(code)} is removed; its history stays.")
     return 0
 
 
-def _told(use: dict[str, Any]) -> str:
+def _removal_effects(use: dict[str, Any]) -> str:
     """What removing a code does to whom."""
     seats, reported = counted(use["seats"], "device holds", "devices hold"), counted(use["reported"], "device")
     return (

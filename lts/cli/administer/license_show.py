@@ -66,11 +66,11 @@ def _print(file: License, shown: str, trusted: bool) -> None:
     if not trusted:
         print("This key is not in your trust store: compare the fingerprint with the vendor's before you trust it.")
     print(f"Bound to {', '.join(server.uuid for server in file.servers) or 'no server yet'}")
-    rows = [_row(item, file) for item in file.items]
+    rows = [_row(terms, file) for terms in file.items]
     print_table(("Item", "Product", "Charge way", "Quota", "Starts", "Ends", "State"), rows, "No items.")
 
 
-def _row(item: ItemTerms, file: License) -> tuple[object, ...]:
-    ends = "never" if item.expires_at is None else end_text(item.expires_at)
-    state = "revoked" if item.item_id in file.revokes else ""
-    return item.item_id, item.product, item.charge_way, item.quota, iso(item.starts_at)[:10], ends, state
+def _row(terms: ItemTerms, file: License) -> tuple[object, ...]:
+    ends = "never" if terms.expires_at is None else end_text(terms.expires_at)
+    state = "revoked" if terms.item_id in file.revokes else ""
+    return terms.item_id, terms.product, terms.charge_way, terms.quota, iso(terms.starts_at)[:10], ends, state

@@ -100,14 +100,14 @@ def _none(archived: int) -> str:
 def _archive(args: argparse.Namespace) -> int:
     named = {"licenseId": args.license, "organizationId": args.organization}
     with session(config_of(args)) as server:
-        told = _archive_told(server.call("GET", "/licenses/use", **named))
-        ask.confirm(told, f"Archive license {args.license}?", yes=args.yes, instead="--yes")
+        effects = _archive_effects(server.call("GET", "/licenses/use", **named))
+        ask.confirm(effects, f"Archive license {args.license}?", yes=args.yes, instead="--yes")
         server.call("POST", "/licenses/archive", named)
     print(f"License {args.license} is archived. Importing its file takes it back.")
     return 0
 
 
-def _archive_told(use: dict[str, Any]) -> str:
+def _archive_effects(use: dict[str, Any]) -> str:
     """What archiving a license would do, in figures: it is said before anybody agrees."""
     if use["archived"]:
         raise AdminError("archived-before", f"License {use['licenseId']} is archived already.")
@@ -142,7 +142,7 @@ def _import(args: argparse.Namespace) -> int:
     if args.json:
         print_json(done)
         return 0
-    _tell(done, args.preview)
+    _print_import(done, args.preview)
     return 0
 
 
@@ -159,7 +159,7 @@ def _call_import(server: Session, data: bytes, preview: bool, query: dict[str, s
         return server.call("POST", path, data, **{**query, "fingerprint": shown})
 
 
-def _tell(done: dict[str, Any], preview: bool) -> None:
+def _print_import(done: dict[str, Any], preview: bool) -> None:
     if done["status"] == "taken-back":
         verb = "would be taken back" if preview else "is taken back"
         print(f"License {done['licenseId']} revision {done['revision']} was archived and {verb}.")
@@ -214,9 +214,9 @@ def _trust(args: argparse.Namespace) -> int:
     print(f"{key.name}: fingerprint {shown}")
     if args.fingerprint and args.fingerprint.replace("-", "").upper() != shown.replace("-", ""):
         raise AdminError("wrong-fingerprint", "The fingerprint given is another one; nothing was changed.")
-    told = "Compare the fingerprint with the vendor's: whoever holds this key can give this server licenses."
+    advice = "Compare the fingerprint with the vendor's: whoever holds this key can give this server licenses."
     instead = "--yes, or --fingerprint with the one that the vendor gave you"
-    ask.confirm(told, "Trust this key?", yes=args.yes or bool(args.fingerprint), instead=instead)
+    ask.confirm(advice, "Trust this key?", yes=args.yes or bool(args.fingerprint), instead=instead)
     with session(config_of(args)) as server:
         server.call("POST", "/trust", data)
     print("The key is trusted.")

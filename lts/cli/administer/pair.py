@@ -71,10 +71,10 @@ def print_pair(found: dict[str, Any]) -> None:
     if found["delegation"]:
         end = "by the former main's last delegation" if found["role"] == "main" else "if the main is not heard from"
         print(f"Delegation      until {found['delegation']['until']} {end}")
-    for entry in found["overshoot"]:
-        print(f"Over quota      {entry['itemId']}: {counted(entry['seats'], 'seat')}")
-    for told in (*found["faults"], *found["notices"]):
-        print(f"! {told['detail']}")
+    for over in found["overshoot"]:
+        print(f"Over quota      {over['itemId']}: {counted(over['seats'], 'seat')}")
+    for notice in (*found["faults"], *found["notices"]):
+        print(f"! {notice['detail']}")
     if not running:
         print(
             "! This server is not running, so what the other one does is not known. Start it; the other one shows more."
@@ -86,13 +86,13 @@ def print_pair(found: dict[str, Any]) -> None:
 def _promote(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         before = server.call("GET", "/pair")  # a single server says so before anybody is asked
-        told = "The old main must be gone for good: once this server is the main, the old one may never serve again."
+        warning = "The old main must be gone for good: once this server is the main, the old one may never serve again."
         if (seen := before["peer"]["lastContactSeconds"]) is not None:
-            told += (
+            warning += (
                 f" It was last heard from {seen:g} s ago. What it stored since, if it served, is copied here when it"
                 f" is started again with its data at {before['peer']['url']}."
             )
-        ask.confirm(told, "Make this server the main?", yes=args.yes)
+        ask.confirm(warning, "Make this server the main?", yes=args.yes)
         found = of_server(server, server.call("POST", "/pair/promote", {}))
     until = (
         "Licenses of the old main count here until they are"

@@ -27,7 +27,7 @@ def add_parsers(commands: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     total = 0
 
-    def tell(name: str, faults: list[str]) -> None:
+    def show(name: str, faults: list[str]) -> None:
         nonlocal total
         total += 1
         print(f"{'FAILED' if faults else 'ok'}  {name}", flush=True)
@@ -35,7 +35,7 @@ def _run(args: argparse.Namespace) -> int:
             print(f"        {fault}", flush=True)
 
     with driver(args.target) as drive:
-        failed = run_all(drive, args.vectors, tell)
+        failed = run_all(drive, args.vectors, show)
     print(f"{total - failed} of {counted(total, 'vector')} passed.")
     if failed:
         raise AdminError("no-conformance", f"{failed} of {counted(total, 'vector')} failed, see above.")

@@ -117,7 +117,7 @@ def _sandbox(args: argparse.Namespace) -> int:
             listed: list[Json] = []
             server = Server(here, config, lambda app: Sandbox(app, listed))
             vendor = _fill(here)
-            listed += [_told(server.url, one, vendor) for one in situations()]
+            listed += [_summary(server.url, one, vendor) for one in situations()]
             with until_stopped() as stopped, serving(server):
                 _say(args, server.url, vendor, listed)
                 while not stopped.wait(0.5):
@@ -140,7 +140,7 @@ def _fill(here: Opened) -> SigningKey:
     file = issuing.activate(issuing.issue(spec, vendor, "Sandbox", now), [request], vendor, "Sandbox", now)
     ctx.trust.add(vendorkey.build("Sandbox", vendor, now).encode())
     licenses.import_license(ctx, licensefile.render(file).encode(), Choice(items_only=True), "cli:sandbox", now)
-    numbers = {entry.terms.item_id: key for key, entry in ctx.store.catalog.items.items()}
+    numbers = {item.terms.item_id: key for key, item in ctx.store.catalog.items.items()}
     for one in situations():
         if one.name != "no-code":
             changes = {"custom": one.name, "items": [{"id": numbers[one.name], "cap": None}], **(one.code or {})}
@@ -149,7 +149,7 @@ def _fill(here: Opened) -> SigningKey:
     return vendor
 
 
-def _told(url: str, one: Situation, vendor: SigningKey) -> Json:
+def _summary(url: str, one: Situation, vendor: SigningKey) -> Json:
     """A situation as the page and the console show it."""
     root = url.removesuffix("lts/")
     here = url if one.mode == "works" else CLOSED_URL if one.mode is None else f"{root}s/{one.mode}/lts/"

@@ -74,7 +74,7 @@ def _backup(args: argparse.Namespace) -> int:
     if is_output(args.output):
         _pour(made)
         streams.complain(f"{counted(done['bytes'], 'byte')}. {words}")
-        return _told(done)
+        return _complain(done)
     try:
         move_private(made, place)
     except OSError as error:
@@ -82,10 +82,10 @@ def _backup(args: argparse.Namespace) -> int:
             "cannot-write", f"{plainfile.not_written(args.output, error)} The backup is {made}."
         ) from error
     print(f"{args.output}: {counted(done['bytes'], 'byte')}. {words}")
-    return _told(done)
+    return _complain(done)
 
 
-def _told(done: dict[str, Any]) -> int:
+def _complain(done: dict[str, Any]) -> int:
     """Name what is incomplete in the backup that was made; returns the exit code."""
     for words in done.get("faults", ()):
         streams.complain(f"lts: {words}")
@@ -248,8 +248,8 @@ def _doctor(args: argparse.Namespace) -> int:
     except LtsError as error:
         findings = [doctor.Finding(doctor.FAULT, error.detail)]
     else:
-        told = (doctor.Finding(doctor.FAULT, words) for words in _told_by_server(config))
-        findings = [*doctor.examine(config), *told]
+        seen = (doctor.Finding(doctor.FAULT, words) for words in _seen_by_server(config))
+        findings = [*doctor.examine(config), *seen]
     for finding in findings:
         print(f"[{finding.level}] {finding.words}")
     if faults := sum(finding.level == doctor.FAULT for finding in findings):
@@ -257,7 +257,7 @@ def _doctor(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told_by_server(config: Config) -> list[str]:
+def _seen_by_server(config: Config) -> list[str]:
     """What is wrong with a pair, the clocks and the licenses, which only the running server knows."""
     from lts.service.folder import datafolder
 

@@ -112,7 +112,7 @@ def _load_key(path: Path) -> KeyPair:
         return keys.load(path, passphrase)
 
 
-def _tell_next(*words: object) -> None:
+def _print_next(*words: object) -> None:
     """Say the next step, as it can be pasted."""
     print(f"Next: {command(*words)}")
 
@@ -128,7 +128,7 @@ def _init(args: argparse.Namespace) -> int:
     print(f"Keep {args.folder / keys.KEY_FILE} secret; give {pub} to customers.")
     print(f"Fingerprint: {fingerprint(key.key.kid)}")
     print(f"Public key for your applications (vendor_key): {key.key.x}")
-    _tell_next("vendor", "spec", "-o", args.folder / "spec.json")
+    _print_next("vendor", "spec", "-o", args.folder / "spec.json")
     return 0
 
 
@@ -138,7 +138,7 @@ def _spec(args: argparse.Namespace) -> int:
     if is_output(args.output):
         return 0
     print(f"{args.output}: change it to what you sell; `lts vendor spec --help` says what each field means.")
-    _tell_next(
+    _print_next(
         "vendor", "issue", "--key", _key_near(args.output.parent), args.output, "-o", args.output.with_name("new.lic")
     )
     return 0
@@ -158,12 +158,12 @@ def _write(made: License, args: argparse.Namespace) -> int:
     print(f"{args.output}: license {made.license_id}, {made.license_status}, revision {made.revision}")
     if made.servers:
         print("Send this file to the customer, who imports it in the portal or by the command below.")
-        _tell_next("license", "import", args.output)
+        _print_next("license", "import", args.output)
     else:
         print("It works once it is bound to the customer's server: ask for the activation request that")
         print("`lts request -o request.json` makes there, then run this.")
         bound = args.output.with_name(f"{args.output.stem}-activated.lic")
-        _tell_next("vendor", "activate", "--key", args.key, args.output, "--request", "request.json", "-o", bound)
+        _print_next("vendor", "activate", "--key", args.key, args.output, "--request", "request.json", "-o", bound)
     return 0
 
 

@@ -83,9 +83,9 @@ def _params_of(event: Alert, language: str) -> dict[str, str]:
     found["whose"] = FRAME[language]["whose"].format_map(found) if "organization" in params else ""
     if words is not None and isinstance(params.get("days"), int):
         end = params.get("expiresAt")
-        told = {"days": found["days"], "end": found.get("expiresAt", found.get("day", "–")),
+        values = {"days": found["days"], "end": found.get("expiresAt", found.get("day", "–")),
                 "clock": clock_text(end) if isinstance(end, int) else ""}  # fmt: skip
-        found["when"] = words[min(params["days"], 2)].format_map(told)
+        found["when"] = words[min(params["days"], 2)].format_map(values)
     return found
 
 

@@ -128,22 +128,22 @@ _IN_PAIR = {
 def happened_notice(action: str, time: int, actor: str, kept: str, *, paired: bool) -> Notice:
     """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, "" where nothing was.
     `paired`: another server has what came after."""
-    told: dict[str, str | int] = {"time": iso(time), "actor": actor, "kept": kept}
+    params: dict[str, str | int] = {"time": iso(time), "actor": actor, "kept": kept}
     known = paired and action in _IN_PAIR
-    sentence = (_IN_PAIR if known else HAPPENED)[action].format(**told)
+    sentence = (_IN_PAIR if known else HAPPENED)[action].format(**params)
     level = WARNING if (kept or action == "folder-accepted") and not known else HINT
     if action in PLACED and not kept:
         action, sentence = f"{action}-anew", sentence[: sentence.index(" What was there before")]
-    return Notice(f"{action}-in-pair" if known else action, sentence, level, told)
+    return Notice(f"{action}-in-pair" if known else action, sentence, level, params)
 
 
 def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:
     """A server works by the word of a main that does not serve; `for_good` when that main will not come back, so that
     only an activation of this server helps (docs/design/pair.md, Certificates). Times in UTC seconds."""
     left = max(0, -((now - until) // 3600))
-    told: dict[str, str | int] = {"hours": left, "until": iso(until)}
+    params: dict[str, str | int] = {"hours": left, "until": iso(until)}
     hours = counted(left, "more hour")
     sentence = f"This server authorizes in the main's place for {hours} (until {iso(until)})."
     if not for_good:
-        return Notice("pair-delegation", sentence, params=told)
-    return Notice("pair-delegation-promoted", f"{sentence} Send the vendor its activation request.", params=told)
+        return Notice("pair-delegation", sentence, params=params)
+    return Notice("pair-delegation-promoted", f"{sentence} Send the vendor its activation request.", params=params)

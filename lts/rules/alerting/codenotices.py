@@ -32,9 +32,9 @@ def _named_twice(catalog: Catalog, alike: list[Code]) -> Notice:
     name = alike[0].name
     meant = catalog.code_called(name, alike[0].organization_id)
     numbers = " and ".join(f"#{number}" for number in sorted(code.key for code in alike))
-    told = {"name": name, "codes": numbers, "meant": f"#{meant.key}" if meant else ""}
+    params = {"name": name, "codes": numbers, "meant": f"#{meant.key}" if meant else ""}
     sentence = (
         f"The handshake codes {numbers} are both called {name}, since both servers of the pair gave that name. Requests"
-        f" by it go to {told['meant']}; give the other one another name."
+        f" by it go to {params['meant']}; give the other one another name."
     )
-    return Notice("code-named-twice", sentence, WARNING, told)
+    return Notice("code-named-twice", sentence, WARNING, params)

@@ -33,7 +33,7 @@ class Names:
     of_name: Mapping[str, tuple[Naming, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By spelled name, oldest first; only where it goes over to another code."""
     had: Mapping[int, tuple[Naming, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By the code's number, oldest first: only if it got another name. The last one tells since when it has, without
+    """By the code's number, oldest first: only if it got another name. The last one says since when it has, without
     a break, the name that it has."""
 
     def bore(self, code: int, name: str) -> bool:

@@ -231,28 +231,28 @@ def _server(fields: Fields) -> BoundServer:
     return BoundServer(uuid, public, fields.texts("labels", optional=True))
 
 
-def item_entries(fields: Fields) -> list[Fields]:
-    """The entries of `items`, each of which names its position and itemId in a fault. Raises LicenseFileError."""
-    entries = fields.objects("items")
-    for entry in entries:
-        item_id = entry.get("itemId")
+def fields_of_items(fields: Fields) -> list[Fields]:
+    """The fields of each of `items`; a fault names its position and itemId. Raises LicenseFileError."""
+    found = fields.objects("items")
+    for item in found:
+        item_id = item.get("itemId")
         if isinstance(item_id, str) and item_id.isprintable() and 0 < len(item_id) <= MAX_TEXT:
-            entry.where += f" ({item_id})"
-    return entries
+            item.where += f" ({item_id})"
+    return found
 
 
 def read_items(fields: Fields) -> tuple[ItemTerms, ...]:
-    """The `items` of a payload or spec. Raises LicenseFileError naming the item."""
-    entries = item_entries(fields)
-    if not 1 <= len(entries) <= MAX_ITEMS:
-        raise fields.fault("items", f"must hold 1 to {MAX_ITEMS} items, not {len(entries)}")
-    items: dict[str, ItemTerms] = {}
-    for entry in entries:
-        item_id = entry.text("itemId")
-        if item_id in items:
-            raise entry.fault("itemId", "appears twice in the license")
-        items[item_id] = _item(entry, item_id)
-    return tuple(items.values())
+    """The `items` of a payload or spec. Raises LicenseFileError, which names the item."""
+    items = fields_of_items(fields)
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise fields.fault("items", f"must hold 1 to {MAX_ITEMS} items, not {len(items)}")
+    terms: dict[str, ItemTerms] = {}
+    for one in items:
+        item_id = one.text("itemId")
+        if item_id in terms:
+            raise one.fault("itemId", "appears twice in the license")
+        terms[item_id] = _item(one, item_id)
+    return tuple(terms.values())
 
 
 def _item(fields: Fields, item_id: str) -> ItemTerms:
@@ -269,7 +269,7 @@ def _item(fields: Fields, item_id: str) -> ItemTerms:
     if way == ChargeWay.CONCURRENT_INSTANCE and deployment_types != ("server",):
         raise fields.fault("deploymentTypes", "must be server alone for concurrentInstance")
     period = fields.one_of("activePeriod", tuple(PERIOD_DAYS), default="monthly" if way == "server" else "yearly")
-    item = ItemTerms(
+    terms = ItemTerms(
         item_id=item_id,
         description=fields.text("description", optional=True) or "",
         product=fields.text("product"),
@@ -289,8 +289,8 @@ def _item(fields: Fields, item_id: str) -> ItemTerms:
         max_offline_days=fields.integer("maxOfflineDays", 1, 3650, default=0) or None,
         trial=fields.boolean("trial", default=False),
     )
-    _check_domains(fields, item)
-    return item
+    _check_domains(fields, terms)
+    return terms
 
 
 def _check_domains(fields: Fields, terms: ItemTerms) -> None:
@@ -325,7 +325,7 @@ def compare(old: License | None, new: License) -> Difference:
     Raises LicenseFileError for another organization, for a lower revision, and for an equal one with another payload.
     """
     if old is None:
-        ids = tuple(item.item_id for item in new.items)
+        ids = tuple(terms.item_id for terms in new.items)
         revoked = tuple(i for i in ids if i in new.revokes)
         return Difference("new", tuple(i for i in ids if i not in new.revokes), (), revoked)
     if new.organization_id != old.organization_id:
@@ -335,7 +335,7 @@ def compare(old: License | None, new: License) -> Difference:
             f" this file is for organization {new.organization_id}; ask the vendor for a file with another licenseId.",
         )
     if new.digest == old.digest:
-        return Difference("already-imported", unchanged=tuple(item.item_id for item in new.items))
+        return Difference("already-imported", unchanged=tuple(terms.item_id for terms in new.items))
     if new.revision < old.revision:
         raise LicenseFileError(
             "older-revision",
@@ -352,14 +352,14 @@ def compare(old: License | None, new: License) -> Difference:
 
 
 def _changes(old: License, new: License) -> Difference:
-    before = {item.item_id: item for item in old.items if item.item_id not in old.revokes}
-    after = {item.item_id: item for item in new.items if item.item_id not in new.revokes}
+    before = {terms.item_id: terms for terms in old.items if terms.item_id not in old.revokes}
+    after = {terms.item_id: terms for terms in new.items if terms.item_id not in new.revokes}
     return Difference(
         "renewal",
         added=tuple(i for i in after if i not in before),
-        renewed=tuple(i for i, item in after.items() if i in before and before[i] != item),
+        renewed=tuple(i for i, terms in after.items() if i in before and before[i] != terms),
         revoked=tuple(i for i in before if i not in after),
-        unchanged=tuple(i for i, item in after.items() if before.get(i) == item),
+        unchanged=tuple(i for i, terms in after.items() if before.get(i) == terms),
     )
 
 
@@ -381,10 +381,10 @@ def render(license_file: License) -> str:
         f"Status:        {license_file.license_status}, revision {license_file.revision}",
         "Items:",
     ]
-    for item in license_file.items:
-        end = "never" if item.expires_at is None else end_text(item.expires_at)
-        state = " (revoked)" if item.item_id in license_file.revokes else ""
-        lines.append(f"  {item.item_id}: {item.product}, {item.charge_way} {item.quota}, until {end}{state}")
+    for terms in license_file.items:
+        end = "never" if terms.expires_at is None else end_text(terms.expires_at)
+        state = " (revoked)" if terms.item_id in license_file.revokes else ""
+        lines.append(f"  {terms.item_id}: {terms.product}, {terms.charge_way} {terms.quota}, until {end}{state}")
     lines += ["", "Only the signed block below counts. Do not change this file.", ""]
     summary = re.sub("-{5,}", "----", "\n".join(lines))  # no name may look like an armor
     return summary + "\n" + armor.wrap(license_file.jws)

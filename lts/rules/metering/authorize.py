@@ -64,7 +64,7 @@ class Decision(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    entry: CodeItem
+    code_item: CodeItem
     fault: int
     modules: tuple[str, ...]
     use: ItemUse | None
@@ -84,20 +84,20 @@ def decide(
     seconds. With `held`, numbers of items that has all in which the device has a live seat, no more items are looked
     at than it takes to find the one that is granted, and `tried` may be empty then; without it every item is.
     """
-    outer = [(entry, mismatch(entry.item, request)) for entry in code.items]
+    outer = [(code_item, mismatch(code_item.item, request)) for code_item in code.items]
     wanted = _Wanted(request.modules, outer)
     known: dict[int, _Candidate] = {}
 
-    def candidate(entry: CodeItem, fault: int) -> _Candidate:
-        key = entry.item.key
+    def candidate(code_item: CodeItem, fault: int) -> _Candidate:
+        key = code_item.item.key
         if key not in known:
-            known[key] = _candidate(entry, fault, request, wanted, use_of, item_now)
+            known[key] = _candidate(code_item, fault, request, wanted, use_of, item_now)
         return known[key]
 
     def granted(chosen: _Choice) -> tuple[Grant, ...]:
         return tuple(
             [
-                grant_item(c.entry.item, code.key, modules, c.use, request.instances, now, item_now)
+                grant_item(c.code_item.item, code.key, modules, c.use, request.instances, now, item_now)
                 for c, modules in chosen
                 if c.use is not None
             ]
@@ -107,14 +107,14 @@ def decide(
         first = _first_in_order(code, outer, candidate, request, held, item_now)
         if first is not None:
             return Decision(granted([(first, first.modules)]), 0, ())
-    candidates = [candidate(entry, fault) for entry, fault in outer]
+    candidates = [candidate(code_item, fault) for code_item, fault in outer]
     ordered = _order(code, candidates, item_now)
     chosen = _as_next_time(code, candidates, _choose(ordered, request), request, item_now)
-    tried = tuple([(c.entry.item, c.fault) for c in ordered])
+    tried = tuple([(c.code_item.item, c.fault) for c in ordered])
     caps = {
-        c.entry.item.key: cap
+        c.code_item.item.key: cap
         for c in ordered
-        if c.use is not None and c.fault and (cap := cap_use(c.entry, c.use, request.instances))
+        if c.use is not None and c.fault and (cap := cap_use(c.code_item, c.use, request.instances))
     }
     return Decision(granted(chosen), 0 if chosen else _furthest(ordered), tried, caps)
 
@@ -126,11 +126,11 @@ class _Wanted:
     def __init__(self, modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) -> None:
         self._modules, self._names = modules, frozenset(modules)
         missing = set(modules)
-        for entry, fault in outer:
+        for code_item, fault in outer:
             if not missing:
                 break
             if not fault:
-                missing -= entry.item.terms.module_set
+                missing -= code_item.item.terms.module_set
         self.coverable = not missing
         """Whether each is in one of the items that fit as far as `mismatch` says."""
 
@@ -157,13 +157,13 @@ def _first_in_order(
 ) -> _Candidate | None:
     """The first item, as `_order` has them, that is granted alone, without a look at those after it; None if none
     is, or those that are come after all others."""
-    for entry, fault in outer:
-        if entry.item.key in held and not fault:
-            found = candidate(entry, fault)
+    for code_item, fault in outer:
+        if code_item.item.key in held and not fault:
+            found = candidate(code_item, fault)
             if _alone(found, request) and _rank(code, found, item_now) == _SEATED:
                 return found
-    for entry, fault in outer:
-        if fault or not _alone(found := candidate(entry, fault), request):
+    for code_item, fault in outer:
+        if fault or not _alone(found := candidate(code_item, fault), request):
             continue
         if code.manual_order or _rank(code, found, item_now) < _IN_GRACE:
             return found
@@ -171,7 +171,7 @@ def _first_in_order(
 
 
 def _candidate(
-    entry: CodeItem,
+    code_item: CodeItem,
     fault: int,
     request: Request,
     wanted: _Wanted,
@@ -179,15 +179,15 @@ def _candidate(
     item_now: int,
 ) -> _Candidate:
     if fault:
-        return _Candidate(entry, fault, (), None)
-    covered = wanted.covered(entry.item.terms) if wanted.coverable else ()
+        return _Candidate(code_item, fault, (), None)
+    covered = wanted.covered(code_item.item.terms) if wanted.coverable else ()
     if request.modules and not covered:
-        return _Candidate(entry, RefusalCode.MODULE_MISSING, (), None)
-    fault = item_fault(entry.item, item_now)
+        return _Candidate(code_item, RefusalCode.MODULE_MISSING, (), None)
+    fault = item_fault(code_item.item, item_now)
     if fault:
-        return _Candidate(entry, fault, covered, None)
-    use = use_of(entry)
-    return _Candidate(entry, quota_fault(entry, use, request.instances), covered, use)
+        return _Candidate(code_item, fault, covered, None)
+    use = use_of(code_item)
+    return _Candidate(code_item, quota_fault(code_item, use, request.instances), covered, use)
 
 
 _SEATED, _AS_ORDERED, _IN_GRACE = range(3)
@@ -202,9 +202,9 @@ def _order(
 
 
 def _rank(code: Code, candidate: _Candidate, item_now: int, given: frozenset[int] = frozenset()) -> int:
-    use, terms = candidate.use, candidate.entry.item.terms
+    use, terms = candidate.use, candidate.code_item.item.terms
     ended = in_expiry_grace(terms, item_now)
-    seated = use is not None and (use.seat is not None or candidate.entry.item.key in given)
+    seated = use is not None and (use.seat is not None or candidate.code_item.item.key in given)
     if seated and not ended:
         return _SEATED
     grace = ended or (use is not None and in_quota_grace(terms, use))
@@ -225,7 +225,7 @@ def _as_next_time(
     """The choice that the same request finds once it has the seats of this one: else it would not be renewed.
     `candidates` are in the code's order."""
     for _ in chosen[1:]:
-        given = frozenset(c.entry.item.key for c, _ in chosen if has_seat(c.entry.item.terms.charge_way))
+        given = frozenset(c.code_item.item.key for c, _ in chosen if has_seat(c.code_item.item.terms.charge_way))
         again = _choose(_order(code, candidates, item_now, given), request)
         if again == chosen:
             break
@@ -246,7 +246,7 @@ def _choose(candidates: list[_Candidate], request: Request) -> _Choice:
     chosen: _Choice = []
     missing = set(request.modules)
     for candidate in fitting:
-        if chosen and candidate.entry.item.vendor != chosen[0][0].entry.item.vendor:
+        if chosen and candidate.code_item.item.vendor != chosen[0][0].code_item.item.vendor:
             continue
         useful = tuple(module for module in candidate.modules if module in missing)
         if useful:

@@ -117,48 +117,48 @@ def item_fault(item: LicenseItem, item_now: int) -> int:
     return RefusalCode.EXPIRED if item_now >= grace_end(item.terms) else 0
 
 
-def quota_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
+def quota_fault(code_item: CodeItem, use: ItemUse, instances: int) -> int:
     """120 when quota, grace, overdraft or cap (docs/design/charging.md, Caps) leave no room for this device, else 0."""
-    terms, cap = entry.item.terms, entry.cap
+    terms, cap = code_item.item.terms, code_item.cap
     way = terms.charge_way
     if way in UNIT_WAYS:
-        return RefusalCode.USED_UP if used_up(entry, use) else 0
+        return RefusalCode.USED_UP if used_up(code_item, use) else 0
     if way in SEAT_WAYS:
         full = use.seat is None and use.live >= terms.quota + grace_units(terms)
         capped = cap is not None and use.code_live >= cap and not use.in_code
         return RefusalCode.USED_UP if full or capped else 0
     if way in CONCURRENT_WAYS:
-        return _concurrent_fault(entry, use, instances)
+        return _concurrent_fault(code_item, use, instances)
     return 0
 
 
-def cap_use(entry: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
+def cap_use(code_item: CodeItem, use: ItemUse, instances: int) -> CapUse | None:
     """The cap of an item that `quota_fault` refuses; None if it would without the cap too."""
-    if entry.cap is None or quota_fault(CodeItem(entry.item), use, instances):
+    if code_item.cap is None or quota_fault(CodeItem(code_item.item), use, instances):
         return None
-    counted = entry.item.terms.charge_way in UNIT_WAYS
-    return CapUse(entry.cap, use.code_used if counted else use.code_live)
+    counted = code_item.item.terms.charge_way in UNIT_WAYS
+    return CapUse(code_item.cap, use.code_used if counted else use.code_live)
 
 
-def _concurrent_fault(entry: CodeItem, use: ItemUse, instances: int) -> int:
-    terms, cap = entry.item.terms, entry.cap
+def _concurrent_fault(code_item: CodeItem, use: ItemUse, instances: int) -> int:
+    terms, cap = code_item.item.terms, code_item.cap
     asked = instances if terms.charge_way == ChargeWay.CONCURRENT_INSTANCE else 1
     if asked > terms.quota:
         return RefusalCode.USED_UP
     held = use.seat.instances if use.seat is not None and use.in_code else 0
     if cap is not None and asked > held and use.code_live + asked - held > cap:
         return RefusalCode.USED_UP
-    if not used_up(entry, use):
+    if not used_up(code_item, use):
         return 0
     own = use.seat.instances if use.seat is not None else 0
     young = use.elders + min(asked, own) > terms.quota
     return RefusalCode.USED_UP if young or (asked > own and use.live + asked - own > terms.quota) else 0
 
 
-def used_up(entry: CodeItem, use: ItemUse) -> bool:
+def used_up(code_item: CodeItem, use: ItemUse) -> bool:
     """Whether what was counted reaches the quota with its grace, or the cap, of units; the overdraft of an item that is
     used at once."""
-    terms, cap = entry.item.terms, entry.cap
+    terms, cap = code_item.item.terms, code_item.cap
     if terms.charge_way in UNIT_WAYS:
         return use.used >= terms.quota + grace_units(terms) or (cap is not None and use.code_used >= cap)
     return terms.charge_way in CONCURRENT_WAYS and use.spent >= terms.overdraft

@@ -217,7 +217,7 @@ def _go_on(state: CloneState, token: CloneToken, branch: int, slot: int) -> Toke
     if state.tips[branch] == 0:
         state = _alternate_late(state, token)
     elif branch != last and state.tips[last]:
-        state = _count_alternation(_tell_apart(state, branch, last, slot))
+        state = _count_alternation(_separate(state, branch, last, slot))
     if state.tips[branch] == token.parent:
         state = _return(state, branch, token.number)
     return _issue(state, branch, token.number)
@@ -243,7 +243,7 @@ def _count_alternation(state: CloneState, times: int = 1) -> CloneState:
     return state._replace(forked=state.forked or state.refused)
 
 
-def _tell_apart(state: CloneState, branch: int, other: int, slot: int) -> CloneState:
+def _separate(state: CloneState, branch: int, other: int, slot: int) -> CloneState:
     """`branch` came back after `other` did: these two are two machines, and count apart in slots to come.
 
     Where some counted apart before, a branch may be one of those that lost its token, and may have named slots ahead.

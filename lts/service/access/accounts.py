@@ -161,7 +161,7 @@ def describe_users(ctx: Context) -> list[UserLine]:
     users = users_of(ctx.store.catalog)
     return [
         UserLine(name, user["role"], iso(user["since"]), name == OWNER)
-        for name, user in sorted(users.items(), key=lambda entry: (entry[0] != OWNER, entry[0]))
+        for name, user in sorted(users.items(), key=lambda one: (one[0] != OWNER, one[0]))
     ]
 
 
@@ -235,7 +235,7 @@ def describe_tokens(ctx: Context) -> list[TokenLine]:
     tokens = ctx.store.catalog.settings_of(TOKEN)
     return [
         TokenLine(key, token["name"], token["role"], iso(token["since"]))
-        for key, token in sorted(tokens.items(), key=lambda entry: (entry[1]["since"], entry[0]))
+        for key, token in sorted(tokens.items(), key=lambda one: (one[1]["since"], one[0]))
     ]
 
 

@@ -40,11 +40,11 @@ def search(ctx: Context, page: Page, actions: tuple[str, ...], since: int, until
     wanted = AuditFilter(page.text, actions, since, until)
     with ctx.store.reader() as db:
         lines = audit.lines(db, wanted, page.offset, page.size or SHOWN)
-        told = [
+        shown = [
             AuditLine(iso(one.time), one.server, one.actor, one.action, one.subject, one.detail, one.overruled)
             for one in lines
         ]
-        return AuditPage(told, audit.count(db, wanted), audit.actions(db))
+        return AuditPage(shown, audit.count(db, wanted), audit.actions(db))
 
 
 def export(ctx: Context, text: str, actions: tuple[str, ...], since: int, until: int) -> list[Line]:

@@ -238,7 +238,7 @@ def webhooks_of(ctx: Context) -> list[Webhook]:
     stored = ctx.store.catalog.settings_of(WEBHOOK)
     return [
         Webhook(key, value["name"], value["url"], ctx.vault.unseal(unb64url(value["secret"]), _SECRET))
-        for key, value in sorted(stored.items(), key=lambda entry: (entry[1]["since"], entry[0]))
+        for key, value in sorted(stored.items(), key=lambda one: (one[1]["since"], one[0]))
     ]
 
 

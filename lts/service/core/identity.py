@@ -99,10 +99,10 @@ def load_or_create(
             previous_keys=keys,
             vault_print=stored.vault_print,
         )
-        told = {"oldUuid": stored.uuid, "newUuid": moved.uuid}
+        detail = {"oldUuid": stored.uuid, "newUuid": moved.uuid}
         if keep is not None:
-            told["kept"] = keep(folder, stored.uuid)
-        cause = (MOVED, {**told, "matching": verdict.matching, "known": verdict.known}, "system")
+            detail["kept"] = keep(folder, stored.uuid)
+        cause = (MOVED, {**detail, "matching": verdict.matching, "known": verdict.known}, "system")
         _keep(folder, replace(stored, key_print=""))  # killed between the two files that follow, it moves again
         return _save(folder, replace(moved, causes=(*stored.causes, cause)))
     if verdict.learnt:
@@ -117,8 +117,8 @@ def renew_incarnation(folder: Path, *causes: Cause, other_vault: bool = False) -
     known = load(folder)
     if other_vault:
         known = replace(known, vault_print="")
-    told = dict.fromkeys(map(json.dumps, (*known.causes, *causes)))
-    _keep(folder, replace(known, incarnation=secrets.token_hex(8), feed=NEW, causes=_causes(map(json.loads, told))))
+    recorded = dict.fromkeys(map(json.dumps, (*known.causes, *causes)))
+    _keep(folder, replace(known, incarnation=secrets.token_hex(8), feed=NEW, causes=_causes(map(json.loads, recorded))))
 
 
 def begun(folder: Path, me: Identity) -> Identity:

@@ -192,12 +192,12 @@ def _cut(one: RefusedRequest) -> RefusedRequest:
     places = list(range(TRIED))
     decided = next((n for n, (_, code) in enumerate(one.tried) if code == one.code), 0)
     places[-1] = max(places[-1], decided)
-    tried, ways, caps = (_at(places, told) for told in (one.tried, one.ways, one.caps))
+    tried, ways, caps = (_at(places, values) for values in (one.tried, one.ways, one.caps))
     return replace(one, tried=tried, ways=ways, caps=caps, more=one.more + len(one.tried) - TRIED)
 
 
-def _at(places: list[int], told: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([told[n] for n in places if n < len(told)])
+def _at(places: list[int], values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([values[n] for n in places if n < len(values)])
 
 
 def _age(one: RefusedRequest) -> tuple[int, str]:

@@ -81,14 +81,14 @@ class TrustStore:
             for key in keys.values():
                 self._believe(key)
 
-    def settle(self, told: Mapping[str, str]) -> bool:
-        """End what a kill left half done: `told` are the texts of keys in the feed, by id. Whether a key is trusted
-        now that was not."""
+    def settle(self, texts: Mapping[str, str]) -> bool:
+        """Finish what a kill interrupted: `texts` are the texts of keys in the feed, by id. Returns whether a key
+        became trusted."""
         found = False
         for path in sorted(self._own.glob(f"*{_HELD}")):
             with contextlib.suppress(OSError, TokenError):
                 key = vendorkey.read(plainfile.read(path))
-                if told.get(key.key.kid) == key.text:
+                if texts.get(key.key.kid) == key.text:
                     self._believe(key)
                     found = True
                     continue

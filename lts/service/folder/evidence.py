@@ -18,7 +18,7 @@ from lts.store.tables import audit, meta
 def faults(folder: Path) -> list[str]:
     """One sentence for each. Raises DataFolderError where the folder cannot be looked at."""
     me, path = identity.load(folder), folder / DATABASE
-    with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+    with contextlib.closing(database.open_in_use(path)) as db, database.translating_errors(path):
         here, kept = watermark.of(db), meta.highest_time(db)
         newest = feed.newest_time(db, me.uuid, me.incarnation)
         doubted = audit.count(db, audit.AuditFilter(actions=("clock-ahead",), since=kept))

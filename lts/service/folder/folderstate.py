@@ -97,7 +97,7 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
         return torn
     own = watermark.generation_of_file(path) if has_log and not in_use else None
     try:
-        with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+        with contextlib.closing(database.open_in_use(path)) as db, database.translating_errors(path):
             here = watermark.of(db)
             lag = watermark.lag(db, here, said) if said else None
             damaged = meta.damage(db) if watermark.names(db) else None
@@ -122,7 +122,7 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
 def _is_whole(path: Path) -> bool:
     """Whether the database, with its log, has no damage that SQLite finds."""
     try:
-        with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+        with contextlib.closing(database.open_in_use(path)) as db, database.translating_errors(path):
             return not integrity.faults(db)
     except DataFolderError:
         return False
@@ -146,7 +146,7 @@ def _log_damage(folder: Path) -> Untrue | None:
 
 def _is_further_alone(path: Path) -> bool:
     """Whether the database without its log has all that it shows with it, as where the log was put into it already."""
-    with contextlib.closing(database.open_in_use(path)) as db, database.faults_told(path):
+    with contextlib.closing(database.open_in_use(path)) as db, database.translating_errors(path):
         here = watermark.of(db)
     return _holds_without_log(path, here)
 
@@ -154,7 +154,7 @@ def _is_further_alone(path: Path) -> bool:
 def _holds_without_log(path: Path, said: Watermark) -> bool:
     """Whether the database alone is whole, and all that was said of it."""
     try:
-        with contextlib.closing(database.open_alone(path)) as db, database.faults_told(path):
+        with contextlib.closing(database.open_alone(path)) as db, database.translating_errors(path):
             return not integrity.faults(db) and watermark.lag(db, watermark.of(db), said) is None
     except DataFolderError:
         return False
@@ -240,7 +240,7 @@ def wanted_archives(path: Path, *, alone: bool = False) -> dict[str, bytes]:
     """The SHA-256 of each archive that the database at `path` counts on, by its name; `alone` where no log belongs to
     it. Raises DataFolderError."""
     connect = database.open_alone if alone else database.open_in_use
-    with database.faults_told(path), contextlib.closing(connect(path)) as db:
+    with database.translating_errors(path), contextlib.closing(connect(path)) as db:
         return archive.files(db)
 
 

@@ -82,8 +82,8 @@ def decide(
         sync_folder(folder)
     whole = sorted({*scope, *names})
     replaces = any(os.path.lexists(data_dir / name) for name in whole)
-    told = {**detail, **({"kept": kept} if replaces else {})}
-    plan = Plan(source, names, whole, kept, action, told, actor, int(time.time()))
+    audited = {**detail, **({"kept": kept} if replaces else {})}
+    plan = Plan(source, names, whole, kept, action, audited, actor, int(time.time()))
     write_private(data_dir / MARKER, json.dumps(asdict(plan)).encode("utf-8"))
 
 

@@ -229,7 +229,10 @@ def _holds(folder: Path) -> str:
     if _is_set_aside(folder):
         return _SET_ASIDE
     try:
-        with contextlib.closing(database.open_in_use(folder / DATABASE)) as db, database.faults_told(folder / DATABASE):
+        with (
+            contextlib.closing(database.open_in_use(folder / DATABASE)) as db,
+            database.translating_errors(folder / DATABASE),
+        ):
             return summary.words(db) + _of_server(folder)
     except DatabaseDamaged:
         return "no database that can be read"

@@ -94,13 +94,13 @@ def _notice(ctx: Context, db: Connection, code: Code, first_day: int) -> Notice 
         f" {counted(granted, 'authorization')}; {counted(refused, 'request')} with a former name"
         f" {'was' if refused == 1 else 'were'} refused. Give the applications its new license key."
     )
-    told: dict[str, str | int] = {"code": code.name, "id": code.key, "former": ", ".join(former), "time": since}
-    told |= {"days": DAYS, "devices": len(devices), "authorizations": granted, "refused": refused}
+    params: dict[str, str | int] = {"code": code.name, "id": code.key, "former": ", ".join(former), "time": since}
+    params |= {"days": DAYS, "devices": len(devices), "authorizations": granted, "refused": refused}
     if not taken:
-        return Notice("code-former-name", sentence, WARNING, told)
+        return Notice("code-former-name", sentence, WARNING, params)
     passed_on = ", ".join(taken)
     sentence += f" Another handshake code is called {passed_on} now: whoever still uses that name uses that code."
-    return Notice("code-name-passed-on", sentence, WARNING, {**told, "taken": passed_on})
+    return Notice("code-name-passed-on", sentence, WARNING, {**params, "taken": passed_on})
 
 
 def _granted(ctx: Context, db: Connection, code: Code, spans: list[Span], others: list[Span], first_day: int) -> int:

@@ -217,7 +217,7 @@ def _comparable(code: Code) -> dict[str, Any]:
         },
         "manualOrder": shown.manual_order,
         "isDefault": shown.is_default,
-        "items": [{"id": entry.item.key, "cap": entry.cap} for entry in code.items],
+        "items": [{"id": one.item.key, "cap": one.cap} for one in code.items],
     }
 
 
@@ -329,9 +329,9 @@ def _items(tx: Transaction, draft: Draft, given: Any) -> list[tuple[int, int | N
         raise AdminError("bad-items", "items is a list of {id, cap}.", field="items")
     chosen: dict[int, int | None] = {}
     held = {key for key, _ in draft.items}
-    for entry in given:
-        key = entry.get("id") if isinstance(entry, dict) else None
-        cap = entry.get("cap") if isinstance(entry, dict) else None
+    for one in given:
+        key = one.get("id") if isinstance(one, dict) else None
+        cap = one.get("cap") if isinstance(one, dict) else None
         item = tx.catalog.items.get(key) if type(key) is int else None
         if item is None or item.organization_id != draft.organization_id:
             raise AdminError("no-such-item", f"There is no license item {key!r} of this organization.", field="items")

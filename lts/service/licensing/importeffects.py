@@ -45,11 +45,11 @@ def effects(
     return Effects(stops, {item_id: n for item_id, n in over.items() if n > 0})
 
 
-def live_seats(view: View, entry: LicenseItem, now: int) -> int:
+def live_seats(view: View, item: LicenseItem, now: int) -> int:
     """Live seats, or instances of live concurrent seats, of an item; 0 for an item without."""
-    if entry.terms.charge_way in SEAT_WAYS:
-        return seats.live(view, entry.key, 0, now)
-    return seats.live_instances(view, entry.key, 0, now) if entry.terms.charge_way in CONCURRENT_WAYS else 0
+    if item.terms.charge_way in SEAT_WAYS:
+        return seats.live(view, item.key, 0, now)
+    return seats.live_instances(view, item.key, 0, now) if item.terms.charge_way in CONCURRENT_WAYS else 0
 
 
 def _stops(
@@ -66,16 +66,16 @@ def _stops(
             yield Stop(item_id, why, seats_in_use)
 
 
-def _why(before: LicenseItem, item: ItemTerms | None, item_now: int) -> str | None:
-    if item is None:
+def _why(before: LicenseItem, terms: ItemTerms | None, item_now: int) -> str | None:
+    if terms is None:
         return REVOKED
-    fault = item_fault(replace(before, terms=item), item_now)
+    fault = item_fault(replace(before, terms=terms), item_now)
     if fault:
         return ENDED if fault == RefusalCode.EXPIRED else PENDING
-    return CHARGED_ANEW if before.terms.charge_way != item.charge_way else None
+    return CHARGED_ANEW if before.terms.charge_way != terms.charge_way else None
 
 
-def _beyond(view: View, key: int, item: ItemTerms, now: int) -> int:
-    if item.charge_way not in SEAT_WAYS:
+def _beyond(view: View, key: int, terms: ItemTerms, now: int) -> int:
+    if terms.charge_way not in SEAT_WAYS:
         return 0
-    return seats.live(view, key, 0, now) - item.quota - grace_units(item)
+    return seats.live(view, key, 0, now) - terms.quota - grace_units(terms)

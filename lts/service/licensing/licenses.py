@@ -288,18 +288,18 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     fresh = list(range(first, first + len(new_ids)))
     keys.update(zip(new_ids, fresh, strict=True))
     numbered = tuple((item_id, keys[item_id]) for item_id in ids)
-    charged_anew = [keys[item.item_id] for item in new.items if _is_charged_anew(tx.catalog, keys, item)]
+    recharged = [keys[item.item_id] for item in new.items if _charge_way_changed(tx.catalog, keys, item)]
     tx.emit(records.LicenseChange(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
-    end_grants(tx, charged_anew, now)
+    end_grants(tx, recharged, now)
     if outcome.place is not None and outcome.difference.added:
         _put_in(tx, new, outcome.place, fresh, choice.make_default, actor, now)
     return outcome
 
 
-def _is_charged_anew(catalog: Catalog, keys: dict[str, int], item: ItemTerms) -> bool:
-    """Whether an item that is known was charged in another way before."""
-    before = catalog.items.get(keys[item.item_id])
-    return before is not None and before.terms.charge_way != item.charge_way
+def _charge_way_changed(catalog: Catalog, keys: dict[str, int], terms: ItemTerms) -> bool:
+    """Whether the item of these terms is known, and was charged in another way."""
+    before = catalog.items.get(keys[terms.item_id])
+    return before is not None and before.terms.charge_way != terms.charge_way
 
 
 def end_grants(tx: Transaction, items: list[int], now: int) -> None:
@@ -321,13 +321,13 @@ def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
 def _put_in(
     tx: Transaction, new: License, place: _ImportPlace, items: list[int], make_default: bool, actor: str, now: int
 ) -> None:
-    entries: list[tuple[int, int | None]] = [(item, None) for item in items]
+    code_items: list[tuple[int, int | None]] = [(item, None) for item in items]
     if place.code is None:
         is_default = make_default or new.organization_id not in tx.catalog.defaults
-        draft = handshakes.Draft(None, new.organization_id, place.custom, is_default, {}, entries, new.license_id)
+        draft = handshakes.Draft(None, new.organization_id, place.custom, is_default, {}, code_items, new.license_id)
     else:
         draft = handshakes.draft_of(tx, place.code)
-        draft.items.extend(entries)
+        draft.items.extend(code_items)
         draft.is_default = draft.is_default or make_default
     handshakes.emit_code(tx, draft, actor, now)
 
@@ -346,40 +346,40 @@ def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[
     with ctx.store.snapshot() as view:
         items = view.catalog.items
         chosen = items.values() if of is None else [items[key] for key in of if key in items]
-        return [_describe(view, entry, now, item_now) for entry in chosen]
+        return [_describe(view, item, now, item_now) for item in chosen]
 
 
-def _describe(view: View, entry: LicenseItem, now: int, item_now: int) -> ItemStatus:
-    item, use = entry.terms, item_use(view, entry, now, item_now)
-    using = view.catalog.codes_of_items.get(entry.key, ())
+def _describe(view: View, item: LicenseItem, now: int, item_now: int) -> ItemStatus:
+    terms, use = item.terms, item_use(view, item, now, item_now)
+    using = view.catalog.codes_of_items.get(item.key, ())
     return ItemStatus(
-        id=entry.key, item_id=item.item_id, license_id=entry.license_id, organization_id=entry.organization_id,
-        description=item.description, product=item.product, product_versions=item.product_versions,
-        editions=item.editions, deployment_types=item.deployment_types, modules=item.modules, domains=item.domains,
-        charge_way=item.charge_way, quota=item.quota, grace=grace_units(item), grace_days=item.grace_days,
-        active_period=item.active_period, max_offline_days=item.max_offline_days, trial=item.trial, used=use.used,
-        overdraft=use.overdraft, overdraft_spent=use.overdraft_spent, starts_at=item.starts_at,
-        expires_at=item.expires_at, days_left=None if item.expires_at is None else days_left(item.expires_at, now),
-        state=_state(entry, item_now), reason=entry.reason, handshake_codes=tuple([code.name for code in using]),
+        id=item.key, item_id=terms.item_id, license_id=item.license_id, organization_id=item.organization_id,
+        description=terms.description, product=terms.product, product_versions=terms.product_versions,
+        editions=terms.editions, deployment_types=terms.deployment_types, modules=terms.modules, domains=terms.domains,
+        charge_way=terms.charge_way, quota=terms.quota, grace=grace_units(terms), grace_days=terms.grace_days,
+        active_period=terms.active_period, max_offline_days=terms.max_offline_days, trial=terms.trial, used=use.used,
+        overdraft=use.overdraft, overdraft_spent=use.overdraft_spent, starts_at=terms.starts_at,
+        expires_at=terms.expires_at, days_left=None if terms.expires_at is None else days_left(terms.expires_at, now),
+        state=_state(item, item_now), reason=item.reason, handshake_codes=tuple([code.name for code in using]),
         codes=tuple([code.key for code in using]), used_up_on=None,
     )  # fmt: skip
 
 
-def _state(entry: LicenseItem, item_now: int) -> str:
+def _state(item: LicenseItem, item_now: int) -> str:
     """active, grace (past its end, still allowed), pending, expired, revoked or invalid."""
-    if entry.state != ACTIVE:
-        return entry.state
+    if item.state != ACTIVE:
+        return item.state
     states: dict[int, str] = {RefusalCode.NOT_STARTED: "pending", RefusalCode.EXPIRED: "expired"}
-    state = states.get(item_fault(entry, item_now), ACTIVE)
-    return "grace" if state == ACTIVE and in_expiry_grace(entry.terms, item_now) else state
+    state = states.get(item_fault(item, item_now), ACTIVE)
+    return "grace" if state == ACTIVE and in_expiry_grace(item.terms, item_now) else state
 
 
-def item_use(view: View, entry: LicenseItem, now: int, item_now: int) -> QuotaUse:
+def item_use(view: View, item: LicenseItem, now: int, item_now: int) -> QuotaUse:
     """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
-    item, key = entry.terms, entry.key
-    if item.charge_way in SEAT_WAYS:
-        return QuotaUse(live_seats(view, entry, now))
-    if item.charge_way in CONCURRENT_WAYS:
-        spent = usage.overdraft_spent(view, entry, now, item_now)
-        return QuotaUse(live_seats(view, entry, now), item.overdraft, spent)
+    terms, key = item.terms, item.key
+    if terms.charge_way in SEAT_WAYS:
+        return QuotaUse(live_seats(view, item, now))
+    if terms.charge_way in CONCURRENT_WAYS:
+        spent = usage.overdraft_spent(view, item, now, item_now)
+        return QuotaUse(live_seats(view, item, now), terms.overdraft, spent)
     return QuotaUse(view.sums.get(("item", key, 0), 0))

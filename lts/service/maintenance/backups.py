@@ -38,15 +38,15 @@ _LARGE = 1 << 30
 
 
 def backup(
-    store_path: Path, data_dir: Path, now: int, trust: TrustStore, tell: Callable[[str], None] = lambda words: None
+    store_path: Path, data_dir: Path, now: int, trust: TrustStore, report: Callable[[str], None] = lambda words: None
 ) -> Path:
     """A copy of the whole data folder as one file in its `backups`, made while the server runs, with those keys of
     `trust` that its licenses need. `now` in UTC seconds.
 
     A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
-    machine. The file holds the private key: it is written for its owner only. `tell` is told in a sentence which
-    archives are gone or damaged, and which vendor's key is gone: the backup is made without what is gone. Raises
-    AdminError when there is no room, DataFolderError when a key there is not this server's any more.
+    machine. The file holds the private key: it is written for its owner only. `report` gets a sentence about each
+    archive that is gone or damaged, and each vendor's key that is gone: the backup is made without them. Raises
+    AdminError when there is no room, DataFolderError when a key there is no longer this server's.
     """
     identity.load(data_dir)
     Vault.load(data_dir)
@@ -55,7 +55,10 @@ def backup(
         target.parent.mkdir(mode=0o700, exist_ok=True)
         with workfolder.working(data_dir, "backup") as folder:
             copied, partial = folder / DATABASE, folder / target.name
-            with database.faults_told(store_path), contextlib.closing(database.open_reader(store_path)) as reader:
+            with (
+                database.translating_errors(store_path),
+                contextlib.closing(database.open_reader(store_path)) as reader,
+            ):
                 database.copy(reader, copied)
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
                 digests = _write_zip(out, data_dir, copied, _needed_keys(copied, trust))
@@ -70,9 +73,9 @@ def backup(
         raise AdminError("cannot-write", plainfile.not_written(f"The backup {target}", error)) from error
     for names, fault in ((gone, "gone"), (damaged, "damaged")):
         if names:
-            tell(folderstate.archive_words(data_dir, names, fault))
+            report(folderstate.archive_words(data_dir, names, fault))
     for words in lost:
-        tell(words)
+        report(words)
     return target
 
 
@@ -128,14 +131,14 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[
         for name in keys.keys() - digests.keys():
             _add(bundle, name, io.BytesIO(keys[name]))
             digests[name] = hashlib.sha256(keys[name]).digest()
-        told = {name: digest.hex() for name, digest in digests.items()}
-        listed = json.dumps({"program": f"lts {__version__}", "files": told}, indent=1)
+        listed_digests = {name: digest.hex() for name, digest in digests.items()}
+        listed = json.dumps({"program": f"lts {__version__}", "files": listed_digests}, indent=1)
         _add(bundle, MANIFEST, io.BytesIO(listed.encode("utf-8")))
     return digests
 
 
 def _add(bundle: zipfile.ZipFile, name: str, source: IO[bytes], size: int = 0) -> None:
     """Without a time: of its own a zip file takes the file's or the clock's, and refuses one before 1980 or after 2107.
-    `size` in bytes tells whether the entry needs the fields of a large one."""
+    `size` in bytes decides whether the entry needs the fields of a large one."""
     with bundle.open(name, "w", force_zip64=size > _LARGE) as entry:
         shutil.copyfileobj(source, entry)

@@ -210,7 +210,7 @@ def _trust(config: Config) -> Iterator[Finding]:
         return
     lost: list[str] = []
     with (
-        contextlib.suppress(SqliteError, DataFolderError),  # told by itself
+        contextlib.suppress(SqliteError, DataFolderError),  # a finding of its own
         contextlib.closing(database.open_reader(config.data_dir / DATABASE)) as db,
     ):
         lost = backups.lost_keys(db, config.data_dir, store)

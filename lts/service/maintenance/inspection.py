@@ -33,7 +33,7 @@ class Inspection:
         if (self._left is None and now < self._next) or self._stopped:
             return
         path = self._ctx.store.path
-        with database.faults_told(path), contextlib.closing(database.open_reader(path)) as db:
+        with database.translating_errors(path), contextlib.closing(database.open_reader(path)) as db:
             self._db = db
             if self._left is None:
                 self._left, self._next = integrity.tables(db), now + DAY_SECONDS
@@ -45,7 +45,7 @@ class Inspection:
                 return
             finally:
                 self._db = None
-        self._tell()
+        self._warn()
         if not self._left:
             self._left = None
 
@@ -57,7 +57,7 @@ class Inspection:
             with contextlib.suppress(Closed):
                 db.interrupt()
 
-    def _tell(self) -> None:
+    def _warn(self) -> None:
         ctx, found = self._ctx, self._found
         if not found or ctx.running.warnings.find(DAMAGED):
             return

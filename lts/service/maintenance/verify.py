@@ -31,12 +31,12 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     """
     path = data_dir / DATABASE
     Vault.load(data_dir)
-    with database.faults_told(path):
+    with database.translating_errors(path):
         with contextlib.closing(database.open_in_use(path)) as db:
             damage = integrity.faults(db)
         if damage:  # what cannot be read, or is found by a wrong index, says nothing of the totals
             return [*(fault.words for fault in damage), f"{path} is damaged: {integrity.remedy(damage)}."]
-        with workfolder.working(data_dir, "verify") as folder, database.room_told(folder):
+        with workfolder.working(data_dir, "verify") as folder, database.translating_full_disk(folder):
             path = _of_this_program(path, folder)
             faults = replay.compare(path, archives_folder(data_dir), folder / "replayed.db", progress)
             return faults + _head_faults(path, data_dir) + _license_faults(path, trust)
@@ -70,7 +70,7 @@ def rebuild_indexes(data_dir: Path) -> None:
     path = data_dir / DATABASE
     database.open_in_use(path).close()
     try:
-        with database.faults_told(path):
+        with database.translating_errors(path):
             integrity.rebuild(path)
     except OSError as error:
         raise DataFolderError(plainfile.not_written(path, error)) from error

@@ -285,7 +285,7 @@ def _lease_item(granted: Grant) -> LeaseItem:
 def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: StoredDecision | None) -> None:
     if not isinstance(refusal.code, int) or refusal.code in NOT_KEPT:
         return
-    told = AskedRequest(
+    sent = AskedRequest(
         device=uuid_text(request.device),
         product=request.product,
         version=request.version,
@@ -315,7 +315,7 @@ def _note(ctx: Context, request: Request, now: int, refusal: Refusal, decided: S
             refusal.code,
             refusal.detail,
             name or (code.name if code else None),
-            told,
+            sent,
             tuple((item.terms.item_id, verdict) for item, verdict in tried),
             tuple(item.terms.charge_way for item, _ in tried),
             caps=tuple(caps.get(item.key) for item, _ in tried) if caps else (),

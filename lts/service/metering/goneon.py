@@ -63,11 +63,11 @@ def _fewer_since(tx: Transaction, place: tuple[int, int], now: int) -> int:
 def notices(db: Connection, now: int) -> list[Notice]:
     """Devices that kept using items within the last week, the newest first; `now` in UTC seconds."""
     wanted = audit.AuditFilter(actions=(GONE_ON,), since=now - _SHOWN_DAYS * DAY_SECONDS)
-    told: dict[str, set[str]] = {}
+    items_of: dict[str, set[str]] = {}
     for line in audit.lines(db, wanted, 0, _SHOWN_DAYS * MOST_A_DAY):
-        told.setdefault(line.subject, set()).add(str(line.detail["item"]))
-    found = [_notice(device, sorted(items)) for device, items in list(told.items())[:_SHOWN]]
-    return [*found, _more(len(told) - _SHOWN)] if len(told) > _SHOWN else found
+        items_of.setdefault(line.subject, set()).add(str(line.detail["item"]))
+    found = [_notice(device, sorted(items)) for device, items in list(items_of.items())[:_SHOWN]]
+    return [*found, _more(len(items_of) - _SHOWN)] if len(items_of) > _SHOWN else found
 
 
 def _notice(device: str, items: list[str]) -> Notice:

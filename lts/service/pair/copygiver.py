@@ -57,7 +57,7 @@ class CopyGiver:
 
     def _copy(self, snapshot: Path) -> None:
         path = self._node.ctx.store.path
-        with database.faults_told(path), contextlib.closing(database.open_reader(path)) as reader:
+        with database.translating_errors(path), contextlib.closing(database.open_reader(path)) as reader:
             database.copy(reader, snapshot)
 
     def part(self, body: bytes) -> bytes:

@@ -128,10 +128,10 @@ def _row(db: Connection, catalog: Catalog, device: Device, alike: int, now: int)
 
 
 def _seat(catalog: Catalog, key: int, seat: Seat, now: int) -> SeatStatus:
-    entry = catalog.items.get(key)
+    item = catalog.items.get(key)
     codes = [catalog.codes_by_key[code].name for code in seat.codes if code in catalog.codes_by_key]
     return SeatStatus(
-        item=key, item_id=entry.terms.item_id if entry else f"#{key}",
-        charge_way=entry.terms.charge_way if entry else None, handshake_codes=codes, until=iso(seat.end),
+        item=key, item_id=item.terms.item_id if item else f"#{key}",
+        charge_way=item.terms.charge_way if item else None, handshake_codes=codes, until=iso(seat.end),
         live=seat.live(now), released=seat.closed or seat.ended, grace=seat.grace, instances=seat.instances,
     )  # fmt: skip

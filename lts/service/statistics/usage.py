@@ -305,7 +305,7 @@ def _sum_types(lines: Sequence[DayLine | HourLine]) -> dict[str, int]:
     for line in lines:
         for name, units in line.units.items():
             sums[name] += units
-    return dict(sorted(sums.items(), key=lambda entry: (-entry[1], entry[0])))
+    return dict(sorted(sums.items(), key=lambda one: (-one[1], one[0])))
 
 
 def _lines(

@@ -46,7 +46,7 @@ def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Con
     check_plain(path)
     if not create:
         _check_there(path)
-    with faults_told(path):
+    with translating_errors(path):
         db = apsw.Connection(str(path), statementcachesize=_STATEMENTS)
         try:
             _prepare(db, path, checked_bytes)
@@ -65,7 +65,7 @@ def open_in_use(path: Path) -> apsw.Connection:
     """
     check_plain(path)
     _check_there(path)
-    with faults_told(path):
+    with translating_errors(path):
         db = open_reader(path)
         try:
             _check_identity(db, path)
@@ -132,14 +132,14 @@ _SMALLEST_PAGE, _LARGEST_PAGE = 512, 65_536
 def check(path: Path, *, but_indexes: bool = False) -> None:
     """Read the whole database of a data folder that was in use, `but_indexes`: which can be rebuilt. Raises what
     `open_writer` raises."""
-    with contextlib.closing(open_in_use(path)) as db, faults_told(path):
+    with contextlib.closing(open_in_use(path)) as db, translating_errors(path):
         found = integrity.faults(db)
     _raise_first([fault for fault in found if not (but_indexes and fault.index)], path)
 
 
 def check_alone(path: Path) -> None:
     """The same without its log."""
-    with faults_told(path), contextlib.closing(open_alone(path)) as db:
+    with translating_errors(path), contextlib.closing(open_alone(path)) as db:
         _check(db, path)
 
 
@@ -167,9 +167,9 @@ def _check_there(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def faults_told(path: Path) -> Iterator[None]:
-    """What SQLite says of the database at `path` in the block, as errors that say what to do. A statement that is wrong
-    stays as it is, where the tables are those that it was written for: that is a fault of this program.
+def translating_errors(path: Path) -> Iterator[None]:
+    """Turns what SQLite raises about the database at `path` into errors that say what to do. An error about a wrong
+    statement passes unchanged if the tables are those it was written for: that is a bug in this program.
 
     Raises DatabaseDamaged, DataFolderError.
     """
@@ -198,9 +198,9 @@ def faults_told(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def room_told(folder: Path) -> Iterator[None]:
-    """Room that is lacking in the block for a database that a check makes in `folder`, in place of what `faults_told`
-    would say of the one that is checked. Raises DataFolderError."""
+def translating_full_disk(folder: Path) -> Iterator[None]:
+    """Turns a full disk into an error about `folder`, where a check makes a database; `translating_errors` would blame
+    the database that is checked. Raises DataFolderError."""
     try:
         yield
     except apsw.FullError as error:
@@ -226,7 +226,7 @@ _WRITING = frozenset({
 
 
 def _said(error: Exception) -> str:
-    """SQLite's words of an error, but for those that deny it."""
+    """SQLite's message of an error, unless it says "not an error"."""
     return "the system refuses it" if str(error) in ("", "not an error") else str(error)
 
 
@@ -265,7 +265,7 @@ def _prepare(db: apsw.Connection, path: Path, checked_bytes: int) -> None:
 
 def is_newer(path: Path) -> bool:
     """Whether a database was written by a newer program than this one."""
-    with faults_told(path), contextlib.closing(open_alone(path)) as db:
+    with translating_errors(path), contextlib.closing(open_alone(path)) as db:
         return bool(db.execute("PRAGMA user_version").get > len(MIGRATIONS))
 
 

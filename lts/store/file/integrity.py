@@ -54,10 +54,10 @@ def schema_faults(db: apsw.Connection) -> list[DatabaseFault]:
     knows: a bit of their stored text turns a default, or the name of a column, into another one, and SQLite reads the
     rows by it without a word. Takes a tenth of a millisecond, and some more once. Raises apsw.CorruptError."""
     made, found = _made(value(db, "PRAGMA user_version")), _schema(db)
-    told = [f"schema: the {kind} {name} is {_AMISS[(kind, name) in found, (kind, name) in made]}"
+    texts = [f"schema: the {kind} {name} is {_AMISS[(kind, name) in found, (kind, name) in made]}"
             for kind, name in sorted(found.keys() | made.keys())
             if found.get((kind, name)) != made.get((kind, name))]  # fmt: skip
-    return [DatabaseFault(words, index=False) for words in told]
+    return [DatabaseFault(words, index=False) for words in texts]
 
 
 _AMISS = {

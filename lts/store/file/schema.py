@@ -65,7 +65,8 @@ CREATE TABLE overruled (origin INTEGER, serial INTEGER, by_origin INTEGER NOT NU
     PRIMARY KEY (origin, serial)) WITHOUT ROWID;
 CREATE TABLE aliases (what INTEGER, number INTEGER, ours INTEGER NOT NULL, PRIMARY KEY (what, number)) WITHOUT ROWID;
 
--- Usage alerts: levels told, events looked at, messages and what became of them; attempts are this server's own.
+-- Usage alerts: alerted levels, events that were checked, messages and what became of them. Attempts are only this
+-- server's.
 CREATE TABLE alert_levels (key TEXT PRIMARY KEY, level INTEGER NOT NULL, base INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE alert_seen (origin INTEGER PRIMARY KEY, serial INTEGER NOT NULL);
 CREATE TABLE messages (id TEXT PRIMARY KEY, time INTEGER NOT NULL, events TEXT NOT NULL, channels TEXT NOT NULL)

@@ -13,9 +13,9 @@ from lts.store.changes import feed
 def words(db: apsw.Connection) -> str:
     """Of a database of any schema this program knows."""
     found = [(sql.value(db, f"SELECT count(*) FROM {table}"), noun) for table, noun in _COUNTED]  # noqa: S608 - fixed
-    told = ", ".join(counted(number, noun) for number, noun in found)
+    counts = ", ".join(counted(number, noun) for number, noun in found)
     newest = feed.highest_time(db)
-    return f"{told}; last change {iso(newest)}" if newest else f"{told}; no change"
+    return f"{counts}; last change {iso(newest)}" if newest else f"{counts}; no change"
 
 
 _COUNTED = (("licenses", "license"), ("codes WHERE removed IS NULL", "handshake code"), ("devices", "device"))

@@ -38,9 +38,9 @@ def _of_intake(db: apsw.Connection, archives: Path, intake: Intake, have: int) -
     after = max(intake.first - 1, have)
     if intake.last is not None and after >= intake.last:
         return
-    entries = archive.feed_after(db, archives, intake.origin, after)
-    for entry in entries if intake.last is None else islice(entries, intake.last - after):
-        yield (intake.origin, *entry)
+    changes = archive.feed_after(db, archives, intake.origin, after)
+    for change in changes if intake.last is None else islice(changes, intake.last - after):
+        yield (intake.origin, *change)
 
 
 def family(db: apsw.Connection) -> str:

@@ -38,7 +38,7 @@ _SECRET_SETTINGS = {
     "calendar": (),
 }
 """Settings that hold secrets, by the beginning of their names, with the fields that may be logged."""
-_UNTOLD_FIELDS = ("password", "passwordChange")
+_UNLOGGED_FIELDS = ("password", "passwordChange")
 """Of a code: a secret, and a number that says nothing to people."""
 
 
@@ -72,14 +72,14 @@ def _setting(tx: Transaction, record: SettingChange) -> _Parts:
         before = sql.value(tx.db, "SELECT value FROM settings WHERE name = ?", (record.name,))
         change = "removed" if record.value is None else "added" if before is None else "edited"
         value = record.value if record.value is not None else json.loads(before or "{}")
-        told = {name: value[name] for name in _SECRET_SETTINGS[kind] if name in value}
-        return record.actor, f"{kind}-{change}", told.pop("name", subject), told
+        public = {name: value[name] for name in _SECRET_SETTINGS[kind] if name in value}
+        return record.actor, f"{kind}-{change}", public.pop("name", subject), public
     return record.actor, "setting-changed", record.name, {"value": record.value}
 
 
 def _code(tx: Transaction, record: CodeChange) -> _Parts:
     known = sql.value(tx.db, "SELECT 1 FROM codes WHERE id = ? AND removed IS NULL", (record.code,)) is not None
-    fields = {name: value for name, value in record.fields.items() if name not in _UNTOLD_FIELDS}
+    fields = {name: value for name, value in record.fields.items() if name not in _UNLOGGED_FIELDS}
     names = licenses.item_names(tx.db, [key for key, _ in record.items])
     detail = {
         **fields,

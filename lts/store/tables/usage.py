@@ -293,22 +293,22 @@ class _Presence:
         self._known_in_code = True
         return of_item, of_code
 
-    def _spends(self, item: int) -> bool:
+    def _spends(self, item_key: int) -> bool:
         """Whether activity of the item draws on an overdraft."""
-        entry = self._tx.catalog.items.get(item)
-        return entry is not None and entry.terms.charge_way in CONCURRENT_WAYS
+        item = self._tx.catalog.items.get(item_key)
+        return item is not None and item.terms.charge_way in CONCURRENT_WAYS
 
 
 def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: int) -> None:
-    entry = tx.catalog.items.get(item_key)
-    if entry is None:
+    item = tx.catalog.items.get(item_key)
+    if item is None:
         return
     moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
-    key: SumKey = ("overdraft", item_key, overdraft_period(entry.terms, moment))
+    key: SumKey = ("overdraft", item_key, overdraft_period(item.terms, moment))
     if key not in tx.sums:
         return  # whoever asks for it finds this in the activity
     active = tx.gathered.activity((ITEM, item_key, day))[slot]
-    quota = entry.terms.quota
+    quota = item.terms.quota
     excess = max(0, active - quota) - max(0, active - more - quota)
     if excess:
         tx.counters.add(key, excess)
@@ -322,34 +322,34 @@ def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
     return {name: key for key, name in sql.rows(db, "SELECT id, name FROM types")}
 
 
-def overdraft_spent(view: View, entry: LicenseItem, now: int, item_now: int) -> int:
+def overdraft_spent(view: View, item: LicenseItem, now: int, item_now: int) -> int:
     """What a concurrent item has spent of its overdraft at `now`; see lts.rules.metering.seats.overdraft_periods."""
-    return sum(_spent(view, entry, period) for period in overdraft_periods(entry.terms, now, item_now))
+    return sum(_spent(view, item, period) for period in overdraft_periods(item.terms, now, item_now))
 
 
-def _spent(view: View, entry: LicenseItem, period: int) -> int:
+def _spent(view: View, item: LicenseItem, period: int) -> int:
     """What is spent in a period.
 
     Read from the activity of that period's days, when it is asked for first; the writer carries it on from there.
     """
-    key: SumKey = ("overdraft", entry.key, period)
+    key: SumKey = ("overdraft", item.key, period)
     spent = view.sums.get(key)
     if spent is None:
         if isinstance(view, Transaction):
             view.gathered.write()
-        spent = _spent_in_period(view.db, entry, period)
+        spent = _spent_in_period(view.db, item, period)
         if isinstance(view, Transaction):
             view.counters.learn(key, spent)
     return spent
 
 
-def _spent_in_period(db: apsw.Connection, entry: LicenseItem, period: int) -> int:
-    quota, spent = entry.terms.quota, 0
-    begin = entry.terms.starts_at + period * OVERDRAFT_PERIOD_SECONDS
+def _spent_in_period(db: apsw.Connection, item: LicenseItem, period: int) -> int:
+    quota, spent = item.terms.quota, 0
+    begin = item.terms.starts_at + period * OVERDRAFT_PERIOD_SECONDS
     slots = range(-(-begin // SLOT_SECONDS), -(-(begin + OVERDRAFT_PERIOD_SECONDS) // SLOT_SECONDS))
     query = "SELECT day, data FROM activity WHERE scope = ? AND id = ? AND day >= ? AND day <= ?"
     days = slots[0] // SLOTS_PER_DAY, slots[-1] // SLOTS_PER_DAY
-    for day, data in sql.each(db, query, (ITEM, entry.key, *days)):
+    for day, data in sql.each(db, query, (ITEM, item.key, *days)):
         counts = activityrow.decode(data)[:SLOTS_PER_DAY]
         if max(counts) > quota:
             first = day * SLOTS_PER_DAY

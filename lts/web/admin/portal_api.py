@@ -121,11 +121,11 @@ def _license_calls(api: Calls, ctx: Context, dear: DearCalls) -> None:
         wanted = [item for item in every if (item.state in states if states else item.state != ARCHIVED)]
         shown, found = page_of(wanted, asked_page(), _text_of_item, _ITEM_COLUMNS)
         last_days = forecasts.last_days(ctx, shown, now)
-        told = [
+        shown = [
             replace(item, used_up_on=usage.day_text(last_days[item.id])) if item.id in last_days else item
             for item in shown
         ]
-        return answers.ItemPage(told, found, Counter(item.state for item in every))
+        return answers.ItemPage(shown, found, Counter(item.state for item in every))
 
     @api.post("/licenses/preview")
     def preview() -> answers.PreviewAnswer:
@@ -235,7 +235,7 @@ def _organization() -> str | None:
 
 def _text_of_code(code: Code) -> str:
     fields = (value for values in code.validation for value in values)
-    return "\n".join([code.name, code.note, *(entry.item.terms.item_id for entry in code.items), *fields])
+    return "\n".join([code.name, code.note, *(code_item.item.terms.item_id for code_item in code.items), *fields])
 
 
 _CODE_COLUMNS: dict[str, Callable[[Code], Any]] = {
@@ -259,8 +259,8 @@ def _server_url_calls(api: Calls, ctx: Context) -> None:
 def _status_calls(api: Calls, ctx: Context) -> None:
     @api.get("/status")
     def status() -> answers.StatusAnswer:
-        told = [*attention.troubles(ctx), *attention.authorizes_nobody(ctx, ctx.clock.now())]
-        return _status(ctx, answers.StatusAnswer, [notice.detail for notice in told])
+        shown = [*attention.troubles(ctx), *attention.authorizes_nobody(ctx, ctx.clock.now())]
+        return _status(ctx, answers.StatusAnswer, [notice.detail for notice in shown])
 
     @api.get("/home")
     def home() -> answers.Home:

@@ -100,8 +100,8 @@ class ClientApi:
                 self._count_refusal(error, address)
             self._metrics.observe(AUTHORIZE[8:], error.code, 0.0)
             error.logged_as = problems.new_id()
-            told = error.logged_as, address, error.code, error.detail
-            log.info("%s an authorization of %s refused by its header: %s %s", *told)
+            logged = error.logged_as, address, error.code, error.detail
+            log.info("%s an authorization of %s refused by its header: %s %s", *logged)
             return error
         return None
 

@@ -152,7 +152,7 @@ def _loose(entry: msgspec.Raw) -> _Loose | None:
 def _of_too_many_types(entries: Iterable[ReportEntry | _Loose | None]) -> dict[int, BadEntry]:
     """Those of it by position: they are refused whatever else is in them, and need not be read the careful way."""
     return {
-        n: BadEntry(_told_slot(sent.slot), f"reports[{n}].usage", _TOO_MANY)
+        n: BadEntry(_shown_slot(sent.slot), f"reports[{n}].usage", _TOO_MANY)
         for n, sent in enumerate(entries)
         if sent is not None and len(sent.usage) > MAX_TYPES
     }
@@ -251,7 +251,7 @@ def _careful(tree: Tree, refused: dict[int, BadEntry]) -> Report:
 def _entry(sent: Any, position: int, found: Found | None) -> Entry | BadEntry:
     where = f"reports[{position}]"
     text = sent.get("slot") if isinstance(sent, dict) else None
-    text = _told_slot(text) if isinstance(text, str) else None
+    text = _shown_slot(text) if isinstance(text, str) else None
     if found is not None:
         return BadEntry(text, path_text(found.path), found.detail)
     try:
@@ -268,7 +268,7 @@ def _entry(sent: Any, position: int, found: Found | None) -> Entry | BadEntry:
     return Entry(slot, entry.slot, usage, entry.instances or None)
 
 
-def _told_slot(text: str) -> str | None:
+def _shown_slot(text: str) -> str | None:
     return text if len(text) <= MAX_SLOT_LENGTH and text.isprintable() else None
 
 

@@ -82,7 +82,7 @@ def _play(ctx: Context, clock: PastClock, vendor: SigningKey, now: int, stopped:
     for day in past.days():
         if stopped.is_set():
             break
-        progress.tell(day)
+        progress.show(day)
     else:
         clock.arrive()
     progress.end()
@@ -113,7 +113,7 @@ def _go_on(
         live = livedevices.call(key, stage.vendor.public.x, past.players, stage.folder / "devices")
         link = None if args.exit else portal_url(server.url, sign_in=_link(here.ctx))
         if args.json:
-            print_json(_told(here.ctx, stage, key, live))
+            print_json(_summary(here.ctx, stage, key, live))
             sys.stdout.flush()
             if link is not None:
                 streams.complain(f"The portal, signed in: {link}")
@@ -132,7 +132,7 @@ def _link(ctx: Context) -> str:
     return signinlink.make(ctx, OWNER, ctx.clock.now())
 
 
-def _told(ctx: Context, stage: Stage, key: str, live: list[Live]) -> dict[str, Any]:
+def _summary(ctx: Context, stage: Stage, key: str, live: list[Live]) -> dict[str, Any]:
     """The JSON of the command: all that the handshake code of the license key has seen is the live devices' use."""
     table = usage.usage(ctx, code=STORES)
     return {

@@ -29,14 +29,14 @@ class Progress:
 
     def __init__(self) -> None:
         self._live = sys.stderr is not None and sys.stderr.isatty()
-        self._told = 0.0
+        self._shown_at = 0.0
         if not self._live:
             print(f"Playing {DAYS} days of a company …", file=sys.stderr, flush=True)
 
-    def tell(self, day: int) -> None:
+    def show(self, day: int) -> None:
         """Day number `day` begins."""
-        if self._live and time.monotonic() - self._told > ANEW_SECONDS:
-            self._told = time.monotonic()
+        if self._live and time.monotonic() - self._shown_at > ANEW_SECONDS:
+            self._shown_at = time.monotonic()
             print(f"\rPlaying {DAYS} days of a company: day {day} …", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
